@@ -36,7 +36,7 @@ from app.events.pages import sources as event_sources
 from app.home.pages import admin, guide, health, home, network, profile, shortcuts, work
 from app.mail.pages import mails
 from app.mail.pages import section as mail_section
-from app.matching.pages import event_matching, matching
+from app.matching.pages import event_matching, matching, ticket_panel
 from app.matching.pages import rules as matching_rules
 from app.meetings.pages import feeds, teleconferences
 from app.meetings.pages import packs as meeting_packs
@@ -89,7 +89,12 @@ THEMES = ("light", "dark")
 
 def register(flask_app: Flask) -> None:
     """Add pages, filters, login check, errors and headers to the application."""
-    TICKET_PANELS.show(topology.topology_panel, notices.notices_panel, mail_section.mail_section)
+    TICKET_PANELS.show(
+        topology.topology_panel,
+        notices.notices_panel,
+        mail_section.mail_section,
+        ticket_panel.events_panel,
+    )
     ticket_edit.EVENTS.read = event_page.read_for_ticket
     ticket_edit.PROPOSALS.read = propose_urgency
     RECORD_PANELS.show(records_panel.tickets_panel, states.states_of_record)

@@ -19,7 +19,7 @@ from tests.cast import NOON, Cast
 from tests.harness.databases import open_engine
 from tests.harness.visitor import PageReader
 from tests.harness.visits import Enter
-from tests.matching.matching_world import LINK, report, ticket, why
+from tests.matching.matching_world import LINK, recompute_all, report, ticket, why
 
 PIC = "CERN-PIC-LHCOPN-001"
 
@@ -364,3 +364,27 @@ def test_pages_say_that_there_may_be_more_tickets_than_are_kept(
     assert "and at least 3 more" in PageReader(reader.get("/events?view=detected").text).text
     # what the page of an event links to
     assert 'id="documented"' in reader.get("/statistics/definitions").text
+
+
+def test_the_page_of_a_ticket_lists_its_detected_events(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    first = report(session, cast, "5 10:00", "5 11:30")
+    ongoing = report(session, cast, "6 10:00", None, link=PIC)
+    number = ticket(session, cast, links=(LINK,), event_start="5 10:30", event_end="5 10:40")
+    other = ticket(session, cast, title="Without a link", event_start="1 00:00")
+    recompute_all(session)
+    visitor = visit(cast.reader)
+    page = visitor.read(f"/tickets/{number}")
+    assert (f"/events/{first}", f"{LINK} down") in page.links
+    assert "2013-03-05 10:00 UTC, 1 h 30 min" in page.text
+    assert "not documented" not in page.text
+    assert "Detected events" not in visitor.read(f"/tickets/{other}").text
+    fields = {"ticket": str(other), "reason": "The same cut"}
+    assert visit(cast.operator).send(f"/events/{ongoing}/link", fields).status_code == 303
+    recompute_all(session)
+    page = visitor.read(f"/tickets/{other}")  # by hand, though it affects no link
+    assert (f"/events/{ongoing}", f"{PIC} down") in page.links
+    assert "ongoing" in page.text
+    leads = [href for href, _text in visitor.read(f"/events/{ongoing}").links]
+    assert f"/tickets/{other}" in leads
