@@ -51,13 +51,18 @@ def checked_text(field: str, value: str, limit: int, *, label: str | None = None
 _LINK = re.compile(r"(?:https?://[^\s/?#]\S*|mailto:[^\s@]+@\S+)", re.IGNORECASE)
 
 
+def is_link(value: str) -> bool:
+    """Whether ``value`` is an http, https or mailto URL."""
+    return value.isprintable() and _LINK.fullmatch(value) is not None
+
+
 def checked_link(field: str, value: str, *, label: str | None = None) -> str:
     """Return ``value`` if it is empty or an http, https or mailto URL, else raise ``Invalid``.
 
     Source: decisions, section 7. Any other scheme (``javascript:``) would be run by whoever makes a
     link of it.
     """
-    if value and not (value.isprintable() and _LINK.fullmatch(value)):
+    if value and not is_link(value):
         raise Invalid(
             field,
             f"{label or field} is no URL; it begins with http://, https:// or mailto: and holds no"

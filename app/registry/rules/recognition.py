@@ -96,7 +96,8 @@ def bare_title(title: str, link_names: Iterable[str]) -> str:
     return rest if links is None else links.sub(" ", rest)
 
 
-def _is_recognisable(name: str) -> bool:
+def is_recognisable(name: str) -> bool:
+    """Whether a site's name is no word of other meanings (decisions, section 1)."""
     return len(name) >= _MIN_SITE_NAME_LENGTH or _HYPHEN_OR_DIGIT.search(name) is not None
 
 
@@ -109,7 +110,7 @@ def recognised_sites(
     characters or holding a hyphen or a digit, outside link ids and URLs.
     """
     rest = bare_title(title, link_names)
-    pattern = _whole_words(filter(_is_recognisable, site_names))
+    pattern = _whole_words(filter(is_recognisable, site_names))
     if pattern is None:
         return ()
     return tuple(dict.fromkeys(site_names[hit] for hit in pattern.findall(rest)))

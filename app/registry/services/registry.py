@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, null, or_, select, union_all
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from app.core.models.changes import Change, ChangedField
@@ -16,7 +17,7 @@ from app.core.rules.errors import Difference, EditConflict, Invalid
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.changes import FieldChange, record_change, take_number
 from app.registry.models.registry import FactSource, Link, LinkName, Site, SiteName
-from app.registry.rules.recognition import first_word, words_in
+from app.registry.rules.recognition import first_word, is_recognisable, words_in
 from app.registry.rules.records import fact_of, logged
 from app.registry.rules.site_names import bearer_or_last, name_period
 from app.registry.services.name_changes import let_words_follow, names_changed
@@ -160,6 +161,31 @@ def site_keys_in(session: Session, text: str, on: date) -> dict[str, str]:
         for words in _some(words_in((text,)))
         for row in connection.execute(_SITES_OF_WORDS, {"words": words, "day": on})
     }
+
+
+_NAMES_OF_WORDS = union_all(
+    _LINKS_OF_WORDS.add_columns(null().label("key")),
+    _SITES_OF_WORDS,
+)
+_RUN = re.compile(r"[\w-]+")
+
+
+def names_in(
+    session: Session, texts: Iterable[str], on: date
+) -> tuple[Sequence[str], Mapping[str, str]]:
+    """The link ids, and the names of sites valid on a day with their sites' keys, that may stand in
+    the texts: one statement. Only such names of sites as are no words of other meanings."""
+    runs = {run for text in texts for run in _RUN.findall(text)}
+    words = words_in(run for run in runs if "-" in run or not run.islower())
+    links, sites = [], {}
+    for some in _some(words):
+        rows = session.connection().execute(_NAMES_OF_WORDS, {"words": some, "day": on})
+        for name, key in rows:
+            if key is None:
+                links.append(name)
+            elif is_recognisable(name):
+                sites[name] = key
+    return links, sites
 
 
 def _some(words: Iterable[str]) -> Iterable[list[str]]:

@@ -24,12 +24,13 @@ from app.tickets.pages.list import back_to_list
 from app.tickets.pages.panels import TICKET_PANELS
 from app.tickets.pages.relations import related_section
 from app.tickets.pages.span import span_of
-from app.tickets.pages.timeline import entries_of
+from app.tickets.pages.texts import links_in
+from app.tickets.pages.timeline import Entry, entries_of, rich_fields
 from app.tickets.rules.content import DEFAULTS, LABELS, TIMES
 from app.tickets.rules.fields import Where, fields_at
 from app.tickets.rules.tickets import FINAL_STATES, Category, State, is_open
 from app.tickets.services import lifecycle as verbs
-from app.tickets.services.fields import facts_of
+from app.tickets.services.fields import day_of, facts_of
 from app.tickets.services.timeline import timeline_of
 from app.tickets.services.whole_ticket import WholeTicket, read_whole_ticket
 
@@ -78,13 +79,17 @@ def page_of(
     fresh: int = 0,
     said: str = "",
     problem: str = "",
+    preview: str = "",
 ) -> Response:
     """The ticket; a form that was refused is shown with its errors and what was typed.
 
-    ``said`` tells what was done, ``problem`` why a button did nothing.
+    ``said`` tells what was done, ``problem`` why a button did nothing; ``preview`` is a comment
+    that is not sent yet.
     """
     rows, actor, ticket = db.session(), acting(), whole.ticket
     moves = verbs.moves_of(actor, ticket)
+    steps = timeline_of(rows, actor, ticket.number)
+    entries = entries_of(steps, fresh=fresh)
     refusal = access.refusal_to_write(actor, facts_of(ticket))
     sees_internal = access.may_read_internal(actor)
     may_edit = refusal is None and ticket.state not in FINAL_STATES
@@ -111,7 +116,10 @@ def page_of(
         may_take=may_edit and is_open(ticket.state) and ticket.person_in_charge != actor.account,
         said=said if wants_fragment() else "",
         problem=problem,
-        entries=entries_of(timeline_of(rows, actor, ticket.number), fresh=fresh),
+        entries=entries,
+        rich=rich_fields(steps),
+        texts=links_in(rows, actor, _texts(ticket, entries, preview), day_of(ticket)),
+        preview=preview,
         comment_form=comment_form
         or comment_form_of(actor, moves, formdata=None, solution=ticket.solution),
         move_form=move_form or MoveForm(formdata=None, solution=ticket.solution),
@@ -132,6 +140,11 @@ def page_of(
         **TICKET_PANELS.values(actor, ticket),
         back=back_to_list(),
     )
+
+
+def _texts(ticket: Ticket, entries: Sequence[Entry], preview: str) -> list[str]:
+    comments = [text for entry in entries for text in (entry.comment, entry.internal_comment)]
+    return [ticket.description, ticket.solution, preview, *comments]
 
 
 def form_text(name: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.core.rules.access import DOOR_WORDS
+from app.core.rules.access import DOOR_WORDS, Door
 from app.tickets.pages.words import moved_words
 from app.tickets.rules.acknowledgements import ACKNOWLEDGEMENT
 from app.tickets.rules.attachments import id_in_label
@@ -48,6 +48,8 @@ class Entry:
     attachment: str
     """The id and name of the file that was attached or removed, or ""."""
     fresh: bool
+    rich: bool
+    """Written in the portal: its texts may hold Markdown."""
 
     @property
     def attachment_key(self) -> str:
@@ -58,6 +60,12 @@ class Entry:
     def internal(self) -> bool:
         """Whether only operators and admins see its text."""
         return bool(self.internal_comment) and not self.comment
+
+
+def rich_fields(steps: Iterable[Step]) -> frozenset[str]:
+    """The fields whose present value was written in the portal."""
+    doors = {item.field: step.door for step in steps for item in step.fields}
+    return frozenset(field for field, door in doors.items() if door == Door.PORTAL)
 
 
 def _answered(logged: str | None) -> str:
@@ -114,4 +122,5 @@ def _entry(step: Step, *, fresh: bool) -> Entry:
         changes=lines,
         attachment=(file.new or file.old or "") if file is not None else "",
         fresh=fresh,
+        rich=step.door == Door.PORTAL,
     )

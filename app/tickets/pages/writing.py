@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Response, request, url_for
+from flask import Response, flash, request, url_for
 
 from app.core.database.transactions import transaction
 from app.core.rules import access
@@ -53,6 +53,16 @@ from app.tickets.services.relations import relate_tickets, unrelate_tickets
 from app.tickets.services.watching import unwatch_ticket, watch_ticket
 from app.tickets.services.whole_ticket import read_whole_ticket
 
+PAUSES = (State.WAITING, State.ON_HOLD)
+"""The states to which a comment may move the ticket in one step."""
+_COMMENTED = {
+    "public": "Comment added.",
+    "internal": "Internal note added.",
+    "solve": "Ticket solved.",
+    State.WAITING: "Comment added; the ticket is waiting for a reply.",
+    State.ON_HOLD: "Comment added; the ticket is on hold.",
+}
+
 
 @blueprint.post(f"/tickets/{NUMBER}/comment")
 def comment(number: int) -> Response:
@@ -62,9 +72,15 @@ def comment(number: int) -> Response:
     if request.form.get("kind") == "internal":  # which the form offers to operators only
         access.require_internal(by.actor)
     form = comment_form_of(by.actor, verbs.moves_of(by.actor, ticket))
+    text = form.text.data or ""
+    if request.form.get("do") == "preview":
+        access.require_write(by.actor, facts_of(ticket))
+        return ticket_page(number, comment_form=form, preview=text)
     if not form.validate():
         return ticket_page(number, comment_form=form, status=422)
-    text = form.text.data or ""
+    then = request.form.get("then", "")
+    if then not in ("", *PAUSES):
+        raise Invalid("then", f"Then takes one of: {', '.join(PAUSES)}")
 
     def write() -> Ticket:
         if request.form.get("watch") == "yes":
@@ -72,7 +88,9 @@ def comment(number: int) -> Response:
         version = seen_version(form, ticket)
         if form.kind.data != "solve":
             internal = form.kind.data == "internal"
-            return verbs.comment_ticket(rows, by, number, text, internal=internal)
+            return verbs.comment_ticket(
+                rows, by, number, text, internal=internal, state=then, base_version=version
+            )
         wanted = {**_wanted_move(ticket, form, State.SOLVED), "public_comment": text}
         return verbs.change_ticket(rows, by, number, wanted, base_version=version)
 
@@ -81,7 +99,8 @@ def comment(number: int) -> Response:
     )
     if version is None:
         return ticket_page(number, comment_form=form, status=status)
-    return after_writing(number, version)
+    moved = "" if form.kind.data == "solve" else then
+    return after_writing(number, version, _COMMENTED[moved or form.kind.data])
 
 
 @blueprint.post(f"/tickets/{NUMBER}/move")
@@ -177,7 +196,8 @@ def _written(
         attach(form, error, renamed=at)
         return 422, None
     except EditConflict as conflict:
-        place = "solution" if isinstance(form, CommentForm) else rest
+        solves = isinstance(form, CommentForm) and form.kind.data == "solve"
+        place = "solution" if solves else "text" if isinstance(form, CommentForm) else rest
         form[place].errors = [_meanwhile(conflict)]
         form.version.data = str(conflict.current_version)
     except MoveNotAllowed as error:
@@ -188,10 +208,10 @@ def _written(
 def _wanted_move(ticket: Ticket, form: CommentForm | MoveForm, state: str) -> dict[str, Any]:
     """The state, and the solution if the person wrote one."""
     wanted: dict[str, Any] = {"state": state}
+    stated: dict[str, Any] = {}
     if "solution" in request.form:
-        stated = {"solution": form.solution.data or ""}
-        wanted |= keep_unchanged(ticket, stated, shown_before(form, ticket))
-    return wanted
+        stated["solution"] = form.solution.data or ""
+    return wanted | keep_unchanged(ticket, stated, shown_before(form, ticket))
 
 
 def _meanwhile(conflict: EditConflict, again: str = "Send yours") -> str:
@@ -213,8 +233,10 @@ def watch(number: int) -> Response:
         raise Invalid("watch", "Watch takes yes or no")
     with transaction(rows):
         (watch_ticket if wanted == "yes" else unwatch_ticket)(rows, by, number)
+    said = f"Updates of this ticket are {'' if wanted == 'yes' else 'no longer '}sent to you."
     if wants_fragment():
-        return ticket_page(number)
+        return ticket_page(number, said=said)
+    flash(said, "ok")
     return go_to(url_for("tickets.detail", number=number, _anchor="h-mails"))
 
 
@@ -229,7 +251,7 @@ def undo(number: int) -> Response:
         version = verbs.undo_recognition(
             rows, by, number, form.field.data or "", form.name.data or ""
         ).version
-    return after_writing(number, version)
+    return after_writing(number, version, f"{form.name.data} is no longer affected.")
 
 
 @blueprint.post(f"/tickets/{NUMBER}/relate")
@@ -246,7 +268,7 @@ def relate(number: int) -> Response:
             with writing_once(rows):
                 role = RelationRole(form.role.data)
                 version = relate_tickets(rows, by, number, role, other).version
-            return after_writing(number, version)
+            return after_writing(number, version, f"Linked with ticket {other}.")
         except NotFound:  # of the other: this one was found
             attach(form, Invalid("other", "No ticket has this number"))
         except Invalid as error:
@@ -265,7 +287,7 @@ def unrelate(number: int) -> Response:
     with writing_once(rows):
         role = RelationRole(form.role.data or "")
         version = unrelate_tickets(rows, by, number, role, other).version
-    return after_writing(number, version)
+    return after_writing(number, version, f"Ticket {other} unlinked.")
 
 
 @blueprint.post(f"/tickets/{NUMBER}/acknowledge")
@@ -284,7 +306,7 @@ def acknowledge(number: int) -> Response:
                     form.answer.data or "",
                     form.reason.data or "",
                 ).version
-            return after_writing(number, version)
+            return after_writing(number, version, f"{form.site.data} {form.answer.data}.")
         except Invalid as error:
             attach(form, error)
     return ticket_page(number, answer_form=form, status=422)
@@ -301,7 +323,7 @@ def hand(number: int) -> Response:
         return ticket_page(number, hand_form=form, status=422)
     with writing_once(rows):
         version = verbs.hand_to_partner(rows, by, number, form.partner.data or "").version
-    return after_writing(number, version)
+    return after_writing(number, version, f"Shared with {form.partner.data}.")
 
 
 @blueprint.post(f"/tickets/{NUMBER}/checked")
@@ -311,7 +333,7 @@ def checked(number: int) -> Response:
     verbs.find_ticket(rows, by.actor, number)
     with writing_once(rows):
         version = verbs.mark_checked(rows, by, number).version
-    return after_writing(number, version)
+    return after_writing(number, version, "Marked as reviewed.")
 
 
 def shown_before(
@@ -352,7 +374,7 @@ def attach_files(number: int) -> Response:
         for name, content in files:
             add_attachment(rows, by, number, name, content)
         version = verbs.find_ticket(rows, by.actor, number).version
-    return after_writing(number, version)
+    return after_writing(number, version, f"Attached: {', '.join(name for name, _ in files)}.")
 
 
 @attachments.post(f"{ADDRESS}/remove", endpoint="remove")
@@ -363,4 +385,4 @@ def remove_file(key: str) -> Response:
         number = remove_attachment(rows, by, attachment_id(key)).ticket_number
         leads_to(url_for("tickets.detail", number=number))
         version = verbs.find_ticket(rows, by.actor, number).version
-    return after_writing(number, version)
+    return after_writing(number, version, "Attachment removed.")

@@ -572,13 +572,22 @@ def change_ticket_at(
 
 
 def comment_ticket(
-    session: Session, by: Writer, number: int, text: str, *, internal: bool = False
+    session: Session,
+    by: Writer,
+    number: int,
+    text: str,
+    *,
+    internal: bool = False,
+    state: str = "",
+    base_version: int | None = None,
 ) -> Ticket:
-    """Append one entry to the public or the internal diary. Empty text raises ``Invalid``."""
+    """Append one entry to the public or the internal diary, and move the ticket to ``state`` where
+    one is given, as ``change_ticket``. Empty text raises ``Invalid``."""
     field = "internal_comment" if internal else "public_comment"
     if not text.strip():
         raise Invalid(field, "Write something before you send it")
-    return change_ticket(session, by, number, {field: text})
+    move = {"state": state} if state else {}
+    return change_ticket(session, by, number, {field: text, **move}, base_version=base_version)
 
 
 def move_ticket(

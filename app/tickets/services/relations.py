@@ -6,7 +6,7 @@ field is the role and whose value is the other's number.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -129,6 +129,13 @@ def relations_of(session: Session, actor: Actor, number: int) -> Sequence[Relate
         for role in others[row.number]
     ]
     return sorted(found, key=lambda item: (order.index(item.role), item.number))
+
+
+def titles_of(session: Session, actor: Actor, numbers: Collection[int]) -> Mapping[int, str]:
+    """State and title of those of these tickets that the actor may read, by number."""
+    wanted = select(Ticket.number, Ticket.state, Ticket.title)
+    found = session.execute(wanted.where(Ticket.number.in_(numbers), readable(actor)))
+    return {number: f"{state}: {title}" for number, state, title in found}
 
 
 def readable_numbers(session: Session, actor: Actor, numbers: Collection[int]) -> frozenset[int]:
