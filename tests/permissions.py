@@ -83,6 +83,7 @@ Comment internally              | POST /tickets/*/comment internal      | yes | 
 Move to another state           | POST /tickets/*/move                  | yes | yes | yes | 403 | 403 | login
 Take a ticket                   | POST /tickets/*/take                  | yes | yes | yes | 403 | 403 | login
 Change one field of a ticket    | POST /tickets/*/set                   | yes | yes | yes | 403 | 403 | login
+Undo one's own move             | POST /tickets/*/undo-move             | yes | yes | yes | 403 | 403 | login
 Undo what was recognised        | POST /tickets/*/undo                  | yes | yes | yes | 403 | 403 | login
 Relate two tickets              | POST /tickets/*/relate                | yes | yes | yes | 403 | 403 | login
 Take a relation off             | POST /tickets/*/unrelate              | yes | yes | yes | 403 | 403 | login
@@ -98,8 +99,8 @@ See what would become of it     | POST /tickets/bulk/preview            | yes | 
 Change several tickets          | POST /tickets/bulk                    | yes | yes | yes | 422 | 403 | login
 See what became of them         | GET /tickets/bulk/*                   | yes | yes | yes | 404 | 403 | login
 Take that back                  | POST /tickets/bulk/*/undo             | yes | yes | yes | 404 | 403 | login
-# saved filters
 Read a time that is being typed | GET /typed-time                       | yes | yes | yes | yes | yes | login
+# saved filters
 List saved filters              | GET /filters                          | yes | yes | yes | yes | yes | login
 Save a filter                   | POST /filters                         | yes | yes | yes | yes | yes | login
 Share a filter                  | POST /filters shared                  | yes | yes | 403 | 403 | 403 | login

@@ -371,7 +371,16 @@ def test_every_form_is_tried(app: Flask) -> None:
     posted = {str(rule) for rule in app.url_map.iter_rules() if "POST" in (rule.methods or ())}
     # what takes nothing but a button
     buttons = (
-        *("/logout", "/checked", "/take", "/add-secret", "/disable", "/enable", "/remove"),
+        *(
+            "/logout",
+            "/checked",
+            "/take",
+            "/undo-move",
+            "/add-secret",
+            "/disable",
+            "/enable",
+            "/remove",
+        ),
         *("/accept", "/refuse", "/reopen"),
         *("/delete", "/restore"),
         *("/make", "/run"),

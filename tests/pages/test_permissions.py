@@ -114,7 +114,7 @@ from app.tickets.rules.content import NewTicket
 from app.tickets.rules.relations import RelationRole
 from app.tickets.services.attachments import add_attachment
 from app.tickets.services.bulk_changes import do_bulk_change
-from app.tickets.services.lifecycle import note_difference, open_ticket
+from app.tickets.services.lifecycle import change_ticket, note_difference, open_ticket
 from app.tickets.services.lists.saved_filters import delete_filter, save_filter
 from app.tickets.services.relations import relate_tickets
 from tests import cric_sample
@@ -412,6 +412,7 @@ SENT: Final[Mapping[str, Sent]] = {
     "POST /tickets/*/move": ("/tickets/{ticket}/move", {"state": "in progress"}),
     "POST /tickets/*/take": ("/tickets/{ticket}/take", {}),
     "POST /tickets/*/set": ("/tickets/{ticket}/set", {"field": "unit", "unit": "Other"}),
+    "POST /tickets/*/undo-move": ("/tickets/{moved}/undo-move", {}),
     "POST /tickets/*/undo": ("/tickets/{recognised}/undo", {"field": "links", "name": "{link}"}),
     "POST /tickets/*/relate": ("/tickets/{ticket}/relate", {"role": "related", "other": "{other}"}),
     "POST /tickets/*/unrelate": (
@@ -915,6 +916,15 @@ class Things(dict[str, str]):
         name = f"somebody-{self.world.count}"
         user = create_user(self.world.session, SYSTEM, name, role, PASSWORD)
         return actor_of_user(user)
+
+    def make_moved(self) -> int:
+        """A ticket that the person has just moved, where it may; else an operator did."""
+        number, may = self._open(), self.column in ("admin", "operator", "own")
+        by = self._actor if may else self.world.cast.operator
+        change_ticket(
+            self.world.session, writer(by, datetime.now(UTC)), number, {"state": "on hold"}
+        )
+        return number
 
     def make_other(self) -> int:
         """Another ticket."""

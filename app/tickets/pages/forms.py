@@ -73,6 +73,7 @@ class CommentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         filters=[lines],
         description="How it was solved. The text above is added as a comment if there is one.",
     )
+    event_end = input_of("event_end", html_id="comment-event-end")
 
 
 class MoveForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -81,6 +82,7 @@ class MoveForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     version = HiddenField()
     state = HiddenField("State")
     solution = TextAreaField("Solution", filters=[lines], description="How it was solved.")
+    event_end = input_of("event_end", html_id="move-event-end")
 
 
 class HandForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Response, flash, request, url_for
 
@@ -14,7 +14,7 @@ from app.core.web.extensions import db
 from app.core.web.forms import options
 from app.core.web.htmx import go_to, page_or_fragment, wants_fragment
 from app.core.web.person import acting
-from app.core.web.times import length
+from app.core.web.times import length, now
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.acknowledgements import acknowledgement_section
 from app.tickets.pages.attachments import attachment_section
@@ -29,9 +29,10 @@ from app.tickets.pages.timeline import Entry, entries_of, rich_fields
 from app.tickets.rules.content import DEFAULTS, LABELS, TIMES
 from app.tickets.rules.fields import Where, fields_at
 from app.tickets.rules.tickets import FINAL_STATES, Category, State, is_open
+from app.tickets.rules.undo import is_undoable
 from app.tickets.services import lifecycle as verbs
 from app.tickets.services.fields import day_of, facts_of
-from app.tickets.services.timeline import timeline_of
+from app.tickets.services.timeline import Step, timeline_of
 from app.tickets.services.whole_ticket import WholeTicket, read_whole_ticket
 
 NUMBER = "<int(max=2147483647):number>"
@@ -121,8 +122,13 @@ def page_of(
         texts=links_in(rows, actor, _texts(ticket, entries, preview), day_of(ticket)),
         preview=preview,
         comment_form=comment_form
-        or comment_form_of(actor, moves, formdata=None, solution=ticket.solution),
-        move_form=move_form or MoveForm(formdata=None, solution=ticket.solution),
+        or _asking_end(
+            ticket, comment_form_of(actor, moves, formdata=None, solution=ticket.solution)
+        ),
+        move_form=move_form
+        or _asking_end(ticket, MoveForm(formdata=None, solution=ticket.solution)),
+        asks_end=ticket.event_start is not None or ticket.category == Category.INCIDENT,
+        undoable=_undoable(actor, ticket, steps) if refusal is None else None,
         hand_form=hand_form or hand_form_of(whole, formdata=None),
         may_hand=actor.is_operator,
         sees_internal=sees_internal,
@@ -140,6 +146,27 @@ def page_of(
         **TICKET_PANELS.values(actor, ticket),
         back=back_to_list(),
     )
+
+
+_Solving = TypeVar("_Solving", CommentForm, MoveForm)
+
+
+def _asking_end(ticket: Ticket, form: _Solving) -> _Solving:
+    """Ask when the event ended: as it is known, else "now", which is read when it is sent."""
+    form.event_end.data = ticket.event_end
+    if ticket.event_end is None:
+        form.event_end.raw_data = ["now"]
+    return form
+
+
+def _undoable(actor: access.Actor, ticket: Ticket, steps: Sequence[Step]) -> Step | None:
+    """The newest step, if it is a move that this person may take back."""
+    newest = steps[-1] if steps else None
+    if newest is None or newest.version != ticket.version or newest.version == 1:
+        return None
+    mine = (newest.actor_kind, newest.account) == (actor.kind, actor.account)
+    fields = [item.field for item in newest.fields]
+    return newest if mine and is_undoable(fields, newest.at, now()) else None
 
 
 def _texts(ticket: Ticket, entries: Sequence[Entry], preview: str) -> list[str]:

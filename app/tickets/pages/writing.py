@@ -50,6 +50,7 @@ from app.tickets.services.acknowledgements import acknowledge_change
 from app.tickets.services.attachments import add_attachment, remove_attachment
 from app.tickets.services.fields import facts_of
 from app.tickets.services.relations import relate_tickets, unrelate_tickets
+from app.tickets.services.undo import undo_move
 from app.tickets.services.watching import unwatch_ticket, watch_ticket
 from app.tickets.services.whole_ticket import read_whole_ticket
 
@@ -76,6 +77,8 @@ def comment(number: int) -> Response:
     if request.form.get("do") == "preview":
         access.require_write(by.actor, facts_of(ticket))
         return ticket_page(number, comment_form=form, preview=text)
+    if form.kind.data != "solve":  # the end of the event is not asked for then
+        form.event_end.process_errors = []
     if not form.validate():
         return ticket_page(number, comment_form=form, status=422)
     then = request.form.get("then", "")
@@ -113,6 +116,8 @@ def move(number: int) -> Response:
     if state not in list(State):
         form.state.errors = [f"State takes one of: {', '.join(State)}"]
         return ticket_page(number, move_form=form, status=422)
+    if not form.validate():
+        return ticket_page(number, move_form=form, status=422)
 
     def write() -> Ticket:
         wanted = _wanted_move(ticket, form, state)
@@ -122,7 +127,22 @@ def move(number: int) -> Response:
     status, version = _written(form, write, at={"version": "state"}, rest="state")
     if version is None:
         return ticket_page(number, move_form=form, status=status)
-    return after_writing(number, version)
+    return after_writing(number, version, f"Ticket is now {state}.")
+
+
+@blueprint.post(f"/tickets/{NUMBER}/undo-move", endpoint="undo_move")
+def take_move_back(number: int) -> Response:
+    """Undo one's own newest move."""
+    rows, by = db.session(), writer()
+    ticket = verbs.find_ticket(rows, by.actor, number)
+    version = seen_version(InPlaceForm(), ticket)
+    try:
+        with writing_once(rows):
+            ticket = undo_move(rows, by, number, version)
+            state, version = ticket.state, ticket.version
+    except MoveNotAllowed as error:
+        return ticket_page(number, problem=error.message, status=409)
+    return after_writing(number, version, f"Undone: the ticket is {state} again.")
 
 
 @blueprint.post(f"/tickets/{NUMBER}/take")
@@ -206,11 +226,13 @@ def _written(
 
 
 def _wanted_move(ticket: Ticket, form: CommentForm | MoveForm, state: str) -> dict[str, Any]:
-    """The state, and the solution if the person wrote one."""
+    """The state, and what the person wrote for it: a solution, when the event ended."""
     wanted: dict[str, Any] = {"state": state}
     stated: dict[str, Any] = {}
     if "solution" in request.form:
         stated["solution"] = form.solution.data or ""
+    if state == State.SOLVED and "event_end" in request.form:
+        stated["event_end"] = form.event_end.data
     return wanted | keep_unchanged(ticket, stated, shown_before(form, ticket))
 
 
