@@ -23,6 +23,7 @@ FILES: Final = (
     "keys.js",
     "grid-keys.js",
     "report.js",
+    "drafts.js",
 )
 
 
