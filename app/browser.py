@@ -114,12 +114,12 @@ def register(flask_app: Flask) -> None:
     for module in (
         home,
         network,
+        typed_times,
         calendar,
         feeds,
         notices,
         tickets,
         attachments,
-        typed_times,
         tickets_csv,
         events,
         event_imports,

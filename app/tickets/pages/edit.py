@@ -41,6 +41,7 @@ from app.tickets.pages.writing import seen_version, shown_before
 from app.tickets.rules.content import DEFAULTS, LABELS, NewTicket
 from app.tickets.rules.proposals import ProposedUrgency
 from app.tickets.rules.relations import RelationRole
+from app.tickets.rules.templates import with_template
 from app.tickets.rules.tickets import FINAL_STATES, Category
 from app.tickets.services import lifecycle as verbs
 from app.tickets.services.fields import as_logged, current_value, facts_of
@@ -88,6 +89,10 @@ def new() -> Response:
     if request.method == "POST":
         if asks:
             _propose_sites(form, all_links(rows))
+        elif request.form.get("do") == "template":
+            text = with_template(form.category.data or "", form.description.data or "")
+            form.description.data = text
+            form.description.render_kw = {"autofocus": True}
         elif of_event is not None and _unseen(of_event):
             status = 409  # somebody wrote its ticket meanwhile: the person looks at it first
         else:

@@ -506,3 +506,19 @@ def test_the_timeline_says_through_which_door_a_change_came(
     with transaction(session):
         comment_ticket(session, by, number, "hello")
     assert f"<span>{words} (ggus)</span>" in visit(cast.reader).get(f"/tickets/{number}").text
+
+
+def test_a_template_of_the_category_is_put_behind_what_was_typed(cast: Cast, visit: Enter) -> None:
+    visitor = visit(cast.operator)
+    data = form_of(visitor, "/tickets/new") | {"title": "kept", "description": "Typed before"}
+    asked = {**data, "category": "maintenance", "do": "template"}
+    answer = visitor.send("/tickets/new", asked)
+    assert answer.status_code == 200
+    form = PageReader(answer.text).form("/tickets/new")
+    (text,) = form.values("description")
+    assert text.startswith("Typed before\n\nWork:\n")
+    assert form.values("title") == ["kept"]
+    again = visitor.send("/tickets/new", {**asked, "description": text})
+    assert PageReader(again.text).form("/tickets/new").values("description") == [text]
+    other = visitor.send("/tickets/new", {**asked, "category": "none", "description": ""})
+    assert PageReader(other.text).form("/tickets/new").values("description") == [""]
