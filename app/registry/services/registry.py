@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, null, or_, select, union_all
@@ -174,17 +175,17 @@ def names_in(
     session: Session, texts: Iterable[str], on: date
 ) -> tuple[Sequence[str], Mapping[str, str]]:
     """The link ids, and the names of sites valid on a day with their sites' keys, that may stand in
-    the texts: one statement. Only such names of sites as are no words of other meanings."""
-    runs = {run for text in texts for run in _RUN.findall(text)}
-    words = words_in(run for run in runs if "-" in run or not run.islower())
+    the texts: one statement, of their first words. Only such names of sites as are no words of
+    other meanings."""
+    runs = dict.fromkeys(run for text in texts for run in _RUN.findall(text))
+    told = (run for run in runs if "-" in run or not run.islower())
+    words = sorted(words_in(islice(told, _MAX_WORDS - 1)))
     links, sites = [], {}
-    for some in _some(words):
-        rows = session.connection().execute(_NAMES_OF_WORDS, {"words": some, "day": on})
-        for name, key in rows:
-            if key is None:
-                links.append(name)
-            elif is_recognisable(name):
-                sites[name] = key
+    for name, key in session.connection().execute(_NAMES_OF_WORDS, {"words": words, "day": on}):
+        if key is None:
+            links.append(name)
+        elif is_recognisable(name):
+            sites[name] = key
     return links, sites
 
 

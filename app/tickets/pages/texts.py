@@ -25,7 +25,7 @@ from app.core.rules.texts import is_link
 from app.registry.services.registry import names_in
 from app.tickets.services.relations import titles_of
 
-_URL = r"https?://[^\s<>\"]+"
+_URL = r"https?://[^\s<>\"]{1,2000}"
 _TICKET = r"(?<![\w#&/])#[0-9]{1,9}(?!\w)"
 _NUMBERS = re.compile(_TICKET)
 _AFTER_URL = ".,;:!?'*_"
@@ -33,18 +33,24 @@ _MARKS = re.compile(r"[*_`\[]|^ {0,3}(?:[-+>]|\d{1,9}[.)]|~~~)", re.MULTILINE)
 """Without any of these a text holds no Markdown."""
 MAX_TICKETS: Final = 200
 """Other tickets to which the texts of one page lead."""
+MAX_LINKS: Final = 2_000
+"""Links in the texts of one page; what is named behind them is text."""
+MAX_MARKDOWN: Final = 50_000
+"""Characters of the texts of one page in which Markdown is read; the others are shown as typed."""
 _RULES: Final = ("fence", "blockquote", "list", "paragraph")
 _INLINE: Final = ("newline", "backticks", "emphasis", "link")
 
 Linker = Callable[[str], Markup]
 
 
-@dataclass(frozen=True)
+@dataclass
 class TextLinks:
     """What the texts of a page name: addresses, and what a tooltip says, by word."""
 
     places: Mapping[str, tuple[str, str]]
     pattern: re.Pattern[str]
+    links_left: int = MAX_LINKS
+    markdown_left: int = MAX_MARKDOWN
 
     def linked(self, text: str) -> Markup:
         """The text, escaped, with its links."""
@@ -58,6 +64,9 @@ class TextLinks:
                 address, says = self.places.get(word) or self.places.get(word.casefold(), ("", ""))
             if not address:
                 continue
+            if not self.links_left:
+                break
+            self.links_left -= 1
             found.append(escape(text[at : hit.start()]))
             found.append(_anchor(address, word, says))
             at = hit.start() + len(word)
@@ -65,9 +74,10 @@ class TextLinks:
 
     def prose(self, text: str, *, rich: bool = False) -> Markup:
         """The text as a block; ``rich``: with Markdown."""
-        if not (rich and _MARKS.search(text)):
+        if not rich or len(text) > self.markdown_left or not _MARKS.search(text):
             return Markup('<div class="prose">{}</div>').format(self.linked(text))
-        body = _markdown().render(text, {"linked": self.linked})
+        self.markdown_left -= len(text)
+        body = _markdown().render(text, {"linked": self.linked, "in_link": False})
         return Markup('<div class="prose rich">{}</div>').format(Markup(body))  # noqa: S704  # escaped by the renderer
 
 
@@ -116,9 +126,8 @@ class _Renderer(RendererHTML):
     """Texts get their links; a line ends where it was ended."""
 
     def text(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
-        inside = sum(token.nesting for token in tokens[:index] if token.type.startswith("link_"))
         content = tokens[index].content
-        return str(escape(content) if inside else env["linked"](content))
+        return str(escape(content) if env["in_link"] else env["linked"](content))
 
     def softbreak(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         return "<br>"
@@ -126,8 +135,13 @@ class _Renderer(RendererHTML):
     hardbreak = softbreak
 
     def link_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        env["in_link"] = True
         address = tokens[index].attrGet("href")
         return str(Markup('<a href="{}" rel="noopener noreferrer">').format(address))
+
+    def link_close(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        env["in_link"] = False
+        return "</a>"
 
     def fence(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         code = escape(tokens[index].content)

@@ -124,5 +124,14 @@ def test_a_preview_shows_the_comment_and_stores_nothing(
 def test_a_long_text_of_many_marks_is_read_at_once(cast: Cast, visit: Enter, opened: Open) -> None:
     number = opened()
     visitor = visit(cast.operator)
-    for typed in ("*a " * 15_000, "[" * 30_000, "`" * 20_000 + "x", "> " * 20_000, "#1 " * 20_000):
+    for typed in (
+        "*a " * 15_000,
+        "*a* " * 12_000,
+        "[" * 45_000,
+        "`" * 20_000 + "x",
+        "> " * 20_000,
+        "#1 " * 20_000,
+        "https://a" + ")" * 50_000,
+        "A-1 " * 20_000,
+    ):
         assert "commented" in commented(visitor, number, typed).text
