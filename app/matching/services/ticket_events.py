@@ -27,7 +27,7 @@ class EventOfTicket(NamedTuple):
     end: datetime | None
     documents: bool
     """Whether the ticket documents it; else it only lies beside it."""
-    count: int
+    total: int
     """Of all events beside the ticket."""
 
 

@@ -132,7 +132,8 @@ class _Renderer(RendererHTML):
     def softbreak(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         return "<br>"
 
-    hardbreak = softbreak
+    def hardbreak(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        return "<br>"
 
     def link_open(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
         env["in_link"] = True
@@ -152,5 +153,5 @@ class _Renderer(RendererHTML):
 def _markdown() -> MarkdownIt:
     reader = MarkdownIt("zero", {"html": False}, renderer_cls=_Renderer)
     reader.enable([*_RULES, *_INLINE])
-    reader.validateLink = is_link  # type: ignore[method-assign]  # as its documentation says
+    reader.validateLink = is_link  # type: ignore[assignment,method-assign]  # as its documentation says
     return reader

@@ -113,7 +113,7 @@ def test_addresses_that_are_none_are_shown_to_operators(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
     opened(session, cast.ggus, submitter_mail="Ann Other", carbon_copy="ok@cc.example; nowhere")
-    words = "No mail address, so nobody is told there: Ann Other, nowhere"
+    words = "Not a mail address, so not notified: Ann Other, nowhere"
     assert words in visit(cast.operator).read("/tickets/1").text
     assert words not in visit(cast.kit).read("/tickets/1").text
     assert [mail.address for mail in plan(session)] == ["ok@cc.example"]

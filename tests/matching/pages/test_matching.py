@@ -377,7 +377,7 @@ def test_the_page_of_a_ticket_lists_its_detected_events(
     visitor = visit(cast.reader)
     page = visitor.read(f"/tickets/{number}")
     assert (f"/events/{first}", f"{LINK} down") in page.links
-    assert "2013-03-05 10:00 UTC, 1 h 30 min" in page.text
+    assert "2013-03-05 10:00 UTC , 1 h 30 min" in page.text
     assert "not documented" not in page.text
     assert "Detected events" not in visitor.read(f"/tickets/{other}").text
     fields = {"ticket": str(other), "reason": "The same cut"}
