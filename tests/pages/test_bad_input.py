@@ -496,7 +496,7 @@ def test_every_field_refuses_what_it_cannot_take(
     for field in fields(app, kind):
         for bad in bad_values(kind, field):
             sent = {**data, **(bad if isinstance(bad, dict) else {field.name: bad})}
-            if kind is forms.CommentForm and field.name == "solution":
+            if kind is forms.CommentForm and field.name in ("solution", "event_end"):
                 sent["kind"] = "solve"
             if field.name == "asked_sites":  # no other category has it
                 sent |= {"category": "change", "sites": "DE-KIT"}

@@ -127,7 +127,9 @@ def page_of(
         ),
         move_form=move_form
         or _asking_end(ticket, MoveForm(formdata=None, solution=ticket.solution)),
-        asks_end=ticket.event_start is not None or ticket.category == Category.INCIDENT,
+        asks_end=ticket.event_start is not None
+        or ticket.category == Category.INCIDENT
+        or any(form is not None and form.event_end.errors for form in (comment_form, move_form)),
         undoable=_undoable(actor, ticket, steps) if refusal is None else None,
         hand_form=hand_form or hand_form_of(whole, formdata=None),
         may_hand=actor.is_operator,
