@@ -24,7 +24,7 @@
     if (!asks || asks.open || event.defaultPrevented) return;
     event.preventDefault(); /* opened here: the browser does it later, and a key may come between */
     asks.open = true;
-    asks.querySelector("input:not([type=hidden]), textarea").focus();
+    asks.querySelector("input:not([type=hidden]), textarea, select").focus();
   });
 
   /* ---- copying a secret that is shown once ---- */
