@@ -180,7 +180,10 @@ def names_in(
     runs = dict.fromkeys(run for text in texts for run in _RUN.findall(text))
     told = (run for run in runs if "-" in run or not run.islower())
     words = sorted(words_in(islice(told, _MAX_WORDS - 1)))
-    links, sites = [], {}
+    links: list[str] = []
+    sites: dict[str, str] = {}
+    if not runs or words == [""] and all(map(str.isascii, runs)):
+        return links, sites
     for name, key in session.connection().execute(_NAMES_OF_WORDS, {"words": words, "day": on}):
         if key is None:
             links.append(name)
