@@ -182,7 +182,7 @@ def names_in(
     words = sorted(words_in(islice(told, _MAX_WORDS - 1)))
     links: list[str] = []
     sites: dict[str, str] = {}
-    if not runs or words == [""] and all(map(str.isascii, runs)):
+    if not runs or (words == [""] and all(map(str.isascii, runs))):
         return links, sites
     for name, key in session.connection().execute(_NAMES_OF_WORDS, {"words": words, "day": on}):
         if key is None:
