@@ -66,7 +66,7 @@ def test_logins_are_listed_and_ended(
     assert "Firefox on Linux from 192.0.2.7" in page.text
     assert "curl from 2001:db8::1" in page.text
     ended = page.form("/profile/end-login").values("login")
-    assert page.text.count("this one") == 1
+    assert page.text.count("this session") == 1
     assert len([form for form in page.forms if form.action == "/profile/end-login"]) == 2
     of_stranger = session.scalars(select(Login.id).order_by(Login.id.desc())).first()
     session.rollback()

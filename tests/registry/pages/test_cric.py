@@ -116,7 +116,7 @@ def test_a_value_that_changed_meanwhile_is_not_overwritten(
     assert late.status_code == 409
     page = PageReader(late.text)
     assert "Somebody changed this value to 120 since it was shown" in page.text
-    assert "Changed here since CRIC was compared; it was nothing" in page.text
+    assert "Changed in the registry since the comparison; was nothing" in page.text
     assert state(session, number) == "open"
     form = page.form(f"{CRIC}/{number}/accept").data()
     assert visitor.send(f"{CRIC}/{number}/accept", form).status_code == 303
