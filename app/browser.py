@@ -33,7 +33,18 @@ from app.duties.pages import rules as duty_rules
 from app.duties.services.derived import compute_with_matches
 from app.events.pages import imports as event_imports
 from app.events.pages import sources as event_sources
-from app.home.pages import admin, guide, health, home, network, profile, shortcuts, work
+from app.home.pages import (
+    admin,
+    guide,
+    health,
+    home,
+    network,
+    places,
+    profile,
+    search,
+    shortcuts,
+    work,
+)
 from app.mail.pages import mails
 from app.mail.pages import section as mail_section
 from app.matching.pages import event_matching, matching, ticket_panel
@@ -58,7 +69,6 @@ from app.tickets.pages import (
     bulk,
     filters,
     records_panel,
-    suggest,
     tickets,
     tickets_csv,
     visits,
@@ -71,19 +81,6 @@ from app.tickets.pages.panels import TICKET_PANELS
 from app.topology.pages import states, topology
 from app.topology.services.proposals import propose_urgency
 
-PLACES = (
-    ("Home", "home.page"),
-    ("Tickets", "tickets.listing"),
-    ("Events", "events.listing"),
-    ("Calendar", "calendar.month"),
-    ("Statistics", "statistics.page"),
-    ("Reports", "reports.page"),
-    ("Sites", "sites.listing"),
-    ("Links", "links.listing"),
-)
-"""The places of the top bar; only what exists."""
-ADMIN = ("Admin", "admin.index")
-"""The place that only admins see."""
 THEMES = ("light", "dark")
 
 
@@ -129,7 +126,7 @@ def register(flask_app: Flask) -> None:
         bulk,
         shortcuts,
         scripts,
-        suggest,
+        search,
         sites,
         links,
         profile,
@@ -189,54 +186,10 @@ def _surroundings() -> dict[str, Any]:
     broken = g.get("broken", False)
     known = not broken and current_user.is_authenticated
     theme = request.cookies.get("theme", "")
-    place = (request.endpoint or "").split(".")[0]
-    here = {
-        "home": "Home",
-        "network_now": "Home",
-        "calendar": "Calendar",
-        "feeds": "Calendar",
-        "notices": "Calendar",
-        "tickets": "Tickets",
-        "attachments": "Tickets",
-        "filters": "Tickets",
-        "bulk": "Tickets",
-        "events": "Events",
-        "event_imports": "Events",
-        "event_sources": "Events",
-        "event_matching": "Events",
-        "statistics": "Statistics",
-        "availability": "Statistics",
-        "matching": "Statistics",
-        "matching_rules": "Statistics",
-        "what_if": "Statistics",
-        "duty_rules": "Statistics",
-        "duty": "Events",
-        "teleconferences": "Reports",
-        "report_forms": "Reports",
-        "report_form": "Reports",
-        "report_attachments": "Reports",
-        "report_documents": "Reports",
-        "reports": "Reports",
-        "report_reminders": "Reports",
-        "meeting_packs": "Reports",
-        "topology": "Sites",
-        "sites": "Sites",
-        "links": "Links",
-        "partners": "Admin",
-        "admin": "Admin",
-        "audit": "Admin",
-        "unresolved": "Admin",
-        "imports": "Admin",
-        "ticket_imports": "Admin",
-        "people": "Admin",
-        "cric": "Admin",
-        "work": "Admin",
-    }
     is_admin = known and current_user.actor.role is Role.ADMIN
     return {
         "person": current_user if known else None,
-        "places": (*PLACES, ADMIN) if is_admin else PLACES,
-        "here": here.get(place),
+        **places.around(request.endpoint or "", is_admin=is_admin),
         "theme": theme if theme in THEMES else "",
         "broken": broken,
         "demo": not broken and _is_demo(),

@@ -89,7 +89,7 @@ def operations(place: Place) -> Mapping[str, Sequence[str]]:
     )
     found["counts of a search"] = (f"/tickets?q=fibre&{ALL_STATES}&counts=yes",)
     found["suggestions"] = tuple(
-        f"/suggest?q={one}" for one in ("grid", "cern-p", "fib", mark[:8], "1042")
+        f"/search?q={one}" for one in ("grid", "cern-p", "fib", mark[:8], "1042")
     )
     step = (place.last - place.first) // 7 or 1
     found["one ticket"] = tuple(
@@ -167,7 +167,7 @@ def _ask(client: FlaskClient, addresses: Sequence[str]) -> list[float]:
     times = []
     for _ in range(REPEATS):
         for address in addresses:
-            headers = {"HX-Request": "true"} if address.startswith("/suggest") else {}
+            headers = {"HX-Request": "true"} if address.startswith("/search") else {}
             began = perf_counter()
             answer = client.get(address, headers=headers)
             times.append((perf_counter() - began) * 1000)

@@ -4,7 +4,8 @@
    Every page works without this file. */
 (function () {
   "use strict";
-  const PLACES = { h: "/", t: "/tickets", s: "/sites", l: "/links", c: "/calendar", m: "/mails", w: "/work", a: "/admin", f: "/filters", p: "/profile" };
+  const PLACES = { h: "/", t: "/tickets", n: "/topology", l: "/links", s: "/sites", c: "/calendar", e: "/events", r: "/reports", f: "/filters", p: "/profile", m: "/mails", w: "/work", a: "/admin" };
+  const FOR_SOME = "mwa"; /* who may not go there has no link to it */
   const TEXTLESS = ["checkbox", "radio", "button", "submit", "reset", "file", "image"];
   const WAIT = 1500;
   let going = 0, sheet = null;
@@ -127,7 +128,7 @@
   }
   function place(key) {
     const path = PLACES[key];
-    return Boolean(path) && (follow('.bar a[href="' + path + '"]') || (path === "/filters" && go(path)));
+    return Boolean(path) && (FOR_SOME.includes(key) ? follow('.bar a[href="' + path + '"]') : go(path));
   }
 
   document.addEventListener("keydown", function (event) {

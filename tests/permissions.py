@@ -63,8 +63,8 @@ PORTAL: Final = Table(
 # tickets
 Start page                      | GET /                                 | yes | yes | yes | yes | yes | login
 List tickets                    | GET /tickets                          | yes | yes | yes | yes | yes | login
-Suggestions                     | GET /suggest                          | yes | yes | yes | yes | yes | login
 What is down now                | GET /network-now                      | yes | yes | yes | yes | yes | login
+Search everything               | GET /search                           | yes | yes | yes | yes | yes | login
 Download the list               | GET /tickets.csv                      | yes | yes | yes | yes | yes | login
 Download it as a workbook       | GET /tickets.xlsx                     | yes | yes | yes | yes | yes | login
 Download those to be checked    | GET /tickets.csv check                | yes | yes | 422 | 422 | 422 | login

@@ -19,7 +19,7 @@ blueprint = Blueprint("scripts", __name__)
 FILES: Final = (
     "vendor/htmx-2.0.11/htmx.min.js",
     "portal.js",
-    "suggest.js",
+    "finder.js",
     "keys.js",
     "grid-keys.js",
     "report.js",

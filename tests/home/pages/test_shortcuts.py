@@ -19,5 +19,5 @@ def test_the_sheet_tells_of_the_keys_that_there_are() -> None:
     there = {f"g {key}" for key in re.findall(r"(\w): \"", places[1])}
     there |= set(re.findall(r"^    \"?([?/\w])\"?: ", keys[1], re.MULTILINE))
     told = [key for _group, rows in GROUPS for key, _words in rows]
-    assert set(told) == there | {"Esc", "Ctrl Enter"}
+    assert set(told) == there | {"Esc", "Ctrl Enter", "Ctrl K"}
     assert len(told) == len(set(told))

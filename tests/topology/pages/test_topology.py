@@ -344,7 +344,7 @@ def test_every_site_and_link_of_the_picture_leads_to_its_record_and_back(
             assert back in topology
             assert visitor.get(topology).status_code == 200
     for path in ("/sites", "/links"):
-        assert ("/topology", "Topology") in visitor.read(path).links
+        assert ("/topology", "Map") in visitor.read(path).links
 
 
 def test_a_t1_since_nobody_knows_when_is_one_on_every_page(

@@ -1,8 +1,8 @@
-"""What the search box proposes while one types: sites, links and tickets."""
+"""What a search finds by name while one types: sites, links, tickets and people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -10,16 +10,20 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, case, func, select
 from sqlalchemy.orm import Session
 
-from app.core.rules.access import Actor
+from app.accounts.models.people import User
+from app.core.rules.access import Actor, Role
+from app.core.rules.errors import NotFound
 from app.registry.models.registry import Link, LinkName, Site, SiteName, SitePrefix
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tokenizer import MAX_CHARACTERS
+from app.tickets.services.lifecycle import find_ticket
 from app.tickets.services.lists.lists import TicketFilter
 from app.tickets.services.pages import first_numbers
 
 MAX_SUGGESTIONS: Final = 4
 """Proposals of each kind."""
 _BIGGEST: Final = 2**31 - 1
+_DIGITS: Final = 12
 _MARKS_OF_PREFIXES: Final = frozenset(".:/")
 
 
@@ -29,12 +33,13 @@ class Proposed(StrEnum):
     SITE = "site"
     LINK = "link"
     TICKET = "ticket"
+    PERSON = "person"
 
 
 @dataclass(frozen=True)
 class Suggestion:
-    """A thing: ``key`` names it in its address; ``note`` is another name that was typed, or a
-    ticket's state."""
+    """A thing: ``key`` names it in its address; ``note`` is another name that was typed, a ticket's
+    state, or a person's role."""
 
     kind: Proposed
     key: str
@@ -44,14 +49,41 @@ class Suggestion:
 
 def suggest(session: Session, actor: Actor, typed: str) -> Sequence[Suggestion]:
     """Sites and links by a part of any name, best those that begin with it, sites also by a prefix
-    that they announce; and tickets, by the number and by what the search finds, newest first."""
+    that they announce; people likewise, for admins; and tickets, by the number and by what the
+    search finds, newest first."""
     typed = typed.strip()[:MAX_CHARACTERS]
     if not typed or "\0" in typed:
         return ()
-    named = (*_sites(session, typed), *_links(session, typed))
+    by_name = (*_sites(session, typed), *_links(session, typed), *_people(session, actor, typed))
     tickets = _tickets(session, actor, typed)
     # a number is a ticket first of all
-    return (*tickets, *named) if typed.removeprefix("#").isdigit() else (*named, *tickets)
+    return (*tickets, *by_name) if typed.removeprefix("#").isdigit() else (*by_name, *tickets)
+
+
+def named(session: Session, actor: Actor, typed: str) -> Suggestion | None:
+    """The one ticket, link or site that bears exactly this number (``248``, ``#248``) or name, in
+    any case, also a former one; None where none does, more than one, or what may not be read."""
+    typed = typed.strip()
+    if not typed or "\0" in typed or len(typed) > MAX_CHARACTERS:
+        return None
+    if (number := _number(typed)) is not None:
+        try:
+            ticket = find_ticket(session, actor, number)
+        except NotFound:
+            return None
+        return Suggestion(Proposed.TICKET, str(number), ticket.title, ticket.state)
+    links = select(Link.name).where(_is(Link.name, typed))
+    former = select(Link.name).join(LinkName, LinkName.link_id == Link.id)
+    sites = select(Site.key).join(SiteName, SiteName.site_id == Site.id)
+    queries: Mapping[Proposed, Any] = {
+        Proposed.LINK: links.union(former.where(_is(LinkName.name, typed))),
+        Proposed.SITE: sites.where(_is(SiteName.name, typed)).distinct(),
+    }
+    for kind, query in queries.items():
+        keys = session.scalars(query.limit(2)).all()
+        if keys:
+            return Suggestion(kind, keys[0], keys[0]) if len(keys) == 1 else None
+    return None
 
 
 def _sites(session: Session, typed: str) -> list[Suggestion]:
@@ -103,9 +135,8 @@ def _links(session: Session, typed: str) -> list[Suggestion]:
 
 def _tickets(session: Session, actor: Actor, typed: str) -> list[Suggestion]:
     numbers: list[int] = []
-    digits = typed.removeprefix("#")
-    if digits.isascii() and digits.isdigit() and int(digits[:12]) <= _BIGGEST:
-        wanted = TicketFilter(text=f"#{int(digits)}", sort="-number")
+    if (number := _number(typed)) is not None:
+        wanted = TicketFilter(text=f"#{number}", sort="-number")
         numbers += first_numbers(session, actor, wanted, MAX_SUGGESTIONS)
     wanted = TicketFilter(text=typed, sort="-number")
     numbers += first_numbers(session, actor, wanted, MAX_SUGGESTIONS)
@@ -118,6 +149,30 @@ def _tickets(session: Session, actor: Actor, typed: str) -> list[Suggestion]:
         for number, title, state in rows
     }
     return [found[number] for number in numbers if number in found]
+
+
+def _people(session: Session, actor: Actor, typed: str) -> list[Suggestion]:
+    """Only admins know of other people's accounts."""
+    if actor.role is not Role.ADMIN:
+        return []
+    rows = session.execute(
+        select(User.name, User.role)
+        .where(_holds(User.name, typed))
+        .order_by(_begins_first(User.name, typed), User.name)
+        .limit(MAX_SUGGESTIONS)
+    )
+    return [Suggestion(Proposed.PERSON, name, name, role) for name, role in rows]
+
+
+def _number(typed: str) -> int | None:
+    """The ticket's number that was typed, or None."""
+    digits = typed.removeprefix("#")
+    usable = digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS
+    return int(digits) if usable and int(digits) <= _BIGGEST else None
+
+
+def _is(column: Any, typed: str) -> ColumnElement[bool]:
+    return func.lower(column) == typed.lower()
 
 
 def _holds(column: Any, typed: str) -> ColumnElement[bool]:
