@@ -91,6 +91,10 @@ Answer to a change              | POST /tickets/*/acknowledge           | yes | 
 Hand a ticket to a partner      | POST /tickets/*/hand                  | yes | yes | 403 | 403 | 403 | login
 Mark a ticket as checked        | POST /tickets/*/checked               | yes | yes | 403 | 403 | 403 | login
 Watch a ticket                  | POST /tickets/*/watch                 | yes | yes | yes | yes | yes | login
+At its address of GGUS          | GET /ws/ticket_info.php               | yes | yes | yes | yes | yes | login
+... an unknown ticket           | GET /ws/ticket_info.php unknown       | 404 | 404 | 404 | 404 | 404 | login
+... ticket, attachment, search  | GET /index.php                        | yes | yes | yes | yes | yes | login
+... a search for scripts        | GET /ws/ticket_search.php             | yes | yes | yes | yes | yes | login
 Write on an unknown ticket      | POST /tickets/*/comment unknown       | 404 | 404 | 404 | 404 | 404 | login
 Choose the list's columns       | POST /tickets/columns                 | yes | yes | yes | yes | yes | login
 Mark the list as seen           | POST /tickets/seen                    | yes | yes | yes | yes | yes | login

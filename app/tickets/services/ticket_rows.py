@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cache
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, func, select
+from sqlalchemy import Result, Select, bindparam, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import Partner
@@ -80,16 +80,22 @@ def read_ticket_row(
     return None if row is None else (row, read_diary(actor, row.diary))
 
 
+def read_bare_rows(
+    session: Session, actor: Actor, numbers: Select[int] | Collection[int]
+) -> Result[Any]:
+    """The same tickets without their diaries."""
+    return session.connection().execute(
+        _ROWS.where(_tickets.c.number.in_(numbers), readable(actor)),
+        {"partner_id": actor.partner_id},
+    )
+
+
 def read_ticket_rows(
     session: Session, actor: Actor, numbers: Select[int] | Collection[int]
 ) -> Iterator[tuple[TicketRow, Sequence[Entry]]]:
     """The tickets of these numbers that the actor may read, ordered by number, each with the diary
     entries that it may read. Diaries are read for 500 tickets at a time."""
-    rows = session.connection().execute(
-        _ROWS.where(_tickets.c.number.in_(numbers), readable(actor)),
-        {"partner_id": actor.partner_id},
-    )
-    for some in rows.partitions(_AT_ONCE):
+    for some in read_bare_rows(session, actor, numbers).partitions(_AT_ONCE):
         entries = entries_of(session, actor, [row.number for row in some])
         for row in some:
             yield row, entries.get(row.number, ())
