@@ -1,4 +1,4 @@
-/* Single keys, the sheet that tells of them (templates/home/shortcuts), and ticking rows of the list.
+/* Single keys, the sheet that tells of them (templates/home/shortcuts), and selecting rows of the list.
    No key does anything while one types, with a modifier, or for a person who switched them off
    (WCAG 2.1.4); the place in the list is the focus itself, so that a screen reader goes along.
    Every page works without this file. */
@@ -157,7 +157,7 @@
     const all = boxes(), ticked = all.filter(function (box) { return box.checked; }).length;
     const head = one("[data-pick-all]"), words = one("[data-picked]");
     if (head) { head.hidden = false; head.checked = ticked > 0 && ticked === all.length; head.indeterminate = ticked > 0 && ticked < all.length; }
-    if (words) words.textContent = ticked ? ticked + (ticked === 1 ? " ticket ticked" : " tickets ticked") : "";
+    if (words) words.textContent = ticked ? ticked + " selected" : "";
   }
   document.addEventListener("change", function (event) {
     if (event.target.matches("[data-pick-all]")) boxes().forEach(function (box) { box.checked = event.target.checked; });

@@ -126,7 +126,7 @@ def test_single_keys_walk_the_list_tick_and_change_tickets(
     keys.press("j")
     keys.press("x")
     assert focused(page) == "Storm 2"
-    expect(page.locator("[data-picked]")).to_have_text("2 tickets ticked")
+    expect(page.locator("[data-picked]")).to_have_text("2 selected")
     keys.press("k")
     keys.press("o")
     page.wait_for_url(f"**/tickets/{numbers[1]}")
@@ -149,9 +149,9 @@ def test_single_keys_walk_the_list_tick_and_change_tickets(
     expect(page.get_by_role("link", name=f"Storm {PAGE}")).to_be_focused()
 
     # what is ticked is changed without the mouse
-    page.get_by_label("Tick all on this page").check()
-    expect(page.locator("[data-picked]")).to_have_text(f"{PAGE + 2} tickets ticked")
-    page.get_by_label("Tick all on this page").uncheck()
+    page.get_by_label("Select all on this page").check()
+    expect(page.locator("[data-picked]")).to_have_text(f"{PAGE + 2} selected")
+    page.get_by_label("Select all on this page").uncheck()
     page.get_by_role("link", name="Storm 0", exact=True).focus()
     keys.press("x")
     keys.press("b")

@@ -33,3 +33,21 @@ def test_long_titles_of_any_script_make_no_page_wider(
     for number in numbers:
         page.goto(f"{sqlite_server.url}/tickets/{number}")
         assert sideways(page) <= 0
+
+
+def test_no_title_is_cut(browser_page: Page, sqlite_server: LiveServer, cast: Cast) -> None:
+    title = "Asymmetric routing towards a storage node behind the second border router " * 3
+    seed(sqlite_server, cast.operator, NewTicket(title=title.strip(), category="change"))
+    page = browser_page
+    log_in(page, sqlite_server, "operator", "/tickets?sort=-number")
+    for width in (390, 1024, 1440):
+        page.set_viewport_size({"width": width, "height": 800})
+        whole = page.locator("#list a.title").evaluate_all(
+            """all => all.every(one => {
+                const cell = one.closest("td");
+                return cell.scrollWidth <= cell.clientWidth
+                    && cell.scrollHeight <= cell.clientHeight
+                    && getComputedStyle(one).textOverflow !== "ellipsis";
+            })"""
+        )
+        assert whole, width

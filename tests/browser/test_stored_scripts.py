@@ -185,7 +185,7 @@ def test_in_the_list_its_filter_and_the_form(
     for ticket in poisoned:
         page.goto(f"{sqlite_server.url}/tickets")
         page.get_by_text("Add filter").click()
-        page.get_by_label("Words in texts, comments and names").fill(ticket.payload)
+        page.get_by_label("Contains text").fill(ticket.payload)
         page.get_by_label("Responsible unit").fill(ticket.payload)
         page.get_by_role("button", name="Show these tickets").click()
         expect(page.locator(".chip .value").first).to_have_text(ticket.payload)

@@ -70,7 +70,7 @@ def _numbers(texts: Sequence[str]) -> Mapping[int, int]:
         parts = text.split(":")
         digits = all(part.isascii() and part.isdigit() and len(part) < 11 for part in parts)
         if not digits or len(parts) > 2 or int(parts[0]) > _MAX_SIZE:
-            raise Invalid("n", "Tickets are named by their numbers; tick them in the list")
+            raise Invalid("n", "Tickets are named by their numbers; select them in the list")
         found[int(parts[0])] = min(int(parts[1]), _MAX_SIZE) if len(parts) == 2 else 0
     if len(found) > MAX_SELECTED:
         raise Invalid(

@@ -45,7 +45,7 @@ COLUMNS = {
         ListColumn("links", "Links and sites", width=220, usual=True),
         ListColumn("responsible", "Responsible", usual=True),
         ListColumn("priority", "Priority", "priority", down_first=True, width=132, usual=True),
-        ListColumn("age", "Age", "created", down_first=True, number=True, width=88, usual=True),
+        ListColumn("age", "Opened", "created", down_first=True, number=True, width=88, usual=True),
         ListColumn("changed", "Changed", "changed", down_first=True, number=True, usual=True),
         *_declared(times=False),
         ListColumn("author", "Changed by", width=140, field="last_author"),

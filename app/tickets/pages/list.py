@@ -58,7 +58,7 @@ LABELS = {
     "check": "To check",
     "desk": "Desk",
     "figure": "Figure",
-    "since": "Changed since",
+    "since": "Updated since",
     "sort": "Sort",
     "columns": "Columns",
 }
@@ -414,14 +414,12 @@ class Listing:
             if name is None:
                 yield Column(key, word, "", "", number, extra)
                 continue
-            # "age" grows while the time of creation falls
             down = sort == f"-{name}"
             here = sort.removeprefix("-") == name
             first = f"-{name}" if column.down_first else name
             other = name if down else f"-{name}"
             direction = ""
-            if here:
-                rising = down if key in ("age", "changed") else not down
-                direction = "ascending" if rising else "descending"
+            if here:  # of a time as of a number: the newest first is descending
+                direction = "descending" if down else "ascending"
             url = self._to({"sort": (other if here else first,)})
             yield Column(key, word, url, direction, number, extra)

@@ -187,11 +187,11 @@ def test_all_that_match_and_what_cannot_be_chosen(
     visitor = visit(cast.operator)
     page = visitor.read("/tickets?q=storm")
     form = page.form("/tickets/bulk")
-    assert "Change all 3 that match…" in page.text
+    assert "Edit all 3 that match…" in page.text
     chosen = visitor.read(f"/tickets/bulk?all=yes&query={form.values('query')[0]}")
     assert "Change 3 tickets" in chosen.text
     assert len(chosen.form("/tickets/bulk/preview").values("n")) == 3
-    assert "No ticket is chosen" in visitor.read("/tickets/bulk").text
+    assert "No ticket is selected" in visitor.read("/tickets/bulk").text
     many = "&".join(f"n={number}" for number in range(1, 502))
     for path in (f"/tickets/bulk?{many}", "/tickets/bulk?n=x", "/tickets/bulk?n=1:2:3"):
         assert visitor.get(path).status_code == 422, path[:40]

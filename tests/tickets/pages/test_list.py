@@ -302,7 +302,7 @@ def test_open_and_closed_and_their_counts(cast: Cast, visit: Enter, many: int) -
 def test_heads_sort_and_turn_round(cast: Cast, visit: Enter, many: int) -> None:
     visitor = visit(cast.reader)
     start = visitor.read("/tickets?network=LHCOPN")
-    for head in ("State", "Number", "Title", "Priority", "Age", "Changed"):
+    for head in ("State", "Number", "Title", "Priority", "Opened", "Changed"):
         href = next(href for href, word in start.links if word == head)
         page = visitor.read(href)
         assert "network=LHCOPN" in href
@@ -317,6 +317,23 @@ def test_heads_sort_and_turn_round(cast: Cast, visit: Enter, many: int) -> None:
         other = [value for _tag, name, value in back.attributes if name == "aria-sort"]
         assert {*directions, *other} == {"ascending", "descending"}, head
         assert numbers(page) != numbers(back)
+
+
+def test_the_arrow_means_the_same_in_every_list(cast: Cast, visit: Enter, many: int) -> None:
+    """Down is descending: the newest, the highest first."""
+    visitor = visit(cast.reader)
+    for path, direction in (
+        ("/tickets", "descending"),  # the last change first
+        ("/tickets?sort=changed", "ascending"),
+        ("/tickets?sort=-created", "descending"),
+        ("/tickets?sort=created", "ascending"),
+        ("/tickets?sort=-number", "descending"),
+        ("/tickets?sort=-priority", "descending"),
+        ("/tickets?sort=title", "ascending"),
+    ):
+        page = visitor.read(path)
+        heads = [value for _tag, name, value in page.attributes if name == "aria-sort"]
+        assert heads == [direction], path
 
 
 def test_a_search_shows_its_hits_and_says_what_it_left_out(

@@ -28,8 +28,7 @@ def marks(visitor: Visitor, path: str = "/tickets") -> dict[str, str]:
     rows = re.findall(r"<tr>(.*?)</tr>", visitor.get(path).text, flags=re.DOTALL)
     found = {}
     for row in rows:
-        text = PageReader(row).text
-        mark = re.search(r"\b(unseen|changed)\b", text)
+        mark = re.search(r'class="visit-mark">.*?</svg>(new|updated)<', row)
         if mark and (title := re.search(r'class="title"[^>]*>([^<]*)<', row)):
             found[title[1]] = mark[1]
     return found
@@ -63,10 +62,10 @@ def test_what_others_changed_since_the_last_visit_is_marked_until_it_is_opened(
     left_for(session, cast.reader, 5)
     comment(session, cast.operator, touched)
     opened(title="Fresh", now=datetime.now(UTC))
-    assert marks(visitor) == {"Touched": "changed", "Fresh": "unseen"}
+    assert marks(visitor) == {"Touched": "updated", "Fresh": "new"}
     assert marks(visitor, "/tickets?since=visit&sort=title") == {
-        "Touched": "changed",
-        "Fresh": "unseen",
+        "Touched": "updated",
+        "Fresh": "new",
     }
     assert "Old" not in visitor.read("/tickets?since=visit").text
     assert "2 tickets" in visitor.read("/tickets?since=visit").text
@@ -78,23 +77,23 @@ def test_what_others_changed_since_the_last_visit_is_marked_until_it_is_opened(
     visitor.get(f"/tickets/{touched}")
     visitor.get(f"/tickets/{touched}")
     assert seen_rows(session) == 1
-    assert marks(visitor) == {"Fresh": "unseen"}
+    assert marks(visitor) == {"Fresh": "new"}
     comment(session, cast.operator, touched)
-    assert marks(visitor) == {"Touched": "changed", "Fresh": "unseen"}
+    assert marks(visitor) == {"Touched": "updated", "Fresh": "new"}
 
     form = visitor.read("/tickets?since=visit&q=t").form("/tickets/seen")
     comment(session, cast.operator, old)  # after the list was read
     answer = visitor.send(form.action, form.data())
     assert (answer.status_code, answer.location) == (303, "/tickets?q=t")
-    assert marks(visitor) == {"Old": "changed"}
+    assert marks(visitor) == {"Old": "updated"}
     assert seen_rows(session) == 0  # time tells of them now
 
     # the next visit begins four hours after the last reading, not at each reading
     left_for(session, cast.reader, 3)
-    assert marks(visitor) == {"Old": "changed"}
+    assert marks(visitor) == {"Old": "updated"}
     left_for(session, cast.reader, -1)
     comment(session, cast.operator, old)
-    assert marks(visitor) == {"Old": "changed"}
+    assert marks(visitor) == {"Old": "updated"}
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
@@ -148,6 +147,6 @@ def test_marks_cost_one_statement_and_reading_writes_once_in_minutes(
     comment(session, cast.operator, number)
     visitor.get("/tickets")
     with statements(app) as marked:
-        assert marks(visitor) == {"Touched": "changed"}
+        assert marks(visitor) == {"Touched": "updated"}
     assert len([text for text in marked if "ticket_visits" in text]) == 1
     assert len(marked) == len(quiet) + 1

@@ -33,9 +33,9 @@ next visit; nothing is missed."""
 class Mark(StrEnum):
     """Why a ticket is marked in a list."""
 
-    UNSEEN = "unseen"
+    NEW = "new"
     """Created since the last visit."""
-    CHANGED = "changed"
+    UPDATED = "updated"
     """Changed since then by somebody else."""
 
 
@@ -113,9 +113,9 @@ def marks_of(
     )
     seen: dict[int, int] = {row[0]: row[1] for row in rows}
     return {
-        ticket.number: Mark.UNSEEN
+        ticket.number: Mark.NEW
         if ticket.created_at > since and ticket.number not in seen
-        else Mark.CHANGED
+        else Mark.UPDATED
         for ticket in changed
         if seen.get(ticket.number, 0) < ticket.version
     }
