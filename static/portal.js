@@ -1,4 +1,4 @@
-/* What htmx does not do: closing of panels, the keyboard's place in what is opened, combo boxes for sites and links,
+/* What htmx does not do: closing of panels, moving of items, the keyboard's place in what is opened, combo boxes for sites and links,
    the computed length of a period, dropping of files, the progress of an upload, the keyboard's
    place in what is replaced, and the warning before typed text is lost. Every page works without this file. */
 (function () {
@@ -25,6 +25,18 @@
     event.preventDefault(); /* opened here: the browser does it later, and a key may come between */
     asks.open = true;
     asks.querySelector("input:not([type=hidden]), textarea, select").focus();
+  });
+
+  /* ---- items of a list that are moved one place ---- */
+  document.addEventListener("click", function (event) {
+    const button = event.target.closest("[data-ordered] [data-move]");
+    if (!button) return;
+    event.preventDefault();
+    const item = button.closest("li"), up = button.dataset.move === "up";
+    const other = up ? item.previousElementSibling : item.nextElementSibling;
+    if (!other) return;
+    if (up) item.after(other); else item.before(other); /* the other one moves: this one keeps the keyboard */
+    item.scrollIntoView({ block: "nearest" });
   });
 
   /* ---- copying a secret that is shown once ---- */
@@ -444,6 +456,7 @@
     root.querySelectorAll("[data-length]").forEach(lengths);
     root.querySelectorAll("[data-now]").forEach(function (button) { button.hidden = false; });
     root.querySelectorAll("form[data-upload]").forEach(upload);
+    root.querySelectorAll("[data-ordered] .one-place[hidden]").forEach(function (one) { one.hidden = false; });
     if (narrow.matches) root.querySelectorAll("details.fold[open]").forEach(fold);
     const jump = root.querySelector("[data-focus]");
     if (jump) jump.focus();

@@ -133,7 +133,7 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
         "title": "Typed title",
         "first": "2012-Q1",
         "last": "2012-Q2",
-        "place_matching": "1",
+        "slides": "matching",
     },
     partner_forms.NewAccountForm: {"code": "NREN-C", "login": "nren_c", **SWITCHES},
     partner_forms.SwitchesForm: SWITCHES,
@@ -317,6 +317,7 @@ CHOSEN: dict[str, tuple[str, ...]] = {
     "sites": ("x" * 256,),
     "asked_sites": ("No Such Site", "x" * 256),
     "scopes": ("nonsense", "x" * 5000, "READ"),
+    "slides": ("nonsense", "x" * 5000, "MATCHING"),
 }
 """What is bad, beside control characters, where several are chosen."""
 

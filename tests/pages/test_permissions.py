@@ -163,7 +163,7 @@ _TYPED: Final = {"answer.issues": "Typed", "seen.answer.issues": "1"}
 SENT: Final[Mapping[str, Sent]] = {
     "POST /reports/packs": (
         "/reports/packs",
-        {"title": "Pack", "first": "2012-Q1", "last": "2012-Q2", "place_matching": "1"},
+        {"title": "Pack", "first": "2012-Q1", "last": "2012-Q2", "slides": "matching"},
     ),
     "POST /reports/packs/*/again": ("/reports/packs/{failed_pack}/again", {}),
     "GET /reports/packs/* unknown": ("/reports/packs/999999", {}),

@@ -130,6 +130,18 @@ class Radio(RadioField):
             )
 
 
+def moved(keys: Sequence[str], key: str, way: str) -> tuple[str, ...]:
+    """The keys with this one a place further ``up`` or ``down`` (``moves`` of the templates); at an
+    end it stays."""
+    found = list(keys)
+    if key in found:
+        at = found.index(key)
+        to = at - 1 if way == "up" else at + 1
+        if 0 <= to < len(found):
+            found[at], found[to] = found[to], found[at]
+    return tuple(found)
+
+
 def attach(form: Any, error: Invalid, renamed: Mapping[str, str] | None = None) -> None:
     """Put what a service found wrong to the fields that it names."""
     problems = error.problems if isinstance(error, InvalidMany) else {error.field: error.message}

@@ -6,12 +6,11 @@ The worker makes a pack; its page shows how far it is. Everybody logged in fetch
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
 from flask_wtf import FlaskForm
-from wtforms import StringField
-from wtforms.validators import ValidationError
+from wtforms import SelectMultipleField, StringField
 
 from app.core.rules.counted import SLIDES_RANGE
 from app.core.rules.errors import Invalid, NotFound
@@ -19,7 +18,7 @@ from app.core.rules.quarters import Quarter
 from app.core.rules.slides import SLIDE_WORDS, SlideKind
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach, one_line, required
+from app.core.web.forms import attach, moved, one_line, required
 from app.core.web.htmx import go_to, page_or_fragment
 from app.core.web.person import acting, writer
 from app.core.web.times import now
@@ -41,22 +40,11 @@ _TYPES: Final = {
     PackFile.PPTX: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
     PackFile.PDF: "application/pdf",
 }
-_PLACE: Final = "place_"
 _QUARTER: Final = {"maxlength": 7, "size": 8, "placeholder": "2013-Q1", "autocomplete": "off"}
 
 
-class _Place(StringField):
-    """The place of a slide; empty = it is left out."""
-
-    def post_validate(self, form: Any, validation_stopped: bool) -> None:
-        """Raise unless it is empty or a whole number."""
-        text = (self.data or "").strip()
-        if text and not (text.isascii() and text.isdigit() and 1 <= len(text) <= 2):
-            raise ValidationError("A number is a whole number from 0 to 99, or empty")
-
-
 class PackForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """What is on a pack, and in which order: each kind of slide has a field with its place."""
+    """What is on a pack, and in which order: the kinds of slides as they were sent."""
 
     title = StringField(
         "Title",
@@ -76,40 +64,24 @@ class PackForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         render_kw=_QUARTER,
     )
 
+    slides = SelectMultipleField("Slides", validate_choice=False)
+
     @property
-    def places(self) -> list[tuple[Any, str]]:
-        """The fields of the slides, each with what the slide shows."""
-        return [(self[_field_of(kind)], about) for kind, (_, about) in SLIDE_WORDS.items()]
-
-    def chosen(self) -> list[str]:
-        """The kinds of slides by their places; of equal ones as they are listed."""
-        given = [(kind, (self[_field_of(kind)].data or "").strip()) for kind in SLIDE_WORDS]
-        return [kind for kind, place in sorted(given, key=_by_place) if place]
-
-
-def _by_place(given: tuple[SlideKind, str]) -> int:
-    return int(given[1] or 0)
-
-
-def _field_of(kind: SlideKind) -> str:
-    return _PLACE + kind.replace("-", "_")
-
-
-for _kind, (_word, _) in SLIDE_WORDS.items():
-    setattr(
-        PackForm,
-        _field_of(_kind),
-        _Place(_word, render_kw={"inputmode": "numeric", "maxlength": 2, "size": 3}),
-    )
+    def offered(self) -> list[tuple[str, str, str, bool]]:
+        """Each kind, its name, what it shows, whether it is chosen: the chosen ones first."""
+        chosen = [kind for kind in self.slides.data or () if kind in SLIDE_WORDS]
+        others = [kind for kind in SLIDE_WORDS if kind not in chosen]
+        return [
+            (kind, *SLIDE_WORDS[SlideKind(kind)], kind in chosen) for kind in [*chosen, *others]
+        ]
 
 
 def _usual() -> PackForm:
     """The form as it is offered: the two quarters that ended last, all slides in their order."""
     last = Quarter.of(now()).previous
-    places = {_field_of(kind): str(at) for at, kind in enumerate(SLIDE_WORDS, 1)}
-    given = {"title": USUAL_TITLE, "first": str(last.previous), "last": str(last), **places}
+    given = {"title": USUAL_TITLE, "first": str(last.previous), "last": str(last)}
     given |= {name: value for name, value in request.args.items() if name in ("first", "last")}
-    return PackForm(formdata=None, data=given)
+    return PackForm(formdata=None, data={**given, "slides": list(SLIDE_WORDS)})
 
 
 @blueprint.get("")
@@ -123,6 +95,10 @@ def order() -> Response:
     """Order a pack."""
     rows, by, form = db.session(), writer(), PackForm()
     require_chair(by.actor, "create meeting packs")
+    way, _, kind = request.form.get("do", "").partition(":")
+    if way in ("up", "down"):
+        form.slides.data = list(moved(form.slides.data or (), kind, way))
+        return _listing(form, 200)
     if not form.validate():
         return _listing(form, 422)
     try:
@@ -133,7 +109,7 @@ def order() -> Response:
                 title=form.title.data or "",
                 first=form.first.data or "",
                 last=form.last.data or "",
-                slides=form.chosen(),
+                slides=form.slides.data or (),
             )
             number = pack.id
             leads_to(url_for("meeting_packs.show", number=number))

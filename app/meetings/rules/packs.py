@@ -81,7 +81,7 @@ def slides_from_text(text: str) -> Sequence[SlideKind]:
 def checked_slides(kinds: Sequence[str]) -> Sequence[SlideKind]:
     """The slides of a pack in their order. ``Invalid`` for none, doubles and unknown ones."""
     if not kinds:
-        raise Invalid("slides", "Slides: number at least one")
+        raise Invalid("slides", "Slides: choose at least one")
     if len(set(kinds)) != len(kinds):
         raise Invalid("slides", "Slides: each can be chosen once")
     try:

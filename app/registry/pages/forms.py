@@ -277,15 +277,26 @@ def _form_of(kind: RecordKind) -> type[RecordForm]:
     return type(f"{kind.name.capitalize()}Form", (RecordForm,), {"kind": kind, **fields})
 
 
-def _editing(form: type[RecordForm]) -> type[RecordForm]:
-    """The form for a record that exists, with the version that the writer saw."""
-    return type(f"Edit{form.__name__}", (form,), {"version": HiddenField("Version")})
+def _with(form: type[RecordForm], **fields: Field) -> type[RecordForm]:
+    """The form with these fields besides, or in place of those of their names."""
+    return type(form.__name__, (form,), fields)
 
 
 SiteForm: Final = _form_of(SITE)
-LinkForm: Final = _form_of(LINK)
-SiteEditForm: Final = _editing(SiteForm)
-LinkEditForm: Final = _editing(LinkForm)
+LinkForm: Final = _with(
+    _form_of(LINK),
+    name=StringField(
+        LINK.by_name["name"].label,
+        filters=[one_line],
+        description="Leave empty to build it from the ends: the next free one such as"
+        " CERN-RAL-LHCOPN-001.",
+        render_kw={"autocomplete": "off"},
+    ),
+)
+"""Of a new link the id may be left to the portal."""
+SiteEditForm: Final = _with(SiteForm, version=HiddenField("Version"))
+LinkEditForm: Final = _with(_form_of(LINK), version=HiddenField("Version"))
+"""Who edits a record says which version was seen."""
 
 
 class RetireForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -14,6 +14,7 @@ from app.registry.pages.record_pages import RecordPages
 from app.registry.pages.records import RecordView
 from app.registry.rules.networks import Network
 from app.registry.rules.registry import LinkRole, covers
+from app.registry.services.links import name_of_ends
 from app.registry.services.record_lists import LINK_LIST, backups_of_link
 from app.registry.services.registry import responsible_site_of_link
 
@@ -32,6 +33,10 @@ def _details(session: Session, link: Link, _view: RecordView, day: date) -> Mapp
     }
 
 
+def _complete(session: Session, stated: dict[str, Any]) -> None:
+    stated["name"] = stated["name"] or name_of_ends(session, stated)
+
+
 blueprint = RecordPages(
     LINK_LIST,
     LinkForm,
@@ -39,4 +44,5 @@ blueprint = RecordPages(
     {"network": tuple(Network), "role": tuple(LinkRole)},
     _rows,
     _details,
+    complete=_complete,
 ).blueprint()

@@ -32,6 +32,7 @@ from app.registry.pages.records import (
     today,
 )
 from app.registry.rules.registry import covers
+from app.registry.services.choices import choices
 from app.registry.services.record_history import history_of
 from app.registry.services.record_lists import IN_USE, RecordFilter, RecordList
 from app.registry.services.records import Record, require_manager
@@ -55,6 +56,8 @@ class RecordPages(Generic[Record]):
     """What the rows of the list show beside the records."""
     details: Callable[[Session, Record, RecordView, date], Mapping[str, Any]]
     """What the page of a record shows on a day beside its facts."""
+    complete: Callable[[Session, dict[str, Any]], None] = lambda _session, _stated: None
+    """Add to the stated fields of a new record what was left to the portal."""
 
     def blueprint(self) -> Blueprint:
         """The pages at their addresses."""
@@ -103,7 +106,7 @@ class RecordPages(Generic[Record]):
         )
 
     def new(self) -> Response:
-        """Make a record."""
+        """Create a record."""
         require_manager(acting())
         form = self.form()
         if request.method == "GET":
@@ -116,10 +119,12 @@ class RecordPages(Generic[Record]):
             session = db.session()
             try:
                 with writing_once(session):
+                    stated = form.stated()
+                    self.complete(session, stated)
                     made = self.records.verbs.create(
                         session,
                         writer(),
-                        form.stated(),
+                        stated,
                         sources=form.sources(),
                         why=form.why.data or "",
                     )
@@ -248,6 +253,7 @@ class RecordPages(Generic[Record]):
             place=url_for(f"{self._many}.new") if key is None else f"{self._at(key)}/edit",
             at=None if key is None else self._at(key),
             **self._names(),
+            **choices(db.session()),
             **more,
         )
         return make_response(page, status)

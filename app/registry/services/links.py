@@ -10,9 +10,9 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid, InvalidMany
-from app.registry.models.registry import Link, LinkCircuit, Site
+from app.registry.models.registry import Link, LinkCircuit, LinkName, Site
 from app.registry.rules.records import LINK
-from app.registry.rules.registry import CircuitValue, check_order, quoted
+from app.registry.rules.registry import CircuitValue, NameSystem, check_order, quoted
 from app.registry.services.records import Named, RecordVerbs, Values, another_record, parts_in
 from app.registry.services.registry import LINK_PARTS, MAX_NAMED, Lookup
 from app.registry.services.retirement import refuse_while_used
@@ -82,6 +82,32 @@ def _check(lookup: Lookup, link: Link | None, before: Values, values: Values, na
         raise InvalidMany(problems)
     if link is not None and (until := values["valid_until"]) not in (None, before["valid_until"]):
         refuse_while_used(lookup.session, link, _backups_after(lookup.session, link, until))
+
+
+def name_of_ends(session: Session, stated: Mapping[str, Any]) -> str:
+    """The id that a new link of these ends and network would bear: their short names, the T0's
+    first, and the next free number, such as ``CERN-RAL-LHCOPN-001``.
+
+    Source of the form: domain, section 2.3. Raises ``InvalidMany`` for ends that no site bears.
+    """
+    ends = {field: stated[field] for field in ("end_a", "end_b")}
+    named = _named(Lookup(session), ends)
+    sites = [site for site in named.values() if isinstance(site, Site)]
+    sites.sort(key=lambda site: (site.tier != 0, _short(site)))
+    stem = "-".join([*map(_short, sites), stated["network"], ""])
+    taken = session.scalars(
+        select(Link.name)
+        .where(Link.name.startswith(stem, autoescape=True))
+        .union_all(select(LinkName.name).where(LinkName.name.startswith(stem, autoescape=True)))
+    )
+    numbers = [int(name[len(stem) :]) for name in taken if name[len(stem) :].isdecimal()]
+    return f"{stem}{max(numbers, default=0) + 1:03}"
+
+
+def _short(site: Site) -> str:
+    """The name by which link ids call a site."""
+    names = [name.name for name in site.names if name.system == NameSystem.SHORT]
+    return names[0] if names else site.key
 
 
 def _check_end(problems: dict[str, str], field: str, site: Site, values: Mapping[str, Any]) -> None:

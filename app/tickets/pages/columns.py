@@ -81,15 +81,3 @@ def width_class(keys: Sequence[str]) -> str:
     if width <= sum(COLUMNS[key].width for key in USUAL):
         return ""
     return f"at-least-{min(-(-width // _STEP) * _STEP, 3600)}"
-
-
-def in_order(keys: Iterable[str], places: dict[str, str]) -> tuple[str, ...]:
-    """The chosen keys by the place that was typed for each; what is no number stays where it is."""
-
-    def place(pair: tuple[int, str]) -> tuple[int, int]:
-        index, key = pair
-        text = places.get(key, "").strip()
-        typed = int(text) if text.isascii() and text.isdigit() and len(text) < 4 else index + 1
-        return typed, index
-
-    return tuple(key for _index, key in sorted(enumerate(keys), key=place))

@@ -21,11 +21,12 @@ from app.core.database.transactions import transaction
 from app.core.rules import access
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
+from app.core.web.forms import moved
 from app.core.web.htmx import fragment_target, go_to, page_or_fragment, wants_fragment
 from app.core.web.person import acting
 from app.core.web.times import now
 from app.registry.services.choices import choices
-from app.tickets.pages.columns import COLUMNS, USUAL, in_order
+from app.tickets.pages.columns import COLUMNS, USUAL
 from app.tickets.pages.filter_forms import read_query
 from app.tickets.pages.list import BACK_COOKIE, Listing, ListQuery, address_of_list
 from app.tickets.pages.page import NUMBER, page_of
@@ -148,11 +149,15 @@ def columns() -> Response:
     chosen = request.form.getlist("columns")
     if any(key not in COLUMNS for key in chosen):
         raise Invalid("columns", f"Columns takes some of: {', '.join(COLUMNS)}")
-    places = {key: request.form.get(f"place-{key}", "") for key in COLUMNS}
-    keys = in_order(dict.fromkeys(chosen), places)
-    if request.form.get("do") == "usual" or keys == USUAL:
+    way, _, key = request.form.get("do", "").partition(":")
+    keys = tuple(dict.fromkeys(chosen))
+    if way in ("up", "down"):
+        keys = moved(keys, key, way)
+    if way == "usual" or keys == USUAL:
         keys = ()
     rows = db.session()
     with transaction(rows):
         remember_columns(rows, acting(), keys)
-    return go_to(address_of_list(query.query_string({"columns": ()})))
+    address = address_of_list(query.query_string({"columns": ()}))
+    # without a script one goes on moving: browsers open what the address points into
+    return go_to(f"{address}#columns" if key else address)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change
+from app.core.rules.slides import SLIDE_WORDS
 from app.jobs.models.work import Job
 from app.jobs.services.queue import queued_jobs
 from app.meetings.models.packs import MeetingPack
@@ -22,17 +23,15 @@ from app.meetings.services.packs import (
     note_trouble,
 )
 from tests.cast import Cast, writer
-from tests.harness.visitor import PageReader, Visitor
+from tests.harness.visitor import Fields, PageReader, Visitor
 from tests.harness.visits import Enter
 
 PACKS = "/reports/packs"
-GOOD = {
+GOOD: Fields = {
     "title": "For the meeting",
     "first": "2013-Q1",
     "last": "2013-Q2",
-    "place_reports": "1",
-    "place_matching": "3",
-    "place_what_if": "2",
+    "slides": ["reports", "what-if", "matching"],
 }
 HTMX = {"HX-Request": "true", "HX-Target": "pack"}
 
@@ -64,8 +63,7 @@ def test_the_form_offers_the_two_quarters_that_ended_and_all_slides(
     form = page.form(PACKS)
     (first,), (last,) = form.values("first"), form.values("last")
     assert first < last
-    assert form.values("place_headlines") == ["1"]
-    assert form.values("place_reports") == ["9"]
+    assert form.values("slides") == list(SLIDE_WORDS)
     slides = f"{PACKS}?first=2012-Q1&last=2013-Q2#h-new"
     assert (slides, "The quarters of the 2013 slides, 2012-Q1 to 2013-Q2") in page.links
     asked = visit(cast.operator).read(f"{PACKS}?first=2013-Q1&last=2013-Q2").form(PACKS)
@@ -151,10 +149,6 @@ def test_only_the_chair_orders_and_deletes(session: Session, cast: Cast, visit: 
         ("first", "2000-Q1", "a pack has 20 quarters"),
         ("last", "2013-Q1'; DROP", "Write a quarter as 2012-Q1"),
         ("last", "2098-Q1", "is too long"),
-        ("place_matching", "first", "a whole number from 0 to 99"),
-        ("place_matching", "-1", "a whole number from 0 to 99"),
-        ("place_matching", "٣", "a whole number from 0 to 99"),
-        ("place_matching", "1" * 500, "a whole number from 0 to 99"),
     ],
 )
 def test_what_cannot_be_is_told_and_kept(
@@ -176,8 +170,33 @@ def test_a_quarter_that_has_not_begun_and_no_slides_are_refused(
     visitor = visit(cast.operator)
     ahead = visitor.send(PACKS, {**GOOD, "first": "2098-Q1", "last": "2098-Q1"})
     assert "2098-Q1 has not begun" in ahead.text
-    nothing = {name: value for name, value in GOOD.items() if not name.startswith("place")}
-    assert "number at least one" in visitor.send(PACKS, nothing).text
+    for slides, said in (
+        ([], "choose at least one"),
+        (["matching", "nonsense"], "Slides takes of"),
+        (["matching", "matching"], "each stands once"),
+    ):
+        refused = visitor.send(PACKS, {**GOOD, "slides": slides})
+        assert refused.status_code == 422
+        assert said in " ".join(PageReader(refused.text).alerts)
+
+
+def test_without_a_script_a_button_moves_a_slide_and_orders_nothing(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.operator)
+    for do, order_then in (
+        ("up:matching", ["reports", "matching", "what-if"]),
+        ("down:reports", ["what-if", "reports", "matching"]),
+        ("up:reports", ["reports", "what-if", "matching"]),
+        ("up:nonsense", ["reports", "what-if", "matching"]),
+    ):
+        answer = visitor.send(PACKS, {**GOOD, "do": do})
+        assert answer.status_code == 200
+        form = PageReader(answer.text).form(PACKS)
+        assert form.values("slides") == order_then
+        assert form.values("title") == ["For the meeting"]
+    session.rollback()
+    assert session.scalars(select(MeetingPack)).all() == []
 
 
 def test_too_many_at_once_are_refused(session: Session, cast: Cast, visit: Enter) -> None:

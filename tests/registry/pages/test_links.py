@@ -169,6 +169,32 @@ def test_a_link_is_made_edited_and_retired(session: Session, cast: Cast, visit: 
     assert "because: cut" in visitor.read("/links/KIT-PIC").text
 
 
+def test_the_id_of_a_link_is_built_from_its_ends(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.admin)
+    page = visitor.read("/links/new")
+    lists = {value for _tag, name, value in page.attributes if name == "list"}
+    assert lists == {"known-sites", "known-links"}
+    assert "CERN-PROD" in page.text  # a site is suggested by each of its names
+    data = _form(visitor, "/links/new") | {"do": ["save"]}
+    for ends, name in (
+        # the T0 comes first, names are the short ones; number 1 is there
+        (("GRIDKA", "CERN"), "CERN-GRIDKA-LHCOPN-002"),
+        (("CH-CERN", "FZK-LCG2"), "CERN-GRIDKA-LHCOPN-003"),
+        (("pic", "DE-KIT"), "GRIDKA-PIC-LHCOPN-001"),
+    ):
+        sent = {**data, "end_a": ends[0], "end_b": ends[1]}
+        assert visitor.send("/links/new", sent).location == f"/links/{name}"
+    lhcone = {**data, "end_a": "CERN", "end_b": "pic", "network": "LHCONE"}
+    assert visitor.send("/links/new", lhcone).location == "/links/CERN-PIC-LHCONE-001"
+    wrong = visitor.send("/links/new", {**data, "end_a": "NOWHERE", "end_b": "pic"})
+    assert wrong.status_code == 422
+    assert "No site has the name" in PageReader(wrong.text).text
+    same = visitor.send("/links/new", {**data, "end_a": "pic", "end_b": "PIC"})
+    assert "Both ends are ES-PIC" in PageReader(same.text).text
+
+
 def test_a_link_sample_is_confirmed_as_a_whole(session: Session, cast: Cast, visit: Enter) -> None:
     with transaction(session):
         link = link_of_name(session, KIT)

@@ -167,11 +167,23 @@ def test_columns_are_remembered_and_the_address_goes_first(
     visitor = visit(cast.reader)
     assert tuple(heads(visitor)) == USUAL
     form = visitor.read("/tickets?q=one").form("/tickets/columns")
-    data = {**form.data(), "columns": ["title", "number", "unit", "references"], "place-unit": "1"}
+    data = {**form.data(), "columns": ["title", "number", "unit", "references"], "do": "save"}
     answer = visitor.send("/tickets/columns", data)
     assert (answer.status_code, answer.location) == (303, "/tickets?q=one")
-    # in the order of the form, but the unit was put into the first place
-    assert heads(visitor) == ["unit", "number", "title", "references"]
+    # in the order of the form
+    assert heads(visitor) == ["title", "number", "unit", "references"]
+    # without a script a button moves one of them, and the list points back into the panel
+    for do, order in (
+        ("up:unit", ["title", "unit", "number", "references"]),
+        ("up:unit", ["unit", "title", "number", "references"]),
+        ("up:unit", ["unit", "title", "number", "references"]),
+        ("down:title", ["unit", "number", "title", "references"]),
+        ("down:nonsense", ["unit", "number", "title", "references"]),
+    ):
+        form = visitor.read("/tickets?q=one").form("/tickets/columns")
+        answer = visitor.send("/tickets/columns", {**form.data(), "do": do})
+        assert (answer.status_code, answer.location) == (303, "/tickets?q=one#columns")
+        assert heads(visitor) == order
     assert "NOC of KIT" in visitor.read("/tickets").text
     assert "GEANT 4711" in visitor.read("/tickets").text
     assert heads(visitor, "/tickets?columns=age&columns=state") == ["title", "age", "state"]
@@ -191,7 +203,7 @@ def test_columns_are_remembered_and_the_address_goes_first(
     assert tuple(heads(visitor)) == USUAL
     for bad in ({"columns": "nonsense", "query": ""}, {"columns": "title", "query": "nonsense"}):
         assert visitor.send("/tickets/columns", bad).status_code == 422
-    odd = {"columns": ["title", "unit"], "query": "", "place-unit": "x" * 5000, "place-title": "٣"}
+    odd = {"columns": ["title", "unit"], "query": "", "do": "x" * 5000}
     assert visitor.send("/tickets/columns", odd).status_code == 303
 
 
