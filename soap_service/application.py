@@ -152,7 +152,7 @@ class SoapDoor:
         self._headers = [*security_headers(settings.public_url).items()]
         self.journal = Journal(lambda: Session(engine))
         limit = settings.same_calls_per_minute
-        self._throttle = SameCallThrottle(max(1, limit // WORKERS) if limit else 0)
+        self._throttle = SameCallThrottle(max(1, limit // WORKERS) if limit else 0, limit)
         self._lists = ListBudget()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:

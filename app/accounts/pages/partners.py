@@ -1,6 +1,6 @@
 """Pages of partners and their accounts, for admins: switches, secrets, what was called.
 
-A new secret is in the answer to the one request that made it, and nowhere else.
+A new secret is shown once, on the account's page to which the form leads that made it.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
 from app.core.web.htmx import fragment_target, go_to
 from app.core.web.person import acting, writer
+from app.core.web.shown_once import show_once, take_shown_once
 from app.core.web.times import now
 from app.registry.services.choices import choices
 
@@ -69,7 +70,7 @@ def listing() -> str:
 
 @blueprint.route("/new", methods=["GET", "POST"])
 def new() -> Response:
-    """Make an account, and its partner if the code is new; shows the secret once."""
+    """Create an account, and its partner if the code is new; its page shows the secret once."""
     form = NewAccountForm()
     if request.method == "GET" or not form.validate():
         return _form_page(form)
@@ -89,7 +90,8 @@ def new() -> Response:
     except Invalid as error:
         attach(form, error, {"contract": "contract_year"})
         return _form_page(form)
-    return _account_page(number, new_secret=secret)
+    show_once(_base(number), secret)
+    return go_to(_base(number))
 
 
 @blueprint.get(ACCOUNT)
@@ -98,7 +100,7 @@ def account(number: int) -> Response:
     if fragment_target() == "more":
         calls = CallList(db.session(), number, _base(number), request.args)
         return make_response(render_template("accounts/partners/_calls.html", calls=calls))
-    return _account_page(number)
+    return _account_page(number, new_secret=take_shown_once(_base(number)))
 
 
 @blueprint.post(f"{ACCOUNT}/switches")
@@ -129,7 +131,8 @@ def add_secret(number: int) -> Response:
             verbs.add_secret(rows, writer(), verbs.account_of_number(rows, number), secret)
     except Invalid as error:
         return _account_page(number, problem=error.message, status=422)
-    return _account_page(number, new_secret=secret)
+    show_once(_base(number), secret)
+    return go_to(_base(number))
 
 
 @blueprint.post(f"{ACCOUNT}/end-secret")

@@ -188,8 +188,8 @@ class TooManyCalls(PortalError):
 
     def __init__(self, allowed: int, seconds: int) -> None:
         super().__init__(
-            f"This account sent the same call more than {allowed} times within a minute to one"
-            f" process of the portal; wait {seconds} s before sending it again"
+            f"This account sent the same call too often: {allowed} within a minute are allowed,"
+            f" shared evenly among the portal's processes; wait {seconds} s before sending it again"
         )
 
 

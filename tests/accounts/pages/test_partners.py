@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import zlib
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -49,6 +51,13 @@ def verifies(session: Session, login: str, secret: str) -> bool:
     return True
 
 
+def decoded(cookie: str) -> str:
+    """What whoever holds the cookie reads in it."""
+    content = cookie.lstrip(".").partition(".")[0]
+    raw = base64.urlsafe_b64decode(content + "=" * (-len(content) % 4))
+    return (zlib.decompress(raw) if cookie.startswith(".") else raw).decode()
+
+
 def secret_in(page: str) -> str:
     found = re.search(r'id="new-secret" value="([A-Za-z0-9_-]{43})"', page)
     assert found is not None
@@ -93,7 +102,11 @@ def test_a_partner_and_its_first_account_in_one_form(
     cast: Cast, session: Session, visit: Enter, caplog: pytest.LogCaptureFixture
 ) -> None:
     visitor = visit(cast.admin)
-    answer = visitor.send(f"{PARTNERS}/new", {**GOOD, "sites": ["FZK-LCG2", "ES-PIC"]})
+    sent = visitor.send(f"{PARTNERS}/new", {**GOOD, "sites": ["FZK-LCG2", "ES-PIC"]})
+    assert sent.status_code == 303
+    # on its way it lies in the cookie, but cannot be read there
+    sealed = visitor.cookie
+    answer = visitor.get(sent.location)
     assert answer.status_code == 200
     assert answer.headers["Cache-Control"] == "private, no-store"
     secret = secret_in(answer.text)
@@ -106,7 +119,11 @@ def test_a_partner_and_its_first_account_in_one_form(
     assert again.status_code == 422
     assert "There is an account of this login already" in PageReader(again.text).text
     for text in (
+        sent.text,
         again.text,
+        sealed,
+        decoded(sealed),
+        visitor.get(sent.location).text,  # loaded again
         visitor.get(f"{PARTNERS}/accounts/{made.id}").text,
         visitor.get(PARTNERS).text,
         everything_logged(session),
@@ -115,7 +132,11 @@ def test_a_partner_and_its_first_account_in_one_form(
         assert secret not in text
     # a second account of the same partner
     second = visitor.send(f"{PARTNERS}/new", {**GOOD, "login": "nren-two"})
-    assert second.status_code == 200
+    assert second.status_code == 303
+    # another page, or another account's, does not take it
+    assert "new-secret" not in visitor.get(page_of(cast)).text
+    assert "new-secret" not in visitor.get(sent.location).text
+    assert "new-secret" in visitor.get(second.location).text
     session.rollback()
     assert session.scalar(select(func.count()).where(Partner.code == "NREN-NEW")) == 1
 
@@ -126,7 +147,8 @@ def test_a_secret_is_rotated_without_a_gap(
     visitor, page = visit(cast.admin), page_of(cast)
     assert "Add a second secret" in visitor.read(page).text
     added = visitor.send(f"{page}/add-secret", {})
-    secret = secret_in(added.text)
+    assert (added.status_code, added.location) == (303, page)
+    secret = secret_in(visitor.get(page).text)
     assert verifies(session, "ggus", secret)
     assert verifies(session, "ggus", PASSWORD)
     again = visitor.send(f"{page}/add-secret", {})
