@@ -74,6 +74,10 @@ NO_PAGES = {
     "health.ready",
     "scripts.joined",
     "feeds.download",
+    "search.find",  # see _states
+    "old_addresses.by_mode",
+    "old_addresses.ticket_info",
+    "old_addresses.search",
     "tickets_csv.download",
     "tickets_csv.download_workbook",
     "events.download",
@@ -381,6 +385,7 @@ def _states(scene: Scene) -> list[str]:
         "/tickets?state=open&state=closed&category=maintenance&site=DE-KIT&sort=title",
         "/tickets?q=nothing+like+this&priority=urgent",
         "/tickets?state=gone&from=yesterday",
+        "/search?q=lhc",
         "/tickets/bulk?n=1&n=2",
         "/tickets/bulk/1",
         "/tickets?filter=1&" + "&".join(f"columns={key}" for key in COLUMNS),
