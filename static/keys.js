@@ -61,6 +61,17 @@
     if (title) title.click();
     return Boolean(title);
   }
+  function save() {
+    const menu = one("#list .saved"), asks = menu && one("[data-asks]", menu);
+    if (!asks) return false;
+    menu.open = asks.open = true;
+    one("input:not([type=hidden])", asks).focus();
+    return true;
+  }
+  function comment() {
+    const title = row() && one("a.title", row());
+    return title ? go(title.href + "#text") : write("public");
+  }
   function write(kind) {
     const choice = one('.write [name="kind"][value="' + kind + '"]'), text = one(".write textarea");
     if (!text || !choice) return false;
@@ -114,10 +125,11 @@
     o: open,
     x: tick,
     f: filter,
+    s: save,
     b: function () { return Boolean(one('#list [name="n"]:checked')) && follow("#bulk button"); },
     n: function () { return follow('a[href="/tickets/new"]') || (document.body.dataset.writes === "yes" && go("/tickets/new")); },
     a: function () { return follow("[data-take] button"); },
-    c: function () { return write("public"); },
+    c: comment,
     i: function () { return write("internal"); },
     e: function () { return follow('#ticket a[href$="/edit"], .head a[href$="/edit"]'); },
     u: function () { return follow(".crumbs a:last-of-type, .crumbs li:has(+ li:last-child) a"); },
@@ -147,6 +159,9 @@
     if (goes ? place(event.key) : KEYS[event.key] && KEYS[event.key]()) event.preventDefault();
     else if (event.key === "g" && !goes) going = Date.now();
   });
+
+  /* the list leads straight to writing a comment */
+  window.addEventListener("DOMContentLoaded", function () { if (window.location.hash === "#text") write("public"); });
 
   /* ---- ticking rows: all of the page, a range with Shift, how many ---- */
   let last = null;

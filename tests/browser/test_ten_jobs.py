@@ -150,9 +150,7 @@ def open_incident(hands: Hands) -> None:
 
 def comment(hands: Hands) -> None:
     """On the ticket that was changed last."""
-    hands.press("j", "Enter")
-    expect(hands.page.locator("#text")).to_be_visible()
-    hands.press("c")
+    hands.press("j", "c")
     expect(hands.page.locator("#text")).to_be_focused()
     hands.say("Carrier called, 4711.")
     hands.press("Control+Enter")
@@ -202,10 +200,13 @@ def keep_filter(hands: Hands) -> None:
     hands.say("Dug up")
     hands.press("Enter")
     expect(hands.page.locator(".saved summary").first).to_contain_text("Dug up")
-    hands.press("g", "t")
-    expect(hands.page.locator(".saved summary").first).to_have_text("Saved filters")
-    hands.page.locator(".saved summary").first.click()
-    hands.click("link", "Dug up", within=".saved")
+    hands.page.evaluate("window.beforeComingBack = true")
+    hands.press("Control+k")
+    hands.say("Dug")
+    expect(hands.page.locator("#found [aria-selected=true]")).to_contain_text("Dug up")
+    hands.press("Enter")
+    hands.page.wait_for_function("!window.beforeComingBack")
+    expect(hands.page.locator(".saved summary").first).to_contain_text("Dug up")
     expect(hands.page.locator("#list a.title")).to_have_count(1)
 
 

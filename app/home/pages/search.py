@@ -1,4 +1,4 @@
-"""The search: pages, links, sites, tickets and people by what is typed, straight to what is named.
+"""The search: whatever has a name, by what is typed of it; straight to what is named whole.
 
 The box of the bar and the dialog of Ctrl-K show the fragment while one types; without scripts the
 page shows the same in groups.
@@ -88,6 +88,8 @@ def _address(one: Suggestion) -> str:
         return url_for("sites.site", key=one.key)
     if one.kind is Proposed.LINK:
         return url_for("links.link", name=one.key)
+    if one.kind is Proposed.FILTER:
+        return url_for("filters.show", number=int(one.key))
     if one.kind is Proposed.PERSON:
         return url_for("people.show", person=one.key)
     return url_for("tickets.detail", number=int(one.key))

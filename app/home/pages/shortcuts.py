@@ -48,13 +48,14 @@ GROUPS: Final = (
             ("x", "Select/deselect"),
             ("b", "Edit selected"),
             ("f", "Set a filter"),
+            ("s", "Save the filter"),
         ),
     ),
     (
         "On a ticket",
         (
             ("a", "Take the ticket"),
-            ("c", "Write a comment"),
+            ("c", "Write a comment; in the list, on the ticket that is chosen"),
             ("i", "Write an internal note (operators)"),
             ("e", "Edit the ticket"),
             ("Ctrl Enter", "Send what is being written"),

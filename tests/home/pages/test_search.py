@@ -102,6 +102,18 @@ def test_pages_are_found_by_name_as_far_as_one_may_see_them(cast: Cast, visit: E
         assert leads(operator, typed) == leads(reader, typed) == []
 
 
+def test_saved_filters_are_found_by_who_may_use_them(cast: Cast, visit: Enter) -> None:
+    operator, reader = visit(cast.operator), visit(cast.reader)
+    for name, use in (("Night shift", "private"), ("Night of all", "shared")):
+        operator.send("/filters", {"name": name, "use": use, "query": "q=x"})
+    assert len(leads(operator, "night")) == 2
+    assert [words.split() for _, words in proposed(reader, "night")] == [
+        ["Filter", "Night", "of", "all"]
+    ]
+    (address,) = leads(reader, "night")
+    assert reader.get(address).location.startswith("/tickets?q=x&filter=")
+
+
 def test_people_are_found_by_admins_alone(cast: Cast, visit: Enter) -> None:
     found = {address: words.split() for address, words in proposed(visit(cast.admin), "pic")}
     assert found["/admin/people/pic"] == ["Person", "pic", "reporter"]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import false, func, or_, select
+from sqlalchemy import ColumnElement, false, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
@@ -28,13 +28,18 @@ MAX_FILTERS = 100
 _NOT_ONE = "There is no such saved filter"
 
 
+def visible_to(actor: Actor) -> tuple[ColumnElement[bool], ...]:
+    """The conditions of the filters that this person may use."""
+    mine_or_shared = or_(SavedFilter.owner_id == actor.account_id, SavedFilter.shared)
+    return SavedFilter.deleted_at.is_(None), mine_or_shared
+
+
 def visible_filters(session: Session, actor: Actor) -> Sequence[SavedFilter]:
     """One's own and those that are shared, one's own first, each by name."""
     rows = session.scalars(
         select(SavedFilter)
         .where(
-            SavedFilter.deleted_at.is_(None),
-            or_(SavedFilter.owner_id == actor.account_id, SavedFilter.shared),
+            *visible_to(actor),
         )
         .order_by(func.lower(SavedFilter.name), SavedFilter.id)
     )

@@ -1,4 +1,4 @@
-"""What a search finds by name while one types: sites, links, tickets and people."""
+"""What a search finds by name: sites, links, saved filters, tickets and people."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from app.accounts.models.people import User
 from app.core.rules.access import Actor, Role
 from app.core.rules.errors import NotFound
 from app.registry.models.registry import Link, LinkName, Site, SiteName, SitePrefix
+from app.tickets.models.desk import SavedFilter
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tokenizer import MAX_CHARACTERS
 from app.tickets.services.lifecycle import find_ticket
 from app.tickets.services.lists.lists import TicketFilter
+from app.tickets.services.lists.saved_filters import visible_to
 from app.tickets.services.pages import first_numbers
 
 MAX_SUGGESTIONS: Final = 4
@@ -34,6 +36,7 @@ class Proposed(StrEnum):
     LINK = "link"
     TICKET = "ticket"
     PERSON = "person"
+    FILTER = "filter"
 
 
 @dataclass(frozen=True)
@@ -49,12 +52,17 @@ class Suggestion:
 
 def suggest(session: Session, actor: Actor, typed: str) -> Sequence[Suggestion]:
     """Sites and links by a part of any name, best those that begin with it, sites also by a prefix
-    that they announce; people likewise, for admins; and tickets, by the number and by what the
-    search finds, newest first."""
+    that they announce; saved filters, and for admins people, likewise; and tickets, by the number
+    and by what the search finds, newest first."""
     typed = typed.strip()[:MAX_CHARACTERS]
     if not typed or "\0" in typed:
         return ()
-    by_name = (*_sites(session, typed), *_links(session, typed), *_people(session, actor, typed))
+    by_name = (
+        *_sites(session, typed),
+        *_links(session, typed),
+        *_filters(session, actor, typed),
+        *_people(session, actor, typed),
+    )
     tickets = _tickets(session, actor, typed)
     # a number is a ticket first of all
     return (*tickets, *by_name) if typed.removeprefix("#").isdigit() else (*by_name, *tickets)
@@ -149,6 +157,17 @@ def _tickets(session: Session, actor: Actor, typed: str) -> list[Suggestion]:
         for number, title, state in rows
     }
     return [found[number] for number in numbers if number in found]
+
+
+def _filters(session: Session, actor: Actor, typed: str) -> list[Suggestion]:
+    """Those that the person may use."""
+    rows = session.execute(
+        select(SavedFilter.id, SavedFilter.name)
+        .where(*visible_to(actor), _holds(SavedFilter.name, typed))
+        .order_by(_begins_first(SavedFilter.name, typed), SavedFilter.name)
+        .limit(MAX_SUGGESTIONS)
+    )
+    return [Suggestion(Proposed.FILTER, str(key), name) for key, name in rows]
 
 
 def _people(session: Session, actor: Actor, typed: str) -> list[Suggestion]:
