@@ -44,10 +44,10 @@ def tickets(session: Session, cast: Cast) -> list[int]:
         ("/tickets?sort=title&last=yes", 8),
         ("/tickets?q=loss", 9),
         ("/tickets?q=operator", 11),
-        (
-            "/tickets/{number}",
-            7,
-        ),  # its detected events are one; a text that names something one more
+        # its detected events are one of them; a text that names something costs one more
+        ("/tickets/{number}", 7),
+        ("/search?q=lhc", 10),
+        ("/ws/ticket_search.php?writeFormat=XML", 3),
         ("/topology", 8),
         ("/", 20),
     ],
