@@ -145,7 +145,9 @@ def test_refused_rights_are_listed(cast: Cast, visit: Enter, opened: Open) -> No
     page = visit(cast.admin).read("/admin/audit?list=refusals&who=kit")
     assert "GET /admin/audit" in page.text
     assert "Only admins may read the audit" in page.text
-    assert "No matching entries" in visit(cast.admin).read("/admin/audit?list=refusals&who=pic").text
+    assert (
+        "No matching entries" in visit(cast.admin).read("/admin/audit?list=refusals&who=pic").text
+    )
 
 
 def test_pages_of_the_list(cast: Cast, session: Session, visit: Enter) -> None:
