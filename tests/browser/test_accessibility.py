@@ -93,6 +93,7 @@ NO_PAGES = {
     "what_if.download",
     "teleconferences.download",
     "teleconferences.in_utc",  # a line beside a field
+    "typed_times.read",  # likewise
     "meeting_packs.show",  # see _states
     "report_form.one",
     "report_form.changes",
