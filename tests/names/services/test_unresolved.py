@@ -286,7 +286,7 @@ def test_what_is_refused(session: Session, cast: Cast) -> None:
     with pytest.raises(Invalid, match="at most 255"):
         decide(session, cast, dismiss_name, SITE, TYPO, "x" * 256)
     decide(session, cast, make_alias, LINK, SLIP, "CERN-PIC-LHCOPN-001")
-    with pytest.raises(Invalid, match="known by now"):
+    with pytest.raises(Invalid, match="known now"):
         decide(session, cast, make_alias, LINK, SLIP, "CERN-GRIDKA-LHCOPN-001")
 
 
