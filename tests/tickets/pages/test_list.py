@@ -55,7 +55,7 @@ GOOD: Mapping[str, tuple[str, ...]] = {
     "network": ("LHCOPN", "LHCONE"),
     "category": ("incident", "maintenance"),
     "layer": ("L1/L2", "unknown"),
-    "site": ("DE-KIT", "FZK-LCG2", "GRIDKA", "nobody knows"),
+    **dict.fromkeys(("site", "affected"), ("DE-KIT", "FZK-LCG2", "GRIDKA", "nobody knows")),
     "link": ("CERN-GRIDKA-LHCOPN-001", "CERN-NOWHERE-LHCOPN-001"),
     "responsible": ("DE-KIT", "pic"),
     "unit": ("TPM", "somebody"),
@@ -88,7 +88,9 @@ BAD: Mapping[str, tuple[str, ...]] = {
         NONSENSE,
     ),
     "q": ("\ud800",),
-    **dict.fromkeys(("site", "link", "responsible", "unit"), ("x" * 256, "a\x00b", "a\x01b")),
+    **dict.fromkeys(
+        ("site", "affected", "link", "responsible", "unit"), ("x" * 256, "a\x00b", "a\x01b")
+    ),
     **dict.fromkeys(
         ("from", "to"),
         (*NONSENSE, "2013-02-30", "2013-3-6", "20130306", "2013-W10-3", "2013-03-06T00:00"),
