@@ -227,7 +227,7 @@ WRONG_QUARTERS: list[tuple[dict[str, str], str]] = [
     ({"first_quarter": "2013-Q1\0"}, "Write a quarter as 2012-Q1"),
     ({"note": ""}, "Reason is required"),
     ({"note": "x" * 1001}, "Reason has 1001 characters"),
-    ({"note": "\0"}, "Why holds a character"),
+    ({"note": "\0"}, "Reason holds a character"),
     ({"version": ""}, "does not say which version"),
 ]
 
