@@ -34,8 +34,7 @@ def test_a_dry_run_tells_each_line_and_an_import_brings_them(portal: str, tmp_pa
     before = changes(portal)
     dry = done(portal, "tickets", "import", str(file), "--dry-run", "--source", "old desk")
     assert dry.splitlines() == [
-        "line 2: 7 would be created; site FZK-LCG3 is not known, and kept as a text;"
-        " nearest: FZK-LCG2",
+        "line 2: 7 would be created; site FZK-LCG3 is not known; stored as text; nearest: FZK-LCG2",
         "line 3: 8 would be created",
         "Nothing was written; it would be: 2 new.",
     ]

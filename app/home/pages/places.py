@@ -128,7 +128,7 @@ PAGES: Final = (
     Page("Long-standing tickets", "statistics.standing", "old open"),
     Page("Events per T1", "matching.page", "matching documented"),
     Page("Availability", "availability.page", "uptime downtime"),
-    Page("Rule comparison", "what_if.page", "what if"),
+    Page("Rule comparison", "what_if.page", "what-if"),
     Page("Definitions", "statistics.definitions", "figures"),
     Page("Profile", "profile.show", "password time zone notifications"),
     Page("Keyboard shortcuts", "shortcuts.show", "keys help"),

@@ -63,7 +63,7 @@ class ZoneForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     time_zone = Choice(
         "Time zone",
         choices=lambda: options(*sorted(available_timezones())),
-        description="Times are always shown in UTC; this zone stands beside it.",
+        description="Times are always shown in UTC; this zone is shown beside it.",
     )
 
 

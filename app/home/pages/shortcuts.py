@@ -24,7 +24,7 @@ GROUPS: Final = (
             ("n", "New ticket"),
             ("u", "Up: to the page that this one belongs to"),
             ("g h", "Go home"),
-            ("g t", "Go to the tickets"),
+            ("g t", "Go to tickets"),
             ("g n", "Go to the map of the network"),
             ("g l", "Go to the links"),
             ("g s", "Go to the sites"),

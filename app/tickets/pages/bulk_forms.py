@@ -70,6 +70,6 @@ class UndoBulkForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         "Reason",
         filters=[lines],
         default="Taken back: it was changed by mistake.",
-        description="A public comment on each ticket that is put back.",
+        description="A public comment on each ticket that is reverted.",
         render_kw={"rows": 2},
     )

@@ -73,5 +73,5 @@ def refusal_to_remove(actor: Actor, ticket: TicketFacts, *, added: bool, final: 
     if not added:
         return "Only operators and who added it may remove an attachment"
     if final:
-        return "The ticket is final; only operators may remove an attachment of it"
+        return "The ticket is final; only operators may remove its attachments"
     return refusal_to_write(actor, ticket)

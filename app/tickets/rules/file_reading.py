@@ -134,7 +134,7 @@ def _read(column: str, cell: str, values: dict[str, Any], wrong: _Wrong) -> None
         try:
             values[column] = tuple(dict.fromkeys(item for item in parted(cell) if item))
         except ValueError:
-            wrong(column, cell, "names separated by ; (a \\ stands in front of a sign)")
+            wrong(column, cell, "names separated by ; (write \\; for a ; in a name)")
     elif column == "responsible_site":
         values[column] = cell.strip()
     elif cell.strip() or column not in _DEFAULTS:

@@ -56,6 +56,6 @@ def reason_to_give_up(reminded: Sequence[datetime]) -> str:
     """The public comment with which a ticket becomes unsolved."""
     days = " and ".join(f"{made:%Y-%m-%d}" for made in reminded)
     return (
-        f"No reply came, though the portal reminded of it on {days} (UTC). The ticket is unsolved"
+        f"No reply came, though the portal reminded on {days} (UTC). The ticket is unsolved"
         " therefore; whoever has the reply reopens it."
     )

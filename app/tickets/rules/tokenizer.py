@@ -145,7 +145,7 @@ def read_search(text: str) -> Search:
             part = bool(plain) and len(words) == 1 and _may_be_part(words[0])
             terms[Term(words, begun=begun, part=part)] = None
     if not terms and text.strip():
-        notes.append("A search needs a letter or a digit")
+        notes.append("A search needs letters or digits")
     return Search(tuple(terms), tuple(dict.fromkeys(notes)))
 
 

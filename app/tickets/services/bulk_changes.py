@@ -47,7 +47,7 @@ FIELDS = (
 )
 """What can be changed of several tickets at once."""
 NO_CHANGE = "It is so already"
-MEANWHILE = "Somebody changed it after the preview; it was left out"
+MEANWHILE = "Somebody changed it after the preview; it was skipped"
 
 
 @dataclass(frozen=True)

@@ -617,7 +617,9 @@ def take_ticket(
 
     def wanted(ticket: Ticket) -> Mapping[str, Any]:
         if not is_open(ticket.state):
-            raise MoveNotAllowed(f"A ticket in state {ticket.state} is not taken; reopen it first")
+            raise MoveNotAllowed(
+                f"A ticket in state {ticket.state} cannot be taken; reopen it first"
+            )
         starts = ticket.state in (State.NEW, State.ASSIGNED, State.REOPENED)
         state = {"state": State.IN_PROGRESS} if starts else {}
         return {"person_in_charge": by.actor.account, **state}

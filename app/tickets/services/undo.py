@@ -44,7 +44,9 @@ def undo_move(session: Session, by: Writer, number: int, version: int) -> Ticket
         by.actor.account,
     )
     if ticket.version != version or not mine or before.get("state") is None:
-        raise MoveNotAllowed("Only the newest move can be undone, by the person who made it")
+        raise MoveNotAllowed(
+            "Only the newest move can be undone, by the person who moved the ticket"
+        )
     if not is_undoable(before, change.at, by.now):
         raise MoveNotAllowed("A move can be undone for 10 minutes; move the ticket instead")
     at = strictly_after(by.now, ticket.changed_at)

@@ -31,7 +31,7 @@ def proposed_urgency(
     if working:
         why = f"{name} is down and its backup {working} works"
         return ProposedUrgency(Impact.REDUCED, Priority.URGENT, why)
-    why = "none of its backups works" if backups else "no backup of it is recorded"
+    why = "none of its backups works" if backups else "it has no recorded backup"
     return ProposedUrgency(Impact.OUTAGE, Priority.TOP, f"{name} is down and {why}")
 
 

@@ -46,7 +46,7 @@ def test_lines_are_shown_and_only_the_good_ones_written_if_asked(
     page = PageReader(shown.text)
     assert "1 new, 1 wrong. Nothing has been written yet." in page.text
     assert "3 8 wrong x created 2011-1-2 : an ISO 8601 time such as" in page.text
-    assert "site FZK-LCG3 is not known, and kept as a text; nearest: FZK-LCG2" in page.text
+    assert "site FZK-LCG3 is not known; stored as text; nearest: FZK-LCG2" in page.text
     assert "Import only the 1 good line" in page.text
     assert titles(session) == []
     form = page.form(CONFIRM).data()

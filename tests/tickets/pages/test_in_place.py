@@ -95,7 +95,7 @@ def test_what_is_not_open_is_not_taken(
     assert not visitor.read(f"/tickets/{number}").has_form(f"/tickets/{number}/take")
     answer = visitor.send(f"/tickets/{number}/take", {})
     assert answer.status_code == 409
-    assert f"A ticket in state {state} is not taken; reopen it first" in answer.text
+    assert f"A ticket in state {state} cannot be taken; reopen it first" in answer.text
 
 
 def test_assigning_picks_one_who_may_work_on_it_and_keeps_what_a_partner_wrote(

@@ -174,7 +174,7 @@ def test_times_and_states_are_kept_and_defaults_are_the_usual(session: Session, 
     assert LINK in problem  # the nearest
     source = replace(source, content=source.content.replace(LINK.lower().encode(), LINK.encode()))
     outcomes = list(examine_tickets(session, BY, source))
-    assert outcomes[0].notes == ("site Nowhere is not known, and kept as a text",)
+    assert outcomes[0].notes == ("site Nowhere is not known; stored as text",)
     session.rollback()
     assert imported(session, source) == {ImportOutcome.NEW: 3}
     one, two, three = session.scalars(select(Ticket).order_by(Ticket.number))

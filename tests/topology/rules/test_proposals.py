@@ -13,7 +13,7 @@ DOWN, DEGRADED, OK = LinkState.DOWN, LinkState.DEGRADED, LinkState.OK
 @pytest.mark.parametrize(
     ("role", "state", "backups", "expected"),
     [
-        ("primary", DOWN, [], ("outage", "top priority", "no backup of it is recorded")),
+        ("primary", DOWN, [], ("outage", "top priority", "it has no recorded backup")),
         ("primary", DOWN, [DOWN], ("outage", "top priority", "none of its backups works")),
         (
             "primary",

@@ -359,7 +359,7 @@ def _resolved(read: ReadTicket, names: Names) -> tuple[dict[str, Any], list[Prob
     for name in values["sites"]:
         site = names.site(name, day)
         if site is None:
-            notes.append(f"site {name} is not known, and kept as a text{names.near('site', name)}")
+            notes.append(f"site {name} is not known; stored as text{names.near('site', name)}")
         sites.setdefault((site, "") if site is not None else (None, name), name)
     values["links"], values["sites"] = tuple(links.values()), tuple(sites.items())
     first = next(iter(links.values()), None)

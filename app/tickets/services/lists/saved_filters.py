@@ -213,7 +213,7 @@ def read_by_registry(session: Session, values: Mapping[str, Sequence[str]], toda
                 )
             else:
                 read.setdefault(field, [])
-                notes.append(f"No site is called {name} any more; it was left out of the filter")
+                notes.append(f"No site is called {name} any more; the filter ignores it")
     for name in values.get("link", ()):
         kept = read.setdefault("link", [])
         link = session.scalars(select(Link).where(Link.name == name)).first()
@@ -222,7 +222,7 @@ def read_by_registry(session: Session, values: Mapping[str, Sequence[str]], toda
                 select(Link).join(LinkName).where(LinkName.name == name.upper())
             ).first()
             if link is None:
-                notes.append(f"No link is called {name} any more; it was left out of the filter")
+                notes.append(f"No link is called {name} any more; the filter ignores it")
                 continue
             notes.append(f"The link {name} is called {link.name} now")
         if link.valid_until is not None and link.valid_until <= today:
