@@ -6,7 +6,8 @@ or oversized requests therefore cost a socket and a bounded buffer, never a thre
 hands threads the raw socket is stopped by as many half-sent requests as it has threads (measured
 in ``docs/adr/0002-wsgi-server.md``). An answer that the application marked as streamed
 (``app/core/web/requests/streaming.py``) is given out piece by piece: its next one is made when the
-client took the last, and it breaks off, so that the client sees it, where one cannot be made.
+client took the last, and it breaks off, so that the client sees it, where one cannot be made. One
+that is pushed (the same module) waits on the event loop, without a thread.
 
 It speaks ASGI 3 on one side and PEP 3333 on the other, and knows nothing of tickets, SOAP or
 Flask: limits and the text of refusals come in as arguments.
@@ -20,13 +21,14 @@ import logging
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote_to_bytes
 
 from app.core.web.requests.request_ids import HEADER, new_request_id
-from app.core.web.requests.streaming import Pieces, is_streamed
+from app.core.web.requests.streaming import Pieces, Pushed, is_streamed, let_push, pushed_body
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -61,6 +63,15 @@ class StreamedAnswer:
     status: int
     headers: Headers
     pieces: Pieces
+
+
+@dataclass(frozen=True)
+class PushedAnswer:
+    """The beginning of an HTTP answer whose body comes now and then."""
+
+    status: int
+    headers: Headers
+    body: Pushed
 
 
 @dataclass(frozen=True)
@@ -129,9 +140,12 @@ class Bridge:
         is_heavy: Callable[[str, str, bytes], bool] = lambda _path, _query, _body: False,
         bounds: Bounds | None = None,
         at_end: Callable[[], None] | None = None,
+        end_pushed: Callable[[], None] = lambda: None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self._at_end = at_end
+        self.end_pushed = end_pushed
+        """Ends all pushed answers, which would go on for hours: the process is about to end."""
         self._application = application
         self._body_limit = body_limit
         self._refusal = refusal
@@ -172,6 +186,9 @@ class Bridge:
             answer = self._refused(path, query, refused.status, refused.why)
         finally:
             received.release()
+        if isinstance(answer, PushedAnswer):
+            await self._push(answer, receive, send)
+            return
         if isinstance(answer, StreamedAnswer):
             if self._streams < self._bounds.streams:
                 await self._stream(answer, receive, send)
@@ -312,6 +329,41 @@ class Bridge:
             gone.cancel()
             self._streams -= 1
             await self._in_stream_thread(answer.pieces.close)
+
+    async def _push(self, answer: PushedAnswer, receive: Receive, send: Send) -> None:
+        """Give out what there is whenever there is something, until either side ends it.
+
+        What a client does not take is not heaped up: the body is asked for more only after that.
+        """
+        loop, awake = asyncio.get_running_loop(), asyncio.Event()
+
+        def wake() -> None:
+            with suppress(RuntimeError):  # the loop ended with the process
+                loop.call_soon_threadsafe(awake.set)
+
+        gone = asyncio.ensure_future(_until_gone(receive))
+        gone.add_done_callback(lambda _: awake.set())
+        try:
+            answer.body.open(wake)
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": answer.status,
+                    "headers": answer.headers,
+                }
+            )
+            while not gone.done() and (piece := answer.body.take()) is not None:
+                if piece:
+                    await self._send_piece(piece, send)
+                else:
+                    await awake.wait()
+                    awake.clear()
+            await send({"type": "http.response.body", "body": b"", "more_body": False})
+        except (TimeoutError, OSError, RuntimeError):
+            _log.info("pushed answer not taken by the client")
+        finally:
+            answer.body.close()
+            gone.cancel()
 
     async def _send_piece(self, piece: bytes, send: Send) -> None:
         async with asyncio.timeout(self._bounds.send_time):
@@ -460,11 +512,15 @@ def _environ(scope: Scope, path: str, query: str, body: bytes) -> WSGIEnvironmen
         environ[key] = f"{environ[key]}{glue}{value}" if key in environ else value
     if has_body or body:
         environ["CONTENT_LENGTH"] = str(len(body))
+    let_push(environ)
     return environ
 
 
-def _run(application: WSGIApplication, environ: WSGIEnvironment) -> Answer | StreamedAnswer:
-    """Call ``application`` in this thread and collect its whole answer, unless it is streamed."""
+def _run(
+    application: WSGIApplication, environ: WSGIEnvironment
+) -> Answer | StreamedAnswer | PushedAnswer:
+    """Call ``application`` in this thread and collect its whole answer, unless it is streamed or
+    pushed."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
     parts: list[bytes] = []
 
@@ -492,6 +548,8 @@ def _run(application: WSGIApplication, environ: WSGIEnvironment) -> Answer | Str
             close()
     status, headers = started[0]
     given = _given(headers)
+    if (pushed := pushed_body(environ)) is not None:
+        return PushedAnswer(_code(status), given, pushed)
     body = b"".join(parts)
     if not any(name == b"content-length" for name, _ in given):
         given.append((b"content-length", str(len(body)).encode("ascii")))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from app.core.web.requests.streaming import mark_streamed
+from app.core.web.requests.streaming import mark_pushed, mark_streamed, may_push
 from app.server.asgi_adapter import Bounds, Bridge
 
 if TYPE_CHECKING:
@@ -326,3 +326,57 @@ def test_streamed_answers_are_bounded() -> None:
     start, body = stream(application, bounds=Bounds(streams=0))
     assert (start["status"], body["body"]) == (HTTPStatus.SERVICE_UNAVAILABLE, b"503")
     assert not application.made
+
+
+class Pushing:
+    """An answer that has something to give out now and then, and notes what became of it."""
+
+    def __init__(self, *pieces: bytes | None) -> None:
+        self.pieces = list(pieces)
+        self.taken = 0
+        self.closed = 0
+        self.wakes: list[Callable[[], None]] = []
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        assert may_push(environ)
+        mark_pushed(environ, self)
+        start_response("200 OK", [("X-Kind", "pushed")])
+        return iter(())
+
+    def open(self, wake: Callable[[], None]) -> None:
+        self.wakes.append(wake)
+
+    def take(self) -> bytes | None:
+        self.taken += 1
+        piece = self.pieces.pop(0) if self.pieces else b""
+        if piece == b"":  # another thread has something in a moment
+            threading.Thread(target=self.wakes[0]).start()
+        return piece
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_a_pushed_answer_waits_without_a_thread_until_it_is_woken() -> None:
+    application = Pushing(b"ab", b"", b"c", b"", None)
+    start, *body = stream(application)  # type: ignore[arg-type]
+    assert (start["status"], start["headers"]) == (HTTPStatus.OK, [(b"x-kind", b"pushed")])
+    assert [(part["body"], part["more_body"]) for part in body] == [
+        (b"ab", True),
+        (b"c", True),
+        (b"", False),
+    ]
+    assert application.closed == 1
+
+
+def test_nothing_is_heaped_up_for_who_does_not_take_what_is_pushed() -> None:
+    application = Pushing(*[b"x"] * 1000)
+    sent = stream(application, bounds=Bounds(send_time=0.05), taken=3)  # type: ignore[arg-type]
+    assert (len(sent), application.taken) == (3, 3)
+    assert application.closed == 1
+
+
+def test_a_pushed_answer_ends_with_its_client() -> None:
+    application = Pushing(b"x", b"x", b"x", b"x")
+    stream(application, taken=3, leaves=True)  # type: ignore[arg-type]
+    assert application.closed == 1
