@@ -287,11 +287,11 @@ def test_event_streams_are_passed_on_at_once_and_an_absent_portal_is_503(tmp_pat
         nginx(tmp_path, upstream.getsockname()[1], free_port()) as proxy,
     ):
         connection = proxy.connect()
-        connection.request("GET", "/changes", headers={"Accept": "text/event-stream"})
+        connection.request("GET", "/live?since=1", headers={"Accept": "text/event-stream"})
         peer, _ = upstream.accept()
         with peer:
             asked = peer.recv(65536).decode()
-            assert asked.startswith("GET /changes HTTP/1.1\r\n")
+            assert asked.startswith("GET /live?since=1 HTTP/1.1\r\n")
             peer.sendall(
                 b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: first\n\n"
             )
@@ -299,9 +299,10 @@ def test_event_streams_are_passed_on_at_once_and_an_absent_portal_is_503(tmp_pat
             assert answer.readline() == b"data: first\n", "while the portal goes on"
         connection.close()
         upstream.close()
-        answer, _ = proxy.ask("GET", "/login")
-        assert answer.status == 503
-        assert answer.headers["Retry-After"] == "10"
+        for path in ("/login", "/tickets", "/live"):
+            answer, _ = proxy.ask("GET", path)
+            assert answer.status == 503
+            assert answer.headers["Retry-After"] == "10"
 
 
 @needs_nginx
