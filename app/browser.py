@@ -38,6 +38,7 @@ from app.home.pages import (
     guide,
     health,
     home,
+    live,
     network,
     places,
     profile,
@@ -170,6 +171,7 @@ def register(flask_app: Flask) -> None:
         flask_app.register_blueprint(blueprint)
     tokens.register(flask_app)
     health.register(flask_app)
+    live.register(flask_app)
     flask_app.context_processor(_surroundings)
     digests: dict[str, str] = {}
 
@@ -193,6 +195,7 @@ def _surroundings() -> dict[str, Any]:
         "person": current_user if known else None,
         **places.around(request.endpoint or "", is_admin=is_admin),
         "theme": theme if theme in THEMES else "",
+        "drawn_at": times.now(),
         "broken": broken,
         "demo": not broken and _is_demo(),
     }

@@ -26,6 +26,7 @@ from app.core.web.requests import limits
 from app.core.web.requests.hosts import ANY_HOST, NOT_OURS, is_known
 from app.core.web.requests.security_headers import security_headers
 from app.core.web.requests.session_cookie import holds_login
+from app.home.pages import live
 from app.jobs.rules.jobs import reason_of
 from app.server.asgi_adapter import Bridge
 from app.statistics.services.cache import current_facts
@@ -66,13 +67,20 @@ def bridge_of(flask_app: Flask) -> Bridge:
     """The portal and the SOAP services behind the bridge."""
     settings: Settings = flask_app.config["PORTAL"]
     doors = soap.mount(flask_app)
+    feed = live.feed_of(flask_app)
+
+    def end() -> None:
+        feed.close()
+        doors.close()
+
     return Bridge(
         doors,
         body_limit=partial(_body_limit, flask_app),
         refusal=_refusal,
         host_problem=partial(_host_problem, settings),
         is_heavy=_is_heavy,
-        at_end=doors.close,
+        end_pushed=feed.close,
+        at_end=end,
         headers=security_headers(settings.public_url),
     )
 

@@ -65,6 +65,8 @@ Start page                      | GET /                                 | yes | 
 List tickets                    | GET /tickets                          | yes | yes | yes | yes | yes | login
 What is down now                | GET /network-now                      | yes | yes | yes | yes | yes | login
 Search everything               | GET /search                           | yes | yes | yes | yes | yes | login
+Hear what changed               | GET /live                             | yes | yes | yes | yes | yes | 401
+Which changes belong in a list  | GET /tickets/changed                  | yes | yes | yes | yes | yes | 401
 Download the list               | GET /tickets.csv                      | yes | yes | yes | yes | yes | login
 Download it as a workbook       | GET /tickets.xlsx                     | yes | yes | yes | yes | yes | login
 Download those to be checked    | GET /tickets.csv check                | yes | yes | 422 | 422 | 422 | login
@@ -403,6 +405,7 @@ Enable an account               | POST /partners/accounts/*/enable      | yes | 
 One's profile                   | GET /profile                          | yes | yes | yes | yes | yes | login
 Set one's time zone             | POST /profile/time-zone               | yes | yes | yes | yes | yes | login
 Set one's password              | POST /profile/password                | yes | yes | yes | yes | yes | login
+Choose how pages are updated    | POST /profile/updates                 | yes | yes | yes | yes | yes | login
 Set one's theme                 | POST /profile/theme                   | yes | yes | yes | yes | yes | login
 Look at the keys                | GET /shortcuts                        | yes | yes | yes | yes | yes | login
 Switch single keys on or off    | POST /shortcuts                       | yes | yes | yes | yes | yes | login

@@ -58,6 +58,9 @@ _REMOVED = frozenset({"KEPT_ANSWERS"})
 WORKERS = 2
 """Server processes."""
 
+MAX_LISTENERS = 600
+"""Open pages that one of them tells of changes; others ask every 30 s."""
+
 KEPT_DAYS = 365
 """For which mails, calls and refusals are kept by default; tickets, their history and signed
 reports are for ever."""

@@ -27,7 +27,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
-from app.core.settings import WORKERS
+from app.core.settings import MAX_LISTENERS, WORKERS
 from app.server.asgi_adapter import HEADERS_LIMIT
 from app.server.sockets import BACKLOG
 
@@ -47,7 +47,7 @@ class ServerProcess(MPServer):
             factory=True,
             log_level=LogLevels.warning,
             backlog=BACKLOG,
-            backpressure=BACKLOG // WORKERS,
+            backpressure=BACKLOG // WORKERS + MAX_LISTENERS,
         )
         self._listening, self._ready = listening, ready
 
@@ -57,7 +57,7 @@ class ServerProcess(MPServer):
         """Called by ``serve`` in place of granian's own main process."""
 
         def load() -> Callable[..., Any]:
-            portal = target_loader()
+            portal = self._portal = target_loader()
             signal.signal(signal.SIGUSR1, self._take_no_more)
             os.write(self._ready, b".")
             os.close(self._ready)
@@ -84,6 +84,7 @@ class ServerProcess(MPServer):
             nobodys.listen(1)
             nobodys.setblocking(False)  # noqa: FBT003  # positional only
             os.dup2(nobodys.fileno(), self._listening)
+        self._portal.end_pushed()  # type: ignore[attr-defined]
 
 
 if __name__ == "__main__":

@@ -452,6 +452,7 @@ SENT: Final[Mapping[str, Sent]] = {
         "/profile/password",
         {"old": "{password}", "new": "{new_password}", "again": "{new_password}"},
     ),
+    "POST /profile/updates": ("/profile/updates", {"updates": "poll"}),
     "POST /profile/theme": ("/profile/theme", {"theme": "dark"}),
     "POST /profile/mail": ("/profile/mail", {"mail": "{new_name}@people.example"}),
     "POST /profile/end-login": ("/profile/end-login", {"login": "{other_login}"}),

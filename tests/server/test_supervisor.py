@@ -53,6 +53,7 @@ def build_server():
             return
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
+    portal.end_pushed = lambda: None
     return portal
 """
 """In place of the portal's ``wsgi.py``, behind the real server."""

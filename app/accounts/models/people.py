@@ -37,6 +37,8 @@ class User(Base):
     """The columns of the list of tickets that this person chose, separated by blanks; "" = ours."""
     shortcuts: Mapped[bool] = mapped_column(default=True, server_default=true())
     """Whether single keys do something on pages (WCAG 2.1.4: they can be switched off)."""
+    updates: Mapped[str] = mapped_column(String(10), default="live", server_default="live")
+    """How pages that are open hear of changes: live, poll (every 30 s) or off."""
     visited_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When the list of tickets was last read, to some minutes."""
     seen_until: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -42,7 +42,15 @@ from app.core.web.errors import (
 )
 from app.core.web.extensions import db, login_manager
 from app.core.web.htmx import asking_page, go_to
-from app.core.web.person import PUBLIC, local_path, log_here, public, remote, secret_key
+from app.core.web.person import (
+    PUBLIC,
+    asks_by_itself,
+    local_path,
+    log_here,
+    public,
+    remote,
+    secret_key,
+)
 from app.core.web.requests.session_cookie import LOGGED_OUT, PENDING, sender_held_login
 from app.core.web.times import now
 
@@ -67,7 +75,7 @@ _SET_UP = frozenset(
 class Person(UserMixin):  # type: ignore[misc]  # flask-login is untyped
     """The person behind a live login."""
 
-    def __init__(self, token: str, login: Login) -> None:
+    def __init__(self, token: str, login: Login, cursor: int = 0) -> None:
         actor = people.actor_of_user(login.user)
         self.token = token
         self.login_id = login.id
@@ -80,6 +88,9 @@ class Person(UserMixin):  # type: ignore[misc]  # flask-login is untyped
         self.visited_at = login.user.visited_at
         self.seen_until = login.user.seen_until
         self.shortcuts = login.user.shortcuts
+        self.updates = login.user.updates
+        self.cursor = cursor
+        """The change log's newest id when this request began."""
         self.must_set_up = second_factor.must_set_up(db.session(), login.user)
         """A second factor, before anything else."""
         self.unseen = logins.needs_seen(login, now())
@@ -96,13 +107,14 @@ def browser() -> str:
 
 
 def _load(token: str) -> Person | None:
-    login, demo = logins.live_login_here(db.session(), token, now())
-    if login is not None:
-        g.demo = demo
-    if login is not None and logins.is_idle(login, now(), timedelta(hours=_idle_hours())):
+    found = logins.live_login_here(db.session(), token, now())
+    if found is None:
+        return None
+    login, g.demo, cursor = found
+    if logins.is_idle(login, now(), timedelta(hours=_idle_hours())):
         g.idle_login = (token, login.id, login.user.name)
         return None
-    return Person(token, login) if login is not None else None
+    return Person(token, login, cursor)
 
 
 def _idle_hours() -> int:
@@ -128,8 +140,11 @@ def _gate() -> Response | None:
     if view is None or request.endpoint == "static" or getattr(view, PUBLIC, False):
         return None
     if current_user.is_authenticated:
-        return _gate_of_the_known()
+        return _gate_of_the_known(by_itself=asks_by_itself(view))
     ended = _end_idle_login()
+    if asks_by_itself(view):  # it must not lead the page away from what is being written there
+        _flash_ended(ended)
+        return Response(status=401)
     if request.method not in ("GET", "HEAD"):
         back = urlsplit(asking_page() or request.headers.get("Referer", "")).path
         typed = typed_values()
@@ -182,8 +197,8 @@ def kept_fields() -> list[tuple[str, str]]:
     return [(SEND_TO, to), *named] if to else []
 
 
-def _gate_of_the_known() -> Response | None:
-    if current_user.unseen:
+def _gate_of_the_known(*, by_itself: bool) -> Response | None:
+    if current_user.unseen and not by_itself:
         rows = db.session()
         with transaction(rows, beside=True):
             logins.note_seen(rows, current_user.login_id, now())

@@ -4,11 +4,11 @@ between password and second factor."""
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import delete, exists, func, or_, select, update
+from sqlalchemy import delete, exists, func, or_, select, true, update
 from sqlalchemy.orm import Session, joinedload
 
 from app.accounts.models.people import Login, PendingLogin, User
@@ -25,11 +25,12 @@ from app.accounts.services.security_notices import notify_person
 from app.core.models.changes import PortalFact
 from app.core.rules.access import Writer
 from app.core.rules.errors import AuthenticationFailed, NotFound
-from app.core.services.changes import FieldChange, record_change
+from app.core.services.changes import FieldChange, newest_change_id, record_change
 from app.core.services.security_log import log_on_commit
 from app.registry.models.registry import Site
 
 _IS_DEMO = exists().where(PortalFact.name == "demo")
+_CURSOR = newest_change_id()
 SEEN_EVERY = timedelta(minutes=1)
 """A login's last use is written at most so often."""
 PENDING_FOR = timedelta(minutes=5)
@@ -43,15 +44,25 @@ def is_idle(login: Login, now: datetime, most: timedelta) -> bool:
     return bool(most) and (login.seen_at or login.created_at) <= now - most
 
 
+class LoginHere(NamedTuple):
+    """A live login, and what every page has to know of the portal."""
+
+    login: Login
+    is_demo: bool
+    cursor: int
+    """The change log's newest id: what has a later one, the page may not show."""
+
+
 def live_login(session: Session, token: str, now: datetime) -> Login | None:
     """The login of a cookie's random id, with its person, or None if it is not alive."""
-    return live_login_here(session, token, now)[0]
+    found = live_login_here(session, token, now)
+    return found and found.login
 
 
-def live_login_here(session: Session, token: str, now: datetime) -> tuple[Login | None, bool]:
-    """The same, and whether the portal's data is demo data: what every page has to know."""
+def live_login_here(session: Session, token: str, now: datetime) -> LoginHere | None:
+    """The same, with what every page has to know."""
     found = session.execute(
-        select(Login, _IS_DEMO)
+        select(Login, _IS_DEMO, _CURSOR)
         .where(
             Login.token_hash == token_hash(token),
             Login.ended_at.is_(None),
@@ -61,8 +72,28 @@ def live_login_here(session: Session, token: str, now: datetime) -> tuple[Login 
     )
     row = found.unique().first()
     if row is None or row[0].user.disabled_at is not None:
-        return None, False
-    return row[0], row[1]
+        return None
+    return LoginHere(*row)
+
+
+def roles_of_live_logins(
+    session: Session, keys: Collection[int], now: datetime, most: timedelta
+) -> dict[int, str]:
+    """Those of the logins with these keys that are alive, and not idle for ``most`` (zero = no
+    limit), with the roles of their persons."""
+    used = func.coalesce(Login.seen_at, Login.created_at)
+    rows = session.execute(
+        select(Login.id, User.role)
+        .join(User, User.id == Login.user_id)
+        .where(
+            Login.id.in_(keys),
+            Login.ended_at.is_(None),
+            Login.expires_at > now,
+            User.disabled_at.is_(None),
+            used > now - most if most else true(),
+        )
+    )
+    return {row.id: row.role for row in rows}
 
 
 def verified_user(session: Session, tried: Attempt) -> User:

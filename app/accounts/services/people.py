@@ -14,6 +14,7 @@ import re
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 from zoneinfo import available_timezones
 
 from sqlalchemy import delete, select, update
@@ -43,6 +44,13 @@ from app.registry.services.registry import require_site
 
 LOGIN_LASTS = timedelta(hours=12)
 PERSON = "person"
+LIVE, POLL, OFF = "live", "poll", "off"
+UPDATES: Final = {
+    LIVE: "Live: as they come",
+    POLL: "Every 30 seconds",
+    OFF: "Off: only when I load a page",
+}
+"""How a person may have changes announced on open pages, in words."""
 MAIL_LIMIT = 254
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}")
 _NOBODY = "There is no user of this name"
@@ -247,6 +255,19 @@ def set_time_zone(session: Session, by: Writer, user: User, time_zone: str) -> N
         return
     fields = [FieldChange("time_zone", user.time_zone, time_zone)]
     user.time_zone = time_zone
+    _record(session, by, user, fields, "")
+
+
+def set_updates(session: Session, by: Writer, user: User, updates: str) -> None:
+    """Set how open pages hear of changes, one of ``UPDATES``. One's own, or an admin somebody's."""
+    require_self_or_admin(by, user, "choose how others' pages are updated")
+    if updates not in UPDATES:
+        raise Invalid("updates", f"Updates takes one of: {', '.join(UPDATES)}")
+    user = locked_user(session, user.name)
+    if updates == user.updates:
+        return
+    fields = [FieldChange("updates", user.updates, updates)]
+    user.updates = updates
     _record(session, by, user, fields, "")
 
 

@@ -300,6 +300,15 @@ def newest_changes_of(session: Session, kind: str, thing_id: int, limit: int) ->
     ).all()
 
 
+def newest_change_id() -> ColumnElement[int]:
+    """The cursor's newest position, to be selected; 0 before the first change.
+
+    It is the counter's row: within a transaction that writes, its own changes are in it.
+    """
+    newest = select(Counter.value).where(Counter.name == "change").scalar_subquery()
+    return func.coalesce(newest, 0)
+
+
 def changes_after(session: Session, cursor: int, limit: int) -> Sequence[Change]:
     """Up to ``limit`` changes of all things behind ``cursor`` (a change's id, 0 = from the
     beginning), in order. Reading on from the last id that was seen misses nothing."""

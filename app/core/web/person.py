@@ -20,6 +20,7 @@ from app.core.settings import Settings
 from app.core.web.times import now
 
 PUBLIC = "public_page"
+_BY_ITSELF = "asked_by_pages"
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -28,6 +29,18 @@ def public(view: View) -> View:
     """Mark a view as open to people who are not logged in."""
     setattr(view, PUBLIC, True)
     return view
+
+
+def by_itself(view: View) -> View:
+    """Mark a view as asked by pages that are open, and not by a person: to look there is no use of
+    the login, which else would never be idle."""
+    setattr(view, _BY_ITSELF, True)
+    return view
+
+
+def asks_by_itself(view: object) -> bool:
+    """Whether a page asks, and no person: by the view, or as static/live.js says."""
+    return getattr(view, _BY_ITSELF, False) or "Live-Refresh" in request.headers
 
 
 def acting() -> Actor:

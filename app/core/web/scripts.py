@@ -24,6 +24,7 @@ FILES: Final = (
     "grid-keys.js",
     "report.js",
     "drafts.js",
+    "live.js",
 )
 
 

@@ -35,6 +35,7 @@ from app.home.pages.profile_forms import (
     MailsForm,
     PasswordForm,
     ThemeForm,
+    UpdatesForm,
     ZoneForm,
 )
 from app.mail.services import choices as mail_choices
@@ -49,6 +50,7 @@ def _page(
     zone_form: ZoneForm | None = None,
     mail_form: MailForm | None = None,
     mails_form: MailsForm | None = None,
+    updates_form: UpdatesForm | None = None,
     password_form: PasswordForm | None = None,
     problem: str = "",
     status: int = 200,
@@ -61,6 +63,7 @@ def _page(
             zone_form=zone_form or ZoneForm(formdata=None, time_zone=user.time_zone),
             mail_form=mail_form or MailForm(formdata=None, mail=user.mail),
             mails_form=mails_form or MailsForm(formdata=None, choice=user.mail_choice),
+            updates_form=updates_form or UpdatesForm(formdata=None, updates=user.updates),
             watched=watched_by(rows, user),
             password_form=password_form or PasswordForm(formdata=None),
             user=user,
@@ -129,6 +132,19 @@ def mails() -> Response:
         mail_choices.set_mail_choice(rows, writer(), user, choice)
     flash(f"Saved: {mail_choices.CHOICES[choice].lower()}.", "ok")
     return go_to(url_for("profile.show", _anchor="mails"))
+
+
+@blueprint.post("/updates")
+def updates() -> Response:
+    """Choose how open pages hear of changes."""
+    form = UpdatesForm()
+    if not form.validate():
+        return _page(updates_form=form, status=422)
+    rows, choice = db.session(), form.updates.data or ""
+    with transaction(rows):
+        people.set_updates(rows, writer(), people.find_user(rows, current_user.name), choice)
+    flash(f"Saved: {people.UPDATES[choice].lower()}.", "ok")
+    return go_to(url_for("profile.show", _anchor="updates"))
 
 
 @blueprint.post("/password")

@@ -12,6 +12,7 @@ from wtforms import (
 )
 
 from app.accounts.pages.people_forms import ResetForm
+from app.accounts.services.people import UPDATES
 from app.core.web.forms import (
     Choice,
     Radio,
@@ -49,6 +50,12 @@ class MailsForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Which mails about tickets one gets."""
 
     choice = Radio("Notifications", choices=CHOICES)
+
+
+class UpdatesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """How open pages hear of changes."""
+
+    updates = Radio("Updates", choices=UPDATES)
 
 
 class EndLoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -22,6 +22,7 @@ GROUPS: Final = (
             ("/", "Search, or go to a number, link or site"),
             ("Ctrl K", "Find a page, link, site or ticket"),
             ("n", "New ticket"),
+            (".", "Show new changes"),
             ("u", "Up: to the page that this one belongs to"),
             ("g h", "Go home"),
             ("g t", "Go to tickets"),

@@ -23,7 +23,7 @@ from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.core.web.forms import moved
 from app.core.web.htmx import fragment_target, go_to, page_or_fragment, wants_fragment
-from app.core.web.person import acting
+from app.core.web.person import acting, by_itself
 from app.core.web.times import now
 from app.registry.services.choices import choices
 from app.tickets.pages.columns import COLUMNS, USUAL
@@ -40,6 +40,7 @@ from app.tickets.services.pages import (
     MAX_COUNTED,
     all_tickets,
     count_by_state,
+    found_among,
     is_costly_to_count,
     list_tickets,
 )
@@ -48,6 +49,8 @@ from app.tickets.services.whole_ticket import read_whole_ticket
 
 blueprint = Blueprint("tickets", __name__)
 _MAX_BACK = 1500
+_MAX_CHANGED = 100
+"""Tickets about which a page may ask at once."""
 
 
 @blueprint.get("/tickets")
@@ -106,6 +109,21 @@ def listing() -> AnyResponse:
             secure=current_app.config["SESSION_COOKIE_SECURE"],
         )
     return answer
+
+
+@blueprint.get("/tickets/changed")
+@by_itself
+def changed() -> Response:
+    """Which of some tickets the list would show, as a list of numbers in JSON: a page that is open
+    asks, which heard that they changed (static/live.js)."""
+    query = ListQuery(request.args, sees_internal=access.may_read_internal(acting()))
+    numbers = [
+        int(text)
+        for text in request.args.getlist("n")[:_MAX_CHANGED]
+        if text.isascii() and text.isdigit() and len(text) < 10
+    ]
+    found = found_among(db.session(), acting(), query.filter(), numbers) if numbers else []
+    return make_response(found)
 
 
 def _counted(query: ListQuery, *, later: bool = False) -> Listing:

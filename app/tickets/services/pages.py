@@ -151,6 +151,16 @@ def first_numbers(session: Session, actor: Actor, wanted: TicketFilter, limit: i
     return [number for _, number in _rows(session, actor, wanted, limit)]
 
 
+def found_among(
+    session: Session, actor: Actor, wanted: TicketFilter, numbers: Sequence[int]
+) -> list[int]:
+    """Those of the tickets with these numbers that the filter finds."""
+    query = select(Ticket.number).where(
+        Ticket.number.in_(numbers), *_conditions(actor, wanted, by_index=False)
+    )
+    return list(session.scalars(query.order_by(Ticket.number)))
+
+
 def count_by_state(
     session: Session, actor: Actor, wanted: TicketFilter, *, most: int = 2**31 - 2
 ) -> dict[str, int]:

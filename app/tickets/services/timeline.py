@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change
-from app.core.rules.access import Actor, Kind, may_read_internal
+from app.core.rules.access import Actor, Kind, Role, may_read_internal
 from app.core.services.changes import TICKET, FieldChange, changes_of
 from app.tickets.rules.fields import FIELDS
 from app.tickets.rules.relations import RELATION_FIELDS
@@ -21,6 +21,7 @@ _CONTACTS = frozenset(
     {*(field.name for field in FIELDS if field.is_contact), *origins.CONTACTS.values()}
 )
 """Shown to operators and to the partner that sent them only; but see ``_may_see``."""
+_READER = Actor(kind=Kind.PERSON, account="", role=Role.READER)
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,11 @@ def _may_see(actor: Actor, field: str, partner_id: int | None) -> bool:
     if field == "to_check":
         return may_read_internal(actor)
     return field not in _CONTACTS or may_see_contacts(actor, partner_id)
+
+
+def is_hidden(field: str) -> bool:
+    """Whether only operators (and the partner that sent it) see this field of a change."""
+    return field == INTERNAL or not _may_see(_READER, field, None)
 
 
 def timeline_of(session: Session, actor: Actor, number: int) -> Sequence[Step]:
