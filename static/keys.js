@@ -120,6 +120,7 @@
   const KEYS = {
     "?": show,
     "/": search,
+    ".": function () { return follow("#live button"); },
     j: function () { return step(1); },
     k: function () { return step(-1); },
     o: open,

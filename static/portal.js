@@ -266,6 +266,7 @@
   /* another part of the page is about to be replaced: keep what is being written there */
   document.addEventListener("htmx:confirm", function (event) {
     const target = event.detail.target, sender = event.detail.elt;
+    if (sender.closest("#live")) return; /* what is begun goes along: see below */
     for (const form of dirty) {
       if (form !== sender && target && target.contains(form)) {
         event.preventDefault();

@@ -17,7 +17,7 @@ def test_the_sheet_tells_of_the_keys_that_there_are() -> None:
     assert places is not None
     assert keys is not None
     there = {f"g {key}" for key in re.findall(r"(\w): \"", places[1])}
-    there |= set(re.findall(r"^    \"?([?/\w])\"?: ", keys[1], re.MULTILINE))
+    there |= set(re.findall(r"^    \"?([?/.\w])\"?: ", keys[1], re.MULTILINE))
     told = [key for _group, rows in GROUPS for key, _words in rows]
     assert set(told) == there | {"Esc", "Ctrl Enter", "Ctrl K"}
     assert len(told) == len(set(told))
