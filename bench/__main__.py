@@ -16,6 +16,7 @@ from bench import (
     figures,
     http,
     lists,
+    live,
     load,
     locks,
     matching,
@@ -37,17 +38,18 @@ def main() -> None:
         "what",
         nargs="*",
         help="get, write, list, soak, registry, exports, desk, figures, matching,"
-        " reports, locks, http;"
+        " reports, locks, http, live;"
         " default: the first three",
     )
     parser.add_argument("--database", choices=places.KINDS, help="default: both")
     parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
-    parser.add_argument("--minutes", type=float, default=10, help="of the soak")
+    parser.add_argument("--minutes", type=float, default=10, help="of the soak, of live")
+    parser.add_argument("--listeners", type=int, default=500, help="of live")
     parser.add_argument(
         "--tickets",
         type=int,
         default=100_000,
-        help="in the database for list, exports, figures, matching, reports, locks, http",
+        help="in the database for list, exports, live, figures, matching, reports, locks, http",
     )
     parser.add_argument(
         "--events", type=int, default=100_000, help="of figures, matching, reports, locks, http"
@@ -71,10 +73,10 @@ def main() -> None:
     sizes = [int(size) for size in given.sizes.split(",")]
     wanted = given.what or ["get", "write", "list"]
     by_size = {"desk", "figures", "http", "locks", "matching", "reports"}
-    known = {"get", "write", "list", "soak", "registry", "exports", *by_size}
+    known = {"get", "write", "list", "soak", "registry", "exports", "live", *by_size}
     if unknown := set(wanted) - known:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    needless = {"registry", "exports", *by_size} - {"http"}
+    needless = {"registry", "exports", "live", *by_size} - {"http"}
     if set(wanted) - needless and not load.installed():
         sys.exit(f"bench: this needs {load.NEED}")
     kinds = [given.database] if given.database else list(places.KINDS)
@@ -86,7 +88,9 @@ def main() -> None:
     compute_with_matches()
     try:
         print_machine()
-        tickets = given.tickets if {"list", "exports"} & set(wanted) else max(5000, reads.TICKETS)
+        tickets = (
+            given.tickets if {"list", "exports", "live"} & set(wanted) else max(5000, reads.TICKETS)
+        )
         _measure_by_size(wanted, kinds, sizes, given)
         for kind in kinds if set(wanted) - by_size else ():
             with places.filled(kind, tickets) as place:
@@ -98,6 +102,8 @@ def main() -> None:
                     writes.measure(place, given.seconds)
                 if "soak" in wanted:
                     soak.measure(place, given.minutes)
+                if "live" in wanted:
+                    live.measure(place, given.listeners, given.minutes)
                 if "exports" in wanted:
                     exports.measure(place)
                 if "registry" in wanted:

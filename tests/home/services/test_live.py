@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
 from app.accounts.services.people import disable_user, end_login, find_user, start_login
-from app.core.database.transactions import transaction
+from app.core.database.transactions import read_connection, transaction
 from app.core.rules.access import Actor, Role
 from app.core.services.changes import newest_change_id
 from app.home.services import live
@@ -307,7 +307,7 @@ def test_a_database_that_is_away_is_waited_for(
 ) -> None:
     from sqlalchemy.exc import OperationalError
 
-    read, fails = live.read_connection, [True]
+    read, fails = read_connection, [True]
 
     def failing(given: Engine) -> object:
         if fails[0]:
