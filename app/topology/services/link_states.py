@@ -46,8 +46,10 @@ from app.topology.rules.link_states import (
     state_of_link,
 )
 
-_BEGUN: Final = func.coalesce(Ticket.event_start, Ticket.window_start, Ticket.created_at)
-_OVER: Final = func.coalesce(Ticket.event_end, Ticket.window_end)
+BEGUN: Final = func.coalesce(Ticket.event_start, Ticket.window_start, Ticket.created_at)
+"""When what a ticket is about began ..."""
+OVER: Final = func.coalesce(Ticket.event_end, Ticket.window_end)
+"""... and when it ended, as far as it says so itself."""
 _IS_INCIDENT: Final = Ticket.category == Category.INCIDENT
 
 
@@ -94,22 +96,19 @@ def link_states_on(
         Event.start < end,
         or_(Event.end.is_(None), Event.end >= begin),
     )
-    over = func.coalesce(_OVER, Ticket.ended_at)
-    window_over = func.coalesce(Ticket.window_end, Ticket.ended_at)
-    given_up = and_(
-        Ticket.ended_at.is_not(None),
-        or_(Ticket.state == State.UNSOLVED, Ticket.ended_at <= Ticket.window_start),
-    )
+    over = func.coalesce(OVER, Ticket.ended_at)
     running = and_(
-        Ticket.window_start < end, or_(window_over.is_(None), window_over >= begin), ~given_up
+        Ticket.window_start < end,
+        or_(window_over().is_(None), window_over() >= begin),
+        ~given_up(),
     )
     known = and_(Ticket.created_at < end, or_(Ticket.ended_at.is_(None), Ticket.ended_at >= begin))
     planned = and_(
         *(Ticket.window_start >= end, Ticket.window_start < _later(end, AHEAD), known),
-        ~and_(given_up, Ticket.ended_at < end),
+        ~and_(given_up(), Ticket.ended_at < end),
     )
     # what was written down late is of its own time all the same
-    met = and_(end > _BEGUN, or_(over.is_(None), over >= begin))
+    met = and_(end > BEGUN, or_(over.is_(None), over >= begin))
     tickets = _tickets(
         link_ids,
         _phase(running, planned),
@@ -161,6 +160,19 @@ def _judged(
     }
 
 
+def window_over() -> ColumnElement[Any]:
+    """When a ticket's window was over: where no end is said, when the ticket ended."""
+    return func.coalesce(Ticket.window_end, Ticket.ended_at)
+
+
+def given_up() -> ColumnElement[bool]:
+    """Whether the work of a window did not take place; null while the ticket is open."""
+    return and_(
+        Ticket.ended_at.is_not(None),
+        or_(Ticket.state == State.UNSOLVED, Ticket.ended_at <= Ticket.window_start),
+    )
+
+
 _EVENT, _REPORTED, _TICKETS = "event", "reported", "tickets"
 _NUMBER, _WORD, _TIME = (literal(None, one) for one in (Integer(), String(), UtcTime()))
 
@@ -204,7 +216,7 @@ def _documents(now: datetime) -> ScalarSelect[int]:
         .where(
             EventTicket.detected_id == EventOfDetected.detected_id,
             EventTicket.documents,
-            or_(now >= _BEGUN, EventTicket.how == How.HAND),
+            or_(now >= BEGUN, EventTicket.how == How.HAND),
         )
         .order_by(Ticket.ended_at.is_not(None), EventTicket.ticket_number.desc())
         .limit(1)
@@ -232,8 +244,8 @@ def _open_on_link(now: datetime) -> ScalarSelect[int]:
             TicketLink.link_id == Event.link_id,
             Ticket.state.in_(OPEN_STATES),
             Ticket.category != Category.TEST,
-            now >= _BEGUN,
-            or_(_OVER.is_(None), Event.start <= _OVER),
+            now >= BEGUN,
+            or_(OVER.is_(None), Event.start <= OVER),
             ~taken_off,
         )
         .correlate(Event, EventOfDetected)
@@ -260,7 +272,7 @@ def _tickets(
             layer.label("layer"),
             impact.label("impact"),
             phase.label("phase"),
-            *(Ticket.number, Ticket.window_start, Ticket.window_end, _BEGUN.label("begun")),
+            *(Ticket.number, Ticket.window_start, Ticket.window_end, BEGUN.label("begun")),
         )
         .join(Ticket, Ticket.number == TicketLink.ticket_number)
         .where(
