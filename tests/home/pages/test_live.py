@@ -176,7 +176,8 @@ def test_the_choice_is_ones_own(session: Session, cast: Cast) -> None:
 
 def test_the_map_of_today_is_brought_up_to_date_and_no_other(cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.reader)
-    assert 'data-live="ticket event link site"' in visitor.get("/topology").text
+    for page in ("/topology", "/"):
+        assert 'data-live="ticket event link site"' in visitor.get(page).text
     assert "data-live=" not in visitor.get("/topology?on=2013-03-06").text.replace(
         "data-live-state", ""
     )

@@ -1,6 +1,6 @@
 """How a person's open pages hear of changes
 
-Revision: 0042, after: 0036
+Revision: 0038, after: 0037
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0042"
-down_revision: str | None = "0036"
+revision = "0038"
+down_revision: str | None = "0037"
 branch_labels = None
 depends_on = None
 
