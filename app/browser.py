@@ -27,6 +27,7 @@ from app.duties.pages import duties as duty
 from app.duties.pages import (
     event_page,
     events,
+    record_events,
     what_if,
 )
 from app.duties.pages import rules as duty_rules
@@ -61,10 +62,11 @@ from app.reports.pages import documents as report_documents
 from app.reports.pages import form as reports_form
 from app.reports.pages import form_autosave as reports_form_autosave  # noqa: F401  # on a blueprint
 from app.reports.pages import forms as report_forms
+from app.reports.pages import record_panel as report_records
 from app.reports.pages import reminders as report_reminders
 from app.reports.pages import reports
 from app.reports.pages import writing as report_writing  # noqa: F401  # on a blueprint
-from app.statistics.pages import availability, statistics
+from app.statistics.pages import availability, record_history, statistics
 from app.tickets.pages import (
     attachments,
     bulk,
@@ -96,7 +98,13 @@ def register(flask_app: Flask) -> None:
     )
     ticket_edit.EVENTS.read = event_page.read_for_ticket
     ticket_edit.PROPOSALS.read = propose_urgency
-    RECORD_PANELS.show(records_panel.tickets_panel, states.states_of_record)
+    RECORD_PANELS.show(
+        records_panel.tickets_panel,
+        states.states_of_record,
+        record_history.history_panel,
+        record_events.events_panel,
+        report_records.reports_panel,
+    )
     RECORD_ROWS.show(states.states_of_rows)
     compute_with_matches()
     times.register(flask_app)

@@ -13,9 +13,14 @@ from app.registry.pages.forms import LinkEditForm, LinkForm
 from app.registry.pages.record_pages import RecordPages
 from app.registry.pages.records import RecordView
 from app.registry.rules.networks import Network
-from app.registry.rules.registry import LinkRole, covers
+from app.registry.rules.registry import LinkRole
 from app.registry.services.links import name_of_ends
-from app.registry.services.record_lists import LINK_LIST, backups_of_link
+from app.registry.services.record_lists import (
+    LINK_LIST,
+    RecordOnDay,
+    backups_of_link,
+    contacts_of_sites,
+)
 from app.registry.services.registry import responsible_site_of_link
 
 
@@ -23,13 +28,22 @@ def _rows(_session: Session, links: Sequence[Link], _day: date) -> Mapping[str, 
     return {"links": [(link, responsible_site_of_link(link)) for link in links]}
 
 
-def _details(session: Session, link: Link, _view: RecordView, day: date) -> Mapping[str, Any]:
+def _links(session: Session, link: Link) -> Sequence[Link]:
+    primary = [] if link.backs_up is None else [link.backs_up]
+    return [link, *backups_of_link(session, link), *primary]
+
+
+def _details(session: Session, _view: RecordView, about: RecordOnDay) -> Mapping[str, Any]:
+    link, *others = about.links
     return {
+        "new_ticket": {
+            "link": link.name,
+            "site": [end.key for end in (link.end_a, link.end_b) if end.tier == 1]
+            or [link.end_a.key, link.end_b.key],
+        },
         "responsible": responsible_site_of_link(link),
-        "backups": [
-            (other, covers((other.valid_from, other.valid_until), day))
-            for other in backups_of_link(session, link)
-        ],
+        "backups": [other for other in others if other.backs_up_id == link.id],
+        "contacts": contacts_of_sites(session, (link.end_a_id, link.end_b_id)),
     }
 
 
@@ -43,6 +57,7 @@ blueprint = RecordPages(
     LinkEditForm,
     {"network": tuple(Network), "role": tuple(LinkRole)},
     _rows,
+    _links,
     _details,
     complete=_complete,
 ).blueprint()

@@ -9,8 +9,9 @@ from typing import Final
 from app.core.rules.access import Actor
 from app.core.web.panels import Panels
 from app.registry.models.registry import Link, Site
+from app.registry.services.record_lists import RecordOnDay
 
-RECORD_PANELS: Final[Panels[[Actor, Site | Link, date]]] = Panels()
-"""Who looks, at what, and of which day (UTC)."""
+RECORD_PANELS: Final[Panels[[Actor, RecordOnDay]]] = Panels()
+"""Who looks, and at what."""
 RECORD_ROWS: Final[Panels[[Sequence[Site] | Sequence[Link], date]]] = Panels()
 """The records of a page of a list, today."""

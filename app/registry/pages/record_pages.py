@@ -11,7 +11,7 @@ from flask import Blueprint, Response, flash, make_response, render_template, re
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
-from app.core.rules.access import Role
+from app.core.rules.access import Role, refusal_to_create
 from app.core.rules.errors import EditConflict, Invalid
 from app.core.web.edit_conflicts import seen_version
 from app.core.web.extensions import db
@@ -20,6 +20,7 @@ from app.core.web.forms import attach
 from app.core.web.htmx import fragment_target, go_to
 from app.core.web.person import acting, writer
 from app.core.web.rows_field import pressed
+from app.registry.models.registry import Link
 from app.registry.pages.forms import ConfirmForm, RecordForm, RetireForm
 from app.registry.pages.panels import RECORD_PANELS, RECORD_ROWS
 from app.registry.pages.records import (
@@ -27,6 +28,7 @@ from app.registry.pages.records import (
     ListAddress,
     RecordView,
     asked_day,
+    asked_month,
     clashes_of,
     steps,
     today,
@@ -34,7 +36,7 @@ from app.registry.pages.records import (
 from app.registry.rules.registry import covers
 from app.registry.services.choices import choices
 from app.registry.services.record_history import history_of
-from app.registry.services.record_lists import IN_USE, RecordFilter, RecordList
+from app.registry.services.record_lists import IN_USE, RecordFilter, RecordList, RecordOnDay
 from app.registry.services.records import Record, require_manager
 
 
@@ -54,7 +56,9 @@ class RecordPages(Generic[Record]):
     """The filters of the list besides text, show and sample, with their values."""
     rows: Callable[[Session, Sequence[Record], date], Mapping[str, Any]]
     """What the rows of the list show beside the records."""
-    details: Callable[[Session, Record, RecordView, date], Mapping[str, Any]]
+    links: Callable[[Session, Record], Sequence[Link]]
+    """The links of a record, as ``RecordOnDay`` has them."""
+    details: Callable[[Session, RecordView, RecordOnDay], Mapping[str, Any]]
     """What the page of a record shows on a day beside its facts."""
     complete: Callable[[Session, dict[str, Any]], None] = lambda _session, _stated: None
     """Add to the stated fields of a new record what was left to the portal."""
@@ -271,6 +275,8 @@ class RecordPages(Generic[Record]):
         day, problem = asked_day()
         view = RecordView(session, found, day)
         shown_day = day or today()
+        month, month_problem = asked_month(shown_day)
+        about = RecordOnDay(found, self.links(session, found), shown_day, month)
         page = render_template(
             f"registry/{self._one}.html",
             **{self._one: found},
@@ -282,11 +288,16 @@ class RecordPages(Generic[Record]):
             day=day,
             shown_day=shown_day,
             problem=problem,
+            month=month,
+            month_problem=month_problem,
+            about=about,
+            may_create=refusal_to_create(acting()) is None,
             in_use=covers((found.valid_from, found.valid_until), shown_day),
-            **self.details(session, found, view, shown_day),
-            **RECORD_PANELS.values(acting(), found, shown_day),
+            **self.details(session, view, about),
+            **RECORD_PANELS.values(acting(), about),
             steps=steps(history_of(session, found)),
             retire_form=retire_form or RetireForm(formdata=None, on=today()),
             confirm_form=confirm_form or ConfirmForm(formdata=None),
         )
-        return make_response(page, 422 if problem and status == 200 else status)
+        wrong = problem or month_problem
+        return make_response(page, 422 if wrong and status == 200 else status)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
-from typing import Any
+from datetime import UTC, date, datetime, time
+from typing import Any, Final
 from urllib.parse import urlencode
 
 from flask import request
@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change
 from app.core.rules.errors import EditConflict, Invalid
+from app.core.rules.quarters import Month
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.web.edit_conflicts import Clash
 from app.core.web.times import now
@@ -25,6 +26,8 @@ from app.registry.services.record_lists import EVERY, IN_USE, RETIRED
 from app.registry.services.registry import SOURCE_OF, source_of, sources_of
 
 SHOWN = (IN_USE, RETIRED, EVERY)
+_FIRST_MONTH: Final = Month(1900, 1)
+"""As of days that are typed."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,20 @@ def asked_day() -> tuple[date | None, str]:
     if day is not None and day > today():
         return None, f"As of {day} is not known yet; today and days before it are allowed"
     return (None if day == today() else day), ""
+
+
+def asked_month(day: date) -> tuple[Month | None, str]:
+    """The month of ``?month=`` as the page of a day takes it, and what is wrong with it."""
+    text = request.args.get("month", "").strip()
+    if not text:
+        return None, ""
+    try:
+        month = Month.parse(text)
+    except Invalid as error:
+        return None, error.message
+    if not _FIRST_MONTH <= month <= Month.of(datetime.combine(day, time(), UTC)):
+        return None, f"Of {month} nothing is known on {day}; {_FIRST_MONTH} up to then is allowed"
+    return month, ""
 
 
 class RecordView:

@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, joinedload
 
 from app.core.models.changes import Change, ChangedField
 from app.registry.models.registry import Link, Site
@@ -80,9 +80,11 @@ def _end_of(day: date) -> datetime:
 
 def history_of(session: Session, row: Site | Link) -> Sequence[Change]:
     """The newest hundred changes of a record, newest first."""
-    return session.scalars(
+    found = session.scalars(
         select(Change)
         .where(Change.kind == verbs_of(row).kind.name, Change.thing_id == row.id)
         .order_by(Change.version.desc())
         .limit(NEWEST)
-    ).all()
+        .options(joinedload(Change.fields))
+    )
+    return found.unique().all()

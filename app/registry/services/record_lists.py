@@ -11,15 +11,18 @@ from typing import Any, Final, Generic
 from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select
 from sqlalchemy.orm import Session
 
+from app.core.rules.quarters import Month
 from app.registry.models.registry import (
     FactSource,
     Link,
     LinkCircuit,
     Site,
     SiteAsn,
+    SiteContact,
     SiteName,
     SitePrefix,
 )
+from app.registry.rules.registry import covers
 from app.registry.services.links import LINKS
 from app.registry.services.records import Record, RecordVerbs
 from app.registry.services.sites import SITES
@@ -43,6 +46,30 @@ class RecordFilter:
     text: str = ""
     show: str = IN_USE
     sample: bool = False
+
+
+@dataclass(frozen=True)
+class RecordOnDay:
+    """What the page of a site or link is about."""
+
+    row: Site | Link
+    links: Sequence[Link]
+    """Of a site those that end there, at any time. Of a link itself first, then the links that back
+    it up, and the one that it backs up."""
+    day: date
+    """UTC, not after today."""
+    month: Month | None = None
+    """The month whose past is asked for; it has begun by that day."""
+
+    @property
+    def own_links(self) -> Sequence[Link]:
+        """The links whose past is that of the record: a link's backups are not of it."""
+        return self.links if isinstance(self.row, Site) else self.links[:1]
+
+    @property
+    def links_in_use(self) -> Sequence[Link]:
+        """Those in use on the day."""
+        return [one for one in self.links if covers((one.valid_from, one.valid_until), self.day)]
 
 
 @dataclass(frozen=True)
@@ -99,7 +126,6 @@ def links_of_site(session: Session, site: Site) -> Sequence[Link]:
         select(Link)
         .where(or_(Link.end_a_id == site.id, Link.end_b_id == site.id))
         .order_by(Link.name)
-        .options(*LINKS.loads)
     ).all()
 
 
@@ -107,6 +133,15 @@ def backups_of_link(session: Session, link: Link) -> Sequence[Link]:
     """The links that back this one up, by id."""
     return session.scalars(
         select(Link).where(Link.backs_up_id == link.id).order_by(Link.name)
+    ).all()
+
+
+def contacts_of_sites(session: Session, sites: Collection[int]) -> Sequence[SiteContact]:
+    """The contacts of these sites (by database key), as each site lists them."""
+    return session.scalars(
+        select(SiteContact)
+        .where(SiteContact.site_id.in_(sites))
+        .order_by(SiteContact.site_id, SiteContact.id)
     ).all()
 
 

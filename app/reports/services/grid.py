@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import ColumnElement, Row, exists, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, Row, exists, func, literal, or_, select, true, union_all
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.core.models.base import UtcTime
@@ -136,13 +136,34 @@ def report_grid(
     return ReportGrid(quarters, rows, counts)
 
 
+def reports_of_site(
+    session: Session,
+    actor: Actor,
+    site: Site,
+    quarters: Sequence[Quarter],
+    now: datetime,
+    due_days: int,
+) -> Sequence[GridCell]:
+    """One site's row of the grid: nothing where none of these is asked for or written."""
+    reports = _reports(session, quarters, Report.site_id == site.id)
+    first = reports_from(session)
+    asked = [is_asked(site, quarter, first) for quarter in quarters]
+    if not (any(asked) or reports):
+        return ()
+    return [
+        _cell(actor, site.id, quarter, reports, now, is_required, due_days)
+        for quarter, is_required in zip(quarters, asked, strict=True)
+    ]
+
+
 def _reports(
-    session: Session, quarters: Sequence[Quarter]
+    session: Session, quarters: Sequence[Quarter], which: ColumnElement[bool] | None = None
 ) -> Mapping[tuple[int, str], Row[int, str, str, datetime | None]]:
     """State and first submission of each report of these quarters."""
     rows = session.execute(
         select(Report.site_id, Report.quarter, Report.state, Report.first_submitted_at).where(
-            Report.quarter.in_([str(quarter) for quarter in quarters])
+            Report.quarter.in_([str(quarter) for quarter in quarters]),
+            true() if which is None else which,
         )
     )
     return {(row.site_id, row.quarter): row for row in rows}

@@ -80,6 +80,8 @@ def new() -> Response:
             lent = lent_to_child(parent)
         elif of_event is not None:
             lent = _lent_by_event(of_event)
+        else:
+            lent = _lent_by_address(rows)
     form = TicketForm(**lent)
     _prepare(form, by.actor, all_sites(rows))
     status = 200
@@ -195,6 +197,22 @@ def _lent_by_event(event: TicketOfEvent) -> dict[str, Any]:
         "event_start": event.start,
         "event_end": event.end,
     }
+
+
+def _lent_by_address(rows: Session) -> dict[str, Any]:
+    """What the pages of links and sites fill in: category, links and sites that the registry knows,
+    and the network of the first link."""
+    lent: dict[str, Any] = {}
+    if (category := request.args.get("category", "")) in tuple(Category):
+        lent["category"] = category
+    if named := request.args.getlist("link"):
+        found = [link for link in all_links(rows) if link.name in named]
+        lent |= {"links": [link.name for link in found]}
+        if found:
+            lent["network"] = found[0].network
+    if named := request.args.getlist("site"):
+        lent["sites"] = [site.key for site in all_sites(rows) if site.key in named]
+    return lent
 
 
 def _opened(rows: Session, by: access.Writer, new: NewTicket, parent: Ticket | None) -> Ticket:
