@@ -6,7 +6,7 @@ cached facts of all; the arithmetic is that of the page of availability, and so 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
@@ -80,12 +80,13 @@ class LinkHistory:
         return _counted(self.days)
 
     @property
-    def runs(self) -> Sequence[tuple[LinkState | None, int, int]]:
-        """Days in a row with the same state: the state, the place of the first, how many."""
-        found, place = [], 0
+    def runs(self) -> Mapping[LinkState | None, Sequence[tuple[int, int]]]:
+        """By state the days in a row that were so: the place of the first, and how many."""
+        found: dict[LinkState | None, list[tuple[int, int]]] = defaultdict(list)
+        place = 0
         for state, days in groupby(self.days):
             count = len(list(days))
-            found.append((state, place, count))
+            found[state].append((place, count))
             place += count
         return found
 

@@ -120,7 +120,7 @@ def test_90_days_of_a_link(cast: Cast, visit: Enter, happened: Happened, now: da
     assert strip.get("role") == "img"
     assert strip.get("aria-label").startswith("90 days until ")
     assert "1 down, 1 degraded" in strip.get("aria-label")
-    cells = strip.xpath("./rect/title")
+    cells = strip.xpath("./path/title")
     assert len(cells) == 90
     assert cells[29].text == f"{then}: down, down 6 h"
     (address,) = links_of(visitor, OF_KIT, f"{then}: down, down 6 h")

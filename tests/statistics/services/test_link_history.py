@@ -117,7 +117,7 @@ def test_links_together(session: Session) -> None:
     # the silent one does not make the day before unmonitored
     assert found.days[-3].state == "ok"
     kit, pic = (found.links[link.id] for link in links(session, KIT, PIC))
-    assert pic.runs == [("unmonitored", 0, 88), ("degraded", 88, 1), ("ok", 89, 1)]
+    assert pic.runs == {"unmonitored": [(0, 88)], "degraded": [(88, 1)], "ok": [(89, 1)]}
     assert kit.whole.down == 20 * HOUR
     nothing = history(session)
     assert (nothing.has_data, nothing.links, nothing.days[0].state) == (False, {}, None)
