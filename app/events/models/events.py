@@ -49,6 +49,8 @@ class Event(Base):
     __table_args__ = (
         UniqueConstraint("source_id", "source_key"),
         Index(None, "link_id", "start"),
+        # what is ongoing or recent on a link, of all that ever was
+        Index("ix_events_link_end", "link_id", "end"),
         Index(None, "site_id", "start"),
         Index(None, "start", "id"),
         # few go on

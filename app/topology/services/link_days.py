@@ -74,13 +74,13 @@ def _reports(link_ids: Collection[int], begin: datetime, until: datetime) -> Any
         .correlate(Link)
         .scalar_subquery()
     )
+    reported = select(Event.link_id, Event.id, Event.state, Event.start, Event.end).where(
+        Event.link_id.in_(link_ids), Event.withdrawn_at.is_(None), Event.start < until
+    )
     return union_all(
-        select(Event.link_id, Event.id, Event.state, Event.start, Event.end).where(
-            Event.link_id.in_(link_ids),
-            Event.withdrawn_at.is_(None),
-            Event.start < until,
-            or_(Event.end.is_(None), Event.end >= begin),
-        ),
+        # apart from each other, so that SQLite takes both from the index of ends
+        reported.where(Event.end.is_(None)),
+        reported.where(Event.end >= begin),
         select(
             *(Link.id, literal(None, Integer()), literal(None, String())),
             *(first, literal(None, UtcTime())),

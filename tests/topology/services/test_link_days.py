@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from sqlalchemy import event as listening
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -74,3 +75,24 @@ def test_today_holds_what_was_over_by_now(session: Session) -> None:
     past = past_of_links(session, [key], NOON.date(), NOON)
     assert past[key].states(NOON.date(), 1) == ["down"]
     assert past_of_links(session, [], NOON.date(), NOON) == {}
+
+
+def test_recent_events_are_found_by_their_ends(session: Session) -> None:
+    """Of all that ever was on a link SQLite reads only what is ongoing or recent."""
+    if session.get_bind().dialect.name != "sqlite":
+        return  # PostgreSQL decides by its figures
+    enter(session)
+    keys = session.scalars(select(Link.id)).all()
+    asked: list[tuple[str, Any]] = []
+
+    def note(*args: Any) -> None:
+        asked.append((args[2], args[3]))
+
+    engine = session.get_bind()
+    listening.listen(engine, "before_cursor_execute", note)
+    past_of_links(session, keys, FIRST, NOON)
+    link_states_on(session, keys, NOON.date(), NOON)
+    listening.remove(engine, "before_cursor_execute", note)
+    for statement, values in (asked[0], asked[-1]):
+        plan = session.connection().exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        assert "ix_events_link_end" in str(plan.all())
