@@ -1,14 +1,14 @@
 """Events of a link are found by their end, too: the ongoing ones, and those since a day
 
-Revision: 0041, after: 0037
+Revision: 0039, after: 0038
 """
 
 from __future__ import annotations
 
 from alembic import op
 
-revision = "0041"
-down_revision: str | None = "0037"
+revision = "0039"
+down_revision: str | None = "0038"
 branch_labels = None
 depends_on = None
 
