@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -87,5 +88,16 @@ class ServerProcess(MPServer):
         self._portal.end_pushed()  # type: ignore[attr-defined]
 
 
+def _allow_open_files() -> None:
+    """As many as open pages and requests may need: many systems begin with 1,024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 4 * (BACKLOG + MAX_LISTENERS)
+    if hard != resource.RLIM_INFINITY:
+        wanted = min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 if __name__ == "__main__":
+    _allow_open_files()
     ServerProcess(int(sys.argv[1]), int(sys.argv[2])).serve()

@@ -452,7 +452,7 @@ SENT: Final[Mapping[str, Sent]] = {
         "/profile/password",
         {"old": "{password}", "new": "{new_password}", "again": "{new_password}"},
     ),
-    "POST /profile/updates": ("/profile/updates", {"updates": "poll"}),
+    "POST /profile/updates": ("/profile/updates", {"updates": "{new_updates}"}),
     "POST /profile/theme": ("/profile/theme", {"theme": "dark"}),
     "POST /profile/mail": ("/profile/mail", {"mail": "{new_name}@people.example"}),
     "POST /profile/end-login": ("/profile/end-login", {"login": "{other_login}"}),
@@ -979,6 +979,10 @@ class Things(dict[str, str]):
     def make_new_choice(self) -> str:
         """Which mails the person wants from now on."""
         return ("digest", "never")[self.world.count % 2]
+
+    def make_new_updates(self) -> str:
+        """How the person's pages hear of changes from now on."""
+        return ("poll", "off")[self.world.count % 2]
 
     def make_link(self) -> str:
         """A link of the reporter's site, or of another."""
