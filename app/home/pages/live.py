@@ -7,7 +7,7 @@ same (app/home/services/live.py).
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from flask import Blueprint, Flask, Response, current_app, request
@@ -80,4 +80,6 @@ def register(flask_app: Flask) -> None:
     flask_app.register_blueprint(blueprint)
     hours: int = flask_app.config["PORTAL"].login_idle_hours
     with flask_app.app_context():
-        flask_app.extensions[_FEED] = Feed(db.engine, timedelta(hours=hours), MAX_LISTENERS)
+        flask_app.extensions[_FEED] = Feed(
+            db.engine, timedelta(hours=hours), MAX_LISTENERS, lambda: datetime.now(UTC)
+        )

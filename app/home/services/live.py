@@ -16,7 +16,7 @@ from collections import Counter as Count
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from threading import RLock, Thread
 from time import monotonic, sleep
 from typing import Any, Final
@@ -166,10 +166,12 @@ class Listener:
 
 class Feed:
     """All listeners of a process, at most ``most``; ``idle``: how long a login may be unused, zero
-    = for ever."""
+    = for ever; ``clock`` tells the time, aware UTC."""
 
-    def __init__(self, engine: Engine, idle: timedelta, most: int) -> None:
-        self._engine, self._idle, self._most = engine, idle, most
+    def __init__(
+        self, engine: Engine, idle: timedelta, most: int, clock: Callable[[], datetime]
+    ) -> None:
+        self._engine, self._idle, self._most, self._clock = engine, idle, most, clock
         self._listeners: set[Listener] = set()
         self._of_account: Count[str] = Count()
         self._lock = RLock()  # a signal's handler may come upon its own thread
@@ -292,7 +294,7 @@ class Feed:
         listeners = self._all()
         keys = {listener.login for listener in listeners}
         with read_connection(self._engine) as connection, Session(connection) as session:
-            alive = roles_of_live_logins(session, keys, datetime.now(UTC), self._idle)
+            alive = roles_of_live_logins(session, keys, self._clock(), self._idle)
         for listener in listeners:
             role = alive.get(listener.login)
             if role != listener.role:

@@ -79,7 +79,7 @@ class Page:
 
 @contextmanager
 def feeding(engine: Engine, most: int = 10, idle: timedelta = NEVER) -> Iterator[Feed]:
-    feed = Feed(engine, idle, most)
+    feed = Feed(engine, idle, most, lambda: datetime.now(UTC))
     try:
         yield feed
     finally:
@@ -286,7 +286,7 @@ def test_listeners_are_bounded_in_all_and_by_account(
 def test_the_process_ends_and_nothing_runs_without_listeners(
     session: Session, engine: Engine, cast: Cast, login: int
 ) -> None:
-    feed = Feed(engine, NEVER, 10)
+    feed = Feed(engine, NEVER, 10, lambda: datetime.now(UTC))
     page = Page(feed, login)
     page.listener.close()
     until(lambda: feed._thread is None)
