@@ -16,6 +16,7 @@ from app.accounts.pages import login, partners, people, reset, second_factor, to
 from app.audit.pages import audit
 from app.calendar.pages import (
     calendar,
+    conflicts,
     lhc_editing,  # noqa: F401  # on a blueprint
 )
 from app.core.models.changes import PortalFact
@@ -95,9 +96,11 @@ def register(flask_app: Flask) -> None:
         notices.notices_panel,
         mail_section.mail_section,
         ticket_panel.events_panel,
+        conflicts.conflicts_panel,
     )
     ticket_edit.EVENTS.read = event_page.read_for_ticket
     ticket_edit.PROPOSALS.read = propose_urgency
+    ticket_edit.CONFLICTS.read = conflicts.conflicts_for_form
     RECORD_PANELS.show(
         records_panel.tickets_panel,
         states.states_of_record,

@@ -452,7 +452,20 @@
   }
 
   /* ---- set up what is on the page, and what htmx brings ---- */
+  /* ---- a free window that is proposed for planned work ---- */
+  document.addEventListener("click", function (event) {
+    const use = event.target.closest("[data-window]");
+    if (!use) return;
+    use.dataset.window.split("|").forEach(function (text, at) {
+      const field = document.getElementById(at ? "window_end" : "window_start");
+      field.value = text;
+      field.dispatchEvent(new Event("input", { bubbles: true }));
+    });
+    document.getElementById("window_start").focus();
+  });
+
   function ready(root) {
+    root.querySelectorAll("[data-window]").forEach(function (use) { use.hidden = false; });
     root.querySelectorAll("select[data-combo]").forEach(combo);
     root.querySelectorAll("[data-length]").forEach(lengths);
     root.querySelectorAll("[data-now]").forEach(function (button) { button.hidden = false; });

@@ -123,6 +123,8 @@ Put another's back              | POST /filters/*/restore private       | 404 | 
 # calendar
 Look at the calendar            | GET /calendar                         | yes | yes | yes | yes | yes | login
 Look at it link by link         | GET /calendar/links                   | yes | yes | yes | yes | yes | login
+Conflicts of a form's window    | GET /calendar/conflicts               | yes | yes | yes | yes | yes | login
+Find a free window              | GET /calendar/free                    | yes | yes | yes | yes | yes | login
 One's feed of it                | GET /calendar/feed                    | yes | yes | yes | yes | yes | login
 Create or renew its address     | POST /calendar/feed/make              | yes | yes | yes | yes | yes | login
 End its address                 | POST /calendar/feed/end               | yes | yes | yes | yes | yes | login

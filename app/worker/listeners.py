@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
+from app.calendar.services.conflicts import tell_conflicts_in_mails
 from app.duties.services.derived import compute_with_matches
 from app.events.tasks.imports import fail_given_up_imports
 from app.jobs.tasks.context import Context
@@ -21,6 +22,7 @@ from app.meetings.tasks.packs import fail_given_up_packs
 Listener: TypeAlias = Callable[[Context], None]
 
 compute_with_matches()
+tell_conflicts_in_mails()
 LISTENERS: list[Listener] = [
     plan_mails,
     follow_matching,

@@ -81,6 +81,31 @@ def conflicts(windows: Iterable[Window]) -> list[Conflict]:
     return sorted(found, key=lambda one: (one.start, one.tickets, one.kind, one.links))
 
 
+def conflicts_of(window: Window, others: Iterable[Window]) -> list[Conflict]:
+    """What of ``conflicts`` one window has part in, among ``others``."""
+    beside = [one for one in others if one.start < window.end and one.end > window.start]
+    return [one for one in conflicts([window, *beside]) if window.ticket in one.tickets]
+
+
+def free_spans(
+    window: Window, others: Iterable[Window], first: datetime, last: datetime
+) -> list[tuple[datetime, datetime]]:
+    """The times between two moments in which the work of this window fits in one piece without a
+    conflict with ``others``. A conflict within itself is at any time, and left out of account."""
+    length = window.end - window.start
+    found: list[tuple[datetime, datetime]] = []
+    begin = first
+    for other in sorted(others, key=lambda one: one.start):
+        if other.end <= other.start or not any(_between(window, other)):
+            continue
+        if (end := min(other.start, last)) - begin >= length:
+            found.append((begin, end))
+        begin = max(begin, other.end)
+    if last - begin >= length:
+        found.append((begin, last))
+    return found
+
+
 def _between(one: Window, other: Window) -> Iterable[Conflict]:
     """What collides of two windows that overlap, or within one (the same twice)."""
     tickets = (min(one.ticket, other.ticket), max(one.ticket, other.ticket))

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, and_, case, exists, func, or_, select, true
+from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
 from app.calendar.rules.calendar import Conflict, PlannedLink, Window, conflicts, season_during
@@ -33,6 +33,8 @@ MAX_WINDOWS: Final = 200
 """Windows of one answer; a month with more of them is to be asked for by site or link."""
 MAX_LENGTH: Final = timedelta(days=400)
 """A window that began longer before is not looked for: else each page read all the past."""
+MAX_LINKS: Final = 100
+"""Links of one plan that are looked at."""
 CATEGORIES: Final = (Category.MAINTENANCE, Category.CHANGE)
 _Row = Row[*tuple[Any, ...]]
 
@@ -278,10 +280,32 @@ def _links(
     session: Session, starts: Mapping[int, datetime]
 ) -> Mapping[int, tuple[PlannedLink, ...]]:
     """The affected links of these tickets; T1 is what was T1 on the day the window begins."""
-    end_a, end_b, primary = aliased(Site), aliased(Site), aliased(Link)
     rows = session.execute(
+        _ends_of_links(TicketLink.ticket_number)
+        .join(TicketLink, TicketLink.link_id == Link.id)
+        .where(TicketLink.ticket_number.in_(starts))
+        .order_by(TicketLink.ticket_number, TicketLink.position)
+    )
+    found: dict[int, list[PlannedLink]] = defaultdict(list)
+    for row in rows:
+        day = starts[row.ticket_number].date()
+        found[row.ticket_number].append(_planned_link(row, day))
+    return {number: tuple(links) for number, links in found.items()}
+
+
+def planned_links(session: Session, names: Collection[str], day: date) -> tuple[PlannedLink, ...]:
+    """The links of these ids as work of that day finds them; what is no link is left out."""
+    rows = session.execute(
+        _ends_of_links().where(Link.name.in_(sorted(names)[:MAX_LINKS])).order_by(Link.name)
+    )
+    return tuple(_planned_link(row, day) for row in rows)
+
+
+def _ends_of_links(*more: Any) -> Select[*tuple[Any, ...]]:
+    end_a, end_b, primary = aliased(Site), aliased(Site), aliased(Link)
+    return (
         select(
-            TicketLink.ticket_number,
+            *more,
             Link.name,
             primary.name.label("backs_up"),
             *(
@@ -290,23 +314,43 @@ def _links(
                 for column in (end.key, end.tier, end.tier_since, end.tier_until)
             ),
         )
-        .join(Link, Link.id == TicketLink.link_id)
+        .select_from(Link)
         .join(end_a, end_a.id == Link.end_a_id)
         .join(end_b, end_b.id == Link.end_b_id)
         .outerjoin(primary, primary.id == Link.backs_up_id)
-        .where(TicketLink.ticket_number.in_(starts))
-        .order_by(TicketLink.ticket_number, TicketLink.position)
     )
-    found: dict[int, list[PlannedLink]] = defaultdict(list)
-    for row in rows:
-        day = starts[row.ticket_number].date()
-        ends = (
-            (row.a_key, tier_of(row.a_tier, row.a_tier_since, row.a_tier_until, day)),
-            (row.b_key, tier_of(row.b_tier, row.b_tier_since, row.b_tier_until, day)),
+
+
+def _planned_link(row: _Row, day: date) -> PlannedLink:
+    ends = (
+        (row.a_key, tier_of(row.a_tier, row.a_tier_since, row.a_tier_until, day)),
+        (row.b_key, tier_of(row.b_tier, row.b_tier_since, row.b_tier_until, day)),
+    )
+    t1s = frozenset(key for key, tier in ends if tier == 1)
+    return PlannedLink(row.name, t1s, row.backs_up or "")
+
+
+def windows_between(
+    session: Session, actor: Actor, first: datetime, last: datetime
+) -> Mapping[Window, str]:
+    """All windows that touch the time from ``first`` until before ``last`` (UTC) and take place as
+    far as is known, each with its ticket's title."""
+    rows = session.execute(
+        select(Ticket.number, Ticket.title, Ticket.window_start, Ticket.window_end)
+        .where(
+            Ticket.number.in_(_touching(first, last)),
+            Ticket.category.in_(CATEGORIES),
+            Ticket.window_end > Ticket.window_start,
+            readable(actor),
+            ~is_cancelled(),
         )
-        t1s = frozenset(key for key, tier in ends if tier == 1)
-        found[row.ticket_number].append(PlannedLink(row.name, t1s, row.backs_up or ""))
-    return {number: tuple(links) for number, links in found.items()}
+        .order_by(Ticket.window_start, Ticket.number)
+    ).all()
+    links = _links(session, {row.number: row.window_start for row in rows}) if rows else {}
+    return {
+        Window(row.number, row.window_start, row.window_end, links.get(row.number, ())): row.title
+        for row in rows
+    }
 
 
 def _sites(session: Session, numbers: Collection[int]) -> Mapping[int, tuple[str, ...]]:

@@ -7,7 +7,7 @@ address once, however many plan at once and whenever one of them dies.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
@@ -51,6 +51,18 @@ WAITING, SENDING, SENT, FAILED = "waiting", "sending", "sent", "failed"
 IN_DIGEST, DIGESTED, DROPPED = "digest", "digested", "dropped"
 STATES: Final = (WAITING, SENDING, FAILED, SENT, IN_DIGEST, DIGESTED, DROPPED)
 _INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
+
+
+class Facts:
+    """What a room above adds to the facts in each mail of a ticket; a composition names it."""
+
+    read: Callable[[Session, Ticket, datetime], Sequence[tuple[str, str]]] = staticmethod(
+        lambda _session, _ticket, _now: ()
+    )
+    """Label and value of each, as of now."""
+
+
+FACTS: Final = Facts()
 
 
 @dataclass(frozen=True)
@@ -178,7 +190,8 @@ def _drafts(
         ]
         if not due:
             continue
-        notification = notification_of(change, kind, ticket, public_url)
+        more = FACTS.read(session, ticket, now)
+        notification = notification_of(change, kind, ticket, public_url, more)
         notifications.append({"change_id": change.id, "content": notification.as_text()})
         mails += [_row(change, one, now) for one in due]
     return notifications, mails
@@ -206,9 +219,13 @@ def _row(change: Change, one: Recipient, now: datetime) -> dict[str, Any]:
 
 
 def notification_of(
-    change: Change, happened: Happened, ticket: Ticket, public_url: str
+    change: Change,
+    happened: Happened,
+    ticket: Ticket,
+    public_url: str,
+    more: Sequence[tuple[str, str]] = (),
 ) -> Notification:
-    """What a change tells, with the ticket as it is now; nothing internal."""
+    """What a change tells, with the ticket as it is now and ``more`` facts; nothing internal."""
     changed = {item.field: item for item in change.fields}
     url = f"{public_url}/tickets/{ticket.number}"
 
@@ -229,7 +246,7 @@ def notification_of(
         state=new("state"),
         reminder=new(REMINDER),
         description=shortened(ticket.description, url) if whole else "",
-        facts=tuple(_facts(ticket)),
+        facts=(*_facts(ticket), *more),
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from flask import Response, make_response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
@@ -19,7 +19,7 @@ from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach, options
 from app.core.web.htmx import go_to, wants_fragment
-from app.core.web.person import writer
+from app.core.web.person import acting, writer
 from app.core.web.times import now
 from app.registry.models.registry import Link, Site
 from app.registry.rules.networks import Network
@@ -84,7 +84,7 @@ def new() -> Response:
             lent = _lent_by_address(rows)
     form = TicketForm(**lent)
     _prepare(form, by.actor, all_sites(rows))
-    status = 200
+    status, overlooked = 200, False
     if request.method == "GET":
         form.title.render_kw = {"autofocus": True}  # one opens this page to write
     asks = request.form.get("do") == "propose"
@@ -98,7 +98,9 @@ def new() -> Response:
         elif of_event is not None and _unseen(of_event):
             status = 409  # somebody wrote its ticket meanwhile: the person looks at it first
         else:
-            if form.validate():
+            valid = form.validate()
+            overlooked = valid and _overlooked(form, by.actor)
+            if valid and not overlooked:
                 try:
                     stated = form.values()
                     check_addresses(stated)
@@ -109,14 +111,15 @@ def new() -> Response:
                     return go_to(url_for("tickets.detail", number=number))
                 except Invalid as error:
                     attach(form, error)
-            status = 422
+            status = 409 if overlooked else 422
     return _form_page(
         "tickets/new.html",
         form,
         status,
         parent=parent,
         of_event=of_event,
-        meanwhile=status == 409,
+        meanwhile=status == 409 and not overlooked,
+        overlooked=overlooked,
         proposes=True,
         proposed=_proposed_urgency(form, choose=asks or request.method == "GET"),
     )
@@ -157,6 +160,42 @@ class Proposals:
 
 
 PROPOSALS: Final = Proposals()
+
+
+class FoundConflicts(Protocol):
+    """What collides with a window."""
+
+    @property
+    def others(self) -> Collection[int]:
+        """The tickets that do; its own where it does so with itself (0 = not yet created)."""
+
+
+class Conflicts:
+    """Who knows what collides with planned work: a room above, which ``app.browser`` names."""
+
+    read: Callable[
+        [Session, access.Actor, Sequence[str], tuple[datetime | None, datetime | None], int],
+        FoundConflicts | None,
+    ]
+    """By links, window and the ticket that is edited (0 = a new one)."""
+
+
+CONFLICTS: Final = Conflicts()
+
+
+def _conflicts(form: TicketForm, actor: access.Actor, number: int = 0) -> FoundConflicts | None:
+    """What collides with the window that the form holds; none where the category plans nothing."""
+    if form.category.data not in (Category.MAINTENANCE, Category.CHANGE):
+        return None
+    window = (form.window_start.data, form.window_end.data)
+    return CONFLICTS.read(db.session(), actor, form.links.data or (), window, number)
+
+
+def _overlooked(form: TicketForm, actor: access.Actor, number: int = 0) -> bool:
+    """Whether something collides of which the form that was sent did not tell."""
+    found = _conflicts(form, actor, number)
+    seen = request.form.get("conflicts_seen", "").split()
+    return found is not None and any(str(number) not in seen for number in found.others)
 
 
 class Events:
@@ -222,10 +261,16 @@ def _opened(rows: Session, by: access.Writer, new: NewTicket, parent: Ticket | N
 
 
 def _form_page(template: str, form: TicketForm, status: int, **more: Any) -> Response:
-    return make_response(
-        render_template(template, form=form, back=back_to_list(), **more, **choices(db.session())),
-        status,
+    ticket: Ticket | None = more.get("ticket")
+    page = render_template(
+        template,
+        form=form,
+        back=back_to_list(),
+        window_conflicts=_conflicts(form, acting(), ticket.number if ticket else 0),
+        **more,
+        **choices(db.session()),
     )
+    return make_response(page, status)
 
 
 @blueprint.route(f"/tickets/{NUMBER}/edit", methods=["GET", "POST"])
@@ -253,6 +298,8 @@ def edit(number: int) -> AnyResponse:
         return _edit_page(form, ticket, 422)
     if unchosen:
         return _conflict_page(form, ticket, _asked_again(form, ticket, unchosen))
+    if _overlooked(form, by.actor, number):
+        return _edit_page(form, ticket, 409, overlooked=True)
     try:
         wanted = keep_unchanged(ticket, form.values(ticket), shown_before(form, ticket))
         check_addresses(wanted)
@@ -286,8 +333,8 @@ def _filled(ticket: Ticket, actor: access.Actor) -> EditForm:
     return form
 
 
-def _edit_page(form: EditForm, ticket: Ticket, status: int) -> Response:
-    return _form_page("tickets/edit.html", form, status, ticket=ticket)
+def _edit_page(form: EditForm, ticket: Ticket, status: int, **more: Any) -> Response:
+    return _form_page("tickets/edit.html", form, status, ticket=ticket, **more)
 
 
 def _take_choices(form: EditForm, ticket: Ticket) -> list[str]:

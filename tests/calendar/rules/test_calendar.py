@@ -12,7 +12,9 @@ from app.calendar.rules.calendar import (
     PlannedLink,
     Window,
     conflicts,
+    conflicts_of,
     days_of,
+    free_spans,
     month_after,
     weeks_of,
 )
@@ -144,3 +146,39 @@ def test_months() -> None:
     assert (weeks[0][0], weeks[-1][-1]) == (date(2026, 10, 26), date(2026, 12, 6))
     assert month_after(date(2026, 12, 31)) == date(2027, 1, 1)
     assert month_after(date(2026, 1, 31), -1) == date(2025, 12, 1)
+
+
+def test_one_windows_conflicts_are_those_of_the_calendar_that_it_has_part_in() -> None:
+    mine = window(0, "02-01 06:00", "02-01 10:00", FIRST)
+    others = [
+        window(3, "02-01 08:00", "02-01 12:00", SECOND),
+        window(4, "02-01 11:00", "02-01 12:00", CNAF),  # with 3 alone
+        window(5, "02-01 10:00", "02-01 12:00", SECOND),  # begins as it ends
+        window(6, "02-01 07:00", "02-01 09:00", CNAF),
+    ]
+    assert told(conflicts_of(mine, others)) == [
+        (ConflictKind.SAME_T1, (0, 6), "01 07-01 09"),
+        (ConflictKind.BACKUP, (0, 3), "01 08-01 10"),
+    ]
+
+
+def test_free_spans_leave_out_what_collides_and_what_is_too_short() -> None:
+    mine = window(0, "02-01 06:00", "02-01 10:00", FIRST)  # four hours
+    others = [
+        window(3, "02-01 08:00", "02-01 12:00", SECOND),
+        window(4, "02-01 11:00", "02-01 14:00", CNAF),  # over the end of 3
+        window(5, "02-01 17:59", "02-01 20:00", SECOND),  # 3 h 59 min after it
+        window(6, "02-01 21:00", "02-02 00:00", PIC),  # of another T1: no matter
+        window(7, "02-02 00:00", "02-02 00:00", SECOND),  # no length
+        window(8, "02-02 02:00", "02-02 08:00", SECOND),
+    ]
+    spans = free_spans(mine, others, at("02-01 04:00"), at("02-02 12:00"))
+    assert [(f"{start:%d %H:%M}", f"{end:%d %H:%M}") for start, end in spans] == [
+        ("01 04:00", "01 08:00"),
+        ("01 20:00", "02 02:00"),
+        ("02 08:00", "02 12:00"),
+    ]
+    assert free_spans(mine, others, at("02-01 05:00"), at("02-01 09:00")) == []
+    assert free_spans(mine, [], at("02-01 05:00"), at("02-01 09:00")) == [
+        (at("02-01 05:00"), at("02-01 09:00"))
+    ]

@@ -1,0 +1,143 @@
+"""What collides with one window of planned work, and when nothing does: for forms, tickets, mails.
+
+The rule is the calendar's own (``app.calendar.rules.calendar``). Two statements, three where links
+are given by their ids. It reads only; times are UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from sqlalchemy.orm import Session
+
+from app.calendar.rules.calendar import Conflict, Window, conflicts_of, free_spans
+from app.calendar.services.calendar import CATEGORIES, planned_links, windows_between
+from app.core.rules.access import SYSTEM, Actor
+from app.mail.services.mails import FACTS
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.tickets import OPEN_STATES
+
+AHEAD: Final = timedelta(days=60)
+"""So far behind a window a free one is looked for ..."""
+BACK: Final = timedelta(days=30)
+"""... and so far before it, never in the past."""
+MAX_LENGTH: Final = timedelta(days=31)
+"""A longer plan is compared, and gets no free window proposed."""
+_STEP: Final = timedelta(minutes=15)
+Span = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True)
+class WindowConflicts:
+    """What collides with a window; empty where nothing does."""
+
+    window: Window
+    conflicts: Sequence[Conflict] = ()
+    titles: Mapping[int, str] | None = None
+    """The titles of the other tickets."""
+    before: Span | None = None
+    """The nearest free windows of the same length; None = there is none, or not needed."""
+    after: Span | None = None
+
+    @property
+    def others(self) -> Collection[int]:
+        """The tickets that collide with it; its own where it does so with itself (0 = not yet
+        created)."""
+        return {one.tickets[one.tickets[0] == self.window.ticket] for one in self.conflicts}
+
+
+def conflicts_of_plan(
+    session: Session,
+    actor: Actor,
+    links: Collection[str],
+    start: datetime,
+    end: datetime,
+    now: datetime,
+    ticket: int = 0,
+) -> WindowConflicts:
+    """What collides with work on these links (ids) in this window, and the nearest free windows.
+
+    ``ticket`` is the one that is edited: its stored window does not count. 0 = a new one.
+    """
+    plan = Window(ticket, start, end, ())
+    if end <= start:
+        return WindowConflicts(plan)
+    plan = replace(plan, links=planned_links(session, links, start.astimezone(UTC).date()))
+    if not plan.links:
+        return WindowConflicts(plan)
+    first, last = max(_rounded_up(now), start - BACK), end + AHEAD
+    found = windows_between(session, actor, min(first, start), last)
+    others = [one for one in found if one.ticket != ticket]
+    clashes = conflicts_of(plan, others)
+    beside = {number for one in clashes for number in one.tickets}
+    titles = {one.ticket: title for one, title in found.items() if one.ticket in beside}
+    before = after = None
+    length = end - start
+    if beside - {ticket} and length <= MAX_LENGTH:
+        free = free_spans(plan, others, first, last)
+        earlier = [min(until - length, start) for since, until in free if since <= start]
+        later = [max(since, start) for since, until in free if until - length >= start]
+        before = (earlier[-1], earlier[-1] + length) if earlier else None
+        after = (later[0], later[0] + length) if later else None
+    return WindowConflicts(plan, clashes, titles, before, after)
+
+
+def conflicts_of_ticket(session: Session, actor: Actor, ticket: Ticket) -> WindowConflicts | None:
+    """What collides with the window of an open ticket; None where it has none to compare."""
+    start, end = ticket.window_start, ticket.window_end
+    plans = ticket.category in CATEGORIES and ticket.state in OPEN_STATES
+    if not plans or start is None or end is None or not ticket.affected_links:
+        return None
+    found = windows_between(session, actor, start, end)
+    own = next((one for one in found if one.ticket == ticket.number), None)
+    if own is None:
+        return None
+    clashes = conflicts_of(own, [one for one in found if one is not own])
+    return WindowConflicts(own, clashes, {one.ticket: title for one, title in found.items()})
+
+
+def tell_conflicts_in_mails() -> None:
+    """Let the mails that this process plans tell them; whoever composes one calls this."""
+    FACTS.read = facts_of_mail
+
+
+def facts_of_mail(session: Session, ticket: Ticket, now: datetime) -> Sequence[tuple[str, str]]:
+    """What the mails about a ticket say of conflicts that are not over: label and value."""
+    if ticket.window_end is None or ticket.window_end <= now:
+        return ()
+    found = conflicts_of_ticket(session, SYSTEM, ticket)
+    return [("Conflict", in_words(one, ticket.number)) for one in found.conflicts] if found else ()
+
+
+def in_words(conflict: Conflict, ticket: int) -> str:
+    """A conflict of this ticket in one line, with the other ticket and the time."""
+    others = [number for number in conflict.tickets if number != ticket]
+    start, end = conflict.start.astimezone(UTC), conflict.end.astimezone(UTC)
+    until = f"{end:%H:%M}" if end.date() == start.date() else f"{end:%Y-%m-%d %H:%M}"
+    whose = f"with ticket {others[0]}" if others else "within this ticket"
+    return f"{whose}, {start:%Y-%m-%d %H:%M} to {until} UTC: {conflict.words}"
+
+
+def free_windows(
+    session: Session,
+    actor: Actor,
+    links: Collection[str],
+    length: timedelta,
+    first: datetime,
+    last: datetime,
+) -> tuple[Sequence[Conflict], Sequence[Span]]:
+    """When work of this length on all of these links fits between two moments without a conflict;
+    and what collides among the links themselves, whenever it is."""
+    first = _rounded_up(first)
+    plan = Window(0, first, first + length, planned_links(session, links, first.date()))
+    others = [*windows_between(session, actor, first, last)]
+    return conflicts_of(plan, ()), free_spans(plan, others, first, last)
+
+
+def _rounded_up(moment: datetime) -> datetime:
+    """The next full quarter of an hour."""
+    day = moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    return day + -(-(moment - day) // _STEP) * _STEP

@@ -1,0 +1,243 @@
+"""Conflicts where work is planned: in the form while one types, on tickets, in mails; free windows.
+
+The windows lie far ahead, so that what is past for the pages does not change these tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.calendar.services.conflicts import facts_of_mail, tell_conflicts_in_mails
+from app.core.database.transactions import transaction
+from app.mail.services.mails import FACTS, skip_notifications
+from app.registry.models.registry import Link, Site, SiteContact
+from app.tickets.models.tickets import Ticket
+from app.tickets.services.lifecycle import change_ticket
+from tests.cast import NOON, Cast, writer
+from tests.harness.visitor import PageReader, Visitor
+from tests.harness.visits import Enter, Open
+from tests.mails import body, message, plan
+
+FIRST, SECOND, PIC = "CERN-GRIDKA-LHCOPN-001", "CERN-GRIDKA-LHCOPN-002", "CERN-PIC-LHCOPN-001"
+FRAGMENT = {"HX-Request": "true", "HX-Target": "window-conflicts"}
+BOTH = f"{FIRST} and its backup {SECOND} at the same time"
+
+
+def at(text: str) -> datetime:
+    return datetime.fromisoformat(f"2040-03-{text}").replace(tzinfo=UTC)
+
+
+@pytest.fixture
+def card(session: Session, cast: Cast, opened: Open) -> int:
+    """A backup of the first link, and work on it on 6 March 2040 from 02:00 to 06:00."""
+    with transaction(session):
+        first = session.scalars(select(Link).where(Link.name == FIRST)).one()
+        ends = {"end_a": first.end_a, "end_b": first.end_b}
+        session.add(Link(name=SECOND, network="LHCOPN", backs_up=first, role="backup", **ends))
+    return opened(
+        title="New card",
+        category="maintenance",
+        links=[SECOND],
+        window_start=at("06 02:00"),
+        window_end=at("06 06:00"),
+    )
+
+
+def work(opened: Open, start: str, end: str, *links: str) -> int:
+    return opened(
+        title="Fibre moved",
+        category="maintenance",
+        links=[*links],
+        window_start=at(start),
+        window_end=at(end),
+    )
+
+
+def typed(visitor: Visitor, start: str, end: str, *links: str, ticket: int = 0) -> PageReader:
+    """What the form tells while one types."""
+    fields: list[tuple[str, str]] = [("links", link) for link in links]
+    fields += [("window_start", start), ("window_end", end)]
+    fields += [("ticket", str(ticket))] if ticket else []
+    return visitor.read(f"/calendar/conflicts?{urlencode(fields)}", FRAGMENT)
+
+
+def test_the_form_tells_the_conflict_and_the_nearest_free_windows(
+    cast: Cast, visit: Enter, opened: Open, card: int
+) -> None:
+    visitor = visit(cast.kit)
+    found = typed(visitor, "2040-03-06 04:00", "2040-03-06 07:00", FIRST)
+    assert "Conflict with planned work" in found.text
+    assert f"{BOTH}: #{card} New card, 2040-03-06 04:00 to 06:00 UTC" in found.text
+    assert (f"/tickets/{card}", f"#{card}") in found.links
+    assert "Before: 2040-03-05 23:00 to 2040-03-06 02:00 UTC" in found.text
+    assert "After: 2040-03-06 06:00 to 09:00 UTC" in found.text
+    # the next free one is behind what else stands in the way
+    work(opened, "06 07:30", "06 08:00", SECOND)
+    found = typed(visitor, "2040-03-06 04:00", "2040-03-06 07:00", FIRST)
+    assert "After: 2040-03-06 08:00 to 11:00 UTC" in found.text
+
+
+def test_the_form_tells_that_there_is_none_or_nothing_while_it_is_not_filled_in(
+    cast: Cast, visit: Enter, card: int
+) -> None:
+    visitor = visit(cast.kit)
+    free = typed(visitor, "2040-03-06 06:00", "2040-03-06 07:00", FIRST)  # begins as it ends
+    assert free.text == "No conflict with planned work."
+    assert typed(visitor, "2040-03-06 04:00", "2040-03-06 07:00", PIC).text == free.text
+    for start, end, links in (
+        ("", "2040-03-06 07:00", [FIRST]),
+        ("2040-03-06 07:00", "", [FIRST]),
+        ("soon", "2040-03-06 07:00", [FIRST]),
+        ("2040-03-06 04:00", "2040-03-06 03:00", [FIRST]),
+        ("2040-03-06 04:00", "2040-03-06 07:00", []),
+        ("2040-03-06 04:00", "2040-03-06 07:00", ["' or 1=1 --", "x" * 300]),
+    ):
+        assert typed(visitor, start, end, *links).text == "", (start, end, links)
+    # the ticket that is edited is not in its own way, whatever number is asked
+    same = typed(visitor, "2040-03-06 02:00", "2040-03-06 05:00", FIRST, ticket=card)
+    assert same.text == free.text
+    odd = visitor.read("/calendar/conflicts?ticket=-1&ticket=x&window_start=a", FRAGMENT)
+    assert odd.text == ""
+    asked = visitor.get(f"/calendar/conflicts?links={FIRST}")
+    assert (asked.status_code, asked.location) == (302, f"/calendar/free?link={FIRST}")
+
+
+def form(visitor: Visitor, path: str, **more: object) -> dict[str, object]:
+    data = visitor.read(path).form(path).data()
+    return {name: value for name, value in data.items() if name != "csrf_token"} | more
+
+
+def test_a_conflict_that_the_form_did_not_tell_is_told_once(
+    session: Session, cast: Cast, visit: Enter, card: int
+) -> None:
+    visitor = visit(cast.kit)
+    data = form(
+        visitor,
+        "/tickets/new",
+        title="Fibre moved",
+        category="maintenance",
+        links=[FIRST],
+        window_start="2040-03-06 04:00",
+        window_end="2040-03-06 07:00",
+    )
+    answer = visitor.send("/tickets/new", data)
+    assert answer.status_code == 409
+    page = PageReader(answer.text)
+    assert "Nothing was stored: the window is in conflict" in "".join(page.alerts)
+    assert f"{BOTH}: #{card} New card" in page.text
+    again = page.form("/tickets/new").data()
+    assert again["conflicts_seen"] == [str(card)]
+    assert again["title"] == ["Fibre moved"]
+    del again["csrf_token"]
+    stored = visitor.send("/tickets/new", again)
+    assert stored.status_code == 303
+    number = int(stored.location.rpartition("/")[2])
+
+    # an incident plans nothing; editing one that is in conflict asks nothing either
+    assert visitor.send("/tickets/new", data | {"category": "incident"}).status_code == 303
+    path = f"/tickets/{number}/edit"
+    assert visitor.send(path, form(visitor, path, title="Fibre")).status_code == 303
+    session.rollback()
+    assert session.get_one(Ticket, number).title == "Fibre"
+
+
+def test_moving_a_window_into_a_conflict_asks_first(
+    session: Session, cast: Cast, visit: Enter, opened: Open, card: int
+) -> None:
+    number = work(opened, "06 06:00", "06 07:00", FIRST)
+    visitor = visit(cast.operator)
+    path = f"/tickets/{number}/edit"
+    moved = form(visitor, path, window_start="2040-03-06 05:00")
+    answer = visitor.send(path, moved)
+    assert answer.status_code == 409
+    assert f"#{card} New card" in PageReader(answer.text).text
+    session.rollback()
+    assert session.get_one(Ticket, number).window_start == at("06 06:00")
+    assert visitor.send(path, moved | {"conflicts_seen": str(card)}).status_code == 303
+
+
+def test_both_tickets_show_it_until_one_does_not_take_place(
+    session: Session, cast: Cast, visit: Enter, opened: Open, card: int
+) -> None:
+    number = work(opened, "06 04:00", "06 07:00", FIRST)
+    visitor = visit(cast.reader)
+    for mine, other, title in ((number, card, "New card"), (card, number, "Fibre moved")):
+        page = visitor.read(f"/tickets/{mine}")
+        assert f"{BOTH}: #{other} {title}, 2040-03-06 04:00 to 06:00 UTC" in page.text
+    hours = f"/calendar/free?link={FIRST}&hours=3"
+    assert (hours, "Find a free window") in visitor.read(f"/tickets/{number}").links
+    with transaction(session):
+        change_ticket(session, writer(cast.operator), card, {"state": "unsolved"})
+    for mine in (number, card):
+        assert "Conflict with planned work" not in visitor.read(f"/tickets/{mine}").text
+
+
+def test_one_ticket_may_be_in_conflict_with_itself(cast: Cast, visit: Enter, card: int) -> None:
+    visitor = visit(cast.kit)
+    found = typed(visitor, "2040-03-08 04:00", "2040-03-08 07:00", FIRST, SECOND)
+    assert f"{BOTH}, both in this ticket" in found.text
+    assert "Nearest free window" not in found.text  # at no time
+
+
+@pytest.fixture
+def conflicts_in_mails() -> Iterator[None]:
+    before = FACTS.read
+    tell_conflicts_in_mails()
+    yield
+    FACTS.read = before
+
+
+@pytest.mark.usefixtures("conflicts_in_mails")
+def test_the_mail_that_announces_it_tells_the_conflict(
+    session: Session, cast: Cast, opened: Open, card: int
+) -> None:
+    with transaction(session):
+        site = session.scalars(select(Site).where(Site.key == "DE-KIT")).one()
+        site.contacts.append(SiteContact(role="network", name="NOC", mail="noc@kit.example"))
+        skip_notifications(session)
+    number = work(opened, "06 04:00", "06 07:00", FIRST)
+    told = [mail for mail in plan(session) if mail.ticket_number == number]
+    assert "noc@kit.example" in {mail.address for mail in told}
+    line = f"with ticket {card}, 2040-03-06 04:00 to 06:00 UTC: {BOTH}"
+    for mail in told:
+        assert line in body(message(session, mail), "plain")
+    # what is over is no news
+    ticket = session.get_one(Ticket, number)
+    assert facts_of_mail(session, ticket, NOON) == [("Conflict", line)]
+    assert facts_of_mail(session, ticket, at("06 07:00")) == ()
+
+
+def test_free_windows_of_two_links(cast: Cast, visit: Enter, opened: Open, card: int) -> None:
+    visitor = visit(cast.reader)
+    path = f"/calendar/free?link={FIRST}&link={PIC}&hours=12&from=2040-03-05&days=14"
+    page = visitor.read(path)
+    # before and behind the work on the first one's backup
+    assert "2040-03-05 00:00 until 2040-03-06 02:00" in page.text
+    assert "2040-03-06 06:00 until 2040-03-19 00:00" in page.text
+    assert "should not be worked on at the same time" not in page.text
+    long = visitor.read(f"/calendar/free?link={FIRST}&hours=400&from=2040-03-05&days=14")
+    assert "There is none within 14 days" in long.text
+    backup = visitor.read(f"/calendar/free?link={FIRST}&link={SECOND}")
+    assert f"These links should not be worked on at the same time {BOTH}" in backup.text
+
+
+def test_what_free_windows_cannot_be_asked_is_named(cast: Cast, visit: Enter) -> None:
+    visitor = visit(cast.reader)
+    assert "Find a free window" in visitor.read("/calendar/free").text
+    for query, words in (
+        ("link=nowhere", "No link has this id"),
+        (f"link={FIRST}&hours=nan", "Length: a number of hours"),
+        (f"link={FIRST}&hours=1e9", "Length: a number of hours"),
+        (f"link={FIRST}&hours=-1", "Length: a number of hours"),
+        (f"link={FIRST}&from=soon", "From: write a day"),
+        (f"link={FIRST}&from=9999-12-31", "From: write a day"),
+    ):
+        answer = visitor.get(f"/calendar/free?{query}")
+        assert answer.status_code == 422, query
+        assert words in "".join(PageReader(answer.text).alerts), query
