@@ -28,6 +28,7 @@ from app.duties.pages import duties as duty
 from app.duties.pages import (
     event_page,
     events,
+    lanes,  # noqa: F401  # on a blueprint
     record_events,
     what_if,
 )

@@ -154,6 +154,7 @@ Put a version in force          | POST /duty/rules/versions/*/force     | yes | 
 Retire it                       | POST /duty/rules/forces/*/retire      | yes | 403 | 403 | 403 | 403 | login
 Undo the last step              | POST /duty/rules/forces/*/undo        | yes | 403 | 403 | 403 | 403 | login
 # events
+Look at the timeline of links   | GET /events/timeline                  | yes | yes | yes | yes | yes | login
 List events                     | GET /events                           | yes | yes | yes | yes | yes | login
 Download that list              | GET /events.csv                       | yes | yes | yes | yes | yes | login
 Read an event                   | GET /events/*                         | yes | yes | yes | yes | yes | login

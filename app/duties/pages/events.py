@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request
+from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from sqlalchemy import Engine, Select
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -75,7 +75,7 @@ def listing() -> AnyResponse:
         422 if query.problems else 200,
         total=in_words(total),
         is_one=total == 1,
-        tabs=_tabs(query, total),
+        tabs=event_tabs(query, in_words(total)),
         older=in_words(older) if older else "",
         older_url=query.older_url(now()),
         due_words=STATE_WORDS,
@@ -98,8 +98,8 @@ def in_words(total: int) -> str:
     return f"more than {MAX_COUNTED:,}" if total > MAX_COUNTED else f"{total:,}"
 
 
-def _tabs(query: EventQuery, total: int) -> Sequence[Tab]:
-    """The two views, then what one looks for most in one of them; exactly one is current.
+def event_tabs(query: EventQuery, count: str = "", *, timeline: bool = False) -> Sequence[Tab]:
+    """The picture of them, the two views, then what one looks for most; exactly one is current.
 
     The one of due tickets begins with the recent quarters, as their own list does. Each leaves out
     what the others ask, and keeps the rest of the filter.
@@ -119,9 +119,9 @@ def _tabs(query: EventQuery, total: int) -> Sequence[Tab]:
     # its quarters come and go with the tab
     recent = {"from": ()} if of_wish == _DUE and query.is_recent(now()) else {}
     count = in_words(total)
-    views = []
+    views = [Tab("Timeline", url_for("events.lanes"), timeline)]
     for view, word in ((DETECTED, "Detected"), (REPORTED, "Raw reports")):
-        current = query.view == view and not of_wish
+        current = query.view == view and not of_wish and not timeline
         url = query.url({**left_out, **recent, "view": (view,)})
         views.append(Tab(word, url, current, count if current else ""))
     for place, (word, (view, wish)) in enumerate(wishes.items()):

@@ -15,7 +15,7 @@ from app.home.pages import admin
 PLACES: Final = (
     ("Tickets", "tickets.listing"),
     ("Network", "topology.picture"),
-    ("Events", "events.listing"),
+    ("Events", "events.lanes"),
     ("Reports", "reports.page"),
     ("Statistics", "statistics.page"),
 )

@@ -117,7 +117,7 @@ def test_the_list_begins_with_the_last_four_quarters_and_counts_the_older_ones(
 
     def listed(url: str) -> tuple[PageReader, list[str]]:
         page = visitor.read(url)
-        found = [one.removeprefix("/events/") for one in hrefs(page) if "/events/" in one]
+        found = [one.removeprefix("/events/") for one in hrefs(page) if one[8:].isdigit()]
         return page, [one for one in found if one.isdigit()]
 
     page, rows = listed("/duty")
