@@ -15,6 +15,7 @@ from flask_login import current_user
 from app.accounts.pages import login, partners, people, reset, second_factor, tokens
 from app.audit.pages import audit
 from app.calendar.pages import (
+    agenda,
     calendar,
     conflicts,
     lhc_editing,  # noqa: F401  # on a blueprint
@@ -101,6 +102,7 @@ def register(flask_app: Flask) -> None:
     )
     ticket_edit.EVENTS.read = event_page.read_for_ticket
     ticket_edit.PROPOSALS.read = propose_urgency
+    agenda.APPOINTMENTS.read = teleconferences.appointments
     ticket_edit.CONFLICTS.read = conflicts.conflicts_for_form
     RECORD_PANELS.show(
         records_panel.tickets_panel,

@@ -121,6 +121,7 @@ Delete a shared filter          | POST /filters/*/delete shared         | yes | 
 Put it back                     | POST /filters/*/restore               | yes | yes | yes | yes | yes | login
 Put another's back              | POST /filters/*/restore private       | 404 | 404 | 404 | 404 | 404 | login
 # calendar
+Look at the next fourteen days  | GET /calendar/agenda                  | yes | yes | yes | yes | yes | login
 Look at the calendar            | GET /calendar                         | yes | yes | yes | yes | yes | login
 Look at it link by link         | GET /calendar/links                   | yes | yes | yes | yes | yes | login
 Conflicts of a form's window    | GET /calendar/conflicts               | yes | yes | yes | yes | yes | login

@@ -164,7 +164,7 @@ def month() -> Response:
     weeks = weeks_of(query.month)
     first, last = weeks[0][0], weeks[-1][-1] + timedelta(days=1)
     found = agenda(db.session(), acting(), midnight(first), midnight(last), query.filter)
-    return _page("calendar/month.html", query, found, weeks=_grid(weeks, query, found))
+    return calendar_page("calendar/month.html", query, found, weeks=_grid(weeks, query, found))
 
 
 @blueprint.get("/links")
@@ -174,7 +174,7 @@ def links() -> Response:
     first, last = query.month, month_after(query.month)
     found = agenda(db.session(), acting(), midnight(first), midnight(last), query.filter)
     days = [first + timedelta(days=number) for number in range((last - first).days)]
-    return _page(
+    return calendar_page(
         "calendar/links.html",
         query,
         found,
@@ -188,24 +188,24 @@ def links() -> Response:
     )
 
 
-def _page(template: str, query: CalendarQuery, found: Agenda, **more: object) -> Response:
+def calendar_page(template: str, query: CalendarQuery, found: Agenda, **more: object) -> Response:
+    """A page of windows; ``more`` is for its template and goes before what is usual."""
     going_on = [one for one in found.windows if not one.cancelled]
-    page = render_template(
-        template,
-        query=query,
-        found=found,
-        most=MAX_WINDOWS,
-        networks=list(Network),
-        title=f"{query.month:%B %Y}",
-        before=query.url(month=month_after(query.month, -1)) if query.month > _EARLIEST else "",
-        after=query.url(month=month_after(query.month)) if query.month < _LATEST else "",
-        this=query.url(month=query.today.replace(day=1)),
-        conflicts=found.conflicts[:_CONFLICTS_SHOWN],
-        in_season=[one for one in going_on if one.season],
-        unanswered=[one for one in going_on if one.missing],
-        lhc=_lhc_of(query, found.periods),
-        **more,
-    )
+    usual: dict[str, object] = {
+        "query": query,
+        "found": found,
+        "most": MAX_WINDOWS,
+        "networks": list(Network),
+        "title": f"{query.month:%B %Y}",
+        "before": query.url(month=month_after(query.month, -1)) if query.month > _EARLIEST else "",
+        "after": query.url(month=month_after(query.month)) if query.month < _LATEST else "",
+        "this": query.url(month=query.today.replace(day=1)),
+        "conflicts": found.conflicts[:_CONFLICTS_SHOWN],
+        "in_season": [one for one in going_on if one.season],
+        "unanswered": [one for one in going_on if one.missing],
+        "lhc": _lhc_of(query, found.periods),
+    }
+    page = render_template(template, **(usual | more))
     return make_response(page, 422 if query.problems else 200)
 
 
@@ -217,7 +217,7 @@ def _grid(
     for window in found.windows:
         for day in days_of(window.start, window.end):
             if day in shown:
-                by_day[day].append(Item(window, _when(window, day)))
+                by_day[day].append(Item(window, hours_of(window, day)))
     return [
         [
             Day(
@@ -233,7 +233,7 @@ def _grid(
     ]
 
 
-def _when(window: Planned, day: date) -> str:
+def hours_of(window: Planned, day: date) -> str:
     """The hours (UTC) of a window on one of its days."""
     start, end = window.start.astimezone(UTC), window.end.astimezone(UTC)
     if window.open_end:

@@ -35,6 +35,17 @@ class Window:
     links: tuple[PlannedLink, ...]
 
 
+@dataclass(frozen=True)
+class Appointment:
+    """What else stands in the calendar: when, what, and where it leads. Times are UTC."""
+
+    start: datetime
+    end: datetime
+    words: str
+    url: str
+    is_cancelled: bool = False
+
+
 class ConflictKind(StrEnum):
     """Why two windows should not be at the same time."""
 

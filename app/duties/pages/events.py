@@ -118,7 +118,6 @@ def event_tabs(query: EventQuery, count: str = "", *, timeline: bool = False) ->
     left_out: Mapping[str, Sequence[str]] = dict.fromkeys(asked, ()) if of_wish else {}
     # its quarters come and go with the tab
     recent = {"from": ()} if of_wish == _DUE and query.is_recent(now()) else {}
-    count = in_words(total)
     views = [Tab("Timeline", url_for("events.lanes"), timeline)]
     for view, word in ((DETECTED, "Detected"), (REPORTED, "Raw reports")):
         current = query.view == view and not of_wish and not timeline

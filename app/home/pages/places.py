@@ -26,7 +26,7 @@ NETWORK: Final = (
     ("Map", "topology.picture"),
     ("Links", "links.listing"),
     ("Sites", "sites.listing"),
-    ("Calendar", "calendar.month"),
+    ("Calendar", "calendar.days"),
 )
 """What the network is made of, in a line of its own below the bar."""
 
@@ -102,7 +102,7 @@ PAGES: Final = (
     Page("Map", "topology.picture", "network topology"),
     Page("Links", "links.listing", "network"),
     Page("Sites", "sites.listing", "network"),
-    Page("Calendar", "calendar.month", "maintenances planned"),
+    Page("Calendar", "calendar.days", "maintenances planned"),
     Page("Calendar by link", "calendar.links", "maintenances planned"),
     Page("LHC calendar", "calendar.lhc", "seasons shutdown"),
     Page("Calendar subscription", "feeds.show", "feed ics"),

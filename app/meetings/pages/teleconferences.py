@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from flask import (
@@ -15,8 +16,10 @@ from flask import (
     request,
     url_for,
 )
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import NotFound as NoPage
 
+from app.calendar.rules.calendar import Appointment
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid, NotFound
 from app.core.services.changes import newest_changes_of
@@ -88,6 +91,21 @@ def secretary() -> Secretary:
     settings: Settings = current_app.config["PORTAL"]
     mail = settings.mail
     return Secretary(mail.from_address, mail.from_name, settings.public_url, write_invitation)
+
+
+def appointments(rows: Session, first: datetime, last: datetime) -> Sequence[Appointment]:
+    """Those that begin from ``first`` until before ``last`` (UTC), as the calendar shows them."""
+    return [
+        Appointment(
+            row.starts_at,
+            row.starts_at + timedelta(minutes=row.length),
+            " ".join(filter(None, ("Teleconference", topic_of(row)))),
+            url_for("teleconferences.show", number=row.id),
+            row.state == TcState.CANCELLED,
+        )
+        for row in lists.in_calendars(rows, first)
+        if row.starts_at is not None and row.starts_at < last
+    ]
 
 
 def published(row: Teleconference) -> Invitation:

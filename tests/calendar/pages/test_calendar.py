@@ -10,6 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.meetings.models.teleconferences import Teleconference
 from app.reference.seed import seed_reference
 from app.registry.models.registry import Link
 from app.tickets.services.acknowledgements import acknowledge_change
@@ -200,3 +201,44 @@ def test_the_lhc_page_tells_every_date_with_its_standing(
     page = visitor.read("/calendar/lhc")
     assert "Physics 2015 physics from 2015-06-03 10:40 to 2015-12-13 sample home.cern" in page.text
     assert "2026-06-29 06:00 planned to 2030-06 planned" in page.text
+
+
+def test_the_agenda_tells_fourteen_days_and_marks_conflicts(
+    session: Session, cast: Cast, visit: Enter, planned: dict[str, int]
+) -> None:
+    with transaction(session):
+        session.add(
+            Teleconference(
+                uid="one",
+                state="set",
+                reason="Fibres",
+                quarter="2013-Q1",
+                requested_at=NOON,
+                requested_by="Operator",
+                starts_at=at("2013-03-07 14:00"),
+                length=60,
+            )
+        )
+    visitor = visit(cast.reader)
+    page = visitor.read("/calendar/agenda?from=2013-03-01")
+    of_march = set(planned.values()) - {planned["in_season"], planned["incident"]}
+    assert shown(page) == of_march - {planned["change"]}
+    assert "1 March to 14 March 2013" in page.text
+    days = page.text[page.text.index("Friday 1 March") : page.text.index("Find a free window")]
+    assert days.startswith("Friday 1 March LHC LS1, the LHC does not run Saturday 2 March to")
+    assert "Saturday 2 March to Monday 4 March Nothing planned Tuesday 5 March 22:00 →" in days
+    assert f"→ 04:00 #{planned['first']} Fibre moved maintenance {GRIDKA} conflict" in days
+    assert "Thursday 7 March 14:00–15:00 Teleconference 2013-Q1 Friday 8 March to" in days
+    urls = {word: url for url, word in page.links}
+    assert urls["Previous"] == "/calendar/agenda?from=2013-02-15"
+    assert urls["Next"] == "/calendar/agenda?from=2013-03-15"
+    assert (
+        "LS1 begins, the LHC does not run" in visitor.read("/calendar/agenda?from=2013-02-10").text
+    )
+
+    one = visitor.read(f"/calendar/agenda?from=2013-03-01&link={SECOND}")
+    assert shown(one) >= {planned["backup"], planned["first"]}  # with what it collides
+    assert "Teleconference" not in one.text
+    for query in ("from=soon", "from=9999-01-01", "site=nobody"):
+        assert visitor.get(f"/calendar/agenda?{query}").status_code == 422, query
+    assert "Nothing planned" in visitor.read("/calendar/agenda").text

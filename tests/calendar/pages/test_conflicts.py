@@ -108,9 +108,13 @@ def test_the_form_tells_that_there_is_none_or_nothing_while_it_is_not_filled_in(
     assert (asked.status_code, asked.location) == (302, f"/calendar/free?link={FIRST}")
 
 
-def form(visitor: Visitor, path: str, **more: object) -> dict[str, object]:
-    data = visitor.read(path).form(path).data()
-    return {name: value for name, value in data.items() if name != "csrf_token"} | more
+Fields = dict[str, str | list[str]]
+
+
+def form(visitor: Visitor, path: str, **more: str | list[str]) -> Fields:
+    found: Fields = {**visitor.read(path).form(path).data(), **more}
+    del found["csrf_token"]
+    return found
 
 
 def test_a_conflict_that_the_form_did_not_tell_is_told_once(

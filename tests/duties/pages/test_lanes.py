@@ -9,7 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
-from app.events.services.events import EventMessage, report_events
+from app.events.rules.events import EventMessage
+from app.events.services.events import report_events
 from app.matching.services.recompute import bring_up_to_date
 from app.reference.seed import seed_reference
 from app.registry.models.registry import Link
