@@ -20,6 +20,7 @@ from app.registry.rules.networks import Network
 from app.statistics.figures.availability import Availability
 from app.statistics.figures.charts import ColumnChart, Part, Value, column_chart, strip
 from app.statistics.pages.findings import measured_in_words
+from app.statistics.pages.heat_map import BANDS, heat_map
 from app.statistics.pages.query import StatisticsQuery
 from app.statistics.pages.slides import availability_slide, range_in_words
 from app.statistics.pages.statistics import frame_of
@@ -84,6 +85,8 @@ def page(kind: str = "") -> Any:
         widest=top,
         left=len(figures.links) - _ROWS,
         chart=_chart(figures.whole, periods),
+        heat=heat_map(db.session(), periods[-1], now(), _events_url, network=network, site=site),
+        heat_bands=BANDS,
         file_arguments={
             "per": question.per,
             "from": str(periods[0]),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import re
 
 import pytest
 from sqlalchemy import select
@@ -12,6 +14,8 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import transaction
 from app.events.models.events import Event
 from app.events.services.withdrawal import withdraw_event
+from app.statistics.figures.availability import Availability
+from app.statistics.pages.heat_map import band_of
 from tests.cast import Cast, writer
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter
@@ -107,3 +111,35 @@ def test_a_site_and_a_network_are_chosen(cast: Cast, visit: Enter, told: None) -
         "All of these links",
     }
     assert "No link" in reader.get("/statistics/availability?network=LHCONE").text
+
+
+def test_sites_by_month_are_the_same_figures(cast: Cast, visit: Enter, told: None) -> None:
+    """January 2012 has 744 h of which 20 h 50 min were down, February 696 h with one."""
+    text = visit(cast.reader).get("/statistics/availability?from=2012-Q1&to=2012-Q2").text
+    table = text[text.index('<table class="heat-map">') :].partition("</table>")[0]
+    months = re.findall(r'<th scope="col">(\d{4}-\d\d)', table)
+    assert (months[0], months[-1], len(months)) == ("2011-07", "2012-06", 12)
+    row = next(row for row in table.split("<tr>") if '<th scope="row">DE-KIT' in row)
+    cells = re.findall(r'<td class="([^"]+)">(?:<a href="([^"]*)">|<span>)([^<]+)<', row)
+    words = [(kind, word) for kind, _url, word in cells]
+    assert words == [
+        *[("none", "no data")] * 6,
+        ("heat-3", "97.20"),
+        ("heat-1", "99.86"),
+        *[("heat-0", "100")] * 4,
+    ]
+    january = visit(cast.reader).get(html.unescape(cells[6][1])).text
+    assert "2012-01-10" in january
+    assert "2012-02-10" not in january
+    # months that are not over yet end with this one
+    text = visit(cast.reader).get("/statistics/availability?per=year&to=2098").text
+    assert "2098-12" not in text
+
+
+@pytest.mark.parametrize(
+    ("down", "band"),
+    [(0, 0), (5, 0), (6, 1), (50, 1), (51, 2), (200, 2), (201, 3), (500, 3), (501, 4)],
+)
+def test_a_band_begins_with_its_least_availability(down: int, band: int) -> None:
+    assert band_of(Availability(length=10_000, down=down, whole=10_000)) == band
+    assert band_of(Availability(whole=10_000)) is None
