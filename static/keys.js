@@ -4,7 +4,7 @@
    Every page works without this file. */
 (function () {
   "use strict";
-  const PLACES = { h: "/", t: "/tickets", n: "/topology", l: "/links", s: "/sites", c: "/calendar", e: "/events", r: "/reports", f: "/filters", p: "/profile", m: "/mails", w: "/work", a: "/admin" };
+  const PLACES = { h: "/", t: "/tickets", n: "/topology", l: "/links", s: "/sites", c: "/calendar/agenda", e: "/events/timeline", r: "/reports", f: "/filters", p: "/profile", m: "/mails", w: "/work", a: "/admin" };
   const FOR_SOME = "mwa"; /* who may not go there has no link to it */
   const TEXTLESS = ["checkbox", "radio", "button", "submit", "reset", "file", "image"];
   const WAIT = 1500;
