@@ -14,7 +14,7 @@ from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import comment_ticket
 from tests.browser.visit import change, log_in, mark, people_of, seed, still_marked
 from tests.cast import Cast, writer
-from tests.harness.browser import strict_page
+from tests.harness.browser import AXE, strict_page
 from tests.harness.server import LiveServer
 
 LINK = "CERN-GRIDKA-LHCOPN-001"
@@ -55,6 +55,9 @@ def test_a_comment_in_one_tab_is_announced_in_the_other(
     expect(page.locator("#text")).to_be_focused()
     _comment(sqlite_server, cast, number, "On site")
     expect(bar).to_contain_text("2 new changes")
+    page.evaluate(AXE.read_text())
+    found = page.evaluate("axe.run(document.getElementById('live'))")
+    assert not found["violations"]
     expect(page.locator("#timeline > li")).to_have_count(1)
     bar.get_by_role("button", name="Show").click()
     expect(page.locator("#timeline > li")).to_have_count(3)
