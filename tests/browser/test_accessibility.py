@@ -73,6 +73,8 @@ NO_PAGES = {
     "health.alive",
     "health.ready",
     "scripts.joined",
+    "live.listen",
+    "tickets.changed",
     "feeds.download",
     "search.find",  # see _states
     "old_addresses.by_mode",
