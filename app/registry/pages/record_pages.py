@@ -290,7 +290,6 @@ class RecordPages(Generic[Record]):
             problem=problem,
             month=month,
             month_problem=month_problem,
-            about=about,
             may_create=refusal_to_create(acting()) is None,
             in_use=covers((found.valid_from, found.valid_until), shown_day),
             **self.details(session, view, about),
