@@ -390,6 +390,7 @@ def _conflict_page(form: EditForm, ticket: Ticket, conflicts: Sequence[Differenc
             carried.append((field.name, field._value()))
         else:
             carried.append((field.name, field.data or ""))
+    carried.append(("conflicts_seen", request.form.get("conflicts_seen", "")))
     differences = [
         {
             "field": item.field,
