@@ -297,7 +297,7 @@ def test_a_newer_version_takes_the_place_of_the_older(session: Session) -> None:
         undo(session, by, old.id)
     recompute_all(session)
     assert len(due(session)) == 2
-    with pytest.raises(Invalid, match="already"), transaction(session):
+    with pytest.raises(Invalid, match="same as the newest version"), transaction(session):
         revise_rule(session, by, rule, longer)
 
 

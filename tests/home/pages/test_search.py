@@ -84,7 +84,7 @@ def test_nothing_that_is_typed_is_an_error(cast: Cast, visit: Enter, opened: Ope
 def test_pages_are_found_by_name_as_far_as_one_may_see_them(cast: Cast, visit: Enter) -> None:
     admin, operator, reader = (visit(one) for one in (cast.admin, cast.operator, cast.reader))
     for visitor in (admin, operator, reader):
-        assert leads(visitor, "calen")[0] == "/calendar"
+        assert leads(visitor, "calen")[0] == "/calendar/agenda"
         assert leads(visitor, "lhc+cal") == ["/calendar/lhc"]
     assert leads(operator, "new+ticket") == ["/tickets/new"]
     assert leads(reader, "new+ticket") == []

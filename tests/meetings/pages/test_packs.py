@@ -173,7 +173,7 @@ def test_a_quarter_that_has_not_begun_and_no_slides_are_refused(
     for slides, said in (
         ([], "choose at least one"),
         (["matching", "nonsense"], "Slides takes of"),
-        (["matching", "matching"], "each stands once"),
+        (["matching", "matching"], "each can be chosen once"),
     ):
         refused = visitor.send(PACKS, {**GOOD, "slides": slides})
         assert refused.status_code == 422

@@ -349,7 +349,7 @@ def test_held_with_minutes_and_the_agenda_as_it_was(session: Session) -> None:
     number = ask(session, cast.kit)
     set_it(session, cast, number)
     agenda = [AgendaPoint(PointKind.OWN, "Plans", address="/tickets/1", key=4)]
-    with pytest.raises(MoveNotAllowed, match="has not begun"), transaction(session):
+    with pytest.raises(MoveNotAllowed, match="has not started"), transaction(session):
         verbs.mark_held(session, writer(cast.operator), number, "Nothing", agenda)
     after = SOON + timedelta(hours=2)
     with transaction(session):

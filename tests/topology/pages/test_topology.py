@@ -340,7 +340,9 @@ def test_every_site_and_link_of_the_picture_leads_to_its_record_and_back(
         found = page(visitor, path)
         for address in [*drawn(found), *drawn(found, "net-site")]:
             record = page(visitor, address)
-            (topology,) = (one.get("href") for one in record.xpath("//a") if one.text == "Map")
+            (topology,) = (
+                one.get("href") for one in record.xpath("//main//a") if one.text == "Map"
+            )
             assert back in topology
             assert visitor.get(topology).status_code == 200
     for path in ("/sites", "/links"):
