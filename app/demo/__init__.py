@@ -26,6 +26,7 @@ from app.core.rules.errors import SettingError
 from app.demo.desk import seed_desk
 from app.demo.duty_rules import seed_rules
 from app.demo.events import seed_events
+from app.demo.mails import seed_mails
 from app.demo.notices import MADE, notices_to_come
 from app.demo.related_tickets import kin_stories
 from app.demo.reports import seed_reports
@@ -44,20 +45,22 @@ from app.demo.stories import (
     usual_stories,
 )
 from app.demo.teleconferences import seed_teleconferences
-from app.mail.services.mails import skip_notifications
+from app.demo.tonight import tonight
 from app.reference.seed import add_links, seed_reference
 from app.registry.models.registry import Link
 from app.registry.rules.networks import Network
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.relations import RelationRole
-from app.tickets.rules.tickets import ENDED_STATES, WORKING_DAYS_TO_CLOSE
+from app.tickets.rules.reminders import DAYS_BETWEEN
+from app.tickets.rules.tickets import ENDED_STATES, WORKING_DAYS_TO_CLOSE, State
 from app.tickets.rules.working_time import add_working_days
 from app.tickets.services.acknowledgements import acknowledge_change
 from app.tickets.services.attachments import add_attachment
 from app.tickets.services.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import change_ticket, close_due_tickets, open_ticket
 from app.tickets.services.relations import open_related_ticket, relate_tickets
+from app.tickets.services.reminders import take_due_step
 
 FACT = "demo"
 """The row of ``portal_facts`` that marks a database as the demo's own."""
@@ -116,10 +119,10 @@ def seed_demo(session: Session, now: datetime) -> int:
     actors = _enter_accounts(session, replace(portal, now=_BEGIN))
     rng = Random(_SEED)  # noqa: S311  # repeatable on purpose, nothing secret
     circuits = _circuits(session)
-    stories = [*usual_stories(rng, circuits, now), *kin_stories(circuits, now)]
+    stories = [*usual_stories(rng, circuits, now), *kin_stories(now), *tonight(now)]
     notices = notices_to_come(session, actors[OPERATOR], now)
     _Seeder(session, actors, now).seed(stories, notices)
-    skip_notifications(session)
+    seed_mails(session, now)
     seed_desk(session, actors, now)
     seed_events(session, actors[OPERATOR], now)
     seed_rules(session, portal)
@@ -237,8 +240,11 @@ class _Seeder:
     def _change(self, number: int, step: Step) -> Callable[[datetime], None]:
         def happen(at: datetime) -> None:
             change_ticket(self.session, self._by(step.who, at), number, step.wanted)
-            if step.wanted.get("state") in ENDED_STATES:
+            state = step.wanted.get("state")
+            if state in ENDED_STATES:
                 self._plan_closing(at)
+            elif state == State.WAITING:
+                self._plan_reminder(number, at)
 
         return happen
 
@@ -263,6 +269,16 @@ class _Seeder:
             create_ticket_idempotent(self.session, self._by(PARTNER, at), again, _as_sent(again))
 
         return happen
+
+    def _plan_reminder(self, number: int, since: datetime) -> None:
+        """What the portal does each hour about replies that are overdue; in the minute here."""
+
+        def happen(at: datetime) -> None:
+            by = Writer(actor=SYSTEM, door=Door.SYSTEM, now=at)
+            if take_due_step(self.session, by, number) is not None:
+                self._plan_reminder(number, at)
+
+        self._plan(add_working_days(since, DAYS_BETWEEN), happen)
 
     def _plan_closing(self, ended: datetime) -> None:
         """Once a day at 02:00 UTC the portal closes what is due; plan the day of this ticket."""

@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from app.core.figures.frames import FOREVER, moment_of
 from app.core.rules.access import Actor, Door, Writer
 from app.core.rules.quarters import Quarter
+from app.demo.tonight import TROUBLES, UNWATCHED, Trouble
 from app.duties.services.derived import compute_with_matches
 from app.events.rules.events import EventMessage
 from app.events.services.events import report_events
@@ -49,6 +50,8 @@ _APART: Final = timedelta(hours=8)
 """Between two events of one link: they stay two."""
 _CLEAR: Final = timedelta(hours=4)
 """Between a ticket and an event that it does not document."""
+_ROOM: Final = timedelta(days=10)
+"""In which events are placed where a quarter has only just begun."""
 _TRIES: Final = 400
 _SEED: Final = 1975
 _DAY: Final = 86_400_000_000
@@ -68,6 +71,10 @@ class _Line:
         """Whether an event may be placed there."""
         inside = self.valid[0] <= start and end < self.valid[1]
         return inside and not _meets(self.placed, start - _APART, end + _APART)
+
+    def is_new(self, at: datetime) -> bool:
+        """Whether it stood then and nothing was placed on it so far."""
+        return self.valid[0] <= at < self.valid[1] and not self.placed
 
     def is_silent(self, start: datetime, end: datetime) -> bool:
         """Whether no ticket says anything near."""
@@ -115,8 +122,11 @@ class _Seeder:
         silent = session.scalars(select(Site.id).where(Site.key == NO_DATA)).one()
         self._lines: dict[str, list[_Line]] = {network: [] for network in Network}
         for link in session.scalars(select(Link).order_by(Link.name)):
-            if silent not in (link.end_a_id, link.end_b_id):
-                self._lines[link.network].append(_line(session, link))
+            if silent not in (link.end_a_id, link.end_b_id) and link.name != UNWATCHED:
+                line = _line(session, link)
+                spans = (_span(one, now) for one in TROUBLES if one.link == link.name)
+                line.placed += ((start, end or now) for start, end in spans)
+                self._lines[link.network].append(line)
 
     def messages(self) -> Iterator[EventMessage]:
         """Everything that is to be reported."""
@@ -128,34 +138,31 @@ class _Seeder:
                 share = (self._now - quarter.begin) / (quarter.end - quarter.begin)
                 whole, documented = int(whole * share), int(documented * share)
             yield from self._quarter(quarter, whole, documented)
-        begin = self._now.replace(second=0, microsecond=0) - timedelta(hours=3)
-        line = next(
-            line
-            for line in self._lines[Network.LHCOPN]
-            if line.is_free(begin, self._now) and line.is_silent(begin, self._now)
-        )
-        yield _message(line.name, begin, None, "down", "Sample: it goes on")
+        for one in TROUBLES:
+            yield _message(one.link, *_span(one, self._now), one.state, "Sample")
 
     def _quarter(self, quarter: Quarter, whole: int, documented: int) -> Iterator[EventMessage]:
         last = min(quarter.end, self._now)
+        first = min(quarter.begin, last - _ROOM)
         lines = self._lines[Network.LHCOPN]
         for place in range(whole):
             if place < documented:
                 line, start, end = self._beside_a_ticket(lines, quarter.begin, last)
             else:
-                line, start, end = self._anywhere(lines, quarter.begin, last, (60, 1200))
+                line, start, end = self._anywhere(lines, first, last, (60, 1200))
             yield from self._flapping(line, start, end)
         for network, count, minutes in (
             (Network.LHCOPN, 6, (1, 50)),
             (Network.LHCONE, 4, (60, 600)),
         ):
             for _ in range(count):
-                found = self._anywhere(self._lines[network], quarter.begin, last, minutes)
+                new = [line for line in self._lines[network] if line.is_new(first)]
+                found = self._anywhere(new or self._lines[network], first, last, minutes)
                 yield from self._flapping(*found)
         for _ in range(2):
-            line, start, end = self._anywhere(lines, quarter.begin, last, (600, 6000))
+            line, start, end = self._anywhere(lines, first, last, (600, 6000))
             yield _message(line.name, start, end, "unmonitored", "Sample: the probe was away")
-        _, start, end = self._anywhere(lines, quarter.begin, last, (60, 300))
+        _, start, end = self._anywhere(lines, first, last, (60, 300))
         site = self._rng.choice(("DE-KIT", "ES-PIC", "NDGF", "US-T1-BNL"))
         yield replace(
             _message("", start, end, "down", "Sample: the whole site could not be reached"),
@@ -222,6 +229,12 @@ def _line(session: Session, link: Link) -> _Line:
     ]
     valid = (moment_of(thing.valid_from), moment_of(min(thing.valid_until, FOREVER - _DAY)))
     return _Line(link.name, valid, said)
+
+
+def _span(trouble: Trouble, now: datetime) -> tuple[datetime, datetime | None]:
+    """From when to when it lasts; it has no end as long as it goes on."""
+    now = now.replace(second=0, microsecond=0)
+    return now - trouble.begun, None if trouble.over is None else now - trouble.over
 
 
 def _message(

@@ -12,6 +12,8 @@ from sqlalchemy.orm import Session
 from app.core.rules.access import Actor, Door, Writer
 from app.notices.adapters.maintnote import read
 from app.notices.services.notices import take_in
+from app.tickets.rules.tickets import State
+from app.tickets.services.lifecycle import change_ticket
 
 _LINK = "CERN-BNL-LHCOPN-002"
 
@@ -61,7 +63,9 @@ Problem Effects    : Loss of connectivity for up to 30 minutes
     def bringing(name: str, content: str) -> Callable[[datetime], None]:
         def happen(at: datetime) -> None:
             by = Writer(actor=operator, door=Door.PORTAL, now=at)
-            take_in(session, by, read(content.encode(), name))
+            for result in take_in(session, by, read(content.encode(), name)):
+                if result.is_new_ticket and result.ticket is not None:
+                    change_ticket(session, by, result.ticket, {"state": State.ON_HOLD})
 
         return happen
 

@@ -16,13 +16,12 @@ from app.demo.stories import (
     REPORTER,
     REPORTERS_SITE,
     AttachedFile,
-    Circuit,
     Relation,
     SiteAnswer,
     Step,
     Story,
 )
-from app.registry.rules.networks import Network
+from app.demo.tonight import CUT, CUT_AGO
 from app.tickets.rules.acknowledgements import Answer
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.relations import RelationRole
@@ -35,21 +34,14 @@ _TRANSFERS = (0.9, 0.95, 0.9, 0.3, 0, 0, 0.1, 0)
 _CUT, _FIRST = "cut", "first child"
 _BOTH = ("CERN-GRIDKA-LHCOPN-001", "CERN-GRIDKA-LHCOPN-002")
 """A link and the one that backs it up."""
-_SITES = (REPORTERS_SITE, "NL-T1", "FR-CCIN2P3")
 
 
-def kin_stories(circuits: Sequence[Circuit], now: datetime) -> Iterator[Story]:
+def kin_stories(now: datetime) -> Iterator[Story]:
     """The stories as they stand at ``now`` (UTC)."""
-    links = {
-        circuit.site: circuit.name
-        for circuit in reversed(circuits)
-        if circuit.network is Network.LHCOPN and circuit.stands(now - 30 * _HOUR, now)
-    }
     now = now.replace(second=0, microsecond=0)
-    yield from _cut([(site, links[site]) for site in _SITES], now - 30 * _HOUR)
+    yield from _cut(CUT, now - CUT_AGO)
     yield _change(now - 70 * _HOUR)
-    names = [circuit.name for circuit in circuits]
-    yield from _clash([name for name in _BOTH if name in names], now)
+    yield from _clash(now)
 
 
 def _cut(affected: Sequence[tuple[str, str]], at: datetime) -> Iterator[Story]:
@@ -66,7 +58,7 @@ def _cut(affected: Sequence[tuple[str, str]], at: datetime) -> Iterator[Story]:
             priority=Priority.TOP,
             layer=Layer.L2,
             impact=Impact.OUTAGE,
-            links=tuple(link for _, link in affected),
+            sites=tuple(site for site, _ in affected),
             event_start=start,
         ),
         (
@@ -146,6 +138,7 @@ def _change(at: datetime) -> Story:
             title="New prefixes are announced to the Tier-1s",
             description="Three prefixes are added to the announcements at the Tier-0.\n"
             "Please extend your filters before the window.",
+            state=State.ASSIGNED,
             category=Category.CHANGE,
             layer=Layer.L3,
             impact=Impact.NONE,
@@ -174,15 +167,16 @@ def _change(at: datetime) -> Story:
     )
 
 
-def _clash(links: Sequence[str], now: datetime) -> Iterator[Story]:
-    """Two carriers plan work on a link and on its backup, and overlap for two hours."""
+def _clash(now: datetime) -> Iterator[Story]:
+    """Two carriers plan work on a link and on its backup, and overlap for two hours. One has told
+    it early: its ticket is open for long, as it may be."""
     begin = (now + 3 * 24 * _HOUR).replace(hour=6, minute=0)
     plans = (
-        ("The carrier moves a cable", begin, begin + 6 * _HOUR),
-        ("An amplifier is replaced", begin + 4 * _HOUR, begin + 9 * _HOUR),
+        (40, "The carrier moves a cable", begin, begin + 6 * _HOUR),
+        (3, "An amplifier is replaced", begin + 4 * _HOUR, begin + 9 * _HOUR),
     )
-    for position, (link, (what, start, end)) in enumerate(zip(links, plans, strict=False)):
-        at = now - (100 - 30 * position) * _HOUR
+    for link, (days, what, start, end) in zip(_BOTH, plans, strict=True):
+        at = now - days * 24 * _HOUR
         yield Story(
             at,
             OPERATOR,

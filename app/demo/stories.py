@@ -129,10 +129,6 @@ class Times:
     circuits: Sequence[Circuit]
     lhcone: int
     """How many of the tickets are of LHCONE."""
-    endings: Sequence[str]
-    """How the newest tickets stand, the newest last; the older ones end in the usual ways."""
-    long_standing: int = 0
-    """How many of the older tickets are open still."""
     sites: Sequence[str] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -172,47 +168,27 @@ KINDS_OF_2013 = _kinds(
 
 KINDS_OF_LATELY = _kinds(
     {
-        (Category.INCIDENT, Layer.L2): 42,
-        (Category.MAINTENANCE, Layer.L2): 27,
-        (Category.INCIDENT, Layer.L3): 14,
-        (Category.MAINTENANCE, Layer.L3): 9,
+        (Category.INCIDENT, Layer.L2): 38,
+        (Category.MAINTENANCE, Layer.L2): 25,
+        (Category.INCIDENT, Layer.L3): 11,
+        (Category.MAINTENANCE, Layer.L3): 8,
         (Category.CHANGE, Layer.L3): 8,
-        (Category.INCIDENT, Layer.PERFORMANCE): 9,
+        (Category.INCIDENT, Layer.PERFORMANCE): 7,
         (Category.INFORMATIONAL, Layer.OTHER): 4,
         (Category.TEST, Layer.OTHER): 2,
-        (Category.INCIDENT, Layer.UNKNOWN): 3,
+        (Category.INCIDENT, Layer.UNKNOWN): 2,
     }
 )
-"""118 tickets of the last twelve months."""
+"""105 tickets of the last twelve months; those of the last days stand in ``app.demo.tonight``."""
 
 USUAL_ENDINGS = ("solved", "verified", "reopened and solved", "unsolved")
 USUAL_WEIGHTS = (70, 14, 6, 10)
-REPEATED = "in progress, sent twice"
-"""In progress, and the partner that sent it sends it again with another description."""
-
-ENDINGS_OF_LATELY = (
-    "verified",
-    "on hold",
-    "solved",
-    "waiting for reply",
-    "reopened",
-    "on hold",
-    "verified",
-    REPEATED,
-    "waiting for reply",
-    "in progress",
-    "assigned",
-    "on hold",
-    "unsolved",
-    "solved",
-    "in progress",
-    "new",
-)
-"""How the newest tickets stand, the newest last: every open state and the first closed ones."""
+_ALL_OVER = timedelta(days=18)
+"""Within this time the longest story ends: a work two weeks ahead that is verified at last."""
 
 
 def usual_stories(rng: Random, circuits: Sequence[Circuit], now: datetime) -> list[Story]:
-    """The stories, each on its own, of a demo that begins at ``now`` (UTC)."""
+    """The stories, each on its own and all over by ``now`` (UTC)."""
     parts = (
         Times(
             datetime(2012, 1, 2, 6, tzinfo=UTC),
@@ -220,7 +196,6 @@ def usual_stories(rng: Random, circuits: Sequence[Circuit], now: datetime) -> li
             KINDS_OF_2012,
             circuits,
             lhcone=8,
-            endings=(),
         ),
         Times(
             datetime(2013, 1, 3, 6, tzinfo=UTC),
@@ -228,71 +203,26 @@ def usual_stories(rng: Random, circuits: Sequence[Circuit], now: datetime) -> li
             KINDS_OF_2013,
             circuits,
             lhcone=2,
-            endings=(),
         ),
-        Times(
-            now - 364 * _DAY,
-            now - 2 * _HOUR,
-            KINDS_OF_LATELY,
-            circuits,
-            lhcone=26,
-            endings=ENDINGS_OF_LATELY,
-            long_standing=5,
-        ),
+        Times(now - 364 * _DAY, now - _ALL_OVER, KINDS_OF_LATELY, circuits, lhcone=23),
     )
-    return [story for part in parts for story in _stories(rng, part, now)]
+    return [story for part in parts for story in _stories(rng, part)]
 
 
-def _stories(rng: Random, part: Times, now: datetime) -> Iterator[Story]:
+def _stories(rng: Random, part: Times) -> Iterator[Story]:
     count = len(part.kinds)
-    endings = _endings(rng, part)
-    kinds = _fitting_kinds(rng, part, endings)
+    endings = rng.choices(USUAL_ENDINGS, weights=USUAL_WEIGHTS, k=count)
+    kinds = list(part.kinds)
+    rng.shuffle(kinds)
     networks = [Network.LHCONE] * part.lhcone + [Network.LHCOPN] * (count - part.lhcone)
     rng.shuffle(networks)
     slot = (part.end - part.begin) / count
     for position in range(count):
         at = part.begin + slot * position + slot * rng.random()
         at = at.replace(microsecond=0)
-        yield _Writing(rng, part, at, now).story(
+        yield _Writing(rng, part, at).story(
             kinds[position], networks[position], endings[position], position
         )
-
-
-def _fitting_kinds(
-    rng: Random, part: Times, endings: Sequence[str]
-) -> list[tuple[Category, Layer]]:
-    """The kinds in random order, but such that the open and the newest tickets can end as told.
-
-    On hold is a maintenance that waits for its window; the others are incidents.
-    """
-    kinds = list(part.kinds)
-    rng.shuffle(kinds)
-    older = len(kinds) - len(part.endings)
-    fixed = [
-        position
-        for position, ending in enumerate(endings)
-        if position >= older or ending not in USUAL_ENDINGS
-    ]
-    free = [position for position in range(len(kinds)) if position not in fixed]
-    for position in fixed:
-        newest = position >= older
-        wanted = (
-            Category.MAINTENANCE if newest and endings[position] == "on hold" else Category.INCIDENT
-        )
-        if kinds[position][0] is not wanted:
-            other = next(place for place in free if kinds[place][0] is wanted)
-            kinds[position], kinds[other] = kinds[other], kinds[position]
-    return kinds
-
-
-def _endings(rng: Random, part: Times) -> list[str]:
-    older = len(part.kinds) - len(part.endings)
-    usual = rng.choices(USUAL_ENDINGS, weights=USUAL_WEIGHTS, k=older)
-    for number in range(part.long_standing):
-        # Spread over the year, none in the last month.
-        position = older * (number + 1) // (part.long_standing + 2)
-        usual[position] = ("on hold", "waiting for reply", "in progress")[number % 3]
-    return [*usual, *part.endings]
 
 
 def _fits(text: Text, circuit: Circuit) -> bool:
@@ -302,11 +232,10 @@ def _fits(text: Text, circuit: Circuit) -> bool:
 class _Writing:
     """The making of one story."""
 
-    def __init__(self, rng: Random, part: Times, at: datetime, now: datetime) -> None:
+    def __init__(self, rng: Random, part: Times, at: datetime) -> None:
         self.rng = rng
         self.part = part
         self.at = at
-        self.now = now
         self.time = at
         self.who = OPERATOR
         self.steps: list[Step] = []
@@ -319,13 +248,13 @@ class _Writing:
         rng = self.rng
         circuit = self._circuit(network, kind)
         text = rng.choice([text for text in TEXTS[kind] if _fits(text, circuit)])
-        self.who = PARTNER if ending == REPEATED else self._author(category, circuit)
+        self.who = self._author(category, circuit)
         values = self._filled(text, circuit)
         affected = self._affected(category, circuit, network, text)
         new = NewTicket(
             title=values["title"],
             description=values["description"],
-            state=State.NEW if ending == "new" or rng.random() < 0.3 else State.ASSIGNED,
+            state=State.NEW if rng.random() < 0.3 else State.ASSIGNED,
             priority=self._priority(text.impact),
             category=category,
             layer=layer,
@@ -336,13 +265,11 @@ class _Writing:
             affected_vo=rng.choice(("", "", "", "atlas", "cms", "lhcb", "alice")),
             carbon_copy="noc-demo@example.org" if rng.random() < 0.1 else "",
             **affected,
-            **self._times(category, ending),
+            **self._times(category),
             **self._origin(position, layer),
         )
         self._go_on(new, text, circuit, ending)
-        steps = tuple(step for step in self.steps if step.at <= self.now)
-        answers = tuple(answer for answer in self.answers if answer.at <= self.now)
-        return Story(self.at, self.who, new, steps, repeated=ending == REPEATED, asides=answers)
+        return Story(self.at, self.who, new, tuple(self.steps), asides=tuple(self.answers))
 
     # how it begins
 
@@ -409,7 +336,7 @@ class _Writing:
             return Priority.NORMAL
         return priority
 
-    def _times(self, category: Category, ending: str) -> dict[str, Any]:
+    def _times(self, category: Category) -> dict[str, Any]:
         rng = self.rng
         if category is Category.INCIDENT:
             start = self.at - rng.randint(10, 400) * _MINUTE
@@ -417,8 +344,6 @@ class _Writing:
             return {"event_start": start, "event_detected": detected}
         if category is Category.MAINTENANCE:
             day = (self.at + rng.randint(3, 14) * _DAY).replace(minute=0, second=0)
-            if ending == "on hold":  # its window is still to come
-                day = max(day, self.now.replace(minute=0, second=0) + rng.randint(1, 6) * _DAY)
             start = day.replace(hour=rng.choice((0, 4, 5, 8, 22)), microsecond=0)
             return {"window_start": start, "window_end": start + rng.randint(2, 8) * _HOUR}
         return {}
@@ -441,10 +366,6 @@ class _Writing:
     # how it goes on
 
     def _go_on(self, new: NewTicket, text: Text, circuit: Circuit, ending: str) -> None:
-        if ending in ("new", "assigned"):
-            if new.state != ending:
-                self._step(OPERATOR, 0.2, {"state": State.ASSIGNED})
-            return
         says = [comment.format_map(self.values) for comment in text.comments]
         if new.category == Category.MAINTENANCE:
             if self._maintenance(new, says, ending):
@@ -463,14 +384,10 @@ class _Writing:
                 self._step(self._second(new, circuit), 2, {"public_comment": says[1]})
         if self.rng.random() < 0.2:
             self._step(OPERATOR, 1, {"internal_comment": self.rng.choice(INTERNAL)})
-        if ending in ("on hold", "waiting for reply"):
-            eta = (self.time + 3 * _DAY).replace(minute=0, second=0, microsecond=0)
-            self._step(OPERATOR, 1, {"state": ending, "estimated_end": eta})
-        elif ending not in ("in progress", REPEATED):
-            self._end(new, text, ending)
+        self._end(new, text, ending)
 
     def _maintenance(self, new: NewTicket, says: Sequence[str], ending: str) -> bool:
-        """On hold until its window; whether it stays so because the window is to come."""
+        """On hold until its window; whether that is all because it was cancelled."""
         assert new.window_start is not None
         if ending == "unsolved":
             self._step(OPERATOR, 20, {"state": State.UNSOLVED, "solution": CANCELLED})
@@ -480,8 +397,6 @@ class _Writing:
             1,
             {"state": State.ON_HOLD, "public_comment": says[0]},
         )
-        if new.window_start > self.now or ending == "on hold":
-            return True
         self.time = new.window_start
         wanted: dict[str, Any] = {"state": State.IN_PROGRESS}
         if len(says) > 1:
@@ -508,9 +423,8 @@ class _Writing:
             self.answers = [SiteAnswer(at, OPERATOR, site, Answer.ACCEPTED) for site in new.sites]
         solution = text.solution.format_map(self.values)
         self._step(OPERATOR, 0, {"state": State.SOLVED, "solution": solution, **over})
-        if ending in ("reopened", "reopened and solved"):
-            self._step(self.who, 12, {"state": State.REOPENED, "public_comment": REOPENED})
         if ending == "reopened and solved":
+            self._step(self.who, 12, {"state": State.REOPENED, "public_comment": REOPENED})
             self._step(OPERATOR, 5, {"state": State.SOLVED})
         if ending == "verified":
             self._step(self.who, 20, {"state": State.VERIFIED, "public_comment": VERIFIED})

@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 from app import demo
 from app.accounts.models.people import User
 from app.accounts.services.people import actor_of_user, create_user, find_user
+from app.calendar.services.calendar import agenda
 from app.commands.serve import seed_first
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField, PortalFact
@@ -25,9 +26,11 @@ from app.core.rules.quarters import HalfYear, Quarter, Year
 from app.core.settings import Settings
 from app.demo.stories import Circuit, usual_stories
 from app.mail.models.mails import Mail
+from app.mail.services.mails import draft_mails
 from app.reference.seed import seed_reference
 from app.registry.models.registry import Link
 from app.registry.rules.networks import Network
+from app.registry.services.record_lists import in_use_on
 from app.reports.models.reports import ReportField, ReportVersion
 from app.reports.rules.reports import ShownState
 from app.reports.services.first_quarter import reports_from
@@ -40,9 +43,15 @@ from app.tickets.models.desk import SavedFilter
 from app.tickets.models.relations import TicketRelation
 from app.tickets.models.tickets import Ticket, TicketSite
 from app.tickets.pages.list import ListQuery
+from app.tickets.rules.desk import Desk
 from app.tickets.rules.tickets import CLOSED_STATES, MOVES, OPEN_STATES, Category, Layer, State
 from app.tickets.services.acknowledgements import answers_of
-from app.tickets.services.lists.lists import TicketFilter
+from app.tickets.services.lifecycle import close_due_tickets
+from app.tickets.services.lists.desk import on_desk
+from app.tickets.services.lists.lists import TicketFilter, condition_of
+from app.tickets.services.reminders import overdue_replies, waits_of
+from app.topology.rules.link_states import LinkState
+from app.topology.services.link_states import link_states
 from tests.harness.databases import fresh_database, open_engine
 
 NOW = datetime(2026, 11, 25, 13, 37, 11, 123456, tzinfo=UTC)
@@ -132,9 +141,89 @@ def test_no_old_ticket_is_open(seeded: Session) -> None:
     long_standing = [
         ticket
         for ticket in _tickets(seeded)
-        if ticket.state in OPEN_STATES and ticket.created_at < NOW - timedelta(30)
+        if ticket.state in OPEN_STATES and ticket.created_at < NOW - timedelta(12)
     ]
-    assert len(long_standing) >= 4
+    (early,) = long_standing
+    assert (early.category, early.state) == (Category.MAINTENANCE, State.ON_HOLD)
+    assert early.window_start is not None
+    assert early.window_start > NOW, "told of early, and still to come"
+
+
+def test_nothing_waits_against_the_portals_rules_but_one_reply(seeded: Session) -> None:
+    _assert_obeys_the_rules(seeded, NOW)
+    seeded.rollback()
+
+
+def _assert_obeys_the_rules(session: Session, now: datetime) -> None:
+    """What the portal does by itself is done; one reply is overdue, and was reminded of once."""
+    operator = actor_of_user(find_user(session, "operator"))
+    by = Writer(actor=SYSTEM, door=Door.SYSTEM, now=now)
+    assert close_due_tickets(session, by, now) == []
+    assert overdue_replies(session, now) == ([], None)
+
+    def on(desk: Desk) -> list[Ticket]:
+        wanted = TicketFilter(states=("open",), desk=(on_desk(desk, now, operator),))
+        return [*session.scalars(select(Ticket).where(condition_of(wanted)))]
+
+    assert on(Desk.NOT_TAKEN) == []
+    (overdue,) = on(Desk.WAITS_TOO_LONG)
+    assert overdue.title == "Low throughput from CA-TRIUMF to DE-KIT"
+    assert len(waits_of(session, [overdue.number])[overdue.number].reminded) == 1
+    for ticket in session.scalars(select(Ticket).where(Ticket.state == State.ON_HOLD)):
+        assert ticket.window_start is not None
+        assert ticket.window_start > now, "a work that is on hold is still to come"
+
+
+def test_the_networks_have_a_usual_night(seeded: Session) -> None:
+    assert _states_of_links(seeded, NOW) == {
+        "LHCOPN": {
+            "down, no ticket": ["CERN-RAL-LHCOPN-001"],
+            "down": ["CERN-IN2P3-LHCOPN-001"],
+            "maintenance, down": ["CERN-PIC-LHCOPN-001"],
+            "degraded": ["CERN-CNAF-LHCOPN-001"],
+            "planned": [
+                "CERN-GRIDKA-LHCOPN-001",
+                "CERN-GRIDKA-LHCOPN-002",
+                "CERN-NDGF-LHCOPN-001",
+            ],
+            "unmonitored": ["CERN-IHEP-LHCOPN-001"],
+        },
+        "LHCONE": {"maintenance": ["CERN-BNL-LHCONE-001"]},
+    }
+
+
+def _states_of_links(session: Session, now: datetime) -> dict[str, dict[str, list[str]]]:
+    """The names of the links in each state but ok, by network."""
+    links = session.scalars(select(Link).where(in_use_on(Link, now.date())).order_by(Link.name))
+    by_id = {link.id: link for link in links}
+    states = link_states(session, list(by_id), now)
+    found: dict[str, dict[str, list[str]]] = {network: {} for network in Network}
+    for key, link in by_id.items():
+        if states[key].state is not LinkState.OK:
+            found[link.network].setdefault(states[key].words, []).append(link.name)
+    return found
+
+
+def test_two_works_collide(seeded: Session) -> None:
+    operator = actor_of_user(find_user(seeded, "operator"))
+    shown = agenda(seeded, operator, NOW, NOW + timedelta(days=8))
+    assert [one.links for one in shown.conflicts] == [
+        ("CERN-GRIDKA-LHCOPN-001", "CERN-GRIDKA-LHCOPN-002")
+    ]
+
+
+def test_mails_of_the_last_hours_are_sent_but_to_one_address(seeded: Session) -> None:
+    mails = seeded.scalars(select(Mail).where(Mail.change_id.is_not(None))).all()
+    failed = {(mail.address, mail.reason) for mail in mails if mail.state == "failed"}
+    assert failed == {
+        ("old-noc-demo@example.org", "550 5.1.1 User unknown in virtual mailbox table")
+    }
+    assert {mail.state for mail in mails} == {"sent", "failed"}
+    assert all(mail.due_at is None for mail in mails), "none goes out"
+    assert all(mail.address.endswith("-demo@example.org") for mail in mails)
+    assert all(NOW - timedelta(hours=10) < mail.created_at <= NOW for mail in mails)
+    more = draft_mails(seeded, NOW, "")
+    assert more is None or not more.mails, "what was told is not told again"
 
 
 def test_what_a_category_needs_is_there(seeded: Session) -> None:
@@ -277,7 +366,8 @@ def test_a_second_time_changes_nothing(seeded: Session) -> None:
 @pytest.mark.parametrize(
     "now",
     [
-        datetime(2027, 1, 2, 0, 0, 1, tzinfo=UTC),
+        datetime(2027, 1, 1, 0, 0, 1, tzinfo=UTC),
+        datetime(2026, 4, 5, 12, 0, tzinfo=UTC),
         datetime(2028, 2, 29, 23, 59, 59, tzinfo=UTC),
         datetime(2026, 12, 28, 1, 30, tzinfo=UTC),
     ],
@@ -291,6 +381,12 @@ def test_every_state_is_shown_whenever_it_is_made(now: datetime) -> None:
         with transaction(session):
             assert demo.seed_demo(session, now) == 252
         assert {ticket.state for ticket in _tickets(session)} == set(State)
+        _assert_obeys_the_rules(session, now)
+        states = _states_of_links(session, now)
+        assert set(states["LHCOPN"]) == {
+            *("down, no ticket", "down", "maintenance, down", "degraded"),
+            *("planned", "unmonitored"),
+        }
         assert _count(session, "2012-01-01", "2013-01-01") == 111
         assert _count(session, "2013-01-01", "2014-01-01") == 14
         session.close()

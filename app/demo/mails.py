@@ -1,0 +1,45 @@
+"""The demo's mails: what the last hours told, all of it sent but to one address that is no more."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app.core.models.changes import Change, PortalFact
+from app.demo.tonight import DEAD_ADDRESS
+from app.mail.models.mails import Mail
+from app.mail.services.mails import (
+    CURSOR,
+    FAILED,
+    SENT,
+    draft_mails,
+    put_mails,
+    skip_notifications,
+)
+
+_TOLD: Final = timedelta(hours=10)
+"""Changes of this time before the demo's moment are told."""
+_REFUSAL: Final = "550 5.1.1 User unknown in virtual mailbox table"
+
+
+def seed_mails(session: Session, now: datetime) -> None:
+    """Write them as if a mail server had taken or refused them; none goes out."""
+    skip_notifications(session)
+    before = select(func.max(Change.id)).where(Change.at <= now - _TOLD)
+    session.execute(
+        update(PortalFact)
+        .where(PortalFact.name == CURSOR)
+        .values(value=str(session.scalar(before) or 0))
+    )
+    while (plan := draft_mails(session, now, "")) is not None:
+        put_mails(session, plan)
+    told = select(Change.at).where(Change.id == Mail.change_id).scalar_subquery()
+    session.execute(update(Mail).values(created_at=told))
+    done = update(Mail).values(due_at=None, attempts=1)
+    session.execute(done.values(state=SENT, sent_at=Mail.created_at))
+    session.execute(
+        done.where(Mail.address == DEAD_ADDRESS).values(state=FAILED, sent_at=None, reason=_REFUSAL)
+    )
