@@ -37,9 +37,8 @@ def seed_mails(session: Session, now: datetime) -> None:
     while (plan := draft_mails(session, now, "")) is not None:
         put_mails(session, plan)
     told = select(Change.at).where(Change.id == Mail.change_id).scalar_subquery()
-    session.execute(update(Mail).values(created_at=told))
-    done = update(Mail).values(due_at=None, attempts=1)
-    session.execute(done.values(state=SENT, sent_at=Mail.created_at))
+    done = update(Mail).where(Mail.change_id.is_not(None)).values(due_at=None, attempts=1)
+    session.execute(done.values(state=SENT, created_at=told, sent_at=told))
     session.execute(
         done.where(Mail.address == DEAD_ADDRESS).values(state=FAILED, sent_at=None, reason=_REFUSAL)
     )
