@@ -37,9 +37,9 @@ def test_files_and_standard_input(portal: str) -> None:
     )
     assert changes(portal) == before
     assert done(portal, "notices", "import", file) == (
-        f"notice 1: made: {title}: Ticket 1 is made; {unknown}\n"
+        f"notice 1: made: {title}: Ticket 1 created; {unknown}\n"
     )
-    assert "here already" in done(portal, "notices", "import", str(SAMPLES / "new.eml"))
+    assert "Known already" in done(portal, "notices", "import", str(SAMPLES / "new.eml"))
     cancel = (SAMPLES / "cancel.ics").read_text("utf-8")
     assert "Ticket 1 ends as unsolved" in done(portal, "notices", "import", "-", stdin=cancel)
     plain = (SAMPLES / "plain.eml").read_bytes()

@@ -262,7 +262,7 @@ def _checked_names(field: RecordField, rows: Iterable[SiteNameValue]) -> tuple[S
             )
         check_order(field.name, row.valid_from, row.valid_until, f"Name {quoted(name)}")
         if (system, name) in found:
-            raise Invalid(field.name, f"Name {quoted(name)} occurs twice for  {system}")
+            raise Invalid(field.name, f"Name {quoted(name)} occurs twice for {system}")
         found[system, name] = SiteNameValue(system, name, row.valid_from, row.valid_until)
     return tuple(found.values())
 

@@ -143,7 +143,7 @@ def test_a_key(key: str) -> None:
 
 def test_names_stand_once_per_system_and_end_after_they_begin() -> None:
     twice = (SiteNameValue("GOCDB", "pic"), SiteNameValue("GOCDB", "pic", DAY))
-    assert "stands twice" in (_problem("names", twice) or "")
+    assert "occurs twice" in (_problem("names", twice) or "")
     assert _problem("names", (SiteNameValue("GOCDB", "pic"), SiteNameValue("CRIC", "pic"))) is None
     same_day = SiteNameValue("GOCDB", "pic", DAY, DAY)
     assert "not after its first day" in (_problem("names", (same_day,)) or "")

@@ -337,7 +337,7 @@ def test_seeded_samples_are_marked_until_confirmed(session: Session) -> None:
     assert log[-1]["why"] == (None, "read")
     assert kit.version == len(log) == 2
 
-    with pytest.raises(Invalid, match="known from"):
+    with pytest.raises(Invalid, match="Source is required"):
         SITES.confirm(session, SYSTEM, "DE-KIT", "tier", " ")
     with pytest.raises(Invalid, match="no fact"):
         SITES.confirm(session, SYSTEM, "DE-KIT", "colour", "me")
