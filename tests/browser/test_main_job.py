@@ -45,7 +45,7 @@ def test_main_job_with_javascript(browser_page: Page, live_server: LiveServer, c
     mark(page)
     page.get_by_text("Add filter").click()
     page.get_by_label("incident").check()
-    site = page.get_by_role("combobox", name="Affected site")
+    site = page.get_by_role("combobox", name="Site affected, responsible")
     site.fill("FZK")
     site.press("Enter")
     page.get_by_role("button", name="Show these tickets").click()
