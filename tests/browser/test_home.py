@@ -107,7 +107,7 @@ def test_from_a_month_to_the_links_and_a_ticket(
         expect(page.locator(".day li.clash")).to_have_count(2)
         page.get_by_role("link", name="By link").click()
         expect(page.locator(".bar-of.clash")).to_have_count(2 + 1)  # one is the key's
-        page.get_by_label("Site").fill("pic")
+        page.get_by_role("textbox", name="Site").fill("pic")
         page.get_by_role("button", name="Show").click()
         expect(page.locator(".line-of .name")).to_have_text([f"{PIC} in conflict"])
         page.get_by_role("link", name="Next").click()

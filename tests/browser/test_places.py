@@ -41,7 +41,7 @@ def test_every_place_is_reached_on_a_phone_and_on_a_desk(
         )
         expect(places.get_by_role("link", name="Network")).to_have_attribute("aria-current", "page")
         places.get_by_role("link", name="Events").click()
-        page.wait_for_url("**/events")
+        page.wait_for_url("**/events/timeline")
         expect(network).to_have_count(0)
 
 

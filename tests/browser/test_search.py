@@ -105,7 +105,7 @@ def test_ctrl_k_finds_from_anywhere(
     expect(options.nth(1)).to_have_attribute("aria-selected", "true")
     keys.press("ArrowUp")
     keys.press("Enter")
-    page.wait_for_url("**/calendar")
+    page.wait_for_url("**/calendar/agenda")
     keys.press("Control+k")
     keys.insert_text(f"#{number}")
     keys.press("Enter")  # before anything was proposed, or after
