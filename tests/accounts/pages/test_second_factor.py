@@ -197,7 +197,7 @@ def test_setting_it_up_by_hand(
     assert secret not in page.text
     assert codes[0] not in page.text
     assert "10 of your recovery codes are unused" in page.text
-    assert "second factor this one" in visitor.read("/profile").text
+    assert "second factor this session" in visitor.read("/profile").text
     for word in (secret, codes[0]):
         assert word not in caplog.text
     fresh = Visitor(app)
