@@ -295,9 +295,8 @@ def _links(
 
 def planned_links(session: Session, names: Collection[str], day: date) -> tuple[PlannedLink, ...]:
     """The links of these ids as work of that day finds them; what is no link is left out."""
-    rows = session.execute(
-        _ends_of_links().where(Link.name.in_(sorted(names)[:MAX_LINKS])).order_by(Link.name)
-    )
+    usable = sorted(name for name in names if name.isprintable())[:MAX_LINKS]
+    rows = session.execute(_ends_of_links().where(Link.name.in_(usable)).order_by(Link.name))
     return tuple(_planned_link(row, day) for row in rows)
 
 

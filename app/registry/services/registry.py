@@ -137,7 +137,8 @@ def require_links(session: Session, names: Iterable[str], field: str = "links") 
     wanted = list(dict.fromkeys(names))
     if not wanted:
         return []
-    found = {link.name: link for link in session.scalars(select(Link).where(Link.name.in_(wanted)))}
+    usable = [name for name in wanted if name.isprintable()]  # PostgreSQL refuses the others
+    found = {link.name: link for link in session.scalars(select(Link).where(Link.name.in_(usable)))}
     if len(found) < len(wanted):
         raise Invalid(field, "No link has this id; choose from the list of links")
     return [found[name] for name in wanted]

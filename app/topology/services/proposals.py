@@ -22,6 +22,7 @@ def propose_urgency(
 ) -> ProposedUrgency | None:
     """What is proposed for a ticket about these links (by id) at ``now`` (UTC): the most urgent of
     what their ongoing events ask for. Two statements; none without links."""
+    links = [name for name in links if name.isprintable()]  # PostgreSQL refuses the others
     if not links:
         return None
     named = select(Link.id).where(Link.name.in_(links)).correlate(None)

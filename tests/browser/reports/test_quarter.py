@@ -149,7 +149,7 @@ def _draft(scene: Scene, kit: Page, kit2: Page) -> None:
     saved(kit)
     write(kit2, "The router is old")
     clash = standing(kit2)
-    expect(clash).to_contain_text("kit wrote here meanwhile")
+    expect(clash).to_contain_text("kit edited this at")
     expect(clash).to_contain_text("The optics are old")
     kit2.get_by_label("Open issues").fill("The optics and the router are old")
     clash.get_by_role("button", name="Keep mine").click()

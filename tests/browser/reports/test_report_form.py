@@ -129,7 +129,7 @@ def test_two_people_see_each_other_and_choose(browser: Browser, sqlite_server: L
             two.get_by_label("Open issues").press_sequentially("re of two")
             two.keyboard.press("Tab")
         clash = standing(two).locator(".report-conflict")
-        expect(clash).to_contain_text("kit wrote here meanwhile")
+        expect(clash).to_contain_text("kit edited this at")
         expect(clash).to_contain_text("From kit, anew")
         expect(clash).to_contain_text("and more of two")
         expect(two.get_by_label("Open issues")).to_have_value(re.compile("and more of two"))

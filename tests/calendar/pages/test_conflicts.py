@@ -96,7 +96,7 @@ def test_the_form_tells_that_there_is_none_or_nothing_while_it_is_not_filled_in(
         ("soon", "2040-03-06 07:00", [FIRST]),
         ("2040-03-06 04:00", "2040-03-06 03:00", [FIRST]),
         ("2040-03-06 04:00", "2040-03-06 07:00", []),
-        ("2040-03-06 04:00", "2040-03-06 07:00", ["' or 1=1 --", "x" * 300]),
+        ("2040-03-06 04:00", "2040-03-06 07:00", ["' or 1=1 --", "x" * 300, "a\x00b"]),
     ):
         assert typed(visitor, start, end, *links).text == "", (start, end, links)
     # the ticket that is edited is not in its own way, whatever number is asked
@@ -236,6 +236,7 @@ def test_what_free_windows_cannot_be_asked_is_named(cast: Cast, visit: Enter) ->
     assert "Find a free window" in visitor.read("/calendar/free").text
     for query, words in (
         ("link=nowhere", "No link has this id"),
+        ("link=a%00b", "No link has this id"),
         (f"link={FIRST}&hours=nan", "Length: a number of hours"),
         (f"link={FIRST}&hours=1e9", "Length: a number of hours"),
         (f"link={FIRST}&hours=-1", "Length: a number of hours"),
