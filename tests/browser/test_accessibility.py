@@ -347,7 +347,7 @@ def _pages(flask_app: Flask, scene: Scene) -> list[str]:
     for rule in flask_app.url_map.iter_rules():
         if "GET" not in (rule.methods or ()) or rule.endpoint in NO_PAGES:
             continue
-        if rule.rule.endswith((".csv", ".xlsx")):  # a file
+        if rule.rule.endswith((".csv", ".xlsx", ".pptx")):  # a file
             continue
         if rule.endpoint.startswith(("sites.", "links.")) and rule.arguments:
             record = {"key": "DE-KIT"} if "key" in rule.arguments else {"name": LINK}

@@ -86,7 +86,7 @@ def test_each_row_is_accepted_and_one_is_refused(
     page.goto(server.url + CRIC)
     read_sample(page)
     expect(page.get_by_role("heading", name="No proposals pending")).to_be_visible()
-    expect(page.get_by_text("refused")).to_have_count(1)
+    expect(page.get_by_text("refused", exact=True)).to_have_count(1)
     page.set_viewport_size({"width": 390, "height": 844})
     assert sideways(page) <= 0
 
