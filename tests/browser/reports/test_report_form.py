@@ -81,7 +81,7 @@ def test_what_is_left_and_the_buttons_stay_in_view(
     site_of_two(sqlite_server)
     with strict_page(browser, set()) as page:
         page.set_viewport_size({"width": 390, "height": 700})
-        log_in(page, sqlite_server, "kit", "/reports/DE-KIT/2012-Q3")
+        log_in(page, sqlite_server, "kit", "/reports/DE-KIT/2013-Q2")
         bar, progress = page.locator(".report-bar"), page.locator("#report-progress")
         expect(progress).to_have_text("0 of 3 answered")
         page.get_by_label("Not tested").check()
