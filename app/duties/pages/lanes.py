@@ -205,10 +205,11 @@ def _ticks(query: LanesQuery) -> Sequence[tuple[float, str]]:
     days = [query.first.date() + timedelta(days=number) for number in range(query.days)]
     shown = [day for day in days if query.days <= _USUAL or day.weekday() == 0]
     with_month = {shown[0], *(day for day in shown[2:] if day.day == 1 or query.days > _USUAL)}
+    too_near = {day + timedelta(days=1) for day in with_month} if query.days == _USUAL else set()
     return [
         (
             round((day - days[0]).days / query.days * _WIDTH, 1),
-            f"{day.day} {day:%b}" if day in with_month else f"{day.day}",
+            f"{day.day} {day:%b}" if day in with_month else "" if day in too_near else f"{day.day}",
         )
         for day in shown
     ]
