@@ -216,6 +216,9 @@ class Feed:
     def close(self) -> None:
         """The process is about to end: listeners go elsewhere."""
         self._closed = True
+        self._send_away()
+
+    def _send_away(self) -> None:
         for listener in self._all():
             listener.ending = ""
             listener.wake()
@@ -259,6 +262,12 @@ class Feed:
                 if not failing:
                     _log.warning("live: log not read", extra={"error": type(error).__name__})
                 failing = True
+            except Exception:  # noqa: BLE001  # pages come back to a new thread, and do not wait
+                _log.exception("live: feed failed")
+                with self._lock:
+                    self._thread = None
+                self._send_away()
+                return
             for listener in self._all():
                 if has_news or listener.ending is not None or listener.is_silent():
                     listener.wake()

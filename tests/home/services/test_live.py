@@ -322,3 +322,31 @@ def test_a_database_that_is_away_is_waited_for(
         assert not page.changes
         fails[0] = False
         until(lambda: page.changes == [["ticket", ticket, 2, 1]])
+
+
+def test_an_error_of_the_feed_sends_its_pages_away_and_it_begins_anew(
+    session: Session,
+    engine: Engine,
+    cast: Cast,
+    ticket: int,
+    login: int,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    broken = [True]
+
+    def clock() -> datetime:
+        if broken[0]:
+            raise ArithmeticError("no time")
+        return datetime.now(UTC)
+
+    feed = Feed(engine, NEVER, 10, clock)
+    page = Page(feed, login)
+    until(lambda: page.heard("the end"))
+    page.listener.close()
+    assert "live: feed failed" in caplog.text
+    broken[0] = False
+    page = Page(feed, login, cursor=_newest(session))
+    _comment(session, cast.operator, ticket, "It goes again", internal=False)
+    until(lambda: page.changes == [["ticket", ticket, 2, 1]])
+    feed.close()
+    until(lambda: feed._thread is None)
