@@ -228,8 +228,9 @@ class Feed:
         is nothing."""
         with self._lock:
             newest = self._newest
+            # a page knows more than the feed that has not looked since
             if newest is None or newest <= cursor:
-                return cursor if newest is None else newest, b""
+                return cursor, b""
             key = cursor, internal
             if key not in self._made:
                 kept = (one for one in self._kept if one.id > cursor)
@@ -280,6 +281,8 @@ class Feed:
             before = self._newest
             if newest == before:
                 return False
+            if before is not None and newest < before:  # another log: pages begin anew
+                self._send_away()
             begin = before if before is not None and before < newest else newest - KEPT
             begin = max(begin, newest - KEPT, 0)
             found = read_changes(session, begin, newest - begin)

@@ -208,6 +208,25 @@ def test_a_listener_that_comes_back_hears_what_it_missed(
         until(lambda: page.changes == [["ticket", ticket, 2, 1]])
 
 
+def test_a_listener_never_falls_back_behind_the_place_of_its_page(
+    session: Session, engine: Engine, cast: Cast, ticket: int, login: int
+) -> None:
+    """The feed knows of nothing that happened while nobody listened."""
+    with feeding(engine) as feed:
+        first = Page(feed, login, cursor=_newest(session))
+        until(lambda: feed._newest is not None)
+        first.listener.close()
+        until(lambda: feed._thread is None)
+        for text in ("one", "two"):
+            _comment(session, cast.operator, ticket, text, internal=False)
+        listener = Listener(feed, "operator", login, "operator", _newest(session), internal=True)
+        listener.take()
+        _comment(session, cast.operator, ticket, "three", internal=False)
+        page = Page(feed, login, cursor=listener.cursor)
+        until(lambda: bool(page.changes))
+        assert page.changes == [["ticket", ticket, 4, 1]]
+
+
 def test_a_reader_hears_nothing_of_an_internal_note(
     session: Session, engine: Engine, cast: Cast, ticket: int
 ) -> None:
@@ -221,6 +240,18 @@ def test_a_reader_hears_nothing_of_an_internal_note(
         _comment(session, cast.operator, ticket, "For all", internal=False)
         until(lambda: bool(page.changes))
         assert page.changes == [["ticket", ticket, 3, 1]]
+
+
+def test_pages_begin_anew_where_the_log_is_another_one(
+    session: Session, engine: Engine, cast: Cast, ticket: int, login: int
+) -> None:
+    with feeding(engine) as feed:
+        page = Page(feed, login, cursor=_newest(session))
+        until(lambda: feed._newest is not None)
+        assert feed._newest is not None
+        feed._newest += 100  # that of before a restore
+        until(lambda: page.heard("the end"))
+        page.listener.close()
 
 
 def test_who_logged_out_is_told_so(
