@@ -231,7 +231,7 @@ class Feed:
             # a page knows more than the feed that has not looked since
             if newest is None or newest <= cursor:
                 return cursor, b""
-            key = cursor, internal
+            key = max(cursor, self._known_from - 1), internal  # what is not kept is told alike
             if key not in self._made:
                 kept = (one for one in self._kept if one.id > cursor)
                 is_known = cursor >= self._known_from

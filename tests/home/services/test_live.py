@@ -227,6 +227,24 @@ def test_a_listener_never_falls_back_behind_the_place_of_its_page(
         assert page.changes == [["ticket", ticket, 4, 1]]
 
 
+def test_places_of_long_ago_are_told_one_message(
+    session: Session,
+    engine: Engine,
+    cast: Cast,
+    ticket: int,
+    login: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(live, "KEPT", 2)
+    for turn in range(20):
+        _comment(session, cast.operator, ticket, f"Note {turn}", internal=False)
+    with feeding(engine) as feed:
+        Page(feed, login, cursor=_newest(session))
+        until(lambda: feed._newest is not None)
+        told = {feed.news_for(place, internal=True) for place in range(15)}
+        assert len(told) == len(feed._made) == 1
+
+
 def test_a_reader_hears_nothing_of_an_internal_note(
     session: Session, engine: Engine, cast: Cast, ticket: int
 ) -> None:
