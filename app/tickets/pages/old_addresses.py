@@ -90,7 +90,7 @@ _DATES: Final = ("%d %b %Y", "%Y-%m-%d")
 @blueprint.before_app_request
 def _on_the_first_page() -> AnyResponse | None:
     """``/?mode=...``; the login was asked for before."""
-    return by_mode() if request.path == "/" and "mode" in request.args else None
+    return by_mode() if request.endpoint == "home.page" and "mode" in request.args else None
 
 
 @blueprint.get("/index.php")

@@ -67,6 +67,16 @@ def test_whoever_is_not_logged_in_gets_the_login_and_comes_back(app: Flask, open
         assert dict(parse_qsl(parts.query))["next"] == path
 
 
+@pytest.mark.usefixtures("cast")
+def test_a_first_page_that_is_sent_something_is_no_old_address(
+    app: Flask, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    path = f"/?mode=ticket_info&ticket_id={opened()}"
+    for visitor in (Visitor(app), visit(cast.operator)):
+        assert visitor.client.post(path).status_code == 405
+        assert visitor.client.put(path).status_code == 405
+
+
 def test_an_attachment_by_its_id(session: Session, cast: Cast, visit: Enter, opened: Open) -> None:
     number = opened()
     with transaction(session):
