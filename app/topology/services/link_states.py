@@ -30,13 +30,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from app.calendar.services.calendar import is_cancelled
 from app.core.models.base import UtcTime
 from app.events.models.events import Event
 from app.matching.models.matching import EventOfDetected, EventTicket
 from app.matching.rules.matching import How
 from app.registry.models.registry import Link
 from app.tickets.models.tickets import Ticket, TicketLink
-from app.tickets.rules.tickets import OPEN_STATES, Category, Impact, Layer, State
+from app.tickets.rules.tickets import OPEN_STATES, Category, Impact, Layer
 from app.topology.rules.link_states import (
     AHEAD,
     LinkStatus,
@@ -166,10 +167,11 @@ def window_over() -> ColumnElement[Any]:
 
 
 def given_up() -> ColumnElement[bool]:
-    """Whether the work of a window did not take place; null while the ticket is open."""
+    """Whether the work of a window did not take place, as the calendar has it, or its ticket ended
+    before; not while the ticket is open."""
     return and_(
         Ticket.ended_at.is_not(None),
-        or_(Ticket.state == State.UNSOLVED, Ticket.ended_at <= Ticket.window_start),
+        or_(Ticket.ended_at <= Ticket.window_start, is_cancelled()),
     )
 
 

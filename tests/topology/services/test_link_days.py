@@ -67,6 +67,26 @@ def test_the_same_as_asked_day_by_day(session: Session) -> None:
     session.rollback()
 
 
+def test_work_that_did_not_take_place_stays_so_when_its_ticket_is_closed(session: Session) -> None:
+    cast = enter(session)
+    report(session, cast, "2013-02-21 10:00", "2013-02-21 10:10")
+    number = ticket(
+        session,
+        cast,
+        links=(KIT,),
+        category="maintenance",
+        window_start="2013-02-28 10:00",
+        window_end="2013-02-28 12:00",
+    )
+    key = session.scalars(select(Link.id).where(Link.name == KIT)).one()
+    begin, end = date(2013, 2, 28), datetime(2013, 3, 1, tzinfo=UTC)
+    for state in ("unsolved", "closed"):
+        with transaction(session):
+            change_ticket(session, writer(cast.operator), number, {"state": state})
+        assert past_of_links(session, [key], begin, end)[key].states(begin, 1) == ["ok"], state
+        session.rollback()
+
+
 def test_today_holds_what_was_over_by_now(session: Session) -> None:
     cast = enter(session)
     report(session, cast, "6 10:00", "6 10:20")

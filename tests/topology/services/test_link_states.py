@@ -235,6 +235,15 @@ LATER = NOON + 30 * DAY
             id="cancelled",
         ),
         pytest.param(
+            {"category": "maintenance", "window_start": "8 12:00", "window_end": "9 12:00"},
+            [
+                (2.1, {"state": "unsolved", "solution": "Cancelled."}),
+                (20, {"state": "closed"}),
+            ],
+            {1: "planned", 2: "ok", 3: "ok"},
+            id="cancelled in its window, and closed since",
+        ),
+        pytest.param(
             {"category": "maintenance", "window_start": "20 12:00", "window_end": "21 12:00"},
             [(20, SOLVED)],
             {0: "ok", 6: "ok", 7: "planned", 13: "planned", 14: "maintenance"},
