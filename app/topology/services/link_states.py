@@ -202,7 +202,9 @@ def _reported(link_ids: Keys, until: datetime) -> Select[*tuple[Any, ...]]:
     nothing = (*(_NUMBER,) * 4, *(_WORD,) * 4, *(_TIME,) * 3)
     return select(literal(_REPORTED), Link.id, *nothing).where(
         Link.id.in_(link_ids),
-        exists().where(Event.link_id == Link.id, Event.start <= until).correlate(Link),
+        exists()
+        .where(Event.link_id == Link.id, Event.start <= until, Event.withdrawn_at.is_(None))
+        .correlate(Link),
     )
 
 

@@ -59,6 +59,14 @@ def test_only_a_link_that_was_ever_reported_is_ok(session: Session, cast: Cast) 
     assert (found.words, found.event) == ("unmonitored", ongoing)
 
 
+def test_what_was_withdrawn_is_no_report(session: Session, cast: Cast) -> None:
+    event = report(session, cast, "6 09:00", "6 10:00", link=PIC)
+    assert (words(session, PIC), words(session, PIC, days=-1)) == ("ok", "unmonitored")
+    with transaction(session):
+        withdraw_event(session, writer(cast.operator), event, "Of another link")
+    assert words(session, PIC) == "unmonitored"
+
+
 WINDOW: dict[str, Any] = {"window_start": "6 14:00", "window_end": "6 16:00"}
 
 
