@@ -51,9 +51,10 @@ def undo_move(session: Session, by: Writer, number: int, version: int) -> Ticket
         raise MoveNotAllowed("A move can be undone for 10 minutes; move the ticket instead")
     at = strictly_after(by.now, ticket.changed_at)
     logged = _put_back(session, by, ticket, before)
-    ticket.ended_at = (
-        _newest_end(session, number, ticket.version) if ticket.state in ENDED_STATES else None
-    )
+    if ticket.state not in ENDED_STATES:
+        ticket.ended_at = None
+    elif ticket.ended_at is None:  # only reopening takes it away
+        ticket.ended_at = _newest_end(session, number, ticket.version)
     return record_on_ticket(session, by, ticket, logged, at)
 
 

@@ -169,6 +169,26 @@ def test_undoing_a_reopening_gives_the_ticket_its_end_back(
     assert (ticket.state, ticket.ended_at) == ("solved", ended)
 
 
+def test_undoing_a_verification_leaves_the_ticket_its_end(
+    session: Session, cast: Cast, opened: Open
+) -> None:
+    number = opened(solution="Spliced")
+    for state, minutes in (("solved", 1), ("reopened", 60)):
+        with transaction(session):
+            by = writer(cast.operator, NOON + timedelta(minutes=minutes))
+            change_ticket(session, by, number, {"state": state})
+    ended = changes_of(session, TICKET, number)[1].at
+    with transaction(session):
+        undo_move(session, writer(cast.operator, NOON + timedelta(minutes=69)), number, 3)
+    with transaction(session):
+        by = writer(cast.operator, NOON + timedelta(minutes=200))
+        change_ticket(session, by, number, {"state": "verified"})
+    with transaction(session):
+        undo_move(session, writer(cast.operator, NOON + timedelta(minutes=201)), number, 5)
+    ticket = session.get_one(Ticket, number)
+    assert (ticket.state, ticket.ended_at) == ("solved", ended)
+
+
 def test_taking_is_undone_as_well(session: Session, cast: Cast, opened: Open) -> None:
     number = opened(person_in_charge="Duty desk")
     with transaction(session):
