@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from wtforms import (
     Field,
@@ -17,6 +18,8 @@ from wtforms.widgets import TextInput
 
 from app.core.rules.errors import Invalid, InvalidMany
 from app.core.web.times import read_typed
+
+_FULL_DATE: Final = re.compile(r"\s*\d{4}-")
 
 
 def one_line(text: str | None) -> str:
@@ -67,7 +70,7 @@ class UtcTimeField(Field):
                 self.data = read_typed(self.name, text, ahead=self.ahead, label=label)
             except Invalid as error:
                 raise ValueError(error.message) from None
-            if not text.strip()[:4].isdigit():  # sent once more, "40 min ago" is the same moment
+            if not _FULL_DATE.match(text):  # sent once more, "40 min ago" is the same moment
                 self.raw_data = None
 
 

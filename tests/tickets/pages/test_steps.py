@@ -122,6 +122,19 @@ def test_the_end_of_the_event_may_be_changed_left_out_or_wrong(
     assert session.get_one(Ticket, other).event_end is None
 
 
+def test_a_long_time_ago_stays_the_same_moment_when_it_is_sent_again(
+    cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened(event_start=NOON)
+    path = f"/tickets/{number}/comment"
+    for typed in ("1440 min ago", "90 min ago"):
+        data = {"kind": "solve", "text": "", "solution": "", "event_end": typed}
+        answer = visit(cast.operator).send(path, data)
+        assert answer.status_code == 422
+        (shown,) = PageReader(answer.text).form(path).values("event_end")
+        assert shown.startswith("20"), typed
+
+
 def test_an_informational_ticket_without_an_event_is_not_asked_for_its_end(
     cast: Cast, visit: Enter, opened: Open
 ) -> None:
