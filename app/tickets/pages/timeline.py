@@ -63,9 +63,14 @@ class Entry:
 
 
 def rich_fields(steps: Iterable[Step]) -> frozenset[str]:
-    """The fields whose present value was written in the portal."""
-    doors = {item.field: step.door for step in steps for item in step.fields}
-    return frozenset(field for field, door in doors.items() if door == Door.PORTAL)
+    """The fields whose present value was written in the portal; undoing only puts one back."""
+    doors: dict[tuple[str, str | None], str] = {}
+    present: dict[str, str | None] = {}
+    for step in steps:
+        for item in step.fields:
+            doors.setdefault((item.field, item.new), step.door)
+            present[item.field] = item.new
+    return frozenset(field for field, text in present.items() if doors[field, text] == Door.PORTAL)
 
 
 def _answered(logged: str | None) -> str:

@@ -106,6 +106,21 @@ def test_what_a_partner_wrote_is_shown_sign_by_sign(
     assert "1 * 2 * 3 and **stars**" in text
 
 
+def test_what_a_partner_wrote_stays_so_when_a_move_over_it_is_undone(
+    cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened(by=cast.ggus, solution="1 * 2 and *stars*")
+    visitor = visit(cast.operator)
+    data = {"state": "solved", "solution": "Now *ours*"}
+    assert visitor.send(f"/tickets/{number}/move", data).status_code == 303
+    page = visitor.get(f"/tickets/{number}").text
+    assert "Now <em>ours</em>" in page
+    form = PageReader(page).form(f"/tickets/{number}/undo-move").data()
+    assert visitor.send(f"/tickets/{number}/undo-move", form).status_code == 303
+    solution = visitor.get(f"/tickets/{number}").text.partition('id="h-solution"')[2]
+    assert '<div class="prose">1 * 2 and *stars*</div>' in solution.partition("</section>")[0]
+
+
 def test_a_preview_shows_the_comment_and_stores_nothing(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
