@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from html import unescape
+from urllib.parse import quote
 
 from markupsafe import escape
 from sqlalchemy.orm import Session
@@ -112,6 +113,13 @@ def test_saved_filters_are_found_by_who_may_use_them(cast: Cast, visit: Enter) -
     ]
     (address,) = leads(reader, "night")
     assert reader.get(address).location.startswith("/tickets?q=x&filter=")
+
+
+def test_names_are_found_in_any_case_of_any_alphabet(cast: Cast, visit: Enter) -> None:
+    operator = visit(cast.operator)
+    operator.send("/filters", {"name": "Überfällig", "use": "private", "query": "q=x"})
+    for typed in ("Überf", "überf", "FÄLLIG"):
+        assert len(leads(operator, quote(typed))) == 1, typed
 
 
 def test_people_are_found_by_admins_alone(cast: Cast, visit: Enter) -> None:

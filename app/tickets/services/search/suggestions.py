@@ -161,13 +161,12 @@ def _tickets(session: Session, actor: Actor, typed: str) -> list[Suggestion]:
 
 def _filters(session: Session, actor: Actor, typed: str) -> list[Suggestion]:
     """Those that the person may use."""
-    rows = session.execute(
-        select(SavedFilter.id, SavedFilter.name)
-        .where(*visible_to(actor), _holds(SavedFilter.name, typed))
-        .order_by(_begins_first(SavedFilter.name, typed), SavedFilter.name)
-        .limit(MAX_SUGGESTIONS)
-    )
-    return [Suggestion(Proposed.FILTER, str(key), name) for key, name in rows]
+    rows = session.execute(select(SavedFilter.name, SavedFilter.id).where(*visible_to(actor)))
+    # people name them in their own alphabet, of which SQLite knows no capitals
+    wanted = typed.casefold()
+    found = [(name, key) for name, key in rows if wanted in name.casefold()]
+    found.sort(key=lambda one: (not one[0].casefold().startswith(wanted), one))
+    return [Suggestion(Proposed.FILTER, str(key), name) for name, key in found[:MAX_SUGGESTIONS]]
 
 
 def _people(session: Session, actor: Actor, typed: str) -> list[Suggestion]:
