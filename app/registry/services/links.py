@@ -90,7 +90,7 @@ def name_of_ends(session: Session, stated: Mapping[str, Any]) -> str:
 
     Source of the form: domain, section 2.3. Raises ``InvalidMany`` for ends that no site bears.
     """
-    ends = {field: stated[field] for field in ("end_a", "end_b")}
+    ends = LINK.checked({field: stated[field] for field in ("end_a", "end_b")})
     named = _named(Lookup(session), ends)
     sites = [site for site in named.values() if isinstance(site, Site)]
     sites.sort(key=lambda site: (site.tier != 0, _short(site)))

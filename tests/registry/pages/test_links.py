@@ -193,6 +193,8 @@ def test_the_id_of_a_link_is_built_from_its_ends(
     assert "No site has the name" in PageReader(wrong.text).text
     same = visitor.send("/links/new", {**data, "end_a": "pic", "end_b": "PIC"})
     assert "Both ends are ES-PIC" in PageReader(same.text).text
+    for end in ("CERN\0", "x" * 300, ""):
+        assert visitor.send("/links/new", {**data, "end_a": end, "end_b": "pic"}).status_code == 422
 
 
 def test_a_link_sample_is_confirmed_as_a_whole(session: Session, cast: Cast, visit: Enter) -> None:
