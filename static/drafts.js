@@ -62,6 +62,7 @@
   });
   document.addEventListener("htmx:beforeOnLoad", function (event) { /* before the answer brings the next form */
     const form = event.detail.requestConfig.elt;
+    if (event.defaultPrevented) return; /* the login has ended: nothing was stored */
     if (event.detail.xhr.status < 300 && form.matches("form[data-draft]")) forget(BEGINS + form.dataset.draft);
   });
   document.addEventListener("submit", function (event) {

@@ -294,6 +294,17 @@
       if (one.getAttribute("action") === sent.getAttribute("action") && guarded(one).some(holdsText)) dirty.add(one);
     });
   });
+  /* whoever is not logged in any more is not led away from what is written here */
+  document.addEventListener("htmx:beforeOnLoad", function (event) {
+    const sent = event.detail.requestConfig.elt, to = event.detail.xhr.getResponseHeader("HX-Redirect") || "";
+    if (to.split("?")[0] !== "/login" || !guarded(sent).some(holdsText)) return;
+    event.preventDefault();
+    dirty.add(sent);
+    const notice = element("div", { class: "notice waiting", role: "alert" }), line = element("p", {}, "Your login has ended. What you typed is still here. ");
+    line.append(element("a", { href: to }, "Log in"));
+    notice.append(line);
+    document.getElementById("notices").replaceChildren(notice);
+  });
   function holdsText(field) {
     return field.matches("textarea, input:not([type]), input[type=text]") && field.value.trim() !== "";
   }

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from app.accounts.services.people import end_all_logins, find_user
+from app.core.database.transactions import transaction
 from app.tickets.rules.content import NewTicket
 from tests.browser.visit import change, log_in, mark, people_of, seed, sideways, still_marked
 from tests.cast import Cast
@@ -95,6 +98,30 @@ def test_a_comment_survives_the_browser_until_it_is_sent(
     page.get_by_role("button", name="Log out").click()
     log_in(page, sqlite_server, "operator", f"/tickets/{number}")
     expect(text).to_have_value("")
+
+
+def test_what_is_written_outlives_the_login(
+    browser_page: Page, sqlite_server: LiveServer, cast: Cast, number: int
+) -> None:
+    page = browser_page
+    page.on("dialog", lambda dialog: dialog.accept())
+    log_in(page, sqlite_server, "operator", f"/tickets/{number}")
+    page.locator("summary", has_text="Solve…").click()
+    solution = page.locator("#move-solved textarea")
+    solution.fill("Spliced at last")
+    text = page.get_by_role("textbox", name="Comment", exact=True)
+    text.fill("Half a comment")
+    with sqlite_server.session() as session, transaction(session):
+        end_all_logins(session, find_user(session, "operator"), datetime.now(UTC))
+    for button in ("Comment", "Solve"):
+        page.get_by_role("button", name=button, exact=True).click()
+        notice = page.locator("#notices")
+        expect(notice).to_contain_text("Your login has ended. What you typed is still here.")
+        page.locator("#notices").evaluate("place => place.replaceChildren()")
+    expect(solution).to_have_value("Spliced at last")
+    expect(text).to_have_value("Half a comment")
+    log_in(page, sqlite_server, "operator", f"/tickets/{number}")
+    expect(text).to_have_value("Half a comment")
 
 
 def test_on_a_phone_the_description_begins_high_and_nothing_hangs_over(
