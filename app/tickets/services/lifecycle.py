@@ -358,6 +358,8 @@ def _outcome(
         and submitter
         and ticket.state == State.WAITING
         and "state" not in differing
+        # a person who names the state has chosen it; partners may send it with each change
+        and not ("state" in wanted and by.actor.kind is Kind.PERSON)
     ):
         differing["state"] = State.IN_PROGRESS
     if differing:

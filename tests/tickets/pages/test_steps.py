@@ -68,6 +68,23 @@ def test_a_move_with_a_comment_keeps_the_text_where_it_is_refused(
     assert page.form(path).values("text") == ["Typed here"]
 
 
+def test_waiting_that_somebody_else_began_meanwhile_goes_on(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    """Else a comment of the submitter ends it, but not one that asks for a reply."""
+    number = opened()
+    visitor = visit(cast.operator)
+    path = f"/tickets/{number}/comment"
+    seen = visitor.read(f"/tickets/{number}").form(path).data()
+    with transaction(session):
+        change_ticket(session, writer(cast.admin), number, {"state": "waiting for reply"})
+    sent = {**seen, "text": "Which port?", "then": "waiting for reply"}
+    assert visitor.send(path, sent).status_code == 303
+    assert logged(newest(session, number)) == {"public_comment": (None, "Which port?")}
+    assert visitor.send(path, {"kind": "public", "text": "Port 7"}).status_code == 303
+    assert logged(newest(session, number))["state"] == ("waiting for reply", "in progress")
+
+
 def test_solving_asks_when_the_event_ended_and_proposes_now(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
