@@ -69,7 +69,7 @@ Hear what changed               | GET /live                             | yes | 
 Which changes belong in a list  | GET /tickets/changed                  | yes | yes | yes | yes | yes | 401
 Download the list               | GET /tickets.csv                      | yes | yes | yes | yes | yes | login
 Download it as a workbook       | GET /tickets.xlsx                     | yes | yes | yes | yes | yes | login
-Download those to be checked    | GET /tickets.csv check                | yes | yes | 422 | 422 | 422 | login
+Download those to be reviewed   | GET /tickets.csv check                | yes | yes | 422 | 422 | 422 | login
 Download these as a workbook    | GET /tickets.xlsx check               | yes | yes | 422 | 422 | 422 | login
 Read a ticket                   | GET /tickets/*                        | yes | yes | yes | yes | yes | login
 Read an unknown ticket          | GET /tickets/* unknown                | 404 | 404 | 404 | 404 | 404 | login

@@ -188,7 +188,7 @@ def test_operators_hand_over_and_check(
         session.get_one(Ticket, number).to_check = True
         session.commit()
     log_in(page, live_server, "operator")
-    page.get_by_role("link", name="To check 1").click()
+    page.get_by_role("link", name="Needs review 1").click()
     page.wait_for_url("**check=yes*")
     expect(page.locator(".tickets tbody tr")).to_have_count(1)
     page.get_by_role("link", name="Sent twice").click()
@@ -215,7 +215,7 @@ def test_only_operators_are_shown_what_is_to_check(
         session.get_one(Ticket, number).to_check = True
         session.commit()
     log_in(page, live_server, "kit")
-    expect(page.get_by_role("link", name="To check")).to_have_count(0)
+    expect(page.get_by_role("link", name="Needs review")).to_have_count(0)
     page.goto(f"{live_server.url}/tickets?check=yes&q=difference")
     expect(page.get_by_role("alert")).to_contain_text("Only operators see which tickets")
     expect(page.locator(".tickets .mark")).to_have_count(0)

@@ -55,7 +55,7 @@ LABELS = {
     **_heads("unit", "priority", *_FIELDS),
     "from": "Created from",
     "to": "Created to",
-    "check": "To check",
+    "check": "Needs review",
     "desk": "Desk",
     "figure": "Figure",
     "since": "Updated since",
@@ -130,7 +130,7 @@ class ListQuery:
         if not sees_internal and arguments.getlist("check"):
             arguments = MultiDict(arguments)
             arguments.setlist("check", [])
-            self.problems.append("Only operators see which tickets are to be checked")
+            self.problems.append("Only operators see which tickets need review")
         for name in LABELS:
             for value in self._not_too_many(name, arguments.getlist(name)):
                 if name == "q":
@@ -391,7 +391,7 @@ class Listing:
             only: dict[str, Sequence[str]] = dict.fromkeys((*LABELS, "filter"), ())
             only["columns"] = self.given("columns")
             url = self._to({**only, "state": ("open", "closed"), "check": ("yes",)})
-            tabs.append(Tab("To check", url, checking, str(self.to_check), gap=True))
+            tabs.append(Tab("Needs review", url, checking, str(self.to_check), gap=True))
         return tabs
 
     def _chips(self) -> Iterable[Chip]:

@@ -666,7 +666,7 @@ def hand_to_partner(session: Session, by: Writer, number: int, code: str) -> Tic
 
 
 def mark_checked(session: Session, by: Writer, number: int) -> Ticket:
-    """Take a ticket off the list "to check": an operator has looked at what differed."""
+    """Take a ticket off the list "needs review": an operator has looked at what differed."""
     access.require_operator(by.actor, "mark a ticket as checked")
     ticket = locked_ticket(session, number)
     if not ticket.to_check:
@@ -678,7 +678,7 @@ def mark_checked(session: Session, by: Writer, number: int) -> Ticket:
 def note_difference(
     session: Session, by: Writer, number: int, text: str, hidden: Sequence[FieldChange] = ()
 ) -> Ticket:
-    """Append a marked internal entry about a repeated creation and list the ticket to check.
+    """Append a marked internal entry about a repeated creation: the ticket needs review.
 
     Written in the name of the partner that repeated; works in every state. Without ``text`` the
     ticket is only listed again. ``hidden`` are differing contact fields: the log keeps them, and

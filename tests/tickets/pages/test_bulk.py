@@ -198,10 +198,10 @@ def test_all_that_match_and_what_cannot_be_chosen(
     nothing = visitor.send("/tickets/bulk/preview", {"n": "1"})
     assert nothing.status_code == 422
     assert "fill at least one field" in PageReader(nothing.text).text
-    # which tickets are to be checked is for operators alone, on the way round the list, too
+    # which tickets need review is for operators alone, on the way round the list, too
     asked = visit(cast.kit).get("/tickets/bulk?all=yes&query=check%3Dyes")
     assert asked.status_code == 422
-    assert "Only operators see which tickets are to be checked" in asked.text
+    assert "Only operators see which tickets need review" in asked.text
     empty = visitor.send("/tickets/bulk", {"key": "k" * 32, "unit": "NOC"})
     assert empty.status_code == 422
     assert session.scalar(select(func.count()).select_from(BulkChange)) == 0

@@ -173,7 +173,7 @@ def test_only_operators_take_out_which_tickets_are_to_be_checked(
     for who in (cast.kit, cast.pic, cast.reader):
         answer = visit(who).get(f"{file}?check=yes")
         assert answer.status_code == 422
-        assert "Only operators see which tickets are to be checked" in answer.text
+        assert "Only operators see which tickets need review" in answer.text
     for who in (cast.operator, cast.admin):
         answer = visit(who).get(f"{file}?check=yes")
         if file.endswith("csv"):

@@ -168,7 +168,7 @@ def test_every_parameter_takes_its_values_and_refuses_others(
     for page in ("/tickets", "/tickets.csv"):
         answer = visit(cast.reader).get(f"{page}?check=yes")
         assert answer.status_code == 422
-        assert "Only operators see which tickets are to be checked" in answer.text
+        assert "Only operators see which tickets need review" in answer.text
     everything = {name: BAD[name][0] for name in LABELS if name != "q"}
     answer = visitor.get(address("/tickets", **everything))
     assert answer.status_code == 422
