@@ -36,6 +36,7 @@ from app.tickets.pages.forms import (
 from app.tickets.pages.list import back_to_list
 from app.tickets.pages.page import NUMBER
 from app.tickets.pages.relations import lent_to_child, parent_number
+from app.tickets.pages.texts import links_in
 from app.tickets.pages.tickets import blueprint
 from app.tickets.pages.writing import seen_version, shown_before
 from app.tickets.rules.content import DEFAULTS, LABELS, NewTicket
@@ -44,7 +45,7 @@ from app.tickets.rules.relations import RelationRole
 from app.tickets.rules.templates import with_template
 from app.tickets.rules.tickets import FINAL_STATES, Category
 from app.tickets.services import lifecycle as verbs
-from app.tickets.services.fields import as_logged, current_value, facts_of
+from app.tickets.services.fields import as_logged, current_value, day_of, facts_of
 from app.tickets.services.of_event import TicketOfEvent
 from app.tickets.services.relations import open_related_ticket
 
@@ -87,8 +88,8 @@ def new() -> Response:
     status, overlooked = 200, False
     if request.method == "GET":
         form.title.render_kw = {"autofocus": True}  # one opens this page to write
-    asks = request.form.get("do") == "propose"
-    if request.method == "POST":
+    asks, previews = (request.form.get("do") == what for what in ("propose", "preview"))
+    if request.method == "POST" and not previews:
         if asks:
             _propose_sites(form, all_links(rows))
         elif request.form.get("do") == "template":
@@ -120,6 +121,12 @@ def new() -> Response:
         of_event=of_event,
         meanwhile=status == 409 and not overlooked,
         overlooked=overlooked,
+        preview=form.description.data if previews else "",
+        form_url=url_for(
+            "tickets.new",
+            parent=parent.number if parent else None,
+            event=of_event.event_id if of_event else None,
+        ),
         proposes=True,
         proposed=_proposed_urgency(form, choose=asks or request.method == "GET"),
     )
@@ -262,9 +269,12 @@ def _opened(rows: Session, by: access.Writer, new: NewTicket, parent: Ticket | N
 
 def _form_page(template: str, form: TicketForm, status: int, **more: Any) -> Response:
     ticket: Ticket | None = more.get("ticket")
+    preview = more.get("preview") or ""
+    day = day_of(ticket) if ticket else now().date()
     page = render_template(
         template,
         form=form,
+        texts=links_in(db.session(), acting(), [preview], day) if preview else None,
         back=back_to_list(),
         window_conflicts=_conflicts(form, acting(), ticket.number if ticket else 0),
         **more,
@@ -291,6 +301,8 @@ def edit(number: int) -> AnyResponse:
     if request.form.get("do") == "propose":
         _propose_sites(form, all_links(rows))
         return _edit_page(form, ticket, 200)
+    if request.form.get("do") == "preview":
+        return _edit_page(form, ticket, 200, preview=form.description.data)
     unchosen = _take_choices(form, ticket)
     if request.form.get("do") == "again":
         return _edit_page(form, ticket, 200)
@@ -334,7 +346,8 @@ def _filled(ticket: Ticket, actor: access.Actor) -> EditForm:
 
 
 def _edit_page(form: EditForm, ticket: Ticket, status: int, **more: Any) -> Response:
-    return _form_page("tickets/edit.html", form, status, ticket=ticket, **more)
+    url = url_for("tickets.edit", number=ticket.number)
+    return _form_page("tickets/edit.html", form, status, ticket=ticket, form_url=url, **more)
 
 
 def _take_choices(form: EditForm, ticket: Ticket) -> list[str]:

@@ -137,6 +137,29 @@ def test_a_preview_shows_the_comment_and_stores_nothing(
     assert visit(cast.reader).send(f"/tickets/{number}/comment", data).status_code == 403
 
 
+def test_a_preview_shows_the_description_of_a_ticket_and_stores_nothing(
+    cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened(title="First", description="As it was")
+    visitor = visit(cast.operator)
+    for address in ("/tickets/new", f"/tickets/{number}/edit"):
+        form = visitor.read(address).form(address).data()
+        typed = {"title": "Kept", "description": f"**Down** as #{number}\n<b>", "do": "preview"}
+        answer = visitor.send(address, {**form, **typed})
+        assert answer.status_code == 200
+        assert "Preview, not sent yet" in answer.text
+        assert "<strong>Down</strong> as <a" in answer.text
+        assert "<b>" not in answer.text.split('id="preview"')[1].split("</section>")[0]
+        page = PageReader(answer.text)
+        assert (f"/tickets/{number}", f"#{number}") in page.links
+        assert page.form(address).values("title") == ["Kept"]
+        assert page.form(address).values("description") == [f"**Down** as #{number}\n<b>"]
+        empty = visitor.send(address, {**form, "description": "", "do": "preview"})
+        assert "Preview, not sent yet" not in empty.text
+    assert visitor.get(f"/tickets/{number + 1}").status_code == 404
+    assert "As it was" in visitor.read(f"/tickets/{number}").text
+
+
 def test_a_long_text_of_many_marks_is_read_at_once(cast: Cast, visit: Enter, opened: Open) -> None:
     number = opened()
     visitor = visit(cast.operator)
