@@ -83,6 +83,7 @@ from app.tickets.pages import (
 )
 from app.tickets.pages import edit as ticket_edit
 from app.tickets.pages import imports as ticket_imports
+from app.tickets.pages import merging as ticket_merging  # noqa: F401  # on a blueprint
 from app.tickets.pages import writing as ticket_writing  # noqa: F401  # on a blueprint
 from app.tickets.pages.panels import TICKET_PANELS
 from app.topology.pages import states, topology

@@ -89,6 +89,8 @@ Undo one's own move             | POST /tickets/*/undo-move             | yes | 
 Undo what was recognised        | POST /tickets/*/undo                  | yes | yes | yes | 403 | 403 | login
 Relate two tickets              | POST /tickets/*/relate                | yes | yes | yes | 403 | 403 | login
 Take a relation off             | POST /tickets/*/unrelate              | yes | yes | yes | 403 | 403 | login
+Merge a ticket into another     | POST /tickets/*/merge                 | yes | yes | yes | 403 | 403 | login
+Separate the two again          | POST /tickets/*/separate              | yes | yes | yes | 403 | 403 | login
 Answer to a change              | POST /tickets/*/acknowledge           | yes | yes | yes | 403 | 403 | login
 Hand a ticket to a partner      | POST /tickets/*/hand                  | yes | yes | 403 | 403 | 403 | login
 Mark a ticket as checked        | POST /tickets/*/checked               | yes | yes | 403 | 403 | 403 | login

@@ -116,6 +116,7 @@ from app.tickets.services.attachments import add_attachment
 from app.tickets.services.bulk_changes import do_bulk_change
 from app.tickets.services.lifecycle import change_ticket, note_difference, open_ticket
 from app.tickets.services.lists.saved_filters import delete_filter, save_filter
+from app.tickets.services.merging import merge_tickets
 from app.tickets.services.relations import relate_tickets
 from tests import cric_sample
 from tests.accounts.pages.test_login import log_in
@@ -422,6 +423,11 @@ SENT: Final[Mapping[str, Sent]] = {
     "POST /tickets/*/unrelate": (
         "/tickets/{ticket}/unrelate",
         {"role": "related", "other": "{related}"},
+    ),
+    "POST /tickets/*/merge": ("/tickets/{ticket}/merge", {"master": "{other}"}),
+    "POST /tickets/*/separate": (
+        "/tickets/{ticket}/separate",
+        {"role": "duplicate", "other": "{merged}"},
     ),
     "POST /tickets/*/acknowledge": (
         "/tickets/{change}/acknowledge",
@@ -1003,6 +1009,12 @@ class Things(dict[str, str]):
             RelationRole.RELATED,
             other,
         )
+        return other
+
+    def make_merged(self) -> int:
+        """A ticket that was merged into that one."""
+        other, by = self._open(), writer(self.world.cast.operator)
+        merge_tickets(self.world.session, by, other, int(self["ticket"]))
         return other
 
     def make_change(self) -> int:

@@ -18,6 +18,7 @@ from app.core.web.person import acting
 from app.tickets.pages.list import back_to_list
 from app.tickets.rules.attachments import attachment_id, public_id
 from app.tickets.services.attachments import attachments_of, content_of, find_attachment, may_remove
+from app.tickets.services.merging import MergedStory
 from app.tickets.services.whole_ticket import WholeTicket
 
 blueprint = Blueprint("attachments", __name__)
@@ -25,9 +26,12 @@ ADDRESS: Final = "/attachments/<key>"
 
 
 def attachment_section(
-    actor: Actor, whole: WholeTicket, problems: Sequence[Problem] = ()
+    actor: Actor,
+    whole: WholeTicket,
+    problems: Sequence[Problem] = (),
+    duplicates: Sequence[MergedStory] = (),
 ) -> Mapping[str, Any]:
-    """What the list of a ticket's attachments and the form below it show."""
+    """What the list of a ticket's attachments, its timeline and the form below show."""
     rows = []
     ticket = whole.ticket
     found = attachments_of(db.session(), actor, ticket.number) if whole.has_attachments else ()
@@ -37,7 +41,8 @@ def attachment_section(
             url_for(f"attachments.{name}", key=key) for name in ("download", "preview", "remove")
         )
         rows.append(row_of(item, key, *places, removable=may_remove(actor, ticket, item)))
-    return {"attachment_keys": {row.key for row in rows}, **listed_files(rows, problems)}
+    keys = {public_id(number) for story in duplicates for number in story.attachments}
+    return {"attachment_keys": keys | {row.key for row in rows}, **listed_files(rows, problems)}
 
 
 @blueprint.get(ADDRESS)

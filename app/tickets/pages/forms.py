@@ -110,6 +110,25 @@ class RelationForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     )
 
 
+class MergeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Merge a ticket into another one."""
+
+    master = StringField(
+        "Merge into ticket",
+        required("Merge into ticket"),
+        filters=[one_line],
+        description="This ticket is closed as its duplicate; what is written here is shown there.",
+        render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 9},
+    )
+
+
+class SeparateForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Take a duplicate and its master apart."""
+
+    role = HiddenField(validators=[AnyOf([RelationRole.DUPLICATE_OF, RelationRole.DUPLICATE])])
+    other = HiddenField()
+
+
 class UnrelateForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Take a relation off a ticket."""
 

@@ -18,20 +18,28 @@ from app.core.web.times import length, now
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.acknowledgements import acknowledgement_section
 from app.tickets.pages.attachments import attachment_section
-from app.tickets.pages.forms import AnswerForm, CommentForm, HandForm, MoveForm, RelationForm
+from app.tickets.pages.forms import (
+    AnswerForm,
+    CommentForm,
+    HandForm,
+    MergeForm,
+    MoveForm,
+    RelationForm,
+)
 from app.tickets.pages.in_place import IN_PLACE, InPlaceForm, in_place_form
 from app.tickets.pages.list import back_to_list
 from app.tickets.pages.panels import TICKET_PANELS
 from app.tickets.pages.relations import related_section
 from app.tickets.pages.span import span_of
 from app.tickets.pages.texts import links_in
-from app.tickets.pages.timeline import Entry, entries_of, rich_fields
+from app.tickets.pages.timeline import Entry, entries_of, rich_fields, with_stories
 from app.tickets.rules.content import DEFAULTS, LABELS, TIMES
 from app.tickets.rules.fields import Where, fields_at
 from app.tickets.rules.tickets import FINAL_STATES, Category, State, is_open
 from app.tickets.rules.undo import is_undoable
 from app.tickets.services import lifecycle as verbs
 from app.tickets.services.fields import day_of, facts_of
+from app.tickets.services.merging import stories_of
 from app.tickets.services.timeline import Step, timeline_of
 from app.tickets.services.whole_ticket import WholeTicket, read_whole_ticket
 
@@ -73,6 +81,7 @@ def page_of(
     move_form: MoveForm | None = None,
     hand_form: HandForm | None = None,
     relation_form: RelationForm | None = None,
+    merge_form: MergeForm | None = None,
     answer_form: AnswerForm | None = None,
     in_place: InPlaceForm | None = None,
     upload_problems: Sequence[Problem] = (),
@@ -90,7 +99,9 @@ def page_of(
     rows, actor, ticket = db.session(), acting(), whole.ticket
     moves = verbs.moves_of(actor, ticket)
     steps = timeline_of(rows, actor, ticket.number)
-    entries = entries_of(steps, fresh=fresh)
+    related = related_section(actor, whole, relation_form, merge_form)
+    stories = stories_of(rows, actor, related["duplicates"])
+    entries = with_stories(entries_of(steps, fresh=fresh), stories)
     refusal = access.refusal_to_write(actor, facts_of(ticket))
     sees_internal = access.may_read_internal(actor)
     may_edit = refusal is None and ticket.state not in FINAL_STATES
@@ -142,9 +153,9 @@ def page_of(
         length=length(start, end) if start and end and end >= start else "",
         facts=_facts(ticket, sees_internal=sees_internal),
         span=span_of(ticket),
-        **related_section(actor, whole, relation_form),
+        **related,
         **acknowledgement_section(actor, ticket, answer_form),
-        **attachment_section(actor, whole, upload_problems),
+        **attachment_section(actor, whole, upload_problems, stories),
         **TICKET_PANELS.values(actor, ticket),
         back=back_to_list(),
     )

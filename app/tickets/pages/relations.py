@@ -12,7 +12,7 @@ from app.core.rules.access import Actor
 from app.core.rules.errors import NotFound
 from app.core.web.extensions import db
 from app.tickets.models.tickets import Ticket
-from app.tickets.pages.forms import RelationForm
+from app.tickets.pages.forms import MergeForm, RelationForm
 from app.tickets.rules.relations import RelationRole
 from app.tickets.services.fields import current_value
 from app.tickets.services.relations import Related, relations_of
@@ -63,9 +63,10 @@ class RelatedGroup:
 
 
 def related_section(
-    actor: Actor, whole: WholeTicket, form: RelationForm | None
+    actor: Actor, whole: WholeTicket, form: RelationForm | None, merging: MergeForm | None
 ) -> Mapping[str, Any]:
-    """What the section "Related tickets" needs; ``form`` is one that was refused."""
+    """What the section "Related tickets" needs; ``form`` and ``merging`` are ones that were
+    refused."""
     found = relations_of(db.session(), actor, whole.ticket.number) if whole.has_relations else ()
     groups = [
         RelatedGroup(role, tickets)
@@ -75,6 +76,9 @@ def related_section(
     return {
         "related_groups": groups,
         "relation_form": form or RelationForm(formdata=None),
+        "merge_form": merging or MergeForm(formdata=None),
+        "master": next((item for item in found if item.role is RelationRole.DUPLICATE_OF), None),
+        "duplicates": [item.number for item in found if item.role is RelationRole.DUPLICATE],
         "may_open_child": access.refusal_to_create(actor) is None,
     }
 

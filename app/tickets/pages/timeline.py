@@ -5,8 +5,8 @@ What may be seen of it is decided by ``services.timeline`` alone.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.core.rules.access import DOOR_WORDS, Door
@@ -14,9 +14,11 @@ from app.tickets.pages.words import moved_words
 from app.tickets.rules.acknowledgements import ACKNOWLEDGEMENT
 from app.tickets.rules.attachments import id_in_label
 from app.tickets.rules.content import LABELS
-from app.tickets.rules.relations import RELATION_FIELDS
+from app.tickets.rules.merging import MERGED_COMMENT
+from app.tickets.rules.relations import RELATION_FIELDS, RelationRole
 from app.tickets.rules.reminders import REMINDER
 from app.tickets.services.attachments import ATTACHMENT
+from app.tickets.services.merging import MergedStory
 from app.tickets.services.timeline import Step
 
 
@@ -50,6 +52,13 @@ class Entry:
     fresh: bool
     rich: bool
     """Written in the portal: its texts may hold Markdown."""
+    duplicate: int = 0
+    """The duplicate in which it was written; 0 = in the ticket itself."""
+
+    @property
+    def anchor(self) -> str:
+        """Its id on the page."""
+        return f"d{self.duplicate}-{self.version}" if self.duplicate else f"c{self.version}"
 
     @property
     def attachment_key(self) -> str:
@@ -85,6 +94,32 @@ def entries_of(steps: Iterable[Step], *, fresh: int = 0) -> list[Entry]:
     return [_entry(step, fresh=step.version == fresh) for step in steps]
 
 
+def with_stories(entries: Sequence[Entry], stories: Iterable[MergedStory]) -> list[Entry]:
+    """The entries of a ticket with those of its duplicates between them, by their time.
+
+    Of a duplicate all that somebody wrote: description, comments, solution, files. How its fields
+    went is on its own page.
+    """
+    told = [one for story in stories for one in _told_by(story)]
+    return sorted([*entries, *told], key=lambda entry: entry.at) if told else [*entries]
+
+
+_WRITTEN = (LABELS["title"], LABELS["description"], LABELS["solution"])
+
+
+def _told_by(story: MergedStory) -> Iterator[Entry]:
+    for entry in entries_of(story.steps):
+        if entry.comment == MERGED_COMMENT:
+            continue
+        comment, rich = entry.comment, entry.rich
+        if entry.version == 1:
+            comment = "\n\n".join(text for text in (story.description, comment) if text)
+            rich = "description" in rich_fields(story.steps)
+        lines = [line for line in entry.changes if line.label in _WRITTEN]
+        if entry.version == 1 or comment or entry.internal_comment or entry.attachment or lines:
+            yield replace(entry, duplicate=story.number, comment=comment, rich=rich, changes=lines)
+
+
 def _entry(step: Step, *, fresh: bool) -> Entry:
     found = {item.field: item for item in step.fields}
     comment, internal = step.public_comment, step.internal_comment
@@ -99,7 +134,10 @@ def _entry(step: Step, *, fresh: bool) -> Entry:
         what, icon = "opened the ticket", "plus"
     elif state is not None and state.new:
         what, icon = moved_words(state.new), state.new.replace(" ", "-")
-        lines = [line for line in lines if line.label != LABELS["state"]]
+        lines = [line for line in lines if line.label != LABELS["state"] and line.old != line.new]
+        if RelationRole.DUPLICATE_OF in found:
+            merged = found[RelationRole.DUPLICATE_OF].new is not None
+            what = "merged this ticket into another" if merged else "separated it from its master"
     elif comment:
         what, icon = "commented", "comment"
     elif internal:

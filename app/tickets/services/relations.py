@@ -52,14 +52,14 @@ def relate_tickets(
     the field ``other`` where a rule of ``domain.relations`` forbids it.
     """
     wanted = bond_of(number, role, other)
-    ticket, partner = _locked_pair(session, by, number, other)
-    if _row_of(session, wanted) is not None:
+    ticket, partner = locked_pair(session, by, number, other)
+    if row_of(session, wanted) is not None:
         return ticket
     above: Collection[int] = ()
     if wanted.kind is BondKind.CHILD:
         take_number(session, _LOCK)
         above = _parents_above(session, wanted.other)
-    check_bond(wanted, _bonds_of(session, number, other), above)
+    check_bond(wanted, bonds_of(session, number, other), above)
     return _bind(session, by, ticket, partner, wanted)
 
 
@@ -71,12 +71,12 @@ def unrelate_tickets(
     The same rights as for ``relate_tickets``. What does not stand is no change.
     """
     wanted = bond_of(number, role, other)
-    ticket, partner = _locked_pair(session, by, number, other)
-    row = _row_of(session, wanted)
+    ticket, partner = locked_pair(session, by, number, other)
+    row = row_of(session, wanted)
     if row is None:
         return ticket
     session.delete(row)
-    at = _later_than_both(by, ticket, partner)
+    at = later_than_both(by, ticket, partner)
     record_on_ticket(session, by, ticket, [FieldChange(role, str(other), None)], at)
     record_on_ticket(session, by, partner, [FieldChange(opposite(role), str(number), None)], at)
     return ticket
@@ -100,7 +100,7 @@ def open_related_ticket(
     access.require_read(by.actor, facts_of(partner))
     if role is not RelationRole.RELATED:
         # a number that no ticket has stands for the new one: refused before anything is written
-        check_bond(bond_of(0, role, other), _bonds_of(session, other), ())
+        check_bond(bond_of(0, role, other), bonds_of(session, other), ())
     ticket = open_ticket(session, by, new, check_needs=check_needs)
     return _bind(session, by, ticket, partner, bond_of(ticket.number, role, other))
 
@@ -112,7 +112,7 @@ def relations_of(session: Session, actor: Actor, number: int) -> Sequence[Relate
     """
     find_ticket(session, actor, number)
     others: dict[int, list[RelationRole]] = {}
-    for bond in _bonds_of(session, number):
+    for bond in bonds_of(session, number):
         other = bond.other if bond.ticket == number else bond.ticket
         others.setdefault(other, []).append(bond.role_for(number))
     if not others:
@@ -146,7 +146,7 @@ def readable_numbers(session: Session, actor: Actor, numbers: Collection[int]) -
     return frozenset(session.scalars(wanted))
 
 
-def _locked_pair(session: Session, by: Writer, number: int, other: int) -> tuple[Ticket, Ticket]:
+def locked_pair(session: Session, by: Writer, number: int, other: int) -> tuple[Ticket, Ticket]:
     """Both tickets, locked in the order of their numbers, with the rights on them checked."""
     locked = {one: locked_ticket(session, one) for one in sorted((number, other))}
     access.require_write(by.actor, facts_of(locked[number]))
@@ -157,22 +157,24 @@ def _locked_pair(session: Session, by: Writer, number: int, other: int) -> tuple
 def _bind(session: Session, by: Writer, ticket: Ticket, partner: Ticket, bond: Bond) -> Ticket:
     session.add(TicketRelation(kind=bond.kind, ticket_number=bond.ticket, other_number=bond.other))
     role, back = bond.role_for(ticket.number), bond.role_for(partner.number)
-    at = _later_than_both(by, ticket, partner)
+    at = later_than_both(by, ticket, partner)
     record_on_ticket(session, by, ticket, [FieldChange(role, None, str(partner.number))], at)
     record_on_ticket(session, by, partner, [FieldChange(back, None, str(ticket.number))], at)
     return ticket
 
 
-def _later_than_both(by: Writer, ticket: Ticket, partner: Ticket) -> datetime:
+def later_than_both(by: Writer, ticket: Ticket, partner: Ticket) -> datetime:
     """One time for the two rows of one deed."""
     return max(strictly_after(by.now, one.changed_at) for one in (ticket, partner))
 
 
-def _row_of(session: Session, bond: Bond) -> TicketRelation | None:
+def row_of(session: Session, bond: Bond) -> TicketRelation | None:
+    """The row of this bond as it is now, if it stands."""
     return session.get(TicketRelation, (bond.kind, bond.ticket, bond.other), populate_existing=True)
 
 
-def _bonds_of(session: Session, *numbers: int) -> Sequence[Bond]:
+def bonds_of(session: Session, *numbers: int) -> Sequence[Bond]:
+    """All bonds of these tickets."""
     rows = session.execute(
         select(
             TicketRelation.kind, TicketRelation.ticket_number, TicketRelation.other_number

@@ -1,0 +1,90 @@
+"""Merging a ticket into another one, and separating them again.
+
+The story of a duplicate on the page of its master is ``pages.timeline``'s.
+"""
+
+from __future__ import annotations
+
+from flask import Response, flash
+
+from app.core.rules import access
+from app.core.rules.access import Actor
+from app.core.rules.errors import Invalid, NotFound
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
+from app.core.web.htmx import go_to
+from app.core.web.person import writer
+from app.tickets.models.tickets import Ticket
+from app.tickets.pages.forms import MergeForm, SeparateForm
+from app.tickets.pages.page import NUMBER, address_of, after_writing, ticket_page
+from app.tickets.pages.relations import read_number
+from app.tickets.pages.tickets import blueprint
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services import lifecycle as verbs
+from app.tickets.services.fields import current_value, facts_of
+from app.tickets.services.merging import merge_tickets, separate_tickets
+
+
+@blueprint.post(f"/tickets/{NUMBER}/merge")
+def merge(number: int) -> Response:
+    """Close the ticket as a duplicate of another one, and go there."""
+    rows, by = db.session(), writer()
+    ticket = verbs.find_ticket(rows, by.actor, number)
+    access.require_write(by.actor, facts_of(ticket))
+    form = MergeForm()
+    if form.validate():
+        try:
+            into = _chosen_master(by.actor, form.master.data)
+            with writing_once(rows):
+                master = merge_tickets(rows, by, number, into)
+                address = address_of(into, master.version)
+                said = _merged_words(ticket, master)
+                leads_to(address)
+            flash(said, "ok")
+            return go_to(address)
+        except Invalid as error:
+            attach(form, error, renamed={"other": "master"})
+    return ticket_page(number, merge_form=form, status=422)
+
+
+def _chosen_master(actor: Actor, typed: str | None) -> int:
+    """The number that was typed, if this person may read and write that ticket."""
+    number = read_number(typed)
+    if number is None:
+        raise Invalid("other", "Ticket number takes digits only, as in 1042")
+    try:
+        master = verbs.find_ticket(db.session(), actor, number)
+    except NotFound:
+        raise Invalid("other", "No ticket has this number") from None
+    refusal = access.refusal_to_write(actor, facts_of(master))
+    if refusal is not None:
+        raise Invalid("other", f"You may not change ticket {number}: {refusal}")
+    return number
+
+
+def _merged_words(ticket: Ticket, master: Ticket) -> str:
+    """What was done, and what the map no longer knows by an open ticket."""
+    affected = current_value(master, "links")
+    missing = [name for name in current_value(ticket, "links") if name not in affected]
+    said = f"Ticket {ticket.number} merged into this one."
+    if not missing:
+        return said
+    return f"{said} It affects {', '.join(missing)}, too: edit this ticket if it does so as well."
+
+
+@blueprint.post(f"/tickets/{NUMBER}/separate")
+def separate(number: int) -> Response:
+    """Take a duplicate and its master apart, as they were before the merge."""
+    rows, by, form = db.session(), writer(), SeparateForm()
+    verbs.find_ticket(rows, by.actor, number)
+    other = read_number(form.other.data)
+    if not form.validate() or other is None:
+        raise Invalid("other", "Separate a ticket by its role and the number of the other ticket")
+    with writing_once(rows):
+        role = RelationRole(form.role.data or "")
+        ticket = separate_tickets(rows, by, number, role, other)
+        duplicate = ticket if role is RelationRole.DUPLICATE_OF else rows.get_one(Ticket, other)
+        said = f"Separated: ticket {duplicate.number} is {duplicate.state}."
+        version = ticket.version
+    return after_writing(number, version, said)
