@@ -77,6 +77,7 @@ Read internal entries           | GET /tickets/* internal               | yes | 
 Form of a new ticket            | GET /tickets/new                      | yes | yes | yes | yes | 403 | login
 Create a ticket                 | POST /tickets/new                     | yes | yes | yes | yes | 403 | login
 Impact and priority proposed    | GET /tickets/new/urgency              | yes | yes | yes | yes | 403 | login
+Similar tickets of a new one    | GET /tickets/new/similar              | yes | yes | yes | yes | 403 | login
 Form to edit a ticket           | GET /tickets/*/edit                   | yes | yes | yes | 403 | 403 | login
 Edit a ticket                   | POST /tickets/*/edit                  | yes | yes | yes | 403 | 403 | login
 Edit what one wrote oneself     | POST /tickets/*/edit written          | yes | yes | yes | yes | -   | -

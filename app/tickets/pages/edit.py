@@ -35,7 +35,7 @@ from app.tickets.pages.forms import (
 )
 from app.tickets.pages.list import back_to_list
 from app.tickets.pages.page import NUMBER
-from app.tickets.pages.relations import lent_to_child, parent_number
+from app.tickets.pages.relations import lent_to_child, parent_number, read_number
 from app.tickets.pages.texts import links_in
 from app.tickets.pages.tickets import blueprint
 from app.tickets.pages.writing import seen_version, shown_before
@@ -48,6 +48,10 @@ from app.tickets.services import lifecycle as verbs
 from app.tickets.services.fields import as_logged, current_value, day_of, facts_of
 from app.tickets.services.of_event import TicketOfEvent
 from app.tickets.services.relations import open_related_ticket
+from app.tickets.services.search.similar import Similar, similar_tickets
+
+_MAX_TOLD = 50
+"""Tickets that the form of a new one names by itself, of an event and its parent."""
 
 
 def _prepare(form: TicketForm, actor: access.Actor, sites: Sequence[Site]) -> None:
@@ -113,6 +117,8 @@ def new() -> Response:
                 except Invalid as error:
                     attach(form, error)
             status = 409 if overlooked else 422
+    told = [parent.number] if parent else []
+    told += [one.number for one in of_event.tickets] if of_event else []
     return _form_page(
         "tickets/new.html",
         form,
@@ -129,6 +135,8 @@ def new() -> Response:
         ),
         proposes=True,
         proposed=_proposed_urgency(form, choose=asks or request.method == "GET"),
+        similar=_similar(form, told),
+        told=told,
     )
 
 
@@ -142,6 +150,33 @@ def urgency() -> AnyResponse:
     proposed = _proposed_urgency(form, choose=True)
     page = render_template("tickets/_urgency.html", form=form, proposes=True, proposed=proposed)
     return make_response(page)
+
+
+@blueprint.get("/tickets/new/similar")
+def similar() -> AnyResponse:
+    """What is known already of a ticket with the title, links and sites that the form holds."""
+    access.require_create(writer().actor)
+    if not wants_fragment():
+        return redirect(url_for("tickets.new"))
+    told = [
+        number for text in request.args.get("told", "").split() if (number := read_number(text))
+    ]
+    found = _similar(TicketForm(request.args), told)
+    page = render_template("tickets/_similar_found.html", similar=found, alone=True)
+    return make_response(page)
+
+
+def _similar(form: TicketForm, told: Collection[int]) -> Similar:
+    """``told``: the tickets that the form names by itself."""
+    return similar_tickets(
+        db.session(),
+        acting(),
+        title=form.title.data or "",
+        category=form.category.data or "",
+        links=form.links.data or (),
+        sites=form.sites.data or (),
+        told=told,
+    )
 
 
 def _proposed_urgency(form: TicketForm, *, choose: bool) -> ProposedUrgency | None:

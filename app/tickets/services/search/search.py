@@ -18,7 +18,9 @@ from sqlalchemy import (
     Integer,
     and_,
     bindparam,
+    case,
     false,
+    literal,
     null,
     or_,
     select,
@@ -76,6 +78,17 @@ def holds(term: Term, number: ColumnElement[int], *, internal: bool) -> ColumnEl
         inside = or_(_Place(TicketWords.endings, part) > 0, inside)
     # a value, not EXISTS: of that PostgreSQL would make a join and look at every ticket's words
     return select(inside).where(TicketWords.ticket_number == number).scalar_subquery()
+
+
+def hits_of(terms: Sequence[Term]) -> ColumnElement[int]:
+    """How many of the terms stand in the public words of a row of ``TicketWords``."""
+    return sum(
+        (
+            case((_Place(TicketWords.public, bindparam(None, term.needle)) > 0, 1), else_=0)
+            for term in terms
+        ),
+        start=literal(0),
+    )
 
 
 def count_found(session: Session, terms: Sequence[Term], most: int, *, internal: bool) -> int:
