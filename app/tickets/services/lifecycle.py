@@ -7,11 +7,11 @@ TicketModify that writes a diary, a solution and a state is one change, and so i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
-from typing import Any, cast
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Table, bindparam, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session, lazyload
 
 from app.accounts.models.partners import Partner
@@ -80,11 +80,8 @@ from app.tickets.services.fields import (
 )
 from app.tickets.services.link_words import links_by_alias, note_unknown_links, unknown_links
 from app.tickets.services.new_rows import NewRows, insert_ticket
+from app.tickets.services.repeats import count_repeat, is_repeated_comment, is_repeated_request
 from app.tickets.services.search.index import follow_change, words_of_new_ticket
-
-REPEAT_WINDOW = timedelta(minutes=10)
-"""Within this time an identical modification, comment or attachment by the same account is a
-repeat, not a change, if no other change of the ticket came between (decisions, section 4)."""
 
 # Made once: to put a statement together takes longer than to carry it out.
 _LOCKED = (
@@ -100,32 +97,8 @@ _LOCKED = (
     .with_for_update(of=Ticket, key_share=True)
     .execution_options(populate_existing=True)
 )
-_changes = cast(Table, Change.__table__)
-_NEWEST_CHANGE = (
-    select(
-        _changes.c.id,
-        _changes.c.at,
-        _changes.c.actor_kind,
-        _changes.c.actor_account,
-        _changes.c.request_digest,
-    )
-    .where(_changes.c.kind == TICKET, _changes.c.thing_id == bindparam("number"))
-    .order_by(_changes.c.version.desc())
-    .limit(1)
-)
-
 COMMENTS = ENTRIES
 """Fields that append an entry; they live in the change log only."""
-
-
-@dataclass(frozen=True)
-class RecentChange:
-    """A change that its account may have sent again: its id, its time (UTC), and the digest of
-    the request, where a partner sent one."""
-
-    id: int
-    at: datetime
-    request_digest: str | None
 
 
 _ROW_FIELDS = tuple(
@@ -298,12 +271,12 @@ def _change(
     check_needs: bool,
 ) -> Ticket:
     """Change a ticket that is locked, and that the actor may write."""
-    if _is_repeated_request(session, by, ticket.number):
+    if is_repeated_request(session, by, ticket.number):
         return count_repeat(session, ticket)
     differing = _outcome(
         session, by, ticket, wanted, base_version=base_version, check_needs=check_needs
     )
-    if _is_repeated_comment(session, by, ticket, differing):
+    if is_repeated_comment(session, by, ticket, differing):
         return count_repeat(session, ticket)
     return _apply(session, by, ticket, differing) if differing else ticket
 
@@ -481,50 +454,6 @@ def _differs(session: Session, ticket: Ticket, name: str, wanted: Mapping[str, A
     if name == "sites":
         return not same_sites(session, ticket, wanted[name], day_of(ticket, wanted))
     return as_logged(wanted[name]) != as_logged(current_value(ticket, name))
-
-
-def recent_own_change(session: Session, by: Writer, number: int) -> RecentChange | None:
-    """The newest change of a locked ticket, if this account made it within ``REPEAT_WINDOW``."""
-    change_id, at, kind, account, digest = (
-        session.connection().execute(_NEWEST_CHANGE, {"number": number}).one()
-    )
-    if (by.actor.kind, by.actor.account) != (kind, account) or by.now - at > REPEAT_WINDOW:
-        return None
-    return RecentChange(change_id, at, digest)
-
-
-def count_repeat(session: Session, ticket: Ticket) -> Ticket:
-    """Note on a locked ticket that what it holds already was sent to it once more."""
-    ticket.repeats += 1
-    session.flush()
-    return ticket
-
-
-def _is_repeated_request(session: Session, by: Writer, number: int) -> bool:
-    """Whether the newest change of the ticket is this same request of the same account."""
-    if by.request_digest is None:
-        return False
-    newest = recent_own_change(session, by, number)
-    return newest is not None and newest.request_digest == by.request_digest
-
-
-def _is_repeated_comment(
-    session: Session, by: Writer, ticket: Ticket, differing: Mapping[str, Any]
-) -> bool:
-    """Whether nothing would change but that the newest change's comments were added once more."""
-    if not differing or not set(differing) <= set(COMMENTS):
-        return False
-    if ticket.last_author != by.shown_author:
-        return False
-    newest = recent_own_change(session, by, ticket.number)
-    if newest is None:
-        return False
-    written = session.execute(
-        select(ChangedField.field, ChangedField.new).where(
-            ChangedField.change_id == newest.id, ChangedField.field.in_(COMMENTS)
-        )
-    )
-    return {row.field: row.new for row in written} == dict(differing)
 
 
 def _without_foreign_changes(
