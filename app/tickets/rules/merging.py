@@ -1,4 +1,4 @@
-"""Which ticket may be merged into which: what is closed as a duplicate, and goes on in a master."""
+"""Which ticket may be merged into which: what is closed as a duplicate of a master."""
 
 from __future__ import annotations
 
