@@ -486,6 +486,7 @@ def test_every_field_refuses_what_it_cannot_take(
         bulk_forms.UndoBulkForm: "/tickets/bulk/1",
         forms.CommentForm: TICKET,
         forms.RelationForm: TICKET,
+        forms.MergeForm: TICKET,
         profile_forms.ZoneForm: "/profile",
         profile_forms.PasswordForm: "/profile",
         profile_forms.MailForm: "/profile",

@@ -52,7 +52,7 @@ def _chosen_master(actor: Actor, typed: str | None) -> int:
     """The number that was typed, if this person may read and write that ticket."""
     number = read_number(typed)
     if number is None:
-        raise Invalid("other", "Ticket number takes digits only, as in 1042")
+        raise Invalid("other", "Merge into ticket takes the digits of a number, as in 1042")
     try:
         master = verbs.find_ticket(db.session(), actor, number)
     except NotFound:

@@ -194,11 +194,8 @@ def stories_of(session: Session, actor: Actor, numbers: Collection[int]) -> Sequ
     for change, step in zip(changes, steps_of(session, actor, changes), strict=True):
         if step is not None:
             steps[change.thing_id].append(step)
-    descriptions = dict(
-        session.execute(
-            select(Ticket.number, Ticket.description).where(Ticket.number.in_(numbers))
-        ).tuples()
-    )
+    texts = select(Ticket.number, Ticket.description).where(Ticket.number.in_(numbers))
+    descriptions = {row.number: row.description for row in session.execute(texts)}
     files: dict[int, set[int]] = {number: set() for number in numbers}
     for number, file in session.execute(
         select(Attachment.ticket_number, Attachment.id).where(
