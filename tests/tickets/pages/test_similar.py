@@ -78,5 +78,5 @@ def test_a_form_with_its_link_begins_with_them(
     assert f"#{ongoing} Dark since noon" in page.text
     child = visitor.read(f"{NEW}?parent={ongoing}")  # which names its parent anyway
     assert f"#{ongoing} Dark since noon" not in child.text
-    assert ("aside", "hx-get", f"{NEW}/similar?told={ongoing}") in child.attributes
+    assert ("section", "hx-get", f"{NEW}/similar?told={ongoing}") in child.attributes
     assert "Similar tickets" not in visitor.read(f"/tickets/{ongoing}/edit").text

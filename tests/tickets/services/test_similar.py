@@ -100,6 +100,7 @@ def test_nothing_is_looked_for_without_a_place_or_a_telling_word(
         nonlocal counted
         counted += 1
 
+    found(session, cast.reader, links=(KIT,))  # the transaction has begun
     event.listen(session.get_bind(), "before_cursor_execute", count)
     for title, more, statements in (
         ("BGP flapping", {}, 0),
@@ -146,7 +147,7 @@ def test_hostile_names_and_partners(session: Session, cast: Cast) -> None:
     number = ticket(session, cast, "Flapping", "x", links=(KIT,))
     names = ("\0", "x" * 5000, "' OR 1=1 --", *(f"n{count}" for count in range(100)), "")
     assert found(session, cast.reader, "flap\0ping % _ * \" '", links=names, sites=names) == (
-        Similar((), [])
+        Similar([], [])
     )
     assert solved(session, cast.reader, "flapping", links=(KIT, "\0")) == [number]
     assert solved(session, cast.nren_a, "flapping", links=(KIT,)) == []
