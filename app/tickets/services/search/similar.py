@@ -24,7 +24,7 @@ MAX_SIMILAR: Final = 5
 """Tickets of each list."""
 MAX_PLACES: Final = 20
 """Links, and sites, that are asked about at once."""
-MAX_COMPARED: Final = 1_000
+MAX_COMPARED: Final = 500
 """Tickets whose words are looked at: of each place an equal number, the newest ones."""
 _SOLVED: Final = (State.SOLVED, State.VERIFIED, State.CLOSED)
 _BY_LINK, _BY_SITE, _BY_CATEGORY = 4, 2, 1
@@ -85,10 +85,8 @@ def similar_tickets(
     usual = (readable(actor), Ticket.category != Category.TEST)
     found_open: Sequence[OpenTicket] = ()
     if links:
-        ids = select(Link.id).where(Link.name.in_(links))
-        affected = select(TicketLink.ticket_number).where(TicketLink.link_id.in_(ids))
         wanted = select(Ticket.number, Ticket.title, Ticket.state).where(
-            Ticket.number.in_(affected),
+            _is_on(links),
             Ticket.state.in_(OPEN_STATES),
             Ticket.number.not_in(told),
             *usual,
@@ -128,20 +126,23 @@ def similar_tickets(
 
 
 def _nearness(links: Sequence[str], sites: Sequence[str], category: str) -> ColumnElement[int]:
-    of_links = select(Link.id).where(Link.name.in_(links))
-    of_sites = select(Site.id).where(Site.key.in_(sites))
-    # of the few that are compared one by one: a site may have nearly all tickets
-    by_link = exists().where(
-        TicketLink.ticket_number == Ticket.number, TicketLink.link_id.in_(of_links)
-    )
+    keys = select(Site.id).where(Site.key.in_(sites))
     by_site = exists().where(
-        TicketSite.ticket_number == Ticket.number, TicketSite.site_id.in_(of_sites)
+        TicketSite.ticket_number == Ticket.number, TicketSite.site_id.in_(keys)
     )
     return (
         case((Ticket.category == category, _BY_CATEGORY), else_=0)
-        + case((by_link.correlate(Ticket), _BY_LINK), else_=0)
+        + case((_is_on(links), _BY_LINK), else_=0)
         + case((by_site.correlate(Ticket), _BY_SITE), else_=0)
     )
+
+
+def _is_on(links: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a ticket affects one of these links: asked of one ticket after the other, of which
+    there are few, while a link may have very many."""
+    ids = select(Link.id).where(Link.name.in_(links))
+    found = exists().where(TicketLink.ticket_number == Ticket.number, TicketLink.link_id.in_(ids))
+    return found.correlate(Ticket)
 
 
 def _near(session: Session, links: Sequence[str], sites: Sequence[str]) -> Any:
