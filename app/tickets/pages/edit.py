@@ -158,10 +158,8 @@ def similar() -> AnyResponse:
     access.require_create(writer().actor)
     if not wants_fragment():
         return redirect(url_for("tickets.new"))
-    told = [
-        number for text in request.args.get("told", "").split() if (number := read_number(text))
-    ]
-    found = _similar(TicketForm(request.args), told)
+    named = map(read_number, request.args.get("told", "").split()[:_MAX_TOLD])
+    found = _similar(TicketForm(request.args), [number for number in named if number is not None])
     page = render_template("tickets/_similar_found.html", similar=found, alone=True)
     return make_response(page)
 

@@ -119,6 +119,24 @@ def test_what_cannot_be_merged_is_refused_in_words_and_kept(
     assert state_of(session, 1) == "new"
 
 
+def test_who_was_overtaken_is_told(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    one, two, three = opened(), opened(), opened()
+    visitor = visit(cast.operator)
+    assert visitor.send(f"/tickets/{one}/merge", {"master": str(two)}).status_code == 303
+    for number, master, words in (
+        (two, one, f"Ticket {one} is unsolved, so that nobody works on it any more"),
+        (one, three, "The duplicate has a master already"),
+        (two, three, "The duplicate is the master of others"),
+    ):
+        answer = visitor.send(f"/tickets/{number}/merge", {"master": str(master)})
+        assert answer.status_code == 422
+        assert words in "".join(PageReader(answer.text).alerts)
+    for number in (one, two):
+        assert not visitor.read(f"/tickets/{number}").has_form(f"/tickets/{number}/merge")
+
+
 def test_who_may_merge(session: Session, cast: Cast, visit: Enter, opened: Open) -> None:
     other, own, second = opened(), opened(by=cast.kit), opened(by=cast.kit)
     sent = {"master": str(own)}
