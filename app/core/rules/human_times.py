@@ -1,4 +1,4 @@
-"""Reading a time as people say it: "40 min ago", "08:29", "tue 10:00", "yesterday 14:00", "now"."""
+"""Reading a time as people say it: "40 min ago", "08:29", "tue 10:00", "next Monday", "now"."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from app.core.rules.texts import read_time
 
 EXAMPLES: Final = "now, 40 min ago, 08:29, yesterday 14:00, tue 10:00, 2026-01-31 09:05 (UTC)"
 """What may be typed, for helps and errors."""
+EXAMPLES_OF_DAYS: Final = (
+    "Tuesday, tomorrow 9:00, in 3 days, next Monday 14:00, 2026-01-31 09:05 (UTC)"
+)
+"""The same where a day alone will do, too."""
+MORNING: Final = "09:00"
+"""The clock time that a day alone stands for, where it will do."""
 MAX_LENGTH: Final = 100
 """Characters of the longest text that is looked at."""
 _UNITS: Final = {
@@ -29,9 +35,11 @@ _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _NAMES: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _NEAR: Final = {"": 0, "today": 0, "yesterday": -1, "tomorrow": 1}
 _CLOCK = re.compile(
-    r"(?:(?P<day>[a-z]+)\.?,?\s+(?:at\s+)?)?"
+    r"(?:(?P<next>next\s+)?(?P<day>[a-z]+)\.?,?\s+(?:at\s+)?)?"
     r"(?P<hour>[01]?[0-9]|2[0-3]):(?P<minute>[0-5][0-9])(?P<zone>\s*(?:utc|z)|\s*[+-][0-9]{2}:?[0-9]{2})?"
 )
+_UTC = re.compile(r"\s*utc\s*$", re.IGNORECASE)
+_DAY_ALONE = re.compile(r"(?:next\s+)?[a-z]+\.?|[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def read_human_time(
@@ -41,18 +49,22 @@ def read_human_time(
     now: datetime,
     zone: tzinfo,
     ahead: bool = False,
+    days: bool = False,
     label: str | None = None,
 ) -> datetime:
     """A time that a person typed, aware UTC; ``now`` is aware.
 
     A clock time and a day are of ``zone`` unless a zone follows; a full date (ISO 8601) without one
     is UTC, as ``read_time`` reads it. A weekday is the last one, today included, whose time is not
-    after ``now``; with ``ahead`` the next one whose time is not before it. Raises ``Invalid``.
+    after ``now``; with ``ahead`` the next one whose time is not before it; with "next" one behind
+    today. With ``days`` a day alone will do, and means ``MORNING``. Raises ``Invalid``.
     """
     words = " ".join(text.casefold().split())
     found: datetime | None = None
     if len(words) > MAX_LENGTH:
         words = ""
+    if days and words != "now" and _DAY_ALONE.fullmatch(words):
+        words, text = f"{words} {MORNING}", f"{text.strip()} {MORNING}"
     try:
         if words == "now":
             found = now.astimezone(UTC).replace(microsecond=0)
@@ -63,11 +75,13 @@ def read_human_time(
         elif match := _CLOCK.fullmatch(words):
             found = _clock(match, now, zone, ahead=ahead)
         else:
-            found = read_time(field, text[:MAX_LENGTH], label=label) if words else None
+            dated = _UTC.sub("Z", text[:MAX_LENGTH])
+            found = read_time(field, dated, label=label) if words else None
     except (Invalid, OverflowError):
         found = None
     if found is None or not 1900 <= found.year < 9999:
-        raise Invalid(field, f"{label or field} is not a readable time; write {EXAMPLES}")
+        examples = EXAMPLES_OF_DAYS if days else EXAMPLES
+        raise Invalid(field, f"{label or field} is not a readable time; write {examples}")
     return found
 
 
@@ -97,7 +111,7 @@ def _clock(match: re.Match[str], now: datetime, zone: tzinfo, *, ahead: bool) ->
         zone = timezone(timedelta(hours=hours, minutes=minutes))
     day, here = match["day"] or "", now.astimezone(zone)
     clock = (int(match["hour"]), int(match["minute"]))
-    if day in _NEAR:
+    if day in _NEAR and not match["next"]:
         return _at(here.date() + timedelta(days=_NEAR[day]), clock, zone)
     names = _NAMES if day in _NAMES else _DAYS
     if day not in names:
@@ -105,6 +119,8 @@ def _clock(match: re.Match[str], now: datetime, zone: tzinfo, *, ahead: bool) ->
     passed = (here.weekday() - names.index(day)) % 7
     moment = _at(here.date() - timedelta(days=passed), clock, zone)
     later = _at(here.date() + timedelta(days=7 - passed), clock, zone)
+    if match["next"]:
+        return later
     if ahead:
         return moment if moment is not None and moment >= now else later
     if moment is not None and moment > now:

@@ -34,20 +34,23 @@ def lines(text: str | None) -> str:
 
 class UtcTimeField(Field):
     """A time typed as people say it (``app.core.rules.human_times``); a full date without a zone is
-    UTC. ``ahead``: a weekday is one to come."""
+    UTC. ``ahead``: a weekday is one to come; ``days``: a day without a clock time will do."""
 
     widget = TextInput()
 
-    def __init__(self, *args: Any, ahead: bool = False, **more: Any) -> None:
+    def __init__(self, *args: Any, ahead: bool = False, days: bool = False, **more: Any) -> None:
         super().__init__(*args, **more)
-        self.ahead = ahead
+        self.ahead, self.days = ahead, days
+
+    def _read(self, text: str, label: str | None = None) -> datetime:
+        return read_typed(self.name, text, ahead=self.ahead, days=self.days, label=label)
 
     @property
     def read(self) -> datetime | None:
         """What a text that is to be read anew when it is sent ("now") means at this moment."""
         if self.data is None and self.raw_data and not self.errors:
             try:
-                return read_typed(self.name, str(self.raw_data[0]), ahead=self.ahead)
+                return self._read(str(self.raw_data[0]))
             except Invalid:
                 return None
         moment: datetime | None = self.data
@@ -67,10 +70,11 @@ class UtcTimeField(Field):
         if valuelist and valuelist[0].strip():
             text, label = valuelist[0], self.label.text
             try:
-                self.data = read_typed(self.name, text, ahead=self.ahead, label=label)
+                self.data = self._read(text, label)
             except Invalid as error:
                 raise ValueError(error.message) from None
-            if not _FULL_DATE.match(text):  # sent once more, "40 min ago" is the same moment
+            # sent once more, "40 min ago" is the same moment; what is to come stays as it was typed
+            if not self.days and not _FULL_DATE.match(text):
                 self.raw_data = None
 
 

@@ -54,9 +54,13 @@ def person_zone() -> ZoneInfo:
     return ZoneInfo(getattr(current_user, "time_zone", "UTC"))
 
 
-def read_typed(field: str, text: str, *, ahead: bool = False, label: str | None = None) -> datetime:
+def read_typed(
+    field: str, text: str, *, ahead: bool = False, days: bool = False, label: str | None = None
+) -> datetime:
     """A time that this person typed, as ``read_human_time`` reads it."""
-    return read_human_time(field, text, now=now(), zone=person_zone(), ahead=ahead, label=label)
+    return read_human_time(
+        field, text, now=now(), zone=person_zone(), ahead=ahead, days=days, label=label
+    )
 
 
 def both_zones(moment: datetime) -> str:

@@ -13,13 +13,15 @@ blueprint = Blueprint("typed_times", __name__)
 
 @blueprint.get("/typed-time")
 def read() -> Response:
-    """The time in UTC, or what is allowed; the text is the one parameter that is not ``ahead``."""
-    typed = [text for name, text in request.args.items() if name != "ahead"]
+    """The time in UTC, or what is allowed; the text is the one parameter that is neither ``ahead``
+    nor ``days``."""
+    typed = [text for name, text in request.args.items() if name not in ("ahead", "days")]
     text = typed[0].strip() if typed else ""
     if not text:
         return make_response("")
     try:
-        moment = read_typed("time", text, ahead=request.args.get("ahead") == "yes", label="This")
+        ahead, days = (request.args.get(name) == "yes" for name in ("ahead", "days"))
+        moment = read_typed("time", text, ahead=ahead, days=days, label="This")
     except Invalid as error:
         return make_response(str(escape(error.message)))
     return make_response(str(get_template_attribute("_macros.html", "read_time")(moment)))

@@ -15,8 +15,15 @@ NOW = datetime(2026, 11, 25, 9, 10, 42, 5000, tzinfo=UTC)
 ZURICH = "Europe/Zurich"
 
 
-def read(text: str, zone: str = "UTC", *, now: datetime = NOW, ahead: bool = False) -> str:
-    found = read_human_time("start", text, now=now, zone=ZoneInfo(zone), ahead=ahead)
+def read(
+    text: str,
+    zone: str = "UTC",
+    *,
+    now: datetime = NOW,
+    ahead: bool = False,
+    days: bool = False,
+) -> str:
+    found = read_human_time("start", text, now=now, zone=ZoneInfo(zone), ahead=ahead, days=days)
     assert found.tzinfo is UTC
     return found.strftime("%Y-%m-%d %H:%M:%S")
 
@@ -54,6 +61,7 @@ def read(text: str, zone: str = "UTC", *, now: datetime = NOW, ahead: bool = Fal
         ("wed 10:00", ZURICH, "2026-11-25 09:00:00"),
         ("thu 10:00", "UTC", "2026-11-19 10:00:00"),
         ("2026-01-31 09:05", ZURICH, "2026-01-31 09:05:00"),  # a full date is UTC
+        ("2026-01-31 09:05 UTC", ZURICH, "2026-01-31 09:05:00"),  # as the portal shows it
         ("2026-01-31T10:05:30+01:00", "UTC", "2026-01-31 09:05:30"),
         ("2026-01-31", "UTC", "2026-01-31 00:00:00"),
     ],
@@ -73,6 +81,36 @@ def test_what_a_person_types_is_read(text: str, zone: str, expected: str) -> Non
 )
 def test_a_weekday_of_a_plan_is_to_come(text: str, zone: str, expected: str) -> None:
     assert read(text, zone, ahead=True) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "zone", "expected"),
+    [
+        ("Tuesday", "UTC", "2026-12-01 09:00:00"),
+        ("wed", "UTC", "2026-12-02 09:00:00"),  # today it was 09:00 ten minutes ago
+        ("wed", "America/New_York", "2026-11-25 14:00:00"),  # where it is to come today
+        ("tomorrow", ZURICH, "2026-11-26 08:00:00"),
+        ("tomorrow 9:00", "UTC", "2026-11-26 09:00:00"),
+        ("in 3 days", "UTC", "2026-11-28 09:10:00"),
+        ("next Monday 14:00", "UTC", "2026-11-30 14:00:00"),
+        ("next wednesday", "UTC", "2026-12-02 09:00:00"),
+        ("Next Wed 23:00", "UTC", "2026-12-02 23:00:00"),  # not today
+        ("2026-12-24", ZURICH, "2026-12-24 09:00:00"),  # a full date is UTC
+        ("2026-12-24 18:00", "UTC", "2026-12-24 18:00:00"),
+        ("now", "UTC", "2026-11-25 09:10:42"),
+    ],
+)
+def test_a_day_alone_will_do_for_what_is_to_come(text: str, zone: str, expected: str) -> None:
+    assert read(text, zone, ahead=True, days=True) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["soon", "next", "next tomorrow", "next 14:00", "next week", "2026-02-30", "tuesday 25:00"],
+)
+def test_what_is_no_day_says_what_may_be_written(text: str) -> None:
+    with pytest.raises(Invalid, match="write Tuesday, tomorrow 9:00, in 3 days, next Monday"):
+        read(text, ahead=True, days=True)
 
 
 def test_days_are_those_of_the_person() -> None:
@@ -108,6 +146,7 @@ def test_the_hour_that_clocks_skip_is_none_and_of_a_doubled_one_it_is_the_first(
         "funday 10:00",
         "in",
         "2026-02-30",
+        "2026-01-31 10:00+01:00 UTC",
         "\u0664\u0660 min ago",
         "now\0",
         "9" * 5000,
