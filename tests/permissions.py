@@ -217,7 +217,6 @@ A signed report as a file        | GET /reports/*/*.*                    | yes |
 List teleconferences            | GET /reports/teleconferences          | yes | yes | yes | yes | yes | login
 Form to ask for a TC            | GET /reports/teleconferences/new      | yes | yes | yes | yes | yes | login
 Request a meeting               | POST /reports/teleconferences/new     | yes | yes | yes | yes | yes | login
-A time in UTC while it is typed | GET /reports/teleconferences/time     | yes | yes | yes | yes | yes | login
 Read a TC                       | GET /reports/teleconferences/*        | yes | yes | yes | yes | yes | login
 Read an unknown TC              | GET /reports/teleconferences/* unknown | 404 | 404 | 404 | 404 | 404 | login
 A TC for a calendar             | GET /reports/teleconferences/*.ics    | yes | yes | yes | yes | yes | login

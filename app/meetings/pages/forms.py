@@ -1,4 +1,4 @@
-"""The forms of teleconferences. Times are typed in the person's own zone, unless one follows them.
+"""The forms of teleconferences.
 
 What is allowed is checked by the services; typed text is kept.
 """
@@ -7,14 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
-from flask_login import current_user
 from flask_wtf import FlaskForm
 from wtforms import (
-    Field,
     HiddenField,
     RadioField,
     SelectMultipleField,
@@ -22,12 +19,9 @@ from wtforms import (
     TextAreaField,
 )
 from wtforms.validators import ValidationError
-from wtforms.widgets import TextInput
 
-from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter, range_touching
-from app.core.rules.texts import read_time
-from app.core.web.forms import Choice, lines, one_line, options
+from app.core.web.forms import Choice, UtcTimeField, lines, one_line, options
 from app.core.web.times import both_zones, iso, now
 from app.meetings.rules.teleconferences import (
     FIRST_QUARTER,
@@ -38,58 +32,9 @@ from app.meetings.rules.teleconferences import (
 )
 from app.meetings.services.teleconferences import Asked, Setting
 
-_ZONE: Final = re.compile(r"(Z|[+-]\d{2}:?\d{2}|UTC)", re.ASCII)
-_CLOCK: Final = re.compile(r"\d{2}:\d{2}", re.ASCII)
 _NUMBERS: Final = re.compile(r"[\s,;]+")
 _MAX_DIGITS: Final = 9
 NO_QUARTER: Final = "none"
-
-
-def own_zone() -> str:
-    """The zone of whoever is logged in."""
-    return str(getattr(current_user, "time_zone", "UTC"))
-
-
-def read_own_time(text: str, zone: str, label: str) -> datetime:
-    """A day with the time of day, of this zone unless ``UTC`` or an offset follows; as UTC.
-
-    Raises ``Invalid`` also for what the zone's clocks leave out when they go forward. Of an hour
-    that comes twice it is the first.
-    """
-    typed = text.strip()
-    if not _CLOCK.search(typed):
-        raise Invalid("time", f"{label} needs a time of day, such as 2026-01-31 14:00")
-    has_zone = _ZONE.search(typed[10:])
-    moment = read_time("time", re.sub(r"\s*UTC$", "Z", typed), label=label)
-    if has_zone or zone == "UTC":
-        return moment
-    there = moment.replace(tzinfo=None)
-    local = there.replace(tzinfo=ZoneInfo(zone))
-    if local.astimezone(UTC).astimezone(ZoneInfo(zone)).replace(tzinfo=None) != there:
-        raise Invalid("time", f"{label} does not exist in {zone}: the clocks go forward then")
-    return local.astimezone(UTC)
-
-
-class OwnTimeField(Field):
-    """A time in the person's own zone."""
-
-    widget = TextInput()
-
-    def _value(self) -> str:
-        if self.raw_data:
-            return str(self.raw_data[0])
-        if self.data is None:
-            return ""
-        return str(self.data.astimezone(ZoneInfo(own_zone())).strftime("%Y-%m-%d %H:%M"))
-
-    def process_formdata(self, valuelist: list[str]) -> None:
-        """Read what was typed; says what is allowed when it cannot."""
-        self.data: datetime | None = None
-        if valuelist and valuelist[0].strip():
-            try:
-                self.data = read_own_time(valuelist[0], own_zone(), self.label.text)
-            except Invalid as error:
-                raise ValueError(error.message) from None
 
 
 class AskForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -102,11 +47,11 @@ class AskForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     tickets = StringField(
         "Tickets", filters=[one_line], description="Numbers, separated by commas: 12, 15."
     )
-    time_1 = OwnTimeField("Proposed time 1")
-    time_2 = OwnTimeField("Proposed time 2")
-    time_3 = OwnTimeField("Proposed time 3")
-    time_4 = OwnTimeField("Proposed time 4")
-    time_5 = OwnTimeField("Proposed time 5")
+    time_1 = UtcTimeField("Proposed time 1", ahead=True, days=True)
+    time_2 = UtcTimeField("Proposed time 2", ahead=True, days=True)
+    time_3 = UtcTimeField("Proposed time 3", ahead=True, days=True)
+    time_4 = UtcTimeField("Proposed time 4", ahead=True, days=True)
+    time_5 = UtcTimeField("Proposed time 5", ahead=True, days=True)
 
     def __init__(self, **more: Any) -> None:
         super().__init__(**more)
@@ -114,7 +59,7 @@ class AskForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         self.quarter.choices = {NO_QUARTER: "No quarter"} | options(*map(str, reversed(known)))
 
     @property
-    def times(self) -> Sequence[OwnTimeField]:
+    def times(self) -> Sequence[UtcTimeField]:
         """The fields of the proposed times."""
         return [self[f"time_{number}"] for number in range(1, MAX_TIMES + 1)]
 
@@ -160,7 +105,7 @@ class SetForm(SeenForm):
     """When and where a TC is."""
 
     chosen = RadioField("Time", validate_choice=False)
-    start = OwnTimeField("Start")
+    start = UtcTimeField("Start", ahead=True, days=True)
     length = StringField(
         "Length",
         filters=[one_line],
@@ -178,6 +123,7 @@ class SetForm(SeenForm):
         self.chosen.choices = [(iso(one), both_zones(one)) for one in times]
         if times:
             self.start.label.text = "Another time"
+            self.start.description = "Overrides the choice."
 
     def validate_chosen(self, field: RadioField) -> None:
         """One of those that were proposed."""

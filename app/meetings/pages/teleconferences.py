@@ -42,8 +42,6 @@ from app.meetings.pages.forms import (
     ReasonForm,
     SeriesForm,
     SetForm,
-    own_zone,
-    read_own_time,
 )
 from app.meetings.rules.teleconferences import (
     TELECONFERENCE,
@@ -214,21 +212,8 @@ def ask() -> Response:
     return _ask_page(form, 422)
 
 
-@blueprint.get("/time")
-def in_utc() -> str:
-    """What a time that is being typed is in UTC, beside the field."""
-    typed = [*request.args.values(), ""][0]
-    moment, problem = None, ""
-    if typed.strip():
-        try:
-            moment = read_own_time(typed, own_zone(), "It")
-        except Invalid as error:
-            problem = error.message
-    return render_template("meetings/teleconferences/_time.html", moment=moment, problem=problem)
-
-
 def _ask_page(form: AskForm, status: int = 200) -> Response:
-    page = render_template("meetings/teleconferences/new.html", form=form, zone=own_zone())
+    page = render_template("meetings/teleconferences/new.html", form=form)
     return make_response(page, status)
 
 
@@ -459,7 +444,6 @@ def _page(
         steps=newest_changes_of(rows, TELECONFERENCE, row.id, _STEPS_SHOWN),
         labels=LABELS,
         others=verbs.people_to_add(rows, row) if chair and is_open and not over else [],
-        zone=own_zone(),
         set_form=set_form or _set_form(row),
         reason_form=reason_form or ReasonForm(formdata=None),
         minutes_form=minutes_form
