@@ -119,7 +119,7 @@ def ticket_info() -> AnyResponse:
 def search() -> AnyResponse:
     """The list of tickets, or with ``writeFormat=XML`` the tickets as XML."""
     if number := _one("ticket_id") or _one("ticket"):
-        return _ticket(number) if _one("writeFormat") != "XML" else _as_xml([_number(number)])
+        return _ticket(number) if _one("writeFormat") != "XML" else _as_xml(_numbers(number))
     asked = MultiDict(_asked())
     form = _one("writeFormat")
     if form not in ("", "XML"):
@@ -139,17 +139,18 @@ def search() -> AnyResponse:
 
 
 def _ticket(text: str) -> AnyResponse:
-    number = _number(text)
-    find_ticket(db.session(), acting(), number)
-    return redirect(url_for("tickets.detail", number=number))
+    numbers = _numbers(text)
+    if not numbers:
+        raise NotFound
+    find_ticket(db.session(), acting(), numbers[0])
+    return redirect(url_for("tickets.detail", number=numbers[0]))
 
 
-def _number(text: str) -> int:
+def _numbers(text: str) -> list[int]:
+    """The number that was asked for; none where it is larger than a ticket's can be."""
     if not _NUMBER.fullmatch(text):
         raise Invalid("ticket", "A ticket's number has digits only")
-    if int(text) > _BIGGEST:
-        raise NotFound
-    return int(text)
+    return [number] if (number := int(text)) <= _BIGGEST else []
 
 
 def _one(name: str) -> str:

@@ -112,6 +112,20 @@ def test_a_script_reads_the_open_tickets_of_a_unit(cast: Cast, visit: Enter, ope
     assert found(reader, SCRIPT.format(unit="nobody")) == []
 
 
+def test_a_script_that_asks_for_one_number_reads_that_ticket_or_none(
+    cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number, reader = opened(), visit(cast.reader)
+    for path in ("/ws/ticket_search.php?ticket_id={}", "/?mode=ticket_search&ticket_id={}"):
+        assert numbers(reader, f"{path.format(number)}&writeFormat=XML") == [number]
+        for unknown in (999_999, "9" * 10, 0):
+            assert found(reader, f"{path.format(unknown)}&writeFormat=XML") == [], unknown
+            page = reader.get(path.format(unknown))  # a person is told
+            assert page.status_code == 404
+            assert "No ticket has this number" in page.text or "There is no" in page.text
+        assert reader.get(f"{path.format('1x')}&writeFormat=XML").status_code == 422
+
+
 def test_each_part_of_a_search(cast: Cast, visit: Enter, opened: Open) -> None:
     today = datetime.now(UTC)
     old = opened(title="Old walnut", sites=("ES-PIC",), priority="top priority")
