@@ -190,7 +190,7 @@ def test_a_ticket_of_2013_shows_the_topology_of_2013(
     assert small.get("aria-label").endswith(f"Affected: {KIT}, CH-CERN to DE-KIT")
     assert len(small.xpath(".//path[contains(@class, 'affected')]")) == 1
     assert {text.text for text in small.xpath(".//text")} == {"CH-CERN", "DE-KIT"}
-    link = next(one for one in found.xpath("//a") if one.text == "Topology on 2013-05-07")
+    link = next(one for one in found.xpath("//a") if one.text == "Map on 2013-05-07")
     assert link.get("href") == "/topology?network=LHCOPN&on=2013-05-07&site=DE-KIT"
     there = page(visit(cast.reader), "/topology?network=LHCOPN&on=2013-05-07")
     tiers = {row[0]: row[1] for row in table(there, "h-sites")}
@@ -214,7 +214,7 @@ def test_a_ticket_that_affects_nothing_known_leads_to_the_whole_network(
     number = opened(title="Dirty fibre", network="LHCONE", event_start=NOON, sites=("Nowhere",))
     found = page(visit(cast.reader), f"/tickets/{number}")
     assert not found.xpath("//*[contains(@class, 'small-net')]")
-    link = next(one for one in found.xpath("//a") if one.text == "Topology on 2013-03-06")
+    link = next(one for one in found.xpath("//a") if one.text == "Map on 2013-03-06")
     assert link.get("href") == "/topology?network=LHCONE&on=2013-03-06"
 
 
