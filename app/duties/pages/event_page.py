@@ -28,12 +28,22 @@ from app.events.services.withdrawal import restore_event, withdraw_event
 from app.matching.pages.event_matching import matching_section
 from app.matching.pages.event_span import span_of_event
 from app.matching.pages.freshness import fresh_figures
-from app.matching.services.event_pages import event_facts, history_of_event, tickets_beside
+from app.matching.services.event_pages import (
+    EventFacts,
+    event_facts,
+    history_of_event,
+    tickets_beside,
+)
+from app.registry.rules.registry import covers
 from app.registry.services.choices import choices
 from app.tickets.services.of_event import TicketOfEvent
+from app.topology.rules.link_states import LinkState, LinkStatus
+from app.topology.services.link_states import link_states, ticket_of_ongoing
 
 NUMBER = "<int(max=2147483647):number>"
 _SHOWN_REPORTS = 50
+_TROUBLE = (LinkState.DOWN, LinkState.DEGRADED)
+"""The states of events that ask for a ticket."""
 
 
 def read_for_ticket(rows: Session, number: int) -> TicketOfEvent:
@@ -56,6 +66,11 @@ def event_page(number: int, *, form: ReasonForm | None = None, status: int = 200
     section = matching_section(facts.event)
     detected, siblings = section["matching"].detected, section["matching"].siblings
     beside = tickets_beside(rows, detected.id) if detected is not None else ()
+    is_ongoing = _is_ongoing(facts)
+    lacks_ticket = detected is not None and not detected.is_documented
+    if is_ongoing:  # as the state of the link takes it, now
+        ticket = ticket_of_ongoing(rows, number, now())
+        lacks_ticket = facts.event.state in _TROUBLE and ticket is None
     page = render_template(
         "events/detail.html",
         facts=facts,
@@ -70,10 +85,25 @@ def event_page(number: int, *, form: ReasonForm | None = None, status: int = 200
         brought_by=import_of(rows, number),
         reason_form=form or ReasonForm(formdata=None),
         is_operator=actor.is_operator,
+        link_status=_link_status(rows, facts) if is_ongoing else None,
+        lacks_ticket=lacks_ticket,
         may_open_ticket=refusal_to_create(actor) is None,
         **section,
     )
     return make_response(page, status)
+
+
+def _is_ongoing(facts: EventFacts) -> bool:
+    """Whether the event says something of the state of its link now."""
+    return facts.link is not None and facts.event.end is None and facts.event.withdrawn_at is None
+
+
+def _link_status(rows: Session, facts: EventFacts) -> LinkStatus | None:
+    """The state of its link now; None where the link is not in use."""
+    link = facts.link
+    if link is None or not covers((link.valid_from, link.valid_until), now().date()):
+        return None
+    return link_states(rows, [link.id], now())[link.id]
 
 
 @blueprint.route("/events/new", methods=["GET", "POST"])

@@ -79,6 +79,16 @@ def link_states(session: Session, link_ids: Keys, now: datetime) -> Mapping[int,
     return _judged(session, link_ids, happening, documents, tickets, until=now)
 
 
+def ticket_of_ongoing(session: Session, event_id: int, now: datetime) -> int | None:
+    """A ticket of an ongoing event of a link, as the state of the link takes it; None = none."""
+    return session.scalar(
+        select(func.coalesce(_documents(now), _open_on_link(now)))
+        .select_from(Event)
+        .outerjoin(EventOfDetected, EventOfDetected.event_id == Event.id)
+        .where(Event.id == event_id)
+    )
+
+
 def link_states_on(
     session: Session, link_ids: Keys, day: date, now: datetime
 ) -> Mapping[int, LinkStatus]:

@@ -267,7 +267,7 @@ def test_an_event_shows_its_outage_its_ticket_and_its_duty(
     assert "operator reported it" in page.text
     assert not any("Correct" in word for _, word in page.links)  # only operators do
     missing = visitor.read(f"/events/{reported[2]}")
-    assert (f"/tickets/new?event={reported[2]}", "Write a ticket") in missing.links
+    assert (f"/tickets/new?event={reported[2]}", "Write ticket") in missing.links
     alone = visitor.read(f"/events/{reported[6]}")
     assert "unresolved" in alone.text
     assert "Not part of a detected event" in alone.text

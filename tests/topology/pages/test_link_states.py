@@ -104,6 +104,33 @@ def test_every_door_says_the_same_word(
     assert said() == "ok"
 
 
+def test_the_page_of_an_event_says_the_same_and_offers_a_ticket_when_there_is_none(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    now = datetime.now(UTC)
+    number = report(session, cast, f"{now - 3 * HOUR:%Y-%m-%d %H:%M}", None, now=now)
+    # work that is to come documents nothing that happens now
+    window = {"window_start": now + 24 * HOUR, "window_end": now + 25 * HOUR}
+    opened(links=(KIT,), category="maintenance", now=now, **window)
+    visitor, write = visit(cast.kit), (f"/tickets/new?event={number}", "Write ticket")
+
+    def said() -> tuple[str, bool]:
+        page = visitor.read(f"/events/{number}")
+        return page.text.partition("The link now: ")[2][:16].strip(), write in page.links
+
+    assert said() == ("down, no ticket", True)
+    assert ("Write ticket" in visit(cast.reader).read(f"/events/{number}").text) is False
+    incident = opened(links=(KIT,), now=now)
+    words, offers = said()
+    assert (words.split(" ")[0], offers) == ("down", False)
+    with transaction(session):
+        wanted = {"state": "solved", "solution": "Not this one.", "event_end": now - 6 * HOUR}
+        change_ticket(
+            session, writer(cast.operator, now), incident, wanted | {"event_start": now - 7 * HOUR}
+        )
+    assert said() == ("down, no ticket", True)
+
+
 def test_what_is_beside_the_state_and_why(
     session: Session, cast: Cast, opened: Open, doors: Doors, calling: Calling
 ) -> None:
