@@ -1,7 +1,8 @@
 """What collides with one window of planned work, and when nothing does: for forms, tickets, mails.
 
 The rule is the calendar's own (``app.calendar.rules.calendar``). Two statements, three where links
-are given by their ids. It reads only; times are UTC.
+are given by their ids. It reads only, but for the mails that it hands to whoever plans mails; times
+are UTC.
 """
 
 from __future__ import annotations
@@ -9,16 +10,22 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.calendar.rules.calendar import Conflict, Window, conflicts_of, free_spans
 from app.calendar.services.calendar import CATEGORIES, planned_links, windows_between
+from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Actor
-from app.mail.services.mails import FACTS
+from app.mail.rules.notifications import Happened, ticket_subject
+from app.mail.services.mails import FACTS, Also
+from app.mail.services.messages import MessageRecipient, queue_message
+from app.mail.services.recipients import people_around, recipients_of
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.tickets import OPEN_STATES
+from app.tickets.rules.tickets import OPEN_STATES, State
 
 AHEAD: Final = timedelta(days=60)
 """So far behind a window a free one is looked for ..."""
@@ -26,6 +33,8 @@ BACK: Final = timedelta(days=30)
 """... and so far before it, never in the past."""
 MAX_LENGTH: Final = timedelta(days=31)
 """A longer plan is compared, and gets no free window proposed."""
+_PLANNING: Final = frozenset({"window_start", "window_end", "links", "category"})
+"""Fields of a ticket by which its window comes to be somewhere else."""
 _STEP: Final = timedelta(minutes=15)
 Span = tuple[datetime, datetime]
 
@@ -102,6 +111,7 @@ def conflicts_of_ticket(session: Session, actor: Actor, ticket: Ticket) -> Windo
 def tell_conflicts_in_mails() -> None:
     """Let the mails that this process plans tell them; whoever composes one calls this."""
     FACTS.read = facts_of_mail
+    FACTS.follow = mails_to_others
 
 
 def facts_of_mail(session: Session, ticket: Ticket, now: datetime) -> Sequence[tuple[str, str]]:
@@ -110,6 +120,60 @@ def facts_of_mail(session: Session, ticket: Ticket, now: datetime) -> Sequence[t
         return ()
     found = conflicts_of_ticket(session, SYSTEM, ticket)
     return [("Conflict", in_words(one, ticket.number)) for one in found.conflicts] if found else ()
+
+
+def mails_to_others(
+    session: Session, change: Change, notified: Collection[str], now: datetime
+) -> Sequence[Also]:
+    """The mails to the people of tickets with whose windows a change brought its ticket's window
+    into conflict; addresses of ``notified`` hear of it anyway.
+
+    A message is keyed by both tickets and the day: two that are in conflict stay so in silence,
+    however often either is edited.
+    """
+    fields = {item.field: item.new for item in change.fields}
+    planned = change.version == 1 or _PLANNING & fields.keys()
+    if not planned and fields.get("state") != State.REOPENED:
+        return []
+    ticket = session.get(Ticket, change.thing_id)
+    found = conflicts_of_ticket(session, SYSTEM, ticket) if ticket is not None else None
+    if ticket is None or found is None:
+        return []
+    ahead = [one for one in found.conflicts if one.end > now]
+    numbers = {number for one in ahead for number in one.tickets} - {ticket.number}
+    if not numbers:
+        return []
+    in_the_way = select(Ticket).where(Ticket.number.in_(numbers), Ticket.state.in_(OPEN_STATES))
+    others = session.scalars(in_the_way.order_by(Ticket.number)).all()
+    people = people_around(session, others)
+    mails: list[Also] = []
+    for other in others:
+        mine = [one for one in ahead if other.number in one.tickets]
+        pair = f"{min(mine[0].tickets)} {max(mine[0].tickets)}"
+        moved = "New planned work" if change.version == 1 else "Planned work that was changed"
+        mails.append(
+            partial(
+                queue_message,
+                key=f"window conflict {pair} {mine[0].start.astimezone(UTC):%Y-%m-%d}",
+                recipients=[
+                    MessageRecipient(one.address, one.user.id if one.user else None, one.why)
+                    for one in recipients_of(people, other, change, Happened.MOVED, ticket)
+                    if one.key not in notified
+                ],
+                subject=ticket_subject(other.number, f"Conflict: {other.title}"),
+                text="\n\n".join(
+                    (
+                        f"{moved} is in conflict with the window of this ticket.",
+                        "\n".join(f"Conflict {in_words(one, other.number)}" for one in mine),
+                        "Neither window was moved; agree with the people of the other ticket.",
+                    )
+                ),
+                url=f"/tickets/{other.number}",
+                now=now,
+                ticket=other.number,
+            )
+        )
+    return mails
 
 
 def in_words(conflict: Conflict, ticket: int) -> str:

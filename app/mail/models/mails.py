@@ -61,7 +61,7 @@ class Mail(Base):
     message_id: Mapped[int | None] = mapped_column(ForeignKey("mail_messages.id"))
     """What was written at once; None for a digest and for what tells of a ticket."""
     ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"), index=True)
-    """None for a digest and for a message."""
+    """None for a digest, and for a message that is not about one ticket's work."""
     address: Mapped[str] = mapped_column(String(254))
     address_key: Mapped[str] = mapped_column(String(254))
     """By which addresses are compared."""

@@ -184,7 +184,7 @@ class Post:
     text: str
     html: str
     number: int | None
-    """The ticket; None for a digest and for a message."""
+    """The ticket; None for a digest, and for a message that stands with no ticket's mails."""
     calendar: str = ""
     """An iCalendar object that goes with it; "" = none."""
     calendar_method: str = ""

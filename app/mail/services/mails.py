@@ -53,13 +53,21 @@ STATES: Final = (WAITING, SENDING, FAILED, SENT, IN_DIGEST, DIGESTED, DROPPED)
 _INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 
 
+Also = Callable[[Session], object]
+"""Writes something in the transaction in which a plan is written."""
+
+
 class Facts:
-    """What a room above adds to the facts in each mail of a ticket; a composition names it."""
+    """What a room above adds to the mails of a ticket; a composition names it."""
 
     read: Callable[[Session, Ticket, datetime], Sequence[tuple[str, str]]] = staticmethod(
         lambda _session, _ticket, _now: ()
     )
     """Label and value of each, as of now."""
+    follow: Callable[[Session, Change, Collection[str], datetime], Sequence[Also]] = staticmethod(
+        lambda _session, _change, _notified, _now: ()
+    )
+    """What a change means for people of other tickets, but those who are notified of it anyway."""
 
 
 FACTS: Final = Facts()
@@ -73,6 +81,7 @@ class Plan:
     ends: int
     notifications: Sequence[Mapping[str, Any]] = ()
     mails: Sequence[Mapping[str, Any]] = ()
+    also: Sequence[Also] = ()
     too_old: int = 0
     """Changes that told nobody because they were made too long ago."""
 
@@ -95,7 +104,11 @@ def draft_mails(session: Session, now: datetime, public_url: str) -> Plan | None
     newsworthy = _news(session, changes)
     fresh = [change for change in newsworthy if change.at > now - OLDEST]
     notifications, mails = _drafts(session, fresh, now, public_url)
-    return Plan(begins, ends, notifications, mails, len(newsworthy) - len(fresh))
+    also: list[Also] = []
+    for change in fresh:
+        notified = {mail["address_key"] for mail in mails if mail["change_id"] == change.id}
+        also += FACTS.follow(session, change, notified, now)
+    return Plan(begins, ends, notifications, mails, also, len(newsworthy) - len(fresh))
 
 
 def put_mails(session: Session, plan: Plan) -> bool:
@@ -112,6 +125,8 @@ def put_mails(session: Session, plan: Plan) -> bool:
         if rows:
             table = cast(Table, kind.__table__)
             session.connection().execute(insert(table).on_conflict_do_nothing(), list(rows))
+    for write in plan.also:
+        write(session)
     return True
 
 

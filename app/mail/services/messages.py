@@ -52,14 +52,16 @@ def queue_message(
     now: datetime,
     calendar: str = "",
     calendar_method: str = "",
+    ticket: int | None = None,
 ) -> Sequence[str] | None:
     """Queue one message, a mail for each address; the addresses, or None if one with this key is
     there already: then nothing is done.
 
-    ``url`` is the page, from the portal's root (``/reports/DE-KIT/2013-Q1``). ``calendar`` is an
-    iCalendar object with the METHOD ``calendar_method``. People who want no mails (but of
-    ``SECURITY``), those who may not log in, addresses that were stopped, and what is no address get
-    none. A message does not wait for the digest, which tells of tickets only.
+    ``ticket``: the number of the one with whose mails it stands. ``url`` is the page, from the
+    portal's root (``/reports/DE-KIT/2013-Q1``). ``calendar`` is an iCalendar object with the METHOD
+    ``calendar_method``. People who want no mails (but of ``SECURITY``), those who may not log in,
+    addresses that were stopped, and what is no address get none. A message does not wait for the
+    digest, which tells of tickets only.
 
     Two that race for a key: the second waits until the first one's transaction ends.
     """
@@ -83,6 +85,7 @@ def queue_message(
     session.add_all(
         Mail(
             message_id=made,
+            ticket_number=ticket,
             address=address,
             address_key=address_key(address),
             user_id=one.user_id,

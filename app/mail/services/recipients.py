@@ -91,14 +91,19 @@ def people_around(session: Session, tickets: Collection[Ticket]) -> People:
 
 
 def recipients_of(
-    people: People, ticket: Ticket, change: Change, happened: Happened
+    people: People,
+    ticket: Ticket,
+    change: Change,
+    happened: Happened,
+    changed: Ticket | None = None,
 ) -> Sequence[Recipient]:
     """Who is told of this change, each address once, whether it wants mails or not.
 
+    ``changed`` is the ticket that was changed, where it is not this one.
     Addresses that are none, as partners may send, are passed over: ``bad_addresses`` names them.
     """
     new = {item.field: item for item in change.fields}
-    own = set(_own_addresses(people, ticket, change))
+    own = set(_own_addresses(people, changed or ticket, change))
     whys: dict[str, list[str]] = {}
     addresses: dict[str, str] = {}
     sites: dict[str, set[int]] = {}

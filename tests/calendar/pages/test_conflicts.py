@@ -13,12 +13,20 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.calendar.services.conflicts import facts_of_mail, tell_conflicts_in_mails
+from app.accounts.services.people import find_user
+from app.calendar.services.conflicts import (
+    facts_of_mail,
+    mails_to_others,
+    tell_conflicts_in_mails,
+)
 from app.core.database.transactions import transaction
-from app.mail.services.mails import FACTS, skip_notifications
+from app.core.models.changes import Change
+from app.mail.models.mails import Mail
+from app.mail.services.mails import FACTS, draft_mails, put_mails, skip_notifications
 from app.registry.models.registry import Link, Site, SiteContact
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.lifecycle import change_ticket
+from app.tickets.services.watching import watch_ticket
 from tests.cast import NOON, Cast, writer
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter, Open
@@ -191,10 +199,10 @@ def test_one_ticket_may_be_in_conflict_with_itself(cast: Cast, visit: Enter, car
 
 @pytest.fixture
 def conflicts_in_mails() -> Iterator[None]:
-    before = FACTS.read
+    before = FACTS.read, FACTS.follow
     tell_conflicts_in_mails()
     yield
-    FACTS.read = before
+    FACTS.read, FACTS.follow = before
 
 
 @pytest.mark.usefixtures("conflicts_in_mails")
@@ -215,6 +223,107 @@ def test_the_mail_that_announces_it_tells_the_conflict(
     ticket = session.get_one(Ticket, number)
     assert facts_of_mail(session, ticket, NOON) == [("Conflict", line)]
     assert facts_of_mail(session, ticket, at("06 07:00")) == ()
+
+
+@pytest.fixture
+def noc(session: Session, cast: Cast, card: int) -> None:
+    """A contact of DE-KIT, whom both tickets concern; the reader watches the older one, and the
+    reporter of DE-KIT, who has an address, too."""
+    with transaction(session):
+        site = session.scalars(select(Site).where(Site.key == "DE-KIT")).one()
+        site.contacts.append(SiteContact(role="network", name="NOC", mail="noc@kit.example"))
+        for name, by in (("reader", cast.reader), ("kit", cast.kit)):
+            find_user(session, name).mail = f"{name}@people.example"
+            watch_ticket(session, writer(by), card)
+        skip_notifications(session)
+
+
+def told_of_conflict(session: Session) -> list[tuple[str, int | None]]:
+    """To whom the next mails that are no news of a ticket go, and with which ticket's mails."""
+    return [(one.address, one.ticket_number) for one in plan(session) if one.message is not None]
+
+
+def changed(session: Session, cast: Cast, number: int, **fields: object) -> None:
+    with transaction(session):
+        change_ticket(session, writer(cast.kit), number, fields)
+
+
+@pytest.mark.usefixtures("conflicts_in_mails", "noc")
+def test_the_people_of_the_older_window_are_told_once(
+    session: Session, cast: Cast, opened: Open, card: int
+) -> None:
+    fields = {"category": "maintenance", "links": [FIRST]}
+    window = {"window_start": at("06 04:00"), "window_end": at("06 07:00")}
+    number = opened(cast.kit, title="Fibre moved", **fields, **window)
+    mails = plan(session)
+    # who announced it knows; whoever is told of the new ticket is told of the conflict by that
+    told = [one for one in mails if one.message is not None]
+    assert [one.address for one in told] == ["reader@people.example"]
+    assert "noc@kit.example" in {one.address for one in mails if one.message is None}
+    found = message(session, told[0])
+    assert found["Subject"] == f"GGUS-Ticket-ID: #{card} Conflict: New card"
+    assert found["References"].startswith(f"<ticket-{card}@")
+    text = body(found, "plain")
+    assert text.startswith("New planned work is in conflict with the window of this ticket.\n\n")
+    assert f"Conflict with ticket {number}, 2040-03-06 04:00 to 06:00 UTC: {BOTH}\n" in text
+    assert f"https://portal.example/tickets/{card}\n" in text
+    assert "You get this mail as you watch this ticket." in text
+    assert "Fibre moved" not in text, "who may not read the other ticket is not told what it is"
+
+    changed(session, cast, number, title="Fibre moved again")
+    changed(session, cast, number, window_end=at("06 07:30"))
+    changed(session, cast, card, window_end=at("06 05:30"))
+    assert told_of_conflict(session) == []
+    # out of each other's way, and in conflict on another day
+    changed(session, cast, number, window_start=at("08 04:00"), window_end=at("08 07:00"))
+    assert told_of_conflict(session) == []
+    changed(session, cast, card, window_start=at("08 03:00"), window_end=at("08 05:00"))
+    # the newer one is in the way now; its author did it, and its site's contact hears of it
+    assert told_of_conflict(session) == [("noc@kit.example", number)]
+    changed(session, cast, number, window_start=at("09 04:00"), window_end=at("09 07:00"))
+    changed(session, cast, card, window_start=at("09 12:00"), window_end=at("09 15:00"))
+    assert told_of_conflict(session) == []
+    changed(session, cast, number, window_start=at("09 13:00"), window_end=at("09 16:00"))
+    noc, again = [one for one in plan(session) if one.message is not None]
+    assert {noc.address, again.address} == {"noc@kit.example", "reader@people.example"}
+    assert again.ticket_number == card
+    text = body(message(session, again), "plain")
+    assert text.startswith("Planned work that was changed is in conflict with the window of this")
+
+
+@pytest.mark.usefixtures("conflicts_in_mails", "noc")
+def test_two_who_plan_mails_at_once_tell_a_conflict_once(
+    session: Session, cast: Cast, opened: Open
+) -> None:
+    work(opened, "06 04:00", "06 07:00", FIRST)
+    drafts = [draft_mails(session, NOON, "https://portal.example") for _ in range(2)]
+    session.rollback()
+    for draft, is_first in zip(drafts, (True, False), strict=True):
+        assert draft is not None
+        with transaction(session):
+            assert put_mails(session, draft) is is_first
+    messages = session.scalars(select(Mail.address).where(Mail.message_id.is_not(None))).all()
+    assert sorted(messages) == ["kit@people.example", "reader@people.example"]
+
+
+@pytest.mark.usefixtures("conflicts_in_mails", "noc")
+def test_nobody_is_told_of_a_conflict_with_what_does_not_take_place_or_is_over(
+    session: Session, cast: Cast, opened: Open, card: int
+) -> None:
+    number = work(opened, "06 05:00", "06 07:00", PIC)
+    opened(links=[FIRST], window_start=at("06 04:00"), window_end=at("06 07:00"))  # an incident
+    assert told_of_conflict(session) == []
+    by = writer(cast.operator)
+    with transaction(session):
+        change_ticket(session, by, card, {"state": "unsolved"})
+        change_ticket(session, by, number, {"links": (FIRST,)})
+    assert told_of_conflict(session) == []
+    with transaction(session):
+        change_ticket(session, by, card, {"state": "reopened"})
+    change = session.scalars(select(Change).order_by(Change.id.desc())).first()
+    assert change is not None
+    assert len(mails_to_others(session, change, (), NOON)) == 1
+    assert mails_to_others(session, change, (), at("06 06:00")) == []
 
 
 def test_free_windows_of_two_links(cast: Cast, visit: Enter, opened: Open, card: int) -> None:
