@@ -131,6 +131,7 @@
     n: function () { return follow('a[href="/tickets/new"]') || (document.body.dataset.writes === "yes" && go("/tickets/new")); },
     a: function () { return follow("[data-take] button"); },
     c: comment,
+    w: function () { return follow("[data-watch] button"); },
     i: function () { return write("internal"); },
     e: function () { return follow('#ticket a[href$="/edit"], .head a[href$="/edit"]'); },
     u: function () { return follow(".crumbs a:last-of-type, .crumbs li:has(+ li:last-child) a"); },

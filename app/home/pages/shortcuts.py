@@ -59,6 +59,7 @@ GROUPS: Final = (
             ("c", "Write a comment; in the list, on the ticket that is chosen"),
             ("i", "Write an internal note (operators)"),
             ("e", "Edit the ticket"),
+            ("w", "Watch/unwatch: notify me of updates, or no more"),
             ("Ctrl Enter", "Send what is being written"),
         ),
     ),

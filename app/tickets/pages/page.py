@@ -13,7 +13,7 @@ from app.core.web.attached_files import Problem
 from app.core.web.extensions import db
 from app.core.web.forms import options
 from app.core.web.htmx import go_to, page_or_fragment, wants_fragment
-from app.core.web.person import acting
+from app.core.web.person import acting, local_path
 from app.core.web.times import length, now
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.acknowledgements import acknowledgement_section
@@ -236,6 +236,16 @@ def after_writing(number: int, version: int, said: str = "") -> Response:
     if said:
         flash(said, "ok")
     return go_to(address_of(number, version))
+
+
+def shown_again(number: int, said: str) -> Response:
+    """The page with the button that was pressed: the ticket's, or that which the form names
+    (``back``); ``said`` tells what was done."""
+    if wants_fragment():
+        return ticket_page(number, said=said)
+    flash(said, "ok")
+    back = local_path(request.form.get("back", ""))
+    return go_to(back or url_for("tickets.detail", number=number, _anchor="h-mails"))
 
 
 def address_of(number: int, version: int) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Response, flash, request, url_for
+from flask import Response, request, url_for
 
 from app.core.database.transactions import transaction
 from app.core.rules import access
@@ -15,7 +15,6 @@ from app.core.web.attached_files import chosen_files, problems_of
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
-from app.core.web.htmx import go_to, wants_fragment
 from app.core.web.person import writer
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.attachments import ADDRESS
@@ -37,6 +36,7 @@ from app.tickets.pages.page import (
     after_writing,
     comment_form_of,
     hand_form_of,
+    shown_again,
     ticket_page,
 )
 from app.tickets.pages.relations import read_number
@@ -255,11 +255,8 @@ def watch(number: int) -> Response:
         raise Invalid("watch", "Watch takes yes or no")
     with transaction(rows):
         (watch_ticket if wanted == "yes" else unwatch_ticket)(rows, by, number)
-    said = f"Updates of this ticket are {'' if wanted == 'yes' else 'no longer '}sent to you."
-    if wants_fragment():
-        return ticket_page(number, said=said)
-    flash(said, "ok")
-    return go_to(url_for("tickets.detail", number=number, _anchor="h-mails"))
+    said = f"Updates of ticket {number} are {'' if wanted == 'yes' else 'no longer '}sent to you."
+    return shown_again(number, said)
 
 
 @blueprint.post(f"/tickets/{NUMBER}/undo")

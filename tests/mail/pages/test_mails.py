@@ -158,6 +158,23 @@ def test_a_person_chooses_and_watches(session: Session, cast: Cast, visit: Enter
     assert session.scalars(select(TicketWatcher)).all() == []
 
 
+def test_one_button_of_the_profile_ends_watching(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    number = opened(session, cast.operator, title="Odd ticket")
+    visitor = visit(cast.reader)
+    visitor.read(f"/tickets/{number}")
+    visitor.send(f"/tickets/{number}/watch", {"watch": "yes"})
+    form = visitor.read("/profile").form(f"/tickets/{number}/watch")
+    sent = visitor.send(f"/tickets/{number}/watch", {"watch": "no", "back": form.values("back")[0]})
+    assert (sent.status_code, sent.location) == (303, "/profile#mails")
+    session.rollback()
+    assert session.scalars(select(TicketWatcher)).all() == []
+    page = visitor.read("/profile")
+    assert f"Updates of ticket {number} are no longer sent to you." in page.text
+    assert "Odd ticket" not in page.text
+
+
 def test_who_watches_and_gets_no_mails_is_told_so(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
