@@ -76,6 +76,7 @@ from app.tickets.pages import (
     filters,
     old_addresses,
     records_panel,
+    reminders,  # noqa: F401  # on a blueprint
     tickets,
     tickets_csv,
     visits,

@@ -89,6 +89,7 @@ from app.reports.models.reports import (
 )
 from app.tickets.models.attachments import Attachment, AttachmentContent
 from app.tickets.models.desk import BulkChange, BulkChangeTicket, SavedFilter, TicketVisit
+from app.tickets.models.personal_reminders import TicketReminder
 from app.tickets.models.relations import Acknowledgement, TicketRelation
 from app.tickets.models.search import TicketWords
 from app.tickets.models.tickets import (
@@ -206,6 +207,7 @@ __all__ = [
     "TicketLink",
     "TicketPartner",
     "TicketRelation",
+    "TicketReminder",
     "TicketSite",
     "TicketVisit",
     "TicketWatcher",

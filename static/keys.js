@@ -81,6 +81,13 @@
     text.scrollIntoView({ block: "center" });
     return true;
   }
+  function remind() {
+    const asks = document.getElementById("remind");
+    if (!asks) return false;
+    asks.open = true;
+    one("input:not([type=hidden])", asks).focus();
+    return true;
+  }
   function filter() {
     const menu = one("#list .filters details:has(.filter-panel)");
     if (!menu) return false;
@@ -132,6 +139,7 @@
     a: function () { return follow("[data-take] button"); },
     c: comment,
     w: function () { return follow("[data-watch] button"); },
+    r: remind,
     i: function () { return write("internal"); },
     e: function () { return follow('#ticket a[href$="/edit"], .head a[href$="/edit"]'); },
     u: function () { return follow(".crumbs a:last-of-type, .crumbs li:has(+ li:last-child) a"); },

@@ -96,6 +96,8 @@ Answer to a change              | POST /tickets/*/acknowledge           | yes | 
 Hand a ticket to a partner      | POST /tickets/*/hand                  | yes | yes | 403 | 403 | 403 | login
 Mark a ticket as checked        | POST /tickets/*/checked               | yes | yes | 403 | 403 | 403 | login
 Watch a ticket                  | POST /tickets/*/watch                 | yes | yes | yes | yes | yes | login
+Be reminded of a ticket         | POST /tickets/*/remind                | yes | yes | yes | yes | yes | login
+Remove one's own reminder       | POST /tickets/*/remind/remove         | yes | yes | yes | yes | yes | login
 At its address of GGUS          | GET /ws/ticket_info.php               | yes | yes | yes | yes | yes | login
 ... an unknown ticket           | GET /ws/ticket_info.php unknown       | 404 | 404 | 404 | 404 | 404 | login
 ... ticket, attachment, search  | GET /index.php                        | yes | yes | yes | yes | yes | login

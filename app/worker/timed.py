@@ -10,9 +10,17 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from app.home.tasks.tidying import tidy_up
-from app.jobs.rules.work import CLOSE_DUE, DIGESTS, REMINDERS, REPORT_REMINDERS, TIDY
+from app.jobs.rules.work import (
+    CLOSE_DUE,
+    DIGESTS,
+    REMINDERS,
+    REPORT_REMINDERS,
+    TICKET_REMINDERS,
+    TIDY,
+)
 from app.jobs.tasks.context import Context
 from app.mail.tasks.mails import send_digests
+from app.mail.tasks.personal_reminders import remind_people
 from app.reports.tasks.reminders import remind_of_reports
 from app.tickets.tasks.deadlines import close_due, remind
 
@@ -22,6 +30,7 @@ TimedFunction: TypeAlias = Callable[[Context], str]
 TIMED: Final[dict[str, TimedFunction]] = {
     CLOSE_DUE.name: close_due,
     REMINDERS.name: remind,
+    TICKET_REMINDERS.name: remind_people,
     DIGESTS.name: send_digests,
     REPORT_REMINDERS.name: remind_of_reports,
     TIDY.name: tidy_up,

@@ -43,11 +43,13 @@ from app.tickets.rules.reminders import DAYS_BETWEEN
 from app.tickets.rules.tickets import OPEN_STATES
 from app.tickets.services.lists.desk import on_desk
 from app.tickets.services.lists.lists import TicketFilter
+from app.tickets.services.personal_reminders import due_reminders
 
 blueprint = Blueprint("home", __name__)
 _AHEAD: Final = timedelta(days=8)
 """Windows of today and of the next seven days are shown."""
 _DUE_SHOWN: Final = 5
+_REMINDERS_SHOWN: Final = 10
 _CHECK: Final = "check"
 _CHANGED: Final = "changed"
 
@@ -195,6 +197,7 @@ def page() -> str:
     planned = agenda(rows, actor, today, today + _AHEAD)
     shown = [ShownGroup(part, groups[part.key]) for part in _PARTS[role]]
     due = _due_tickets(actor)  # first, for it brings matching up to date
+    reminders = due_reminders(rows, actor, now(), _REMINDERS_SHOWN + 1)
     return render_template(
         "home/page.html",
         **network_part(actor),
@@ -204,6 +207,8 @@ def page() -> str:
             [one for part in shown if part.part.sort == "number" for one in part.group.tickets],
         ),
         due=due,
+        reminders=reminders[:_REMINDERS_SHOWN],
+        more_reminders=len(reminders) > _REMINDERS_SHOWN,
         figures=_figures(actor, open_counts(groups)),
         duties=_duties(actor) if role is Role.ADMIN else (),
         running=_running() if actor.is_operator else None,

@@ -27,7 +27,7 @@ from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.forms import attach
 from app.core.web.htmx import go_to
-from app.core.web.person import local_path, remote, writer
+from app.core.web.person import acting, local_path, remote, writer
 from app.core.web.times import now
 from app.home.pages.profile_forms import (
     EndLoginForm,
@@ -39,6 +39,7 @@ from app.home.pages.profile_forms import (
     ZoneForm,
 )
 from app.mail.services import choices as mail_choices
+from app.tickets.services.personal_reminders import reminders_of
 from app.tickets.services.watching import watched_by
 
 blueprint = Blueprint("profile", __name__, url_prefix="/profile")
@@ -65,6 +66,7 @@ def _page(
             mails_form=mails_form or MailsForm(formdata=None, choice=user.mail_choice),
             updates_form=updates_form or UpdatesForm(formdata=None, updates=user.updates),
             watched=watched_by(rows, user),
+            reminders=reminders_of(rows, acting()),
             password_form=password_form or PasswordForm(formdata=None),
             user=user,
             logins=logins.logins_of(rows, user, now()),

@@ -60,6 +60,7 @@ GROUPS: Final = (
             ("i", "Write an internal note (operators)"),
             ("e", "Edit the ticket"),
             ("w", "Watch/unwatch: notify me of updates, or no more"),
+            ("r", "Set or move a reminder"),
             ("Ctrl Enter", "Send what is being written"),
         ),
     ),

@@ -81,6 +81,12 @@ REPORT_REMINDERS: Final = Work(
     " two weeks three times",
     Rhythm(daily_at=time(7)),
 )
-EVERY_WORK: Final = (CLOSE_DUE, REMINDERS, DIGESTS, REPORT_REMINDERS, TIDY)
+TICKET_REMINDERS: Final = Work(
+    "ticket-reminders",
+    "Personal reminders",
+    "Mails of what people asked to be reminded of",
+    Rhythm(timedelta(minutes=5)),
+)
+EVERY_WORK: Final = (CLOSE_DUE, REMINDERS, TICKET_REMINDERS, DIGESTS, REPORT_REMINDERS, TIDY)
 """In the order in which it is shown, and done where several are due."""
 WORK_NAMED: Final = {work.name: work for work in EVERY_WORK}

@@ -1,4 +1,5 @@
-"""What the page of a ticket says about its mails: whether one watches it, and what failed."""
+"""What the page of a ticket says about its mails: whether one watches it or is reminded of it, and
+what failed."""
 
 from __future__ import annotations
 
@@ -17,6 +18,8 @@ def mail_section(actor: Actor, ticket: Ticket) -> dict[str, Any]:
     return {
         "watching": found.choice is not None,
         "watchers_choice": found.choice,
+        "gets_mails": found.gets_mails,
+        "reminder": found.reminder,
         "sees_mails": actor.is_operator,
         "failed_mails": found.failed,
         "bad_addresses": bad_addresses(ticket) if actor.is_operator else [],

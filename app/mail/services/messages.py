@@ -28,6 +28,8 @@ from app.mail.services.recipients import NEVER, stopped
 SECURITY: Final = "security "
 """Before the keys of messages on the security of a person's account (``security_notices``): people
 get those whatever mails they chose."""
+PRIVATE: Final = "private "
+"""Before the keys of messages whose text is for nobody but the one who gets them."""
 _INSERT: Final[dict[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 
 

@@ -52,12 +52,21 @@ def digest_texts(
     return _plain_and_html("digest", tickets=tickets, why=why, stop_url=stop_url)
 
 
-def message_texts(sender: Sender, message: MailMessage, why: str, stop_url: str) -> tuple[str, str]:
-    """The plain and the HTML text of what was written at once."""
+def message_texts(
+    sender: Sender, message: MailMessage, why: str, stop_url: str, *, hidden: bool = False
+) -> tuple[str, str]:
+    """The plain and the HTML text of what was written at once; ``hidden``: without what it says."""
     url = f"{sender.public_url}{message.url}"
-    paragraphs = [part for part in message.text.split("\n\n") if part.strip()]
+    text = "(Only the recipient can read this text.)" if hidden else message.text
+    paragraphs = [part for part in text.split("\n\n") if part.strip()]
     return _plain_and_html(
-        "message", message=message, paragraphs=paragraphs, url=url, why=why, stop_url=stop_url
+        "message",
+        subject=message.subject,
+        text=text,
+        paragraphs=paragraphs,
+        url=url,
+        why=why,
+        stop_url=stop_url,
     )
 
 

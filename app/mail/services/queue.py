@@ -22,7 +22,7 @@ from app.core.services.changes import FieldChange, record_change
 from app.mail.models.mails import Mail
 from app.mail.rules.notifications import Notification, Post, Sender, digest_subject, ticket_subject
 from app.mail.services.mails import DIGESTED, DROPPED, FAILED, IN_DIGEST, SENDING, SENT, WAITING
-from app.mail.services.messages import SECURITY
+from app.mail.services.messages import PRIVATE, SECURITY
 from app.mail.services.notification_texts import (
     digest_texts,
     message_texts,
@@ -72,7 +72,8 @@ def claim_mails(session: Session, now: datetime, until: datetime) -> dict[int, i
 
 
 def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = False) -> Post:
-    """The mail as it is sent; ``to_show`` leaves out what proves that one got it."""
+    """The mail as it is sent; ``to_show`` leaves out what proves that one got it, and the text of
+    one that is private."""
     mail = session.get_one(Mail, mail_id)
     on_security = mail.message is not None and mail.message.key.startswith(SECURITY)
     is_stoppable = not on_security or mail.user_id is None  # a person's choice does not count
@@ -84,7 +85,8 @@ def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = F
         message = mail.message
         calendar, method = message.calendar, message.calendar_method
         subject = message.subject
-        text, html = message_texts(sender, message, mail.why, stop)
+        hidden = to_show and message.key.startswith(PRIVATE)
+        text, html = message_texts(sender, message, mail.why, stop, hidden=hidden)
     elif mail.notification is None:
         notifications = notifications_of_digest(session, mail.id)
         subject = digest_subject(notifications, mail.created_at)

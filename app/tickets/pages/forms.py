@@ -136,6 +136,19 @@ class UnrelateForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     other = HiddenField()
 
 
+class ReminderForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """When one wants to be reminded of a ticket."""
+
+    due_at = UtcTimeField(
+        "When",
+        ahead=True,
+        days=True,
+        id="remind-when",
+        description="Tuesday, tomorrow 9:00, in 3 days, next Monday 14:00. A day alone is 09:00.",
+    )
+    note = StringField("Note", filters=[one_line], id="remind-note", description="Only you see it.")
+
+
 class AnswerForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """A site's answer to a change."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -25,6 +25,7 @@ from app.tickets.pages.forms import (
     MergeForm,
     MoveForm,
     RelationForm,
+    ReminderForm,
 )
 from app.tickets.pages.in_place import IN_PLACE, InPlaceForm, in_place_form
 from app.tickets.pages.list import back_to_list
@@ -83,6 +84,7 @@ def page_of(
     relation_form: RelationForm | None = None,
     merge_form: MergeForm | None = None,
     answer_form: AnswerForm | None = None,
+    remind_form: ReminderForm | None = None,
     in_place: InPlaceForm | None = None,
     upload_problems: Sequence[Problem] = (),
     status: int = 200,
@@ -109,11 +111,13 @@ def page_of(
     if in_place is None and may_edit and wanted in IN_PLACE:
         in_place = in_place_form(wanted, actor, ticket, shown=True)
     start, end = ticket.event_start or ticket.window_start, ticket.event_end or ticket.window_end
+    panels = TICKET_PANELS.values(actor, ticket)
     return page_or_fragment(
         "tickets/detail.html",
         "tickets/_ticket.html",
         status,
         ticket=ticket,
+        remind_form=remind_form or _remind_form(panels),
         moves=moves,
         no_moves=""
         if refusal
@@ -156,9 +160,15 @@ def page_of(
         **related,
         **acknowledgement_section(actor, ticket, answer_form),
         **attachment_section(actor, whole, upload_problems, stories),
-        **TICKET_PANELS.values(actor, ticket),
+        **panels,
         back=back_to_list(),
     )
+
+
+def _remind_form(panels: Mapping[str, Any]) -> ReminderForm:
+    """For a reminder, or for another time of the one that there is."""
+    reminder = panels.get("reminder")
+    return ReminderForm(formdata=None, note=reminder.note if reminder is not None else "")
 
 
 _Solving = TypeVar("_Solving", CommentForm, MoveForm)

@@ -313,6 +313,7 @@ SETS = {
     "home/shortcuts": {"switch"},
     "meetings/teleconferences": {"join", "leave"},
     "tickets/writing": {"watch"},
+    "tickets/reminders": {"remind", "remove"},
     "tickets/visits": {"begin_reading", "note_opened", "seen"},
     # have versions of their own
     "registry/record_pages": {"edit"},

@@ -226,7 +226,7 @@ def test_known_but_not_allowed_is_403_with_the_reason_and_keeps_what_was_typed(
         visitor = visit(who)
         page = visitor.read(f"/tickets/{number}")
         assert reason in page.text
-        own = (f"/tickets/{number}/watch",)  # everybody may be told of it
+        own = (f"/tickets/{number}/watch", f"/tickets/{number}/remind#remind")  # for everybody
         assert not [
             form
             for form in page.forms

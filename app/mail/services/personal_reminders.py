@@ -1,0 +1,56 @@
+"""The mails of what people want to be reminded of (``app.tickets.services.personal_reminders``).
+
+The mail and the mark that the person was reminded are written in one transaction, and the message
+has a key: each reminder is one mail, however many workers there are and wherever one is killed.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.accounts.models.people import User
+from app.mail.services.messages import PRIVATE, MessageRecipient, queue_message
+from app.tickets.models.personal_reminders import TicketReminder
+from app.tickets.models.tickets import Ticket
+
+AT_ONCE: Final = 50
+"""Reminders in one transaction, so that other writers never wait long."""
+
+
+def send_due_reminders(session: Session, now: datetime) -> int:
+    """Queue the mails of some that are due; how many reminders this dealt with (0 = none is left).
+
+    Who wants no mails, or may not log in, gets none, also later; home shows it to whoever comes.
+    """
+    due = session.execute(
+        select(TicketReminder, Ticket.title, Ticket.state, User.mail)
+        .join(Ticket, Ticket.number == TicketReminder.ticket_number)
+        .join(User, User.id == TicketReminder.user_id)
+        .where(TicketReminder.reminded_at.is_(None), TicketReminder.due_at <= now)
+        .order_by(TicketReminder.due_at)
+        .limit(AT_ONCE)
+        .with_for_update(of=TicketReminder, skip_locked=True)
+    ).all()
+    for reminder, title, state, address in due:
+        number, at = reminder.ticket_number, reminder.due_at.astimezone(UTC)
+        parts = [
+            f"You asked to be reminded of ticket {number} on {at:%Y-%m-%d at %H:%M} UTC.",
+            f"Your note: {reminder.note}" if reminder.note else "",
+            f"{title}\nState now: {state}",
+        ]
+        queue_message(
+            session,
+            key=f"{PRIVATE}reminder {number} {reminder.user_id} {at:%Y-%m-%dT%H:%M:%S}",
+            recipients=[MessageRecipient(address, reminder.user_id, "as you asked for it")],
+            subject=f"Reminder: ticket {number}, {title}",
+            text="\n\n".join(filter(None, parts)),
+            url=f"/tickets/{number}",
+            now=now,
+        )
+        reminder.reminded_at = now
+    session.flush()
+    return len(due)

@@ -1,0 +1,42 @@
+"""What one is reminded of: set and moved on a ticket; done, or removed, wherever it is shown."""
+
+from __future__ import annotations
+
+from flask import Response
+
+from app.core.database.transactions import transaction
+from app.core.rules.errors import Invalid
+from app.core.web.extensions import db
+from app.core.web.forms import attach
+from app.core.web.person import writer
+from app.core.web.times import both_zones
+from app.tickets.pages.forms import ReminderForm
+from app.tickets.pages.page import NUMBER, shown_again, ticket_page
+from app.tickets.pages.tickets import blueprint
+from app.tickets.services.lifecycle import find_ticket
+from app.tickets.services.personal_reminders import remove_reminder, set_reminder
+
+
+@blueprint.post(f"/tickets/{NUMBER}/remind")
+def remind(number: int) -> Response:
+    """Be reminded of the ticket, or at another time."""
+    rows, by, form = db.session(), writer(), ReminderForm()
+    find_ticket(rows, by.actor, number)
+    if form.validate():
+        try:
+            with transaction(rows):
+                due_at = set_reminder(rows, by, number, form.due_at.data, form.note.data or "")
+        except Invalid as error:
+            attach(form, error)
+        else:
+            return shown_again(number, f"Reminder set: {both_zones(due_at)}.")
+    return ticket_page(number, remind_form=form, status=422)
+
+
+@blueprint.post(f"/tickets/{NUMBER}/remind/remove", endpoint="remove_reminder")
+def remove(number: int) -> Response:
+    """Be reminded no more, or be done with it."""
+    rows, by = db.session(), writer()
+    with transaction(rows):
+        remove_reminder(rows, by, number)
+    return shown_again(number, f"Reminder of ticket {number} removed.")

@@ -1,0 +1,86 @@
+"""What people want to be reminded of: set, moved, removed by themselves, and seen by nobody else.
+
+``app.mail.services.personal_reminders`` sends what is due. No change of the ticket, so the change
+log holds nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Row, Select, delete, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.core.rules.access import Actor, Kind, Writer
+from app.core.rules.errors import Forbidden, Invalid
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.tickets.models.personal_reminders import TicketReminder
+from app.tickets.models.tickets import Ticket
+from app.tickets.services.lifecycle import find_ticket
+
+_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
+Reminder = Row[int, str, str, datetime, str]
+"""A ticket's ``number``, ``title`` and ``state`` now, with ``due_at`` and ``note``."""
+_SHOWN: Final[Select[int, str, str, datetime, str]] = (
+    select(Ticket.number, Ticket.title, Ticket.state, TicketReminder.due_at, TicketReminder.note)
+    .join(Ticket, Ticket.number == TicketReminder.ticket_number)
+    .order_by(TicketReminder.due_at, Ticket.number)
+)
+
+
+def set_reminder(
+    session: Session, by: Writer, number: int, due_at: datetime | None, note: str
+) -> datetime:
+    """Remind this person of a ticket at ``due_at`` (UTC), which comes back, and no more at what it
+    said before.
+
+    Raises ``Invalid`` for a time that is missing or not to come, and for a note that is no line.
+    """
+    find_ticket(session, by.actor, number)
+    person = _person(by.actor)
+    if due_at is None:
+        raise Invalid("due_at", "When is required")
+    if due_at <= by.now:
+        raise Invalid("due_at", f"When takes a future time; {due_at:%Y-%m-%d %H:%M} UTC is past")
+    note = checked_text("note", " ".join(note.split()), SHORT_TEXT_LIMIT, label="Note")
+    says = {"due_at": due_at, "note": note, "reminded_at": None}
+    new = _INSERT[session.get_bind().dialect.name](TicketReminder)
+    session.execute(
+        new.values(ticket_number=number, user_id=person, **says).on_conflict_do_update(
+            index_elements=["ticket_number", "user_id"], set_=says
+        )
+    )
+    return due_at
+
+
+def remove_reminder(session: Session, by: Writer, number: int) -> None:
+    """Remind no more, or be done with it; a second time changes nothing."""
+    find_ticket(session, by.actor, number)
+    session.execute(
+        delete(TicketReminder).where(
+            TicketReminder.ticket_number == number, TicketReminder.user_id == _person(by.actor)
+        )
+    )
+
+
+def reminders_of(session: Session, actor: Actor, limit: int = 100) -> Sequence[Reminder]:
+    """What this person is reminded of, the first to come first."""
+    return session.execute(
+        _SHOWN.where(TicketReminder.user_id == actor.account_id).limit(limit)
+    ).all()
+
+
+def due_reminders(session: Session, actor: Actor, now: datetime, limit: int) -> Sequence[Reminder]:
+    """Those that are due and neither done nor moved, the oldest first."""
+    mine = (TicketReminder.user_id == actor.account_id, TicketReminder.due_at <= now)
+    return session.execute(_SHOWN.where(*mine).limit(limit)).all()
+
+
+def _person(actor: Actor) -> int:
+    if actor.kind is not Kind.PERSON or actor.account_id is None:
+        raise Forbidden("Only people are reminded of tickets")
+    return actor.account_id
