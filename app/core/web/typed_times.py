@@ -24,4 +24,5 @@ def read() -> Response:
         moment = read_typed("time", text, ahead=ahead, days=days, label="This")
     except Invalid as error:
         return make_response(str(escape(error.message)))
-    return make_response(str(get_template_attribute("_macros.html", "read_time")(moment)))
+    echo = get_template_attribute("_macros.html", "read_time")
+    return make_response(str(echo(moment, ahead)))
