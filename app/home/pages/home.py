@@ -28,12 +28,11 @@ from app.home.services.home import (
     Group,
     count_open_of_networks,
     duties_of_admin,
-    failed_mails_and_notices,
     groups_of,
     open_counts,
     waiting_since,
+    what_runs,
 )
-from app.jobs.services.workers import worker_state
 from app.matching.pages.freshness import fresh_figures
 from app.matching.services.stale_links import Freshness
 from app.notices.rules.notices import Outcome
@@ -276,8 +275,7 @@ class Running:
 
 
 def _running() -> Running:
-    failed, number = failed_mails_and_notices(db.session())
-    workers = worker_state(db.session(), now())
+    workers, failed, number = what_runs(db.session(), now())
     words = ""
     if not workers.living:
         words = "No worker runs: mails, reminders and closing wait"

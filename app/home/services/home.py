@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.calls import PartnerCall
 from app.core.rules.access import Actor, require_admin
+from app.jobs.services.workers import WorkerState, worker_state_and
 from app.mail.models.mails import Mail
 from app.mail.services.mails import FAILED
 from app.names.services.unresolved import count_unresolved
@@ -166,12 +167,15 @@ def open_counts(groups: Mapping[str, Group]) -> Mapping[str, Count]:
     return {"open": Count(sum(one.number for one in counts.values()), MAX_COUNTED), **counts}
 
 
-def failed_mails_and_notices(session: Session) -> tuple[int, int]:
-    """How many mails were given up, and how many maintenance notices wait for a person."""
-    failed = select(func.count()).where(Mail.state == FAILED).scalar_subquery()
+def what_runs(session: Session, now: datetime) -> tuple[WorkerState, int, int]:
+    """Whether a worker lives, how many mails were given up, and how many maintenance notices wait
+    for a person. One statement."""
+    failed = select(func.count()).where(Mail.state == FAILED)
     to_read = select(func.count()).where(MaintenanceNotice.state == Outcome.TO_READ)
-    row = session.execute(select(failed, to_read.scalar_subquery())).one()
-    return row[0], row[1]
+    workers, (mails, notices) = worker_state_and(
+        session, now, failed.scalar_subquery(), to_read.scalar_subquery()
+    )
+    return workers, mails, notices
 
 
 def count_open_of_networks(session: Session, actor: Actor) -> Mapping[str, Count]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import ScalarSelect, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.jobs.models.work import Job, TimedWork, Worker
@@ -69,13 +69,21 @@ def workers_of(session: Session, now: datetime) -> Sequence[Worker]:
 
 def worker_state(session: Session, now: datetime) -> WorkerState:
     """Whether any worker lives at ``now``."""
-    living, last_seen = session.execute(
+    return worker_state_and(session, now)[0]
+
+
+def worker_state_and(
+    session: Session, now: datetime, *more: ScalarSelect[Any]
+) -> tuple[WorkerState, Sequence[Any]]:
+    """The same, with the values of ``more`` by the same statement."""
+    living, last_seen, *others = session.execute(
         select(
             func.count().filter(Worker.seen_at >= now - FRESH, Worker.ended_at.is_(None)),
             func.max(Worker.seen_at, type_=Worker.seen_at.type),
+            *more,
         )
     ).one()
     silent = None
     if not living and last_seen is not None:
         silent = max(0, int((now - last_seen).total_seconds() // 60))
-    return WorkerState(living, last_seen, silent)
+    return WorkerState(living, last_seen, silent), others
