@@ -39,9 +39,10 @@ def seed_desk(session: Session, actors: Mapping[str, Actor], now: datetime) -> N
         by = Writer(actor=actors[who], door=Door.PORTAL, now=now - _AWAY)
         save_filter(session, by, name, query, shared=shared)
     by = Writer(actor=actors[OPERATOR], door=Door.PORTAL, now=now - _AWAY)
+    minute = now.replace(second=0, microsecond=0)
     for state, ahead, note in _REMINDERS:
         first = select(Ticket.number).where(Ticket.state == state).order_by(Ticket.number).limit(1)
-        set_reminder(session, by, session.scalars(first).one(), now + ahead, note)
+        set_reminder(session, by, session.scalars(first).one(), minute + ahead, note)
     reminded = update(TicketReminder).where(TicketReminder.due_at <= now)
     session.execute(reminded.values(reminded_at=TicketReminder.due_at))
     session.execute(update(User).values(visited_at=now - _AWAY))

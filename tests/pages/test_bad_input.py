@@ -489,6 +489,7 @@ def test_every_field_refuses_what_it_cannot_take(
         forms.CommentForm: TICKET,
         forms.RelationForm: TICKET,
         forms.MergeForm: TICKET,
+        forms.ReminderForm: TICKET,
         profile_forms.ZoneForm: "/profile",
         profile_forms.PasswordForm: "/profile",
         profile_forms.MailForm: "/profile",

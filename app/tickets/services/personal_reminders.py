@@ -46,8 +46,8 @@ def set_reminder(
         raise Invalid("due_at", "When is required")
     if due_at <= by.now:
         raise Invalid("due_at", f"When takes a future time; {due_at:%Y-%m-%d %H:%M} UTC is past")
-    note = checked_text("note", " ".join(note.split()), SHORT_TEXT_LIMIT, label="Note")
-    says = {"due_at": due_at, "note": note, "reminded_at": None}
+    checked_text("note", note, SHORT_TEXT_LIMIT, label="Note")
+    says = {"due_at": due_at, "note": " ".join(note.split()), "reminded_at": None}
     new = _INSERT[session.get_bind().dialect.name](TicketReminder)
     session.execute(
         new.values(ticket_number=number, user_id=person, **says).on_conflict_do_update(
