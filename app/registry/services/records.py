@@ -25,6 +25,7 @@ from app.registry.models.registry import Link, Site
 from app.registry.rules.records import LINK, RecordKind, fact_of, logged
 from app.registry.services.registry import (
     EVERY_FACT,
+    PARTS_OF_ONE,
     SOURCE_OF,
     Lookup,
     checked_sources,
@@ -168,7 +169,8 @@ class RecordVerbs(Generic[Record]):
 
     def of_key(self, session: Session, key: str) -> Record:
         """The record of this key; ``NotFound`` otherwise."""
-        row = session.scalars(select(self.row).where(self.key == key)).first()
+        query = select(self.row).where(self.key == key).options(*PARTS_OF_ONE[self.row])
+        row = session.scalars(query).unique().one_or_none()
         if row is None:
             raise NotFound(self.unknown)
         return row

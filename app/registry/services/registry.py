@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, bindparam, func, null, or_, select, union_all
 from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm.interfaces import ORMOption
 
+from app.core.models.base import Base
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Writer
 from app.core.rules.errors import Difference, EditConflict, Invalid
@@ -41,6 +43,11 @@ LINK_PARTS = (
     joinedload(Link.recorded_responsible),
 )
 """What queries of many sites or links load with them."""
+PARTS_OF_ONE: Final[Mapping[type[Base], Sequence[ORMOption]]] = {
+    Site: tuple(map(joinedload, (Site.names, Site.asns, Site.contacts))),
+    Link: (joinedload(Link.circuits), *LINK_PARTS[1:]),
+}
+"""What the query of one loads by itself: where there are few of each."""
 
 
 def all_sites(session: Session) -> Sequence[Site]:

@@ -24,7 +24,12 @@ written all the same are looked for."""
 def reports_from(session: Session) -> Quarter:
     """The first quarter of which reports are asked: nothing before it is missing or late."""
     fact = session.get(PortalFact, FACT)
-    return FIRST_QUARTER if fact is None else Quarter.parse(fact.value)
+    return first_quarter_of(None if fact is None else fact.value)
+
+
+def first_quarter_of(fact: str | None) -> Quarter:
+    """The quarter that the row holds; None = there is no such row."""
+    return FIRST_QUARTER if fact is None else Quarter.parse(fact)
 
 
 def ask_reports_from(session: Session, quarter: Quarter) -> None:

@@ -8,12 +8,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Row, exists, func, literal, or_, select, true, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    Select,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.core.models.base import UtcTime
+from app.core.models.changes import PortalFact
 from app.core.rules.access import Actor
 from app.core.rules.errors import NoSuchPeriod
 from app.core.rules.quarters import Quarter, Year, period_range, present
@@ -29,7 +41,12 @@ from app.reports.rules.reports import (
     report_status,
     sees_report,
 )
-from app.reports.services.first_quarter import FIRST_QUARTER, reports_from
+from app.reports.services.first_quarter import (
+    FACT,
+    FIRST_QUARTER,
+    first_quarter_of,
+    reports_from,
+)
 from app.tickets.models.tickets import Ticket
 
 DONE: Final = (ShownState.SUBMITTED, ShownState.ACCEPTED)
@@ -116,9 +133,8 @@ def report_grid(
 ) -> ReportGrid:
     """The grid of these quarters as this account sees it: a draft is shown to those who may read
     it, to others it is a report that is missing."""
-    reports = _reports(session, quarters)
+    first, reports = _reports(session, quarters)
     writers = {site_id for site_id, _quarter in reports}
-    first = reports_from(session)
     rows = []
     for site in session.scalars(
         select(Site).where(or_(Site.tier == 1, Site.id.in_(writers))).order_by(Site.key)
@@ -145,8 +161,7 @@ def reports_of_site(
     due_days: int,
 ) -> Sequence[GridCell]:
     """One site's row of the grid: nothing where none of these is asked for or written."""
-    reports = _reports(session, quarters, Report.site_id == site.id)
-    first = reports_from(session)
+    first, reports = _reports(session, quarters, Report.site_id == site.id)
     asked = [is_asked(site, quarter, first) for quarter in quarters]
     if not (any(asked) or reports):
         return ()
@@ -158,22 +173,29 @@ def reports_of_site(
 
 def _reports(
     session: Session, quarters: Sequence[Quarter], which: ColumnElement[bool] | None = None
-) -> Mapping[tuple[int, str], Row[int, str, str, datetime | None]]:
-    """State and first submission of each report of these quarters."""
-    rows = session.execute(
-        select(Report.site_id, Report.quarter, Report.state, Report.first_submitted_at).where(
-            Report.quarter.in_([str(quarter) for quarter in quarters]),
-            true() if which is None else which,
-        )
+) -> tuple[Quarter, Mapping[tuple[int, str], Row[*tuple[Any, ...]]]]:
+    """Since when reports are asked; state and first submission of each report of these quarters. By
+    one statement, in which the former is a row of no site."""
+    found: Select[*tuple[Any, ...]] = select(
+        *(Report.site_id, Report.quarter, Report.state, Report.first_submitted_at)
+    ).where(
+        Report.quarter.in_([str(quarter) for quarter in quarters]),
+        true() if which is None else which,
     )
-    return {(row.site_id, row.quarter): row for row in rows}
+    first: Select[*tuple[Any, ...]] = select(
+        *(literal(0), PortalFact.value, literal(""), literal(None, UtcTime()))
+    ).where(PortalFact.name == FACT)
+    rows = session.execute(union_all(found, first)).all()
+    fact = next((row.quarter for row in rows if not row.site_id), None)
+    reports = {(row.site_id, row.quarter): row for row in rows if row.site_id}
+    return first_quarter_of(fact), reports
 
 
 def _cell(
     actor: Actor,
     site_id: int,
     quarter: Quarter,
-    reports: Mapping[tuple[int, str], Row[int, str, str, datetime | None]],
+    reports: Mapping[tuple[int, str], Row[*tuple[Any, ...]]],
     now: datetime,
     is_required: bool,
     due_days: int,

@@ -168,13 +168,18 @@ def count_by_state(
 
     A count that is larger than ``most`` is ``most`` + 1.
     """
-    query = (
-        select(Ticket.state, func.count())
+    query = counts_by_state(actor, wanted)
+    return {state: min(count, most + 1) for state, count in session.execute(query)}
+
+
+def counts_by_state(actor: Actor, wanted: TicketFilter) -> Select[str, int]:
+    """The query of ``count_by_state``."""
+    return (
+        select(Ticket.state, func.count().label("tickets"))
         .where(*_conditions(actor, replace(wanted, states=()), by_index=True))
         .with_hint(Ticket, "INDEXED BY ix_tickets_state", "sqlite")
         .group_by(Ticket.state)
     )
-    return {state: min(count, most + 1) for state, count in session.execute(query)}
 
 
 class AllTickets(NamedTuple):

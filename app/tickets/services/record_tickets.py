@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, or_, select, union_all
+from sqlalchemy import Integer, Row, String, literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
+from app.core.models.base import UtcTime
 from app.core.rules.access import Actor, may_read_internal
 from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import OPEN_STATES
 from app.tickets.services.lists.lists import TicketFilter, condition_of
 from app.tickets.services.lists.query import readable
-from app.tickets.services.pages import count_by_state
+from app.tickets.services.pages import counts_by_state
 
 OPEN_SHOWN: Final = 10
 """Open tickets that are listed ..."""
@@ -39,17 +40,12 @@ class RecordTickets:
 def tickets_of_record(
     session: Session, actor: Actor, row: Site | Link, now: datetime
 ) -> RecordTickets:
-    """Two statements; times are UTC."""
+    """One statement; times are UTC."""
     wanted = TicketFilter(
         states=("open",),
         sites=(row.key,) if isinstance(row, Site) else (),
         links=(row.name,) if isinstance(row, Link) else (),
     )
-    counts = count_by_state(session, actor, wanted)
-    opened = sum(counts.get(state, 0) for state in OPEN_STATES)
-    past = sum(counts.values()) - opened
-    if not opened:
-        return RecordTickets(0, past, (), ())
     found = (
         select(Ticket.number)
         .where(readable(actor), condition_of(wanted, internal=may_read_internal(actor)))
@@ -66,20 +62,29 @@ def tickets_of_record(
         select(planned.limit(PLANNED_SHOWN).subquery().c.number),
         select(newest.limit(OPEN_SHOWN + PLANNED_SHOWN).subquery().c.number),
     )
-    rows: Sequence[Row[*tuple[Any, ...]]] = session.execute(
-        select(
-            *(Ticket.number, Ticket.title, Ticket.state, Ticket.category, Ticket.changed_at),
-            *(Ticket.window_start, Ticket.window_end),
-        )
-        .where(Ticket.number.in_(numbers))
-        .order_by(Ticket.changed_at.desc(), Ticket.number.desc())
-    ).all()
+    shown = select(
+        *(Ticket.number, Ticket.title, Ticket.state, Ticket.category, Ticket.changed_at),
+        *(Ticket.window_start, Ticket.window_end, literal(None, Integer()).label("counted")),
+    ).where(Ticket.number.in_(numbers))
+    states = counts_by_state(actor, wanted).subquery().c
+    text, moment = literal(None, String()), literal(None, UtcTime())
+    counted = select(
+        *(literal(None, Integer()), text, states.state, text, *(moment,) * 3, states.tickets)
+    )
+    every = session.execute(union_all(shown, counted)).all()
+    counts = {row.state: row.counted for row in every if row.number is None}
+    opened = sum(counts.get(state, 0) for state in OPEN_STATES)
+    rows = sorted(
+        (row for row in every if row.number is not None),
+        key=lambda one: (one.changed_at, one.number),
+        reverse=True,
+    )
     with_window = [one for one in rows if _is_ahead(one, now)]
     with_window.sort(key=lambda one: (one.window_start, one.number))
     listed = {one.number for one in with_window[:PLANNED_SHOWN]}
     return RecordTickets(
         opened,
-        past,
+        sum(counts.values()) - opened,
         with_window[:PLANNED_SHOWN],
         [one for one in rows if one.number not in listed][:OPEN_SHOWN],
     )

@@ -1,4 +1,4 @@
-"""The past of links: what was reported of them, and their state on each day. Two statements."""
+"""The past of links: what was reported of them, and their state on each day. One statement."""
 
 from __future__ import annotations
 
@@ -6,9 +6,22 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any
+from typing import Any, Final
 
-from sqlalchemy import Integer, String, and_, func, literal, or_, select, union_all
+from sqlalchemy import (
+    Boolean,
+    Integer,
+    Select,
+    String,
+    and_,
+    cast,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from app.core.models.base import UtcTime
@@ -46,26 +59,45 @@ def past_of_links(
     heard: dict[int, datetime | None] = {}
     events: dict[int, list[PastEvent]] = defaultdict(list)
     tickets: dict[int, list[PastTicket]] = defaultdict(list)
-    for row in session.execute(_reports(link_ids, begin, until)):
-        if row.id is None:
-            heard[row.link_id] = row.start
-        else:
-            events[row.link_id].append(PastEvent(row.id, row.state, row.start, row.end))
-    for row in session.execute(_tickets(link_ids, begin, until)):
+    every = union_all(*_reports(link_ids, begin, until), _tickets(link_ids, begin, until))
+    for row in session.execute(every):
+        if row.kind == _HEARD:
+            heard[row.link_id] = row.begun
+            continue
+        if row.kind == _EVENT:
+            events[row.link_id].append(PastEvent(row.number, row.word, row.begun, row.over))
+            continue
         windowed = row.window_start is not None and row.window_start < until and not row.given_up
         tickets[row.link_id].append(
             PastTicket(
-                *(row.number, row.category, row.layer, row.impact),
+                *(row.number, row.word, row.layer, row.impact),
                 *(row.begun, row.over),
                 row.window_start if windowed else None,
                 row.window_over if windowed else None,
             )
         )
+    # not by the statement: SQLite would walk all events in that order
+    for found in tickets.values():
+        found.sort(key=lambda one: one.number)
     return {key: LinkPast(heard.get(key), events[key], tickets[key]) for key in link_ids}
 
 
-def _reports(link_ids: Collection[int], begin: datetime, until: datetime) -> Any:
-    """Events, and for each link a row without id: when it was first heard of."""
+_HEARD, _EVENT, _TICKET = "heard", "event", "ticket"
+_OF_TICKETS: Final = (
+    *(literal(None, String()).label("layer"), literal(None, String()).label("impact")),
+    *(
+        literal(None, UtcTime()).label("window_start"),
+        literal(None, UtcTime()).label("window_over"),
+    ),
+    cast(null(), Boolean()).label("given_up"),
+)
+"""What only tickets say."""
+
+
+def _reports(
+    link_ids: Collection[int], begin: datetime, until: datetime
+) -> tuple[Select[*tuple[Any, ...]], ...]:
+    """Events, and for each link when it was first heard of."""
     first = (
         select(Event.start)
         .where(Event.link_id == Link.id, Event.withdrawn_at.is_(None), Event.start < until)
@@ -74,21 +106,25 @@ def _reports(link_ids: Collection[int], begin: datetime, until: datetime) -> Any
         .correlate(Link)
         .scalar_subquery()
     )
-    reported = select(Event.link_id, Event.id, Event.state, Event.start, Event.end).where(
-        Event.link_id.in_(link_ids), Event.withdrawn_at.is_(None), Event.start < until
-    )
-    return union_all(
+    reported = select(
+        literal(_EVENT).label("kind"),
+        *(Event.link_id, Event.id.label("number"), Event.state.label("word")),
+        *(Event.start.label("begun"), Event.end.label("over"), *_OF_TICKETS),
+    ).where(Event.link_id.in_(link_ids), Event.withdrawn_at.is_(None), Event.start < until)
+    return (
         # apart from each other, so that SQLite takes both from the index of ends
         reported.where(Event.end.is_(None)),
         reported.where(Event.end >= begin),
         select(
-            *(Link.id, literal(None, Integer()), literal(None, String())),
-            *(first, literal(None, UtcTime())),
+            *(literal(_HEARD), Link.id, literal(None, Integer()), literal(None, String())),
+            *(first, literal(None, UtcTime()), *_OF_TICKETS),
         ).where(Link.id.in_(link_ids)),
     )
 
 
-def _tickets(link_ids: Collection[int], begin: datetime, until: datetime) -> Any:
+def _tickets(
+    link_ids: Collection[int], begin: datetime, until: datetime
+) -> Select[*tuple[Any, ...]]:
     over = func.coalesce(OVER, Ticket.ended_at)
     is_incident = and_(
         Ticket.category == Category.INCIDENT, until > BEGUN, or_(over.is_(None), over >= begin)
@@ -100,9 +136,9 @@ def _tickets(link_ids: Collection[int], begin: datetime, until: datetime) -> Any
     )
     return (
         select(
-            *(TicketLink.link_id, Ticket.number, Ticket.category, Ticket.layer, Ticket.impact),
-            *(BEGUN.label("begun"), over.label("over"), Ticket.window_start),
-            *(window_over().label("window_over"), given_up().label("given_up")),
+            *(literal(_TICKET), TicketLink.link_id, Ticket.number, Ticket.category),
+            *(BEGUN, over, Ticket.layer, Ticket.impact, Ticket.window_start),
+            *(window_over(), given_up()),
         )
         .join(Ticket, Ticket.number == TicketLink.ticket_number)
         .where(
@@ -110,5 +146,4 @@ def _tickets(link_ids: Collection[int], begin: datetime, until: datetime) -> Any
             Ticket.category != Category.TEST,
             or_(is_incident, running),
         )
-        .order_by(Ticket.number)
     )
