@@ -165,6 +165,29 @@ def test_single_keys_walk_the_list_tick_and_change_tickets(
     expect(page.get_by_role("heading", level=1)).to_have_text("1 ticket reverted")
 
 
+def test_a_ticket_is_watched_and_reminded_of_by_single_keys(
+    browser_page: Page, sqlite_server: LiveServer, cast: Cast
+) -> None:
+    (number,) = seed(sqlite_server, cast.operator, NewTicket(title="Remembered"))
+    page, keys = browser_page, browser_page.keyboard
+    log_in(page, sqlite_server, "reader", f"/tickets/{number}")
+    keys.press("w")
+    expect(page.get_by_role("button", name="Unwatch")).to_be_visible()
+    keys.press("w")
+    expect(page.get_by_role("button", name="Notify me of updates")).to_be_visible()
+
+    keys.press("r")
+    expect(page.get_by_label("When", exact=True)).to_be_focused()
+    keys.type("2099-12-01")
+    expect(page.locator("#remind-when-read")).to_have_text("= Tuesday 2099-12-01 09:00 UTC")
+    keys.press("Tab")
+    keys.type("rw: ask them")  # typed, and no keys
+    keys.press("Enter")
+    expect(page.locator(".reminder")).to_contain_text("2099-12-01 09:00 UTC")
+    expect(page.locator(".reminder")).to_contain_text("rw: ask them")
+    expect(page.locator("#notices")).to_contain_text("Reminder set: 2099-12-01 09:00 UTC.")
+
+
 def test_the_sheet_tells_the_keys_and_they_can_be_switched_off(
     browser_page: Page, sqlite_server: LiveServer, cast: Cast
 ) -> None:
