@@ -202,9 +202,7 @@ def test_completeness_over_the_years(session: Session, cast: Cast) -> None:
     assert [str(year) for year in later.years] == ["2011", "2012", "2013"], "nothing came later"
 
 
-def test_twenty_sites_and_sixty_quarters_take_two_statements(
-    session: Session, cast: Cast
-) -> None:
+def test_twenty_sites_and_sixty_quarters_take_two_statements(session: Session, cast: Cast) -> None:
     with transaction(session):
         for number in range(18):
             site = Site(key=f"T1-{number:02}", country="DE", time_zone="UTC", tier=1)
