@@ -60,6 +60,7 @@ from app.tickets.rules.tickets import (
     is_open,
 )
 from app.tickets.rules.working_time import working_days_before
+from app.tickets.services.bulk_insert import NewRows, insert_ticket
 from app.tickets.services.fields import (
     apply_value,
     as_logged,
@@ -79,7 +80,6 @@ from app.tickets.services.fields import (
     with_own_references,
 )
 from app.tickets.services.link_words import links_by_alias, note_unknown_links, unknown_links
-from app.tickets.services.new_rows import NewRows, insert_ticket
 from app.tickets.services.repeats import count_repeat, is_repeated_comment, is_repeated_request
 from app.tickets.services.search.index import follow_change, words_of_new_ticket
 
