@@ -1,6 +1,6 @@
 """When people want to be reminded of tickets
 
-Revision: 0041, after: 0039
+Revision: 0040, after: 0039
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0041"
+revision = "0040"
 down_revision: str | None = "0039"
 branch_labels = None
 depends_on = None
