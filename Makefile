@@ -77,7 +77,7 @@ migration: ## a new migration from the rows: make migration m="what changes"
 	@test -n "$(m)" || { echo 'make: say what changes: make migration m="..."' >&2; exit 2; }
 	@unset DEMO; $(BIN)/flask db upgrade && $(BIN)/flask db migrate -m "$(m)"
 
-pictures: ## screenshots of every page into pictures/ (PICTURES="list detail" some, --docs the ten of docs/)
+pictures: ## screenshots of every page into pictures/ (PICTURES="list detail" some, --docs those of docs/, --manual the manual's)
 	@tools/venv.sh dev
 	@tools/test_programs.sh
 	@unset DEMO; $(BIN)/python tools/pictures.py $(PICTURES)
