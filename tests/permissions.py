@@ -426,6 +426,11 @@ Begin to set it up              | POST /profile/second-factor/begin     | yes | 
 Confirm it                      | POST /profile/second-factor/confirm   | yes | yes | yes | yes | yes | login
 Create new recovery codes       | POST /profile/second-factor/codes     | yes | yes | yes | yes | yes | login
 Turn it off                     | POST /profile/second-factor/off       | yes | yes | yes | yes | yes | login
+The manual, for one's own role  | GET /manual                           | yes | yes | yes | yes | yes | login
+The manual for everybody        | GET /manual/reader                    | yes | yes | yes | yes | yes | login
+The manual for operators        | GET /manual/operator                  | yes | yes | yes | yes | yes | login
+The manual for sites            | GET /manual/site                      | yes | yes | yes | yes | yes | login
+The manual for administrators   | GET /manual/administrator             | yes | yes | yes | yes | yes | login
 # open to everybody, or to everybody who is logged in
 Read the guide                  | GET /guide                            | yes | yes | yes | yes | yes | yes
 Read the table of fields        | GET /guide/fields                     | yes | yes | yes | yes | yes | yes

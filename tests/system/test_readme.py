@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -31,9 +32,10 @@ def test_the_ten_lines_of_a_partner(
 
 
 def test_the_pictures_of_the_documents_are_there_and_no_others() -> None:
-    shown: set[str] = set()
+    shown: set[Path] = set()
     for document in (PROJECT / "README.md", *(PROJECT / "docs").rglob("*.md")):
         for target in re.findall(r"!\[[^]]*\]\(([^)]+\.png)\)", document.read_text()):
             assert (document.parent / target).is_file(), f"{document.name} shows {target}"
-            shown.add((document.parent / target).stem)
-    assert {picture.stem for picture in (PROJECT / "docs" / "pictures").iterdir()} == shown
+            shown.add((document.parent / target).resolve())
+    folders = (PROJECT / "docs" / "pictures", PROJECT / "static" / "manual")
+    assert {picture for folder in folders for picture in folder.iterdir()} == shown

@@ -27,7 +27,7 @@ _JPEG_ALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
 def picture_kind(content: bytes) -> str | None:
     """The media type of a picture that may be shown, or None for anything else."""
     for kind, size_of in (
-        (PNG, _png_size),
+        (PNG, png_size),
         (JPEG, _jpeg_size),
         (GIF, _gif_size),
         (WEBP, _webp_size),
@@ -41,8 +41,11 @@ def picture_kind(content: bytes) -> str | None:
     return None
 
 
-def _png_size(content: bytes) -> tuple[int, int] | None:
-    """PNG specification, 5.2 and 11.2.2: the header is the first chunk."""
+def png_size(content: bytes) -> tuple[int, int] | None:
+    """Width and height of a PNG, else None; raises ``struct.error`` where it ends too early.
+
+    PNG specification, 5.2 and 11.2.2: the header is the first chunk.
+    """
     if not content.startswith(b"\x89PNG\r\n\x1a\n") or content[12:16] != b"IHDR":
         return None
     width, height = struct.unpack_from(">II", content, 16)

@@ -1,7 +1,8 @@
-"""The documents for partners' developers, as pages: the files in ``docs/`` are their one source.
+"""The partner's guide and the user's manual, as pages: the files in ``docs/`` are their one source.
 
-Everybody may read them, also without a login. Each is read and rendered once per process. They hold
-no HTML of their own, and what they become has no inline style or script (ADR 0006).
+The guide is for partners' developers, and everybody may read it, also without a login; the manual
+is for those who log in. Each file is read and rendered once per process. They hold no HTML of their
+own, and what they become has no inline style or script (ADR 0006).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from flask import Blueprint, render_template
@@ -19,6 +21,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from app.core.rules.pictures import png_size
 from app.core.settings import PROJECT
 from app.core.web.person import public
 
@@ -42,7 +45,15 @@ FILES: Final = (
     File("faults", "/guide/faults", "Fault numbers", "fault-numbers.md"),
     File("native", "/guide/native", "Native service", "native-service.md"),
 )
-_PATHS: Final = {file.name: file.path for file in FILES}
+MANUAL: Final = (
+    File("reader", "/manual/reader", "Everybody", "manual/reader.md"),
+    File("operator", "/manual/operator", "Operators", "manual/operator.md"),
+    File("site", "/manual/site", "Sites", "manual/site.md"),
+    File("administrator", "/manual/administrator", "Administrators", "manual/administrator.md"),
+)
+"""Its pages are in manual.py."""
+PICTURES: Final = PROJECT / "static" / "manual"
+_PATHS: Final = {PurePosixPath(file.name).name: file.path for file in (*FILES, *MANUAL)}
 _COMMENT = re.compile(r"^<!--.*?-->\n", re.MULTILINE | re.DOTALL)
 """For those who edit a file, not for its readers."""
 _NOT_IN_AN_ID = re.compile(r"[^\w\- ]")
@@ -70,18 +81,30 @@ class _Renderer(RendererHTML):
         code = Markup.escape(tokens[index].content)
         return f'<pre tabindex="0" role="group" aria-label="Code"><code>{code}</code></pre>'
 
+    def image(self, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:
+        """A picture of the manual, which is fetched when one comes near to it."""
+        name = PurePosixPath(str(tokens[index].attrGet("src"))).name
+        width, height = png_size((PICTURES / name).read_bytes()) or (0, 0)
+        words = Markup.escape(tokens[index].content)
+        source = f'src="/static/manual/{Markup.escape(name)}"'
+        return f'<img {source} alt="{words}" width="{width}" height="{height}" loading="lazy">'
 
-def _view(file: File) -> Callable[[], str]:
-    @public  # it holds nothing of an account, and partners' developers have no login here
+
+def view_of(file: File, files: Sequence[File], about: str) -> Callable[[], str]:
+    """The view that shows this one of the files; ``about`` says whom they are for."""
+
     def show() -> str:
         document = _document(file.name)
-        return render_template("home/guide.html", file=file, files=FILES, document=document)
+        return render_template(
+            "home/guide.html", file=file, files=files, about=about, document=document
+        )
 
     return show
 
 
-for _file in FILES:
-    blueprint.add_url_rule(_file.path, _file.endpoint, _view(_file))
+for _file in FILES:  # public: nothing of an account, and partners' developers have no login here
+    _show = public(view_of(_file, FILES, "For partners"))
+    blueprint.add_url_rule(_file.path, _file.endpoint, _show)
 
 
 @cache
@@ -119,4 +142,4 @@ def heading_id(words: str) -> str:
 def _portal_path(target: str) -> str:
     """A link to another file of the documents, as one to its page."""
     file, mark, anchor = target.partition("#")
-    return _PATHS.get(file, file) + mark + anchor
+    return _PATHS.get(PurePosixPath(file).name, file) + mark + anchor
