@@ -189,6 +189,7 @@
     select.addEventListener("redraw", chips);
     chips();
     if (select.dataset.proposes) propose(select, whole);
+    if (select.autofocus) input.focus();
   }
 
   /* choosing links proposes the sites at their ends */
