@@ -49,6 +49,8 @@ from app.meetings.services.teleconferences import (
 )
 from app.notices.adapters.maintnote import read
 from app.notices.services.notices import take_in
+from app.registry.models.registry import Link
+from app.registry.services.registry import require_links
 from app.reports.services.form_drafts import make_draft
 from app.tickets.pages.columns import COLUMNS
 from app.tickets.rules.content import NewTicket, Reference
@@ -63,9 +65,12 @@ from tests.accounts.services.test_second_factor import code_of
 from tests.browser.visit import change, log_in, people_of, seed, sideways
 from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.harness.browser import AXE, strict_page
+from tests.harness.databases import fresh_database
 from tests.harness.jobs import seed_background_work
-from tests.harness.server import TEST_SECRET, LiveServer
+from tests.harness.server import TEST_SECRET, LiveServer, live
+from tests.harness.server import test_settings as settings_of
 from tests.mails import SECRETARY, plan
+from tests.matching.matching_world import report
 from tests.seeded_reports import seed_half, seed_two_versions
 
 NO_PAGES = {
@@ -86,6 +91,7 @@ NO_PAGES = {
     "audit.download",
     "unresolved.name",  # see _states
     "filters.show",
+    "manual.own",
     "bulk.result",  # see _states
     "reset.take",
     "attachments.download",
@@ -107,7 +113,7 @@ NO_PAGES = {
     "meeting_packs.fetch",
 }
 """GET addresses that answer no page of their own: files, parts of a page, a redirection."""
-LINK = "CERN-GRIDKA-LHCOPN-001"
+LINK, OTHER_LINK, BACKUP = "CERN-GRIDKA-LHCOPN-001", "CERN-PIC-LHCOPN-001", "GRIDKA-PIC-LHCOPN-001"
 _PERIOD = {"begin": "2031-03", "begin_standing": "sample", "end_standing": "sample"}
 _REPORT: dict[str, Any] = {"site": "DE-KIT", "quarter": "2012-Q4", "number": 1}
 """A report that was signed, and its first version."""
@@ -118,6 +124,35 @@ _LOOKED_AT: dict[str, dict[str, Any]] = {
 }
 """What the address of such a page says."""
 _GRAVE = ("serious", "critical")
+_WIDTHS = (1440, 1024, 390)
+
+_QUIET = (
+    "/",
+    "/tickets",
+    "/topology",
+    "/events",
+    "/events/timeline",
+    "/events?view=reported",
+    "/duty",
+    "/calendar/agenda",
+    "/calendar",
+    "/calendar/links",
+    "/calendar/lhc",
+    f"/calendar/free?link={LINK}&link={OTHER_LINK}",
+    f"/links/{LINK}",
+    "/sites/DE-KIT",
+    "/notices",
+    "/reports",
+    "/reports/packs",
+    "/reports/teleconferences",
+    "/statistics",
+    "/statistics/availability",
+    "/statistics/matching",
+    "/mails",
+    "/work",
+    "/filters",
+)
+"""Pages that have nothing to show yet."""
 
 # Many pages in one test: on a busy machine that takes longer than any other test may.
 _ALL_PAGES = pytest.mark.timeout(1200)
@@ -133,6 +168,10 @@ class Scene:
     final: int
     change: int
     """Sites were asked to accept it, and other tickets are bound to it."""
+    clash: int
+    """A planned work that collides with another one."""
+    event: int
+    """It is ongoing, and no ticket documents it."""
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +228,48 @@ def scene(sqlite_server: LiveServer) -> Scene:
     _talk(sqlite_server, cast)
     _order_packs(sqlite_server, cast)
     _write_reports(sqlite_server, cast)
-    return Scene(sqlite_server, cast, ticket, final, asked)
+    event = _cut(sqlite_server, cast)
+    return Scene(sqlite_server, cast, ticket, final, asked, _collide(sqlite_server, cast), event)
+
+
+def _cut(server: LiveServer, cast: Cast) -> int:
+    """Three links are down, one of them the backup of another, and nobody wrote a ticket; the first
+    event."""
+    now = datetime.now(UTC)
+    with server.session() as session:
+        with transaction(session):
+            first, second = require_links(session, (LINK, OTHER_LINK))
+            assert isinstance(first, Link)
+            assert isinstance(second, Link)
+            backup = Link(name=BACKUP, network="LHCOPN", end_a=first.end_b, end_b=second.end_b)
+            backup.role, backup.backs_up = "backup", first
+            session.add(backup)
+        begun = [f"{now - timedelta(hours=hours):%Y-%m-%d %H:%M}" for hours in (3, 2, 1)]
+        events = [
+            report(session, cast, start, None, link=name, now=now, source_id=f"cut {name}")
+            for start, name in zip(begun, (LINK, OTHER_LINK, BACKUP), strict=True)
+        ]
+        return events[0]
+
+
+def _collide(server: LiveServer, cast: Cast) -> int:
+    """Works at a link and, within them, at its backup."""
+    start = datetime.now(UTC) + timedelta(days=3)
+    numbers = seed(
+        server,
+        cast.operator,
+        *(
+            NewTicket(
+                f"Work on {name}",
+                category="maintenance",
+                links=(name,),
+                window_start=start,
+                window_end=start + timedelta(hours=4),
+            )
+            for name in (LINK, BACKUP)
+        ),
+    )
+    return numbers[0]
 
 
 def _bind(server: LiveServer, cast: Cast, asked: int, ticket: int, final: int) -> None:
@@ -444,6 +524,25 @@ def _states(scene: Scene) -> list[str]:
         "/sites/DE-KIT?on=2013-03-06",
         "/sites/DE-KIT?on=yesterday",
         f"/links/{LINK}?on=2013-03-06",
+        f"/links/{LINK}?month=2013-03",
+        f"/links/{OTHER_LINK}?month=soon",
+        "/sites/ES-PIC?month=2013-03",
+        f"/tickets/{scene.clash}",
+        f"/tickets/new?event={scene.event}",
+        f"/events/{scene.event}",
+        "/network-now",
+        "/events/timeline?days=90&site=DE-KIT",
+        "/events/timeline?until=2013-03-10&days=7",
+        "/events/timeline?days=soon&site=nobody&until=yesterday",
+        "/calendar/agenda?site=ES-PIC&network=LHCONE",
+        "/calendar/agenda?from=soon&link=nobody",
+        f"/calendar/free?link={LINK}&link={OTHER_LINK}&hours=4",
+        f"/calendar/free?link={LINK}&link={BACKUP}&hours=4",
+        f"/calendar/free?link={LINK}&hours=4000&days=14",
+        "/calendar/free?link=nobody&hours=few&from=soon",
+        "/ws/ticket_info.php?ticket=999999",
+        "/ws/ticket_info.php?ticket=soon",
+        "/index.php?mode=nothing",
     ]
 
 
@@ -457,6 +556,14 @@ def _grave(page: Page) -> list[str]:
         if found["impact"] in _GRAVE
         for node in found["nodes"]
     ]
+
+
+def _grave_at_each_width(page: Page) -> list[str]:
+    found = []
+    for width in _WIDTHS:
+        page.set_viewport_size({"width": width, "height": 844})
+        found += [f"{width}: {one}" for one in _grave(page)]
+    return found
 
 
 @_ALL_PAGES
@@ -477,7 +584,8 @@ def test_axe_finds_nothing_serious(
     log_in(page, scene.server, "admin")
     for path in [*_pages(flask_app, scene), *_states(scene)]:
         page.goto(url + path)
-        found += _grave(page)
+        found += _grave_at_each_width(page)
+    page.set_viewport_size({"width": 1280, "height": 844})
     # what opens, and what a refused form looks like
     page.goto(f"{url}/tickets/bulk?n=1&n=2&n=3")
     page.get_by_label("State").select_option("solved")
@@ -510,6 +618,53 @@ def test_axe_finds_nothing_serious(
     page.locator(".bar .person-menu summary").click()
     found += _grave(page)
     assert found == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_where_a_window_collides(
+    scheme: str, browser_page: Page, expected_statuses: set[int], scene: Scene
+) -> None:
+    """While the form is filled in, and when it was sent with a conflict that nobody had seen."""
+    expected_statuses.add(422)
+    page = browser_page
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    log_in(page, scene.server, "operator", "/tickets/new")
+    page.locator("[name=category][value=maintenance]").check()
+    page.locator("#title").fill("Router upgrade")
+    page.locator("#links-search").fill(BACKUP)
+    page.locator("#links-search").press("Enter")
+    start = datetime.now(UTC) + timedelta(days=3)
+    page.locator("#window_start").fill(f"{start:%Y-%m-%d %H:%M}")
+    page.locator("#window_end").fill(f"{start + timedelta(hours=1):%Y-%m-%d %H:%M}")
+    page.locator(".window-clash").wait_for()
+    assert _grave_at_each_width(page) == []
+    assert sideways(page) <= 0
+    page.locator("[name=conflicts_seen]").evaluate("seen => seen.remove()")
+    page.get_by_role("button", name="Create ticket").last.click()
+    page.locator("#errors").wait_for()
+    assert _grave_at_each_width(page) == []
+
+
+@_ALL_PAGES
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious_where_nothing_happened_yet(
+    scheme: str, browser: Browser
+) -> None:
+    """A quiet night of a portal without tickets, events and windows."""
+    found, wide = [], []
+    with fresh_database("sqlite") as url, live(settings_of(url)) as server:
+        people_of(server)
+        with strict_page(browser, {404}) as page:
+            page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+            log_in(page, server, "operator")
+            for path in _QUIET:
+                page.goto(server.url + path)
+                found += _grave_at_each_width(page)
+                if sideways(page) > 0:
+                    wide.append(path)
+            page.goto(server.url)
+            assert "All quiet" in page.locator("#network-now").inner_text()
+    assert (found, wide) == ([], [])
 
 
 def test_axe_finds_nothing_serious_where_two_edit(

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, Response
 from sqlalchemy import func, select
 
 from app import demo
+from app.calendar.services.calendar import agenda
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change
+from app.core.rules.access import SYSTEM
 from app.matching.services.recompute import bring_up_to_date
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.columns import COLUMNS
@@ -46,11 +48,35 @@ PAGES: Final = (
     "/reports/quarters/2012-Q4/print",
     "/reports/DE-KIT/2012-Q4",
     "/reports/DE-KIT/2012-Q4/print",
+    "/",
     "/calendar",
+    "/calendar/agenda",
     "/calendar/links",
+    "/calendar/free?link=CERN-GRIDKA-LHCOPN-001&link=CERN-PIC-LHCOPN-001&hours=6",
+    "/events/timeline",
+    "/events/timeline?days=90&site=DE-KIT",
+    "/topology",
     "/sites",
+    "/sites/DE-KIT",
+    "/sites/NL-T1?month=2013-03",
     "/links",
+    "/links/CERN-RAL-LHCOPN-001",
+    "/links/CERN-GRIDKA-LHCOPN-001?month=2013-03",
+    "/tickets/{clash}",
+    "/statistics/definitions",
+    "/statistics/what-if",
+    "/duty/rules",
+    "/manual/reader",
+    "/manual/operator",
+    "/manual/site",
+    "/manual/administrator",
 )
+_ALL_PICTURES: Final = """() => [...document.querySelectorAll(".document img")]
+    .every(one => one.complete && one.naturalWidth)"""
+_NEAR_PICTURES: Final = """() => [...document.querySelectorAll(".document img")]
+    .filter(one => one.getBoundingClientRect().top < 2 * innerHeight)
+    .every(one => one.complete && one.naturalWidth)"""
+"""Those for which a browser does not wait until one scrolls."""
 _CLIPPED: Final = """() => {
     const found = [], paper = document.documentElement.clientWidth;
     for (const one of document.querySelectorAll("main *")) {
@@ -100,6 +126,15 @@ def ticket(server: LiveServer) -> int:
     return number
 
 
+@pytest.fixture(scope="module")
+def clash(server: LiveServer) -> int:
+    """A planned work of the demo that is in conflict with another one."""
+    with server.session() as session:
+        now = datetime.now(UTC)
+        found = agenda(session, SYSTEM, now, now + timedelta(days=14))
+    return found.conflicts[0].tickets[0]
+
+
 def _log_in(page: Page, server: LiveServer) -> None:
     page.goto(f"{server.url}/login?next=/tickets")
     page.get_by_label("Name").fill("operator")
@@ -117,12 +152,12 @@ def _on_paper(page: Page) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_nothing_is_clipped(browser: Browser, server: LiveServer, ticket: int) -> None:
+def test_nothing_is_clipped(browser: Browser, server: LiveServer, ticket: int, clash: int) -> None:
     wrong = {}
     with strict_page(browser, set()) as page:
         _log_in(page, server)
         for path in PAGES:
-            page.goto(server.url + path.format(ticket=ticket))
+            page.goto(server.url + path.format(ticket=ticket, clash=clash))
             _on_paper(page)
             if clipped := page.evaluate(_CLIPPED):
                 wrong[path] = clipped
@@ -144,3 +179,30 @@ def test_a_ticket_prints_what_happened_first(
         assert story is not None
         assert facts is not None
         assert story["y"] + story["height"] <= facts["y"]
+
+
+@pytest.mark.parametrize("role", ["reader", "operator", "site", "administrator"])
+def test_the_manual_is_light_at_first_and_whole_on_paper(
+    browser: Browser, server: LiveServer, role: str
+) -> None:
+    """At most 150 kB in five requests when cold; on paper every picture is there."""
+    with strict_page(browser, set()) as page:
+        _log_in(page, server)
+        cookies = page.context.cookies()
+    with strict_page(browser, set()) as page:
+        page.context.add_cookies(cookies)  # type: ignore[arg-type]  # what Playwright itself answered
+        page.set_viewport_size({"width": 1440, "height": 900})
+        answers: list[Response] = []
+        page.on("response", lambda answer: answers.append(answer))
+        page.goto(f"{server.url}/manual/{role}")
+        page.wait_for_function(_NEAR_PICTURES)
+        # the stream of changes has no end, and nothing in it
+        whole_ones = [one for one in answers if "/live?" not in one.url]
+        sizes = {one.url: one.request.sizes()["responseBodySize"] for one in whole_ones}
+        assert len(sizes) <= 5, sizes
+        assert sum(sizes.values()) <= 150_000, sizes
+        pictures = page.locator(".document img")
+        page.emulate_media(media="print")
+        page.pdf(prefer_css_page_size=True)
+        assert pictures.count() > 0
+        page.wait_for_function(_ALL_PICTURES)
