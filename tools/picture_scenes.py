@@ -202,6 +202,7 @@ def _slide(page: Page, shown: Shown) -> None:
         content = content_of(session, SYSTEM, number, PackFile.PDF)
     drawn = BytesIO()
     pypdfium2.PdfDocument(content)[1].render(scale=1.4).to_pil().save(drawn, "PNG")
+    page.goto("about:blank")  # whose policy lets it show this
     page.set_content(
         f"<img alt='' src='data:image/png;base64,{b64encode(drawn.getvalue()).decode()}'"
         " style='display:block;max-width:100%;margin:auto'>"

@@ -29,8 +29,8 @@ DOCS = TOP / "docs" / "pictures"
 OF_MANUAL = TOP / "static" / "manual"
 SIZES = ((1440, 900), (390, 844))
 SCHEMES = ("light", "dark")
-_COLOURS = 64
-"""Of a picture that is committed; text and lines need no more."""
+_COLOURS = 256
+"""Of a picture that is committed: a byte a pixel."""
 
 
 @contextmanager
@@ -103,7 +103,7 @@ def main(arguments: list[str]) -> None:
     """Take the pictures and say how large each is."""
     flags = {"--docs", "--manual"} & set(arguments)
     names = set(arguments) - flags
-    known = {*MANUAL} if "--manual" in flags else {*PAGES, *QUIET_PAGES}
+    known = {*MANUAL, *PAGES, *QUIET_PAGES}
     if unknown := names - known:
         sys.exit(
             f"pictures: there is no {', '.join(sorted(unknown))}; there are {', '.join(known)}"
@@ -113,7 +113,8 @@ def main(arguments: list[str]) -> None:
     with demo_portal() as shown, chromium.launched() as browser:
         if "--manual" in flags:
             _take_manual(browser, shown, names)
-            return
+            if "--docs" not in flags:
+                return
         wanted = pictures_of_documents() if "--docs" in flags else names or None
         folder = DOCS if "--docs" in flags else FOLDER
         _take_pages(browser, shown, PAGES, wanted, folder)
