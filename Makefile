@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-stacks check format venv docs lock migration pictures bench soak bench-servers faults clean
+.PHONY: help run test test-all test-stacks check format venv docs texts lock migration pictures bench soak bench-servers faults clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -65,6 +65,16 @@ docs: ## write docs/fields.md, native-service.md, permissions.md, house.svg from
 	@mv docs/permissions.md.new docs/permissions.md
 	@$(BIN)/python tools/house.py >docs/house.svg.new
 	@mv docs/house.svg.new docs/house.svg
+
+texts: ## gather all texts into translations/messages.pot; bring the catalogues there up to date
+	@tools/venv.sh dev
+	@mkdir -p translations
+	@$(BIN)/pybabel -q extract -F pyproject.toml -k counted:1,2 --omit-header --no-location \
+		-o translations/messages.pot app templates static
+	@for catalogue in translations/*/LC_MESSAGES/messages.po; do [ -e "$$catalogue" ] || continue; \
+		language="$$(basename "$$(dirname "$$(dirname "$$catalogue")")")"; \
+		$(BIN)/pybabel -q update -i translations/messages.pot -d translations -l "$$language"; done
+	@$(BIN)/pybabel -q compile -d translations
 
 lock: ## write the pinned requirements from requirements*.in
 	@tools/venv.sh dev

@@ -22,7 +22,15 @@ from app.calendar.pages import (
 )
 from app.core.models.changes import PortalFact
 from app.core.rules.access import Role
-from app.core.web import download_log, errors, form_keys, scripts, times, typed_times
+from app.core.web import (
+    download_log,
+    errors,
+    form_keys,
+    languages,
+    scripts,
+    times,
+    typed_times,
+)
 from app.core.web.extensions import db
 from app.core.web.requests import compression, encoding
 from app.duties.pages import duties as duty
@@ -116,6 +124,7 @@ def register(flask_app: Flask) -> None:
     )
     RECORD_ROWS.show(states.states_of_rows)
     compute_with_matches()
+    languages.register(flask_app)
     times.register(flask_app)
     words.register(flask_app)
     flask_app.add_template_filter(statistics.time_in_words, "days")

@@ -42,14 +42,14 @@
     note.setAttribute("role", "status");
     drop.type = "button";
     drop.className = "link-button";
-    drop.textContent = "Discard";
+    drop.textContent = _("Discard");
     drop.addEventListener("click", function () {
       field.value = "";
       field.dispatchEvent(new Event("input", { bubbles: true }));
       note.remove();
       field.focus();
     });
-    note.append("Your draft was restored. ", drop);
+    note.append(_("Your draft was restored.") + " ", drop);
     field.before(note);
   }
   function ready(root, loud) {

@@ -28,7 +28,7 @@
       const shown = count > 0 && document.activeElement === input && input.value.trim() !== "";
       list.hidden = !shown;
       input.setAttribute("aria-expanded", shown ? "true" : "false");
-      status.textContent = shown ? count + (count === 1 ? " suggestion" : " suggestions") : "";
+      status.textContent = shown ? (count === 1 ? _("%(count)s suggestion", { count: count }) : _("%(count)s suggestions", { count: count })) : "";
       mark(shown && inDialog ? 0 : -1);
     }
     function close() {

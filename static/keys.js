@@ -182,7 +182,7 @@
     const all = boxes(), ticked = all.filter(function (box) { return box.checked; }).length;
     const head = one("[data-pick-all]"), words = one("[data-picked]");
     if (head) { head.hidden = false; head.checked = ticked > 0 && ticked === all.length; head.indeterminate = ticked > 0 && ticked < all.length; }
-    if (words) words.textContent = ticked ? ticked + " selected" : "";
+    if (words) words.textContent = ticked ? _("%(count)s selected", { count: ticked }) : "";
   }
   document.addEventListener("change", function (event) {
     if (event.target.matches("[data-pick-all]")) boxes().forEach(function (box) { box.checked = event.target.checked; });

@@ -15,13 +15,13 @@
     const days = Math.floor(minutes / 1440);
     if (minutes < 60) return Math.floor(minutes) + " min";
     if (days < 2) return Math.floor(minutes / 60) + " h";
-    return days < 90 ? days + " d" : days < 720 ? Math.floor(days / 30) + " months" : Math.floor(days / 365) + " years";
+    return days < 90 ? days + " d" : days < 720 ? _("%(count)s months", { count: Math.floor(days / 30) }) : _("%(count)s years", { count: Math.floor(days / 365) });
   }
   function age() {
     document.querySelectorAll("time .rel").forEach(function (one) {
       const was = one.textContent, passed = (Date.now() + ahead - Date.parse(one.closest("time").dateTime)) / 60000;
       let is = length(Math.max(0, passed));
-      if (/^(in .*|just now|.* ago)$/.test(was)) is = passed < -1 ? "in " + length(-passed) : passed < 1 ? "just now" : is + " ago";
+      if (!one.closest(".c-age")) is = passed < -1 ? _("in %(length)s", { length: length(-passed) }) : passed < 1 ? _("just now") : _("%(length)s ago", { length: is });
       if (is !== was) one.textContent = is;
     });
   }
@@ -83,10 +83,10 @@
       asked += 1;
       if (asked % 10 === 0) { fails = 0; room = true; } /* a stream may be possible again */
       if (page.updates === "live" && window.EventSource && room && fails < TRIES) { listen(); return; }
-      say("every 30 s");
+      say(_("every 30 s"));
       later(ask, EVERY * (0.8 + 0.4 * Math.random()));
     }).catch(function () {
-      say("connection lost, trying again");
+      say(_("connection lost, trying again"));
       failed();
     });
   }
@@ -97,8 +97,8 @@
     const link = document.createElement("a");
     link.className = "button slim";
     link.href = "/login?next=" + encodeURIComponent(window.location.pathname + window.location.search);
-    link.textContent = "Log in";
-    tell("Your login has ended. What you typed is still here.", link);
+    link.textContent = _("Log in");
+    tell(_("Your login has ended. What you typed is still here."), link);
   }
   document.addEventListener("visibilitychange", function () {
     if (document.hidden) { stop(); return; }
@@ -181,7 +181,7 @@
   const button = document.createElement("button");
   button.className = "button slim";
   button.type = "button";
-  button.textContent = "Show";
+  button.textContent = _("Show");
   button.addEventListener("click", show);
   function numbersOf(list) {
     return new Set(Array.from(list.querySelectorAll("a.title"), function (one) { return Number(one.pathname.split("/").pop()); }));
@@ -221,8 +221,8 @@
     const ticket = document.querySelector("#ticket[data-version]"), list = document.querySelector("#list[data-cursor]");
     const count = ticket ? newOnTicket(ticket) : list ? newOnList(list) : 0;
     const since = Number((ticket || list || { dataset: {} }).dataset.cursor);
-    if (count) tell(count + (count === 1 ? " new change" : " new changes"), button);
-    else if (many > since) tell("Many changes", button);
+    if (count) tell(count === 1 ? _("%(count)s new change", { count: count }) : _("%(count)s new changes", { count: count }), button);
+    else if (many > since) tell(_("Many changes"), button);
     else tell("", null);
   }
   function show() {

@@ -4,6 +4,12 @@
 (function () {
   "use strict";
 
+  /* ---- texts in the reader's language (app/core/web/scripts.py brings those that are not English) ---- */
+  const texts = window.portalTexts || {};
+  window._ = function (text, values) {
+    return (texts[text] || text).replace(/%\((\w+)\)s/g, function (_all, name) { return values[name]; });
+  };
+
   /* ---- closing of panels ---- */
   document.addEventListener("keydown", function (event) {
     const at = event.target;
@@ -45,7 +51,7 @@
     button.hidden = false;
     button.addEventListener("click", function () {
       field.select();
-      const done = function () { button.textContent = "Copied"; };
+      const done = function () { button.textContent = _("Copied"); };
       if (navigator.clipboard) navigator.clipboard.writeText(field.value).then(done, function () {});
       else if (document.execCommand("copy")) done();
     });
@@ -95,7 +101,7 @@
     if (label) label.htmlFor = input.id;
     else input.setAttribute("aria-label", select.name);
     if (select.hasAttribute("aria-describedby")) input.setAttribute("aria-describedby", select.getAttribute("aria-describedby"));
-    input.placeholder = select.dataset.combo === "site" ? "Any name of a site" : "Link id or a site at its end";
+    input.placeholder = select.dataset.combo === "site" ? _("Any name of a site") : _("Link id or a site at its end");
     const whole = element("div", { class: "combo" });
     select.before(whole);
     whole.append(box, list, select);
@@ -110,7 +116,7 @@
         const chip = element("span", { class: "chip" });
         chip.append(element("span", { class: "value mono" }, option.value));
         chip.firstChild.classList.add("what");
-        const remove = element("button", { type: "button", "aria-label": "Remove " + option.value });
+        const remove = element("button", { type: "button", "aria-label": _("Remove %(name)s", { name: option.value }) });
         remove.append(cross());
         remove.addEventListener("click", function () { option.selected = false; changed(); input.focus(); });
         chip.append(remove);
@@ -128,7 +134,7 @@
     }
     function choose(option) {
       option.selected = true; input.value = ""; close(); changed();
-      status.textContent = option.value + " chosen";
+      status.textContent = _("%(name)s chosen", { name: option.value });
     }
     function mark(index) {
       const items = list.querySelectorAll("[role=option]");
@@ -149,7 +155,7 @@
         const item = element("li", { role: "option", id: list.id + "-" + at, "aria-selected": "false" });
         item.append(element("span", { class: "mono" }, entry.option.value));
         if (typed && entry.hit.name !== entry.option.value) {
-          const alias = element("span", { class: "alias" }, "also ");
+          const alias = element("span", { class: "alias" }, _("also") + " ");
           alias.append(entry.hit.name.slice(0, entry.hit.at),
             element("mark", {}, entry.hit.name.slice(entry.hit.at, entry.hit.at + typed.length)),
             entry.hit.name.slice(entry.hit.at + typed.length));
@@ -158,7 +164,7 @@
         item.addEventListener("mousedown", function (event) { event.preventDefault(); choose(entry.option); input.focus(); });
         list.append(item);
       });
-      if (!hits.length) list.append(element("li", { class: "none" }, "No " + select.dataset.combo + " has this name"));
+      if (!hits.length) list.append(element("li", { class: "none" }, select.dataset.combo === "site" ? _("No site has this name") : _("No link has this name")));
       list.hidden = false;
       input.setAttribute("aria-expanded", hits.length ? "true" : "false");
       active = -1;
@@ -205,14 +211,14 @@
       line.replaceChildren();
       if (!missing.length) return;
       const names = missing.map(function (option) { return option.value; });
-      line.append(element("span", { class: "quiet" }, "Ends of these links:"));
+      line.append(element("span", { class: "quiet" }, _("Ends of these links:")));
       missing.forEach(function (option) {
-        const add = element("button", { type: "button", class: "button slim" }, "Add " + option.value);
+        const add = element("button", { type: "button", class: "button slim" }, _("Add %(name)s", { name: option.value }));
         add.addEventListener("click", function () { option.selected = true; sites.dispatchEvent(new Event("redraw")); links.dispatchEvent(new Event("change")); });
         line.append(add);
       });
       if (names.length > 1) {
-        const all = element("button", { type: "button", class: "button slim" }, "Add all");
+        const all = element("button", { type: "button", class: "button slim" }, _("Add all"));
         all.addEventListener("click", function () {
           missing.forEach(function (option) { option.selected = true; });
           sites.dispatchEvent(new Event("redraw")); line.replaceChildren();
@@ -239,8 +245,8 @@
       if (line.hidden) return;
       const minutes = Math.round((to - from) / 60000);
       const days = Math.floor(minutes / 1440), hours = Math.floor(minutes % 1440 / 60), rest = minutes % 60;
-      line.textContent = minutes < 0 ? "The end is before the start" :
-        "Length: " + (days ? days + " d " : "") + (hours ? hours + " h " : "") + (rest || !minutes ? rest + " min" : "");
+      line.textContent = minutes < 0 ? _("The end is before the start") :
+        _("Length:") + " " + (days ? days + " d " : "") + (hours ? hours + " h " : "") + (rest || !minutes ? rest + " min" : "");
     }
     pair.addEventListener("htmx:afterSettle", tell);
     inputs.forEach(function (input) { input.addEventListener("input", function () { if (!input.value.trim()) tell(); }); });
@@ -271,7 +277,7 @@
     for (const form of dirty) {
       if (form !== sender && target && target.contains(form)) {
         event.preventDefault();
-        if (window.confirm("Your text has not been sent. Leave the page?")) { dirty.delete(form); event.detail.issueRequest(true); }
+        if (window.confirm(_("Your text has not been sent. Leave the page?"))) { dirty.delete(form); event.detail.issueRequest(true); }
         return;
       }
     }
@@ -353,7 +359,7 @@
   });
   function keepShown(text) {
     const notice = element("div", { class: "notice waiting", role: "alert" }), body = element("div");
-    body.append(element("p", {}, "Your text no longer fits on this page. Copy it from here:"), element("div", { class: "prose" }, text));
+    body.append(element("p", {}, _("Your text no longer fits on this page. Copy it from here:")), element("div", { class: "prose" }, text));
     notice.append(body);
     document.getElementById("notices").append(notice);
   }
@@ -426,13 +432,13 @@
       const files = Array.from(input.files);
       const sum = files.reduce(function (sofar, file) { return sofar + file.size; }, 0);
       const wrong = files.filter(function (file) { return file.size > each || !file.size; }).map(function (file) {
-        return file.name + (file.size ? " has " + size(file.size) + "; at most " + size(each) + " are taken" : " is empty");
+        return file.size ? _("%(name)s has %(size)s; at most %(each)s are taken", { name: file.name, size: size(file.size), each: size(each) }) : _("%(name)s is empty", { name: file.name });
       });
-      if (!wrong.length && sum > all) wrong.push("Together these have " + size(sum) + "; at most " + size(all) + " are taken at once");
+      if (!wrong.length && sum > all) wrong.push(_("Together these have %(sum)s; at most %(all)s are taken at once", { sum: size(sum), all: size(all) }));
       input.setCustomValidity(wrong.join(". "));
       form.classList.toggle("wrong", wrong.length > 0);
       chosen.textContent = wrong.length ? wrong.join(". ") :
-        files.length > 1 ? files.length + " files, " + size(sum) + ": " + files.map(function (file) { return file.name; }).join(", ") :
+        files.length > 1 ? _("%(count)s files, %(sum)s:", { count: files.length, sum: size(sum) }) + " " + files.map(function (file) { return file.name; }).join(", ") :
         files.length ? size(sum) : "";
     }
     input.addEventListener("change", tell);

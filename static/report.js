@@ -37,8 +37,8 @@
       const there = document.createElement("a");
       there.href = link;
       there.target = "_blank";
-      there.textContent = "Log in in another tab";
-      line.append(" ", there, "; it is saved when you come back.");
+      there.textContent = _("Log in in another tab");
+      line.append(" ", there, _("; it is saved when you come back."));
     }
     place.append(line);
   }
@@ -78,7 +78,7 @@
   /* of two texts to choose from, mine is what the field holds by now */
   function showMine(field) {
     const mine = field && field.querySelector("[data-mine]");
-    if (mine) mine.textContent = valueOf(field) || "nothing";
+    if (mine) mine.textContent = valueOf(field) || _("nothing");
   }
   document.addEventListener("htmx:load", function (event) { showMine(fieldOf(event.detail.elt)); });
   document.addEventListener("htmx:beforeSend", function (event) {
@@ -96,8 +96,8 @@
     } else if (status !== 204 && status !== 409 && status !== 422) {
       field.dataset.failed = "yes";
       tell(field, "error", status
-        ? "Not saved: the portal answered " + status + ". Your text stays here and is sent again."
-        : "Not saved: the portal cannot be reached. Your text stays here and is sent again.");
+        ? _("Not saved: the portal answered %(status)s. Your text stays here and is sent again.", { status: status })
+        : _("Not saved: the portal cannot be reached. Your text stays here and is sent again."));
     }
   });
   function settle(field) {
@@ -127,7 +127,7 @@
     const field = fieldOf(event.detail.elt);
     if (!field) return;
     field.dataset.failed = "yes";
-    tell(field, "error", "Not saved: your session has ended. Your text stays here.", to);
+    tell(field, "error", _("Not saved: your session has ended. Your text stays here."), to);
   });
 
   /* ---- an answer of an earlier quarter ---- */
@@ -157,7 +157,7 @@
       const writes = field.dataset.unsaved || field.contains(document.activeElement);
       if (writes) {
         if (!field.querySelector(".report-conflict"))
-          tell(field, "waiting", news.dataset.by + " edited this at " + news.dataset.at + " UTC; yours is compared with it when it is saved.");
+          tell(field, "waiting", _("%(who)s edited this at %(when)s UTC; yours is compared with it when it is saved.", { who: news.dataset.by, when: news.dataset.at }));
         return;
       }
       const made = news.content.firstElementChild.cloneNode(true);
@@ -165,7 +165,7 @@
       field.replaceWith(made);
       window.htmx.process(made);
       const line = made.querySelector(".field-standing p");
-      if (line) line.textContent = news.dataset.by + " edited this at " + news.dataset.at + " UTC";
+      if (line) line.textContent = _("%(who)s edited this at %(when)s UTC", { who: news.dataset.by, when: news.dataset.at });
     });
     document.querySelectorAll("[data-report] [data-failed]").forEach(function (field) {
       delete field.dataset.failed;

@@ -23,6 +23,7 @@ NAMES = (
     "MAIL_PASSWORD_FILE",
     "MAIL_TIMEOUT_SECONDS",
     "MAIL_RETRY_SECONDS",
+    "MAIL_LANGUAGE",
 )
 TLS = ("none", "starttls", "tls")
 DEFAULT_NAME = "LHCOPN tickets"
@@ -47,6 +48,8 @@ class MailSettings:
     """Seconds for each step with the server."""
     retry: int = 60
     """Seconds until a mail that was not taken is tried for the second time."""
+    language: str = "en"
+    """In which mails are written; any but English has a catalogue."""
 
     @classmethod
     def of(
@@ -89,6 +92,7 @@ class MailSettings:
             retry=whole_number(
                 "MAIL_RETRY_SECONDS", values.get("MAIL_RETRY_SECONDS", "60"), 1, 3600
             ),
+            language=_language(values.get("MAIL_LANGUAGE", "en"), project),
         )
 
     def as_environment(self) -> dict[str, str]:
@@ -99,6 +103,7 @@ class MailSettings:
             "MAIL_TLS": self.tls,
             "MAIL_TIMEOUT_SECONDS": str(self.timeout),
             "MAIL_RETRY_SECONDS": str(self.retry),
+            "MAIL_LANGUAGE": self.language,
         }
         if self.host:
             shown = f"[{self.host}]" if ":" in self.host else self.host
@@ -110,6 +115,15 @@ class MailSettings:
     def _quoted_name(self) -> str:
         escaped = self.from_name.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
+
+
+def _language(text: str, project: Path) -> str:
+    known = {path.parts[-3] for path in project.glob("translations/*/LC_MESSAGES/messages.mo")}
+    if text not in known | {"en"}:
+        raise SettingError(
+            "MAIL_LANGUAGE must be en, or a language that has a catalogue in translations/"
+        )
+    return text
 
 
 def _server(text: str | None) -> tuple[str, int]:

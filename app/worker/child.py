@@ -22,8 +22,10 @@ from typing import Any, Final, TypeAlias
 from sqlalchemy import create_engine
 
 from app import tables  # noqa: F401  # relationships are by name, so every table must be known
+from app.core.catalogues import catalogue_of
 from app.core.database.transactions import LONG_STATEMENT_TIMEOUT, configure_engine
 from app.core.log import configure_logging
+from app.core.rules.language import write_mails
 from app.core.settings import PROJECT, Settings, process_environment
 from app.duties.services.derived import compute_with_matches
 from app.jobs.rules.jobs import reason_of
@@ -78,6 +80,7 @@ def main() -> None:
     configure_logging()
     compute_with_matches()
     settings = Settings.from_env()
+    write_mails(catalogue_of(settings.mail.language))
     engine = create_engine(settings.database_url, hide_parameters=True)
     configure_engine(engine, LONG_STATEMENT_TIMEOUT)
     try:

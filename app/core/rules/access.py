@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from app.core.rules.errors import Forbidden, NotFound
+from app.core.rules.language import _
 from app.core.rules.scopes import Scope
 
 
@@ -43,13 +44,13 @@ class Door(StrEnum):
 
 
 DOOR_WORDS: Mapping[str, str] = {
-    Door.PORTAL: "in the portal",
-    Door.SOAP: "over SOAP",
-    Door.NATIVE: "over SOAP, service LHCOPN",
-    Door.API: "over the API",
-    Door.COMMAND: "by command",
-    Door.SYSTEM: "by the portal itself",
-    Door.IMPORT: "by an import",
+    Door.PORTAL: _("in the portal"),
+    Door.SOAP: _("over SOAP"),
+    Door.NATIVE: _("over SOAP, service LHCOPN"),
+    Door.API: _("over the API"),
+    Door.COMMAND: _("by command"),
+    Door.SYSTEM: _("by the portal itself"),
+    Door.IMPORT: _("by an import"),
 }
 """Behind who changed something, on pages; a door of a newer version is shown as it is stored."""
 
@@ -175,7 +176,7 @@ def refusal_by_scope(actor: Actor, *enough: Scope) -> str | None:
     these scopes will do."""
     if actor.scopes is None or actor.scopes & set(enough):
         return None
-    return f"This token lacks the scope {' or '.join(enough)}"
+    return _("This token lacks the scope %(listed)s", listed=" or ".join(enough))
 
 
 def refusal_to_create(actor: Actor) -> str | None:
@@ -183,9 +184,9 @@ def refusal_to_create(actor: Actor) -> str | None:
     if (reason := refusal_by_scope(actor, Scope.TICKETS)) is not None:
         return reason
     if actor.kind is Kind.PARTNER and actor.read_only:
-        return "This account is read-only; creating tickets needs the right to write"
+        return _("This account is read-only; creating tickets needs the right to write")
     if actor.role is Role.READER:
-        return "A reader may not create tickets; ask for the role reporter or operator"
+        return _("A reader may not create tickets; ask for the role reporter or operator")
     return None
 
 
@@ -197,16 +198,16 @@ def refusal_to_write(actor: Actor, ticket: TicketFacts) -> str | None:
         return None
     if actor.kind is Kind.PARTNER:
         if actor.read_only:
-            return "This account is read-only; changing tickets needs the right to write"
+            return _("This account is read-only; changing tickets needs the right to write")
         return None
     if actor.role is Role.REPORTER:
         if is_submitter(actor, ticket) or actor.site_ids & ticket.site_ids:
             return None
-        return (
+        return _(
             "A reporter changes tickets that it wrote, or where its site is affected,"
             " responsible or an end of an affected link"
         )
-    return "A reader may not change tickets; ask for the role reporter or operator"
+    return _("A reader may not change tickets; ask for the role reporter or operator")
 
 
 def refusal_to_report(actor: Actor) -> str | None:
@@ -214,9 +215,9 @@ def refusal_to_report(actor: Actor) -> str | None:
     if (reason := refusal_by_scope(actor, Scope.EVENTS)) is not None:
         return reason
     if actor.kind is Kind.PARTNER and actor.read_only:
-        return "This account is read-only; reporting events needs the right to write"
+        return _("This account is read-only; reporting events needs the right to write")
     if actor.kind is Kind.PERSON and not actor.is_operator:
-        return "Only operators may report events"
+        return _("Only operators may report events")
     return None
 
 
@@ -231,12 +232,12 @@ def refusal_to_match(actor: Actor, site_ids: Collection[int]) -> str | None:
     """Why this account may not decide by hand about an event, or None. ``site_ids``: the ends of
     its link and its responsible site."""
     if actor.scopes is not None:
-        return "No token may match events by hand; a person logs in for that"
+        return _("No token may match events by hand; a person logs in for that")
     if actor.is_operator or actor.kind is Kind.SYSTEM:
         return None
     if actor.role is Role.REPORTER and actor.site_ids & frozenset(site_ids):
         return None
-    return "Only operators, and reporters of a site at the link's ends, may match events by hand"
+    return _("Only operators, and reporters of a site at the link's ends, may match events by hand")
 
 
 def require_match(actor: Actor, site_ids: Collection[int]) -> None:
@@ -271,14 +272,14 @@ def require_operator(actor: Actor, what: str) -> None:
     """Raise ``Forbidden`` unless the actor is an operator, an admin or the portal itself."""
     _require_no_token(actor, what)
     if not (actor.is_operator or actor.kind is Kind.SYSTEM):
-        raise Forbidden(f"Only operators may {what}")
+        raise Forbidden(_("Only operators may %(what)s", what=what))
 
 
 def require_admin(actor: Actor, what: str) -> None:
     """Raise ``Forbidden`` unless the actor is an admin or the portal itself."""
     _require_no_token(actor, what)
     if not (actor.role is Role.ADMIN or actor.kind is Kind.SYSTEM):
-        raise Forbidden(f"Only admins may {what}")
+        raise Forbidden(_("Only admins may %(what)s", what=what))
 
 
 def require_scope(actor: Actor, *enough: Scope) -> None:
@@ -300,7 +301,7 @@ def may_read_contacts(actor: Actor) -> bool:
 
 def _require_no_token(actor: Actor, what: str) -> None:
     if actor.scopes is not None:
-        raise Forbidden(f"No token may {what}; a person logs in for that")
+        raise Forbidden(_("No token may %(what)s; a person logs in for that", what=what))
 
 
 def require_internal(actor: Actor) -> None:
@@ -309,4 +310,4 @@ def require_internal(actor: Actor) -> None:
     Partners' internal text is always accepted; without the switch only their own comes back.
     """
     if actor.kind in (Kind.PERSON, Kind.TOKEN) and not actor.is_operator:
-        raise Forbidden("Only operators may write internal entries")
+        raise Forbidden(_("Only operators may write internal entries"))

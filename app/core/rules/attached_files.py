@@ -12,11 +12,12 @@ from typing import Final
 
 from app.core.rules import pictures
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 
 SIZE_LIMIT: Final = 2 * 1024 * 1024
 """Bytes of the largest attachment."""
-LIMIT_IN_WORDS: Final = "2 MiB"
+LIMIT_IN_WORDS: Final = _("2 MiB")
 UNNAMED: Final = "attachment"
 """The name of a file whose own name has nothing left when it is cleaned."""
 TEXT: Final = "text/plain"
@@ -46,8 +47,12 @@ def cleaned_name(sent: str) -> str:
     if len(name) > SHORT_TEXT_LIMIT:
         raise Invalid(
             "attachment_name",
-            f"The file's name has {len(name)} characters;"
-            f" at most {SHORT_TEXT_LIMIT} characters are allowed",
+            _(
+                "The file's name has %(count)s characters; at most %(short_text_limit)s characters"
+                " are allowed",
+                count=len(name),
+                short_text_limit=SHORT_TEXT_LIMIT,
+            ),
         )
     return name or UNNAMED
 
@@ -55,12 +60,16 @@ def cleaned_name(sent: str) -> str:
 def check_content(content: bytes) -> None:
     """Raise ``Invalid`` unless the content may be kept: not empty, at most 2 MiB."""
     if not content:
-        raise Invalid("attachment", "The attachment is empty; attach a file with content")
+        raise Invalid("attachment", _("The attachment is empty; attach a file with content"))
     if len(content) > SIZE_LIMIT:
         raise Invalid(
             "attachment",
-            f"The attachment is larger than {LIMIT_IN_WORDS}; at most {SIZE_LIMIT} bytes"
-            " are allowed: compress it, split it, or link to it",
+            _(
+                "The attachment is larger than %(limit_in_words)s; at most %(size_limit)s bytes are"
+                " allowed: compress it, split it, or link to it",
+                limit_in_words=LIMIT_IN_WORDS,
+                size_limit=SIZE_LIMIT,
+            ),
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 
 
@@ -46,8 +47,8 @@ SLIDES: Final = ((Quarter(2012, 1), Quarter(2012, 2)), (Quarter(2013, 1), Quarte
 """The quarters of the two tables "Events matching per T1" of the group's slides of 2013."""
 SLIDES_RANGE: Final = (SLIDES[0][0], SLIDES[-1][-1])
 """The first and the last of them."""
-DECK_NUMBERS: Final = ("111 in 2012", "14 in the first half of 2013")
+DECK_NUMBERS: Final = (_("111 in 2012"), _("14 in the first half of 2013"))
 """The numbers of tickets that the group's report of 2013 told: quoted, never counted here."""
-DECK_SOURCE: Final = "as the group’s report of 2013 said"
+DECK_SOURCE: Final = _("as the group’s report of 2013 said")
 DAYS_STANDING: Final = 30
 """Days (of 24 h) after which an open ticket is long-standing (decisions, section 9)."""

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from app.core.rules.language import _, counted
+
 
 def days_in_words(days: float, day: str = "day") -> str:
     """A length of so many days of 24 h: ``25 min``, ``3.5 h``, ``2 days``; ``day`` names the unit,
     such as ``working day``. Two digits are enough to compare."""
     minutes = round(days * 1440)
     if minutes < 60:
-        return f"{minutes} min" if minutes or not days else "< 1 min"
+        return f"{minutes} min" if minutes or not days else _("< 1 min")
     hours = _two_digits(days * 24)
     if float(hours) < 24:
         return f"{hours} h"
     text = _two_digits(days)
-    return f"{text} {day}{'' if text == '1' else 's'}"
+    number = 1 if text == "1" else 2
+    if day == "day":
+        return counted("%(days)s day", "%(days)s days", number, days=text)
+    return counted("%(days)s working day", "%(days)s working days", number, days=text)
 
 
 def _two_digits(number: float) -> str:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.core.rules.language import _, joined
+
 
 class PortalError(Exception):
     """Base of everything that a door may show. ``number`` is set by each subclass."""
@@ -37,7 +39,7 @@ class InvalidMany(Invalid):
 
     def __init__(self, problems: Mapping[str, str]) -> None:
         first = next(iter(problems))
-        super().__init__(first, "; ".join(problems.values()))
+        super().__init__(first, joined("; ", problems.values()))
         self.problems = dict(problems)
 
 
@@ -65,7 +67,7 @@ class NotFound(PortalError):
 
     number = 302
 
-    def __init__(self, message: str = "Entry does not exist in database") -> None:
+    def __init__(self, message: str = _("Entry does not exist in database")) -> None:
         super().__init__(message)
 
 
@@ -86,8 +88,12 @@ class OriginConflict(PortalError):
 
     def __init__(self, ticket_number: int) -> None:
         super().__init__(
-            f"This origin id belongs to ticket {ticket_number}, which is closed, and the content"
-            " differs from the first request; use a new origin id, or change that ticket"
+            _(
+                "This origin id belongs to ticket %(ticket_number)s, which is closed, and the"
+                " content differs from the first request; use a new origin id, or"
+                " change that ticket",
+                ticket_number=ticket_number,
+            )
         )
         self.ticket_number = ticket_number
 
@@ -110,7 +116,9 @@ class EditConflict(PortalError):
     def __init__(
         self, current_version: int, differences: tuple[Difference, ...], thing: str = "ticket"
     ) -> None:
-        super().__init__(f"Somebody else changed this {thing} meanwhile; choose per field")
+        super().__init__(
+            _("Somebody else changed this %(thing)s meanwhile; choose per field", thing=thing)
+        )
         self.current_version = current_version
         self.differences = differences
 
@@ -144,8 +152,11 @@ class StaleVersion(PortalError):
 
     def __init__(self, current_version: int) -> None:
         super().__init__(
-            f"The ticket has version {current_version} by now;"
-            " read it, and send the change with that version"
+            _(
+                "The ticket has version %(current_version)s by now; read it, and send the change"
+                " with that version",
+                current_version=current_version,
+            )
         )
         self.current_version = current_version
 
@@ -157,8 +168,12 @@ class RequestKeyConflict(PortalError):
 
     def __init__(self, ticket_number: int) -> None:
         super().__init__(
-            f"This request key opened ticket {ticket_number} with other content;"
-            " use a new key, or change that ticket"
+            _(
+                "This request key opened ticket %(ticket_number)s with other content;"
+                " use a new key,"
+                " or change that ticket",
+                ticket_number=ticket_number,
+            )
         )
         self.ticket_number = ticket_number
 
@@ -168,7 +183,7 @@ class AuthenticationFailed(PortalError):
 
     number = 623
 
-    def __init__(self, message: str = "Authentication failed") -> None:
+    def __init__(self, message: str = _("Authentication failed")) -> None:
         super().__init__(message)
 
 
@@ -178,7 +193,7 @@ class TooManyAttempts(AuthenticationFailed):
     number = 624
 
     def __init__(self) -> None:
-        super().__init__("Too many failed attempts on this account; wait a few seconds")
+        super().__init__(_("Too many failed attempts on this account; wait a few seconds"))
 
 
 class TooManyCalls(PortalError):
@@ -188,8 +203,14 @@ class TooManyCalls(PortalError):
 
     def __init__(self, allowed: int, seconds: int) -> None:
         super().__init__(
-            f"This account sent the same call too often: {allowed} within a minute are allowed,"
-            f" shared evenly among the portal's processes; wait {seconds} s before sending it again"
+            _(
+                "This account sent the same call too often: %(allowed)s within a"
+                " minute are allowed,"
+                " shared evenly among the portal's processes; wait %(seconds)s s before sending it"
+                " again",
+                allowed=allowed,
+                seconds=seconds,
+            )
         )
 
 
@@ -201,8 +222,14 @@ class TooManyCopies(Invalid):
     def __init__(self, allowed: int, named: int, more: int) -> None:
         super().__init__(
             "carbon_copy",
-            f"Carbon copy names {more} more addresses outside the portal, and this account named"
-            f" {named} today; at most {allowed} are allowed a day, which ends at 00:00 UTC",
+            _(
+                "Carbon copy names %(more)s more addresses outside the portal, and this account"
+                " named %(named)s today; at most %(allowed)s are allowed a day, which ends at 00:00"
+                " UTC",
+                more=more,
+                named=named,
+                allowed=allowed,
+            ),
         )
 
 
@@ -213,8 +240,12 @@ class ListsTooCostly(PortalError):
 
     def __init__(self, allowed: float, seconds: int) -> None:
         super().__init__(
-            f"The lists of this account took more than {allowed:g} s beyond the usual within a"
-            f" minute in one process of the portal; wait {seconds} s, and ask simpler queries"
+            _(
+                "The lists of this account took more than %(allowed)s s beyond the usual within a"
+                " minute in one process of the portal; wait %(seconds)s s, and ask simpler queries",
+                allowed=format(allowed, "g"),
+                seconds=seconds,
+            )
         )
 
 
@@ -226,14 +257,16 @@ class Unavailable(PortalError):
 
     def __init__(self) -> None:
         super().__init__(
-            "The database cannot be used at the moment and nothing was stored;"
-            " send the request again later"
+            _(
+                "The database cannot be used at the moment and nothing was stored;"
+                " send the request again later"
+            )
         )
 
 
 RETRY_AFTER = 10
 """Seconds after which to send again what was answered with ``Unavailable``."""
-LOOK_FIRST = "look whether it is stored before you send it again"
+LOOK_FIRST = _("look whether it is stored before you send it again")
 
 
 class OutcomeUnknown(PortalError):
@@ -244,8 +277,12 @@ class OutcomeUnknown(PortalError):
 
     def __init__(self, look: str = LOOK_FIRST) -> None:
         super().__init__(
-            "The outcome is unknown: the connection to the database was lost before it confirmed"
-            f" that this is stored; {look}"
+            _(
+                "The outcome is unknown: the connection to the database was lost"
+                " before it confirmed"
+                " that this is stored; %(look)s",
+                look=look,
+            )
         )
         self.look = look
 

@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Final
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 
 MAX_LINES: Final = 50_000
 """Lines, or records, of a file that is imported: it is one transaction."""
@@ -30,7 +31,7 @@ class Problem:
     allowed: str
 
     def __str__(self) -> str:
-        column = f", column {self.column}" if self.column else ""
+        column = _(", column %(column)s", column=self.column) if self.column else ""
         value = f", {shown(self.value)}" if self.value else ""
         return f"{self.place}{column}{value}: {self.allowed}"
 
@@ -47,20 +48,29 @@ class BadFile(Invalid):
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems[:MAX_PROBLEMS])
         many = len(problems)
-        count = "1 wrong place" if many == 1 else f"{many} wrong places"
+        count = _("1 wrong place") if many == 1 else _("%(many)s wrong places", many=many)
         if many >= MAX_PROBLEMS:
-            count = f"at least {MAX_PROBLEMS} wrong places"
-        self.summary = f"The file has {count}; nothing was written"
-        super().__init__("file", f"{self.summary}. {problems[0]}")
+            count = _("at least %(max_problems)s wrong places", max_problems=MAX_PROBLEMS)
+        self.summary = _("The file has %(count)s; nothing was written", count=count)
+        super().__init__("file", self.summary + f". {problems[0]}")
 
 
 class TooManyLines(BadFile):
     """A file of more than ``MAX_LINES`` lines, of which nothing was read."""
 
     def __init__(self, lines: int) -> None:
-        many = f"{lines:,} lines{' or more' if lines >= _MAX_COUNTED else ''}"
+        count = f"{lines:,}"
+        many = (
+            _("%(count)s lines or more", count=count)
+            if lines >= _MAX_COUNTED
+            else _("%(count)s lines", count=count)
+        )
         self.problems = ()
-        self.summary = f"The file has {many}; an import takes at most {MAX_LINES:,}. Split it"
+        self.summary = _(
+            "The file has %(many)s; an import takes at most %(max_lines)s. Split it",
+            many=many,
+            max_lines=format(MAX_LINES, ","),
+        )
         Invalid.__init__(self, "file", self.summary)
 
 

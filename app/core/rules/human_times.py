@@ -7,11 +7,12 @@ from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.texts import read_time
 
-EXAMPLES: Final = "now, 40 min ago, 08:29, yesterday 14:00, tue 10:00, 2026-01-31 09:05 (UTC)"
+EXAMPLES: Final = _("now, 40 min ago, 08:29, yesterday 14:00, tue 10:00, 2026-01-31 09:05 (UTC)")
 """What may be typed, for helps and errors."""
-EXAMPLES_OF_DAYS: Final = (
+EXAMPLES_OF_DAYS: Final = _(
     "Tuesday, tomorrow 9:00, in 3 days, next Monday 14:00, 2026-01-31 09:05 (UTC)"
 )
 """The same where a day alone will do, too."""
@@ -81,7 +82,14 @@ def read_human_time(
         found = None
     if found is None or not 1900 <= found.year < 9999:
         examples = EXAMPLES_OF_DAYS if days else EXAMPLES
-        raise Invalid(field, f"{label or field} is not a readable time; write {examples}")
+        raise Invalid(
+            field,
+            _(
+                "%(value)s is not a readable time; write %(examples)s",
+                value=label or field,
+                examples=examples,
+            ),
+        )
     return found
 
 

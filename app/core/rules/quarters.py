@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import ClassVar, Final, Self, TypeVar
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, said_word
 
 MAX_PERIODS: Final = 400
 """Periods of one range: a century of quarters. More of them is a slip of the pen."""
@@ -43,7 +44,7 @@ class CalendarPeriod:
     @classmethod
     def shape(cls) -> str:
         """How one is written, in words."""
-        return f"Write a {cls.WORD} as {cls.example()}"
+        return _("Write a %(word)s as %(example)s", word=said_word(cls.WORD), example=cls.example())
 
     @classmethod
     def example(cls) -> str:
@@ -130,7 +131,9 @@ class HalfYear(CalendarPeriod):
     @property
     def words(self) -> str:
         """``the first half of 2013``."""
-        return f"the {'first' if self.number == 1 else 'second'} half of {self.year}"
+        if self.number == 1:
+            return _("the first half of %(year)s", year=self.year)
+        return _("the second half of %(year)s", year=self.year)
 
 
 class Year(CalendarPeriod):
@@ -169,12 +172,25 @@ def period_range(first: P, last: P, field: str = "to") -> Sequence[P]:
     ``MAX_PERIODS``.
     """
     if last < first:
-        raise Invalid(field, f"{last} is before {first}; the range ends before it begins")
+        raise Invalid(
+            field,
+            _(
+                "%(last)s is before %(first)s; the range ends before it begins",
+                last=last,
+                first=first,
+            ),
+        )
     in_year = 12 // first.MONTHS
     count = (last.year - first.year) * in_year + last.number - first.number + 1
     if count > MAX_PERIODS:
         raise Invalid(
-            field, f"{first} to {last} is too long; at most {MAX_PERIODS} are told at once"
+            field,
+            _(
+                "%(first)s to %(last)s is too long; at most %(max_periods)s are told at once",
+                first=first,
+                last=last,
+                max_periods=MAX_PERIODS,
+            ),
         )
     return [first.after(step) for step in range(count)]
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 
 
 class Scope(StrEnum):
@@ -23,10 +24,10 @@ class Scope(StrEnum):
 
 
 MEANINGS: dict[Scope, str] = {
-    Scope.EVENTS: "send and read network events",
-    Scope.TICKETS: "read and write tickets",
-    Scope.REGISTRY: "read sites and links, contacts included",
-    Scope.READ: "read all that is no secret; a system's token sees no contacts",
+    Scope.EVENTS: _("send and read network events"),
+    Scope.TICKETS: _("read and write tickets"),
+    Scope.REGISTRY: _("read sites and links, contacts included"),
+    Scope.READ: _("read all that is no secret; a system's token sees no contacts"),
 }
 MAX_DAYS = 400
 """A token's secret lives at most so many days: a year, and time to change it over."""
@@ -41,12 +42,12 @@ def checked_scopes(given: Iterable[str], field: str = "scope") -> frozenset[Scop
     words = list(given)
     known = {scope.value: scope for scope in Scope}
     if not words or any(word not in known for word in words):
-        raise Invalid(field, f"Scope takes one or more of: {', '.join(known)}")
+        raise Invalid(field, _("Scope takes one or more of: %(listed)s", listed=", ".join(known)))
     return frozenset(known[word] for word in words)
 
 
 def checked_lifetime(days: int, field: str = "expires") -> timedelta:
     """How long a secret lives: 1 to 400 whole days; ``Invalid`` otherwise."""
     if not 1 <= days <= MAX_DAYS:
-        raise Invalid(field, f"Expiry takes 1 to {MAX_DAYS} days from now")
+        raise Invalid(field, _("Expiry takes 1 to %(max_days)s days from now", max_days=MAX_DAYS))
     return timedelta(days=days)

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from app.core.rules.language import _
+
 
 class SlideKind(StrEnum):
     """What may be chosen for a pack; one of them may become several slides."""
@@ -29,40 +31,40 @@ class SlideKind(StrEnum):
 
 SLIDE_WORDS: Final[Mapping[SlideKind, tuple[str, str]]] = {
     SlideKind.HEADLINES: (
-        "Tickets in a year and in a half-year",
-        "The two headline numbers: tickets of the last year and of the last half-year",
+        _("Tickets in a year and in a half-year"),
+        _("The two headline numbers: tickets of the last year and of the last half-year"),
     ),
     SlideKind.TICKETS_BY_QUARTER: (
-        "Tickets per quarter",
-        "How many tickets were created in each quarter",
+        _("Tickets per quarter"),
+        _("How many tickets were created in each quarter"),
     ),
     SlideKind.TICKETS_BY_MONTH: (
-        "Tickets per month",
-        "How many tickets were created in each month",
+        _("Tickets per month"),
+        _("How many tickets were created in each month"),
     ),
     SlideKind.MATCHING: (
-        "Events matching per T1",
-        "Detected events >= 1 h and related events in tickets; two quarters on a slide",
+        _("Events matching per T1"),
+        _("Detected events >= 1 h and related events in tickets; two quarters on a slide"),
     ),
     SlideKind.UNDOCUMENTED: (
-        "Events without a ticket",
-        "Each detected event >= 1 h that no ticket documents",
+        _("Events without a ticket"),
+        _("Each detected event >= 1 h that no ticket documents"),
     ),
     SlideKind.DUTIES: (
-        "Tickets due",
-        "By responsible site: tickets that the rule in force required, and which are missing",
+        _("Tickets due"),
+        _("By responsible site: tickets that the rule in force required, and which are missing"),
     ),
     SlideKind.WHAT_IF: (
-        "Rule comparison",
-        "Tickets that each rule would have required, per T1",
+        _("Rule comparison"),
+        _("Tickets that each rule would have required, per T1"),
     ),
     SlideKind.STANDING: (
-        "Long-standing tickets",
-        "What is open now and was created more than 30 days ago",
+        _("Long-standing tickets"),
+        _("What is open now and was created more than 30 days ago"),
     ),
     SlideKind.REPORTS: (
-        "Quarterly reports",
-        "Which site has reported which quarter, and which reports are missing",
+        _("Quarterly reports"),
+        _("Which site has reported which quarter, and which reports are missing"),
     ),
 }
 """What each is called and what it shows, in the order in which they are offered."""

@@ -13,6 +13,7 @@ from itertools import chain
 from typing import IO, Final
 
 from app.core.rules.file_problems import BadFile, Problem
+from app.core.rules.language import _
 from app.core.rules.texts import PORTAL_TEXT_LIMIT
 
 ENCODINGS: Final[Mapping[str, str]] = {
@@ -49,25 +50,27 @@ def decoded(content: bytes, encoding: str = "") -> str:
 def _encoding_of(beginning: bytes, said: str) -> str:
     """How a file is written that begins so; ``BadFile`` for what is no text."""
     if beginning.startswith(_WORKBOOKS):
-        raise BadFile([Problem("the file", "", "", "this is a workbook; save it as “CSV UTF-8”")])
+        raise BadFile(
+            [Problem(_("the file"), "", "", _("this is a workbook; save it as “CSV UTF-8”"))]
+        )
     if not said:
         utf16 = beginning.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         said = "utf-16" if utf16 else "utf-8"
     if said != "utf-16" and beginning.count(b"\0") > len(beginning) // 4:
-        wrong = "this looks like UTF-16 without its mark; save the file as “CSV UTF-8”"
-        raise BadFile([Problem("line 1", "", "", wrong)])
+        wrong = _("this looks like UTF-16 without its mark; save the file as “CSV UTF-8”")
+        raise BadFile([Problem(_("line 1"), "", "", wrong)])
     return said
 
 
 def _undecodable(line: int, encoding: str) -> BadFile:
     if encoding == "utf-8":
-        wrong = (
+        wrong = _(
             "this is no UTF-8. Save the file as “CSV UTF-8”, or say that it is windows-1252"
             " (Latin-1), if it is"
         )
     else:
-        wrong = f"this is no {encoding}"
-    return BadFile([Problem(f"line {line}", "", "", wrong)])
+        wrong = _("this is no %(encoding)s", encoding=encoding)
+    return BadFile([Problem(_("line %(line)s", line=line), "", "", wrong)])
 
 
 def rows_of(text: IO[str]) -> Iterator[tuple[int, list[str]]]:
@@ -89,8 +92,8 @@ def rows_of(text: IO[str]) -> Iterator[tuple[int, list[str]]]:
             if any(cell.strip() for cell in row) and not (len(row) == 1 and is_mark(row[0])):
                 yield place, row
     except csv.Error as error:
-        wrong = f"this is no CSV: {_csv_error(error)}"
-        raise BadFile([Problem(f"line {line}", "", "", wrong)]) from None
+        wrong = _("this is no CSV: %(error)s", error=_csv_error(error))
+        raise BadFile([Problem(_("line %(line)s", line=line), "", "", wrong)]) from None
 
 
 class _Lines:
@@ -110,14 +113,19 @@ class _Lines:
             raise StopIteration
         self.since += len(line)
         if self.since > MAX_ROW_LENGTH:
-            raise csv.Error(f"this row is longer than {MAX_ROW_LENGTH:,} characters")
+            raise csv.Error(
+                _(
+                    "this row is longer than %(max_row_length)s characters",
+                    max_row_length=format(MAX_ROW_LENGTH, ","),
+                )
+            )
         return line
 
 
 def _csv_error(error: csv.Error) -> str:
     text = str(error)
     if "unexpected end" in text or "field limit" in text:
-        return "a quote opens a cell here and does not close it"
+        return _("a quote opens a cell here and does not close it")
     return text
 
 

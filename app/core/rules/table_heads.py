@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 
 from app.core.rules.cells import plain_cell
 from app.core.rules.file_problems import BadFile, Problem
+from app.core.rules.language import _
 
 
 def columns_of(
@@ -22,24 +23,33 @@ def columns_of(
     names = [plain_cell(cell.strip()).strip().casefold().removesuffix(" (utc)") for cell in row]
     while names and not names[-1]:
         names.pop()  # spreadsheets keep columns that were emptied
-    place = f"line {line}"
-    allowed = f"the columns are {', '.join(known)}"
+    place = _("line %(line)s", line=line)
+    allowed = _("the columns are %(listed)s", listed=", ".join(known))
     if not set(names) & set(known):
         # each cell of a file without its first line would be told as a column that is unknown
         first = next((cell.strip() for cell in row if cell.strip()), "")
-        raise BadFile([Problem(place, "", first, f"the first line names the columns; {allowed}")])
+        raise BadFile(
+            [
+                Problem(
+                    place,
+                    "",
+                    first,
+                    _("the first line names the columns; %(allowed)s", allowed=allowed),
+                )
+            ]
+        )
     problems = [
         Problem(place, "", name or "(empty)", allowed)
         for name in dict.fromkeys(names)
         if name not in known
     ]
     problems += [
-        Problem(place, name, "", "this column stands there twice")
+        Problem(place, name, "", _("this column stands there twice"))
         for name in known
         if names.count(name) > 1
     ]
     problems += [
-        Problem(place, name, "", "this column is needed") for name in needed if name not in names
+        Problem(place, name, "", _("this column is needed")) for name in needed if name not in names
     ]
     if problems:
         raise BadFile(problems)
@@ -56,8 +66,12 @@ def cells_below(columns: Sequence[str], row: Sequence[str]) -> dict[str, str]:
     while len(cells) > len(columns) and not cells[-1].strip():
         cells.pop()
     if len(cells) != len(columns):
-        why = f"it has {len(cells)} cells, and the first line {len(columns)}"
+        why = _(
+            "it has %(count)s cells, and the first line %(count2)s",
+            count=len(cells),
+            count2=len(columns),
+        )
         if len(cells) > len(columns):
-            why += "; a cell that holds what stands between cells needs quotes around it"
+            why += _("; a cell that holds what stands between cells needs quotes around it")
         raise ValueError(why)
     return dict(zip(columns, map(plain_cell, cells), strict=True))

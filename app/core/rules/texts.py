@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.mail_addresses import address_parts, mail_address
 
 TITLE_LIMIT = 255
@@ -38,12 +39,21 @@ def checked_text(field: str, value: str, limit: int, *, label: str | None = None
     if _NOT_IN_XML.search(value):
         raise Invalid(
             field,
-            f"{name} holds a character that cannot be passed on to partners"
-            " (a control character or half of a pair); remove it",
+            _(
+                "%(name)s holds a character that cannot be passed on to partners (a control"
+                " character or half of a pair); remove it",
+                name=name,
+            ),
         )
     if len(value) > limit:
         raise Invalid(
-            field, f"{name} has {len(value)} characters; at most {limit} characters are allowed"
+            field,
+            _(
+                "%(name)s has %(count)s characters; at most %(limit)s characters are allowed",
+                name=name,
+                count=len(value),
+                limit=limit,
+            ),
         )
     return value
 
@@ -65,8 +75,11 @@ def checked_link(field: str, value: str, *, label: str | None = None) -> str:
     if value and not is_link(value):
         raise Invalid(
             field,
-            f"{label or field} is no URL; it begins with http://, https:// or mailto: and holds no"
-            " blanks",
+            _(
+                "%(value)s is no URL; it begins with http://, https:// or mailto: and"
+                " holds no blanks",
+                value=label or field,
+            ),
         )
     return value
 
@@ -122,8 +135,11 @@ def read_time(field: str, value: str, *, label: str | None = None, epoch: bool =
             return moment
     raise Invalid(
         field,
-        f"{name} is not a readable time; write YYYY-MM-DD or YYYY-MM-DD hh:mm:ss (UTC),"
-        " or ISO 8601 with a zone",
+        _(
+            "%(name)s is not a readable time; write YYYY-MM-DD or YYYY-MM-DD hh:mm:ss (UTC), or"
+            " ISO 8601 with a zone",
+            name=name,
+        ),
     )
 
 
@@ -133,7 +149,10 @@ def checked_addresses(field: str, value: str, *, label: str | None = None) -> st
     if any(mail_address(part) is None for part in address_parts(value)):
         raise Invalid(
             field,
-            f"{name} takes mail addresses, such as noc@site.example, separated by semicolons",
+            _(
+                "%(name)s takes mail addresses, such as noc@site.example, separated by semicolons",
+                name=name,
+            ),
         )
     return value
 
@@ -147,4 +166,11 @@ def checked_choice(field: str, value: str, kind: type[E], label: str) -> E:
         return kind(value)
     except ValueError:
         allowed = ", ".join(kind)
-        raise Invalid(field, f"{label} is not one of the allowed values: {allowed}") from None
+        raise Invalid(
+            field,
+            _(
+                "%(label)s is not one of the allowed values: %(allowed)s",
+                label=label,
+                allowed=allowed,
+            ),
+        ) from None

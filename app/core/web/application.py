@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from flask import Flask
 
+from app.core.catalogues import catalogue_of
 from app.core.database.transactions import configure_engine
 from app.core.log import configure_logging
+from app.core.rules.language import write_mails
 from app.core.settings import PROJECT, Settings, instance_folder
 from app.core.web.extensions import db
 
@@ -17,6 +19,7 @@ POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10}
 def plain_application(settings: Settings, statement_timeout: int) -> Flask:
     """``statement_timeout`` is what a statement may take on PostgreSQL, in seconds."""
     configure_logging()
+    write_mails(catalogue_of(settings.mail.language))
     flask_app = Flask(
         "app",
         root_path=str(PROJECT / "app"),

@@ -28,6 +28,7 @@ from app.core.rules.attached_files import (
     is_previewed,
 )
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, counted
 from app.core.web.requests.limits import FILES_LIMIT
 
 THUMB_LIMIT: Final = 512 * 1024
@@ -120,7 +121,7 @@ def listed_files(rows: Sequence[Row], problems: Sequence[Problem]) -> Mapping[st
 def size_in_words(size: int) -> str:
     """A size in bytes as people read it: ``3.4 KiB``."""
     if size < 1024:
-        return f"{size} bytes" if size != 1 else "1 byte"
+        return counted("%(num)s byte", "%(num)s bytes", size)
     if size < 1024 * 1024:
         return f"{size / 1024:.3g} KiB" if size < 1000 * 1024 else f"{size // 1024} KiB"
     return f"{size / 1024 / 1024:.3g} MiB"
@@ -183,7 +184,7 @@ def chosen_files() -> list[tuple[str, bytes]]:
 def problems_of(files: Sequence[tuple[str, bytes]]) -> Iterator[Problem]:
     """Why these files are not taken."""
     if not files:
-        yield Problem("", "Choose at least one file")
+        yield Problem("", _("Choose at least one file"))
     for name, content in files:
         try:
             cleaned_name(name)

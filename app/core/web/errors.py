@@ -42,6 +42,7 @@ from app.core.rules.errors import (
     PortalError,
     TooMuch,
 )
+from app.core.rules.language import _, counted, joined
 from app.core.services.refusals import Refusals
 from app.core.web.extensions import db, login_manager
 from app.core.web.htmx import wants_fragment
@@ -66,30 +67,32 @@ _BESIDE_A_FIELD = ("seen.", "was.", "theirs.")
 
 _STATUS = {NotFound: 404, Forbidden: 403, MoveNotAllowed: 409, Invalid: 422, TooMuch: 413}
 _HEADINGS = {
-    400: "This request cannot be read",
-    403: "Not allowed",
-    404: "There is no such page or ticket",
-    405: "This address does not take that kind of request",
-    409: "Not possible now",
-    413: "This is too much for one request",
-    415: "This kind of form is not accepted",
-    422: "A value is not allowed",
-    429: "Too many attempts",
-    500: "Internal error",
-    503: "The portal is unavailable",
+    400: _("This request cannot be read"),
+    403: _("Not allowed"),
+    404: _("There is no such page or ticket"),
+    405: _("This address does not take that kind of request"),
+    409: _("Not possible now"),
+    413: _("This is too much for one request"),
+    415: _("This kind of form is not accepted"),
+    422: _("A value is not allowed"),
+    429: _("Too many attempts"),
+    500: _("Internal error"),
+    503: _("The portal is unavailable"),
 }
 _WORDS = {
-    400: "The browser sent something that this page does not take: only text in UTF-8 can be read."
-    " Nothing was stored.",
-    404: "Nothing is known under this address. Check the number, or search for a word.",
-    405: "Follow a link or a button of the portal instead of typing the address.",
-    415: "The pages take forms as browsers send them. Nothing was stored.",
-    500: "The error was logged; try again, and contact an administrator if it happens again.",
-    503: "The database cannot be used at the moment. Wait a moment and try again.",
+    400: _(
+        "The browser sent something that this page does not take: only text in UTF-8 can be read."
+        " Nothing was stored."
+    ),
+    404: _("Nothing is known under this address. Check the number, or search for a word."),
+    405: _("Follow a link or a button of the portal instead of typing the address."),
+    415: _("The pages take forms as browsers send them. Nothing was stored."),
+    500: _("The error was logged; try again, and contact an administrator if it happens again."),
+    503: _("The database cannot be used at the moment. Wait a moment and try again."),
 }
-_NOTHING_STORED = "Nothing was stored."
+_NOTHING_STORED = _("Nothing was stored.")
 """Of a form that failed before anything was committed."""
-_OUTCOME_UNKNOWN = (
+_OUTCOME_UNKNOWN = _(
     "The outcome is unknown: the connection to the database was lost before it confirmed that what"
     " you sent is stored. It may or may not be. Look before you send it again."
 )
@@ -135,11 +138,15 @@ def echoed(typed: Sequence[tuple[str, str]]) -> Echo:
         fields.append((name, content[:left].decode(errors="ignore")))
         left -= len(content)
         if left < 0:
-            cut = f'the end of "{name}"'
+            cut = _('the end of "%(name)s"', name=name)
             break
     more = len(sent) - len(fields)
-    parts = [cut] * bool(cut) + [f"{more} more field{'s' * (more > 1)}"] * bool(more)
-    return Echo(fields, f"Not shown here: {' and '.join(parts)}." if parts else "")
+    parts = [cut] * bool(cut)
+    if more:
+        parts.append(counted("%(num)s more field", "%(num)s more fields", more))
+    return Echo(
+        fields, _("Not shown here: %(listed)s.", listed=joined(_(" and "), parts)) if parts else ""
+    )
 
 
 def carried(sent: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
@@ -166,7 +173,7 @@ def from_our_own_page() -> bool:
 def _words(status: int) -> str:
     if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         return too_much(request.path)
-    return _WORDS.get(status, "Go back and try again.")
+    return _WORDS.get(status, _("Go back and try again."))
 
 
 def message_page(
@@ -177,7 +184,7 @@ def message_page(
     **more: Any,
 ) -> Response:
     """A page, or for htmx a notice, that says what is wrong; ``typed`` is shown, to copy."""
-    heading = heading or _HEADINGS.get(status, "This did not work")
+    heading = heading or _HEADINGS.get(status, _("This did not work"))
     words = message or _words(status)
     template = "errors/_notice.html" if wants_fragment() else "errors/message.html"
     home = url_for("tickets.listing")
@@ -239,7 +246,7 @@ def _on_http_error(error: HTTPException) -> Response:
 
 def _on_missing_token(_error: CSRFError) -> Response:
     """400: nothing was stored. Offers to send again only what came from one of our own pages."""
-    message = (
+    message = _(
         "The form had no valid token: it was open while you logged in or out elsewhere, or it came"
         " from another site. Nothing was stored."
     )
@@ -247,8 +254,9 @@ def _on_missing_token(_error: CSRFError) -> Response:
         return make_response(
             render_template(
                 "errors/_notice.html",
-                heading="Not stored",
-                message=message + " What you typed is still here: copy it and load the page again.",
+                heading=_("Not stored"),
+                message=message
+                + _(" What you typed is still here: copy it and load the page again."),
             ),
             400,
         )
@@ -256,7 +264,7 @@ def _on_missing_token(_error: CSRFError) -> Response:
         render_template(
             "errors/message.html",
             code=400,
-            heading="The form could not be checked",
+            heading=_("The form could not be checked"),
             message=message,
             typed=echoed(typed_values()),
             **_send_again(),
@@ -319,7 +327,7 @@ def _outcome_unknown() -> Response:
         500,
         _OUTCOME_UNKNOWN,
         typed_values(),
-        heading="It is not known whether this was stored",
+        heading=_("It is not known whether this was stored"),
         look=_sent_from(),
     )
 
@@ -345,7 +353,7 @@ def _secure(answer: Response) -> Response:
         and not current_user.is_authenticated
     ):
         headers["Cache-Control"] = "public, max-age=300"
-        answer.vary.update(("Cookie", "HX-Request"))
+        answer.vary.update(("Accept-Language", "Cookie", "HX-Request"))
     else:
         headers["Cache-Control"] = "private, no-store"
         answer.vary.add("HX-Request")

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import FileStorage
 
 from app.core.database.transactions import transaction
+from app.core.rules.language import _
 from app.core.services import form_keys
 from app.core.web.errors import FORM_KEY
 from app.core.web.extensions import db
@@ -32,7 +33,7 @@ from app.core.web.person import local_path
 from app.core.web.times import now
 
 TOKEN: Final = "csrf_token"  # noqa: S105  # a field's name
-_REPEATED = "This form was received before; nothing was stored a second time."
+_REPEATED = _("This form was received before; nothing was stored a second time.")
 _CHUNK: Final = 1 << 16
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any, Final
 
 from wtforms import (
@@ -17,6 +18,7 @@ from wtforms.validators import DataRequired, ValidationError
 from wtforms.widgets import TextInput
 
 from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.language import _, said_word
 from app.core.web.times import read_typed
 
 _FULL_DATE: Final = re.compile(r"\s*\d{4}-")
@@ -80,13 +82,15 @@ class UtcTimeField(Field):
 
 def required(name: str) -> list[Any]:
     """The check of a field that must not be empty, in words."""
-    return [DataRequired(f"{name} is required")]
+    return [DataRequired(_("%(name)s is required", name=name))]
 
 
 def own_password() -> PasswordField:
     """The field in which the person who is logged in types the password again."""
     return PasswordField(
-        "Your password", required("Your password"), render_kw={"autocomplete": "current-password"}
+        _("Your password"),
+        required(_("Your password")),
+        render_kw={"autocomplete": "current-password"},
     )
 
 
@@ -95,7 +99,9 @@ def sent(_form: Any, field: Field) -> None:
     taken for its default. A list of none is sent as one empty value (``none_chosen`` of the
     templates)."""
     if not field.raw_data:
-        raise ValidationError(f"{field.label.text} is missing in the form; load the page again")
+        raise ValidationError(
+            _("%(text)s is missing in the form; load the page again", text=field.label.text)
+        )
 
 
 def chosen(values: Sequence[str] | None) -> list[str]:
@@ -104,12 +110,14 @@ def chosen(values: Sequence[str] | None) -> list[str]:
 
 
 def options(*words: str, empty: str | None = None) -> Any:
-    """Choices whose value is what is shown; ``empty`` is the word for none of them.
+    """Choices whose value is what is shown, in English; ``empty`` is the word for none of them.
+    Members of an enumeration are words, all else is shown as it is.
 
     Untyped because the stubs of WTForms do not know this form of choices.
     """
     first = {} if empty is None else {"": empty}
-    return {**first, **{str(word): str(word) for word in words}}
+    shown = ((str(word), said_word(word) if isinstance(word, StrEnum) else word) for word in words)
+    return {**first, **dict(shown)}
 
 
 class Choice(SelectField):
@@ -121,8 +129,10 @@ class Choice(SelectField):
         if self.data not in allowed:
             shown = ", ".join(value for value in allowed if value)
             if len(allowed) > 20:
-                shown = "a value of the list"
-            raise ValidationError(f"{self.label.text} takes one of: {shown}")
+                shown = _("a value of the list")
+            raise ValidationError(
+                _("%(text)s takes one of: %(shown)s", text=self.label.text, shown=shown)
+            )
 
 
 class Radio(RadioField):
@@ -133,7 +143,11 @@ class Radio(RadioField):
         allowed = [str(value) for value, *_ in self.iter_choices()]
         if self.data not in allowed:
             raise ValidationError(
-                f"{self.label.text} takes one of: {', '.join(filter(None, allowed))}"
+                _(
+                    "%(text)s takes one of: %(listed)s",
+                    text=self.label.text,
+                    listed=", ".join(filter(None, allowed)),
+                )
             )
 
 

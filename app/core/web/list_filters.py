@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
@@ -38,4 +39,4 @@ def read_day(name: str, value: str, label: str) -> date:
             raise ValueError
         return date.fromisoformat(value)
     except ValueError:
-        raise Invalid(name, f"{label} is no day; write it as 2026-01-31") from None
+        raise Invalid(name, _("%(label)s is no day; write it as 2026-01-31", label=label)) from None

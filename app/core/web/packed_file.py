@@ -7,6 +7,7 @@ import binascii
 import zlib
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 
 
 def packed(content: bytes) -> str:
@@ -22,5 +23,5 @@ def unpacked(letters: str, limit: int) -> bytes:
     except (UnicodeEncodeError, binascii.Error, zlib.error):
         content = b""
     if not content or not unpacker.eof or len(content) > limit:
-        raise Invalid("file", "File is not the one that was shown; choose it again")
+        raise Invalid("file", _("File is not the one that was shown; choose it again"))
     return content

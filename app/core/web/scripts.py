@@ -1,18 +1,23 @@
 """All scripts as one file: each request more is a round trip more on a cold start.
 
 The files stay apart in static/, each with one reason to exist; they are joined as they are, read
-once, and again while debugging.
+once, and again while debugging. Before them stands what their texts are in the reader's language,
+where that is not English.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
+import re
 from pathlib import Path
 from typing import Final
 
 from flask import Blueprint, Response, current_app, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from app.core.catalogues import ENGLISH
+from app.core.web.languages import language, word
 from app.core.web.person import public
 
 blueprint = Blueprint("scripts", __name__)
@@ -28,23 +33,31 @@ FILES: Final = (
 )
 
 
+_TEXT: Final = re.compile(r'(?<!\w)_\("([^"\\]+)"')
+"""A text of a script, as ``_("Log in")`` names it."""
+
+
 def _joined() -> tuple[bytes, str]:
     """The scripts one after another, and a word that changes with them."""
     known: dict[str, tuple[bytes, str]] = current_app.extensions.setdefault("scripts", {})
-    if "all" not in known or current_app.debug:
+    here = language()
+    if here not in known or current_app.debug:
         folder = Path(str(current_app.static_folder))
         content = b"\n".join((folder / name).read_bytes() for name in FILES)
-        known["all"] = content, hashlib.sha256(content).hexdigest()[:10]
-    return known["all"]
+        if here != ENGLISH:
+            texts = {text: word(text) for text in _TEXT.findall(content.decode())}
+            content = f"window.portalTexts = {json.dumps(texts)};\n".encode() + content
+        known[here] = content, hashlib.sha256(content).hexdigest()[:10]
+    return known[here]
 
 
 @blueprint.get("/scripts.js")
 @public
 def joined() -> AnyResponse:
     """All of them."""
-    content, word = _joined()
+    content, digest = _joined()
     answer = Response(content, mimetype="text/javascript")
-    answer.set_etag(word)
+    answer.set_etag(digest)
     return answer.make_conditional(request)
 
 

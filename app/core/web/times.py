@@ -14,6 +14,7 @@ from flask_login import current_user
 
 from app.core.rules.durations import length_in_words
 from app.core.rules.human_times import read_human_time
+from app.core.rules.language import _
 
 
 def now() -> datetime:
@@ -83,8 +84,12 @@ def ago(moment: datetime) -> str:
     """How long ago, or in how long."""
     passed = now() - moment
     if passed < timedelta(seconds=-60):
-        return f"in {_in_words(-passed)}"
-    return "just now" if passed < timedelta(seconds=60) else f"{_in_words(passed)} ago"
+        return _("in %(in_words)s", in_words=_in_words(-passed))
+    return (
+        _("just now")
+        if passed < timedelta(seconds=60)
+        else _("%(passed)s ago", passed=_in_words(passed))
+    )
 
 
 def length(start: datetime, end: datetime) -> str:
@@ -105,7 +110,11 @@ def _in_words(span: timedelta) -> str:
     days = minutes // 1440
     if days < 90:
         return f"{days} d"
-    return f"{days // 30} months" if days < 720 else f"{days // 365} years"
+    return (
+        _("%(days)s months", days=days // 30)
+        if days < 720
+        else _("%(days)s years", days=days // 365)
+    )
 
 
 def safe_url(url: str) -> bool:

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, get_template_attribute, make_response, re
 from markupsafe import escape
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.web.times import read_typed
 
 blueprint = Blueprint("typed_times", __name__)
@@ -21,7 +22,7 @@ def read() -> Response:
         return make_response("")
     try:
         ahead, days = (request.args.get(name) == "yes" for name in ("ahead", "days"))
-        moment = read_typed("time", text, ahead=ahead, days=days, label="This")
+        moment = read_typed("time", text, ahead=ahead, days=days, label=_("This"))
     except Invalid as error:
         return make_response(str(escape(error.message)))
     echo = get_template_attribute("_macros.html", "read_time")

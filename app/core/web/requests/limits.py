@@ -9,6 +9,8 @@ import re
 from http import HTTPStatus
 from typing import Final
 
+from app.core.rules.language import _
+
 STRANGERS_LIMIT: Final = 64 * 1024
 """Bytes of the largest request of whoever never logged in: the login's form takes a few hundred."""
 FORM_LIMIT: Final = 4 * 1024 * 1024
@@ -61,29 +63,30 @@ def most_fields(path: str, *, of_login: bool) -> int:
 
 def too_much(path: str) -> str:
     """What a person reads whose request was larger."""
-    return f"{_too_much(path)} Whoever is not logged in may send 64 kB."
+    return _("%(path)s Whoever is not logged in may send 64 kB.", path=_too_much(path))
 
 
 def _too_much(path: str) -> str:
     if path.startswith("/admin/") and takes_files(path):
-        return (
+        return _(
             "This is larger than a page takes. Nothing was stored; the commands"
             " `flask sites import`, `flask links import`, `flask tickets import` and"
             " `flask cric import` take larger files."
         )
     if path == "/events/import":
-        return (
+        return _(
             "This is larger than a page takes. Nothing was stored; pack the file (gzip), or let the"
             " command `flask events import` take it."
         )
     if takes_files(path):
-        return (
+        return _(
             "One upload takes at most 30 files, each of at most 2 MiB and together of 8 MiB."
             " Nothing was stored; go back and attach fewer or smaller ones at once."
         )
-    return (
-        f"A form takes at most {most_fields(path, of_login=False):,} fields and 4 MiB."
-        " Nothing was stored; go back, shorten the text and send it again."
+    return _(
+        "A form takes at most %(path)s fields and 4 MiB. Nothing was stored; go back,"
+        " shorten the text and send it again.",
+        path=format(most_fields(path, of_login=False), ","),
     )
 
 
