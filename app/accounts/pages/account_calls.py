@@ -15,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 from app.accounts.models.calls import PartnerCall
 from app.accounts.services.calls import DaySum, Position, calls_of, kinds_of
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.texts import checked_text
 from app.core.settings import PROJECT
 from app.core.web.positions import read_position, write_position
@@ -98,12 +99,12 @@ class CallList:
 
     def _faults_only(self, text: str) -> bool:
         if text not in ("", "yes"):
-            self.problems.append("Faults takes only: yes")
+            self.problems.append(_("Faults takes only: yes"))
         return text == "yes"
 
     def _operation(self, text: str) -> str:
         try:
-            return checked_text("operation", text, _MAX_OPERATION_LENGTH, label="Operation")
+            return checked_text("operation", text, _MAX_OPERATION_LENGTH, label=_("Operation"))
         except Invalid as error:
             self.problems.append(error.message)
             return ""
@@ -114,7 +115,9 @@ class CallList:
         try:
             return read_position(text, "-created")
         except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
-            self.problems.append("The place in the list (after) cannot be read; this is its start")
+            self.problems.append(
+                _("The place in the list (after) cannot be read; this is its start")
+            )
             return None
 
     def _more(self) -> str:
@@ -132,7 +135,8 @@ def meanings_of(numbers: Iterable[int | None]) -> Mapping[int, str]:
     known = _meanings()
     wanted = {number for number in numbers if number is not None}
     return {
-        number: known.get(number, "see the fault numbers of the guide") for number in sorted(wanted)
+        number: known.get(number, _("see the fault numbers of the guide"))
+        for number in sorted(wanted)
     }
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from app.core.rules.language import _
+
 _PROGRAMS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -32,4 +34,4 @@ def in_words(user_agent: str) -> str:
     """``Firefox on Linux``; of several marks the first of our list counts, as they name others."""
     program = next((name for mark, name in _PROGRAMS if mark in user_agent), "")
     system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
-    return " on ".join(filter(None, (program, system))) or "unknown browser"
+    return " on ".join(filter(None, (program, system))) or _("unknown browser")

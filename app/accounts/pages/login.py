@@ -32,6 +32,7 @@ from app.accounts.services import credentials, logins, people, second_factor
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed, Forbidden, TooManyAttempts
+from app.core.rules.language import _, counted
 from app.core.web.errors import (
     SECRET_FIELDS,
     carried,
@@ -55,7 +56,7 @@ from app.core.web.requests.session_cookie import LOGGED_OUT, PENDING, sender_hel
 from app.core.web.times import now
 
 blueprint = Blueprint("login", __name__)
-_SAME_WORDS = "Name or password is wrong, or the account is disabled."
+_SAME_WORDS = _("Name or password is wrong, or the account is disabled.")
 _MAX_NAME_LENGTH = 100
 SEND_TO = "send-to"
 """The field of the login's form that holds the address to which a form was sent without a login."""
@@ -132,7 +133,11 @@ def _end_idle_login() -> str:
     with transaction(rows):
         people.end_login(rows, token, now())
     log_here("logout", name, "login", number, how="not used for too long")
-    return f"Your login has ended, as it was not used for {hours} hour{'' if hours == 1 else 's'}."
+    return counted(
+        "Your login has ended, as it was not used for %(num)s hour.",
+        "Your login has ended, as it was not used for %(num)s hours.",
+        hours,
+    )
 
 
 def _gate() -> Response | None:
@@ -153,9 +158,15 @@ def _gate() -> Response | None:
             return go_to(url_for("login.login", next=local_path(back) or None))
         form = LoginForm(formdata=None, next=local_path(back))
         kept = _to_send_again()
+        ended = ended or _("Your login has ended.")
         problem = (
-            f"{ended or 'Your login has ended.'} Nothing was stored; what you typed is below, to "
-            + ("send again after the login." if kept else "copy.")
+            _(
+                "%(ended)s Nothing was stored; what you typed is below, to send again after the"
+                " login.",
+                ended=ended,
+            )
+            if kept
+            else _("%(ended)s Nothing was stored; what you typed is below, to copy.", ended=ended)
         )
         page = render_template(
             "accounts/login.html", form=form, problem=problem, typed=echoed(typed), kept=kept
@@ -173,7 +184,7 @@ def _gate() -> Response | None:
 
 def _flash_ended(ended: str) -> None:
     if ended:
-        flash(f"{ended} Log in to continue.", "waiting")
+        flash(_("%(ended)s Log in to continue.", ended=ended), "waiting")
 
 
 def _to_send_again() -> list[tuple[str, str]]:
@@ -205,7 +216,7 @@ def _gate_of_the_known(*, by_itself: bool) -> Response | None:
     if not current_user.must_set_up or request.endpoint in _SET_UP:
         return None
     if request.method not in ("GET", "HEAD"):
-        raise Forbidden("Admins need a second factor here: set one up, then send this again")
+        raise Forbidden(_("Admins need a second factor here: set one up, then send this again"))
     return go_to(url_for("second_factor.show"))
 
 
@@ -227,7 +238,7 @@ def login() -> Response:
         token, login = _begin(form.name.data or "", form.password.data or "")
     except AuthenticationFailed as error:
         many = isinstance(error, TooManyAttempts)
-        log_failed_login(form.name.data or "", "too many attempts" if many else "password")
+        log_failed_login(form.name.data or "", _("too many attempts") if many else "password")
         problem = f"{error.message}." if many else _SAME_WORDS
         page = render_template("accounts/login.html", form=form, problem=problem, kept=kept)
         return make_response(page, 429 if many else 401)
@@ -324,7 +335,7 @@ def logout() -> Response:
     session.clear()
     if had_login:
         session[LOGGED_OUT] = True
-    flash("You are logged out.", "ok")
+    flash(_("You are logged out."), "ok")
     return go_to(url_for("login.login"))
 
 

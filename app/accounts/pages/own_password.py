@@ -12,11 +12,12 @@ from app.accounts.services import credentials
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
 from app.core.rules.errors import TooManyAttempts
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.person import remote, secret_key
 from app.core.web.times import now
 
-WRONG = "This is not your password"
+WRONG = _("This is not your password")
 
 
 class Asked(NamedTuple):

@@ -9,49 +9,53 @@ from wtforms import HiddenField, SelectMultipleField, StringField
 
 from app.accounts.models.partners import PartnerAccount
 from app.core.rules.access import CONTRACT_YEARS, TicketAccess
+from app.core.rules.language import _
 from app.core.web.forms import Choice, Radio, chosen, one_line, options, required, sent
 
-_READ_ONLY = "read only"
-_INTERNAL = "shown"
+_READ_ONLY = _("read only")
+_INTERNAL = _("shown")
 
 
 class SwitchesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """What an account may, and in whose name."""
 
     access = Radio(
-        "Tickets that it sees",
+        _("Tickets that it sees"),
         choices=options(*TicketAccess),
         validators=[sent],
         default=TicketAccess.OWN,
-        description="Own: created by an account of this partner, or handed to the partner.",
+        description=_("Own: created by an account of this partner, or handed to the partner."),
     )
     rights = Radio(
-        "Rights",
-        choices=options("read and write", _READ_ONLY),
+        _("Rights"),
+        choices=options(_("read and write"), _READ_ONLY),
         validators=[sent],
         default="read and write",
     )
     internal = Radio(
-        "Internal entries",
-        choices=options("hidden", _INTERNAL),
+        _("Internal entries"),
+        choices=options(_("hidden"), _INTERNAL),
         validators=[sent],
         default="hidden",
-        description="Hidden: it may send them, and gets back only what its partner wrote itself.",
+        description=_(
+            "Hidden: it may send them, and gets back only what its partner wrote itself."
+        ),
     )
     contract_year = Choice(
-        "Contract year",
+        _("Contract year"),
         choices=options(*(str(year) for year in CONTRACT_YEARS)),
         validators=[sent],
         default=str(max(CONTRACT_YEARS)),
-        description="The GGUS contract of its client; an earlier one omits"
-        " later fields of the answers.",
+        description=_(
+            "The GGUS contract of its client; an earlier one omits later fields of the answers."
+        ),
     )
     sites = SelectMultipleField(
-        "Sites",
+        _("Sites"),
         [sent],
         filters=[chosen],
         validate_choice=False,
-        description="Sites for which it accepts or refuses changes.",
+        description=_("Sites for which it accepts or refuses changes."),
     )
 
     def switches(self) -> dict[str, Any]:
@@ -77,24 +81,29 @@ def switches_of(account: PartnerAccount) -> SwitchesForm:
     )
 
 
-_NAME_HELP = "Letters, digits and . _ @ + -"
+_NAME_HELP = _("Letters, digits and . _ @ + -")
 
 
 class NewAccountForm(SwitchesForm):
     """An account of a partner, which is made too if there is none of this code."""
 
     code = StringField(
-        "Partner code",
-        required("Partner code"),
+        _("Partner code"),
+        required(_("Partner code")),
         filters=[one_line],
-        description=f"An existing partner's code, or a new one. {_NAME_HELP}, at most 50.",
+        description=_(
+            "An existing partner's code, or a new one. %(name_help)s, at most 50.",
+            name_help=_NAME_HELP,
+        ),
         render_kw={"list": "partner-codes", "autocomplete": "off", "autocapitalize": "none"},
     )
     login = StringField(
-        "Login",
-        required("Login"),
+        _("Login"),
+        required(_("Login")),
         filters=[one_line],
-        description=f"The account's name in the requests. {_NAME_HELP}, at most 100.",
+        description=_(
+            "The account's name in the requests. %(name_help)s, at most 100.", name_help=_NAME_HELP
+        ),
         render_kw={"autocomplete": "off", "autocapitalize": "none"},
     )
 

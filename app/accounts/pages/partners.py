@@ -33,6 +33,7 @@ from app.accounts.services.copies import copies_today
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind, require_admin
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
@@ -50,7 +51,7 @@ ACCOUNT_DAYS = 30
 
 @blueprint.before_request
 def _admins_only() -> None:
-    require_admin(acting(), "see and manage partners")
+    require_admin(acting(), _("see and manage partners"))
 
 
 @blueprint.get("")
@@ -118,7 +119,14 @@ def switches(number: int) -> Response:
     except Invalid as error:
         attach(form, error, {"contract": "contract_year"})
         return _account_page(number, switches_form=form, status=422)
-    flash(f"The switches of {login} are {'saved' if changed else 'as they were'}.", "ok")
+    flash(
+        _(
+            "The switches of %(login)s are %(how)s.",
+            login=login,
+            how=_("saved") if changed else _("as they were"),
+        ),
+        "ok",
+    )
     return go_to(_base(number))
 
 
@@ -142,14 +150,14 @@ def end_secret(number: int) -> Response:
     rows = db.session()
     try:
         if not (key.isascii() and key.isdigit() and len(key) < 10):
-            raise Invalid("secret", "The secret is none of this account's")
+            raise Invalid("secret", _("The secret is none of this account's"))
         with writing_once(rows):
             found = verbs.account_of_number(rows, number)
             verbs.end_secret(rows, writer(), found, int(key))
             login = found.login
     except Invalid as error:
         return _account_page(number, problem=error.message, status=422)
-    flash(f"The older secret of {login} has ended; the newer one is live.", "ok")
+    flash(_("The older secret of %(login)s has ended; the newer one is live.", login=login), "ok")
     return go_to(_base(number))
 
 
@@ -157,7 +165,7 @@ def end_secret(number: int) -> Response:
 def disable(number: int) -> Response:
     """Shut an account out at once."""
     login = _changed(number, verbs.disable_account)
-    flash(f"Account {login} is disabled: its calls get fault 623.", "ok")
+    flash(_("Account %(login)s is disabled: its calls get fault 623.", login=login), "ok")
     return go_to(_base(number))
 
 
@@ -165,7 +173,7 @@ def disable(number: int) -> Response:
 def enable(number: int) -> Response:
     """Let a disabled account in again."""
     login = _changed(number, verbs.enable_account)
-    flash(f"Account {login} is enabled, with the secrets that are live.", "ok")
+    flash(_("Account %(login)s is enabled, with the secrets that are live.", login=login), "ok")
     return go_to(_base(number))
 
 

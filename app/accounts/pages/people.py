@@ -26,6 +26,7 @@ from app.accounts.services.copies import copies_today
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind, require_admin
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, counted
 from app.core.services.changes import newest_changes_of
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
@@ -42,7 +43,7 @@ CHANGES_SHOWN = 50
 
 @blueprint.before_request
 def _admins_only() -> None:
-    require_admin(acting(), "see and manage people")
+    require_admin(acting(), _("see and manage people"))
 
 
 @blueprint.get("/people")
@@ -64,8 +65,13 @@ def demand() -> Response:
     except Invalid as error:
         attach(form, error)
         return _list_page(form, 422)
-    words = "need a second factor" if on else "need no second factor"
-    flash(f"Admins {words}{'' if changed else ', as before'}.", "ok")
+    words = _("need a second factor") if on else _("need no second factor")
+    flash(
+        _("Admins %(words)s.", words=words)
+        if changed
+        else _("Admins %(words)s, as before.", words=words),
+        "ok",
+    )
     return go_to(url_for("people.listing"))
 
 
@@ -116,7 +122,14 @@ def role(person: str) -> Response:
     except Invalid as error:
         attach(form, error)
         return _person_page(person, role_form=form, status=422)
-    flash(f"Role and sites of {person} are {'saved' if changed else 'as they were'}.", "ok")
+    flash(
+        _(
+            "Role and sites of %(person)s are %(how)s.",
+            person=person,
+            how=_("saved") if changed else _("as they were"),
+        ),
+        "ok",
+    )
     return go_to(_base(person))
 
 
@@ -127,7 +140,10 @@ def disable(person: str) -> Response:
     def verb(why: str) -> str:
         rows = db.session()
         verbs.disable_user(rows, writer(), verbs.find_user(rows, person), why=why)
-        return f"{person} is disabled; every login and API token of this person has ended."
+        return _(
+            "%(person)s is disabled; every login and API token of this person has ended.",
+            person=person,
+        )
 
     return _with_reason(person, verb)
 
@@ -139,7 +155,7 @@ def enable(person: str) -> Response:
     def verb(why: str) -> str:
         rows = db.session()
         verbs.enable_user(rows, writer(), verbs.find_user(rows, person), why=why)
-        return f"{person} is enabled, with the password that was set before."
+        return _("%(person)s is enabled, with the password that was set before.", person=person)
 
     return _with_reason(person, verb)
 
@@ -152,9 +168,14 @@ def end_logins(person: str) -> Response:
         rows = db.session()
         found = verbs.find_user(rows, person)
         ended = logins.end_other_logins(rows, writer(), found, why=why)
-        more = f", and {ended.secrets}" if ended.secrets else ""
-        plural = "" if ended.logins == 1 else "s"
-        return f"{ended.logins} login{plural} of {person} ended{more}."
+        more = _(", and %(secrets)s", secrets=ended.secrets) if ended.secrets else ""
+        return counted(
+            "%(num)s login of %(person)s ended%(more)s.",
+            "%(num)s logins of %(person)s ended%(more)s.",
+            ended.logins,
+            person=person,
+            more=more,
+        )
 
     return _with_reason(person, verb)
 
@@ -165,8 +186,8 @@ def take_off(person: str) -> Response:
 
     def verb(why: str) -> str:
         taken = second_factor.take_off(db.session(), writer(), person, why=why)
-        words = "has no second factor now" if taken else "had no second factor"
-        return f"{person} {words}; the password alone logs in."
+        words = _("has no second factor now") if taken else _("had no second factor")
+        return _("%(person)s %(words)s; the password alone logs in.", person=person, words=words)
 
     return _with_reason(person, verb)
 

@@ -15,6 +15,7 @@ from wtforms.validators import ValidationError
 
 from app.accounts.rules.passwords import MIN_PASSWORD_LENGTH
 from app.core.rules.access import Role
+from app.core.rules.language import _
 from app.core.web.forms import (
     Radio,
     chosen,
@@ -26,17 +27,18 @@ from app.core.web.forms import (
     sent,
 )
 
-PASSWORD_HELP = (
-    f"At least {MIN_PASSWORD_LENGTH} characters and not a common one. Any characters and blanks:"
-    " a few words that do not belong together are good."
+PASSWORD_HELP = _(
+    "At least %(min_password_length)s characters and not a common one. Any characters"
+    " and blanks: a few words that do not belong together are good.",
+    min_password_length=MIN_PASSWORD_LENGTH,
 )
 
 
 def _why() -> TextAreaField:
     return TextAreaField(
-        "Reason",
+        _("Reason"),
         filters=[lines],
-        description="Shown in the history.",
+        description=_("Shown in the history."),
         render_kw={"rows": 2},
     )
 
@@ -44,13 +46,13 @@ def _why() -> TextAreaField:
 class RoleForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """What a person may, and for which sites."""
 
-    role = Radio("Role", choices=options(*Role), validators=[sent], default=Role.READER)
+    role = Radio(_("Role"), choices=options(*Role), validators=[sent], default=Role.READER)
     sites = SelectMultipleField(
-        "Sites",
+        _("Sites"),
         [sent],
         filters=[chosen],
         validate_choice=False,
-        description="For reporters only: the sites whose tickets they write and change.",
+        description=_("For reporters only: the sites whose tickets they write and change."),
     )
     why = _why()
 
@@ -63,14 +65,18 @@ class NewPersonForm(RoleForm):
     """A person who can log in when the one-time link was used."""
 
     name = StringField(
-        "Name",
-        required("Name"),
+        _("Name"),
+        required(_("Name")),
         filters=[one_line],
-        description="The login name, shown as author: letters, digits and . _ @ + -, at most 100.",
+        description=_(
+            "The login name, shown as author: letters, digits and . _ @ + -, at most 100."
+        ),
         render_kw={"autocomplete": "off", "autocapitalize": "none"},
     )
     mail = StringField(
-        "Mail address", filters=[one_line], render_kw={"autocomplete": "off", "inputmode": "email"}
+        _("Mail address"),
+        filters=[one_line],
+        render_kw={"autocomplete": "off", "inputmode": "email"},
     )
 
 
@@ -83,7 +89,7 @@ class WhyForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 class DemandForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Whether admins need a second factor."""
 
-    demand = Radio("Admins need a second factor", choices=options("yes", "no"))
+    demand = Radio(_("Admins need a second factor"), choices=options(_("yes"), _("no")))
     why = _why()
 
 
@@ -94,13 +100,13 @@ class CodeField(StringField):
         return ""
 
 
-def _code(label: str = "Code", *, recovery: bool = True) -> CodeField:
+def _code(label: str = _("Code"), *, recovery: bool = True) -> CodeField:
     return CodeField(
         label,
         required(label),
         filters=[one_line],
-        description="Six digits that the app shows now"
-        + (", or one of the recovery codes." if recovery else "."),
+        description=_("Six digits that the app shows now")
+        + (_(", or one of the recovery codes.") if recovery else "."),
         render_kw={
             "autocomplete": "one-time-code",
             "autocapitalize": "none",
@@ -145,33 +151,33 @@ class ResetForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """A new password, by a one-time link."""
 
     new = PasswordField(
-        "New password",
-        required("New password"),
+        _("New password"),
+        required(_("New password")),
         description=PASSWORD_HELP,
         render_kw={"autocomplete": "new-password"},
     )
     again = PasswordField(
-        "New password again",
-        required("New password again"),
+        _("New password again"),
+        required(_("New password again")),
         render_kw={"autocomplete": "new-password"},
     )
 
     def validate_again(self, field: Field) -> None:
         """Both must be the same."""
         if field.data != self.new.data:
-            raise ValidationError("The two new passwords differ")
+            raise ValidationError(_("The two new passwords differ"))
 
 
 class LoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Name and password."""
 
     name = StringField(
-        "Name",
-        required("Name"),
+        _("Name"),
+        required(_("Name")),
         filters=[one_line],
         render_kw={"autocomplete": "username", "autofocus": True, "autocapitalize": "none"},
     )
     password = PasswordField(
-        "Password", required("Password"), render_kw={"autocomplete": "current-password"}
+        _("Password"), required(_("Password")), render_kw={"autocomplete": "current-password"}
     )
     next = HiddenField()

@@ -18,6 +18,7 @@ from app.accounts.services.reset_links import find_reset_link, use_reset_link
 from app.core.database.transactions import transaction
 from app.core.rules.access import Door, Writer
 from app.core.rules.errors import Invalid, NotFound, TooManyAttempts
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.forms import attach
 from app.core.web.htmx import go_to
@@ -67,7 +68,7 @@ def reset() -> Response:
         attach(form, error, {"password": "new"})
         return _form_page(form, name, 422)
     session.clear()
-    flash("The password is set. Log in with it.", "ok")
+    flash(_("The password is set. Log in with it."), "ok")
     return go_to(url_for("login.login"))
 
 

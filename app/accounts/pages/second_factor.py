@@ -39,6 +39,7 @@ from app.accounts.services import second_factor as verbs
 from app.core.database.transactions import transaction
 from app.core.rules.access import Door, Writer
 from app.core.rules.errors import AuthenticationFailed, Invalid, TooManyAttempts
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.forms import attach
@@ -118,7 +119,9 @@ def _try(pending: PendingLogin, code: str) -> tuple[str | None, credentials.Atte
 
 def _from_the_start(target: str, kept: Sequence[tuple[str, str]]) -> Response:
     if PENDING in session:
-        flash("Log in again: the time for the code is over, or it was wrong too often.", "waiting")
+        flash(
+            _("Log in again: the time for the code is over, or it was wrong too often."), "waiting"
+        )
     if kept:  # the cookie stays what it is: it is why so large a form is taken
         form = LoginForm(formdata=None, next=target)
         return make_response(
@@ -218,7 +221,7 @@ def off() -> Response:
     except Invalid as error:
         attach(form, error, _FIELD)
         return _page(off_form=form, status=422)
-    flash("The second factor is off: from now on the password alone logs you in.", "ok")
+    flash(_("The second factor is off: from now on the password alone logs you in."), "ok")
     return go_to(url_for("profile.show"))
 
 

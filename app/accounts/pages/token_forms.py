@@ -8,19 +8,23 @@ from flask_wtf import FlaskForm
 from wtforms import SelectMultipleField, StringField
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from app.core.rules.language import _
 from app.core.rules.scopes import MAX_DAYS, MEANINGS
 from app.core.web.forms import Choice, one_line, options, own_password, required, sent
 
 _DAYS = (7, 30, 90, 180, 365, MAX_DAYS)
-_SCOPES: Any = {scope.value: f"{scope}: {meaning}" for scope, meaning in MEANINGS.items()}
+_SCOPES: Any = {
+    scope.value: _("%(scope)s: %(meaning)s", scope=str(scope), meaning=meaning)
+    for scope, meaning in MEANINGS.items()
+}
 
 
 def _name(more: str) -> StringField:
     return StringField(
-        "Name",
-        required("Name"),
+        _("Name"),
+        required(_("Name")),
         filters=[one_line],
-        description=f"What uses it. {more}",
+        description=_("What uses it. %(more)s", more=more),
         render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
     )
 
@@ -28,21 +32,21 @@ def _name(more: str) -> StringField:
 class TokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """A system's token."""
 
-    name = _name("Letters, digits and . _ @ + -, at most 100.")
+    name = _name(_("Letters, digits and . _ @ + -, at most 100."))
     scopes = SelectMultipleField(
-        "Scopes",
+        _("Scopes"),
         choices=_SCOPES,
         validate_choice=False,
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
-        description="What it is for; no token may administer anything.",
+        description=_("What it is for; no token may administer anything."),
     )
     days = Choice(
-        "Expires in (days)",
+        _("Expires in (days)"),
         choices=options(*(str(days) for days in _DAYS)),
         validators=[sent],
         default="90",
-        description="Rotate it before: two secrets may live at a time.",
+        description=_("Rotate it before: two secrets may live at a time."),
     )
 
     password = own_password()
@@ -55,4 +59,4 @@ class TokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 class OwnTokenForm(TokenForm):
     """One's own token, which may at most what one may oneself."""
 
-    name = _name("Your own name and a slash are prepended.")
+    name = _name(_("Your own name and a slash are prepended."))

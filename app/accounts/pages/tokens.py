@@ -20,6 +20,7 @@ from app.accounts.services.logins import verified_user
 from app.accounts.services.tokens import NewSecret
 from app.core.rules.access import require_admin
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.rules.scopes import MEANINGS
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
@@ -92,11 +93,11 @@ class TokenPages:
 
     def end_older(self, number: int) -> Response:
         """End the older of two live secrets."""
-        return self._changed(number, verbs.end_older_secret, "The older secret of {} has ended.")
+        return self._changed(number, verbs.end_older_secret, _("The older secret of {} has ended."))
 
     def end(self, number: int) -> Response:
         """End a token at once."""
-        return self._changed(number, verbs.end_token, "Token {} has ended.")
+        return self._changed(number, verbs.end_token, _("Token {} has ended."))
 
     def _changed(self, number: int, verb: Callable[..., None], words: str) -> Response:
         rows = db.session()
@@ -145,7 +146,7 @@ class TokenPages:
 
 
 def _admins_only() -> None:
-    require_admin(acting(), "see and manage the tokens of systems")
+    require_admin(acting(), _("see and manage the tokens of systems"))
 
 
 def own_tokens() -> Sequence[ApiToken]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.texts import checked_text
 
 MIN_PASSWORD_LENGTH = 10
@@ -23,8 +24,10 @@ IsCommon = Callable[[str], bool]
 def checked_secret(secret: str, field: str = "password", shortest: int = MIN_SECRET_LENGTH) -> str:
     """A secret of allowed length without control characters; raises ``Invalid``."""
     if len(secret) < shortest:
-        raise Invalid(field, f"A password has at least {shortest} characters")
-    return checked_text(field, secret, MAX_PASSWORD_LENGTH, label="Password")
+        raise Invalid(
+            field, _("A password has at least %(shortest)s characters", shortest=shortest)
+        )
+    return checked_text(field, secret, MAX_PASSWORD_LENGTH, label=_("Password"))
 
 
 def checked_password(password: str, name: str, is_common: IsCommon, field: str = "password") -> str:
@@ -36,12 +39,14 @@ def checked_password(password: str, name: str, is_common: IsCommon, field: str =
     checked_secret(password, field, MIN_PASSWORD_LENGTH)
     bare = _without_ends(password)
     if password.casefold() == name.casefold() or (bare and bare == _without_ends(name)):
-        raise Invalid(field, "The password is the login name; choose one that nobody can guess")
+        raise Invalid(field, _("The password is the login name; choose one that nobody can guess"))
     if any(map(is_common, dict.fromkeys((password, password.lower())))):
         raise Invalid(
             field,
-            "This password is among those that are guessed first;"
-            " three or four words that do not belong together are a good one",
+            _(
+                "This password is among those that are guessed first;"
+                " three or four words that do not belong together are a good one"
+            ),
         )
     return password
 

@@ -20,6 +20,7 @@ from app.accounts.models.copies import CopiesOfDay
 from app.accounts.models.people import User
 from app.core.rules.access import Kind, Writer
 from app.core.rules.errors import Invalid, TooManyCopies
+from app.core.rules.language import _
 from app.core.rules.mail_addresses import address_key, address_parts, mail_address
 
 _FIELD: Final = "carbon_copy"
@@ -36,7 +37,7 @@ def count_copies(session: Session, by: Writer, new: str, old: str = "") -> None:
     """
     added = set(address_parts(new)) - set(address_parts(old))
     if any(part.startswith("-") for part in added):
-        raise Invalid(_FIELD, "Carbon copy takes no address that begins with a dash")
+        raise Invalid(_FIELD, _("Carbon copy takes no address that begins with a dash"))
     if not added or by.actor.kind not in _BOUNDED or by.actor.account_id is None:
         return
     keys = {address_key(address) for part in added if (address := mail_address(part))}

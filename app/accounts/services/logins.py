@@ -25,6 +25,7 @@ from app.accounts.services.security_notices import notify_person
 from app.core.models.changes import PortalFact
 from app.core.rules.access import Writer
 from app.core.rules.errors import AuthenticationFailed, NotFound
+from app.core.rules.language import _
 from app.core.services.changes import FieldChange, newest_change_id, record_change
 from app.core.services.security_log import log_on_commit
 from app.registry.models.registry import Site
@@ -146,7 +147,7 @@ def note_seen(session: Session, login_id: int, now: datetime) -> None:
 
 def end_one_login(session: Session, by: Writer, user: User, login_id: int) -> None:
     """End one login of a person. One's own, or an admin somebody's; ``NotFound`` if it is none."""
-    require_self_or_admin(by, user, "end logins of others")
+    require_self_or_admin(by, user, _("end logins of others"))
     user = locked_user(session, user.name)
     ended = session.scalars(
         update(Login)
@@ -155,7 +156,7 @@ def end_one_login(session: Session, by: Writer, user: User, login_id: int) -> No
         .returning(Login.id)
     ).all()
     if not ended:
-        raise NotFound("There is no such login, or it has ended already")
+        raise NotFound(_("There is no such login, or it has ended already"))
     _record(session, by, user, len(ended), "")
 
 
@@ -171,15 +172,17 @@ def end_other_logins(
 ) -> Ended:
     """End all logins of a person but that of the random id ``keep``, and with them the person's API
     tokens and calendar address, which the person is told by mail."""
-    require_self_or_admin(by, user, "end logins of others")
+    require_self_or_admin(by, user, _("end logins of others"))
     user = locked_user(session, user.name)
     count = _end_logins_but(session, by, user, keep)
     secrets = end_personal_secrets(session, by, user)
     if count or secrets:
         change = _record(session, by, user, count, why, secrets)
         if secrets:
-            text = f"Your other logins were ended, and with them {secrets}"
-            notify_person(session, by, user, change, "Your API tokens and logins were ended", text)
+            text = _("Your other logins were ended, and with them %(secrets)s", secrets=secrets)
+            notify_person(
+                session, by, user, change, _("Your API tokens and logins were ended"), text
+            )
     return Ended(count, secrets)
 
 
@@ -210,7 +213,9 @@ def _end_logins_but(session: Session, by: Writer, user: User, keep: str) -> int:
 def _record(
     session: Session, by: Writer, user: User, count: int, why: str, secrets: str = ""
 ) -> int:
-    words = f"{count} ended" + (f", and {secrets}" if secrets else "")
+    words = _("%(count)s ended", count=count) + (
+        _(", and %(secrets)s", secrets=secrets) if secrets else ""
+    )
     fields = with_reason([FieldChange("logins", None, words)], why)
     log_on_commit(session, by, "logins ended", PERSON, user.id, how=words)
     return record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)

@@ -20,6 +20,7 @@ from app.accounts.services.people import check_name
 from app.core.models.changes import Change
 from app.core.rules.access import CONTRACT_YEARS, Actor, Kind, TicketAccess, Writer, require_admin
 from app.core.rules.errors import AuthenticationFailed, Invalid, NotFound
+from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_choice, checked_text
 from app.core.services.changes import FieldChange, record_change, take_number
 from app.core.services.security_log import log_on_commit
@@ -31,7 +32,7 @@ LIVE_SECRETS = 2
 MAX_CODE_LENGTH = 50
 _LOCK = "partner account"
 """The counter whose lock lets one admin at a time look whether a code or login is taken."""
-_MANAGE = "manage partners and their accounts"
+_MANAGE = _("manage partners and their accounts")
 
 
 def new_secret() -> str:
@@ -57,16 +58,19 @@ def create_partner_account(
     ``sites`` (any of a site's names) are those in whose name it answers to changes.
     """
     require_admin(by.actor, _MANAGE)
-    check_name("code", code, "Code")
+    check_name("code", code, _("Code"))
     if len(code) > MAX_CODE_LENGTH:
-        raise Invalid("code", f"Code takes at most {MAX_CODE_LENGTH} characters")
-    check_name("login", login, "Login")
+        raise Invalid(
+            "code",
+            _("Code takes at most %(max_code_length)s characters", max_code_length=MAX_CODE_LENGTH),
+        )
+    check_name("login", login, _("Login"))
     checked_secret(password)
     _check_switches(access, contract_year)
     found = _sites(session, sites)
     take_number(session, _LOCK)
     if session.scalars(select(PartnerAccount).where(PartnerAccount.login == login)).first():
-        raise Invalid("login", "There is an account of this login already")
+        raise Invalid("login", _("There is an account of this login already"))
     partner = session.scalars(select(Partner).where(Partner.code == code)).first()
     if partner is None:
         partner = Partner(code=code, created_at=by.now)
@@ -104,7 +108,7 @@ def find_account(session: Session, login: str) -> PartnerAccount:
     """The account of this login, disabled or not; ``NotFound`` otherwise."""
     account = session.scalars(select(PartnerAccount).where(PartnerAccount.login == login)).first()
     if account is None:
-        raise NotFound("There is no partner account of this login")
+        raise NotFound(_("There is no partner account of this login"))
     return account
 
 
@@ -124,7 +128,7 @@ def account_of_number(session: Session, number: int) -> PartnerAccount:
     """The account of this database key, disabled or not; ``NotFound`` otherwise."""
     account = session.get(PartnerAccount, number)
     if account is None:
-        raise NotFound("There is no such partner account")
+        raise NotFound(_("There is no such partner account"))
     return account
 
 
@@ -189,10 +193,11 @@ def end_secret(session: Session, by: Writer, account: PartnerAccount, secret_id:
     live = live_secrets(session, account)
     ended = next((secret for secret in live if secret.id == secret_id), None)
     if ended is None:
-        raise Invalid("secret", "This secret has ended already, or is none of this account")
+        raise Invalid("secret", _("This secret has ended already, or is none of this account"))
     if len(live) == 1:
         raise Invalid(
-            "secret", "This is the only live secret; add a second one first, or disable the account"
+            "secret",
+            _("This is the only live secret; add a second one first, or disable the account"),
         )
     _end(session, by, ended)
 
@@ -201,7 +206,7 @@ def end_older_secret(session: Session, by: Writer, account: PartnerAccount) -> N
     """End the older one of an account's two live secrets; ``Invalid`` if there is only one."""
     live = live_secrets(session, account)
     if not live:
-        raise Invalid("secret", "This account has no live secret; add one")
+        raise Invalid("secret", _("This account has no live secret; add one"))
     end_secret(session, by, account, live[0].id)
 
 
@@ -308,7 +313,7 @@ def remembered_actor(
     if len(password) > MAX_PASSWORD_LENGTH:
         return None
     hashes = _seen_hashes.get(login, ())
-    for _ in range(2):
+    for _attempt in range(2):
         given = remembered_by(Kind.PARTNER, login, password, hashes, now, key)
         rows = connection.execute(_ACCOUNT_WITH_SECRETS, {"name": login, **given}).all()
         stored = tuple(dict.fromkeys(row.password_hash for row in rows))
@@ -348,13 +353,13 @@ def live_secrets(session: Session, account: PartnerAccount) -> Sequence[AccountS
 
 
 def _check_switches(access: str, contract_year: int) -> None:
-    checked_choice("access", access, TicketAccess, "Access")
+    checked_choice("access", access, TicketAccess, _("Access"))
     if contract_year not in CONTRACT_YEARS:
-        raise Invalid("contract", "Contract is one of 2012, 2013, 2016")
+        raise Invalid("contract", _("Contract is one of 2012, 2013, 2016"))
 
 
 def _sites(session: Session, names: Sequence[str]) -> list[Site]:
-    checked = [checked_text("sites", name, SHORT_TEXT_LIMIT, label="Sites") for name in names]
+    checked = [checked_text("sites", name, SHORT_TEXT_LIMIT, label=_("Sites")) for name in names]
     found = {site.id: site for site in (require_site(session, name, "sites") for name in checked)}
     return sorted(found.values(), key=lambda site: site.key)
 
@@ -387,7 +392,10 @@ def _add(session: Session, by: Writer, account: PartnerAccount, password: str) -
     if len(live_secrets(session, account)) >= LIVE_SECRETS:
         raise Invalid(
             "password",
-            f"An account has at most {LIVE_SECRETS} live secrets; end the older one first",
+            _(
+                "An account has at most %(live_secrets)s live secrets; end the older one first",
+                live_secrets=LIVE_SECRETS,
+            ),
         )
     secret = AccountSecret(
         account_id=account.id, password_hash=hash_password(password), created_at=by.now

@@ -36,6 +36,7 @@ from app.core.rules.access import (
     require_admin,
 )
 from app.core.rules.errors import Forbidden, Invalid, NotFound
+from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_addresses, checked_choice, checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.core.services.security_log import log_on_commit
@@ -46,15 +47,15 @@ LOGIN_LASTS = timedelta(hours=12)
 PERSON = "person"
 LIVE, POLL, OFF = "live", "poll", "off"
 UPDATES: Final = {
-    LIVE: "Live: as they come",
-    POLL: "Every 30 seconds",
-    OFF: "Off: only when I load a page",
+    LIVE: _("Live: as they come"),
+    POLL: _("Every 30 seconds"),
+    OFF: _("Off: only when I load a page"),
 }
 """How a person may have changes announced on open pages, in words."""
 MAIL_LIMIT = 254
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}")
-_NOBODY = "There is no user of this name"
-_LAST_ADMIN = (
+_NOBODY = _("There is no user of this name")
+_LAST_ADMIN = _(
     "This is the last admin who can log in; first give the role to another person who has set a"
     " password"
 )
@@ -65,8 +66,11 @@ def check_name(field: str, name: str, label: str) -> str:
     if not _NAME.fullmatch(name):
         raise Invalid(
             field,
-            f"{label} takes letters, digits and . _ @ + - (first a letter or digit),"
-            " at most 100 characters",
+            _(
+                "%(label)s takes letters, digits and . _ @ + - (first a letter or digit), at most"
+                " 100 characters",
+                label=label,
+            ),
         )
     return name
 
@@ -86,15 +90,15 @@ def create_user(
 
     Without a password nobody can log in as this person before a one-time link was used.
     """
-    require_admin(by.actor, "create people")
-    check_name("name", name, "Name")
+    require_admin(by.actor, _("create people"))
+    check_name("name", name, _("Name"))
     found = _checked_role(session, role, sites)
     _check_mail(mail)
     if password is not None:
         checked_password(password, name, is_common_password)
     lock_admins(session)  # two admins who create the same name come one after the other
     if session.scalars(select(User).where(User.name == name)).first() is not None:
-        raise Invalid("name", "There is a user of this name already")
+        raise Invalid("name", _("There is a user of this name already"))
     user = User(
         name=name,
         role=role,
@@ -170,7 +174,7 @@ def change_person(
 
     Raises ``Invalid`` where nobody would be left who can administer the portal.
     """
-    require_admin(by.actor, "change roles")
+    require_admin(by.actor, _("change roles"))
     found = _checked_role(session, role, sites)
     user = _locked_beside_admins(session, name)
     fields = []
@@ -200,15 +204,15 @@ def replace_password(session: Session, by: Writer, user: User, password: str, ho
     ended = end_personal_secrets(session, by, user)
     change = _record(session, by, user, [FieldChange("password", None, how)], "")
     log_on_commit(session, by, "password changed", PERSON, user.id, how=how)
-    more = f", and {ended}" if ended else ""
-    text = f"Your password was {how}. Every login ended{more}"
-    notify_person(session, by, user, change, "Your password was changed", text)
+    more = _(", and %(ended)s", ended=ended) if ended else ""
+    text = _("Your password was %(how)s. Every login ended%(more)s", how=how, more=more)
+    notify_person(session, by, user, change, _("Your password was changed"), text)
 
 
 def set_password(session: Session, by: Writer, user: User, password: str) -> None:
     """Set one's own password (or the portal somebody's) and end all logins of that person."""
     if by.actor.kind is not Kind.SYSTEM and not _is_self(by, user):
-        raise Forbidden("Nobody sets another person's password; create a one-time link")
+        raise Forbidden(_("Nobody sets another person's password; create a one-time link"))
     replace_password(session, by, locked_user(session, user.name), password, "set")
 
 
@@ -217,7 +221,7 @@ def disable_user(session: Session, by: Writer, user: User, *, why: str = "") -> 
 
     Raises ``Invalid`` where nobody would be left who can administer the portal.
     """
-    require_admin(by.actor, "disable people")
+    require_admin(by.actor, _("disable people"))
     user = _locked_beside_admins(session, user.name)
     if user.disabled_at is not None:
         return
@@ -235,7 +239,7 @@ def enable_user(session: Session, by: Writer, user: User, *, why: str = "") -> N
 
     Nothing that ended by disabling comes back.
     """
-    require_admin(by.actor, "enable people")
+    require_admin(by.actor, _("enable people"))
     user = locked_user(session, user.name)
     if user.disabled_at is None:
         return
@@ -247,9 +251,9 @@ def enable_user(session: Session, by: Writer, user: User, *, why: str = "") -> N
 def set_time_zone(session: Session, by: Writer, user: User, time_zone: str) -> None:
     """Set the zone in which times are shown beside UTC (an IANA name). One's own, or an admin
     somebody's."""
-    require_self_or_admin(by, user, "set others' time zones")
+    require_self_or_admin(by, user, _("set others' time zones"))
     if time_zone not in available_timezones():
-        raise Invalid("time_zone", "Time zone takes an IANA name such as Europe/Berlin")
+        raise Invalid("time_zone", _("Time zone takes an IANA name such as Europe/Berlin"))
     user = locked_user(session, user.name)
     if time_zone == user.time_zone:
         return
@@ -260,9 +264,9 @@ def set_time_zone(session: Session, by: Writer, user: User, time_zone: str) -> N
 
 def set_updates(session: Session, by: Writer, user: User, updates: str) -> None:
     """Set how open pages hear of changes, one of ``UPDATES``. One's own, or an admin somebody's."""
-    require_self_or_admin(by, user, "choose how others' pages are updated")
+    require_self_or_admin(by, user, _("choose how others' pages are updated"))
     if updates not in UPDATES:
-        raise Invalid("updates", f"Updates takes one of: {', '.join(UPDATES)}")
+        raise Invalid("updates", _("Updates takes one of: %(listed)s", listed=", ".join(UPDATES)))
     user = locked_user(session, user.name)
     if updates == user.updates:
         return
@@ -273,7 +277,7 @@ def set_updates(session: Session, by: Writer, user: User, updates: str) -> None:
 
 def set_mail(session: Session, by: Writer, user: User, mail: str) -> None:
     """Set the address of a person's mails, or none (""). One's own, or an admin somebody's."""
-    require_self_or_admin(by, user, "change others' mail addresses")
+    require_self_or_admin(by, user, _("change others' mail addresses"))
     _check_mail(mail)
     user = locked_user(session, user.name)
     if mail == user.mail:
@@ -287,8 +291,12 @@ def set_mail(session: Session, by: Writer, user: User, mail: str) -> None:
         by,
         user,
         change,
-        "Your mail address was changed",
-        f"The address for your mails was changed from {old or 'none'} to {mail or 'none'}",
+        _("Your mail address was changed"),
+        _(
+            "The address for your mails was changed from %(old)s to %(new)s",
+            old=old or _("none"),
+            new=mail or _("none"),
+        ),
         also_to=old,
     )
 
@@ -303,7 +311,7 @@ def with_reason(fields: Iterable[FieldChange], why: str) -> list[FieldChange]:
     """The fields of a change, and the reason where one was given; raises ``Invalid``."""
     if not why:
         return [*fields]
-    checked_text("why", why, SHORT_TEXT_LIMIT, label="Reason")
+    checked_text("why", why, SHORT_TEXT_LIMIT, label=_("Reason"))
     return [*fields, FieldChange("why", None, why)]
 
 
@@ -421,21 +429,21 @@ def _require_another_admin(session: Session, user: User, field: str) -> None:
 
 
 def _checked_role(session: Session, role: str, sites: Sequence[str]) -> list[Site]:
-    checked_choice("role", role, Role, "Role")
+    checked_choice("role", role, Role, _("Role"))
     if role == Role.REPORTER and not sites:
-        raise Invalid("sites", "A reporter reports for at least one site; name it")
+        raise Invalid("sites", _("A reporter reports for at least one site; name it"))
     if role != Role.REPORTER and sites:
-        raise Invalid("sites", "Only reporters report for sites")
-    names = [checked_text("sites", key, SHORT_TEXT_LIMIT, label="Sites") for key in sites]
+        raise Invalid("sites", _("Only reporters report for sites"))
+    names = [checked_text("sites", key, SHORT_TEXT_LIMIT, label=_("Sites")) for key in sites]
     found = {site.id: site for site in (require_site(session, key, "sites") for key in names)}
     return sorted(found.values(), key=lambda site: site.key)
 
 
 def _check_mail(mail: str) -> None:
-    checked_text("mail", mail, MAIL_LIMIT, label="Mail address")
+    checked_text("mail", mail, MAIL_LIMIT, label=_("Mail address"))
     if ";" in mail or "," in mail:
-        raise Invalid("mail", "Mail address takes one address")
-    checked_addresses("mail", mail, label="Mail address")
+        raise Invalid("mail", _("Mail address takes one address"))
+    checked_addresses("mail", mail, label=_("Mail address"))
 
 
 def _is_self(by: Writer, user: User) -> bool:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.feeds import CalendarFeed
 from app.accounts.models.people import ApiToken, User
 from app.core.rules.access import Writer
+from app.core.rules.language import _, counted, joined
 from app.core.services.changes import FieldChange, record_change
 from app.core.services.security_log import log_on_commit
 
@@ -45,7 +46,7 @@ def end_personal_secrets(session: Session, by: Writer, user: User) -> str:
         log_on_commit(session, by, "calendar address ended", FEED, key)
     words = []
     if tokens:
-        words.append(f"{len(tokens)} API token{'' if len(tokens) == 1 else 's'}")
+        words.append(counted("%(num)s API token", "%(num)s API tokens", len(tokens)))
     if feeds:
-        words.append("the calendar address")
-    return " and ".join(words)
+        words.append(_("the calendar address"))
+    return joined(_(" and "), words) if words else ""

@@ -23,6 +23,7 @@ from app.accounts.services.people import (
 )
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.services.changes import FieldChange, record_change
 
 LINK_LASTS = timedelta(hours=48)
@@ -30,10 +31,10 @@ LINK_LASTS = timedelta(hours=48)
 
 def make_reset_link(session: Session, by: Writer, name: str, *, why: str = "") -> str:
     """Make a link for the person of this login name and end an older one; its random id."""
-    require_admin(by.actor, "create one-time links")
+    require_admin(by.actor, _("create one-time links"))
     user = locked_user(session, name)
     if user.disabled_at is not None:
-        raise Invalid("name", "This person is disabled; enable the account before making a link")
+        raise Invalid("name", _("This person is disabled; enable the account before making a link"))
     end_reset_links(session, user, by.now)
     token, until = secrets.token_urlsafe(32), by.now + LINK_LASTS
     session.add(
@@ -66,7 +67,7 @@ def find_reset_link(session: Session, token: str, now: datetime) -> ResetLink:
         )
     ).first()
     if link is None or link.user.disabled_at is not None:
-        raise NotFound("This link does not work, or no longer")
+        raise NotFound(_("This link does not work, or no longer"))
     return link
 
 
@@ -84,5 +85,5 @@ def use_reset_link(session: Session, by: Writer, token: str, password: str) -> N
         .returning(ResetLink.id)
     ).first()
     if taken is None or user.disabled_at is not None:
-        raise NotFound("This link does not work, or no longer")
+        raise NotFound(_("This link does not work, or no longer"))
     replace_password(session, by, user, password, "set by the one-time link")

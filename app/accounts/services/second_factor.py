@@ -27,6 +27,7 @@ from app.accounts.services.security_notices import notify_person
 from app.core.models.changes import PortalFact
 from app.core.rules.access import Kind, Role, Writer, require_admin
 from app.core.rules.errors import Forbidden, Invalid
+from app.core.rules.language import _
 from app.core.services.changes import FieldChange, record_change
 from app.core.services.security_log import log_on_commit
 
@@ -48,11 +49,11 @@ _NONCE = 12
 _PURPOSE = "second factor"
 """Wrong codes block codes only, and wrong passwords none of them: who does not know the password
 keeps nobody from giving the code."""
-WRONG_CODE = "This code is wrong, over or used; take the one that the app shows now"
+WRONG_CODE = _("This code is wrong, over or used; take the one that the app shows now")
 MANY_FAILURES = 100
 MANY_WITHIN = timedelta(days=1)
 """From so many failed logins of a person within this time on, one code is not enough."""
-TWO_CODES = (
+TWO_CODES = _(
     "Too many failed logins of this account today: type two codes, the one that the app shows now"
     " and then the next"
 )
@@ -65,7 +66,9 @@ def begin_setup(session: Session, by: Writer, name: str, key: bytes) -> None:
     """
     user = _own(session, by, name)
     if user.totp_since is not None:
-        raise Invalid("code", "The second factor is in use; turn it off before setting up another")
+        raise Invalid(
+            "code", _("The second factor is in use; turn it off before setting up another")
+        )
     user.totp_secret = _encrypted(pyotp.random_base32(), user, key)
     user.totp_step = 0
 
@@ -80,8 +83,11 @@ def secret_of(user: User, key: bytes) -> str:
     except (InvalidTag, ValueError):
         raise Invalid(
             "code",
-            "The portal's secret key was changed since this second factor was set up: its codes"
-            " cannot be checked. Use a recovery code, or let an admin turn off the second factor",
+            _(
+                "The portal's secret key was changed since this second factor was set up: its codes"
+                " cannot be checked. Use a recovery code, or let an admin turn off the"
+                " second factor"
+            ),
         ) from None
     return opened.decode()
 
@@ -95,14 +101,14 @@ def confirm_setup(session: Session, by: Writer, name: str, code: str, key: bytes
     """Take the new secret in use with its first code; the recovery codes, to be shown once."""
     user = _own(session, by, name)
     if not user.totp_secret or user.totp_since is not None:
-        raise Invalid("code", "There is nothing to confirm; begin the set-up anew")
+        raise Invalid("code", _("There is nothing to confirm; begin the set-up anew"))
     if not _take_totp(session, user, _plain(code), by.now, key, codes=1):
         raise Invalid("code", WRONG_CODE)
     user.totp_since = by.now
     change = _record(session, by, user, [FieldChange("second_factor", "off", "on")])
     log_on_commit(session, by, "second factor on", PERSON, user.id)
-    text = "A second factor was set up: after your password a code is asked for"
-    notify_person(session, by, user, change, "Your second factor was set up", text)
+    text = _("A second factor was set up: after your password a code is asked for")
+    notify_person(session, by, user, change, _("Your second factor was set up"), text)
     return _make_codes(session, user)
 
 
@@ -163,11 +169,11 @@ def new_recovery_codes(session: Session, by: Writer, name: str) -> list[str]:
     """Replace one's recovery codes; to be shown once. The door asked for password and code."""
     user = _own(session, by, name)
     if user.totp_since is None:
-        raise Invalid("code", "The second factor is off")
+        raise Invalid("code", _("The second factor is off"))
     change = _record(session, by, user, [FieldChange("recovery_codes", None, "recreated")])
     log_on_commit(session, by, "recovery codes created", PERSON, user.id)
-    text = "New recovery codes for your second factor were created; the ones before work no more"
-    notify_person(session, by, user, change, "Your recovery codes were changed", text)
+    text = _("New recovery codes for your second factor were created; the ones before work no more")
+    notify_person(session, by, user, change, _("Your recovery codes were changed"), text)
     return _make_codes(session, user)
 
 
@@ -178,7 +184,7 @@ def turn_off(session: Session, by: Writer, name: str) -> None:
 
 def take_off(session: Session, by: Writer, name: str, *, why: str = "") -> bool:
     """Take the second factor off somebody who lost it; False if there was none."""
-    require_admin(by.actor, "take second factors off")
+    require_admin(by.actor, _("take second factors off"))
     user = locked_user(session, name)
     if user.totp_since is None and not user.totp_secret:
         return False
@@ -203,7 +209,7 @@ def must_set_up(session: Session, user: User) -> bool:
 
 def demand_of_admins(session: Session, by: Writer, *, on: bool, why: str = "") -> bool:
     """Say whether admins need a second factor; False if it was like that."""
-    require_admin(by.actor, "demand a second factor")
+    require_admin(by.actor, _("demand a second factor"))
     lock_admins(session)  # two who say it at once come one after the other
     fact = session.get(PortalFact, DEMAND, populate_existing=True)
     if on == (fact is not None):
@@ -221,12 +227,12 @@ def demand_of_admins(session: Session, by: Writer, *, on: bool, why: str = "") -
 def _own(session: Session, by: Writer, name: str) -> User:
     user = locked_user(session, name)
     if by.actor.kind is not Kind.PERSON or by.actor.account_id != user.id:
-        raise Forbidden("Only the person itself sets up its second factor")
+        raise Forbidden(_("Only the person itself sets up its second factor"))
     return user
 
 
 def _clear(session: Session, by: Writer, user: User, why: str) -> None:
-    was = "on" if user.totp_since is not None else "being set up"
+    was = "on" if user.totp_since is not None else _("being set up")
     user.totp_secret = ""
     user.totp_since = None
     user.totp_step = 0
@@ -234,8 +240,8 @@ def _clear(session: Session, by: Writer, user: User, why: str) -> None:
     fields = with_reason([FieldChange("second_factor", was, "off")], why)
     change = _record(session, by, user, fields)
     log_on_commit(session, by, "second factor off", PERSON, user.id)
-    text = "Your second factor was turned off: your password alone logs in"
-    notify_person(session, by, user, change, "Your second factor was turned off", text)
+    text = _("Your second factor was turned off: your password alone logs in")
+    notify_person(session, by, user, change, _("Your second factor was turned off"), text)
 
 
 def _plain(code: str) -> str:
@@ -282,7 +288,7 @@ def _take_recovery(session: Session, by: Writer, user: User, code: str) -> bool:
     ).first()
     if taken is None:
         return False
-    left = f"used, {codes_left(session, user)} left"
+    left = _("used, %(session)s left", session=codes_left(session, user))
     _record(session, by, user, [FieldChange("recovery_code", None, left)])
     return True
 

@@ -13,10 +13,11 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
 from app.core.rules.access import Door, Kind, Writer
+from app.core.rules.language import _
 from app.mail.services.messages import SECURITY, MessageRecipient, queue_message
 
-_WHY: Final = "as it is about the security of your account; it comes whatever mails you chose"
-_WHAT_TO_DO: Final = (
+_WHY: Final = _("as it is about the security of your account; it comes whatever mails you chose")
+_WHAT_TO_DO: Final = _(
     "If it was not you: set a new password on your profile at once. That ends every login, your API"
     " tokens and the address of your calendar. Where you cannot log in any more, ask an"
     " administrator of the portal for a one-time link, and say why."
@@ -43,13 +44,23 @@ def notify_person(
     recipients = [MessageRecipient(user.mail, user.id, _WHY)]
     if also_to:
         recipients.append(MessageRecipient(also_to, None, _WHY))
-    lines = [f"When: {by.now:%Y-%m-%d %H:%M} UTC", f"By: {_who(by, user)}", f"From: {_where(by)}"]
+    lines = [
+        _("When: %(now)s UTC", now=format(by.now, "%Y-%m-%d %H:%M")),
+        _("By: %(by)s", by=_who(by, user)),
+        _("From: %(by)s", by=_where(by)),
+    ]
     queue_message(
         session,
         key=f"{SECURITY}{change}",
         recipients=recipients,
         subject=subject,
-        text="\n\n".join((f"{text} (account {user.name})", "\n".join(lines), _WHAT_TO_DO)),
+        text="\n\n".join(
+            (
+                _("%(text)s (account %(name)s)", text=text, name=user.name),
+                "\n".join(lines),
+                _WHAT_TO_DO,
+            )
+        ),
         url="/profile",
         now=by.now,
     )
@@ -57,11 +68,15 @@ def notify_person(
 
 def _who(by: Writer, user: User) -> str:
     if by.actor.kind is Kind.PERSON and by.actor.account_id == user.id:
-        return f"{user.name}, which is your own account"
-    return f"the administrator {by.actor.account}" if by.actor.kind is Kind.PERSON else "the portal"
+        return _("%(name)s, which is your own account", name=user.name)
+    return (
+        _("the administrator %(account)s", account=by.actor.account)
+        if by.actor.kind is Kind.PERSON
+        else _("the portal")
+    )
 
 
 def _where(by: Writer) -> str:
     if by.door is Door.COMMAND:
-        return "a command on the portal's own machine"
-    return f"the address {by.remote}" if by.remote else "an unknown address"
+        return _("a command on the portal's own machine")
+    return _("the address %(remote)s", remote=by.remote) if by.remote else _("an unknown address")

@@ -24,6 +24,7 @@ from app.accounts.services.personal_secrets import TOKENS
 from app.accounts.services.security_notices import notify_person
 from app.core.rules.access import Actor, Kind, Writer, require_admin
 from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid, NotFound
+from app.core.rules.language import _
 from app.core.rules.scopes import LIVE_SECRETS, PREFIX, Scope, checked_lifetime, checked_scopes
 from app.core.services.changes import FieldChange, record_change, take_number
 from app.core.services.security_log import log_on_commit
@@ -34,7 +35,7 @@ USE_NOTED_AFTER = timedelta(minutes=1)
 """The last use is written at most so often."""
 _LOCK = "api token"
 """The counter whose lock lets one at a time look whether a name is taken, or how many live."""
-_MANAGE = "manage the tokens of systems"
+_MANAGE = _("manage the tokens of systems")
 _MAX_SECRET_LENGTH = 200
 _MAX_NAME_LENGTH = 100
 
@@ -52,7 +53,7 @@ def create_token(
 ) -> NewSecret:
     """Make a system's token that lives ``days`` days (1 to 400). Only admins may."""
     require_admin(by.actor, _MANAGE)
-    check_name("name", name, "Name")
+    check_name("name", name, _("Name"))
     return _create(session, by, None, name, scopes, days)
 
 
@@ -61,11 +62,13 @@ def create_own_token(
 ) -> NewSecret:
     """Create a token of the person who asks; its name is ``PERSON/LABEL``."""
     owner = _logged_in_person(session, by)
-    check_name("name", label, "Name")
+    check_name("name", label, _("Name"))
     name = f"{owner.name}/{label}"
     if len(name) > _MAX_NAME_LENGTH:
         room = _MAX_NAME_LENGTH - len(owner.name) - 1
-        raise Invalid("name", f"Name takes at most {room} characters beside your own name")
+        raise Invalid(
+            "name", _("Name takes at most %(room)s characters beside your own name", room=room)
+        )
     return _create(session, by, owner, name, scopes, days)
 
 
@@ -73,7 +76,7 @@ def find_token(session: Session, name: str) -> ApiToken:
     """The token of this name, ended or not; ``NotFound`` otherwise."""
     token = session.scalars(select(ApiToken).where(ApiToken.name == name)).first()
     if token is None:
-        raise NotFound("There is no token of this name")
+        raise NotFound(_("There is no token of this name"))
     return token
 
 
@@ -82,7 +85,7 @@ def token_of_number(session: Session, by: Writer, number: int) -> ApiToken:
     admins ``Forbidden`` never."""
     token = session.get(ApiToken, number)
     if token is None or _refusal(by.actor, token) is not None:
-        raise NotFound("There is no such token")
+        raise NotFound(_("There is no such token"))
     return token
 
 
@@ -122,13 +125,17 @@ def rotate_token(
     """
     _require(by.actor, token)
     if token.user_id is not None and not _is_own(by.actor, token):
-        raise Forbidden("Nobody adds a secret to another person's token: it acts as that person")
+        raise Forbidden(_("Nobody adds a secret to another person's token: it acts as that person"))
     _lock(session, token)
     if token.ended_at is not None:
-        raise Invalid("token", "This token has ended; create a new one")
+        raise Invalid("token", _("This token has ended; create a new one"))
     if len(live_secrets(token, by.now)) >= LIVE_SECRETS:
         raise Invalid(
-            "token", f"A token has at most {LIVE_SECRETS} live secrets; end the older one first"
+            "token",
+            _(
+                "A token has at most %(live_secrets)s live secrets; end the older one first",
+                live_secrets=LIVE_SECRETS,
+            ),
         )
     if days is not None:
         lifetime = checked_lifetime(days)
@@ -144,10 +151,12 @@ def end_older_secret(session: Session, by: Writer, token: ApiToken) -> None:
     _lock(session, token)
     live = live_secrets(token, by.now)
     if len(live) < LIVE_SECRETS:
-        raise Invalid("token", "This token has no second live secret; rotate it first, or end it")
+        raise Invalid(
+            "token", _("This token has no second live secret; rotate it first, or end it")
+        )
     live[0].ended_at = by.now
     changed = [FieldChange("older_secret", "live", "ended")]
-    _record(session, by, token, changed, "The older secret of your API token {} was ended")
+    _record(session, by, token, changed, _("The older secret of your API token {} was ended"))
     log_on_commit(session, by, "token ended", TOKENS, token.name, how="the older secret")
 
 
@@ -159,7 +168,7 @@ def end_token(session: Session, by: Writer, token: ApiToken) -> None:
         return
     token.ended_at = by.now
     changed = [FieldChange("ended", "no", "yes")]
-    _record(session, by, token, changed, "Your API token {} was ended")
+    _record(session, by, token, changed, _("Your API token {} was ended"))
     log_on_commit(session, by, "token ended", TOKENS, token.name)
 
 
@@ -236,11 +245,14 @@ def _create(
     lifetime = checked_lifetime(days)
     take_number(session, _LOCK)
     if session.scalars(select(ApiToken.id).where(ApiToken.name == name)).first() is not None:
-        raise Invalid("name", "There is a token of this name already, live or ended")
+        raise Invalid("name", _("There is a token of this name already, live or ended"))
     if owner is not None:
         live = [one for one in tokens_of(session, owner.id) if live_secrets(one, by.now)]
         if len(live) >= MAX_OWN:
-            raise Invalid("name", f"You have {MAX_OWN} live tokens, which is the most; end one")
+            raise Invalid(
+                "name",
+                _("You have %(max_own)s live tokens, which is the most; end one", max_own=MAX_OWN),
+            )
     words = " ".join(scope.value for scope in Scope if scope in wanted)
     token = ApiToken(
         name=name,
@@ -269,9 +281,9 @@ def _add_secret(
     session.flush()
     until = FieldChange("secret_until", None, f"{expires:%Y-%m-%d %H:%M}Z")
     words = (
-        "Your API token {} was created"
+        _("Your API token {} was created")
         if fields
-        else "A second secret of your API token {} was created"
+        else _("A second secret of your API token {} was created")
     )
     _record(session, by, token, [*fields, until], words)
     log_on_commit(session, by, "token created", TOKENS, token.name)
@@ -285,13 +297,13 @@ def _record(
     change = record_change(session, by, kind=TOKENS, thing_id=token.id, fields=fields)
     if token.user is not None:
         text = words.format(token.name)
-        notify_person(session, by, token.user, change, "An API token of yours was changed", text)
+        notify_person(session, by, token.user, change, _("An API token of yours was changed"), text)
 
 
 def _logged_in_person(session: Session, by: Writer) -> User:
     actor = by.actor
     if actor.kind is not Kind.PERSON or actor.scopes is not None:
-        raise Forbidden("Only a person who is logged in has tokens of their own")
+        raise Forbidden(_("Only a person who is logged in has tokens of their own"))
     return session.get_one(User, actor.account_id)
 
 
