@@ -26,6 +26,7 @@ from app.core.models.changes import Refusal
 from app.core.rules.access import Door, require_admin
 from app.core.rules.cells import safe_cell
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, joined
 from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.times import iso
@@ -86,7 +87,7 @@ _PAGES: dict[str, tuple[str, Callable[[AuditedObject], dict[str, Any]]]] = {
 
 @blueprint.before_request
 def _admins_only() -> None:
-    require_admin(acting(), "read the audit")
+    require_admin(acting(), _("read the audit"))
 
 
 @blueprint.get("/audit")
@@ -115,7 +116,7 @@ def download() -> Response:
     rows = db.session()
     query = AuditQuery(request.args, reading.kinds_of_changes(rows))
     if query.problems:
-        raise Invalid("filter", "; ".join(query.problems))
+        raise Invalid("filter", joined("; ", query.problems))
     answer = Response(stream_with_context(_lines(query)), mimetype="text/csv")
     answer.headers["Content-Disposition"] = f'attachment; filename="audit-{query.list}.csv"'
     return answer

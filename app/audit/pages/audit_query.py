@@ -16,12 +16,13 @@ from werkzeug.datastructures import MultiDict
 from app.audit.services.audit import AuditFilter, AuditPage, Position
 from app.core.rules.access import Door
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.texts import checked_text
 from app.core.web.list_filters import Chip, Tab, read_day
 from app.core.web.positions import read_position, write_position
 
 CHANGES, REFUSALS, LOGINS = "changes", "refusals", "logins"
-LISTS = {CHANGES: "Changes", REFUSALS: "Refused rights", LOGINS: "Failed logins"}
+LISTS = {CHANGES: _("Changes"), REFUSALS: _("Refused rights"), LOGINS: _("Failed logins")}
 """The lists of the audit and what each is called."""
 KINDS = (
     "site",
@@ -50,14 +51,14 @@ KINDS = (
 )
 """Kinds of things that may be asked for though none was changed yet."""
 LABELS = {
-    "list": "List",
-    "kind": "Kind",
-    "thing": "Thing",
-    "who": "Who",
-    "door": "Door",
-    "field": "Field",
-    "from": "From",
-    "to": "To",
+    "list": _("List"),
+    "kind": _("Kind"),
+    "thing": _("Thing"),
+    "who": _("Who"),
+    "door": _("Door"),
+    "field": _("Field"),
+    "from": _("From"),
+    "to": _("To"),
 }
 """Every parameter, and what it is called."""
 _USED = {
@@ -76,7 +77,7 @@ class AuditQuery:
         self.kinds = tuple(dict.fromkeys((*KINDS, *known_kinds)))
         chosen = arguments.get("list", "") or CHANGES
         if chosen not in LISTS:
-            self.problems.append(f"List takes only: {', '.join(LISTS)}")
+            self.problems.append(_("List takes only: %(listed)s", listed=", ".join(LISTS)))
             chosen = CHANGES
         self.list = chosen
         self.values: dict[str, list[str]] = {}
@@ -100,7 +101,7 @@ class AuditQuery:
             else:
                 value = checked_text(name, value, _MAX_LENGTH[name], label=label)
             if name != "kind" and name in self.values:
-                raise Invalid(name, f"{label} takes one value; the first is used")
+                raise Invalid(name, _("%(label)s takes one value; the first is used", label=label))
         except Invalid as error:
             self.problems.append(error.message)
             return
@@ -114,7 +115,7 @@ class AuditQuery:
             value, number = read_position(text, "-created")
         except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
             self.problems.append(
-                f"The place in the list ({name}) cannot be read; this is its start"
+                _("The place in the list (%(name)s) cannot be read; this is its start", name=name)
             )
             return None
         return value, number
@@ -200,5 +201,9 @@ def _check_choice(name: str, value: str, allowed: Sequence[str]) -> None:
     if value not in allowed:
         raise Invalid(
             name,
-            f"{LABELS[name]} has a value that does not exist; allowed are: {', '.join(allowed)}",
+            _(
+                "%(labels)s has a value that does not exist; allowed are: %(listed)s",
+                labels=LABELS[name],
+                listed=", ".join(allowed),
+            ),
         )

@@ -29,6 +29,7 @@ from app.accounts.models.people import ApiToken, FailedLogins, User
 from app.calendar.models.lhc import LhcPeriod
 from app.core.models.changes import Change, ChangedField, Refusal
 from app.core.rules.access import Actor, require_admin
+from app.core.rules.language import _, said_word
 from app.core.services.changes import TICKET, FieldChange
 from app.duties.models.duties import DutyRule
 from app.events.models.events import Event, EventSource
@@ -52,7 +53,7 @@ EXAMINED: Final = 2_000
 _MAX_PER_THING: Final = 100_000
 REASON: Final = "why"
 """The field of a change that holds its reason."""
-HIDDEN: Final = "not shown"
+HIDDEN: Final = _("not shown")
 """Stands for the value of a secret."""
 _SECRET_FIELDS: Final = frozenset(
     {"password", "secret", "password_hash", "secret_hash", "totp", "totp_secret", "recovery_codes"}
@@ -143,7 +144,7 @@ def changes_page(
     limit: int = PAGE,
 ) -> AuditPage[AuditChange]:
     """One page of the changes, behind ``after`` or, nearer to now, before ``before``."""
-    require_admin(actor, "read the audit")
+    require_admin(actor, _("read the audit"))
     days = _between_days(Change.at, wanted), _beyond(Change, after, before)
     parts = [
         select(Change.id, Change.at).where(condition, *days)
@@ -265,7 +266,7 @@ def refusals_page(
     limit: int = PAGE,
 ) -> AuditPage[Refusal]:
     """One page of the refused rights."""
-    require_admin(actor, "read the audit")
+    require_admin(actor, _("read the audit"))
     condition = and_(
         Refusal.actor_account == wanted.who if wanted.who else true(),
         Refusal.door == wanted.door if wanted.door else true(),
@@ -287,7 +288,7 @@ def failed_logins_page(
     limit: int = PAGE,
 ) -> AuditPage[FailedLogins]:
     """One page of the failed logins, counts per account and minute."""
-    require_admin(actor, "read the audit")
+    require_admin(actor, _("read the audit"))
     minute, key = FailedLogins.minute, FailedLogins.id
     condition = and_(
         FailedLogins.account == wanted.who if wanted.who else true(),
@@ -394,14 +395,14 @@ def names_of(session: Session, things: Iterable[tuple[str, int]]) -> Mapping[tup
             )
             found |= {(kind, row.id): row.login for row in rows}
         elif kind in _NUMBERED:
-            found |= {(kind, key): f"{_NUMBERED[kind]} {key}" for key in keys}
+            found |= {(kind, key): said_word(_NUMBERED[kind]) + f" {key}" for key in keys}
         elif kind == REPORT:
             reports = select(Report.id, Site.key, Report.quarter).join(Report.site)
             for row in session.execute(reports.where(Report.id.in_(keys))):
                 found[kind, row.id] = f"{row.key} {row.quarter}"
         elif kind == REPORT_FORM:
             there = session.scalars(select(ReportForm.number).where(ReportForm.number.in_(keys)))
-            found |= {(kind, number): f"form {number}" for number in there}
+            found |= {(kind, number): _("form %(number)s", number=number) for number in there}
         elif kind in _NAMES:
             key_of, name_of = _NAMES[kind]
             named = session.execute(select(key_of, name_of).where(key_of.in_(keys)))
