@@ -17,6 +17,7 @@ from app.calendar.rules.calendar import Appointment, days_of, midnight
 from app.calendar.rules.lhc_calendar import Period, states_between
 from app.calendar.services.calendar import agenda
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.list_filters import read_day
 from app.core.web.person import acting
@@ -81,7 +82,12 @@ def days() -> Response:
         "calendar/agenda.html",
         query,
         found,
-        title=f"{first.day} {first:%B} to {_before(last)}",
+        title=_(
+            "%(day)s %(first)s to %(last)s",
+            day=first.day,
+            first=format(first, "%B"),
+            last=_before(last),
+        ),
         days=_without_gaps(shown),
         before=_url(query, first - timedelta(days=DAYS)),
         after=_url(query, last),
@@ -94,12 +100,12 @@ def _first(arguments: Mapping[str, str], query: CalendarQuery) -> date:
     if not text:
         return query.today
     try:
-        found = read_day("from", text, "From")
+        found = read_day("from", text, _("From"))
         if date(1990, 1, 1) <= found <= date(2099, 12, 1):
             return found
     except Invalid:
         pass
-    query.problems.append("From: write a day as 2026-11-29; shown is from today on")
+    query.problems.append(_("From: write a day as 2026-11-29; shown is from today on"))
     return query.today
 
 
@@ -126,7 +132,7 @@ def _lhc(
     found: dict[date, list[str]] = defaultdict(list)
     for since, period, runs in states_between(first, last, periods):
         if period is not None:
-            begins = f"{period.name} begins" if since > first else period.name
+            begins = _("%(name)s begins", name=period.name) if since > first else period.name
             found[since.astimezone(UTC).date()].append(
                 f"{begins}, {'the detectors run' if runs else 'the LHC does not run'}"
             )

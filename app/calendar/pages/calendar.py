@@ -27,6 +27,7 @@ from app.calendar.services.calendar import MAX_WINDOWS, Agenda, CalendarFilter, 
 from app.calendar.services.lhc_calendar import lhc_periods, newest_changes, period_of
 from app.core.rules.access import Role
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, joined
 from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.times import now
@@ -56,7 +57,7 @@ class CalendarQuery:
         self.link = self._link(self.typed_link)
         self.network = arguments.get("network", "").strip()
         if self.network not in ("", *Network):
-            self.problems.append(f"Network: choose {' or '.join(Network)}")
+            self.problems.append(_("Network: choose %(listed)s", listed=" or ".join(Network)))
             self.network = ""
 
     @property
@@ -93,8 +94,11 @@ class CalendarQuery:
         if found is not None and _EARLIEST <= found <= _LATEST:
             return found
         self.problems.append(
-            "Month: write it as 2026-11, from"
-            f" {_EARLIEST:%Y-%m} to {_LATEST:%Y-%m}; shown is this month"
+            _(
+                "Month: write it as 2026-11, from %(earliest)s to %(latest)s; shown is this month",
+                earliest=format(_EARLIEST, "%Y-%m"),
+                latest=format(_LATEST, "%Y-%m"),
+            )
         )
         return this
 
@@ -104,7 +108,7 @@ class CalendarQuery:
         usable = len(text) <= _MAX_LENGTH and text.isprintable()
         found = find_site(db.session(), text) if usable else None
         if found is None:
-            self.problems.append("Site: no site has this name; any name of a known site will do")
+            self.problems.append(_("Site: no site has this name; any name of a known site will do"))
         return found
 
     def _link(self, text: str) -> Link | None:
@@ -115,7 +119,7 @@ class CalendarQuery:
                 raise Invalid("link", "")
             return require_links(db.session(), [text])[0]
         except Invalid:
-            self.problems.append("Link: no link has this id")
+            self.problems.append(_("Link: no link has this id"))
             return None
 
 
@@ -237,14 +241,14 @@ def hours_of(window: Planned, day: date) -> str:
     """The hours (UTC) of a window on one of its days."""
     start, end = window.start.astimezone(UTC), window.end.astimezone(UTC)
     if window.open_end:
-        return f"from {start:%H:%M}"
+        return _("from %(start)s", start=format(start, "%H:%M"))
     begins = start.date() == day
     ends = end <= midnight(day + timedelta(days=1))
     if begins and ends:
         return f"{start:%H:%M}–{_end_of_day(end, day)}"
     if begins:
         return f"{start:%H:%M} →"
-    return f"→ {_end_of_day(end, day)}" if ends else "all day"
+    return f"→ {_end_of_day(end, day)}" if ends else _("all day")
 
 
 def _end_of_day(end: datetime, day: date) -> str:
@@ -260,7 +264,7 @@ def _lines(found: Agenda, first: datetime, last: datetime, query: CalendarQuery)
             if query.link is not None:
                 names = [(0, query.link.name)]
         else:
-            names = [(1, site) for site in window.sites] or [(2, "No link or site named")]
+            names = [(1, site) for site in window.sites] or [(2, _("No link or site named"))]
         for name in names:
             bars[name].append(bar)
     return [
@@ -294,12 +298,20 @@ def _lhc_of(query: CalendarQuery, periods: Sequence[Period]) -> LhcNow:
     begin, end = midnight(query.month), midnight(month_after(query.month))
     states = states_between(begin, end, periods)
     parts = [
-        (f"from {since.day} {since:%B} on " if since > begin else "")
-        + (period.name if period is not None else "no entry in its calendar")
-        + (", running" if runs else ", not running" if period is not None else "")
+        (
+            _("from %(day)s %(since)s on ", day=since.day, since=format(since, "%B"))
+            if since > begin
+            else ""
+        )
+        + (period.name if period is not None else _("no entry in its calendar"))
+        + (_(", running") if runs else _(", not running") if period is not None else "")
         for since, period, runs in states
     ]
-    words = f"The LHC in {query.month:%B %Y}: {'; '.join(parts)}"
+    words = _(
+        "The LHC in %(month)s: %(listed)s",
+        month=format(query.month, "%B %Y"),
+        listed=joined("; ", parts),
+    )
     return LhcNow(running=any(runs for *_, runs in states), words=words)
 
 
@@ -344,7 +356,7 @@ def lhc() -> str:
         lhc=lhc_at(now(), [period_of(row) for row in rows]),
         may_edit=acting().role is Role.ADMIN,
         steps=newest_changes(db.session()),
-        labels={**FIELDS, "why": "Reason"},
+        labels={**FIELDS, "why": _("Reason")},
     )
 
 

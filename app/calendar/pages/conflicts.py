@@ -25,6 +25,7 @@ from app.calendar.services.conflicts import (
 )
 from app.core.rules.access import Actor
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.forms import UtcTimeField
 from app.core.web.htmx import wants_fragment
@@ -47,8 +48,8 @@ class PlanForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
         csrf = False
 
-    window_start = UtcTimeField("Window start")
-    window_end = UtcTimeField("Window end")
+    window_start = UtcTimeField(_("Window start"))
+    window_end = UtcTimeField(_("Window end"))
 
 
 def conflicts_for_form(
@@ -122,7 +123,12 @@ def _read_free_query() -> FreeQuery:
         except ValueError:
             hours = -1.0
         if not 0.25 <= hours <= _MAX_HOURS:
-            problems.append(f"Length: a number of hours from 0.25 to {_MAX_HOURS}; shown is 4")
+            problems.append(
+                _(
+                    "Length: a number of hours from 0.25 to %(max_hours)s; shown is 4",
+                    max_hours=_MAX_HOURS,
+                )
+            )
             hours = 4.0
     begin, today = now(), request.args.get("from", "").strip()
     if today:
@@ -131,7 +137,7 @@ def _read_free_query() -> FreeQuery:
             if begin.year > 2098:
                 raise ValueError
         except ValueError:
-            problems.append("From: write a day as 2026-11-29; shown is from now on")
+            problems.append(_("From: write a day as 2026-11-29; shown is from now on"))
             begin = now()
     wanted = request.args.get("days", "")
     days = next((one for one in _DAYS if str(one) == wanted), 30)

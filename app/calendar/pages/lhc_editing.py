@@ -20,6 +20,7 @@ from app.calendar.services.lhc_calendar import (
 )
 from app.core.rules.access import require_admin
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import Choice, attach, lines, one_line, options, required
@@ -27,24 +28,26 @@ from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 
 _KEY = "<int(max=2147483647):number>"
-_TIME_HELP = "CERN's clock, as exact as the source: 2013-02-14 07:24, 2013-02-14 or 2013-02"
-_STANDING_HELP = "attested: it was so; planned: it was to be so; sample: no source says so"
+_TIME_HELP = _("CERN's clock, as exact as the source: 2013-02-14 07:24, 2013-02-14 or 2013-02")
+_STANDING_HELP = _("attested: it was so; planned: it was to be so; sample: no source says so")
 
 
 class PeriodForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """All fields of a period; what is allowed is checked by the domain."""
 
     version = HiddenField()
-    name = StringField(FIELDS["name"], required("Name"), filters=[one_line])
+    name = StringField(FIELDS["name"], required(_("Name")), filters=[one_line])
     kind = Choice(
         FIELDS["kind"],
         choices=options(*PeriodKind),
         default=PeriodKind.PHYSICS,
-        description="The detectors run in seasons of physics and of ions, but not in a stop or"
-        " shutdown that lies in them.",
+        description=_(
+            "The detectors run in seasons of physics and of ions, but not in a stop or"
+            " shutdown that lies in them."
+        ),
     )
     begin = StringField(
-        FIELDS["begin"], required("Begins"), filters=[one_line], description=_TIME_HELP
+        FIELDS["begin"], required(_("Begins")), filters=[one_line], description=_TIME_HELP
     )
     begin_standing = Choice(
         FIELDS["begin_standing"], choices=options(*Certainty), description=_STANDING_HELP
@@ -52,16 +55,20 @@ class PeriodForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     end = StringField(
         FIELDS["end"],
         filters=[one_line],
-        description="A day or month that ends a period belongs to it. Leave empty while ongoing.",
+        description=_(
+            "A day or month that ends a period belongs to it. Leave empty while ongoing."
+        ),
     )
     end_standing = Choice(FIELDS["end_standing"], choices=options(*Certainty))
     source = StringField(
         FIELDS["source"],
         filters=[one_line],
-        description="Where it is known from; only a sample has none.",
+        description=_("Where it is known from; only a sample has none."),
     )
     note = TextAreaField(FIELDS["note"], filters=[lines])
-    why = StringField("Reason", filters=[one_line], description="Shown in the calendar's history.")
+    why = StringField(
+        _("Reason"), filters=[one_line], description=_("Shown in the calendar's history.")
+    )
 
     def stated(self) -> dict[str, str]:
         """What was stated, as texts."""
@@ -71,7 +78,7 @@ class PeriodForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 class RemoveForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Why a period is removed."""
 
-    why = StringField("Reason", required("Reason"), filters=[one_line])
+    why = StringField(_("Reason"), required(_("Reason")), filters=[one_line])
 
 
 @blueprint.route("/lhc/new", methods=["GET", "POST"])
@@ -87,7 +94,7 @@ def new_period() -> Response:
             with writing_once(rows):
                 name = add_period(rows, writer(), form.stated(), form.why.data or "").name
                 leads_to(url_for("calendar.lhc"))
-            flash(f"{name} is in the calendar. Tickets due are recalculated.", "ok")
+            flash(_("%(name)s is in the calendar. Tickets due are recalculated.", name=name), "ok")
             return go_to(url_for("calendar.lhc"))
         except Invalid as error:
             attach(form, error)
@@ -116,7 +123,7 @@ def edit_period(number: int) -> Response:
                 )
                 name = row.name
                 leads_to(url_for("calendar.lhc"))
-            flash(f"{name} is saved. Tickets due are recalculated.", "ok")
+            flash(_("%(name)s is saved. Tickets due are recalculated.", name=name), "ok")
             return go_to(url_for("calendar.lhc"))
         except Invalid as error:
             rows.rollback()
@@ -137,7 +144,13 @@ def remove_lhc_period(number: int) -> Response:
         try:
             with writing_once(rows):
                 name = remove_period(rows, writer(), number, form.why.data or "")
-            flash(f"{name} is removed from the calendar. Tickets due are recalculated.", "ok")
+            flash(
+                _(
+                    "%(name)s is removed from the calendar. Tickets due are recalculated.",
+                    name=name,
+                ),
+                "ok",
+            )
             return go_to(url_for("calendar.lhc"))
         except Invalid as error:
             attach(form, error)
@@ -146,13 +159,13 @@ def remove_lhc_period(number: int) -> Response:
 
 
 def _admins_only() -> None:
-    require_admin(acting(), "change the calendar of the LHC")
+    require_admin(acting(), _("change the calendar of the LHC"))
 
 
 def _version(text: str | None) -> int:
     if text and text.isascii() and text.isdigit() and len(text) < 10:
         return int(text)
-    raise Invalid("version", "The form names no version; load the page again")
+    raise Invalid("version", _("The form names no version; load the page again"))
 
 
 def _page(

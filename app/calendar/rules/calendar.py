@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 
 from app.calendar.rules.lhc_calendar import Period, running_between
+from app.core.rules.language import _
 
 
 @dataclass(frozen=True)
@@ -72,9 +73,15 @@ class Conflict:
     def words(self) -> str:
         """The reason in words, without times and tickets."""
         if self.kind is ConflictKind.BACKUP:
-            return f"{self.links[0]} and its backup {self.links[1]} at the same time"
-        listed = f"{', '.join(self.links[:-1])} and {self.links[-1]}"
-        return f"{listed}, links of {self.site}, at the same time"
+            return _(
+                "%(links)s and its backup %(links2)s at the same time",
+                links=self.links[0],
+                links2=self.links[1],
+            )
+        listed = _(
+            "%(listed)s and %(links)s", listed=", ".join(self.links[:-1]), links=self.links[-1]
+        )
+        return _("%(listed)s, links of %(site)s, at the same time", listed=listed, site=self.site)
 
 
 def conflicts(windows: Iterable[Window]) -> list[Conflict]:

@@ -16,6 +16,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.language import _
 from app.core.rules.texts import checked_text
 
 CERN: Final = ZoneInfo("Europe/Zurich")
@@ -73,14 +74,14 @@ class Period:
 
 
 FIELDS: Final[Mapping[str, str]] = {
-    "name": "Name",
-    "kind": "Kind",
-    "begin": "Begins",
-    "begin_standing": "Its beginning is",
-    "end": "Ends",
-    "end_standing": "Its end is",
-    "source": "Source",
-    "note": "Note",
+    "name": _("Name"),
+    "kind": _("Kind"),
+    "begin": _("Begins"),
+    "begin_standing": _("Its beginning is"),
+    "end": _("Ends"),
+    "end_standing": _("Its end is"),
+    "source": _("Source"),
+    "note": _("Note"),
 }
 """What people state of a period, and what it is called."""
 _NAME_LIMIT, _TEXT_LIMIT = 100, 1000
@@ -126,17 +127,19 @@ def checked_period(stated: Mapping[str, str]) -> StatedPeriod:
         except Invalid as error:
             problems[name] = error.message
     if not values["name"]:
-        problems["name"] = "Name is required"
+        problems["name"] = _("Name is required")
     choices = {"kind": PeriodKind, "begin_standing": Certainty, "end_standing": Certainty}
     for name, known in choices.items():
         if values[name] not in list(known):
-            problems[name] = f"{FIELDS[name]} takes one of: {', '.join(known)}"
+            problems[name] = _(
+                "%(fields)s takes one of: %(listed)s", fields=FIELDS[name], listed=", ".join(known)
+            )
     said = {values["begin_standing"], values["end_standing"]} & {
         Certainty.ATTESTED.value,
         Certainty.PLANNED.value,
     }
     if said and not values["source"]:
-        problems["source"] = "Say which source attests or plans it; without one it is a sample"
+        problems["source"] = _("Say which source attests or plans it; without one it is a sample")
     times: dict[str, tuple[datetime, str]] = {}
     for name in ("begin", "end"):
         if name == "end" and not values["end"]:
@@ -146,7 +149,7 @@ def checked_period(stated: Mapping[str, str]) -> StatedPeriod:
         except Invalid as error:
             problems[name] = error.message
     if not problems and "end" in times and times["end"][0] <= times["begin"][0]:
-        problems["end"] = "It would end before it begins"
+        problems["end"] = _("It would end before it begins")
     if problems:
         raise InvalidMany(problems)
     begin, end = times["begin"], times.get("end", (None, Precision.DAY))
@@ -264,7 +267,7 @@ def read_cern_time(text: str, *, is_end: bool) -> tuple[datetime, Precision]:
             return _midnight(month), Precision.MONTH
     except ValueError:
         pass
-    raise Invalid("time", "Write a time of CERN as 2013-02-14 07:24, 2013-02-14 or 2013-02")
+    raise Invalid("time", _("Write a time of CERN as 2013-02-14 07:24, 2013-02-14 or 2013-02"))
 
 
 def cern_words(moment: datetime, precision: str, *, is_end: bool) -> str:
@@ -292,11 +295,13 @@ def lhc_at(moment: datetime, periods: Iterable[Period]) -> LhcNow:
     known = list(periods)
     season = running_at(moment, known)
     if season is not None:
-        return LhcNow(running=True, words=f"LHC running: {season.name}")
+        return LhcNow(running=True, words=_("LHC running: %(name)s", name=season.name))
     period = covering(moment, known)
     if period is None:
-        return LhcNow(running=False, words="LHC not running, by its calendar")
+        return LhcNow(running=False, words=_("LHC not running, by its calendar"))
     if period.kind is PeriodKind.RUN:
-        return LhcNow(running=False, words=f"LHC not running, between seasons of {period.name}")
+        return LhcNow(
+            running=False, words=_("LHC not running, between seasons of %(name)s", name=period.name)
+        )
     name = _LONG_SHUTDOWN.sub(r"Long Shutdown \1", period.name)
-    return LhcNow(running=False, words=f"LHC in {name}")
+    return LhcNow(running=False, words=_("LHC in %(name)s", name=name))

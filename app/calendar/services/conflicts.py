@@ -20,6 +20,7 @@ from app.calendar.rules.calendar import Conflict, Window, conflicts_of, free_spa
 from app.calendar.services.calendar import CATEGORIES, planned_links, windows_between
 from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Actor
+from app.core.rules.language import _, joined
 from app.mail.rules.notifications import Happened, ticket_subject
 from app.mail.services.mails import FACTS, Also
 from app.mail.services.messages import MessageRecipient, queue_message
@@ -119,7 +120,9 @@ def facts_of_mail(session: Session, ticket: Ticket, now: datetime) -> Sequence[t
     if ticket.window_end is None or ticket.window_end <= now:
         return ()
     found = conflicts_of_ticket(session, SYSTEM, ticket)
-    return [("Conflict", in_words(one, ticket.number)) for one in found.conflicts] if found else ()
+    return (
+        [(_("Conflict"), in_words(one, ticket.number)) for one in found.conflicts] if found else ()
+    )
 
 
 def mails_to_others(
@@ -150,7 +153,11 @@ def mails_to_others(
     for other in others:
         mine = [one for one in ahead if other.number in one.tickets]
         pair = f"{min(mine[0].tickets)} {max(mine[0].tickets)}"
-        moved = "New planned work" if change.version == 1 else "Planned work that was changed"
+        moved = (
+            _("New planned work is in conflict with the window of this ticket.")
+            if change.version == 1
+            else _("Planned work that was changed is in conflict with the window of this ticket.")
+        )
         mails.append(
             partial(
                 queue_message,
@@ -160,13 +167,20 @@ def mails_to_others(
                     for one in recipients_of(people, other, change, Happened.MOVED, ticket)
                     if one.key not in notified
                 ],
-                subject=ticket_subject(other.number, f"Conflict: {other.title}"),
-                text="\n\n".join(
+                subject=ticket_subject(other.number, _("Conflict: %(title)s", title=other.title)),
+                text=joined(
+                    "\n\n",
                     (
-                        f"{moved} is in conflict with the window of this ticket.",
-                        "\n".join(f"Conflict {in_words(one, other.number)}" for one in mine),
-                        "Neither window was moved; agree with the people of the other ticket.",
-                    )
+                        moved,
+                        joined(
+                            "\n",
+                            [
+                                _("Conflict %(words)s", words=in_words(one, other.number))
+                                for one in mine
+                            ],
+                        ),
+                        _("Neither window was moved; agree with the people of the other ticket."),
+                    ),
                 ),
                 url=f"/tickets/{other.number}",
                 now=now,
@@ -181,8 +195,14 @@ def in_words(conflict: Conflict, ticket: int) -> str:
     others = [number for number in conflict.tickets if number != ticket]
     start, end = conflict.start.astimezone(UTC), conflict.end.astimezone(UTC)
     until = f"{end:%H:%M}" if end.date() == start.date() else f"{end:%Y-%m-%d %H:%M}"
-    whose = f"with ticket {others[0]}" if others else "within this ticket"
-    return f"{whose}, {start:%Y-%m-%d %H:%M} to {until} UTC: {conflict.words}"
+    whose = _("with ticket %(others)s", others=others[0]) if others else _("within this ticket")
+    return _(
+        "%(whose)s, %(start)s to %(until)s UTC: %(words)s",
+        whose=whose,
+        start=format(start, "%Y-%m-%d %H:%M"),
+        until=until,
+        words=conflict.words,
+    )
 
 
 def free_windows(

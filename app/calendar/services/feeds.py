@@ -22,6 +22,7 @@ from app.accounts.services.personal_secrets import FEED
 from app.accounts.services.security_notices import notify_person
 from app.core.rules.access import Actor, Kind, Writer
 from app.core.rules.errors import Forbidden, Invalid, NotFound
+from app.core.rules.language import _
 from app.core.services.changes import FieldChange, record_change
 from app.core.services.security_log import log_on_commit
 
@@ -56,7 +57,7 @@ def end_feed(session: Session, by: Writer) -> None:
     person = _person(session, by)
     feed = session.get(CalendarFeed, person.id)
     if feed is None:
-        raise Invalid("feed", "Your calendar has no address; nothing was ended")
+        raise Invalid("feed", _("Your calendar has no address; nothing was ended"))
     session.delete(feed)
     _record(session, by, person, "set", None)
 
@@ -96,7 +97,7 @@ def note_use(session: Session, reader: Actor, now: datetime) -> None:
 
 def _person(session: Session, by: Writer) -> User:
     if by.actor.kind is not Kind.PERSON or by.actor.scopes is not None:
-        raise Forbidden("Only a person who is logged in has a calendar of their own")
+        raise Forbidden(_("Only a person who is logged in has a calendar of their own"))
     # two at once wait for each other here
     return session.scalars(
         select(User).where(User.id == by.actor.account_id).with_for_update(key_share=True)
@@ -108,10 +109,10 @@ def _record(session: Session, by: Writer, person: User, old: str | None, new: st
     change = record_change(session, by, kind=FEED, thing_id=person.id, fields=fields)
     done = "created" if new else "ended"
     log_on_commit(session, by, f"calendar address {done}", FEED, person.id)
-    text = f"A private address of your calendar was {done}"
+    text = _("A private address of your calendar was %(done)s", done=done)
     if old and new:
-        text += "; the one before it works no more"
-    notify_person(session, by, person, change, "The address of your calendar was changed", text)
+        text += _("; the one before it works no more")
+    notify_person(session, by, person, change, _("The address of your calendar was changed"), text)
 
 
 def _digest(secret: str) -> str:

@@ -17,12 +17,13 @@ from app.calendar.rules.lhc_calendar import Period, PeriodKind, StatedPeriod, ch
 from app.core.models.changes import Change
 from app.core.rules.access import Kind, Writer, require_admin
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.services.changes import FieldChange, next_version, record_change
 from app.registry.services.registry import checked_why
 
 LHC_PERIOD: Final = "lhc period"
 """The kind of thing in the change log."""
-_MANAGE: Final = "change the calendar of the LHC"
+_MANAGE: Final = _("change the calendar of the LHC")
 _NEWEST: Final = 50
 
 
@@ -63,7 +64,7 @@ def period_of_id(session: Session, period_id: int) -> LhcPeriod:
     """The period of this key; ``NotFound`` otherwise."""
     row = session.get(LhcPeriod, period_id)
     if row is None:
-        raise NotFound("There is no such period")
+        raise NotFound(_("There is no such period"))
     return row
 
 
@@ -104,7 +105,7 @@ def change_period(
         return row
     if seen_version != row.version:
         raise Invalid(
-            "version", "Somebody else changed this period meanwhile; look at it and save again"
+            "version", _("Somebody else changed this period meanwhile; look at it and save again")
         )
     _check_name(session, period.name, row.id)
     for name, value in _columns(period).items():
@@ -119,7 +120,7 @@ def remove_period(session: Session, by: Writer, period_id: int, why: str) -> str
     """Take a period off the calendar, with a reason; its name. The log keeps what it was."""
     require_admin(by.actor, _MANAGE)
     if not checked_why(why):
-        raise Invalid("why", "Say why it is removed")
+        raise Invalid("why", _("Say why it is removed"))
     row = _locked(session, period_id)
     name = row.name
     fields = [
@@ -159,7 +160,7 @@ def _columns(period: StatedPeriod) -> dict[str, Any]:
 def _check_name(session: Session, name: str, own: int | None) -> None:
     found = session.scalar(select(LhcPeriod.id).where(LhcPeriod.name == name))
     if found is not None and found != own:
-        raise Invalid("name", "There is already a period with this name")
+        raise Invalid("name", _("There is already a period with this name"))
 
 
 def _locked(session: Session, period_id: int) -> LhcPeriod:
@@ -170,7 +171,7 @@ def _locked(session: Session, period_id: int) -> LhcPeriod:
         .execution_options(populate_existing=True)
     ).first()
     if row is None:
-        raise NotFound("There is no such period")
+        raise NotFound(_("There is no such period"))
     return row
 
 
