@@ -22,6 +22,7 @@ from app.core.figures.tables import FigureTable
 from app.core.rules.access import refusal_to_create
 from app.core.rules.cells import safe_cell
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, joined
 from app.core.rules.slides import Column, Row, Slide, Table
 from app.core.web.extensions import db
 from app.core.web.figure_files import as_file
@@ -87,7 +88,7 @@ def download() -> Response:
     rows = db.session()
     query = DutyQuery(rows, request.args, judged_rules(rows, now()), now())
     if query.problems:
-        raise Invalid("filter", "; ".join(query.problems))
+        raise Invalid("filter", joined("; ", query.problems))
     answer = Response(stream_with_context(_lines(query)), mimetype="text/csv")
     answer.headers["Content-Disposition"] = 'attachment; filename="duty.csv"'
     return answer
@@ -101,9 +102,9 @@ def download_whole(kind: str) -> Response:
     rows = db.session()
     query = DutyQuery(rows, request.args, judged_rules(rows, now()), now())
     if query.problems:
-        raise Invalid("filter", "; ".join(query.problems))
+        raise Invalid("filter", joined("; ", query.problems))
     lines = [[*_cells(row)] for part in _parts(query) for row in part] if kind == "xlsx" else []
-    notes = [f"As of {iso(now())}."]
+    notes = [_("As of %(iso)s.", iso=iso(now()))]
     return as_file(FigureTable("duty", COLUMNS, lines), kind, notes, lambda: [_slide(query)])
 
 
@@ -112,8 +113,8 @@ def _slide(query: DutyQuery) -> Slide:
     count = count_duties(db.session(), query.filter, now())
     page = list_duties(db.session(), query.filter, now(), limit=MAX_SLIDE_ROWS)
     columns = [
-        *(Column("Event", 1.3), Column("Link", 2.6), Column("Why", 3.4)),
-        *(Column("Responsible", 1.3), Column("Due by", 1.4), Column("Ticket", 1.1)),
+        *(Column(_("Event"), 1.3), Column(_("Link"), 2.6), Column(_("Why"), 3.4)),
+        *(Column(_("Responsible"), 1.3), Column(_("Due by"), 1.4), Column(_("Ticket"), 1.1)),
     ]
     rows = [
         Row(
@@ -134,7 +135,7 @@ def _slide(query: DutyQuery) -> Slide:
         f"{query.rule or 'Rules in force'}, newest first, {now():%Y-%m-%d} UTC",
         "",
         table=Table(columns, rows) if rows else None,
-        words=[f"{left:,} more on the page."] if left > 0 else [],
+        words=[_("%(left)s more on the page.", left=format(left, ","))] if left > 0 else [],
     )
 
 
@@ -173,9 +174,9 @@ def _cells(row: DutyRow) -> Iterator[str]:
 def measured(row: DutyRow) -> str:
     """What the clause found, in words."""
     if row.kind == Kind.FLAPS:
-        return f"{row.amount} flaps"
+        return _("%(amount)s flaps", amount=row.amount)
     if row.end is None:
-        return "ongoing"
+        return _("ongoing")
     return length(row.start, row.start + timedelta(seconds=row.amount))
 
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer, refusal_to_create
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
@@ -123,7 +124,7 @@ def new() -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            flash(f"Event {number} is reported.", "ok")
+            flash(_("Event %(number)s is reported.", number=number), "ok")
             return go_to(url_for("events.detail", number=number))
     return _form_page(form, 422)
 
@@ -157,7 +158,7 @@ def edit(number: int) -> Response:
                 return _form_page(form, 409, number)
             attach(form, error)
         else:
-            said = "The event is corrected." if changed else "The event is unchanged."
+            said = _("The event is corrected.") if changed else _("The event is unchanged.")
             flash(said, "ok")
             return go_to(url_for("events.detail", number=number))
     return _form_page(form, 422, number)
@@ -171,13 +172,13 @@ def _form_page(form: EventForm, status: int, number: int = 0) -> Response:
 @blueprint.post(f"/events/{NUMBER}/withdraw")
 def withdraw(number: int) -> Response:
     """Say that the event never was."""
-    return _with_reason(number, withdraw_event, "The event is withdrawn and no longer counts.")
+    return _with_reason(number, withdraw_event, _("The event is withdrawn and no longer counts."))
 
 
 @blueprint.post(f"/events/{NUMBER}/restore")
 def restore(number: int) -> Response:
     """Put a withdrawn event back."""
-    return _with_reason(number, restore_event, "The event is restored.")
+    return _with_reason(number, restore_event, _("The event is restored."))
 
 
 def _with_reason(

@@ -17,6 +17,7 @@ from flask import url_for
 from werkzeug.datastructures import MultiDict
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.quarters import HalfYear, Month, Quarter, Year
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.web.list_filters import Chip, read_day
@@ -33,27 +34,27 @@ from app.registry.rules.networks import Network
 DETECTED: Final = "detected"
 REPORTED: Final = "reported"
 LABELS: Final[Mapping[str, str]] = {
-    "view": "View",
-    "from": "From",
-    "to": "To",
-    "lasting": "Also begun before",
-    "quarter": "Quarter",
+    "view": _("View"),
+    "from": _("From"),
+    "to": _("To"),
+    "lasting": _("Also begun before"),
+    "quarter": _("Quarter"),
     "t1": "T1",
-    "site": "Site",
-    "link": "Link",
-    "network": "Network",
-    "state": "State",
-    "source": "Source",
-    "counted": "Counted",
-    "documented": "Documented",
-    "how": "Documented by",
-    "maintenance": "Maintenance",
-    "due": "Ticket due",
-    "ongoing": "Ongoing",
-    "unresolved": "Unresolved name",
-    "withdrawn": "Withdrawn",
-    "import": "Import",
-    "sort": "Sort",
+    "site": _("Site"),
+    "link": _("Link"),
+    "network": _("Network"),
+    "state": _("State"),
+    "source": _("Source"),
+    "counted": _("Counted"),
+    "documented": _("Documented"),
+    "how": _("Documented by"),
+    "maintenance": _("Maintenance"),
+    "due": _("Ticket due"),
+    "ongoing": _("Ongoing"),
+    "unresolved": _("Unresolved name"),
+    "withdrawn": _("Withdrawn"),
+    "import": _("Import"),
+    "sort": _("Sort"),
 }
 """Every parameter of the list, and what it is called."""
 _YES_NO: Final = ("yes", "no")
@@ -101,17 +102,23 @@ class EventQuery:
             found = list(dict.fromkeys(arguments.getlist(name)))
             if len(found) > _MAX_VALUES:
                 self.problems.append(
-                    f"{LABELS[name]} takes at most {_MAX_VALUES} values; the first ones are used"
+                    _(
+                        "%(labels)s takes at most %(max_values)s values; the first ones are used",
+                        labels=LABELS[name],
+                        max_values=_MAX_VALUES,
+                    )
                 )
             for value in found[:_MAX_VALUES]:
                 self._take(name, value.strip())
         for name, values in self.values.items():
             if len(values) > 1 and name not in _MANY:
-                self.problems.append(f"{LABELS[name]} takes one value; the first is used")
+                self.problems.append(
+                    _("%(labels)s takes one value; the first is used", labels=LABELS[name])
+                )
                 del values[1:]
         begins, ends = self._times.get("from"), self._times.get("to")
         if begins is not None and ends is not None and ends <= begins:
-            self.problems.append("To lies before From: nothing can be between them")
+            self.problems.append(_("To lies before From: nothing can be between them"))
         self.after = self._position("after", arguments.get("after", ""))
         self.before = self._position("before", arguments.get("before", ""))
 
@@ -130,7 +137,10 @@ class EventQuery:
         label = LABELS[name]
         if name in ALLOWED:
             if value not in ALLOWED[name]:
-                raise Invalid(name, f"{label} takes {', '.join(ALLOWED[name])}")
+                raise Invalid(
+                    name,
+                    _("%(label)s takes %(listed)s", label=label, listed=", ".join(ALLOWED[name])),
+                )
         elif name in ("from", "to"):
             if name not in self._times:
                 self._times[name] = _edge(name, value)
@@ -138,7 +148,7 @@ class EventQuery:
             _read_quarter(value)
         elif name == "import":
             if not _NUMBER.fullmatch(value):
-                raise Invalid(name, f"{label} takes the number of an import")
+                raise Invalid(name, _("%(label)s takes the number of an import", label=label))
         else:
             checked_text(name, value, _FREE[name], label=label)
 
@@ -149,7 +159,7 @@ class EventQuery:
             return read_position(text, "-created")
         except (ValueError, TypeError, OverflowError, RecursionError):
             self.problems.append(
-                f"The place in the list ({name}) cannot be read; this is its start"
+                _("The place in the list (%(name)s) cannot be read; this is its start", name=name)
             )
             return None
 
@@ -315,7 +325,7 @@ def _with(base: str, text: str) -> str:
 def _in_words(name: str, value: str) -> str:
     """A value as a chip shows it."""
     if (name, value) == ("t1", NO_T1):
-        return "no T1 at an end"
+        return _("no T1 at an end")
     return STATE_WORDS[value].lower() if name == "due" else value
 
 
@@ -334,7 +344,11 @@ def _edge(name: str, value: str) -> datetime:
         return begin if name == "from" else begin + timedelta(days=1)
     except (Invalid, OverflowError):
         raise Invalid(
-            name, f"{LABELS[name]} takes a day such as 2012-01-31, or 2012-01, 2012-Q1, 2012"
+            name,
+            _(
+                "%(labels)s takes a day such as 2012-01-31, or 2012-01, 2012-Q1, 2012",
+                labels=LABELS[name],
+            ),
         ) from None
 
 
@@ -342,4 +356,4 @@ def _read_quarter(value: str) -> Quarter:
     try:
         return Quarter.parse(value)
     except Invalid:
-        raise Invalid("quarter", "Quarter is written as 2012-Q1") from None
+        raise Invalid("quarter", _("Quarter is written as 2012-Q1")) from None

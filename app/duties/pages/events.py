@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.core.rules.access import Role
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, joined
 from app.core.web.extensions import db
 from app.core.web.htmx import fragment_target, page_or_fragment, wants_fragment
 from app.core.web.list_filters import Tab
@@ -45,7 +46,7 @@ DETECTED_COLUMNS: Final = (
     *("counted", "documented", "how", "maintenance", "tickets"),
 )
 """Of the file of detected events; that of reports has the columns that an import takes."""
-_DUE: Final = "Ticket due"
+_DUE: Final = _("Ticket due")
 _LISTS: Final[dict[str, EventList]] = {DETECTED: Detected(), REPORTED: Reported()}
 
 
@@ -95,7 +96,11 @@ def listing() -> AnyResponse:
 
 def in_words(total: int) -> str:
     """A count; beyond what is counted only that there are more."""
-    return f"more than {MAX_COUNTED:,}" if total > MAX_COUNTED else f"{total:,}"
+    return (
+        _("more than %(max_counted)s", max_counted=format(MAX_COUNTED, ","))
+        if total > MAX_COUNTED
+        else f"{total:,}"
+    )
 
 
 def event_tabs(query: EventQuery, count: str = "", *, timeline: bool = False) -> Sequence[Tab]:
@@ -105,12 +110,12 @@ def event_tabs(query: EventQuery, count: str = "", *, timeline: bool = False) ->
     what the others ask, and keeps the rest of the filter.
     """
     wishes: Mapping[str, tuple[str, Mapping[str, str]]] = {
-        "Without a ticket": (DETECTED, {"counted": "yes", "documented": "no"}),
+        _("Without a ticket"): (DETECTED, {"counted": "yes", "documented": "no"}),
         _DUE: (DETECTED, {"due": "open"}),
-        "Ongoing": (DETECTED, {"ongoing": "yes"}),
+        _("Ongoing"): (DETECTED, {"ongoing": "yes"}),
     }
     if acting().is_operator:
-        wishes = {**wishes, "Unresolved names": (REPORTED, {"unresolved": "yes"})}
+        wishes = {**wishes, _("Unresolved names"): (REPORTED, {"unresolved": "yes"})}
     asked = {name for _view, wish in wishes.values() for name in wish}
     given = {name: query.first(name) for name in asked if query.given(name)}
     of_wish = next((word for word, wish in wishes.items() if wish == (query.view, given)), "")
@@ -118,8 +123,8 @@ def event_tabs(query: EventQuery, count: str = "", *, timeline: bool = False) ->
     left_out: Mapping[str, Sequence[str]] = dict.fromkeys(asked, ()) if of_wish else {}
     # its quarters come and go with the tab
     recent = {"from": ()} if of_wish == _DUE and query.is_recent(now()) else {}
-    views = [Tab("Timeline", url_for("events.lanes"), timeline)]
-    for view, word in ((DETECTED, "Detected"), (REPORTED, "Raw reports")):
+    views = [Tab(_("Timeline"), url_for("events.lanes"), timeline)]
+    for view, word in ((DETECTED, _("Detected")), (REPORTED, _("Raw reports"))):
         current = query.view == view and not of_wish and not timeline
         url = query.url({**left_out, **recent, "view": (view,)})
         views.append(Tab(word, url, current, count if current else ""))
@@ -140,7 +145,7 @@ def download() -> Response:
     """
     query = EventQuery(request.args)
     if query.problems:
-        raise Invalid("filter", "; ".join(query.problems))
+        raise Invalid("filter", joined("; ", query.problems))
     wanted = query.filter()
     kind = _LISTS[DETECTED] if query.view == DETECTED else Reported(whole=True)
     if query.view == DETECTED:

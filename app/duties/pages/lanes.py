@@ -15,6 +15,7 @@ from app.calendar.rules.calendar import midnight
 from app.calendar.rules.lhc_calendar import Period, states_between
 from app.core.rules.access import Role
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, counted, joined, said_word
 from app.core.web.extensions import db
 from app.core.web.htmx import page_or_fragment
 from app.core.web.list_filters import read_day
@@ -48,31 +49,31 @@ class LanesQuery:
         text = arguments.get("days", "")
         self.days = next((days for days in DAYS if str(days) == text), _USUAL)
         if text and str(self.days) != text:
-            self.problems.append(f"Days: choose {', '.join(map(str, DAYS))}")
+            self.problems.append(_("Days: choose %(listed)s", listed=", ".join(map(str, DAYS))))
         self.until = self._until(arguments.get("until", "").strip())
         self.site = self._site(arguments.get("site", "").strip())
         self.network = arguments.get("network", "")
         if self.network not in ("", *Network):
-            self.problems.append(f"Network: choose {' or '.join(Network)}")
+            self.problems.append(_("Network: choose %(listed)s", listed=" or ".join(Network)))
             self.network = ""
 
     def _until(self, text: str) -> date:
         if not text:
             return self.today
         try:
-            found = read_day("until", text, "Until")
+            found = read_day("until", text, _("Until"))
             if _EARLIEST <= found <= _LATEST:
                 return found
         except Invalid:
             pass
-        self.problems.append("Until: write a day as 2026-11-29; shown is until today")
+        self.problems.append(_("Until: write a day as 2026-11-29; shown is until today"))
         return self.today
 
     def _site(self, text: str) -> Site | None:
         usable = bool(text) and len(text) <= 100 and text.isprintable()
         found = find_site(db.session(), text) if usable else None
         if text and found is None:
-            self.problems.append("Site: no site has this name")
+            self.problems.append(_("Site: no site has this name"))
         return found
 
     @property
@@ -139,8 +140,13 @@ class Lane:
     @property
     def words(self) -> str:
         """How much there is of each."""
-        kinds = zip(self.counts, ("event", "ticket", "window"), strict=True)
-        return ", ".join(f"{many} {one}{'' if many == 1 else 's'}" for many, one in kinds if many)
+        events, tickets, windows = self.counts
+        parts = [
+            counted("%(num)s event", "%(num)s events", events) if events else "",
+            counted("%(num)s ticket", "%(num)s tickets", tickets) if tickets else "",
+            counted("%(num)s window", "%(num)s windows", windows) if windows else "",
+        ]
+        return joined(", ", filter(None, parts))
 
 
 @dataclass(frozen=True)
@@ -248,8 +254,8 @@ def _lanes(found: Lanes, scale: Scale) -> Sequence[Lane]:
             here = lane(name.name)
             here.counts[2] += 1
             kind = "cancelled" if window.cancelled else "clash" if window.conflicts else "planned"
-            words = f"#{window.ticket} {window.title}, {_span(window.start, window.end)}"
-            more = {"cancelled": ", cancelled", "clash": ", conflict"}.get(kind, "")
+            words = f"#{window.ticket} {window.title}, " + _span(window.start, window.end)
+            more = {"cancelled": _(", cancelled"), "clash": _(", conflict")}.get(kind, "")
             url = url_for("tickets.detail", number=window.ticket)
             here.windows.append(Bar(kind, url, words + more, *scale.span(window.start, window.end)))
     for one in lanes.values():
@@ -278,8 +284,8 @@ def _event_bars(events: Sequence[LaneEvent], scale: Scale, name: str) -> list[Ba
 
 
 def _event_bar(event: LaneEvent, x: float, width: float) -> Bar:
-    documented = "" if event.is_documented else ", no ticket"
-    words = f"{event.state}, {_span(event.start, event.end)}{documented}"
+    documented = "" if event.is_documented else _(", no ticket")
+    words = said_word(event.state) + ", " + _span(event.start, event.end) + documented
     return Bar(event.state, url_for("events.detail", number=event.id), words, x, width)
 
 
@@ -291,9 +297,18 @@ def _group_bar(group: Sequence[LaneEvent], name: str, x: float, width: float) ->
     )
     state = "down" if any(one.state == "down" for one in group) else group[0].state
     missing = sum(not one.is_documented for one in group)
-    words = f"{len(group)} short events, {first:%m-%d %H:%M} to {last:%m-%d %H:%M}"
+    words = _(
+        "%(count)s short events, %(first)s to %(last)s",
+        count=len(group),
+        first=format(first, "%m-%d %H:%M"),
+        last=format(last, "%m-%d %H:%M"),
+    )
     return Bar(
-        state, url, words + (f", {missing} without a ticket" if missing else ""), x, round(width, 1)
+        state,
+        url,
+        words + (_(", %(missing)s without a ticket", missing=missing) if missing else ""),
+        x,
+        round(width, 1),
     )
 
 
@@ -305,7 +320,7 @@ def _ticket_bars(tickets: Iterable[LaneTicket], scale: Scale) -> list[Bar]:
         x, width = scale.span(ticket.start, ticket.end)
         row = next((at for at, end in enumerate(ends) if end < x), min(len(ends), _ROWS - 1))
         ends[row : row + 1] = [x + width]
-        words = f"#{ticket.number} {ticket.title[:60]}, {ticket.state}"
+        words = f"#{ticket.number} {ticket.title[:60]}, " + said_word(ticket.state)
         url = url_for("tickets.detail", number=ticket.number)
         bars.append(Bar("open" if ticket.end is None else "ended", url, words, x, width, row))
     return bars
@@ -313,10 +328,14 @@ def _ticket_bars(tickets: Iterable[LaneTicket], scale: Scale) -> list[Bar]:
 
 def _span(start: datetime, end: datetime | None) -> str:
     if end is None:
-        return f"since {start:%m-%d %H:%M}, ongoing"
+        return _("since %(start)s, ongoing", start=format(start, "%m-%d %H:%M"))
     same = start.date() == end.date()
     return (
-        f"{start:%m-%d %H:%M} to {end:%H:%M}"
+        _("%(start)s to %(end)s", start=format(start, "%m-%d %H:%M"), end=format(end, "%H:%M"))
         if same
-        else f"{start:%m-%d %H:%M} to {end:%m-%d %H:%M}"
+        else _(
+            "%(start)s to %(end)s",
+            start=format(start, "%m-%d %H:%M"),
+            end=format(end, "%m-%d %H:%M"),
+        )
     )

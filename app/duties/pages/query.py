@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from werkzeug.datastructures import MultiDict
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import checked_text
 from app.core.web.list_filters import Chip
@@ -23,23 +24,23 @@ from app.registry.models.registry import Link
 from app.registry.services.registry import find_site
 
 STATE_WORDS: Final[Mapping[str, str]] = {
-    OPEN: "Open",
-    DutyStatus.MISSING: "Missing",
-    DutyStatus.DUE: "Still in time",
-    DutyStatus.LATE: "Written late",
-    DutyStatus.MET: "Written in time",
-    THERE: "Written",
-    ALL: "All",
+    OPEN: _("Open"),
+    DutyStatus.MISSING: _("Missing"),
+    DutyStatus.DUE: _("Still in time"),
+    DutyStatus.LATE: _("Written late"),
+    DutyStatus.MET: _("Written in time"),
+    THERE: _("Written"),
+    ALL: _("All"),
 }
 """What each state is called; its name stands in addresses."""
 _LABELS: Final = {
-    "site": "Responsible",
-    "end": "T1 at an end",
-    "link": "Link",
-    "from": "From quarter",
-    "to": "To quarter",
-    "rule": "Rule",
-    "losses": "Cut off",
+    "site": _("Responsible"),
+    "end": _("T1 at an end"),
+    "link": _("Link"),
+    "from": _("From quarter"),
+    "to": _("To quarter"),
+    "rule": _("Rule"),
+    "losses": _("Cut off"),
 }
 _MAX_LENGTH: Final = 100
 EVER: Final = "all"
@@ -66,7 +67,7 @@ class DutyQuery:
         self._quarters: dict[str, Quarter] = {}
         self.state = arguments.get("state", "").strip() or OPEN
         if self.state not in STATES:
-            self.problems.append(f"State takes one of: {', '.join(STATES)}")
+            self.problems.append(_("State takes one of: %(listed)s", listed=", ".join(STATES)))
             self.state = OPEN
         self._recent = recent_from(now)
         if not any(name in arguments for name in ("from", "to", "quarter")):
@@ -81,7 +82,7 @@ class DutyQuery:
             for value in given[:_MAX_LENGTH] if name == "site" else given[:1]:
                 self._take(name, value, rules)
         if len(self._quarters) == 2 and self._quarters["to"] < self._quarters["from"]:
-            self.problems.append("To quarter is before From quarter; both are left out")
+            self.problems.append(_("To quarter is before From quarter; both are left out"))
             self._quarters = {}
             self.values.pop("from")
             self.values.pop("to")
@@ -105,22 +106,28 @@ class DutyQuery:
             return value
         if name == "losses":
             if value != "yes":
-                raise Invalid(name, "Cut off takes yes")
+                raise Invalid(name, _("Cut off takes yes"))
             return value
         if name == "rule":
             found = next((one for one in rules if one.label == value), None)
             if found is None:
-                raise Invalid(name, f"Rule takes one of: {', '.join(one.label for one in rules)}")
+                raise Invalid(
+                    name,
+                    _(
+                        "Rule takes one of: %(listed)s",
+                        listed=", ".join(one.label for one in rules),
+                    ),
+                )
             self._version = found.version_id
             return value
         if name == "link":
             self._link = self._rows.scalar(select(Link.id).where(Link.name == value))
             if self._link is None:
-                raise Invalid(name, "Link: no link has this id")
+                raise Invalid(name, _("Link: no link has this id"))
             return value
         site = find_site(self._rows, value)
         if site is None:
-            raise Invalid(name, f"{_LABELS[name]}: no site has this name")
+            raise Invalid(name, _("%(labels)s: no site has this name", labels=_LABELS[name]))
         if name == "site":
             self._sites.append(site.id)
         else:
@@ -130,11 +137,11 @@ class DutyQuery:
     def _place(self, text: str) -> tuple[datetime, int] | None:
         if not text:
             return None
-        moment, _, number = text.partition("~")
+        moment, _tilde, number = text.partition("~")
         try:
             return datetime.fromisoformat(moment).astimezone(UTC), int(number[:10])
         except (ValueError, OverflowError):
-            self.problems.append("The place in the list cannot be read; this is its start")
+            self.problems.append(_("The place in the list cannot be read; this is its start"))
             return None
 
     @property

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 
+from app.core.rules.language import _
 from app.core.web.forms import UtcTimeField, lines, one_line, required
 from app.core.web.rows_field import Column, RowsField
 from app.duties.rules.duties import LABELS, USUAL_HOURS, Kind, Lhc, Role, Scope
@@ -25,21 +26,24 @@ class ClausesField(RowsField):
 
 def _clauses() -> ClausesField:
     return ClausesField(
-        "Clauses",
+        _("Clauses"),
         (
             Column("kind", LABELS["kind"], tuple(Kind)),
             Column("length", LABELS["strictly"], (ANY_LENGTH, MORE_THAN, AT_LEAST)),
             Column("minutes", LABELS["minutes"], placeholder="60"),
-            Column("flaps", "More flaps than", placeholder="5"),
+            Column("flaps", _("More flaps than"), placeholder="5"),
             Column("role", LABELS["role"], tuple(Role)),
             Column("scope", LABELS["scope"], tuple(Scope)),
             Column("lhc", LABELS["lhc"], tuple(Lhc)),
             Column("maintenance", LABELS["maintenance"], (COUNTS, EXCLUDED)),
         ),
         row="clause",
-        description="Each clause is enough for a ticket, and all of its parts must hold. Minutes"
-        " are the length of the event, or of the loss of service; of flaps the span in which they"
-        " are counted.",
+        description=_(
+            "Each clause is enough for a ticket, and all of its parts must hold. Minutes"
+            " are the length of the event, or of the loss of service; of flaps the"
+            " span in which they"
+            " are counted."
+        ),
     )
 
 
@@ -49,7 +53,7 @@ def _hours() -> StringField:
         required(LABELS["hours"]),
         filters=[one_line],
         default=str(USUAL_HOURS),
-        description="From the event's start; later is late.",
+        description=_("From the event's start; later is late."),
         render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 5},
     )
 
@@ -58,16 +62,16 @@ class RuleForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """A new rule."""
 
     name = StringField(
-        "Name",
-        required("Name"),
+        _("Name"),
+        required(_("Name")),
         filters=[one_line],
-        description="Short, as R2013; at most 50 characters.",
+        description=_("Short, as R2013; at most 50 characters."),
         render_kw={"autocomplete": "off"},
     )
     about = TextAreaField(
-        "What it is for",
+        _("What it is for"),
         filters=[lines],
-        description="Its pros and cons; shown with its numbers.",
+        description=_("Its pros and cons; shown with its numbers."),
     )
     clauses = _clauses()
     hours = _hours()
@@ -78,16 +82,18 @@ class ReviseForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     clauses = _clauses()
     hours = _hours()
-    note = TextAreaField("Reason", filters=[lines], description="Shown with the version.")
+    note = TextAreaField(_("Reason"), filters=[lines], description=_("Shown with the version."))
 
 
 class ForceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """From when or until when a version is in force, and why."""
 
-    at = UtcTimeField("When", description="UTC, as 2013-07-01 or 2013-07-01 09:00. Empty: now.")
+    at = UtcTimeField(
+        _("When"), description=_("UTC, as 2013-07-01 or 2013-07-01 09:00. Empty: now.")
+    )
     reason = StringField(
-        "Reason",
-        required("Reason"),
+        _("Reason"),
+        required(_("Reason")),
         filters=[one_line],
         render_kw={"autocomplete": "off"},
     )

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, flash, make_response, render_template, re
 
 from app.core.rules.access import Role, require_admin
 from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
@@ -100,7 +101,7 @@ def new() -> Response:
     except Invalid as error:
         attach(form, error)
         return _form_page(form, None, status=422)
-    flash(f"{made} is created. Bring it into force to apply it.", "ok")
+    flash(_("%(made)s is created. Bring it into force to apply it.", made=made), "ok")
     return go_to(url_for("duty_rules.listing"))
 
 
@@ -129,7 +130,13 @@ def revise(number: int) -> Response:
     except Invalid as error:
         attach(form, error)
         return _form_page(form, rule_of_id(rows, number), status=422)
-    flash(f"{made} is created. The version in force stays until this one comes into force.", "ok")
+    flash(
+        _(
+            "%(made)s is created. The version in force stays until this one comes into force.",
+            made=made,
+        ),
+        "ok",
+    )
     return go_to(url_for("duty_rules.listing"))
 
 
@@ -140,7 +147,7 @@ def put_in_force(number: int) -> Response:
         lambda form: verbs.put_in_force(
             db.session(), writer(), number, form.at.data, form.reason.data or ""
         ),
-        "{} is in force from {} on.",
+        _("{} is in force from {} on."),
         ("begins_at", f"version-{number}"),
     )
 
@@ -152,7 +159,7 @@ def retire(number: int) -> Response:
         lambda form: verbs.retire(
             db.session(), writer(), number, form.at.data, form.reason.data or ""
         ),
-        "{} is in force until {}.",
+        _("{} is in force until {}."),
         ("ends_at", f"force-{number}"),
     )
 
@@ -167,7 +174,7 @@ def undo(number: int) -> Response:
             label = label_of(verbs.undo(rows, writer(), number).version)
     except Invalid as error:
         return _list_page(problem=error.message, status=422)
-    flash(f"The last step on {label} is undone.", "ok")
+    flash(_("The last step on %(label)s is undone.", label=label), "ok")
     return go_to(url_for("duty_rules.listing"))
 
 
@@ -190,7 +197,7 @@ def _decided(verb: Callable[[ForceForm], DutyForce], words: str, at: tuple[str, 
 
 
 def _admins_only() -> None:
-    require_admin(acting(), "change the rules for due tickets")
+    require_admin(acting(), _("change the rules for due tickets"))
 
 
 def _list_page(
@@ -274,11 +281,11 @@ def _rule_of(form: RuleForm | ReviseForm) -> Rule | None:
         return checked_rule([_as_stated(row) for row in form.clauses.data], form.hours.data)
     except InvalidMany as error:
         for name, message in error.problems.items():
-            field, _, number = name.partition("-")
+            field, _dash, number = name.partition("-")
             if number:
                 form.clauses.errors = [
                     *form.clauses.errors,
-                    f"Clause {int(number) + 1}: {message}",
+                    _("Clause %(number)s: %(message)s", number=int(number) + 1, message=message),
                 ]
             else:
                 form[field].errors = [*form[field].errors, message]

@@ -15,6 +15,7 @@ from app.core.figures.tables import Cell as FileCell
 from app.core.figures.tables import FigureTable
 from app.core.rules.counted import SLIDES_RANGE
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, joined
 from app.core.rules.quarters import Quarter, period_range, present
 from app.core.rules.slides import Slide
 from app.core.web.extensions import db
@@ -47,7 +48,7 @@ class ComparisonQuery:
         named = [one.strip() for one in arguments.getlist("rule") if one.strip()]
         for label in named:
             if label not in by_label:
-                self.problems.append(f"Rule takes of: {', '.join(by_label)}")
+                self.problems.append(_("Rule takes of: %(listed)s", listed=", ".join(by_label)))
         chosen = [by_label[one] for one in dict.fromkeys(named) if one in by_label]
         self.rules: Sequence[JudgedRule] = chosen or known
         self.all_rules = not chosen
@@ -56,7 +57,13 @@ class ComparisonQuery:
         last = self._quarter(arguments, "to", max(usual[-1], first))
         try:
             if len(period_range(first, last)) > _MAX_QUARTERS:
-                raise Invalid("to", f"At most {_MAX_QUARTERS} quarters are shown at once")
+                raise Invalid(
+                    "to",
+                    _(
+                        "At most %(max_quarters)s quarters are shown at once",
+                        max_quarters=_MAX_QUARTERS,
+                    ),
+                )
         except Invalid as error:
             self.problems.append(error.message)
             first, last = usual[0], usual[-1]
@@ -67,7 +74,7 @@ class ComparisonQuery:
         try:
             return Quarter.parse(text, name) if text else otherwise
         except Invalid as error:
-            self.problems.append(f"{name}: {error.message}")
+            self.problems.append(f"{name}: " + error.message)
             return otherwise
 
     @property
@@ -152,7 +159,7 @@ def download(kind: str) -> Response:
     fresh_figures(FILE)
     query = ComparisonQuery(request.args, judged_rules(db.session(), now()))
     if query.problems:
-        raise Invalid("filter", "; ".join(query.problems))
+        raise Invalid("filter", joined("; ", query.problems))
     found = _sums(query)
     lines: list[Sequence[FileCell]] = []
     seen = first_seen(db.session(), Network.LHCOPN)
@@ -167,7 +174,7 @@ def download(kind: str) -> Response:
                 lines.append(
                     [rule.label, name, str(quarter), *(None if is_blank else n for n in numbers)]
                 )
-    notes = [f"As of {iso(now())}. Empty cells: no data."]
+    notes = [_("As of %(iso)s. Empty cells: no data.", iso=iso(now()))]
     file = FigureTable("what-if", CSV_COLUMNS, lines)
     return as_file(file, kind, notes, lambda: _slides(query, found))
 
@@ -180,14 +187,14 @@ def _slides(query: ComparisonQuery, found: WhatIf) -> Sequence[Slide]:
     slides = []
     for at in range(0, len(query.rules), RULES_AT_ONCE):
         part = slice(at, at + RULES_AT_ONCE)
-        *sites, (_, whole) = [(site, mine[part]) for site, mine in cells]
+        *sites, (_total, whole) = [(site, mine[part]) for site, mine in cells]
         rules = query.rules[part]
         said = [
             f"{rule.label}: {'no data' if one is None else f'{one.asked:,} tickets'}"
             for rule, one in zip(rules, whole, strict=True)
         ]
         first, last = query.first, query.last
-        when = str(first) if first == last else f"{first} to {last}"
+        when = str(first) if first == last else _("%(first)s to %(last)s", first=first, last=last)
         slides.append(comparison_slide(rules, sites, whole, ", ".join(said), when, "", []))
     return slides
 

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from app.calendar.rules.lhc_calendar import Period, running_between
 from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.language import _, joined, said_word
 
 
 class Kind(StrEnum):
@@ -96,22 +97,31 @@ class Clause:
     def words(self) -> str:
         """The clause as people read it."""
         if self.kind == Kind.FLAPS:
-            what = f"more than {self.flaps} flaps in any {self.minutes} minutes"
+            what = _(
+                "more than %(flaps)s flaps in any %(minutes)s minutes",
+                flaps=self.flaps,
+                minutes=self.minutes,
+            )
         elif self.minutes == 0 and not self.strictly:
-            what = f"{self.kind}, of any length"
+            what = _("%(kind)s, of any length", kind=said_word(self.kind))
         else:
-            what = f"{self.kind} for {'more than' if self.strictly else 'at least'} "
-            what += f"{self.minutes} minutes"
+            bound = _("more than") if self.strictly else _("at least")
+            what = _(
+                "%(kind)s for %(bound)s %(minutes)s minutes",
+                kind=said_word(self.kind),
+                bound=bound,
+                minutes=self.minutes,
+            )
         parts = [what]
         if self.role != Role.ANY:
-            parts.append(f"on a {self.role} link")
+            parts.append(_("on a %(role)s link", role=said_word(self.role)))
         if self.scope != Scope.NETWORK:
-            parts.append(f"at {self.scope}")
+            parts.append(_("at %(scope)s", scope=said_word(self.scope)))
         if self.lhc != Lhc.ALWAYS:
-            parts.append(f"while {self.lhc}")
+            parts.append(_("while %(lhc)s", lhc=said_word(self.lhc)))
         if not self.maintenance:
-            parts.append("maintenance excluded")
-        return ", ".join(parts)
+            parts.append(_("maintenance excluded"))
+        return joined(", ", parts)
 
 
 @dataclass(frozen=True)
@@ -282,15 +292,15 @@ _KINDS: Final[Mapping[str, type[StrEnum]]] = {
     "lhc": Lhc,
 }
 LABELS: Final[Mapping[str, str]] = {
-    "kind": "What happens",
-    "scope": "Where",
-    "minutes": "Minutes",
-    "strictly": "Length",
-    "flaps": "Flaps",
-    "role": "Links",
+    "kind": _("What happens"),
+    "scope": _("Where"),
+    "minutes": _("Minutes"),
+    "strictly": _("Length"),
+    "flaps": _("Flaps"),
+    "role": _("Links"),
     "lhc": "LHC",
-    "maintenance": "Maintenance",
-    "hours": "Hours to create it",
+    "maintenance": _("Maintenance"),
+    "hours": _("Hours to create it"),
 }
 
 
@@ -298,13 +308,15 @@ def checked_rule(clauses: Sequence[Mapping[str, Any]], hours: object) -> Rule:
     """A rule of what a person stated; raises ``InvalidMany`` with fields as ``kind-0``."""
     problems: dict[str, str] = {}
     if not 1 <= len(clauses) <= MAX_CLAUSES:
-        raise Invalid("clauses", f"A rule takes 1 to {MAX_CLAUSES} clauses")
+        raise Invalid(
+            "clauses", _("A rule takes 1 to %(max_clauses)s clauses", max_clauses=MAX_CLAUSES)
+        )
     checked_hours = _number(problems, "hours", LABELS["hours"], hours, 1, MAX_HOURS)
     made = [_checked_clause(problems, number, one) for number, one in enumerate(clauses)]
     if problems:
         raise InvalidMany(problems)
     if len(set(made)) < len(made):
-        raise Invalid("clauses", "Two clauses are the same")
+        raise Invalid("clauses", _("Two clauses are the same"))
     return Rule(tuple(made), checked_hours)
 
 
@@ -313,7 +325,11 @@ def _checked_clause(problems: dict[str, str], number: int, stated: Mapping[str, 
     for name, choices in _KINDS.items():
         value = str(stated.get(name, ""))
         if value not in list(choices):
-            problems[f"{name}-{number}"] = f"{LABELS[name]} takes one of: {', '.join(choices)}"
+            problems[f"{name}-{number}"] = _(
+                "%(labels)s takes one of: %(listed)s",
+                labels=LABELS[name],
+                listed=", ".join(choices),
+            )
         values[name] = value
     is_flaps = values["kind"] == Kind.FLAPS
     values["minutes"] = _number(
@@ -332,9 +348,9 @@ def _checked_clause(problems: dict[str, str], number: int, stated: Mapping[str, 
         )
     values["maintenance"] = bool(stated.get("maintenance", True))
     if values["kind"] == Kind.LOSS and values["role"] != Role.ANY:
-        problems[f"role-{number}"] = "A loss of service is of all links of a T1: choose any"
+        problems[f"role-{number}"] = _("A loss of service is of all links of a T1: choose any")
     if values["kind"] == Kind.LOSS and values["scope"] == Scope.T0:
-        problems[f"scope-{number}"] = (
+        problems[f"scope-{number}"] = _(
             "A loss of service is a T1's; the T0's row shows it: choose T0 or T1"
         )
     return Clause(**values)
@@ -346,5 +362,10 @@ def _number(
     text = str(value if value is not None else "").strip()
     if text.isascii() and text.isdigit() and len(text) < 8 and least <= int(text) <= most:
         return int(text)
-    problems[field_name] = f"{label} takes a whole number from {least} to {most}"
+    problems[field_name] = _(
+        "%(label)s takes a whole number from %(least)s to %(most)s",
+        label=label,
+        least=least,
+        most=most,
+    )
     return least

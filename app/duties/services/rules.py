@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.duties.models.duties import DutyForce, DutyRule, DutyRuleVersion
@@ -24,7 +25,7 @@ from app.duties.rules.duties import Rule, rule_of_text
 
 DUTY_RULE: Final = "duty rule"
 """The kind of thing in the change log."""
-_MANAGE: Final = "change the rules for due tickets"
+_MANAGE: Final = _("change the rules for due tickets")
 _NAME_LIMIT, _TEXT_LIMIT = 50, 4000
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -42,7 +43,7 @@ def rule_of_id(session: Session, rule_id: int) -> DutyRule:
     """The rule of this key; ``NotFound`` otherwise."""
     rule = session.get(DutyRule, rule_id)
     if rule is None:
-        raise NotFound("There is no such rule")
+        raise NotFound(_("There is no such rule"))
     return rule
 
 
@@ -78,11 +79,13 @@ def compose_rule(
     """Make a rule with its first version; it is in force only when ``put_in_force`` says so."""
     require_admin(by.actor, _MANAGE)
     name = _checked_name(name)
-    about = checked_text("about", about.strip(), _TEXT_LIMIT, label="What it is for")
+    about = checked_text("about", about.strip(), _TEXT_LIMIT, label=_("What it is for"))
     # few rules: compared here, for no database folds letters of all languages alike
     for known in session.scalars(select(DutyRule.name)):
         if known.casefold() == name.casefold():
-            raise Invalid("name", f"There is already a rule with this name: {known}")
+            raise Invalid(
+                "name", _("There is already a rule with this name: %(known)s", known=known)
+            )
     made = DutyRule(name=name, about=about, source=f"Entered by {by.shown_author}", version=0)
     session.add(made)
     session.flush()
@@ -101,7 +104,7 @@ def revise_rule(
     newest = found.versions[-1]
     before = content_of(newest)
     if before == rule:
-        raise Invalid("clauses", "This is the same as the newest version")
+        raise Invalid("clauses", _("This is the same as the newest version"))
     version = _add_version(session, by, found, rule, note, newest.number + 1)
     fields = [FieldChange("newest", str(newest.number), str(version.number))]
     _record(session, by, found, [*fields, *_as_fields(before, rule), *_note(version.note)])
@@ -119,7 +122,7 @@ def put_in_force(
     require_admin(by.actor, _MANAGE)
     version = session.get(DutyRuleVersion, version_id)
     if version is None:
-        raise NotFound("There is no such version of a rule")
+        raise NotFound(_("There is no such version of a rule"))
     rule = _locked(session, version.rule_id)
     begins = _checked_moment("begins_at", begins_at or by.now)
     reason = _checked_reason("reason", reason)
@@ -133,11 +136,16 @@ def put_in_force(
             if force.begins_at >= begins or other.id == version.id:
                 raise Invalid(
                     "begins_at",
-                    f"{label_of(other)} is in force from {_day(force.begins_at)} on; retire it or"
-                    " undo that first, or choose a later time",
+                    _(
+                        "%(other)s is in force from %(begins_at)s on; retire it or"
+                        " undo that first, or"
+                        " choose a later time",
+                        other=label_of(other),
+                        begins_at=_day(force.begins_at),
+                    ),
                 )
             force.ends_at, force.end_author = begins, by.shown_author
-            force.end_reason = f"{label_of(version)} takes its place"
+            force.end_reason = _("%(version)s takes its place", version=label_of(version))
             fields.append(
                 FieldChange("in_force", _words(force, ended=False), _words(force, ended=True))
             )
@@ -164,10 +172,10 @@ def retire(
     ends = _checked_moment("ends_at", ends_at or by.now)
     reason = _checked_reason("reason", reason)
     if force.withdrawn_at is not None or force.ends_at is not None:
-        raise Invalid("ends_at", "This has ended already")
+        raise Invalid("ends_at", _("This has ended already"))
     if ends <= force.begins_at:
         raise Invalid(
-            "ends_at", "It would end before it begins; undo it if it was never to be in force"
+            "ends_at", _("It would end before it begins; undo it if it was never to be in force")
         )
     force.ends_at, force.end_reason, force.end_author = ends, reason, by.shown_author
     _record(
@@ -187,7 +195,7 @@ def undo(session: Session, by: Writer, force_id: int) -> DutyForce:
     require_admin(by.actor, _MANAGE)
     force, rule = _force(session, force_id)
     if force.withdrawn_at is not None:
-        raise Invalid("undo", "This was undone already")
+        raise Invalid("undo", _("This was undone already"))
     if force.ends_at is not None:
         _check_room(rule, force)
         words = _words(force, ended=True)
@@ -206,7 +214,11 @@ def _check_room(rule: DutyRule, force: DutyForce) -> None:
             later = other.begins_at >= force.begins_at and other.id != force.id
             if later and other.withdrawn_at is None:
                 raise Invalid(
-                    "undo", f"{label_of(version)} took its place; undo that first, then this"
+                    "undo",
+                    _(
+                        "%(version)s took its place; undo that first, then this",
+                        version=label_of(version),
+                    ),
                 )
 
 
@@ -236,7 +248,7 @@ def _add_version(
         rule_id=rule.id,
         number=number,
         content=content.as_text(),
-        note=checked_text("note", note.strip(), _TEXT_LIMIT, label="Reason"),
+        note=checked_text("note", note.strip(), _TEXT_LIMIT, label=_("Reason")),
         author=by.shown_author,
         created_at=by.now,
     )
@@ -253,14 +265,14 @@ def _locked(session: Session, rule_id: int) -> DutyRule:
         .execution_options(populate_existing=True)
     ).first()
     if rule is None:
-        raise NotFound("There is no such rule")
+        raise NotFound(_("There is no such rule"))
     return rule
 
 
 def _force(session: Session, force_id: int) -> tuple[DutyForce, DutyRule]:
     force = session.get(DutyForce, force_id)
     if force is None:
-        raise NotFound("There is no such entry")
+        raise NotFound(_("There is no such entry"))
     rule = _locked(session, force.version.rule_id)
     session.refresh(force)
     return force, rule
@@ -286,7 +298,7 @@ def _as_fields(before: Rule | None, after: Rule) -> list[FieldChange]:
 
 
 def _clauses(rule: Rule | None) -> str | None:
-    return None if rule is None else "; or ".join(clause.words() for clause in rule.clauses)
+    return None if rule is None else _("; or ").join(clause.words() for clause in rule.clauses)
 
 
 def _note(note: str) -> list[FieldChange]:
@@ -294,8 +306,17 @@ def _note(note: str) -> list[FieldChange]:
 
 
 def _words(force: DutyForce, *, ended: bool) -> str:
-    until = f" until {_day(force.ends_at)}" if ended and force.ends_at is not None else ""
-    return f"{label_of(force.version)} from {_day(force.begins_at)}{until}"
+    until = (
+        _(" until %(ends_at)s", ends_at=_day(force.ends_at))
+        if ended and force.ends_at is not None
+        else ""
+    )
+    return _(
+        "%(version)s from %(begins_at)s%(until)s",
+        version=label_of(force.version),
+        begins_at=_day(force.begins_at),
+        until=until,
+    )
 
 
 def _day(moment: datetime) -> str:
@@ -305,24 +326,28 @@ def _day(moment: datetime) -> str:
 def _checked_name(name: str) -> str:
     name = " ".join(name.split())
     if not name:
-        raise Invalid("name", "Name is required")
+        raise Invalid("name", _("Name is required"))
     if len(name) > _NAME_LIMIT or not all(one.isalnum() or one in " ._-+" for one in name):
         raise Invalid(
-            "name", f"Name takes letters, digits, blanks and . _ + -, at most {_NAME_LIMIT}"
+            "name",
+            _(
+                "Name takes letters, digits, blanks and . _ + -, at most %(name_limit)s",
+                name_limit=_NAME_LIMIT,
+            ),
         )
     if re.search(r" v\d+$", name):
-        raise Invalid("name", "A name does not end in v and a number: that is a version's")
-    return checked_text("name", name, _NAME_LIMIT, label="Name")
+        raise Invalid("name", _("A name does not end in v and a number: that is a version's"))
+    return checked_text("name", name, _NAME_LIMIT, label=_("Name"))
 
 
 def _checked_reason(field: str, reason: str) -> str:
-    reason = checked_text(field, reason.strip(), _TEXT_LIMIT, label="Reason")
+    reason = checked_text(field, reason.strip(), _TEXT_LIMIT, label=_("Reason"))
     if not reason:
-        raise Invalid(field, "Reason is required: it is shown with the rule")
+        raise Invalid(field, _("Reason is required: it is shown with the rule"))
     return reason
 
 
 def _checked_moment(field: str, moment: datetime) -> datetime:
     if moment < _EARLIEST:
-        raise Invalid(field, "Choose a time from the year 2000 on")
+        raise Invalid(field, _("Choose a time from the year 2000 on"))
     return moment.astimezone(UTC)
