@@ -9,12 +9,13 @@ from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import Length
 
 from app.core.rules.human_times import EXAMPLES
+from app.core.rules.language import _
 from app.core.web.forms import Choice, Radio, UtcTimeField, lines, one_line, options, required
 from app.events.rules.events import MAX_DETAIL_LENGTH, MAX_SOURCE_LENGTH, EventState
 from app.events.services.hand import Stated
 from app.tickets.rules.tickets import Layer
 
-_TIME_HELP = f"Such as {EXAMPLES}"
+_TIME_HELP = _("Such as %(examples)s", examples=EXAMPLES)
 
 
 class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -22,23 +23,27 @@ class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     version = HiddenField()
     link = StringField(
-        "Link",
+        _("Link"),
         filters=[one_line],
-        description="Its id. Without one the event is listed under its site, and not counted.",
+        description=_("Its id. Without one the event is listed under its site, and not counted."),
         render_kw={"list": "known-links", "autocomplete": "off", "autocapitalize": "none"},
     )
     site = StringField(
-        "Site",
+        _("Site"),
         filters=[one_line],
-        description="Any of its names; needed only where no link is named.",
+        description=_("Any of its names; needed only where no link is named."),
         render_kw={"list": "known-sites", "autocomplete": "off", "autocapitalize": "none"},
     )
-    state = Radio("What was wrong", choices=options(*EventState), default=EventState.DOWN)
-    start = UtcTimeField("Start", description=_TIME_HELP)
-    end = UtcTimeField("End", description="Leave empty while ongoing.")
-    layer = Choice("Layer", choices=options(*Layer), default=Layer.UNKNOWN)
+    state = Radio(_("What was wrong"), choices=options(*EventState), default=EventState.DOWN)
+    start = UtcTimeField(_("Start"), description=_TIME_HELP)
+    end = UtcTimeField(_("End"), description=_("Leave empty while ongoing."))
+    layer = Choice(_("Layer"), choices=options(*Layer), default=Layer.UNKNOWN)
     detail = TextAreaField(
-        "Detail", filters=[lines], description=f"At most {MAX_DETAIL_LENGTH} characters."
+        _("Detail"),
+        filters=[lines],
+        description=_(
+            "At most %(max_detail_length)s characters.", max_detail_length=MAX_DETAIL_LENGTH
+        ),
     )
 
     def stated(self) -> Stated:
@@ -58,7 +63,7 @@ class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Why something is withdrawn, or put back."""
 
     reason = TextAreaField(
-        "Reason", required("Reason"), filters=[lines], description="Shown in the history."
+        _("Reason"), required(_("Reason")), filters=[lines], description=_("Shown in the history.")
     )
 
 
@@ -70,31 +75,39 @@ class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Where a file's events are from, and how it is written."""
 
     source = StringField(
-        "Source",
+        _("Source"),
         [
             Length(
-                max=MAX_SOURCE_LENGTH, message=f"Source has at most {MAX_SOURCE_LENGTH} characters"
+                max=MAX_SOURCE_LENGTH,
+                message=_(
+                    "Source has at most %(max_source_length)s characters",
+                    max_source_length=MAX_SOURCE_LENGTH,
+                ),
             )
         ],
         filters=[one_line],
-        description="Who reported the events whose lines do not say it.",
+        description=_("Who reported the events whose lines do not say it."),
         render_kw={"list": "known-sources", "autocomplete": "off"},
     )
     zone = Choice(
-        "Times without a zone",
+        _("Times without a zone"),
         choices=lambda: (
-            {REFUSED: "are wrong"}
-            | {"UTC": "are UTC"}
-            | {name: f"are {name}" for name in sorted(available_timezones()) if "/" in name}
+            {REFUSED: _("are wrong")}
+            | {"UTC": _("are UTC")}
+            | {
+                name: _("are %(name)s", name=name)
+                for name in sorted(available_timezones())
+                if "/" in name
+            }
         ),
         default=REFUSED,
-        description="Never guessed: an hour off, an event is matched with the wrong ticket.",
+        description=_("Never guessed: an hour off, an event is matched with the wrong ticket."),
     )
     encoding = Radio(
-        "Encoding",
+        _("Encoding"),
         choices={
-            "": "UTF-8, or UTF-16 if the file is marked as such",
-            "windows-1252": "windows-1252 (Latin-1), as older spreadsheets write",
+            "": _("UTF-8, or UTF-16 if the file is marked as such"),
+            "windows-1252": _("windows-1252 (Latin-1), as older spreadsheets write"),
         },
         default="",
     )
@@ -104,18 +117,18 @@ class ImportForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """How a file that was read through is written."""
 
     unknown = Radio(
-        "Unknown links and sites",
+        _("Unknown links and sites"),
         choices={
-            "wrong": "are wrong: their lines are not imported",
-            "keep": "are stored as written, and resolved later",
+            "wrong": _("are wrong: their lines are not imported"),
+            "keep": _("are stored as written, and resolved later"),
         },
         default="wrong",
     )
     wrong = Radio(
-        "Wrong lines",
+        _("Wrong lines"),
         choices={
-            "all": "keep out the whole file",
-            "good": "are left out; the good ones are imported",
+            "all": _("keep out the whole file"),
+            "good": _("are left out; the good ones are imported"),
         },
         default="all",
     )

@@ -9,17 +9,18 @@ from typing import Final
 
 from app.core.models.changes import Change
 from app.core.rules.access import DOOR_WORDS
+from app.core.rules.language import _
 
 LABELS: Final = {
-    "link": "Link",
-    "site": "Site",
-    "state": "State",
-    "start": "Start",
-    "end": "End",
-    "layer": "Layer",
-    "detail": "Detail",
-    "source": "Source",
-    "source_id": "Source id",
+    "link": _("Link"),
+    "site": _("Site"),
+    "state": _("State"),
+    "start": _("Start"),
+    "end": _("End"),
+    "layer": _("Layer"),
+    "detail": _("Detail"),
+    "source": _("Source"),
+    "source_id": _("Source id"),
 }
 
 
@@ -60,17 +61,19 @@ def _entry(change: Change) -> Entry:
     ]
     match, withdrawn, end = found.get("match"), found.get("withdrawn"), found.get("end")
     if change.version == 1:
-        what, icon, lines = "reported it", "plus", []
+        what, icon, lines = _("reported it"), "plus", []
     elif withdrawn is not None:
-        what, icon = ("withdrew it", "cross") if withdrawn.new else ("restored it", "reopened")
+        what, icon = (
+            (_("withdrew it"), "cross") if withdrawn.new else (_("restored it"), "reopened")
+        )
     elif match is not None and match.new:
         what, icon = match.new, "comment"
     elif match is not None:
-        what, icon = f"undid: {match.old}", "comment"
+        what, icon = _("undid: %(old)s", old=match.old), "comment"
     elif end is not None and end.old is None and len(lines) == 1:
-        what, icon = "closed it", "closed"
+        what, icon = _("closed it"), "closed"
     else:
-        what, icon = "corrected it", "pencil"
+        what, icon = _("corrected it"), "pencil"
     reason = found["reason"].new or "" if "reason" in found else ""
     return Entry(
         change.version,

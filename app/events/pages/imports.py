@@ -15,6 +15,7 @@ from flask import Blueprint, Response, flash, make_response, render_template, re
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
 from app.core.rules.file_problems import MAX_LINES, BadFile
+from app.core.rules.language import _, counted
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
@@ -60,7 +61,7 @@ def upload() -> Response:
     form = FileForm()
     file = request.files.get("file")
     if file is None or not file.filename:
-        form.form_errors.append("Choose a file")
+        form.form_errors.append(_("Choose a file"))
     if not form.validate() or form.form_errors or file is None:
         return _choose_page(form, 422)
     how = Reading(form.source.data or "", form.encoding.data or "", form.zone.data or "")
@@ -125,7 +126,7 @@ def drop(number: int) -> Response:
     with writing_once(rows):
         runs.drop_import(rows, writer(), number)
         leads_to(url_for("event_imports.choose"))
-    flash("Nothing of the file was imported.", "ok")
+    flash(_("Nothing of the file was imported."), "ok")
     return go_to(url_for("event_imports.choose"))
 
 
@@ -150,8 +151,17 @@ def withdraw(number: int) -> Response:
     except Invalid as error:
         attach(form, error)
         return _import_page(number, reason_form=form, status=422)
-    rest = f"; {step.left:,} more follow" if step.left else ""
-    flash(f"{done:,} event{' is' if done == 1 else 's are'} withdrawn{rest}.", "ok")
+    rest = _("; %(left)s more follow", left=format(step.left, ",")) if step.left else ""
+    flash(
+        counted(
+            "%(done)s event is withdrawn%(rest)s.",
+            "%(done)s events are withdrawn%(rest)s.",
+            done,
+            done=format(done, ","),
+            rest=rest,
+        ),
+        "ok",
+    )
     return go_to(url_for("event_imports.show", number=number))
 
 

@@ -11,6 +11,7 @@ from wtforms import StringField, TextAreaField
 
 from app.core.rules.access import Role, require_admin
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach, lines, one_line, required
@@ -33,7 +34,7 @@ KINDS: Final[Mapping[str, str]] = {
     "api": "REST",
     "alertmanager": "Alertmanager",
     "soap": "SOAP",
-    "file": "a file",
+    "file": _("a file"),
     "hand": "people",
 }
 """How a source's first message came, in words."""
@@ -43,33 +44,39 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """What the labels of a source's alerts are called."""
 
     name = StringField(
-        "Name",
-        required("Name"),
+        _("Name"),
+        required(_("Name")),
         filters=[one_line],
-        description=f"Its name in messages; at most {MAX_SOURCE_LENGTH} characters.",
+        description=_(
+            "Its name in messages; at most %(max_source_length)s characters.",
+            max_source_length=MAX_SOURCE_LENGTH,
+        ),
     )
     link_label = StringField(
-        "Label with the link's id", required("Label with the link's id"), filters=[one_line]
+        _("Label with the link's id"), required(_("Label with the link's id")), filters=[one_line]
     )
     site_label = StringField(
-        "Label with a name of the site",
-        required("Label with a name of the site"),
+        _("Label with a name of the site"),
+        required(_("Label with a name of the site")),
         filters=[one_line],
     )
     state_label = StringField(
-        "Label that says what it is",
-        required("Label that says what it is"),
+        _("Label that says what it is"),
+        required(_("Label that says what it is")),
         filters=[one_line],
-        description="Where an alert has none, its severity is read.",
+        description=_("Where an alert has none, its severity is read."),
     )
     layer_label = StringField(
-        "Label with the layer", required("Label with the layer"), filters=[one_line]
+        _("Label with the layer"), required(_("Label with the layer")), filters=[one_line]
     )
     state_words = TextAreaField(
-        "What its values mean",
+        _("What its values mean"),
         filters=[lines],
-        description=f"One a line: value=state, such as critical=down. States are"
-        f" {', '.join(EventState)}. Nothing = the usual meanings.",
+        description=_(
+            "One a line: value=state, such as critical=down. States are %(listed)s. Nothing ="
+            " the usual meanings.",
+            listed=", ".join(EventState),
+        ),
     )
 
     def labels(self) -> dict[str, str]:
@@ -83,7 +90,9 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             if line.strip():
                 word, sign, state = line.rpartition("=")
                 if not sign:
-                    raise Invalid("state_words", f"“{line.strip()[:50]}” is not value=state")
+                    raise Invalid(
+                        "state_words", _("“%(strip)s” is not value=state", strip=line.strip()[:50])
+                    )
                 found[word.strip()] = state.strip()
         return found
 
@@ -134,14 +143,14 @@ def _edited(form: SourceForm, source: EventSource | None) -> Response:
         if form.validate():
             try:
                 if source is None and _is_known(form.name.data or ""):
-                    raise Invalid("name", "A source with this name exists already")
+                    raise Invalid("name", _("A source with this name exists already"))
                 with writing_once(rows):
                     set_source(rows, writer(), form.name.data or "", form.labels(), form.words())
                     leads_to(url_for("event_sources.listing"))
             except Invalid as error:
                 attach(form, error)
             else:
-                flash(f"Source {form.name.data} saved.", "ok")
+                flash(_("Source %(data)s saved.", data=form.name.data), "ok")
                 return go_to(url_for("event_sources.listing"))
     page = render_template("events/source_form.html", form=form, name=name, source=source)
     return make_response(page, status)

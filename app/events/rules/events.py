@@ -17,6 +17,7 @@ from typing import Final
 
 from app.core.rules.errors import Invalid
 from app.core.rules.file_problems import Problem
+from app.core.rules.language import _
 from app.core.rules.texts import LONG_TEXT_LIMIT, SHORT_TEXT_LIMIT, checked_text
 from app.tickets.rules.tickets import Layer
 
@@ -49,7 +50,7 @@ LIMITS: Final[Mapping[str, int]] = {
     "detail": MAX_DETAIL_LENGTH,
 }
 """Most characters of the texts."""
-A_TIME: Final = "an ISO 8601 time with its zone, such as 2013-03-06T10:05:00Z or ...+01:00"
+A_TIME: Final = _("an ISO 8601 time with its zone, such as 2013-03-06T10:05:00Z or ...+01:00")
 _EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 _TIME: Final = re.compile(
     r"\d{4}-\d\d-\d\d[T ](?P<hour>\d\d):\d\d(?::\d\d(?:\.(?P<fraction>\d{1,9}))?)?"
@@ -135,11 +136,17 @@ def read_event(place: int, where: str, given: Mapping[str, str | None]) -> Event
         texts["source_id"] or "",
         texts["link"],
         texts["site"],
-        _word("state", given, _STATES, f"one of {', '.join(EventState)}", wrong),
+        _word("state", given, _STATES, _("one of %(listed)s", listed=", ".join(EventState)), wrong),
         _moment("start", given, wrong, needed=True),
         _moment("end", given, wrong),
         "end" in given and not (given["end"] or "").strip(),
-        _word("layer", given, _LAYERS, f"one of {', '.join(Layer)}, or empty", wrong),
+        _word(
+            "layer",
+            given,
+            _LAYERS,
+            _("one of %(listed)s, or empty", listed=", ".join(Layer)),
+            wrong,
+        ),
         texts["detail"],
         tuple(problems),
     )
@@ -163,7 +170,7 @@ def _texts(given: Mapping[str, str | None], wrong: _Wrong) -> dict[str, str | No
         texts[column] = text
     for column in ("source", "source_id"):
         if not texts[column]:
-            wrong(column, "", f"a text of 1 to {LIMITS[column]} characters")
+            wrong(column, "", _("a text of 1 to %(limits)s characters", limits=LIMITS[column]))
     return texts
 
 
@@ -206,12 +213,18 @@ def read_moment(text: str) -> datetime:
     found = _TIME.fullmatch(stripped)
     if found is None:
         if _DAY.fullmatch(stripped):
-            raise ValueError(f"{A_TIME}; the time of day and the zone are missing")
+            raise ValueError(
+                _("%(a_time)s; the time of day and the zone are missing", a_time=A_TIME)
+            )
         if _DECIMAL_COMMA.fullmatch(stripped):
-            raise ValueError(f"{A_TIME}; a fraction of a second stands behind a point")
+            raise ValueError(
+                _("%(a_time)s; a fraction of a second stands behind a point", a_time=A_TIME)
+            )
         raise ValueError(A_TIME)
     if found["zone"] is None:
-        raise ValueError(f"{A_TIME}; the zone is missing (UTC is a Z at the end)")
+        raise ValueError(
+            _("%(a_time)s; the zone is missing (UTC is a Z at the end)", a_time=A_TIME)
+        )
     if found["fraction"] and len(found["fraction"]) > 6:
         begin, end = found.span("fraction")
         stripped = stripped[: begin + 6] + stripped[end:]
@@ -220,9 +233,11 @@ def read_moment(text: str) -> datetime:
             raise ValueError
         moment = datetime.fromisoformat(stripped).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise ValueError(f"{A_TIME}; there is no such day, hour or zone") from None
+        raise ValueError(
+            _("%(a_time)s; there is no such day, hour or zone", a_time=A_TIME)
+        ) from None
     if moment < _EARLIEST:
-        raise ValueError(f"{A_TIME}, not before 1990")
+        raise ValueError(_("%(a_time)s, not before 1990", a_time=A_TIME))
     return moment
 
 
@@ -247,11 +262,20 @@ def wrong_times(start: datetime, end: datetime | None, now: datetime) -> Iterato
     latest = now + CLOCKS_DIFFER
     minutes = int(CLOCKS_DIFFER.total_seconds() // 60)
     if start > latest:
-        yield "start", f"a time that has been (clocks may differ by {minutes} minutes)"
+        yield (
+            "start",
+            _("a time that has been (clocks may differ by %(minutes)s minutes)", minutes=minutes),
+        )
     if end is not None and end < start:
-        yield "end", "no time before the event's start"
+        yield "end", _("no time before the event's start")
     elif end is not None and end > latest:
-        yield "end", f"a time that has been (clocks may differ by {minutes} minutes), or empty"
+        yield (
+            "end",
+            _(
+                "a time that has been (clocks may differ by %(minutes)s minutes), or empty",
+                minutes=minutes,
+            ),
+        )
 
 
 def as_text(moment: datetime | None) -> str:

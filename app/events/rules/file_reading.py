@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from app.core.rules.errors import Invalid
 from app.core.rules.file_problems import BadFile, Problem, check_lines
 from app.core.rules.json_records import records_of
+from app.core.rules.language import _
 from app.core.rules.spreadsheets import decoded, rows_of
 from app.core.rules.table_heads import cells_below, columns_of
 from app.events.rules.events import A_TIME, COLUMNS, EventMessage, read_event
@@ -70,10 +71,13 @@ def unpacked(content: bytes, limit: int) -> bytes:
             with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
                 content = file.read(limit + 1)
         except (EOFError, OSError, zlib.error):
-            wrong = "The file is packed (gzip) and broken; pack it again"
+            wrong = _("The file is packed (gzip) and broken; pack it again")
             raise Invalid("file", wrong) from None
     if len(content) > limit:
-        raise Invalid("file", f"The file is larger than {limit // _MIB} MiB unpacked; split it")
+        raise Invalid(
+            "file",
+            _("The file is larger than %(limit)s MiB unpacked; split it", limit=limit // _MIB),
+        )
     return content
 
 
@@ -124,7 +128,7 @@ class _Reader:
                 continue
             yield self._of_row(line, columns, row)
         if not columns:
-            raise BadFile([Problem("the file", "", "", "it is empty")])
+            raise BadFile([Problem(_("the file"), "", "", _("it is empty"))])
 
     def json(self, text: str) -> Iterator[ReadEvent]:
         """The events of a list of objects."""
@@ -140,23 +144,23 @@ class _Reader:
 
     def _of_object(self, line: int, value: Any) -> ReadEvent:
         if not isinstance(value, dict):
-            why = f"an event is an object, its keys are {', '.join(COLUMNS)}"
+            why = _("an event is an object, its keys are %(listed)s", listed=", ".join(COLUMNS))
             return _unread(line, str(value), why)
         problems = []
         cells: dict[str, str | None] = {}
         for name, item in value.items():
             if name not in COLUMNS:
-                allowed = f"the keys are {', '.join(COLUMNS)}"
-                problems.append(Problem(f"line {line}", "", name, allowed))
+                allowed = _("the keys are %(listed)s", listed=", ".join(COLUMNS))
+                problems.append(Problem(_("line %(line)s", line=line), "", name, allowed))
             elif item is None or isinstance(item, str):
                 cells[name] = item
             else:
-                allowed = "a text in quotes, or null"
-                problems.append(Problem(f"line {line}", name, str(item), allowed))
+                allowed = _("a text in quotes, or null")
+                problems.append(Problem(_("line %(line)s", line=line), name, str(item), allowed))
         return self._event(line, cells, problems)
 
     def _event(self, line: int, cells: dict[str, str | None], problems: list[Problem]) -> ReadEvent:
-        where = f"line {line}"
+        where = _("line %(line)s", line=line)
         if not (cells.get("source") or "").strip():
             cells["source"] = self._how.source
         reported = {problem.column for problem in problems}
@@ -189,8 +193,13 @@ class _Reader:
             is_there = moment.astimezone(self._zone).replace(tzinfo=None) == local.replace(
                 tzinfo=None
             )
-            what = "was twice" if is_there else "never was"
-            allowed = f"{A_TIME}; in {self._how.zone} this hour {what}"
+            what = _("was twice") if is_there else _("never was")
+            allowed = _(
+                "%(a_time)s; in %(zone)s this hour %(what)s",
+                a_time=A_TIME,
+                zone=self._how.zone,
+                what=what,
+            )
             problems.append(Problem(where, column, cell, allowed))
         return moment.isoformat()
 
@@ -206,13 +215,15 @@ class _Reader:
             return 0
         if before == said:
             return line
-        allowed = f"an id that stands there once; line {line} says something else of it"
+        allowed = _(
+            "an id that stands there once; line %(line)s says something else of it", line=line
+        )
         problems.append(Problem(message.where, "source_id", message.source_id, allowed))
         return 0
 
 
 def _unread(line: int, value: str, why: str) -> ReadEvent:
-    where = f"line {line}"
+    where = _("line %(line)s", line=line)
     return ReadEvent(EventMessage(line, where, "", "", problems=(Problem(where, "", value, why),)))
 
 
@@ -222,11 +233,11 @@ def _with_hint(problem: Problem) -> Problem:
     if problem.column not in TIME_COLUMNS:
         return problem
     if _NUMBER.fullmatch(cell):
-        hint = "this is a number, as spreadsheets keep days: give the column a format of times"
+        hint = _("this is a number, as spreadsheets keep days: give the column a format of times")
     elif _OTHER_ORDER.match(cell):
-        hint = "day and month are told apart only if the year comes first"
+        hint = _("day and month are told apart only if the year comes first")
     elif _ZONE_WORD.search(cell) and not cell.endswith("Z"):
-        hint = "a zone is written as a difference, for its name means several"
+        hint = _("a zone is written as a difference, for its name means several")
     else:
         return problem
     return replace(problem, allowed=f"{A_TIME}; {hint}")

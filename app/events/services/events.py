@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from app.core.rules.access import Actor, Kind, Writer, require_report
 from app.core.rules.errors import TooMuch
 from app.core.rules.file_problems import BadFile, Problem
+from app.core.rules.language import _
 from app.core.services.bulk_rows import insert_rows
 from app.core.services.changes import FieldChange, record_change, record_changes, take_number
 from app.events.models.events import Event, EventSource
@@ -88,7 +89,7 @@ class Outcome:
     def remarks(self) -> Sequence[str]:
         """What a person is to know of it beside its result, in words."""
         if self.overtaken:
-            return (*self.notes, "it says that the event goes on, which has ended: it stays so")
+            return (*self.notes, _("it says that the event goes on, which has ended: it stays so"))
         return self.notes
 
 
@@ -198,10 +199,22 @@ class _Source:
 def _source_names(messages: Sequence[EventMessage], limit: int) -> Sequence[str]:
     """The sources of messages that can be read, by name."""
     if len(messages) > limit:
-        raise TooMuch(f"These are {len(messages)} events; one call takes at most {limit}. Split it")
+        raise TooMuch(
+            _(
+                "These are %(count)s events; one call takes at most %(limit)s. Split it",
+                count=len(messages),
+                limit=limit,
+            )
+        )
     names = sorted({message.source for message in messages if not message.problems})
     if len(names) > MAX_SOURCES:
-        raise TooMuch(f"These are {len(names)} sources; one call takes at most {MAX_SOURCES}")
+        raise TooMuch(
+            _(
+                "These are %(count)s sources; one call takes at most %(max_sources)s",
+                count=len(names),
+                max_sources=MAX_SOURCES,
+            )
+        )
     return names
 
 
@@ -316,12 +329,15 @@ class _Looking:
         first = self._seen.setdefault((message.source, message.source_id), message)
         is_repeat = first is not message
         if is_repeat and _said(first) != _said(message):
-            allowed = f"an id that stands there once; {first.where} says something else of it"
+            allowed = _(
+                "an id that stands there once; %(where)s says something else of it",
+                where=first.where,
+            )
             problem = Problem(message.where, "source_id", message.source_id, allowed)
             return Outcome(message, EventResult.WRONG, problems=(problem,))
         source = self._sources.get(message.source)
         if source is not None and not _may_write(self._actor, source):
-            allowed = "a name that nobody else reports under; this source belongs to another"
+            allowed = _("a name that nobody else reports under; this source belongs to another")
             problem = Problem(message.where, "source", message.source, allowed)
             return Outcome(message, EventResult.WRONG, problems=(problem,))
         known = self._known.get((source.id, message.source_id)) if source is not None else None
@@ -354,11 +370,11 @@ class _Looking:
             start = old.start
         state = message.state or (old.state if old is not None else None)
         for column, value, allowed in (
-            ("state", state, "down, degraded or unmonitored"),
-            ("start", start, "when it began, in ISO 8601 with its zone"),
+            ("state", state, _("down, degraded or unmonitored")),
+            ("start", start, _("when it began, in ISO 8601 with its zone")),
         ):
             if value is None:
-                needed = f"{allowed}: the first message of an event needs it"
+                needed = _("%(allowed)s: the first message of an event needs it", allowed=allowed)
                 problems.append(Problem(message.where, column, "", needed))
         if start is None or state is None:
             return None, problems, notes
@@ -369,7 +385,7 @@ class _Looking:
         link, link_text = self._meant(message, "link", old, start, problems, notes)
         site, site_text = self._meant(message, "site", old, start, problems, notes)
         if not problems and not (link or link_text or site or site_text):
-            problems.append(Problem(message.where, "link", "", "a link, or else a site"))
+            problems.append(Problem(message.where, "link", "", _("a link, or else a site")))
         layer = message.layer or (old.layer if old is not None else str(Layer.UNKNOWN))
         detail = message.detail
         if detail is None or (message.retold and old is not None):
@@ -401,7 +417,13 @@ class _Looking:
         if meant.known is not None:
             return meant.known, name if was_kept else ""
         if self._keeps or was_kept:
-            notes.append(f"the {kind} {name} is not known, and kept as it was sent")
+            notes.append(
+                _(
+                    "the %(kind)s %(name)s is not known, and kept as it was sent",
+                    kind=kind,
+                    name=name,
+                )
+            )
             return None, name
         problems.append(Problem(message.where, kind, name, meant.why))
         return None, ""

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.core.rules.access import Actor, Door, Writer, require_operator
 from app.core.rules.errors import TooMuch
 from app.core.rules.file_problems import MAX_LINES, MAX_PROBLEMS, BadFile, Problem
+from app.core.rules.language import _
 from app.events.models.imports import EventImport, EventsOfImport
 from app.events.rules.file_reading import ReadEvent
 from app.events.services.events import EventResult, Outcome, examine_events, report_events
@@ -36,7 +37,7 @@ FAILED: Final = "failed"
 
 def require_event_import(actor: Actor) -> None:
     """Raise ``Forbidden`` unless the actor may import events."""
-    require_operator(actor, "import events")
+    require_operator(actor, _("import events"))
 
 
 @dataclass
@@ -90,7 +91,9 @@ def examine_lines(
             session, actor, now, asked, keep_unresolved=keep_unknown, limit=MAX_LINES
         )
     except TooMuch as error:
-        raise BadFile([Problem("the file", "", "", f"{error}. Split it")]) from None
+        raise BadFile(
+            [Problem(_("the file"), "", "", _("%(error)s. Split it", error=error))]
+        ) from None
     return _in_order(events, found.outcomes)
 
 
@@ -132,7 +135,11 @@ def _in_order(events: Sequence[ReadEvent], asked: Sequence[Outcome]) -> Sequence
     """The outcomes of all lines: those of the asked ones, and of those that repeat another."""
     found = iter(asked)
     return [
-        Outcome(read.message, EventResult.SAME, notes=(f"line {read.repeats} says the same",))
+        Outcome(
+            read.message,
+            EventResult.SAME,
+            notes=(_("line %(repeats)s says the same", repeats=read.repeats),),
+        )
         if read.repeats
         else next(found)
         for read in events

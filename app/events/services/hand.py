@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.core.rules.access import Writer, require_operator
 from app.core.rules.errors import Invalid, InvalidMany, NotFound
 from app.core.rules.file_problems import BadFile
+from app.core.rules.language import _
 from app.core.rules.texts import checked_text
 from app.events.models.events import Event, EventSource
 from app.events.rules.events import LIMITS, EventMessage
@@ -25,7 +26,7 @@ from app.registry.models.registry import Link, Site
 
 SOURCE: Final = "portal"
 """The source of events that people enter."""
-_WHAT: Final = "enter and correct events"
+_WHAT: Final = _("enter and correct events")
 
 
 @dataclass(frozen=True)
@@ -79,8 +80,11 @@ def correct_event(
     if event.version != seen_version:
         raise Invalid(
             "version",
-            "This event was changed since you opened the form. What it is now is on its page; your"
-            " values are below, send them again if they hold",
+            _(
+                "This event was changed since you opened the form. What it is now is"
+                " on its page; your"
+                " values are below, send them again if they hold"
+            ),
         )
     _report(session, by, source, event.source_key, stated)
     session.refresh(event)
@@ -136,21 +140,21 @@ def _report(session: Session, by: Writer, source: str, key: str, stated: Stated)
 
 
 _LABELS: Final[Mapping[str, str]] = {
-    "link": "Link",
-    "site": "Site",
-    "start": "Start",
-    "end": "End",
-    "state": "State",
-    "source": "Source",
+    "link": _("Link"),
+    "site": _("Site"),
+    "start": _("Start"),
+    "end": _("End"),
+    "state": _("State"),
+    "source": _("Source"),
 }
 
 
 def _problems(stated: Stated) -> Sequence[tuple[str, str]]:
     found = []
     if not stated.link and not stated.site:
-        found.append(("link", "Link or site: one of them is needed"))
+        found.append(("link", _("Link or site: one of them is needed")))
     if stated.start is None:
-        found.append(("start", "Start is required"))
+        found.append(("start", _("Start is required")))
     for name, text in (("link", stated.link), ("site", stated.site), ("detail", stated.detail)):
         try:
             checked_text(name, text, LIMITS[name], label=name.capitalize())

@@ -23,6 +23,7 @@ from sqlalchemy.orm import Session
 from app.core.rules.access import Actor, Writer
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.file_problems import MAX_PROBLEMS, BadFile, Problem
+from app.core.rules.language import _, counted
 from app.core.rules.spreadsheets import ENCODINGS
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.events.models.imports import EventImport, EventsOfImport
@@ -61,11 +62,13 @@ def new_import(by: Writer, name: str, content: bytes, how: Reading) -> EventImpo
     said of it cannot be.
     """
     require_event_import(by.actor)
-    checked_text("source", how.source, MAX_SOURCE_LENGTH, label="Source")
+    checked_text("source", how.source, MAX_SOURCE_LENGTH, label=_("Source"))
     if how.encoding and how.encoding not in ENCODINGS:
-        raise Invalid("encoding", f"Encoding takes one of: {', '.join(ENCODINGS)}")
+        raise Invalid(
+            "encoding", _("Encoding takes one of: %(listed)s", listed=", ".join(ENCODINGS))
+        )
     if not content:
-        raise Invalid("file", "The file is empty")
+        raise Invalid("file", _("The file is empty"))
     check_events(content, how)
     shown_name = "".join(sign if sign.isprintable() else "?" for sign in name)
     return EventImport(
@@ -196,11 +199,13 @@ def examine_file(session: Session, by: Writer, content: bytes, how: Reading) -> 
         totals = Totals.of(outcomes)
         wrong = totals.counts[EventResult.WRONG]
         if wrong > MAX_WRONG:
-            why = (
-                f"{wrong:,} of its {len(outcomes):,} events are wrong; the first of them are told"
-                " here. Mend the file, or have `flask events import` read it"
+            why = _(
+                "%(wrong)s of its %(count)s events are wrong; the first of them are told here. Mend"
+                " the file, or have `flask events import` read it",
+                wrong=format(wrong, ","),
+                count=format(len(outcomes), ","),
             )
-            raise BadFile([Problem("the file", "", "", why), *totals.problems])
+            raise BadFile([Problem(_("the file"), "", "", why), *totals.problems])
     except BadFile as error:
         return Examined(lines.BROKEN, Totals(), _problems_as_shown(error.problems))
     return Examined(lines.READ, totals, _lines_as_shown(outcomes))
@@ -238,16 +243,21 @@ def begin_writing(
     require_event_import(by.actor)
     row = find_import(session, by.actor, import_id, lock=True)
     if row.state != lines.READ:
-        raise Invalid("state", f"This import is {row.state}; only one that was read can be written")
+        raise Invalid(
+            "state",
+            _("This import is %(state)s; only one that was read can be written", state=row.state),
+        )
     unresolved = 0 if keeps_unknown else row.unresolved
     if row.wrong + unresolved and not only_good:
         raise Invalid(
             "only_good",
-            f"{_lines(row.wrong + unresolved)} cannot be imported. Mend the file, or import only"
-            " the good lines",
+            _(
+                "%(lines)s cannot be imported. Mend the file, or import only the good lines",
+                lines=_lines(row.wrong + unresolved),
+            ),
         )
     if row.new + row.corrected - unresolved <= 0:
-        raise Invalid("file", "Nothing of this file is new")
+        raise Invalid("file", _("Nothing of this file is new"))
     row.state, row.only_good, row.keeps_unknown = lines.WRITING, only_good, keeps_unknown
     row.begun_at = None
     session.flush()
@@ -255,7 +265,7 @@ def begin_writing(
 
 
 def _lines(count: int) -> str:
-    return f"{count:,} line{'' if count == 1 else 's'}"
+    return counted("%(count)s line", "%(count)s lines", count, count=format(count, ","))
 
 
 def write_import(
@@ -400,7 +410,10 @@ def drop_import(session: Session, by: Writer, import_id: int) -> None:
     """Leave an import that was not written; its file goes. ``Invalid`` where it is too late."""
     row = find_import(session, by.actor, import_id, lock=True)
     if row.state not in (lines.READING, lines.READ):
-        raise Invalid("state", f"This import is {row.state}; only one not yet written can be left")
+        raise Invalid(
+            "state",
+            _("This import is %(state)s; only one not yet written can be left", state=row.state),
+        )
     row.state, row.ended_at, row.content = lines.DROPPED, by.now, None
     session.flush()
 

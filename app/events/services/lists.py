@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change
 from app.core.rules.errors import NotFound
+from app.core.rules.language import _
 from app.core.services.changes import changes_of
 from app.events.models.events import Event, EventSource
 from app.events.services.events import EVENT
@@ -107,7 +108,7 @@ def event_of_id(session: Session, number: int) -> ListedEvent:
     known = Event.id == number if 0 < number <= _MAX_SIZE else false()
     row = session.execute(_events().where(known)).first()
     if row is None:
-        raise NotFound("There is no event of this id")
+        raise NotFound(_("There is no event of this id"))
     return _listed(row)
 
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.core.rules.language import _
 from app.registry.models.registry import Link, LinkName, Site, SiteName
 from app.registry.rules.site_names import NamePeriod, bearer_on, name_period
 from app.registry.services.nearest_names import NearestNames
@@ -99,22 +100,40 @@ class EventNames:
         that began later is it, for most first days are guesses."""
         found = self._links.get(name) or self._links.get(name.upper())
         if found is None:
-            return Meant(None, f"the id of a link that is known here{self._proposed('link', name)}")
+            return Meant(
+                None,
+                _(
+                    "the id of a link that is known here%(proposed)s",
+                    proposed=self._proposed("link", name),
+                ),
+            )
         if found.ends <= on:
-            return Meant(None, f"a link that was in use then; {found.key} ended on {found.ends}")
+            return Meant(
+                None,
+                _(
+                    "a link that was in use then; %(key)s ended on %(ends)s",
+                    key=found.key,
+                    ends=found.ends,
+                ),
+            )
         return Meant(found.id)
 
     def site(self, name: str, on: date) -> Meant:
         """The site that bore this name on that day, else that bears it later, as of a link."""
         periods = self._sites.get(name)
         if not periods:
-            allowed = "any name of a site that is known here"
+            allowed = _("any name of a site that is known here")
             return Meant(None, f"{allowed}{self._proposed('site', name)}")
         found = bearer_on(periods, on)
         if found is None:
             last = max(periods, key=lambda one: one.ends)
             return Meant(
-                None, f"a name that a site had then; {last.key} bore this one until {last.ends}"
+                None,
+                _(
+                    "a name that a site had then; %(key)s bore this one until %(ends)s",
+                    key=last.key,
+                    ends=last.ends,
+                ),
             )
         return Meant(found.site_id)
 
@@ -124,7 +143,7 @@ class EventNames:
             if kind not in self._nearest:
                 self._nearest[kind] = NearestNames(self._every(kind))
             found = ", ".join(near.name for near in self._nearest[kind].of(name))
-            self._near[kind, name] = f"; nearest: {found}" if found else ""
+            self._near[kind, name] = _("; nearest: %(found)s", found=found) if found else ""
         return self._near[kind, name]
 
     def _every(self, kind: str) -> Sequence[tuple[str, str]]:

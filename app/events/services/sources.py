@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.partners import Partner
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.events.models.events import Event, EventSource
@@ -20,7 +21,7 @@ from app.events.rules.alertmanager import Labels
 from app.events.rules.events import MAX_SOURCE_LENGTH, EventState
 from app.events.services.events import SOURCE, insert_missing_source
 
-MANAGE: Final = "manage the sources of events"
+MANAGE: Final = _("manage the sources of events")
 LABELS: Final = ("link_label", "site_label", "state_label", "layer_label")
 MAX_LABEL_LENGTH: Final = 100
 _MAX_WORDS: Final = 100
@@ -43,7 +44,7 @@ def source_of_id(session: Session, source_id: int) -> EventSource:
     """The source of this id; ``NotFound`` otherwise."""
     found = session.get(EventSource, source_id)
     if found is None:
-        raise NotFound("There is no such source")
+        raise NotFound(_("There is no such source"))
     return found
 
 
@@ -99,23 +100,26 @@ def set_source(
     ``Forbidden`` and ``Invalid``.
     """
     require_admin(by.actor, MANAGE)
-    checked_text("name", name, MAX_SOURCE_LENGTH, label="The source's name")
+    checked_text("name", name, MAX_SOURCE_LENGTH, label=_("The source's name"))
     if not name.strip() or name != name.strip():
-        raise Invalid("name", "The source's name is not empty and has no spaces around it")
+        raise Invalid("name", _("The source's name is not empty and has no spaces around it"))
     stated: dict[str, str] = {}
     for field, label in labels.items():
         assert field in LABELS
-        stated[field] = checked_text(field, label.strip(), MAX_LABEL_LENGTH, label="A label")
+        stated[field] = checked_text(field, label.strip(), MAX_LABEL_LENGTH, label=_("A label"))
         if not stated[field]:
-            raise Invalid(field, "A label has a name")
+            raise Invalid(field, _("A label has a name"))
     if words is not None:
         stated["state_words"] = _checked_words(words)
     new_id = insert_missing_source(session, by, name, "alertmanager")
     if new_id is not None and not _NOT_IN_ADDRESSES.isdisjoint(name.split("/")):
         raise Invalid(
             "name",
-            "The source's name stands in the address of its webhook, where no part of it between"
-            " slashes can be empty, “.” or “..”",
+            _(
+                "The source's name stands in the address of its webhook, where no part"
+                " of it between"
+                " slashes can be empty, “.” or “..”"
+            ),
         )
     source = session.scalars(
         select(EventSource)
@@ -149,12 +153,17 @@ def set_source(
 
 def _checked_words(words: Mapping[str, str]) -> str:
     if len(words) > _MAX_WORDS:
-        raise Invalid("state_words", f"At most {_MAX_WORDS} words are allowed")
+        raise Invalid(
+            "state_words", _("At most %(max_words)s words are allowed", max_words=_MAX_WORDS)
+        )
     for word, state in words.items():
-        checked_text("state_words", word, MAX_LABEL_LENGTH, label="A word")
+        checked_text("state_words", word, MAX_LABEL_LENGTH, label=_("A word"))
         if not word.strip() or ";" in word or state not in [*EventState]:
             allowed = ", ".join(EventState)
-            raise Invalid("state_words", f"WORD=STATE is needed; STATE is one of {allowed}")
+            raise Invalid(
+                "state_words",
+                _("WORD=STATE is needed; STATE is one of %(allowed)s", allowed=allowed),
+            )
     return "; ".join(f"{word.strip().casefold()}={state}" for word, state in words.items())
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer, require_operator
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.rules.texts import LONG_TEXT_LIMIT, checked_text
 from app.core.services.changes import FieldChange, record_changes
 from app.events.models.events import Event
@@ -34,21 +35,21 @@ _events = cast(Table, Event.__table__)
 def withdraw_event(session: Session, by: Writer, event_id: int, reason: str) -> None:
     """Withdraw one event. Raises ``Forbidden``, ``NotFound``, and ``Invalid`` without a reason or
     where it is withdrawn."""
-    require_operator(by.actor, "withdraw events")
+    require_operator(by.actor, _("withdraw events"))
     checked_reason(reason)
     event = _locked(session, event_id)
     if event.withdrawn_at is not None:
-        raise Invalid("reason", "This event is withdrawn already")
+        raise Invalid("reason", _("This event is withdrawn already"))
     _withdraw(session, by, [event_id], reason)
 
 
 def restore_event(session: Session, by: Writer, event_id: int, reason: str) -> None:
     """Take a withdrawal back. Raises as ``withdraw_event``."""
-    require_operator(by.actor, "take back that an event was withdrawn")
+    require_operator(by.actor, _("take back that an event was withdrawn"))
     checked_reason(reason)
     event = _locked(session, event_id)
     if event.withdrawn_at is None:
-        raise Invalid("reason", "This event is not withdrawn")
+        raise Invalid("reason", _("This event is not withdrawn"))
     was = as_text(event.withdrawn_at)
     event.withdrawn_at, event.changed_at = None, by.now
     event.version += 1
@@ -72,13 +73,16 @@ def withdraw_import(
 
     Raises ``Forbidden``, ``NotFound``, and ``Invalid`` without a reason or while it is written.
     """
-    require_operator(by.actor, "withdraw events")
+    require_operator(by.actor, _("withdraw events"))
     checked_reason(reason)
     row = session.get(EventImport, import_id, with_for_update=True, populate_existing=True)
     if row is None:
         raise NotFound
     if row.state not in (states.DONE, states.STOPPED, states.WITHDRAWN):
-        raise Invalid("state", f"This import is {row.state}; nothing of it can be withdrawn yet")
+        raise Invalid(
+            "state",
+            _("This import is %(state)s; nothing of it can be withdrawn yet", state=row.state),
+        )
     of_it = (
         select(Event.id)
         .join(
@@ -100,8 +104,8 @@ def withdraw_import(
 def checked_reason(reason: str) -> None:
     """Raise ``Invalid`` unless it says something that can be kept."""
     if not reason.strip():
-        raise Invalid("reason", "Reason is required")
-    checked_text("reason", reason, LONG_TEXT_LIMIT, label="Reason")
+        raise Invalid("reason", _("Reason is required"))
+    checked_text("reason", reason, LONG_TEXT_LIMIT, label=_("Reason"))
 
 
 def _locked(session: Session, event_id: int) -> Event:
