@@ -7,6 +7,7 @@ from typing import Final
 from flask import Blueprint, render_template
 
 from app.core.rules.access import require_admin
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.names.services.unresolved import count_unresolved
@@ -15,57 +16,81 @@ blueprint = Blueprint("admin", __name__, url_prefix="/admin")
 
 GROUPS: Final = (
     (
-        "Access",
+        _("Access"),
         (
-            ("People", "people.listing", "Who can log in, with which role and for which sites"),
             (
-                "Partners",
+                _("People"),
+                "people.listing",
+                _("Who can log in, with which role and for which sites"),
+            ),
+            (
+                _("Partners"),
                 "partners.listing",
-                "Systems that call the SOAP services, and their accounts",
+                _("Systems that call the SOAP services, and their accounts"),
             ),
-            ("Tokens", "tokens.listing", "Programs that call the API, their scopes and expiry"),
+            (
+                _("Tokens"),
+                "tokens.listing",
+                _("Programs that call the API, their scopes and expiry"),
+            ),
         ),
     ),
     (
-        "Network",
+        _("Network"),
         (
-            ("Sites", "sites.listing", "Names, tiers, contacts; where sites are created"),
-            ("Links", "links.listing", "Ends, roles, circuits; where links are created"),
-            ("LHC calendar", "calendar.lhc", "When the LHC runs: periods and their sources"),
-            ("Imports", "imports.choose", "Sites and links as CSV or JSON, with a preview"),
-            ("CRIC", "cric.listing", "What WLCG's site database proposes, to accept or refuse"),
+            (_("Sites"), "sites.listing", _("Names, tiers, contacts; where sites are created")),
+            (_("Links"), "links.listing", _("Ends, roles, circuits; where links are created")),
+            (_("LHC calendar"), "calendar.lhc", _("When the LHC runs: periods and their sources")),
+            (_("Imports"), "imports.choose", _("Sites and links as CSV or JSON, with a preview")),
+            ("CRIC", "cric.listing", _("What WLCG's site database proposes, to accept or refuse")),
             (
-                "Unresolved names",
+                _("Unresolved names"),
                 "unresolved.listing",
-                "Names in tickets that are not in the registry",
+                _("Names in tickets that are not in the registry"),
             ),
         ),
     ),
     (
-        "Events and reports",
+        _("Events and reports"),
         (
-            ("Event sources", "event_sources.listing", "What reports events, and in which words"),
-            ("Matching rule", "matching_rules.page", "When a ticket documents an event"),
-            ("Duty rules", "duty_rules.listing", "Which events need a ticket, and since when"),
             (
-                "Report form",
+                _("Event sources"),
+                "event_sources.listing",
+                _("What reports events, and in which words"),
+            ),
+            (_("Matching rule"), "matching_rules.page", _("When a ticket documents an event")),
+            (
+                _("Duty rules"),
+                "duty_rules.listing",
+                _("Which events need a ticket, and since when"),
+            ),
+            (
+                _("Report form"),
                 "report_forms.listing",
-                "Questions of the quarterly reports: drafts, preview, publishing",
+                _("Questions of the quarterly reports: drafts, preview, publishing"),
             ),
             (
-                "Report reminders",
+                _("Report reminders"),
                 "report_reminders.page",
-                "Who owes a report, and who was reminded",
+                _("Who owes a report, and who was reminded"),
             ),
         ),
     ),
     (
-        "The portal",
+        _("The portal"),
         (
-            ("Old tickets", "ticket_imports.choose", "Tickets of another system, from a CSV file"),
-            ("Mails", "mails.listing", "What was sent, is queued, or was refused, and why"),
-            ("Background work", "work.page", "What ran, is queued or failed"),
-            ("Audit", "audit.listing", "Every change, every refused right, every failed login"),
+            (
+                _("Old tickets"),
+                "ticket_imports.choose",
+                _("Tickets of another system, from a CSV file"),
+            ),
+            (_("Mails"), "mails.listing", _("What was sent, is queued, or was refused, and why")),
+            (_("Background work"), "work.page", _("What ran, is queued or failed")),
+            (
+                _("Audit"),
+                "audit.listing",
+                _("Every change, every refused right, every failed login"),
+            ),
         ),
     ),
 )
@@ -76,6 +101,6 @@ PLACES: Final = tuple(place for _title, places in GROUPS for place in places)
 @blueprint.get("")
 def index() -> str:
     """Every place of administration."""
-    require_admin(acting(), "see the pages of administration")
+    require_admin(acting(), _("see the pages of administration"))
     counts = {"unresolved.listing": count_unresolved(db.session(), acting())}
     return render_template("home/admin.html", groups=GROUPS, counts=counts)

@@ -21,6 +21,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markupsafe import Markup
 
+from app.core.rules.language import _
 from app.core.rules.pictures import png_size
 from app.core.settings import PROJECT
 from app.core.web.person import public
@@ -40,16 +41,16 @@ class File:
 
 
 FILES: Final = (
-    File("guide", "/guide", "Guide", "partners-guide.md"),
-    File("fields", "/guide/fields", "Fields", "fields.md"),
-    File("faults", "/guide/faults", "Fault numbers", "fault-numbers.md"),
-    File("native", "/guide/native", "Native service", "native-service.md"),
+    File("guide", "/guide", _("Guide"), "partners-guide.md"),
+    File("fields", "/guide/fields", _("Fields"), "fields.md"),
+    File("faults", "/guide/faults", _("Fault numbers"), "fault-numbers.md"),
+    File("native", "/guide/native", _("Native service"), "native-service.md"),
 )
 MANUAL: Final = (
-    File("reader", "/manual/reader", "Everybody", "manual/reader.md"),
-    File("operator", "/manual/operator", "Operators", "manual/operator.md"),
-    File("site", "/manual/site", "Sites", "manual/site.md"),
-    File("administrator", "/manual/administrator", "Administrators", "manual/administrator.md"),
+    File("reader", "/manual/reader", _("Everybody"), "manual/reader.md"),
+    File("operator", "/manual/operator", _("Operators"), "manual/operator.md"),
+    File("site", "/manual/site", _("Sites"), "manual/site.md"),
+    File("administrator", "/manual/administrator", _("Administrators"), "manual/administrator.md"),
 )
 """Its pages are in manual.py."""
 PICTURES: Final = PROJECT / "static" / "manual"

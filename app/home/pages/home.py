@@ -14,6 +14,7 @@ from app.calendar.rules.calendar import midnight
 from app.calendar.rules.lhc_calendar import lhc_at
 from app.calendar.services.calendar import agenda
 from app.core.rules.access import Actor, Role, refusal_to_create
+from app.core.rules.language import _, counted
 from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.times import now
@@ -92,26 +93,32 @@ _ALL_STATES: Final = {"state": ["open", "closed"]}
 _OPERATOR: Final = (
     _desk(
         Desk.WAITS_TOO_LONG,
-        "Overdue for a reply",
-        f"for more than {DAYS_BETWEEN} working days, the oldest ticket first",
+        _("Overdue for a reply"),
+        _(
+            "for more than %(days_between)s working days, the oldest ticket first",
+            days_between=DAYS_BETWEEN,
+        ),
         "number",
     ),
     _desk(
         Desk.NOT_TAKEN,
-        "Unclaimed",
-        f"still new after more than {DAYS_TO_TAKE} working day, the oldest first",
+        _("Unclaimed"),
+        _(
+            "still new after more than %(days_to_take)s working day, the oldest first",
+            days_to_take=DAYS_TO_TAKE,
+        ),
         "created",
     ),
     _desk(
         Desk.ANSWER_MISSING,
-        "Changes awaiting sign-off",
-        "a site has not answered yet, the oldest first",
+        _("Changes awaiting sign-off"),
+        _("a site has not answered yet, the oldest first"),
         "created",
     ),
     Part(
         _CHECK,
-        "Needs review",
-        "duplicate submission with different content",
+        _("Needs review"),
+        _("duplicate submission with different content"),
         "-changed",
         {**_ALL_STATES, "check": "yes"},
     ),
@@ -119,20 +126,20 @@ _OPERATOR: Final = (
 _REPORTER: Final = (
     _desk(
         Desk.WAITS_FOR_ME,
-        "Awaiting a reply",
-        "at your sites or written by you, the oldest ticket first",
+        _("Awaiting a reply"),
+        _("at your sites or written by you, the oldest ticket first"),
         "number",
     ),
     _desk(
         Desk.MY_ANSWER,
-        "Changes awaiting your sign-off",
-        "the oldest first",
+        _("Changes awaiting your sign-off"),
+        _("the oldest first"),
         "created",
     ),
     _desk(
         Desk.MY_SITES,
-        "Open at your sites",
-        "affected, responsible or an end of an affected link",
+        _("Open at your sites"),
+        _("affected, responsible or an end of an affected link"),
         "-changed",
         8,
     ),
@@ -140,8 +147,8 @@ _REPORTER: Final = (
 _READER: Final = (
     Part(
         _CHANGED,
-        "Recently changed",
-        "the newest first",
+        _("Recently changed"),
+        _("the newest first"),
         "-changed",
         _ALL_STATES,
         12,
@@ -223,13 +230,13 @@ def _due_tickets(actor: Actor) -> DueTickets | None:
     if refusal_to_create(actor) is not None:
         return None
     fresh = fresh_figures()
-    rows, about = db.session(), "of the last four quarters, the newest first"
+    rows, about = db.session(), _("of the last four quarters, the newest first")
     sites: Mapping[int, str] = {}
     if not actor.is_operator:
         sites = {one.id: one.key for one in all_sites(rows) if one.id in actor.site_ids}
         if not sites:
             return None
-        about = "due from your sites, of the last four quarters, the newest first"
+        about = _("due from your sites, of the last four quarters, the newest first")
     wanted = DutyFilter(site_ids=tuple(sites), first=recent_from(now()))
     found = list_duties(rows, wanted, now(), limit=_DUE_SHOWN)
     number = len(found.rows)
@@ -257,7 +264,7 @@ def _figures(actor: Actor, counts: Mapping[str, Count]) -> Sequence[HomeFigure]:
             for state in OPEN_STATES
         ),
         *(
-            HomeFigure(f"open, {net}", networks[net], url_for(listing, network=net))
+            HomeFigure(_("open, %(net)s", net=net), networks[net], url_for(listing, network=net))
             for net in networks
         ),
     ]
@@ -278,12 +285,12 @@ def _running() -> Running:
     workers, failed, number = what_runs(db.session(), now())
     words = ""
     if not workers.living:
-        words = "No worker runs: mails, reminders and closing wait"
+        words = _("No worker runs: mails, reminders and closing wait")
         if workers.silent_minutes is not None:
-            words += f", since {workers.silent_minutes} min"
-    figure = HomeFigure("failed mails", failed, url_for("mails.listing", state="failed"))
+            words += _(", since %(silent_minutes)s min", silent_minutes=workers.silent_minutes)
+    figure = HomeFigure(_("failed mails"), failed, url_for("mails.listing", state="failed"))
     notices = HomeFigure(
-        f"maintenance notice{'' if number == 1 else 's'} to review",
+        counted("maintenance notice to review", "maintenance notices to review", number),
         number,
         url_for("notices.listing", state=Outcome.TO_READ),
     )
@@ -294,10 +301,10 @@ def _duties(actor: Actor) -> Sequence[HomeFigure]:
     found = duties_of_admin(db.session(), actor, now())
     return [
         HomeFigure(
-            "partners' accounts with faults in the last 24 h",
+            _("partners' accounts with faults in the last 24 h"),
             found.accounts_with_faults,
             url_for("partners.listing"),
         ),
-        HomeFigure("unresolved names", found.unresolved_names, url_for("unresolved.listing")),
-        HomeFigure("CRIC proposals pending", found.proposals, url_for("cric.listing")),
+        HomeFigure(_("unresolved names"), found.unresolved_names, url_for("unresolved.listing")),
+        HomeFigure(_("CRIC proposals pending"), found.proposals, url_for("cric.listing")),
     ]

@@ -14,6 +14,7 @@ from flask import Blueprint, make_response, redirect, render_template, url_for
 from werkzeug.wrappers import Response
 
 from app.core.rules.access import Actor, refusal_to_create
+from app.core.rules.language import _, joined, said_word
 from app.core.web.extensions import db
 from app.core.web.htmx import wants_fragment
 from app.core.web.person import acting
@@ -49,8 +50,8 @@ class LiveMap:
     @property
     def words(self) -> str:
         """What is to be seen."""
-        said = ", ".join(f"{count} {state}" for state, count in self.counts)
-        return f"LHCOPN now, {len(self.links)} links: {said}"
+        said = joined(", ", (f"{count} " + said_word(state) for state, count in self.counts))
+        return _("LHCOPN now, %(count)s links: %(said)s", count=len(self.links), said=said)
 
 
 @blueprint.get("/network-now")

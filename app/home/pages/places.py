@@ -10,23 +10,24 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.core.rules.access import Actor, Role, refusal_to_create, refusal_to_report
+from app.core.rules.language import _, translated
 from app.home.pages import admin
 
 PLACES: Final = (
-    ("Tickets", "tickets.listing"),
-    ("Network", "topology.picture"),
-    ("Events", "events.lanes"),
-    ("Reports", "reports.page"),
-    ("Statistics", "statistics.page"),
+    (_("Tickets"), "tickets.listing"),
+    (_("Network"), "topology.picture"),
+    (_("Events"), "events.lanes"),
+    (_("Reports"), "reports.page"),
+    (_("Statistics"), "statistics.page"),
 )
 """The places of the bar."""
-ADMIN: Final = ("Admin", "admin.index")
+ADMIN: Final = (_("Admin"), "admin.index")
 """The place that only admins see."""
 NETWORK: Final = (
-    ("Map", "topology.picture"),
-    ("Links", "links.listing"),
-    ("Sites", "sites.listing"),
-    ("Calendar", "calendar.days"),
+    (_("Map"), "topology.picture"),
+    (_("Links"), "links.listing"),
+    (_("Sites"), "sites.listing"),
+    (_("Calendar"), "calendar.days"),
 )
 """What the network is made of, in a line of its own below the bar."""
 
@@ -90,55 +91,55 @@ def _administers(actor: Actor) -> bool:
 
 
 PAGES: Final = (
-    Page("Home", "home.page", "start"),
-    Page("Tickets", "tickets.listing", "list incidents"),
+    Page(_("Home"), "home.page", "start"),
+    Page(_("Tickets"), "tickets.listing", "list incidents"),
     Page(
-        "New ticket",
+        _("New ticket"),
         "tickets.new",
         "create incident maintenance",
         lambda actor: refusal_to_create(actor) is None,
     ),
-    Page("Saved filters", "filters.listing"),
-    Page("Map", "topology.picture", "network topology"),
-    Page("Links", "links.listing", "network"),
-    Page("Sites", "sites.listing", "network"),
-    Page("Calendar", "calendar.days", "maintenances planned"),
-    Page("Calendar by link", "calendar.links", "maintenances planned"),
-    Page("Find a free window", "calendar.free", "maintenances planned"),
-    Page("LHC calendar", "calendar.lhc", "seasons shutdown"),
-    Page("Calendar subscription", "feeds.show", "feed ics"),
-    Page("Maintenance notices", "notices.listing", "providers"),
-    Page("Events", "events.listing", "down degraded"),
-    Page("Events as a timeline", "events.lanes", "down degraded"),
+    Page(_("Saved filters"), "filters.listing"),
+    Page(_("Map"), "topology.picture", "network topology"),
+    Page(_("Links"), "links.listing", "network"),
+    Page(_("Sites"), "sites.listing", "network"),
+    Page(_("Calendar"), "calendar.days", "maintenances planned"),
+    Page(_("Calendar by link"), "calendar.links", "maintenances planned"),
+    Page(_("Find a free window"), "calendar.free", "maintenances planned"),
+    Page(_("LHC calendar"), "calendar.lhc", "seasons shutdown"),
+    Page(_("Calendar subscription"), "feeds.show", "feed ics"),
+    Page(_("Maintenance notices"), "notices.listing", "providers"),
+    Page(_("Events"), "events.listing", "down degraded"),
+    Page(_("Events as a timeline"), "events.lanes", "down degraded"),
     Page(
-        "Report event",
+        _("Report event"),
         "events.new",
         "new",
         lambda actor: refusal_to_report(actor) is None,
     ),
-    Page("Event sources", "event_sources.listing", "monitoring"),
-    Page("Tickets due", "duty.listing", "obligations"),
-    Page("Duty rules", "duty_rules.listing", "obligations"),
-    Page("Reports", "reports.page", "quarterly"),
-    Page("Reports of the last quarter", "report_documents.newest", "quarterly"),
-    Page("Meeting packs", "meeting_packs.listing", "slides pptx"),
-    Page("Meetings", "teleconferences.listing", "teleconferences tc"),
-    Page("Report reminders", "report_reminders.page", seen_by=_operates),
-    Page("Statistics", "statistics.page", "figures"),
-    Page("Statistics of tickets", "statistics.tickets", "figures volume"),
-    Page("Times of tickets", "statistics.times", "response solution"),
-    Page("Long-standing tickets", "statistics.standing", "old open"),
-    Page("Events per T1", "matching.page", "matching documented"),
-    Page("Availability", "availability.page", "uptime downtime"),
-    Page("Rule comparison", "what_if.page", "what-if"),
-    Page("Definitions", "statistics.definitions", "figures"),
-    Page("Profile", "profile.show", "password time zone notifications"),
-    Page("Keyboard shortcuts", "shortcuts.show", "keys help"),
-    Page("Manual", "manual.own", "help guide how"),
-    Page("Partner's guide", "guide.guide", "soap help"),
-    Page("Administration", "admin.index", seen_by=_administers),
-    Page("Mails", "mails.listing", "outbox", _operates),
-    Page("Background work", "work.page", "jobs worker", _operates),
+    Page(_("Event sources"), "event_sources.listing", "monitoring"),
+    Page(_("Tickets due"), "duty.listing", "obligations"),
+    Page(_("Duty rules"), "duty_rules.listing", "obligations"),
+    Page(_("Reports"), "reports.page", "quarterly"),
+    Page(_("Reports of the last quarter"), "report_documents.newest", "quarterly"),
+    Page(_("Meeting packs"), "meeting_packs.listing", "slides pptx"),
+    Page(_("Meetings"), "teleconferences.listing", "teleconferences tc"),
+    Page(_("Report reminders"), "report_reminders.page", seen_by=_operates),
+    Page(_("Statistics"), "statistics.page", "figures"),
+    Page(_("Statistics of tickets"), "statistics.tickets", "figures volume"),
+    Page(_("Times of tickets"), "statistics.times", "response solution"),
+    Page(_("Long-standing tickets"), "statistics.standing", "old open"),
+    Page(_("Events per T1"), "matching.page", "matching documented"),
+    Page(_("Availability"), "availability.page", "uptime downtime"),
+    Page(_("Rule comparison"), "what_if.page", "what-if"),
+    Page(_("Definitions"), "statistics.definitions", "figures"),
+    Page(_("Profile"), "profile.show", "password time zone notifications"),
+    Page(_("Keyboard shortcuts"), "shortcuts.show", "keys help"),
+    Page(_("Manual"), "manual.own", "help guide how"),
+    Page(_("Partner's guide"), "guide.guide", "soap help"),
+    Page(_("Administration"), "admin.index", seen_by=_administers),
+    Page(_("Mails"), "mails.listing", "outbox", _operates),
+    Page(_("Background work"), "work.page", "jobs worker", _operates),
 )
 
 
@@ -149,7 +150,7 @@ def pages_named(actor: Actor, typed: str) -> Iterator[Page]:
     known = [*PAGES, *(Page(*place[:2], seen_by=_administers) for place in admin.PLACES)]
     found: dict[str, Page] = {}
     for page in known:
-        words = f"{page.word} {page.others}".lower().split()
+        words = f"{translated(page.word)} {page.others}".lower().split()
         if (
             wanted
             and all(any(word.startswith(one) for word in words) for one in wanted)
@@ -157,7 +158,9 @@ def pages_named(actor: Actor, typed: str) -> Iterator[Page]:
         ):
             found.setdefault(page.endpoint, page)
     begun = " ".join(wanted)
-    yield from sorted(found.values(), key=lambda page: not page.word.lower().startswith(begun))
+    yield from sorted(
+        found.values(), key=lambda page: not translated(page.word).lower().startswith(begun)
+    )
 
 
 def around(endpoint: str, *, is_admin: bool) -> dict[str, Any]:
@@ -166,7 +169,7 @@ def around(endpoint: str, *, is_admin: bool) -> dict[str, Any]:
     in_network = any(at == word for word, _ in NETWORK)
     return {
         "places": (*PLACES, ADMIN) if is_admin else PLACES,
-        "here": "Network" if in_network else at,
+        "here": _("Network") if in_network else at,
         "subplaces": NETWORK if in_network else (),
         "subplace": at,
     }

@@ -23,6 +23,7 @@ from app.accounts.services.copies import copies_today
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed, Invalid, NotFound
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.forms import attach
@@ -99,7 +100,7 @@ def zone() -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            flash(f"Times are shown in {form.time_zone.data} beside UTC.", "ok")
+            flash(_("Times are shown in %(data)s beside UTC.", data=form.time_zone.data), "ok")
             return go_to(url_for("profile.show"))
     return _page(zone_form=form, status=422)
 
@@ -117,7 +118,7 @@ def mail() -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            flash("The mail address is saved.", "ok")
+            flash(_("The mail address is saved."), "ok")
             return go_to(url_for("profile.show"))
     return _page(mail_form=form, status=422)
 
@@ -132,7 +133,7 @@ def mails() -> Response:
     with transaction(rows):
         user = people.find_user(rows, current_user.name)
         mail_choices.set_mail_choice(rows, writer(), user, choice)
-    flash(f"Saved: {mail_choices.CHOICES[choice].lower()}.", "ok")
+    flash(_("Saved: %(choices)s.", choices=mail_choices.CHOICES[choice].lower()), "ok")
     return go_to(url_for("profile.show", _anchor="mails"))
 
 
@@ -145,7 +146,7 @@ def updates() -> Response:
     rows, choice = db.session(), form.updates.data or ""
     with transaction(rows):
         people.set_updates(rows, writer(), people.find_user(rows, current_user.name), choice)
-    flash(f"Saved: {people.UPDATES[choice].lower()}.", "ok")
+    flash(_("Saved: %(updates)s.", updates=people.UPDATES[choice].lower()), "ok")
     return go_to(url_for("profile.show", _anchor="updates"))
 
 
@@ -183,8 +184,11 @@ def password() -> Response:
     if login is not None:  # else it was ended at this very moment
         login_user(Person(token, login))
     flash(
-        "The password was changed. Your other logins, API tokens and the address of your calendar"
-        " were ended.",
+        _(
+            "The password was changed. Your other logins, API tokens and the address"
+            " of your calendar"
+            " were ended."
+        ),
         "ok",
     )
     return go_to(url_for("profile.show"))
@@ -197,13 +201,13 @@ def end_login() -> Response:
     rows = db.session()
     try:
         if not (key.isascii() and key.isdigit() and len(key) < 10):
-            raise NotFound("Login takes one of those below")
+            raise NotFound(_("Login takes one of those below"))
         with writing_once(rows):
             user = people.find_user(rows, current_user.name)
             logins.end_one_login(rows, writer(), user, int(key))
     except NotFound as error:
         return _page(problem=f"{error.message}.", status=422)
-    flash("That login is ended.", "ok")
+    flash(_("That login is ended."), "ok")
     return go_to(url_for("profile.show"))
 
 
@@ -214,9 +218,12 @@ def end_other_logins() -> Response:
     with transaction(rows):
         user = people.find_user(rows, current_user.name)
         ended = logins.end_other_logins(rows, writer(), user, current_user.token)
-    words = "login is" if ended.logins == 1 else "logins are"
-    more = f", and {ended.secrets}" if ended.secrets else ""
-    flash(f"{ended.logins} other {words} ended{more}.", "ok")
+    words = _("login is") if ended.logins == 1 else _("logins are")
+    more = _(", and %(secrets)s", secrets=ended.secrets) if ended.secrets else ""
+    flash(
+        _("%(logins)s other %(words)s ended%(more)s.", logins=ended.logins, words=words, more=more),
+        "ok",
+    )
     return go_to(url_for("profile.show"))
 
 
@@ -228,7 +235,7 @@ def theme() -> Response:
     answer = go_to(back or url_for("profile.show"))
     chosen = form.theme.data or ""
     if not form.validate():
-        flash("Theme takes system, light or dark.", "trouble")
+        flash(_("Theme takes system, light or dark."), "trouble")
     elif chosen:
         answer.set_cookie(
             "theme",

@@ -13,6 +13,7 @@ from wtforms import (
 
 from app.accounts.pages.people_forms import ResetForm
 from app.accounts.services.people import UPDATES
+from app.core.rules.language import _
 from app.core.web.forms import (
     Choice,
     Radio,
@@ -28,8 +29,8 @@ class PasswordForm(ResetForm):
     """The old and a new password."""
 
     old = PasswordField(
-        "Current password",
-        required("Current password"),
+        _("Current password"),
+        required(_("Current password")),
         render_kw={"autocomplete": "current-password"},
     )
 
@@ -38,10 +39,10 @@ class MailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Where mails go."""
 
     mail = StringField(
-        "Mail address",
+        _("Mail address"),
         [sent],
         filters=[one_line],
-        description="At most 254 characters; empty for none.",
+        description=_("At most 254 characters; empty for none."),
         render_kw={"autocomplete": "email", "inputmode": "email"},
     )
 
@@ -49,13 +50,13 @@ class MailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 class MailsForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Which mails about tickets one gets."""
 
-    choice = Radio("Notifications", choices=CHOICES)
+    choice = Radio(_("Notifications"), choices=CHOICES)
 
 
 class UpdatesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """How open pages hear of changes."""
 
-    updates = Radio("Updates", choices=UPDATES)
+    updates = Radio(_("Updates"), choices=UPDATES)
 
 
 class EndLoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -68,13 +69,13 @@ class ZoneForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """The zone in which times are shown beside UTC."""
 
     time_zone = Choice(
-        "Time zone",
+        _("Time zone"),
         choices=lambda: options(*sorted(available_timezones())),
-        description="Times are always shown in UTC; this zone is shown beside it.",
+        description=_("Times are always shown in UTC; this zone is shown beside it."),
     )
 
 
 class ThemeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """How the pages look."""
 
-    theme = Choice("Theme", choices=options("light", "dark", empty="system"))
+    theme = Choice(_("Theme"), choices=options(_("light"), _("dark"), empty=_("system")))

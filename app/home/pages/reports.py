@@ -9,6 +9,7 @@ from typing import Any
 from flask import current_app, url_for
 
 from app.core.rules.access import Actor
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.times import now
 from app.home.services.reports import (
@@ -70,6 +71,6 @@ def home_reports(actor: Actor) -> HomeReports:
 
 def _owed(one: OwedReport) -> Owed:
     standing, quarter = one.cell.standing, one.cell.quarter
-    word = "was due" if standing.is_late else "due by"
+    word = _("was due") if standing.is_late else _("due by")
     url = url_for("report_form.page", site=one.site, quarter=quarter)
     return Owed(one, url, f"{word} {last_day_of(standing.due_at)}")

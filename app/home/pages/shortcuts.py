@@ -8,6 +8,7 @@ from flask import Blueprint, Response, flash, request
 
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.htmx import go_to, page_or_fragment
 from app.core.web.person import acting
@@ -16,52 +17,52 @@ from app.tickets.services.lists.settings import set_shortcuts
 blueprint = Blueprint("shortcuts", __name__, url_prefix="/shortcuts")
 GROUPS: Final = (
     (
-        "Everywhere",
+        _("Everywhere"),
         (
-            ("?", "Show this sheet"),
-            ("/", "Search, or go to a number, link or site"),
-            ("Ctrl K", "Find a page, link, site or ticket"),
-            ("n", "New ticket"),
-            (".", "Show new changes"),
-            ("u", "Up: to the page that this one belongs to"),
-            ("g h", "Go home"),
-            ("g t", "Go to tickets"),
-            ("g n", "Go to the map of the network"),
-            ("g l", "Go to the links"),
-            ("g s", "Go to the sites"),
-            ("g c", "Go to the calendar"),
-            ("g e", "Go to the events"),
-            ("g r", "Go to the reports"),
-            ("g f", "Go to your saved filters"),
-            ("g p", "Go to your profile"),
-            ("g m", "Go to the mails (operators)"),
-            ("g w", "Go to the background work (operators)"),
-            ("g a", "Go to the administration (admins)"),
-            ("Esc", "Close what is open"),
+            ("?", _("Show this sheet")),
+            ("/", _("Search, or go to a number, link or site")),
+            ("Ctrl K", _("Find a page, link, site or ticket")),
+            ("n", _("New ticket")),
+            (".", _("Show new changes")),
+            ("u", _("Up: to the page that this one belongs to")),
+            ("g h", _("Go home")),
+            ("g t", _("Go to tickets")),
+            ("g n", _("Go to the map of the network")),
+            ("g l", _("Go to the links")),
+            ("g s", _("Go to the sites")),
+            ("g c", _("Go to the calendar")),
+            ("g e", _("Go to the events")),
+            ("g r", _("Go to the reports")),
+            ("g f", _("Go to your saved filters")),
+            ("g p", _("Go to your profile")),
+            ("g m", _("Go to the mails (operators)")),
+            ("g w", _("Go to the background work (operators)")),
+            ("g a", _("Go to the administration (admins)")),
+            ("Esc", _("Close what is open")),
         ),
     ),
     (
-        "In the list of tickets",
+        _("In the list of tickets"),
         (
-            ("j", "Next ticket"),
-            ("k", "Previous ticket"),
-            ("o", "Open it, as Enter does"),
-            ("x", "Select/deselect"),
-            ("b", "Edit selected"),
-            ("f", "Set a filter"),
-            ("s", "Save the filter"),
+            ("j", _("Next ticket")),
+            ("k", _("Previous ticket")),
+            ("o", _("Open it, as Enter does")),
+            ("x", _("Select/deselect")),
+            ("b", _("Edit selected")),
+            ("f", _("Set a filter")),
+            ("s", _("Save the filter")),
         ),
     ),
     (
-        "On a ticket",
+        _("On a ticket"),
         (
-            ("a", "Take the ticket"),
-            ("c", "Write a comment; in the list, on the ticket that is chosen"),
-            ("i", "Write an internal note (operators)"),
-            ("e", "Edit the ticket"),
-            ("w", "Watch/unwatch: notify me of updates, or no more"),
-            ("r", "Set or move a reminder"),
-            ("Ctrl Enter", "Send what is being written"),
+            ("a", _("Take the ticket")),
+            ("c", _("Write a comment; in the list, on the ticket that is chosen")),
+            ("i", _("Write an internal note (operators)")),
+            ("e", _("Edit the ticket")),
+            ("w", _("Watch/unwatch: notify me of updates, or no more")),
+            ("r", _("Set or move a reminder")),
+            ("Ctrl Enter", _("Send what is being written")),
         ),
     ),
 )
@@ -79,9 +80,10 @@ def switch() -> Response:
     """Let single keys do something, or not."""
     on = request.form.get("on", "")
     if on not in ("yes", "no"):
-        raise Invalid("on", "Shortcuts takes yes or no")
+        raise Invalid("on", _("Shortcuts takes yes or no"))
     rows = db.session()
     with transaction(rows):
         set_shortcuts(rows, acting(), on=on == "yes")
-    flash(f"Keyboard shortcuts are {'on' if on == 'yes' else 'off'}.", "ok")
+    done = _("Keyboard shortcuts are on.") if on == "yes" else _("Keyboard shortcuts are off.")
+    flash(done, "ok")
     return go_to("/shortcuts")

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, current_app, flash, render_template, url_
 
 from app.core.rules.access import require_operator
 from app.core.rules.errors import NotFound
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
@@ -59,7 +60,7 @@ def took_in_words(milliseconds: int) -> str:
 
 @blueprint.before_request
 def _operators_only() -> None:
-    require_operator(acting(), "see the background work")
+    require_operator(acting(), _("see the background work"))
 
 
 @blueprint.get("")
@@ -89,7 +90,13 @@ def run(name: str) -> Response:
     rows = db.session()
     with writing_once(rows):
         timed_work.run_soon(rows, name, now())
-    flash(f"“{WORK_NAMED[name].title}” is due now; a worker starts it within a second or so.", "ok")
+    flash(
+        _(
+            "“%(title)s” is due now; a worker starts it within a second or so.",
+            title=WORK_NAMED[name].title,
+        ),
+        "ok",
+    )
     return go_to(url_for("work.page"))
 
 
@@ -99,5 +106,5 @@ def again(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         name = retry(rows, number)
-    flash(f"Job {name} is queued again.", "ok")
+    flash(_("Job %(name)s is queued again.", name=name), "ok")
     return go_to(url_for("work.page"))

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.calls import PartnerCall
 from app.core.rules.access import Actor, require_admin
+from app.core.rules.language import _
 from app.jobs.services.workers import WorkerState, worker_state_and
 from app.mail.models.mails import Mail
 from app.mail.services.mails import FAILED
@@ -209,7 +210,7 @@ class Duties:
 
 def duties_of_admin(session: Session, actor: Actor, now: datetime) -> Duties:
     """What waits for an administrator at ``now`` (UTC)."""
-    require_admin(actor, "see what waits for administrators")
+    require_admin(actor, _("see what waits for administrators"))
     faults = (
         select(func.count(PartnerCall.account_id.distinct()))
         .where(and_(PartnerCall.at > now - timedelta(hours=24), PartnerCall.fault.is_not(None)))
