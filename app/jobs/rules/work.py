@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
 
+from app.core.rules.language import _
+
 
 @dataclass(frozen=True)
 class Rhythm:
@@ -32,11 +34,13 @@ class Rhythm:
 
     def __str__(self) -> str:
         if self.daily_at is not None:
-            return f"daily at {self.daily_at:%H:%M} UTC"
+            return _("daily at %(daily_at)s UTC", daily_at=format(self.daily_at, "%H:%M"))
         minutes = int(self.every.total_seconds() // 60)
         if minutes % 60 == 0:
-            return "hourly" if minutes == 60 else f"every {minutes // 60} hours"
-        return f"every {minutes} minutes"
+            return (
+                "hourly" if minutes == 60 else _("every %(minutes)s hours", minutes=minutes // 60)
+            )
+        return _("every %(minutes)s minutes", minutes=minutes)
 
 
 @dataclass(frozen=True)
@@ -51,34 +55,41 @@ class Work:
 
 CLOSE_DUE: Final = Work(
     "close-due",
-    "Close finished tickets",
-    "Tickets that were solved or unsolved for 10 working days",
+    _("Close finished tickets"),
+    _("Tickets that were solved or unsolved for 10 working days"),
     Rhythm(timedelta(minutes=10)),
 )
 REMINDERS: Final = Work(
     "reminders",
-    "Reply reminders",
-    "Tickets that wait for a reply: a reminder after 5 and after 10 working days, unsolved 5 later",
+    _("Reply reminders"),
+    _(
+        "Tickets that wait for a reply: a reminder after 5 and after 10 working days,"
+        " unsolved 5 later"
+    ),
     Rhythm(timedelta(minutes=10)),
 )
 DIGESTS: Final = Work(
     "digests",
-    "Send daily digests",
-    "One mail a day to those who chose it",
+    _("Send daily digests"),
+    _("One mail a day to those who chose it"),
     Rhythm(daily_at=time(6)),
 )
 TIDY: Final = Work(
     "tidy",
-    "Clean up",
-    "Deletes logins 30 days after their end, jobs 90 days after they were given up, and mails,"
-    " calls and refusals after the days below",
+    _("Clean up"),
+    _(
+        "Deletes logins 30 days after their end, jobs 90 days after they were given up, and mails,"
+        " calls and refusals after the days below"
+    ),
     Rhythm(daily_at=time(2, 30)),
 )
 REPORT_REMINDERS: Final = Work(
     "report-reminders",
-    "Report reminders",
-    "Reports that are not submitted: a week before the due day, on it, a week after, then every"
-    " two weeks three times",
+    _("Report reminders"),
+    _(
+        "Reports that are not submitted: a week before the due day, on it, a week after, then every"
+        " two weeks three times"
+    ),
     Rhythm(daily_at=time(7)),
 )
 TICKET_REMINDERS: Final = Work(
