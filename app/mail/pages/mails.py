@@ -17,6 +17,7 @@ from flask import (
 )
 
 from app.core.database.transactions import transaction
+from app.core.rules.language import _, counted
 from app.core.settings import Settings
 from app.core.web.extensions import csrf, db
 from app.core.web.form_keys import writing_once
@@ -49,22 +50,22 @@ from app.mail.services.queue import (
 blueprint = Blueprint("mails", __name__)
 _NUMBER = "<int(max=2147483647):mail>"
 TABS: Final = {
-    "failed": ("Failed", (FAILED,)),
-    "waiting": ("Waiting", (WAITING, SENDING)),
-    "digest": ("Digests", (IN_DIGEST, DIGESTED, DROPPED)),
-    "sent": ("Sent", (SENT,)),
+    "failed": (_("Failed"), (FAILED,)),
+    "waiting": (_("Waiting"), (WAITING, SENDING)),
+    "digest": (_("Digests"), (IN_DIGEST, DIGESTED, DROPPED)),
+    "sent": (_("Sent"), (SENT,)),
 }
 """Word and states of each tab; without one all mails are listed."""
 _COUNTED: Final = (FAILED, WAITING, SENDING, IN_DIGEST)
 """Of what was sent there may be a million."""
 WORDS: Final = {
     WAITING: ("waiting", "waiting", "on-hold"),
-    SENDING: ("being sent", "waiting", "in-progress"),
+    SENDING: (_("being sent"), "waiting", "in-progress"),
     SENT: ("sent", "ok", "ok"),
     FAILED: ("failed", "trouble", "alert"),
-    IN_DIGEST: ("for the next digest", "info", "on-hold"),
-    DIGESTED: ("sent in a digest", "ok", "ok"),
-    DROPPED: ("notifications turned off", "", "unsolved"),
+    IN_DIGEST: (_("for the next digest"), "info", "on-hold"),
+    DIGESTED: (_("sent in a digest"), "ok", "ok"),
+    DROPPED: (_("notifications turned off"), "", "unsolved"),
 }
 """Word, tone and icon of each state."""
 _MAX_WORD_LENGTH = 254
@@ -106,7 +107,9 @@ def listing() -> str:
         word=word,
         words=WORDS,
         subject_line=_subject_line,
-        goes_to=f"{settings.host}, port {settings.port}" if settings.host else "",
+        goes_to=_("%(host)s, port %(port)s", host=settings.host, port=settings.port)
+        if settings.host
+        else "",
         folder=settings.folder,
         oldest=oldest_waiting(rows),
         unplanned=unplanned(rows),
@@ -149,7 +152,7 @@ def again(mail: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         send_again(rows, writer(), mail)
-    flash("The mail is queued again.", "ok")
+    flash(_("The mail is queued again."), "ok")
     return go_to(url_for("mails.mail", mail=mail))
 
 
@@ -160,7 +163,14 @@ def again_all() -> Response:
     with writing_once(rows):
         many = send_refused_again(rows, writer())
     message = (
-        f"{many:,} mail{' is' if many == 1 else 's are'} queued again." if many else "None failed."
+        counted(
+            "%(many)s mail is queued again.",
+            "%(many)s mails are queued again.",
+            many,
+            many=format(many, ","),
+        )
+        if many
+        else _("None failed.")
     )
     flash(message, "ok")
     return go_to(url_for("mails.listing", state="waiting"))
@@ -179,7 +189,7 @@ def stop(token: str) -> Response:
         return _stop_page(find_stop(rows, secret_key(), token), token)
     with transaction(rows):
         found = stop_mails(rows, secret_key(), token, now(), remote())
-    return _stop_page(found, token, done="Notifications are off.")
+    return _stop_page(found, token, done=_("Notifications are off."))
 
 
 @blueprint.post("/unsubscribe/<token>/undo")
@@ -189,7 +199,7 @@ def undo_stop(token: str) -> Response:
     rows = db.session()
     with transaction(rows):
         found = allow_mails(rows, secret_key(), token, now(), remote())
-    return _stop_page(found, token, done="Notifications are on again.")
+    return _stop_page(found, token, done=_("Notifications are on again."))
 
 
 def register(flask_app: Flask) -> None:
@@ -207,7 +217,7 @@ def _subject_line(mail: Mail) -> str:
     if mail.message is not None:
         return mail.message.subject
     if mail.notification is None:
-        return "Daily digest"
+        return _("Daily digest")
     return Notification.from_text(mail.notification.content).headline
 
 

@@ -22,6 +22,7 @@ from email.utils import format_datetime
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+from app.core.rules.language import _, counted, said_word
 from app.tickets.rules.reminders import REMINDER
 from app.tickets.rules.tickets import State
 
@@ -78,18 +79,27 @@ class Notification:
     @property
     def headline(self) -> str:
         """What happened, in one sentence."""
-        who = "The portal" if self.author == "portal" else self.author
+        state = said_word(self.state)
+        who = _("The portal") if self.author == "portal" else self.author
         if self.happened is Happened.CREATED:
-            return f"{who} created this ticket."
+            return _("%(who)s created this ticket.", who=who)
         if self.happened is Happened.REMINDED:
-            return f"This ticket is waiting for a reply (reminder {self.reminder})."
+            return _(
+                "This ticket is waiting for a reply (reminder %(reminder)s).",
+                reminder=self.reminder,
+            )
         if self.happened is Happened.CONCERNED:
-            return f"{who} changed this ticket, so that it concerns you now."
+            return _("%(who)s changed this ticket, so that it concerns you now.", who=who)
         if self.happened is Happened.COMMENTED:
-            return f"{who} commented."
-        moved = "solved this ticket" if self.happened is Happened.SOLVED else "moved this ticket"
-        from_to = f"from {self.before} to {self.state}" if self.before else f"to {self.state}"
-        return f"{who} {moved} ({from_to})."
+            return _("%(who)s commented.", who=who)
+        from_to = (
+            _("from %(before)s to %(state)s", before=said_word(self.before), state=state)
+            if self.before
+            else _("to %(state)s", state=state)
+        )
+        if self.happened is Happened.SOLVED:
+            return _("%(who)s solved this ticket (%(from_to)s).", who=who, from_to=from_to)
+        return _("%(who)s moved this ticket (%(from_to)s).", who=who, from_to=from_to)
 
     def as_text(self) -> str:
         """As JSON, to be kept."""
@@ -269,5 +279,9 @@ def shortened(text: str, url: str) -> str:
 def digest_subject(notifications: Sequence[Notification], day: datetime) -> str:
     """The subject of a daily digest."""
     tickets = len({notification.number for notification in notifications})
-    many = "" if tickets == 1 else "s"
-    return f"LHCOPN tickets, {day:%Y-%m-%d}: news of {tickets} ticket{many}"
+    return counted(
+        "LHCOPN tickets, %(day)s: news of %(num)s ticket",
+        "LHCOPN tickets, %(day)s: news of %(num)s tickets",
+        tickets,
+        day=format(day, "%Y-%m-%d"),
+    )

@@ -16,6 +16,7 @@ from app.accounts.models.people import User
 from app.accounts.services.people import PERSON, actor_of_user, locked_user, require_self_or_admin
 from app.core.rules.access import Actor, Door, Kind, Writer
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.services.changes import FieldChange, record_change
 from app.mail.models.mails import Mail, MailMessage, MailStop
 from app.mail.rules.notifications import is_stop_token
@@ -24,9 +25,9 @@ from app.mail.services.messages import SECURITY
 from app.mail.services.recipients import DIGEST, EACH, NEVER
 
 CHOICES: Final = {
-    EACH: "One mail per change",
-    DIGEST: "Daily digest",
-    NEVER: "Off",
+    EACH: _("One mail per change"),
+    DIGEST: _("Daily digest"),
+    NEVER: _("Off"),
 }
 """What a person may choose, in words."""
 MAIL_STOP = "mail stop"
@@ -37,9 +38,9 @@ _MAX_TOKEN_LENGTH = 60
 
 def set_mail_choice(session: Session, by: Writer, user: User, choice: str) -> bool:
     """Set which mails a person gets; False if it was so already. One's own, or an admin's."""
-    require_self_or_admin(by, user, "choose others' mails")
+    require_self_or_admin(by, user, _("choose others' mails"))
     if choice not in CHOICES:
-        raise Invalid("choice", f"Mails take one of: {', '.join(CHOICES)}")
+        raise Invalid("choice", _("Mails take one of: %(listed)s", listed=", ".join(CHOICES)))
     user = locked_user(session, user.name)
     if choice == user.mail_choice:
         return False

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
+from app.core.rules.language import mailed
 from app.core.rules.mail_addresses import address_key, mail_address
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.mail.models.mails import Mail, MailMessage
@@ -71,8 +72,8 @@ def queue_message(
         _INSERT[session.get_bind().dialect.name](MailMessage)
         .values(
             key=key,
-            subject=one_line(subject)[:SHORT_TEXT_LIMIT],
-            text=text,
+            subject=one_line(mailed(subject))[:SHORT_TEXT_LIMIT],
+            text=mailed(text),
             url=url,
             calendar=calendar,
             calendar_method=calendar_method,
@@ -91,7 +92,7 @@ def queue_message(
             address=address,
             address_key=address_key(address),
             user_id=one.user_id,
-            why=one.why[:SHORT_TEXT_LIMIT],
+            why=mailed(one.why)[:SHORT_TEXT_LIMIT],
             state=WAITING,
             due_at=now,
             created_at=now,

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.core.rules.language import Message, mail_catalogue, mailed, said_word
 from app.mail.models.mails import Mail, MailMessage, MailNotification
 from app.mail.rules.notifications import Notification, Sender
 
@@ -20,14 +21,29 @@ _FOLDER = Path(__file__).resolve().parents[3] / "templates" / "mail"
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    templates = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
+        finalize=_finalized,
+        extensions=["jinja2.ext.i18n"],
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    templates.install_gettext_callables(  # type: ignore[attr-defined]  # of the extension
+        lambda text: mail_catalogue().gettext(text),
+        lambda one, many, number: mail_catalogue().ngettext(one, many, number),
+        newstyle=True,
+    )
+    templates.globals["language"] = lambda: mail_catalogue().info().get("language", "en")
+    templates.filters["word"] = lambda text: mailed(said_word(text)) if text else ""
+    return templates
+
+
+def _finalized(value: object) -> object:
+    """Texts of ours in the language of mails, whoever reads a page meanwhile."""
+    return mailed(value) if isinstance(value, Message) else value
 
 
 def ticket_texts(

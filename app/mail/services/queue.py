@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import User
 from app.core.rules.access import Actor, Writer, require_operator
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _, mailed
 from app.core.services.changes import FieldChange, record_change
 from app.mail.models.mails import Mail
 from app.mail.rules.notifications import Notification, Post, Sender, digest_subject, ticket_subject
@@ -89,7 +90,7 @@ def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = F
         text, html = message_texts(sender, message, mail.why, stop, hidden=hidden)
     elif mail.notification is None:
         notifications = notifications_of_digest(session, mail.id)
-        subject = digest_subject(notifications, mail.created_at)
+        subject = mailed(digest_subject(notifications, mail.created_at))
         text, html = digest_texts(sender, notifications, mail.why, stop)
     else:
         notification = Notification.from_text(mail.notification.content)
@@ -185,7 +186,7 @@ def make_digests(session: Session, now: datetime) -> int:
                 address=last.address,
                 address_key=key,
                 user_id=last.user_id,
-                why="as you asked for one mail a day",
+                why=mailed(_("as you asked for one mail a day")),
                 state=WAITING,
                 due_at=now,
                 created_at=now,
@@ -220,7 +221,7 @@ def list_mails(
 
     ``word`` is a part of the address, or the number of a ticket.
     """
-    require_operator(actor, "see the portal's mails")
+    require_operator(actor, _("see the portal's mails"))
     query = select(Mail).order_by(Mail.id.desc()).limit(SHOWN_AT_ONCE + 1)
     if states:
         query = query.where(Mail.state.in_(states))
@@ -240,7 +241,7 @@ def list_mails(
 
 def find_mail(session: Session, actor: Actor, mail_id: int) -> Mail:
     """One mail, for operators; else ``Forbidden`` or ``NotFound``."""
-    require_operator(actor, "see the portal's mails")
+    require_operator(actor, _("see the portal's mails"))
     mail = session.get(Mail, mail_id)
     if mail is None:
         raise NotFound
@@ -259,7 +260,8 @@ def send_again(session: Session, by: Writer, mail_id: int) -> None:
     )
     if tried is None:
         raise Invalid(
-            "mail", f"Only a mail that failed or waits is tried again: it is {mail.state}"
+            "mail",
+            _("Only a mail that failed or waits is tried again: it is %(state)s", state=mail.state),
         )
     fields = [FieldChange("state", mail.state, "tried again")]
     record_change(session, by, kind=MAIL, thing_id=mail_id, fields=fields)
@@ -270,7 +272,7 @@ def send_refused_again(session: Session, by: Writer) -> int:
 
     As after a setting was wrong and the server refused whatever came. Operators only.
     """
-    require_operator(by.actor, "see the portal's mails")
+    require_operator(by.actor, _("see the portal's mails"))
     newest = session.scalar(select(func.max(Mail.id)).where(Mail.state == FAILED))
     if newest is None:
         return 0

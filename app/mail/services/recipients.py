@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import User
 from app.core.models.changes import Change
 from app.core.rules.access import Kind, Role
+from app.core.rules.language import _, joined, mailed
 from app.core.rules.mail_addresses import address_key, address_parts, mail_address
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.mail.models.mails import MailStop
@@ -126,7 +127,7 @@ def recipients_of(
         Recipient(
             address,
             key,
-            " and ".join(whys[key])[:SHORT_TEXT_LIMIT],
+            mailed(joined(_(" and "), whys[key]))[:SHORT_TEXT_LIMIT],
             _who_chooses(people.by_address.get(key), sites.get(key)),
         )
         for key, address in addresses.items()
@@ -169,14 +170,14 @@ def _roles(people: People, ticket: Ticket) -> Iterator[_Role]:
     """Everybody who has to do with the ticket, in the order in which reasons are told."""
     opener = people.users.get(ticket.created_by_user_id or 0)
     if opener is not None:
-        yield _Role(opener.mail, "as you created this ticket")
+        yield _Role(opener.mail, _("as you created this ticket"))
     elif ticket.submitter_mail and ticket.created_by_user_id is None:
-        yield _Role(ticket.submitter_mail, "as submitter of this ticket")
+        yield _Role(ticket.submitter_mail, _("as submitter of this ticket"))
     for user_id in people.watchers.get(ticket.number, ()):
         if user_id in people.users:
-            yield _Role(people.users[user_id].mail, "as you watch this ticket")
+            yield _Role(people.users[user_id].mail, _("as you watch this ticket"))
     for address in address_parts(ticket.carbon_copy):
-        yield _Role(address, "in carbon copy", "carbon_copy", address)
+        yield _Role(address, _("in carbon copy"), "carbon_copy", address)
     if ticket.responsible_site is not None:
         yield from _contacts(people, ticket.responsible_site_id, ticket.responsible_site.key)
     for item in ticket.affected_sites:
@@ -195,7 +196,9 @@ def _contacts(
     network = [contact for contact in all_of_site if contact.role == ContactRole.NETWORK]
     for contact in network or all_of_site:
         changed = "sites" if affected_as else "responsible_site"
-        yield _Role(contact.mail, f"as contact of {key}", changed, affected_as or key, site_id)
+        yield _Role(
+            contact.mail, _("as contact of %(key)s", key=key), changed, affected_as or key, site_id
+        )
 
 
 def _came_into(role: _Role, changed: Mapping[str, object]) -> bool:
