@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from app.core.figures.frames import NOBODY
+from app.core.rules.language import _
 
 COUNTS: Final = ("quarter", "t1", "other_t1", "documented", "events")
 """Columns of what is counted: position of the quarter, both T1 ends (``NOBODY`` = none), whether
@@ -32,9 +33,15 @@ class Cell:
     def finding(self) -> str:
         """What the two numbers show, in words."""
         if not self.detected:
-            return "no events"
-        of = f"{self.documented:,} of {self.detected:,} events documented"
-        return f"{of}, {self.missing:,} missing" if self.missing else of
+            return _("no events")
+        of = _(
+            "%(documented)s of %(detected)s events documented",
+            documented=format(self.documented, ","),
+            detected=format(self.detected, ","),
+        )
+        if not self.missing:
+            return of
+        return _("%(finding)s, %(missing)s missing", finding=of, missing=format(self.missing, ","))
 
 
 @dataclass(frozen=True)

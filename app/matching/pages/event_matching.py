@@ -11,6 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, flash, make_response, render_template, request
 
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
@@ -49,7 +50,7 @@ def undo(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         undo_decision(rows, writer(), number, _number(request.form.get("ticket", "")))
-    flash("Decision undone; the rules apply again.", "ok")
+    flash(_("Decision undone; the rules apply again."), "ok")
     return _back(number)
 
 
@@ -63,8 +64,8 @@ def _decide(number: int, what: str) -> Response:
             verb(rows, writer(), number, ticket, reason.replace("\r\n", "\n"))
     except Invalid as error:
         return _again(number, typed, reason, error)
-    done = "linked to" if what == "link" else "unlinked from"
-    flash(f"The event was {done} ticket {ticket}.", "ok")
+    done = _("linked to") if what == "link" else _("unlinked from")
+    flash(_("The event was %(done)s ticket %(ticket)s.", done=done, ticket=ticket), "ok")
     return _back(number)
 
 
@@ -72,7 +73,7 @@ def _number(text: str) -> int:
     stripped = text.strip().removeprefix("#")
     if stripped.isascii() and stripped.isdigit() and len(stripped) <= _MAX_NUMBER_LENGTH:
         return int(stripped)
-    raise Invalid("ticket", "Write the number of a ticket")
+    raise Invalid("ticket", _("Write the number of a ticket"))
 
 
 def _again(number: int, typed: str, reason: str, error: Invalid) -> Response:
@@ -80,7 +81,7 @@ def _again(number: int, typed: str, reason: str, error: Invalid) -> Response:
     fresh_figures()
     event = db.session().get(Event, number)
     if event is None:
-        raise NotFound("There is no event with this number")
+        raise NotFound(_("There is no event with this number"))
     section = matching_section(
         event, ticket=typed, reason=reason, problem=error.message, field=error.field
     )

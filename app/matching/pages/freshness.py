@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction_if_free
 from app.core.rules.errors import RETRY_AFTER
+from app.core.rules.language import _
 from app.core.web.errors import message_page
 from app.core.web.extensions import db
 from app.core.web.times import iso, now
@@ -56,8 +57,8 @@ def _with_time(answer: Response) -> Response:
 
 
 def _not_yet() -> Response:
-    words = "These figures are being recalculated. Try again in a moment."
-    answer = message_page(503, words, heading="These figures are not up to date yet")
+    words = _("These figures are being recalculated. Try again in a moment.")
+    answer = message_page(503, words, heading=_("These figures are not up to date yet"))
     answer.headers["Retry-After"] = str(RETRY_AFTER)
     return answer
 

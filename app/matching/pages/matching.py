@@ -14,6 +14,7 @@ from app.core.figures.tables import Cell as FileCell
 from app.core.figures.tables import FigureTable
 from app.core.rules.counted import DECK_NUMBERS, DECK_SOURCE, SLIDES
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, joined
 from app.core.rules.quarters import Quarter, present
 from app.core.rules.slides import Slide
 from app.core.web.extensions import db
@@ -42,7 +43,7 @@ class MatchingQuery:
         self.problems: list[str] = []
         self.network = arguments.get("network", "").strip() or str(Network.LHCOPN)
         if self.network not in Network.__members__.values():
-            self.problems.append(f"Network: choose {' or '.join(Network)}")
+            self.problems.append(_("Network: choose %(listed)s", listed=" or ".join(Network)))
             self.network = str(Network.LHCOPN)
         self.typed_from = arguments.get("from", "").strip()
         self.typed_to = arguments.get("to", "").strip()
@@ -54,13 +55,15 @@ class MatchingQuery:
                 self.ranges = [read_quarters(self.typed_from, self.typed_to)]
                 self._asked = {"from": self.typed_from, "to": self.typed_to}
             except Invalid as error:
-                word = {"from": "From", "to": "To"}.get(error.field, "Quarters")
+                word = {"from": _("From"), "to": _("To")}.get(error.field, _("Quarters"))
                 self.problems.append(f"{word}: {error.message}")
         elif preset := arguments.get("quarters", "").strip():
             if preset == _SLIDES:
                 self.ranges, self._asked = SLIDES, {"quarters": _SLIDES}
             else:
-                self.problems.append(f"Quarters: write {_SLIDES}, or use from and to")
+                self.problems.append(
+                    _("Quarters: write %(slides)s, or use from and to", slides=_SLIDES)
+                )
 
     @property
     def is_present(self) -> bool:
@@ -172,7 +175,7 @@ def download(kind: str) -> Response:
     """The same numbers: a line for each site that was T0 or T1 then and each quarter, and TOTAL."""
     asked, moment = MatchingQuery(request.args), now()
     if asked.problems:
-        raise Invalid("filter", "; ".join(asked.problems))
+        raise Invalid("filter", joined("; ", asked.problems))
     fresh_figures(FILE)
     lines: list[Sequence[FileCell]] = []
     for quarters in asked.ranges:
@@ -182,7 +185,13 @@ def download(kind: str) -> Response:
                 if row.there[place]:
                     lines.append(_line(row.site, quarter, row.cells[place]))
             lines.append(_line("TOTAL", quarter, table.totals[place]))
-    notes = [f"As of {iso(moment)}, links of {asked.network}. Empty cells: no data."]
+    notes = [
+        _(
+            "As of %(moment)s, links of %(network)s. Empty cells: no data.",
+            moment=iso(moment),
+            network=asked.network,
+        )
+    ]
     file = FigureTable("matching", COLUMNS, lines)
     return as_file(file, kind, notes, lambda: _slides(asked, moment))
 
@@ -217,7 +226,7 @@ def _shown(table: MatchingTable, moment: datetime) -> ShownTable:
         ],
     )
     return ShownTable(
-        str(first) if first == last else f"{first} to {last}",
+        str(first) if first == last else _("%(first)s to %(last)s", first=first, last=last),
         [(quarter, _said_of(quarter, moment)) for quarter in table.quarters],
         [_row(row, table) for row in table.rows],
         total,
@@ -231,20 +240,21 @@ def finding_of(table: MatchingTable, moment: datetime) -> str:
     both = zip(table.quarters, table.totals, strict=True)
     known = [(quarter, cell) for quarter, cell in both if cell is not None]
     if not known:
-        return "No data on events"
+        return _("No data on events")
     newest, cell = known[-1]
     if newest.is_partial(moment):
-        return f"{newest} so far: {cell.finding}"
+        return _("%(newest)s so far: %(finding)s", newest=newest, finding=cell.finding)
     sums = [(one.detected, one.documented) for _, one in known]
     whole = Cell(*(sum(column) for column in zip(*sums, strict=True)))
     first = known[0][0]
-    return f"{first if first == newest else f'{first} to {newest}'}: {whole.finding}"
+    when = str(first) if first == newest else _("%(first)s to %(last)s", first=first, last=newest)
+    return _("%(when)s: %(finding)s", when=when, finding=whole.finding)
 
 
 def _said_of(quarter: Quarter, moment: datetime) -> str:
     if quarter.is_future(moment):
-        return "not started"
-    return "ongoing" if quarter.is_partial(moment) else ""
+        return _("not started")
+    return _("ongoing") if quarter.is_partial(moment) else ""
 
 
 def _row(row: TableRow, table: MatchingTable) -> ShownRow:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, flash, make_response, render_template, re
 
 from app.core.rules.access import Role
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.texts import read_time
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
@@ -43,8 +44,11 @@ def add() -> Response:
     except Invalid as error:
         return _page(typed, error)
     flash(
-        f"Version {rule.version} holds from {rule.valid_from:%Y-%m-%d %H:%M} UTC on;"
-        " events are matched again.",
+        _(
+            "Version %(version)s holds from %(valid_from)s UTC on; events are matched again.",
+            version=rule.version,
+            valid_from=format(rule.valid_from, "%Y-%m-%d %H:%M"),
+        ),
         "ok",
     )
     return go_to(url_for("matching_rules.page"))
@@ -72,11 +76,11 @@ def _page(typed: dict[str, str], error: Invalid | None) -> Response:
 
 
 def _moment(text: str) -> datetime:
-    return read_time("valid_from", text, label="Valid from").astimezone(UTC)
+    return read_time("valid_from", text, label=_("Valid from")).astimezone(UTC)
 
 
 def _minutes(field: str, text: str) -> timedelta:
     stripped = text.strip()
     if stripped.isascii() and stripped.isdigit() and len(stripped) <= _MAX_DIGITS:
         return timedelta(minutes=int(stripped))
-    raise Invalid(field, "Write whole minutes")
+    raise Invalid(field, _("Write whole minutes"))

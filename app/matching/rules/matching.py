@@ -15,6 +15,7 @@ from typing import Final
 
 from app.core.rules.durations import length_in_words
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, joined
 from app.tickets.rules.tickets import CLOSED_STATES, Category
 
 SHIFTS: Final = tuple(timedelta(hours=hours) for hours in (1, -1, 2, -2))
@@ -89,12 +90,22 @@ def check_rule(rule: MatchingRule, newest: MatchingRule) -> None:
     )
     for field, value, least, most in limits:
         if not least <= value <= most:
-            raise Invalid(field, f"Write minutes from {minutes_of(least)} to {minutes_of(most)}")
+            raise Invalid(
+                field,
+                _(
+                    "Write minutes from %(least)s to %(most)s",
+                    least=minutes_of(least),
+                    most=minutes_of(most),
+                ),
+            )
     if rule.valid_from <= newest.valid_from:
         raise Invalid(
             "valid_from",
-            f"Version {newest.version} holds from {newest.valid_from:%Y-%m-%d %H:%M} UTC on;"
-            " a new one begins later",
+            _(
+                "Version %(version)s holds from %(valid_from)s UTC on; a new one begins later",
+                version=newest.version,
+                valid_from=format(newest.valid_from, "%Y-%m-%d %H:%M"),
+            ),
         )
 
 
@@ -154,10 +165,10 @@ def documents_by_site(category: str, network: str, of_link: str) -> bool:
 
 def detected_in_words(rule: MatchingRule) -> str:
     """``detected events >= 1 h``: as the group's slides of 2013 call what counts."""
-    return f"detected events >= {length_in_words(rule.minimal)}"
+    return _("detected events >= %(minimal)s", minimal=length_in_words(rule.minimal))
 
 
-RELATED_WORDS: Final = "related events in tickets"
+RELATED_WORDS: Final = _("related events in tickets")
 """What those slides call the detected events that a ticket documents."""
 
 
@@ -181,14 +192,22 @@ def why_in_words(
     ``overlap`` is None where both go on; ``apart`` is the time between the two where they do not
     meet, ``within`` whether that is within the tolerance.
     """
-    parts = ["same link" if how is How.LINK else f"by site {site}".rstrip()]
+    parts = [_("same link") if how is How.LINK else _("by site %(site)s", site=site).rstrip()]
     if overlap is None:
-        parts.append("both ongoing")
+        parts.append(_("both ongoing"))
     elif apart > timedelta():
         beyond = "within" if within else "outside"
-        parts.append(f"{length_in_words(apart)} apart, {beyond} the tolerance")
+        parts.append(
+            _(
+                "%(apart)s apart, %(beyond)s the tolerance",
+                apart=length_in_words(apart),
+                beyond=beyond,
+            )
+        )
     else:
-        parts.append(f"overlap {length_in_words(overlap)}")
+        parts.append(_("overlap %(overlap)s", overlap=length_in_words(overlap)))
     if shift is not None:
-        parts.append(f"both ends off by {shift_in_words(shift)}: suspected time zone")
-    return ", ".join(parts)
+        parts.append(
+            _("both ends off by %(shift)s: suspected time zone", shift=shift_in_words(shift))
+        )
+    return joined(", ", parts)

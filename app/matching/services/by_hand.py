@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer, require_match
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.events.models.events import Event
@@ -55,8 +56,8 @@ def undo_decision(session: Session, by: Writer, event_id: int, number: int) -> N
 
 def in_words(decision: str, number: int) -> str:
     """A decision as the history shows it."""
-    did = "linked to" if decision == Decision.LINKED else "unlinked from"
-    return f"{did} ticket {number}"
+    did = _("linked to") if decision == Decision.LINKED else _("unlinked from")
+    return _("%(did)s ticket %(number)s", did=did, number=number)
 
 
 def sites_of_event(session: Session, event: Event) -> Collection[int]:
@@ -74,20 +75,23 @@ def _decide(
 ) -> None:
     event = _locked(session, by, event_id)
     if event.withdrawn_at is not None:
-        raise Invalid("ticket", "This event is withdrawn: it has no tickets")
+        raise Invalid("ticket", _("This event is withdrawn: it has no tickets"))
     if event.state not in ("down", "degraded"):
-        raise Invalid("ticket", "Unmonitored time is not an event: no ticket documents it")
+        raise Invalid("ticket", _("Unmonitored time is not an event: no ticket documents it"))
     if event.link_id is None and event.site_id is None:
-        raise Invalid("ticket", "Resolve the event's link or site first")
+        raise Invalid("ticket", _("Resolve the event's link or site first"))
     ticket = _ticket(session, by, number)
-    reason = checked_text("reason", reason.strip(), REASON_LIMIT, label="Reason")
+    reason = checked_text("reason", reason.strip(), REASON_LIMIT, label=_("Reason"))
     if not reason:
-        raise Invalid("reason", "Reason is required; it is shown with the event")
+        raise Invalid("reason", _("Reason is required; it is shown with the event"))
     if decision is Decision.LINKED and number not in sound_masters(session, [number]):
         raise Invalid(
             "ticket",
-            f"Ticket {ticket.number} is a test or a cancelled maintenance, or a duplicate of one:"
-            " it documents nothing",
+            _(
+                "Ticket %(number)s is a test or a cancelled maintenance, or a duplicate of one: it"
+                " documents nothing",
+                number=ticket.number,
+            ),
         )
     row = session.get(HandMade, (event_id, number))
     old = None if row is None else in_words(row.decision, number)
@@ -109,7 +113,7 @@ def _locked(session: Session, by: Writer, event_id: int) -> Event:
         select(Event).where(Event.id == event_id).with_for_update(key_share=True)
     ).one_or_none()
     if event is None:
-        raise NotFound("There is no event with this number")
+        raise NotFound(_("There is no event with this number"))
     lock(session)  # behind the event, which a file may hold for long
     session.refresh(event)
     require_match(by.actor, sites_of_event(session, event))
@@ -120,7 +124,7 @@ def _ticket(session: Session, by: Writer, number: int) -> Ticket:
     try:
         return find_ticket(session, by.actor, number)
     except NotFound:
-        raise Invalid("ticket", "There is no ticket with this number") from None
+        raise Invalid("ticket", _("There is no ticket with this number")) from None
 
 
 def _record(

@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Table, and_, select
 from sqlalchemy.orm import Session
 
 from app.core.figures import frames
+from app.core.rules.language import _
 from app.events.models.events import Event
 from app.matching.figures.matching import Matched, match_events
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
@@ -163,7 +164,7 @@ def _pair_rows(
         how = _HOWS[one.how]
         explained = (one.how, one.overlap, one.apart, one.within, one.shift, one.site)
         if how is How.HAND:
-            said = "by hand" if one.documents else "unlinked by hand"
+            said = _("by hand") if one.documents else _("unlinked by hand")
             why = f"{said}: {reasons[one.decision].reason}"
         elif (why := words.get(explained, "")) == "":
             words[explained] = why = why_in_words(

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.matching.models.matching import MatchingRule as Row
@@ -52,13 +53,13 @@ def add_rule(session: Session, by: Writer, rule: MatchingRule, note: str) -> Mat
 
     Only admins. Raises ``Invalid`` (gap, minimal, tolerance, valid_from, note).
     """
-    require_admin(by.actor, "change the matching rule")
+    require_admin(by.actor, _("change the matching rule"))
     newest = rules_in_order(session)[-1]
     rule = replace(rule, version=newest.version + 1)
     check_rule(rule, newest)
     note = checked_text("note", note.strip(), REASON_LIMIT)
     if not note:
-        raise Invalid("note", "Reason is required; it is shown with the figures")
+        raise Invalid("note", _("Reason is required; it is shown with the figures"))
     session.add(
         Row(
             version=rule.version,
