@@ -31,6 +31,7 @@ from app.calendar.services import feeds as verbs
 from app.calendar.services.calendar import Planned, windows_of
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.settings import Settings
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
@@ -82,7 +83,9 @@ def end() -> Response:
             verbs.end_feed(rows, writer())
     except Invalid as error:
         return _page(problem=error.message, status=422)
-    flash("The address of your calendar has ended; programs that read it are answered 404.", "ok")
+    flash(
+        _("The address of your calendar has ended; programs that read it are answered 404."), "ok"
+    )
     return go_to(url_for("feeds.show"))
 
 

@@ -20,6 +20,7 @@ from wtforms import (
 )
 from wtforms.validators import ValidationError
 
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter, range_touching
 from app.core.web.forms import Choice, UtcTimeField, lines, one_line, options
 from app.core.web.times import both_zones, iso, now
@@ -41,22 +42,26 @@ class AskForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Asking for a TC."""
 
     reason = TextAreaField(
-        "Reason", filters=[lines], description="What should be settled, at most 4,000 characters."
+        _("Reason"),
+        filters=[lines],
+        description=_("What should be settled, at most 4,000 characters."),
     )
-    quarter = Choice("Quarter", description="Its missing reports and events are on the agenda.")
+    quarter = Choice(
+        _("Quarter"), description=_("Its missing reports and events are on the agenda.")
+    )
     tickets = StringField(
-        "Tickets", filters=[one_line], description="Numbers, separated by commas: 12, 15."
+        _("Tickets"), filters=[one_line], description=_("Numbers, separated by commas: 12, 15.")
     )
-    time_1 = UtcTimeField("Proposed time 1", ahead=True, days=True)
-    time_2 = UtcTimeField("Proposed time 2", ahead=True, days=True)
-    time_3 = UtcTimeField("Proposed time 3", ahead=True, days=True)
-    time_4 = UtcTimeField("Proposed time 4", ahead=True, days=True)
-    time_5 = UtcTimeField("Proposed time 5", ahead=True, days=True)
+    time_1 = UtcTimeField(_("Proposed time 1"), ahead=True, days=True)
+    time_2 = UtcTimeField(_("Proposed time 2"), ahead=True, days=True)
+    time_3 = UtcTimeField(_("Proposed time 3"), ahead=True, days=True)
+    time_4 = UtcTimeField(_("Proposed time 4"), ahead=True, days=True)
+    time_5 = UtcTimeField(_("Proposed time 5"), ahead=True, days=True)
 
     def __init__(self, **more: Any) -> None:
         super().__init__(**more)
         known = range_touching(Quarter, FIRST_QUARTER.begin, now())
-        self.quarter.choices = {NO_QUARTER: "No quarter"} | options(*map(str, reversed(known)))
+        self.quarter.choices = {NO_QUARTER: _("No quarter")} | options(*map(str, reversed(known)))
 
     @property
     def times(self) -> Sequence[UtcTimeField]:
@@ -67,7 +72,7 @@ class AskForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         """Numbers only."""
         for word in _words(field.data or ""):
             if not (word.isascii() and word.isdigit() and len(word) <= _MAX_DIGITS):
-                raise ValidationError("Tickets takes numbers, separated by commas")
+                raise ValidationError(_("Tickets takes numbers, separated by commas"))
 
     def asked(self) -> Asked:
         """What is stated, for the service."""
@@ -104,31 +109,35 @@ class SeenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 class SetForm(SeenForm):
     """When and where a TC is."""
 
-    chosen = RadioField("Time", validate_choice=False)
-    start = UtcTimeField("Start", ahead=True, days=True)
+    chosen = RadioField(_("Time"), validate_choice=False)
+    start = UtcTimeField(_("Start"), ahead=True, days=True)
     length = StringField(
-        "Length",
+        _("Length"),
         filters=[one_line],
         default=str(USUAL),
-        description=f"In minutes, {MIN_LENGTH} to {MAX_LENGTH}.",
+        description=_(
+            "In minutes, %(min_length)s to %(max_length)s.",
+            min_length=MIN_LENGTH,
+            max_length=MAX_LENGTH,
+        ),
     )
     place = StringField(
-        "Place",
+        _("Place"),
         filters=[one_line],
-        description="A room or dial-in address; at most 255 characters.",
+        description=_("A room or dial-in address; at most 255 characters."),
     )
 
     def offer(self, times: Sequence[datetime]) -> None:
         """The proposed times among which one is chosen; one that is written counts instead."""
         self.chosen.choices = [(iso(one), both_zones(one)) for one in times]
         if times:
-            self.start.label.text = "Another time"
-            self.start.description = "Overrides the choice."
+            self.start.label.text = _("Another time")
+            self.start.description = _("Overrides the choice.")
 
     def validate_chosen(self, field: RadioField) -> None:
         """One of those that were proposed."""
         if self._offered and field.data not in self._offered and self.start.data is None:
-            raise ValidationError("Choose one of the proposed times, or enter another one")
+            raise ValidationError(_("Choose one of the proposed times, or enter another one"))
 
     def wanted(self) -> Setting:
         """What is stated, for the service."""
@@ -143,35 +152,35 @@ class SetForm(SeenForm):
 class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Why a TC is declined or cancelled."""
 
-    reason = TextAreaField("Reason", filters=[lines])
+    reason = TextAreaField(_("Reason"), filters=[lines])
 
 
 class MinutesForm(SeenForm):
     """What was said and decided."""
 
     minutes = TextAreaField(
-        "Minutes", filters=[lines], description="Discussion and decisions, as text."
+        _("Minutes"), filters=[lines], description=_("Discussion and decisions, as text.")
     )
 
 
 class PeopleForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Whom the chair adds."""
 
-    people = SelectMultipleField("People", validate_choice=False)
+    people = SelectMultipleField(_("People"), validate_choice=False)
 
 
 class PointForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """A point of the agenda."""
 
-    text = StringField("Point", filters=[one_line])
+    text = StringField(_("Point"), filters=[one_line])
     address = StringField(
-        "Address",
+        _("Address"),
         filters=[one_line],
-        description="Link: a page of the portal such as /tickets/12, or https://...",
+        description=_("Link: a page of the portal such as /tickets/12, or https://..."),
     )
 
 
 class SeriesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Why the regular TCs are cancelled or taken up again."""
 
-    series_reason = TextAreaField("Reason", filters=[lines])
+    series_reason = TextAreaField(_("Reason"), filters=[lines])

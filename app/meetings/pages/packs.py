@@ -14,6 +14,7 @@ from wtforms import SelectMultipleField, StringField
 
 from app.core.rules.counted import SLIDES_RANGE
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.core.rules.slides import SLIDE_WORDS, SlideKind
 from app.core.web.extensions import db
@@ -47,24 +48,24 @@ class PackForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """What is on a pack, and in which order: the kinds of slides as they were sent."""
 
     title = StringField(
-        "Title",
-        required("Title"),
+        _("Title"),
+        required(_("Title")),
         filters=[one_line],
-        description="Shown on the first slide.",
+        description=_("Shown on the first slide."),
         render_kw={"maxlength": MAX_TITLE_LENGTH},
     )
     first = StringField(
-        "From quarter", required("From quarter"), filters=[one_line], render_kw=_QUARTER
+        _("From quarter"), required(_("From quarter")), filters=[one_line], render_kw=_QUARTER
     )
     last = StringField(
-        "To quarter",
-        required("To quarter"),
+        _("To quarter"),
+        required(_("To quarter")),
         filters=[one_line],
-        description=f"Included; at most {MAX_QUARTERS} quarters.",
+        description=_("Included; at most %(max_quarters)s quarters.", max_quarters=MAX_QUARTERS),
         render_kw=_QUARTER,
     )
 
-    slides = SelectMultipleField("Slides", validate_choice=False)
+    slides = SelectMultipleField(_("Slides"), validate_choice=False)
 
     @property
     def offered(self) -> list[tuple[str, str, str, bool]]:
@@ -94,8 +95,8 @@ def listing() -> Response:
 def order() -> Response:
     """Order a pack."""
     rows, by, form = db.session(), writer(), PackForm()
-    require_chair(by.actor, "create meeting packs")
-    way, _, kind = request.form.get("do", "").partition(":")
+    require_chair(by.actor, _("create meeting packs"))
+    way, _colon, kind = request.form.get("do", "").partition(":")
     if way in ("up", "down"):
         form.slides.data = list(moved(form.slides.data or (), kind, way))
         return _listing(form, 200)
@@ -144,7 +145,7 @@ def again(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         packs.make_again(rows, writer(), number)
-    flash(f"Pack {number} is queued again.", "ok")
+    flash(_("Pack %(number)s is queued again.", number=number), "ok")
     return go_to(url_for("meeting_packs.show", number=number))
 
 
@@ -167,7 +168,7 @@ def delete(number: int) -> Response:
     with writing_once(rows):
         title = packs.delete_pack(rows, writer(), number)
         leads_to(url_for("meeting_packs.listing"))
-    flash(f"Pack {number}, {title}, is deleted.", "ok")
+    flash(_("Pack %(number)s, %(title)s, is deleted.", number=number, title=title), "ok")
     return go_to(url_for("meeting_packs.listing"))
 
 

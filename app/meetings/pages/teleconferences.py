@@ -22,6 +22,7 @@ from werkzeug.exceptions import NotFound as NoPage
 from app.calendar.rules.calendar import Appointment
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _, joined
 from app.core.services.changes import newest_changes_of
 from app.core.settings import Settings
 from app.core.web.extensions import db
@@ -68,18 +69,18 @@ _STEPS_SHOWN: Final = 100
 _PAUSES_SHOWN: Final = 20
 _PREFILLED: Final = 200
 LABELS: Final = {
-    "state": "State",
-    "reason": "Reason",
-    "why": "Why",
-    "quarter": "Quarter",
-    "tickets": "Tickets",
-    "times": "Proposed times",
-    "starts_at": "Start",
-    "length": "Minutes long",
-    "place": "Place",
-    "people": "People",
-    "agenda": "Agenda",
-    "minutes": "Minutes",
+    "state": _("State"),
+    "reason": _("Reason"),
+    "why": _("Why"),
+    "quarter": _("Quarter"),
+    "tickets": _("Tickets"),
+    "times": _("Proposed times"),
+    "starts_at": _("Start"),
+    "length": _("Minutes long"),
+    "place": _("Place"),
+    "people": _("People"),
+    "agenda": _("Agenda"),
+    "minutes": _("Minutes"),
 }
 """Fields of the change log in words."""
 
@@ -97,7 +98,7 @@ def appointments(rows: Session, first: datetime, last: datetime) -> Sequence[App
         Appointment(
             row.starts_at,
             row.starts_at + timedelta(minutes=row.length),
-            " ".join(filter(None, ("Teleconference", topic_of(row)))),
+            joined(" ", filter(None, (_("Teleconference"), topic_of(row)))),
             url_for("teleconferences.show", number=row.id),
             row.state == TcState.CANCELLED,
         )
@@ -124,17 +125,17 @@ def listing() -> Response:
 @blueprint.post("/series/cancel")
 def cancel_series() -> Response:
     """Cancel the regular TCs until further notice."""
-    return _series(series.cancel_series, "The regular TCs are cancelled until further notice.")
+    return _series(series.cancel_series, _("The regular TCs are cancelled until further notice."))
 
 
 @blueprint.post("/series/resume")
 def resume_series() -> Response:
     """Resume the regular TCs."""
-    return _series(series.resume_series, "The regular TCs take place again.")
+    return _series(series.resume_series, _("The regular TCs take place again."))
 
 
 def _series(verb: Any, done: str) -> Response:
-    require_chair(acting(), "cancel or resume the regular TCs")
+    require_chair(acting(), _("cancel or resume the regular TCs"))
     rows, form = db.session(), SeriesForm()
     if form.validate():
         try:
@@ -157,11 +158,17 @@ def _list_page(form: SeriesForm | None = None, status: int = 200) -> Response:
         pause=series.pause_of_now(rows),
         pauses=series.earlier_pauses(rows, _PAUSES_SHOWN),
         groups=[
-            ("Scheduled", "coming", lists.coming(rows, now()), None, "No meeting is scheduled."),
-            ("Requested", "asked", lists.asked_for(rows), None, "No open requests."),
-            ("Past, no minutes yet", "over", lists.without_minutes(rows, now()), None, ""),
-            ("Past", "held", held, more_held, "No past meetings."),
-            ("Declined or cancelled", "off", off, more_off, ""),
+            (
+                _("Scheduled"),
+                "coming",
+                lists.coming(rows, now()),
+                None,
+                _("No meeting is scheduled."),
+            ),
+            (_("Requested"), "asked", lists.asked_for(rows), None, _("No open requests.")),
+            (_("Past, no minutes yet"), "over", lists.without_minutes(rows, now()), None, ""),
+            (_("Past"), "held", held, more_held, _("No past meetings.")),
+            (_("Declined or cancelled"), "off", off, more_off, ""),
         ],
         topic_of=topic_of,
         is_chair=is_chair(acting()),
@@ -207,7 +214,7 @@ def ask() -> Response:
         except Invalid as error:
             attach(form, error, {"times": "time_1"})
         else:
-            flash("Meeting requested. The chair is notified, and you are of the answer.", "ok")
+            flash(_("Meeting requested. The chair is notified, and you are of the answer."), "ok")
             return go_to(url_for("teleconferences.show", number=number))
     return _ask_page(form, 422)
 
@@ -241,7 +248,7 @@ def download(number: int) -> Response:
 @blueprint.post(f"{NUMBER}/set")
 def set_time(number: int) -> Response:
     """Set a TC, or move it."""
-    require_chair(acting(), "schedule meetings")
+    require_chair(acting(), _("schedule meetings"))
     rows, form = db.session(), SetForm()
     row = verbs.find_teleconference(rows, number)
     form.offer(_proposed(row))
@@ -255,10 +262,10 @@ def set_time(number: int) -> Response:
         except Invalid as error:
             attach(form, error, {"version": "whole form"})
         else:
-            done = f"The meeting is {'rescheduled' if is_set else 'scheduled'}."
-            done += " All participants are notified by mail."
+            done = _("The meeting is rescheduled.") if is_set else _("The meeting is scheduled.")
+            done += _(" All participants are notified by mail.")
             return _done(
-                number, done if is_changed else "Nothing was changed, and nobody is notified."
+                number, done if is_changed else _("Nothing was changed, and nobody is notified.")
             )
     return _page(verbs.find_teleconference(rows, number), status=422, set_form=form)
 
@@ -266,7 +273,7 @@ def set_time(number: int) -> Response:
 @blueprint.post(f"{NUMBER}/decline")
 def decline(number: int) -> Response:
     """Decline a TC with a reason."""
-    require_chair(acting(), "decline meetings")
+    require_chair(acting(), _("decline meetings"))
     rows, form = db.session(), ReasonForm()
     row = verbs.find_teleconference(rows, number)
     if form.validate():
@@ -276,7 +283,7 @@ def decline(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            return _done(number, "The request is declined; the requester is notified.")
+            return _done(number, _("The request is declined; the requester is notified."))
     return _page(row, status=422, reason_form=form)
 
 
@@ -286,7 +293,7 @@ def cancel(number: int) -> Response:
     rows, form = db.session(), ReasonForm()
     row = verbs.find_teleconference(rows, number)
     if not may_withdraw(acting(), row.state, row.requested_by_id):
-        require_chair(acting(), "cancel meetings")
+        require_chair(acting(), _("cancel meetings"))
     if form.validate():
         try:
             with writing_once(rows):
@@ -294,14 +301,14 @@ def cancel(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            return _done(number, "The meeting is cancelled.")
+            return _done(number, _("The meeting is cancelled."))
     return _page(row, status=422, reason_form=form)
 
 
 @blueprint.post(f"{NUMBER}/held")
 def mark_held(number: int) -> Response:
     """Mark a TC as held, or write its minutes anew."""
-    require_chair(acting(), "write minutes")
+    require_chair(acting(), _("write minutes"))
     rows, form = db.session(), MinutesForm()
     row = verbs.find_teleconference(rows, number)
     if form.validate():
@@ -314,7 +321,7 @@ def mark_held(number: int) -> Response:
         except Invalid as error:
             attach(form, error, {"version": "whole form"})
         else:
-            return _done(number, "Minutes saved.")
+            return _done(number, _("Minutes saved."))
     return _page(row, status=422, minutes_form=form)
 
 
@@ -324,7 +331,7 @@ def join(number: int) -> Response:
     rows = db.session()
     with transaction(rows):
         verbs.join(rows, writer(), number, secretary())
-    return _done(number, "You are a participant of this meeting.")
+    return _done(number, _("You are a participant of this meeting."))
 
 
 @blueprint.post(f"{NUMBER}/leave")
@@ -333,13 +340,13 @@ def leave(number: int) -> Response:
     rows = db.session()
     with transaction(rows):
         verbs.leave(rows, writer(), number, secretary())
-    return _done(number, "You are no longer a participant of this meeting.")
+    return _done(number, _("You are no longer a participant of this meeting."))
 
 
 @blueprint.post(f"{NUMBER}/people")
 def add_people(number: int) -> Response:
     """Put people in."""
-    require_chair(acting(), "add people to a meeting")
+    require_chair(acting(), _("add people to a meeting"))
     rows, form = db.session(), PeopleForm()
     row = verbs.find_teleconference(rows, number)
     if form.validate():
@@ -351,15 +358,15 @@ def add_people(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            names = ", ".join(added) if added else "Nobody new"
-            return _done(number, f"Added: {names}.")
+            names = ", ".join(added) if added else _("Nobody new")
+            return _done(number, _("Added: %(names)s.", names=names))
     return _page(row, status=422, people_form=form)
 
 
 @blueprint.post(f"{NUMBER}/points")
 def add_point(number: int) -> Response:
     """Add a point to the agenda."""
-    require_chair(acting(), "edit the agenda")
+    require_chair(acting(), _("edit the agenda"))
     rows, form = db.session(), PointForm()
     row = verbs.find_teleconference(rows, number)
     if form.validate():
@@ -371,7 +378,7 @@ def add_point(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            return _done(number, "Agenda item added.")
+            return _done(number, _("Agenda item added."))
     return _page(row, status=422, point_form=form)
 
 
@@ -381,7 +388,7 @@ def remove_point(number: int, point: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         verbs.remove_point(rows, writer(), number, point)
-    return _done(number, "Agenda item removed.")
+    return _done(number, _("Agenda item removed."))
 
 
 def _done(number: int, words: str) -> Response:

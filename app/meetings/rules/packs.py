@@ -11,6 +11,7 @@ from typing import Final
 
 from app.core.rules.access import Actor
 from app.core.rules.errors import Forbidden, Invalid
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter, period_range
 from app.core.rules.slides import SlideKind
 from app.reports.rules.reports import is_chair
@@ -59,13 +60,17 @@ def pause_before_look(looks: int) -> int:
 
 def trouble_in_words(doing: str, why: str) -> str:
     """What the chair reads of a try that failed: at which step, and why."""
-    return f"At the step “{doing}”: {why}" if doing else f"Before its first step: {why}"
+    return (
+        _("At the step “%(doing)s”: %(why)s", doing=doing, why=why)
+        if doing
+        else _("Before its first step: %(why)s", why=why)
+    )
 
 
 def require_chair(actor: Actor, what: str) -> None:
     """Raise ``Forbidden`` unless the actor is the chair; ``what`` completes "Only ... may"."""
     if not is_chair(actor):
-        raise Forbidden(f"Only operators and admins may {what}")
+        raise Forbidden(_("Only operators and admins may %(what)s", what=what))
 
 
 def slides_as_text(kinds: Sequence[SlideKind]) -> str:
@@ -81,13 +86,15 @@ def slides_from_text(text: str) -> Sequence[SlideKind]:
 def checked_slides(kinds: Sequence[str]) -> Sequence[SlideKind]:
     """The slides of a pack in their order. ``Invalid`` for none, doubles and unknown ones."""
     if not kinds:
-        raise Invalid("slides", "Slides: choose at least one")
+        raise Invalid("slides", _("Slides: choose at least one"))
     if len(set(kinds)) != len(kinds):
-        raise Invalid("slides", "Slides: each can be chosen once")
+        raise Invalid("slides", _("Slides: each can be chosen once"))
     try:
         return [SlideKind(kind) for kind in kinds]
     except ValueError:
-        raise Invalid("slides", f"Slides takes of: {', '.join(SlideKind)}") from None
+        raise Invalid(
+            "slides", _("Slides takes of: %(listed)s", listed=", ".join(SlideKind))
+        ) from None
 
 
 def checked_range(first: str, last: str) -> Sequence[Quarter]:
@@ -95,8 +102,16 @@ def checked_range(first: str, last: str) -> Sequence[Quarter]:
     begin, end = Quarter.parse(first.strip(), "first"), Quarter.parse(last.strip(), "last")
     for name, one in (("first", begin), ("last", end)):
         if not 1990 <= one.year <= 2099:
-            raise Invalid(name, "Choose a quarter from 1990-Q1 to 2099-Q4")
+            raise Invalid(name, _("Choose a quarter from 1990-Q1 to 2099-Q4"))
     found = period_range(begin, end, "last")
     if len(found) > MAX_QUARTERS:
-        raise Invalid("last", f"{begin} to {end} is too long; a pack has {MAX_QUARTERS} quarters")
+        raise Invalid(
+            "last",
+            _(
+                "%(begin)s to %(end)s is too long; a pack has %(max_quarters)s quarters",
+                begin=begin,
+                end=end,
+                max_quarters=MAX_QUARTERS,
+            ),
+        )
     return found

@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 from app.core.rules.access import Actor, Kind
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.reports.rules.reports import is_chair
@@ -101,13 +102,13 @@ def page_of(number: int) -> str:
 def require_asking(actor: Actor) -> None:
     """Raise ``Forbidden`` unless a person is logged in: all of them may ask and join."""
     if actor.kind is not Kind.PERSON or actor.scopes is not None:
-        raise Forbidden("Only a person who is logged in may request, join or leave a meeting")
+        raise Forbidden(_("Only a person who is logged in may request, join or leave a meeting"))
 
 
 def require_chair(actor: Actor, what: str) -> None:
     """Raise ``Forbidden`` unless this is the chair."""
     if not is_chair(actor):
-        raise Forbidden(f"Only operators and admins may {what}")
+        raise Forbidden(_("Only operators and admins may %(what)s", what=what))
 
 
 def may_withdraw(actor: Actor, state: str, requested_by: int | None) -> bool:
@@ -123,7 +124,9 @@ def may_withdraw(actor: Actor, state: str, requested_by: int | None) -> bool:
 def require_state(state: str, allowed: Sequence[TcState], what: str) -> None:
     """Raise ``MoveNotAllowed`` where a TC is not in one of these states."""
     if state not in allowed:
-        raise MoveNotAllowed(f"This meeting is {state}: it cannot be {what}")
+        raise MoveNotAllowed(
+            _("This meeting is %(state)s: it cannot be %(what)s", state=state, what=what)
+        )
 
 
 # ---- values ----
@@ -133,7 +136,7 @@ def needed_text(name: str, value: str, limit: int, label: str) -> str:
     """A text that must say something, without blanks around it; raises ``Invalid``."""
     text = checked_text(name, value.strip(), limit, label=label)
     if not text:
-        raise Invalid(name, f"{label} is required")
+        raise Invalid(name, _("%(label)s is required", label=label))
     return text
 
 
@@ -141,7 +144,7 @@ def one_line_text(name: str, value: str, label: str, *, needed: bool = True) -> 
     """The same in one line of at most 255 characters."""
     text = value.strip()
     if len(text.splitlines()) > 1:
-        raise Invalid(name, f"{label} is one line")
+        raise Invalid(name, _("%(label)s is one line", label=label))
     if needed:
         return needed_text(name, text, SHORT_TEXT_LIMIT, label)
     return checked_text(name, text, SHORT_TEXT_LIMIT, label=label)
@@ -150,12 +153,14 @@ def one_line_text(name: str, value: str, label: str, *, needed: bool = True) -> 
 def checked_start(name: str, start: datetime | None, now: datetime) -> datetime:
     """When a TC is to begin: ahead, and not too far; raises ``Invalid``."""
     if start is None:
-        raise Invalid(name, "A time is required")
+        raise Invalid(name, _("A time is required"))
     start = start.astimezone(UTC)
     if start <= now:
-        raise Invalid(name, f"{start:%Y-%m-%d %H:%M} UTC is in the past")
+        raise Invalid(
+            name, _("%(start)s UTC is in the past", start=format(start, "%Y-%m-%d %H:%M"))
+        )
     if start > now + AHEAD:
-        raise Invalid(name, f"A meeting is at most {AHEAD.days} days ahead")
+        raise Invalid(name, _("A meeting is at most %(days)s days ahead", days=AHEAD.days))
     return start
 
 
@@ -163,14 +168,21 @@ def checked_times(times: Iterable[datetime], now: datetime) -> Sequence[datetime
     """The times that are proposed, in their order, each once; raises ``Invalid`` on ``times``."""
     found = sorted({checked_start("times", one, now) for one in times})
     if not 1 <= len(found) <= MAX_TIMES:
-        raise Invalid("times", f"Propose 1 to {MAX_TIMES} times")
+        raise Invalid("times", _("Propose 1 to %(max_times)s times", max_times=MAX_TIMES))
     return found
 
 
 def checked_minutes(minutes: int | None) -> int:
     """How long a TC lasts; raises ``Invalid`` on ``length``."""
     if minutes is None or not MIN_LENGTH <= minutes <= MAX_LENGTH:
-        raise Invalid("length", f"A meeting lasts {MIN_LENGTH} to {MAX_LENGTH} minutes")
+        raise Invalid(
+            "length",
+            _(
+                "A meeting lasts %(min_length)s to %(max_length)s minutes",
+                min_length=MIN_LENGTH,
+                max_length=MAX_LENGTH,
+            ),
+        )
     return minutes
 
 
@@ -180,7 +192,14 @@ def checked_quarter(text: str, now: datetime) -> str:
         return ""
     quarter = Quarter.parse(text, "quarter")
     if quarter < FIRST_QUARTER or quarter.is_future(now):
-        raise Invalid("quarter", f"Choose a quarter from {FIRST_QUARTER} to {Quarter.of(now)}")
+        raise Invalid(
+            "quarter",
+            _(
+                "Choose a quarter from %(first_quarter)s to %(of)s",
+                first_quarter=FIRST_QUARTER,
+                of=Quarter.of(now),
+            ),
+        )
     return str(quarter)
 
 
@@ -197,10 +216,11 @@ def is_linked(address: str) -> bool:
 
 def checked_address(name: str, value: str) -> str:
     """The address to which a point of the agenda leads; "" = nowhere; raises ``Invalid``."""
-    text = one_line_text(name, value, "Address", needed=False)
+    text = one_line_text(name, value, _("Address"), needed=False)
     if text and (not is_linked(text) or any(letter.isspace() for letter in text)):
         raise Invalid(
-            name, "Address is a page of the portal (/tickets/12) or begins with https:// or http://"
+            name,
+            _("Address is a page of the portal (/tickets/12) or begins with https:// or http://"),
         )
     return text
 

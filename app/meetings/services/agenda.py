@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.rules.counted import DAYS_STANDING
+from app.core.rules.language import _, said_word
 from app.core.rules.quarters import Quarter
 from app.matching.services.tables import TableRow, matching_table
 from app.meetings.models.teleconferences import Teleconference
@@ -62,21 +63,32 @@ def _missing(session: Session, quarter: Quarter, t1s: Sequence[TableRow]) -> Age
     parts = tuple(
         AgendaPoint(
             PointKind.MISSING,
-            f"{one.site}: {_word(states.get(one.site_id))}",
+            f"{one.site}: " + said_word(_word(states.get(one.site_id))),
             quarter=str(quarter),
             site=one.site,
         )
         for one in t1s
         if states.get(one.site_id) not in _HANDED_IN
     )
-    text = f"{len(parts)} of {len(t1s)} reports of {quarter} are not submitted"
+    text = _(
+        "%(count)s of %(count2)s reports of %(quarter)s are not submitted",
+        count=len(parts),
+        count2=len(t1s),
+        quarter=quarter,
+    )
     if not parts:
-        text = f"All {len(t1s)} reports of {quarter} are submitted"
+        text = _(
+            "All %(count)s reports of %(quarter)s are submitted", count=len(t1s), quarter=quarter
+        )
     return AgendaPoint(PointKind.MISSING, text, quarter=str(quarter), parts=parts)
 
 
 def _not_owed(quarter: Quarter) -> AgendaPoint:
-    text = f"{quarter} is ongoing until {last_day_of(quarter.end)}: none of its reports is due yet"
+    text = _(
+        "%(quarter)s is ongoing until %(end)s: none of its reports is due yet",
+        quarter=quarter,
+        end=last_day_of(quarter.end),
+    )
     return AgendaPoint(PointKind.MISSING, text, quarter=str(quarter))
 
 
@@ -91,22 +103,38 @@ def _undocumented(quarter: Quarter, t1s: Sequence[TableRow]) -> AgendaPoint:
         (cell,) = one.cells
         if cell is not None and cell.detected > cell.documented:
             count = cell.detected - cell.documented
-            text = f"{one.site}: {count} of {cell.detected}"
+            text = _(
+                "%(site)s: %(count)s of %(detected)s",
+                site=one.site,
+                count=count,
+                detected=cell.detected,
+            )
             parts.append(
                 AgendaPoint(PointKind.UNDOCUMENTED, text, quarter=str(quarter), site=one.site)
             )
-    text = f"Events of {quarter} without a ticket, by site"
+    text = _("Events of %(quarter)s without a ticket, by site", quarter=quarter)
     if not parts:
         has_data = any(one.cells[0] is not None for one in t1s)
-        text = f"Every event of {quarter} has a ticket" if has_data else f"No events of {quarter}"
+        text = (
+            _("Every event of %(quarter)s has a ticket", quarter=quarter)
+            if has_data
+            else _("No events of %(quarter)s", quarter=quarter)
+        )
     return AgendaPoint(PointKind.UNDOCUMENTED, text, quarter=str(quarter), parts=tuple(parts))
 
 
 def _standing(session: Session, now: datetime) -> AgendaPoint:
     found = TicketFigures(session, TicketFilter(), now).standing(OLDEST_SHOWN)
-    text = f"{found.count} tickets have been open for more than {DAYS_STANDING} days"
+    text = _(
+        "%(count)s tickets have been open for more than %(days_standing)s days",
+        count=found.count,
+        days_standing=DAYS_STANDING,
+    )
     if found.count == 1:
-        text = f"1 ticket has been open for more than {DAYS_STANDING} days"
+        text = _(
+            "1 ticket has been open for more than %(days_standing)s days",
+            days_standing=DAYS_STANDING,
+        )
     parts = tuple(
         AgendaPoint(PointKind.TICKET, _title(ticket), ticket=ticket.number)
         for ticket in found.tickets
@@ -119,7 +147,11 @@ def _of_tickets(session: Session, numbers: Sequence[int]) -> Sequence[AgendaPoin
         select(Ticket).where(Ticket.number.in_(numbers)).order_by(Ticket.number)
     ).unique()
     return [
-        AgendaPoint(PointKind.TICKET, f"{_title(one)} ({one.state})", ticket=one.number)
+        AgendaPoint(
+            PointKind.TICKET,
+            _("%(title)s (%(state)s)", title=_title(one), state=said_word(one.state)),
+            ticket=one.number,
+        )
         for one in tickets
     ]
 

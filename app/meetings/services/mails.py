@@ -14,6 +14,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
+from app.core.rules.language import _, joined
 from app.mail.rules.notifications import shortened
 from app.mail.services.messages import MessageRecipient, queue_message
 from app.meetings.models.teleconferences import Teleconference, TeleconferencePerson
@@ -51,7 +52,7 @@ def invitation_of(
     url = f"{secretary.public_url}{page_of(row.id)}"
     description = [row.reason]
     if row.state == TcState.CANCELLED:
-        description.append(f"Cancelled: {row.why_not}")
+        description.append(_("Cancelled: %(why_not)s", why_not=row.why_not))
     return Invitation(
         method=method,
         uid=row.uid,
@@ -59,8 +60,8 @@ def invitation_of(
         stamp=stamp,
         start=row.starts_at,
         minutes=row.length,
-        summary=f"LHCOPN OPS-WG TC: {topic_of(row)}",
-        description="\n\n".join([*description, f"Agenda: {url}"]),
+        summary=_("LHCOPN OPS-WG TC: %(row)s", row=topic_of(row)),
+        description="\n\n".join([*description, _("Agenda: %(url)s", url=url)]),
         place=row.place,
         url=url,
         organizer=secretary.address,
@@ -116,18 +117,25 @@ def _send_calendar(
     when = f"{row.starts_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     paragraphs = [
         headline,
-        f"{when}, {row.length} minutes\nPlace: {row.place}",
+        _(
+            "%(when)s, %(length)s minutes\nPlace: %(place)s",
+            when=when,
+            length=row.length,
+            place=row.place,
+        ),
         shortened(row.reason, url),
     ]
     if row.why_not:
-        paragraphs.append(f"Reason: {shortened(row.why_not, url)}")
-    word = "Cancelled: " if method is Method.CANCEL else ""
+        paragraphs.append(_("Reason: %(why_not)s", why_not=shortened(row.why_not, url)))
+    word = _("Cancelled: ") if method is Method.CANCEL else ""
     queue_message(
         session,
         key=f"teleconference {row.id} {row.sequence} {one.user_id}",
         recipients=[_recipient(one.user, one.why)],
-        subject=f"{word}LHCOPN OPS-WG TC on {when}: {topic_of(row)}",
-        text="\n\n".join(paragraphs),
+        subject=_(
+            "%(word)sLHCOPN OPS-WG TC on %(when)s: %(row)s", word=word, when=when, row=topic_of(row)
+        ),
+        text=joined("\n\n", paragraphs),
         url=page_of(row.id),
         now=now,
         calendar=secretary.write(invitation_of(row, secretary, method, now, one.user)),
@@ -143,14 +151,15 @@ def mail_request(
     queue_message(
         session,
         key=f"teleconference {row.id} asked",
-        recipients=[_recipient(user, "as chair of the operations group") for user in chair],
-        subject=f"LHCOPN OPS-WG TC requested: {topic_of(row)}",
-        text="\n\n".join(
+        recipients=[_recipient(user, _("as chair of the operations group")) for user in chair],
+        subject=_("LHCOPN OPS-WG TC requested: %(row)s", row=topic_of(row)),
+        text=joined(
+            "\n\n",
             [
-                f"{row.requested_by} requests a meeting.",
+                _("%(requested_by)s requests a meeting.", requested_by=row.requested_by),
                 shortened(row.reason, page_of(row.id)),
-                f"Proposed times:\n{times}",
-            ]
+                _("Proposed times:\n%(times)s", times=times),
+            ],
         ),
         url=page_of(row.id),
         now=now,
@@ -164,13 +173,18 @@ def mail_answer(session: Session, row: Teleconference, to: User | None, now: dat
     queue_message(
         session,
         key=f"teleconference {row.id} {row.state}",
-        recipients=[_recipient(to, "as you requested this meeting")],
-        subject=f"LHCOPN OPS-WG TC {row.state}: {topic_of(row)}",
-        text="\n\n".join(
+        recipients=[_recipient(to, _("as you requested this meeting"))],
+        subject=_("LHCOPN OPS-WG TC %(state)s: %(row)s", state=row.state, row=topic_of(row)),
+        text=joined(
+            "\n\n",
             [
-                f"{row.decided_by} has {row.state} the meeting that you requested.",
-                f"Reason: {shortened(row.why_not, page_of(row.id))}",
-            ]
+                _(
+                    "%(decided_by)s has %(state)s the meeting that you requested.",
+                    decided_by=row.decided_by,
+                    state=row.state,
+                ),
+                _("Reason: %(why_not)s", why_not=shortened(row.why_not, page_of(row.id))),
+            ],
         ),
         url=page_of(row.id),
         now=now,

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User, UserSite
 from app.core.rules.access import Role
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.meetings.models.teleconferences import Teleconference, TeleconferencePerson
@@ -75,9 +76,9 @@ def _whys(session: Session, row: Teleconference) -> Mapping[int, str]:
     """Why it concerns whom, by the person's key; the first reason counts."""
     found: dict[int, str] = {}
     if row.requested_by_id is not None:
-        found[row.requested_by_id] = "as you requested this meeting"
+        found[row.requested_by_id] = _("as you requested this meeting")
     for user in chair_people(session):
-        found.setdefault(user.id, "as chair of the operations group")
+        found.setdefault(user.id, _("as chair of the operations group"))
     rows = session.execute(
         select(User.id, Site.key)
         .join(UserSite, UserSite.user_id == User.id)
@@ -93,5 +94,5 @@ def _whys(session: Session, row: Teleconference) -> Mapping[int, str]:
     for key, site in rows:
         sites.setdefault(key, []).append(site)
     for key, listed in sites.items():
-        found.setdefault(key, f"as reporter of {', '.join(listed)}")
+        found.setdefault(key, _("as reporter of %(listed)s", listed=", ".join(listed)))
     return found

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer
 from app.core.rules.errors import Invalid, MoveNotAllowed
+from app.core.rules.language import _
 from app.core.rules.texts import LONG_TEXT_LIMIT
 from app.core.services.changes import FieldChange, record_change, take_number
 from app.meetings.models.teleconferences import TeleconferencePause
@@ -40,10 +41,10 @@ def earlier_pauses(session: Session, most: int) -> Sequence[TeleconferencePause]
 
 def cancel_series(session: Session, by: Writer, reason: str) -> TeleconferencePause:
     """Cancel the regular TCs until further notice; single ones that are set stay."""
-    require_chair(by.actor, "cancel the regular TCs")
+    require_chair(by.actor, _("cancel the regular TCs"))
     take_number(session, SERIES, 0)  # one after the other: the lock alone
     if pause_of_now(session) is not None:
-        raise MoveNotAllowed("The series is cancelled already")
+        raise MoveNotAllowed(_("The series is cancelled already"))
     row = TeleconferencePause(
         since=by.now, cancelled_by=by.shown_author, reason=_reason(reason), lifted_at=None
     )
@@ -56,11 +57,11 @@ def cancel_series(session: Session, by: Writer, reason: str) -> TeleconferencePa
 
 def resume_series(session: Session, by: Writer, reason: str) -> TeleconferencePause:
     """Resume the regular TCs."""
-    require_chair(by.actor, "resume the regular TCs")
+    require_chair(by.actor, _("resume the regular TCs"))
     take_number(session, SERIES, 0)
     row = pause_of_now(session)
     if row is None:
-        raise MoveNotAllowed("The series is not cancelled")
+        raise MoveNotAllowed(_("The series is not cancelled"))
     row.lift_reason = _reason(reason)
     row.lifted_at, row.lifted_by = by.now, by.shown_author
     fields = [
@@ -73,6 +74,6 @@ def resume_series(session: Session, by: Writer, reason: str) -> TeleconferencePa
 
 def _reason(text: str) -> str:
     try:
-        return needed_text("reason", text, LONG_TEXT_LIMIT, "Reason")
+        return needed_text("reason", text, LONG_TEXT_LIMIT, _("Reason"))
     except Invalid as error:
         raise Invalid("series_reason", error.message) from None

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import User
 from app.core.rules.access import Writer
 from app.core.rules.errors import Invalid, InvalidMany, MoveNotAllowed, NotFound
+from app.core.rules.language import _
 from app.core.rules.texts import LONG_TEXT_LIMIT, PORTAL_TEXT_LIMIT
 from app.core.services.changes import FieldChange, record_change
 from app.meetings.models.teleconferences import (
@@ -87,12 +88,12 @@ def ask(session: Session, by: Writer, asked: Asked) -> Teleconference:
     """Ask for a TC: the chair is told. Raises ``Forbidden``, ``InvalidMany``."""
     require_asking(by.actor)
     checked = _Checking()
-    reason = checked.of(lambda: needed_text("reason", asked.reason, LONG_TEXT_LIMIT, "Reason"))
+    reason = checked.of(lambda: needed_text("reason", asked.reason, LONG_TEXT_LIMIT, _("Reason")))
     quarter = checked.of(lambda: checked_quarter(asked.quarter, by.now))
     numbers = checked.of(lambda: _known_tickets(session, by, asked.tickets))
     times = checked.of(lambda: checked_times(asked.times, by.now))
     if not (asked.quarter or asked.tickets):
-        checked.problems["quarter"] = "Choose a quarter, a ticket, or both"
+        checked.problems["quarter"] = _("Choose a quarter, a ticket, or both")
     checked.end()
     row = Teleconference(
         uid=str(uuid4()),
@@ -136,14 +137,14 @@ def set_time(
     What stays as it is is no change, and mails nobody. Raises ``Forbidden``, ``MoveNotAllowed``,
     ``InvalidMany``, and ``Invalid`` where somebody else changed the TC since ``seen_version``.
     """
-    require_chair(by.actor, "schedule meetings")
+    require_chair(by.actor, _("schedule meetings"))
     row = _locked(session, number)
     require_state(row.state, _OPEN, "scheduled")
     _require_seen(row, seen_version)
     checked = _Checking()
     start = checked.of(lambda: checked_start("start", wanted.start, by.now))
     length = checked.of(lambda: checked_minutes(wanted.length))
-    place = checked.of(lambda: one_line_text("place", wanted.place, "Place"))
+    place = checked.of(lambda: one_line_text("place", wanted.place, _("Place")))
     checked.end()
     assert start is not None
     assert length is not None
@@ -166,15 +167,17 @@ def set_time(
         fields.append(FieldChange("people", None, names(added)))
     row.sequence += 1
     _change(session, by, row, fields)
-    done = "scheduled" if is_new else "rescheduled or changed"
-    headline = f"{by.shown_author} has {done} this meeting."
+    done = "scheduled" if is_new else _("rescheduled or changed")
+    headline = _(
+        "%(shown_author)s has %(done)s this meeting.", shown_author=by.shown_author, done=done
+    )
     invite(session, row, _those_in(row), secretary, by.now, headline)
     return row
 
 
 def decline(session: Session, by: Writer, number: int, reason: str) -> Teleconference:
     """Decline a TC that is asked for; who asked is told why."""
-    require_chair(by.actor, "decline meetings")
+    require_chair(by.actor, _("decline meetings"))
     row = _locked(session, number)
     require_state(row.state, (TcState.ASKED,), "declined")
     _end(session, by, row, TcState.DECLINED, reason)
@@ -191,14 +194,14 @@ def cancel(
     """
     row = _locked(session, number)
     if not may_withdraw(by.actor, row.state, row.requested_by_id):
-        require_chair(by.actor, "cancel meetings")
+        require_chair(by.actor, _("cancel meetings"))
     require_state(row.state, _OPEN, "cancelled")
     was_set = row.state == TcState.SET
     if was_set:
         row.sequence += 1
     _end(session, by, row, TcState.CANCELLED, reason)
     if was_set:
-        headline = f"{by.shown_author} has cancelled this meeting."
+        headline = _("%(shown_author)s has cancelled this meeting.", shown_author=by.shown_author)
         disinvite(session, row, _those_in(row), secretary, by.now, headline)
     else:
         mail_answer(session, row, _asker(session, by, row), by.now)
@@ -218,12 +221,12 @@ def mark_held(
     Of one that was held, the minutes are written anew: ``Invalid`` where somebody else wrote them
     since ``seen_version`` (None = whatever stands).
     """
-    require_chair(by.actor, "write minutes")
+    require_chair(by.actor, _("write minutes"))
     row = _locked(session, number)
-    require_state(row.state, (TcState.SET, TcState.HELD), "marked as held")
+    require_state(row.state, (TcState.SET, TcState.HELD), _("marked as held"))
     if row.starts_at is None or row.starts_at > by.now:
-        raise MoveNotAllowed("This meeting has not started; mark it as held afterwards")
-    text = needed_text("minutes", minutes, PORTAL_TEXT_LIMIT, "Minutes")
+        raise MoveNotAllowed(_("This meeting has not started; mark it as held afterwards"))
+    text = needed_text("minutes", minutes, PORTAL_TEXT_LIMIT, _("Minutes"))
     fields = [FieldChange("minutes", row.minutes or None, text)]
     if row.state != TcState.HELD:
         fields.insert(0, FieldChange("state", row.state, TcState.HELD))
@@ -246,7 +249,7 @@ def join(session: Session, by: Writer, number: int, secretary: Secretary) -> Tel
     one = _person(row, user.id)
     if one is not None and one.is_in:
         return row
-    _put_in(session, by, row, [user], "as you joined this meeting", secretary)
+    _put_in(session, by, row, [user], _("as you joined this meeting"), secretary)
     return row
 
 
@@ -261,7 +264,7 @@ def leave(session: Session, by: Writer, number: int, secretary: Secretary) -> Te
     one.is_in = False
     row.sequence += int(one.is_invited)
     _change(session, by, row, [FieldChange("people", one.user.name, None)])
-    disinvite(session, row, [one], secretary, by.now, "You have left this meeting.")
+    disinvite(session, row, [one], secretary, by.now, _("You have left this meeting."))
     return row
 
 
@@ -269,7 +272,7 @@ def add_people(
     session: Session, by: Writer, number: int, wanted: Sequence[str], secretary: Secretary
 ) -> Sequence[str]:
     """Put people in by login name; only they are told. The names of those who were not in."""
-    require_chair(by.actor, "add people to a meeting")
+    require_chair(by.actor, _("add people to a meeting"))
     row = _locked(session, number)
     _require_ahead(row, by.now)
     listed = [name for name in dict.fromkeys(wanted) if name]
@@ -277,11 +280,18 @@ def add_people(
         select(User).where(User.name.in_(listed), User.disabled_at.is_(None)).order_by(User.name)
     ).all()
     if not listed or len(users) < len(listed):
-        raise Invalid("people", "Choose people from the list")
+        raise Invalid("people", _("Choose people from the list"))
     known = {one.user_id for one in _those_in(row)}
     new = [user for user in users if user.id not in known]
     if new:
-        _put_in(session, by, row, new, f"as you were added by {by.shown_author}", secretary)
+        _put_in(
+            session,
+            by,
+            row,
+            new,
+            _("as you were added by %(shown_author)s", shown_author=by.shown_author),
+            secretary,
+        )
     return [user.name for user in new]
 
 
@@ -289,15 +299,17 @@ def add_point(
     session: Session, by: Writer, number: int, text: str, address: str = ""
 ) -> TeleconferencePoint:
     """Add a point of one's own to the agenda."""
-    require_chair(by.actor, "edit the agenda")
+    require_chair(by.actor, _("edit the agenda"))
     row = _locked(session, number)
-    require_state(row.state, _OPEN, "given another agenda")
+    require_state(row.state, _OPEN, _("given another agenda"))
     checked = _Checking()
-    said = checked.of(lambda: one_line_text("text", text, "Point"))
+    said = checked.of(lambda: one_line_text("text", text, _("Point")))
     leads = checked.of(lambda: checked_address("address", address))
     checked.end()
     if len(row.points) >= MAX_POINTS:
-        raise Invalid("text", f"An agenda holds at most {MAX_POINTS} own items")
+        raise Invalid(
+            "text", _("An agenda holds at most %(max_points)s own items", max_points=MAX_POINTS)
+        )
     point = TeleconferencePoint(
         text=said or "", address=leads or "", added_by=by.shown_author, added_at=by.now
     )
@@ -308,9 +320,9 @@ def add_point(
 
 def remove_point(session: Session, by: Writer, number: int, key: int) -> None:
     """Take a point of the chair's off the agenda; ``NotFound`` where it is none of this TC's."""
-    require_chair(by.actor, "edit the agenda")
+    require_chair(by.actor, _("edit the agenda"))
     row = _locked(session, number)
-    require_state(row.state, _OPEN, "given another agenda")
+    require_state(row.state, _OPEN, _("given another agenda"))
     point = next((one for one in row.points if one.id == key), None)
     if point is None:
         raise NotFound
@@ -351,12 +363,14 @@ class _Checking:
 def _known_tickets(session: Session, by: Writer, numbers: Sequence[int]) -> Sequence[int]:
     listed = list(dict.fromkeys(numbers))
     if len(listed) > MAX_TICKETS:
-        raise Invalid("tickets", f"Choose at most {MAX_TICKETS} tickets")
+        raise Invalid(
+            "tickets", _("Choose at most %(max_tickets)s tickets", max_tickets=MAX_TICKETS)
+        )
     for one in listed:
         try:
             find_ticket(session, by.actor, one)
         except NotFound:
-            raise Invalid("tickets", f"There is no ticket {one}") from None
+            raise Invalid("tickets", _("There is no ticket %(one)s", one=one)) from None
     return listed
 
 
@@ -376,16 +390,19 @@ def _require_seen(row: Teleconference, seen_version: int) -> None:
     if row.version != seen_version:
         raise Invalid(
             "version",
-            "Somebody else changed this meeting; the current version is shown above. Review it and"
-            " send again",
+            _(
+                "Somebody else changed this meeting; the current version is shown"
+                " above. Review it and"
+                " send again"
+            ),
         )
 
 
 def _require_ahead(row: Teleconference, now: datetime) -> None:
     """People come and go until a TC has ended."""
-    require_state(row.state, _OPEN, "joined or left")
+    require_state(row.state, _OPEN, _("joined or left"))
     if row.starts_at is not None and row.starts_at + timedelta(minutes=row.length) <= now:
-        raise MoveNotAllowed("This meeting is over: it cannot be joined or left")
+        raise MoveNotAllowed(_("This meeting is over: it cannot be joined or left"))
 
 
 def _put_in(
@@ -407,7 +424,7 @@ def _put_in(
     row.sequence += int(is_set)
     _change(session, by, row, [FieldChange("people", None, names(added))])
     if is_set:
-        invite(session, row, added, secretary, by.now, "You are a participant of this meeting.")
+        invite(session, row, added, secretary, by.now, _("You are a participant of this meeting."))
 
 
 def _those_in(row: Teleconference) -> Sequence[TeleconferencePerson]:
@@ -426,7 +443,7 @@ def _asker(session: Session, by: Writer, row: Teleconference) -> User | None:
 
 
 def _end(session: Session, by: Writer, row: Teleconference, state: TcState, reason: str) -> None:
-    text = needed_text("reason", reason, LONG_TEXT_LIMIT, "Reason")
+    text = needed_text("reason", reason, LONG_TEXT_LIMIT, _("Reason"))
     fields = [FieldChange("state", row.state, state), FieldChange("why", None, text)]
     row.state, row.why_not = state, text
     row.decided_at, row.decided_by = by.now, by.shown_author
