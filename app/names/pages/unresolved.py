@@ -12,6 +12,7 @@ from flask import Blueprint, Response, flash, make_response, render_template, re
 from app.core.database.transactions import transaction
 from app.core.rules.access import require_admin
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _, counted, joined
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.forms import attach
@@ -28,13 +29,13 @@ STEP: Final = 200
 SECONDS: Final = 3.0
 """How long one request lets tickets follow; what is left is one click more."""
 DECIDED: Final = "decided"
-WORDS: Final = {NameKind.SITE: "Sites", NameKind.LINK: "Links", NameKind.UNIT: "Units"}
+WORDS: Final = {NameKind.SITE: _("Sites"), NameKind.LINK: _("Links"), NameKind.UNIT: _("Units")}
 _LAST_PAGE: Final = 10_000
 
 
 @blueprint.before_request
 def _admins_only() -> None:
-    require_admin(acting(), "decide what unresolved names mean")
+    require_admin(acting(), _("decide what unresolved names mean"))
 
 
 @blueprint.get("")
@@ -73,7 +74,15 @@ def alias() -> Response:
         attach(form, error)
         return _name_page(kind, given, form)
     followed = _follow(kind, given)
-    flash(f"{given} means {form.target.data} from now on.{_in_words(*followed)}", "ok")
+    flash(
+        _(
+            "%(given)s means %(data)s from now on.%(in_words)s",
+            given=given,
+            data=form.target.data,
+            in_words=_in_words(*followed),
+        ),
+        "ok",
+    )
     return go_to(url_for("unresolved.listing", kind=kind))
 
 
@@ -82,7 +91,14 @@ def follow() -> Response:
     """Let more tickets and events follow what a name means by now."""
     kind, given, _why = _named()
     followed = _follow(kind, given)
-    flash(f"What names {given}:{_in_words(*followed) or ' nothing had to follow.'}", "ok")
+    flash(
+        _(
+            "What names %(given)s:%(followed)s",
+            given=given,
+            followed=_in_words(*followed) or _(" nothing had to follow."),
+        ),
+        "ok",
+    )
     return go_to(url_for("unresolved.listing", kind=kind))
 
 
@@ -93,7 +109,7 @@ def dismiss() -> Response:
     rows = db.session()
     with writing_once(rows):
         name_decisions.dismiss_name(rows, writer(), kind, given, why)
-    flash(f"{given} stays unresolved and is no longer listed.", "ok")
+    flash(_("%(given)s stays unresolved and is no longer listed.", given=given), "ok")
     return go_to(url_for("unresolved.listing", kind=kind))
 
 
@@ -108,7 +124,14 @@ def take_back() -> Response:
         _step(name_decisions.release_tickets, kind, given, STEP),
         _step(event_name_decisions.release_events, kind, given, event_name_decisions.AT_ONCE),
     )
-    flash(f"The decision about {given} is undone.{_in_words(*followed)}", "ok")
+    flash(
+        _(
+            "The decision about %(given)s is undone.%(in_words)s",
+            given=given,
+            in_words=_in_words(*followed),
+        ),
+        "ok",
+    )
     return go_to(url_for("unresolved.listing", kind=kind))
 
 
@@ -125,7 +148,7 @@ def unit() -> Response:
         except Invalid as error:
             attach(form, error, {"name": "unit"})
         else:
-            flash(f"{given} is now a known unit.", "ok")
+            flash(_("%(given)s is now a known unit.", given=given), "ok")
             return go_to(url_for("unresolved.listing", kind=NameKind.UNIT))
     return _list_page(NameKind.UNIT, "1", unit_form=form)
 
@@ -162,15 +185,24 @@ def _step(verb: Callable[..., Followed], kind: NameKind, given: str, some: int) 
 
 
 def _in_words(tickets: Followed, events: Followed) -> str:
-    parts = [
-        f"{found.done:,} {word}{'' if found.done == 1 else 's'}"
-        for found, word in ((tickets, "ticket"), (events, "event"))
-        if found.done or found.left
-    ]
+    parts = []
+    if tickets.done or tickets.left:
+        done = tickets.done
+        parts.append(counted("%(done)s ticket", "%(done)s tickets", done, done=format(done, ",")))
+    if events.done or events.left:
+        done = events.done
+        parts.append(counted("%(done)s event", "%(done)s events", done, done=format(done, ",")))
     if not parts:
         return ""
-    words, left = f" {' and '.join(parts)} followed", tickets.left + events.left
-    return f"{words}, {left:,} still open: continue below." if left else f"{words}."
+    words, left = (
+        _(" %(listed)s followed", listed=joined(_(" and "), parts)),
+        tickets.left + events.left,
+    )
+    return (
+        _("%(words)s, %(left)s still open: continue below.", words=words, left=format(left, ","))
+        if left
+        else words + "."
+    )
 
 
 def _list_page(kind_word: str, page_word: str, unit_form: UnitForm | None = None) -> Response:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 
+from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.core.web.forms import Choice, one_line, options, required
 from app.names.services.unresolved import MAX_UNIT_LENGTH
 from app.registry.rules.registry import NameSystem
 
-AS_WRITTEN = "From tickets"
-AS_REPORTED = "From events"
+AS_WRITTEN = _("From tickets")
+AS_REPORTED = _("From events")
 """The reasons that are offered."""
 
 
@@ -21,9 +22,12 @@ class NameForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     kind = HiddenField("Kind")
     name = HiddenField("Name")
     why = StringField(
-        "Reason",
+        _("Reason"),
         filters=[one_line],
-        description=f"Recorded in the audit log; at most {SHORT_TEXT_LIMIT} characters.",
+        description=_(
+            "Recorded in the audit log; at most %(short_text_limit)s characters.",
+            short_text_limit=SHORT_TEXT_LIMIT,
+        ),
         render_kw={"autocomplete": "off"},
     )
 
@@ -32,13 +36,13 @@ class AliasForm(NameForm):
     """What a name means."""
 
     target = StringField(
-        "Match",
-        required("Matching record"),
+        _("Match"),
+        required(_("Matching record")),
         filters=[one_line],
         render_kw={"list": "known-names", "autocomplete": "off", "autocapitalize": "none"},
     )
     system = Choice(
-        "System in which the site has this name",
+        _("System in which the site has this name"),
         choices=options(*NameSystem),
         default=NameSystem.GOCDB,
     )
@@ -48,10 +52,13 @@ class UnitForm(FlaskForm):  # type: ignore[misc]
     """A unit that becomes known by its name."""
 
     unit = StringField(
-        "Unit",
-        required("Unit"),
+        _("Unit"),
+        required(_("Unit")),
         filters=[one_line],
-        description=f"At most {MAX_UNIT_LENGTH} characters, written as in the tickets.",
+        description=_(
+            "At most %(max_unit_length)s characters, written as in the tickets.",
+            max_unit_length=MAX_UNIT_LENGTH,
+        ),
         render_kw={"autocomplete": "off"},
     )
-    why = StringField("Reason", filters=[one_line], render_kw={"autocomplete": "off"})
+    why = StringField(_("Reason"), filters=[one_line], render_kw={"autocomplete": "off"})

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Table, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer, require_admin
+from app.core.rules.language import _
 from app.core.services.changes import FieldChange, record_changes
 from app.events.models.events import Event, EventSource
 from app.events.services.events import EVENT
@@ -145,7 +146,7 @@ def _write(
     names = (names_of_links if kind is NameKind.LINK else names_of_sites)(session, ids)
 
     def word(number: int | None) -> str:
-        return f"{name} (not known)" if number is None else names[number]
+        return _("%(name)s (not known)", name=name) if number is None else names[number]
 
     record_changes(
         session,

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.rules.texts import checked_choice, checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.names.services.unresolved import (
@@ -77,13 +78,13 @@ def make_alias(
     """
     unresolved_name(session, by.actor, kind, name)
     reason = checked_why(why)
-    target = checked_text("target", target, MAX_NAME_LENGTH, label="Match").strip()
+    target = checked_text("target", target, MAX_NAME_LENGTH, label=_("Match")).strip()
     Lookup(session).lock()  # before the site's names are read: somebody may be adding one
     if kind is NameKind.SITE:
-        checked_choice("system", system, NameSystem, "System")
+        checked_choice("system", system, NameSystem, _("System"))
         site = find_site(session, target) if target else None
         if site is None:
-            raise Invalid("target", "No site has this name; any name of a known site is allowed")
+            raise Invalid("target", _("No site has this name; any name of a known site is allowed"))
         names = (*site_values(site)["names"], SiteNameValue(system, name))
         try:
             change_site(session, by, site.key, {"names": names}, why=reason)
@@ -100,13 +101,17 @@ def _make_link_alias(session: Session, by: Writer, name: str, target: str, reaso
     try:
         link = link_of_name(session, target)
     except NotFound as error:
-        raise Invalid("target", "No link has this id; choose from the list of links") from error
+        raise Invalid("target", _("No link has this id; choose from the list of links")) from error
     if len(name) > _MAX_ALIAS_LENGTH:  # which an event's may be
         raise Invalid(
-            "target", f"Another name of a link has at most {_MAX_ALIAS_LENGTH} characters"
+            "target",
+            _(
+                "Another name of a link has at most %(max_alias_length)s characters",
+                max_alias_length=_MAX_ALIAS_LENGTH,
+            ),
         )
     if name in meanings_of(session, NameKind.LINK, [name]):
-        raise Invalid("target", "The name is known now; update its tickets")
+        raise Invalid("target", _("The name is known now; update its tickets"))
     before = _aliases(session, link)
     session.add(LinkName(link_id=link.id, name=name))
     session.flush()
@@ -130,7 +135,9 @@ def _record_aliases(
 
 def _make_unit_alias(session: Session, by: Writer, name: str, target: str, reason: str) -> None:
     if target not in known_units(session):
-        raise Invalid("target", "No such unit is known; known are partners' codes and named units")
+        raise Invalid(
+            "target", _("No such unit is known; known are partners' codes and named units")
+        )
     target = same_units(session).get(target, target)
     same = session.scalars(select(Unit).where(Unit.name == target)).first()
     if same is None:
@@ -145,13 +152,13 @@ def _make_unit_alias(session: Session, by: Writer, name: str, target: str, reaso
 def add_unit(session: Session, by: Writer, name: str, *, why: str = "") -> Unit:
     """Make a unit known by its name. Raises ``Forbidden``, ``Invalid`` on name."""
     require_admin(by.actor, MANAGE)
-    name = checked_text("name", name, MAX_UNIT_LENGTH, label="Unit").strip()
+    name = checked_text("name", name, MAX_UNIT_LENGTH, label=_("Unit")).strip()
     if not name:
-        raise Invalid("name", "Name of the unit is required")
+        raise Invalid("name", _("Name of the unit is required"))
     reason = checked_why(why)
     Lookup(session).lock()
     if session.scalar(select(Unit.id).where(Unit.name == name)) is not None:
-        raise Invalid("name", "There is already a unit with this name")
+        raise Invalid("name", _("There is already a unit with this name"))
     unit = Unit(name=name)
     session.add(unit)
     session.flush()
@@ -333,7 +340,7 @@ def _step_through(
             change.field for change in changed
         }:  # a name that is the site's own key: the same word, and another meaning
             words = _as_understood(ticket, field)
-            known_less = f"{words} (not all known)"
+            known_less = _("%(words)s (not all known)", words=words)
             both = (known_less, words) if unknown > now_unknown else (words, known_less)
             changed.append(FieldChange(field, *both))
         if changed:

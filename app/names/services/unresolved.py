@@ -20,13 +20,14 @@ from app.accounts.models.partners import Partner
 from app.accounts.models.people import User
 from app.core.rules.access import Actor, require_admin
 from app.core.rules.errors import NotFound
+from app.core.rules.language import _
 from app.names.services.unresolved_events import event_counts, reporting_sources
 from app.registry.models.registry import Link, LinkName, NameDecision, Site, SiteName, Unit
 from app.registry.services.known_names import known_link_names, known_site_names
 from app.registry.services.nearest_names import Near, NearestNames
 from app.tickets.models.tickets import Ticket, TicketSite, UnknownLink
 
-MANAGE: Final = "decide what unresolved names mean"
+MANAGE: Final = _("decide what unresolved names mean")
 PAGE: Final = 25
 DEFAULT_UNIT: Final = "TPM"
 MAX_UNIT_LENGTH: Final = 50
@@ -329,7 +330,7 @@ def _writers(
         )
     found: dict[str, list[tuple[str, int]]] = defaultdict(list)
     for name, code, person, count in session.execute(query):
-        found[name].append((code or person or "the portal", count))
+        found[name].append((code or person or _("the portal"), count))
     for name, sources in reporting_sources(session, kind, names).items():
         found[name] += sources
     return defaultdict(
