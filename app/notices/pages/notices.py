@@ -17,6 +17,7 @@ from wtforms import BooleanField, HiddenField, SelectMultipleField, StringField,
 from app.core.database.transactions import dry_run
 from app.core.rules.access import Actor
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, counted, joined, said_word
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import Choice, UtcTimeField, attach, lines, one_line, options, required
@@ -47,7 +48,7 @@ NUMBER: Final = "/<int(max=2147483647):number>"
 PACKED_LIMIT: Final = 3 * 1024 * 1024
 """Letters that a form carries, beside its other fields."""
 _SHOWN_CIRCUITS: Final = 200
-_TIME_HELP = "UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00"
+_TIME_HELP = _("UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00")
 
 
 class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -62,20 +63,24 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     title = StringField(
         LABELS["title"],
-        required("Title"),
+        required(_("Title")),
         filters=[one_line],
-        description="At most 255 characters.",
+        description=_("At most 255 characters."),
     )
     window_start = UtcTimeField(
-        LABELS["window_start"], required("Window start"), description=_TIME_HELP
+        LABELS["window_start"], required(_("Window start")), description=_TIME_HELP
     )
-    window_end = UtcTimeField(LABELS["window_end"], required("Window end"))
+    window_end = UtcTimeField(LABELS["window_end"], required(_("Window end")))
     links = SelectMultipleField(LABELS["links"], validate_choice=False)
     sites = SelectMultipleField(LABELS["sites"], validate_choice=False)
     impact = Choice(LABELS["impact"], choices=options(*Impact), default=Impact.OUTAGE)
-    provider = StringField("Provider", filters=[one_line], description="Shown with the reference.")
+    provider = StringField(
+        _("Provider"), filters=[one_line], description=_("Shown with the reference.")
+    )
     reference = StringField(
-        "Provider's number", filters=[one_line], description="The provider's id of the maintenance."
+        _("Provider's number"),
+        filters=[one_line],
+        description=_("The provider's id of the maintenance."),
     )
     description = TextAreaField(LABELS["description"], filters=[lines])
 
@@ -100,10 +105,10 @@ class DismissForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Why a notice asks for nothing."""
 
     reason = StringField(
-        "Reason",
-        required("Reason"),
+        _("Reason"),
+        required(_("Reason")),
         filters=[one_line],
-        description="For instance: not our circuits, a copy, an advertisement.",
+        description=_("For instance: not our circuits, a copy, an advertisement."),
     )
 
 
@@ -111,8 +116,8 @@ class CircuitForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Which link a circuit is."""
 
     circuit = HiddenField("Circuit")
-    link = Choice("Link")
-    remember = BooleanField("Save as circuit id of the link")
+    link = Choice(_("Link"))
+    remember = BooleanField(_("Save as circuit id of the link"))
 
 
 def notices_panel(_actor: Actor, ticket: Ticket) -> dict[str, Any]:
@@ -133,13 +138,16 @@ def preview() -> Response:
     require_take(acting())
     file = request.files.get("file")
     if file is None or not file.filename:
-        return _list_page("Choose a file")
+        return _list_page(_("Choose a file"))
     content = bytes(file.read(MAX_BYTES + 1))
     carried = packed(content) if len(content) <= MAX_BYTES else ""
     if not carried or len(carried) > PACKED_LIMIT:
         return _list_page(
-            f"The file is larger than a page takes (packed, {PACKED_LIMIT // 1024 // 1024} MiB);"
-            " the command `flask notices import` takes up to 4 MiB"
+            _(
+                "The file is larger than a page takes (packed, %(value)s MiB); the command `flask"
+                " notices import` takes up to 4 MiB",
+                value=PACKED_LIMIT // 1024 // 1024,
+            )
         )
     rows = db.session()
     try:
@@ -177,15 +185,18 @@ def confirm() -> Response:
     if only is not None and only.notice is not None:
         flash(f"{only.why}.", "waiting" if only.outcome is Outcome.TO_READ else "ok")
         return go_to(url_for("notices.notice", number=only.notice))
-    flash(f"{in_words(results)}.", "ok")
+    flash(in_words(results) + ".", "ok")
     return go_to(url_for("notices.listing"))
 
 
 def in_words(results: Sequence[Result]) -> str:
     """How many notices became what."""
     counts = {one: sum(each.outcome is one for each in results) for one in Outcome}
-    some = [f"{count} {outcome}" for outcome, count in counts.items() if count]
-    return f"{len(results)} notice{'' if len(results) == 1 else 's'}: {', '.join(some)}"
+    some = [f"{count} " + said_word(outcome) for outcome, count in counts.items() if count]
+    listed = joined(", ", some)
+    return counted(
+        "%(num)s notice: %(listed)s", "%(num)s notices: %(listed)s", len(results), listed=listed
+    )
 
 
 @blueprint.get(NUMBER)
@@ -207,7 +218,14 @@ def make(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            flash(f"Ticket {ticket} created from notice {number}.", "ok")
+            flash(
+                _(
+                    "Ticket %(ticket)s created from notice %(number)s.",
+                    ticket=ticket,
+                    number=number,
+                ),
+                "ok",
+            )
             return go_to(url_for("tickets.detail", number=ticket))
     return _notice_page(find_notice(rows, number), form=form, status=422)
 
@@ -225,7 +243,7 @@ def dismiss(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            flash(f"Notice {number} is dismissed.", "ok")
+            flash(_("Notice %(number)s is dismissed.", number=number), "ok")
             return go_to(url_for("notices.listing", state=Outcome.TO_READ))
     return _notice_page(find_notice(rows, number), dismiss_form=form, status=422)
 
@@ -237,7 +255,7 @@ def restore(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         verbs.take_back(rows, writer(), number)
-    flash(f"Notice {number} needs review again.", "ok")
+    flash(_("Notice %(number)s needs review again.", number=number), "ok")
     return go_to(url_for("notices.notice", number=number))
 
 
@@ -256,7 +274,7 @@ def settle(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            flash(f"{circuit} is {link}.", "ok")
+            flash(_("%(circuit)s is %(link)s.", circuit=circuit, link=link), "ok")
             return go_to(url_for("notices.notice", number=number))
     return _notice_page(find_notice(rows, number), circuit_form=form, status=422)
 
@@ -264,7 +282,7 @@ def settle(number: int) -> Response:
 def _circuit_form() -> CircuitForm:
     form = CircuitForm()
     names = (option.value for option in choices(db.session())["link_options"])
-    form.link.choices = options(*names, empty="Choose a link")
+    form.link.choices = options(*names, empty=_("Choose a link"))
     return form
 
 

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer
 from app.core.rules.errors import Invalid, MoveNotAllowed, NotFound
+from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.changes import take_number
 from app.notices.models.notices import MaintenanceNotice, ProviderMaintenance
@@ -42,9 +43,9 @@ def make_ticket(session: Session, by: Writer, number: int, new: NewTicket) -> Ti
 def dismiss(session: Session, by: Writer, number: int, reason: str) -> MaintenanceNotice:
     """Put a notice aside that asks for nothing. Without a reason ``Invalid``."""
     row = _to_decide(session, by, number)
-    text = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label="Reason")
+    text = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label=_("Reason"))
     if not text:
-        raise Invalid("reason", "Reason is required")
+        raise Invalid("reason", _("Reason is required"))
     _decide(session, by, row, Outcome.DISMISSED, f"{by.shown_author}: {text}")
     return row
 
@@ -53,7 +54,7 @@ def take_back(session: Session, by: Writer, number: int) -> MaintenanceNotice:
     """Have a notice that was dismissed to be read again."""
     row = _locked(session, by, number)
     if row.state != Outcome.DISMISSED:
-        raise MoveNotAllowed("Only a dismissed notice can be reviewed again")
+        raise MoveNotAllowed(_("Only a dismissed notice can be reviewed again"))
     _decide(session, by, row, Outcome.TO_READ, f"{by.shown_author} set it back to review")
     return row
 
@@ -69,10 +70,10 @@ def settle_circuit(
     row = _locked(session, by, number)
     circuit = next((one for one in row.circuits if one.object_id == object_id), None)
     if circuit is None:
-        raise NotFound("The notice names no such circuit")
+        raise NotFound(_("The notice names no such circuit"))
     found = session.scalars(select(Link).where(Link.name == link)).first()
     if found is None:
-        raise Invalid("link", "Link is unknown; choose one of the list")
+        raise Invalid("link", _("Link is unknown; choose one of the list"))
     if remember:
         circuits = link_values(found)["circuits"]
         # a name that is too long is refused there, not cut
@@ -87,7 +88,12 @@ def settle_circuit(
             wanted = tuple(dict.fromkeys((*links, found.name)))
             if len(wanted) > MAX_THINGS:
                 raise Invalid(
-                    "link", f"Ticket {ticket.number} names {MAX_THINGS} links, and takes no more"
+                    "link",
+                    _(
+                        "Ticket %(number)s names %(max_things)s links, and takes no more",
+                        number=ticket.number,
+                        max_things=MAX_THINGS,
+                    ),
                 )
             change_ticket(session, by, row.ticket_number, {"links": wanted})
     old = None if before is None else before.name
@@ -105,14 +111,14 @@ def _locked(session: Session, by: Writer, number: int) -> MaintenanceNotice:
     take_number(session, NOTICE, 0)
     row = session.get(MaintenanceNotice, number, populate_existing=True)
     if row is None:
-        raise NotFound("There is no notice with this number")
+        raise NotFound(_("There is no notice with this number"))
     return row
 
 
 def _to_decide(session: Session, by: Writer, number: int) -> MaintenanceNotice:
     row = _locked(session, by, number)
     if row.state != Outcome.TO_READ:
-        raise MoveNotAllowed(f"This notice is decided already: {row.state}")
+        raise MoveNotAllowed(_("This notice is decided already: %(state)s", state=row.state))
     return row
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from app.core.rules.access import Actor
 from app.core.rules.errors import NotFound
+from app.core.rules.language import _
 from app.notices.models.notices import MaintenanceNotice
 
 PAGE: Final = 50
@@ -39,7 +40,7 @@ def find_notice(session: Session, number: int) -> MaintenanceNotice:
     """The notice of this number; ``NotFound`` otherwise."""
     row = session.get(MaintenanceNotice, number)
     if row is None:
-        raise NotFound("There is no notice with this number")
+        raise NotFound(_("There is no notice with this number"))
     return row
 
 
