@@ -21,6 +21,7 @@ from wtforms import BooleanField, HiddenField, StringField
 
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid, MoveNotAllowed
+from app.core.rules.language import _
 from app.core.settings import Settings
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
@@ -43,13 +44,15 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Where CRIC's JSON is: an address, else a file beside it."""
 
     url = StringField(
-        "Address",
+        _("Address"),
         filters=[one_line],
-        description="http:// or https://; the portal reads it itself, within 20 s. Of hosts inside"
-        " of the network only those in OUTBOUND_PRIVATE_HOSTS.",
+        description=_(
+            "http:// or https://; the portal reads it itself, within 20 s. Of hosts inside"
+            " of the network only those in OUTBOUND_PRIVATE_HOSTS."
+        ),
         render_kw={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"},
     )
-    smaller = BooleanField("Use it even if it holds far fewer records than the last one")
+    smaller = BooleanField(_("Use it even if it holds far fewer records than the last one"))
 
 
 class AcceptForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -87,7 +90,12 @@ def read() -> Response:
     if alarm:
         return _page(form, status=422)
     flash(
-        f"CRIC is read: {content.count} records, {new} new proposals, {gone} no longer proposed.",
+        _(
+            "CRIC is read: %(count)s records, %(new)s new proposals, %(gone)s no longer proposed.",
+            count=content.count,
+            new=new,
+            gone=gone,
+        ),
         "ok",
     )
     return go_to(url_for("cric.listing"))
@@ -100,7 +108,7 @@ def _content(form: SourceForm) -> CricContent:
     if form.url.data:
         settings: Settings = current_app.config["PORTAL"]
         return parse_address(form.url.data, settings.outbound_private_hosts)
-    raise Invalid("url", "Choose a file, or say an address")
+    raise Invalid("url", _("Choose a file, or say an address"))
 
 
 @blueprint.post(f"{PROPOSAL}/accept")

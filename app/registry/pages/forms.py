@@ -14,6 +14,7 @@ from wtforms.validators import InputRequired
 from wtforms.widgets import TextInput
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.web.forms import Choice, Radio, one_line, options, required
 from app.core.web.rows_field import Column, RowsField
 from app.registry.rules.networks import Network
@@ -43,7 +44,7 @@ from app.registry.rules.values import (
     ValueKind,
 )
 
-_NO_TIER = "neither"
+_NO_TIER = _("neither")
 _DAY_FORM = "2026-01-31"
 
 
@@ -87,7 +88,7 @@ class GbpsField(Field):
                 self.data = float(text)
             except ValueError:
                 raise ValueError(
-                    f"{self.label.text} takes a number of Gb/s, such as 100 or 2.5"
+                    _("%(text)s takes a number of Gb/s, such as 100 or 2.5", text=self.label.text)
                 ) from None
 
 
@@ -95,15 +96,17 @@ class ChangeFields:
     """What forms of sites and links share: the source, and why."""
 
     source = StringField(
-        "Source",
+        _("Source"),
         filters=[one_line],
-        description="Source of this information. Without one, the page shows that you edited it.",
+        description=_(
+            "Source of this information. Without one, the page shows that you edited it."
+        ),
         render_kw={"autocomplete": "off"},
     )
     why = StringField(
-        "Reason",
+        _("Reason"),
         filters=[one_line],
-        description="Shown in the record's history.",
+        description=_("Shown in the record's history."),
         render_kw={"autocomplete": "off"},
     )
 
@@ -168,8 +171,8 @@ def _read_name(row: Mapping[str, str]) -> SiteNameValue:
     return SiteNameValue(
         row["system"],
         row["name"],
-        read_day("names", row["from"], label=f"From of {row['name']}"),
-        read_day("names", row["until"], label=f"Until of {row['name']}"),
+        read_day("names", row["from"], label=_("From of %(row)s", row=row["name"])),
+        read_day("names", row["until"], label=_("Until of %(row)s", row=row["name"])),
     )
 
 
@@ -196,10 +199,10 @@ _INPUTS: Final[Mapping[ValueKind, _Input]] = {
     NAMES: _rows(
         "name",
         (
-            Column("system", "System", tuple(NameSystem)),
-            Column("name", "Name"),
-            Column("from", "From", placeholder=_DAY_FORM, optional=True),
-            Column("until", "Until", placeholder=_DAY_FORM, optional=True),
+            Column("system", _("System"), tuple(NameSystem)),
+            Column("name", _("Name")),
+            Column("from", _("From"), placeholder=_DAY_FORM, optional=True),
+            Column("until", _("Until"), placeholder=_DAY_FORM, optional=True),
         ),
         _read_name,
         _show_name,
@@ -213,8 +216,8 @@ _INPUTS: Final[Mapping[ValueKind, _Input]] = {
     PREFIXES: _rows(
         "prefix",
         (
-            Column("network", "Network", tuple(Network)),
-            Column("prefix", "Prefix", placeholder="192.0.2.0/24"),
+            Column("network", _("Network"), tuple(Network)),
+            Column("prefix", _("Prefix"), placeholder="192.0.2.0/24"),
         ),
         lambda row: (row["network"], row["prefix"]),
         lambda item: {"network": item[0], "prefix": item[1]},
@@ -222,17 +225,17 @@ _INPUTS: Final[Mapping[ValueKind, _Input]] = {
     CONTACTS: _rows(
         "contact",
         (
-            Column("role", "Role", tuple(ContactRole)),
-            Column("name", "Name"),
-            Column("mail", "Mail", optional=True),
-            Column("phone", "Phone", optional=True),
+            Column("role", _("Role"), tuple(ContactRole)),
+            Column("name", _("Name")),
+            Column("mail", _("Mail"), optional=True),
+            Column("phone", _("Phone"), optional=True),
         ),
         lambda row: ContactValue(**row),
         vars,
     ),
     CIRCUITS: _rows(
         "circuit",
-        (Column("provider", "Provider"), Column("circuit_id", "Circuit id", optional=True)),
+        (Column("provider", _("Provider")), Column("circuit_id", _("Circuit id"), optional=True)),
         lambda row: CircuitValue(**row),
         vars,
     ),
@@ -288,8 +291,9 @@ LinkForm: Final = _with(
     name=StringField(
         LINK.by_name["name"].label,
         filters=[one_line],
-        description="Leave empty to build it from the ends: the next free one such as"
-        " CERN-RAL-LHCOPN-001.",
+        description=_(
+            "Leave empty to build it from the ends: the next free one such as CERN-RAL-LHCOPN-001."
+        ),
         render_kw={"autocomplete": "off"},
     ),
 )
@@ -303,12 +307,12 @@ class RetireForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """When a site or link ends, and why."""
 
     on = DayField(
-        "First day without it",
-        [InputRequired("First day without it is required")],
-        description="From this day on it is no longer in use, such as 2026-01-31.",
+        _("First day without it"),
+        [InputRequired(_("First day without it is required"))],
+        description=_("From this day on it is no longer in use, such as 2026-01-31."),
         render_kw={"placeholder": _DAY_FORM},
     )
-    why = StringField("Reason", required("Reason"), filters=[one_line])
+    why = StringField(_("Reason"), required(_("Reason")), filters=[one_line])
 
 
 class ConfirmForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -316,10 +320,10 @@ class ConfirmForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     field = HiddenField("Fact")
     source = StringField(
-        "Source",
-        required("Source"),
+        _("Source"),
+        required(_("Source")),
         filters=[one_line],
-        description="Who or what confirms it.",
+        description=_("Who or what confirms it."),
         render_kw={"autocomplete": "off"},
     )
 

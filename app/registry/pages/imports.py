@@ -19,6 +19,7 @@ from wtforms.validators import Length
 from app.core.database.transactions import allow_long_statements, dry_run
 from app.core.rules.errors import Invalid
 from app.core.rules.file_problems import BadFile, Problem
+from app.core.rules.language import _, joined, said_word
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
@@ -43,27 +44,44 @@ FILE_LIMIT: Final = 3 * 1024 * 1024
 SHOWN_LINES: Final = 1000
 """Lines of a difference that a page shows; the command shows all."""
 _TYPES = {FileFormat.CSV: "text/csv", FileFormat.JSON: "application/json"}
-_TOO_LARGE = (
-    f"The file is larger than {FILE_LIMIT // 1024 // 1024} MiB; the command `flask sites import`"
-    " (or links) takes larger ones"
+_TOO_LARGE = _(
+    "The file is larger than %(value)s MiB; the command `flask sites import` (or links)"
+    " takes larger ones",
+    value=FILE_LIMIT // 1024 // 1024,
 )
 
 
 class ImportForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """What the file holds, where it is from, and why it is taken in."""
 
-    kind = Radio("The file holds", choices=options(*Records), default=Records.SITES.value)
+    kind = Radio(_("The file holds"), choices=options(*Records), default=Records.SITES.value)
     source = StringField(
-        "Source",
-        [Length(max=SHORT_TEXT_LIMIT, message=f"Source has at most {SHORT_TEXT_LIMIT} characters")],
+        _("Source"),
+        [
+            Length(
+                max=SHORT_TEXT_LIMIT,
+                message=_(
+                    "Source has at most %(short_text_limit)s characters",
+                    short_text_limit=SHORT_TEXT_LIMIT,
+                ),
+            )
+        ],
         filters=[one_line],
-        description="Where the facts that change are known from; shown beside them.",
+        description=_("Where the facts that change are known from; shown beside them."),
     )
     why = StringField(
-        "Reason",
-        [Length(max=SHORT_TEXT_LIMIT, message=f"Reason has at most {SHORT_TEXT_LIMIT} characters")],
+        _("Reason"),
+        [
+            Length(
+                max=SHORT_TEXT_LIMIT,
+                message=_(
+                    "Reason has at most %(short_text_limit)s characters",
+                    short_text_limit=SHORT_TEXT_LIMIT,
+                ),
+            )
+        ],
         filters=[one_line],
-        description="For the history of each record that changes.",
+        description=_("For the history of each record that changes."),
     )
 
 
@@ -81,7 +99,7 @@ class ConfirmForm(ImportForm):
         """The registry's state when the difference was shown."""
         text = self.base.data or ""
         if not (text.isascii() and text.isdigit() and len(text) < 16):
-            raise Invalid("file", "State of the registry is not readable; choose the file again")
+            raise Invalid("file", _("State of the registry is not readable; choose the file again"))
         return int(text)
 
 
@@ -111,7 +129,7 @@ def preview() -> Response:
 
 def _no_file() -> str:
     file = request.files.get("file")
-    return "" if file is not None and file.filename else "Choose a file"
+    return "" if file is not None and file.filename else _("Choose a file")
 
 
 def _preview(form: ImportForm, content: bytes, *, again: str = "") -> Response:
@@ -127,7 +145,7 @@ def _preview(form: ImportForm, content: bytes, *, again: str = "") -> Response:
     page = render_template(
         "registry/imports/preview.html",
         form=form,
-        kind=kind,
+        kind=said_word(kind),
         content=packed(content),
         base=seen.base,
         counts=_counts(seen),
@@ -187,7 +205,12 @@ def confirm() -> Response:
         attach(form, error, {})
         return _choose_page(form)
     flash(
-        f"Imported {kind}: {', '.join(f'{count} {what}' for what, count in counts.items())}.", "ok"
+        _(
+            "Imported %(kind)s: %(listed)s.",
+            kind=said_word(kind),
+            listed=joined(", ", (f"{count} " + said_word(what) for what, count in counts.items())),
+        ),
+        "ok",
     )
     return go_to(url_for("imports.choose"))
 

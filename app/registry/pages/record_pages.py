@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import transaction
 from app.core.rules.access import Role, refusal_to_create
 from app.core.rules.errors import EditConflict, Invalid
+from app.core.rules.language import _, said_word
 from app.core.web.edit_conflicts import seen_version
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
@@ -134,7 +135,10 @@ class RecordPages(Generic[Record]):
                     )
                     key = getattr(made, self._key)
                     leads_to(self._at(key))
-                flash(f"{self._one.capitalize()} {key} created.", "ok")
+                flash(
+                    _("%(one)s %(key)s created.", one=said_word(self._one).capitalize(), key=key),
+                    "ok",
+                )
                 return go_to(self._at(key))
             except Invalid as error:
                 attach(form, error)
@@ -182,7 +186,15 @@ class RecordPages(Generic[Record]):
             session.rollback()
             attach(form, error)
             return self._form_page(form, verbs.of_key(session, key), 422)
-        flash(f"{self._one.capitalize()} {now_called} is {'as it was' if same else 'saved'}.", "ok")
+        flash(
+            _(
+                "%(one)s %(now_called)s is %(how)s.",
+                one=said_word(self._one).capitalize(),
+                now_called=now_called,
+                how=_("as it was") if same else _("saved"),
+            ),
+            "ok",
+        )
         return go_to(self._at(now_called))
 
     def retire(self, **address: str) -> Response:
@@ -202,8 +214,12 @@ class RecordPages(Generic[Record]):
             attach(form, error, {"valid_until": "on"})
             return self._page(key, retire_form=form, status=422)
         flash(
-            f"{self._one.capitalize()} {key} is retired: {form.on.data} is the first day without"
-            " it.",
+            _(
+                "%(one)s %(key)s is retired: %(data)s is the first day without it.",
+                one=said_word(self._one).capitalize(),
+                key=key,
+                data=form.on.data,
+            ),
             "ok",
         )
         return go_to(self._at(key))
@@ -224,7 +240,7 @@ class RecordPages(Generic[Record]):
             session.rollback()
             attach(form, error)
             return self._page(key, confirm_form=form, status=422)
-        flash(f"Confirmed for {key}.", "ok")
+        flash(_("Confirmed for %(key)s.", key=key), "ok")
         return go_to(self._at(key))
 
     @property

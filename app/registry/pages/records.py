@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change
 from app.core.rules.errors import EditConflict, Invalid
+from app.core.rules.language import _, said_word
 from app.core.rules.quarters import Month
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.web.edit_conflicts import Clash
@@ -52,11 +53,13 @@ def asked_day() -> tuple[date | None, str]:
     """The day of ``?on=`` (None = today), and what is wrong with it."""
     text = request.args.get("on", "")
     try:
-        day = read_day("on", text, label="As of")
+        day = read_day("on", text, label=_("As of"))
     except Invalid as error:
         return None, error.message
     if day is not None and day > today():
-        return None, f"As of {day} is not known yet; today and days before it are allowed"
+        return None, _(
+            "As of %(day)s is not known yet; today and days before it are allowed", day=day
+        )
     return (None if day == today() else day), ""
 
 
@@ -70,7 +73,12 @@ def asked_month(day: date) -> tuple[Month | None, str]:
     except Invalid as error:
         return None, error.message
     if not _FIRST_MONTH <= month <= Month.of(datetime.combine(day, time(), UTC)):
-        return None, f"Of {month} nothing is known on {day}; {_FIRST_MONTH} up to then is allowed"
+        return None, _(
+            "Of %(month)s nothing is known on %(day)s; %(first_month)s up to then is allowed",
+            month=month,
+            day=day,
+            first_month=_FIRST_MONTH,
+        )
     return month, ""
 
 
@@ -100,7 +108,7 @@ class RecordView:
         parts = [part for field in fields if (part := self.texts[field]) is not None]
         return Fact(
             name,
-            label or LABELS.get(name, name.capitalize()),
+            label or LABELS.get(name, said_word(name).capitalize()),
             parts,
             source,
             sample,
@@ -137,8 +145,8 @@ def steps(changes: Sequence[Change]) -> list[Step]:
 
 def _word(field: str) -> str:
     if field.startswith(SOURCE_OF):
-        return f"source of {_word(field.removeprefix(SOURCE_OF)).lower()}"
-    return LABELS.get(field, field.capitalize())
+        return _("source of %(word)s", word=_word(field.removeprefix(SOURCE_OF)).lower())
+    return LABELS.get(field, said_word(field).capitalize())
 
 
 class ListAddress:
@@ -154,15 +162,23 @@ class ListAddress:
                 continue
             if choices and value not in choices:
                 words = ", ".join(choices)
-                self.problems.append(f"{name.capitalize()} takes one of: {words}")
+                self.problems.append(
+                    _(
+                        "%(name)s takes one of: %(words)s",
+                        name=said_word(name).capitalize(),
+                        words=words,
+                    )
+                )
                 continue
             try:
-                self.values[name] = checked_text(name, value, SHORT_TEXT_LIMIT, label="Search")
+                self.values[name] = checked_text(name, value, SHORT_TEXT_LIMIT, label=_("Search"))
             except Invalid as error:
                 self.problems.append(error.message)
         self.after = request.args.get("after", "")
         if len(self.after) > SHORT_TEXT_LIMIT or "\0" in self.after:
-            self.problems.append("The place in the list (after) cannot be read; this is its start")
+            self.problems.append(
+                _("The place in the list (after) cannot be read; this is its start")
+            )
             self.after = ""
 
     def given(self, name: str, otherwise: str = "") -> str:
@@ -199,8 +215,8 @@ def clashes_of(
     return [
         Clash(
             LABELS[item.field],
-            logged(item.field, stored[item.field]) or "not set",
-            str(item.mine or "not set"),
+            logged(item.field, stored[item.field]) or _("not set"),
+            str(item.mine or _("not set")),
         )
         for item in error.differences
     ]

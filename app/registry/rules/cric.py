@@ -17,6 +17,7 @@ from datetime import date
 from typing import Any, Final
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.registry.rules.records import SITE, cell_of
 from app.registry.rules.registry import SiteNameValue, bandwidth_text, covers
 
@@ -137,11 +138,14 @@ class Comparison:
 def alarm(count: int, before: int | None) -> str:
     """Why a source of ``count`` records is not used, or "" (``before`` = of the last good run)."""
     if not count:
-        return "CRIC's source is empty; nothing was changed, and what was read before stays"
+        return _("CRIC's source is empty; nothing was changed, and what was read before stays")
     if before is not None and count < MIN_SHARE * before:
-        return (
-            f"CRIC's source holds {count} records, fewer than {MIN_SHARE:.0%} of the {before} of"
-            " the last good run; nothing was changed, and what was read before stays"
+        return _(
+            "CRIC's source holds %(count)s records, fewer than %(min_share)s of the %(before)s"
+            " of the last good run; nothing was changed, and what was read before stays",
+            count=count,
+            min_share=format(MIN_SHARE, ".0%"),
+            before=before,
         )
     return ""
 
@@ -204,13 +208,23 @@ def _of_stranger(record: CricSite) -> Iterator[str]:
     for netsite in record.netsites:
         if netsite.lhcopn_active:
             yield (
-                f"{record.name}: false lhcopn_active flag: NetSite {netsite.name} claims"
-                f" {_gbps(netsite.lhcopn_gbps)}, but the registry knows no such T0 or T1"
+                _(
+                    "%(name)s: false lhcopn_active flag: NetSite %(name2)s claims"
+                    " %(lhcopn_gbps)s, but"
+                    " the registry knows no such T0 or T1",
+                    name=record.name,
+                    name2=netsite.name,
+                    lhcopn_gbps=_gbps(netsite.lhcopn_gbps),
+                )
             )
     if record.tier in (0, 1):
         yield (
-            f"{record.name}: tier {record.tier} in CRIC, but no site of the registry;"
-            " if it is a T0 or T1, create it under Sites"
+            _(
+                "%(name)s: tier %(tier)s in CRIC, but no site of the registry; if it is a T0 or T1,"
+                " create it under Sites",
+                name=record.name,
+                tier=record.tier,
+            )
         )
 
 
@@ -218,26 +232,51 @@ def _of_site(site: KnownSite, records: Sequence[CricSite], today: date) -> Itera
     tier = site.tier_on(today)
     if not records:
         if tier is not None:
-            yield f"{site.key}: T{tier} here, but no record in CRIC"
+            yield _("%(key)s: T%(tier)s here, but no record in CRIC", key=site.key, tier=tier)
         return
     if len(records) > 1:
         names = ", ".join(record.name for record in records)
-        yield f"{site.key}: one site here, {len(records)} records in CRIC ({names})"
+        yield _(
+            "%(key)s: one site here, %(count)s records in CRIC (%(names)s)",
+            key=site.key,
+            count=len(records),
+            names=names,
+        )
     for record in records:
         if tier is None and record.lhcopn_active:
             until = site.values["tier_until"]
-            since = f"no longer T{site.values['tier']} since {until}" if until else "no T0 or T1"
+            since = (
+                _("no longer T%(values)s since %(until)s", values=site.values["tier"], until=until)
+                if until
+                else _("no T0 or T1")
+            )
             yield (
-                f"{record.name}: false lhcopn_active flag: {site.key} is {since} in this registry"
+                _(
+                    "%(name)s: false lhcopn_active flag: %(key)s is %(since)s in this registry",
+                    name=record.name,
+                    key=site.key,
+                    since=since,
+                )
             )
         if record.tier not in (None, tier) and (tier is not None or record.tier in (0, 1)):
-            ours = "neither T0 nor T1" if tier is None else f"T{tier}"
+            ours = _("neither T0 nor T1") if tier is None else f"T{tier}"
             yield (
-                f"{record.name}: tier {record.tier} in CRIC, {site.key} is {ours} here and"
-                " stays so; CRIC's tier is no T0/T1 status"
+                _(
+                    "%(name)s: tier %(tier)s in CRIC, %(key)s is %(ours)s here and"
+                    " stays so; CRIC's tier"
+                    " is no T0/T1 status",
+                    name=record.name,
+                    tier=record.tier,
+                    key=site.key,
+                    ours=ours,
+                )
             )
     if tier is not None and not any(record.lhcopn_active for record in records):
-        yield f"{site.key}: T{tier} here, but none of its NetSites is lhcopn_active in CRIC"
+        yield _(
+            "%(key)s: T%(tier)s here, but none of its NetSites is lhcopn_active in CRIC",
+            key=site.key,
+            tier=tier,
+        )
 
 
 def _disagreements(record: CricSite) -> Iterator[str]:
@@ -246,16 +285,34 @@ def _disagreements(record: CricSite) -> Iterator[str]:
         routes = [route for route in record.netroutes if route.netsite == netsite.name]
         limits = [route.lhcopn_gbps for route in routes if route.lhcopn_gbps is not None]
         if netsite.lhcopn_active and netsite.lhcopn_gbps is None:
-            yield f"{record.name}: NetSite {netsite.name} is lhcopn_active without a bandwidth"
+            yield _(
+                "%(name)s: NetSite %(name2)s is lhcopn_active without a bandwidth",
+                name=record.name,
+                name2=netsite.name,
+            )
         if not netsite.lhcopn_active and limits:
-            yield f"{record.name}: NetSite {netsite.name} is not lhcopn_active, its NetRoutes are"
+            yield _(
+                "%(name)s: NetSite %(name2)s is not lhcopn_active, its NetRoutes are",
+                name=record.name,
+                name2=netsite.name,
+            )
         if netsite.lhcopn_active and not limits:
-            yield f"{record.name}: NetSite {netsite.name} is lhcopn_active, no NetRoute is"
+            yield _(
+                "%(name)s: NetSite %(name2)s is lhcopn_active, no NetRoute is",
+                name=record.name,
+                name2=netsite.name,
+            )
         if text := _disagreement(netsite, routes):
-            yield f"{record.name}: NetSite and NetRoute disagree: {text}"
+            yield _(
+                "%(name)s: NetSite and NetRoute disagree: %(text)s", name=record.name, text=text
+            )
     for route in record.netroutes:
         if route.netsite not in names:
-            yield f"{record.name}: NetRoute {route.name} names no NetSite of this record"
+            yield _(
+                "%(name)s: NetRoute %(name2)s names no NetSite of this record",
+                name=record.name,
+                name2=route.name,
+            )
 
 
 def _disagreement(netsite: NetSite, routes: Sequence[NetRoute]) -> str:
@@ -266,7 +323,12 @@ def _disagreement(netsite: NetSite, routes: Sequence[NetRoute]) -> str:
     if sum(limits.values()) == ours or all(limit == ours for limit in limits.values()):
         return ""
     routes_text = ", ".join(f"{name} {bandwidth_text(limit)}" for name, limit in limits.items())
-    return f"NetSite {netsite.name} {_gbps(ours)}, NetRoute {routes_text}"
+    return _(
+        "NetSite %(name)s %(ours)s, NetRoute %(routes_text)s",
+        name=netsite.name,
+        ours=_gbps(ours),
+        routes_text=routes_text,
+    )
 
 
 def _wanted(
@@ -324,7 +386,13 @@ def _single_values(
 ) -> Iterator[tuple[str, Any, str]]:
     countries = list(dict.fromkeys(record.country for record in records if record.country))
     if len(countries) > 1:
-        findings.append(f"{key}: CRIC's records name several countries, {', '.join(countries)}")
+        findings.append(
+            _(
+                "%(key)s: CRIC's records name several countries, %(listed)s",
+                key=key,
+                listed=", ".join(countries),
+            )
+        )
     elif countries and (country := _usable("country", countries[0], records[0].name, findings)):
         yield "country", country, ""
     active = [
@@ -343,7 +411,7 @@ def _single_values(
         parts = " and ".join(
             f"{netsite.name} {_gbps(netsite.lhcopn_gbps)}" for netsite, _ in active
         )
-        notes.insert(0, f"the sum of {parts}")
+        notes.insert(0, _("the sum of %(parts)s", parts=parts))
     usable = _usable("bandwidth_gbps", total, records[0].name, findings)
     if usable is not None:
         yield "bandwidth_gbps", usable, "; ".join(notes)

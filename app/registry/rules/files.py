@@ -27,6 +27,7 @@ from typing import Any, Final
 from app.core.rules.cells import plain_cell, safe_cell
 from app.core.rules.errors import Invalid, InvalidMany
 from app.core.rules.file_problems import MAX_PROBLEMS, SHOWN, BadFile, Problem
+from app.core.rules.language import _
 from app.registry.rules.records import RecordKind, Records, cell_of
 
 MAX_RECORDS: Final = 50_000
@@ -49,8 +50,11 @@ class RegistryChanged(Invalid):
     def __init__(self) -> None:
         super().__init__(
             "file",
-            "Somebody changed the registry since this difference was shown; nothing was written."
-            " Look at the difference again",
+            _(
+                "Somebody changed the registry since this difference was shown;"
+                " nothing was written."
+                " Look at the difference again"
+            ),
         )
 
 
@@ -107,16 +111,20 @@ def read_file(kind: Records, content: bytes, form: FileFormat | None = None) -> 
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise BadFile([Problem(f"line {line}", "", "", "only text in UTF-8 can be read")]) from None
+        raise BadFile(
+            [Problem(_("line %(line)s", line=line), "", "", _("only text in UTF-8 can be read"))]
+        ) from None
     problems: list[Problem] = []
     reader = _from_csv if (form or format_of(content)) is FileFormat.CSV else _from_json
     records, places = [], dict[str, str]()
     for place, values in reader(kind, text, problems):
         key = values.get(kind.kind.key, "")
         if not key:
-            problems.append(Problem(place, kind.kind.key, "", "each record needs it"))
+            problems.append(Problem(place, kind.kind.key, "", _("each record needs it")))
         elif key in places:
-            wrong = f"each record may occur once; {places[key]} is about it already"
+            wrong = _(
+                "each record may occur once; %(places)s is about it already", places=places[key]
+            )
             problems.append(Problem(place, kind.kind.key, key, wrong))
         else:
             places[key] = place
@@ -124,7 +132,7 @@ def read_file(kind: Records, content: bytes, form: FileFormat | None = None) -> 
         if len(problems) >= MAX_PROBLEMS:
             break
     if not records and not problems:
-        problems.append(Problem("the file", "", "", f"it holds no {kind}"))
+        problems.append(Problem(_("the file"), "", "", _("it holds no %(kind)s", kind=kind)))
     if problems:
         raise BadFile(problems)
     return records
@@ -149,7 +157,7 @@ def _from_csv(
     line, count = 1, 0
     try:
         for row in rows:
-            place, line = f"line {line}", rows.line_num + 1
+            place, line = _("line %(line)s", line=line), rows.line_num + 1
             if not any(cell.strip() for cell in row):
                 continue
             if not fields:
@@ -162,31 +170,44 @@ def _from_csv(
                 problems.append(_too_many(place))
                 return
             if len(row) != len(fields):
-                wrong = (
-                    f"{len(row)} cells; as many as the first line has, {len(fields)}, are allowed"
+                wrong = _(
+                    "%(count)s cells; as many as the first line has, %(count2)s, are allowed",
+                    count=len(row),
+                    count2=len(fields),
                 )
                 problems.append(Problem(place, "", "", wrong))
                 continue
             yield place, dict(_cells(kind.kind, place, zip(fields, row, strict=True), problems))
     except csv.Error as error:
-        problems.append(Problem(f"line {rows.line_num}", "", "", f"this is no CSV: {error}"))
+        problems.append(
+            Problem(
+                _("line %(line_num)s", line_num=rows.line_num),
+                "",
+                "",
+                _("this is no CSV: %(error)s", error=error),
+            )
+        )
 
 
 def _too_many(place: str) -> Problem:
-    return Problem(place, "", "", f"a file holds at most {MAX_RECORDS} records")
+    return Problem(
+        place, "", "", _("a file holds at most %(max_records)s records", max_records=MAX_RECORDS)
+    )
 
 
 def _wrong_head(
     kind: Records, place: str, fields: tuple[str, ...], problems: list[Problem]
 ) -> bool:
-    allowed = f"the columns are {', '.join(kind.kind.by_name)}, with commas between"
+    allowed = _(
+        "the columns are %(listed)s, with commas between", listed=", ".join(kind.kind.by_name)
+    )
     wrong = [
         *(field for field in fields if field not in kind.kind.by_name),
         *(field for field in dict.fromkeys(fields) if fields.count(field) > 1),
     ]
     problems += [Problem(place, "", field or "(empty)", allowed) for field in wrong]
     if not wrong and kind.kind.key not in fields:
-        problems.append(Problem(place, kind.kind.key, "", "this column is needed"))
+        problems.append(Problem(place, kind.kind.key, "", _("this column is needed")))
     return bool(problems)
 
 
@@ -215,25 +236,32 @@ def _from_json(
     try:
         content = json.loads(text, parse_constant=_no_number)
     except json.JSONDecodeError as error:
-        problems.append(Problem(f"line {error.lineno}", "", "", f"this is no JSON: {error.msg}"))
+        problems.append(
+            Problem(
+                _("line %(lineno)s", lineno=error.lineno),
+                "",
+                "",
+                _("this is no JSON: %(msg)s", msg=error.msg),
+            )
+        )
         return
     except (ValueError, RecursionError):
-        wrong = "this JSON holds a number or a nesting that nothing here needs"
-        problems.append(Problem("the file", "", "", wrong))
+        wrong = _("this JSON holds a number or a nesting that nothing here needs")
+        problems.append(Problem(_("the file"), "", "", wrong))
         return
     entries = content.get(kind) if isinstance(content, dict) else content
     if not isinstance(entries, list):
-        allowed = f'an object with the list "{kind}" is allowed'
-        problems.append(Problem("the file", "", "", allowed))
+        allowed = _('an object with the list "%(kind)s" is allowed', kind=kind)
+        problems.append(Problem(_("the file"), "", "", allowed))
         return
     for number, entry in enumerate(entries[: MAX_RECORDS + 1], 1):
-        place = f"record {number}"
+        place = _("record %(number)s", number=number)
         if number > MAX_RECORDS:
             problems.append(_too_many(place))
         elif not isinstance(entry, dict):
-            problems.append(Problem(place, "", str(entry), "an object of fields is allowed"))
+            problems.append(Problem(place, "", str(entry), _("an object of fields is allowed")))
         elif unknown := [field for field in entry if field not in kind.kind.by_name]:
-            allowed = f"the fields are {', '.join(kind.kind.by_name)}"
+            allowed = _("the fields are %(listed)s", listed=", ".join(kind.kind.by_name))
             problems += [Problem(place, field[:SHOWN], "", allowed) for field in unknown]
         else:
             yield place, dict(_entries(kind.kind, place, entry, problems))

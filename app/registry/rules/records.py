@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.language import _
 from app.registry.rules.registry import LinkRole, check_order
 from app.registry.rules.values import (
     ASNS,
@@ -87,83 +88,93 @@ SITE: Final = RecordKind(
     (
         RecordField(
             "key",
-            "LHCOPN name",
+            _("LHCOPN name"),
             KEY,
-            help="Its name in the LHCOPN, such as DE-KIT. At most 50 characters.",
-            allowed="the site's LHCOPN name",
+            help=_("Its name in the LHCOPN, such as DE-KIT. At most 50 characters."),
+            allowed=_("the site's LHCOPN name"),
             limit=50,
             is_needed=True,
             is_searched=True,
         ),
         RecordField(
             "country",
-            "Country",
+            _("Country"),
             COUNTRY,
-            help="Two capitals (ISO 3166), such as CH.",
+            help=_("Two capitals (ISO 3166), such as CH."),
             is_needed=True,
         ),
-        RecordField("time_zone", "Time zone", TIME_ZONE, is_needed=True),
+        RecordField("time_zone", _("Time zone"), TIME_ZONE, is_needed=True),
         RecordField(
-            "tier", "Tier", TIER, help="In the sense of the LHCOPN; CRIC's tier does not say it."
+            "tier",
+            _("Tier"),
+            TIER,
+            help=_("In the sense of the LHCOPN; CRIC's tier does not say it."),
         ),
         RecordField(
             "tier_since",
-            "Tier since",
+            _("Tier since"),
             DAY,
-            help="First day on which it was T0 or T1: before it, it owes nothing and counts for"
-            " nothing. Left empty for a new T0 or T1: today.",
+            help=_(
+                "First day on which it was T0 or T1: before it, it owes nothing and counts for"
+                " nothing. Left empty for a new T0 or T1: today."
+            ),
             fact="tier",
         ),
         RecordField(
             "tier_until",
-            "Tier until",
+            _("Tier until"),
             DAY,
-            help="First day on which it no longer was.",
+            help=_("First day on which it no longer was."),
             fact="tier",
         ),
         RecordField(
             "valid_from",
-            "Valid from",
+            _("Valid from"),
             DAY,
-            help="First day of the site; empty where nobody asked.",
+            help=_("First day of the site; empty where nobody asked."),
             fact="validity",
         ),
         RecordField(
             "valid_until",
-            "Valid until",
+            _("Valid until"),
             DAY,
-            help="First day on which it no longer is: this retires it.",
+            help=_("First day on which it no longer is: this retires it."),
             fact="validity",
         ),
         RecordField(
             "bandwidth_gbps",
-            "Bandwidth",
+            _("Bandwidth"),
             GBPS,
-            help="To the LHCOPN in Gb/s, as the site declares it.",
+            help=_("To the LHCOPN in Gb/s, as the site declares it."),
         ),
         RecordField(
-            "nrens", "NRENs", WORDS, help="National research networks, separated by semicolons."
+            "nrens",
+            _("NRENs"),
+            WORDS,
+            help=_("National research networks, separated by semicolons."),
         ),
         RecordField(
             "vos",
-            "VOs",
+            _("VOs"),
             WORDS,
-            help="Experiments for which it is T0 or T1, separated by semicolons.",
+            help=_("Experiments for which it is T0 or T1, separated by semicolons."),
         ),
-        RecordField("asns", "ASNs", ASNS),
-        RecordField("prefixes", "Prefixes", PREFIXES),
+        RecordField("asns", _("ASNs"), ASNS),
+        RecordField("prefixes", _("Prefixes"), PREFIXES),
         RecordField(
             "names",
-            "Names",
+            _("Names"),
             NAMES,
-            help="All names under which other systems know it; short is the form in link ids."
-            " GGUS partners get the first GOCDB name. A name means one site at a time.",
+            help=_(
+                "All names under which other systems know it; short is the form in link ids."
+                " GGUS partners get the first GOCDB name. A name means one site at a time."
+            ),
         ),
         RecordField(
             "contacts",
-            "Contacts",
+            _("Contacts"),
             CONTACTS,
-            help="Better a function, such as a NOC, than a person. Seen by all who log in.",
+            help=_("Better a function, such as a NOC, than a person. Seen by all who log in."),
         ),
     ),
 )
@@ -172,68 +183,68 @@ LINK: Final = RecordKind(
     (
         RecordField(
             "name",
-            "Link id",
+            _("Link id"),
             KEY,
-            help="As all know it, such as CERN-RAL-LHCOPN-001.",
-            allowed="the link's id",
+            help=_("As all know it, such as CERN-RAL-LHCOPN-001."),
+            allowed=_("the link's id"),
             limit=100,
             is_needed=True,
             is_searched=True,
         ),
-        RecordField("network", "Network", NETWORK, is_needed=True),
+        RecordField("network", _("Network"), NETWORK, is_needed=True),
         RecordField(
             "end_a",
-            "First end",
+            _("First end"),
             TEXT,
-            help="Any name of a site; between T0 and T1, the T0.",
-            allowed="any name of a site",
+            help=_("Any name of a site; between T0 and T1, the T0."),
+            allowed=_("any name of a site"),
             fact="ends",
             is_needed=True,
         ),
         RecordField(
             "end_b",
-            "Second end",
+            _("Second end"),
             TEXT,
-            help="Any name of another site.",
-            allowed="any name of a site",
+            help=_("Any name of another site."),
+            allowed=_("any name of a site"),
             fact="ends",
             is_needed=True,
         ),
-        RecordField("role", "Role", ROLE, default=LinkRole.PRIMARY.value),
+        RecordField("role", _("Role"), ROLE, default=LinkRole.PRIMARY.value),
         RecordField(
             "backs_up",
-            "Backs up",
+            _("Backs up"),
             TEXT,
-            help="The id of the link that it backs up; it may be on LHCONE.",
-            allowed="the id of the link that it backs up, or nothing",
+            help=_("The id of the link that it backs up; it may be on LHCONE."),
+            allowed=_("the id of the link that it backs up, or nothing"),
         ),
         RecordField(
             "responsible_site",
-            "Responsible site",
+            _("Responsible site"),
             TEXT,
-            help="Any name of a site. Empty: the T1 end, or the first of two T1s.",
-            allowed="any name of a site, or nothing",
+            help=_("Any name of a site. Empty: the T1 end, or the first of two T1s."),
+            allowed=_("any name of a site, or nothing"),
         ),
-        RecordField("bandwidth_gbps", "Bandwidth", GBPS, help="In Gb/s."),
+        RecordField("bandwidth_gbps", _("Bandwidth"), GBPS, help=_("In Gb/s.")),
         RecordField(
             "valid_from",
-            "Valid from",
+            _("Valid from"),
             DAY,
-            help="First day on which it is in use; empty where nobody asked.",
+            help=_("First day on which it is in use; empty where nobody asked."),
             fact="validity",
         ),
         RecordField(
             "valid_until",
-            "Valid until",
+            _("Valid until"),
             DAY,
-            help="First day on which it no longer is: this retires it.",
+            help=_("First day on which it no longer is: this retires it."),
             fact="validity",
         ),
         RecordField(
             "circuits",
-            "Circuits",
+            _("Circuits"),
             CIRCUITS,
-            help="The providers' parts of the link, each with the provider's own id.",
+            help=_("The providers' parts of the link, each with the provider's own id."),
         ),
     ),
 )
@@ -290,24 +301,45 @@ def check_site_days(values: Mapping[str, Any]) -> None:
         problems.setdefault(field, text)
 
     for start, end, what in (
-        ("valid_from", "valid_until", "The site"),
-        ("tier_since", "tier_until", "The tier"),
+        ("valid_from", "valid_until", _("The site")),
+        ("tier_since", "tier_until", _("The tier")),
     ):
         try:
             check_order(end, values[start], values[end], what)
         except Invalid as error:
             note(error.field, error.message)
     if values["tier"] is not None and values["tier_since"] is None:
-        note("tier_since", f"Since when is it T{values['tier']}? Before that day it owes nothing")
+        note(
+            "tier_since",
+            _(
+                "Since when is it T%(values)s? Before that day it owes nothing",
+                values=values["tier"],
+            ),
+        )
     for field in ("tier_since", "tier_until"):
         if values["tier"] is None and values[field] is not None:
-            note(field, "A day needs a tier; choose T0 or T1, or leave the day empty")
+            note(field, _("A day needs a tier; choose T0 or T1, or leave the day empty"))
     for field in ("tier_since", "tier_until"):
         day, first = values[field], values["valid_from"]
         if day is not None and first is not None and day < first:
-            note(field, f"{LABELS[field]} {day} is before the site's first day, {first}")
+            note(
+                field,
+                _(
+                    "%(labels)s %(day)s is before the site's first day, %(first)s",
+                    labels=LABELS[field],
+                    day=day,
+                    first=first,
+                ),
+            )
     last: date | None = values["valid_until"]
     if last is not None and values["tier_since"] is not None and values["tier_since"] >= last:
-        note("tier_since", f"Tier since {values['tier_since']}: the site ends on {last}")
+        note(
+            "tier_since",
+            _(
+                "Tier since %(values)s: the site ends on %(last)s",
+                values=values["tier_since"],
+                last=last,
+            ),
+        )
     if problems:
         raise InvalidMany(problems)

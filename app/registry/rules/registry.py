@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Final
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 
 
 def free_place(taken: Iterable[float]) -> float:
@@ -106,31 +107,59 @@ def read_day(field: str, text: str, *, label: str | None = None) -> date | None:
         if day is not None and 1900 <= day.year <= 2999:
             return day
     name = label or field
-    raise Invalid(field, f"{name} {quoted(text)} is no day; write YYYY-MM-DD, 1900 to 2999")
+    raise Invalid(
+        field,
+        _(
+            "%(name)s %(text)s is no day; write YYYY-MM-DD, 1900 to 2999",
+            name=name,
+            text=quoted(text),
+        ),
+    )
 
 
 def read_asn(field: str, text: str) -> int:
     """The ASN that ``text`` says (``513`` or ``AS513``), else ``Invalid``."""
     digits = re.fullmatch(r"\s*(?:AS)?([0-9]{1,12})\s*", text, re.IGNORECASE)
     if digits is None:
-        raise Invalid(field, f"{quoted(text)} is no ASN; numbers from 1 to {MAX_ASN} are allowed")
+        raise Invalid(
+            field,
+            _(
+                "%(text)s is no ASN; numbers from 1 to %(max_asn)s are allowed",
+                text=quoted(text),
+                max_asn=MAX_ASN,
+            ),
+        )
     return checked_asn(field, int(digits[1]))
 
 
 def checked_asn(field: str, value: int) -> int:
     """``value`` if it can be an ASN, else ``Invalid``."""
     if not 1 <= value <= MAX_ASN:
-        raise Invalid(field, f"{quoted(value)} is no ASN; numbers from 1 to {MAX_ASN} are allowed")
+        raise Invalid(
+            field,
+            _(
+                "%(value)s is no ASN; numbers from 1 to %(max_asn)s are allowed",
+                value=quoted(value),
+                max_asn=MAX_ASN,
+            ),
+        )
     return value
 
 
 def check_order(
-    field: str, start: date | None, end: date | None, what: str, until: str = "its first day"
+    field: str, start: date | None, end: date | None, what: str, until: str = _("its first day")
 ) -> None:
     """Raise ``Invalid`` on ``field`` unless ``end``, the first day after, is behind ``start``."""
     if start is not None and end is not None and end <= start:
         raise Invalid(
-            field, f"{what} ends on {end}, not after {until}, {start}; a later day is allowed"
+            field,
+            _(
+                "%(what)s ends on %(end)s, not after %(until)s, %(start)s; a later day is allowed",
+                what=what,
+                end=end,
+                until=until,
+                start=start,
+            ),
         )
 
 

@@ -20,6 +20,7 @@ from zoneinfo import available_timezones
 
 from app.core.rules.cells import joined, parted
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.texts import checked_addresses, checked_choice, checked_text
 from app.registry.rules.networks import Network
 from app.registry.rules.registry import (
@@ -132,9 +133,16 @@ def _word(field: str, value: str, limit: int, label: str) -> str:
     """A text of one line that stands in lists separated by ``;``: trimmed, not empty."""
     text = checked_text(field, value.strip(), limit, label=label)
     if not text:
-        raise Invalid(field, f"{label} is empty; say one")
+        raise Invalid(field, _("%(label)s is empty; say one", label=label))
     if any(sign in text for sign in "\n\r\t;"):
-        raise Invalid(field, f"{label} {quoted(text)} holds a line break, tab or semicolon")
+        raise Invalid(
+            field,
+            _(
+                "%(label)s %(text)s holds a line break, tab or semicolon",
+                label=label,
+                text=quoted(text),
+            ),
+        )
     return text
 
 
@@ -151,8 +159,13 @@ def _checked_key(field: RecordField, value: str) -> str:
     if "/" in name or name in _RESERVED:
         raise Invalid(
             field.name,
-            f"{field.label} {quoted(name)} is used in addresses;"
-            f" it takes no slash and is none of {', '.join(_RESERVED)}",
+            _(
+                "%(label)s %(name)s is used in addresses; it takes no slash and is"
+                " none of %(listed)s",
+                label=field.label,
+                name=quoted(name),
+                listed=", ".join(_RESERVED),
+            ),
         )
     return name
 
@@ -161,7 +174,10 @@ def _checked_country(field: RecordField, value: str) -> str:
     if not _TWO_CAPITALS.fullmatch(value) or value not in _COUNTRIES:
         raise Invalid(
             field.name,
-            f"{quoted(value)} is no country; two capitals of ISO 3166 are allowed, such as CH",
+            _(
+                "%(value)s is no country; two capitals of ISO 3166 are allowed, such as CH",
+                value=quoted(value),
+            ),
         )
     return value
 
@@ -170,14 +186,17 @@ def _checked_time_zone(field: RecordField, value: str) -> str:
     if value not in _time_zones():
         raise Invalid(
             field.name,
-            f"{quoted(value)} is no time zone; IANA names are allowed, such as Europe/Berlin",
+            _(
+                "%(value)s is no time zone; IANA names are allowed, such as Europe/Berlin",
+                value=quoted(value),
+            ),
         )
     return value
 
 
 def _checked_tier(field: RecordField, value: int | None) -> int | None:
     if value is not None and value not in (0, 1):
-        raise Invalid(field.name, "A site is T0, T1 or neither; 0, 1 and nothing are allowed")
+        raise Invalid(field.name, _("A site is T0, T1 or neither; 0, 1 and nothing are allowed"))
     return value
 
 
@@ -190,7 +209,12 @@ def _checked_bandwidth(field: RecordField, value: float | None) -> float | None:
         return None
     if not math.isfinite(value) or not 0 < value <= _MAX_GBPS:
         raise Invalid(
-            field.name, f"Bandwidth {quoted(value)} is none; Gb/s above 0 and up to {_MAX_GBPS}"
+            field.name,
+            _(
+                "Bandwidth %(value)s is none; Gb/s above 0 and up to %(max_gbps)s",
+                value=quoted(value),
+                max_gbps=_MAX_GBPS,
+            ),
         )
     return float(value)
 
@@ -200,7 +224,14 @@ def _checked_words(field: RecordField, values: Iterable[str]) -> tuple[str, ...]
         dict.fromkeys(_word(field.name, value, _NAME_LIMIT, field.label) for value in values)
     )
     if len("; ".join(found)) > field.limit:
-        raise Invalid(field.name, f"{field.label} take at most {field.limit} characters together")
+        raise Invalid(
+            field.name,
+            _(
+                "%(label)s take at most %(limit)s characters together",
+                label=field.label,
+                limit=field.limit,
+            ),
+        )
     return found
 
 
@@ -208,7 +239,13 @@ def _bounded(field: RecordField, rows: Iterable[T]) -> tuple[T, ...]:
     found = tuple(rows)
     if len(found) > _MAX_ROWS:
         raise Invalid(
-            field.name, f"{field.label} has {len(found)} rows; at most {_MAX_ROWS} are allowed"
+            field.name,
+            _(
+                "%(label)s has %(count)s rows; at most %(max_rows)s are allowed",
+                label=field.label,
+                count=len(found),
+                max_rows=_MAX_ROWS,
+            ),
         )
     return found
 
@@ -218,7 +255,7 @@ def _checked_asns(field: RecordField, values: Iterable[int]) -> tuple[int, ...]:
 
 
 def _checked_prefix(field: str, text: str) -> str:
-    wrong = f"Prefix {quoted(text)} is none; write 192.0.2.0/24 or 2001:db8::/32"
+    wrong = _("Prefix %(text)s is none; write 192.0.2.0/24 or 2001:db8::/32", text=quoted(text))
     if "/" not in text:
         raise Invalid(field, wrong)
     stripped = text.strip()
@@ -230,10 +267,22 @@ def _checked_prefix(field: str, text: str) -> str:
         except ValueError:
             raise Invalid(field, wrong) from None
         raise Invalid(
-            field, f"Prefix {quoted(text)} has bits behind its length; {meant} holds it"
+            field,
+            _(
+                "Prefix %(text)s has bits behind its length; %(meant)s holds it",
+                text=quoted(text),
+                meant=meant,
+            ),
         ) from None
     if canonical != stripped.lower() or "%" in canonical:
-        raise Invalid(field, f"Prefix {quoted(text)} is not canonical; write {canonical}")
+        raise Invalid(
+            field,
+            _(
+                "Prefix %(text)s is not canonical; write %(canonical)s",
+                text=quoted(text),
+                canonical=canonical,
+            ),
+        )
     return canonical
 
 
@@ -243,7 +292,7 @@ def _checked_prefixes(
     return tuple(
         dict.fromkeys(
             (
-                checked_choice(field.name, network, Network, "Network").value,
+                checked_choice(field.name, network, Network, _("Network")).value,
                 _checked_prefix(field.name, prefix),
             )
             for network, prefix in _bounded(field, rows)
@@ -254,15 +303,21 @@ def _checked_prefixes(
 def _checked_names(field: RecordField, rows: Iterable[SiteNameValue]) -> tuple[SiteNameValue, ...]:
     found: dict[tuple[str, str], SiteNameValue] = {}
     for row in _bounded(field, rows):
-        system = checked_choice(field.name, row.system, NameSystem, "System").value
-        name = _word(field.name, row.name, _NAME_LIMIT, "Name")
+        system = checked_choice(field.name, row.system, NameSystem, _("System")).value
+        name = _word(field.name, row.name, _NAME_LIMIT, _("Name"))
         if " @" in name:
             raise Invalid(
-                field.name, f'Name {quoted(name)} holds " @", which parts it from its days'
+                field.name,
+                _('Name %(name)s holds " @", which parts it from its days', name=quoted(name)),
             )
-        check_order(field.name, row.valid_from, row.valid_until, f"Name {quoted(name)}")
+        check_order(
+            field.name, row.valid_from, row.valid_until, _("Name %(name)s", name=quoted(name))
+        )
         if (system, name) in found:
-            raise Invalid(field.name, f"Name {quoted(name)} occurs twice for {system}")
+            raise Invalid(
+                field.name,
+                _("Name %(name)s occurs twice for %(system)s", name=quoted(name), system=system),
+            )
         found[system, name] = SiteNameValue(system, name, row.valid_from, row.valid_until)
     return tuple(found.values())
 
@@ -271,14 +326,14 @@ def _checked_contacts(field: RecordField, rows: Iterable[ContactValue]) -> tuple
     return tuple(
         dict.fromkeys(
             ContactValue(
-                checked_choice(field.name, row.role, ContactRole, "Role").value,
-                _word(field.name, row.name, _LIST_LIMIT, "Contact"),
+                checked_choice(field.name, row.role, ContactRole, _("Role")).value,
+                _word(field.name, row.name, _LIST_LIMIT, _("Contact")),
                 checked_addresses(
                     field.name,
-                    _optional_word(field.name, row.mail, _MAIL_LIMIT, "Mail address"),
-                    label="A contact's mail",
+                    _optional_word(field.name, row.mail, _MAIL_LIMIT, _("Mail address")),
+                    label=_("A contact's mail"),
                 ),
-                _optional_word(field.name, row.phone, _NAME_LIMIT, "Phone"),
+                _optional_word(field.name, row.phone, _NAME_LIMIT, _("Phone")),
             )
             for row in _bounded(field, rows)
         )
@@ -289,8 +344,8 @@ def _checked_circuits(field: RecordField, rows: Iterable[CircuitValue]) -> tuple
     return tuple(
         dict.fromkeys(
             CircuitValue(
-                _word(field.name, row.provider, _NAME_LIMIT, "Provider"),
-                _optional_word(field.name, row.circuit_id, _NAME_LIMIT, "Circuit id"),
+                _word(field.name, row.provider, _NAME_LIMIT, _("Provider")),
+                _optional_word(field.name, row.circuit_id, _NAME_LIMIT, _("Circuit id")),
             )
             for row in _bounded(field, rows)
         )
@@ -504,17 +559,19 @@ def _choice(kind: type[StrEnum], allowed: str) -> ValueKind:
     return ValueKind(check, allowed, choices=kind)
 
 
-TEXT: Final = ValueKind(_checked_text, "a text, or nothing")
+TEXT: Final = ValueKind(_checked_text, _("a text, or nothing"))
 KEY: Final = ValueKind(_checked_key)
 """A name that stands in addresses: ``/sites/DE-KIT``."""
-COUNTRY: Final = ValueKind(_checked_country, "two capitals of ISO 3166")
-TIME_ZONE: Final = ValueKind(_checked_time_zone, "an IANA name such as Europe/Berlin")
-NETWORK: Final = _choice(Network, "LHCOPN or LHCONE")
-ROLE: Final = _choice(LinkRole, "primary or backup")
-TIER: Final = ValueKind(_checked_tier, "0, 1 or nothing", _tier, str, _tier_from_json, empty=None)
+COUNTRY: Final = ValueKind(_checked_country, _("two capitals of ISO 3166"))
+TIME_ZONE: Final = ValueKind(_checked_time_zone, _("an IANA name such as Europe/Berlin"))
+NETWORK: Final = _choice(Network, _("LHCOPN or LHCONE"))
+ROLE: Final = _choice(LinkRole, _("primary or backup"))
+TIER: Final = ValueKind(
+    _checked_tier, _("0, 1 or nothing"), _tier, str, _tier_from_json, empty=None
+)
 DAY: Final = ValueKind(
     _checked_day,
-    "a day, YYYY-MM-DD from 1900 to 2999, or nothing",
+    _("a day, YYYY-MM-DD from 1900 to 2999, or nothing"),
     _day,
     _day_text,
     _day_from_json,
@@ -523,7 +580,7 @@ DAY: Final = ValueKind(
 )
 GBPS: Final = ValueKind(
     _checked_bandwidth,
-    "Gb/s as a number such as 100 or 2.5, or nothing",
+    _("Gb/s as a number such as 100 or 2.5, or nothing"),
     _bandwidth,
     lambda value: bandwidth_text(value) or "",
     _bandwidth_from_json,
@@ -531,16 +588,16 @@ GBPS: Final = ValueKind(
     bandwidth_text,
     None,
 )
-WORDS: Final = _entries(_checked_words, "words separated by ;")
+WORDS: Final = _entries(_checked_words, _("words separated by ;"))
 ASNS: Final = _entries(
     _checked_asns,
-    "whole numbers from 1 to 4294967295, separated by ;",
+    _("whole numbers from 1 to 4294967295, separated by ;"),
     lambda item: read_asn("asns", item),
     from_json=_asn_from_json,
 )
 PREFIXES: Final = _entries(
     _checked_prefixes,
-    "NETWORK:prefix such as LHCOPN:192.0.2.0/24, separated by ;",
+    _("NETWORK:prefix such as LHCOPN:192.0.2.0/24, separated by ;"),
     _prefix,
     ":".join,
     _from_object(lambda *parts: parts, _PREFIX_KEYS),
@@ -549,7 +606,7 @@ PREFIXES: Final = _entries(
 )
 NAMES: Final = _entries(
     _checked_names,
-    "SYSTEM:name or SYSTEM:name@from..until with days YYYY-MM-DD, separated by ;",
+    _("SYSTEM:name or SYSTEM:name@from..until with days YYYY-MM-DD, separated by ;"),
     _name,
     _name_cell,
     _from_object(SiteNameValue, _NAME_KEYS),
@@ -560,7 +617,7 @@ CONTACTS: Final = _in_parts(
     ContactValue,
     ("role", "name", "mail", "phone"),
     2,
-    "role|name|mail|phone, separated by ; (mail and phone may be left out)",
+    _("role|name|mail|phone, separated by ; (mail and phone may be left out)"),
     _checked_contacts,
     contact_text,
 )
@@ -568,7 +625,7 @@ CIRCUITS: Final = _in_parts(
     CircuitValue,
     ("provider", "circuit_id"),
     1,
-    "provider|circuit id, separated by ; (the id may be left out)",
+    _("provider|circuit id, separated by ; (the id may be left out)"),
     _checked_circuits,
     circuit_text,
 )

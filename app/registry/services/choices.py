@@ -8,6 +8,7 @@ from typing import Any, Final
 from sqlalchemy import literal, select, union_all
 from sqlalchemy.orm import Session, aliased
 
+from app.core.rules.language import _, joined
 from app.registry.models.registry import Link, Site, SiteName
 
 
@@ -44,7 +45,7 @@ def choices(session: Session) -> dict[str, Any]:
     for kind, value, _place, name, other in session.execute(_ALL):
         if kind == "link":
             ends = (name, other)
-            links.append(Option(value, ends, ends, note=" to ".join(ends)))
+            links.append(Option(value, ends, ends, note=joined(_(" to "), ends)))
             continue
         of_site = names.setdefault(value, {})
         if name not in (None, value):

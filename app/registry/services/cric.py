@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Writer, require_admin
 from app.core.rules.errors import Invalid, MoveNotAllowed, NotFound
+from app.core.rules.language import _
 from app.core.services.changes import FieldChange, record_change
 from app.registry.models.registry import Proposal, Site, SourceRun
 from app.registry.rules.cric import (
@@ -93,7 +94,7 @@ def mark_of(value: str) -> str:
 
 def require_cric(actor: Actor) -> None:
     """Raise ``Forbidden`` unless the actor may read CRIC and decide on its proposals."""
-    require_admin(actor, "read CRIC and decide on what it proposes")
+    require_admin(actor, _("read CRIC and decide on what it proposes"))
 
 
 def compare_with_registry(session: Session, content: CricContent, today: date) -> Comparison:
@@ -276,14 +277,16 @@ def _shown(session: Session, proposals: Sequence[Proposal]) -> list[ShownProposa
 def _proposal(session: Session, number: int) -> Proposal:
     proposal = session.get(Proposal, number, populate_existing=True)
     if proposal is None or proposal.source != SOURCE:
-        raise NotFound("There is no such proposal")
+        raise NotFound(_("There is no such proposal"))
     return proposal
 
 
 def _open(session: Session, number: int) -> Proposal:
     proposal = _proposal(session, number)
     if proposal.state != ProposalState.OPEN:
-        raise MoveNotAllowed(f"This proposal is {proposal.state}; only open ones are decided on")
+        raise MoveNotAllowed(
+            _("This proposal is %(state)s; only open ones are decided on", state=proposal.state)
+        )
     return proposal
 
 
@@ -307,8 +310,11 @@ def accept_proposal(session: Session, by: Writer, number: int, seen: str | None 
     elif (mark_of(proposal.current or "") if seen is None else seen) != mark_of(now):
         raise Invalid(
             "proposal",
-            f"Somebody changed this value to {now or 'nothing'} since it was shown;"
-            " nothing was written. Look at both values again",
+            _(
+                "Somebody changed this value to %(value)s since it was shown; nothing was written."
+                " Look at both values again",
+                value=now or _("nothing"),
+            ),
         )
     source = f"{SOURCE} {proposal.last_seen_at:%Y-%m-%d}"
     changed = change_site(
@@ -355,7 +361,9 @@ def _set_state(session: Session, by: Writer, number: int, state: ProposalState) 
     if state is ProposalState.OPEN:
         proposal = _proposal(session, number)
         if proposal.state != ProposalState.REFUSED:
-            raise MoveNotAllowed(f"This proposal is {proposal.state}; only refused ones come back")
+            raise MoveNotAllowed(
+                _("This proposal is %(state)s; only refused ones come back", state=proposal.state)
+            )
     else:
         proposal = _open(session, number)
     before = proposal.state

@@ -21,6 +21,7 @@ from app.core.models.changes import Change
 from app.core.rules.access import Actor, Writer, require_admin
 from app.core.rules.errors import Invalid, InvalidMany
 from app.core.rules.file_problems import BadFile, Problem
+from app.core.rules.language import _
 from app.registry.rules.files import (
     FileFormat,
     Read,
@@ -68,7 +69,7 @@ def registry_state(session: Session) -> int:
 
 def require_import(actor: Actor) -> None:
     """Raise ``Forbidden`` unless the actor may import."""
-    require_admin(actor, "import sites and links")
+    require_admin(actor, _("import sites and links"))
 
 
 def all_values(session: Session, kind: Records) -> Iterator[Values]:
@@ -106,7 +107,7 @@ def import_file(
     changing = [record for record in records if record.what is not What.UNCHANGED]
     work = _ordered(changing)
     done, problems = 0, dict[str, list[Problem]]()
-    for _ in range(_ROUNDS):
+    for _round in range(_ROUNDS):
         refused = []
         for record in work:
             try:

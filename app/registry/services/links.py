@@ -10,6 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.language import _
 from app.registry.models.registry import Link, LinkCircuit, LinkName, Site
 from app.registry.rules.records import LINK
 from app.registry.rules.registry import CircuitValue, NameSystem, check_order, quoted
@@ -34,8 +35,9 @@ def _named(lookup: Lookup, values: Values) -> Named:
             continue
         site = lookup.site(name)
         if site is None:
-            problems[field] = (
-                f"No site has the name {quoted(name)}; any name of a known site is allowed"
+            problems[field] = _(
+                "No site has the name %(name)s; any name of a known site is allowed",
+                name=quoted(name),
             )
         else:
             found[field] = site
@@ -43,8 +45,8 @@ def _named(lookup: Lookup, values: Values) -> Named:
     if name := values.get("backs_up"):
         backed = lookup.link(name)
         if backed is None:
-            problems["backs_up"] = (
-                f"No link has the id {quoted(name)}; choose from the list of links"
+            problems["backs_up"] = _(
+                "No link has the id %(name)s; choose from the list of links", name=quoted(name)
             )
         else:
             found["backs_up"] = backed
@@ -58,26 +60,32 @@ def _check(lookup: Lookup, link: Link | None, before: Values, values: Values, na
     problems: dict[str, str] = {}
     taken = lookup.link_taken(values["name"])
     if taken is not None and (link is None or taken[0] != link.id):
-        problems["name"] = f"There is a link {quoted(taken[1])} already; each id means one link"
+        problems["name"] = _(
+            "There is a link %(quoted)s already; each id means one link", quoted=quoted(taken[1])
+        )
     elif link is None or link.name != values["name"]:
         meant = lookup.link_of_alias(values["name"])
         if meant is not None and meant is not link:
-            problems["name"] = (
-                f"Tickets that name {quoted(values['name'])} mean {meant.name}; each id means one"
-                " link, so take that back under Unresolved names first"
+            problems["name"] = _(
+                "Tickets that name %(quoted)s mean %(name)s; each id means one link, so take that"
+                " back under Unresolved names first",
+                quoted=quoted(values["name"]),
+                name=meant.name,
             )
     first, second = named["end_a"], named["end_b"]
     if first.id == second.id:
-        problems["end_b"] = f"Both ends are {first.key}; a link joins two sites"
+        problems["end_b"] = _("Both ends are %(key)s; a link joins two sites", key=first.key)
     try:
-        check_order("valid_until", values["valid_from"], values["valid_until"], "The link")
+        check_order("valid_until", values["valid_from"], values["valid_until"], _("The link"))
     except Invalid as error:
         problems[error.field] = error.message
     for field in ("end_a", "end_b"):
         _check_end(problems, field, named[field], values)
     cycle = _cycle(link, values["name"], named.get("backs_up"))
     if cycle:
-        problems["backs_up"] = f"This would be a circle: {' backs up '.join(cycle)}"
+        problems["backs_up"] = _(
+            "This would be a circle: %(listed)s", listed=" backs up ".join(cycle)
+        )
     if problems:
         raise InvalidMany(problems)
     if link is not None and (until := values["valid_until"]) not in (None, before["valid_until"]):
@@ -116,11 +124,20 @@ def _check_end(problems: dict[str, str], field: str, site: Site, values: Mapping
     if site.valid_until is not None and (end is None or end > site.valid_until):
         problems.setdefault(
             field,
-            f"{site.key} ended on {site.valid_until}; the link must end by then, or end elsewhere",
+            _(
+                "%(key)s ended on %(valid_until)s; the link must end by then, or end elsewhere",
+                key=site.key,
+                valid_until=site.valid_until,
+            ),
         )
     if start is not None and site.valid_from is not None and start < site.valid_from:
         problems.setdefault(
-            field, f"{site.key} begins on {site.valid_from}; the link cannot begin before"
+            field,
+            _(
+                "%(key)s begins on %(valid_from)s; the link cannot begin before",
+                key=site.key,
+                valid_from=site.valid_from,
+            ),
         )
 
 
@@ -146,14 +163,14 @@ def _backups_after(session: Session, link: Link, until: date) -> list[str]:
         .order_by(Link.name)
         .limit(MAX_NAMED + 1)
     )
-    return [f"{name}, which backs it up" for name in links]
+    return [_("%(name)s, which backs it up", name=name) for name in links]
 
 
 LINKS: Final[RecordVerbs[Link]] = RecordVerbs(
     LINK,
     Link,
     LINK_PARTS,
-    "There is no link of this id",
+    _("There is no link of this id"),
     find=_find,
     check=_check,
     note=lambda lookup, link, key: lookup.note_link(link, key),

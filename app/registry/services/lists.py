@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Select, false, or_, select
 from sqlalchemy.orm import Session, lazyload, load_only, selectinload
 
 from app.core.rules.errors import NotFound
+from app.core.rules.language import _
 from app.registry.models.registry import FactSource, Link, Site, SiteName
 from app.registry.rules.registry import covers
 from app.registry.services.record_lists import holds, in_use_on
@@ -84,7 +85,7 @@ def site_of_key(session: Session, key: str, on: date | None = None) -> ListedSit
     """The site of this key; ``NotFound`` if there is none, or it was not valid on that day."""
     found = session.scalars(select(Site).options(*SITE_PARTS).where(Site.key == key)).first()
     if found is None or not is_valid_on(found, on):
-        raise NotFound("There is no site of this key")
+        raise NotFound(_("There is no site of this key"))
     return _listed_sites(session, [found], on)[0]
 
 
@@ -106,7 +107,7 @@ def link_of_name(session: Session, name: str, on: date | None = None) -> ListedL
     """The link of this name; ``NotFound`` if there is none, or it was not valid on that day."""
     found = session.scalars(_links().where(Link.name == name)).first()
     if found is None or not is_valid_on(found, on):
-        raise NotFound("There is no link of this name")
+        raise NotFound(_("There is no link of this name"))
     return _listed_links(session, [found])[0]
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.orm.interfaces import ORMOption
 from app.core.models.base import Base
 from app.core.rules.access import Actor, Writer, require_admin
 from app.core.rules.errors import Invalid, InvalidMany, NotFound
+from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.changes import FieldChange
 from app.registry.models.registry import Link, Site
@@ -47,7 +48,7 @@ Record = TypeVar("Record", Site, Link)
 
 def require_manager(actor: Actor) -> None:
     """Raise ``Forbidden`` unless the actor may change the registry."""
-    require_admin(actor, "change sites and links")
+    require_admin(actor, _("change sites and links"))
 
 
 @dataclass(frozen=True)
@@ -203,7 +204,7 @@ class RecordVerbs(Generic[Record]):
         lookup = lookup or Lookup(session)
         missing = [name for name in self.kind.needed if not stated.get(name)]
         if missing:
-            raise InvalidMany(dict.fromkeys(missing, "This is required"))
+            raise InvalidMany(dict.fromkeys(missing, _("This is required")))
         empty = {field.name: field.empty for field in self.kind.fields}
         values = empty | self.kind.checked(stated)
         said, reason = checked_sources(sources), checked_why(why)
@@ -268,7 +269,7 @@ class RecordVerbs(Generic[Record]):
         after = before | differing
         for name in self.kind.needed:
             if not after[name]:
-                raise Invalid(name, "This is required")
+                raise Invalid(name, _("This is required"))
         self.complete(by, before, after)
         differing = {name: value for name, value in after.items() if value != before[name]}
         if differing:
@@ -299,9 +300,9 @@ class RecordVerbs(Generic[Record]):
         Whether anything changed.
         """
         require_manager(by.actor)
-        text = checked_text("source", source, SHORT_TEXT_LIMIT, label="Source").strip()
+        text = checked_text("source", source, SHORT_TEXT_LIMIT, label=_("Source")).strip()
         if not text:
-            raise Invalid("source", "Source is required")
+            raise Invalid("source", _("Source is required"))
         reason = checked_why(why)
         lookup = Lookup(session)
         lookup.lock()
@@ -309,14 +310,14 @@ class RecordVerbs(Generic[Record]):
             select(self.row).where(self.key == key).with_for_update(of=self.row, key_share=True)
         ).first()
         if row is None:
-            raise NotFound("There is no site or link of this name")
+            raise NotFound(_("There is no site or link of this name"))
         own = sources_of(session, self.kind.name, row)
         if field == EVERY_FACT:
             asked = [fact for fact in self.kind.facts if source_of(row, fact, own)[1]]
         elif fact_of(field) in self.kind.facts:
             asked = [fact_of(field)]
         else:
-            raise Invalid("field", "This is no fact of the record")
+            raise Invalid("field", _("This is no fact of the record"))
         fields = change_sources(lookup, by, self.kind.name, row, (), dict.fromkeys(asked, text))
         if not fields:
             return False

@@ -17,6 +17,7 @@ from app.core.models.base import Base
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Writer
 from app.core.rules.errors import Difference, EditConflict, Invalid
+from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.changes import FieldChange, record_change, take_number
 from app.registry.models.registry import FactSource, Link, LinkName, Site, SiteName
@@ -135,7 +136,7 @@ def require_site(session: Session, name: str, field: str = "site", on: date | No
     ``field``."""
     site = find_site(session, name) if on is None else site_meant(session, name, on)
     if site is None:
-        raise Invalid(field, "No site has this name; any name of a known site is allowed")
+        raise Invalid(field, _("No site has this name; any name of a known site is allowed"))
     return site
 
 
@@ -147,7 +148,7 @@ def require_links(session: Session, names: Iterable[str], field: str = "links") 
     usable = [name for name in wanted if name.isprintable()]  # PostgreSQL refuses the others
     found = {link.name: link for link in session.scalars(select(Link).where(Link.name.in_(usable)))}
     if len(found) < len(wanted):
-        raise Invalid(field, "No link has this id; choose from the list of links")
+        raise Invalid(field, _("No link has this id; choose from the list of links"))
     return [found[name] for name in wanted]
 
 
@@ -444,7 +445,7 @@ def source_of(row: Site | Link, fact: str, own: Mapping[str, FactSource]) -> tup
 
 def source_text(source: str, *, sample: bool) -> str | None:
     """A source as the change log keeps it."""
-    return (f"{source} (sample)" if sample else source) or None
+    return (_("%(source)s (sample)", source=source) if sample else source) or None
 
 
 def set_source(
@@ -466,13 +467,13 @@ def checked_sources(sources: Mapping[str, str] | None) -> dict[str, str]:
     return {
         fact_of(field): text
         for field, source in (sources or {}).items()
-        if (text := checked_text("source", source, SHORT_TEXT_LIMIT, label="Source").strip())
+        if (text := checked_text("source", source, SHORT_TEXT_LIMIT, label=_("Source")).strip())
     }
 
 
 def checked_why(why: str) -> str:
     """The reason of a change, at most 255 characters; it may be empty."""
-    return checked_text(WHY, why, SHORT_TEXT_LIMIT, label="Reason").strip()
+    return checked_text(WHY, why, SHORT_TEXT_LIMIT, label=_("Reason")).strip()
 
 
 def edited_by(by: Writer) -> str:
@@ -537,4 +538,4 @@ def record(
 def listed(names: Sequence[str]) -> str:
     """Up to twenty names in words; "and more" where the last one was left out."""
     shown = ", ".join(names[:MAX_NAMED])
-    return f"{shown} and more" if len(names) > MAX_NAMED else shown
+    return _("%(shown)s and more", shown=shown) if len(names) > MAX_NAMED else shown

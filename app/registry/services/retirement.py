@@ -8,6 +8,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, joined, said_word
 from app.registry.models.registry import Link, Site
 from app.registry.services.registry import MAX_NAMED, listed
 
@@ -28,10 +29,17 @@ def refuse_while_used(session: Session, row: Site | Link, links: Sequence[str]) 
     used = {"links in use": links} | {
         what: named(session, row, MAX_NAMED + 1) for what, named in _BLOCKERS.items()
     }
-    reasons = [f"{what} ({listed(names)})" for what, names in used.items() if names]
+    reasons = [
+        _("%(what)s (%(names)s)", what=said_word(what), names=listed(names))
+        for what, names in used.items()
+        if names
+    ]
     if reasons:
         raise Invalid(
             "valid_until",
-            f"The {'site' if isinstance(row, Site) else 'link'} cannot end while there are"
-            f" {' and '.join(reasons)}: end or change these first",
+            _(
+                "The %(what)s cannot end while there are %(listed)s: end or change these first",
+                what=_("site") if isinstance(row, Site) else _("link"),
+                listed=joined(_(" and "), reasons),
+            ),
         )

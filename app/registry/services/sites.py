@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.registry.models.registry import Link, Site, SiteAsn, SiteContact, SiteName, SitePrefix
 from app.registry.rules.records import SITE, check_site_days
 from app.registry.rules.registry import (
@@ -83,7 +84,7 @@ def _check_names(lookup: Lookup, site: Site | None, values: Mapping[str, Any]) -
     number = None if site is None else site.id
     taken = lookup.key_taken(values["key"])
     if taken is not None and taken != number:
-        raise Invalid("key", f"There is a site {quoted(values['key'])} already")
+        raise Invalid("key", _("There is a site %(quoted)s already", quoted=quoted(values["key"])))
     whole = (values["valid_from"], values["valid_until"])
     uses = lookup.uses_of(name.name for name in values["names"])
     for name in values["names"]:
@@ -92,8 +93,13 @@ def _check_names(lookup: Lookup, site: Site | None, values: Mapping[str, Any]) -
             if use.site_id != number and overlap(mine, common(use.period, use.whole)):
                 raise Invalid(
                     "key" if name.name == values["key"] else "names",
-                    f"Name {quoted(name.name)} means {use.key} at the same time;"
-                    " one name means one site, so end it there first or give days",
+                    _(
+                        "Name %(name)s means %(key)s at the same time; one name means"
+                        " one site, so end it"
+                        " there first or give days",
+                        name=quoted(name.name),
+                        key=use.key,
+                    ),
                 )
 
 
@@ -122,7 +128,10 @@ def _check_begins(session: Session, site: Site, first: date) -> None:
     if links:
         raise Invalid(
             "valid_from",
-            f"The site cannot begin after its links ({listed(links)}): change these first",
+            _(
+                "The site cannot begin after its links (%(links)s): change these first",
+                links=listed(links),
+            ),
         )
 
 
@@ -138,7 +147,7 @@ SITES: Final[RecordVerbs[Site]] = RecordVerbs(
     SITE,
     Site,
     SITE_PARTS,
-    "There is no site of this name",
+    _("There is no site of this name"),
     find=_find,
     named=_named,
     check=_check,
