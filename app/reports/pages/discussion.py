@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import url_for
 
+from app.core.rules.language import _
 from app.core.web.attached_files import Problem, Row, listed_files, row_of
 from app.core.web.extensions import db
 from app.core.web.person import acting, writer
@@ -66,4 +67,4 @@ def _row(place: ReportContext, file: ReportAttachment, *, is_listed: bool = Fals
         for name in ("download", "preview", "remove")
     )
     removable = not is_listed and refusal_to_remove(writer(), place.stored, file) is None
-    return row_of(file, f"File {file.number}", *places, removable=removable)
+    return row_of(file, _("File %(number)s", number=file.number), *places, removable=removable)

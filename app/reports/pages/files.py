@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.core.figures.tables import Cell, FigureTable
+from app.core.rules.language import _
 from app.core.rules.slides import Column, Row, Slide, Table
 from app.reports.rules.documents import (
     QUARTER_COLUMNS,
@@ -74,20 +75,20 @@ def _standing(document: ReportDocument) -> Sequence[tuple[str, str, int | None, 
     """Key, label, number and words of how it stands; the same keys for every report, and
     one more where its data is a sample."""
     sample: Sequence[tuple[str, str, int | None, Cell]] = (
-        [("data", "Data", None, SAMPLE)] if document.is_sample else ()
+        [("data", _("Data"), None, SAMPLE)] if document.is_sample else ()
     )
     return [
         *sample,
-        ("state", "Report status", None, document.state),
-        ("late", "Late", None, "yes" if document.is_late else "no"),
-        ("due_by", "Due by", None, last_day_of(document.due_at).isoformat()),
-        ("version", "Signed version", document.version, None),
-        ("signed_by", "Signed by", None, document.signed_by or None),
-        ("signed_at", "Signed", None, document.signed_at),
-        ("accepted_by", "Accepted by", None, document.accepted_by or None),
-        ("accepted_at", "Accepted", None, document.accepted_at),
-        ("counted_at", "Numbers counted", None, document.counted_at),
-        ("read_at", "Read", None, document.made_at),
+        ("state", _("Report status"), None, document.state),
+        ("late", _("Late"), None, "yes" if document.is_late else "no"),
+        ("due_by", _("Due by"), None, last_day_of(document.due_at).isoformat()),
+        ("version", _("Signed version"), document.version, None),
+        ("signed_by", _("Signed by"), None, document.signed_by or None),
+        ("signed_at", _("Signed"), None, document.signed_at),
+        ("accepted_by", _("Accepted by"), None, document.accepted_by or None),
+        ("accepted_at", _("Accepted"), None, document.accepted_at),
+        ("counted_at", _("Numbers counted"), None, document.counted_at),
+        ("read_at", _("Read"), None, document.made_at),
     ]
 
 
@@ -115,7 +116,7 @@ def table_of_quarter(document: QuarterDocument) -> FigureTable:
 def slides_of_quarter(document: QuarterDocument) -> Sequence[Slide]:
     """The sites with their numbers, under how many reports are submitted."""
     words = list(QUARTER_COLUMNS.values())
-    columns = [Column("Site", 1.6), Column("Report", 1.8)]
+    columns = [Column(_("Site"), 1.6), Column(_("Report"), 1.8)]
     columns += [Column(word.partition(",")[0], 1.2, is_number=True) for word in words]
     rows = [
         Row([one.site, one.standing, *(one.words(key) or None for key in QUARTER_COLUMNS)])
@@ -127,7 +128,9 @@ def slides_of_quarter(document: QuarterDocument) -> Sequence[Slide]:
             f"Quarterly reports of {document.quarter}, due {last_day_of(document.due_at)}",
             "",
             table=Table(columns, rows) if rows else None,
-            words=["Medians of the site's tickets, in working time."] if rows else document.notes,
+            words=[_("Medians of the site's tickets, in working time.")]
+            if rows
+            else document.notes,
         )
     ]
 

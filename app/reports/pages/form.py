@@ -14,6 +14,7 @@ from flask import Response, flash, make_response, render_template, request
 
 from app.core.rules.access import refusal_to_create
 from app.core.rules.errors import EditConflict, Invalid, InvalidMany, MoveNotAllowed, NotFound
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
@@ -64,9 +65,9 @@ from app.reports.services.first_quarter import reports_from
 from app.reports.services.forms import carried_answers
 from app.reports.services.grid import is_asked
 
-_LINK_REASON: Final = "Linked from the site's quarterly report"
-_UNSENT: Final = "The comment is not sent yet: send it or clear it, then submit"
-_UNLINKED: Final = "This ticket is not linked yet: link it or clear the field, then submit"
+_LINK_REASON: Final = _("Linked from the site's quarterly report")
+_UNSENT: Final = _("The comment is not sent yet: send it or clear it, then submit")
+_UNLINKED: Final = _("This ticket is not linked yet: link it or clear the field, then submit")
 
 
 @blueprint.get(PLACE)
@@ -82,7 +83,7 @@ def page(site: str, quarter: str) -> Response:
 def save(site: str, quarter: str) -> Response:
     """Save all fields, then do what the button says (``do``)."""
     place = report_context(site, quarter)
-    what, _, about = request.form.get("do", "save").partition(".")
+    what, _dot, about = request.form.get("do", "save").partition(".")
     typed = saved(place, what, about, is_asked=True)
     tell_of_chosen_files()
     if not typed.is_done:
@@ -91,7 +92,7 @@ def save(site: str, quarter: str) -> Response:
         return _asked_to_sign(report_context(site, quarter), typed=typed)
     if what == "link":
         return _linked(place, about, typed)
-    return after(place, typed, "Draft saved.")
+    return after(place, typed, _("Draft saved."))
 
 
 def after(place: ReportContext, typed: Typed, words: str, part: str = "") -> Response:
@@ -107,18 +108,20 @@ def _linked(place: ReportContext, event: str, typed: Typed) -> Response:
     """A ticket documents an event of the report, the site says."""
     rows = db.session()
     if not (event.isascii() and event.isdigit() and len(event) < 10):
-        raise NotFound("There is no event with this number")
+        raise NotFound(_("There is no event with this number"))
     ticket = request.form.get(f"ticket.{event}", "").strip().removeprefix("#")
     reason = request.form.get(f"why.{event}", "").strip() or _LINK_REASON
     try:
         if not (ticket.isascii() and ticket.isdigit() and len(ticket) <= 12):
-            raise Invalid("ticket", "Write the number of a ticket")
+            raise Invalid("ticket", _("Write the number of a ticket"))
         with writing_once(rows):
             link_by_hand(rows, writer(), int(event), int(ticket), reason)
     except Invalid as error:
         return report_page(place, replace(typed, errors={f"link.{event}": error.message}))
     typed = without(typed, f"link.{event}", f"why.{event}")
-    return after(place, typed, f"Ticket {ticket} documents event {event}.")
+    return after(
+        place, typed, _("Ticket %(ticket)s documents event %(event)s.", ticket=ticket, event=event)
+    )
 
 
 def _asked_to_sign(
@@ -161,7 +164,7 @@ def submit(site: str, quarter: str) -> Response:
     numbers, seen = place.numbers(), sent_version("version")
     refusal = refusal_to_submit(acting(), place.site.id, place.state, place.quarter, now())
     if refusal is None and request.form.get("numbers", "") != numbers.read_as:
-        flash("The numbers have changed: review them before you sign.", "waiting")
+        flash(_("The numbers have changed: review them before you sign."), "waiting")
         return _asked_to_sign(place, 409)
     try:
         with writing_once(rows):
@@ -169,9 +172,9 @@ def submit(site: str, quarter: str) -> Response:
             number = signed.number
     except (EditConflict, InvalidMany) as error:
         if isinstance(error, EditConflict):
-            flash("The report has changed: review it before you sign.", "waiting")
+            flash(_("The report has changed: review it before you sign."), "waiting")
         return _asked_to_sign(report_context(site, quarter), 409)
-    flash(f"Version {number} of the report is signed and submitted.", "ok")
+    flash(_("Version %(number)s of the report is signed and submitted.", number=number), "ok")
     return go_to(place.address)
 
 
@@ -188,10 +191,10 @@ def reopen(site: str, quarter: str) -> Response:
         typed = replace(typed, errors={REASON_TO_REOPEN: error.message})
         return report_page(report_context(site, quarter), typed)
     except MoveNotAllowed as error:
-        unstored = [Unstored("Reason for reopening", reason)] if reason else []
+        unstored = [Unstored(_("Reason for reopening"), reason)] if reason else []
         typed = replace(typed, refusal=error.message, unstored=unstored)
         return report_page(report_context(site, quarter), typed)
-    return after(place, without(typed, REASON_TO_REOPEN), "The report is reopened.")
+    return after(place, without(typed, REASON_TO_REOPEN), _("The report is reopened."))
 
 
 @blueprint.post(f"{PLACE}/accept")
@@ -202,12 +205,12 @@ def accept(site: str, quarter: str) -> Response:
         with writing_once(rows):
             verbs.accept_report(rows, writer(), place.stored, sent_version("version"))
     except EditConflict:
-        flash("The report was signed again: review it before you accept it.", "waiting")
+        flash(_("The report was signed again: review it before you accept it."), "waiting")
         return report_page(report_context(site, quarter), Typed(words=typed_beside()), 409)
     except MoveNotAllowed as error:
         typed = Typed(words=typed_beside(), refusal=error.message)
         return report_page(report_context(site, quarter), typed)
-    return after(place, Typed(words=typed_beside()), "The report is accepted.")
+    return after(place, Typed(words=typed_beside()), _("The report is accepted."))
 
 
 # ---- the page ----

@@ -13,6 +13,7 @@ from flask import Response, make_response, render_template, request
 
 from app.core.database.transactions import transaction
 from app.core.rules.errors import FieldConflict, Invalid, MoveNotAllowed, NotFound
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.htmx import go_to, wants_fragment
 from app.core.web.person import acting, writer
@@ -136,5 +137,5 @@ def _sent_time() -> int:
 def _empty(place: ReportContext, name: str) -> FieldView:
     found = field_of(place.form, name)
     if found is None:
-        raise NotFound("A report has no such field")
+        raise NotFound(_("A report has no such field"))
     return found

@@ -10,6 +10,7 @@ from typing import Final
 from flask import Blueprint, request, url_for
 
 from app.core.rules.errors import Invalid, NoSuchPeriod, NotFound
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.core.web.extensions import db
 from app.core.web.times import now
@@ -72,7 +73,7 @@ class ReportContext:
     def stored(self) -> Report:
         """The report; ``NotFound`` where nothing is stored."""
         if self.report is None:
-            raise NotFound("Nothing is saved for this report")
+            raise NotFound(_("Nothing is saved for this report"))
         return self.report
 
     def rows_behind(self, numbers: ReportNumbers) -> Mapping[str, str]:
@@ -99,7 +100,7 @@ def report_context(site: str, quarter: str) -> ReportContext:
     require_quarter_of_reports(rows, found, now())
     named = find_site(rows, site) if site.isprintable() else None
     if named is None:
-        raise NotFound("No site has this name")
+        raise NotFound(_("No site has this name"))
     return ReportContext(named, found, find_report(rows, named.id, found))
 
 

@@ -11,6 +11,7 @@ from datetime import datetime
 from hashlib import sha256
 from itertools import groupby
 
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.reports.models.reports import ReportField
 from app.reports.rules.event_explanations import OtherWords, joined
@@ -188,11 +189,11 @@ def field_of(form: Form, name: str) -> FieldView | None:
         found = form.question(key)
         return None if found is None or found.is_retired else _answer(found)
     if name.startswith(NUMBER):
-        return FieldView(name, "The site counts", "number")
+        return FieldView(name, _("The site counts"), "number")
     if name.startswith(REASON):
-        return FieldView(name, "because", str(QuestionKind.LINE))
+        return FieldView(name, _("because"), str(QuestionKind.LINE))
     if name.startswith(EVENT):
-        return FieldView(name, "Why there is no ticket", str(QuestionKind.TEXT))
+        return FieldView(name, _("Why there is no ticket"), str(QuestionKind.TEXT))
     return None
 
 

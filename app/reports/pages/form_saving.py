@@ -13,6 +13,7 @@ from flask import flash, request
 
 from app.core.database.transactions import transaction
 from app.core.rules.errors import FieldConflict, MoveNotAllowed
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.person import writer
 from app.reports.pages.form_context import (
@@ -145,14 +146,16 @@ def without(typed: Typed, *names: str) -> Typed:
 def tell_of_chosen_files() -> None:
     """A browser sends the content of files only with the button that attaches them."""
     if any(request.form.getlist("file")):
-        flash("The selected files are not attached: select them again and press Attach.", "waiting")
+        flash(
+            _("The selected files are not attached: select them again and press Attach."), "waiting"
+        )
 
 
 def _unstored(place: ReportContext, touched: Mapping[str, Sent]) -> Sequence[Unstored]:
     labels = labels_of([place.form], [place.numbers()])
     ordered = [*(name for name in labels if name in touched), *(touched.keys() - labels.keys())]
     return [
-        Unstored(labels.get(name, "Your text"), touched[name].value)
+        Unstored(labels.get(name, _("Your text")), touched[name].value)
         for name in ordered
         if touched[name].value.strip()
     ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flask import Response, make_response, render_template, request
 
 from app.core.rules.errors import NotFound
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.reports.models.reports import ReportForm, ReportVersion
@@ -105,7 +106,7 @@ def _known(site: str, quarter: str) -> ReportContext:
 def _numbered(place: ReportContext, number: int) -> ReportVersion:
     found = next((one for one in place.stored.versions if one.number == number), None)
     if found is None:
-        raise NotFound("The report has no version with this number")
+        raise NotFound(_("The report has no version with this number"))
     return found
 
 

@@ -10,6 +10,7 @@ from flask import Blueprint, Response, flash, make_response, render_template, re
 
 from app.core.rules.access import Role
 from app.core.rules.errors import EditConflict, Forbidden, Invalid, MoveNotAllowed, NotFound
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.core.services.changes import changes_of
 from app.core.web.edit_conflicts import Clash, seen_version
@@ -85,7 +86,9 @@ def new() -> Response:
     with writing_once(rows):
         number = verbs.make_draft(rows, writer()).number
         leads_to(url_for("report_forms.form", number=number))
-    flash(f"Form {number} is a draft. It is not used until you publish it.", "ok")
+    flash(
+        _("Form %(number)s is a draft. It is not used until you publish it.", number=number), "ok"
+    )
     return go_to(url_for("report_forms.form", number=number))
 
 
@@ -111,7 +114,7 @@ def compare(number: int) -> Response:
     others = [one for one in all_forms(db.session()) if one.number != number and _may_see(one)]
     asked = request.args.get("with", "")
     chosen = next((one for one in others if str(one.number) == asked), None)
-    problem = "" if chosen or not asked else "There is no such form; compared with the default"
+    problem = "" if chosen or not asked else _("There is no such form; compared with the default")
     other = chosen or _before(row, others)
     return make_response(
         render_template(
@@ -143,7 +146,7 @@ def add(number: int) -> Response:
         rows.rollback()
         attach(typed, error)
         return _question_page(typed, number, status=422)
-    flash(f"“{label}” is added to form {number}.", "ok")
+    flash(_("“%(label)s” is added to form %(number)s.", label=label, number=number), "ok")
     return go_to(url_for("report_forms.form", number=number))
 
 
@@ -157,7 +160,7 @@ def question(number: int, key: str) -> Response:
         _require_draft(row)
         found = content_of(row).question(key)
         if found is None:
-            raise NotFound("The form has no such question")
+            raise NotFound(_("The form has no such question"))
         typed = QuestionForm(formdata=None, **form_data(found))
         typed.version.data = str(row.version)
         return _question_page(typed, number, key)
@@ -178,7 +181,7 @@ def question(number: int, key: str) -> Response:
         rows.rollback()
         attach(typed, error)
         return _question_page(typed, number, key, status=422)
-    flash(f"“{label}” is saved in form {number}.", "ok")
+    flash(_("“%(label)s” is saved in form %(number)s.", label=label, number=number), "ok")
     return go_to(url_for("report_forms.form", number=number))
 
 
@@ -188,7 +191,7 @@ def move(number: int, key: str) -> Response:
     verbs.require_manage(writer())
     step = request.form.get("step", "")
     if step not in _STEPS:
-        return _form_page(number, problem="A question or its group moves up or down", status=422)
+        return _form_page(number, problem=_("A question or its group moves up or down"), status=422)
     verb, steps = _STEPS[step]
     return _done(number, lambda seen: verb(db.session(), writer(), number, key, steps, seen))
 
@@ -241,7 +244,14 @@ def publish(number: int) -> Response:
         rows.rollback()
         attach(typed, error)
         return _form_page(number, publishing=typed, status=422)
-    flash(f"Form {number} is published for reports of {first} and later ones.", "ok")
+    flash(
+        _(
+            "Form %(number)s is published for reports of %(first)s and later ones.",
+            number=number,
+            first=first,
+        ),
+        "ok",
+    )
     return go_to(url_for("report_forms.form", number=number))
 
 
@@ -251,7 +261,7 @@ def take_out(number: int) -> Response:
     return _done(
         number,
         lambda seen: verbs.take_out_of_use(db.session(), writer(), number, seen),
-        "Form {} is a draft again.",
+        _("Form {} is a draft again."),
     )
 
 
@@ -261,7 +271,7 @@ def delete(number: int) -> Response:
     return _done(
         number,
         lambda seen: verbs.discard_draft(db.session(), writer(), number, seen),
-        "The draft form {} is deleted.",
+        _("The draft form {} is deleted."),
         url_for("report_forms.listing"),
     )
 
@@ -277,13 +287,15 @@ def _may_see(row: ReportForm) -> bool:
 def _seen(number: int) -> ReportForm:
     row = form_of_number(db.session(), number)
     if not _may_see(row):
-        raise Forbidden("Only operators and admins may see drafts of the questions")
+        raise Forbidden(_("Only operators and admins may see drafts of the questions"))
     return row
 
 
 def _require_draft(row: ReportForm) -> None:
     if is_published(row):
-        raise MoveNotAllowed(f"Form {row.number} is published and cannot change; create a draft")
+        raise MoveNotAllowed(
+            _("Form %(number)s is published and cannot change; create a draft", number=row.number)
+        )
 
 
 def _before(row: ReportForm, others: Sequence[ReportForm]) -> ReportForm | None:
@@ -318,7 +330,7 @@ def _done(number: int, verb: Callable[[int], Any], said: str = "", place: str = 
 
 def _words(error: EditConflict | MoveNotAllowed) -> str:
     if isinstance(error, EditConflict):
-        return (
+        return _(
             "Somebody else changed this form since you opened the page; nothing was saved."
             " Below is the current form: review it and try again"
         )
@@ -370,7 +382,7 @@ def _question_page(
 ) -> Response:
     content = content_of(form_of_number(db.session(), number))
     if key in verbs.used_keys(db.session()):
-        typed.kind.description = (
+        typed.kind.description = _(
             "It stays: a published form asks this, and past answers depend on it."
         )
     return make_response(

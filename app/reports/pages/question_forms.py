@@ -8,6 +8,7 @@ from typing import Any
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, HiddenField, StringField, TextAreaField
 
+from app.core.rules.language import _
 from app.core.web.forms import Choice, lines, one_line, options, required
 from app.reports.rules.form import QuestionKind, ReportQuestion
 from app.reports.rules.questions import PARTS
@@ -21,35 +22,35 @@ class QuestionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         PARTS["label"],
         required(PARTS["label"]),
         filters=[one_line],
-        description="Shown above the answer; at most 200 characters.",
+        description=_("Shown above the answer; at most 200 characters."),
         render_kw={"autocomplete": "off"},
     )
     kind = Choice(
         PARTS["kind"],
         choices=options(*QuestionKind),
         default=QuestionKind.TEXT,
-        description="“day” is of something that was, never later than today; “planned day” any.",
+        description=_("“day” is of something that was, never later than today; “planned day” any."),
     )
     choices = TextAreaField(
         PARTS["choices"],
         filters=[lines],
-        description="For the answer “choice” only: one a line.",
+        description=_("For the answer “choice” only: one a line."),
         render_kw={"rows": 4},
     )
     help = TextAreaField(
         PARTS["help"],
         filters=[lines],
-        description="Shown below the answer; at most 1000 characters.",
+        description=_("Shown below the answer; at most 1000 characters."),
         render_kw={"rows": 2},
     )
     group = StringField(
         PARTS["group"],
         filters=[one_line],
-        description="Questions with the same title are grouped; leave empty for no title.",
+        description=_("Questions with the same title are grouped; leave empty for no title."),
         render_kw={"autocomplete": "off", "list": "groups"},
     )
-    is_required = BooleanField("A report is not submitted without an answer")
-    is_carried = BooleanField("The previous answer is offered for reuse with one click")
+    is_required = BooleanField(_("A report is not submitted without an answer"))
+    is_carried = BooleanField(_("The previous answer is offered for reuse with one click"))
 
     def stated(self) -> Mapping[str, Any]:
         """The parts as the services take them."""
@@ -81,17 +82,19 @@ class PublishForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     version = HiddenField()
     first_quarter = StringField(
-        "First quarter",
-        required("First quarter"),
+        _("First quarter"),
+        required(_("First quarter")),
         filters=[one_line],
-        description="As 2013-Q3. Reports of this and later quarters started from now on use this"
-        " form; reports already started keep theirs.",
+        description=_(
+            "As 2013-Q3. Reports of this and later quarters started from now on use this"
+            " form; reports already started keep theirs."
+        ),
         render_kw={"autocomplete": "off", "size": 10},
     )
     note = TextAreaField(
-        "Reason",
-        required("Reason"),
+        _("Reason"),
+        required(_("Reason")),
         filters=[lines],
-        description="Shown with the form.",
+        description=_("Shown with the form."),
         render_kw={"rows": 2},
     )

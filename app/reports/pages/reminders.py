@@ -11,6 +11,7 @@ from wtforms import HiddenField, StringField
 
 from app.accounts.services.people import find_user, reporters
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.web.extensions import db
@@ -36,12 +37,12 @@ _SITE, _PERSON = "site ", "person "
 class QuietForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Leave a site or a person in peace."""
 
-    who = Choice("Site or person")
+    who = Choice(_("Site or person"))
     reason = StringField(
-        "Reason",
-        required("Reason"),
+        _("Reason"),
+        required(_("Reason")),
         filters=[one_line],
-        description="Visible to the chair.",
+        description=_("Visible to the chair."),
     )
 
 
@@ -54,7 +55,7 @@ class RemindForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 @blueprint.before_request
 def _chair_only() -> None:
-    require_chair(acting(), "see report reminders")
+    require_chair(acting(), _("see report reminders"))
 
 
 @blueprint.get("/reminders")
@@ -70,12 +71,12 @@ def remind() -> Response:
     """Remind one site of one quarter now."""
     rows, form = db.session(), RemindForm()
     quarter = Quarter.parse(form.quarter.data or "", "quarter")
-    key = checked_text("site", form.site.data or "", SHORT_TEXT_LIMIT, label="Site")
+    key = checked_text("site", form.site.data or "", SHORT_TEXT_LIMIT, label=_("Site"))
     with writing_once(rows):
         site = site_of_key(rows, key)
         sent = remind_now(rows, writer(), site, quarter, due_days())
         name = sent.site.key
-    flash(f"Reminder queued for {name}, {quarter}.", "ok")
+    flash(_("Reminder queued for %(name)s, %(quarter)s.", name=name, quarter=quarter), "ok")
     return go_to(url_for("report_reminders.page"))
 
 
@@ -109,7 +110,7 @@ def add_quiet() -> Response:
         field = form.reason if error.field == "reason" else form.who
         field.errors = [*field.errors, error.message]
         return _quiet_page(form, 422)
-    flash(f"{name} is muted.", "ok")
+    flash(_("%(name)s is muted.", name=name), "ok")
     return go_to(url_for("report_reminders.quiet"))
 
 
@@ -119,7 +120,7 @@ def end(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         name = end_quiet(rows, writer(), number)
-    flash(f"{name} is no longer muted.", "ok")
+    flash(_("%(name)s is no longer muted.", name=name), "ok")
     return go_to(url_for("report_reminders.quiet"))
 
 
@@ -148,14 +149,14 @@ def _quiet_form() -> QuietForm:
     people = {one.user_id for one in there}
     form = QuietForm()
     form.who.choices = [
-        ("", "Choose"),
+        ("", _("Choose")),
         *(
             (f"{_SITE}{site.key}", site.key)
             for site in all_sites(rows)
             if site.tier == 1 and site.id not in sites
         ),
         *(
-            (f"{_PERSON}{user.name}", f"{user.name} (reporter)")
+            (f"{_PERSON}{user.name}", _("%(name)s (reporter)", name=user.name))
             for user in reporters(rows)
             if user.id not in people
         ),

@@ -13,6 +13,7 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from app.core.figures.tables import FigureTable
 from app.core.rules.counted import SLIDES_RANGE
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, joined
 from app.core.rules.quarters import Quarter
 from app.core.rules.slides import Slide
 from app.core.web.extensions import db
@@ -51,13 +52,13 @@ SIGNS: Final[Mapping[ShownState, tuple[str, str]]] = {
 }
 """Tone and icon of each word."""
 _MEANINGS: Final[Mapping[ShownState, str]] = {
-    ShownState.MISSING: "quarter ended, nothing submitted",
-    ShownState.DRAFT: "in progress; visible to the site and the chair",
-    ShownState.SUBMITTED: "signed by the site, its numbers are frozen",
-    ShownState.ACCEPTED: "accepted by the chair",
-    ShownState.REOPENED: "signed before, reopened for changes",
-    ShownState.NOT_YET: "not due yet, quarter ongoing",
-    ShownState.NOT_REQUIRED: "the site was not T1 then, or reports did not exist yet",
+    ShownState.MISSING: _("quarter ended, nothing submitted"),
+    ShownState.DRAFT: _("in progress; visible to the site and the chair"),
+    ShownState.SUBMITTED: _("signed by the site, its numbers are frozen"),
+    ShownState.ACCEPTED: _("accepted by the chair"),
+    ShownState.REOPENED: _("signed before, reopened for changes"),
+    ShownState.NOT_YET: _("not due yet, quarter ongoing"),
+    ShownState.NOT_REQUIRED: _("the site was not T1 then, or reports did not exist yet"),
 }
 
 
@@ -80,8 +81,8 @@ class GridQuery:
             try:
                 self.quarters = read_quarters(self.typed_from, self.typed_to, MAX_QUARTERS)
             except Invalid as error:
-                word = {"from": "From", "to": "To"}.get(error.field, "Quarters")
-                self.problems.append(f"{word}: {error.message}")
+                word = {"from": _("From"), "to": _("To")}.get(error.field, _("Quarters"))
+                self.problems.append(_("%(word)s: %(message)s", word=word, message=error.message))
 
 
 def grid_url(first: Quarter, last: Quarter) -> str:
@@ -152,7 +153,7 @@ def download(kind: str) -> Response:
     """The grid as everybody sees it, without drafts: a row for each site and quarter."""
     asked, moment, rows = GridQuery(request.args), now(), db.session()
     if asked.problems:
-        raise Invalid("filter", "; ".join(asked.problems))
+        raise Invalid("filter", joined("; ", asked.problems))
     quarters = asked.quarters or usual_quarters(rows, moment)
     grid = report_grid(rows, READER, quarters, moment, due_days())
     lines = [
@@ -164,7 +165,9 @@ def download(kind: str) -> Response:
         for cell in row.cells
     ]
     file = FigureTable("reports", ("site", "quarter", "report", "late", "due_by"), lines)
-    return as_file(file, kind, [f"As of {iso(moment)}."], lambda: _slides(quarters, moment))
+    return as_file(
+        file, kind, [_("As of %(moment)s.", moment=iso(moment))], lambda: _slides(quarters, moment)
+    )
 
 
 def _slides(quarters: Sequence[Quarter], moment: datetime) -> Sequence[Slide]:
@@ -172,8 +175,16 @@ def _slides(quarters: Sequence[Quarter], moment: datetime) -> Sequence[Slide]:
     for at in range(0, len(quarters), QUARTERS_AT_ONCE):
         part = quarters[at : at + QUARTERS_AT_ONCE]
         grid = report_grid(db.session(), READER, part, moment, due_days())
-        when = str(part[0]) if len(part) == 1 else f"{part[0]} to {part[-1]}"
-        subtitle = f"Quarterly reports, {when}, {moment:%Y-%m-%d} UTC"
+        when = (
+            str(part[0])
+            if len(part) == 1
+            else _("%(part)s to %(part2)s", part=part[0], part2=part[-1])
+        )
+        subtitle = _(
+            "Quarterly reports, %(when)s, %(moment)s UTC",
+            when=when,
+            moment=format(moment, "%Y-%m-%d"),
+        )
         # the page is the grid, not the file's own address
         source = f"{public_url()}{grid_url(part[0], part[-1])}"
         found.append(grid_slide(grid, submitted_of_due(grid), subtitle, source))

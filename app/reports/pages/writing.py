@@ -7,6 +7,7 @@ from dataclasses import replace
 from flask import Response, request
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, counted
 from app.core.web.attached_files import chosen_files, problems_of
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
@@ -41,7 +42,7 @@ def attach(site: str, quarter: str) -> Response:
         for name, content in files:
             attach_to_report(rows, writer(), place.site, place.quarter, name, content)
         leads_to(f"{place.address}#attachments")
-    words = f"{len(files)} file{'s' * (len(files) > 1)} attached."
+    words = counted("%(num)s file attached.", "%(num)s files attached.", len(files))
     return _after(place, typed, "attachments", words)
 
 
@@ -53,7 +54,7 @@ def remove(site: str, quarter: str, number: int) -> Response:
     with writing_once(rows):
         remove_report_attachment(rows, writer(), report_context(site, quarter).stored, number)
         leads_to(f"{place.address}#attachments")
-    return _after(place, typed, "attachments", f"File {number} is removed.")
+    return _after(place, typed, "attachments", _("File %(number)s is removed.", number=number))
 
 
 @blueprint.post(f"{PLACE}/comment")
@@ -69,7 +70,7 @@ def comment(site: str, quarter: str) -> Response:
         typed = replace(typed, words={**typed.words, COMMENT: text})
         below = Below(comment_error=error.message)
         return report_page(report_context(site, quarter), typed, 422, below=below)
-    return _after(place, without(typed, COMMENT), "comments", "Comment sent.")
+    return _after(place, without(typed, COMMENT), "comments", _("Comment sent."))
 
 
 def _seen(site: str, quarter: str) -> ReportContext:

@@ -12,6 +12,7 @@ from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Final
 
+from app.core.rules.language import _
 from app.reports.rules.form import ANSWER, EVENT, NUMBER, REASON, Form
 from app.reports.rules.numbers import ReportNumbers, UndocumentedEvent
 
@@ -101,19 +102,25 @@ def answers_that_differ(
 
 def _named(name: str) -> str:
     """An event that has its ticket in both states is in neither one's list."""
-    return f"Event {name.removeprefix(EVENT)}" if name.startswith(EVENT) else name
+    return (
+        _("Event %(removeprefix)s", removeprefix=name.removeprefix(EVENT))
+        if name.startswith(EVENT)
+        else name
+    )
 
 
 def labels_of(forms: Sequence[Form], numbers: Sequence[ReportNumbers]) -> Mapping[str, str]:
     """What each field of a report is called, by the forms and numbers that it was written with."""
-    labels = {}
+    labels: dict[str, str] = {}
     for one in numbers:
         for figure in one.figures:
-            labels[NUMBER + figure.key] = f"{figure.label}, site's number"
-            labels[REASON + figure.key] = f"{figure.label}, reason"
+            labels[NUMBER + figure.key] = _("%(label)s, site's number", label=figure.label)
+            labels[REASON + figure.key] = _("%(label)s, reason", label=figure.label)
     for one in numbers:
         for event in sorted(one.undocumented, key=lambda each: (each.start, each.id)):
-            labels[f"{EVENT}{event.id}"] = f"Event {event.id} on {event.link}"
+            labels[f"{EVENT}{event.id}"] = _(
+                "Event %(id)s on %(link)s", id=event.id, link=event.link
+            )
     for form in forms:
         for question in form.questions:
             labels[ANSWER + question.key] = question.label

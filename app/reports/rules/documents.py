@@ -12,6 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.reports.rules.event_explanations import OtherWords
 from app.reports.rules.form import ReportQuestion
@@ -19,19 +20,19 @@ from app.reports.rules.numbers import ChangedFigure, ReportFigure, ReportNumbers
 from app.reports.rules.reports import ShownState, last_day_of
 
 QUARTER_COLUMNS: Final[Mapping[str, str]] = {
-    "incidents": "Incidents",
-    "maintenances": "Maintenances",
-    "changes": "Changes",
-    "events": "Events",
-    "documented": "Documented",
-    "availability": "Availability",
-    "median_response": "Median response, working time",
-    "median_solution": "Median solution, working time",
-    "duties_missed": "Due tickets missing",
+    "incidents": _("Incidents"),
+    "maintenances": _("Maintenances"),
+    "changes": _("Changes"),
+    "events": _("Events"),
+    "documented": _("Documented"),
+    "availability": _("Availability"),
+    "median_response": _("Median response, working time"),
+    "median_solution": _("Median solution, working time"),
+    "duties_missed": _("Due tickets missing"),
 }
 """The figures of the quarter's table, and how its head calls them."""
-NO_ANSWER: Final = "no answer"
-SAMPLE: Final = "Sample data: reports, tickets and events of the demo are fictitious."
+NO_ANSWER: Final = _("no answer")
+SAMPLE: Final = _("Sample data: reports, tickets and events of the demo are fictitious.")
 """What files say where pages have their mark "sample"."""
 _SIGNED: Final = (ShownState.SUBMITTED, ShownState.ACCEPTED)
 
@@ -114,18 +115,22 @@ class ReportDocument:
     @property
     def title(self) -> str:
         """What it is."""
-        return f"Quarterly report of {self.site}, {self.quarter}"
+        return _("Quarterly report of %(site)s, %(quarter)s", site=self.site, quarter=self.quarter)
 
     @property
     def state(self) -> str:
         """What this is, in a few words: a draft is never taken for what was signed."""
         if self.version is not None:
             word = "accepted" if self.accepted_at is not None else "signed"
-            which = f"{word}, version {self.version}"
-            return which if self.shown is not ShownState.REOPENED else f"{which}; reopened since"
+            which = _("%(word)s, version %(version)s", word=word, version=self.version)
+            return (
+                which
+                if self.shown is not ShownState.REOPENED
+                else _("%(which)s; reopened since", which=which)
+            )
         if self.shown in (ShownState.DRAFT, ShownState.REOPENED):
-            return f"{self.shown}, signed by nobody"
-        return f"{self.shown}, not started"
+            return _("%(shown)s, signed by nobody", shown=self.shown)
+        return _("%(shown)s, not started", shown=self.shown)
 
     @property
     def notes_of_file(self) -> Sequence[str]:
@@ -142,23 +147,38 @@ class ReportDocument:
         """How it stands, in sentences."""
         if self.version is None:
             what = (
-                "This is a draft"
+                _("This is a draft")
                 if self.shown in (ShownState.DRAFT, ShownState.REOPENED)
-                else "No report"
+                else _("No report")
             )
-            said = [f"{what}: nobody has signed it. Its numbers are live."]
+            said = [_("%(what)s: nobody has signed it. Its numbers are live.", what=what)]
         else:
-            said = [f"Version {self.version}, signed by {self.signed_by}, {_time(self.signed_at)}."]
+            said = [
+                _(
+                    "Version %(version)s, signed by %(signed_by)s, %(signed_at)s.",
+                    version=self.version,
+                    signed_by=self.signed_by,
+                    signed_at=_time(self.signed_at),
+                )
+            ]
             if self.accepted_at is not None:
-                said.append(f"Accepted by {self.accepted_by}, {_time(self.accepted_at)}.")
+                said.append(
+                    _(
+                        "Accepted by %(accepted_by)s, %(accepted_at)s.",
+                        accepted_by=self.accepted_by,
+                        accepted_at=_time(self.accepted_at),
+                    )
+                )
             if self.shown is ShownState.REOPENED:
-                said.append("The report was reopened since; this is what was signed.")
+                said.append(_("The report was reopened since; this is what was signed."))
         if self.is_late:
-            how = "is late" if self.version is None else "came late"
-            said.append(f"It was due on {last_day_of(self.due_at)} and {how}.")
-        said.append(f"Counted {_time(self.counted_at)}.")
+            how = _("is late") if self.version is None else _("came late")
+            said.append(
+                _("It was due on %(due_at)s and %(how)s.", due_at=last_day_of(self.due_at), how=how)
+            )
+        said.append(_("Counted %(counted_at)s.", counted_at=_time(self.counted_at)))
         if self.is_behind:
-            said.append("The latest changes were not counted yet.")
+            said.append(_("The latest changes were not counted yet."))
         return said
 
 
@@ -197,14 +217,18 @@ class SiteLine:
     @property
     def due(self) -> str:
         """By when, of what is awaited and not late; else ""."""
-        return f"due by {last_day_of(self.due_at)}" if self.is_awaited and not self.is_late else ""
+        return (
+            _("due by %(due_at)s", due_at=last_day_of(self.due_at))
+            if self.is_awaited and not self.is_late
+            else ""
+        )
 
     @property
     def standing(self) -> str:
         """In words."""
         if self.is_late:
-            return f"{self.shown}, late"
-        word = "not yet due" if self.shown is ShownState.NOT_YET else str(self.shown)
+            return _("%(shown)s, late", shown=self.shown)
+        word = _("not yet due") if self.shown is ShownState.NOT_YET else str(self.shown)
         return f"{word} ({self.due})" if self.due else word
 
     def words(self, key: str) -> str:
@@ -241,7 +265,7 @@ class QuarterDocument:
     @property
     def title(self) -> str:
         """What it is."""
-        return f"LHCOPN quarterly reports, {self.quarter}"
+        return _("LHCOPN quarterly reports, %(quarter)s", quarter=self.quarter)
 
     @property
     def missing(self) -> Sequence[SiteLine]:
@@ -257,11 +281,15 @@ class QuarterDocument:
     def none_missing(self) -> str:
         """What is said where none is."""
         if not any(one.is_required for one in self.sites):
-            return "No report was due."
+            return _("No report was due.")
         if self.is_over:
-            return "No report is missing."
+            return _("No report is missing.")
         due = last_day_of(self.due_at)
-        return f"None is due yet: {self.quarter} is ongoing, its reports are due by {due}."
+        return _(
+            "None is due yet: %(quarter)s is ongoing, its reports are due by %(due)s.",
+            quarter=self.quarter,
+            due=due,
+        )
 
     @property
     def submitted(self) -> int:
@@ -272,26 +300,44 @@ class QuarterDocument:
     def finding(self) -> str:
         """How many are submitted, in words."""
         asked = sum(one.is_required for one in self.sites)
-        missing = f", {len(self.missing)} missing" if self.missing else ""
-        return f"{self.submitted} of {asked} reports submitted{missing}"
+        missing = _(", %(count)s missing", count=len(self.missing)) if self.missing else ""
+        return _(
+            "%(submitted)s of %(asked)s reports submitted%(missing)s",
+            submitted=self.submitted,
+            asked=asked,
+            missing=missing,
+        )
 
     @property
     def notes(self) -> Sequence[str]:
         """Its state, in sentences."""
         asked = sum(one.is_required for one in self.sites)
         said = [
-            f"{self.submitted} of {asked} reports are submitted; due {last_day_of(self.due_at)}."
+            _(
+                "%(submitted)s of %(asked)s reports are submitted; due %(due_at)s.",
+                submitted=self.submitted,
+                asked=asked,
+                due_at=last_day_of(self.due_at),
+            )
         ]
         if not self.is_over:
-            said.append(f"{self.quarter} is ongoing; its numbers are up to now.")
+            said.append(
+                _("%(quarter)s is ongoing; its numbers are up to now.", quarter=self.quarter)
+            )
         if self.missing:
-            said.append(f"Missing: {', '.join(one.site for one in self.missing)}.")
+            said.append(
+                _("Missing: %(listed)s.", listed=", ".join(one.site for one in self.missing))
+            )
         if self.detected is not None:
             said.append(
-                f"{self.detected} events of at least one hour on the LHCOPN,"
-                f" {self.documented} of them documented by a ticket (as counted now)."
+                _(
+                    "%(detected)s events of at least one hour on the LHCOPN, %(documented)s of them"
+                    " documented by a ticket (as counted now).",
+                    detected=self.detected,
+                    documented=self.documented,
+                )
             )
-        said.append(f"Read {_time(self.made_at)}.")
+        said.append(_("Read %(made_at)s.", made_at=_time(self.made_at)))
         return said
 
 
@@ -311,7 +357,7 @@ class DocumentTable:
 def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
     """Its numbers, its events and its answers."""
     stated = any(one.stated for one in document.figures)
-    head = ["Figure", "Number", *(["Site's number", "Reason"] if stated else [])]
+    head = [_("Figure"), _("Number"), *([_("Site's number"), _("Reason")] if stated else [])]
     numbers = [
         [one.figure.label, one.words, *([one.stated, one.reason] if stated else [])]
         for one in document.figures
@@ -322,7 +368,7 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
             one.event.state,
             _time(one.event.start),
             _time(one.event.end) if one.event.end is not None else "ongoing",
-            one.words or "no explanation",
+            one.words or _("no explanation"),
             one.since or "no",
         ]
         for one in document.events
@@ -340,29 +386,29 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
         for one in document.others
     ]
     return [
-        DocumentTable("Numbers", head, numbers, numbers=(1, 2) if stated else (1,)),
+        DocumentTable(_("Numbers"), head, numbers, numbers=(1, 2) if stated else (1,)),
         DocumentTable(
-            "Events without a ticket",
-            ["Link", "State", "From", "To", "Explanation", "Ticket"],
+            _("Events without a ticket"),
+            [_("Link"), _("State"), _("From"), _("To"), _("Explanation"), _("Ticket")],
             events,
-            "No monitoring data for its links."
+            _("No monitoring data for its links.")
             if any(
                 one.figure.key == "events" and one.figure.value is None for one in document.figures
             )
-            else "Every event of at least one hour is documented.",
+            else _("Every event of at least one hour is documented."),
         ),
         *(
             [
                 DocumentTable(
-                    "Explanations of other events",
-                    ["Link", "State", "From", "To", "Explanation", "Change"],
+                    _("Explanations of other events"),
+                    [_("Link"), _("State"), _("From"), _("To"), _("Explanation"), _("Change")],
                     others,
                 )
             ]
             if others
             else []
         ),
-        DocumentTable("Answers", ["Question", "Answer"], answers, "No questions."),
+        DocumentTable(_("Answers"), [_("Question"), _("Answer")], answers, _("No questions.")),
     ]
 
 
@@ -370,8 +416,8 @@ def tables_of_quarter(document: QuarterDocument) -> Sequence[DocumentTable]:
     """How each site stands, the numbers, and who is missing."""
     return [
         DocumentTable(
-            "Sites",
-            ["Site", "Report", "Signed", *QUARTER_COLUMNS.values()],
+            _("Sites"),
+            [_("Site"), _("Report"), _("Signed"), *QUARTER_COLUMNS.values()],
             [
                 [
                     one.site,
@@ -381,12 +427,12 @@ def tables_of_quarter(document: QuarterDocument) -> Sequence[DocumentTable]:
                 ]
                 for one in document.sites
             ],
-            "No site was a T1 in this quarter.",
+            _("No site was a T1 in this quarter."),
             range(3, 3 + len(QUARTER_COLUMNS)),
         ),
         DocumentTable(
-            "Missing reports",
-            ["Site", "Report"],
+            _("Missing reports"),
+            [_("Site"), _("Report")],
             [[one.site, one.standing] for one in document.missing],
             document.none_missing,
         ),

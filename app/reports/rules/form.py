@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.reports.rules.numbers import PERCENT, UNITS, ReportFigure, ReportNumbers
@@ -148,7 +149,7 @@ def checked_answer(question: ReportQuestion, value: str) -> str:
     match question.kind:
         case QuestionKind.LINE:
             if len(value.splitlines()) > 1:
-                raise Invalid(field, f"{question.label} takes one line")
+                raise Invalid(field, _("%(label)s takes one line", label=question.label))
             return checked_text(field, value, SHORT_TEXT_LIMIT, label=question.label)
         case QuestionKind.DATE | QuestionKind.PLANNED:
             if _DAY.fullmatch(value):
@@ -156,13 +157,22 @@ def checked_answer(question: ReportQuestion, value: str) -> str:
                     return date.fromisoformat(value).isoformat()
                 except ValueError:
                     pass
-            raise Invalid(field, f"{question.label} takes a day that exists, as 2013-03-31")
+            raise Invalid(
+                field, _("%(label)s takes a day that exists, as 2013-03-31", label=question.label)
+            )
         case QuestionKind.YES_NO:
             allowed: Sequence[str] = (YES, NO)
         case _:
             allowed = question.choices
     if value not in allowed:
-        raise Invalid(field, f"{question.label} takes one of: {', '.join(allowed)}")
+        raise Invalid(
+            field,
+            _(
+                "%(label)s takes one of: %(listed)s",
+                label=question.label,
+                listed=", ".join(allowed),
+            ),
+        )
     return value
 
 
@@ -174,17 +184,19 @@ def checked_field(form: Form, name: str, value: str) -> str:
     if name.startswith(ANSWER):
         question = form.question(name.removeprefix(ANSWER))
         if question is None or question.is_retired:
-            raise Invalid(name, "The form of this report does not ask this question")
+            raise Invalid(name, _("The form of this report does not ask this question"))
         return checked_answer(question, value)
     if _EVENT.fullmatch(name):
-        return _checked_words(name, value, "The explanation")
+        return _checked_words(name, value, _("The explanation"))
     if not _FIGURE.fullmatch(name):
-        raise Invalid(name, "A report has no such field")
+        raise Invalid(name, _("A report has no such field"))
     if name.startswith(REASON):
-        return _checked_words(name, value, "The reason")
+        return _checked_words(name, value, _("The reason"))
     value = value.strip()
     if value and not _COUNT.fullmatch(value):
-        raise Invalid(name, "Write a number from 0 on, with a point before decimals, as 12 or 99.5")
+        raise Invalid(
+            name, _("Write a number from 0 on, with a point before decimals, as 12 or 99.5")
+        )
     return value
 
 
@@ -209,15 +221,20 @@ def why_it_cannot_be(form: Form, name: str, value: str, today: date) -> str:
     if name.startswith(NUMBER) and _COUNT.fullmatch(value):
         unit, number = UNITS.get(name.removeprefix(NUMBER), ""), float(value)
         if unit == PERCENT and number > 100:
-            return f"{value} % cannot be; an availability goes from 0 to 100"
+            return _("%(value)s %% cannot be; an availability goes from 0 to 100", value=value)
         if not unit and not number.is_integer():
-            return f"{value} cannot be; write a whole number, as 12"
+            return _("%(value)s cannot be; write a whole number, as 12", value=value)
     if name.startswith(ANSWER):
         question = form.question(name.removeprefix(ANSWER))
         if question is not None and question.kind is QuestionKind.DATE:
             day = _day_of(value)
             if day is not None and day > today:
-                return f"{question.label}: {day} has not come yet; today is {today}, UTC"
+                return _(
+                    "%(label)s: %(day)s has not come yet; today is %(today)s, UTC",
+                    label=question.label,
+                    day=day,
+                    today=today,
+                )
     return ""
 
 
@@ -227,7 +244,7 @@ def day_outside(question: ReportQuestion, value: str, quarter: Quarter) -> str:
     day = _day_of(value) if question.kind is QuestionKind.DATE else None
     if day is None or quarter.begin.date() <= day < quarter.end.date():
         return ""
-    return f"{day} is not in {quarter}: is it right?"
+    return _("%(day)s is not in %(quarter)s: is it right?", day=day, quarter=quarter)
 
 
 def _day_of(value: str) -> date | None:

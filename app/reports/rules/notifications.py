@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.mail.rules.notifications import MAX_TEXT_LENGTH
 from app.reports.rules.reminders import due_day
@@ -55,21 +56,34 @@ def news_notification(
     news: News, site: str, quarter: Quarter, author: str, changed: Mapping[str, str | None]
 ) -> ReportNotification:
     """What is told of a change that ``author`` made."""
-    report = f"the report of {site} about {quarter}"
+    report = _("the report of %(site)s about %(quarter)s", site=site, quarter=quarter)
     if news is News.COMMENTED:
         said = changed.get(COMMENT_FIELD) or ""
         return ReportNotification(
-            f"{site} {quarter}: comment on the report",
-            f"{author} commented on {report}:\n\n{_cut(said)}",
+            _("%(site)s %(quarter)s: comment on the report", site=site, quarter=quarter),
+            _(
+                "%(author)s commented on %(report)s:\n\n%(said)s",
+                author=author,
+                report=report,
+                said=_cut(said),
+            ),
         )
     text = {
-        News.SUBMITTED: f"{author} submitted {report}. Its numbers are frozen.",
-        News.REOPENED: f"{author} reopened {report}. It has to be submitted again.",
-        News.ACCEPTED: f"{author} accepted {report}.",
+        News.SUBMITTED: _(
+            "%(author)s submitted %(report)s. Its numbers are frozen.", author=author, report=report
+        ),
+        News.REOPENED: _(
+            "%(author)s reopened %(report)s. It has to be submitted again.",
+            author=author,
+            report=report,
+        ),
+        News.ACCEPTED: _("%(author)s accepted %(report)s.", author=author, report=report),
     }[news]
     if news is News.REOPENED and (reason := changed.get(REASON_FIELD)):
-        text = f"{text}\n\nReason: {_cut(reason)}"
-    return ReportNotification(f"{site} {quarter}: report {news}", text)
+        text = _("%(text)s\n\nReason: %(reason)s", text=text, reason=_cut(reason))
+    return ReportNotification(
+        _("%(site)s %(quarter)s: report %(news)s", site=site, quarter=quarter, news=news), text
+    )
 
 
 def reminder_notification(
@@ -88,17 +102,39 @@ def reminder_notification(
     day = due_day(quarter, due_days)
     is_late = now >= due_at(quarter, due_days)
     verb = "was" if is_late else "is"
-    words = f"{verb} due on {day:%Y-%m-%d}"
-    parts = [f"The quarterly report of {site} about {quarter} {words} (UTC) and is not submitted."]
+    words = _("%(verb)s due on %(day)s", verb=verb, day=format(day, "%Y-%m-%d"))
+    parts = [
+        _(
+            "The quarterly report of %(site)s about %(quarter)s %(words)s (UTC) and is not"
+            " submitted.",
+            site=site,
+            quarter=quarter,
+            words=words,
+        )
+    ]
     if state is None:
-        parts.append("Nobody has started it yet. The portal’s numbers are filled in already.")
+        parts.append(_("Nobody has started it yet. The portal’s numbers are filled in already."))
     elif changed_at is not None:
-        how = "It was reopened" if state is ReportState.REOPENED else "It is started"
-        parts.append(f"{how}; {changed_by} edited it last, on {changed_at:%Y-%m-%d}.")
+        how = _("It was reopened") if state is ReportState.REOPENED else _("It is started")
+        parts.append(
+            _(
+                "%(how)s; %(changed_by)s edited it last, on %(changed_at)s.",
+                how=how,
+                changed_by=changed_by,
+                changed_at=format(changed_at, "%Y-%m-%d"),
+            )
+        )
     if asked_by:
-        parts.append(f"{asked_by} sent this reminder.")
-    return ReportNotification(f"{site} {quarter}: report {words}", "\n\n".join(parts))
+        parts.append(_("%(asked_by)s sent this reminder.", asked_by=asked_by))
+    return ReportNotification(
+        _("%(site)s %(quarter)s: report %(words)s", site=site, quarter=quarter, words=words),
+        "\n\n".join(parts),
+    )
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= MAX_TEXT_LENGTH else f"{text[:MAX_TEXT_LENGTH]}\n[... cut]"
+    return (
+        text
+        if len(text) <= MAX_TEXT_LENGTH
+        else _("%(text)s\n[... cut]", text=text[:MAX_TEXT_LENGTH])
+    )

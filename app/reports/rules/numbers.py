@@ -14,6 +14,7 @@ from hashlib import sha256
 from typing import Any, Final
 
 from app.core.rules.durations import days_in_words
+from app.core.rules.language import _, counted
 
 PERCENT: Final = "%"
 WORKING_DAYS: Final = "working days"
@@ -48,7 +49,7 @@ class ReportFigure:
     def words(self) -> str:
         """As it is read: ``15 of 19``, ``99.87 %``, ``no data``."""
         if self.value is None:
-            return "no data"
+            return _("no data")
         if self.unit == PERCENT:
             return _percent(self.value)
         if self.unit == WORKING_DAYS:
@@ -57,7 +58,11 @@ class ReportFigure:
         text = f"{self.value:.{digits}f}"
         if self.unit:
             text += f" {self.unit}"
-        return text if self.of is None else f"{text} of {self.of:.0f}"
+        return (
+            text
+            if self.of is None
+            else _("%(text)s of %(of)s", text=text, of=format(self.of, ".0f"))
+        )
 
     @property
     def bare(self) -> str:
@@ -67,8 +72,10 @@ class ReportFigure:
     @property
     def told_of(self) -> str:
         """Of what it is told, where it is no count: ``of 3 tickets``, ``of 1 link``."""
-        what = "link" if self.unit == PERCENT else "ticket"
-        return f"of {self.told_by or 0} {what}{'' if self.told_by == 1 else 's'}"
+        number = self.told_by or 0
+        if self.unit == PERCENT:
+            return counted("of %(num)s link", "of %(num)s links", number)
+        return counted("of %(num)s ticket", "of %(num)s tickets", number)
 
     @property
     def rows(self) -> int | None:
@@ -167,10 +174,10 @@ class ChangedFigure:
     def words(self) -> str:
         """What there is now, in words; of how many it is told where only that differs."""
         if self.now is None:
-            return "not counted any more"
+            return _("not counted any more")
         if self.frozen is not None and self.frozen.words == self.now.words:
-            return f"now {self.now.told_of}"
-        return f"now {self.now.words}"
+            return _("now %(told_of)s", told_of=self.now.told_of)
+        return _("now %(words)s", words=self.now.words)
 
     @property
     def bare(self) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.language import _, joined
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import checked_text
 from app.reports.rules.form import MAX_QUESTIONS, Form, QuestionKind, ReportQuestion
@@ -22,14 +23,14 @@ MAX_CHOICES, CHOICE_LIMIT = 30, 100
 LATEST_AFTER: Final = 8
 """Quarters from now up to which a form may be published ahead; more is a slip of the pen."""
 PARTS: Final[Mapping[str, str]] = {
-    "label": "Question",
-    "kind": "Answer",
-    "choices": "Choices",
-    "help": "Help",
-    "group": "Group",
-    "is_required": "Required",
-    "is_carried": "Reusable",
-    "is_retired": "Retired",
+    "label": _("Question"),
+    "kind": _("Answer"),
+    "choices": _("Choices"),
+    "help": _("Help"),
+    "group": _("Group"),
+    "is_required": _("Required"),
+    "is_carried": _("Reusable"),
+    "is_retired": _("Retired"),
 }
 """What may be said of a question, and what each is called."""
 
@@ -57,7 +58,7 @@ def checked_question(form: Form, question: ReportQuestion, *, is_used: bool) -> 
             problems[name] = error.message
             return value
         if name != "help" and len(value.splitlines()) > 1:
-            problems[name] = f"{PARTS[name]} takes one line"
+            problems[name] = _("%(parts)s takes one line", parts=PARTS[name])
         return value
 
     label = read("label", question.label, LABEL_LIMIT)
@@ -65,16 +66,20 @@ def checked_question(form: Form, question: ReportQuestion, *, is_used: bool) -> 
     about = read("help", question.help, HELP_LIMIT)
     others = [one for one in form.asked if one.key != question.key]
     if not label:
-        problems["label"] = "Question is required"
+        problems["label"] = _("Question is required")
     elif not question.is_retired and label.casefold() in {one.label.casefold() for one in others}:
-        problems["label"] = "Question: this question exists already"
+        problems["label"] = _("Question: this question exists already")
     elif len(others) >= MAX_QUESTIONS and not question.is_retired:
-        problems["label"] = f"A form asks at most {MAX_QUESTIONS} questions; retire one first"
+        problems["label"] = _(
+            "A form asks at most %(max_questions)s questions; retire one first",
+            max_questions=MAX_QUESTIONS,
+        )
     before = form.question(question.key)
     if is_used and before is not None and before.kind is not question.kind:
-        problems["kind"] = (
-            f"Answer type stays “{before.kind}”: answers of past quarters are read with it."
-            " Retire this question and add another one"
+        problems["kind"] = _(
+            "Answer type stays “%(kind)s”: answers of past quarters are read with it. Retire"
+            " this question and add another one",
+            kind=before.kind,
         )
     try:
         choices = _checked_choices(question)
@@ -89,14 +94,17 @@ def _checked_choices(question: ReportQuestion) -> tuple[str, ...]:
     found = tuple(text for one in question.choices if (text := one.strip()))
     if question.kind is not QuestionKind.CHOICE:
         if found:
-            raise Invalid("choices", "Choices are for the answer “choice” only; empty them")
+            raise Invalid("choices", _("Choices are for the answer “choice” only; empty them"))
         return ()
     if not 2 <= len(found) <= MAX_CHOICES:
-        raise Invalid("choices", f"Choices: write 2 to {MAX_CHOICES} of them, one a line")
+        raise Invalid(
+            "choices",
+            _("Choices: write 2 to %(max_choices)s of them, one a line", max_choices=MAX_CHOICES),
+        )
     for one in found:
-        checked_text("choices", one, CHOICE_LIMIT, label="Choices: one of them")
+        checked_text("choices", one, CHOICE_LIMIT, label=_("Choices: one of them"))
     if len({one.casefold() for one in found}) < len(found):
-        raise Invalid("choices", "Choices: two of them are the same")
+        raise Invalid("choices", _("Choices: two of them are the same"))
     return found
 
 
@@ -172,7 +180,7 @@ def _arranged(questions: Sequence[ReportQuestion]) -> Form:
 def checked_to_publish(form: Form) -> None:
     """Raise ``Invalid`` if nobody could report with this form."""
     if not form.asked:
-        raise Invalid("questions", "The form asks nothing; add a question first")
+        raise Invalid("questions", _("The form asks nothing; add a question first"))
 
 
 def checked_first_quarter(
@@ -187,16 +195,27 @@ def checked_first_quarter(
     if signed is not None and quarter <= signed:
         raise Invalid(
             "first_quarter",
-            f"Reports of {signed} are signed with another form; choose {signed.next} or later",
+            _(
+                "Reports of %(signed)s are signed with another form; choose %(next)s or later",
+                signed=signed,
+                next=signed.next,
+            ),
         )
     if newest is not None and quarter < newest[1]:
         raise Invalid(
             "first_quarter",
-            f"Form {newest[0]} is used from {newest[1]} on; choose that quarter or a later one, or"
-            f" take form {newest[0]} out of use first",
+            _(
+                "Form %(newest)s is used from %(newest2)s on; choose that quarter or a"
+                " later one, or"
+                " take form %(newest)s out of use first",
+                newest=newest[0],
+                newest2=newest[1],
+            ),
         )
     if quarter > now.after(LATEST_AFTER):
-        raise Invalid("first_quarter", f"Choose a quarter up to {now.after(LATEST_AFTER)}")
+        raise Invalid(
+            "first_quarter", _("Choose a quarter up to %(after)s", after=now.after(LATEST_AFTER))
+        )
     return quarter
 
 
@@ -223,13 +242,13 @@ def differences(before: Form, after: Form) -> Sequence[QuestionDifference]:
     above = ""
     for one in after.questions:
         was = old.get(one.key)
-        where = f"It follows “{above}”" if above else "It is first now"
+        where = _("It follows “%(above)s”", above=above) if above else _("It is first now")
         words = [] if was is None else list(_changes(was, one))
         if was is None:
             mark = "" if one.is_retired else "new"
-            words = [f"Answer: {_answer(one)}", where]
+            words = [_("Answer: %(one)s", one=_answer(one)), where]
         elif was.is_retired != one.is_retired:
-            mark = "retired" if one.is_retired else "asked again"
+            mark = "retired" if one.is_retired else _("asked again")
         elif one.key not in stayed and not one.is_retired:
             words.append(where)
             mark = "changed" if len(words) > 1 else "moved"
@@ -257,18 +276,22 @@ def _changes(was: ReportQuestion, now: ReportQuestion) -> Sequence[str]:
     for name in ("label", "kind", "help", "group"):
         old, new = part_in_words(was, name), part_in_words(now, name)
         if old != new:
-            said = f"“{old}” becomes “{new}”" if old and new else f"“{old or new}”"
-            change = "" if old and new else (" is removed" if old else " is added")
+            said = (
+                _("“%(old)s” becomes “%(new)s”", old=old, new=new)
+                if old and new
+                else f"“{old or new}”"
+            )
+            change = "" if old and new else (_(" is removed") if old else _(" is added"))
             words.append(f"{PARTS[name]}: {said}{change}")
     if was.choices != now.choices and was.kind is now.kind:
-        words.append(f"Choices: {_choices(was.choices, now.choices)}")
+        words.append(_("Choices: %(choices)s", choices=_choices(was.choices, now.choices)))
     if was.is_required != now.is_required:
-        words.append("Now required" if now.is_required else "Now optional")
+        words.append(_("Now required") if now.is_required else _("Now optional"))
     if was.is_carried != now.is_carried:
         words.append(
-            "The previous answer is now offered"
+            _("The previous answer is now offered")
             if now.is_carried
-            else "The previous answer is no longer offered"
+            else _("The previous answer is no longer offered")
         )
     return words
 
@@ -281,7 +304,7 @@ def _choices(was: Sequence[str], now: Sequence[str]) -> str:
     ):
         if found:
             parts.append(f"{', '.join(f'“{one}”' for one in found)} {word}")
-    return "; ".join(parts) or "in another order"
+    return joined("; ", parts) if parts else _("in another order")
 
 
 def _in_place(before: Sequence[str], after: Sequence[str]) -> Collection[str]:
@@ -311,7 +334,7 @@ def stated_question(key: str, stated: Mapping[str, Any]) -> ReportQuestion:
     kinds = {str(kind): kind for kind in QuestionKind}
     kind = kinds.get(str(stated["kind"]))
     if kind is None:
-        raise Invalid("kind", f"Answer takes one of: {', '.join(kinds)}")
+        raise Invalid("kind", _("Answer takes one of: %(listed)s", listed=", ".join(kinds)))
     return ReportQuestion(
         key=key,
         kind=kind,

@@ -36,7 +36,9 @@ class Step:
         """As it is stored, and shown."""
         if self.days == 0:
             return "on the due day"
-        return f"{abs(self.days)} days {'before' if self.days < 0 else 'after'} it"
+        if self.days < 0:
+            return f"{-self.days} days before it"
+        return f"{self.days} days after it"
 
 
 STEPS: Final[Sequence[Step]] = tuple(Step(days) for days in (-BEFORE, 0, *AFTER))

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.core.rules.access import Actor, Kind, Role, refusal_by_scope
+from app.core.rules.language import _
 from app.core.rules.quarters import USUAL_DUE_DAYS, Quarter
 from app.core.rules.scopes import Scope
 
@@ -136,11 +137,11 @@ def refusal_to_write_report(
     """Why this account may not write in this report now, or None; ``state`` None = it is to be
     begun."""
     if not may_read_fields(actor, site_id):
-        return "Only reporters of the site, operators and admins may write its report"
+        return _("Only reporters of the site, operators and admins may write its report")
     if state is not None and state not in WRITABLE:
-        return f"The report is {state}; reopen it to change it"
+        return _("The report is %(state)s; reopen it to change it", state=state)
     if quarter.is_future(now):
-        return f"{quarter} has not begun"
+        return _("%(quarter)s has not begun", quarter=quarter)
     return None
 
 
@@ -150,7 +151,11 @@ def refusal_to_submit(
     """Why this account may not submit this report now, or None."""
     reason = refusal_to_write_report(actor, site_id, state, quarter, now)
     if reason is None and now < quarter.end:
-        return f"{quarter} ends on {quarter.end:%Y-%m-%d}; it can be submitted from then on"
+        return _(
+            "%(quarter)s ends on %(end)s; it can be submitted from then on",
+            quarter=quarter,
+            end=format(quarter.end, "%Y-%m-%d"),
+        )
     return reason
 
 
@@ -158,20 +163,24 @@ def refusal_to_reopen(actor: Actor, site_id: int, state: ReportState | None) -> 
     """Why this account may not reopen this report, or None: until it is accepted the site or the
     chair, then only the chair."""
     if not may_read_fields(actor, site_id):
-        return "Only reporters of the site, operators and admins may reopen its report"
+        return _("Only reporters of the site, operators and admins may reopen its report")
     if state is ReportState.SUBMITTED:
         return None
     if state is ReportState.ACCEPTED:
-        return None if is_chair(actor) else "An accepted report is reopened by the chair only"
-    return "Only a submitted report is reopened" if state is None else f"The report is {state}"
+        return None if is_chair(actor) else _("An accepted report is reopened by the chair only")
+    return (
+        _("Only a submitted report is reopened")
+        if state is None
+        else _("The report is %(state)s", state=state)
+    )
 
 
 def refusal_to_accept(actor: Actor, state: ReportState | None) -> str | None:
     """Why this account may not accept this report, or None."""
     if not is_chair(actor):
-        return "Only operators and admins may accept reports"
+        return _("Only operators and admins may accept reports")
     if state is not ReportState.SUBMITTED:
-        return "Only a submitted report is accepted"
+        return _("Only a submitted report is accepted")
     return None
 
 
@@ -193,7 +202,7 @@ def refusal_to_remove_attachment(
         return None
     reason = refusal_to_write_report(actor, site_id, state, quarter, now)
     if reason is None and is_signed:
-        return "A signed version holds this file; only operators and admins may remove it"
+        return _("A signed version holds this file; only operators and admins may remove it")
     return reason
 
 
@@ -201,4 +210,4 @@ def refusal_to_comment(actor: Actor, site_id: int) -> str | None:
     """Why this account may not comment on this report, or None: site and chair speak there."""
     if may_read_fields(actor, site_id):
         return None
-    return "Only reporters of the site, operators and admins may comment on its report"
+    return _("Only reporters of the site, operators and admins may comment on its report")

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Kind, Writer
 from app.core.rules.errors import Forbidden, Invalid
+from app.core.rules.language import _
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange
 from app.reports.models.reports import Report, ReportComment
@@ -28,9 +29,9 @@ def comment_on_report(session: Session, by: Writer, report: Report, text: str) -
     reason = refusal_to_comment(by.actor, report.site_id)
     if reason is not None:
         raise Forbidden(reason)
-    text = checked_text("text", one_kind_of_line(text).strip(), ANSWER_LIMIT, label="Comment")
+    text = checked_text("text", one_kind_of_line(text).strip(), ANSWER_LIMIT, label=_("Comment"))
     if not text:
-        raise Invalid("text", "Comment is required")
+        raise Invalid("text", _("Comment is required"))
     comment = ReportComment(
         text=text,
         at=by.now,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from app.core.rules.language import _
 from app.events.models.events import Event
 from app.matching.models.matching import DetectedEvent, EventOfDetected
 from app.registry.models.registry import Link
@@ -62,7 +63,7 @@ def other_words(
         )
     for key in written.keys() - found.keys():
         found[key] = OtherWords(
-            key, f"Event {key}", "", None, None, written[key], ExplanationState.GONE
+            key, _("Event %(key)s", key=key), "", None, None, written[key], ExplanationState.GONE
         )
     return sorted(found.values(), key=lambda one: (one.start is None, one.start or one.id, one.id))
 

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Difference, EditConflict, Invalid, MoveNotAllowed, NotFound
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change, take_number
@@ -39,7 +40,7 @@ from app.reports.services.forms import all_forms, content_of, form_of_number, is
 
 REPORT_FORM: Final = "report form"
 """The kind of thing in the change log; its key is the form's number."""
-_MANAGE: Final = "change the questions of quarterly reports"
+_MANAGE: Final = _("change the questions of quarterly reports")
 _NOTE_LIMIT: Final = 1000
 
 
@@ -128,7 +129,7 @@ def remove_question(session: Session, by: Writer, number: int, key: str, seen: i
     _question_of(form, key)
     if key in used_keys(session):
         raise Invalid(
-            "questions", "A published form asks this: retire it, so that answers stay readable"
+            "questions", _("A published form asks this: retire it, so that answers stay readable")
         )
     return _store(session, by, row, without_question(form, key))
 
@@ -152,9 +153,9 @@ def publish(
         newest_signed(session),
         (newest.number, Quarter.parse(newest.first_quarter)),
     )
-    note = checked_text("note", note.strip(), _NOTE_LIMIT, label="Reason")
+    note = checked_text("note", note.strip(), _NOTE_LIMIT, label=_("Reason"))
     if not note:
-        raise Invalid("note", "Reason is required: it is shown with the form")
+        raise Invalid("note", _("Reason is required: it is shown with the form"))
     fields = [
         FieldChange("first_quarter", None, str(quarter)),
         FieldChange("note", row.note or None, note),
@@ -170,12 +171,15 @@ def take_out_of_use(session: Session, by: Writer, number: int, seen: int) -> Rep
     require_manage(by)
     row = _locked(session, number, seen)
     if not is_published(row):
-        raise MoveNotAllowed(f"Form {number} is a draft; it is not published")
+        raise MoveNotAllowed(_("Form %(number)s is a draft; it is not published", number=number))
     if is_first(session, row):
-        raise MoveNotAllowed("The first form stays in use: reports would have no questions")
+        raise MoveNotAllowed(_("The first form stays in use: reports would have no questions"))
     if reports_with(session, number):
         raise MoveNotAllowed(
-            f"Reports were started with form {number}; publish another form instead"
+            _(
+                "Reports were started with form %(number)s; publish another form instead",
+                number=number,
+            )
         )
     fields = [FieldChange("first_quarter", row.first_quarter, None)]
     row.first_quarter = row.published_at = None
@@ -252,7 +256,7 @@ def _locked(session: Session, number: int, seen: int | None) -> ReportForm:
         .execution_options(populate_existing=True)
     ).first()
     if row is None:
-        raise NotFound("There is no such form")
+        raise NotFound(_("There is no such form"))
     if seen is not None and row.version != seen:
         raise EditConflict(row.version, (), "draft")
     return row
@@ -265,7 +269,12 @@ def _draft(
     row = _locked(session, number, seen)
     if is_published(row):
         raise MoveNotAllowed(
-            f"Form {number} is in use from {row.first_quarter} on and cannot change; create a draft"
+            _(
+                "Form %(number)s is in use from %(first_quarter)s on and cannot change; create a"
+                " draft",
+                number=number,
+                first_quarter=row.first_quarter,
+            )
         )
     return row, content_of(row)
 
@@ -273,7 +282,7 @@ def _draft(
 def _question_of(form: Form, key: str) -> ReportQuestion:
     found = form.question(key)
     if found is None:
-        raise NotFound("The form has no such question")
+        raise NotFound(_("The form has no such question"))
     return found
 
 

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.reports.models.reports import Report, ReportField, ReportForm
 from app.reports.rules.form import ANSWER, Form, checked_answer
@@ -34,7 +35,7 @@ def form_for(session: Session, quarter: Quarter | str) -> ReportForm:
         .limit(1)
     ).first()
     if found is None:
-        raise NotFound(f"There is no report form for {quarter}")
+        raise NotFound(_("There is no report form for %(quarter)s", quarter=quarter))
     return found
 
 
@@ -47,7 +48,7 @@ def form_of_number(session: Session, number: int) -> ReportForm:
     """The form of this number; ``NotFound`` otherwise."""
     found = session.get(ReportForm, number)
     if found is None:
-        raise NotFound("There is no such form")
+        raise NotFound(_("There is no such form"))
     return found
 
 

@@ -28,6 +28,7 @@ from app.core.models.base import UtcTime
 from app.core.models.changes import PortalFact
 from app.core.rules.access import Actor
 from app.core.rules.errors import NoSuchPeriod
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter, Year, period_range, present
 from app.matching.models.matching import DetectedEvent
 from app.registry.models.registry import Site
@@ -229,7 +230,14 @@ def require_quarter_of_reports(session: Session, quarter: Quarter, now: datetime
     stored = session.scalar(select(func.min(Report.quarter)))
     first = FIRST_QUARTER if stored is None else min(FIRST_QUARTER, Quarter.parse(stored))
     if not first <= quarter <= last:
-        raise NoSuchPeriod(f"There is no report of {quarter}: reports are from {first} to {last}")
+        raise NoSuchPeriod(
+            _(
+                "There is no report of %(quarter)s: reports are from %(first)s to %(last)s",
+                quarter=quarter,
+                first=first,
+                last=last,
+            )
+        )
 
 
 def usual_quarters(session: Session, now: datetime) -> Sequence[Quarter]:

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
 from app.core.rules.access import Door, Kind, Role, Writer
+from app.core.rules.language import _
 from app.core.rules.mail_addresses import address_key
 from app.core.rules.quarters import Quarter
 from app.core.services.changes import FieldChange
@@ -69,7 +70,7 @@ def chair(session: Session) -> Sequence[MessageRecipient]:
             .order_by(User.id)
         ).all()
         if found:
-            return [MessageRecipient(row.mail, row.id, "as chair of the group") for row in found]
+            return [MessageRecipient(row.mail, row.id, _("as chair of the group")) for row in found]
     return []
 
 
@@ -91,7 +92,7 @@ def people_of_sites(
         .order_by(User.id)
     )
     for row in reporters:
-        why = f"as reporter of {keys[row.site_id]}"
+        why = _("as reporter of %(keys)s", keys=keys[row.site_id])
         found[row.site_id].append(MessageRecipient(row.mail, row.id, why))
     contacts = session.execute(
         select(SiteContact.site_id, SiteContact.mail)
@@ -103,7 +104,7 @@ def people_of_sites(
         .order_by(SiteContact.id)
     )
     for site_id, mail in contacts:
-        why = f"as contact of {keys[site_id]} for reports"
+        why = _("as contact of %(keys)s for reports", keys=keys[site_id])
         known = {address_key(one.address) for one in found[site_id]}
         if address_key(mail) not in known:  # else it is a reporter's, whose choice counts
             found[site_id].append(MessageRecipient(mail, None, why))

@@ -19,6 +19,7 @@ from typing import Final
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.duties.models.duties import Duty
 from app.duties.rules.duties import DutyStatus
@@ -42,13 +43,30 @@ from app.tickets.rules.tickets import Category
 
 NETWORK: Final = str(Network.LHCOPN)
 """Events, availability and duties of a report are those of this network (decisions, section 9)."""
-CATEGORIES: Final[Mapping[str, tuple[str, str]]] = {
-    "incidents": (Category.INCIDENT, "Incidents"),
-    "maintenances": (Category.MAINTENANCE, "Maintenances"),
-    "changes": (Category.CHANGE, "Changes"),
-    "informational": (Category.INFORMATIONAL, "Informational tickets"),
+CATEGORIES: Final[Mapping[str, tuple[str, str, str]]] = {
+    "incidents": (
+        Category.INCIDENT,
+        _("Incidents that affect it"),
+        _("Incidents it is responsible for"),
+    ),
+    "maintenances": (
+        Category.MAINTENANCE,
+        _("Maintenances that affect it"),
+        _("Maintenances it is responsible for"),
+    ),
+    "changes": (
+        Category.CHANGE,
+        _("Changes that affect it"),
+        _("Changes it is responsible for"),
+    ),
+    "informational": (
+        Category.INFORMATIONAL,
+        _("Informational tickets that affect it"),
+        _("Informational tickets it is responsible for"),
+    ),
 }
-"""The keys of what is counted of tickets, with their category and what it is called."""
+"""The keys of what is counted of tickets, with their category, and what they are called of those
+that affect the site and of those that it is responsible for."""
 RESPONSIBLE: Final = "responsible_"
 """How the keys begin of what is counted by the responsible site."""
 MEASURES: Final = {"median_response": "response", "median_solution": "solution"}
@@ -62,9 +80,12 @@ FIGURE_KEYS: Final = frozenset(
     }
 )
 """Those of all figures that a report has."""
-_AFFECTED, _RESPONSIBLE = "Tickets that affect the site", "Tickets the site is responsible for"
-_EVENTS, _AVAILABILITY = "Detected events of at least one hour", "Availability"
-_DUTIES: Final = "Tickets due"
+_AFFECTED, _RESPONSIBLE = (
+    _("Tickets that affect the site"),
+    _("Tickets the site is responsible for"),
+)
+_EVENTS, _AVAILABILITY = _("Detected events of at least one hour"), _("Availability")
+_DUTIES: Final = _("Tickets due")
 
 
 @dataclass(frozen=True)
@@ -152,22 +173,25 @@ def _is_matched(session: Session) -> bool:
 
 
 def _of_tickets(tickets: SiteTickets) -> Sequence[ReportFigure]:
-    def counted(
-        start: str, counts: Mapping[str, int], ends: str, group: str
-    ) -> Sequence[ReportFigure]:
-        return [
-            ReportFigure(f"{start}{key}", f"{label} {ends}", counts[category], group=group)
-            for key, (category, label) in CATEGORIES.items()
-        ]
-
-    words = {"median_response": "response", "median_solution": "solution"}
+    words = {
+        "median_response": _("Median response time"),
+        "median_solution": _("Median solution time"),
+    }
     return [
-        *counted("", tickets.affected, "that affect it", _AFFECTED),
-        *counted(RESPONSIBLE, tickets.responsible, "it is responsible for", _RESPONSIBLE),
+        *(
+            ReportFigure(key, affecting, tickets.affected[category], group=_AFFECTED)
+            for key, (category, affecting, _owned) in CATEGORIES.items()
+        ),
+        *(
+            ReportFigure(
+                f"{RESPONSIBLE}{key}", owned, tickets.responsible[category], group=_RESPONSIBLE
+            )
+            for key, (category, _affecting, owned) in CATEGORIES.items()
+        ),
         *(
             ReportFigure(
                 key,
-                f"Median {words[key]} time",
+                words[key],
                 tickets.times[measure].days,
                 unit=UNITS[key],
                 told_by=tickets.times[measure].count,
@@ -183,11 +207,13 @@ def _of_events(events: _Events | None) -> Sequence[ReportFigure]:
     missing = None if events is None else len(events.undocumented)
     documented = None if events is None else events.detected - len(events.undocumented)
     return [
-        ReportFigure("events", "Events of at least one hour", detected, group=_EVENTS),
+        ReportFigure("events", _("Events of at least one hour"), detected, group=_EVENTS),
         ReportFigure(
-            "documented", "Events documented by a ticket", documented, detected, group=_EVENTS
+            "documented", _("Events documented by a ticket"), documented, detected, group=_EVENTS
         ),
-        ReportFigure("undocumented", "Events without a ticket", missing, detected, group=_EVENTS),
+        ReportFigure(
+            "undocumented", _("Events without a ticket"), missing, detected, group=_EVENTS
+        ),
     ]
 
 
@@ -195,7 +221,7 @@ def _of_availability(row: AvailabilityRow | None) -> ReportFigure:
     share = None if row is None else row.whole.share
     return ReportFigure(
         "availability",
-        "Availability of its links",
+        _("Availability of its links"),
         None if share is None else 100 * share,
         unit=UNITS["availability"],
         told_by=0 if row is None else row.links,
@@ -206,9 +232,11 @@ def _of_availability(row: AvailabilityRow | None) -> ReportFigure:
 def _of_duties(due: _Due) -> Sequence[ReportFigure]:
     return [
         ReportFigure(
-            "duties_missed", "Due tickets that are missing", due.missed, due.asked, group=_DUTIES
+            "duties_missed", _("Due tickets that are missing"), due.missed, due.asked, group=_DUTIES
         ),
-        ReportFigure("duties_late", "Due tickets written late", due.late, due.asked, group=_DUTIES),
+        ReportFigure(
+            "duties_late", _("Due tickets written late"), due.late, due.asked, group=_DUTIES
+        ),
     ]
 
 

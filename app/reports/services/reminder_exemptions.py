@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import User
 from app.core.rules.access import Actor, Writer
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.registry.models.registry import Site
@@ -23,7 +24,7 @@ QUIET: Final = "report quiet"
 
 def quiet_list(session: Session, actor: Actor) -> Sequence[ReportQuiet]:
     """Who is not reminded, oldest first; only for the chair."""
-    require_chair(actor, "see who is muted")
+    require_chair(actor, _("see who is muted"))
     return session.scalars(select(ReportQuiet).order_by(ReportQuiet.id)).all()
 
 
@@ -40,12 +41,12 @@ def mute_reminders(
     Raises ``Forbidden``, and ``Invalid`` on ``reason``, or on ``who`` where it is on the list or
     not exactly one is given.
     """
-    require_chair(by.actor, "mute reminders")
-    reason = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label="Reason")
+    require_chair(by.actor, _("mute reminders"))
+    reason = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label=_("Reason"))
     if not reason:
-        raise Invalid("reason", "Reason is required")
+        raise Invalid("reason", _("Reason is required"))
     if (site is None) == (user is None):
-        raise Invalid("who", "Choose a site or a person")
+        raise Invalid("who", _("Choose a site or a person"))
     name = site.key if site is not None else user.name if user is not None else ""
     same = (
         ReportQuiet.site_id == site.id
@@ -53,7 +54,7 @@ def mute_reminders(
         else ReportQuiet.user_id == (user.id if user is not None else None)
     )
     if session.scalar(select(ReportQuiet.id).where(same)) is not None:
-        raise Invalid("who", f"{name} is muted already")
+        raise Invalid("who", _("%(name)s is muted already", name=name))
     entry = ReportQuiet(site=site, user=user, reason=reason, since=by.now, author=by.shown_author)
     session.add(entry)
     session.flush()
@@ -67,7 +68,7 @@ def mute_reminders(
 
 def end_quiet(session: Session, by: Writer, entry_id: int) -> str:
     """Unmute; the name of the site or person. Raises ``Forbidden`` and ``NotFound``."""
-    require_chair(by.actor, "mute reminders")
+    require_chair(by.actor, _("mute reminders"))
     entry = session.get(ReportQuiet, entry_id, with_for_update={"of": ReportQuiet})
     if entry is None:
         raise NotFound

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from app.core.rules.access import Actor, Kind, Writer
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed
+from app.core.rules.language import _
 from app.core.rules.mail_addresses import address_key
 from app.core.rules.quarters import Quarter
 from app.core.services.changes import FieldChange, record_change
@@ -170,26 +171,40 @@ def remind_now(
     Raises ``Forbidden``, ``Invalid`` (not asked; nobody to tell), ``MoveNotAllowed`` (it is
     submitted, the quarter is not over, the site is left in peace, or it was reminded today).
     """
-    require_chair(by.actor, "remind sites of their reports")
+    require_chair(by.actor, _("remind sites of their reports"))
     if quarter.end > by.now:
-        raise MoveNotAllowed(f"{quarter} is ongoing; its reports are due after its end")
+        raise MoveNotAllowed(
+            _("%(quarter)s is ongoing; its reports are due after its end", quarter=quarter)
+        )
     if site.id not in {one.id for one in asked_sites(session, quarter)}:
-        raise Invalid("site", f"{site.key} has no report due for {quarter}")
+        raise Invalid(
+            "site", _("%(key)s has no report due for %(quarter)s", key=site.key, quarter=quarter)
+        )
     report = _report(session, site.id, quarter)
     if report is not None and report.state in _SUBMITTED:
-        raise MoveNotAllowed(f"The report of {site.key} about {quarter} is {report.state}")
+        raise MoveNotAllowed(
+            _(
+                "The report of %(key)s about %(quarter)s is %(state)s",
+                key=site.key,
+                quarter=quarter,
+                state=report.state,
+            )
+        )
     quiet = _quiet_sites(session).get(site.id)
     if quiet:
-        raise MoveNotAllowed(f"{site.key} is muted: {quiet}")
+        raise MoveNotAllowed(_("%(key)s is muted: %(quiet)s", key=site.key, quiet=quiet))
     people = _people(session, [site])[site.id]
     if not people:
         raise Invalid(
-            "site", f"{site.key} has no reporter and no contact for reports with an address"
+            "site",
+            _("%(key)s has no reporter and no contact for reports with an address", key=site.key),
         )
     step = f"{BY_HAND}{by.now:%Y-%m-%d}"
     sent = _send(session, by, site, quarter, step, report, people, due_days)
     if sent is None:
-        raise MoveNotAllowed(f"{site.key} was reminded of {quarter} today already")
+        raise MoveNotAllowed(
+            _("%(key)s was reminded of %(quarter)s today already", key=site.key, quarter=quarter)
+        )
     return sent
 
 
@@ -222,7 +237,7 @@ def reminders_sent(
 def require_chair(actor: Actor, what: str) -> None:
     """Raise ``Forbidden`` unless this is the group's chair."""
     if not is_chair(actor):
-        raise Forbidden(f"Only operators and admins may {what}")
+        raise Forbidden(_("Only operators and admins may %(what)s", what=what))
 
 
 def _send(

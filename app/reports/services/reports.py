@@ -29,6 +29,7 @@ from app.core.rules.errors import (
     MoveNotAllowed,
     NotFound,
 )
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change
@@ -67,7 +68,7 @@ MAX_FIELDS: Final = 1000
 """Fields of one report: far more than there are questions, figures and events."""
 CHANGE_REASON: Final = "why"
 """The field of a change that holds its reason, as the audit shows it."""
-_NO_WORD: Final = "Explain it, or document it with a ticket"
+_NO_WORD: Final = _("Explain it, or document it with a ticket")
 _MAX_KEY: Final = 2**31 - 1
 _reports = cast(Table, Report.__table__)
 _BEGIN: Final = {
@@ -196,13 +197,17 @@ def open_questions(
             OpenQuestion(
                 REASON + one.key,
                 one.label,
-                f"Reason required for {one.stated}: the portal counts {one.counted}",
+                _(
+                    "Reason required for %(stated)s: the portal counts %(counted)s",
+                    stated=one.stated,
+                    counted=one.counted,
+                ),
             )
             for one in contradictions(fields, numbers)
             if one.is_open and NUMBER + one.key not in impossible
         ),
         *(
-            OpenQuestion(ANSWER + one.key, one.label, "This question needs an answer")
+            OpenQuestion(ANSWER + one.key, one.label, _("This question needs an answer"))
             for one in form.asked
             if one.is_required and ANSWER + one.key not in fields
         ),
@@ -289,7 +294,7 @@ def _save(
         if old == value:
             continue
         if row is None and len(rows) >= MAX_FIELDS:
-            problems[name] = f"A report has at most {MAX_FIELDS} fields"
+            problems[name] = _("A report has at most %(max_fields)s fields", max_fields=MAX_FIELDS)
             continue
         if row is None:
             row = rows[name] = ReportField(name=name, version=0)
@@ -380,9 +385,11 @@ def reopen_report(session: Session, by: Writer, report: Report, reason: str) -> 
         of_site = may_read_fields(by.actor, report.site_id)
         may_never = not of_site or state is ReportState.ACCEPTED
         raise (Forbidden if may_never else MoveNotAllowed)(refusal)
-    reason = checked_text("reason", one_kind_of_line(reason).strip(), ANSWER_LIMIT, label="Reason")
+    reason = checked_text(
+        "reason", one_kind_of_line(reason).strip(), ANSWER_LIMIT, label=_("Reason")
+    )
     if not reason:
-        raise Invalid("reason", "Reason is required; it is shown with the report")
+        raise Invalid("reason", _("Reason is required; it is shown with the report"))
     newest = report.versions[-1]
     newest.reopened_at, newest.reopened_by, newest.reopen_reason = by.now, by.shown_author, reason
     report.accepted_at, report.accepted_by = None, ""
@@ -528,13 +535,13 @@ def _checked(
     value = checked_field(form, name, sent)
     if is_known:
         return value
-    prefix, _, key = name.partition(".")
+    prefix, _dot, key = name.partition(".")
     if f"{prefix}." in (NUMBER, REASON) and key not in FIGURE_KEYS:
-        raise Invalid(name, "The portal counts no such number")
+        raise Invalid(name, _("The portal counts no such number"))
     if not value or not name.startswith(EVENT):
         return value
     if not _is_event_of(session, name, site, quarter):
-        raise Invalid(name, "There is no such event of this site in the quarter")
+        raise Invalid(name, _("There is no such event of this site in the quarter"))
     return value
 
 
