@@ -12,6 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from app.core.rules.language import joined
+
 _LETTER: Final = 6.4
 """Width of a digit or letter at 11 px, rather more than less."""
 _TOP: Final = 18
@@ -127,7 +129,7 @@ def column_chart(
                 words_y=round(min(baseline - height, line or baseline), 1) - 4,
             )
         )
-    about = "; ".join(f"{one.name}: {one.words}" for one in values)
+    about = joined("; ", (f"{one.name}: " + one.words for one in values))
     needs = next((one for one in _WIDTHS if one >= needed), _WIDTHS[-1])
     return ColumnChart(key, title, about, needs, baseline + _BOTTOM, baseline, bars)
 

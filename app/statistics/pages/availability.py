@@ -10,6 +10,7 @@ from typing import Any, Final
 from flask import Blueprint, render_template, request
 
 from app.core.figures.tables import Cell, FigureTable
+from app.core.rules.language import _, counted
 from app.core.rules.quarters import CalendarPeriod
 from app.core.rules.slides import Slide
 from app.core.web.extensions import db
@@ -57,14 +58,20 @@ def page(kind: str = "") -> Any:
     question = StatisticsQuery(request.args)
     network = request.args.get("network", Network.LHCOPN if "network" not in request.args else "")
     if network not in ("", *Network):
-        question.problems.append(f"Network: choose {' or '.join(Network)}; shown is LHCOPN")
+        question.problems.append(
+            _("Network: choose %(listed)s; shown is LHCOPN", listed=" or ".join(Network))
+        )
         network = Network.LHCOPN
     periods = question.periods()
     site = (question.given("site") or [""])[0]
     figures = availability_of(db.session(), periods, now(), network=network, site=site)
     if kind:
         question.require_whole()
-        where = f"links of {site}" if site else f"links of {network or 'both networks'}"
+        where = (
+            _("links of %(site)s", site=site)
+            if site
+            else _("links of %(networks)s", networks=network or _("both networks"))
+        )
         return as_file(
             _file(figures, periods), kind, _notes(), lambda: [_slide(figures, periods, where)]
         )
@@ -94,7 +101,7 @@ def page(kind: str = "") -> Any:
             "network": network,
             "site": site,
         },
-        **frame_of("Availability"),
+        **frame_of(_("Availability")),
     )
 
 
@@ -107,7 +114,7 @@ def _downtime(whole: Availability) -> Sequence[tuple[str, float]]:
 def _shown(
     row: AvailabilityRow, periods: Sequence[CalendarPeriod], where: dict[str, str], top: float
 ) -> AvailabilityView:
-    about = row.ends or (f"{row.links} link{'' if row.links == 1 else 's'}" if row.links else "")
+    about = row.ends or (counted("%(num)s link", "%(num)s links", row.links) if row.links else "")
     return AvailabilityView(
         row.name,
         about,
@@ -142,12 +149,12 @@ def _chart(row: AvailabilityRow, periods: Sequence[CalendarPeriod]) -> ColumnCha
         Value(
             str(period),
             cell.down / _HOUR if cell.has_data else None,
-            f"{cell.down / _HOUR:,.0f} h" if cell.has_data else "no data",
+            f"{cell.down / _HOUR:,.0f} h" if cell.has_data else _("no data"),
             marked=period.is_partial(now()),
         )
         for period, cell in zip(periods, row.cells, strict=True)
     ]
-    return column_chart("down", f"Hours down: {_finding(row, periods)}", values)
+    return column_chart("down", _("Hours down: %(row)s", row=_finding(row, periods)), values)
 
 
 def _finding(row: AvailabilityRow, periods: Sequence[CalendarPeriod]) -> str:
@@ -194,8 +201,11 @@ def _file(figures: AvailabilityFigures, periods: Sequence[CalendarPeriod]) -> Fi
 
 def _notes() -> list[str]:
     return [
-        f"As of {now().astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC.",
-        "Availability is 1 - down / (hours - unmonitored). Empty cells: no monitoring data until"
-        " the period's end.",
-        "A site is all of its links together.",
+        _("As of %(now)s UTC.", now=format(now().astimezone(UTC), "%Y-%m-%d %H:%M:%S")),
+        _(
+            "Availability is 1 - down / (hours - unmonitored). Empty cells: no"
+            " monitoring data until"
+            " the period's end."
+        ),
+        _("A site is all of its links together."),
     ]

@@ -6,36 +6,55 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from app.core.rules.language import _, counted, joined
 from app.core.rules.quarters import CalendarPeriod
 
 _T = TypeVar("_T")
 
 
-def counted_in_words(
-    what: str, periods: Sequence[CalendarPeriod], counts: Sequence[int | None], moment: datetime
+def tickets_in_words(
+    periods: Sequence[CalendarPeriod], counts: Sequence[int | None], moment: datetime
 ) -> str:
     """``8 tickets in 2026-Q4 so far; 11 in 2026-Q3, 2 more than in 2026-Q2``: the newest period
-    with data, and how the newest whole one differs from the one before. ``what``: singular."""
+    with data, and how the newest whole one differs from the one before."""
     known = _known(periods, counts)
     if not known:
-        return f"No data on {what}s"
+        return _("No data on tickets")
     (last, count), before = known[-1], known[-2::-1]
-    said = f"{count:,} {what}{'' if count == 1 else 's'} in {_named(last, moment)}"
+    said: str = counted(
+        "%(count)s ticket in %(last)s",
+        "%(count)s tickets in %(last)s",
+        count,
+        count=format(count, ","),
+        last=_named(last, moment),
+    )
     if not before:
         return said
     if not last.is_partial(moment):
-        return f"{said}, {changed_in_words(count, before[0][1])} in {before[0][0]}"
-    said += f"; {before[0][1]:,} in {before[0][0]}"
+        return _(
+            "%(said)s, %(count)s in %(before)s",
+            said=said,
+            count=changed_in_words(count, before[0][1]),
+            before=before[0][0],
+        )
+    said += _("; %(before)s in %(before2)s", before=format(before[0][1], ","), before2=before[0][0])
     if len(before) > 1:
-        said += f", {changed_in_words(before[0][1], before[1][1])} in {before[1][0]}"
+        said += _(
+            ", %(changed_in_words)s in %(before)s",
+            changed_in_words=changed_in_words(before[0][1], before[1][1]),
+            before=before[1][0],
+        )
     return said
 
 
 def changed_in_words(count: int, before: int) -> str:
     """``2 more than``, ``1 fewer than``, ``as many as``."""
     if count == before:
-        return "as many as"
-    return f"{abs(count - before):,} {'more' if count > before else 'fewer'} than"
+        return _("as many as")
+    difference = f"{abs(count - before):,}"
+    if count > before:
+        return _("%(difference)s more than", difference=difference)
+    return _("%(difference)s fewer than", difference=difference)
 
 
 def measured_in_words(
@@ -46,8 +65,11 @@ def measured_in_words(
 ) -> str:
     """``99.95 % in 2026-Q4 so far, 99.90 % in 2026-Q3``: the newest two periods with data."""
     known = _known(periods, values)
-    said = [f"{words(value)} in {_named(period, moment)}" for period, value in known[:-3:-1]]
-    return ", ".join(said) or "no data"
+    said = [
+        _("%(value)s in %(period)s", value=words(value), period=_named(period, moment))
+        for period, value in known[:-3:-1]
+    ]
+    return joined(", ", said) if said else _("no data")
 
 
 def _known(
@@ -58,4 +80,4 @@ def _known(
 
 
 def _named(period: CalendarPeriod, moment: datetime) -> str:
-    return f"{period} so far" if period.is_partial(moment) else str(period)
+    return _("%(period)s so far", period=period) if period.is_partial(moment) else str(period)

@@ -16,6 +16,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.core.rules.counted import SLIDES_RANGE, SUBMITTED, Counted
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, joined
 from app.core.rules.quarters import CalendarPeriod, HalfYear, Month, Quarter, Year, period_range
 from app.core.web.list_filters import read_day
 from app.core.web.times import now
@@ -45,7 +46,7 @@ BEFORE: Final = 4
 from when: the present."""
 MAX_PERIODS: Final = 60
 """Periods shown at all."""
-_SHAPES: Final = "a year (2012), half-year (2012-H1), quarter (2012-Q1), month (2012-03) or day"
+_SHAPES: Final = _("a year (2012), half-year (2012-H1), quarter (2012-Q1), month (2012-03) or day")
 _WITHOUT: Final = {
     "link": Counted.NO_LINK,
     "site": Counted.NO_SITE,
@@ -71,14 +72,14 @@ class StatisticsQuery:
         )
         self._list = ListQuery(given)
         self.problems = self._list.problems
-        self.by = self._choice(arguments, "by", ("", *by), "By")
-        self.per = self._choice(arguments, "per", per, "Per")
+        self.by = self._choice(arguments, "by", ("", *by), _("By"))
+        self.per = self._choice(arguments, "per", per, _("Per"))
         self.kind = PER[self.per]
         self.typed = {name: arguments.get(name, "").strip() for name in ("from", "to")}
-        self._from = self._read(self.typed["from"], "From")
-        self._to = self._read(self.typed["to"], "To")
+        self._from = self._read(self.typed["from"], _("From"))
+        self._to = self._read(self.typed["to"], _("To"))
         if self._from and self._to and self._to[1] <= self._from[0]:
-            self.problems.append("To is before From; ignored")
+            self.problems.append(_("To is before From; ignored"))
             self._to = None
         self.left_out = 0
         """Older periods that are not shown because there are too many."""
@@ -140,7 +141,7 @@ class StatisticsQuery:
     def require_whole(self) -> None:
         """Raise ``Invalid`` where a part of the address was left out: a file does not say so."""
         if self.problems:
-            raise Invalid("filter", "; ".join(self.problems))
+            raise Invalid("filter", joined("; ", self.problems))
 
     def files(self, endpoint: str = "") -> Mapping[str, str]:
         """The addresses of the same figures as files, by their kind."""
@@ -208,7 +209,7 @@ class StatisticsQuery:
             return value
         if value:
             words = ", ".join(word for word in allowed if word)
-            self.problems.append(f"{label}: choose one of {words}")
+            self.problems.append(_("%(label)s: choose one of %(words)s", label=label, words=words))
         return allowed[0]
 
     def _read(self, text: str, label: str) -> tuple[datetime, datetime] | None:
@@ -221,7 +222,13 @@ class StatisticsQuery:
         except Invalid:
             pass
         self.problems.append(
-            f"{label}: write {_SHAPES}, from {_EARLIEST:%Y} to {_LATEST:%Y}; ignored"
+            _(
+                "%(label)s: write %(shapes)s, from %(earliest)s to %(latest)s; ignored",
+                label=label,
+                shapes=_SHAPES,
+                earliest=format(_EARLIEST, "%Y"),
+                latest=format(_LATEST, "%Y"),
+            )
         )
         return None
 
@@ -234,7 +241,7 @@ def read_span(text: str) -> tuple[datetime, datetime]:
         except Invalid:
             continue
         return period.begin, period.end
-    day = datetime.combine(read_day("from", text, "Day"), time(), UTC)
+    day = datetime.combine(read_day("from", text, _("Day")), time(), UTC)
     if day.date() == date.max:
-        raise Invalid("from", f"Write {_SHAPES}")
+        raise Invalid("from", _("Write %(shapes)s", shapes=_SHAPES))
     return day, day + timedelta(days=1)

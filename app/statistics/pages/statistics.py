@@ -13,6 +13,7 @@ from app.core.figures.tables import Cell as FileCell
 from app.core.figures.tables import FigureTable
 from app.core.rules.counted import DAYS_STANDING, DECK_NUMBERS, DECK_SOURCE, Counted
 from app.core.rules.durations import days_in_words
+from app.core.rules.language import _, joined, said_word
 from app.core.rules.quarters import (
     CalendarPeriod,
     HalfYear,
@@ -38,8 +39,8 @@ from app.statistics.figures.charts import ColumnChart, Value, column_chart, high
 from app.statistics.pages.definitions import DEFINITIONS as DEFINED
 from app.statistics.pages.findings import (
     changed_in_words,
-    counted_in_words,
     measured_in_words,
+    tickets_in_words,
 )
 from app.statistics.pages.query import FILTERS, PER, StatisticsQuery
 from app.statistics.pages.slides import MAX_ROWS, counts_slide, range_in_words, rows_slide
@@ -51,20 +52,20 @@ blueprint = Blueprint("statistics", __name__, url_prefix="/statistics")
 BY: Final = ("network", "category", "layer", "state", "site", "affected", "responsible", "link")
 BY_TIMES: Final = ("category", "site", "affected", "responsible")
 BY_WORDS: Final = {
-    "network": "network",
-    "category": "category",
-    "layer": "layer",
-    "state": "state",
-    "site": "site",
-    "affected": "affected site",
-    "responsible": "responsible site",
-    "link": "link",
+    "network": _("network"),
+    "category": _("category"),
+    "layer": _("layer"),
+    "state": _("state"),
+    "site": _("site"),
+    "affected": _("affected site"),
+    "responsible": _("responsible site"),
+    "link": _("link"),
 }
 NOTHING: Final = {
-    "site": "no site",
-    "affected": "no affected site",
-    "responsible": "none",
-    "link": "no link",
+    "site": _("no site"),
+    "affected": _("no affected site"),
+    "responsible": _("none"),
+    "link": _("no link"),
 }
 ROWS: Final = 100
 """Rows of a table on a page; its files have all."""
@@ -87,15 +88,23 @@ _CHOICES: Final = {
     "state": ["open", "closed", *(one for one in State if one is not State.CLOSED)],
 }
 PAGES: Final = (
-    ("Overview", "statistics.page", "The main figures"),
-    ("Tickets", "statistics.tickets", "Tickets created, by kind and place"),
-    ("Times", "statistics.times", "How long tickets took: response, solution, waiting, lifetime"),
-    ("Long-standing", "statistics.standing", "Tickets open for more than 30 days"),
-    ("Events per T1", "matching.page", "Detected events and related events in tickets"),
-    ("Availability", "availability.page", "How much of the time each link and site was up"),
-    ("Tickets due", "duty.listing", "Events that require a ticket by rule, and their tickets"),
-    ("Rule comparison", "what_if.page", "Tickets that each rule would require"),
-    ("Definitions", "statistics.definitions", "What each figure means"),
+    (_("Overview"), "statistics.page", _("The main figures")),
+    (_("Tickets"), "statistics.tickets", _("Tickets created, by kind and place")),
+    (
+        _("Times"),
+        "statistics.times",
+        _("How long tickets took: response, solution, waiting, lifetime"),
+    ),
+    (_("Long-standing"), "statistics.standing", _("Tickets open for more than 30 days")),
+    (_("Events per T1"), "matching.page", _("Detected events and related events in tickets")),
+    (_("Availability"), "availability.page", _("How much of the time each link and site was up")),
+    (
+        _("Tickets due"),
+        "duty.listing",
+        _("Events that require a ticket by rule, and their tickets"),
+    ),
+    (_("Rule comparison"), "what_if.page", _("Tickets that each rule would require")),
+    (_("Definitions"), "statistics.definitions", _("What each figure means")),
 )
 """The pages of this place, also those of other modules: word, endpoint, what one finds there."""
 
@@ -150,8 +159,8 @@ def _headline(
     figures: TicketFigures, question: StatisticsQuery, period: CalendarPeriod
 ) -> Headline:
     (number,) = figures.counts([period])[0].counts
-    so_far = " so far" if period.is_partial(now()) else ""
-    words = f"{period.words}{so_far}"
+    so_far = _(" so far") if period.is_partial(now()) else ""
+    words = joined("", (period.words, so_far))
     return Headline(number, words, question.rows_url([period], by="") if number else "")
 
 
@@ -170,7 +179,12 @@ def _running(figures: TicketFigures, question: StatisticsQuery) -> Running:
     before = quarter.previous
     number = figures.created(quarter.begin, quarter.end)
     then = figures.created(before.begin, min(before.begin + (now() - quarter.begin), before.end))
-    change = f"{changed_in_words(number, then)} by the same day of {before} ({then:,})"
+    change = _(
+        "%(number)s by the same day of %(before)s (%(then)s)",
+        number=changed_in_words(number, then),
+        before=before,
+        then=format(then, ","),
+    )
     return Running(quarter, number, question.rows_url([quarter], by="") if number else "", change)
 
 
@@ -178,10 +192,10 @@ def _found_events(matching: Sequence[Documented]) -> str:
     """How the newest quarter with data is, in words."""
     known = [(one.quarter, one.cell) for one in matching if one.cell is not None]
     if not known:
-        return "No data on events"
+        return _("No data on events")
     newest, cell = known[-1]
-    so_far = " so far" if newest.is_partial(now()) else ""
-    return f"{newest}{so_far}: {cell.finding}"
+    so_far = _(" so far") if newest.is_partial(now()) else ""
+    return f"{newest}" + joined("", (so_far, ": ", cell.finding))
 
 
 @blueprint.get("")
@@ -205,10 +219,8 @@ def page() -> str:
         deck_url=question.url(
             "statistics.tickets", per="half-year", from_=str(Year(2012)), to=str(HalfYear(2013, 1))
         ),
-        chart=_chart(
-            "tickets", counted_in_words("ticket", periods, row.counts, now()), periods, row
-        ),
-        table=_table_of([("Tickets", row)], periods, question, ""),
+        chart=_chart("tickets", tickets_in_words(periods, row.counts, now()), periods, row),
+        table=_table_of([(_("Tickets"), row)], periods, question, ""),
         periods=periods,
         standing=figures.standing_count,
         standing_url=_standing_url(question),
@@ -220,7 +232,7 @@ def page() -> str:
         detected=detected_in_words(rules_in_order(db.session())[-1]).capitalize(),
         related=RELATED_WORDS.capitalize(),
         stand=fresh_figures(),
-        **frame_of("Statistics"),
+        **frame_of(_("Statistics")),
     )
 
 
@@ -235,12 +247,17 @@ def tickets(kind: str = "") -> Any:
     periods = question.periods()
     whole = figures.counts(periods)[0]
     rows = _restricted(figures.counts(periods, question.by), question) if question.by else []
-    finding = counted_in_words("ticket", periods, whole.counts, now())
+    finding = tickets_in_words(periods, whole.counts, now())
     shown = _in_order(rows, question.by)
     if kind:
         question.require_whole()
         named = [(_name(row.value, question.by), row) for row in shown]
-        subtitle = f"Tickets per {question.per}, {range_in_words(periods)}{question.filter_words}"
+        subtitle = _(
+            "Tickets per %(per)s, %(periods)s%(filter_words)s",
+            per=question.per,
+            periods=range_in_words(periods),
+            filter_words=question.filter_words,
+        )
         slide = counts_slide(
             finding, subtitle, periods, whole, named, BY_WORDS.get(question.by, "").capitalize()
         )
@@ -253,15 +270,22 @@ def tickets(kind: str = "") -> Any:
         question=question,
         periods=periods,
         years=_years(periods, whole, question),
-        whole=_table_of([("All of them", whole)], periods, question, "")[0],
+        whole=_table_of([(_("All of them"), whole)], periods, question, "")[0],
         table=_table_of(named, periods, question, question.by),
         left=len(shown) - len(named),
         chart=_chart("all", finding, periods, whole),
         small=[
-            _chart(f"by-{at}", f"{name}: {row.total:,}", periods, row, top=top, small=True)
+            _chart(
+                f"by-{at}",
+                joined("", (name, f": {row.total:,}")),
+                periods,
+                row,
+                top=top,
+                small=True,
+            )
             for at, (name, row) in enumerate(named[:SMALL])
         ],
-        **frame_of("Tickets"),
+        **frame_of(_("Tickets")),
     )
 
 
@@ -320,7 +344,7 @@ def times(kind: str = "") -> Any:
         ],
         whole=whole,
         charts=_times_charts(periods, by_period),
-        **frame_of("Times"),
+        **frame_of(_("Times")),
     )
 
 
@@ -358,14 +382,14 @@ def standing(kind: str = "") -> Any:
         url=_standing_url(question),
         by_site=[
             (
-                row.value or "no responsible site",
+                row.value or _("no responsible site"),
                 row.total,
                 question.rows_url((), row.value, by="responsible", figures=[Counted.LONG_STANDING]),
             )
             for row in found.by_site
         ],
         most=STANDING,
-        **frame_of("Long-standing"),
+        **frame_of(_("Long-standing")),
     )
 
 
@@ -373,7 +397,7 @@ def standing(kind: str = "") -> Any:
 def definitions() -> str:
     """What each figure of the portal means: its formula, its source, its parameters."""
     return render_template(
-        "statistics/definitions.html", definitions=DEFINED, **frame_of("Definitions")
+        "statistics/definitions.html", definitions=DEFINED, **frame_of(_("Definitions"))
     )
 
 
@@ -468,7 +492,7 @@ def _values(periods: Sequence[CalendarPeriod], row: CountRow) -> list[Value]:
         Value(
             str(period),
             number,
-            "no data" if number is None else f"{number:,}",
+            _("no data") if number is None else f"{number:,}",
             marked=period.is_partial(now()),
         )
         for period, number in zip(periods, row.counts, strict=True)
@@ -489,17 +513,17 @@ def _chart(
 
 
 TIMES_TITLES: Final = {
-    "response": "Response",
-    "solution": "Solution",
-    "active": "Solution without waiting and on hold",
-    "waiting": "Waiting for reply",
-    "lifetime": "Lifetime",
+    "response": _("Response"),
+    "solution": _("Solution"),
+    "active": _("Solution without waiting and on hold"),
+    "waiting": _("Waiting for reply"),
+    "lifetime": _("Lifetime"),
 }
 
 
 def time_in_words(days: float | None, day: str = "day") -> str:
     """``25 min``, ``3 h``, ``2 days``; "no data" where there is none."""
-    return "no data" if days is None else days_in_words(days, day)
+    return _("no data") if days is None else days_in_words(days, day)
 
 
 def _times_charts(periods: Sequence[CalendarPeriod], rows: Sequence[TimesRow]) -> list[ColumnChart]:
@@ -592,15 +616,17 @@ def _times_slide(
         )
         for row in (by_value if question.by else by_period)[:MAX_ROWS]
     ]
-    head = BY_WORDS[question.by].capitalize() if question.by else question.per.capitalize()
-    columns = [Column(head, 1.4), Column("Tickets", 0.8, is_number=True)]
+    head = (
+        BY_WORDS[question.by].capitalize() if question.by else said_word(question.per).capitalize()
+    )
+    columns = [Column(head, 1.4), Column(_("Tickets"), 0.8, is_number=True)]
     columns += [Column(TIMES_TITLES[name], 1.4, is_number=True) for name in MEASURES]
     return Slide(
         f"Solution: {measured_in_words(periods, medians, time_in_words, now())}",
         f"Medians of the tickets created from {range_in_words(periods)}{question.filter_words}",
         "",
         table=Table(columns, rows),
-        words=["Response and solution in working time; a working day is 24 h."],
+        words=[_("Response and solution in working time; a working day is 24 h.")],
     )
 
 
@@ -617,8 +643,16 @@ def _standing_slide(found: Standing, question: StatisticsQuery) -> Slide:
         for ticket in found.tickets[:MAX_ROWS]
     ]
     columns = [
-        *(Column("Ticket", 0.7, is_number=True), Column("Title", 4.6), Column("State", 1.4)),
-        *(Column("Responsible", 1.5), Column("Created", 1.1), Column("Days", 0.6, is_number=True)),
+        *(
+            Column(_("Ticket"), 0.7, is_number=True),
+            Column(_("Title"), 4.6),
+            Column(_("State"), 1.4),
+        ),
+        *(
+            Column(_("Responsible"), 1.5),
+            Column(_("Created"), 1.1),
+            Column(_("Days"), 0.6, is_number=True),
+        ),
     ]
     return rows_slide(
         f"{found.count:,} ticket{'' if found.count == 1 else 's'} open for more than"
@@ -632,6 +666,12 @@ def _standing_slide(found: Standing, question: StatisticsQuery) -> Slide:
 
 def _notes() -> list[str]:
     return [
-        f"As of {now().astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC. Test tickets do not count.",
-        f"What each figure means: {url_for('statistics.definitions')} in the portal.",
+        _(
+            "As of %(now)s UTC. Test tickets do not count.",
+            now=format(now().astimezone(UTC), "%Y-%m-%d %H:%M:%S"),
+        ),
+        _(
+            "What each figure means: %(url_for)s in the portal.",
+            url_for=url_for("statistics.definitions"),
+        ),
     ]

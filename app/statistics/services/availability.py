@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, time
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from app.core.rules.language import _
 from app.core.rules.quarters import CalendarPeriod
 from app.events.figures.facts import FOREVER
 from app.registry.models.registry import Link, Site
@@ -83,7 +84,10 @@ def availability_of(
     every = [summed(part) for part in table]
     links = [
         AvailabilityRow(
-            str(row[1]), summed_by_period(part[None]), whole, ends=f"{row[4]} to {row[5]}"
+            str(row[1]),
+            summed_by_period(part[None]),
+            whole,
+            ends=_("%(row)s to %(row2)s", row=row[4], row2=row[5]),
         )
         for row, part, whole in zip(rows, table, every, strict=True)
         if whole.whole
@@ -101,7 +105,7 @@ def availability_of(
         )
         for name in sorted(at_site)
     ]
-    whole_row = AvailabilityRow("All of these links", summed_by_period(table), summed(table))
+    whole_row = AvailabilityRow(_("All of these links"), summed_by_period(table), summed(table))
     return AvailabilityFigures(links, sites, whole_row)
 
 

@@ -15,6 +15,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from app.core.rules.language import _
 from app.core.rules.quarters import Month, Quarter
 from app.events.figures.facts import FOREVER, EventRow, facts_of
 from app.registry.models.registry import Link
@@ -148,7 +149,8 @@ def history_of_links(
     if month is None:
         quarter = Quarter.of(_begin(day))
         spans = [
-            (f"{count} days", day - timedelta(days=count - 1), day) for count in (_SHORT, DAYS)
+            (_("%(count)s days", count=count), day - timedelta(days=count - 1), day)
+            for count in (_SHORT, DAYS)
         ]
         spans.append((_named(quarter, until), quarter.begin.date(), day))
         first = day - timedelta(days=DAYS - 1)
@@ -219,7 +221,9 @@ def _spans(link: int, past: LinkPast) -> LinkSpans:
 
 
 def _named(period: Month | Quarter, until: datetime) -> str:
-    return f"{period.words}{' so far' if period.is_partial(until) else ''}"
+    if period.is_partial(until):
+        return _("%(period)s so far", period=period.words)
+    return period.words
 
 
 def _begin(day: date) -> datetime:

@@ -11,8 +11,8 @@ from app.core.rules.quarters import Quarter
 from app.matching.figures.per_t1 import Cell
 from app.statistics.pages.findings import (
     changed_in_words,
-    counted_in_words,
     measured_in_words,
+    tickets_in_words,
 )
 
 Q1, Q2, Q3 = Quarter(2013, 1), Quarter(2013, 2), Quarter(2013, 3)
@@ -37,7 +37,7 @@ AFTER = datetime(2013, 10, 1, tzinfo=UTC)
     ],
 )
 def test_counts(counts: Sequence[int | None], moment: datetime, said: str) -> None:
-    assert counted_in_words("ticket", [Q1, Q2, Q3], counts, moment) == said
+    assert tickets_in_words([Q1, Q2, Q3], counts, moment) == said
 
 
 def test_measures() -> None:
