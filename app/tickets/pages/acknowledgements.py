@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.core.rules.access import Actor
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.forms import AnswerForm
@@ -32,7 +33,7 @@ class AnswerLine:
     @property
     def word(self) -> str:
         """The answer, or that there is none."""
-        return self.found.answer or ("not answered" if self.over else "missing")
+        return self.found.answer or (_("not answered") if self.over else "missing")
 
     @property
     def may_accept(self) -> bool:

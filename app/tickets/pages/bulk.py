@@ -11,6 +11,7 @@ from typing import Any
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, joined, said_word
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
@@ -70,11 +71,16 @@ def _numbers(texts: Sequence[str]) -> Mapping[int, int]:
         parts = text.split(":")
         digits = all(part.isascii() and part.isdigit() and len(part) < 11 for part in parts)
         if not digits or len(parts) > 2 or int(parts[0]) > _MAX_SIZE:
-            raise Invalid("n", "Tickets are named by their numbers; select them in the list")
+            raise Invalid("n", _("Tickets are named by their numbers; select them in the list"))
         found[int(parts[0])] = min(int(parts[1]), _MAX_SIZE) if len(parts) == 2 else 0
     if len(found) > MAX_SELECTED:
         raise Invalid(
-            "n", f"{len(found)} tickets are too many at once; at most {MAX_SELECTED} are changed"
+            "n",
+            _(
+                "%(count)s tickets are too many at once; at most %(max_selected)s are changed",
+                count=len(found),
+                max_selected=MAX_SELECTED,
+            ),
         )
     return found
 
@@ -96,7 +102,7 @@ def _plan(form: BulkForm, chosen: Chosen) -> Sequence[Planned] | None:
         return None
     wishes = form.wishes()
     if not wishes:
-        form.form_errors = ["Nothing is to be changed: fill at least one field"]
+        form.form_errors = [_("Nothing is to be changed: fill at least one field")]
         return None
     try:
         return verbs.plan_bulk_change(db.session(), writer(), chosen.numbers, wishes)
@@ -114,7 +120,7 @@ def do() -> Response:
     form.offer(by.actor)
     key = request.form.get("key", "")
     if not (16 <= len(key) <= 64 and key.isascii() and key.isprintable()):
-        raise Invalid("key", "The form is not one of this portal's; begin at the list")
+        raise Invalid("key", _("The form is not one of this portal's; begin at the list"))
     plan = _plan(form, chosen) if versions else None
     if plan is None:
         return _page(form, chosen, status=422)
@@ -180,11 +186,14 @@ def _earlier() -> Sequence[dict[str, Any]]:
         {
             "bulk": bulk,
             "count": count,
-            "words": ", ".join(
-                LABELS[name].lower()
-                if name in ("solution", "public_comment")
-                else f"{LABELS[name].lower()} {value or FOLLOWS}"
-                for name, value in json.loads(bulk.wanted).items()
+            "words": joined(
+                ", ",
+                (
+                    LABELS[name].lower()
+                    if name in ("solution", "public_comment")
+                    else LABELS[name].lower() + " " + (said_word(value) if value else FOLLOWS)
+                    for name, value in json.loads(bulk.wanted).items()
+                ),
             ),
         }
         for bulk, count in rows

@@ -8,6 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 
 from app.core.rules.access import Actor
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.forms import Choice, lines, one_line, options
 from app.registry.services.registry import all_sites
@@ -15,19 +16,19 @@ from app.tickets.pages.forms import input_of
 from app.tickets.rules.content import LABELS
 from app.tickets.rules.tickets import MOVES, State
 
-FOLLOWS = "follows links and sites"
-KEEP = "as it is"
+FOLLOWS = _("follows links and sites")
+KEEP = _("as it is")
 _STATES = tuple(dict.fromkeys(state for targets in MOVES.values() for state in targets))
 
 
 class BulkForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """What to change of each ticket; what is left empty stays as it is."""
 
-    state = Choice("State", choices=options(*_STATES, empty=KEEP), default="")
+    state = Choice(_("State"), choices=options(*_STATES, empty=KEEP), default="")
     solution = TextAreaField(
-        "Solution",
+        _("Solution"),
         filters=[lines],
-        description="Solved needs one; it becomes the solution of each ticket.",
+        description=_("Solved needs one; it becomes the solution of each ticket."),
         render_kw={"rows": 3},
     )
     priority = input_of("priority", empty=KEEP)
@@ -37,7 +38,7 @@ class BulkForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     public_comment = TextAreaField(
         LABELS["public_comment"],
         filters=[lines],
-        description="Public, on each ticket.",
+        description=_("Public, on each ticket."),
         render_kw={"rows": 3},
     )
 
@@ -67,9 +68,9 @@ class UndoBulkForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Why a change of several tickets is taken back."""
 
     reason = TextAreaField(
-        "Reason",
+        _("Reason"),
         filters=[lines],
         default="Taken back: it was changed by mistake.",
-        description="A public comment on each ticket that is reverted.",
+        description=_("A public comment on each ticket that is reverted."),
         render_kw={"rows": 2},
     )

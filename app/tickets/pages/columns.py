@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from app.core.rules.language import _
 from app.tickets.rules.fields import ValueKind, Where, fields_at
 
 
@@ -37,22 +38,24 @@ def _declared(*, times: bool) -> Iterator[ListColumn]:
 COLUMNS = {
     column.key: column
     for column in (
-        ListColumn("state", "State", "state", width=138, usual=True),
+        ListColumn("state", _("State"), "state", width=138, usual=True),
         ListColumn(
-            "number", "Number", "number", down_first=True, number=True, width=68, usual=True
+            "number", _("Number"), "number", down_first=True, number=True, width=68, usual=True
         ),
-        ListColumn("title", "Title", "title", width=280, usual=True),
-        ListColumn("links", "Links and sites", width=220, usual=True),
-        ListColumn("responsible", "Responsible", usual=True),
-        ListColumn("priority", "Priority", "priority", down_first=True, width=132, usual=True),
-        ListColumn("age", "Opened", "created", down_first=True, number=True, width=88, usual=True),
-        ListColumn("changed", "Changed", "changed", down_first=True, number=True, usual=True),
+        ListColumn("title", _("Title"), "title", width=280, usual=True),
+        ListColumn("links", _("Links and sites"), width=220, usual=True),
+        ListColumn("responsible", _("Responsible"), usual=True),
+        ListColumn("priority", _("Priority"), "priority", down_first=True, width=132, usual=True),
+        ListColumn(
+            "age", _("Opened"), "created", down_first=True, number=True, width=88, usual=True
+        ),
+        ListColumn("changed", _("Changed"), "changed", down_first=True, number=True, usual=True),
         *_declared(times=False),
-        ListColumn("author", "Changed by", width=140, field="last_author"),
-        ListColumn("created", "Created", number=True, width=148, field="created_at"),
+        ListColumn("author", _("Changed by"), width=140, field="last_author"),
+        ListColumn("created", _("Created"), number=True, width=148, field="created_at"),
         *_declared(times=True),
-        ListColumn("ended", "Solved", number=True, width=148, field="ended_at"),
-        ListColumn("references", "References", width=180),
+        ListColumn("ended", _("Solved"), number=True, width=148, field="ended_at"),
+        ListColumn("references", _("References"), width=180),
     )
 }
 """Every column, in the order in which they are offered."""

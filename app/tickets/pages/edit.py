@@ -14,6 +14,7 @@ from wtforms import SelectMultipleField
 from app.core.database.transactions import transaction
 from app.core.rules import access
 from app.core.rules.errors import Difference, EditConflict, Invalid, MoveNotAllowed, NotFound
+from app.core.rules.language import _
 from app.core.services.changes import TICKET, changes_of
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
@@ -57,7 +58,7 @@ _MAX_TOLD = 50
 def _prepare(form: TicketForm, actor: access.Actor, sites: Sequence[Site]) -> None:
     """Offer only what this person may set."""
     if actor.is_operator:
-        form.responsible_site.choices = options(*(site.key for site in sites), empty="automatic")
+        form.responsible_site.choices = options(*(site.key for site in sites), empty=_("automatic"))
     else:
         del form.responsible_site
 
@@ -254,7 +255,7 @@ def _event_named(rows: Session) -> TicketOfEvent | None:
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise NotFound("There is no such event")
+        raise NotFound(_("There is no such event"))
     return EVENTS.read(rows, int(text))
 
 
@@ -325,7 +326,10 @@ def edit(number: int) -> AnyResponse:
     if request.method == "GET":
         if ticket.state in FINAL_STATES:
             raise MoveNotAllowed(
-                f"A ticket in state {ticket.state} is final; only comments can be added"
+                _(
+                    "A ticket in state %(state)s is final; only comments can be added",
+                    state=ticket.state,
+                )
             )
         return _edit_page(_filled(ticket, by.actor), ticket, 200)
     form = EditForm()

@@ -11,27 +11,28 @@ from wtforms import HiddenField, StringField
 
 from app.core.rules.access import may_read_internal
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, joined
 from app.core.web.forms import Radio, one_line, required, sent
 from app.core.web.person import acting
 from app.tickets.pages.list import ListQuery
 from app.tickets.services.lists.saved_filters import QUERY_LIMIT
 
 PRIVATE, SHARED = "private", "shared"
-_USE: Any = {PRIVATE: "only you", SHARED: "everybody"}
+_USE: Any = {PRIVATE: _("only you"), SHARED: _("everybody")}
 
 
 class FilterForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """What a saved filter is called, and who may use it."""
 
     name = StringField(
-        "Name",
-        required("Name"),
+        _("Name"),
+        required(_("Name")),
         filters=[one_line],
-        description="What it finds, in a few words.",
+        description=_("What it finds, in a few words."),
         render_kw={"autocomplete": "off", "maxlength": 80},
     )
     use = Radio(
-        "Who may use it",
+        _("Who may use it"),
         choices=_USE,
         validators=[sent],
         default=PRIVATE,
@@ -58,8 +59,12 @@ def read_query(text: str) -> ListQuery:
     except ValueError:
         pairs = []
         if text:
-            raise Invalid("query", "Filter cannot be read; go back to the list") from None
+            raise Invalid("query", _("Filter cannot be read; go back to the list")) from None
     query = ListQuery(MultiDict(pairs), sees_internal=may_read_internal(acting()))
     if len(text) > QUERY_LIMIT or query.problems:
-        raise Invalid("query", "; ".join(query.problems) or f"Filter is longer than {QUERY_LIMIT}")
+        raise Invalid(
+            "query",
+            joined("; ", query.problems)
+            or _("Filter is longer than %(query_limit)s", query_limit=QUERY_LIMIT),
+        )
     return query

@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _, joined
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
@@ -75,7 +76,12 @@ def save() -> Response:
     except Invalid as error:
         attach(form, error)
         return _save_page(form)
-    flash(f"The filter “{row.name}” is saved{' and shared' if shared else ''}.", "ok")
+    flash(
+        _("The filter “%(name)s” is saved and shared.", name=row.name)
+        if shared
+        else _("The filter “%(name)s” is saved.", name=row.name),
+        "ok",
+    )
     return go_to(address_of(row))
 
 
@@ -90,7 +96,7 @@ def change(number: int) -> Response:
                 verbs.change_filter(
                     rows, by, number, form.name.data or "", shared=form.use.data == SHARED
                 )
-            flash(f"The filter is called “{form.name.data}”.", "ok")
+            flash(_("The filter is called “%(data)s”.", data=form.name.data), "ok")
             return go_to(url_for("filters.listing"))
         except Invalid as error:
             attach(form, error)
@@ -105,7 +111,7 @@ def replace(number: int) -> Response:
     query = read_query(form.query.data or "")
     with transaction(rows):
         row = verbs.replace_filter(rows, by, number, query.own_query())
-    flash(f"“{row.name}” shows this from now on.", "ok")
+    flash(_("“%(name)s” shows this from now on.", name=row.name), "ok")
     return go_to(address_of(row))
 
 
@@ -124,7 +130,7 @@ def restore(number: int) -> Response:
     rows, by = db.session(), writer()
     with writing_once(rows):
         row = verbs.restore_filter(rows, by, number)
-    flash(f"The filter “{row.name}” is back.", "ok")
+    flash(_("The filter “%(name)s” is back.", name=row.name), "ok")
     return go_to(url_for("filters.listing"))
 
 
@@ -140,7 +146,7 @@ def in_words(text: str) -> str:
         query = read_query(text)
     except Invalid as error:
         return error.message
-    parts = [] if query.given("state") else ["State open"]
+    parts = [] if query.given("state") else [_("State open")]
     for name, label in LABELS.items():
         values = query.given(name)
         if not values:
@@ -149,13 +155,13 @@ def in_words(text: str) -> str:
             values = [COLUMNS[key].word for key in values if key in COLUMNS]
         if name == "sort":
             values = [_sort_words(query)]
-        parts.append(f"{label} {', '.join(values)}")
-    return " · ".join(parts)
+        parts.append(_("%(label)s %(listed)s", label=label, listed=joined(", ", values)))
+    return joined(" · ", parts)
 
 
 def _sort_words(query: ListQuery) -> str:
     name = query.sort.removeprefix("-")
-    return f"{name}, downwards" if query.sort.startswith("-") else name
+    return _("%(name)s, downwards", name=name) if query.sort.startswith("-") else name
 
 
 def _save_page(form: SaveFilterForm) -> Response:

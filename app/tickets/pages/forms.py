@@ -18,6 +18,7 @@ from wtforms import (
 from wtforms.validators import AnyOf
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.texts import checked_addresses
 from app.core.web.forms import Choice, Radio, UtcTimeField, lines, one_line, options, required
 from app.tickets.models.tickets import Ticket
@@ -28,11 +29,11 @@ from app.tickets.rules.tickets import Category
 from app.tickets.services.fields import as_logged, current_value
 
 _RELATIONS: Any = {
-    RelationRole.PARENT: "a child of",
-    RelationRole.CHILD: "the parent of",
-    RelationRole.DUPLICATE_OF: "a duplicate of",
-    RelationRole.DUPLICATE: "the master of the duplicate",
-    RelationRole.RELATED: "related to",
+    RelationRole.PARENT: _("a child of"),
+    RelationRole.CHILD: _("the parent of"),
+    RelationRole.DUPLICATE_OF: _("a duplicate of"),
+    RelationRole.DUPLICATE: _("the master of the duplicate"),
+    RelationRole.RELATED: _("related to"),
 }
 """What this ticket is to the other, by what the other is to it."""
 
@@ -66,12 +67,12 @@ class CommentForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """One entry at the end of the story. ``kind`` says who reads it and whether it solves."""
 
     version = HiddenField()
-    kind = Radio("Kind of entry", default="public")
-    text = TextAreaField("Comment", filters=[lines])
+    kind = Radio(_("Kind of entry"), default="public")
+    text = TextAreaField(_("Comment"), filters=[lines])
     solution = TextAreaField(
-        "Solution",
+        _("Solution"),
         filters=[lines],
-        description="How it was solved. The text above is added as a comment if there is one.",
+        description=_("How it was solved. The text above is added as a comment if there is one."),
     )
     event_end = input_of("event_end", html_id="comment-event-end")
 
@@ -81,14 +82,16 @@ class MoveForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     version = HiddenField()
     state = HiddenField("State")
-    solution = TextAreaField("Solution", filters=[lines], description="How it was solved.")
+    solution = TextAreaField(_("Solution"), filters=[lines], description=_("How it was solved."))
     event_end = input_of("event_end", html_id="move-event-end")
 
 
 class HandForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Make a ticket one of a partner's own."""
 
-    partner = Choice("Partner", description="Its accounts see and write this ticket from then on.")
+    partner = Choice(
+        _("Partner"), description=_("Its accounts see and write this ticket from then on.")
+    )
 
 
 class UndoForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -101,10 +104,10 @@ class UndoForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 class RelationForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Relate a ticket to another one."""
 
-    role = Choice("This ticket is", choices=dict(_RELATIONS))
+    role = Choice(_("This ticket is"), choices=dict(_RELATIONS))
     other = StringField(
-        "Ticket number",
-        required("Ticket number"),
+        _("Ticket number"),
+        required(_("Ticket number")),
         filters=[one_line],
         render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 9},
     )
@@ -154,7 +157,7 @@ class AnswerForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     site = HiddenField("Site")
     answer = HiddenField("Answer")
-    reason = TextAreaField("Reason", filters=[lines], description="At most 4000 characters.")
+    reason = TextAreaField(_("Reason"), filters=[lines], description=_("At most 4000 characters."))
 
 
 class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -166,18 +169,20 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     links = SelectMultipleField(
         LABELS["links"],
         validate_choice=False,
-        description="Leave empty to detect link ids in the text.",
+        description=_("Leave empty to detect link ids in the text."),
     )
     sites = SelectMultipleField(
-        LABELS["sites"], validate_choice=False, description="A change needs the sites concerned."
+        LABELS["sites"], validate_choice=False, description=_("A change needs the sites concerned.")
     )
     asked_sites = SelectMultipleField(
         LABELS["asked_sites"],
         validate_choice=False,
-        description="For changes only: each of them accepts or refuses. Leave empty to ask the"
-        " affected sites and the ends of the affected links.",
+        description=_(
+            "For changes only: each of them accepts or refuses. Leave empty to ask the"
+            " affected sites and the ends of the affected links."
+        ),
     )
-    network = input_of("network", empty="from links")
+    network = input_of("network", empty=_("from links"))
     layer = input_of("layer")
     impact = input_of("impact")
     window_start = input_of("window_start")
@@ -192,14 +197,14 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     responsible_site = Choice(
         LABELS["responsible_site"],
         default="",
-        description="Leave empty to follow the affected links and sites.",
+        description=_("Leave empty to follow the affected links and sites."),
     )
     carbon_copy = input_of("carbon_copy")
     related_issue = input_of("related_issue")
     references = TextAreaField(
         LABELS["references"],
         filters=[lines],
-        description="One per line: provider; ticket id; URL. The URL is optional.",
+        description=_("One per line: provider; ticket id; URL. The URL is optional."),
     )
     further: Sequence[str] = ()
     """Declared fields that this class does not name: they are asked behind the others."""
@@ -242,8 +247,10 @@ class EditForm(TicketForm):
     asked_sites = SelectMultipleField(
         LABELS["asked_sites"],
         validate_choice=False,
-        description="For changes only: each of them accepts or refuses. Leave empty to ask the"
-        " affected sites and the ends of the affected links.",
+        description=_(
+            "For changes only: each of them accepts or refuses. Leave empty to ask the"
+            " affected sites and the ends of the affected links."
+        ),
     )
     solution = input_of("solution")
 
@@ -256,7 +263,7 @@ def read_references(text: str) -> tuple[Reference, ...]:
             continue
         parts = [part.strip() for part in line.split(";")]
         if len(parts) > 3 or len(parts) < 2 or not parts[0] or not any(parts[1:]):
-            raise Invalid("references", "Write one reference per line: provider; ticket id; URL")
+            raise Invalid("references", _("Write one reference per line: provider; ticket id; URL"))
         found.append(Reference(parts[0], parts[1], parts[2] if len(parts) == 3 else ""))
     return tuple(found)
 

@@ -17,6 +17,7 @@ from wtforms.validators import Length
 from app.core.database.transactions import allow_long_statements
 from app.core.rules.errors import Invalid
 from app.core.rules.file_problems import MAX_LINES, MAX_PROBLEMS, BadFile, Problem
+from app.core.rules.language import _, counted, joined
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
@@ -45,31 +46,36 @@ MAX_WRONG: Final = 1_000
 SHOWN_LINES: Final = 500
 """Lines that a page shows; the command tells of all."""
 _AUTOMATIC: Final = ""
-_COMMAND: Final = "the command `flask tickets import` takes larger ones"
+_COMMAND: Final = _("the command `flask tickets import` takes larger ones")
 
 
 class TicketFileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Where the file is from, and how it is written."""
 
     source = StringField(
-        "Old system",
+        _("Old system"),
         [
             Length(
                 min=1,
                 max=SHORT_TEXT_LIMIT,
-                message=f"Old system has 1 to {SHORT_TEXT_LIMIT} characters",
+                message=_(
+                    "Old system has 1 to %(short_text_limit)s characters",
+                    short_text_limit=SHORT_TEXT_LIMIT,
+                ),
             )
         ],
         default=DEFAULT_SOURCE,
         filters=[one_line],
-        description="The system that the tickets come from. Source and number identify each ticket:"
-        " importing a file twice adds nothing.",
+        description=_(
+            "The system that the tickets come from. Source and number identify each ticket:"
+            " importing a file twice adds nothing."
+        ),
     )
     encoding = Radio(
-        "Encoding",
+        _("Encoding"),
         choices={
-            _AUTOMATIC: "UTF-8, or UTF-16 if the file is marked as such",
-            "windows-1252": "windows-1252 (Latin-1), as older spreadsheets write",
+            _AUTOMATIC: _("UTF-8, or UTF-16 if the file is marked as such"),
+            "windows-1252": _("windows-1252 (Latin-1), as older spreadsheets write"),
         },
         default=_AUTOMATIC,
     )
@@ -98,11 +104,11 @@ def preview() -> Response:
     """What each line would become; nothing is written."""
     form = TicketFileForm()
     file = request.files.get("file")
-    problem = "" if file is not None and file.filename else "Choose a file"
+    problem = "" if file is not None and file.filename else _("Choose a file")
     content = b"" if problem or file is None else file.read(FILE_LIMIT + 1)
     carried = packed(content) if len(content) <= FILE_LIMIT else ""
     if len(content) > FILE_LIMIT or len(carried) > PACKED_LIMIT:
-        problem = f"The file is larger than a page takes; {_COMMAND}"
+        problem = _("The file is larger than a page takes; %(command)s", command=_COMMAND)
     if not form.validate() or problem:
         return _choose_page(form, problem=problem)
     source = Source(content, form.source.data or "", form.encoding.data or "")
@@ -112,7 +118,7 @@ def preview() -> Response:
         return _choose_page(form, wrong=error)
     if not outcomes:
         return _choose_page(
-            form, problem="The file holds no tickets, only the names of its columns"
+            form, problem=_("The file holds no tickets, only the names of its columns")
         )
     return _preview_page(form, carried, outcomes)
 
@@ -129,11 +135,14 @@ def _examined(source: Source) -> list[Outcome]:
             wrong += 1
             problems += outcome.problems[: MAX_PROBLEMS - len(problems)]
         if wrong > MAX_WRONG:
-            why = (
-                f"{wrong:,} of its first {len(outcomes):,} tickets are wrong; reading"
-                f" stopped there. These are the first; correct the file, or {_COMMAND}"
+            why = _(
+                "%(wrong)s of its first %(count)s tickets are wrong; reading stopped there. These"
+                " are the first; correct the file, or %(command)s",
+                wrong=format(wrong, ","),
+                count=format(len(outcomes), ","),
+                command=_COMMAND,
             )
-            raise BadFile([Problem("the file", "", "", why), *problems])
+            raise BadFile([Problem(_("the file"), "", "", why), *problems])
     return outcomes
 
 
@@ -176,20 +185,28 @@ def confirm() -> Response:
 
 def _result_in_words(done: Imported) -> str:
     words = {
-        ImportOutcome.KNOWN: "had been imported before",
-        ImportOutcome.DIFFERS: "had been imported before with different content and stay unchanged",
-        ImportOutcome.WRONG: "were left out",
+        ImportOutcome.KNOWN: _("had been imported before"),
+        ImportOutcome.DIFFERS: _(
+            "had been imported before with different content and stay unchanged"
+        ),
+        ImportOutcome.WRONG: _("were left out"),
     }
     new = done.counts.get(ImportOutcome.NEW, 0)
-    text = f"Imported {new:,} ticket{'' if new == 1 else 's'}"
+    text: str = counted(
+        "Imported %(new)s ticket", "Imported %(new)s tickets", new, new=format(new, ",")
+    )
     if done.first is not None:
-        text += f": {done.first}" if new == 1 else f": {done.first} to {done.last}"
+        text += (
+            f": {done.first}"
+            if new == 1
+            else _(": %(first)s to %(last)s", first=done.first, last=done.last)
+        )
     rest = [
-        f"{done.counts[result]:,} {word}"
+        f"{done.counts[result]:,} " + word
         for result, word in words.items()
         if done.counts.get(result)
     ]
-    return f"{'; '.join([text, *rest])}."
+    return joined("; ", [text, *rest]) + "."
 
 
 def _choose_page(

@@ -9,6 +9,7 @@ from wtforms import HiddenField
 
 from app.accounts.services.people import people_who_may_write
 from app.core.rules.access import Actor
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.forms import Choice, options
 from app.tickets.models.tickets import Ticket
@@ -57,4 +58,4 @@ def _assignees(actor: Actor, ticket: Ticket) -> Any:
     people = people_who_may_write(db.session(), facts_of(ticket))
     mine = [name for name in people if name == actor.account]
     now = [ticket.person_in_charge] if ticket.person_in_charge else []
-    return options(*dict.fromkeys([*mine, *now, *people]), empty="nobody")
+    return options(*dict.fromkeys([*mine, *now, *people]), empty=_("nobody"))

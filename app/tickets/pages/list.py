@@ -19,6 +19,7 @@ from werkzeug.datastructures import MultiDict
 
 from app.core.rules.counted import Counted
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, joined, said_word
 from app.core.rules.texts import checked_text
 from app.core.web.list_filters import Chip, Tab, read_day
 from app.core.web.person import acting
@@ -45,22 +46,22 @@ def _heads(*names: str) -> dict[str, str]:
 
 
 LABELS = {
-    "q": "Text",
-    "state": "State",
+    "q": _("Text"),
+    "state": _("State"),
     **_heads("network", "category", "layer"),
-    "site": "Site",
-    "affected": "Affected site",
-    "link": "Link",
-    "responsible": "Responsible site",
+    "site": _("Site"),
+    "affected": _("Affected site"),
+    "link": _("Link"),
+    "responsible": _("Responsible site"),
     **_heads("unit", "priority", *_FIELDS),
-    "from": "Created from",
-    "to": "Created to",
-    "check": "Needs review",
-    "desk": "Desk",
-    "figure": "Figure",
-    "since": "Updated since",
-    "sort": "Sort",
-    "columns": "Columns",
+    "from": _("Created from"),
+    "to": _("Created to"),
+    "check": _("Needs review"),
+    "desk": _("Desk"),
+    "figure": _("Figure"),
+    "since": _("Updated since"),
+    "sort": _("Sort"),
+    "columns": _("Columns"),
 }
 """Every parameter of the list, and what it is called."""
 
@@ -88,7 +89,7 @@ DEFAULT_SORT = "-changed"
 
 _LOOKS = ("sort", "columns")
 """How the list looks, not what it shows."""
-NO_FILTER = "There is no such saved filter, or it is another person's"
+NO_FILTER = _("There is no such saved filter, or it is another person's")
 BACK_COOKIE = "list"
 """Holds the filter of the list that this browser showed last."""
 
@@ -130,7 +131,7 @@ class ListQuery:
         if not sees_internal and arguments.getlist("check"):
             arguments = MultiDict(arguments)
             arguments.setlist("check", [])
-            self.problems.append("Only operators see which tickets need review")
+            self.problems.append(_("Only operators see which tickets need review"))
         for name in LABELS:
             for value in self._not_too_many(name, arguments.getlist(name)):
                 if name == "q":
@@ -148,7 +149,9 @@ class ListQuery:
                 self.values.setdefault(name, []).append(value)
         for name in _ONE:
             if len(self.values.get(name, ())) > 1:
-                self.problems.append(f"{LABELS[name]} takes one value; the first is used")
+                self.problems.append(
+                    _("%(labels)s takes one value; the first is used", labels=LABELS[name])
+                )
                 self.values[name] = self.values[name][:1]
         self.days = {
             name: date.fromisoformat(self.values[name][0]) for name in _DAYS if name in self.values
@@ -165,7 +168,11 @@ class ListQuery:
         found = list(dict.fromkeys(values))
         if len(found) > MAX_VALUES:
             self.problems.append(
-                f"{LABELS[name]} takes at most {MAX_VALUES} values; the first ones are used"
+                _(
+                    "%(labels)s takes at most %(max_values)s values; the first ones are used",
+                    labels=LABELS[name],
+                    max_values=MAX_VALUES,
+                )
             )
         return found[:MAX_VALUES]
 
@@ -173,7 +180,12 @@ class ListQuery:
         """Any text is a search: what cannot be searched for is told, not refused."""
         text = _CONTROL.sub(" ", value)
         if len(text) > MAX_CHARACTERS:
-            self.notes.append(f"Only the first {MAX_CHARACTERS} characters were searched for")
+            self.notes.append(
+                _(
+                    "Only the first %(max_characters)s characters were searched for",
+                    max_characters=MAX_CHARACTERS,
+                )
+            )
             text = text[:MAX_CHARACTERS]
         self.notes += read_search(text).notes
         return text
@@ -245,7 +257,7 @@ class ListQuery:
             return read_position(text, self.sort)
         except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
             self.problems.append(
-                f"The place in the list ({name}) cannot be read; this is its start"
+                _("The place in the list (%(name)s) cannot be read; this is its start", name=name)
             )
             return None
 
@@ -266,7 +278,14 @@ def _checked(name: str, value: str) -> str | date:
     if name in _ALLOWED:
         if value not in _ALLOWED[name]:
             allowed = ", ".join(_ALLOWED[name])
-            raise Invalid(name, f"{label} has a value that does not exist; allowed are: {allowed}")
+            raise Invalid(
+                name,
+                _(
+                    "%(label)s has a value that does not exist; allowed are: %(allowed)s",
+                    label=label,
+                    allowed=allowed,
+                ),
+            )
         return value
     if name in _DAYS:
         return read_day(name, value, label)
@@ -374,24 +393,24 @@ class Listing:
 
         known = self.counts or {}
 
-        tabs = [tab("Open", OPEN_STATES, (), gap=False)]
+        tabs = [tab(_("Open"), OPEN_STATES, (), gap=False)]
         tabs += [
-            tab(state.capitalize(), (state,), (state,), gap=False)
+            tab(said_word(state).capitalize(), (state,), (state,), gap=False)
             for state in OPEN_STATES
             if known.get(state) or shown == {state}
         ]
-        tabs.append(tab("Closed", CLOSED_STATES, ("closed",), gap=True))
+        tabs.append(tab(_("Closed"), CLOSED_STATES, ("closed",), gap=True))
         tabs += [
-            tab(state.capitalize(), (state,), (state,), gap=False)
+            tab(said_word(state).capitalize(), (state,), (state,), gap=False)
             for state in (State.SOLVED, State.UNSOLVED, State.VERIFIED)
             if known.get(state) or shown == {state}
         ]
-        tabs.append(tab("All", State, ("open", "closed"), gap=True))
+        tabs.append(tab(_("All"), State, ("open", "closed"), gap=True))
         if self.to_check or checking:
             only: dict[str, Sequence[str]] = dict.fromkeys((*LABELS, "filter"), ())
             only["columns"] = self.given("columns")
             url = self._to({**only, "state": ("open", "closed"), "check": ("yes",)})
-            tabs.append(Tab("Needs review", url, checking, str(self.to_check), gap=True))
+            tabs.append(Tab(_("Needs review"), url, checking, str(self.to_check), gap=True))
         return tabs
 
     def _chips(self) -> Iterable[Chip]:
@@ -400,11 +419,11 @@ class Listing:
                 continue
             for value in self.given(name):
                 rest = [other for other in self.given(name) if other != value]
-                word = "your last visit" if name == "since" else value
+                word = _("your last visit") if name == "since" else value
                 yield Chip(label, word, self._to({name: rest}))
         shown = self._query.filter().expanded_states()
         if len(self.given("state")) > 1 and not any(tab.current for tab in self.tabs):
-            yield Chip("State", ", ".join(shown), self._to({"state": ()}))
+            yield Chip(_("State"), joined(", ", map(said_word, shown)), self._to({"state": ()}))
 
     def _columns(self) -> Iterable[Column]:
         sort = self._query.sort

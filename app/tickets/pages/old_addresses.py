@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.core.rules.access import may_read_internal
 from app.core.rules.errors import Invalid, NotFound, TooMuch
+from app.core.rules.language import _, joined
 from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.times import now
@@ -106,7 +107,7 @@ def by_mode() -> AnyResponse:
         return redirect(url_for("attachments.download", key=public_id(attachment.id)))
     if mode in ("", "index", "login"):  # whoever comes here is logged in
         return redirect(url_for("home.page"))
-    raise Invalid("mode", "mode takes ticket_info, ticket_search or download")
+    raise Invalid("mode", _("mode takes ticket_info, ticket_search or download"))
 
 
 @blueprint.get("/ws/ticket_info.php")
@@ -123,17 +124,21 @@ def search() -> AnyResponse:
     asked = MultiDict(_asked())
     form = _one("writeFormat")
     if form not in ("", "XML"):
-        raise Invalid("writeFormat", "writeFormat takes XML")
+        raise Invalid("writeFormat", _("writeFormat takes XML"))
     actor = acting()
     query = ListQuery(asked, sees_internal=may_read_internal(actor))
     if query.problems:
-        raise Invalid("filter", "; ".join(query.problems))
+        raise Invalid("filter", joined("; ", query.problems))
     if not form:
         return redirect(f"{url_for('tickets.listing')}?{query.query_string()}")
     numbers = first_numbers(db.session(), actor, query.filter(), MAX_ROWS + 1)
     if len(numbers) > MAX_ROWS:
         raise TooMuch(
-            f"These are more than {MAX_ROWS:,} tickets; narrow the search, for instance by dates"
+            _(
+                "These are more than %(max_rows)s tickets; narrow the search, for"
+                " instance by dates",
+                max_rows=format(MAX_ROWS, ","),
+            )
         )
     return _as_xml(numbers)
 
@@ -149,7 +154,7 @@ def _ticket(text: str) -> AnyResponse:
 def _numbers(text: str) -> list[int]:
     """The number that was asked for; none where it is larger than a ticket's can be."""
     if not _NUMBER.fullmatch(text):
-        raise Invalid("ticket", "A ticket's number has digits only")
+        raise Invalid("ticket", _("A ticket's number has digits only"))
     return [number] if (number := int(text)) <= _BIGGEST else []
 
 
@@ -157,14 +162,21 @@ def _one(name: str) -> str:
     """The value of this parameter; ``Invalid`` where it stands there with several."""
     values = set(request.args.getlist(name))
     if len(values) > 1:
-        raise Invalid(name, f"{name} takes one value")
+        raise Invalid(name, _("%(name)s takes one value", name=name))
     return values.pop().strip() if values else ""
 
 
 def _among(name: str, known: Any) -> Any:
     if (value := _one(name)) not in known:
         allowed = ", ".join(word for word in known if word)
-        raise Invalid(name, f"{name} has a value that is not known here; known are: {allowed}")
+        raise Invalid(
+            name,
+            _(
+                "%(name)s has a value that is not known here; known are: %(allowed)s",
+                name=name,
+                allowed=allowed,
+            ),
+        )
     return known[value]
 
 
@@ -180,10 +192,13 @@ def _asked() -> Iterator[tuple[str, str]]:
     for name in request.args:
         if name and name not in known:
             # the name is what was sent: it is not said again
-            raise Invalid("search", "A parameter is not one of GGUS's search")
+            raise Invalid("search", _("A parameter is not one of GGUS's search"))
     for name in _ONLY_ALL:
         if _one(name) not in _ALL:
-            raise Invalid(name, f"{name} can only be all here: tickets of the network have none")
+            raise Invalid(
+                name,
+                _("%(name)s can only be all here: tickets of the network have none", name=name),
+            )
     yield from (("state", state) for state in _among("status", _STATES))
     if (priority := _one("priority")) not in _ALL:
         yield "priority", priority
@@ -214,7 +229,7 @@ def _day(name: str, text: str) -> str:
             return datetime.strptime(text, form).replace(tzinfo=UTC).date().isoformat()
         except ValueError:
             continue
-    raise Invalid(name, f"{name} is no day; write it as 11 May 2016 or 2016-05-11")
+    raise Invalid(name, _("%(name)s is no day; write it as 11 May 2016 or 2016-05-11", name=name))
 
 
 def _as_xml(numbers: list[int]) -> Response:

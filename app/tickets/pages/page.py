@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from flask import Response, flash, request, url_for
 
 from app.core.rules import access
+from app.core.rules.language import _, said_word
 from app.core.web.attached_files import Problem
 from app.core.web.extensions import db
 from app.core.web.forms import options
@@ -51,11 +52,11 @@ _CHOSEN = ("priority", "category", "network", "layer", "impact")
 def comment_form_of(actor: access.Actor, moves: Sequence[State], **more: Any) -> CommentForm:
     """Offers the kinds of entry that this person may write."""
     form = CommentForm(**more)
-    choices: Any = {"public": "Comment"}
+    choices: Any = {"public": _("Comment")}
     if State.SOLVED in moves:
-        choices["solve"] = "Comment and solve"
+        choices["solve"] = _("Comment and solve")
     if access.may_read_internal(actor):
-        choices["internal"] = "Internal note"
+        choices["internal"] = _("Internal note")
     form.kind.choices = choices
     return form
 
@@ -121,7 +122,7 @@ def page_of(
         moves=moves,
         no_moves=""
         if refusal
-        else "This state is final; comments and attachments can still be added.",
+        else _("This state is final; comments and attachments can still be added."),
         may_write=refusal is None,
         no_write=refusal,
         final=ticket.state in FINAL_STATES,
@@ -205,30 +206,34 @@ def form_text(name: str) -> str:
 def _times(ticket: Ticket) -> list[tuple[str, str, datetime | None, str]]:
     """Of each time its field (where it is one), label, value, and the word where it has none."""
     found = [
-        (name, LABELS[name], moment, "ongoing" if name == "event_end" else "not set")
+        (name, LABELS[name], moment, _("ongoing") if name == "event_end" else _("not set"))
         for name in TIMES
         if (moment := getattr(ticket, name)) is not None
         or (name == "event_end" and ticket.event_start is not None)
         or (name == "event_start" and ticket.category == Category.INCIDENT)
     ]
-    return [*found, ("", "Opened", ticket.created_at, ""), ("", "Changed", ticket.changed_at, "")]
+    return [
+        *found,
+        ("", _("Opened"), ticket.created_at, ""),
+        ("", _("Changed"), ticket.changed_at, ""),
+    ]
 
 
 def _facts(ticket: Ticket, *, sees_internal: bool) -> list[tuple[str, str, str]]:
     """Of each fact its field, where it is one that is changed in place, its label and value."""
     partner = ticket.created_by_partner
     rows = [
-        *((name, LABELS[name], getattr(ticket, name)) for name in _CHOSEN),
-        ("", "Responsible site", ticket.responsible_site.key if ticket.responsible_site else ""),
+        *((name, LABELS[name], said_word(getattr(ticket, name))) for name in _CHOSEN),
+        ("", _("Responsible site"), ticket.responsible_site.key if ticket.responsible_site else ""),
         ("unit", LABELS["unit"], ticket.unit),
-        ("", "Submitter", ticket.submitter_name),
+        ("", _("Submitter"), ticket.submitter_name),
     ]
     optional = [
-        ("", "Mail", ticket.submitter_mail if sees_internal else ""),
-        ("", "Phone", ticket.submitter_phone if sees_internal else ""),
-        ("", "Carbon copy", ticket.carbon_copy),
-        ("", "Source", partner.code if partner else ""),
-        ("", "Source id", ticket.origin_id),
+        ("", _("Mail"), ticket.submitter_mail if sees_internal else ""),
+        ("", _("Phone"), ticket.submitter_phone if sees_internal else ""),
+        ("", _("Carbon copy"), ticket.carbon_copy),
+        ("", _("Source"), partner.code if partner else ""),
+        ("", _("Source id"), ticket.origin_id),
         *(
             ("", field.label, value)
             for field in fields_at(Where.PAGE)

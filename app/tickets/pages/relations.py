@@ -10,6 +10,7 @@ from typing import Any
 from app.core.rules import access
 from app.core.rules.access import Actor
 from app.core.rules.errors import NotFound
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.forms import MergeForm, RelationForm
@@ -19,17 +20,17 @@ from app.tickets.services.relations import Related, relations_of
 from app.tickets.services.whole_ticket import WholeTicket
 
 _HEADINGS = {
-    RelationRole.PARENT: "Parent",
-    RelationRole.CHILD: "Children",
-    RelationRole.DUPLICATE_OF: "Duplicate of",
-    RelationRole.DUPLICATE: "Duplicates",
-    RelationRole.RELATED: "Related",
+    RelationRole.PARENT: _("Parent"),
+    RelationRole.CHILD: _("Children"),
+    RelationRole.DUPLICATE_OF: _("Duplicate of"),
+    RelationRole.DUPLICATE: _("Duplicates"),
+    RelationRole.RELATED: _("Related"),
 }
 _WORDS = {
-    RelationRole.PARENT: "the parent",
-    RelationRole.CHILD: "a child",
-    RelationRole.DUPLICATE_OF: "the master",
-    RelationRole.DUPLICATE: "a duplicate",
+    RelationRole.PARENT: _("the parent"),
+    RelationRole.CHILD: _("a child"),
+    RelationRole.DUPLICATE_OF: _("the master"),
+    RelationRole.DUPLICATE: _("a duplicate"),
     RelationRole.RELATED: "related",
 }
 _NUMBER = re.compile(r"[0-9]{1,9}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.core.rules.language import _, joined
 from app.core.web.times import now
 from app.tickets.models.tickets import Ticket
 
@@ -56,7 +57,8 @@ def span_of(ticket: Ticket) -> Span | None:
 
     shown = bar(life)
     assert shown is not None
-    words = ", ".join(
-        word for word, there in (("event", event), ("window", window), ("ticket", life)) if there
+    named = ((_("event"), event), (_("window"), window), (_("ticket"), life))
+    words = joined(", ", (word for word, there in named if there))
+    return Span(
+        shown, bar(event), bar(window), _("When %(words)s lay beside each other", words=words)
     )
-    return Span(shown, bar(event), bar(window), f"When {words} lay beside each other")

@@ -20,6 +20,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.core.database.transactions import transaction
 from app.core.rules import access
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.forms import moved
 from app.core.web.htmx import fragment_target, go_to, page_or_fragment, wants_fragment
@@ -166,8 +167,8 @@ def columns() -> Response:
     query = read_query(request.form.get("query", ""))
     chosen = request.form.getlist("columns")
     if any(key not in COLUMNS for key in chosen):
-        raise Invalid("columns", f"Columns takes some of: {', '.join(COLUMNS)}")
-    way, _, key = request.form.get("do", "").partition(":")
+        raise Invalid("columns", _("Columns takes some of: %(listed)s", listed=", ".join(COLUMNS)))
+    way, _colon, key = request.form.get("do", "").partition(":")
     keys = tuple(dict.fromkeys(chosen))
     if way in ("up", "down"):
         keys = moved(keys, key, way)

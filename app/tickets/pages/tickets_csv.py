@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from app.core.rules.access import may_read_internal
 from app.core.rules.errors import Invalid, TooMuch
+from app.core.rules.language import _, joined
 from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.requests.streaming import mark_streamed
@@ -36,8 +37,12 @@ def download_workbook() -> Response:
     numbers = _found_numbers()
     if len(numbers) > MAX_ROWS:
         raise TooMuch(
-            f"These are {len(numbers):,} tickets, and a sheet holds {MAX_ROWS:,}; narrow the"
-            " filter, or take them as CSV"
+            _(
+                "These are %(count)s tickets, and a sheet holds %(max_rows)s; narrow the filter, or"
+                " take them as CSV",
+                count=format(len(numbers), ","),
+                max_rows=format(MAX_ROWS, ","),
+            )
         )
     pieces = workbook_pieces(exported_rows(db.engine, numbers), len(numbers))
     return _streamed(pieces, _WORKBOOK, "tickets.xlsx")
@@ -59,7 +64,7 @@ def _found_numbers() -> Sequence[int]:
     actor = acting()
     query = ListQuery(request.args, sees_internal=may_read_internal(actor))
     if query.problems:
-        raise Invalid("filter", "; ".join(query.problems))
+        raise Invalid("filter", joined("; ", query.problems))
     wanted = query.filter(without_state=())
     db.session.rollback()  # all of it was read: a long reading needs no second connection
     return exported_numbers(db.engine, actor, wanted)

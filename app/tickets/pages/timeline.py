@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from app.core.rules.access import DOOR_WORDS, Door
+from app.core.rules.language import _, said_word
 from app.tickets.pages.words import moved_words
 from app.tickets.rules.acknowledgements import ACKNOWLEDGEMENT
 from app.tickets.rules.attachments import id_in_label
@@ -84,9 +85,13 @@ def rich_fields(steps: Iterable[Step]) -> frozenset[str]:
 
 def _answered(logged: str | None) -> str:
     """An answer to a change in words: ``accepted for CH-CERN``."""
-    site, _, rest = (logged or "").partition(" ")
+    site, _blank, rest = (logged or "").partition(" ")
     answer = rest.partition(":")[0]
-    return f"{answer} for {site}" if answer else "withdrew an answer"
+    return (
+        _("%(answer)s for %(site)s", answer=said_word(answer), site=site)
+        if answer
+        else _("withdrew an answer")
+    )
 
 
 def entries_of(steps: Iterable[Step], *, fresh: int = 0) -> list[Entry]:
@@ -131,7 +136,7 @@ def _entry(step: Step, *, fresh: bool) -> Entry:
     ]
     state, file = found.get("state"), found.get(ATTACHMENT)
     if first:
-        what, icon = "opened the ticket", "plus"
+        what, icon = _("opened the ticket"), "plus"
     elif state is not None and state.new:
         what, icon = moved_words(state.new), state.new.replace(" ", "-")
         lines = [line for line in lines if line.label != LABELS["state"] and line.old != line.new]
@@ -139,19 +144,19 @@ def _entry(step: Step, *, fresh: bool) -> Entry:
             merged = found[RelationRole.DUPLICATE_OF].new is not None
             what = "merged this ticket into another" if merged else "separated it from its master"
     elif comment:
-        what, icon = "commented", "comment"
+        what, icon = _("commented"), "comment"
     elif internal:
-        what, icon = "wrote an internal note", "lock"
+        what, icon = _("wrote an internal note"), "lock"
     elif ACKNOWLEDGEMENT in found:
         what, icon = _answered(found[ACKNOWLEDGEMENT].new), "ok"
     elif REMINDER in found:
-        what, icon = "sent a reminder: waiting for a reply", "waiting-for-reply"
+        what, icon = _("sent a reminder: waiting for a reply"), "waiting-for-reply"
     elif RELATION_FIELDS & set(found):
-        what, icon = "changed linked tickets", "portal"
+        what, icon = _("changed linked tickets"), "portal"
     elif file is not None:
-        what, icon = "attached" if file.new else "removed", "file"
+        what, icon = _("attached") if file.new else _("removed"), "file"
     else:
-        what, icon = "edited", "pencil"
+        what, icon = _("edited"), "pencil"
     return Entry(
         version=step.version,
         at=step.at,

@@ -9,6 +9,7 @@ from flask_login import current_user
 
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.texts import read_time
 from app.core.web.extensions import db
 from app.core.web.htmx import go_to
@@ -46,9 +47,9 @@ def note_opened(ticket: Ticket) -> None:
 @blueprint.post("/tickets/seen")
 def seen() -> Response:
     """Nothing that the list showed is marked any more; what changed after it was read still is."""
-    until = read_time("until", request.form.get("until", ""), label="Seen until")
+    until = read_time("until", request.form.get("until", ""), label=_("Seen until"))
     if until > now():
-        raise Invalid("until", "Seen until is a time that is still to come")
+        raise Invalid("until", _("Seen until is a time that is still to come"))
     query = read_query(request.form.get("query", ""))
     rows = db.session()
     with transaction(rows):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from app.core.rules.language import _, said_word
 from app.tickets.rules.tickets import Priority, State
 from app.tickets.services.pages import Listed
 
@@ -29,15 +30,15 @@ _LEVELS = {
 }
 
 _MOVE_WORDS = {
-    State.ASSIGNED: "Set to assigned",
-    State.IN_PROGRESS: "Start work",
-    State.WAITING: "Wait for reply",
-    State.ON_HOLD: "Put on hold",
-    State.REOPENED: "Reopen",
-    State.SOLVED: "Solve",
-    State.UNSOLVED: "Mark unsolved",
-    State.VERIFIED: "Verify",
-    State.CLOSED: "Close",
+    State.ASSIGNED: _("Set to assigned"),
+    State.IN_PROGRESS: _("Start work"),
+    State.WAITING: _("Wait for reply"),
+    State.ON_HOLD: _("Put on hold"),
+    State.REOPENED: _("Reopen"),
+    State.SOLVED: _("Solve"),
+    State.UNSOLVED: _("Mark unsolved"),
+    State.VERIFIED: _("Verify"),
+    State.CLOSED: _("Close"),
 }
 
 
@@ -52,15 +53,15 @@ def priority_level(priority: str) -> int:
 
 
 _MOVED_WORDS = {
-    State.ASSIGNED: "set it to assigned",
-    State.IN_PROGRESS: "set it to in progress",
-    State.WAITING: "set it to waiting for reply",
-    State.ON_HOLD: "put it on hold",
-    State.REOPENED: "reopened it",
-    State.SOLVED: "solved it",
-    State.UNSOLVED: "marked it unsolved",
-    State.VERIFIED: "verified it",
-    State.CLOSED: "closed it",
+    State.ASSIGNED: _("set it to assigned"),
+    State.IN_PROGRESS: _("set it to in progress"),
+    State.WAITING: _("set it to waiting for reply"),
+    State.ON_HOLD: _("put it on hold"),
+    State.REOPENED: _("reopened it"),
+    State.SOLVED: _("solved it"),
+    State.UNSOLVED: _("marked it unsolved"),
+    State.VERIFIED: _("verified it"),
+    State.CLOSED: _("closed it"),
 }
 
 
@@ -71,7 +72,7 @@ def move_word(state: str) -> str:
 
 def moved_words(state: str) -> str:
     """What the story says of a move to this state."""
-    return _MOVED_WORDS.get(State(state), f"set it to {state}")
+    return _MOVED_WORDS.get(State(state), _("set it to %(state)s", state=said_word(state)))
 
 
 def where_affected(page: Listed, number: int) -> str:

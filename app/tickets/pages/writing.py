@@ -10,6 +10,7 @@ from flask import Response, request, url_for
 from app.core.database.transactions import transaction
 from app.core.rules import access
 from app.core.rules.errors import EditConflict, Invalid, MoveNotAllowed, NotFound
+from app.core.rules.language import _, joined
 from app.core.services.changes import TICKET, changes_of
 from app.core.web.attached_files import chosen_files, problems_of
 from app.core.web.extensions import db
@@ -57,11 +58,11 @@ from app.tickets.services.whole_ticket import read_whole_ticket
 PAUSES = (State.WAITING, State.ON_HOLD)
 """The states to which a comment may move the ticket in one step."""
 _COMMENTED = {
-    "public": "Comment added.",
-    "internal": "Internal note added.",
-    "solve": "Ticket solved.",
-    State.WAITING: "Comment added; the ticket is waiting for a reply.",
-    State.ON_HOLD: "Comment added; the ticket is on hold.",
+    "public": _("Comment added."),
+    "internal": _("Internal note added."),
+    "solve": _("Ticket solved."),
+    State.WAITING: _("Comment added; the ticket is waiting for a reply."),
+    State.ON_HOLD: _("Comment added; the ticket is on hold."),
 }
 
 
@@ -83,7 +84,7 @@ def comment(number: int) -> Response:
         return ticket_page(number, comment_form=form, status=422)
     then = request.form.get("then", "")
     if then not in ("", *PAUSES):
-        raise Invalid("then", f"Then takes one of: {', '.join(PAUSES)}")
+        raise Invalid("then", _("Then takes one of: %(listed)s", listed=", ".join(PAUSES)))
 
     def write() -> Ticket:
         if request.form.get("watch") == "yes":
@@ -114,7 +115,7 @@ def move(number: int) -> Response:
     form = MoveForm()
     state = form.state.data or ""
     if state not in list(State):
-        form.state.errors = [f"State takes one of: {', '.join(State)}"]
+        form.state.errors = [_("State takes one of: %(listed)s", listed=", ".join(State))]
         return ticket_page(number, move_form=form, status=422)
     if not form.validate():
         return ticket_page(number, move_form=form, status=422)
@@ -127,7 +128,7 @@ def move(number: int) -> Response:
     status, version = _written(form, write, at={"version": "state"}, rest="state")
     if version is None:
         return ticket_page(number, move_form=form, status=status)
-    return after_writing(number, version, f"Ticket is now {state}.")
+    return after_writing(number, version, _("Ticket is now %(state)s.", state=state))
 
 
 @blueprint.post(f"/tickets/{NUMBER}/undo-move", endpoint="undo_move")
@@ -142,7 +143,7 @@ def take_move_back(number: int) -> Response:
             state, version = ticket.state, ticket.version
     except MoveNotAllowed as error:
         return ticket_page(number, problem=error.message, status=409)
-    return after_writing(number, version, f"Undone: the ticket is {state} again.")
+    return after_writing(number, version, _("Undone: the ticket is %(state)s again.", state=state))
 
 
 @blueprint.post(f"/tickets/{NUMBER}/take")
@@ -157,10 +158,10 @@ def take(number: int) -> Response:
             leads_to(address_of(number, ticket.version))
             version = ticket.version
     except EditConflict as conflict:
-        return ticket_page(number, problem=_meanwhile(conflict, again="Take"), status=409)
+        return ticket_page(number, problem=_meanwhile(conflict, again=_("Take")), status=409)
     except MoveNotAllowed as error:
         return ticket_page(number, problem=error.message, status=409)
-    return after_writing(number, version, "You took this ticket.")
+    return after_writing(number, version, _("You took this ticket."))
 
 
 @blueprint.post(f"/tickets/{NUMBER}/set", endpoint="set")
@@ -171,7 +172,7 @@ def set_field(number: int) -> Response:
     access.require_write(by.actor, facts_of(ticket))
     name = request.form.get("field", "")
     if name not in IN_PLACE:
-        raise Invalid("field", f"Field takes one of: {', '.join(IN_PLACE)}")
+        raise Invalid("field", _("Field takes one of: %(listed)s", listed=", ".join(IN_PLACE)))
     form = in_place_form(name, by.actor, ticket, shown=False)
     if not form.validate():
         return ticket_page(number, in_place=form, status=422)
@@ -236,13 +237,24 @@ def _wanted_move(ticket: Ticket, form: CommentForm | MoveForm, state: str) -> di
     return wanted | keep_unchanged(ticket, stated, shown_before(form, ticket))
 
 
-def _meanwhile(conflict: EditConflict, again: str = "Send yours") -> str:
+def _meanwhile(conflict: EditConflict, again: str = _("Send yours")) -> str:
     """What somebody else changed since the page was loaded; ``again``: what replaces it."""
-    words = "; ".join(
-        f"{LABELS[item.field]} is now: {'not set' if item.theirs is None else item.theirs}"
-        for item in conflict.differences
+    words = joined(
+        "; ",
+        (
+            _(
+                "%(label)s is now: %(value)s",
+                label=LABELS[item.field],
+                value=_("not set") if item.theirs is None else item.theirs,
+            )
+            for item in conflict.differences
+        ),
     )
-    return f"Somebody else changed this ticket meanwhile. {words}. {again} again to replace it"
+    return _(
+        "Somebody else changed this ticket meanwhile. %(words)s. %(again)s again to replace it",
+        words=words,
+        again=again,
+    )
 
 
 @blueprint.post(f"/tickets/{NUMBER}/watch")
@@ -252,10 +264,14 @@ def watch(number: int) -> Response:
     verbs.find_ticket(rows, by.actor, number)
     wanted = request.form.get("watch", "")
     if wanted not in ("yes", "no"):
-        raise Invalid("watch", "Watch takes yes or no")
+        raise Invalid("watch", _("Watch takes yes or no"))
     with transaction(rows):
         (watch_ticket if wanted == "yes" else unwatch_ticket)(rows, by, number)
-    said = f"Updates of ticket {number} are {'' if wanted == 'yes' else 'no longer '}sent to you."
+    said = (
+        _("Updates of ticket %(number)s are sent to you.", number=number)
+        if wanted == "yes"
+        else _("Updates of ticket %(number)s are no longer sent to you.", number=number)
+    )
     return shown_again(number, said)
 
 
@@ -265,12 +281,12 @@ def undo(number: int) -> Response:
     rows, by, form = db.session(), writer(), UndoForm()
     verbs.find_ticket(rows, by.actor, number)
     if not form.validate():
-        raise Invalid("field", "Undo takes links or sites, and the name that was recognised")
+        raise Invalid("field", _("Undo takes links or sites, and the name that was recognised"))
     with writing_once(rows):
         version = verbs.undo_recognition(
             rows, by, number, form.field.data or "", form.name.data or ""
         ).version
-    return after_writing(number, version, f"{form.name.data} is no longer affected.")
+    return after_writing(number, version, _("%(data)s is no longer affected.", data=form.name.data))
 
 
 @blueprint.post(f"/tickets/{NUMBER}/relate")
@@ -283,13 +299,13 @@ def relate(number: int) -> Response:
         other = read_number(form.other.data)
         try:
             if other is None:
-                raise Invalid("other", "Ticket number takes digits only, as in 1042")
+                raise Invalid("other", _("Ticket number takes digits only, as in 1042"))
             with writing_once(rows):
                 role = RelationRole(form.role.data)
                 version = relate_tickets(rows, by, number, role, other).version
-            return after_writing(number, version, f"Linked with ticket {other}.")
+            return after_writing(number, version, _("Linked with ticket %(other)s.", other=other))
         except NotFound:  # of the other: this one was found
-            attach(form, Invalid("other", "No ticket has this number"))
+            attach(form, Invalid("other", _("No ticket has this number")))
         except Invalid as error:
             attach(form, error)
     return ticket_page(number, relation_form=form, status=422)
@@ -302,11 +318,13 @@ def unrelate(number: int) -> Response:
     verbs.find_ticket(rows, by.actor, number)
     other = read_number(form.other.data)
     if not form.validate() or other is None:
-        raise Invalid("other", "Take a relation off by its role and the number of the other ticket")
+        raise Invalid(
+            "other", _("Take a relation off by its role and the number of the other ticket")
+        )
     with writing_once(rows):
         role = RelationRole(form.role.data or "")
         version = unrelate_tickets(rows, by, number, role, other).version
-    return after_writing(number, version, f"Ticket {other} unlinked.")
+    return after_writing(number, version, _("Ticket %(other)s unlinked.", other=other))
 
 
 @blueprint.post(f"/tickets/{NUMBER}/acknowledge")
@@ -336,13 +354,13 @@ def hand(number: int) -> Response:
     """Hand the ticket to a partner."""
     rows, by = db.session(), writer()
     whole = read_whole_ticket(rows, by.actor, number)
-    access.require_operator(by.actor, "hand a ticket to a partner")
+    access.require_operator(by.actor, _("hand a ticket to a partner"))
     form = hand_form_of(whole)
     if not form.validate():
         return ticket_page(number, hand_form=form, status=422)
     with writing_once(rows):
         version = verbs.hand_to_partner(rows, by, number, form.partner.data or "").version
-    return after_writing(number, version, f"Shared with {form.partner.data}.")
+    return after_writing(number, version, _("Shared with %(data)s.", data=form.partner.data))
 
 
 @blueprint.post(f"/tickets/{NUMBER}/checked")
@@ -352,7 +370,7 @@ def checked(number: int) -> Response:
     verbs.find_ticket(rows, by.actor, number)
     with writing_once(rows):
         version = verbs.mark_checked(rows, by, number).version
-    return after_writing(number, version, "Marked as reviewed.")
+    return after_writing(number, version, _("Marked as reviewed."))
 
 
 def shown_before(
@@ -374,7 +392,7 @@ def seen_version(form: EditForm | CommentForm | MoveForm | InPlaceForm, ticket: 
         return ticket.version  # a button without a text of its own overwrites none
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= ticket.version):
         raise Invalid(
-            "version", "The form names a version that this ticket never had; load it again"
+            "version", _("The form names a version that this ticket never had; load it again")
         )
     return int(text)
 
@@ -393,7 +411,9 @@ def attach_files(number: int) -> Response:
         for name, content in files:
             add_attachment(rows, by, number, name, content)
         version = verbs.find_ticket(rows, by.actor, number).version
-    return after_writing(number, version, f"Attached: {', '.join(name for name, _ in files)}.")
+    return after_writing(
+        number, version, _("Attached: %(listed)s.", listed=", ".join(name for name, _ in files))
+    )
 
 
 @attachments.post(f"{ADDRESS}/remove", endpoint="remove")
@@ -404,4 +424,4 @@ def remove_file(key: str) -> Response:
         number = remove_attachment(rows, by, attachment_id(key)).ticket_number
         leads_to(url_for("tickets.detail", number=number))
         version = verbs.find_ticket(rows, by.actor, number).version
-    return after_writing(number, version, "Attachment removed.")
+    return after_writing(number, version, _("Attachment removed."))

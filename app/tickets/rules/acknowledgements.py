@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from app.core.rules.access import Actor, Kind, Role
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.texts import LONG_TEXT_LIMIT, checked_choice, checked_text
 
 
@@ -27,10 +28,10 @@ def checked_answer(answer: str, reason: str) -> Answer:
 
     Raises ``Invalid`` on the field ``answer`` or ``reason`` (at most 4000 characters).
     """
-    found = checked_choice("answer", answer, Answer, "Answer")
-    checked_text("reason", reason, LONG_TEXT_LIMIT, label="Reason")
+    found = checked_choice("answer", answer, Answer, _("Answer"))
+    checked_text("reason", reason, LONG_TEXT_LIMIT, label=_("Reason"))
     if found is Answer.REFUSED and not reason.strip():
-        raise Invalid("reason", "Reason is required; say why the site refuses the change")
+        raise Invalid("reason", _("Reason is required; say why the site refuses the change"))
     return found
 
 
@@ -40,15 +41,15 @@ def refusal_to_answer(actor: Actor, site_id: int) -> str | None:
         return None
     if actor.kind is Kind.PARTNER:
         if actor.read_only:
-            return "This account is read-only; answering for a site needs the right to write"
+            return _("This account is read-only; answering for a site needs the right to write")
         if site_id in actor.site_ids:
             return None
-        return "This account does not answer for this site; an admin can give it that right"
+        return _("This account does not answer for this site; an admin can give it that right")
     if actor.role is Role.REPORTER:
         if site_id in actor.site_ids:
             return None
-        return "A reporter answers for its own sites only"
-    return "A reader may not answer for a site; ask for the role reporter or operator"
+        return _("A reporter answers for its own sites only")
+    return _("A reader may not answer for a site; ask for the role reporter or operator")
 
 
 def logged_answer(site: str, answer: str, reason: str) -> str | None:

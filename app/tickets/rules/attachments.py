@@ -13,6 +13,7 @@ from typing import Final
 
 from app.core.rules.access import Actor, Kind, TicketFacts, refusal_to_write
 from app.core.rules.errors import NotFound
+from app.core.rules.language import _
 
 _ID = re.compile(r"ATT([1-9][0-9]{0,8})")
 _LABEL = re.compile(r"(ATT[1-9][0-9]{0,8}) .+", re.DOTALL)
@@ -71,7 +72,7 @@ def refusal_to_remove(actor: Actor, ticket: TicketFacts, *, added: bool, final: 
     if actor.is_operator or actor.kind is Kind.SYSTEM:
         return None
     if not added:
-        return "Only operators and who added it may remove an attachment"
+        return _("Only operators and who added it may remove an attachment")
     if final:
-        return "The ticket is final; only operators may remove its attachments"
+        return _("The ticket is final; only operators may remove its attachments")
     return refusal_to_write(actor, ticket)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from app.core.rules.errors import Invalid, InvalidMany, PortalError
+from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_choice, checked_link, checked_text
 from app.tickets.rules.fields import BY_NAME, FIELDS, ValueKind
 from app.tickets.rules.tickets import (
@@ -88,25 +89,25 @@ DEFAULTS: Mapping[str, Any] = {
 TIMES = tuple(field.name for field in FIELDS if field.kind is ValueKind.TIME)
 LABELS: Mapping[str, str] = {
     **{field.name: field.label for field in FIELDS},
-    "handed_to": "Shared with partners",
-    "attachment": "Attachment",
-    "to_check": "Needs review",
-    "acknowledgement": "Acknowledgement",
-    "reminder": "Reminder",
-    "parent": "Parent",
-    "child": "Child",
-    "duplicate_of": "Duplicate of",
-    "duplicate": "Duplicate",
-    "related": "Related",
-    "repeated_mail": "Mail in a repeated creation",
-    "repeated_phone": "Phone in a repeated creation",
-    "repeated_carbon_copy": "Carbon copy in a repeated creation",
+    "handed_to": _("Shared with partners"),
+    "attachment": _("Attachment"),
+    "to_check": _("Needs review"),
+    "acknowledgement": _("Acknowledgement"),
+    "reminder": _("Reminder"),
+    "parent": _("Parent"),
+    "child": _("Child"),
+    "duplicate_of": _("Duplicate of"),
+    "duplicate": _("Duplicate"),
+    "related": _("Related"),
+    "repeated_mail": _("Mail in a repeated creation"),
+    "repeated_phone": _("Phone in a repeated creation"),
+    "repeated_carbon_copy": _("Carbon copy in a repeated creation"),
 }
 """What each field of a ticket, and what else the change log holds of one, is called."""
 _ORDERED = (
-    ("event_start", "event_end", "The event ends before it starts"),
-    ("event_start", "event_detected", "The event was detected before it started"),
-    ("window_start", "window_end", "The window ends before it starts"),
+    ("event_start", "event_end", _("The event ends before it starts")),
+    ("event_start", "event_detected", _("The event was detected before it started")),
+    ("window_start", "window_end", _("The window ends before it starts")),
 )
 FINAL_FIELDS = frozenset({"public_comment", "internal_comment", "references", "to_check"})
 """What may still be added to a verified or closed ticket."""
@@ -127,7 +128,7 @@ def check_values(values: Mapping[str, Any]) -> None:
             if field.is_text:
                 checked_text(name, value, field.limit, label=label)
                 if field.is_needed and not value.strip():
-                    raise Invalid(name, f"{label} is required")
+                    raise Invalid(name, _("%(label)s is required", label=label))
                 if name == "related_issue":
                     checked_link(name, value, label=label)
             elif field.choices is not None and value is not None:
@@ -144,7 +145,13 @@ def check_values(values: Mapping[str, Any]) -> None:
 def _check_count(name: str, things: Sequence[object]) -> None:
     if len(things) > MAX_THINGS:
         raise Invalid(
-            name, f"{LABELS[name]} has {len(things)} entries; at most {MAX_THINGS} are allowed"
+            name,
+            _(
+                "%(labels)s has %(count)s entries; at most %(max_things)s are allowed",
+                labels=LABELS[name],
+                count=len(things),
+                max_things=MAX_THINGS,
+            ),
         )
 
 
@@ -153,7 +160,7 @@ def _check_names(name: str, names: Sequence[str], label: str) -> None:
     for one in names:
         checked_text(name, one, SHORT_TEXT_LIMIT, label=label)
         if not one.strip():
-            raise Invalid(name, "An empty name names nothing; leave it out")
+            raise Invalid(name, _("An empty name names nothing; leave it out"))
 
 
 def _check_references(name: str, references: Sequence[Reference], label: str) -> None:
@@ -162,7 +169,7 @@ def _check_references(name: str, references: Sequence[Reference], label: str) ->
         for text in (one.provider, one.reference, one.url):
             checked_text(name, text, SHORT_TEXT_LIMIT, label=label)
         if not (one.provider.strip() and (one.reference.strip() or one.url.strip())):
-            raise Invalid(name, "A reference lacks its provider, or both number and address")
+            raise Invalid(name, _("A reference lacks its provider, or both number and address"))
 
 
 def check_times(values: Mapping[str, Any]) -> None:
@@ -177,7 +184,9 @@ def check_times(values: Mapping[str, Any]) -> None:
 def check_asked_sites(category: str, asked: Sequence[str]) -> None:
     """Raise ``Invalid`` if sites are asked to accept a ticket that is no change."""
     if asked and category != Category.CHANGE:
-        raise Invalid("asked_sites", "Only a change is accepted by sites; leave this field empty")
+        raise Invalid(
+            "asked_sites", _("Only a change is accepted by sites; leave this field empty")
+        )
 
 
 def check_category_needs(category: str, values: Mapping[str, Any]) -> None:
@@ -189,9 +198,9 @@ def check_category_needs(category: str, values: Mapping[str, Any]) -> None:
     if category == Category.MAINTENANCE:
         for name in ("window_start", "window_end"):
             if not values.get(name):
-                problems[name] = f"{LABELS[name]} is required for a maintenance"
+                problems[name] = _("%(labels)s is required for a maintenance", labels=LABELS[name])
     if category == Category.CHANGE and not values.get("sites"):
-        problems["sites"] = "A change needs the sites concerned; choose at least one"
+        problems["sites"] = _("A change needs the sites concerned; choose at least one")
     _raise_for(problems)
 
 

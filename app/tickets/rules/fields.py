@@ -15,6 +15,7 @@ from functools import cached_property, partial
 from typing import Final, TypeAlias
 
 from app.core.rules.human_times import EXAMPLES
+from app.core.rules.language import _
 from app.core.rules.texts import (
     ASSIGN_LIMIT,
     PORTAL_TEXT_LIMIT,
@@ -110,7 +111,7 @@ class TicketField:
         return self.kind is ValueKind.TIME or (self.kind in texts and not self.is_needed)
 
 
-_TIME_HELP: Final = f"Such as {EXAMPLES}"
+_TIME_HELP: Final = _("Such as %(examples)s", examples=EXAMPLES)
 _FORM, _PAGE, _LIST, _FILTER, _FILE = Where.FORM, Where.PAGE, Where.LIST, Where.FILTER, Where.FILE
 _COLUMN, _WORDS = _LIST | _FILE, _FILE | Where.SEARCH
 _LONG: Final = partial(TicketField, kind=ValueKind.LONG_TEXT, limit=PORTAL_TEXT_LIMIT)
@@ -122,19 +123,19 @@ _OWN: Final = partial(TicketField, kind=ValueKind.OWN)
 FIELDS: Final = (
     TicketField(
         "title",
-        "Title",
+        _("Title"),
         _FORM | _WORDS,
         "what is wrong, in a line",
         "GHD_Short_Description",
         limit=TITLE_LIMIT,
         is_needed=True,
-        help="At most 255 characters.",
+        help=_("At most 255 characters."),
         rule="not blank",
     ),
-    _LONG("description", "Description", _FORM | _WORDS, "the whole story", "GHD_Description"),
+    _LONG("description", _("Description"), _FORM | _WORDS, "the whole story", "GHD_Description"),
     _LONG(
         "solution",
-        "Solution",
+        _("Solution"),
         _WORDS,
         "how it was solved",
         "GHD_Detailed_Solution",
@@ -142,26 +143,31 @@ FIELDS: Final = (
     ),
     _ENTRY(
         "public_comment",
-        "Comment",
+        _("Comment"),
         meaning="one entry for the public diary",
         ggus="GHD_Public_Diary",
     ),
     _ENTRY(
         "internal_comment",
-        "Internal note",
+        _("Internal note"),
         meaning="one entry for the internal diary",
         ggus="GHD_Internal_Diary",
     ),
-    _CHOICE("state", "State", _FILE, "its state", "GHD_Status", choices=State),
+    _CHOICE("state", _("State"), _FILE, "its state", "GHD_Status", choices=State),
     _CHOICE(
-        "priority", "Priority", _FORM | _FILTER | _FILE, "GGUS's", "GHD_Priority", choices=Priority
+        "priority",
+        _("Priority"),
+        _FORM | _FILTER | _FILE,
+        "GGUS's",
+        "GHD_Priority",
+        choices=Priority,
     ),
     _CHOICE(
-        "network", "Network", _FORM | _COLUMN | _FILTER, "the network", choices=Network, width=92
+        "network", _("Network"), _FORM | _COLUMN | _FILTER, "the network", choices=Network, width=92
     ),
     _CHOICE(
         "category",
-        "Category",
+        _("Category"),
         _FORM | _COLUMN | _FILTER,
         "what is reported",
         choices=Category,
@@ -170,30 +176,30 @@ FIELDS: Final = (
     ),
     _CHOICE(
         "layer",
-        "Layer",
+        _("Layer"),
         _FORM | _COLUMN | _FILTER,
         "where in the network the cause lies",
         choices=Layer,
         width=104,
     ),
-    _CHOICE("impact", "Impact", _FORM | _COLUMN, "what users notice", choices=Impact, width=168),
-    _OWN("links", "Affected links"),
-    _OWN("sites", "Affected sites"),
-    _OWN("asked_sites", "Sites that must accept"),
-    _OWN("responsible_site", "Responsible site"),
+    _CHOICE("impact", _("Impact"), _FORM | _COLUMN, "what users notice", choices=Impact, width=168),
+    _OWN("links", _("Affected links")),
+    _OWN("sites", _("Affected sites")),
+    _OWN("asked_sites", _("Sites that must accept")),
+    _OWN("responsible_site", _("Responsible site")),
     TicketField(
         "unit",
-        "Responsible unit",
+        _("Responsible unit"),
         _FORM | _COLUMN | _FILTER,
         "support unit in charge",
         "GHD_Responsible_Unit",
         limit=UNIT_LIMIT,
         is_needed=True,
-        head="Unit",
+        head=_("Unit"),
     ),
     TicketField(
         "type_of_problem",
-        "Type of problem",
+        _("Type of problem"),
         _PAGE,
         "GGUS's type of problem",
         "GHD_Type_Of_Problem",
@@ -202,7 +208,7 @@ FIELDS: Final = (
     ),
     TicketField(
         "affected_vo",
-        "Affected VO",
+        _("Affected VO"),
         _PAGE,
         "the affected experiment",
         "GHD_Affected_VO",
@@ -210,73 +216,79 @@ FIELDS: Final = (
     ),
     TicketField(
         "related_issue",
-        "Related issue",
+        _("Related issue"),
         _FORM | _PAGE,
         "an http, https or mailto URL",
         "GHD_Related_Issue",
         limit=RELATED_ISSUE_LIMIT,
-        help="A URL that begins with https://, http:// or mailto:",
+        help=_("A URL that begins with https://, http:// or mailto:"),
         ggus_clears=True,
     ),
     TicketField(
         "person_in_charge",
-        "Assignee",
+        _("Assignee"),
         _FORM | _LIST,
         "who works on it",
         "GHD_Assign_To",
         limit=ASSIGN_LIMIT,
         key="person",
-        head="Assignee",
+        head=_("Assignee"),
         ggus_clears=True,
     ),
     TicketField(
         "experiment_specific",
-        "Experiment specific",
+        _("Experiment specific"),
         meaning="a problem of one experiment only",
         kind=ValueKind.FLAG,
     ),
-    _TIME("event_start", "Event start", _FORM | _COLUMN, "when the event began", help=_TIME_HELP),
+    _TIME(
+        "event_start", _("Event start"), _FORM | _COLUMN, "when the event began", help=_TIME_HELP
+    ),
     _TIME(
         "event_detected",
-        "Event detected",
+        _("Event detected"),
         _FORM | _FILE,
         "when it was noticed",
         rule="not before the start",
     ),
     _TIME(
-        "event_end", "Event end", _FORM | _COLUMN, "when it was over", rule="not before the start"
+        "event_end",
+        _("Event end"),
+        _FORM | _COLUMN,
+        "when it was over",
+        rule="not before the start",
     ),
     _TIME(
         "window_start",
-        "Window start",
+        _("Window start"),
         _FORM | _COLUMN,
         "begin of the planned window",
         help=_TIME_HELP,
     ),
     _TIME(
         "window_end",
-        "Window end",
+        _("Window end"),
         _FORM | _COLUMN,
         "end of the planned window",
         rule="not before its start",
     ),
-    _TIME("estimated_end", "Estimated end", _FORM, "when it is expected to be over"),
-    TicketField("submitter_name", "Submitter", _LIST | _WORDS, ggus="GHD_Name", key="submitter"),
-    TicketField("submitter_mail", "Submitter's mail", is_contact=True),
-    TicketField("submitter_login", "Submitter's login name", ggus="GHD_Loginname"),
-    TicketField("submitter_phone", "Submitter's phone", ggus="GHD_Phone", is_contact=True),
+    _TIME("estimated_end", _("Estimated end"), _FORM, "when it is expected to be over"),
+    TicketField("submitter_name", _("Submitter"), _LIST | _WORDS, ggus="GHD_Name", key="submitter"),
+    TicketField("submitter_mail", _("Submitter's mail"), is_contact=True),
+    TicketField("submitter_login", _("Submitter's login name"), ggus="GHD_Loginname"),
+    TicketField("submitter_phone", _("Submitter's phone"), ggus="GHD_Phone", is_contact=True),
     TicketField(
         "carbon_copy",
-        "Carbon copy",
+        _("Carbon copy"),
         _FORM,
         "mail addresses between semicolons that get the ticket's mails",
         "GHD_CarbonCopy",
         is_contact=True,
-        help="Mail addresses that get this ticket's mails, separated by ;",
+        help=_("Mail addresses that get this ticket's mails, separated by ;"),
     ),
-    TicketField("origin_system", "Origin system", _FILE),
-    TicketField("origin_id", "Origin id", _WORDS, ggus="GHD_Origin_ID"),
-    _OWN("references", "External references"),
+    TicketField("origin_system", _("Origin system"), _FILE),
+    TicketField("origin_id", _("Origin id"), _WORDS, ggus="GHD_Origin_ID"),
+    _OWN("references", _("External references")),
 )
 BY_NAME: Final[Mapping[str, TicketField]] = {field.name: field for field in FIELDS}
 ENTRIES: Final = tuple(field.name for field in FIELDS if field.kind is ValueKind.ENTRY)

@@ -18,6 +18,7 @@ from typing import Any, Final
 from app.core.rules.cells import parted, plain_cell
 from app.core.rules.errors import Invalid, InvalidMany
 from app.core.rules.file_problems import BadFile, Problem
+from app.core.rules.language import _
 from app.core.rules.spreadsheets import rows_of
 from app.core.rules.table_heads import cells_below, columns_of
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text, read_time
@@ -39,7 +40,7 @@ _CHOICES: Final = {
     if field.choices is not None
 }
 _LATER: Final = COLUMNS[len(PUBLISHED) :]
-_TIME: Final = "an ISO 8601 time such as 2013-03-06T10:05:00Z (UTC where no zone is said)"
+_TIME: Final = _("an ISO 8601 time such as 2013-03-06T10:05:00Z (UTC where no zone is said)")
 _AS_EXPORTED: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\dT(?!24)\d\d:\d\d:\d\dZ", re.ASCII)
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """How far a time may lie ahead: the other system had a clock of its own."""
@@ -71,7 +72,7 @@ def read_tickets(text: str, now: datetime) -> Iterator[ReadTicket]:
             continue
         yield _ticket(place, columns, row, seen, now)
     if not columns:
-        raise BadFile([Problem("the file", "", "", "it is empty")])
+        raise BadFile([Problem(_("the file"), "", "", _("it is empty"))])
 
 
 def _ticket(
@@ -80,7 +81,7 @@ def _ticket(
     problems: list[Problem] = []
 
     def wrong(column: str, value: str, allowed: str) -> None:
-        problems.append(Problem(f"line {line}", column, value, allowed))
+        problems.append(Problem(_("line %(line)s", line=line), column, value, allowed))
 
     try:
         cells = cells_below(columns, row)
@@ -89,12 +90,12 @@ def _ticket(
         return ReadTicket(line, plain_cell(row[0]).strip()[:SHORT_TEXT_LIMIT], {}, tuple(problems))
     number = cells.pop("number").strip()
     if not number:
-        wrong("number", "", "each ticket needs its number in the old system")
+        wrong("number", "", _("each ticket needs its number in the old system"))
     elif number in seen:
-        wrong("number", number, f"line {seen[number]} is about this one already")
+        wrong("number", number, _("line %(seen)s is about this one already", seen=seen[number]))
     seen.setdefault(number, line)
     try:
-        checked_text("number", number, SHORT_TEXT_LIMIT, label="Number")
+        checked_text("number", number, SHORT_TEXT_LIMIT, label=_("Number"))
     except Invalid as error:
         wrong("number", number, error.message)
     values: dict[str, Any] = dict(_DEFAULTS) | dict.fromkeys(TIME_COLUMNS)
@@ -126,15 +127,15 @@ def _read(column: str, cell: str, values: dict[str, Any], wrong: _Wrong) -> None
             known = _CHOICES[column]
             value = known.get(cell.strip().casefold())
             if value is None:
-                wrong(column, cell, f"one of {', '.join(known.values())}")
+                wrong(column, cell, _("one of %(listed)s", listed=", ".join(known.values())))
             values[column] = value
         elif column == "state":
-            wrong(column, "", f"one of {', '.join(_CHOICES[column].values())}")
+            wrong(column, "", _("one of %(listed)s", listed=", ".join(_CHOICES[column].values())))
     elif column in ("links", "sites"):
         try:
             values[column] = tuple(dict.fromkeys(item for item in parted(cell) if item))
         except ValueError:
-            wrong(column, cell, "names separated by ; (write \\; for a ; in a name)")
+            wrong(column, cell, _("names separated by ; (write \\; for a ; in a name)"))
     elif column == "responsible_site":
         values[column] = cell.strip()
     elif cell.strip() or column not in _DEFAULTS:
@@ -163,19 +164,23 @@ def _check(values: dict[str, Any], cells: Mapping[str, str], wrong: _Wrong, now:
     created, changed, solved = (values[name] for name in ("created", "changed", "solved"))
     ended = values["state"] in CLOSED_STATES
     if created is None:
-        wrong("created", "", f"when the ticket was opened: {_TIME}")
+        wrong("created", "", _("when the ticket was opened: %(time)s", time=_TIME))
         return
     if solved is not None and not ended:
-        allowed = f"no time in state {values['state']}; only {', '.join(CLOSED_STATES)} have one"
+        allowed = _(
+            "no time in state %(values)s; only %(listed)s have one",
+            values=values["state"],
+            listed=", ".join(CLOSED_STATES),
+        )
         wrong("solved", cells["solved"], allowed)
     if values["state"] == State.SOLVED and not str(values.get("solution", "")).strip():
-        wrong("solution", "", "a solved ticket needs its solution")
+        wrong("solution", "", _("a solved ticket needs its solution"))
     for name in ("changed", "solved"):
         if values[name] is not None and values[name] < created:
-            wrong(name, cells[name], "no time before the ticket was created")
+            wrong(name, cells[name], _("no time before the ticket was created"))
     for name in ("created", "changed", "solved"):
         if values[name] is not None and values[name] > now + _CLOCKS_DIFFER:
-            wrong(name, cells[name], "a time that has been; this one is still to come")
+            wrong(name, cells[name], _("a time that has been; this one is still to come"))
     values["changed"] = changed or max(created, solved or created)
     if ended:
         values["solved"] = solved or values["changed"]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 
 
 class RelationRole(StrEnum):
@@ -80,7 +81,7 @@ class Bond:
 def bond_of(number: int, role: RelationRole, other: int) -> Bond:
     """The bond by which ``other`` is ``role`` to ``number``; ``Invalid`` for one and the same."""
     if number == other:
-        raise Invalid("other", "A ticket cannot be related to itself; name another ticket")
+        raise Invalid("other", _("A ticket cannot be related to itself; name another ticket"))
     kind = _KINDS[role]
     if kind is BondKind.RELATED:
         return Bond(kind, min(number, other), max(number, other))
@@ -99,21 +100,24 @@ def check_bond(wanted: Bond, standing: Collection[Bond], above: Collection[int])
     same_kind = [bond for bond in standing if bond.kind is wanted.kind]
     if wanted.kind is BondKind.CHILD:
         if any(bond.ticket == wanted.ticket for bond in same_kind):
-            raise Invalid("other", "The child has a parent already; take that relation off first")
+            raise Invalid(
+                "other", _("The child has a parent already; take that relation off first")
+            )
         if wanted.ticket in above:
             raise Invalid(
-                "other", "The parent is a descendant of the child; that would be a circle"
+                "other", _("The parent is a descendant of the child; that would be a circle")
             )
     elif wanted.kind is BondKind.DUPLICATE:
         if any(bond.ticket == wanted.ticket for bond in same_kind):
             raise Invalid(
-                "other", "The duplicate has a master already; take that relation off first"
+                "other", _("The duplicate has a master already; take that relation off first")
             )
         if any(bond.ticket == wanted.other for bond in same_kind):
             raise Invalid(
-                "other", "The master is a duplicate itself; name the ticket that it duplicates"
+                "other", _("The master is a duplicate itself; name the ticket that it duplicates")
             )
         if any(bond.other == wanted.ticket for bond in same_kind):
             raise Invalid(
-                "other", "The duplicate is the master of others; relate those to the master first"
+                "other",
+                _("The duplicate is the master of others; relate those to the master first"),
             )

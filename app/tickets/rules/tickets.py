@@ -10,6 +10,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed
+from app.core.rules.language import _
 
 
 class State(StrEnum):
@@ -156,17 +157,23 @@ def check_move(
     """
     possible = MOVES[State(old)]
     if new not in possible:
-        allowed = ", ".join(possible) if possible else "no other state; it is final"
-        raise MoveNotAllowed(f"A ticket in state {old} cannot be moved there; allowed: {allowed}")
+        allowed = ", ".join(possible) if possible else _("no other state; it is final")
+        raise MoveNotAllowed(
+            _(
+                "A ticket in state %(old)s cannot be moved there; allowed: %(allowed)s",
+                old=old,
+                allowed=allowed,
+            )
+        )
     if new == State.VERIFIED and not is_submitter:
-        raise Forbidden("Only the submitter of a ticket may move it to verified")
+        raise Forbidden(_("Only the submitter of a ticket may move it to verified"))
     if new == State.CLOSED and not may_close:
-        raise Forbidden("Only operators may close a ticket; it is closed 10 working days after")
+        raise Forbidden(_("Only operators may close a ticket; it is closed 10 working days after"))
     if new == State.SOLVED and not has_solution:
-        raise Invalid("solution", "A solved ticket needs a solution; say how it was solved")
+        raise Invalid("solution", _("A solved ticket needs a solution; say how it was solved"))
 
 
 def check_creation_state(state: str) -> None:
     """Raise ``Invalid`` unless a ticket may be created in ``state``."""
     if state not in CREATION_STATES:
-        raise Invalid("state", "A ticket is created as new or assigned")
+        raise Invalid("state", _("A ticket is created as new or assigned"))

@@ -15,6 +15,8 @@ from functools import lru_cache
 from typing import Final
 from unicodedata import normalize
 
+from app.core.rules.language import _
+
 MAX_WORD_LENGTH: Final = 64
 """Characters of a word that count; what follows is left out, of what is searched for likewise."""
 MAX_WORDS: Final = 32
@@ -122,7 +124,12 @@ def read_search(text: str) -> Search:
     notes = []
     if len(text) > MAX_CHARACTERS:
         text = text[:MAX_CHARACTERS]
-        notes.append(f"Only the first {MAX_CHARACTERS} characters were searched for")
+        notes.append(
+            _(
+                "Only the first %(max_characters)s characters were searched for",
+                max_characters=MAX_CHARACTERS,
+            )
+        )
     terms: dict[Term, None] = {}
     room = MAX_WORDS
     found = list(_TOKEN.finditer(text))
@@ -135,7 +142,9 @@ def read_search(text: str) -> Search:
         if not words:
             continue
         if len(words) > room:
-            notes.append(f"Only the first {MAX_WORDS} words were searched for")
+            notes.append(
+                _("Only the first %(max_words)s words were searched for", max_words=MAX_WORDS)
+            )
             words = words[:room]
         room -= len(words)
         if words:
@@ -145,7 +154,7 @@ def read_search(text: str) -> Search:
             part = bool(plain) and len(words) == 1 and _may_be_part(words[0])
             terms[Term(words, begun=begun, part=part)] = None
     if not terms and text.strip():
-        notes.append("A search needs letters or digits")
+        notes.append(_("A search needs letters or digits"))
     return Search(tuple(terms), tuple(dict.fromkeys(notes)))
 
 

@@ -14,6 +14,7 @@ from app.core.rules import access
 from app.core.rules.access import Actor, Writer
 from app.core.rules.clock import strictly_after
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed
+from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.changes import TICKET, FieldChange
 from app.registry.services.registry import require_site
@@ -63,7 +64,10 @@ def acknowledge_change(
         raise Forbidden(refusal)
     if not is_open(ticket.state):
         raise MoveNotAllowed(
-            f"A ticket in state {ticket.state} takes no answers; they are given while it is open"
+            _(
+                "A ticket in state %(state)s takes no answers; they are given while it is open",
+                state=ticket.state,
+            )
         )
     same = (row.answer, row.reason) == (given, reason)
     if same and not _is_outdated(row, _version_of_plan(session, number)):
@@ -114,12 +118,12 @@ def answerable_sites(actor: Actor, ticket: Ticket) -> Sequence[str]:
 def _row_of(session: Session, ticket: Ticket, name: str) -> Acknowledgement:
     """The row of a site that is asked, under any of its names."""
     if not ticket.acknowledgements:
-        raise Invalid("site", "No site is asked to accept this ticket; only a change asks sites")
-    site = require_site(session, checked_text("site", name, SHORT_TEXT_LIMIT, label="Site"))
+        raise Invalid("site", _("No site is asked to accept this ticket; only a change asks sites"))
+    site = require_site(session, checked_text("site", name, SHORT_TEXT_LIMIT, label=_("Site")))
     for row in ticket.acknowledgements:
         if row.site_id == site.id:
             return row
-    raise Invalid("site", "This site is not asked to accept the change")
+    raise Invalid("site", _("This site is not asked to accept the change"))
 
 
 def _version_of_plan(session: Session, number: int) -> int:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.core.models.changes import Change
 from app.core.rules.access import Actor, Role, Writer
 from app.core.rules.errors import Forbidden, Invalid, NotFound, PortalError, StaleVersion
+from app.core.rules.language import _
 from app.core.services.changes import TICKET, FieldChange, changes_of
 from app.registry.services.registry import require_site
 from app.tickets.models.desk import BulkChange, BulkChangeTicket
@@ -46,8 +47,8 @@ FIELDS = (
     "public_comment",
 )
 """What can be changed of several tickets at once."""
-NO_CHANGE = "It is so already"
-MEANWHILE = "Somebody changed it after the preview; it was skipped"
+NO_CHANGE = _("It is so already")
+MEANWHILE = _("Somebody changed it after the preview; it was skipped")
 
 
 @dataclass(frozen=True)
@@ -64,13 +65,15 @@ class Planned:
 def require_bulk(actor: Actor) -> None:
     """Raise ``Forbidden`` unless this person changes tickets at all."""
     if not (actor.is_operator or actor.role is Role.REPORTER):
-        raise Forbidden("A reader may not change tickets; ask for the role reporter or operator")
+        raise Forbidden(_("A reader may not change tickets; ask for the role reporter or operator"))
 
 
 def checked_wishes(session: Session, wanted: Mapping[str, Any]) -> dict[str, Any]:
     """The wishes with a site under its own name; ``Invalid`` for what no ticket takes."""
     if not set(wanted) <= set(FIELDS):
-        raise Invalid("state", f"Only these are changed at once: {', '.join(FIELDS)}")
+        raise Invalid(
+            "state", _("Only these are changed at once: %(listed)s", listed=", ".join(FIELDS))
+        )
     check_values(wanted)
     wishes = dict(wanted)
     if wishes.get("responsible_site"):
@@ -108,7 +111,12 @@ def plan_bulk_change(
 def _bounded(numbers: Collection[int]) -> Collection[int]:
     if len(numbers) > MAX_SELECTED:
         raise Invalid(
-            "n", f"{len(numbers)} tickets are too many at once; at most {MAX_SELECTED} are changed"
+            "n",
+            _(
+                "%(count)s tickets are too many at once; at most %(max_selected)s are changed",
+                count=len(numbers),
+                max_selected=MAX_SELECTED,
+            ),
         )
     return numbers
 
@@ -163,13 +171,13 @@ def _begun(session: Session, by: Writer, key: str, wishes: Mapping[str, Any]) ->
         select(BulkChange).where(BulkChange.user_id == by.actor.account_id, BulkChange.key == key)
     ).first()
     if done is not None and done.wanted != json.dumps(dict(wishes), ensure_ascii=False):
-        raise Invalid("key", "This form was sent with something else already; begin at the list")
+        raise Invalid("key", _("This form was sent with something else already; begin at the list"))
     return done
 
 
 def _begin(session: Session, by: Writer, key: str, wishes: Mapping[str, Any]) -> BulkChange:
     if by.actor.account_id is None:
-        raise Forbidden("Only a person may change several tickets at once")
+        raise Forbidden(_("Only a person may change several tickets at once"))
     bulk = BulkChange(
         user_id=by.actor.account_id,
         key=key,
@@ -185,7 +193,7 @@ def find_bulk_change(session: Session, actor: Actor, key: int) -> BulkChange:
     """One's own, or to operators any; ``NotFound`` otherwise, as for an unknown one."""
     bulk = session.get(BulkChange, key)
     if bulk is None or not (bulk.user_id == actor.account_id or actor.is_operator):
-        raise NotFound("There is no such change of several tickets")
+        raise NotFound(_("There is no such change of several tickets"))
     return bulk
 
 
@@ -246,14 +254,14 @@ def undo_bulk_change(session: Session, by: Writer, key: int, reason: str) -> Bul
     bulk = find_bulk_change(session, by.actor, key)
     if bulk.undoes_id is not None:
         raise Invalid(
-            "reason", "This took another change back; to change the tickets again, use the list"
+            "reason", _("This took another change back; to change the tickets again, use the list")
         )
     if not reason.strip():
-        raise Invalid("reason", "Reason is required: it is written into each ticket")
+        raise Invalid("reason", _("Reason is required: it is written into each ticket"))
     check_values({"public_comment": reason})
     _locked(session, by.actor, [item.ticket_number for item in bulk.tickets])
     if undone_by(session, bulk) is not None:
-        raise Invalid("reason", "This was taken back already")
+        raise Invalid("reason", _("This was taken back already"))
     undo = _begin(session, by, f"undo-{bulk.id}", {"public_comment": reason})
     undo.undoes_id = bulk.id
     with words_at_the_end(session):
@@ -301,9 +309,9 @@ def _what_to_put_back(
     for item in change.fields:
         label = LABELS.get(item.field, item.field)
         if item.field in COMMENTS:
-            notes.append("The comment stays")
+            notes.append(_("The comment stays"))
         elif item.field in since:
-            notes.append(f"{label} was changed since and stays")
+            notes.append(_("%(label)s was changed since and stays", label=label))
         elif item.field == "state":
             _put_state_back(State(state), State(item.old or State.NEW), wanted, notes)
         elif item.field in FIELDS:
@@ -318,6 +326,14 @@ def _put_state_back(state: State, old: State, wanted: dict[str, Any], notes: lis
         wanted["state"] = old
     elif state in ENDED_STATES:
         wanted["state"] = State.REOPENED
-        notes.append(f"The state was {old}; a ticket that was {state} can only be reopened")
+        notes.append(
+            _(
+                "The state was %(old)s; a ticket that was %(state)s can only be reopened",
+                old=old,
+                state=state,
+            )
+        )
     else:
-        notes.append(f"The state stays {state}: no ticket goes back to {old}")
+        notes.append(
+            _("The state stays %(state)s: no ticket goes back to %(old)s", state=state, old=old)
+        )

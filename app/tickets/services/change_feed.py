@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.core.models.changes import Change
 from app.core.rules.access import Actor
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.services.changes import TICKET, of_kind
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.lists.query import readable
@@ -54,7 +55,7 @@ def read_feed(session: Session, actor: Actor, cursor: int, limit: int) -> FeedPa
     newest = session.scalar(select(func.max(Change.id))) or 0
     if cursor > newest:
         raise Invalid(
-            "cursor", "The cursor is ahead of every change; begin again, with the cursor 0"
+            "cursor", _("The cursor is ahead of every change; begin again, with the cursor 0")
         )
     last = min(newest, cursor + EXAMINED)
     changes = session.scalars(

@@ -28,6 +28,7 @@ from app.core.rules.errors import (
     NotFound,
     StaleVersion,
 )
+from app.core.rules.language import _
 from app.core.services.changes import TICKET, FieldChange, record_change
 from app.registry.rules.networks import Network
 from app.registry.rules.recognition import (
@@ -182,7 +183,7 @@ def create_ticket(
         _follow_category(ticket, "")
         set_references(by, ticket, new.references)
         if new.responsible_site:
-            access.require_operator(by.actor, "set the responsible site")
+            access.require_operator(by.actor, _("set the responsible site"))
             apply_value(session, by, ticket, "responsible_site", new.responsible_site)
         follow_responsible_site(ticket)
         ticket.network = new.network or _network_of(ticket)
@@ -318,7 +319,7 @@ def _outcome(
     if wanted.get("internal_comment"):
         access.require_internal(by.actor)
     if "responsible_site" in wanted and _differs(session, ticket, "responsible_site", wanted):
-        access.require_operator(by.actor, "set the responsible site")
+        access.require_operator(by.actor, _("set the responsible site"))
 
     submitter = access.is_submitter(by.actor, facts_of(ticket))
     differing = {
@@ -351,8 +352,12 @@ def _check_outcome(
     """Raise unless the ticket may become what it would be with these values."""
     if ticket.state in FINAL_STATES and "state" not in differing and set(differing) - FINAL_FIELDS:
         raise MoveNotAllowed(
-            f"A ticket in state {ticket.state} is final;"
-            " only comments, attachments and references are added"
+            _(
+                "A ticket in state %(state)s is final; only comments, attachments and"
+                " references are"
+                " added",
+                state=ticket.state,
+            )
         )
     needed = (*TIMES, "category", "solution", *(("sites",) if check_needs else ()))
     after = {**{name: current_value(ticket, name) for name in needed}, **differing}
@@ -370,7 +375,7 @@ def _check_outcome(
             may_close=by.actor.is_operator or by.actor.kind is Kind.SYSTEM,
         )
     elif ticket.state == State.SOLVED and not has_solution:
-        raise Invalid("solution", "A solved ticket keeps its solution; reopen it first")
+        raise Invalid("solution", _("A solved ticket keeps its solution; reopen it first"))
 
 
 def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str, Any]) -> Ticket:
@@ -516,7 +521,7 @@ def comment_ticket(
     one is given, as ``change_ticket``. Empty text raises ``Invalid``."""
     field = "internal_comment" if internal else "public_comment"
     if not text.strip():
-        raise Invalid(field, "Write something before you send it")
+        raise Invalid(field, _("Write something before you send it"))
     move = {"state": state} if state else {}
     return change_ticket(session, by, number, {field: text, **move}, base_version=base_version)
 
@@ -549,7 +554,10 @@ def take_ticket(
     def wanted(ticket: Ticket) -> Mapping[str, Any]:
         if not is_open(ticket.state):
             raise MoveNotAllowed(
-                f"A ticket in state {ticket.state} cannot be taken; reopen it first"
+                _(
+                    "A ticket in state %(state)s cannot be taken; reopen it first",
+                    state=ticket.state,
+                )
             )
         starts = ticket.state in (State.NEW, State.ASSIGNED, State.REOPENED)
         state = {"state": State.IN_PROGRESS} if starts else {}
@@ -581,11 +589,11 @@ def undo_recognition(session: Session, by: Writer, number: int, field: str, name
 
 def hand_to_partner(session: Session, by: Writer, number: int, code: str) -> Ticket:
     """Make a ticket one of a partner's own: its accounts of access ``own`` see it from now on."""
-    access.require_operator(by.actor, "hand a ticket to a partner")
+    access.require_operator(by.actor, _("hand a ticket to a partner"))
     ticket = locked_ticket(session, number)
     partner = session.scalars(select(Partner).where(Partner.code == code)).first()
     if partner is None:
-        raise Invalid("handed_to", "No partner has this code")
+        raise Invalid("handed_to", _("No partner has this code"))
     if partner in ticket.handed_to:
         return ticket
     before = as_logged(current_value(ticket, "handed_to"))
@@ -596,7 +604,7 @@ def hand_to_partner(session: Session, by: Writer, number: int, code: str) -> Tic
 
 def mark_checked(session: Session, by: Writer, number: int) -> Ticket:
     """Take a ticket off the list "needs review": an operator has looked at what differed."""
-    access.require_operator(by.actor, "mark a ticket as checked")
+    access.require_operator(by.actor, _("mark a ticket as checked"))
     ticket = locked_ticket(session, number)
     if not ticket.to_check:
         return ticket

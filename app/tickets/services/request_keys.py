@@ -20,6 +20,7 @@ from sqlalchemy.orm import Session
 from app.core.rules import access
 from app.core.rules.access import Writer
 from app.core.rules.errors import Invalid, RequestKeyConflict
+from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.tickets.models.tickets import RequestKey, Ticket
 from app.tickets.rules.content import NewTicket
@@ -38,8 +39,8 @@ def open_ticket_under_key(
     access.require_create(by.actor)
     assert by.actor.partner_id is not None
     if not key.strip():
-        raise Invalid("request_key", "A request key is not empty; leave it out, or send one")
-    checked_text("request_key", key, SHORT_TEXT_LIMIT, label="Request key")
+        raise Invalid("request_key", _("A request key is not empty; leave it out, or send one"))
+    checked_text("request_key", key, SHORT_TEXT_LIMIT, label=_("Request key"))
     sqlite = session.get_bind().dialect.name == "sqlite"
     insert = sqlite_insert if sqlite else postgresql_insert
     # a second writer of the same key waits here until the first has committed

@@ -14,6 +14,7 @@ from app.core.rules import access
 from app.core.rules.access import Kind, Writer
 from app.core.rules.clock import strictly_after
 from app.core.rules.errors import MoveNotAllowed
+from app.core.rules.language import _
 from app.core.rules.texts import read_time
 from app.core.services.changes import TICKET, FieldChange
 from app.tickets.models.tickets import Ticket
@@ -45,10 +46,10 @@ def undo_move(session: Session, by: Writer, number: int, version: int) -> Ticket
     )
     if ticket.version != version or not mine or before.get("state") is None:
         raise MoveNotAllowed(
-            "Only the newest move can be undone, by the person who moved the ticket"
+            _("Only the newest move can be undone, by the person who moved the ticket")
         )
     if not is_undoable(before, change.at, by.now):
-        raise MoveNotAllowed("A move can be undone for 10 minutes; move the ticket instead")
+        raise MoveNotAllowed(_("A move can be undone for 10 minutes; move the ticket instead"))
     at = strictly_after(by.now, ticket.changed_at)
     logged = _put_back(session, by, ticket, before)
     if ticket.state not in ENDED_STATES:

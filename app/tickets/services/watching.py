@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import User
 from app.core.rules.access import Actor, Kind, Writer
 from app.core.rules.errors import Forbidden
+from app.core.rules.language import _
 from app.tickets.models.tickets import Ticket
 from app.tickets.models.watchers import TicketWatcher
 from app.tickets.services.lifecycle import find_ticket
@@ -51,5 +52,5 @@ def watched_by(session: Session, user: User, limit: int = 100) -> Sequence[Ticke
 
 def _person(actor: Actor) -> int:
     if actor.kind is not Kind.PERSON or actor.account_id is None:
-        raise Forbidden("Only people watch tickets")
+        raise Forbidden(_("Only people watch tickets"))
     return actor.account_id

@@ -27,6 +27,7 @@ from app.core.rules.access import Actor, Door, Writer, require_admin
 from app.core.rules.clock import to_milliseconds
 from app.core.rules.errors import Invalid
 from app.core.rules.file_problems import MAX_PROBLEMS, BadFile, Problem, check_lines
+from app.core.rules.language import _
 from app.core.rules.spreadsheets import decoded, rows_of
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.bulk_rows import insert_rows
@@ -116,9 +117,9 @@ class Source:
     encoding: str = ""
 
     def __post_init__(self) -> None:
-        checked_text("source", self.name, SHORT_TEXT_LIMIT, label="The name of the old system")
+        checked_text("source", self.name, SHORT_TEXT_LIMIT, label=_("The name of the old system"))
         if not self.name.strip():
-            raise Invalid("source", "Name the old system: by it the same file is known again")
+            raise Invalid("source", _("Name the old system: by it the same file is known again"))
 
 
 class LinesLeft(BadFile):
@@ -127,7 +128,7 @@ class LinesLeft(BadFile):
 
 def require_ticket_import(actor: Actor) -> None:
     """Raise ``Forbidden`` unless the actor may import tickets."""
-    require_admin(actor, "import tickets")
+    require_admin(actor, _("import tickets"))
 
 
 @dataclass(frozen=True)
@@ -298,7 +299,7 @@ class Names:
         if (kind, name) not in self._told:
             nearest = self._near_sites if kind == "site" else self._near_links
             found = ", ".join(near.name for near in nearest.of(name))
-            self._told[kind, name] = f"; nearest: {found}" if found else ""
+            self._told[kind, name] = _("; nearest: %(found)s", found=found) if found else ""
         return self._told[kind, name]
 
 
@@ -344,14 +345,14 @@ def _outcome(read: ReadTicket, names: Names, known: Mapping[str, tuple[int, str]
 def _resolved(read: ReadTicket, names: Names) -> tuple[dict[str, Any], list[Problem], list[str]]:
     """The values with the rows that names mean, what is wrong, and what is to be told."""
     values = dict(read.values)
-    place = f"line {read.line}"
+    place = _("line %(line)s", line=read.line)
     problems, notes = [], []
     day = day_begun(values["event_start"], values["window_start"], values["created"])
     links: dict[int, _Link] = {}
     for name in values["links"]:
         link = names.link(name)
         if link is None:
-            allowed = f"ids of links that are known here{names.near('link', name)}"
+            allowed = _("ids of links that are known here%(near)s", near=names.near("link", name))
             problems.append(Problem(place, "links", name, allowed))
         else:
             links[link.id] = link
@@ -359,7 +360,13 @@ def _resolved(read: ReadTicket, names: Names) -> tuple[dict[str, Any], list[Prob
     for name in values["sites"]:
         site = names.site(name, day)
         if site is None:
-            notes.append(f"site {name} is not known; stored as text{names.near('site', name)}")
+            notes.append(
+                _(
+                    "site %(name)s is not known; stored as text%(near)s",
+                    name=name,
+                    near=names.near("site", name),
+                )
+            )
         sites.setdefault((site, "") if site is not None else (None, name), name)
     values["links"], values["sites"] = tuple(links.values()), tuple(sites.items())
     first = next(iter(links.values()), None)
@@ -368,7 +375,9 @@ def _resolved(read: ReadTicket, names: Names) -> tuple[dict[str, Any], list[Prob
     stated = values.pop("responsible_site", "")
     responsible = names.site(stated, day)
     if stated and responsible is None:
-        allowed = f"any name of a site that is known here{names.near('site', stated)}"
+        allowed = _(
+            "any name of a site that is known here%(near)s", near=names.near("site", stated)
+        )
         problems.append(Problem(place, "responsible_site", stated, allowed))
     values["responsible_site_id"] = follows if responsible is None else responsible
     values["responsible_set_by_hand"] = responsible is not None and responsible != follows

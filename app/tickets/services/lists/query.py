@@ -40,6 +40,7 @@ from app.accounts.models.partners import Partner
 from app.core.rules.access import Actor, Kind, TicketAccess
 from app.core.rules.clock import RESOLUTION, to_milliseconds
 from app.core.rules.errors import TooMuch
+from app.core.rules.language import _
 from app.core.rules.texts import LONG_TEXT_LIMIT
 from app.registry.models.registry import Site, SiteName
 from app.tickets.models.tickets import (
@@ -126,8 +127,12 @@ def matching(
         found = session.scalar(select(func.count()).select_from(beyond)) or 0
         if found > MAX_ROWS:
             raise TooMuch(
-                f"The answer has more than {MAX_ROWS} rows; ask for them in pages of at most"
-                f" {MAX_ROWS} with maxLimit, and startRecord as the number of rows already read"
+                _(
+                    "The answer has more than %(max_rows)s rows; ask for them in pages of at most"
+                    " %(max_rows)s with maxLimit, and startRecord as the number of"
+                    " rows already read",
+                    max_rows=MAX_ROWS,
+                )
             )
     return statement.limit(wanted)
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import User
 from app.core.rules.access import Actor, Role, Writer, require_operator
 from app.core.rules.errors import Forbidden, Invalid, NotFound
+from app.core.rules.language import _
 from app.core.rules.texts import checked_text
 from app.registry.models.registry import Link, LinkName
 from app.registry.services.registry import find_site
@@ -25,7 +26,7 @@ NAME_LIMIT = 80
 QUERY_LIMIT = 4000
 MAX_FILTERS = 100
 """Saved filters that one person may have."""
-_NOT_ONE = "There is no such saved filter"
+_NOT_ONE = _("There is no such saved filter")
 
 
 def visible_to(actor: Actor) -> tuple[ColumnElement[bool], ...]:
@@ -76,7 +77,11 @@ def save_filter(
     )
     if (session.scalar(mine) or 0) >= MAX_FILTERS:
         raise Invalid(
-            "name", f"You have {MAX_FILTERS} saved filters, which is the most; delete one first"
+            "name",
+            _(
+                "You have %(max_filters)s saved filters, which is the most; delete one first",
+                max_filters=MAX_FILTERS,
+            ),
         )
     row = SavedFilter(
         owner_id=owner,
@@ -134,29 +139,29 @@ def _of_ones_own(session: Session, actor: Actor, key: int) -> SavedFilter:
     row = find_filter(session, actor, key)
     if not may_change(actor, row):
         raise Forbidden(
-            "Only its owner and admins may change a shared filter; save one of your own"
+            _("Only its owner and admins may change a shared filter; save one of your own")
         )
     return row
 
 
 def _check_shared(actor: Actor, *, shared: bool) -> None:
     if shared:
-        require_operator(actor, "share a filter")
+        require_operator(actor, _("share a filter"))
 
 
 def _locked_owner(session: Session, key: int | None) -> int:
     """The person's key; until the transaction ends nobody else gives a name to its filters."""
     found = session.scalar(select(User.id).where(User.id == key).with_for_update(key_share=True))
     if found is None:
-        raise Forbidden("Only a person may save filters")
+        raise Forbidden(_("Only a person may save filters"))
     return found
 
 
 def _free_name(session: Session, owner: int, name: str, *, besides: int | None = None) -> str:
-    name = " ".join(checked_text("name", name, 4 * NAME_LIMIT, label="Name").split())
+    name = " ".join(checked_text("name", name, 4 * NAME_LIMIT, label=_("Name")).split())
     if not name:
-        raise Invalid("name", "Name is required")
-    checked_text("name", name, NAME_LIMIT, label="Name")
+        raise Invalid("name", _("Name is required"))
+    checked_text("name", name, NAME_LIMIT, label=_("Name"))
     other = SavedFilter.id != besides if besides is not None else ~false()
     taken = session.scalar(
         select(SavedFilter.id).where(
@@ -167,7 +172,9 @@ def _free_name(session: Session, owner: int, name: str, *, besides: int | None =
         )
     )
     if taken is not None:
-        raise Invalid("name", "Name is that of another saved filter; choose another, or replace it")
+        raise Invalid(
+            "name", _("Name is that of another saved filter; choose another, or replace it")
+        )
     return name
 
 
@@ -175,7 +182,12 @@ def _checked_query(query: str) -> str:
     if len(query) > QUERY_LIMIT:
         raise Invalid(
             "query",
-            f"Filter has an address of {len(query)} characters; at most {QUERY_LIMIT} can be saved",
+            _(
+                "Filter has an address of %(count)s characters; at most"
+                " %(query_limit)s can be saved",
+                count=len(query),
+                query_limit=QUERY_LIMIT,
+            ),
         )
     return query
 
@@ -205,15 +217,23 @@ def read_by_registry(session: Session, values: Mapping[str, Sequence[str]], toda
                 if site.valid_until is not None and site.valid_until <= today:
                     notes.append(_retired("site", name, site.valid_until))
                 elif name != site.key and all(name != other.name for other in site.names):
-                    notes.append(f"The site {name} is called {site.key} now")
+                    notes.append(
+                        _("The site %(name)s is called %(key)s now", name=name, key=site.key)
+                    )
             elif field != "responsible":
                 read.setdefault(field, []).append(name)
                 notes.append(
-                    f"No site is called {name}; only tickets that name it so as text are shown"
+                    _(
+                        "No site is called %(name)s; only tickets that name it so as"
+                        " text are shown",
+                        name=name,
+                    )
                 )
             else:
                 read.setdefault(field, [])
-                notes.append(f"No site is called {name} any more; the filter ignores it")
+                notes.append(
+                    _("No site is called %(name)s any more; the filter ignores it", name=name)
+                )
     for name in values.get("link", ()):
         kept = read.setdefault("link", [])
         link = session.scalars(select(Link).where(Link.name == name)).first()
@@ -222,9 +242,11 @@ def read_by_registry(session: Session, values: Mapping[str, Sequence[str]], toda
                 select(Link).join(LinkName).where(LinkName.name == name.upper())
             ).first()
             if link is None:
-                notes.append(f"No link is called {name} any more; the filter ignores it")
+                notes.append(
+                    _("No link is called %(name)s any more; the filter ignores it", name=name)
+                )
                 continue
-            notes.append(f"The link {name} is called {link.name} now")
+            notes.append(_("The link %(name)s is called %(name2)s now", name=name, name2=link.name))
         if link.valid_until is not None and link.valid_until <= today:
             notes.append(_retired("link", link.name, link.valid_until))
         kept.append(link.name)
@@ -232,4 +254,9 @@ def read_by_registry(session: Session, values: Mapping[str, Sequence[str]], toda
 
 
 def _retired(kind: str, name: str, day: date) -> str:
-    return f"The {kind} {name} was retired on {day}; the tickets that it had are still shown"
+    return _(
+        "The %(kind)s %(name)s was retired on %(day)s; the tickets that it had are still shown",
+        kind=kind,
+        name=name,
+        day=day,
+    )

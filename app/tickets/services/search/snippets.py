@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, ChangedField
+from app.core.rules.language import _
 from app.core.services.changes import TICKET
 from app.registry.models.registry import Link, LinkCircuit, LinkName, SiteName, SitePrefix
 from app.tickets.models.tickets import ExternalReference
@@ -182,8 +183,8 @@ def _count_held(text: str, terms: Sequence[Term]) -> int:
 
 def _texts(page: Listed, ticket: Row[Any], further: Sequence[_Text]) -> Iterator[_Text]:
     yield from further
-    yield "Link", " ".join(item.name for item in page.links[ticket.number])
-    yield "Site", " ".join(item.name for item in page.sites[ticket.number])
+    yield _("Link"), " ".join(item.name for item in page.links[ticket.number])
+    yield _("Site"), " ".join(item.name for item in page.sites[ticket.number])
     yield from ((field.label, getattr(ticket, field.name)) for field in _SHORT)
 
 
@@ -194,20 +195,22 @@ def _further_texts(
     if not tickets:
         return {}
     found: dict[int, list[_Text]] = defaultdict(list)
-    words = {"public_comment": "Comment"}
+    words = {"public_comment": _("Comment")}
     if internal:
-        words["internal_comment"] = "Internal note"
+        words["internal_comment"] = _("Internal note")
     authors: dict[int, dict[_Text, None]] = defaultdict(dict)
     references: dict[int, list[_Text]] = defaultdict(list)
     given = {"numbers": [ticket.number for ticket in tickets], "fields": list(words)}
     for number, version, who, field, text in session.execute(_WRITTEN, given):
         if version is None:
-            references[number].append(("Reference", f"{who} {text}"))
+            references[number].append((_("Reference"), f"{who} {text}"))
             continue
         if version == 1:
             authors[number]["Author", who] = None
         if field is not None:
-            found[number].append((f"{words[field]} by {who}", text or ""))
+            found[number].append(
+                (_("%(words)s by %(who)s", words=words[field], who=who), text or "")
+            )
             authors[number][f"Author, {words[field].lower()}", who] = None
     names = _names(session, page, tickets)
     for ticket in tickets:
@@ -216,14 +219,14 @@ def _further_texts(
         mine = {item.key for item in page.sites[number]} | {ticket.responsible_site_id}
         for key in sorted(key for key in mine if key is not None):
             found[number] += [
-                (f"Site, by its {what}", ", ".join(dict.fromkeys(names[what, key])))
+                (_("Site, by its %(what)s", what=what), ", ".join(dict.fromkeys(names[what, key])))
                 for what in ("names", "prefixes")
                 if (what, key) in names
             ]
         for item in page.links[number]:
-            found[number] += [("Link", name) for name in names.get(("link", item.key), ())]
+            found[number] += [(_("Link"), name) for name in names.get(("link", item.key), ())]
             ends = dict.fromkeys(names.get(("end", item.key), ()))
-            found[number] += [("Site at an end of a link", ", ".join(ends))] if ends else []
+            found[number] += [(_("Site at an end of a link"), ", ".join(ends))] if ends else []
     return found
 
 
@@ -239,7 +242,9 @@ def _names(
     given = {"sites": list(sites - {None}), "links": list(links)}
     for what, key, _id, name, provider in session.execute(_NAMES, given):
         if what == "link circuit":
-            found["link", key].append(f"circuit {name} of {provider}")
+            found["link", key].append(
+                _("circuit %(name)s of %(provider)s", name=name, provider=provider)
+            )
         else:
-            found[what, key].append(f"also named {name}" if what == "link" else name)
+            found[what, key].append(_("also named %(name)s", name=name) if what == "link" else name)
     return found
