@@ -14,6 +14,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from app.core.rules.access import Actor
+from app.core.rules.language import _, joined, said_word
 from app.core.web.extensions import db
 from app.core.web.times import now
 from app.registry.models.registry import Site
@@ -125,7 +126,7 @@ class TopologyQuery:
     def _network(self, text: str) -> str:
         if text in ("", *Network):
             return text or Network.LHCOPN
-        self.problems.append(f"Network: choose {' or '.join(Network)}")
+        self.problems.append(_("Network: choose %(listed)s", listed=" or ".join(Network)))
         return Network.LHCOPN
 
     def _day(self, text: str) -> date:
@@ -138,7 +139,11 @@ class TopologyQuery:
         if day is not None and _EARLIEST <= day <= _LATEST:
             return day
         self.problems.append(
-            f"As of: write a day as YYYY-MM-DD, from {_EARLIEST} to {_LATEST}; shown is today"
+            _(
+                "As of: write a day as YYYY-MM-DD, from %(earliest)s to %(latest)s; shown is today",
+                earliest=_EARLIEST,
+                latest=_LATEST,
+            )
         )
         return self.today
 
@@ -150,7 +155,7 @@ class TopologyQuery:
             rows = db.session()
             found = find_site(rows, text, self.day) or find_site(rows, text)
         if found is None:
-            self.problems.append("Site: no site has this name; any name of a known site will do")
+            self.problems.append(_("Site: no site has this name; any name of a known site will do"))
         return found
 
     def url(self, **changed: str) -> str:
@@ -247,23 +252,30 @@ def _picture(snapshot: Snapshot, asked: TopologyQuery, frame: Frame, kind: str) 
 
 def site_words(site: SiteOn) -> str:
     """What a reader of the picture is told of a site."""
-    tier = "neither T0 nor T1" if site.tier is None else f"T{site.tier}"
-    return f"{site.key}, {tier}"
+    tier = _("neither T0 nor T1") if site.tier is None else f"T{site.tier}"
+    return f"{site.key}, " + tier
 
 
 def link_words(link: LinkOn) -> str:
     """What a reader of the picture is told of a link."""
-    words = [link.name, f"{link.end_a} to {link.end_b}"]
-    words.append(f"{link.role} of {link.backs_up}" if link.backs_up else link.role)
+    words = [link.name, _("%(end_a)s to %(end_b)s", end_a=link.end_a, end_b=link.end_b)]
+    words.append(
+        _("%(role)s of %(backs_up)s", role=said_word(link.role), backs_up=link.backs_up)
+        if link.backs_up
+        else said_word(link.role)
+    )
     if link.bandwidth_gbps is not None:
         words.append(f"{link.bandwidth_gbps:g} Gb/s")
     words.append(link.status.words)
     if link.status.tickets:
         more = link.status.ticket_count - 1
-        words.append(f"ticket {link.status.tickets[-1]}" + (f" and {more} more" if more else ""))
+        words.append(
+            _("ticket %(tickets)s", tickets=link.status.tickets[-1])
+            + (_(" and %(more)s more", more=more) if more else "")
+        )
     if link.status.beside:
         words.append(link.status.beside)
-    return ", ".join(words)
+    return joined(", ", words)
 
 
 # ---------- on a ticket's page
@@ -342,10 +354,11 @@ def topology_of(ticket: Ticket) -> TicketTopology:
     places = {**{one.key: one.map_place for one in stated}, **places}
     layout = lay_out(keys, [Edge(*row[:3]) for row in rows], centre, SMALL, places)
     roles = {row[0]: row[3] for row in rows}
-    words = "; ".join(
-        [f"{name}, {a} to {b}" for name, a, b, _role in affected.values()]
-        + [key for key in sites if key not in ends]
-    )
+    described: list[str] = [
+        _("%(name)s, %(a)s to %(b)s", name=name, a=a, b=b)
+        for name, a, b, _role in affected.values()
+    ]
+    words = joined("; ", [*described, *(key for key in sites if key not in ends)])
     return TicketTopology(
         day,
         url,
@@ -360,7 +373,13 @@ def topology_of(ticket: Ticket) -> TicketTopology:
             ),
             [SmallSpot(spot, spot.key in named or spot.central) for spot in layout.spots],
             SMALL.font,
-            f"{ticket.network} on {day}, {len(keys)} sites and {len(rows)} links."
-            f" Affected: {words}",
+            _(
+                "%(network)s on %(day)s, %(count)s sites and %(count2)s links. Affected: %(words)s",
+                network=ticket.network,
+                day=day,
+                count=len(keys),
+                count2=len(rows),
+                words=words,
+            ),
         ),
     )

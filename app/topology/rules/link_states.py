@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from app.core.rules.language import _, counted, joined, said_word
 from app.tickets.rules.tickets import Category, Impact, Layer
 
 AHEAD: Final = timedelta(days=7)
@@ -44,14 +45,16 @@ _IN_WINDOW: Final = {
     LinkState.DOWN: LinkState.MAINTENANCE_DOWN,
     LinkState.DEGRADED: LinkState.MAINTENANCE_DEGRADED,
 }
-_OF_EVENT: Final = "An event is ongoing"
-_OF_INCIDENT: Final = "An open incident has the impact {impact}"
-_OF_BOTH: Final = "An event is ongoing in a running window"
-_OF_WINDOW: Final = "A window is running"
-_OF_PLAN: Final = f"A window begins within {AHEAD.days} days"
-_NEVER_SEEN: Final = "No source ever reported it"
-_NOT_WATCHED: Final = "Its source does not monitor it now"
-_OF_NOTHING: Final = "No event is ongoing, no incident with impact is open, and no window is near"
+_OF_EVENT: Final = _("An event is ongoing")
+_OF_INCIDENT: Final = _("An open incident has the impact {impact}")
+_OF_BOTH: Final = _("An event is ongoing in a running window")
+_OF_WINDOW: Final = _("A window is running")
+_OF_PLAN: Final = _("A window begins within %(days)s days", days=AHEAD.days)
+_NEVER_SEEN: Final = _("No source ever reported it")
+_NOT_WATCHED: Final = _("Its source does not monitor it now")
+_OF_NOTHING: Final = _(
+    "No event is ongoing, no incident with impact is open, and no window is near"
+)
 
 
 def can_carry(state: LinkState) -> bool:
@@ -129,18 +132,24 @@ class LinkStatus:
     @property
     def words(self) -> str:
         """The state as every door says it: ``down, no ticket``."""
-        return f"{self.state}, no ticket" if self.no_ticket else str(self.state)
+        return (
+            _("%(state)s, no ticket", state=said_word(self.state))
+            if self.no_ticket
+            else said_word(self.state)
+        )
 
     @property
     def beside(self) -> str:
         """The tickets that do not change the state: ``1 performance ticket, 2 no-impact tickets``;
         "" = none."""
-        counted = ((self.performance, "performance"), (self.no_impact, "no-impact"))
-        return ", ".join(
-            f"{number} {word} ticket{'' if number == 1 else 's'}"
-            for number, word in counted
-            if number
-        )
+        parts = []
+        if self.performance:
+            one, many = "%(num)s performance ticket", "%(num)s performance tickets"
+            parts.append(counted(one, many, self.performance))
+        if self.no_impact:
+            one, many = "%(num)s no-impact ticket", "%(num)s no-impact tickets"
+            parts.append(counted(one, many, self.no_impact))
+        return joined(", ", parts) if parts else ""
 
 
 UNKNOWN_TO_ALL: Final = LinkStatus(LinkState.UNMONITORED, _NEVER_SEEN)
