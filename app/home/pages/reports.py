@@ -73,4 +73,4 @@ def _owed(one: OwedReport) -> Owed:
     standing, quarter = one.cell.standing, one.cell.quarter
     word = _("was due") if standing.is_late else _("due by")
     url = url_for("report_form.page", site=one.site, quarter=quarter)
-    return Owed(one, url, f"{word} {last_day_of(standing.due_at)}")
+    return Owed(one, url, word + f" {last_day_of(standing.due_at)}")
