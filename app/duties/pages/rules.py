@@ -101,7 +101,7 @@ def new() -> Response:
     except Invalid as error:
         attach(form, error)
         return _form_page(form, None, status=422)
-    flash(_("%(made)s is created. Bring it into force to apply it.", made=made), "ok")
+    flash(_("%(rule)s is created. Bring it into force to apply it.", rule=made), "ok")
     return go_to(url_for("duty_rules.listing"))
 
 
@@ -132,8 +132,8 @@ def revise(number: int) -> Response:
         return _form_page(form, rule_of_id(rows, number), status=422)
     flash(
         _(
-            "%(made)s is created. The version in force stays until this one comes into force.",
-            made=made,
+            "%(rule)s is created. The version in force stays until this one comes into force.",
+            rule=made,
         ),
         "ok",
     )
