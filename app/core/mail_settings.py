@@ -16,6 +16,7 @@ from app.core.rules.mail_addresses import mail_address
 NAMES = (
     "MAIL_FROM",
     "MAIL_FOLDER",
+    "MAIL_LANGUAGE",
     "MAIL_SMTP",
     "MAIL_TLS",
     "MAIL_USER",
@@ -23,7 +24,6 @@ NAMES = (
     "MAIL_PASSWORD_FILE",
     "MAIL_TIMEOUT_SECONDS",
     "MAIL_RETRY_SECONDS",
-    "MAIL_LANGUAGE",
 )
 TLS = ("none", "starttls", "tls")
 DEFAULT_NAME = "LHCOPN tickets"

@@ -33,17 +33,17 @@ class Message(str):
             return ""
         return _filled(catalogue.gettext(self.message), self.values, catalogue)
 
-    def __add__(self, other: str) -> Message:
+    def __add__(self, other: str) -> str:
         return joined("", (self, other))
 
-    def __radd__(self, other: str) -> Message:
+    def __radd__(self, other: str) -> str:
         return joined("", (other, self))
 
-    def lower(self) -> Message:
+    def lower(self) -> str:
         """In small letters, in any language."""
         return _changed(self, str.lower)
 
-    def capitalize(self) -> Message:
+    def capitalize(self) -> str:
         """With a capital, in any language."""
         return _changed(self, str.capitalize)
 
@@ -84,7 +84,7 @@ class ChangedMessage(Message):
         return self.change(self.original.said_in(catalogue))
 
 
-def _(message: str, /, **values: Any) -> Message:
+def _(message: str, /, **values: Any) -> str:
     """A text; ``values`` fill ``%(name)s`` in it. A text without values is taken as it is."""
     text = Message(message % values if values else message)
     text.message = message
@@ -92,7 +92,7 @@ def _(message: str, /, **values: Any) -> Message:
     return text
 
 
-def said_word(word: str) -> Message:
+def said_word(word: str) -> str:
     """A word that is stored, such as a state, as pages show it: ``app/vocabulary.py`` has each for
     the catalogue."""
     text = Message(word)
@@ -100,7 +100,7 @@ def said_word(word: str) -> Message:
     return text
 
 
-def counted(one: str, many: str, number: int, /, **values: Any) -> Message:
+def counted(one: str, many: str, number: int, /, **values: Any) -> str:
     """A text in the form of ``number``, which fills ``%(num)s`` unless ``values`` say it."""
     values = {"num": number} | values
     text = CountedMessage((one if number == 1 else many) % values)
@@ -108,7 +108,7 @@ def counted(one: str, many: str, number: int, /, **values: Any) -> Message:
     return text
 
 
-def joined(between: str, texts: Iterable[str]) -> Message:
+def joined(between: str, texts: Iterable[str]) -> str:
     """What ``between.join(texts)`` is in English."""
     parts = tuple(texts)
     text = JoinedMessage(between.join(parts))
@@ -116,7 +116,7 @@ def joined(between: str, texts: Iterable[str]) -> Message:
     return text
 
 
-def _changed(original: Message, change: Callable[[str], str]) -> Message:
+def _changed(original: Message, change: Callable[[str], str]) -> str:
     text = ChangedMessage(change(str(original)))
     text.message, text.values = original.message, original.values
     text.original, text.change = original, change
