@@ -35,17 +35,10 @@ class Part:
 
 MANUAL: Final[dict[str, Part]] = {
     "down-now": Part(PAGES["home-operator"], "#h-down", ".down-now"),
-    "find": Part(PAGES["found"], "#finder", "#finder"),
     "link": Part(PAGES["link"], "h1", ".days-scale", high=560),
-    "timeline": Part(PAGES["events-timeline"], "#list", "#list", high=440),
-    "proposed": Part(PAGES["ticket-of-event"], "section:has(#urgency)", "#urgency", high=480),
     "ticket": Part(PAGES["ticket-with-event"], "h1", "#ticket", high=600, width=1120),
     "conflict": Part(PAGES["window-in-conflict"], ".for-maintenance", "#window-conflicts"),
-    "free": Part(PAGES["free-window"], ".free-form", "main table"),
-    "sign-off": Part(PAGES["ticket-change"], "#acknowledgements", "#acknowledgements"),
     "report": Part(PAGES["report"], "#report-form", ".report-bar", high=600),
-    "admin": Part(PAGES["admin"], "h1", "main"),
     "unresolved": Part(PAGES["unresolved-names"], "main table", "main table"),
-    "work": Part(PAGES["work"], "#h-timed", ".timed-work"),
 }
 """By the name of the file."""

@@ -625,7 +625,7 @@ def test_axe_finds_nothing_serious_where_a_window_collides(
     scheme: str, browser_page: Page, expected_statuses: set[int], scene: Scene
 ) -> None:
     """While the form is filled in, and when it was sent with a conflict that nobody had seen."""
-    expected_statuses.add(422)
+    expected_statuses.add(409)
     page = browser_page
     page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
     log_in(page, scene.server, "operator", "/tickets/new")

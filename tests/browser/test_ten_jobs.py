@@ -363,9 +363,10 @@ def scene(sqlite_server: LiveServer) -> Scene:
             backup = Link(name=BACKUP, network="LHCOPN", end_a=main.end_a, end_b=main.end_b)
             backup.role, backup.backs_up = "backup", main
             session.add(backup)
-        for begun, ended in ((now - timedelta(hours=2), None), (MARCH, MARCH + timedelta(hours=3))):
-            times = [one and f"{one:%Y-%m-%d %H:%M}" for one in (begun, ended)]
-            report(session, cast, *times, link=OTHER_LINK, now=now, source_id=str(begun))
+        lately = f"{now - timedelta(hours=2):%Y-%m-%d %H:%M}"
+        begun, ended = (f"{MARCH + timedelta(hours=hour):%Y-%m-%d %H:%M}" for hour in (0, 3))
+        report(session, cast, begun, ended, link=OTHER_LINK, now=now, source_id="March")
+        report(session, cast, lately, None, link=OTHER_LINK, now=now, source_id="now")
         stale = 1
         while stale:
             with transaction(session):
