@@ -104,7 +104,7 @@ def view_of(file: File, files: Sequence[File], about: str) -> Callable[[], str]:
 
 
 for _file in FILES:  # public: nothing of an account, and partners' developers have no login here
-    _show = public(view_of(_file, FILES, "For partners"))
+    _show = public(view_of(_file, FILES, _("For partners")))
     blueprint.add_url_rule(_file.path, _file.endpoint, _show)
 
 

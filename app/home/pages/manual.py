@@ -8,6 +8,7 @@ from flask import Blueprint, redirect
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.core.rules.access import Role
+from app.core.rules.language import _
 from app.core.web.person import acting
 from app.home.pages.guide import MANUAL, view_of
 
@@ -20,7 +21,7 @@ _OF_ROLE: Final = {
 }
 
 for _file in MANUAL:
-    blueprint.add_url_rule(_file.path, _file.endpoint, view_of(_file, MANUAL, "Manual"))
+    blueprint.add_url_rule(_file.path, _file.endpoint, view_of(_file, MANUAL, _("Manual")))
 
 
 @blueprint.get("/manual")

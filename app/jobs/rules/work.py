@@ -94,8 +94,8 @@ REPORT_REMINDERS: Final = Work(
 )
 TICKET_REMINDERS: Final = Work(
     "ticket-reminders",
-    "Personal reminders",
-    "Mails of what people asked to be reminded of",
+    _("Personal reminders"),
+    _("Mails of what people asked to be reminded of"),
     Rhythm(timedelta(minutes=5)),
 )
 EVERY_WORK: Final = (CLOSE_DUE, REMINDERS, TICKET_REMINDERS, DIGESTS, REPORT_REMINDERS, TIDY)

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
+from app.core.rules.language import _, joined, said_word
 from app.mail.services.messages import PRIVATE, MessageRecipient, queue_message
 from app.tickets.models.personal_reminders import TicketReminder
 from app.tickets.models.tickets import Ticket
@@ -38,16 +39,21 @@ def send_due_reminders(session: Session, now: datetime) -> int:
     for reminder, title, state, address in due:
         number, at = reminder.ticket_number, reminder.due_at.astimezone(UTC)
         parts = [
-            f"You asked to be reminded of ticket {number} on {at:%Y-%m-%d at %H:%M} UTC.",
-            f"Your note: {reminder.note}" if reminder.note else "",
-            f"{title}\nState now: {state}",
+            _(
+                "You asked to be reminded of ticket %(number)s on %(day)s at %(time)s UTC.",
+                number=number,
+                day=f"{at:%Y-%m-%d}",
+                time=f"{at:%H:%M}",
+            ),
+            _("Your note: %(note)s", note=reminder.note) if reminder.note else "",
+            joined("\n", (title, _("State now: %(state)s", state=said_word(state)))),
         ]
         queue_message(
             session,
             key=f"{PRIVATE}reminder {number} {reminder.user_id} {at:%Y-%m-%dT%H:%M:%S}",
-            recipients=[MessageRecipient(address, reminder.user_id, "as you asked for it")],
-            subject=f"Reminder: ticket {number}, {title}",
-            text="\n\n".join(filter(None, parts)),
+            recipients=[MessageRecipient(address, reminder.user_id, _("as you asked for it"))],
+            subject=_("Reminder: ticket %(number)s, %(title)s", number=number, title=title),
+            text=joined("\n\n", filter(None, parts)),
             url=f"/tickets/{number}",
             now=now,
         )

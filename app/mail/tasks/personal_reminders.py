@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from app.core.rules.language import _, counted
 from app.jobs.tasks.context import Context
 from app.mail.services.personal_reminders import send_due_reminders
 
@@ -15,4 +16,6 @@ def remind_people(context: Context) -> str:
         many += step
         if not step:
             break
-    return f"{many} reminder{'' if many == 1 else 's'} sent" if many else "No reminders due"
+    if not many:
+        return _("No reminders due")
+    return counted("%(num)s reminder sent", "%(num)s reminders sent", many)

@@ -117,10 +117,12 @@ class MergeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Merge a ticket into another one."""
 
     master = StringField(
-        "Merge into ticket",
-        required("Merge into ticket"),
+        _("Merge into ticket"),
+        required(_("Merge into ticket")),
         filters=[one_line],
-        description="This ticket is closed as its duplicate; what is written here is shown there.",
+        description=_(
+            "This ticket is closed as its duplicate; what is written here is shown there."
+        ),
         render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 9},
     )
 
@@ -143,13 +145,17 @@ class ReminderForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """When one wants to be reminded of a ticket."""
 
     due_at = UtcTimeField(
-        "When",
+        _("When"),
         ahead=True,
         days=True,
         id="remind-when",
-        description="Tuesday, tomorrow 9:00, in 3 days, next Monday 14:00. A day alone is 09:00.",
+        description=_(
+            "Tuesday, tomorrow 9:00, in 3 days, next Monday 14:00. A day alone is 09:00."
+        ),
     )
-    note = StringField("Note", filters=[one_line], id="remind-note", description="Only you see it.")
+    note = StringField(
+        _("Note"), filters=[one_line], id="remind-note", description=_("Only you see it.")
+    )
 
 
 class AnswerForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

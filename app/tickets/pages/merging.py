@@ -10,6 +10,7 @@ from flask import Response, flash
 from app.core.rules import access
 from app.core.rules.access import Actor
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _, joined, said_word
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
@@ -52,14 +53,17 @@ def _chosen_master(actor: Actor, typed: str | None) -> int:
     """The number that was typed, if this person may read and write that ticket."""
     number = read_number(typed)
     if number is None:
-        raise Invalid("other", "Merge into ticket takes the digits of a number, as in 1042")
+        raise Invalid("other", _("Merge into ticket takes the digits of a number, as in 1042"))
     try:
         master = verbs.find_ticket(db.session(), actor, number)
     except NotFound:
-        raise Invalid("other", "No ticket has this number") from None
+        raise Invalid("other", _("No ticket has this number")) from None
     refusal = access.refusal_to_write(actor, facts_of(master))
     if refusal is not None:
-        raise Invalid("other", f"You may not change ticket {number}: {refusal}")
+        raise Invalid(
+            "other",
+            _("You may not change ticket %(number)s: %(refusal)s", number=number, refusal=refusal),
+        )
     return number
 
 
@@ -67,10 +71,14 @@ def _merged_words(ticket: Ticket, master: Ticket) -> str:
     """What was done, and what the map no longer knows by an open ticket."""
     affected = current_value(master, "links")
     missing = [name for name in current_value(ticket, "links") if name not in affected]
-    said = f"Ticket {ticket.number} merged into this one."
+    said = _("Ticket %(number)s merged into this one.", number=ticket.number)
     if not missing:
         return said
-    return f"{said} It affects {', '.join(missing)}, too: edit this ticket if it does so as well."
+    more = _(
+        "It affects %(links)s, too: edit this ticket if it does so as well.",
+        links=", ".join(missing),
+    )
+    return joined(" ", (said, more))
 
 
 @blueprint.post(f"/tickets/{NUMBER}/separate")
@@ -80,11 +88,17 @@ def separate(number: int) -> Response:
     verbs.find_ticket(rows, by.actor, number)
     other = read_number(form.other.data)
     if not form.validate() or other is None:
-        raise Invalid("other", "Separate a ticket by its role and the number of the other ticket")
+        raise Invalid(
+            "other", _("Separate a ticket by its role and the number of the other ticket")
+        )
     with writing_once(rows):
         role = RelationRole(form.role.data or "")
         ticket = separate_tickets(rows, by, number, role, other)
         duplicate = ticket if role is RelationRole.DUPLICATE_OF else rows.get_one(Ticket, other)
-        said = f"Separated: ticket {duplicate.number} is {duplicate.state}."
+        said = _(
+            "Separated: ticket %(number)s is %(state)s.",
+            number=duplicate.number,
+            state=said_word(duplicate.state),
+        )
         version = ticket.version
     return after_writing(number, version, said)

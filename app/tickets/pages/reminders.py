@@ -6,6 +6,7 @@ from flask import Response
 
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.forms import attach
 from app.core.web.person import writer
@@ -29,7 +30,7 @@ def remind(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            return shown_again(number, f"Reminder set: {both_zones(due_at)}.")
+            return shown_again(number, _("Reminder set: %(time)s.", time=both_zones(due_at)))
     return ticket_page(number, remind_form=form, status=422)
 
 
@@ -39,4 +40,4 @@ def remove(number: int) -> Response:
     rows, by = db.session(), writer()
     with transaction(rows):
         remove_reminder(rows, by, number)
-    return shown_again(number, f"Reminder of ticket {number} removed.")
+    return shown_again(number, _("Reminder of ticket %(number)s removed.", number=number))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _, said_word
 from app.tickets.rules.tickets import Category, is_open
 
 MERGED_COMMENT: Final = "Closed as a duplicate of another ticket, in which the work continues."
@@ -18,16 +19,25 @@ def check_merge(number: int, category: str, master: int, of_master: str, state: 
     """Raise ``Invalid`` (field ``other``) unless a ticket of ``category`` may be merged into one of
     the category ``of_master``, which is in ``state``."""
     if number == master:
-        raise Invalid("other", "A ticket cannot be merged into itself; name another ticket")
+        raise Invalid("other", _("A ticket cannot be merged into itself; name another ticket"))
     if category != of_master and not {category, of_master}.isdisjoint(_OF_ITS_OWN):
         raise Invalid(
             "other",
-            f"Ticket {master} is of category {of_master} and this one of {category}, so that"
-            " neither replaces the other; link them instead",
+            _(
+                "Ticket %(number)s is of category %(other)s and this one of %(category)s, so that"
+                " neither replaces the other; link them instead",
+                number=master,
+                other=said_word(of_master),
+                category=said_word(category),
+            ),
         )
     if not is_open(state):
         raise Invalid(
             "other",
-            f"Ticket {master} is {state}, so that nobody works on it any more; reopen it first,"
-            " or link the two instead",
+            _(
+                "Ticket %(number)s is %(state)s, so that nobody works on it any more; reopen it"
+                " first, or link the two instead",
+                number=master,
+                state=said_word(state),
+            ),
         )

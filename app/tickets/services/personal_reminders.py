@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Kind, Writer
 from app.core.rules.errors import Forbidden, Invalid
+from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.tickets.models.personal_reminders import TicketReminder
 from app.tickets.models.tickets import Ticket
@@ -43,10 +44,13 @@ def set_reminder(
     find_ticket(session, by.actor, number)
     person = _person(by.actor)
     if due_at is None:
-        raise Invalid("due_at", "When is required")
+        raise Invalid("due_at", _("When is required"))
     if due_at <= by.now:
-        raise Invalid("due_at", f"When takes a future time; {due_at:%Y-%m-%d %H:%M} UTC is past")
-    checked_text("note", note, SHORT_TEXT_LIMIT, label="Note")
+        raise Invalid(
+            "due_at",
+            _("When takes a future time; %(time)s UTC is past", time=f"{due_at:%Y-%m-%d %H:%M}"),
+        )
+    checked_text("note", note, SHORT_TEXT_LIMIT, label=_("Note"))
     says = {"due_at": due_at, "note": " ".join(note.split()), "reminded_at": None}
     new = _INSERT[session.get_bind().dialect.name](TicketReminder)
     session.execute(
@@ -82,5 +86,5 @@ def due_reminders(session: Session, actor: Actor, now: datetime, limit: int) -> 
 
 def _person(actor: Actor) -> int:
     if actor.kind is not Kind.PERSON or actor.account_id is None:
-        raise Forbidden("Only people are reminded of tickets")
+        raise Forbidden(_("Only people are reminded of tickets"))
     return actor.account_id
