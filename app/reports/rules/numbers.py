@@ -182,7 +182,8 @@ class ChangedFigure:
     @property
     def bare(self) -> str:
         """The same where the head of its column says that it is working time."""
-        return self.words.replace("working day", "day")
+        words = self.words
+        return words.replace("working day", "day") if "working day" in words else words
 
 
 def changed_since(frozen: ReportNumbers, now: ReportNumbers) -> Sequence[ChangedFigure]:
