@@ -41,11 +41,11 @@ def register(flask_app: Flask) -> None:
             lambda one, many, number: _catalogue().ngettext(one, many, number),
             newstyle=True,
         )
+        speak(_catalogue)
     else:
         templates.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     flask_app.add_template_global(language)
-    flask_app.add_template_filter(word)
-    speak(_catalogue)
+    flask_app.add_template_filter(word if len(known) > 1 else _as_it_is, "word")
 
 
 def language() -> str:
@@ -59,6 +59,11 @@ def word(text: str) -> str:
     """A stored word, such as a state, or a text of ours, in the reader's language; for where it is
     more than shown: joined, cut, or compared with what is shown."""
     return translated(text if isinstance(text, Message) else said_word(text))
+
+
+def _as_it_is(text: str) -> str:
+    """The same where there is English only: lists have hundreds of such words."""
+    return text
 
 
 def _catalogue() -> NullTranslations:
