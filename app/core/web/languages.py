@@ -7,10 +7,13 @@ nothing is looked up. Times, numbers and what people wrote stay as they are.
 from __future__ import annotations
 
 from gettext import NullTranslations
-from typing import Final
+from typing import Any, Final
 
 from flask import Flask, current_app, g, has_request_context, request
 from flask_babel import Babel, get_locale, get_translations
+from jinja2 import pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
 
 from app.core import catalogues
 from app.core.catalogues import ENGLISH
@@ -44,6 +47,7 @@ def register(flask_app: Flask) -> None:
         speak(_catalogue)
     else:
         templates.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+        templates.globals.update({"gettext": _in_english, "_": _in_english})
     flask_app.add_template_global(language)
     flask_app.add_template_filter(word if len(known) > 1 else _as_it_is, "word")
 
@@ -59,6 +63,14 @@ def word(text: str) -> str:
     """A stored word, such as a state, or a text of ours, in the reader's language; for where it is
     more than shown: joined, cut, or compared with what is shown."""
     return translated(text if isinstance(text, Message) else said_word(text))
+
+
+@pass_context
+def _in_english(context: Context, message: str, /, **values: Any) -> str:
+    """What Jinja's own gives without a catalogue, in a third of its time: a list asks for some
+    hundred texts."""
+    text = Markup(message) if context.eval_ctx.autoescape else message  # noqa: S704  # ours
+    return text % values if values or "%" in message else text
 
 
 def _as_it_is(text: str) -> str:
