@@ -119,6 +119,36 @@ SLOW: Final = (
         "runs of the tests themselves, each with a server, a browser and a database",
     ),
     Slow(
+        (
+            "tests/matching/services/test_tickets.py"
+            "::test_what_follows_is_what_all_of_it_anew_gives",
+            "tests/matching/services/test_recompute.py"
+            "::test_what_is_kept_is_what_would_be_reckoned_from_nothing",
+            "tests/duties/services/test_duties.py"
+            "::test_what_follows_step_by_step_is_what_is_reckoned_from_nothing",
+            "tests/tickets/services/test_file_import.py"
+            "::test_an_export_of_the_demo_comes_back_the_same",
+            "tests/statistics/services/test_cache.py"
+            "::test_facts_miss_nothing_while_fifty_writers_write",
+            "tests/backups/test_backup.py::test_a_restore_takes_a_first_start_and_asks_before_more",
+        ),
+        "long random histories and whole demo databases; the shorter tests beside them run on both",
+        on="postgresql",
+    ),
+    Slow(
+        ("tests/mail/test_delivery.py::test_each_of_a_thousand_mails_is_delivered_once",),
+        "a thousand mails, each with a server that errs",
+    ),
+    Slow(
+        ("tests/meetings/tasks/test_packs.py",),
+        "workers that are killed or ended in the middle of a pack, a process for each",
+        but=("tests/meetings/tasks/test_packs.py::test_a_killed_process_loses_no_pack",),
+    ),
+    Slow(
+        ("tests/server/test_deploy.py::test_what_the_units_start",),
+        "the portal as systemd starts it",
+    ),
+    Slow(
         ("tests/system/test_bench_registry.py::test_the_portal_goes_on_with_what_was_filled",),
         "fills a database as the measurements do",
     ),
