@@ -65,7 +65,7 @@ class Doors:
         # everything that is written down once: last uses, tokens, verified secrets
         for visitor in (self.operator, self.reporter):
             visitor.send("/profile/theme", {"theme": "dark"})
-        self.ticket = 0
+        self.ticket = self.turn = 0
         self.by = writer(cast.operator, now)
         self.begin()
         self.soap("GGUS", "TicketGet", elements({"GHD_Request_ID": str(self.ticket)}))
@@ -76,6 +76,7 @@ class Doors:
         """A ticket to write on, of this test alone; the proxy loses nothing."""
         self.proxy.up()
         with transaction(self.direct):
+            self.turn += 1
             self.ticket = open_ticket(self.direct, self.by, NewTicket(title="Link down")).number
 
     def soap(self, service: str, operation: str, inner: str) -> Told:

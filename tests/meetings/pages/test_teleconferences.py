@@ -275,7 +275,7 @@ def test_hostile_texts_stay_texts(session: Session, cast: Cast, visit: Visit) ->
     for path in (TCS, f"{TCS}/{number}"):
         page = chair.read(path)
         assert not page.inline_scripts
-        assert "49" not in page.text.replace(HOSTILE, "").split("{{")[0]
+        assert " ".join(HOSTILE.split()) in page.text  # nothing of it was reckoned or dropped
     answer = chair.get(f"{TCS}/{number}.ics")
     assert answer.content_type == "text/calendar; charset=utf-8; method=PUBLISH"
     lines = answer.data.split(b"\r\n")
