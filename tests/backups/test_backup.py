@@ -551,11 +551,12 @@ def test_every_backup_under_load_holds_what_was_acknowledged_before(
                 token = create_token(session, by, "probe", ["events"], 1).secret
         assert Wire(server).create() == "1"
         with Writers(server, token) as writers:
-            for turn in range(ROUNDS):
+            left = ROUNDS
+            for turn in range(5 * ROUNDS):  # on a busy machine a backup may end before a write does
                 with writers.at_work():
                     before = writers.by_now()
                     done(database, "backup", tmp_path / f"{turn}")
-                    assert writers.wrote_since(before), "under load"
+                    left -= writers.wrote_since(before)
                 with fresh_database(kind_of(database), migrated=False) as other:
                     done(other, "restore", tmp_path / f"{turn}")
                     held = held_by(other)
@@ -570,6 +571,9 @@ def test_every_backup_under_load_holds_what_was_acknowledged_before(
                 )
                 assert not any(missing.values())
                 (tmp_path / f"{turn}").unlink()
+                if not left:
+                    break
+        assert not left, "backups under load"
 
 
 def held_by(database: str) -> dict[str, set[str]]:
