@@ -63,7 +63,7 @@ def most_fields(path: str, *, of_login: bool) -> int:
 
 def too_much(path: str) -> str:
     """What a person reads whose request was larger."""
-    return _("%(path)s Whoever is not logged in may send 64 kB.", path=_too_much(path))
+    return _("%(limit)s Whoever is not logged in may send 64 kB.", limit=_too_much(path))
 
 
 def _too_much(path: str) -> str:
@@ -84,9 +84,9 @@ def _too_much(path: str) -> str:
             " Nothing was stored; go back and attach fewer or smaller ones at once."
         )
     return _(
-        "A form takes at most %(path)s fields and 4 MiB. Nothing was stored; go back,"
+        "A form takes at most %(count)s fields and 4 MiB. Nothing was stored; go back,"
         " shorten the text and send it again.",
-        path=format(most_fields(path, of_login=False), ","),
+        count=format(most_fields(path, of_login=False), ","),
     )
 
 
