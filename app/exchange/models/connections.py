@@ -1,0 +1,108 @@
+"""Rows of connections: how the portal speaks with a partner's system, and what it may say."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.accounts.models.partners import Partner
+from app.core.models.base import Base, UtcTime
+
+
+class Connection(Base):
+    """A partner's system of one kind; a partner has at most one of each."""
+
+    __tablename__ = "connections"
+    __table_args__ = (UniqueConstraint("partner_id", "kind"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    partner_id: Mapped[int] = mapped_column(ForeignKey("partners.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    """zammad, mail, rt, servicenow, ggus."""
+    direction: Mapped[str] = mapped_column(String(10))
+    """push, pull, both."""
+    url: Mapped[str] = mapped_column(String(500), default="")
+    remote_login: Mapped[str] = mapped_column(String(255), default="")
+    internal: Mapped[bool] = mapped_column(default=False)
+    """Internal comments go out, too."""
+    profile_version: Mapped[int] = mapped_column(default=1)
+    """The version of choice, maps and owners in use: a row of ``connection_profiles``."""
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    tested_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When all that its direction needs was last tested with success."""
+    paused_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """A person paused it: entries are planned, nothing is called."""
+    stopped_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """The portal stopped it, and a person is asked: the partner may have lost its data."""
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    """Why the last call was in vain, or why it is stopped; "" after a success."""
+    cursor: Mapped[str] = mapped_column(String(255), default="")
+    """Up to where their changes were read, in their words."""
+    read_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+    partner: Mapped[Partner] = relationship(lazy="joined")
+
+
+class ConnectionProfile(Base):
+    """One version of what is exchanged with a partner: choice of tickets, maps, owners."""
+
+    __tablename__ = "connection_profiles"
+    __table_args__ = (UniqueConstraint("connection_id", "version"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
+    version: Mapped[int]
+    content: Mapped[str] = mapped_column(Text)
+    """A ``Profile`` as JSON."""
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    author: Mapped[str] = mapped_column(String(255))
+
+
+class ConnectionSecret(Base):
+    """A secret by which the portal logs in there, or they sign; at most two live ones of a use."""
+
+    __tablename__ = "connection_secrets"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"), index=True)
+    use: Mapped[str] = mapped_column(String(10))
+    """login (password or token) or hint (the key of their webhooks)."""
+    sealed: Mapped[str] = mapped_column(Text)
+    """Encrypted with a key made from the portal's secret."""
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class PartnerCall(Base):
+    """A call to a partner with its answer, secrets masked, long texts cut; kept for some days."""
+
+    __tablename__ = "partner_calls"
+    __table_args__ = (Index(None, "connection_id", "id"), Index(None, "at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
+    pair_id: Mapped[int | None] = mapped_column(ForeignKey("pairs.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    what: Mapped[str] = mapped_column(String(255))
+    """What it was for, and the address without its query."""
+    asked: Mapped[str] = mapped_column(Text, default="")
+    answered: Mapped[str] = mapped_column(Text, default="")
+    milliseconds: Mapped[int]
+    failure: Mapped[str] = mapped_column(String(500), default="")
+    """Why it was in vain; "" = it succeeded."""
+
+
+class Hint(Base):
+    """A webhook's delivery: what it announces is read, once however often it comes."""
+
+    __tablename__ = "hints"
+    __table_args__ = (UniqueConstraint("connection_id", "key"), Index(None, "at"))
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
+    key: Mapped[str] = mapped_column(String(100))
+    """Their id of the delivery, the same on each of its tries."""
+    at: Mapped[datetime] = mapped_column(UtcTime)

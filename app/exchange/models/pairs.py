@@ -1,0 +1,85 @@
+"""Rows of pairs: a ticket here and its counterpart, and all that crossed between them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.core.models.base import Base, UtcTime
+from app.exchange.models.connections import Connection
+
+
+class TicketPair(Base):
+    """Our ticket and theirs. Written before the first call; ``app.exchange.rules.pairs`` says
+    what each column means for what is done next."""
+
+    __tablename__ = "pairs"
+    __table_args__ = (
+        UniqueConstraint("ticket_number", "connection_id"),
+        UniqueConstraint("connection_id", "their_id"),
+        Index(None, "connection_id", "due_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    ticket_number: Mapped[int] = mapped_column(ForeignKey("tickets.number"))
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
+    state: Mapped[str] = mapped_column(String(20))
+    their_id: Mapped[str | None] = mapped_column(String(255))
+    """None until it is known."""
+    their_number: Mapped[str] = mapped_column(String(255), default="")
+    """What people call it there."""
+    their_url: Mapped[str] = mapped_column(String(500), default="")
+    moved_from: Mapped[str] = mapped_column(String(255), default="")
+    """Their number before it was merged into another one."""
+    began_here: Mapped[bool]
+    """The ticket was first ours."""
+    begun_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    values: Mapped[str] = mapped_column(Text, default="{}")
+    """JSON: each mapped field's value when both sides last agreed on it, in our words."""
+    read_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+    connection: Mapped[Connection] = relationship(lazy="joined")
+
+
+class Entry(Base):
+    """One thing that crosses a pair, and a link of the chain of its origin."""
+
+    __tablename__ = "entries"
+    __table_args__ = (
+        UniqueConstraint("pair_id", "origin", "sequence"),
+        UniqueConstraint("pair_id", "origin", "their_key"),
+        UniqueConstraint("pair_id", "change_id", "position"),
+        Index(None, "state", "pair_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    pair_id: Mapped[int] = mapped_column(ForeignKey("pairs.id"))
+    origin: Mapped[str] = mapped_column(String(10))
+    """ours or theirs."""
+    sequence: Mapped[int]
+    """From 1, without gaps, for each pair and origin."""
+    kind: Mapped[str] = mapped_column(String(20))
+    """ticket (its beginning), comment, internal comment, move, field, attachment."""
+    author: Mapped[str] = mapped_column(String(255), default="")
+    content: Mapped[str] = mapped_column(Text)
+    """JSON."""
+    state: Mapped[str] = mapped_column(String(20))
+    """waiting, sent, applied, recorded (told by the partner), asked, skipped."""
+    reason: Mapped[str] = mapped_column(String(500), default="")
+    change_id: Mapped[int | None] = mapped_column(ForeignKey("changes.id"))
+    """The change from which it was planned, or which it brought about."""
+    position: Mapped[int] = mapped_column(default=0)
+    """Which of the change's entries it is."""
+    their_key: Mapped[str | None] = mapped_column(String(255))
+    """Its id over there."""
+    digest: Mapped[str] = mapped_column(String(64))
+    before: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    done_at: Mapped[datetime | None] = mapped_column(UtcTime)
