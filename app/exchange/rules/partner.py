@@ -1,0 +1,85 @@
+"""What the portal asks of a partner's system, whatever its kind: one class in
+``app/exchange/adapters`` each, which differs only where the system differs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from app.exchange.rules.entries import Outgoing
+from app.exchange.rules.failures import Failure
+from app.exchange.rules.pairs import Traits
+from app.exchange.rules.reading import TheirTicket
+
+
+class CallFailed(Exception):
+    """A call did not succeed."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason)
+        self.failure = failure
+
+
+@dataclass(frozen=True)
+class Check:
+    """One step of the connection test. ``problem``: "" = all is well."""
+
+    what: str
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Changed:
+    """Tickets there that changed; ``cursor`` is where to read on, ``more``: at once."""
+
+    ids: Sequence[str]
+    cursor: str
+    more: bool = False
+
+
+@dataclass(frozen=True)
+class Created:
+    """A ticket that was made there."""
+
+    id: str
+    number: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """An entry that arrived. ``key``: its id there, "" where it has none."""
+
+    key: str = ""
+    left_out: Sequence[str] = field(default=())
+    """Fields that they do not have."""
+
+
+class PartnerSystem(Protocol):
+    """A partner's system. Each method is one or few calls, and raises ``CallFailed``.
+
+    None keeps anything between two calls but its connection. Texts are given with their marks.
+    """
+
+    traits: Traits
+
+    def test(self) -> Iterator[Check]:
+        """Reachable, logged in, may read, may write, search means what we think, a round trip: in
+        this order, each given as soon as it is known; after a problem the rest is left out."""
+
+    def find(self, reference: str) -> Sequence[str]:
+        """The ids of their tickets that hold our reference in its place."""
+
+    def create(self, entry: Outgoing) -> Created:
+        """Make a ticket of an entry of kind ``ticket``."""
+
+    def read(self, their_id: str) -> TheirTicket:
+        """Their ticket as it is now. Raises ``CallFailed`` (permanent) where it is gone."""
+
+    def send(self, their_id: str, entry: Outgoing) -> Sent:
+        """Add a comment or a file, or set fields."""
+
+    def changed(self, cursor: str) -> Changed:
+        """Tickets that changed behind ``cursor`` ("" = from now on), some of them twice rather
+        than one never."""

@@ -1,0 +1,195 @@
+"""What is exchanged with a partner: which tickets, in whose words, and whose value counts.
+
+A profile is data with versions: administrators change it on a page or bring it as a file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Final
+
+from app.core.rules.errors import Invalid
+from app.exchange.rules.fields import Owner, ValueMap
+from app.tickets.rules.fields import BY_NAME
+from app.tickets.rules.tickets import Category, Impact, Layer, Priority, State
+
+
+class Kind(StrEnum):
+    """Kinds of systems that the portal speaks with."""
+
+    ZAMMAD = "zammad"
+    MAIL = "mail"
+    RT = "rt"
+    SERVICENOW = "servicenow"
+    GGUS = "ggus"
+
+
+class Direction(StrEnum):
+    """Who learns of changes."""
+
+    PUSH = "push"
+    """The partner, by us."""
+    PULL = "pull"
+    """We, by reading."""
+    BOTH = "both"
+
+    @property
+    def pushes(self) -> bool:
+        """Whether ours go to the partner."""
+        return self is not Direction.PULL
+
+    @property
+    def pulls(self) -> bool:
+        """Whether theirs come here."""
+        return self is not Direction.PUSH
+
+
+CHOICES: Final[Mapping[str, Sequence[str]]] = {
+    "state": tuple(State),
+    "priority": tuple(Priority),
+    "category": tuple(Category),
+    "layer": tuple(Layer),
+    "impact": tuple(Impact),
+}
+"""Fields whose values are mapped row by row; what else is exchanged is text and times."""
+MOST_ROWS: Final = 500
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a map. ``way``: ``both``, ``out`` (ours to theirs) or ``in``."""
+
+    ours: str
+    theirs: str
+    way: str = "both"
+
+
+@dataclass(frozen=True)
+class Profile:
+    """A version of what is exchanged. Empty choices mean all; ``by_hand``: only those tickets that
+    an operator shared with the partner."""
+
+    networks: tuple[str, ...] = ()
+    sites: tuple[str, ...] = ()
+    categories: tuple[str, ...] = ()
+    by_hand: bool = False
+    maps: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
+    owners: Mapping[str, Owner] = field(default_factory=dict)
+    group: str = ""
+    """Queue, group or assignment group of their tickets."""
+
+    def map_of(self, name: str) -> ValueMap:
+        """The map of a field. Of several rows with the same value the first counts."""
+        to_them: dict[str, str] = {}
+        to_us: dict[str, str] = {}
+        for row in self.maps.get(name, ()):
+            if row.way != "in":
+                to_them.setdefault(row.ours, row.theirs)
+            if row.way != "out":
+                to_us.setdefault(row.theirs.casefold(), row.ours)
+        return ValueMap(to_them, to_us)
+
+    def owner_of(self, name: str) -> Owner:
+        """Who decides on a field; nobody said: whoever wrote last."""
+        return self.owners.get(name, Owner.NEWEST)
+
+    def chooses(
+        self, *, network: str, category: str, sites: frozenset[str], shared: bool
+    ) -> bool:
+        """Whether a ticket is exchanged. ``shared``: an operator shared it with the partner."""
+        if shared:
+            return True
+        return (
+            not self.by_hand
+            and (not self.networks or network in self.networks)
+            and (not self.categories or category in self.categories)
+            and (not self.sites or bool(sites & frozenset(self.sites)))
+        )
+
+    def missing_out(self) -> Mapping[str, tuple[str, ...]]:
+        """Our values without a counterpart, of the fields that are mapped: told before they are
+        met, never guessed."""
+        told = {}
+        for name in self.maps:
+            to_them = self.map_of(name).to_them
+            if values := tuple(one for one in CHOICES[name] if one not in to_them):
+                told[name] = values
+        return told
+
+    def as_json(self) -> str:
+        """The profile as a file."""
+        return json.dumps(
+            {
+                "networks": self.networks,
+                "sites": self.sites,
+                "categories": self.categories,
+                "by_hand": self.by_hand,
+                "group": self.group,
+                "maps": {
+                    name: [[row.ours, row.theirs, row.way] for row in rows]
+                    for name, rows in self.maps.items()
+                },
+                "owners": self.owners,
+            },
+            indent=2,
+            ensure_ascii=False,
+        )
+
+
+def profile_of(content: str) -> Profile:
+    """Read a profile. Raises ``Invalid`` that says what is wrong where."""
+    try:
+        told = json.loads(content)
+    except ValueError as error:
+        raise Invalid("profile", f"This is not JSON: {error}") from None
+    if not isinstance(told, dict):
+        raise Invalid("profile", "A profile is a JSON object")
+    known = {"networks", "sites", "categories", "by_hand", "group", "maps", "owners"}
+    if unknown := sorted(set(told) - known):
+        raise Invalid("profile", f"Unknown: {', '.join(unknown)}")
+    owners: dict[str, Owner] = {}
+    for name, owner in _mapping(told, "owners").items():
+        if name not in BY_NAME or owner not in tuple(Owner):
+            raise Invalid("profile", f"Owner of {name}: {owner} is not known")
+        owners[name] = Owner(owner)
+    maps = {name: _rows(name, rows) for name, rows in _mapping(told, "maps").items()}
+    by_hand, group = told.get("by_hand", False), told.get("group", "")
+    if not isinstance(by_hand, bool) or not isinstance(group, str):
+        raise Invalid("profile", "by_hand is true or false, group a text")
+    networks, sites, categories = (
+        _texts(told, name) for name in ("networks", "sites", "categories")
+    )
+    return Profile(networks, sites, categories, by_hand, maps, owners, group)
+
+
+def _mapping(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = told.get(name, {})
+    if not isinstance(found, dict):
+        raise Invalid("profile", f"{name} is a JSON object")
+    return found
+
+
+def _texts(told: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    found = told.get(name, [])
+    if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
+        raise Invalid("profile", f"{name} is a list of texts")
+    return tuple(found)
+
+
+def _rows(name: str, rows: Any) -> tuple[Row, ...]:
+    if name not in CHOICES:
+        raise Invalid("profile", f"{name} has no fixed values, so it has no map")
+    if not isinstance(rows, list) or len(rows) > MOST_ROWS:
+        raise Invalid("profile", f"The map of {name} is a list of at most {MOST_ROWS} rows")
+    found = []
+    for number, row in enumerate(rows, start=1):
+        if not (isinstance(row, list) and len(row) == 3 and all(isinstance(o, str) for o in row)):
+            raise Invalid("profile", f"Map of {name}, row {number}: ours, theirs and the way")
+        ours, theirs, way = row
+        if ours not in CHOICES[name] or not theirs.strip() or way not in ("both", "out", "in"):
+            raise Invalid("profile", f"Map of {name}, row {number}: {ours}, {theirs}, {way}")
+        found.append(Row(ours, theirs.strip(), way))
+    return tuple(found)
