@@ -39,6 +39,8 @@ class Door(StrEnum):
     API = "api"
     COMMAND = "command"
     SYSTEM = "system"
+    EXCHANGE = "exchange"
+    """Read from a partner's system, or what one of its mails or webhooks brought."""
     IMPORT = "import"
     """A file of old tickets, on a page or by a command: news to nobody."""
 
@@ -50,6 +52,7 @@ DOOR_WORDS: Mapping[str, str] = {
     Door.API: _("over the API"),
     Door.COMMAND: _("by command"),
     Door.SYSTEM: _("by the portal itself"),
+    Door.EXCHANGE: _("by the exchange"),
     Door.IMPORT: _("by an import"),
 }
 """Behind who changed something, on pages; a door of a newer version is shown as it is stored."""

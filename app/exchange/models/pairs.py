@@ -41,6 +41,8 @@ class TicketPair(Base):
     reason: Mapped[str] = mapped_column(String(500), default="")
     values: Mapped[str] = mapped_column(Text, default="{}")
     """JSON: each mapped field's value when both sides last agreed on it, in our words."""
+    copies: Mapped[str] = mapped_column(Text, default="[]")
+    """JSON: keys of their texts that are copies of ours, and no entries."""
     read_at: Mapped[datetime | None] = mapped_column(UtcTime)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 

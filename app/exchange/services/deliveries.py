@@ -1,0 +1,224 @@
+"""One step of a pair at a time: claimed before a call, recorded after it.
+
+Nothing is open in the database while a partner is called. What is to be called is recorded first;
+``Claim.begun`` is the fence: an answer counts only if nobody else went on with the pair meanwhile.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules import pairs as rules
+from app.exchange.rules.entries import EntryKind, EntryState, Outgoing
+from app.exchange.rules.failures import Failure
+from app.exchange.rules.ledger import Origin
+from app.exchange.rules.marks import Mark, marked, reference_of
+from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
+from app.exchange.rules.partner import Created, Sent
+from app.tickets.models.attachments import AttachmentContent
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What is to be done for a pair now, and with what."""
+
+    step: Step
+    number: int
+    their_id: str
+    begun: datetime | None
+    entry_id: int | None = None
+    outgoing: Outgoing | None = None
+    until: datetime | None = None
+
+    @property
+    def reference(self) -> str:
+        """Our reference over there."""
+        return reference_of(self.number)
+
+
+def claim(session: Session, pair_id: int, traits: Traits, now: datetime) -> Claim:
+    """What is to be done for a pair now; a call that writes is recorded as begun."""
+    row = locked_pair(session, pair_id)
+    connection = row.connection
+    if connection.paused_at is not None or connection.stopped_at is not None:
+        return Claim(Step.REST, row.ticket_number, "", None)
+    entry = first_waiting(session, pair_id)
+    if row.state == PairState.CREATING and entry is None:
+        return Claim(Step.REST, row.ticket_number, "", None)
+    pair = _as_rule(row)
+    what = rules.next_step(pair, waiting=entry is not None, traits=traits, now=now)
+    if what.step is Step.ASK:
+        _record(row, rules.stop(pair, what.reason))
+        return Claim(Step.REST, row.ticket_number, "", None)
+    if what.step in (Step.CREATE, Step.SEND):
+        return _begun(session, row, entry, what, now)
+    return Claim(
+        what.step, row.ticket_number, row.their_id or "", row.begun_at, until=what.until,
+        entry_id=entry.id if entry is not None else None,
+    )
+
+
+def begin_create(session: Session, pair_id: int, now: datetime) -> Claim:
+    """After a look-up that found nothing: record that their ticket is being created."""
+    row = locked_pair(session, pair_id)
+    entry = first_waiting(session, pair_id)
+    if row.state != PairState.CREATING or row.begun_at is not None or entry is None:
+        return Claim(Step.REST, row.ticket_number, "", None)  # somebody else went on
+    return _begun(session, row, entry, Next(Step.CREATE), now)
+
+
+def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
+    """After a look-up. What found their ticket is our first entry, which is there therefore: both
+    are recorded together."""
+    row = locked_pair(session, pair_id)
+    if row.state != PairState.CREATING:
+        return PairState(row.state)
+    taken = _taken(session, row, ids)
+    if taken is not None:
+        _record(row, rules.stop(_as_rule(row), f"{ids[0]} there is the pair of our #{taken}"))
+        return PairState.STOPPED
+    _record(row, rules.found(_as_rule(row), tuple(ids)))
+    if row.state == PairState.PAIRED and (entry := first_waiting(session, pair_id)) is not None:
+        entry.state = EntryState.SENT
+    return PairState(row.state)
+
+
+def note_created(session: Session, claimed: Claim, pair_id: int, created: Created, now: datetime) -> None:
+    """Their ticket was made."""
+    row = locked_pair(session, pair_id)
+    if row.state == PairState.CREATING:
+        if (taken := _taken(session, row, (created.id,))) is not None:
+            reason = f"It answers with {created.id}, which is the pair of our #{taken}"
+            _record(row, rules.stop(_as_rule(row), reason))
+            return
+        _record(row, rules.paired(_as_rule(row), created.id))
+        row.their_number, row.their_url = created.number, created.url
+    _note_entry(session, claimed.entry_id, "", now)
+    row.connection.sent_at, row.connection.reason = now, ""
+
+
+def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: datetime) -> None:
+    """An entry arrived."""
+    row = locked_pair(session, pair_id)
+    if row.begun_at == claimed.begun:
+        _record(row, rules.done(_as_rule(row)))
+    entry = _note_entry(session, claimed.entry_id, sent.key, now)
+    if entry is not None and entry.kind == EntryKind.FIELDS:
+        agreed = json.loads(row.values) | json.loads(entry.content)
+        row.values = json.dumps(agreed, ensure_ascii=False)
+    row.connection.sent_at, row.connection.reason = now, ""
+
+
+def note_failed(
+    session: Session, claimed: Claim, pair_id: int, failure: Failure, now: datetime, chance: float
+) -> datetime | None:
+    """A call did not succeed; when to try again, None = a person is asked."""
+    row = locked_pair(session, pair_id)
+    if row.begun_at == claimed.begun:
+        _record(row, rules.failed(_as_rule(row), failure, now, chance))
+    row.connection.reason = failure.reason[:500]
+    return row.due_at if row.state != PairState.STOPPED else None
+
+
+def note_looked(session: Session, claimed: Claim, pair_id: int) -> None:
+    """The ticket was read after an unknown outcome: what was not found there may be sent again."""
+    row = locked_pair(session, pair_id)
+    if row.begun_at == claimed.begun:
+        _record(row, rules.done(_as_rule(row)))
+
+
+def locked_pair(session: Session, pair_id: int) -> TicketPair:
+    """A pair's row, locked until the end of the transaction, as it is now."""
+    return session.scalars(
+        select(TicketPair)
+        .where(TicketPair.id == pair_id)
+        .with_for_update(of=TicketPair)
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def first_waiting(session: Session, pair_id: int) -> Entry | None:
+    """The next entry of ours to be sent."""
+    return session.scalars(
+        select(Entry)
+        .where(
+            Entry.pair_id == pair_id,
+            Entry.origin == Origin.OURS,
+            Entry.state == EntryState.WAITING,
+        )
+        .order_by(Entry.sequence)
+        .limit(1)
+    ).first()
+
+
+def outgoing_of(session: Session, number: int, entry: Entry) -> Outgoing:
+    """An entry as it is given to the partner."""
+    content = json.loads(entry.content)
+    mark = Mark(number, entry.sequence, entry.author)
+    values = {name: value for name, value in content.items() if name not in ("text", "file")}
+    kind = EntryKind(entry.kind)
+    text = content.get("text", "")
+    if kind is EntryKind.TICKET:
+        text = content.get("description", "")
+    data, file = b"", ""
+    if kind is EntryKind.ATTACHMENT:
+        key, _, file = content["file"].partition(" ")
+        data = session.scalars(
+            select(AttachmentContent.content).where(AttachmentContent.attachment_id == int(key))
+        ).one()
+    return Outgoing(
+        number, entry.sequence, kind, marked(text, mark), entry.author, values, file, data
+    )
+
+
+def _begun(
+    session: Session, row: TicketPair, entry: Entry | None, what: Next, now: datetime
+) -> Claim:
+    assert entry is not None, "there is something to send"
+    _record(row, rules.begin(_as_rule(row), now))
+    outgoing = outgoing_of(session, row.ticket_number, entry)
+    return Claim(what.step, row.ticket_number, row.their_id or "", now, entry.id, outgoing)
+
+
+def _note_entry(session: Session, entry_id: int | None, key: str, now: datetime) -> Entry | None:
+    entry = session.get(Entry, entry_id) if entry_id is not None else None
+    if entry is not None and entry.state == EntryState.WAITING:
+        entry.state, entry.done_at = EntryState.SENT, now
+        entry.their_key = entry.their_key or key or None
+    return entry
+
+
+def _taken(session: Session, row: TicketPair, ids: Sequence[str]) -> int | None:
+    """Our other ticket that is paired with their ticket, if one is."""
+    return session.scalars(
+        select(TicketPair.ticket_number).where(
+            TicketPair.connection_id == row.connection_id,
+            TicketPair.their_id.in_(ids),
+            TicketPair.id != row.id,
+        )
+    ).first()
+
+
+def _as_rule(row: TicketPair) -> Pair:
+    return Pair(
+        row.ticket_number,
+        PairState(row.state),
+        row.their_id or "",
+        row.begun_at,
+        row.attempts,
+        row.due_at,
+        row.reason,
+    )
+
+
+def _record(row: TicketPair, pair: Pair) -> None:
+    row.state, row.their_id = pair.state, pair.their_id or None
+    row.begun_at, row.attempts = pair.begun, pair.attempts
+    row.due_at, row.reason = pair.due, pair.reason[:500]

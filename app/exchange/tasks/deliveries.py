@@ -1,0 +1,96 @@
+"""What goes to partners and comes from them, as the worker does it: one pair at a time."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from sqlalchemy.orm import Session
+
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import TicketPair
+from app.exchange.rules.pairs import PairState, Step
+from app.exchange.rules.partner import CallFailed, PartnerSystem
+from app.exchange.services.deliveries import (
+    Claim,
+    begin_create,
+    claim,
+    note_created,
+    note_failed,
+    note_found,
+    note_looked,
+    note_sent,
+)
+from app.exchange.services.planning import JOB, plan_next
+from app.exchange.services.readings import take_in
+from app.jobs.services.queue import enqueue
+from app.jobs.tasks.context import Context
+
+Opener: TypeAlias = Callable[[Context, Session, Connection], PartnerSystem]
+
+
+def plan_entries(context: Context) -> None:
+    """Plan the entries of all changes that are there (a listener)."""
+    while not context.is_ending():
+        with context.transaction() as session:
+            if not plan_next(session, context.now()):
+                return
+
+
+class Deliveries:
+    """Delivers pairs. ``open_system`` makes what speaks with a connection's system."""
+
+    def __init__(self, open_system: Opener, chance: Callable[[], float] = random.random) -> None:
+        self._open, self._chance = open_system, chance
+
+    def deliver(self, context: Context, arguments: Mapping[str, Any]) -> None:
+        """Do all that is due for one pair (a job; its key lets one process do it at a time)."""
+        pair_id = int(arguments["pair"])
+        with context.reading() as session:
+            pair = session.get_one(TicketPair, pair_id)
+            system = self._open(context, session, pair.connection)
+        while not context.is_ending():
+            with context.transaction() as session:
+                claimed = claim(session, pair_id, system.traits, context.now())
+                if claimed.step is Step.REST:
+                    if claimed.until is not None:
+                        key = f"pair {pair_id} later"
+                        enqueue(session, JOB, {"pair": pair_id}, key=key, due=claimed.until)
+                    return
+            try:
+                self._step(context, pair_id, system, claimed)
+            except CallFailed as error:
+                with context.transaction() as session:
+                    chance, now = self._chance(), context.now()
+                    note_failed(session, claimed, pair_id, error.failure, now, chance)
+
+    def _step(
+        self, context: Context, pair_id: int, system: PartnerSystem, claimed: Claim
+    ) -> None:
+        if claimed.step is Step.LOOK_UP:
+            ids = system.find(claimed.reference)
+            with context.transaction() as session:
+                if note_found(session, pair_id, ids) is not PairState.CREATING:
+                    return
+                claimed = begin_create(session, pair_id, context.now())
+        if claimed.step is Step.CREATE and claimed.outgoing is not None:
+            try:
+                created = system.create(claimed.outgoing)
+            except CallFailed as error:
+                with context.transaction() as session:
+                    note_failed(
+                        session, claimed, pair_id, error.failure, context.now(), self._chance()
+                    )
+                return
+            with context.transaction() as session:
+                note_created(session, claimed, pair_id, created, context.now())
+        elif claimed.step is Step.SEND and claimed.outgoing is not None:
+            sent = system.send(claimed.their_id, claimed.outgoing)
+            with context.transaction() as session:
+                note_sent(session, claimed, pair_id, sent, context.now())
+        elif claimed.step is Step.READ:
+            ticket = system.read(claimed.their_id)
+            with context.transaction() as session:
+                take_in(session, pair_id, ticket, context.now())
+                note_looked(session, claimed, pair_id)
