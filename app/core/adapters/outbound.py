@@ -33,7 +33,30 @@ _Place = tuple[int, Any]
 
 class OutboundError(Exception):
     """A call that was refused or failed. The cause is for the log: told to who gave the address, it
-    would say what there is inside of the network."""
+    would say what there is inside of the network.
+
+    ``is_sent``: the request may have arrived, and what it asked for may have been done.
+    """
+
+    def __init__(self, reason: str, *, is_sent: bool = False) -> None:
+        super().__init__(reason)
+        self.is_sent = is_sent
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What was answered. Names of headers are in small letters."""
+
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+@dataclass(frozen=True)
+class _Request:
+    method: str
+    headers: Mapping[str, str]
+    body: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -73,13 +96,34 @@ def get(
     places = _checked_places(first, private_hosts)
     ends = monotonic() + limits.seconds
     for _ in range(MAX_REDIRECTS + 1):
-        moved, content = _answer(urlsplit(url), places, limits, ends, headers)
+        answer = _exchange(urlsplit(url), places, limits, ends, _Request("GET", headers))
+        moved = answer.headers.get("location") if answer.status in _MOVED else None
         if moved is None:
-            return content
+            if answer.status != 200:
+                raise OutboundError(f"it answers {answer.status}")
+            return answer.content
         url = urljoin(url, moved)
         if check_url(url) or _origin(urlsplit(url)) != _origin(first):
             raise OutboundError("it redirects to another scheme, host or port")
     raise OutboundError(f"it redirects more than {MAX_REDIRECTS} times")
+
+
+def ask(
+    method: str,
+    url: str,
+    limits: Limits,
+    private_hosts: Collection[str],
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+) -> Answer:
+    """One request to ``url``, and its answer whatever its status; no redirection is followed.
+    Raises ``OutboundError`` where there is no whole answer."""
+    if problem := check_url(url):
+        raise OutboundError(problem)
+    parts = urlsplit(url)
+    places = _checked_places(parts, private_hosts)
+    ends = monotonic() + limits.seconds
+    return _exchange(parts, places, limits, ends, _Request(method, headers, body))
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
@@ -131,16 +175,16 @@ def _checked_places(parts: SplitResult, private_hosts: Collection[str]) -> Seque
     return places
 
 
-def _answer(
+def _exchange(
     parts: SplitResult,
     places: Sequence[_Place],
     limits: Limits,
     ends: float,
-    headers: Mapping[str, str],
-) -> tuple[str | None, bytes]:
-    """Where one request is redirected to, or None and what it was answered."""
+    request: _Request,
+) -> Answer:
+    """The answer to one request, whatever its status."""
     scheme, host, port = _origin(parts)
-    connection = HTTPConnection(host, port)
+    connection, is_sent = HTTPConnection(host, port), False
     opened = [_connected(places, ends)]
     # each wait for bytes has its own time-out: this one ends them all
     stop = Timer(max(ends - monotonic(), 0), lambda: _shut(opened[-1]))
@@ -152,16 +196,17 @@ def _answer(
             opened.append(context.wrap_socket(opened[0], server_hostname=host))
         connection.sock = opened[-1]
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        connection.request("GET", target, headers=headers)
+        is_sent = True
+        connection.request(request.method, target, body=request.body, headers=request.headers)
         with connection.getresponse() as answer:
-            if answer.status in _MOVED and (moved := answer.getheader("Location")):
-                return moved, b""
-            if answer.status != 200:
-                raise OutboundError(f"it answers {answer.status}")
-            return None, _bounded(answer, limits, ends)
+            headers = {name.lower(): value for name, value in answer.getheaders()}
+            return Answer(answer.status, headers, _bounded(answer, limits, ends))
     except (HTTPException, OSError, ValueError) as error:
         late = monotonic() >= ends
-        raise OutboundError(f"longer than {limits.seconds:g} s" if late else repr(error)) from None
+        reason = f"longer than {limits.seconds:g} s" if late else repr(error)
+        raise OutboundError(reason, is_sent=is_sent) from None
+    except OutboundError as error:
+        raise OutboundError(str(error), is_sent=is_sent) from None
     finally:
         stop.cancel()
         connection.close()

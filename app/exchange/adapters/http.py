@@ -1,0 +1,123 @@
+"""Calls to partners over HTTP with JSON: limits of the door, outcomes told apart, each recorded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from time import monotonic
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from app.core.adapters.outbound import Answer, Limits, OutboundError, ask
+from app.exchange.rules.failures import Failure, Outcome, outcome_of_status
+from app.exchange.rules.partner import CallFailed
+
+LONGEST_CALL: Final = timedelta(seconds=30)
+LIMITS: Final = Limits(most_bytes=16 * 1024 * 1024, seconds=LONGEST_CALL.total_seconds())
+_SHOWN: Final = 4000
+"""Characters of a request and of an answer that are kept for people."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A call as it is kept for people: no secret is in it."""
+
+    what: str
+    asked: str
+    answered: str
+    milliseconds: int
+    failure: str = ""
+
+
+def _nobody(_told: Told) -> None:
+    return None
+
+
+@dataclass(frozen=True)
+class JsonCaller:
+    """Speaks JSON with one partner. ``secret_headers`` are sent and never told."""
+
+    url: str
+    private_hosts: Collection[str]
+    secret_headers: Mapping[str, str]
+    tell: Callable[[Told], None] = field(default=_nobody)
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        query: Mapping[str, str | int] | None = None,
+    ) -> Any:
+        """What is answered, as JSON. Raises ``CallFailed``: for what writes, an answer that is not
+        JSON leaves open what was done."""
+        writes = method not in ("GET", "HEAD")
+        address = self.url.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
+        headers = {"Accept": "application/json", "User-Agent": "lhcopn-portal"}
+        sent = None
+        if body is not None:
+            sent = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        began, asked = monotonic(), json.dumps(body, ensure_ascii=False) if body else ""
+        what = f"{method} {path}"
+        try:
+            answer = ask(
+                method, address, LIMITS, self.private_hosts, headers | self.secret_headers, sent
+            )
+        except OutboundError as error:
+            unknown = writes and error.is_sent
+            outcome = Outcome.UNKNOWN if unknown else Outcome.TRANSIENT
+            self._tell(what, asked, "", began, str(error))
+            raise CallFailed(Failure(outcome, str(error))) from None
+        shown = answer.content[: 4 * _SHOWN].decode(errors="replace")
+        try:
+            found = _read(answer, writes=writes)
+        except CallFailed as error:
+            self._tell(what, asked, f"{answer.status} {shown}", began, error.failure.reason)
+            raise
+        self._tell(what, asked, f"{answer.status} {shown}", began, "")
+        return found
+
+    def _tell(self, what: str, asked: str, answered: str, began: float, failure: str) -> None:
+        took = round((monotonic() - began) * 1000)
+        self.tell(Told(what, asked[:_SHOWN], answered[:_SHOWN], took, failure))
+
+
+def _read(answer: Answer, *, writes: bool) -> Any:
+    if not 200 <= answer.status < 300:
+        outcome = outcome_of_status(answer.status)
+        if not writes and outcome is Outcome.UNKNOWN:
+            outcome = Outcome.TRANSIENT
+        if 300 <= answer.status < 400:
+            outcome = Outcome.PERMANENT
+        reason = f"It answers {answer.status}{_words(answer)}"
+        raise CallFailed(Failure(outcome, reason, _retry_after(answer)))
+    if not answer.content.strip():
+        return None
+    try:
+        return json.loads(answer.content)
+    except (ValueError, RecursionError):
+        outcome = Outcome.UNKNOWN if writes else Outcome.TRANSIENT
+        kind = answer.headers.get("content-type", "nothing that says what it is")
+        raise CallFailed(Failure(outcome, f"It answers {kind} where JSON is due")) from None
+
+
+def _words(answer: Answer) -> str:
+    """What a partner says of its refusal, shortened to a line."""
+    try:
+        found = json.loads(answer.content)
+    except (ValueError, RecursionError):
+        return ""
+    if isinstance(found, dict):
+        for name in ("error_human", "error", "message"):
+            if isinstance(found.get(name), str):
+                return f": {' '.join(found[name].split())[:200]}"
+    return ""
+
+
+def _retry_after(answer: Answer) -> timedelta | None:
+    value = answer.headers.get("retry-after", "")
+    return timedelta(seconds=int(value)) if value.isdecimal() and len(value) < 9 else None
