@@ -76,15 +76,15 @@ class ConnectionSecret(Base):
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
-class PartnerCall(Base):
+class ExchangeCall(Base):
     """A call to a partner with its answer, secrets masked, long texts cut; kept for some days."""
 
-    __tablename__ = "partner_calls"
+    __tablename__ = "exchange_calls"
     __table_args__ = (Index(None, "connection_id", "id"), Index(None, "at"))
 
     id: Mapped[int] = mapped_column(primary_key=True)
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
-    pair_id: Mapped[int | None] = mapped_column(ForeignKey("pairs.id"), index=True)
+    pair_id: Mapped[int | None] = mapped_column(ForeignKey("ticket_pairs.id"), index=True)
     at: Mapped[datetime] = mapped_column(UtcTime)
     what: Mapped[str] = mapped_column(String(255))
     """What it was for, and the address without its query."""
@@ -95,10 +95,10 @@ class PartnerCall(Base):
     """Why it was in vain; "" = it succeeded."""
 
 
-class Hint(Base):
+class ExchangeHint(Base):
     """A webhook's delivery: what it announces is read, once however often it comes."""
 
-    __tablename__ = "hints"
+    __tablename__ = "exchange_hints"
     __table_args__ = (UniqueConstraint("connection_id", "key"), Index(None, "at"))
 
     id: Mapped[int] = mapped_column(primary_key=True)

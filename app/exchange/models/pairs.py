@@ -15,7 +15,7 @@ class TicketPair(Base):
     """Our ticket and theirs. Written before the first call; ``app.exchange.rules.pairs`` says
     what each column means for what is done next."""
 
-    __tablename__ = "pairs"
+    __tablename__ = "ticket_pairs"
     __table_args__ = (
         UniqueConstraint("ticket_number", "connection_id"),
         UniqueConstraint("connection_id", "their_id"),
@@ -52,7 +52,7 @@ class TicketPair(Base):
 class Entry(Base):
     """One thing that crosses a pair, and a link of the chain of its origin."""
 
-    __tablename__ = "entries"
+    __tablename__ = "exchange_entries"
     __table_args__ = (
         UniqueConstraint("pair_id", "origin", "sequence"),
         UniqueConstraint("pair_id", "origin", "their_key"),
@@ -61,7 +61,7 @@ class Entry(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    pair_id: Mapped[int] = mapped_column(ForeignKey("pairs.id"))
+    pair_id: Mapped[int] = mapped_column(ForeignKey("ticket_pairs.id"))
     origin: Mapped[str] = mapped_column(String(10))
     """ours or theirs."""
     sequence: Mapped[int]

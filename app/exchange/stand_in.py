@@ -1,0 +1,267 @@
+"""A partner to try things with: a small Zammad in memory that misbehaves on demand.
+
+``flask exchange stand-in`` serves it. It holds what the portal's ``zammad`` kind calls, and no more;
+``POST /misbehave`` says how it errs from now on. Not for anything but demo and tests: whoever
+reaches its port may do everything.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime, timedelta
+from time import sleep
+from typing import Any, Final
+from urllib.parse import parse_qs
+
+STATES: Final = ("assigned", "in progress", "solved", "unsolved", "closed", "verified", "merged")
+PORTAL, PERSON = 1, 2
+"""Ids of the two accounts: the portal's, and that of everybody else there."""
+
+
+@dataclass
+class Misbehaviour:
+    """How it errs. Counts are of calls to come."""
+
+    refuse: int = 0
+    """503 with Retry-After."""
+    fail_after: int = 0
+    """Does what is asked, and answers 500."""
+    silence_after: int = 0
+    """Does what is asked, and answers so late that nobody waits."""
+    html: int = 0
+    """Does what is asked, and answers a page."""
+    wrong_id: int = 0
+    """Answers another ticket's id."""
+    search_lag: float = 0
+    """Seconds after which its search finds what is new."""
+    search_lies: bool = False
+    """Its search is for words alone: a question for a field finds whatever holds the word."""
+    seconds: float = 0
+    """Before each answer."""
+
+
+@dataclass
+class _Ticket:
+    id: int
+    number: str
+    title: str
+    group: str
+    state: str = "assigned"
+    priority: str = "2 normal"
+    updated: datetime = field(default_factory=lambda: datetime.now(UTC))
+    seen_from: datetime = field(default_factory=lambda: datetime.now(UTC))
+    articles: list[dict[str, Any]] = field(default_factory=list)
+    merged_into: int | None = None
+
+
+class Refused(Exception):
+    """An answer other than success."""
+
+    def __init__(self, status: str, headers: Iterable[tuple[str, str]] = ()) -> None:
+        self.status, self.headers = status, list(headers)
+
+
+class StandIn:
+    """The partner, as a WSGI application. Its verbs are also there for tests, in the same words."""
+
+    def __init__(self, token: str, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self.token, self._now = token, now
+        self.tickets: dict[int, _Ticket] = {}
+        self.errs = Misbehaviour()
+        self._lock = threading.RLock()
+        self._articles = 0
+        self.calls: list[str] = []
+
+    # what people do there
+
+    def open(self, title: str, text: str, by: int = PERSON, group: str = "Users") -> int:
+        """Open a ticket; its id."""
+        with self._lock:
+            key = 1000 + len(self.tickets) + 1
+            ticket = _Ticket(key, f"29{key}", title, group, updated=self._now())
+            ticket.seen_from = self._now() + timedelta(seconds=self.errs.search_lag)
+            self.tickets[key] = ticket
+            self.comment(key, text, by)
+            return key
+
+    def comment(self, key: int, text: str, by: int = PERSON, *, internal: bool = False) -> int:
+        """Add a text; its id."""
+        with self._lock:
+            self._articles += 1
+            name = "LHCOPN portal" if by == PORTAL else "Staff there"
+            self.tickets[key].articles.append(
+                {
+                    "id": self._articles,
+                    "ticket_id": key,
+                    "body": text,
+                    "content_type": "text/plain",
+                    "internal": internal,
+                    "from": name,
+                    "created_by_id": by,
+                }
+            )
+            self._touch(key)
+            return self._articles
+
+    def move(self, key: int, state: str) -> None:
+        """Set the state."""
+        with self._lock:
+            self.tickets[key].state = state
+            self._touch(key)
+
+    def merge(self, key: int, into: int) -> None:
+        """Merge a ticket into another one."""
+        with self._lock:
+            self.tickets[key].merged_into = into
+            self.move(key, "merged")
+
+    def _touch(self, key: int) -> None:
+        now = self._now()
+        self.tickets[key].updated = now
+
+    # the interface
+
+    def __call__(
+        self, environ: Mapping[str, Any], start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Answer one call."""
+        try:
+            body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            with self._lock:
+                self.calls.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
+                errs = self._erring(environ["PATH_INFO"])
+                answer = self._answer(environ, json.loads(body) if body else {})
+        except Refused as refused:
+            start_response(refused.status, [("Content-Type", "text/plain"), *refused.headers])
+            return [refused.status.encode()]
+        sleep(self.errs.seconds)
+        status, kind, content = "200 OK", "application/json", json.dumps(answer).encode()
+        if errs == "fail_after":
+            status = "500 Internal Server Error"
+        elif errs == "silence_after":
+            sleep(60)
+        elif errs == "html":
+            kind, content = "text/html", b"<html><h1>Please log in</h1></html>"
+        elif errs == "wrong_id" and isinstance(answer, dict):
+            content = json.dumps(answer | {"id": 999_999}).encode()
+        start_response(status, [("Content-Type", kind), ("Content-Length", str(len(content)))])
+        return [content]
+
+    def _erring(self, path: str) -> str:
+        if path == "/misbehave":
+            return ""
+        if self.errs.refuse > 0:
+            self.errs.refuse -= 1
+            raise Refused("503 Service Unavailable", [("Retry-After", "1")])
+        for name in ("fail_after", "silence_after", "html", "wrong_id"):
+            left = getattr(self.errs, name)
+            if left > 0:
+                setattr(self.errs, name, left - 1)
+                return name
+        return ""
+
+    def _answer(self, environ: Mapping[str, Any], body: Mapping[str, Any]) -> Any:
+        method, path = environ["REQUEST_METHOD"], environ["PATH_INFO"]
+        if (method, path) == ("POST", "/misbehave"):
+            known = {one.name for one in fields(Misbehaviour)}
+            self.errs = Misbehaviour(**{k: v for k, v in body.items() if k in known})
+            return {}
+        if environ.get("HTTP_AUTHORIZATION") != f"Token token={self.token}":
+            raise Refused("401 Unauthorized")
+        query = {name: found[0] for name, found in parse_qs(environ["QUERY_STRING"]).items()}
+        for pattern, verb in self._routes():
+            if (found := re.fullmatch(pattern, f"{method} {path}")) is not None:
+                return verb(found, query, body)
+        raise Refused("404 Not Found")
+
+    def _routes(self) -> Iterable[tuple[str, Callable[..., Any]]]:
+        return (
+            (r"GET /api/v1/users/me", lambda *_: {"id": PORTAL, "login": "portal"}),
+            (
+                r"GET /api/v1/ticket_states",
+                lambda *_: [{"id": key, "name": name} for key, name in enumerate(STATES, 1)],
+            ),
+            (r"GET /api/v1/tickets/search", lambda _f, query, _b: self._search(query)),
+            (r"POST /api/v1/tickets", lambda _f, _q, body: self._create(body)),
+            (r"GET /api/v1/tickets/(\d+)", lambda found, *_: self._shown(self._find(found[1]))),
+            (r"PUT /api/v1/tickets/(\d+)", self._change),
+            (
+                r"GET /api/v1/ticket_articles/by_ticket/(\d+)",
+                lambda found, *_: self._find(found[1]).articles,
+            ),
+            (r"POST /api/v1/ticket_articles", lambda _f, _q, body: self._article(body)),
+            (r"GET /api/v1/links", lambda _f, query, _b: self._links(query)),
+        )
+
+    def _find(self, key: str) -> _Ticket:
+        if (ticket := self.tickets.get(int(key))) is None:
+            raise Refused("404 Not Found")
+        return ticket
+
+    def _shown(self, ticket: _Ticket) -> dict[str, Any]:
+        return {
+            "id": ticket.id,
+            "number": ticket.number,
+            "title": ticket.title,
+            "group": ticket.group,
+            "state": ticket.state,
+            "priority": ticket.priority,
+            "updated_at": ticket.updated.isoformat().replace("+00:00", "Z"),
+        }
+
+    def _create(self, body: Mapping[str, Any]) -> Any:
+        article = body["article"]
+        key = self.open(body["title"], article["body"], PORTAL, body["group"])
+        self._set(self.tickets[key], body)
+        return self._shown(self.tickets[key])
+
+    def _change(self, found: re.Match[str], _query: Any, body: Mapping[str, Any]) -> Any:
+        ticket = self._find(found[1])
+        self._set(ticket, body)
+        self._touch(ticket.id)
+        return self._shown(ticket)
+
+    def _set(self, ticket: _Ticket, body: Mapping[str, Any]) -> None:
+        if (state := body.get("state", ticket.state)) not in STATES:
+            raise Refused("422 Unprocessable Entity")
+        ticket.state = state
+        ticket.title = body.get("title", ticket.title)
+        ticket.priority = body.get("priority", ticket.priority)
+
+    def _article(self, body: Mapping[str, Any]) -> Any:
+        key = self._find(str(body["ticket_id"])).id
+        made = self.comment(key, body["body"], PORTAL, internal=bool(body.get("internal")))
+        return {"id": made, "ticket_id": key}
+
+    def _links(self, query: Mapping[str, str]) -> Any:
+        into = self._find(query["link_object_value"]).merged_into
+        links = [] if into is None else [{"link_type": "parent", "link_object_value": into}]
+        return {"links": links}
+
+    def _search(self, query: Mapping[str, str]) -> Any:
+        now, words = self._now(), query["query"]
+        found = [one for one in self.tickets.values() if one.seen_from <= now]
+        since = re.fullmatch(r"updated_at:\[(\S+) TO \*\]", words)
+        above = re.fullmatch(r"id:>(\d+)", words)
+        if since is not None and not self.errs.search_lies:
+            begin = datetime.fromisoformat(since[1])
+            found = [one for one in found if one.updated >= begin]
+        elif above is not None and not self.errs.search_lies:
+            found = [one for one in found if one.id > int(above[1])]
+        else:
+            word = words.strip('"').casefold()
+            found = [
+                one
+                for one in found
+                if word in one.title.casefold()
+                or any(word in text["body"].casefold() for text in one.articles)
+            ]
+        key = {"id": lambda one: one.id, "updated_at": lambda one: one.updated}[
+            query.get("sort_by", "id")
+        ]
+        found.sort(key=key, reverse=query.get("order_by") == "desc")
+        return [self._shown(one) for one in found[: int(query.get("limit", 50))]]
