@@ -14,6 +14,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState, Outgoing
@@ -22,6 +23,7 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.marks import Mark, marked, reference_of
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
+from app.exchange.rules.profiles import Profile, profile_of
 from app.tickets.models.attachments import AttachmentContent
 
 
@@ -87,6 +89,7 @@ def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
     _record(row, rules.found(_as_rule(row), tuple(ids)))
     if row.state == PairState.PAIRED and (entry := first_waiting(session, pair_id)) is not None:
         entry.state = EntryState.SENT
+        agree_on_sent(session, row, entry)
     return PairState(row.state)
 
 
@@ -100,7 +103,9 @@ def note_created(session: Session, claimed: Claim, pair_id: int, created: Create
             return
         _record(row, rules.paired(_as_rule(row), created.id))
         row.their_number, row.their_url = created.number, created.url
-    _note_entry(session, claimed.entry_id, "", now)
+    entry = _note_entry(session, claimed.entry_id, "", now)
+    if entry is not None:
+        agree_on_sent(session, row, entry)
     row.connection.sent_at, row.connection.reason = now, ""
 
 
@@ -110,9 +115,8 @@ def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: d
     if row.begun_at == claimed.begun:
         _record(row, rules.done(_as_rule(row)))
     entry = _note_entry(session, claimed.entry_id, sent.key, now)
-    if entry is not None and entry.kind == EntryKind.FIELDS:
-        agreed = json.loads(row.values) | json.loads(entry.content)
-        row.values = json.dumps(agreed, ensure_ascii=False)
+    if entry is not None:
+        agree_on_sent(session, row, entry)
     row.connection.sent_at, row.connection.reason = now, ""
 
 
@@ -193,6 +197,32 @@ def _note_entry(session: Session, entry_id: int | None, key: str, now: datetime)
         entry.state, entry.done_at = EntryState.SENT, now
         entry.their_key = entry.their_key or key or None
     return entry
+
+
+def agree_on_sent(session: Session, pair: TicketPair, entry: Entry) -> None:
+    """After an entry with values arrived: both sides have the value that theirs means here."""
+    if entry.kind not in (EntryKind.TICKET, EntryKind.FIELDS):
+        return
+    profile, agreed = profile_in_use(session, pair.connection), json.loads(pair.values)
+    for name, value in json.loads(entry.content).items():
+        if name in profile.maps:
+            found = profile.map_of(name)
+            theirs = found.theirs_of(value)
+            meant = found.ours_of(theirs.casefold()) if theirs is not None else None
+            if meant is not None:
+                agreed[name] = meant
+    pair.values = json.dumps(agreed, ensure_ascii=False)
+
+
+def profile_in_use(session: Session, connection: Connection) -> Profile:
+    """The version of choice, maps and owners that counts now."""
+    content = session.scalars(
+        select(ConnectionProfile.content).where(
+            ConnectionProfile.connection_id == connection.id,
+            ConnectionProfile.version == connection.profile_version,
+        )
+    ).one()
+    return profile_of(content)
 
 
 def _taken(session: Session, row: TicketPair, ids: Sequence[str]) -> int | None:

@@ -17,17 +17,17 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Door, Kind, TicketAccess, Writer
 from app.core.rules.errors import PortalError
-from app.exchange.models.connections import Connection, ConnectionProfile
+from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.fields import Decision, decide
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
-from app.exchange.rules.profiles import Profile, profile_of
 from app.exchange.rules.reading import Known, News, TheirText, TheirTicket, news_of
-from app.exchange.services.deliveries import locked_pair, outgoing_of
+from app.exchange.services.deliveries import locked_pair, outgoing_of, profile_in_use
 from app.exchange.services.planning import add_entry
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.tickets import ENDED_STATES
 from app.tickets.services.fields import as_logged, current_value
 from app.tickets.services.lifecycle import change_ticket, comment_ticket, locked_ticket
 
@@ -141,7 +141,7 @@ def _take_values(
             pair.reason = f"{name}: nobody said what {read[name]!r} means here"
             continue
         ours = as_logged(current_value(ticket, name)) or ""
-        what = decide(profile.owner_of(name), agreed.get(name, ours), ours, theirs)
+        what = decide(profile.owner_of(name), agreed.get(name, theirs), ours, theirs)
         if what is Decision.AGREED:
             agreed[name] = ours
         elif what is Decision.TAKE:
@@ -157,9 +157,12 @@ def _take_value(
 ) -> None:
     """Their value becomes ours; a move that is not allowed here is recorded as told, not forced."""
     by, state, reason = writer_of(pair.connection, now), EntryState.APPLIED, ""
+    wanted = {name: theirs}
+    if name == "state" and theirs in ENDED_STATES:
+        wanted["solution"] = _solution(session, pair)
     try:
         with session.begin_nested():
-            change_ticket(session, by, pair.ticket_number, {name: theirs})
+            change_ticket(session, by, pair.ticket_number, wanted)
     except PortalError as error:
         state, reason = EntryState.RECORDED, error.message
     add_entry(
@@ -173,6 +176,25 @@ def _take_value(
         state=state,
         reason=reason[:500],
     )
+
+
+def _solution(session: Session, pair: TicketPair) -> str:
+    """How a partner solved a ticket: its last word, for few systems have a field for it."""
+    ticket = session.get_one(Ticket, pair.ticket_number)
+    if ticket.solution:
+        return ticket.solution
+    last = session.scalars(
+        select(Entry.content)
+        .where(
+            Entry.pair_id == pair.id,
+            Entry.origin == Origin.THEIRS,
+            Entry.kind == EntryKind.COMMENT,
+        )
+        .order_by(Entry.sequence.desc())
+        .limit(1)
+    ).first()
+    where = pair.connection.partner.code
+    return str(json.loads(last)["text"]) if last else f"Solved at {where}, without a word on how"
 
 
 def _ask(session: Session, pair: TicketPair, name: str, theirs: str, now: datetime) -> None:
@@ -208,14 +230,3 @@ def _follow(session: Session, pair: TicketPair, read: TheirTicket) -> None:
         pair.reason = f"Merged there into {read.merged_into}, which is the pair of our #{taken}"
         return
     pair.moved_from, pair.their_id = pair.their_number or pair.their_id or "", read.merged_into
-
-
-def profile_in_use(session: Session, connection: Connection) -> Profile:
-    """The version of choice, maps and owners that counts now."""
-    content = session.scalars(
-        select(ConnectionProfile.content).where(
-            ConnectionProfile.connection_id == connection.id,
-            ConnectionProfile.version == connection.profile_version,
-        )
-    ).one()
-    return profile_of(content)
