@@ -245,11 +245,12 @@ class StandIn:
     def _search(self, query: Mapping[str, str]) -> Any:
         now, words = self._now(), query["query"]
         found = [one for one in self.tickets.values() if one.seen_from <= now]
-        since = re.fullmatch(r"updated_at:\[(\S+) TO \*\]", words)
+        since = re.fullmatch(r'updated_at:\[(\S+) TO \*\](?: AND group.name:"(.*)")?', words)
         above = re.fullmatch(r"id:>(\d+)", words)
         if since is not None and not self.errs.search_lies:
             begin = datetime.fromisoformat(since[1])
             found = [one for one in found if one.updated >= begin]
+            found = [one for one in found if since[2] in (None, one.group)]
         elif above is not None and not self.errs.search_lies:
             found = [one for one in found if one.id > int(above[1])]
         else:

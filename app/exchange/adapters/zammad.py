@@ -111,7 +111,13 @@ class Zammad:
         values = {"state": state, "priority": str(ticket.get("priority", ""))}
         merged = self._merged_into(their_id) if state == _MERGED else ""
         return TheirTicket(
-            their_id, texts, values, str(ticket.get("number", "")), self._page(their_id), merged
+            their_id,
+            texts,
+            values,
+            title=str(ticket.get("title", "")),
+            number=str(ticket.get("number", "")),
+            url=self._page(their_id),
+            merged_into=merged,
         )
 
     def send(self, their_id: str, entry: Outgoing) -> Sent:
@@ -139,6 +145,8 @@ class Zammad:
         search lags. Doubles are known again by the keys of their texts."""
         since = datetime.fromisoformat(cursor) - OVERLAP if cursor else self.now - OVERLAP
         query = f"updated_at:[{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} TO *]"
+        if self.profile.group:
+            query += f' AND group.name:"{self.profile.group}"'
         found = self._search(query, sort="updated_at", order="asc")
         ids = [_id(ticket) for ticket in found]
         last = max((str(ticket.get("updated_at", "")) for ticket in found), default="")

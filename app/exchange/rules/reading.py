@@ -32,6 +32,7 @@ class TheirTicket:
     id: str
     texts: Sequence[TheirText]
     values: Mapping[str, str] = field(default_factory=dict)
+    title: str = ""
     number: str = ""
     """What people call it there."""
     url: str = ""

@@ -17,19 +17,28 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Door, Kind, TicketAccess, Writer
 from app.core.rules.errors import PortalError
+from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.fields import Decision, decide
 from app.exchange.rules.ledger import Origin
+from app.exchange.rules.marks import MAX_HOPS, hops_of, without_marks
 from app.exchange.rules.pairs import PairState
+from app.exchange.rules.profiles import Profile
 from app.exchange.rules.reading import Known, News, TheirText, TheirTicket, news_of
 from app.exchange.services.deliveries import locked_pair, outgoing_of, profile_in_use
 from app.exchange.services.planning import add_entry
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.tickets import ENDED_STATES
+from app.tickets.rules.content import NewTicket, Reference
+from app.tickets.rules.tickets import CREATION_STATES, ENDED_STATES, State
 from app.tickets.services.fields import as_logged, current_value
-from app.tickets.services.lifecycle import change_ticket, comment_ticket, locked_ticket
+from app.tickets.services.lifecycle import (
+    change_ticket,
+    comment_ticket,
+    create_ticket,
+    locked_ticket,
+)
 
 _WITH_TEXT: Final = (EntryKind.TICKET, EntryKind.COMMENT, EntryKind.INTERNAL)
 
@@ -70,6 +79,80 @@ def take_in(session: Session, pair_id: int, read: TheirTicket, now: datetime) ->
     pair.their_url = read.url or pair.their_url
     pair.read_at = now
     return news
+
+
+def take_new(
+    session: Session, connection_id: int, read: TheirTicket, now: datetime
+) -> int | None:
+    """Open a ticket for one of theirs that has no pair; the pair's id, None where it has one by
+    now, is ours, or is not to be taken."""
+    connection = session.get_one(Connection, connection_id)
+    first = read.texts[0] if read.texts else None
+    if pair_of_their_id(session, connection_id, read.id) is not None:
+        return None
+    if first is None or first.by_us or read.merged_into or hops_of(first.text) >= MAX_HOPS:
+        return None
+    profile = profile_in_use(session, connection)
+    values = _meant(profile, read.values)
+    state = values.pop("state", State.NEW)
+    new = NewTicket(
+        title=read.title.strip()[:SHORT_TEXT_LIMIT] or f"Ticket {read.number or read.id}",
+        description=without_marks(first.text),
+        state=state if state in CREATION_STATES else State.NEW,
+        origin_system=connection.partner.code,
+        origin_id=read.number or read.id,
+        references=(
+            Reference(connection.partner.code, read.number or read.id, read.url, "target"),
+        ),
+        **values,
+    )
+    by = writer_of(connection, now, first.author)
+    number = create_ticket(session, by, new)
+    pair = TicketPair(
+        ticket_number=number,
+        connection_id=connection_id,
+        state=PairState.PAIRED,
+        their_id=read.id,
+        their_number=read.number,
+        their_url=read.url,
+        began_here=False,
+        values=json.dumps({"state": new.state, **values}),
+        created_at=now,
+    )
+    session.add(pair)
+    session.flush()
+    add_entry(
+        session,
+        pair,
+        Origin.THEIRS,
+        EntryKind.TICKET,
+        {"title": new.title, "text": new.description},
+        author=first.author,
+        at=now,
+        state=EntryState.APPLIED,
+        their_key=first.key,
+    )
+    take_in(session, pair.id, read, now)
+    return pair.id
+
+
+def pair_of_their_id(session: Session, connection_id: int, their_id: str) -> TicketPair | None:
+    """The pair of their ticket."""
+    return session.scalars(
+        select(TicketPair).where(
+            TicketPair.connection_id == connection_id, TicketPair.their_id == their_id
+        )
+    ).first()
+
+
+def _meant(profile: Profile, values: Mapping[str, str]) -> dict[str, str]:
+    """Their values in our words, those that have a counterpart."""
+    meant = {
+        name: profile.map_of(name).ours_of(values[name].casefold())
+        for name in profile.maps
+        if name in values
+    }
+    return {name: value for name, value in meant.items() if value is not None}
 
 
 def _ours(pair: TicketPair) -> Any:
