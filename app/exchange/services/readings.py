@@ -23,7 +23,7 @@ from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.fields import Decision, decide
 from app.exchange.rules.ledger import Origin
-from app.exchange.rules.marks import MAX_HOPS, hops_of, without_marks
+from app.exchange.rules.marks import MAX_HOPS, digest_of, hops_of, without_marks
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
 from app.exchange.rules.reading import Known, News, TheirText, TheirTicket, news_of
@@ -167,8 +167,8 @@ def _known(session: Session, pair: TicketPair) -> Known:
         if entry.their_key is not None:
             arrived.add(entry.their_key)
         if entry.origin == Origin.THEIRS:
-            if entry.their_key is None:
-                pushed[entry.digest] += 1
+            if entry.their_key is None and entry.kind in _WITH_TEXT:
+                pushed[digest_of(json.loads(entry.content).get("text", ""))] += 1
         elif entry.kind in _WITH_TEXT:
             sent[entry.sequence] = outgoing_of(session, pair.ticket_number, entry).text
     return Known(pair.ticket_number, sent, frozenset(arrived), pushed)
@@ -176,18 +176,20 @@ def _known(session: Session, pair: TicketPair) -> Known:
 
 def _give_key(session: Session, pair: TicketPair, key: str, digest: str) -> None:
     """A text that was pushed to us before it was read has its key now."""
-    entry = session.scalars(
+    without = session.scalars(
         select(Entry)
         .where(
             Entry.pair_id == pair.id,
             Entry.origin == Origin.THEIRS,
             Entry.their_key.is_(None),
-            Entry.digest == digest,
+            Entry.kind.in_(_WITH_TEXT),
         )
         .order_by(Entry.sequence)
-    ).first()
-    if entry is not None:
-        entry.their_key = key
+    )
+    for entry in without:
+        if digest_of(json.loads(entry.content).get("text", "")) == digest:
+            entry.their_key = key
+            return
 
 
 def _take_text(session: Session, pair: TicketPair, text: TheirText, now: datetime) -> None:

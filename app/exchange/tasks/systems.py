@@ -1,0 +1,69 @@
+"""A connection's system, ready to be called: its kind, its secret, and where calls are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeAlias
+
+from sqlalchemy.orm import Session
+
+from app.core.rules.errors import Invalid
+from app.exchange.adapters.http import JsonCaller, Told
+from app.exchange.adapters.zammad import Zammad
+from app.exchange.models.connections import Connection, ExchangeCall
+from app.exchange.rules.partner import PartnerSystem
+from app.exchange.rules.profiles import Kind, Profile
+from app.exchange.services.connections import LOGIN, live_secrets, opened
+from app.exchange.services.deliveries import profile_in_use
+from app.jobs.tasks.context import Context
+
+_Maker: TypeAlias = Callable[[Context, JsonCaller, Profile], PartnerSystem]
+
+
+def _zammad(context: Context, caller: JsonCaller, profile: Profile) -> PartnerSystem:
+    return Zammad(caller, profile, context.now())
+
+
+_MAKERS: Final[Mapping[str, _Maker]] = {Kind.ZAMMAD: _zammad}
+_HEADERS: Final[Mapping[str, str]] = {Kind.ZAMMAD: "Token token={secret}"}
+
+
+def open_system(context: Context, session: Session, connection: Connection) -> PartnerSystem:
+    """What speaks with a connection's system. Raises ``Invalid`` where its secret is missing."""
+    secrets = live_secrets(session, connection, LOGIN)
+    if not secrets:
+        raise Invalid("secret", "The connection has no secret to log in with")
+    key = (context.settings.secret_key or "").encode()
+    secret = opened(secrets[0], key)
+    caller = JsonCaller(
+        connection.url,
+        context.settings.outbound_private_hosts,
+        {"Authorization": _HEADERS[connection.kind].format(secret=secret)},
+        tell=_Recorder(context, connection.id, secret).record,
+    )
+    return _MAKERS[connection.kind](context, caller, profile_in_use(session, connection))
+
+
+class _Recorder:
+    """Writes calls down, without the secret, in a transaction of their own."""
+
+    def __init__(self, context: Context, connection_id: int, secret: str) -> None:
+        self._context, self._connection, self._secret = context, connection_id, secret
+
+    def record(self, told: Told) -> None:
+        """Write one call down."""
+        with self._context.transaction() as session:
+            session.add(
+                ExchangeCall(
+                    connection_id=self._connection,
+                    at=self._context.now(),
+                    what=told.what[:255],
+                    asked=self._masked(told.asked),
+                    answered=self._masked(told.answered),
+                    milliseconds=told.milliseconds,
+                    failure=self._masked(told.failure)[:500],
+                )
+            )
+
+    def _masked(self, text: str) -> str:
+        return text.replace(self._secret, "***")
