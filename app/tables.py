@@ -36,6 +36,14 @@ from app.duties.models.duties import (
 )
 from app.events.models.events import Event, EventSource
 from app.events.models.imports import EventImport, EventsOfImport
+from app.exchange.models.connections import (
+    Connection,
+    ConnectionProfile,
+    ConnectionSecret,
+    ExchangeCall,
+    ExchangeHint,
+)
+from app.exchange.models.pairs import Entry, TicketPair
 from app.jobs.models.work import ENGINE_TABLES, Job, JobFailure, TimedWork, Worker
 from app.mail.models.mails import Mail, MailMessage, MailNotification, MailStop
 from app.matching.models.matching import (
@@ -125,6 +133,9 @@ __all__ = [
     "CalendarFeed",
     "Change",
     "ChangedField",
+    "Connection",
+    "ConnectionProfile",
+    "ConnectionSecret",
     "CopiesOfDay",
     "Counter",
     "DetectedEvent",
@@ -134,12 +145,15 @@ __all__ = [
     "DutyRule",
     "DutyRuleVersion",
     "DutySum",
+    "Entry",
     "Event",
     "EventImport",
     "EventOfDetected",
     "EventSource",
     "EventTicket",
     "EventsOfImport",
+    "ExchangeCall",
+    "ExchangeHint",
     "ExternalReference",
     "FactSource",
     "FailedLogins",
@@ -205,6 +219,7 @@ __all__ = [
     "TeleconferenceTime",
     "Ticket",
     "TicketLink",
+    "TicketPair",
     "TicketPartner",
     "TicketRelation",
     "TicketReminder",

@@ -1,6 +1,6 @@
 """A partner to try things with: a small Zammad in memory that misbehaves on demand.
 
-``flask exchange stand-in`` serves it. It holds what the portal's ``zammad`` kind calls, and no more;
+``flask exchange stand-in`` serves it. It holds what the portal's ``zammad`` kind calls, no more;
 ``POST /misbehave`` says how it errs from now on. Not for anything but demo and tests: whoever
 reaches its port may do everything.
 """

@@ -11,15 +11,26 @@ from typing import Final
 from app.events.services.import_runs import JOB as EVENT_IMPORT
 from app.events.services.withdrawal import JOB as EVENT_WITHDRAWAL
 from app.events.tasks.imports import import_events, withdraw_events
+from app.exchange.services.planning import JOB as EXCHANGE
+from app.exchange.services.planning import WAKE
+from app.exchange.tasks.deliveries import Deliveries
+from app.exchange.tasks.pulls import PULL, READ, SWEEP, Pulls
+from app.exchange.tasks.systems import open_system
 from app.meetings.services.packs import JOB as MEETING_PACK
 from app.meetings.tasks.packs import make_pack
 from app.registry.services.name_changes import JOB as NAMES_IN_SEARCH
 from app.tickets.tasks.search_names import follow_names
 from app.worker.child import JobFunction, in_child
 
+_deliveries, _pulls = Deliveries(open_system), Pulls(open_system)
 JOBS: Final[dict[str, JobFunction]] = {
     NAMES_IN_SEARCH: follow_names,
     EVENT_IMPORT: import_events,
     EVENT_WITHDRAWAL: withdraw_events,
     MEETING_PACK: in_child(make_pack),
+    EXCHANGE: _deliveries.deliver,
+    WAKE: _deliveries.wake,
+    PULL: _pulls.pull,
+    SWEEP: _pulls.sweep,
+    READ: _pulls.read,
 }

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from app.calendar.services.conflicts import tell_conflicts_in_mails
 from app.duties.services.derived import compute_with_matches
 from app.events.tasks.imports import fail_given_up_imports
+from app.exchange.tasks.deliveries import plan_entries
 from app.jobs.tasks.context import Context
 from app.mail.tasks.mails import plan_mails
 from app.matching.tasks.follow import follow_matching
@@ -25,6 +26,7 @@ compute_with_matches()
 tell_conflicts_in_mails()
 LISTENERS: list[Listener] = [
     plan_mails,
+    plan_entries,
     follow_matching,
     fail_given_up_packs,
     fail_given_up_imports,

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from app.exchange.tasks.pulls import read_partners, sweep_partners
 from app.home.tasks.tidying import tidy_up
 from app.jobs.rules.work import (
     CLOSE_DUE,
     DIGESTS,
+    READ_PARTNERS,
     REMINDERS,
     REPORT_REMINDERS,
+    SWEEP_PARTNERS,
     TICKET_REMINDERS,
     TIDY,
 )
@@ -33,5 +36,7 @@ TIMED: Final[dict[str, TimedFunction]] = {
     TICKET_REMINDERS.name: remind_people,
     DIGESTS.name: send_digests,
     REPORT_REMINDERS.name: remind_of_reports,
+    READ_PARTNERS.name: read_partners,
+    SWEEP_PARTNERS.name: sweep_partners,
     TIDY.name: tidy_up,
 }

@@ -84,13 +84,14 @@ def checked_link(field: str, value: str, *, label: str | None = None) -> str:
     return value
 
 
-def storable_text(value: str, limit: int) -> str:
-    """``value`` with a mark in place of what may not be stored, and cut at ``limit`` characters.
+def storable_text(value: str, limit: int | None = None) -> str:
+    """``value`` with a mark in place of what may not be stored, and cut at ``limit`` characters,
+    if there is one.
 
     For what a program sends by itself, where nobody could mend it.
     """
     text = _NOT_IN_XML.sub("\N{REPLACEMENT CHARACTER}", value)
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    return text if limit is None or len(text) <= limit else text[: limit - 1] + "…"
 
 
 def cut_with_pointer(text: str, limit: int, pointer: str) -> str:

@@ -50,7 +50,7 @@ class JsonCaller:
         path: str,
         body: Mapping[str, Any] | None = None,
         *,
-        query: Mapping[str, str | int] | None = None,
+        query: Mapping[str, object] | None = None,
     ) -> Any:
         """What is answered, as JSON. Raises ``CallFailed``: for what writes, an answer that is not
         JSON leaves open what was done."""
@@ -65,7 +65,12 @@ class JsonCaller:
         what = f"{method} {path}"
         try:
             answer = ask(
-                method, address, LIMITS, self.private_hosts, headers | self.secret_headers, sent
+                method,
+                address,
+                LIMITS,
+                self.private_hosts,
+                {**headers, **self.secret_headers},
+                sent,
             )
         except OutboundError as error:
             unknown = writes and error.is_sent

@@ -38,6 +38,10 @@ class Connection(Base):
     """The portal stopped it, and a person is asked: the partner may have lost its data."""
     reason: Mapped[str] = mapped_column(String(500), default="")
     """Why the last call was in vain, or why it is stopped; "" after a success."""
+    failures: Mapped[int] = mapped_column(default=0)
+    """Calls in a row that did not succeed, whatever they were for."""
+    resting_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Nothing is called before: too many calls in a row did not succeed."""
     cursor: Mapped[str] = mapped_column(String(255), default="")
     """Up to where their changes were read, in their words."""
     read_at: Mapped[datetime | None] = mapped_column(UtcTime)

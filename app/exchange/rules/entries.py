@@ -83,9 +83,9 @@ def digest_of_entry(kind: str, text: str, values: Mapping[str, Any] | None = Non
     return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
 
 
-def parts_of(fields: Mapping[str, str | None], *, is_new: bool, internal: bool) -> Sequence[
-    tuple[EntryKind, Mapping[str, str]]
-]:
+def parts_of(
+    fields: Mapping[str, str | None], *, is_new: bool, internal: bool
+) -> Sequence[tuple[EntryKind, Mapping[str, str]]]:
     """The entries of one change of a ticket, in the order in which they are sent: its fields by
     name with their new values. ``internal``: internal comments go out, too."""
     values = {name: fields[name] or "" for name in EXCHANGED if name in fields}
@@ -97,7 +97,7 @@ def parts_of(fields: Mapping[str, str | None], *, is_new: bool, internal: bool) 
         parts.append((EntryKind.COMMENT, {"text": fields[public] or ""}))
     if internal and fields.get(hidden):
         parts.append((EntryKind.INTERNAL, {"text": fields[hidden] or ""}))
-    if "attachment" in fields and fields["attachment"]:
+    if fields.get("attachment"):
         parts.append((EntryKind.ATTACHMENT, {"file": fields["attachment"] or ""}))
     if values and not is_new:
         parts.append((EntryKind.FIELDS, values))

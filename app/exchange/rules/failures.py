@@ -51,6 +51,7 @@ def pause_after(attempts: int, chance: float, asked: timedelta | None = None) ->
     """The pause after so many failed attempts (1 = the first): 5 s, doubled each time, up to a
     day, each by half to one and a half of it (``chance`` from 0 to 1), so that not all come back at
     once. What the partner asked for is waited at least, up to a day."""
-    pause = min(FIRST_PAUSE * 2 ** min(attempts - 1, _DOUBLINGS), LONGEST_PAUSE)
+    doubled: int = 2 ** min(attempts - 1, _DOUBLINGS)
+    pause = min(FIRST_PAUSE * doubled, LONGEST_PAUSE)
     pause = min(pause * (0.5 + chance), LONGEST_PAUSE)
     return min(max(pause, asked), LONGEST_PAUSE) if asked is not None else pause

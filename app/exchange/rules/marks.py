@@ -20,10 +20,13 @@ MAX_HOPS: Final = 5
 """Systems that a text may have passed; one that passed more is not sent on."""
 SHORTEST_CUT: Final = 60
 """Normalised characters from which on the beginning of a text counts as the text, cut."""
-_MARK: Final = re.compile(r"^\((?P<author>.*) via LHCOPN#(?P<number>\d{1,18})/(?P<sequence>\d{1,9})\)$")
+_MARK: Final = re.compile(
+    r"^\((?P<author>.*) via LHCOPN#(?P<number>\d{1,18})/(?P<sequence>\d{1,9})\)$"
+)
 _REFERENCE: Final = re.compile(r"(?<![A-Za-z0-9])LHCOPN#(\d{1,18})(?![0-9])")
 _TIME: Final = re.compile(
-    r"(\d{4}-\d\d-\d\d)[t ](\d\d:\d\d)(?::(\d\d)(?:\.\d+)?)? ?(z|utc|gmt|[+-]\d\d:?\d\d)(?![a-z0-9])"
+    r"(\d{4}-\d\d-\d\d)[t ](\d\d:\d\d)(?::(\d\d)(?:\.\d+)?)?"
+    r" ?(z|utc|gmt|[+-]\d\d:?\d\d)(?![a-z0-9])"
 )
 
 

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any, Final
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.exchange.rules.fields import Owner, ValueMap
 from app.tickets.rules.fields import BY_NAME
 from app.tickets.rules.tickets import Category, Impact, Layer, Priority, State
@@ -47,6 +48,17 @@ class Direction(StrEnum):
         return self is not Direction.PUSH
 
 
+class Choice(StrEnum):
+    """Which tickets are exchanged, of those that networks, sites and categories leave."""
+
+    SHARED = "shared"
+    """Those that an operator shared with the partner."""
+    NEW = "new"
+    """Those too that were created since the connection was set up."""
+    ALL = "all"
+    """Those too that were open then."""
+
+
 CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "state": tuple(State),
     "priority": tuple(Priority),
@@ -69,13 +81,12 @@ class Row:
 
 @dataclass(frozen=True)
 class Profile:
-    """A version of what is exchanged. Empty choices mean all; ``by_hand``: only those tickets that
-    an operator shared with the partner."""
+    """A version of what is exchanged. Empty networks, sites and categories mean all of them."""
 
+    tickets: Choice = Choice.SHARED
     networks: tuple[str, ...] = ()
     sites: tuple[str, ...] = ()
     categories: tuple[str, ...] = ()
-    by_hand: bool = False
     maps: Mapping[str, tuple[Row, ...]] = field(default_factory=dict)
     owners: Mapping[str, Owner] = field(default_factory=dict)
     group: str = ""
@@ -96,14 +107,11 @@ class Profile:
         """Who decides on a field; nobody said: whoever wrote last."""
         return self.owners.get(name, Owner.NEWEST)
 
-    def chooses(
-        self, *, network: str, category: str, sites: frozenset[str], shared: bool
-    ) -> bool:
-        """Whether a ticket is exchanged. ``shared``: an operator shared it with the partner."""
-        if shared:
-            return True
+    def chooses(self, *, network: str, category: str, sites: frozenset[str], is_new: bool) -> bool:
+        """Whether a ticket that nobody shared is exchanged. ``is_new``: created since the
+        connection was set up."""
         return (
-            not self.by_hand
+            (self.tickets is Choice.ALL or (self.tickets is Choice.NEW and is_new))
             and (not self.networks or network in self.networks)
             and (not self.categories or category in self.categories)
             and (not self.sites or bool(sites & frozenset(self.sites)))
@@ -123,10 +131,10 @@ class Profile:
         """The profile as a file."""
         return json.dumps(
             {
+                "tickets": self.tickets,
                 "networks": self.networks,
                 "sites": self.sites,
                 "categories": self.categories,
-                "by_hand": self.by_hand,
                 "group": self.group,
                 "maps": {
                     name: [[row.ours, row.theirs, row.way] for row in rows]
@@ -144,52 +152,74 @@ def profile_of(content: str) -> Profile:
     try:
         told = json.loads(content)
     except ValueError as error:
-        raise Invalid("profile", f"This is not JSON: {error}") from None
+        raise Invalid("profile", _("This is not JSON: %(error)s", error=error)) from None
     if not isinstance(told, dict):
-        raise Invalid("profile", "A profile is a JSON object")
-    known = {"networks", "sites", "categories", "by_hand", "group", "maps", "owners"}
+        raise Invalid("profile", _("A profile is a JSON object"))
+    known = {"networks", "sites", "categories", "tickets", "group", "maps", "owners"}
     if unknown := sorted(set(told) - known):
-        raise Invalid("profile", f"Unknown: {', '.join(unknown)}")
+        raise Invalid("profile", _("Unknown: %(names)s", names=", ".join(unknown)))
     owners: dict[str, Owner] = {}
     for name, owner in _mapping(told, "owners").items():
         if name not in BY_NAME or owner not in tuple(Owner):
-            raise Invalid("profile", f"Owner of {name}: {owner} is not known")
+            raise Invalid(
+                "profile", _("Owner of %(name)s: %(owner)s is not known", name=name, owner=owner)
+            )
         owners[name] = Owner(owner)
     maps = {name: _rows(name, rows) for name, rows in _mapping(told, "maps").items()}
-    by_hand, group = told.get("by_hand", False), told.get("group", "")
-    if not isinstance(by_hand, bool) or not isinstance(group, str):
-        raise Invalid("profile", "by_hand is true or false, group a text")
+    group = told.get("group", "")
+    if not isinstance(group, str):
+        raise Invalid("profile", _("group is a text"))
+    if (tickets := told.get("tickets", Choice.SHARED)) not in tuple(Choice):
+        raise Invalid("profile", _("tickets is one of %(words)s", words=", ".join(Choice)))
     networks, sites, categories = (
         _texts(told, name) for name in ("networks", "sites", "categories")
     )
-    return Profile(networks, sites, categories, by_hand, maps, owners, group)
+    return Profile(Choice(tickets), networks, sites, categories, maps, owners, group)
 
 
 def _mapping(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     found = told.get(name, {})
     if not isinstance(found, dict):
-        raise Invalid("profile", f"{name} is a JSON object")
+        raise Invalid("profile", _("%(name)s is a JSON object", name=name))
     return found
 
 
 def _texts(told: Mapping[str, Any], name: str) -> tuple[str, ...]:
     found = told.get(name, [])
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
-        raise Invalid("profile", f"{name} is a list of texts")
+        raise Invalid("profile", _("%(name)s is a list of texts", name=name))
     return tuple(found)
 
 
 def _rows(name: str, rows: Any) -> tuple[Row, ...]:
     if name not in CHOICES:
-        raise Invalid("profile", f"{name} has no fixed values, so it has no map")
+        raise Invalid("profile", _("%(name)s has no fixed values, so it has no map", name=name))
     if not isinstance(rows, list) or len(rows) > MOST_ROWS:
-        raise Invalid("profile", f"The map of {name} is a list of at most {MOST_ROWS} rows")
+        raise Invalid(
+            "profile",
+            _("The map of %(name)s is a list of at most %(most)s rows", name=name, most=MOST_ROWS),
+        )
     found = []
     for number, row in enumerate(rows, start=1):
         if not (isinstance(row, list) and len(row) == 3 and all(isinstance(o, str) for o in row)):
-            raise Invalid("profile", f"Map of {name}, row {number}: ours, theirs and the way")
+            raise Invalid(
+                "profile",
+                _(
+                    "Map of %(name)s, row %(number)s: ours, theirs and the way",
+                    name=name,
+                    number=number,
+                ),
+            )
         ours, theirs, way = row
         if ours not in CHOICES[name] or not theirs.strip() or way not in ("both", "out", "in"):
-            raise Invalid("profile", f"Map of {name}, row {number}: {ours}, {theirs}, {way}")
+            raise Invalid(
+                "profile",
+                _(
+                    "Map of %(name)s, row %(number)s is not valid: %(row)s",
+                    name=name,
+                    number=number,
+                    row=", ".join(row),
+                ),
+            )
         found.append(Row(ours, theirs.strip(), way))
     return tuple(found)

@@ -18,12 +18,14 @@ from app.accounts.models.partners import Partner
 from app.core.models.changes import Change, PortalFact
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.core.services.security_log import log_on_commit
 from app.exchange.models.connections import Connection, ConnectionProfile, ConnectionSecret
 from app.exchange.rules.profiles import Direction, Kind, Profile, profile_of
-from app.exchange.services.planning import CURSOR
+from app.exchange.services.planning import CURSOR, WAKE
+from app.jobs.services.queue import enqueue
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -53,12 +55,21 @@ def connect(
     require_admin(by.actor, _MANAGE)
     partner = session.scalars(select(Partner).where(Partner.code == code)).first()
     if partner is None:
-        raise Invalid("code", "No partner has this code")
+        raise Invalid("code", _("No partner has this code"))
     if kind not in tuple(Kind):
-        raise Invalid("kind", f"{kind} is no kind of system; it is one of {', '.join(Kind)}")
+        raise Invalid(
+            "kind",
+            _(
+                "%(kind)s is no kind of system; it is one of %(kinds)s",
+                kind=kind,
+                kinds=", ".join(Kind),
+            ),
+        )
     _check(url, direction, remote_login)
     if connection_of(session, code, kind) is not None:
-        raise Invalid("kind", f"{code} has a connection of kind {kind} already")
+        raise Invalid(
+            "kind", _("%(code)s has a connection of kind %(kind)s already", code=code, kind=kind)
+        )
     connection = Connection(
         partner_id=partner.id,
         kind=kind,
@@ -152,6 +163,13 @@ def resume(session: Session, by: Writer, connection: Connection) -> None:
     connection.paused_at = connection.stopped_at = None
     connection.reason = ""
     _record(session, by, connection, {"paused": ("yes", "no")})
+    wake(session, connection)
+
+
+def wake(session: Session, connection: Connection) -> None:
+    """Call again whatever waits for a connection, at once."""
+    connection.failures, connection.resting_until = 0, None
+    enqueue(session, WAKE, {"connection": connection.id}, key=f"connection {connection.id}")
 
 
 def add_secret(
@@ -160,15 +178,13 @@ def add_secret(
     """Give a connection a secret; the newest is used, an older one stays live beside it until it
     is ended. ``key`` is the portal's secret."""
     require_admin(by.actor, _MANAGE)
-    checked_text("secret", secret, 4000, label="Secret")
+    checked_text("secret", secret, 4000, label=_("Secret"))
     if not secret:
-        raise Invalid("secret", "A secret is required")
+        raise Invalid("secret", _("A secret is required"))
     live = live_secrets(session, connection, use)
     if len(live) >= LIVE_SECRETS:
-        raise Invalid("secret", "There are two live secrets already; end one first")
-    row = ConnectionSecret(
-        connection_id=connection.id, use=use, sealed="", created_at=by.now
-    )
+        raise Invalid("secret", _("There are two live secrets already; end one first"))
+    row = ConnectionSecret(connection_id=connection.id, use=use, sealed="", created_at=by.now)
     session.add(row)
     session.flush()
     row.sealed = _sealed(secret, row, key)
@@ -187,9 +203,7 @@ def end_secret(session: Session, by: Writer, connection: Connection, secret_id: 
     log_on_commit(session, by, "partner secret ended", CONNECTION, connection.partner.code)
 
 
-def live_secrets(
-    session: Session, connection: Connection, use: str
-) -> Sequence[ConnectionSecret]:
+def live_secrets(session: Session, connection: Connection, use: str) -> Sequence[ConnectionSecret]:
     """Live secrets of one use, newest first."""
     return session.scalars(
         select(ConnectionSecret)
@@ -211,7 +225,8 @@ def opened(row: ConnectionSecret, key: bytes) -> str:
         return _cipher(key).decrypt(sealed[:_NONCE], sealed[_NONCE:], _place(row)).decode()
     except (InvalidTag, ValueError):
         raise Invalid(
-            "secret", "The portal's secret key was changed since; set the partner's secret again"
+            "secret",
+            _("The portal's secret key was changed since; set the partner's secret again"),
         ) from None
 
 
@@ -231,10 +246,10 @@ def all_connections(session: Session) -> Sequence[Connection]:
 
 
 def _check(url: str, direction: str, remote_login: str) -> None:
-    checked_text("url", url, _MOST_URL, label="Address")
-    checked_text("remote_login", remote_login, 255, label="Login")
+    checked_text("url", url, _MOST_URL, label=_("Address"))
+    checked_text("remote_login", remote_login, 255, label=_("Login"))
     if direction not in tuple(Direction):
-        raise Invalid("direction", f"A direction is one of {', '.join(Direction)}")
+        raise Invalid("direction", _("A direction is one of %(words)s", words=", ".join(Direction)))
 
 
 def _version(by: Writer, connection: Connection, version: int, content: str) -> ConnectionProfile:

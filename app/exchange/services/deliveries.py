@@ -10,21 +10,27 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
 from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState, Outgoing
-from app.exchange.rules.failures import Failure
+from app.exchange.rules.failures import Failure, Outcome, pause_after
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.marks import Mark, marked, reference_of
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
 from app.exchange.rules.profiles import Profile, profile_of
+from app.exchange.services.planning import WAKE
+from app.jobs.services.queue import enqueue
 from app.tickets.models.attachments import AttachmentContent
+
+FAILURES_TO_REST: Final = 3
+"""Calls in a row without success after which the partner's system counts as away."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,7 @@ def claim(session: Session, pair_id: int, traits: Traits, now: datetime) -> Clai
     """What is to be done for a pair now; a call that writes is recorded as begun."""
     row = locked_pair(session, pair_id)
     connection = row.connection
-    if connection.paused_at is not None or connection.stopped_at is not None:
+    if not may_call(connection, now):
         return Claim(Step.REST, row.ticket_number, "", None)
     entry = first_waiting(session, pair_id)
     if row.state == PairState.CREATING and entry is None:
@@ -62,7 +68,11 @@ def claim(session: Session, pair_id: int, traits: Traits, now: datetime) -> Clai
     if what.step in (Step.CREATE, Step.SEND):
         return _begun(session, row, entry, what, now)
     return Claim(
-        what.step, row.ticket_number, row.their_id or "", row.begun_at, until=what.until,
+        what.step,
+        row.ticket_number,
+        row.their_id or "",
+        row.begun_at,
+        until=what.until,
         entry_id=entry.id if entry is not None else None,
     )
 
@@ -93,7 +103,9 @@ def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
     return PairState(row.state)
 
 
-def note_created(session: Session, claimed: Claim, pair_id: int, created: Created, now: datetime) -> None:
+def note_created(
+    session: Session, claimed: Claim, pair_id: int, created: Created, now: datetime
+) -> None:
     """Their ticket was made."""
     row = locked_pair(session, pair_id)
     if row.state == PairState.CREATING:
@@ -106,7 +118,8 @@ def note_created(session: Session, claimed: Claim, pair_id: int, created: Create
     entry = _note_entry(session, claimed.entry_id, "", now)
     if entry is not None:
         agree_on_sent(session, row, entry)
-    row.connection.sent_at, row.connection.reason = now, ""
+    note_success(row.connection)
+    row.connection.sent_at = now
 
 
 def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: datetime) -> None:
@@ -117,7 +130,8 @@ def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: d
     entry = _note_entry(session, claimed.entry_id, sent.key, now)
     if entry is not None:
         agree_on_sent(session, row, entry)
-    row.connection.sent_at, row.connection.reason = now, ""
+    note_success(row.connection)
+    row.connection.sent_at = now
 
 
 def note_failed(
@@ -127,8 +141,45 @@ def note_failed(
     row = locked_pair(session, pair_id)
     if row.begun_at == claimed.begun:
         _record(row, rules.failed(_as_rule(row), failure, now, chance))
-    row.connection.reason = failure.reason[:500]
+    note_failure(session, row.connection, failure, now, chance)
     return row.due_at if row.state != PairState.STOPPED else None
+
+
+def may_call(connection: Connection, now: datetime) -> bool:
+    """Whether the partner's system may be called at all now."""
+    is_up = connection.paused_at is None and connection.stopped_at is None
+    return is_up and (connection.resting_until is None or connection.resting_until <= now)
+
+
+def note_success(connection: Connection) -> None:
+    """A call succeeded: the partner's system is there."""
+    connection.failures, connection.resting_until, connection.reason = 0, None, ""
+
+
+def note_failure(
+    session: Session, connection: Connection, failure: Failure, now: datetime, chance: float
+) -> None:
+    """A call did not succeed. After several in a row, whatever they were for, nothing is called
+    for a while: a partner that is away costs one call for each pause, not one for each ticket."""
+    connection.reason = failure.reason[:500]
+    if failure.outcome is Outcome.PERMANENT:
+        return
+    connection.failures += 1
+    if connection.failures >= FAILURES_TO_REST:
+        attempts = connection.failures - FAILURES_TO_REST + 1
+        connection.resting_until = now + pause_after(attempts, chance, failure.retry_after)
+        enqueue(
+            session,
+            WAKE,
+            {"connection": connection.id},
+            key=f"connection {connection.id} later",
+            due=connection.resting_until,
+        )
+
+
+def stop_connection(connection: Connection, reason: str, now: datetime) -> None:
+    """Call nothing any more until a person says so."""
+    connection.stopped_at, connection.reason = now, reason[:500]
 
 
 def note_looked(session: Session, claimed: Claim, pair_id: int) -> None:
@@ -146,6 +197,24 @@ def locked_pair(session: Session, pair_id: int) -> TicketPair:
         .with_for_update(of=TicketPair)
         .execution_options(populate_existing=True)
     ).one()
+
+
+def pairs_that_wait(
+    session: Session, connection_id: int, after: int, count: int
+) -> Sequence[TicketPair]:
+    """Pairs with something to be sent that no person is asked about, in their order."""
+    waiting = exists().where(Entry.pair_id == TicketPair.id, Entry.state == EntryState.WAITING)
+    return session.scalars(
+        select(TicketPair)
+        .where(
+            TicketPair.connection_id == connection_id,
+            TicketPair.id > after,
+            TicketPair.state != PairState.STOPPED,
+            or_(TicketPair.begun_at.is_not(None), waiting),
+        )
+        .order_by(TicketPair.id)
+        .limit(count)
+    ).all()
 
 
 def first_waiting(session: Session, pair_id: int) -> Entry | None:

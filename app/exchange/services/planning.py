@@ -28,14 +28,16 @@ from app.exchange.rules.entries import (
     parts_of,
 )
 from app.exchange.rules.ledger import START, Origin, link
-from app.exchange.rules.marks import MAX_HOPS, hops_of, reference_of
+from app.exchange.rules.marks import MAX_HOPS, hops_of
 from app.exchange.rules.pairs import PairState
-from app.exchange.rules.profiles import Direction, Profile, profile_of
+from app.exchange.rules.profiles import Direction, Kind, Profile, profile_of
 from app.jobs.services.queue import enqueue
+from app.registry.models.registry import Site
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.fields import as_logged, current_value, facts_of
 
 JOB: Final = "exchange a ticket"
+WAKE: Final = "call a partner again"
 CURSOR: Final = "exchange_planned_up_to"
 """The row of ``portal_facts`` that holds the newest change whose entries are planned."""
 AT_ONCE: Final = 200
@@ -63,17 +65,20 @@ def plan_next(session: Session, now: datetime) -> bool:
         .limit(AT_ONCE)
     ).all()
     ends = changes[-1].id if len(changes) == AT_ONCE else newest
-    speaking = speaking_connections(session)
+    connections = connections_in_use(session)
     for change in changes:
-        for connection, profile in speaking:
+        for connection, profile in connections:
             if change.partner_id != connection.partner_id:
-                _plan(session, connection, profile, change, now)
+                if Direction(connection.direction).pushes:
+                    _plan_ours(session, connection, profile, change, now)
+            elif change.door != Door.EXCHANGE:
+                _note_theirs(session, connection, change, now)
     cursor.value = str(ends)
     return True
 
 
-def speaking_connections(session: Session) -> Sequence[tuple[Connection, Profile]]:
-    """The connections to which changes of ours go, with their profiles; paused ones, too."""
+def connections_in_use(session: Session) -> Sequence[tuple[Connection, Profile]]:
+    """Every connection with its profile; paused ones, too."""
     rows = session.execute(
         select(Connection, ConnectionProfile.content)
         .join(
@@ -83,46 +88,115 @@ def speaking_connections(session: Session) -> Sequence[tuple[Connection, Profile
         )
         .order_by(Connection.id)
     )
-    return [
-        (connection, profile_of(content))
-        for connection, content in rows
-        if Direction(connection.direction).pushes
-    ]
+    return [(connection, profile_of(content)) for connection, content in rows]
 
 
-def _plan(
-    session: Session, connection: Connection, profile: Profile, change: Change, now: datetime
-) -> None:
-    ticket = session.get_one(Ticket, change.thing_id)
-    pair = session.scalars(
+def pair_with(session: Session, connection: Connection, ticket: Ticket) -> TicketPair | None:
+    """The pair of our ticket with a connection."""
+    return session.scalars(
         select(TicketPair).where(
             TicketPair.ticket_number == ticket.number, TicketPair.connection_id == connection.id
         )
     ).first()
-    is_new = pair is None
-    if pair is None:
-        facts = facts_of(ticket)
-        shared = connection.partner_id in facts.handed_to_partners
-        keys = frozenset(row.site.key for row in ticket.affected_sites if row.site is not None)
-        if not profile.chooses(
-            network=ticket.network, category=ticket.category, sites=keys, shared=shared
-        ):
-            return
-        if hops_of(ticket.description) >= MAX_HOPS:
-            return
-        pair = TicketPair(
-            ticket_number=ticket.number,
-            connection_id=connection.id,
-            state=PairState.CREATING,
-            began_here=True,
-            created_at=now,
-        )
-        session.add(pair)
-        session.flush()
+
+
+def chooses(session: Session, connection: Connection, profile: Profile, ticket: Ticket) -> bool:
+    """Whether a ticket that nobody shared goes to the partner."""
+    ids = facts_of(ticket).site_ids if profile.sites else ()
+    keys = session.scalars(select(Site.key).where(Site.id.in_(ids))) if ids else ()
+    return hops_of(ticket.description) < MAX_HOPS and profile.chooses(
+        network=ticket.network,
+        category=ticket.category,
+        sites=frozenset(keys),
+        is_new=ticket.created_at >= connection.created_at,
+    )
+
+
+def begin_pair(
+    session: Session, connection: Connection, ticket: Ticket, now: datetime
+) -> TicketPair:
+    """Exchange a ticket from now on: as it is, and all that was said and attached so far, in its
+    order. The caller saw in this transaction that it has no pair yet."""
+    pair = _new_pair(session, connection, ticket, now)
+    changes = session.scalars(
+        select(Change).where(of_kind(TICKET), Change.thing_id == ticket.number).order_by(Change.id)
+    ).all()
+    whole = {name: as_logged(current_value(ticket, name)) or "" for name in EXCHANGED}
+    add_entry(
+        session,
+        pair,
+        Origin.OURS,
+        EntryKind.TICKET,
+        whole,
+        author=changes[0].author if changes else "",
+        at=ticket.created_at,
+        state=EntryState.WAITING,
+    )
+    for change in changes:
+        if change.partner_id != connection.partner_id:
+            _add_ours(session, pair, change, texts_alone=True)
+    enqueue_pair(session, pair)
+    return pair
+
+
+def enqueue_pair(session: Session, pair: TicketPair) -> None:
+    """Leave to the worker what is due for a pair."""
+    session.flush()
+    enqueue(session, JOB, {"pair": pair.id}, key=f"pair {pair.id}")
+
+
+def _new_pair(
+    session: Session, connection: Connection, ticket: Ticket, now: datetime
+) -> TicketPair:
+    pair = TicketPair(
+        ticket_number=ticket.number,
+        connection_id=connection.id,
+        state=PairState.CREATING,
+        began_here=True,
+        created_at=now,
+    )
+    session.add(pair)
+    session.flush()
+    return pair
+
+
+def _plan_ours(
+    session: Session, connection: Connection, profile: Profile, change: Change, now: datetime
+) -> None:
+    ticket = session.get_one(Ticket, change.thing_id)
+    pair = pair_with(session, connection, ticket)
+    if pair is not None:
+        if _add_ours(session, pair, change):
+            enqueue_pair(session, pair)
+        return
+    shared = connection.partner_id in facts_of(ticket).handed_to_partners
+    if not shared and not chooses(session, connection, profile, ticket):
+        return
+    if change.version > 1:
+        begin_pair(session, connection, ticket, now)
+        return
+    pair = _new_pair(session, connection, ticket, now)
+    _add_ours(session, pair, change, is_new=True)
+    enqueue_pair(session, pair)
+
+
+def _add_ours(
+    session: Session,
+    pair: TicketPair,
+    change: Change,
+    *,
+    is_new: bool = False,
+    texts_alone: bool = False,
+) -> int:
+    """Add the entries of a change, unless they are there; how many there are of it."""
+    if session.scalar(
+        select(Entry.id).where(Entry.pair_id == pair.id, Entry.change_id == change.id).limit(1)
+    ):
+        return 0
     fields = {one.field: one.new for one in change.fields}
-    if is_new and change.version > 1:
-        fields |= _whole(ticket)
-    parts = parts_of(fields, is_new=is_new, internal=connection.internal)
+    parts = parts_of(fields, is_new=is_new, internal=pair.connection.internal)
+    if texts_alone:
+        parts = [part for part in parts if part[0] is not EntryKind.FIELDS]
     for position, (kind, content) in enumerate(parts):
         add_entry(
             session,
@@ -136,14 +210,35 @@ def _plan(
             position=position,
             state=EntryState.WAITING,
         )
-    if parts:
-        session.flush()
-        enqueue(session, JOB, {"pair": pair.id}, key=f"pair {pair.id}")
+    return len(parts)
 
 
-def _whole(ticket: Ticket) -> dict[str, str | None]:
-    """A ticket as it is, as its first entry: it is exchanged since a later change of it."""
-    return {name: as_logged(current_value(ticket, name)) for name in EXCHANGED}
+def _note_theirs(session: Session, connection: Connection, change: Change, now: datetime) -> None:
+    """What the partner wrote through another door crossed, too: an entry of theirs that is here.
+    A partner that writes by the GGUS contract begins pairs so."""
+    ticket = session.get_one(Ticket, change.thing_id)
+    pair = pair_with(session, connection, ticket)
+    is_new = pair is None
+    if pair is None:
+        if connection.kind != Kind.GGUS or change.version > 1 or not ticket.origin_id:
+            return
+        pair = _new_pair(session, connection, ticket, now)
+        pair.state, pair.began_here = PairState.PAIRED, False
+        pair.their_id = pair.their_number = ticket.origin_id
+    fields = {one.field: one.new for one in change.fields}
+    for position, (kind, content) in enumerate(parts_of(fields, is_new=is_new, internal=True)):
+        add_entry(
+            session,
+            pair,
+            Origin.THEIRS,
+            kind,
+            content,
+            author=change.author,
+            at=change.at,
+            change_id=change.id,
+            position=position,
+            state=EntryState.APPLIED,
+        )
 
 
 def add_entry(
@@ -199,5 +294,5 @@ def add_entry(
 
 
 def chain_name(pair: TicketPair, origin: Origin) -> str:
-    """The origin in words that both sides use: the ticket from whose side the entry comes."""
-    return reference_of(pair.ticket_number) if origin is Origin.OURS else f"{pair.their_id}"
+    """The origin in words that both sides use: who opened the ticket, or who answers."""
+    return "opener" if (origin is Origin.OURS) == pair.began_here else "answerer"

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Door, Kind, TicketAccess, Writer
 from app.core.rules.errors import PortalError
-from app.core.rules.texts import SHORT_TEXT_LIMIT
+from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, storable_text
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
@@ -51,7 +51,7 @@ def writer_of(connection: Connection, now: datetime, author: str = "") -> Writer
         partner_id=connection.partner_id,
         partner_code=connection.partner.code,
         access=TicketAccess.ALL,
-        internal=connection.internal,
+        internal=True,
     )
     return Writer(actor=actor, door=Door.EXCHANGE, now=now, author=author)
 
@@ -81,9 +81,7 @@ def take_in(session: Session, pair_id: int, read: TheirTicket, now: datetime) ->
     return news
 
 
-def take_new(
-    session: Session, connection_id: int, read: TheirTicket, now: datetime
-) -> int | None:
+def take_new(session: Session, connection_id: int, read: TheirTicket, now: datetime) -> int | None:
     """Open a ticket for one of theirs that has no pair; the pair's id, None where it has one by
     now, is ours, or is not to be taken."""
     connection = session.get_one(Connection, connection_id)
@@ -93,11 +91,13 @@ def take_new(
     if first is None or first.by_us or read.merged_into or hops_of(first.text) >= MAX_HOPS:
         return None
     profile = profile_in_use(session, connection)
-    values = _meant(profile, read.values)
+    description = storable_text(without_marks(first.text))
+    values: dict[str, Any] = _meant(profile, read.values)
     state = values.pop("state", State.NEW)
     new = NewTicket(
-        title=read.title.strip()[:SHORT_TEXT_LIMIT] or f"Ticket {read.number or read.id}",
-        description=without_marks(first.text),
+        title=storable_text(read.title.strip(), SHORT_TEXT_LIMIT)
+        or f"Ticket {read.number or read.id}",
+        description=description[:PORTAL_TEXT_LIMIT],
         state=state if state in CREATION_STATES else State.NEW,
         origin_system=connection.partner.code,
         origin_id=read.number or read.id,
@@ -108,6 +108,8 @@ def take_new(
     )
     by = writer_of(connection, now, first.author)
     number = create_ticket(session, by, new)
+    if rest := description[PORTAL_TEXT_LIMIT:]:  # what is longer comes as a comment
+        comment_ticket(session, by, number, rest[:PORTAL_TEXT_LIMIT])
     pair = TicketPair(
         ticket_number=number,
         connection_id=connection_id,
@@ -126,7 +128,7 @@ def take_new(
         pair,
         Origin.THEIRS,
         EntryKind.TICKET,
-        {"title": new.title, "text": new.description},
+        {"title": new.title, "text": description},
         author=first.author,
         at=now,
         state=EntryState.APPLIED,
@@ -145,7 +147,7 @@ def pair_of_their_id(session: Session, connection_id: int, their_id: str) -> Tic
     ).first()
 
 
-def _meant(profile: Profile, values: Mapping[str, str]) -> dict[str, str]:
+def _meant(profile: Profile, values: Mapping[str, str]) -> dict[str, Any]:
     """Their values in our words, those that have a counterpart."""
     meant = {
         name: profile.map_of(name).ours_of(values[name].casefold())
@@ -195,17 +197,19 @@ def _give_key(session: Session, pair: TicketPair, key: str, digest: str) -> None
 def _take_text(session: Session, pair: TicketPair, text: TheirText, now: datetime) -> None:
     kind = EntryKind.INTERNAL if text.internal else EntryKind.COMMENT
     by = writer_of(pair.connection, now, text.author)
-    ticket = comment_ticket(
-        session, by, pair.ticket_number, text.text, internal=text.internal
-    )
+    whole = storable_text(text.text)
+    for begin in range(0, len(whole), PORTAL_TEXT_LIMIT):  # a longer one comes in parts
+        part = whole[begin : begin + PORTAL_TEXT_LIMIT]
+        if part.strip():
+            comment_ticket(session, by, pair.ticket_number, part, internal=text.internal)
     add_entry(
         session,
         pair,
         Origin.THEIRS,
         kind,
-        {"text": text.text},
+        {"text": whole},
         author=text.author,
-        at=ticket.changed_at,
+        at=now,
         state=EntryState.APPLIED,
         their_key=text.key,
     )
@@ -237,9 +241,7 @@ def _take_values(
     pair.values = json.dumps(agreed, ensure_ascii=False)
 
 
-def _take_value(
-    session: Session, pair: TicketPair, name: str, theirs: str, now: datetime
-) -> None:
+def _take_value(session: Session, pair: TicketPair, name: str, theirs: str, now: datetime) -> None:
     """Their value becomes ours; a move that is not allowed here is recorded as told, not forced."""
     by, state, reason = writer_of(pair.connection, now), EntryState.APPLIED, ""
     wanted = {name: theirs}

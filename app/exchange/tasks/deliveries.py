@@ -8,21 +8,28 @@ from typing import Any, TypeAlias
 
 from sqlalchemy.orm import Session
 
+from app.core.rules.errors import Invalid, PortalError
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import TicketPair
+from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import PairState, Step
 from app.exchange.rules.partner import CallFailed, PartnerSystem
 from app.exchange.services.deliveries import (
     Claim,
     begin_create,
     claim,
+    locked_pair,
+    may_call,
     note_created,
     note_failed,
+    note_failure,
     note_found,
     note_looked,
     note_sent,
+    note_success,
+    pairs_that_wait,
+    stop_connection,
 )
-from app.exchange.services.planning import JOB, plan_next
+from app.exchange.services.planning import AT_ONCE, JOB, enqueue_pair, plan_next
 from app.exchange.services.readings import take_in
 from app.jobs.services.queue import enqueue
 from app.jobs.tasks.context import Context
@@ -46,12 +53,17 @@ class Deliveries:
 
     def deliver(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Do all that is due for one pair (a job; its key lets one process do it at a time)."""
-        pair_id = int(arguments["pair"])
-        with context.reading() as session:
-            pair = session.get_one(TicketPair, pair_id)
-            system = self._open(context, session, pair.connection)
+        pair_id, system = int(arguments["pair"]), None
         while not context.is_ending():
             with context.transaction() as session:
+                pair = locked_pair(session, pair_id)
+                if not may_call(pair.connection, context.now()):
+                    return
+                try:
+                    system = system or self._open(context, session, pair.connection)
+                except Invalid as error:
+                    stop_connection(pair.connection, error.message, context.now())
+                    return
                 claimed = claim(session, pair_id, system.traits, context.now())
                 if claimed.step is Step.REST:
                     if claimed.until is not None:
@@ -61,13 +73,53 @@ class Deliveries:
             try:
                 self._step(context, pair_id, system, claimed)
             except CallFailed as error:
-                with context.transaction() as session:
-                    chance, now = self._chance(), context.now()
-                    note_failed(session, claimed, pair_id, error.failure, now, chance)
+                self._note_failed(context, claimed, pair_id, error.failure)
+            except PortalError as error:  # what they hold cannot be kept here: a person is asked
+                failure = Failure(Outcome.PERMANENT, error.message)
+                self._note_failed(context, claimed, pair_id, failure)
 
-    def _step(
-        self, context: Context, pair_id: int, system: PartnerSystem, claimed: Claim
+    def wake(self, context: Context, arguments: Mapping[str, Any]) -> None:
+        """Look whether a partner's system is there again, and then do all that waits (a job)."""
+        key = int(arguments["connection"])
+        with context.reading() as session:
+            connection = session.get_one(Connection, key)
+            if not may_call(connection, context.now()):
+                return
+            try:
+                system = self._open(context, session, connection)
+            except Invalid as error:
+                reason = error.message
+            else:
+                reason, system_there = "", system
+        if reason:
+            with context.transaction() as session:
+                stop_connection(session.get_one(Connection, key), reason, context.now())
+            return
+        problem = next(iter(system_there.test())).problem
+        with context.transaction() as session:
+            connection = session.get_one(Connection, key)
+            if problem:
+                failure = Failure(Outcome.TRANSIENT, problem)
+                note_failure(session, connection, failure, context.now(), self._chance())
+                return
+            note_success(connection)
+        after = 0
+        while not context.is_ending():
+            with context.transaction() as session:
+                pairs = pairs_that_wait(session, key, after, AT_ONCE)
+                for pair in pairs:
+                    enqueue_pair(session, pair)
+            if len(pairs) < AT_ONCE:
+                return
+            after = pairs[-1].id
+
+    def _note_failed(
+        self, context: Context, claimed: Claim, pair_id: int, failure: Failure
     ) -> None:
+        with context.transaction() as session:
+            note_failed(session, claimed, pair_id, failure, context.now(), self._chance())
+
+    def _step(self, context: Context, pair_id: int, system: PartnerSystem, claimed: Claim) -> None:
         if claimed.step is Step.LOOK_UP:
             ids = system.find(claimed.reference)
             with context.transaction() as session:
@@ -78,10 +130,7 @@ class Deliveries:
             try:
                 created = system.create(claimed.outgoing)
             except CallFailed as error:
-                with context.transaction() as session:
-                    note_failed(
-                        session, claimed, pair_id, error.failure, context.now(), self._chance()
-                    )
+                self._note_failed(context, claimed, pair_id, error.failure)
                 return
             with context.transaction() as session:
                 note_created(session, claimed, pair_id, created, context.now())

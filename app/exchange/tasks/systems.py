@@ -8,6 +8,7 @@ from typing import Final, TypeAlias
 from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.exchange.adapters.http import JsonCaller, Told
 from app.exchange.adapters.zammad import Zammad
 from app.exchange.models.connections import Connection, ExchangeCall
@@ -32,7 +33,7 @@ def open_system(context: Context, session: Session, connection: Connection) -> P
     """What speaks with a connection's system. Raises ``Invalid`` where its secret is missing."""
     secrets = live_secrets(session, connection, LOGIN)
     if not secrets:
-        raise Invalid("secret", "The connection has no secret to log in with")
+        raise Invalid("secret", _("The connection has no secret to log in with"))
     key = (context.settings.secret_key or "").encode()
     secret = opened(secrets[0], key)
     caller = JsonCaller(

@@ -15,6 +15,7 @@ from app.accounts.services.calls import forget_calls
 from app.core.models.changes import Refusal
 from app.core.services.form_keys import forget_old_keys
 from app.events.services.import_runs import forget_old_files
+from app.exchange.services.calls import forget_exchange_calls
 from app.jobs.services.queue import forget_failed_before
 from app.mail.models.mails import Mail, MailMessage, MailNotification
 from app.mail.services.mails import DIGESTED, DROPPED, FAILED, SENT
@@ -55,6 +56,7 @@ def tidy(session: Session, now: datetime, retention: Retention) -> Tidied:
         "logins": _forget_logins(session, now - LOGINS_KEPT),
         "mails": _forget_mails(session, now - retention.mails),
         "calls": forget_calls(session, now - retention.calls, AT_ONCE),
+        "partner calls": forget_exchange_calls(session, now - retention.calls, AT_ONCE),
         "refusals": _forget_refusals(session, now - retention.refusals),
         "form keys": forget_old_keys(session, now, AT_ONCE),
     }

@@ -98,6 +98,27 @@ TICKET_REMINDERS: Final = Work(
     _("Mails of what people asked to be reminded of"),
     Rhythm(timedelta(minutes=5)),
 )
-EVERY_WORK: Final = (CLOSE_DUE, REMINDERS, TICKET_REMINDERS, DIGESTS, REPORT_REMINDERS, TIDY)
+READ_PARTNERS: Final = Work(
+    "read-partners",
+    _("Read partners"),
+    _("What changed in the tickets of partners whose systems the portal reads"),
+    Rhythm(timedelta(minutes=1)),
+)
+SWEEP_PARTNERS: Final = Work(
+    "sweep-partners",
+    _("Read every open ticket of partners"),
+    _("What no search of theirs told, and what waited without a call"),
+    Rhythm(daily_at=time(3, 15)),
+)
+EVERY_WORK: Final = (
+    CLOSE_DUE,
+    REMINDERS,
+    TICKET_REMINDERS,
+    DIGESTS,
+    REPORT_REMINDERS,
+    READ_PARTNERS,
+    SWEEP_PARTNERS,
+    TIDY,
+)
 """In the order in which it is shown, and done where several are due."""
 WORK_NAMED: Final = {work.name: work for work in EVERY_WORK}

@@ -1,0 +1,39 @@
+"""Calls to partners as they are kept for people, and what could not be kept of their answers."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app.exchange.models.connections import ExchangeCall, ExchangeHint
+from app.exchange.services.readings import pair_of_their_id
+
+
+def note_unreadable(
+    session: Session, connection_id: int, their_id: str, reason: str, now: datetime
+) -> None:
+    """What was read of their ticket cannot be kept here: said on the pair and among the calls."""
+    pair = pair_of_their_id(session, connection_id, their_id)
+    if pair is not None:
+        pair.reason = reason[:500]
+    session.add(
+        ExchangeCall(
+            connection_id=connection_id,
+            pair_id=pair.id if pair is not None else None,
+            at=now,
+            what=f"take in {their_id}"[:255],
+            milliseconds=0,
+            failure=reason[:500],
+        )
+    )
+
+
+def forget_exchange_calls(session: Session, before: datetime, count: int) -> int:
+    """Delete at most ``count`` calls and as many keys of hints of before then; how many went."""
+    gone = 0
+    for row in (ExchangeCall, ExchangeHint):
+        old = select(row.id).where(row.at < before).limit(count)
+        gone += len(session.scalars(delete(row).where(row.id.in_(old)).returning(row.id)).all())
+    return gone
