@@ -15,6 +15,7 @@ MODULES: Final[Mapping[str, str]] = {
     "cric": "cric",
     "db": "database",
     "events": "events",
+    "exchange": "exchange",
     "links": "registry_files",
     "notices": "notices",
     "partner": "partner",

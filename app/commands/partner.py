@@ -1,5 +1,7 @@
 """``flask partner create|password|rotate|disable|enable|list``: partner systems and their accounts.
 
+The systems that the portal calls itself are in ``partner_connections``.
+
 A secret is made by the portal and printed once, or read from standard input.
 """
 
@@ -10,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import PartnerAccount
 from app.accounts.services import partners
+from app.commands import partner_connections
 from app.commands.arguments import TEXT, command_writer, password_stdin, print_table, read_password
 from app.commands.base import PortalCommand, PortalGroup
 from app.core.database.transactions import transaction
@@ -28,7 +31,7 @@ own_password = click.option(
 
 @click.group("partner", cls=PortalGroup)
 def partner() -> None:
-    """Partner systems that call the SOAP services."""
+    """Partners: their systems that call the portal, and those that it calls."""
 
 
 @partner.command("create", cls=PortalCommand)
@@ -184,5 +187,8 @@ def _account(session: Session, name: str) -> PartnerAccount:
             raise
         return of_code[0]
 
+
+for _command in partner_connections.COMMANDS:
+    partner.add_command(_command)
 
 COMMANDS: tuple[click.Command, ...] = (partner,)

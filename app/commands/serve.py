@@ -22,6 +22,7 @@ from app.core.database.transactions import transaction
 from app.core.rules.errors import SettingError
 from app.core.settings import PROJECT, Settings, is_loopback, process_environment
 from app.core.web.extensions import db
+from app.exchange.services.secrets import publish_key
 from app.reference.seed import seed_reference
 from app.reports.services.first_quarter import ask_reports_from
 from app.server.sockets import open_sockets, serving_command
@@ -97,6 +98,8 @@ def seed_first(session: Session, settings: Settings) -> None:
         )
     if settings.reports_from is not None:
         ask_reports_from(session, settings.reports_from)
+    if settings.secret_key is not None:
+        publish_key(session, settings.secret_key.encode())
 
 
 def _settings() -> Settings:

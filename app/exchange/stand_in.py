@@ -13,9 +13,11 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
+from socketserver import ThreadingMixIn
 from time import sleep
 from typing import Any, Final
 from urllib.parse import parse_qs
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 STATES: Final = ("assigned", "in progress", "solved", "unsolved", "closed", "verified", "merged")
 PORTAL, PERSON = 1, 2
@@ -266,3 +268,17 @@ class StandIn:
         ]
         found.sort(key=key, reverse=query.get("order_by") == "desc")
         return [self._shown(one) for one in found[: int(query.get("limit", 50))]]
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        """Nothing is written for each call."""
+
+
+def server_of(partner: StandIn, port: int = 0) -> WSGIServer:
+    """A server of the stand-in on this machine alone; port 0 = any that is free."""
+    return make_server("127.0.0.1", port, partner, _Server, _Quiet)

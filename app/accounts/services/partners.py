@@ -58,12 +58,7 @@ def create_partner_account(
     ``sites`` (any of a site's names) are those in whose name it answers to changes.
     """
     require_admin(by.actor, _MANAGE)
-    check_name("code", code, _("Code"))
-    if len(code) > MAX_CODE_LENGTH:
-        raise Invalid(
-            "code",
-            _("Code takes at most %(max_code_length)s characters", max_code_length=MAX_CODE_LENGTH),
-        )
+    _check_code(code)
     check_name("login", login, _("Login"))
     checked_secret(password)
     _check_switches(access, contract_year)
@@ -71,18 +66,7 @@ def create_partner_account(
     take_number(session, _LOCK)
     if session.scalars(select(PartnerAccount).where(PartnerAccount.login == login)).first():
         raise Invalid("login", _("There is an account of this login already"))
-    partner = session.scalars(select(Partner).where(Partner.code == code)).first()
-    if partner is None:
-        partner = Partner(code=code, created_at=by.now)
-        session.add(partner)
-        session.flush()
-        record_change(
-            session,
-            by,
-            kind="partner",
-            thing_id=partner.id,
-            fields=[FieldChange("code", None, code)],
-        )
+    partner = partner_named(session, by, code)
     account = PartnerAccount(
         partner=partner,
         login=login,
@@ -102,6 +86,34 @@ def create_partner_account(
     record_change(session, by, kind="account", thing_id=account.id, fields=fields)
     _add(session, by, account, password)
     return account
+
+
+def partner_named(session: Session, by: Writer, code: str) -> Partner:
+    """The partner ``code``, who is made if there is none. Raises ``Invalid`` for a bad code."""
+    require_admin(by.actor, _MANAGE)
+    _check_code(code)
+    partner = session.scalars(select(Partner).where(Partner.code == code)).first()
+    if partner is None:
+        partner = Partner(code=code, created_at=by.now)
+        session.add(partner)
+        session.flush()
+        record_change(
+            session,
+            by,
+            kind="partner",
+            thing_id=partner.id,
+            fields=[FieldChange("code", None, code)],
+        )
+    return partner
+
+
+def _check_code(code: str) -> None:
+    check_name("code", code, _("Code"))
+    if len(code) > MAX_CODE_LENGTH:
+        raise Invalid(
+            "code",
+            _("Code takes at most %(max_code_length)s characters", max_code_length=MAX_CODE_LENGTH),
+        )
 
 
 def find_account(session: Session, login: str) -> PartnerAccount:

@@ -60,10 +60,10 @@ def claim(session: Session, pair_id: int, traits: Traits, now: datetime) -> Clai
     entry = first_waiting(session, pair_id)
     if row.state == PairState.CREATING and entry is None:
         return Claim(Step.REST, row.ticket_number, "", None)
-    pair = _as_rule(row)
+    pair = as_rule(row)
     what = rules.next_step(pair, waiting=entry is not None, traits=traits, now=now)
     if what.step is Step.ASK:
-        _record(row, rules.stop(pair, what.reason))
+        store(row, rules.stop(pair, what.reason))
         return Claim(Step.REST, row.ticket_number, "", None)
     if what.step in (Step.CREATE, Step.SEND):
         return _begun(session, row, entry, what, now)
@@ -94,9 +94,9 @@ def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
         return PairState(row.state)
     taken = _taken(session, row, ids)
     if taken is not None:
-        _record(row, rules.stop(_as_rule(row), f"{ids[0]} there is the pair of our #{taken}"))
+        store(row, rules.stop(as_rule(row), f"{ids[0]} there is the pair of our #{taken}"))
         return PairState.STOPPED
-    _record(row, rules.found(_as_rule(row), tuple(ids)))
+    store(row, rules.found(as_rule(row), tuple(ids)))
     if row.state == PairState.PAIRED and (entry := first_waiting(session, pair_id)) is not None:
         entry.state = EntryState.SENT
         agree_on_sent(session, row, entry)
@@ -111,9 +111,9 @@ def note_created(
     if row.state == PairState.CREATING:
         if (taken := _taken(session, row, (created.id,))) is not None:
             reason = f"It answers with {created.id}, which is the pair of our #{taken}"
-            _record(row, rules.stop(_as_rule(row), reason))
+            store(row, rules.stop(as_rule(row), reason))
             return
-        _record(row, rules.paired(_as_rule(row), created.id))
+        store(row, rules.paired(as_rule(row), created.id))
         row.their_number, row.their_url = created.number, created.url
     entry = _note_entry(session, claimed.entry_id, "", now)
     if entry is not None:
@@ -126,7 +126,7 @@ def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: d
     """An entry arrived."""
     row = locked_pair(session, pair_id)
     if row.begun_at == claimed.begun:
-        _record(row, rules.done(_as_rule(row)))
+        store(row, rules.done(as_rule(row)))
     entry = _note_entry(session, claimed.entry_id, sent.key, now)
     if entry is not None:
         agree_on_sent(session, row, entry)
@@ -140,7 +140,7 @@ def note_failed(
     """A call did not succeed; when to try again, None = a person is asked."""
     row = locked_pair(session, pair_id)
     if row.begun_at == claimed.begun:
-        _record(row, rules.failed(_as_rule(row), failure, now, chance))
+        store(row, rules.failed(as_rule(row), failure, now, chance))
     note_failure(session, row.connection, failure, now, chance)
     return row.due_at if row.state != PairState.STOPPED else None
 
@@ -186,7 +186,7 @@ def note_looked(session: Session, claimed: Claim, pair_id: int) -> None:
     """The ticket was read after an unknown outcome: what was not found there may be sent again."""
     row = locked_pair(session, pair_id)
     if row.begun_at == claimed.begun:
-        _record(row, rules.done(_as_rule(row)))
+        store(row, rules.done(as_rule(row)))
 
 
 def locked_pair(session: Session, pair_id: int) -> TicketPair:
@@ -255,7 +255,7 @@ def _begun(
     session: Session, row: TicketPair, entry: Entry | None, what: Next, now: datetime
 ) -> Claim:
     assert entry is not None, "there is something to send"
-    _record(row, rules.begin(_as_rule(row), now))
+    store(row, rules.begin(as_rule(row), now))
     outgoing = outgoing_of(session, row.ticket_number, entry)
     return Claim(what.step, row.ticket_number, row.their_id or "", now, entry.id, outgoing)
 
@@ -305,7 +305,8 @@ def _taken(session: Session, row: TicketPair, ids: Sequence[str]) -> int | None:
     ).first()
 
 
-def _as_rule(row: TicketPair) -> Pair:
+def as_rule(row: TicketPair) -> Pair:
+    """A pair's row as the rules take it."""
     return Pair(
         row.ticket_number,
         PairState(row.state),
@@ -317,7 +318,8 @@ def _as_rule(row: TicketPair) -> Pair:
     )
 
 
-def _record(row: TicketPair, pair: Pair) -> None:
+def store(row: TicketPair, pair: Pair) -> None:
+    """Write into a pair's row what the rules made of it."""
     row.state, row.their_id = pair.state, pair.their_id or None
     row.begun_at, row.attempts = pair.begun, pair.attempts
     row.due_at, row.reason = pair.due, pair.reason[:500]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
 
 from sqlalchemy.orm import Session
@@ -12,10 +12,10 @@ from app.core.rules.language import _
 from app.exchange.adapters.http import JsonCaller, Told
 from app.exchange.adapters.zammad import Zammad
 from app.exchange.models.connections import Connection, ExchangeCall
-from app.exchange.rules.partner import PartnerSystem
+from app.exchange.rules.partner import Check, PartnerSystem
 from app.exchange.rules.profiles import Kind, Profile
-from app.exchange.services.connections import LOGIN, live_secrets, opened
 from app.exchange.services.deliveries import profile_in_use
+from app.exchange.services.secrets import LOGIN, live_secrets, opened
 from app.jobs.tasks.context import Context
 
 _Maker: TypeAlias = Callable[[Context, JsonCaller, Profile], PartnerSystem]
@@ -43,6 +43,24 @@ def open_system(context: Context, session: Session, connection: Connection) -> P
         tell=_Recorder(context, connection.id, secret).record,
     )
     return _MAKERS[connection.kind](context, caller, profile_in_use(session, connection))
+
+
+def try_connection(context: Context, connection_id: int) -> Iterator[Check]:
+    """Test a connection step by step; what its direction needs was shown, it is noted."""
+    with context.reading() as session:
+        connection = session.get_one(Connection, connection_id)
+        try:
+            system = open_system(context, session, connection)
+        except Invalid as error:
+            yield Check(_("Set up"), error.message)
+            return
+    is_fine = True
+    for check in system.test():
+        is_fine = is_fine and not check.problem
+        yield check
+    with context.transaction() as session:
+        connection = session.get_one(Connection, connection_id)
+        connection.tested_at = context.now() if is_fine else None
 
 
 class _Recorder:

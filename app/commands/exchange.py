@@ -1,0 +1,110 @@
+"""``flask exchange list|retry|skip|stand-in``: what waits for partners, and what failed."""
+
+from __future__ import annotations
+
+import json
+import sys
+from contextlib import suppress
+
+import click
+
+from app.commands.arguments import TEXT, command_writer, print_table
+from app.commands.base import PortalCommand, PortalGroup
+from app.core.database.transactions import transaction
+from app.core.web.extensions import db
+from app.exchange.services import trouble
+from app.exchange.services.trouble import PairNow, find_pair, pairs_now
+from app.exchange.stand_in import StandIn, server_of
+
+_TICKET = click.argument("ticket", type=int)
+_PARTNER = click.argument("partner", type=TEXT)
+
+
+@click.group("exchange", cls=PortalGroup)
+def exchange() -> None:
+    """Tickets that are exchanged with partners' systems."""
+
+
+@exchange.command("list", cls=PortalCommand)
+@click.option("--failed", is_flag=True, help="Only those about which a person is asked.")
+@click.option("--json", "as_json", is_flag=True, help="As one JSON list.")
+def list_(*, failed: bool, as_json: bool) -> None:
+    """List every pair of tickets: both numbers, what waits, and why."""
+    pairs = pairs_now(db.session(), failed_alone=failed)
+    if as_json:
+        click.echo(json.dumps([_told(pair) for pair in pairs], indent=2, ensure_ascii=False))
+        return
+    rows = [
+        (
+            str(pair.ticket),
+            pair.partner,
+            pair.kind,
+            pair.their_number or pair.their_id,
+            pair.state,
+            str(pair.waiting),
+            pair.reason,
+        )
+        for pair in pairs
+    ]
+    print_table(("TICKET", "PARTNER", "KIND", "THEIRS", "STATE", "WAITING", "REASON"), rows)
+
+
+@exchange.command("retry", cls=PortalCommand)
+@_TICKET
+@_PARTNER
+@click.option("--kind", default="", help="Which of its systems, where it has several.")
+def retry(ticket: int, partner: str, kind: str) -> None:
+    """Try again what waits for the pair of TICKET with PARTNER."""
+    session = db.session()
+    with transaction(session):
+        trouble.retry(session, command_writer(), find_pair(session, ticket, partner, kind).id)
+    click.echo(f"#{ticket} is tried again at {partner}.")
+
+
+@exchange.command("skip", cls=PortalCommand)
+@_TICKET
+@_PARTNER
+@click.option("--kind", default="", help="Which of its systems, where it has several.")
+@click.option("--reason", type=TEXT, required=True, help="Why it is left out.")
+def skip(ticket: int, partner: str, kind: str, reason: str) -> None:
+    """Leave out the entry that waits first for the pair of TICKET with PARTNER."""
+    session = db.session()
+    with transaction(session):
+        pair = find_pair(session, ticket, partner, kind)
+        trouble.skip(session, command_writer(), pair.id, reason)
+    click.echo(f"The first entry of #{ticket} that waits for {partner} is left out.")
+
+
+@exchange.command("stand-in", cls=PortalCommand)
+@click.option("--port", type=int, default=8099, show_default=True, help="On this machine only.")
+@click.option("--token", type=TEXT, default="stand-in", show_default=True, help="Who may call it.")
+def stand_in(port: int, token: str) -> None:
+    """Serve a small Zammad in memory, to try the exchange with, until Ctrl-C."""
+    with server_of(StandIn(token), port) as server:
+        click.echo(f"A stand-in for a partner listens on http://127.0.0.1:{server.server_port}")
+        click.echo("Ctrl-C ends it.")
+        sys.stdout.flush()
+        with suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+def _told(pair: PairNow) -> dict[str, object]:
+    return {
+        "ticket": pair.ticket,
+        "partner": pair.partner,
+        "kind": pair.kind,
+        "their_id": pair.their_id,
+        "their_number": pair.their_number,
+        "their_url": pair.their_url,
+        "state": pair.state,
+        "in_step": pair.in_step,
+        "waiting": pair.waiting,
+        "entries_ours": pair.ours,
+        "entries_theirs": pair.theirs,
+        "attempts": pair.attempts,
+        "next_attempt": pair.due.isoformat().replace("+00:00", "Z") if pair.due else None,
+        "reason": pair.reason,
+    }
+
+
+COMMANDS: tuple[click.Command, ...] = (exchange,)

@@ -1,0 +1,153 @@
+"""``flask partner connect|pause|resume|test``: the systems of partners that the portal calls."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from flask import current_app
+from sqlalchemy.orm import Session
+
+from app.commands.arguments import TEXT, command_writer, read_password
+from app.commands.base import PortalCommand
+from app.core.database.transactions import transaction
+from app.core.rules.errors import Invalid
+from app.core.web.extensions import db
+from app.exchange.models.connections import Connection
+from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profile_of
+from app.exchange.services import connections
+from app.exchange.services.secrets import LOGIN, add_secret
+from app.exchange.tasks.systems import try_connection
+from app.jobs.tasks.context import Context
+
+_KIND = click.Choice([kind.value for kind in Kind])
+_one_kind = click.option(
+    "--kind", type=_KIND, default=None, help="Which of its systems, where it has several."
+)
+
+
+@click.command("connect", cls=PortalCommand)
+@click.argument("code", type=TEXT)
+@click.option("--kind", type=_KIND, required=True, help="What system it is.")
+@click.option("--url", type=TEXT, required=True, help="Its address.")
+@click.option(
+    "--direction",
+    type=click.Choice([direction.value for direction in Direction]),
+    required=True,
+    help="push: ours go there; pull: theirs come here; both.",
+)
+@click.option("--remote-login", type=TEXT, default="", help="The portal's login there.")
+@click.option(
+    "--remote-password-stdin",
+    "from_stdin",
+    is_flag=True,
+    help="Read the password or token with which the portal logs in there from standard input.",
+)
+@click.option(
+    "--tickets",
+    type=click.Choice([choice.value for choice in Choice]),
+    default=None,
+    help="shared: those that an operator shares (the default); new: those too that are created"
+    " from now on; all: those too that are open now.",
+)
+@click.option("--internal", is_flag=True, help="Internal comments go there, too.")
+@click.option("--group", type=TEXT, default="", help="The queue or group of its tickets.")
+@click.option(
+    "--profile",
+    "file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    default=None,
+    help="A file with the choice of tickets, the maps of values and the owners of fields.",
+)
+def connect(
+    code: str,
+    kind: str,
+    url: str,
+    direction: str,
+    remote_login: str,
+    tickets: str | None,
+    group: str,
+    file: Path | None,
+    *,
+    from_stdin: bool,
+    internal: bool,
+) -> None:
+    """Connect the portal with a system of the partner CODE, who may be new."""
+    secret = read_password(from_stdin=True) if from_stdin else ""
+    profile = profile_of(file.read_text("utf-8")) if file is not None else profile_for(kind)
+    profile = replace(
+        profile,
+        tickets=Choice(tickets) if tickets is not None else profile.tickets,
+        group=group or profile.group,
+    )
+    session, by = db.session(), command_writer()
+    with transaction(session):
+        connection = connections.connect(
+            session,
+            by,
+            code,
+            kind,
+            url=url,
+            direction=direction,
+            remote_login=remote_login,
+            internal=internal,
+            profile=profile,
+        )
+        if secret:
+            key = current_app.config["PORTAL"].secret_key
+            add_secret(session, by, connection, LOGIN, secret, key and key.encode())
+    click.echo(f"{code} is connected: {kind}, {direction}, {profile.tickets} tickets.")
+
+
+@click.command("pause", cls=PortalCommand)
+@click.argument("code", type=TEXT)
+@_one_kind
+def pause(code: str, kind: str | None) -> None:
+    """Call the system of CODE no more; what is to be sent waits."""
+    session = db.session()
+    with transaction(session):
+        connections.pause(session, command_writer(), _connection(session, code, kind))
+    click.echo(f"{code} is paused; what is to be sent waits.")
+
+
+@click.command("resume", cls=PortalCommand)
+@click.argument("code", type=TEXT)
+@_one_kind
+def resume(code: str, kind: str | None) -> None:
+    """Call the system of CODE again, after a pause or a stop."""
+    session = db.session()
+    with transaction(session):
+        connections.resume(session, command_writer(), _connection(session, code, kind))
+    click.echo(f"{code} is called again.")
+
+
+@click.command("test", cls=PortalCommand)
+@click.argument("code", type=TEXT)
+@_one_kind
+def test(code: str, kind: str | None) -> None:
+    """Test the connection with CODE, step by step."""
+    session = db.session()
+    connection_id = _connection(session, code, kind).id
+    context = Context(db.engine, current_app.config["PORTAL"].for_serving())
+    problem = ""
+    for check in try_connection(context, connection_id):
+        problem = problem or check.problem
+        click.echo(f"{check.what}: {check.problem or 'yes'}")
+    if problem:
+        raise Invalid("test", f"The test ended with a problem: {problem}")
+
+
+def profile_for(kind: str) -> Profile:
+    """The profile with which a connection of a kind begins."""
+    return Profile()
+
+
+def _connection(session: Session, code: str, kind: str | None) -> Connection:
+    found = connections.connection_of(session, code, kind or "")
+    if found is None:
+        raise Invalid("code", "The partner has no such connection")
+    return found
+
+
+COMMANDS: tuple[click.Command, ...] = (connect, pause, resume, test)

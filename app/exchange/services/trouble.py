@@ -1,0 +1,171 @@
+"""What waits for partners and what failed, and what people do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from app.accounts.models.partners import Partner
+from app.core.rules.access import Writer, require_admin, require_operator
+from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.core.services.changes import FieldChange, record_change
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules import pairs as rules
+from app.exchange.rules.entries import EntryState
+from app.exchange.rules.ledger import Origin
+from app.exchange.rules.pairs import PairState
+from app.exchange.services.deliveries import as_rule, first_waiting, locked_pair, store
+from app.exchange.services.planning import enqueue_pair
+
+PAIR = "ticket pair"
+"""The kind of a pair in the change log."""
+
+
+@dataclass(frozen=True)
+class PairNow:
+    """A pair as people see it. ``in_step``: nothing waits, nothing is asked, nothing failed."""
+
+    id: int
+    ticket: int
+    partner: str
+    kind: str
+    their_id: str
+    their_number: str
+    their_url: str
+    state: str
+    waiting: int
+    asked: int
+    ours: int
+    theirs: int
+    attempts: int
+    due: datetime | None
+    reason: str
+
+    @property
+    def in_step(self) -> bool:
+        """Whether both sides hold the same, as far as we know."""
+        return self.state == PairState.PAIRED and not (self.waiting or self.asked or self.reason)
+
+
+def pairs_now(
+    session: Session,
+    *,
+    failed_alone: bool = False,
+    ticket: int | None = None,
+    connection_id: int | None = None,
+    limit: int | None = None,
+) -> Sequence[PairNow]:
+    """Pairs with what waits, newest ticket first (one statement)."""
+    counts = {
+        "waiting": func.count().filter(Entry.state == EntryState.WAITING),
+        "asked": func.count().filter(Entry.state == EntryState.ASKED),
+        "ours": func.count().filter(Entry.origin == Origin.OURS),
+        "theirs": func.count().filter(Entry.origin == Origin.THEIRS),
+    }
+    chosen = (
+        select(TicketPair.id, Partner.code.label("partner"), Connection.kind.label("kind"))
+        .join(Connection, Connection.id == TicketPair.connection_id)
+        .join(Partner, Partner.id == Connection.partner_id)
+        .order_by(TicketPair.ticket_number.desc(), TicketPair.id)
+    )
+    if failed_alone:
+        asked = select(Entry.pair_id).where(Entry.state == EntryState.ASKED)
+        chosen = chosen.where(or_(TicketPair.state == PairState.STOPPED, TicketPair.id.in_(asked)))
+    if ticket is not None:
+        chosen = chosen.where(TicketPair.ticket_number == ticket)
+    if connection_id is not None:
+        chosen = chosen.where(TicketPair.connection_id == connection_id)
+    pairs = chosen.limit(limit).subquery()
+    of_pair = (
+        select(Entry.pair_id, *(count.label(name) for name, count in counts.items()))
+        .where(Entry.pair_id.in_(select(pairs.c.id)))
+        .group_by(Entry.pair_id)
+        .subquery()
+    )
+    rows = session.execute(
+        select(
+            TicketPair.id,
+            TicketPair.ticket_number.label("ticket"),
+            pairs.c.partner,
+            pairs.c.kind,
+            func.coalesce(TicketPair.their_id, "").label("their_id"),
+            TicketPair.their_number,
+            TicketPair.their_url,
+            TicketPair.state,
+            *(func.coalesce(of_pair.c[name], 0).label(name) for name in counts),
+            TicketPair.attempts,
+            TicketPair.due_at.label("due"),
+            TicketPair.reason,
+        )
+        .join(pairs, pairs.c.id == TicketPair.id)
+        .outerjoin(of_pair, of_pair.c.pair_id == TicketPair.id)
+        .order_by(TicketPair.ticket_number.desc(), TicketPair.id)
+    )
+    return [PairNow(**row) for row in rows.mappings()]
+
+
+def find_pair(session: Session, ticket: int, partner: str, kind: str = "") -> TicketPair:
+    """The pair of a ticket with a partner. Raises ``NotFound``."""
+    found = (
+        select(TicketPair)
+        .join(Connection, Connection.id == TicketPair.connection_id)
+        .join(Partner, Partner.id == Connection.partner_id)
+        .where(TicketPair.ticket_number == ticket, Partner.code == partner)
+        .order_by(TicketPair.id)
+    )
+    if kind:
+        found = found.where(Connection.kind == kind)
+    pair = session.scalars(found).first()
+    if pair is None:
+        raise NotFound(_("This ticket is not exchanged with that partner"))
+    return pair
+
+
+def retry(session: Session, by: Writer, pair_id: int) -> None:
+    """Try again at once. What may have been written there is looked for first, so that a second
+    click, or a second person, has no effect of its own."""
+    require_operator(by.actor, _("send to partners again"))
+    row = locked_pair(session, pair_id)
+    if row.state == PairState.STOPPED or row.due_at is not None or row.reason:
+        before = row.state
+        store(row, rules.resume(as_rule(row)))
+        record_change(
+            session,
+            by,
+            kind=PAIR,
+            thing_id=row.id,
+            fields=[FieldChange("state", before, row.state)],
+        )
+    enqueue_pair(session, row)
+
+
+def skip(session: Session, by: Writer, pair_id: int, reason: str) -> None:
+    """Leave out the entry of ours that waits first, for a reason; what comes behind it goes on."""
+    require_admin(by.actor, _("leave out what waits for partners"))
+    checked_text("reason", reason, SHORT_TEXT_LIMIT, label=_("Reason"))
+    if not reason.strip():
+        raise Invalid("reason", _("Say why it is left out"))
+    row = locked_pair(session, pair_id)
+    entry = first_waiting(session, pair_id)
+    if entry is None:
+        raise Invalid("ticket", _("Nothing waits for this partner"))
+    if row.state == PairState.CREATING or not row.their_id:
+        raise Invalid("ticket", _("Their ticket does not exist yet; without it nothing can follow"))
+    entry.state, entry.reason, entry.done_at = EntryState.SKIPPED, reason, by.now
+    store(row, rules.done(rules.resume(as_rule(row))))
+    left_out = FieldChange(f"entry {entry.sequence}", EntryState.WAITING, EntryState.SKIPPED)
+    record_change(
+        session,
+        by,
+        kind=PAIR,
+        thing_id=row.id,
+        fields=[left_out, FieldChange("reason", None, reason)],
+    )
+    enqueue_pair(session, row)
