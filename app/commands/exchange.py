@@ -75,7 +75,7 @@ def skip(ticket: int, partner: str, kind: str, reason: str) -> None:
     click.echo(f"The first entry of #{ticket} that waits for {partner} is left out.")
 
 
-@exchange.command("stand-in", cls=PortalCommand)
+@exchange.command("stand-in", cls=PortalCommand, any_schema=True)
 @click.option("--port", type=int, default=8099, show_default=True, help="On this machine only.")
 @click.option("--token", type=TEXT, default="stand-in", show_default=True, help="Who may call it.")
 def stand_in(port: int, token: str) -> None:

@@ -11,9 +11,9 @@ from typing import Final
 from app.events.services.import_runs import JOB as EVENT_IMPORT
 from app.events.services.withdrawal import JOB as EVENT_WITHDRAWAL
 from app.events.tasks.imports import import_events, withdraw_events
+from app.exchange.services.planning import BEGIN_OPEN, WAKE
 from app.exchange.services.planning import JOB as EXCHANGE
-from app.exchange.services.planning import WAKE
-from app.exchange.tasks.deliveries import Deliveries
+from app.exchange.tasks.deliveries import Deliveries, begin_open
 from app.exchange.tasks.pulls import PULL, READ, SWEEP, Pulls
 from app.exchange.tasks.systems import open_system
 from app.meetings.services.packs import JOB as MEETING_PACK
@@ -29,6 +29,7 @@ JOBS: Final[dict[str, JobFunction]] = {
     EVENT_WITHDRAWAL: withdraw_events,
     MEETING_PACK: in_child(make_pack),
     EXCHANGE: _deliveries.deliver,
+    BEGIN_OPEN: begin_open,
     WAKE: _deliveries.wake,
     PULL: _pulls.pull,
     SWEEP: _pulls.sweep,

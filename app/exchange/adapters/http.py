@@ -43,6 +43,8 @@ class JsonCaller:
     private_hosts: Collection[str]
     secret_headers: Mapping[str, str]
     tell: Callable[[Told], None] = field(default=_nobody)
+    transport: Callable[..., Answer] = field(default=ask)
+    """As ``app.core.adapters.outbound.ask``."""
 
     def call(
         self,
@@ -64,7 +66,7 @@ class JsonCaller:
         began, asked = monotonic(), json.dumps(body, ensure_ascii=False) if body else ""
         what = f"{method} {path}"
         try:
-            answer = ask(
+            answer = self.transport(
                 method,
                 address,
                 LIMITS,

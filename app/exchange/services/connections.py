@@ -21,7 +21,7 @@ from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.rules.profiles import Direction, Kind, Profile, profile_of
-from app.exchange.services.planning import CURSOR, WAKE
+from app.exchange.services.planning import BEGIN_OPEN, CURSOR, WAKE
 from app.jobs.services.queue import enqueue
 
 CONNECTION: Final = "connection"
@@ -77,6 +77,7 @@ def connect(
     stated = {"partner": code, "kind": kind, "url": url, "direction": direction}
     record(session, by, connection, {name: (None, value) for name, value in stated.items()})
     _begin_to_follow(session)
+    _begin_open(session, connection)
     return connection
 
 
@@ -134,6 +135,7 @@ def set_profile(session: Session, by: Writer, connection: Connection, content: s
     changed = {"profile": (str(connection.profile_version), str(version))}
     connection.profile_version = version
     record(session, by, connection, changed)
+    _begin_open(session, connection)
     return version
 
 
@@ -205,6 +207,12 @@ def record(
         session.flush()
         fields = [FieldChange(name, old, new) for name, (old, new) in changed.items()]
         record_change(session, by, kind=CONNECTION, thing_id=connection.id, fields=fields)
+
+
+def _begin_open(session: Session, connection: Connection) -> None:
+    """Where all tickets are chosen those that are open already go there, too."""
+    key = f"open tickets of connection {connection.id}"
+    enqueue(session, BEGIN_OPEN, {"connection": connection.id}, key=key)
 
 
 def _begin_to_follow(session: Session) -> None:

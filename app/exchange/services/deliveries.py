@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import exists, or_, select
 from sqlalchemy.orm import Session
 
-from app.exchange.models.connections import Connection, ConnectionProfile
+from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState, Outgoing
@@ -24,8 +24,7 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.marks import Mark, marked, reference_of
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
-from app.exchange.rules.profiles import Profile, profile_of
-from app.exchange.services.planning import WAKE
+from app.exchange.services.planning import WAKE, profile_in_use
 from app.jobs.services.queue import enqueue
 from app.tickets.models.attachments import AttachmentContent
 
@@ -281,17 +280,6 @@ def agree_on_sent(session: Session, pair: TicketPair, entry: Entry) -> None:
             if meant is not None:
                 agreed[name] = meant
     pair.values = json.dumps(agreed, ensure_ascii=False)
-
-
-def profile_in_use(session: Session, connection: Connection) -> Profile:
-    """The version of choice, maps and owners that counts now."""
-    content = session.scalars(
-        select(ConnectionProfile.content).where(
-            ConnectionProfile.connection_id == connection.id,
-            ConnectionProfile.version == connection.profile_version,
-        )
-    ).one()
-    return profile_of(content)
 
 
 def _taken(session: Session, row: TicketPair, ids: Sequence[str]) -> int | None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, PortalFact
@@ -30,14 +30,16 @@ from app.exchange.rules.entries import (
 from app.exchange.rules.ledger import START, Origin, link
 from app.exchange.rules.marks import MAX_HOPS, hops_of
 from app.exchange.rules.pairs import PairState
-from app.exchange.rules.profiles import Direction, Kind, Profile, profile_of
+from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profile_of
 from app.jobs.services.queue import enqueue
 from app.registry.models.registry import Site
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.tickets import OPEN_STATES
 from app.tickets.services.fields import as_logged, current_value, facts_of
 
 JOB: Final = "exchange a ticket"
 WAKE: Final = "call a partner again"
+BEGIN_OPEN: Final = "exchange all open tickets"
 CURSOR: Final = "exchange_planned_up_to"
 """The row of ``portal_facts`` that holds the newest change whose entries are planned."""
 AT_ONCE: Final = 200
@@ -91,6 +93,17 @@ def connections_in_use(session: Session) -> Sequence[tuple[Connection, Profile]]
     return [(connection, profile_of(content)) for connection, content in rows]
 
 
+def profile_in_use(session: Session, connection: Connection) -> Profile:
+    """The version of choice, maps and owners that counts now."""
+    content = session.scalars(
+        select(ConnectionProfile.content).where(
+            ConnectionProfile.connection_id == connection.id,
+            ConnectionProfile.version == connection.profile_version,
+        )
+    ).one()
+    return profile_of(content)
+
+
 def pair_with(session: Session, connection: Connection, ticket: Ticket) -> TicketPair | None:
     """The pair of our ticket with a connection."""
     return session.scalars(
@@ -137,6 +150,29 @@ def begin_pair(
             _add_ours(session, pair, change, texts_alone=True)
     enqueue_pair(session, pair)
     return pair
+
+
+def begin_open_pairs(
+    session: Session, connection: Connection, after: int, now: datetime
+) -> int | None:
+    """Begin pairs of open tickets with numbers above ``after`` that the connection chooses; the
+    last number that was looked at, None = there are no more."""
+    profile = profile_in_use(session, connection)
+    if profile.tickets is not Choice.ALL or not Direction(connection.direction).pushes:
+        return None
+    paired = exists().where(
+        TicketPair.ticket_number == Ticket.number, TicketPair.connection_id == connection.id
+    )
+    tickets = session.scalars(
+        select(Ticket)
+        .where(Ticket.number > after, Ticket.state.in_(OPEN_STATES), ~paired)
+        .order_by(Ticket.number)
+        .limit(AT_ONCE)
+    ).all()
+    for ticket in tickets:
+        if chooses(session, connection, profile, ticket):
+            begin_pair(session, connection, ticket, now)
+    return tickets[-1].number if tickets else None
 
 
 def enqueue_pair(session: Session, pair: TicketPair) -> None:

@@ -27,8 +27,8 @@ from app.exchange.rules.marks import MAX_HOPS, digest_of, hops_of, without_marks
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
 from app.exchange.rules.reading import Known, News, TheirText, TheirTicket, news_of
-from app.exchange.services.deliveries import locked_pair, outgoing_of, profile_in_use
-from app.exchange.services.planning import add_entry
+from app.exchange.services.deliveries import locked_pair, outgoing_of
+from app.exchange.services.planning import add_entry, profile_in_use
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.rules.tickets import CREATION_STATES, ENDED_STATES, State

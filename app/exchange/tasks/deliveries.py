@@ -29,7 +29,7 @@ from app.exchange.services.deliveries import (
     pairs_that_wait,
     stop_connection,
 )
-from app.exchange.services.planning import AT_ONCE, JOB, enqueue_pair, plan_next
+from app.exchange.services.planning import AT_ONCE, JOB, begin_open_pairs, enqueue_pair, plan_next
 from app.exchange.services.readings import take_in
 from app.jobs.services.queue import enqueue
 from app.jobs.tasks.context import Context
@@ -43,6 +43,15 @@ def plan_entries(context: Context) -> None:
         with context.transaction() as session:
             if not plan_next(session, context.now()):
                 return
+
+
+def begin_open(context: Context, arguments: Mapping[str, Any]) -> None:
+    """Exchange the open tickets too, where a connection chooses all (a job)."""
+    after: int | None = 0
+    while after is not None and not context.is_ending():
+        with context.transaction() as session:
+            connection = session.get_one(Connection, int(arguments["connection"]))
+            after = begin_open_pairs(session, connection, after, context.now())
 
 
 class Deliveries:

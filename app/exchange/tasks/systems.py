@@ -14,7 +14,7 @@ from app.exchange.adapters.zammad import Zammad
 from app.exchange.models.connections import Connection, ExchangeCall
 from app.exchange.rules.partner import Check, PartnerSystem
 from app.exchange.rules.profiles import Kind, Profile
-from app.exchange.services.deliveries import profile_in_use
+from app.exchange.services.planning import profile_in_use
 from app.exchange.services.secrets import LOGIN, live_secrets, opened
 from app.jobs.tasks.context import Context
 
