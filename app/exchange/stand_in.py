@@ -42,6 +42,8 @@ class Misbehaviour:
     """Seconds after which its search finds what is new."""
     search_lies: bool = False
     """Its search is for words alone: a question for a field finds whatever holds the word."""
+    refused_word: str = ""
+    """A ticket or a text that holds it is refused for good (422)."""
     seconds: float = 0
     """Before each answer."""
 
@@ -174,6 +176,8 @@ class StandIn:
             return {}
         if environ.get("HTTP_AUTHORIZATION") != f"Token token={self.token}":
             raise Refused("401 Unauthorized")
+        if self.errs.refused_word and self.errs.refused_word in json.dumps(body):
+            raise Refused("422 Unprocessable Entity")
         query = {name: found[0] for name, found in parse_qs(environ["QUERY_STRING"]).items()}
         for pattern, verb in self._routes():
             if (found := re.fullmatch(pattern, f"{method} {path}")) is not None:

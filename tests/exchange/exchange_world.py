@@ -111,6 +111,11 @@ class World:
         actor = Actor(kind=Kind.PERSON, account=name, role=Role.OPERATOR)
         return Writer(actor=actor, door=Door.PORTAL, now=self.now, author=name)
 
+    def admin(self) -> Writer:
+        """An admin, now."""
+        actor = Actor(kind=Kind.PERSON, account="admin", role=Role.ADMIN)
+        return Writer(actor=actor, door=Door.PORTAL, now=self.now, author="admin")
+
     def open(self, title: str, text: str, **more: Any) -> int:
         """An operator opens a ticket; its number."""
         with self.writing() as session:

@@ -1,8 +1,8 @@
 """Layer 2 of the proof: the real code, killed at each of its points, on a real database.
 
 One history of a ticket and its counterpart is played without a kill, which counts the points; then
-once for each point, with the process killed there and begun anew. ``python -m tests.exchange.kills``
-prints the table for both databases.
+once for each point, with the process killed there and begun anew.
+``python -m tests.exchange.kills`` prints the table for both databases.
 """
 
 from __future__ import annotations

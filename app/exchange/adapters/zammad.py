@@ -118,6 +118,7 @@ class Zammad:
             number=str(ticket.get("number", "")),
             url=self._page(their_id),
             merged_into=merged,
+            changed_at=_time(ticket.get("updated_at")),
         )
 
     def send(self, their_id: str, entry: Outgoing) -> Sent:
@@ -225,3 +226,10 @@ def _number(of: Mapping[str, Any], name: str) -> int:
 
 def _id(ticket: Mapping[str, Any]) -> str:
     return str(_number(ticket, "id"))
+
+
+def _time(told: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(str(told)).astimezone(UTC)
+    except ValueError:
+        return None

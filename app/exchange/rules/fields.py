@@ -29,11 +29,12 @@ class Decision(StrEnum):
 
 
 def decide(
-    owner: Owner, base: str, ours: str, theirs: str, *, ours_is_newer: bool = True
+    owner: Owner, base: str, ours: str, theirs: str, *, ours_is_newer: bool | None = None
 ) -> Decision:
     """What becomes of one field. ``base`` is the value that both sides had when they last agreed.
 
     Where one side alone changed it that side's value counts, unless the owner is the other.
+    ``ours_is_newer``: None = nobody can say.
     """
     if ours == theirs:
         return Decision.AGREED
@@ -45,7 +46,7 @@ def decide(
         return Decision.SEND
     if ours == base:
         return Decision.TAKE
-    if owner is Owner.NEWEST:
+    if owner is Owner.NEWEST and ours_is_newer is not None:
         return Decision.SEND if ours_is_newer else Decision.TAKE
     return Decision.ASK
 

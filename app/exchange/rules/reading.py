@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from app.exchange.rules.marks import digest_of, is_copy, mark_of, normalised, without_marks
 
@@ -37,6 +38,8 @@ class TheirTicket:
     """What people call it there."""
     url: str = ""
     merged_into: str = ""
+    changed_at: datetime | None = None
+    """When anything of it was last changed there, None = they do not say."""
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ Nothing is open in the database while a partner is called. What is to be called 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -20,13 +20,17 @@ from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState, Outgoing
 from app.exchange.rules.failures import Failure, Outcome, pause_after
+from app.exchange.rules.fields import Owner
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.marks import Mark, marked, reference_of
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
+from app.exchange.rules.profiles import Direction
 from app.exchange.services.planning import WAKE, profile_in_use
 from app.jobs.services.queue import enqueue
 from app.tickets.models.attachments import AttachmentContent
+from app.tickets.models.tickets import Ticket
+from app.tickets.services.fields import as_logged, current_value
 
 FAILURES_TO_REST: Final = 3
 """Calls in a row without success after which the partner's system counts as away."""
@@ -50,8 +54,11 @@ class Claim:
         return reference_of(self.number)
 
 
-def claim(session: Session, pair_id: int, traits: Traits, now: datetime) -> Claim:
-    """What is to be done for a pair now; a call that writes is recorded as begun."""
+def claim(
+    session: Session, pair_id: int, traits: Traits, now: datetime, *, was_read: bool = False
+) -> Claim:
+    """What is to be done for a pair now; a call that writes is recorded as begun. Before values are
+    sent their ticket is read, unless ``was_read``: a change of theirs is not overwritten unseen."""
     row = locked_pair(session, pair_id)
     connection = row.connection
     if not may_call(connection, now):
@@ -64,6 +71,14 @@ def claim(session: Session, pair_id: int, traits: Traits, now: datetime) -> Clai
     if what.step is Step.ASK:
         store(row, rules.stop(pair, what.reason))
         return Claim(Step.REST, row.ticket_number, "", None)
+    has_values = entry is not None and entry.kind == EntryKind.FIELDS
+    if (
+        what.step is Step.SEND
+        and has_values
+        and not was_read
+        and (Direction(connection.direction).pulls)
+    ):
+        return Claim(Step.READ, row.ticket_number, row.their_id or "", row.begun_at)
     if what.step in (Step.CREATE, Step.SEND):
         return _begun(session, row, entry, what, now)
     return Claim(
@@ -98,7 +113,7 @@ def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
     store(row, rules.found(as_rule(row), tuple(ids)))
     if row.state == PairState.PAIRED and (entry := first_waiting(session, pair_id)) is not None:
         entry.state = EntryState.SENT
-        agree_on_sent(session, row, entry)
+        agree_on_sent(session, row, json.loads(entry.content))
     return PairState(row.state)
 
 
@@ -115,8 +130,8 @@ def note_created(
         store(row, rules.paired(as_rule(row), created.id))
         row.their_number, row.their_url = created.number, created.url
     entry = _note_entry(session, claimed.entry_id, "", now)
-    if entry is not None:
-        agree_on_sent(session, row, entry)
+    if entry is not None and claimed.outgoing is not None:
+        agree_on_sent(session, row, claimed.outgoing.values)
     note_success(row.connection)
     row.connection.sent_at = now
 
@@ -127,8 +142,8 @@ def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: d
     if row.begun_at == claimed.begun:
         store(row, rules.done(as_rule(row)))
     entry = _note_entry(session, claimed.entry_id, sent.key, now)
-    if entry is not None:
-        agree_on_sent(session, row, entry)
+    if entry is not None and claimed.outgoing is not None:
+        agree_on_sent(session, row, claimed.outgoing.values)
     note_success(row.connection)
     row.connection.sent_at = now
 
@@ -256,7 +271,33 @@ def _begun(
     assert entry is not None, "there is something to send"
     store(row, rules.begin(as_rule(row), now))
     outgoing = outgoing_of(session, row.ticket_number, entry)
+    if outgoing.kind is EntryKind.FIELDS:
+        outgoing = replace(outgoing, values=_still_to_send(session, row, outgoing.values))
     return Claim(what.step, row.ticket_number, row.their_id or "", now, entry.id, outgoing)
+
+
+def _still_to_send(
+    session: Session, row: TicketPair, values: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Values of an entry that are ours to send now: not those that the partner decides on, nor
+    those about which a person is asked, nor those that gave way to the partner's since."""
+    profile, agreed = profile_in_use(session, row.connection), json.loads(row.values)
+    ticket = session.get_one(Ticket, row.ticket_number)
+    asked: set[str] = set()
+    for content in session.scalars(
+        select(Entry.content).where(Entry.pair_id == row.id, Entry.state == EntryState.ASKED)
+    ):
+        asked |= set(json.loads(content))
+    return {
+        name: value
+        for name, value in values.items()
+        if profile.owner_of(name) is not Owner.THEM
+        and name not in asked
+        and (
+            agreed.get(name, value) == value
+            or as_logged(current_value(ticket, name)) != agreed[name]
+        )
+    }
 
 
 def _note_entry(session: Session, entry_id: int | None, key: str, now: datetime) -> Entry | None:
@@ -267,12 +308,10 @@ def _note_entry(session: Session, entry_id: int | None, key: str, now: datetime)
     return entry
 
 
-def agree_on_sent(session: Session, pair: TicketPair, entry: Entry) -> None:
-    """After an entry with values arrived: both sides have the value that theirs means here."""
-    if entry.kind not in (EntryKind.TICKET, EntryKind.FIELDS):
-        return
+def agree_on_sent(session: Session, pair: TicketPair, values: Mapping[str, str]) -> None:
+    """After values arrived: both sides have the value that theirs means here."""
     profile, agreed = profile_in_use(session, pair.connection), json.loads(pair.values)
-    for name, value in json.loads(entry.content).items():
+    for name, value in values.items():
         if name in profile.maps:
             found = profile.map_of(name)
             theirs = found.theirs_of(value)

@@ -121,7 +121,7 @@ def chooses(session: Session, connection: Connection, profile: Profile, ticket: 
         network=ticket.network,
         category=ticket.category,
         sites=frozenset(keys),
-        is_new=ticket.created_at >= connection.created_at,
+        is_new=ticket.created_at >= connection.created_at.replace(microsecond=0),
     )
 
 

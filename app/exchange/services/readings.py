@@ -8,27 +8,30 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.core.models.base import UtcTime
+from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Actor, Door, Kind, TicketAccess, Writer
 from app.core.rules.errors import PortalError
 from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, storable_text
+from app.core.services.changes import TICKET, of_kind
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
-from app.exchange.rules.fields import Decision, decide
+from app.exchange.rules.fields import Decision, Owner, decide
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.marks import MAX_HOPS, digest_of, hops_of, without_marks
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
 from app.exchange.rules.reading import Known, News, TheirText, TheirTicket, news_of
 from app.exchange.services.deliveries import locked_pair, outgoing_of
-from app.exchange.services.planning import add_entry, profile_in_use
+from app.exchange.services.planning import add_entry, enqueue_pair, profile_in_use
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.rules.tickets import CREATION_STATES, ENDED_STATES, State
@@ -72,7 +75,7 @@ def take_in(session: Session, pair_id: int, read: TheirTicket, now: datetime) ->
         pair.copies = json.dumps([*json.loads(pair.copies), *news.copies])
     for text in news.texts:
         _take_text(session, pair, text, now)
-    _take_values(session, pair, ticket, read.values, now)
+    _take_values(session, pair, ticket, read, now)
     if read.merged_into and read.merged_into != pair.their_id:
         _follow(session, pair, read)
     pair.their_number = read.number or pair.their_number
@@ -216,29 +219,80 @@ def _take_text(session: Session, pair: TicketPair, text: TheirText, now: datetim
 
 
 def _take_values(
-    session: Session, pair: TicketPair, ticket: Ticket, read: Mapping[str, str], now: datetime
+    session: Session, pair: TicketPair, ticket: Ticket, read: TheirTicket, now: datetime
 ) -> None:
     """Bring mapped values together, each by its owner. A value without a counterpart stays what it
     is on both sides, and is named."""
     profile = profile_in_use(session, pair.connection)
     agreed = json.loads(pair.values)
     for name, rows in profile.maps.items():
-        if not rows or name not in read:
+        if not rows or name not in read.values:
             continue
-        theirs = profile.map_of(name).ours_of(read[name].casefold())
-        if theirs is None:
-            pair.reason = f"{name}: nobody said what {read[name]!r} means here"
-            continue
+        map_, told = profile.map_of(name), read.values[name]
+        theirs = map_.ours_of(told.casefold())
         ours = as_logged(current_value(ticket, name)) or ""
-        what = decide(profile.owner_of(name), agreed.get(name, theirs), ours, theirs)
+        if (map_.theirs_of(ours) or "").casefold() == told.casefold():
+            theirs = ours if theirs is None else theirs
+            what = Decision.AGREED
+        elif theirs is None:
+            pair.reason = f"{name}: nobody said what {told!r} means here"[:500]
+            continue
+        else:
+            is_newer = _ours_is_newer(session, ticket, name, read.changed_at)
+            base = agreed.get(name, theirs)
+            what = decide(profile.owner_of(name), base, ours, theirs, ours_is_newer=is_newer)
         if what is Decision.AGREED:
-            agreed[name] = ours
+            agreed[name] = theirs
+            _end_asked(session, pair, name)
         elif what is Decision.TAKE:
             agreed[name] = theirs
             _take_value(session, pair, name, theirs, now)
         elif what is Decision.ASK:
             _ask(session, pair, name, theirs, now)
+        elif profile.owner_of(name) is Owner.US:
+            _send_again(session, pair, name, ours, now)
     pair.values = json.dumps(agreed, ensure_ascii=False)
+
+
+def _ours_is_newer(
+    session: Session, ticket: Ticket, name: str, theirs_at: datetime | None
+) -> bool | None:
+    if theirs_at is None:
+        return None
+    ours_at = session.scalar(
+        select(func.max(Change.at, type_=UtcTime))
+        .join(ChangedField, ChangedField.change_id == Change.id)
+        .where(of_kind(TICKET), Change.thing_id == ticket.number, ChangedField.field == name)
+    )
+    return ours_at is not None and ours_at > theirs_at
+
+
+def _send_again(session: Session, pair: TicketPair, name: str, ours: str, now: datetime) -> None:
+    """The partner changed what is ours to say: our value is sent again, unless it was not taken
+    the last time either."""
+    newest = session.scalars(
+        _ours(pair).where(Entry.kind == EntryKind.FIELDS).order_by(Entry.sequence.desc()).limit(1)
+    ).first()
+    if (
+        newest is not None
+        and newest.change_id is None
+        and json.loads(newest.content) == {name: ours}
+    ):
+        pair.reason = f"{name}: they do not keep our {ours!r}"[:500]
+        return
+    if newest is not None and newest.state == EntryState.WAITING:
+        return
+    add_entry(
+        session,
+        pair,
+        Origin.OURS,
+        EntryKind.FIELDS,
+        {name: ours},
+        author="",
+        at=now,
+        state=EntryState.WAITING,
+    )
+    enqueue_pair(session, pair)
 
 
 def _take_value(session: Session, pair: TicketPair, name: str, theirs: str, now: datetime) -> None:
@@ -286,22 +340,33 @@ def _solution(session: Session, pair: TicketPair) -> str:
 
 def _ask(session: Session, pair: TicketPair, name: str, theirs: str, now: datetime) -> None:
     """Both values stay, and a person chooses. Asked once for each value of theirs."""
-    content = {name: theirs}
-    open_ = session.scalars(
-        select(Entry.content).where(Entry.pair_id == pair.id, Entry.state == EntryState.ASKED)
-    ).all()
-    if json.dumps(content, ensure_ascii=False) in open_:
+    if any(json.loads(one.content) == {name: theirs} for one in _asked(session, pair, name)):
         return
+    _end_asked(session, pair, name)
     add_entry(
         session,
         pair,
         Origin.THEIRS,
         EntryKind.FIELDS,
-        content,
+        {name: theirs},
         author=pair.connection.partner.code,
         at=now,
         state=EntryState.ASKED,
     )
+
+
+def _asked(session: Session, pair: TicketPair, name: str) -> Sequence[Entry]:
+    entries = session.scalars(
+        select(Entry).where(Entry.pair_id == pair.id, Entry.state == EntryState.ASKED)
+    )
+    return [entry for entry in entries if name in json.loads(entry.content)]
+
+
+def _end_asked(session: Session, pair: TicketPair, name: str) -> None:
+    """Nobody has to choose any more: both sides agree, or the partner has another value by now."""
+    for entry in _asked(session, pair, name):
+        entry.state = EntryState.RECORDED
+        entry.reason = "The values were changed since"
 
 
 def _follow(session: Session, pair: TicketPair, read: TheirTicket) -> None:

@@ -10,9 +10,10 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid, PortalError
 from app.exchange.models.connections import Connection
+from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import PairState, Step
-from app.exchange.rules.partner import CallFailed, PartnerSystem
+from app.exchange.rules.partner import CallFailed, PartnerSystem, Sent
 from app.exchange.services.deliveries import (
     Claim,
     begin_create,
@@ -62,7 +63,7 @@ class Deliveries:
 
     def deliver(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Do all that is due for one pair (a job; its key lets one process do it at a time)."""
-        pair_id, system = int(arguments["pair"]), None
+        pair_id, system, was_read = int(arguments["pair"]), None, False
         while not context.is_ending():
             with context.transaction() as session:
                 pair = locked_pair(session, pair_id)
@@ -73,7 +74,7 @@ class Deliveries:
                 except Invalid as error:
                     stop_connection(pair.connection, error.message, context.now())
                     return
-                claimed = claim(session, pair_id, system.traits, context.now())
+                claimed = claim(session, pair_id, system.traits, context.now(), was_read=was_read)
                 if claimed.step is Step.REST:
                     if claimed.until is not None:
                         key = f"pair {pair_id} later"
@@ -86,6 +87,7 @@ class Deliveries:
             except PortalError as error:  # what they hold cannot be kept here: a person is asked
                 failure = Failure(Outcome.PERMANENT, error.message)
                 self._note_failed(context, claimed, pair_id, failure)
+            was_read = claimed.step is Step.READ
 
     def wake(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Look whether a partner's system is there again, and then do all that waits (a job)."""
@@ -144,7 +146,8 @@ class Deliveries:
             with context.transaction() as session:
                 note_created(session, claimed, pair_id, created, context.now())
         elif claimed.step is Step.SEND and claimed.outgoing is not None:
-            sent = system.send(claimed.their_id, claimed.outgoing)
+            is_nothing = claimed.outgoing.kind is EntryKind.FIELDS and not claimed.outgoing.values
+            sent = Sent() if is_nothing else system.send(claimed.their_id, claimed.outgoing)
             with context.transaction() as session:
                 note_sent(session, claimed, pair_id, sent, context.now())
         elif claimed.step is Step.READ:

@@ -1,0 +1,99 @@
+"""``flask partner connect|pause|resume`` and ``flask exchange list|retry|skip``."""
+
+from __future__ import annotations
+
+import json
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import transaction
+from app.exchange.models.connections import Connection, ConnectionProfile
+from app.exchange.rules.profiles import Choice, profile_of
+from app.exchange.services.secrets import LOGIN, live_secrets, opened, publish_key
+from app.exchange.tasks.deliveries import plan_entries
+from app.jobs.tasks.context import Context
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
+from tests.cast import enter, writer
+from tests.harness.commands import flask
+from tests.harness.server import test_settings
+
+KEY = b"the portal's secret key of 32 bytes"
+CONNECT = (
+    *("partner", "connect", "GGUS", "--kind", "zammad", "--url", "https://ggus.example"),
+    *("--direction", "push", "--tickets", "new", "--remote-password-stdin"),
+)
+
+
+def test_a_partner_is_connected_without_the_portals_secret_key(
+    database: str, session: Session
+) -> None:
+    with transaction(session):
+        publish_key(session, KEY)
+    done = flask(database, *CONNECT, stdin="token-of-them\n")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.decode() == "GGUS is connected: zammad, push, new tickets.\n"
+    connection = session.scalars(select(Connection)).one()
+    assert (connection.url, connection.direction) == ("https://ggus.example", "push")
+    assert connection.paused_at is None
+    (secret,) = live_secrets(session, connection, LOGIN)
+    assert opened(secret, KEY) == "token-of-them"
+    profile = profile_of(session.scalars(select(ConnectionProfile.content)).one())
+    assert profile.tickets is Choice.NEW
+
+
+def test_what_cannot_be_connected_is_said_in_one_line(database: str, session: Session) -> None:
+    with transaction(session):
+        publish_key(session, KEY)
+    assert flask(database, *CONNECT, stdin="x").returncode == 0
+    twice = flask(database, *CONNECT, stdin="x")
+    assert twice.returncode != 0
+    assert twice.stderr.decode() == "Error: GGUS has a connection of kind zammad already\n"
+    unknown = flask(database, "partner", "pause", "NOBODY")
+    assert unknown.stderr.decode() == "Error: The partner has no such connection\n"
+
+
+def test_pause_and_resume(database: str, session: Session) -> None:
+    with transaction(session):
+        publish_key(session, KEY)
+    flask(database, *CONNECT, stdin="x")
+    connection = session.scalars(select(Connection)).one()
+    session.rollback()
+    assert flask(database, "partner", "pause", "GGUS").returncode == 0
+    session.refresh(connection)
+    assert connection.paused_at is not None
+    session.rollback()
+    assert flask(database, "partner", "resume", "GGUS").returncode == 0
+    session.refresh(connection)
+    assert connection.paused_at is None
+
+
+def test_pairs_are_listed_for_people_and_programs(database: str, session: Session) -> None:
+    cast = enter(session)
+    with transaction(session):
+        publish_key(session, KEY)
+    flask(database, *CONNECT, stdin="x")
+    engine = session.get_bind().engine
+    connection = session.scalars(select(Connection)).one()
+    by = writer(cast.operator, connection.created_at)
+    session.rollback()
+    with transaction(session):
+        number = open_ticket(session, by, NewTicket(title="Link down", description="cut")).number
+    plan_entries(Context(engine, test_settings(database)))
+    (pair,) = json.loads(flask(database, "exchange", "list", "--json").stdout)
+    assert {name: pair[name] for name in ("ticket", "partner", "kind", "state", "waiting")} == {
+        "ticket": number,
+        "partner": "GGUS",
+        "kind": "zammad",
+        "state": "being created",
+        "waiting": 1,
+    }
+    assert json.loads(flask(database, "exchange", "list", "--failed", "--json").stdout) == []
+    table = flask(database, "exchange", "list").stdout.decode().splitlines()
+    assert table[1].split() == [str(number), "GGUS", "zammad", "-", "being", "created", "1", "-"]
+    assert flask(database, "exchange", "retry", str(number), "GGUS").returncode == 0
+    left = flask(database, "exchange", "skip", str(number), "GGUS", "--reason", "no need")
+    assert b"does not exist yet" in left.stderr
+    other = flask(database, "exchange", "retry", "999", "GGUS")
+    assert other.stderr.decode() == "Error: This ticket is not exchanged with that partner\n"

@@ -1,0 +1,274 @@
+"""What goes to a partner: which tickets, when it is away, and what people do about a failure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.models.changes import Change, ChangedField
+from app.core.rules.access import Door
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import Entry
+from app.exchange.rules.fields import Owner
+from app.exchange.rules.marks import without_marks
+from app.exchange.rules.pairs import PairState
+from app.exchange.rules.profiles import Choice
+from app.exchange.services import trouble
+from app.exchange.services.connections import set_profile
+from app.exchange.services.planning import BEGIN_OPEN, begin_pair
+from app.exchange.tasks.deliveries import begin_open
+from app.jobs.services.queue import Queued, queued_jobs
+from app.tickets.models.tickets import Ticket
+from app.tickets.services.lifecycle import comment_ticket, move_ticket
+from tests.exchange.exchange_world import PROFILE, World
+
+
+@pytest.fixture
+def world(session: Session) -> World:
+    return World(session.get_bind().engine)
+
+
+def texts_there(world: World, key: int) -> list[str]:
+    """What their ticket says, in its order, without our marks."""
+    return [without_marks(article["body"]) for article in world.partner.tickets[key].articles]
+
+
+def comments_here(world: World, number: int) -> list[str]:
+    """What was said on our ticket, in its order, by whomever."""
+    with Session(world.engine) as session:
+        return list(
+            session.scalars(
+                select(ChangedField.new)
+                .join(Change, Change.id == ChangedField.change_id)
+                .where(Change.thing_id == number, ChangedField.field == "public_comment")
+                .order_by(Change.id)
+            )
+        )
+
+
+def calls_of(world: World, word: str) -> int:
+    return sum(word in call for call in world.partner.calls)
+
+
+def state_of(world: World, number: int) -> str:
+    with Session(world.engine) as session:
+        return session.get_one(Ticket, number).state
+
+
+def test_a_ticket_and_what_is_said_are_there_in_their_order(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    for text in ("One", "Two", "Three"):
+        world.do(comment_ticket, number, text)
+    world.deliver()
+    assert texts_there(world, 1001) == ["The fibre is cut.", "One", "Two", "Three"]
+    assert world.partner.tickets[1001].title == "Link down"
+    last = world.partner.tickets[1001].articles[-1]["body"]
+    assert last == f"Three\n\n(operator via LHCOPN#{number}/4)"
+
+
+def test_what_came_from_them_is_not_sent_to_them(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.partner.comment(1001, "We dig")
+    world.read("1001")
+    world.later(minutes=1)
+    world.deliver()
+    assert comments_here(world, number) == ["We dig"]
+    assert texts_there(world, 1001) == ["The fibre is cut.", "We dig"]
+
+
+def test_the_same_words_twice_are_two_texts(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.partner.comment(1001, "Any news?")
+    world.partner.comment(1001, "Any news?")
+    world.read("1001")
+    world.read("1001")
+    assert comments_here(world, number) == ["Any news?", "Any news?"]
+
+
+def test_a_text_that_is_too_long_comes_in_parts_and_whole(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.partner.comment(1001, "x" * 99_999 + "\x00" + "y" * 100_000 + "z")
+    world.read("1001")
+    parts = comments_here(world, number)
+    assert [len(part) for part in parts] == [100_000, 100_000, 1]
+    assert "".join(parts) == "x" * 99_999 + "\N{REPLACEMENT CHARACTER}" + "y" * 100_000 + "z"
+
+
+def test_a_partner_that_is_away_costs_one_call_a_pause_and_loses_nothing(world: World) -> None:
+    numbers = [world.open(f"Ticket {n}", f"Text {n}") for n in range(20)]
+    for number in numbers:
+        world.do(comment_ticket, number, f"More on {number}")
+    world.partner.errs.refuse = 6
+    world.deliver()
+    assert len(world.partner.calls) == 3  # then it counts as away
+    for _ in range(4):
+        world.later(hours=2)
+        world.deliveries.wake(world.context, {"connection": world.connection_id})
+    assert calls_of(world, "/users/me") == 4  # each time one, until one was answered
+    waiting = {job.name: job.waiting for job in queued(world)}
+    assert waiting["exchange a ticket"] == 20 + 2  # two had a time of their own to try again
+    world.deliver()
+    assert [texts_there(world, key) for key in sorted(world.partner.tickets)] == [
+        [f"Text {n}", f"More on {number}"] for n, number in enumerate(numbers)
+    ]
+
+
+def queued(world: World) -> list[Queued]:
+    with Session(world.engine) as session:
+        return list(queued_jobs(session))
+
+
+def test_a_ticket_that_they_refuse_holds_no_other_up(world: World) -> None:
+    refused = world.open("Refused", "x" * 10)
+    other = world.open("Other", "y")
+    world.partner.errs.refused_word = "Refused"
+    world.deliver()
+    world.later(minutes=10)
+    world.deliver()
+    pair = world.pair_of(refused)
+    assert pair is not None
+    assert pair.state == PairState.STOPPED
+    assert "422" in pair.reason
+    assert texts_there(world, 1001) == ["y"]
+    assert world.pair_of(other) is not None
+
+
+def test_only_shared_tickets_go_unless_more_is_chosen(session: Session) -> None:
+    world = World(session.get_bind().engine, replace(PROFILE, tickets=Choice.SHARED))
+    number = world.open("Link down", "The fibre is cut.")
+    world.do(comment_ticket, number, "Any news?")
+    world.deliver()
+    assert not world.partner.tickets
+    with world.writing() as rows:
+        connection = rows.get_one(Connection, world.connection_id)
+        begin_pair(rows, connection, rows.get_one(Ticket, number), world.now)
+    world.deliver()
+    assert texts_there(world, 1001) == ["The fibre is cut.", "Any news?"]
+    world.do(comment_ticket, number, "Found it")
+    world.deliver()
+    assert texts_there(world, 1001)[2:] == ["Found it"]
+
+
+def test_all_means_those_too_that_are_open_already(session: Session) -> None:
+    before = World(session.get_bind().engine, replace(PROFILE, tickets=Choice.SHARED))
+    before.open("Old and open", "a")
+    closed = before.open("Old and closed", "b")
+    before.do(move_ticket, closed, "in progress")
+    before.do(move_ticket, closed, "solved", solution="done")
+    before.do(move_ticket, closed, "closed")
+    before.deliver()
+    before.later(days=1)
+    with before.writing() as rows:
+        connection = rows.get_one(Connection, before.connection_id)
+        content = replace(PROFILE, tickets=Choice.ALL).as_json()
+        set_profile(rows, before.admin(), connection, content)
+    assert BEGIN_OPEN in {job.name for job in queued(before)}
+    begin_open(before.context, {"connection": before.connection_id})
+    before.deliver()
+    assert [ticket.title for ticket in before.partner.tickets.values()] == ["Old and open"]
+
+
+def test_a_retry_by_two_people_has_one_effect(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.partner.errs.fail_after = 1
+    world.deliver()  # it was created there, and nobody knows
+    pair = world.pair_of(number)
+    assert pair is not None
+    assert pair.reason
+    for name in ("first", "second"):
+        with world.writing() as rows:
+            trouble.retry(rows, world.operator(name), pair.id)
+        world.later(minutes=4)
+        world.deliver()
+        world.deliver()
+    assert len(world.partner.tickets) == 1
+    again = world.pair_of(number)
+    assert again is not None
+    assert (again.state, again.reason) == (PairState.PAIRED, "")
+
+
+def test_what_is_left_out_lets_the_next_through(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.do(comment_ticket, number, "One that they refuse")
+    world.do(comment_ticket, number, "Two")
+    world.partner.errs.refused_word = "that they refuse"
+    world.deliver()
+    pair = world.pair_of(number)
+    assert pair is not None
+    assert pair.state == PairState.STOPPED
+    with world.writing() as rows:
+        trouble.skip(rows, world.admin(), pair.id, "They take no such text")
+    world.deliver()
+    assert texts_there(world, 1001) == ["The fibre is cut.", "Two"]
+    with Session(world.engine) as rows:
+        left_out = rows.scalars(select(Entry).where(Entry.state == "skipped")).one()
+    assert left_out.reason == "They take no such text"
+    assert json.loads(left_out.content)["text"] == "One that they refuse"
+
+
+@pytest.mark.parametrize(
+    ("owner", "ours", "theirs"),
+    [
+        (Owner.US, "in progress", "in progress"),
+        (Owner.THEM, "solved", "solved"),
+        (Owner.ASK, "in progress", "solved"),
+    ],
+)
+def test_both_sides_move_a_ticket_while_nobody_hears_the_other(
+    session: Session, owner: Owner, ours: str, theirs: str
+) -> None:
+    world = World(session.get_bind().engine, replace(PROFILE, owners={"state": owner}))
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.read("1001")
+    world.do(comment_ticket, number, "Said here")
+    world.do(move_ticket, number, "in progress")
+    world.partner.comment(1001, "Said there")
+    world.partner.move(1001, "solved")
+    world.read("1001")
+    world.deliver()
+    world.read("1001")
+    world.deliver()
+    assert (state_of(world, number), world.partner.tickets[1001].state) == (ours, theirs)
+    assert sorted(comments_here(world, number)) == ["Said here", "Said there"]
+    assert sorted(texts_there(world, 1001)[1:]) == ["Said here", "Said there"]
+
+
+def test_a_move_that_is_not_allowed_here_is_told_and_not_forced(session: Session) -> None:
+    world = World(session.get_bind().engine)
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.do(move_ticket, number, "in progress")
+    world.do(move_ticket, number, "solved", solution="spliced")
+    world.do(move_ticket, number, "closed")
+    world.deliver()
+    world.later(minutes=1)
+    world.partner.move(1001, "in progress")
+    world.read("1001")
+    assert state_of(world, number) == "closed"
+    with Session(world.engine) as rows:
+        entry = rows.scalars(select(Entry).where(Entry.state == "recorded")).one()
+    assert json.loads(entry.content) == {"state": "in progress"}
+    assert entry.reason
+
+
+def test_their_changes_are_written_as_theirs(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.partner.comment(1001, "We dig")
+    world.read("1001")
+    with Session(world.engine) as rows:
+        newest = rows.scalars(
+            select(Change).where(Change.thing_id == number).order_by(Change.id.desc())
+        ).first()
+    assert newest is not None
+    assert (newest.door, newest.actor_account) == (Door.EXCHANGE, "GGUS")
+    assert newest.author == "Staff there"
