@@ -157,6 +157,8 @@ AUDIT = (
     _("TC"),
     _("pause"),
     _("partner account"),
+    _("connection"),
+    _("ticket pair"),
     _("api token"),
     _("second factor"),
     _("report"),
@@ -169,6 +171,7 @@ AUDIT = (
     _("feed"),
     _("portal"),
     _("soap"),
+    _("exchange"),
     _("native"),
     _("api"),
     _("command"),
@@ -180,5 +183,21 @@ NOTICES = (
     _("same"),
     _("ignored"),
     _("dismissed"),
+)
+EXCHANGE = (
+    _("being created"),
+    _("paired"),
+    _("stopped"),
+    _("waiting"),
+    _("sent"),
+    _("applied"),
+    _("recorded"),
+    _("asked"),
+    _("skipped"),
+    _("push"),
+    _("pull"),
+    _("both"),
+    _("shared"),
+    _("all"),
 )
 PERIODS = (_("year"), _("half-year"), _("quarter"), _("month"))

@@ -81,7 +81,7 @@ def skip(ticket: int, partner: str, kind: str, reason: str) -> None:
 def stand_in(port: int, token: str) -> None:
     """Serve a small Zammad in memory, to try the exchange with, until Ctrl-C."""
     with server_of(StandIn(token), port) as server:
-        click.echo(f"A stand-in for a partner listens on http://127.0.0.1:{server.server_port}")
+        click.echo(f"A simulated partner listens on http://127.0.0.1:{server.server_port}")
         click.echo("Ctrl-C ends it.")
         sys.stdout.flush()
         with suppress(KeyboardInterrupt):

@@ -155,7 +155,7 @@ def skip(session: Session, by: Writer, pair_id: int, reason: str) -> None:
     row = locked_pair(session, pair_id)
     entry = first_waiting(session, pair_id)
     if entry is None:
-        raise Invalid("ticket", _("Nothing waits for this partner"))
+        raise Invalid("ticket", _("Nothing is queued for this partner"))
     if row.state == PairState.CREATING or not row.their_id:
         raise Invalid("ticket", _("Their ticket does not exist yet; without it nothing can follow"))
     entry.state, entry.reason, entry.done_at = EntryState.SKIPPED, reason, by.now

@@ -107,7 +107,7 @@ READ_PARTNERS: Final = Work(
 SWEEP_PARTNERS: Final = Work(
     "sweep-partners",
     _("Read every open ticket of partners"),
-    _("What no search of theirs told, and what waited without a call"),
+    _("Changes that their search missed, and what is still queued"),
     Rhythm(daily_at=time(3, 15)),
 )
 EVERY_WORK: Final = (
