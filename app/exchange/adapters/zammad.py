@@ -66,8 +66,10 @@ class Zammad:
         for ticket in found:
             first = self._articles(_id(ticket))[:1]
             lines = text_of_html(first[0]).splitlines() if first else []
-            if lines and f"{reference}/" in lines[-1] and _number(first[0], "created_by_id") == (
-                self._my_id()
+            if (
+                lines
+                and f"{reference}/" in lines[-1]
+                and _number(first[0], "created_by_id") == (self._my_id())
             ):
                 ids.append(_id(ticket))
         return ids

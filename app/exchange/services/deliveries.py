@@ -25,8 +25,7 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.marks import Mark, marked, reference_of
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
-from app.exchange.rules.profiles import Direction
-from app.exchange.services.planning import WAKE, profile_in_use
+from app.exchange.services.planning import WAKE, profile_in_use, reads
 from app.jobs.services.queue import enqueue
 from app.tickets.models.attachments import AttachmentContent
 from app.tickets.models.tickets import Ticket
@@ -72,12 +71,7 @@ def claim(
         store(row, rules.stop(pair, what.reason))
         return Claim(Step.REST, row.ticket_number, "", None)
     has_values = entry is not None and entry.kind == EntryKind.FIELDS
-    if (
-        what.step is Step.SEND
-        and has_values
-        and not was_read
-        and (Direction(connection.direction).pulls)
-    ):
+    if what.step is Step.SEND and has_values and not was_read and (reads(connection)):
         return Claim(Step.READ, row.ticket_number, row.their_id or "", row.begun_at)
     if what.step in (Step.CREATE, Step.SEND):
         return _begun(session, row, entry, what, now)

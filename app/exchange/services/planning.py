@@ -16,7 +16,7 @@ from sqlalchemy import exists, func, select
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, PortalFact
-from app.core.rules.access import Door
+from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.services.changes import TICKET, of_kind
 from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.models.pairs import Entry, TicketPair
@@ -28,7 +28,7 @@ from app.exchange.rules.entries import (
     parts_of,
 )
 from app.exchange.rules.ledger import START, Origin, link
-from app.exchange.rules.marks import MAX_HOPS, hops_of
+from app.exchange.rules.marks import MAX_HOPS, hops_of, references_in
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profile_of
 from app.jobs.services.queue import enqueue
@@ -36,6 +36,7 @@ from app.registry.models.registry import Site
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import OPEN_STATES
 from app.tickets.services.fields import as_logged, current_value, facts_of
+from app.tickets.services.lifecycle import hand_to_partner
 
 JOB: Final = "exchange a ticket"
 WAKE: Final = "call a partner again"
@@ -175,6 +176,11 @@ def begin_open_pairs(
     return tickets[-1].number if tickets else None
 
 
+def reads(connection: Connection) -> bool:
+    """Whether the portal learns of the partner's changes by reading, and not by its calls."""
+    return Direction(connection.direction).pulls and connection.kind != Kind.MAIL
+
+
 def enqueue_pair(session: Session, pair: TicketPair) -> None:
     """Leave to the worker what is due for a pair."""
     session.flush()
@@ -193,6 +199,9 @@ def _new_pair(
     )
     session.add(pair)
     session.flush()
+    if connection.kind == Kind.GGUS:  # its account has to see what it answers to
+        by = Writer(actor=SYSTEM, door=Door.SYSTEM, now=now)
+        hand_to_partner(session, by, ticket.number, connection.partner.code)
     return pair
 
 
@@ -260,7 +269,8 @@ def _note_theirs(session: Session, connection: Connection, change: Change, now: 
             return
         pair = _new_pair(session, connection, ticket, now)
         pair.state, pair.began_here = PairState.PAIRED, False
-        pair.their_id = pair.their_number = ticket.origin_id
+        number = references_in(ticket.origin_id)  # another portal of this kind says so
+        pair.their_id = pair.their_number = str(number[0]) if number else ticket.origin_id
     fields = {one.field: one.new for one in change.fields}
     for position, (kind, content) in enumerate(parts_of(fields, is_new=is_new, internal=True)):
         add_entry(

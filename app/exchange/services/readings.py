@@ -64,11 +64,7 @@ def take_in(session: Session, pair_id: int, read: TheirTicket, now: datetime) ->
     pair = locked_pair(session, pair_id)
     ticket = locked_ticket(session, pair.ticket_number)
     news = news_of(read, _known(session, pair))
-    for sequence, key in news.confirmed.items():
-        entry = session.scalars(_ours(pair).where(Entry.sequence == sequence)).one()
-        entry.their_key = key
-        if entry.state == EntryState.WAITING:
-            entry.state, entry.done_at = EntryState.SENT, now
+    _confirm(session, pair, news, now)
     for key, digest in news.keyed.items():
         _give_key(session, pair, key, digest)
     if news.copies:
@@ -82,6 +78,20 @@ def take_in(session: Session, pair_id: int, read: TheirTicket, now: datetime) ->
     pair.their_url = read.url or pair.their_url
     pair.read_at = now
     return news
+
+
+def confirm(session: Session, pair_id: int, read: TheirTicket, now: datetime) -> None:
+    """Record which entries of ours are there. Nothing of theirs is taken: they push it."""
+    pair = locked_pair(session, pair_id)
+    _confirm(session, pair, news_of(read, _known(session, pair)), now)
+
+
+def _confirm(session: Session, pair: TicketPair, news: News, now: datetime) -> None:
+    for sequence, key in news.confirmed.items():
+        entry = session.scalars(_ours(pair).where(Entry.sequence == sequence)).one()
+        entry.their_key = key
+        if entry.state == EntryState.WAITING:
+            entry.state, entry.done_at = EntryState.SENT, now
 
 
 def take_new(session: Session, connection_id: int, read: TheirTicket, now: datetime) -> int | None:

@@ -30,8 +30,15 @@ from app.exchange.services.deliveries import (
     pairs_that_wait,
     stop_connection,
 )
-from app.exchange.services.planning import AT_ONCE, JOB, begin_open_pairs, enqueue_pair, plan_next
-from app.exchange.services.readings import take_in
+from app.exchange.services.planning import (
+    AT_ONCE,
+    JOB,
+    begin_open_pairs,
+    enqueue_pair,
+    plan_next,
+    reads,
+)
+from app.exchange.services.readings import confirm, take_in
 from app.jobs.services.queue import enqueue
 from app.jobs.tasks.context import Context
 
@@ -153,5 +160,8 @@ class Deliveries:
         elif claimed.step is Step.READ:
             ticket = system.read(claimed.their_id)
             with context.transaction() as session:
-                take_in(session, pair_id, ticket, context.now())
+                if reads(locked_pair(session, pair_id).connection):
+                    take_in(session, pair_id, ticket, context.now())
+                else:
+                    confirm(session, pair_id, ticket, context.now())
                 note_looked(session, claimed, pair_id)

@@ -18,10 +18,10 @@ from app.exchange.models.pairs import TicketPair
 from app.exchange.rules.failures import Failure
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import CallFailed, PartnerSystem
-from app.exchange.rules.profiles import Direction, Kind
 from app.exchange.services.calls import note_unreadable
 from app.exchange.services.connections import all_connections, wake
 from app.exchange.services.deliveries import may_call, note_failure, note_success, stop_connection
+from app.exchange.services.planning import reads
 from app.exchange.services.readings import pair_of_their_id, take_in, take_new
 from app.exchange.tasks.deliveries import Opener
 from app.jobs.services.queue import enqueue
@@ -52,7 +52,7 @@ def _for_each(context: Context, job: str) -> str:
                 continue
             if job == SWEEP:
                 wake(session, connection)
-            if _is_read(connection):
+            if reads(connection):
                 count += 1
                 key = f"{job} {connection.id}"
                 enqueue(session, job, {"connection": connection.id}, key=key)
@@ -127,7 +127,7 @@ class Pulls:
     def _opened(self, context: Context, key: int) -> tuple[str, PartnerSystem] | None:
         with context.reading() as session:
             connection = session.get_one(Connection, key)
-            if not (may_call(connection, context.now()) and _is_read(connection)):
+            if not (may_call(connection, context.now()) and reads(connection)):
                 return None
             try:
                 return connection.cursor, self._open(context, session, connection)
@@ -165,7 +165,3 @@ class Pulls:
         with context.transaction() as session:
             connection = session.get_one(Connection, key)
             note_failure(session, connection, failure, context.now(), self._chance())
-
-
-def _is_read(connection: Connection) -> bool:
-    return Direction(connection.direction).pulls and connection.kind != Kind.MAIL

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final, TypeAlias
+from xml.sax.saxutils import escape
 
 from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
+from app.exchange.adapters.ggus import Ggus
 from app.exchange.adapters.http import JsonCaller, Told
 from app.exchange.adapters.zammad import Zammad
 from app.exchange.models.connections import Connection, ExchangeCall
@@ -36,12 +38,16 @@ def open_system(context: Context, session: Session, connection: Connection) -> P
         raise Invalid("secret", _("The connection has no secret to log in with"))
     key = (context.settings.secret_key or "").encode()
     secret = opened(secrets[0], key)
+    header = _HEADERS.get(connection.kind, "")
     caller = JsonCaller(
         connection.url,
         context.settings.outbound_private_hosts,
-        {"Authorization": _HEADERS[connection.kind].format(secret=secret)},
+        {"Authorization": header.format(secret=secret)} if header else {},
         tell=_Recorder(context, connection.id, secret).record,
     )
+    if connection.kind == Kind.GGUS:
+        profile = profile_in_use(session, connection)
+        return Ggus(caller, profile, connection.remote_login, secret, context.now())
     return _MAKERS[connection.kind](context, caller, profile_in_use(session, connection))
 
 
@@ -85,4 +91,4 @@ class _Recorder:
             )
 
     def _masked(self, text: str) -> str:
-        return text.replace(self._secret, "***")
+        return text.replace(self._secret, "***").replace(escape(self._secret), "***")

@@ -1,0 +1,357 @@
+"""Partners that speak the SOAP contract of GGUS: who cloned it, and other portals of this kind.
+
+The contract's strict lengths are kept: what is longer is cut, with a line that says where the rest
+is. Three rules that GGUS's operators imposed on every partner are kept, too: a ticket is never
+created "in progress", an open one never set back to it, and none solved that is ended already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from threading import Lock
+from time import monotonic
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from app.core.adapters.outbound import OutboundError
+from app.core.rules.language import _
+from app.exchange.adapters.http import LIMITS, LONGEST_CALL, JsonCaller, Told
+from app.exchange.rules.entries import EntryKind, Outgoing
+from app.exchange.rules.failures import Failure, Outcome
+from app.exchange.rules.marks import mark_of, reference_of
+from app.exchange.rules.pairs import Traits
+from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Sent
+from app.exchange.rules.profiles import Profile
+from app.exchange.rules.reading import TheirText, TheirTicket
+
+TITLE, TEXT = 255, 4000
+"""Longest title and text of the contract, in characters."""
+NO_SUCH_ENTRY: Final = "ERROR (302)"
+NOT_LOGGED_IN: Final = "ERROR (623)"
+MOVES_NEVER_MADE: Final[Mapping[str, frozenset[str]]] = {
+    "in progress": frozenset(
+        {"waiting for reply", "on hold", "reopened", "solved", "unsolved", "verified", "closed"}
+    ),
+    "solved": frozenset({"verified", "closed", "unsolved"}),
+}
+"""A state that is not set over one of those (GGUS's operators, in the contract's section 8)."""
+_SERVER: Final = "ggus"
+_OVERLAP: Final = timedelta(minutes=15)
+_DOCUMENT_KEPT: Final = 3600.0
+"""Seconds for which a partner's WSDL is kept."""
+_documents: dict[str, tuple[float, Any]] = {}
+_lock = Lock()
+
+
+@dataclass
+class Ggus:
+    """One partner; ``login`` and ``password`` are the portal's account there."""
+
+    caller: JsonCaller
+    profile: Profile
+    login: str
+    password: str
+    now: datetime
+    traits: Traits = field(default=Traits(can_look_up=True, settles=LONGEST_CALL))
+    _clients: dict[str, Any] = field(default_factory=dict)
+
+    def test(self) -> Iterator[Check]:
+        """See ``PartnerSystem.test``."""
+        for what, step in (
+            (_("Reachable"), lambda: self._client("GGUS")),
+            (_("Logged in"), lambda: self._find("'GHD_Request ID'=\"0\"")),
+            (_("May read"), lambda: self._find("'GHD_Meta Status'=\"Open\"", "1")),
+            (_("May read the history"), lambda: self._client("GGUS_HISTORY")),
+        ):
+            try:
+                step()
+            except CallFailed as error:
+                yield Check(what, error.failure.reason)
+                return
+            yield Check(what)
+
+    def find(self, reference: str) -> Sequence[str]:
+        """Tickets that we created with this origin id."""
+        return self._find(f"'GHD_Origin ID'=\"{reference}\"")
+
+    def create(self, entry: Outgoing) -> Created:
+        """See ``PartnerSystem.create``. It is created as new, whatever it is here."""
+        values = entry.values
+        made = self._call(
+            "GGUS",
+            "OpCreate",
+            GHD_Short_Description=values.get("title", "")[:TITLE] or f"Ticket {entry.number}",
+            GHD_Description=_cut(entry.text),
+            GHD_Origin_ID=reference_of(entry.number),
+            GHD_Status="new",
+            **self._sent(values, ("priority",)),
+            **self._author(entry),
+        )
+        number = str(made or "")
+        if not number.isdecimal():
+            raise CallFailed(Failure(Outcome.UNKNOWN, "It answers no ticket number"))
+        return Created(number, number, self._page(number))
+
+    def read(self, their_id: str) -> TheirTicket:
+        """See ``PartnerSystem.read``: the ticket, and the texts of its history."""
+        ticket = self._call("GGUS", "TicketGet", GHD_Request_ID=their_id)
+        if str(ticket["GHD_Request_ID"]) != their_id:
+            reason = f"Asked for {their_id}, it answers {str(ticket['GHD_Request_ID'])[:40]}"
+            raise CallFailed(Failure(Outcome.PERMANENT, reason))
+        rows = self._call("GGUS_HISTORY", "OpGetTicketHist", GHD_Request_ID=their_id, maxLimit="-1")
+        texts = [TheirText("description", ticket["GHD_Description"] or "", by_us=True)]
+        for number, row in enumerate(rows):
+            author = row["GHD_Last_Modifier"] or ""
+            for name, internal in (("GHD_Public_Diary", False), ("GHD_Internal_Diary", True)):
+                if text := row[name]:
+                    by_us = mark_of(text) is not None
+                    key = f"{number} {name}"
+                    texts.append(TheirText(key, text, author, by_us=by_us, internal=internal))
+        if mark_of(texts[0].text) is None:
+            texts[0] = TheirText(texts[0].key, texts[0].text, ticket["GHD_Name"] or "")
+        values = {"state": ticket["GHD_Status"] or "", "priority": ticket["GHD_Priority"] or ""}
+        return TheirTicket(
+            their_id,
+            texts,
+            values,
+            title=ticket["GHD_Short_Description"] or "",
+            number=their_id,
+            url=self._page(their_id),
+            changed_at=_utc(ticket["GHD_Date_Of_Change"]),
+        )
+
+    def send(self, their_id: str, entry: Outgoing) -> Sent:
+        """See ``PartnerSystem.send``."""
+        if entry.kind is EntryKind.ATTACHMENT:
+            key = self._call(
+                "GGUS_ATTACH",
+                "AddAttachment",
+                GAT_Attachment_Name=entry.file[:TITLE],
+                GAT_Attachment_Data=entry.content,
+                GAT_Attachment_Orig_Size=len(entry.content),
+                GAT_Request_ID=their_id,
+                GAT_Last_Modifier=_signed(entry.author),
+                GAT_Last_Login=self.login,
+            )
+            return Sent(str(key))
+        left: list[str] = []
+        if entry.kind is EntryKind.FIELDS:
+            sent = self._sent(entry.values, ("title", "state", "priority", "solution"))
+            if "GHD_Status" in sent and not self._may_move(their_id, sent["GHD_Status"]):
+                del sent["GHD_Status"]
+                left.append("state")
+            left += [name for name in entry.values if name not in _ELEMENTS]
+            if not sent:
+                return Sent(left_out=left)
+        else:
+            is_internal = entry.kind is EntryKind.INTERNAL
+            name = "GHD_Internal_Diary" if is_internal else "GHD_Public_Diary"
+            sent = {name: _cut(entry.text)}
+        self._call(
+            "GGUS",
+            "TicketModify",
+            GHD_Request_ID=their_id,
+            GHD_Last_Modifier=_signed(entry.author),
+            GHD_Last_Login=self.login,
+            **sent,
+        )
+        return Sent(left_out=left)
+
+    def changed(self, cursor: str) -> Changed:
+        """Tickets that were changed since the cursor, a time, and a quarter of an hour before."""
+        since = datetime.fromisoformat(cursor) if cursor else self.now
+        begin = int((since - _OVERLAP).timestamp())
+        found = self._find(f"'GHD_Last Update' >= \"{begin}\"")
+        return Changed(found, self.now.astimezone(UTC).isoformat())
+
+    # what the calls have in common
+
+    def _find(self, qualification: str, most: str = "-1") -> Sequence[str]:
+        try:
+            rows = self._call("GGUS", "TicketGetList", Qualification=qualification, maxLimit=most)
+        except CallFailed as error:
+            if NO_SUCH_ENTRY in error.failure.reason:  # an empty list is a fault there
+                return ()
+            raise
+        return [str(row["GHD_Request_ID"]) for row in rows]
+
+    def _sent(self, values: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
+        """Values by the contract's elements; those of closed lists by the map, if there is one."""
+        found = {}
+        for name in names:
+            if not (value := values.get(name, "")):
+                continue
+            if name in self.profile.maps:
+                value = self.profile.map_of(name).theirs_of(value) or ""
+            limit = TITLE if name == "title" else TEXT
+            if value:
+                found[_ELEMENTS[name]] = _cut(value) if name == "solution" else value[:limit]
+        return found
+
+    def _may_move(self, their_id: str, state: str) -> bool:
+        never = MOVES_NEVER_MADE.get(state)
+        if never is None:
+            return True
+        ticket = self._call("GGUS", "TicketGet", GHD_Request_ID=their_id)
+        return ticket["GHD_Status"] not in never
+
+    def _author(self, entry: Outgoing) -> dict[str, str]:
+        return {
+            "GHD_Name": entry.author[:TITLE] or "The portal",
+            "GHD_Last_Modifier": _signed(entry.author),
+            "GHD_Last_Login": self.login,
+        }
+
+    def _page(self, number: str) -> str:
+        parts = urlsplit(self.caller.url)
+        return f"{parts.scheme}://{parts.netloc}/tickets/{number}"
+
+    def _client(self, service: str) -> Any:
+        """The client of one of their services; its WSDL is read once an hour."""
+        from zeep import Client, Settings
+        from zeep.exceptions import Error
+
+        if service not in self._clients:
+            address = f"{_base(self.caller.url)}/{service}"
+            settings = Settings(forbid_external=True, xsd_ignore_sequence_order=True)
+            transport = _transport(self.caller)
+            kept, document = _documents.get(address, (0.0, None))
+            try:
+                client = Client(  # type: ignore[no-untyped-call]
+                    address if monotonic() - kept > _DOCUMENT_KEPT else document,
+                    transport=transport,
+                    settings=settings,
+                )
+                binding = next(iter(client.wsdl.bindings))
+                port = next(iter(next(iter(client.wsdl.services.values())).ports.values()))
+                told = urlsplit(port.binding_options["address"])
+            except (Error, StopIteration, KeyError, ValueError, SyntaxError) as error:
+                reason = f"Its description of {service} cannot be read: {error}"
+                raise CallFailed(Failure(Outcome.TRANSIENT, reason[:300])) from None
+            with _lock:
+                if client.wsdl is not document:
+                    _documents[address] = monotonic(), client.wsdl
+            parts = urlsplit(self.caller.url)  # what it says of its address counts but for the host
+            path = f"{told.path}?{told.query}" if told.query else told.path
+            there = f"{parts.scheme}://{parts.netloc}{path}"
+            self._clients[service] = client.create_service(  # type: ignore[no-untyped-call]
+                binding, there
+            )
+        return self._clients[service]
+
+    def _call(self, service: str, operation: str, **values: Any) -> Any:
+        from zeep.exceptions import Error, Fault
+
+        client = self._client(service)
+        header = {"AuthenticationInfo": {"userName": self.login, "password": self.password}}
+        writes = operation in ("OpCreate", "TicketModify", "AddAttachment")
+        open_end = Outcome.UNKNOWN if writes else Outcome.TRANSIENT
+        try:
+            return getattr(client, operation)(_soapheaders=header, **values)
+        except Fault as error:
+            raise CallFailed(_failure(error, open_end)) from None
+        except (Error, SyntaxError, ValueError, TypeError, KeyError) as error:
+            reason = f"{operation}: its answer cannot be read: {error}"
+            raise CallFailed(Failure(open_end, reason[:300])) from None
+
+
+_ELEMENTS: Final[Mapping[str, str]] = {
+    "title": "GHD_Short_Description",
+    "state": "GHD_Status",
+    "priority": "GHD_Priority",
+    "solution": "GHD_Detailed_Solution",
+}
+
+
+def _failure(fault: Any, open_end: Outcome) -> Failure:
+    reason = str(fault.message or "It answers a fault without a text")[:300]
+    if NOT_LOGGED_IN in reason:
+        return Failure(Outcome.TRANSIENT, reason)
+    if NO_SUCH_ENTRY in reason:  # it comes as an error of the server
+        return Failure(Outcome.PERMANENT, reason)
+    is_server = str(fault.code or "").rpartition(":")[2].startswith("Server")
+    return Failure(open_end if is_server else Outcome.PERMANENT, reason)
+
+
+def _transport(caller: JsonCaller) -> Any:
+    """What zeep calls with: the door out of the portal, with its guards."""
+    from requests import Response
+    from zeep.transports import Transport
+
+    class Guarded(Transport):
+        def load(self, url: str) -> bytes:
+            content: bytes = _asked(caller, "GET", url, {}, None, "WSDL").content
+            return content
+
+        def post(self, address: str, message: bytes, headers: Mapping[str, str]) -> Response:
+            action = headers.get("SOAPAction", "").strip('"').rpartition("/")[2]
+            answer = _asked(caller, "POST", address, headers, message, action)
+            found = Response()
+            found.status_code = answer.status
+            found._content = answer.content  # as it comes from a socket
+            found.headers.update(answer.headers)
+            found.encoding = "utf-8"
+            if answer.status not in (200, 500):
+                raise CallFailed(_refused(answer.status))
+            return found
+
+    return Guarded()  # type: ignore[no-untyped-call]
+
+
+def _refused(status: int) -> Failure:
+    outcome = Outcome.TRANSIENT if status in (408, 429, 503) else Outcome.UNKNOWN
+    return Failure(outcome, f"It answers {status}")
+
+
+def _asked(
+    caller: JsonCaller,
+    method: str,
+    address: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    what: str,
+) -> Any:
+    began = monotonic()
+
+    def tell(answered: str, failure: str) -> None:
+        asked = (body or b"").decode(errors="replace")
+        took = round((monotonic() - began) * 1000)
+        caller.tell(Told(f"{what} {urlsplit(address).path}", asked[:4000], answered, took, failure))
+
+    try:
+        answer = caller.transport(
+            method, address, LIMITS, caller.private_hosts, dict(headers), body
+        )
+    except OutboundError as error:
+        outcome = Outcome.UNKNOWN if body is not None and error.is_sent else Outcome.TRANSIENT
+        tell("", str(error))
+        raise CallFailed(Failure(outcome, str(error))) from None
+    shown = answer.content[:16000].decode(errors="replace")[:4000]
+    tell(f"{answer.status} {shown}", "" if answer.status == 200 else f"It answers {answer.status}")
+    return answer
+
+
+def _base(url: str) -> str:
+    """Where the WSDLs are: a WSDL's address without its last part, or a host's usual place."""
+    if "/arsys/WSDL/" in url:
+        return url.rsplit("/", 1)[0]
+    return f"{url.rstrip('/')}/arsys/WSDL/public/{_SERVER}"
+
+
+def _cut(text: str) -> str:
+    """A text within the contract's limit: what is too long loses its end, not its mark."""
+    if len(text) <= TEXT:
+        return text
+    body, _, mark = text.rpartition("\n\n")
+    pointer = f"...\n[The rest is in {mark.split(' via ')[-1].rstrip(')')}]\n\n{mark}"
+    return body[: TEXT - len(pointer)] + pointer
+
+
+def _signed(author: str) -> str:
+    return f"{author or 'The portal'} (via LHCOPN)"[:TITLE]
+
+
+def _utc(told: object) -> datetime | None:
+    return told.astimezone(UTC) if isinstance(told, datetime) else None

@@ -1,0 +1,178 @@
+"""The kind ``ggus``: another portal of this kind as partner, over its real SOAP door."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.adapters.outbound import Answer, ask
+from app.core.database.transactions import transaction
+from app.exchange.adapters.ggus import Ggus
+from app.exchange.adapters.http import JsonCaller, Told
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules.entries import EntryKind, Outgoing
+from app.exchange.rules.failures import Outcome
+from app.exchange.rules.marks import Mark, marked
+from app.exchange.rules.partner import CallFailed
+from app.exchange.rules.profiles import Profile, Row
+from app.exchange.services.connections import connect
+from app.exchange.tasks.deliveries import plan_entries
+from app.jobs.tasks.context import Context
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import comment_ticket, create_ticket
+from tests.cast import NOON, enter, writer
+from tests.harness.server import LiveServer, test_settings
+from tests.soap_service.wire import PASSWORD, create_accounts
+
+STATES = tuple(Row(state, state) for state in ("new", "assigned", "in progress", "solved"))
+PROFILE = Profile(maps={"state": STATES})
+
+
+@pytest.fixture(scope="module")
+def there(sqlite_server: LiveServer) -> LiveServer:
+    """The other portal, where ours has the account ``opn``."""
+    create_accounts(sqlite_server)
+    return sqlite_server
+
+
+def partner(
+    there: LiveServer, told: list[Told] | None = None, password: str = PASSWORD, **more: Any
+) -> Ggus:
+    caller = JsonCaller(
+        there.url, ("127.0.0.1",), {}, tell=(told if told is not None else []).append, **more
+    )
+    return Ggus(caller, PROFILE, "opn", password, datetime.now(UTC))
+
+
+def entry(number: int, sequence: int, kind: EntryKind, text: str = "", **more: Any) -> Outgoing:
+    mark = Mark(number, sequence, "A person")
+    return Outgoing(number, sequence, kind, marked(text, mark), "A person", **more)
+
+
+def created(portal: Ggus, number: int, text: str = "The fibre is cut") -> str:
+    values = {"title": f"Link {number} down", "description": text, "state": "in progress"}
+    return portal.create(entry(number, 1, EntryKind.TICKET, text, values=values)).id
+
+
+def test_a_ticket_is_created_once_and_found_by_our_reference(there: LiveServer) -> None:
+    portal = partner(there)
+    assert portal.find("LHCOPN#1001") == ()
+    first = created(portal, 1001)
+    assert portal.find("LHCOPN#1001") == [first]
+    assert created(portal, 1001) == first  # the contract's own key
+    ticket = portal.read(first)
+    assert ticket.title == "Link 1001 down"
+    assert ticket.values["state"] == "new"  # never created in progress
+
+
+def test_texts_come_back_with_their_marks_and_authors(there: LiveServer) -> None:
+    portal = partner(there)
+    key = created(portal, 1002)
+    for sequence, text in enumerate(("Any news?", "Any news?"), start=2):
+        portal.send(key, entry(1002, sequence, EntryKind.COMMENT, text))
+    portal.send(key, entry(1002, 4, EntryKind.INTERNAL, "between us"))
+    texts = portal.read(key).texts
+    assert [(text.text.splitlines()[0], text.internal, text.by_us) for text in texts] == [
+        ("The fibre is cut", False, True),
+        ("Any news?", False, True),
+        ("Any news?", False, True),
+        ("between us", True, True),
+    ]
+    assert len({text.key for text in texts}) == 4
+    assert texts[1].author == "A person (via LHCOPN)"
+
+
+def test_states_move_but_never_back_and_never_over_an_end(there: LiveServer) -> None:
+    portal = partner(there)
+    key = created(portal, 1003)
+
+    def move(sequence: int, **values: str) -> object:
+        sent = portal.send(key, entry(1003, sequence, EntryKind.FIELDS, values=values))
+        return list(sent.left_out), portal.read(key).values["state"]
+
+    assert move(2, state="in progress") == ([], "in progress")
+    assert move(3, state="solved", solution="spliced") == ([], "solved")
+    assert move(4, state="in progress") == (["state"], "solved")
+    assert move(5, priority="urgent", layer="L3") == (["layer"], "solved")
+    assert portal.read(key).values["priority"] == "urgent"
+
+
+def test_long_texts_are_cut_with_a_pointer_and_keep_their_mark(there: LiveServer) -> None:
+    portal = partner(there)
+    key = created(portal, 1004, "x" * 5000)
+    text = portal.read(key).texts[0].text
+    assert len(text) == 4000
+    assert text.endswith("...\n[The rest is in LHCOPN#1004/1]\n\n(A person via LHCOPN#1004/1)")
+
+
+def test_an_attachment_arrives_byte_by_byte(there: LiveServer) -> None:
+    portal, trace = partner(there), b"traceroute\x00\xff"
+    key = created(portal, 1005)
+    sent = entry(1005, 2, EntryKind.ATTACHMENT, file="trace.bin", content=trace)
+    assert portal.send(key, sent).key.startswith("ATT")
+
+
+def test_what_is_refused_is_told_from_what_may_have_been_done(there: LiveServer) -> None:
+    with pytest.raises(CallFailed) as gone:
+        partner(there).read("999999")
+    assert gone.value.failure.outcome is Outcome.PERMANENT
+    with pytest.raises(CallFailed) as locked_out:
+        partner(there, password="wrong").find("LHCOPN#1")
+    assert "ERROR (623)" in locked_out.value.failure.reason
+    assert locked_out.value.failure.outcome is Outcome.TRANSIENT
+
+    def html_after(*call: Any) -> Answer:
+        answer = ask(*call)
+        if call[0] == "POST" and b"OpCreate" in call[5]:
+            return Answer(200, {"content-type": "text/html"}, b"<html>Please log in</html>")
+        return answer
+
+    with pytest.raises(CallFailed) as unknown:
+        created(partner(there, transport=html_after), 1006)
+    assert unknown.value.failure.outcome is Outcome.UNKNOWN
+    assert len(partner(there).find("LHCOPN#1006")) == 1
+
+
+def test_calls_are_told(there: LiveServer) -> None:
+    told: list[Told] = []
+    created(partner(there, told), 1007)
+    assert told[-1].what.startswith("OpCreate /arsys/services/")
+    assert told[-1].answered.startswith("200 ")
+    assert "Link 1007 down" in told[-1].asked
+
+
+def test_it_tests_a_connection(there: LiveServer) -> None:
+    assert [(check.what, check.problem) for check in partner(there).test()] == [
+        ("Reachable", ""),
+        ("Logged in", ""),
+        ("May read", ""),
+        ("May read the history", ""),
+    ]
+
+
+def test_what_the_partner_writes_here_is_a_pair_and_its_entries(session: Session) -> None:
+    """The other side of it: the partner's OpCreate and TicketModify at our own door."""
+    cast, engine = enter(session), session.get_bind().engine
+    with transaction(session):
+        admin = writer(cast.admin, NOON)
+        url = "https://b.example"
+        connect(session, admin, "NREN-A", "ggus", url=url, direction="push")
+    by = writer(cast.nren_a, NOON, author="Staff there (via LHCOPN)")
+    new = NewTicket(title="Theirs", description="Their text", origin_id="LHCOPN#77")
+    with transaction(session):
+        number = create_ticket(session, by, new)
+    with transaction(session):
+        comment_ticket(session, by, number, "Their comment")
+    plan_entries(Context(engine, test_settings(str(engine.url))))
+    with Session(engine) as rows:
+        pair = rows.scalars(select(TicketPair)).one()
+        assert (pair.ticket_number, pair.their_id, pair.began_here) == (number, "77", False)
+        entries = rows.scalars(select(Entry).order_by(Entry.sequence)).all()
+        assert [(one.origin, one.kind, one.state) for one in entries] == [
+            ("theirs", "ticket", "applied"),
+            ("theirs", "comment", "applied"),
+        ]
