@@ -208,9 +208,7 @@ class Portal(System):
                 return
             yield
 
-    def _write(
-        self, link: Link, sequence: int, *, is_create: bool
-    ) -> Generator[None, None, bool]:
+    def _write(self, link: Link, sequence: int, *, is_create: bool) -> Generator[None, None, bool]:
         """One call that writes; whether it succeeded."""
         link.pair = begin(link.pair, self.world.now)
         yield

@@ -124,16 +124,20 @@ def done(pair: Pair) -> Pair:
     return replace(pair, begun=None, attempts=0, due=None, reason="")
 
 
-def failed(pair: Pair, failure: Failure, now: datetime, chance: float) -> Pair:
-    """After a call that did not succeed. An unknown outcome leaves ``begun`` where it is."""
+def failed(
+    pair: Pair, failure: Failure, now: datetime, chance: float, *, wrote: bool = True
+) -> Pair:
+    """After a call that did not succeed. An unknown outcome leaves ``begun`` where it is, and so
+    does a call that only looked what came of an earlier one (``wrote`` is false)."""
     if failure.outcome is Outcome.PERMANENT:
         return stop(pair, failure.reason)
+    is_open = failure.outcome is Outcome.UNKNOWN or not wrote
     attempts = pair.attempts + 1
     if attempts >= MOST_ATTEMPTS:
-        kept = pair if failure.outcome is Outcome.UNKNOWN else replace(pair, begun=None)
+        kept = pair if is_open else replace(pair, begun=None)
         return stop(kept, f"{failure.reason} ({attempts} attempts)")
     due = now + pause_after(attempts, chance, failure.retry_after)
-    begun = pair.begun if failure.outcome is Outcome.UNKNOWN else None
+    begun = pair.begun if is_open else None
     return replace(pair, attempts=attempts, due=due, begun=begun, reason=failure.reason)
 
 

@@ -148,7 +148,8 @@ def note_failed(
     """A call did not succeed; when to try again, None = a person is asked."""
     row = locked_pair(session, pair_id)
     if row.begun_at == claimed.begun:
-        store(row, rules.failed(as_rule(row), failure, now, chance))
+        wrote = claimed.step in (Step.CREATE, Step.SEND)
+        store(row, rules.failed(as_rule(row), failure, now, chance, wrote=wrote))
     note_failure(session, row.connection, failure, now, chance)
     return row.due_at if row.state != PairState.STOPPED else None
 

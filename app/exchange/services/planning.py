@@ -106,11 +106,12 @@ def profile_in_use(session: Session, connection: Connection) -> Profile:
 
 
 def pair_with(session: Session, connection: Connection, ticket: Ticket) -> TicketPair | None:
-    """The pair of our ticket with a connection."""
+    """The pair of our ticket with a connection, its row locked."""
     return session.scalars(
-        select(TicketPair).where(
-            TicketPair.ticket_number == ticket.number, TicketPair.connection_id == connection.id
-        )
+        select(TicketPair)
+        .where(TicketPair.ticket_number == ticket.number)
+        .where(TicketPair.connection_id == connection.id)
+        .with_for_update(of=TicketPair)
     ).first()
 
 

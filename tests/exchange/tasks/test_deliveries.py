@@ -272,3 +272,17 @@ def test_their_changes_are_written_as_theirs(world: World) -> None:
     assert newest is not None
     assert (newest.door, newest.actor_account) == (Door.EXCHANGE, "GGUS")
     assert newest.author == "Staff there"
+
+
+def test_a_look_that_fails_does_not_forget_what_it_looked_for(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.do(comment_ticket, number, "Any news?")
+    world.partner.errs.fail_after = 1
+    world.deliver()  # the text is there, and nobody knows
+    world.later(minutes=4)
+    world.partner.errs.refuse = 1
+    world.deliver()  # nobody can look
+    world.later(minutes=4)
+    world.deliver()
+    assert texts_there(world, 1001) == ["The fibre is cut.", "Any news?"]
