@@ -7,6 +7,8 @@ reaches its port may do everything.
 
 from __future__ import annotations
 
+import base64
+import copy
 import json
 import re
 import threading
@@ -19,7 +21,19 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-STATES: Final = ("assigned", "in progress", "solved", "unsolved", "closed", "verified", "merged")
+STATES: Final = (
+    "assigned",
+    "in progress",
+    "waiting for reply",
+    "on hold",
+    "reopened",
+    "solved",
+    "unsolved",
+    "closed",
+    "verified",
+    "merged",
+)
+PRIORITIES: Final = ("2 normal", "less urgent", "urgent", "very urgent", "top priority")
 PORTAL, PERSON = 1, 2
 """Ids of the two accounts: the portal's, and that of everybody else there."""
 
@@ -42,6 +56,8 @@ class Misbehaviour:
     """Seconds after which its search finds what is new."""
     search_lies: bool = False
     """Its search is for words alone: a question for a field finds whatever holds the word."""
+    broken_ticket: int = 0
+    """A ticket that is answered with another one's id."""
     refused_word: str = ""
     """A ticket or a text that holds it is refused for good (422)."""
     seconds: float = 0
@@ -59,6 +75,7 @@ class _Ticket:
     updated: datetime = field(default_factory=lambda: datetime.now(UTC))
     seen_from: datetime = field(default_factory=lambda: datetime.now(UTC))
     articles: list[dict[str, Any]] = field(default_factory=list)
+    created_by: int = 0
     merged_into: int | None = None
 
 
@@ -77,16 +94,21 @@ class StandIn:
         self.tickets: dict[int, _Ticket] = {}
         self.errs = Misbehaviour()
         self._lock = threading.RLock()
-        self._articles = 0
+        self._articles = self._last = 0
+        self._files: dict[int, bytes] = {}
         self.calls: list[str] = []
+        self.groups = ["Users", "Network"]
+        self.window = 10_000
+        """Hits of a search behind which it answers none, as Elasticsearch does."""
 
     # what people do there
 
     def open(self, title: str, text: str, by: int = PERSON, group: str = "Users") -> int:
         """Open a ticket; its id."""
         with self._lock:
-            key = 1000 + len(self.tickets) + 1
-            ticket = _Ticket(key, f"29{key}", title, group, updated=self._now())
+            self._last += 1
+            key = 1000 + self._last
+            ticket = _Ticket(key, f"29{key}", title, group, updated=self._now(), created_by=by)
             ticket.seen_from = self._now() + timedelta(seconds=self.errs.search_lag)
             self.tickets[key] = ticket
             self.comment(key, text, by)
@@ -106,10 +128,21 @@ class StandIn:
                     "internal": internal,
                     "from": name,
                     "created_by_id": by,
+                    "attachments": [],
                 }
             )
             self._touch(key)
             return self._articles
+
+    def attach(self, key: int, name: str, content: bytes, text: str = "", by: int = PERSON) -> int:
+        """Add a text with a file; the file's id."""
+        with self._lock:
+            self.comment(key, text, by)
+            file = 5000 + len(self._files) + 1
+            self._files[file] = content
+            found = {"id": file, "filename": name, "size": str(len(content)), "preferences": {}}
+            self.tickets[key].articles[-1]["attachments"].append(found)
+            return file
 
     def move(self, key: int, state: str) -> None:
         """Set the state."""
@@ -118,10 +151,24 @@ class StandIn:
             self._touch(key)
 
     def merge(self, key: int, into: int) -> None:
-        """Merge a ticket into another one."""
+        """Merge a ticket into another one, to which its texts move."""
         with self._lock:
             self.tickets[key].merged_into = into
+            moved = self.tickets[key].articles
+            self.tickets[into].articles += [{**one, "ticket_id": into} for one in moved]
+            self.tickets[key].articles = []
             self.move(key, "merged")
+            self._touch(into)
+
+    def backup(self) -> object:
+        """A copy of all that it holds."""
+        with self._lock:
+            return copy.deepcopy((self.tickets, self._articles, self._last, self._files))
+
+    def restore(self, kept: object) -> None:
+        """Hold what it held when the copy was made: ids are given a second time from now on."""
+        with self._lock:
+            self.tickets, self._articles, self._last, self._files = copy.deepcopy(kept)  # type: ignore[misc]
 
     def _touch(self, key: int) -> None:
         now = self._now()
@@ -139,6 +186,10 @@ class StandIn:
                 self.calls.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}")
                 errs = self._erring(environ["PATH_INFO"])
                 answer = self._answer(environ, json.loads(body) if body else {})
+            if isinstance(answer, bytes):
+                head = [("Content-Type", "application/octet-stream")]
+                start_response("200 OK", [*head, ("Content-Length", str(len(answer)))])
+                return [answer]
         except Refused as refused:
             start_response(refused.status, [("Content-Type", "text/plain"), *refused.headers])
             return [refused.status.encode()]
@@ -191,15 +242,28 @@ class StandIn:
                 r"GET /api/v1/ticket_states",
                 lambda *_: [{"id": key, "name": name} for key, name in enumerate(STATES, 1)],
             ),
+            (
+                r"GET /api/v1/ticket_priorities",
+                lambda *_: [{"id": key, "name": name} for key, name in enumerate(PRIORITIES, 1)],
+            ),
+            (
+                r"GET /api/v1/groups",
+                lambda *_: [{"id": key, "name": name} for key, name in enumerate(self.groups, 1)],
+            ),
+            (r"GET /api/v1/tickets", lambda _f, query, _b: self._list(query)),
             (r"GET /api/v1/tickets/search", lambda _f, query, _b: self._search(query)),
             (r"POST /api/v1/tickets", lambda _f, _q, body: self._create(body)),
-            (r"GET /api/v1/tickets/(\d+)", lambda found, *_: self._shown(self._find(found[1]))),
+            (r"GET /api/v1/tickets/(\d+)", lambda found, *_: self._told(self._find(found[1]))),
             (r"PUT /api/v1/tickets/(\d+)", self._change),
             (
                 r"GET /api/v1/ticket_articles/by_ticket/(\d+)",
                 lambda found, *_: self._find(found[1]).articles,
             ),
             (r"POST /api/v1/ticket_articles", lambda _f, _q, body: self._article(body)),
+            (
+                r"GET /api/v1/ticket_attachment/(\d+)/(\d+)/(\d+)",
+                lambda found, *_: self._files[int(found[3])],
+            ),
             (r"GET /api/v1/links", lambda _f, query, _b: self._links(query)),
         )
 
@@ -207,6 +271,10 @@ class StandIn:
         if (ticket := self.tickets.get(int(key))) is None:
             raise Refused("404 Not Found")
         return ticket
+
+    def _told(self, ticket: _Ticket) -> dict[str, Any]:
+        shown = self._shown(ticket)
+        return shown | {"id": 999_999} if ticket.id == self.errs.broken_ticket else shown
 
     def _shown(self, ticket: _Ticket) -> dict[str, Any]:
         return {
@@ -216,12 +284,14 @@ class StandIn:
             "group": ticket.group,
             "state": ticket.state,
             "priority": ticket.priority,
+            "created_by_id": ticket.created_by,
+            "article_ids": [one["id"] for one in ticket.articles],
             "updated_at": ticket.updated.isoformat().replace("+00:00", "Z"),
         }
 
     def _create(self, body: Mapping[str, Any]) -> Any:
         article = body["article"]
-        key = self.open(body["title"], article["body"], PORTAL, body["group"])
+        key = self.open(body["title"], article["body"], PORTAL, body.get("group", self.groups[0]))
         self._set(self.tickets[key], body)
         return self._shown(self.tickets[key])
 
@@ -236,12 +306,22 @@ class StandIn:
             raise Refused("422 Unprocessable Entity")
         ticket.state = state
         ticket.title = body.get("title", ticket.title)
-        ticket.priority = body.get("priority", ticket.priority)
+        if (priority := body.get("priority", ticket.priority)) not in PRIORITIES:
+            raise Refused("422 Unprocessable Entity")
+        ticket.priority = priority
 
     def _article(self, body: Mapping[str, Any]) -> Any:
         key = self._find(str(body["ticket_id"])).id
         made = self.comment(key, body["body"], PORTAL, internal=bool(body.get("internal")))
+        for one in body.get("attachments", ()):
+            file = 5000 + len(self._files) + 1
+            self._files[file] = base64.b64decode(one["data"])
+            found = {"id": file, "filename": one["filename"], "size": str(len(self._files[file]))}
+            self.tickets[key].articles[-1]["attachments"].append(found)
         return {"id": made, "ticket_id": key}
+
+    def _list(self, query: Mapping[str, str]) -> Any:
+        return [self._shown(one) for one in _page(list(self.tickets.values()), query)]
 
     def _links(self, query: Mapping[str, str]) -> Any:
         into = self._find(query["link_object_value"]).merged_into
@@ -251,12 +331,17 @@ class StandIn:
     def _search(self, query: Mapping[str, str]) -> Any:
         now, words = self._now(), query["query"]
         found = [one for one in self.tickets.values() if one.seen_from <= now]
-        since = re.fullmatch(r'updated_at:\[(\S+) TO \*\](?: AND group.name:"(.*)")?', words)
+        since = re.fullmatch(
+            r'updated_at:\[(\S+) TO (\S+)\](?: AND id:>(\d+))?(?: AND group.name:"(.*)")?', words
+        )
         above = re.fullmatch(r"id:>(\d+)", words)
         if since is not None and not self.errs.search_lies:
             begin = datetime.fromisoformat(since[1])
-            found = [one for one in found if one.updated >= begin]
-            found = [one for one in found if since[2] in (None, one.group)]
+            end = datetime.max.replace(tzinfo=UTC)
+            end = end if since[2] == "*" else datetime.fromisoformat(since[2])
+            found = [one for one in found if begin <= one.updated <= end]
+            found = [one for one in found if one.id > int(since[3] or 0)]
+            found = [one for one in found if since[4] in (None, one.group)]
         elif above is not None and not self.errs.search_lies:
             found = [one for one in found if one.id > int(above[1])]
         else:
@@ -271,7 +356,13 @@ class StandIn:
             query.get("sort_by", "id")
         ]
         found.sort(key=key, reverse=query.get("order_by") == "desc")
-        return [self._shown(one) for one in found[: int(query.get("limit", 50))]]
+        return [self._shown(one) for one in _page(found[: self.window], query)]
+
+
+def _page(found: list[_Ticket], query: Mapping[str, str]) -> list[_Ticket]:
+    size = int(query.get("per_page", query.get("limit", 50)))
+    begins = (int(query.get("page", 1)) - 1) * size
+    return found[begins : begins + size]
 
 
 class _Server(ThreadingMixIn, WSGIServer):

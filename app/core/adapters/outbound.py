@@ -43,6 +43,10 @@ class OutboundError(Exception):
         self.is_sent = is_sent
 
 
+class TooLarge(OutboundError):
+    """The answer is larger than its limit: the next one would be, too."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What was answered. Names of headers are in small letters."""
@@ -206,7 +210,7 @@ def _exchange(
         reason = f"longer than {limits.seconds:g} s" if late else repr(error)
         raise OutboundError(reason, is_sent=is_sent) from None
     except OutboundError as error:
-        raise OutboundError(str(error), is_sent=is_sent) from None
+        raise type(error)(str(error), is_sent=is_sent) from None
     finally:
         stop.cancel()
         connection.close()
@@ -240,7 +244,7 @@ def _bounded(answer: HTTPResponse, limits: Limits, ends: float) -> bytes:
     while chunk := answer.read1(_CHUNK):
         content += chunk
         if len(content) > limits.most_bytes:
-            raise OutboundError(f"more than {limits.most_bytes} bytes")
+            raise TooLarge(f"more than {limits.most_bytes} bytes")
     if monotonic() >= ends:
         raise OutboundError(f"longer than {limits.seconds:g} s")
     return bytes(content)

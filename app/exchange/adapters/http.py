@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from time import monotonic
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from app.core.adapters.outbound import Answer, Limits, OutboundError, ask
+from app.core.adapters.outbound import Answer, Limits, OutboundError, TooLarge, ask
 from app.exchange.rules.failures import Failure, Outcome, outcome_of_status
 from app.exchange.rules.partner import CallFailed
 
@@ -52,7 +53,7 @@ class JsonCaller:
         path: str,
         body: Mapping[str, Any] | None = None,
         *,
-        query: Mapping[str, object] | None = None,
+        query: Mapping[str, str | int] | None = None,
     ) -> Any:
         """What is answered, as JSON. Raises ``CallFailed``: for what writes, an answer that is not
         JSON leaves open what was done."""
@@ -65,20 +66,7 @@ class JsonCaller:
             headers["Content-Type"] = "application/json"
         began, asked = monotonic(), json.dumps(body, ensure_ascii=False) if body else ""
         what = f"{method} {path}"
-        try:
-            answer = self.transport(
-                method,
-                address,
-                LIMITS,
-                self.private_hosts,
-                {**headers, **self.secret_headers},
-                sent,
-            )
-        except OutboundError as error:
-            unknown = writes and error.is_sent
-            outcome = Outcome.UNKNOWN if unknown else Outcome.TRANSIENT
-            self._tell(what, asked, "", began, str(error))
-            raise CallFailed(Failure(outcome, str(error))) from None
+        answer = self._ask(method, address, headers, sent, what, asked, LIMITS)
         shown = answer.content[: 4 * _SHOWN].decode(errors="replace")
         try:
             found = _read(answer, writes=writes)
@@ -88,6 +76,41 @@ class JsonCaller:
         self._tell(what, asked, f"{answer.status} {shown}", began, "")
         return found
 
+    def fetch(self, path: str, most_bytes: int) -> bytes:
+        """A file. Raises ``CallFailed``, also where it is larger."""
+        began, what = monotonic(), f"GET {path}"
+        limits = Limits(most_bytes, LIMITS.seconds)
+        headers = {"Accept": "*/*", "User-Agent": "lhcopn-portal"}
+        answer = self._ask("GET", self.url.rstrip("/") + path, headers, None, what, "", limits)
+        shown, failure = f"{answer.status}, {len(answer.content)} bytes", None
+        if not 200 <= answer.status < 300:
+            failure = _refusal(answer, writes=False)
+        self._tell(what, "", shown, began, failure.reason if failure is not None else "")
+        if failure is not None:
+            raise CallFailed(failure)
+        return answer.content
+
+    def _ask(
+        self,
+        method: str,
+        address: str,
+        headers: Mapping[str, str],
+        sent: bytes | None,
+        what: str,
+        asked: str,
+        limits: Limits,
+    ) -> Answer:
+        began, writes = monotonic(), method not in ("GET", "HEAD")
+        all_headers = {**headers, **self.secret_headers}
+        try:
+            return self.transport(method, address, limits, self.private_hosts, all_headers, sent)
+        except OutboundError as error:
+            outcome = Outcome.PERMANENT if isinstance(error, TooLarge) else Outcome.TRANSIENT
+            if writes and error.is_sent:
+                outcome = Outcome.UNKNOWN
+            self._tell(what, asked, "", began, str(error))
+            raise CallFailed(Failure(outcome, str(error))) from None
+
     def _tell(self, what: str, asked: str, answered: str, began: float, failure: str) -> None:
         took = round((monotonic() - began) * 1000)
         self.tell(Told(what, asked[:_SHOWN], answered[:_SHOWN], took, failure))
@@ -95,13 +118,7 @@ class JsonCaller:
 
 def _read(answer: Answer, *, writes: bool) -> Any:
     if not 200 <= answer.status < 300:
-        outcome = outcome_of_status(answer.status)
-        if not writes and outcome is Outcome.UNKNOWN:
-            outcome = Outcome.TRANSIENT
-        if 300 <= answer.status < 400:
-            outcome = Outcome.PERMANENT
-        reason = f"It answers {answer.status}{_words(answer)}"
-        raise CallFailed(Failure(outcome, reason, _retry_after(answer)))
+        raise CallFailed(_refusal(answer, writes=writes))
     if not answer.content.strip():
         return None
     try:
@@ -109,7 +126,19 @@ def _read(answer: Answer, *, writes: bool) -> Any:
     except (ValueError, RecursionError):
         outcome = Outcome.UNKNOWN if writes else Outcome.TRANSIENT
         kind = answer.headers.get("content-type", "nothing that says what it is")
-        raise CallFailed(Failure(outcome, f"It answers {kind} where JSON is due")) from None
+        reason = f"It answers {kind[:100]} where JSON is due"
+        raise CallFailed(Failure(outcome, reason, status=answer.status)) from None
+
+
+def _refusal(answer: Answer, *, writes: bool) -> Failure:
+    """What a status other than success means."""
+    outcome = outcome_of_status(answer.status)
+    if not writes and outcome is Outcome.UNKNOWN:
+        outcome = Outcome.TRANSIENT
+    if 300 <= answer.status < 400:
+        outcome = Outcome.PERMANENT
+    reason = f"It answers {answer.status}{_words(answer)}"
+    return Failure(outcome, reason, _retry_after(answer), answer.status)
 
 
 def _words(answer: Answer) -> str:
@@ -126,5 +155,13 @@ def _words(answer: Answer) -> str:
 
 
 def _retry_after(answer: Answer) -> timedelta | None:
+    """The pause that is asked for, in seconds or until a time (RFC 9110, 10.2.3)."""
     value = answer.headers.get("retry-after", "")
-    return timedelta(seconds=int(value)) if value.isdecimal() and len(value) < 9 else None
+    if value.isascii() and value.isdecimal() and len(value) < 9:
+        return timedelta(seconds=int(value))
+    try:
+        until = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
+    return max(until - datetime.now(UTC), timedelta(0))

@@ -1,37 +1,59 @@
 """Zammad over its REST interface, and GGUS, which is one (helpdesk.ggus.eu since 2025).
 
-Written from Zammad's published documentation of its interface (tickets, articles, search) and from
-what public clients of GGUS call; no live system was asked. Traps that it has:
+Written from Zammad's published documentation (docs.zammad.org/en/latest/api: intro, ticket,
+ticket/articles, ticket/links, ticket/states, ticket/priorities, group) and from what public clients
+of GGUS call; no live system was asked. Traps that it has:
 
 - The id in its interface is not the number that people see; pages are ``#ticket/zoom/<id>``.
-- Search is Elasticsearch: it lags, and is a plain search for words where that is not installed.
+- Search is Elasticsearch: it lags, ends after 10,000 hits, and is a plain search for words where
+  that is not installed: a question for a field then finds whatever holds these words.
 - We have no right to add a field: our reference is the last line of the first text.
 - Everything appears as our account; the line that marks our texts says who wrote them.
-- A ticket that was merged has the state ``merged`` and a link of type parent to the other one.
+- A ticket that was merged has the state ``merged`` and a link of type parent to the other one, to
+  which its texts moved.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import base64
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from html import escape
+from functools import partial
 from typing import Any, Final
+from uuid import uuid4
 
+from app.core.rules.attached_files import SIZE_LIMIT, media_type
+from app.core.rules.language import _
+from app.core.rules.texts import storable_text
 from app.exchange.adapters.html_text import text_of_html
 from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Failure, Outcome
+from app.exchange.rules.marks import Mark, mark_of, marked, normalised, reference_of, references_in
 from app.exchange.rules.pairs import Traits
 from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Sent
 from app.exchange.rules.profiles import Profile
-from app.exchange.rules.reading import TheirText, TheirTicket
+from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
 
 SEARCH_LAG: Final = timedelta(minutes=2)
 """After which a new ticket is found; Zammad indexes in the background, within seconds."""
 OVERLAP: Final = timedelta(minutes=15)
 PAGE: Final = 100
+"""Hits of one search; Zammad gives at most 200."""
+MOST_PAGES: Final = 5
+"""Pages of hits in which our reference is looked for."""
+MOST_LOOKED_AT: Final = 30
+"""Hits whose texts are read to see whether our reference stands in its place."""
+TEST: Final = 0
+"""The number of the ticket here whose counterpart is the test ticket: there is none."""
+_FIRST: Final = 1
+"""The sequence of the entry that makes a ticket."""
 _MERGED: Final = "merged"
+_MAPPED: Final = {"state": "ticket_states", "priority": "ticket_priorities"}
+"""Fields that are set, and where their values are listed."""
+_HIGHEST: Final = 2**63 - 1
+_LONGEST_NUMBER: Final = 100
 
 
 @dataclass
@@ -43,61 +65,85 @@ class Zammad:
     now: datetime
     traits: Traits = field(default=Traits(can_look_up=True, settles=LONGEST_CALL + SEARCH_LAG))
     _me: int | None = None
+    _lists: dict[str, set[str]] = field(default_factory=dict)
+    _test_ticket: str = ""
+    _test_text: str = ""
 
     def test(self) -> Iterator[Check]:
         """See ``PartnerSystem.test``."""
-        for what, step in (
-            ("Reachable and logged in", self._my_id),
-            ("Its states are known", self._check_states),
-            ("Tickets can be read", lambda: self.changed("")),
-        ):
+        reachable, logged_in = _("Reachable"), _("Logged in")
+        try:
+            self._my_id()
+        except CallFailed as error:
+            if error.failure.status == 0 or error.failure.status >= 500:
+                yield Check(reachable, error.failure.reason)
+                return
+            yield Check(reachable)
+            yield Check(logged_in, error.failure.reason)
+            return
+        yield Check(reachable)
+        yield Check(logged_in)
+        steps: tuple[tuple[str, Callable[[], None], bool], ...] = (
+            (_("May read"), self._check_words, False),
+            (_("May write"), self._write_test, False),
+            (_("Search means what we think"), self._check_search, True),
+            (_("Round trip on a test ticket"), self._check_round_trip, False),
+        )
+        for what, step, for_reading in steps:
             try:
                 step()
             except CallFailed as error:
-                yield Check(what, error.failure.reason)
-                return
-            yield Check(what)
+                yield Check(what, error.failure.reason, for_reading)
+                if not for_reading:
+                    return
+            else:
+                yield Check(what, for_reading=for_reading)
 
     def find(self, reference: str) -> Sequence[str]:
-        """Tickets whose first text ends with the reference; the search is for words alone, so each
-        that it finds is read."""
-        found = self._search(f'"{reference}"', sort="id", order="desc")
-        ids = []
-        for ticket in found:
-            first = self._articles(_id(ticket))[:1]
-            lines = text_of_html(first[0]).splitlines() if first else []
-            if (
-                lines
-                and f"{reference}/" in lines[-1]
-                and _number(first[0], "created_by_id") == (self._my_id())
-            ):
-                ids.append(_id(ticket))
-        return ids
+        """Tickets whose first text of ours ends with the reference. The search is for words alone,
+        so that others quote it, too: hits are read, those that we made first. Raises
+        ``CallFailed`` where there are more of ours than can be read: none of it is an answer."""
+        number, hits = references_in(reference)[0], self._hits(f'"{reference}"')
+        if not hits:
+            return ()
+        me = self._my_id()
+        ours = [one for one in hits if one.get("created_by_id", me) == me]
+        if len(ours) > MOST_LOOKED_AT:
+            reason = f"{len(ours)} tickets of ours there mention {reference}; choose one"
+            raise CallFailed(Failure(Outcome.PERMANENT, reason))
+        # a ticket of theirs holds our first text where ours was merged into it
+        others = [one for one in hits if one not in ours]
+        looked_at = [*ours, *others][:MOST_LOOKED_AT]
+        return [_id(one) for one in looked_at if self._is_ours(_id(one), number)]
 
     def create(self, entry: Outgoing) -> Created:
-        """See ``PartnerSystem.create``."""
-        values = self._values(entry.values)
-        body = {
+        """See ``PartnerSystem.create``. What is answered is read: an id of another ticket leaves
+        open what was made."""
+        state = entry.values.get("state", "")
+        values = self._values({**entry.values, "state": self.profile.state_to_create(state)})
+        body: dict[str, Any] = {
             "title": entry.values.get("title") or f"Ticket {entry.number}",
-            "group": self.profile.group,
             "article": {
                 "subject": entry.values.get("title", ""),
                 "body": entry.text,
+                "content_type": "text/plain",
                 "type": "note",
                 "internal": False,
             },
             **values,
         }
+        if self.profile.group:
+            body["group"] = self.profile.group
         made = _object(self.caller.call("POST", "/api/v1/tickets", body))
-        return Created(_id(made), str(made.get("number", "")), self._page(_id(made)))
+        key = _id(made)
+        if not self._shows_ours(key, entry.number):
+            reason = f"It answers with {key}, which does not hold our reference"
+            raise CallFailed(Failure(Outcome.UNKNOWN, reason))
+        return Created(key, _called(made), self._page(key), serial=int(key))
 
     def read(self, their_id: str) -> TheirTicket:
         """See ``PartnerSystem.read``."""
-        path = f"/api/v1/tickets/{int(their_id)}"
-        ticket = _object(self.caller.call("GET", path, query={"expand": "true"}))
-        if _id(ticket) != their_id:
-            reason = f"Asked for {their_id}, it answers {_id(ticket)}"
-            raise CallFailed(Failure(Outcome.PERMANENT, reason))
+        ticket = self._ticket(their_id)
         me = self._my_id()
         texts = [
             TheirText(
@@ -106,6 +152,7 @@ class Zammad:
                 author=str(article.get("from") or article.get("created_by") or ""),
                 by_us=_number(article, "created_by_id") == me,
                 internal=bool(article.get("internal")),
+                files=self._files(their_id, article),
             )
             for article in self._articles(their_id)
         ]
@@ -117,94 +164,323 @@ class Zammad:
             texts,
             values,
             title=str(ticket.get("title", "")),
-            number=str(ticket.get("number", "")),
+            number=_called(ticket),
             url=self._page(their_id),
             merged_into=merged,
-            changed_at=_time(ticket.get("updated_at")),
+            changed_at=_updated(ticket) if "updated_at" in ticket else None,
+            is_whole=True,
         )
 
     def send(self, their_id: str, entry: Outgoing) -> Sent:
         """See ``PartnerSystem.send``."""
         if entry.kind is EntryKind.FIELDS:
-            values = self._values(entry.values)
-            if "title" in entry.values:
-                values["title"] = entry.values["title"]
-            left = [name for name in entry.values if name not in values]
-            if values:
-                self.caller.call("PUT", f"/api/v1/tickets/{int(their_id)}", values)
-            return Sent(left_out=left)
-        article = {
+            return self._set(their_id, entry.values)
+        article: dict[str, Any] = {
             "ticket_id": int(their_id),
             "body": entry.text,
             "type": "note",
             "content_type": "text/plain",
             "internal": entry.kind is EntryKind.INTERNAL,
         }
+        if entry.kind is EntryKind.ATTACHMENT:
+            article["attachments"] = [
+                {
+                    "filename": entry.file,
+                    "data": base64.b64encode(entry.content).decode(),
+                    "mime-type": media_type(entry.content),
+                }
+            ]
         made = _object(self.caller.call("POST", "/api/v1/ticket_articles", article))
         return Sent(str(_number(made, "id")))
 
     def changed(self, cursor: str) -> Changed:
-        """Tickets that changed since the cursor, a time, and a quarter of an hour before: their
-        search lags. Doubles are known again by the keys of their texts."""
-        since = datetime.fromisoformat(cursor) - OVERLAP if cursor else self.now - OVERLAP
-        query = f"updated_at:[{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} TO *]"
-        if self.profile.group:
-            query += f' AND group.name:"{self.profile.group}"'
-        found = self._search(query, sort="updated_at", order="asc")
+        """Tickets that changed since the cursor, and a quarter of an hour before: search lags.
+
+        One search is read after the other by time, never by page: a ticket that changes meanwhile
+        moves to the end, and would push another one over the edge of a page. Where more than a
+        page changed within one second these are read by id.
+
+        Before it is read for the first time the search is tried on a ticket that is known: a
+        search for words alone would find nothing for ever. Raises ``CallFailed`` then.
+        """
+        if not cursor and not self._is_proven():
+            return Changed((), "")
+        place = _Place.of(cursor, self.now)
+        if place.after is None:
+            return self._changed_by_time(place, cursor)
+        ends = place.since + timedelta(seconds=1)
+        found = self._search(
+            self._within(place.since, f"{ends:%Y-%m-%dT%H:%M:%SZ}", f" AND id:>{place.after}"),
+            sort="id",
+        )
         ids = [_id(ticket) for ticket in found]
-        last = max((str(ticket.get("updated_at", "")) for ticket in found), default="")
-        return Changed(ids, last or cursor or self.now.isoformat(), more=len(found) == PAGE)
+        if len(found) < PAGE:
+            on = _Place(ends, None, place.began)
+        else:
+            on = _Place(place.since, max(int(one) for one in ids), place.began)
+        return Changed(ids, on.cursor, more=True, versions=_versions(found))
+
+    def _changed_by_time(self, place: _Place, cursor: str) -> Changed:
+        found = self._search(self._within(place.since), sort="updated_at")
+        ids, times = [_id(ticket) for ticket in found], [_updated(ticket) for ticket in found]
+        versions = _versions(found)
+        if len(found) < PAGE:
+            newest = max([*times, _reached(cursor, self.now)])
+            return Changed(ids, newest.isoformat(), versions=versions)
+        # hits are in the order of the index, and say what is so by now: those that were changed
+        # since they were indexed are newer than the place where they stand
+        reached = min(times[len(times) // 2 :]).replace(microsecond=0)
+        is_further = reached > place.since
+        on = (
+            _Place(reached, None, place.began)
+            if is_further
+            else _Place(place.since, 0, place.began)
+        )
+        return Changed(ids, on.cursor, more=True, versions=versions)
+
+    def _is_proven(self) -> bool:
+        """Whether the search was tried; there is nothing yet to try it on where no ticket is
+        there. Raises ``CallFailed`` where it means something else."""
+        if (known := self._known_ticket()) is None:
+            return False
+        self._check_search_with(known)
+        return True
+
+    # the connection test
+
+    def _check_words(self) -> None:
+        """The values that the map names are there, and the group."""
+        for name, path in _MAPPED.items():
+            there = self._names(path)
+            wanted = {row.theirs for row in self.profile.maps.get(name, ())}
+            if missing := sorted(wanted - there):
+                raise CallFailed(
+                    Failure(
+                        Outcome.PERMANENT,
+                        f"It has no {name} {', '.join(missing)}; it has {', '.join(sorted(there))}",
+                    )
+                )
+        group = self.profile.group
+        if group and group not in (groups := self._names("groups")):
+            reason = f"It has no group {group} for us; it has {', '.join(sorted(groups))}"
+            raise CallFailed(Failure(Outcome.PERMANENT, reason))
+        _objects(self.caller.call("GET", "/api/v1/tickets", query={"per_page": 1, "page": 1}))
+
+    def _write_test(self) -> None:
+        """Write on the test ticket of an earlier test, or make one."""
+        found = self.find(reference_of(TEST))
+        if found:
+            self._test_ticket = found[0]
+        else:
+            text = marked("This ticket tests a connection; please leave it alone.", Mark(TEST, 1))
+            title = {"title": "Test of the connection with the LHCOPN portal"}
+            made = self.create(Outgoing(TEST, _FIRST, EntryKind.TICKET, text, values=title))
+            self._test_ticket = made.id
+        self._test_text = marked(f"Connection test {uuid4().hex}", Mark(TEST, 2))
+        self.send(self._test_ticket, Outgoing(TEST, 2, EntryKind.COMMENT, self._test_text))
+
+    def _check_search(self) -> None:
+        """A ticket that is known without a search is found by its id and its time, and is not
+        where these say otherwise."""
+        self._check_search_with(self._known_ticket() or self._ticket(self._test_ticket))
+
+    def _check_search_with(self, known: Mapping[str, Any]) -> None:
+        number, changed = _number(known, "id"), _updated(known)
+        above = self._search(f"id:>{number - 1}", sort="id")
+        beyond = self._search(f"id:>{number}", sort="id")
+        by_id = [_number(one, "id") for one in above][:1] == [number]
+        if not by_id or any(_number(one, "id") <= number for one in beyond):
+            reason = f"Its search does not find ticket {number} as id:>{number - 1} alone does"
+            raise CallFailed(Failure(Outcome.PERMANENT, f"{reason}: {_WORDS_ALONE}"))
+        since, later = changed.replace(microsecond=0), changed + timedelta(seconds=1)
+        found = [_id(one) for one in self._search(self._within(since), sort="updated_at")]
+        newer = self._search(self._within(later), sort="updated_at")
+        if str(number) not in found or any(_updated(one) < since for one in newer):
+            reason = f"Its search does not find ticket {number} by the time of its last change"
+            raise CallFailed(Failure(Outcome.PERMANENT, f"{reason}: {_WORDS_ALONE}"))
+
+    def _known_ticket(self) -> Mapping[str, Any] | None:
+        """The ticket of our group that changed longest ago, so that the search knows it: of the
+        plain list, which no index serves."""
+        query: dict[str, str | int] = {"per_page": PAGE, "page": 1, "expand": "true"}
+        listed = _objects(self.caller.call("GET", "/api/v1/tickets", query=query))
+        group = self.profile.group
+        of_group = [one for one in listed if not group or one.get("group") == group]
+        return min(of_group, key=_updated, default=None)
+
+    def _check_round_trip(self) -> None:
+        texts = [text_of_html(one) for one in self._articles(self._test_ticket)]
+        if normalised(self._test_text) not in (normalised(text) for text in texts):
+            reason = f"Ticket {self._test_ticket} does not hold what was just written there"
+            raise CallFailed(Failure(Outcome.PERMANENT, reason))
+        if not any(mark_of(text) == mark_of(self._test_text) for text in texts):
+            reason = f"The last line of a text in ticket {self._test_ticket} was changed on the way"
+            raise CallFailed(Failure(Outcome.PERMANENT, reason))
 
     # what the calls have in common
 
-    def _search(self, query: str, *, sort: str, order: str) -> Sequence[Mapping[str, Any]]:
-        asked = {
+    def _search(
+        self, query: str, *, sort: str, order: str = "asc", page: int = 1
+    ) -> Sequence[Mapping[str, Any]]:
+        asked: dict[str, str | int] = {
             "query": query,
             "sort_by": sort,
             "order_by": order,
             "limit": PAGE,
+            "per_page": PAGE,
+            "page": page,
             "expand": "true",
         }
         return _objects(self.caller.call("GET", "/api/v1/tickets/search", query=asked))
 
+    def _hits(self, query: str) -> Sequence[Mapping[str, Any]]:
+        """All hits of a search for words, newest first."""
+        hits: dict[str, Mapping[str, Any]] = {}
+        for page in range(1, MOST_PAGES + 1):
+            found = self._search(query, sort="id", order="desc", page=page)
+            new = {_id(one): one for one in found if _id(one) not in hits}
+            hits |= new
+            if len(found) < PAGE or not new:
+                return list(hits.values())
+        reason = f"More than {PAGE * MOST_PAGES} tickets there match {query}; choose one"
+        raise CallFailed(Failure(Outcome.PERMANENT, reason))
+
+    def _within(self, since: datetime, until: str = "*", more: str = "") -> str:
+        """The question for changes of a time, of our group alone."""
+        query = f"updated_at:[{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} TO {until}]{more}"
+        if self.profile.group:
+            name = self.profile.group.replace("\\", "\\\\").replace('"', '\\"')
+            query += f' AND group.name:"{name}"'
+        return query
+
+    def _ticket(self, their_id: str) -> Mapping[str, Any]:
+        path = f"/api/v1/tickets/{int(their_id)}"
+        ticket = _object(self.caller.call("GET", path, query={"expand": "true"}))
+        if _id(ticket) != their_id:
+            reason = f"Asked for {their_id}, it answers {_id(ticket)}"
+            raise CallFailed(Failure(Outcome.PERMANENT, reason))
+        return ticket
+
     def _articles(self, their_id: str) -> Sequence[Mapping[str, Any]]:
         path = f"/api/v1/ticket_articles/by_ticket/{int(their_id)}"
         return sorted(_objects(self.caller.call("GET", path)), key=lambda one: _number(one, "id"))
+
+    def _files(self, their_id: str, article: Mapping[str, Any]) -> Sequence[TheirFile]:
+        listed, key = article.get("attachments"), _number(article, "id")
+        found = []
+        for one in listed if isinstance(listed, list) else ():
+            if isinstance(one, dict):
+                file = _number(one, "id")
+                path = f"/api/v1/ticket_attachment/{int(their_id)}/{key}/{file}"
+                size = str(one.get("size", ""))
+                found.append(
+                    TheirFile(
+                        f"{key}/{file}",
+                        str(one.get("filename", "")),
+                        int(size) if size.isascii() and size.isdecimal() and len(size) < 12 else 0,
+                        partial(self.caller.fetch, path, SIZE_LIMIT),
+                    )
+                )
+        return found
+
+    def _is_ours(self, their_id: str, number: int) -> bool:
+        """Whether a text of our account there is the beginning of our ticket."""
+        me = self._my_id()
+        for article in self._articles(their_id):
+            mark = mark_of(text_of_html(article))
+            is_first = mark is not None and (mark.number, mark.sequence) == (number, _FIRST)
+            if is_first and _number(article, "created_by_id") == me:
+                return True
+        return False
+
+    def _shows_ours(self, their_id: str, number: int) -> bool:
+        """The same after a create; what is not answered now does not speak against it."""
+        try:
+            return self._is_ours(their_id, number)
+        except CallFailed as error:
+            return error.failure.outcome is not Outcome.PERMANENT
 
     def _my_id(self) -> int:
         if self._me is None:
             self._me = _number(_object(self.caller.call("GET", "/api/v1/users/me")), "id")
         return self._me
 
-    def _check_states(self) -> None:
-        names = {
-            str(one.get("name", ""))
-            for one in _objects(self.caller.call("GET", "/api/v1/ticket_states"))
-        }
-        wanted = {row.theirs for row in self.profile.maps.get("state", ())}
-        if missing := sorted(wanted - names):
-            reason = f"It has no state {', '.join(missing)}; it has {', '.join(sorted(names))}"
-            raise CallFailed(Failure(Outcome.PERMANENT, reason))
+    def _names(self, path: str) -> set[str]:
+        listed = _objects(self.caller.call("GET", f"/api/v1/{path}"))
+        return {str(one.get("name", "")) for one in listed if one.get("active", True)}
 
     def _merged_into(self, their_id: str) -> str:
-        query = {"link_object": "Ticket", "link_object_value": int(their_id)}
-        answer = _object(self.caller.call("GET", "/api/v1/links", query=query))
-        links = answer.get("links")
+        query: dict[str, str | int] = {"link_object": "Ticket", "link_object_value": int(their_id)}
+        links = _object(self.caller.call("GET", "/api/v1/links", query=query)).get("links")
         for link in links if isinstance(links, list) else ():
             if isinstance(link, dict) and link.get("link_type") == "parent":
-                return str(link.get("link_object_value", ""))
+                return str(_number(link, "link_object_value"))
         return ""
 
+    def _set(self, their_id: str, wanted: Mapping[str, str]) -> Sent:
+        """Set fields, as far as their rules let us: these are about what is so over there now."""
+        values = self._values(wanted)
+        if wanted.get("title"):
+            values["title"] = wanted["title"]
+        if "state" in values and self.profile.guards:
+            state = str(self._ticket(their_id).get("state", ""))
+            now = self.profile.map_of("state").ours_of(state.casefold()) or ""
+            if self.profile.refused_state(now, wanted["state"]):
+                del values["state"]
+        if values:
+            self.caller.call("PUT", f"/api/v1/tickets/{int(their_id)}", values)
+        return Sent(left_out=[name for name in wanted if name not in values])
+
     def _values(self, values: Mapping[str, str]) -> dict[str, str]:
-        """Mapped values in their words; what has no counterpart is not sent."""
+        """Mapped values in their words; what has no counterpart, or is not there, is not sent."""
         found = {}
-        for name in ("state", "priority"):
-            if name in values and (theirs := self.profile.map_of(name).theirs_of(values[name])):
+        for name, path in _MAPPED.items():
+            theirs = self.profile.map_of(name).theirs_of(values[name]) if name in values else None
+            if theirs is not None and theirs in self._listed(path):
                 found[name] = theirs
         return found
 
+    def _listed(self, path: str) -> set[str]:
+        if path not in self._lists:
+            self._lists[path] = self._names(path)
+        return self._lists[path]
+
     def _page(self, their_id: str) -> str:
-        return f"{self.caller.url.rstrip('/')}/#ticket/zoom/{escape(their_id)}"
+        return f"{self.caller.url.rstrip('/')}/#ticket/zoom/{their_id}"
+
+
+_WORDS_ALONE: Final = "it may not have it yet, or be one for words alone (no Elasticsearch)"
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Up to where changes were read. At rest the cursor is a time. While more is to be read it also
+    holds the id behind which to go on within this second (None = by time), and when it began: no
+    overlap is taken then, unless that is so long ago that the search has caught up since."""
+
+    since: datetime
+    after: int | None = None
+    began: datetime | None = None
+
+    @classmethod
+    def of(cls, cursor: str, now: datetime) -> _Place:
+        """The place of a cursor; "" = from now on."""
+        upto, more = _reached(cursor, now), cursor.partition("|")[2]
+        after, _sep, began = more.partition("|")
+        if began and timedelta(0) <= now - datetime.fromisoformat(began) <= OVERLAP:
+            return cls(upto, int(after) if after else None, datetime.fromisoformat(began))
+        return cls((upto - OVERLAP).replace(microsecond=0), None, now)
+
+    @property
+    def cursor(self) -> str:
+        """The place as a text."""
+        began = self.began.isoformat() if self.began is not None else ""
+        return f"{self.since.isoformat()}|{'' if self.after is None else self.after}|{began}"
+
+
+def _reached(cursor: str, now: datetime) -> datetime:
+    """Up to when changes were read, the overlap not counted."""
+    return datetime.fromisoformat(cursor.partition("|")[0]) if cursor else now
 
 
 def _object(answer: Any) -> Mapping[str, Any]:
@@ -221,7 +497,7 @@ def _objects(answer: Any) -> Sequence[Mapping[str, Any]]:
 
 def _number(of: Mapping[str, Any], name: str) -> int:
     value = of.get(name)
-    if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _HIGHEST:
         raise CallFailed(Failure(Outcome.UNKNOWN, f"Its answer lacks {name}"))
     return value
 
@@ -230,8 +506,24 @@ def _id(ticket: Mapping[str, Any]) -> str:
     return str(_number(ticket, "id"))
 
 
-def _time(told: object) -> datetime | None:
+def _called(ticket: Mapping[str, Any]) -> str:
+    """The number by which people there know a ticket."""
+    return storable_text(str(ticket.get("number", "")), _LONGEST_NUMBER)
+
+
+def _updated(ticket: Mapping[str, Any]) -> datetime:
     try:
-        return datetime.fromisoformat(str(told)).astimezone(UTC)
+        found = datetime.fromisoformat(str(ticket.get("updated_at", "")))
     except ValueError:
-        return None
+        raise CallFailed(Failure(Outcome.TRANSIENT, "Its answer lacks updated_at")) from None
+    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+
+
+def _versions(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """What changes with each change of a ticket: its time, and its last text."""
+    versions = {}
+    for ticket in found:
+        listed = ticket.get("article_ids")
+        texts = [one for one in listed if isinstance(one, int)] if isinstance(listed, list) else []
+        versions[_id(ticket)] = f"{ticket.get('updated_at', '')} {max(texts, default='')}"
+    return versions

@@ -32,6 +32,8 @@ class Failure:
     reason: str
     retry_after: timedelta | None = None
     """What the partner asked for (``Retry-After``)."""
+    status: int = 0
+    """The HTTP status that it answered; 0 = there was no answer."""
 
 
 def outcome_of_status(status: int) -> Outcome:

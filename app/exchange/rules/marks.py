@@ -21,8 +21,11 @@ MAX_HOPS: Final = 5
 SHORTEST_CUT: Final = 60
 """Normalised characters from which on the beginning of a text counts as the text, cut."""
 _MARK: Final = re.compile(
-    r"^\((?P<author>.*) via LHCOPN#(?P<number>\d{1,18})/(?P<sequence>\d{1,9})\)$"
+    r"^\((?P<author>.*) via LHCOPN#(?P<number>\d{1,18})/(?P<sequence>\d{1,9})\)$", re.IGNORECASE
 )
+_INLINE: Final = re.compile(r" ?\([^()]* via lhcopn#\d{1,18}/\d{1,9}\)")
+"""A mark in a text whose lines were joined, in small letters."""
+_CUT_MARK: Final = re.compile(r" \([^()]*$")
 _REFERENCE: Final = re.compile(r"(?<![A-Za-z0-9])LHCOPN#(\d{1,18})(?![0-9])")
 _TIME: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[t ](\d\d:\d\d)(?::(\d\d)(?:\.\d+)?)?"
@@ -80,19 +83,23 @@ def hops_of(text: str) -> int:
 def normalised(text: str) -> str:
     """What of a text survives a foreign system: no marks, no case, no white space, times in UTC."""
     plain = unicodedata.normalize("NFKC", without_marks(text)).casefold()
-    return " ".join(_TIME.sub(_in_utc, plain).split())
+    return _INLINE.sub("", " ".join(_TIME.sub(_in_utc, plain).split())).strip()
 
 
 def digest_of(text: str) -> str:
     """The digest by which a text is compared: SHA-256 of its normalised form, in hex."""
-    return hashlib.sha256(normalised(text).encode()).hexdigest()
+    return hashlib.sha256(normalised(text).encode(errors="replace")).hexdigest()
 
 
 def is_copy(copy: str, texts: Iterable[str]) -> bool:
-    """Whether a normalised text is one of ``texts``, whole, or cut after ``SHORTEST_CUT``."""
+    """Whether a normalised text is one of ``texts``, whole, or cut after ``SHORTEST_CUT`` or
+    within its mark."""
     cut = copy.removesuffix("...").removesuffix("\N{HORIZONTAL ELLIPSIS}").rstrip()
     is_long = len(cut) >= SHORTEST_CUT
-    return any(text == copy or (is_long and text.startswith(cut)) for text in texts)
+    without = _CUT_MARK.sub("", cut)
+    return any(
+        text in (copy, without or copy) or (is_long and text.startswith(cut)) for text in texts
+    )
 
 
 def _in_utc(found: re.Match[str]) -> str:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,10 +23,12 @@ class CallFailed(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """One step of the connection test. ``problem``: "" = all is well."""
+    """One step of the connection test. ``problem``: "" = all is well; ``for_reading``: only who
+    reads changes there needs it."""
 
     what: str
     problem: str = ""
+    for_reading: bool = False
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,9 @@ class Changed:
     ids: Sequence[str]
     cursor: str
     more: bool = False
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """What changes with each change of a ticket, by its id: one that was read as it is need not be
+    read again."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,9 @@ class Created:
     id: str
     number: str = ""
     url: str = ""
+    serial: int | None = None
+    """Its id, where their ids only ever grow: one that is not above all before it says that they
+    lost data."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class Sent:
 
     key: str = ""
     left_out: Sequence[str] = field(default=())
-    """Fields that they do not have."""
+    """Fields that were not set there: they have none, or their rules forbid it."""
 
 
 class PartnerSystem(Protocol):
@@ -66,7 +74,8 @@ class PartnerSystem(Protocol):
 
     def test(self) -> Iterator[Check]:
         """Reachable, logged in, may read, may write, search means what we think, a round trip: in
-        this order, each given as soon as it is known; after a problem the rest is left out."""
+        this order, each given as soon as it is known; after a problem that is not ``for_reading``
+        alone the rest is left out."""
 
     def find(self, reference: str) -> Sequence[str]:
         """The ids of their tickets that hold our reference in its place."""

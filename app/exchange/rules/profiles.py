@@ -59,6 +59,17 @@ class Choice(StrEnum):
     """Those too that were open then."""
 
 
+class Guard(StrEnum):
+    """What a partner asks of whoever sends it states, beyond the map (the rules of GGUS's own
+    operators for systems that exchange tickets with it)."""
+
+    NOT_CREATED_IN_PROGRESS = "never create as in progress"
+    NO_DOWNGRADE = "never downgrade"
+    """A ticket there that waits, is on hold, was reopened or has ended is not set back to "in
+    progress"."""
+    NO_SOLVE_OVER_FINAL = "never solve over a final state"
+
+
 CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "state": tuple(State),
     "priority": tuple(Priority),
@@ -91,6 +102,7 @@ class Profile:
     owners: Mapping[str, Owner] = field(default_factory=dict)
     group: str = ""
     """Queue, group or assignment group of their tickets."""
+    guards: tuple[Guard, ...] = ()
 
     def map_of(self, name: str) -> ValueMap:
         """The map of a field. Of several rows with the same value the first counts."""
@@ -117,6 +129,22 @@ class Profile:
             and (not self.sites or bool(sites & frozenset(self.sites)))
         )
 
+    def state_to_create(self, state: str) -> str:
+        """The state, in our words, with which their ticket is made."""
+        begun = state == State.IN_PROGRESS and Guard.NOT_CREATED_IN_PROGRESS in self.guards
+        return State.NEW if begun else state
+
+    def refused_state(self, now: str, wanted: str) -> str:
+        """Why their ticket, which is in ``now``, is not set to ``wanted``, "" = it may be. Both in
+        our words; ``now`` "" = nobody said what their state means here."""
+        is_down = now not in ("", State.NEW, State.ASSIGNED, State.IN_PROGRESS)
+        if wanted == State.IN_PROGRESS and is_down and Guard.NO_DOWNGRADE in self.guards:
+            return f"{Guard.NO_DOWNGRADE}: it is {now} there"
+        is_over = now in (State.UNSOLVED, State.VERIFIED, State.CLOSED)
+        if wanted == State.SOLVED and is_over and Guard.NO_SOLVE_OVER_FINAL in self.guards:
+            return f"{Guard.NO_SOLVE_OVER_FINAL}: it is {now} there"
+        return ""
+
     def missing_out(self) -> Mapping[str, tuple[str, ...]]:
         """Our values without a counterpart, of the fields that are mapped: told before they are
         met, never guessed."""
@@ -141,6 +169,7 @@ class Profile:
                     for name, rows in self.maps.items()
                 },
                 "owners": self.owners,
+                "guards": self.guards,
             },
             indent=2,
             ensure_ascii=False,
@@ -155,7 +184,7 @@ def profile_of(content: str) -> Profile:
         raise Invalid("profile", _("This is not JSON: %(error)s", error=error)) from None
     if not isinstance(told, dict):
         raise Invalid("profile", _("A profile is a JSON object"))
-    known = {"networks", "sites", "categories", "tickets", "group", "maps", "owners"}
+    known = {"networks", "sites", "categories", "tickets", "group", "maps", "owners", "guards"}
     if unknown := sorted(set(told) - known):
         raise Invalid("profile", _("Unknown: %(names)s", names=", ".join(unknown)))
     owners: dict[str, Owner] = {}
@@ -171,10 +200,13 @@ def profile_of(content: str) -> Profile:
         raise Invalid("profile", _("group is a text"))
     if (tickets := told.get("tickets", Choice.SHARED)) not in tuple(Choice):
         raise Invalid("profile", _("tickets is one of %(words)s", words=", ".join(Choice)))
-    networks, sites, categories = (
-        _texts(told, name) for name in ("networks", "sites", "categories")
+    networks, sites, categories, guards = (
+        _texts(told, name) for name in ("networks", "sites", "categories", "guards")
     )
-    return Profile(Choice(tickets), networks, sites, categories, maps, owners, group)
+    if unknown := sorted(set(guards) - set(Guard)):
+        raise Invalid("profile", _("Unknown guards: %(names)s", names=", ".join(unknown)))
+    kept = tuple(Guard(one) for one in guards)
+    return Profile(Choice(tickets), networks, sites, categories, maps, owners, group, kept)
 
 
 def _mapping(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:

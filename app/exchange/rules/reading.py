@@ -7,11 +7,24 @@ through here, as often and in whatever order it may: what is known already is no
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.exchange.rules.marks import digest_of, is_copy, mark_of, normalised, without_marks
+from app.exchange.rules.marks import digest_of, is_copy, mark_of, normalised
+
+
+@dataclass(frozen=True)
+class TheirFile:
+    """A file of one of their texts. ``load`` fetches it from there and raises ``CallFailed``;
+    ``problem`` says why it was not, "" = ``content`` is the file."""
+
+    key: str
+    name: str
+    size: int = 0
+    load: Callable[[], bytes] | None = field(default=None, compare=False)
+    content: bytes = b""
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,7 @@ class TheirText:
     by_us: bool = False
     """Our account over there wrote it."""
     internal: bool = False
+    files: Sequence[TheirFile] = ()
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,9 @@ class TheirTicket:
     merged_into: str = ""
     changed_at: datetime | None = None
     """When anything of it was last changed there, None = they do not say."""
+    is_whole: bool = False
+    """``texts`` are all that it ever had, with keys that never change: one that holds none of those
+    that we know, nor our reference, is another ticket."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +70,11 @@ class Known:
     """Keys of their texts that were recorded, whatever came of them."""
     pushed: Mapping[str, int] = field(default_factory=dict)
     """Digest and count of entries of theirs that came by another way, without a key of theirs."""
+    digests: Mapping[str, str] = field(default_factory=dict)
+    """Keys of texts on both sides that are there, and the digest of each."""
+    elsewhere: frozenset[str] = frozenset()
+    """Keys that were recorded with another ticket of ours, whose counterpart was merged into this
+    one."""
 
 
 @dataclass(frozen=True)
@@ -62,11 +84,39 @@ class News:
     confirmed: Mapping[int, str]
     """Our entries that are over there: sequence and their key."""
     texts: Sequence[TheirText]
-    """Theirs, to be recorded, in their order, without marks."""
+    """Theirs, to be recorded, in their order. They keep the marks by which other systems passed
+    them on: these are how many hops they have behind them."""
     copies: Sequence[str]
     """Keys of texts that are copies of ours: recorded as seen, and nothing else."""
     keyed: Mapping[str, str]
     """Keys of texts that came before by another way, with the digest of each."""
+    files: Mapping[str, Sequence[TheirFile]] = field(default_factory=dict)
+    """Their files that are new, by the author of the text."""
+
+
+def why_lost(ticket: TheirTicket, known: Known, *, their_number: str, moved: bool) -> str:
+    """Why a ticket is not the one that had this id before, "" = it is. Whoever restored an old copy
+    gives ids a second time (F12). ``moved``: ours was merged into it."""
+    if not ticket.is_whole or ticket.merged_into:
+        return ""
+    if their_number and ticket.number and ticket.number != their_number:
+        return f"Their ticket {ticket.id} was {their_number} before, and is {ticket.number} now"
+    marks = (mark_of(text.text) for text in ticket.texts)
+    if moved or any(mark is not None and mark.number == known.number for mark in marks):
+        return ""
+    # keys are given again, too: what they name must be what it was
+    if any(known.digests.get(one.key) == digest_of(one.text) for one in ticket.texts):
+        return ""
+    return f"Their ticket {ticket.id} holds neither our reference nor anything that it held before"
+
+
+def left_behind(ticket: TheirTicket, number: int, sent: Mapping[int, str | None]) -> set[int]:
+    """Which of our texts (sequence and key, where one is known) are not in a ticket into which
+    theirs was merged: they were written on the old one after that, where nobody reads them."""
+    keys = {text.key for text in ticket.texts}
+    marks = [mark_of(text.text) for text in ticket.texts if text.by_us]
+    there = {mark.sequence for mark in marks if mark is not None and mark.number == number}
+    return {one for one, key in sent.items() if one not in there and key not in keys}
 
 
 def news_of(ticket: TheirTicket, known: Known) -> News:
@@ -79,6 +129,9 @@ def news_of(ticket: TheirTicket, known: Known) -> News:
     plain: dict[int, str] = {}
     for text in ticket.texts:
         if text.key in known.arrived:
+            continue
+        if text.key in known.elsewhere:
+            copies.append(text.key)
             continue
         mark = mark_of(text.text)
         is_marked = text.by_us and mark is not None and mark.number == known.number
@@ -104,7 +157,12 @@ def news_of(ticket: TheirTicket, known: Known) -> News:
                 else:
                     copies.append(text.key)
                 continue
-        texts.append(
-            TheirText(text.key, without_marks(text.text), text.author, text.by_us, text.internal)
-        )
-    return News(confirmed, texts, copies, keyed)
+        texts.append(text)
+    files: dict[str, list[TheirFile]] = {}
+    seen = known.arrived | known.elsewhere
+    for text in ticket.texts:
+        if not text.by_us and text.key not in copies:
+            files.setdefault(text.author, []).extend(
+                file for file in text.files if file.key not in seen
+            )
+    return News(confirmed, texts, copies, keyed, files)

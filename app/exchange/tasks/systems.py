@@ -15,7 +15,7 @@ from app.exchange.adapters.http import JsonCaller, Told
 from app.exchange.adapters.zammad import Zammad
 from app.exchange.models.connections import Connection, ExchangeCall
 from app.exchange.rules.partner import Check, PartnerSystem
-from app.exchange.rules.profiles import Kind, Profile
+from app.exchange.rules.profiles import Direction, Kind, Profile
 from app.exchange.services.planning import profile_in_use
 from app.exchange.services.secrets import LOGIN, live_secrets, opened
 from app.jobs.tasks.context import Context
@@ -52,9 +52,10 @@ def open_system(context: Context, session: Session, connection: Connection) -> P
 
 
 def try_connection(context: Context, connection_id: int) -> Iterator[Check]:
-    """Test a connection step by step; what its direction needs was shown, it is noted."""
+    """Test a connection step by step; that all was well that its direction needs is noted."""
     with context.reading() as session:
         connection = session.get_one(Connection, connection_id)
+        reads = Direction(connection.direction).pulls
         try:
             system = open_system(context, session, connection)
         except Invalid as error:
@@ -62,6 +63,10 @@ def try_connection(context: Context, connection_id: int) -> Iterator[Check]:
             return
     is_fine = True
     for check in system.test():
+        if check.problem and check.for_reading and not reads:
+            what, why = check.what, check.problem
+            yield Check(_("%(what)s: no, and only to read (%(why)s)", what=what, why=why))
+            continue
         is_fine = is_fine and not check.problem
         yield check
     with context.transaction() as session:

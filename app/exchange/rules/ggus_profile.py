@@ -1,0 +1,43 @@
+"""What is exchanged with GGUS, as the portal ships it: the beginning of a connection's own profile.
+
+States and priorities are those of the pages for GGUS's users and supporters (docs.egi.eu, "Support
+Staff Guide" and "Ticket Priority"); public clients of helpdesk.ggus.eu, a Zammad since 2025, were
+seen to use assigned, in progress, solved, unsolved, closed and verified of them. Which there are
+today its ``/ticket_states`` and ``/ticket_priorities`` say: the connection test names what is
+missing, and whoever runs the connection takes that row out. The fields that GGUS adds to a ticket
+(``wlcg_sites``, ``vo_support``, ``area``) are not described in public and are left alone.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.exchange.rules.fields import Owner
+from app.exchange.rules.profiles import Guard, Profile, Row
+
+GGUS_PROFILE: Final = Profile(
+    maps={
+        "state": (
+            Row("assigned", "assigned"),
+            Row("new", "assigned", "out"),
+            Row("in progress", "in progress"),
+            Row("waiting for reply", "waiting for reply"),
+            Row("on hold", "on hold"),
+            Row("reopened", "reopened"),
+            Row("solved", "solved"),
+            Row("unsolved", "unsolved"),
+            Row("verified", "verified"),
+            Row("closed", "closed"),
+        ),
+        "priority": (
+            Row("less urgent", "less urgent"),
+            Row("normal", "less urgent", "out"),
+            Row("urgent", "urgent"),
+            Row("very urgent", "very urgent"),
+            Row("top priority", "top priority"),
+        ),
+    },
+    owners={"state": Owner.NEWEST, "priority": Owner.NEWEST},
+    guards=tuple(Guard),
+)
+"""Who connects sets the group, and which tickets; until then those that are shared go out."""
