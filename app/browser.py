@@ -45,6 +45,7 @@ from app.duties.pages import rules as duty_rules
 from app.duties.services.derived import compute_with_matches
 from app.events.pages import imports as event_imports
 from app.events.pages import sources as event_sources
+from app.exchange.pages import hooks
 from app.home.pages import (
     admin,
     guide,
@@ -185,6 +186,7 @@ def register(flask_app: Flask) -> None:
     ):
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
+    hooks.register(flask_app)
     duty.register(flask_app)
     for figures in (duty_rules, what_if):
         flask_app.register_blueprint(figures.blueprint)

@@ -369,6 +369,8 @@ Page to stop mails              | GET /unsubscribe/*                    | yes | 
 Stop mails                      | POST /unsubscribe/*                   | yes | yes | yes | yes | yes | yes
 Take it back                    | POST /unsubscribe/*/undo              | yes | yes | yes | yes | yes | yes
 Stop with a link of nobody      | POST /unsubscribe/* without           | 404 | 404 | 404 | 404 | 404 | 404
+# partners' systems
+Announce a change, unsigned     | POST /hooks/*/*                       | 401 | 401 | 401 | 401 | 401 | 401
 # administration
 List of what is managed         | GET /admin                            | yes | 403 | 403 | 403 | 403 | login
 Read the audit                  | GET /admin/audit                      | yes | 403 | 403 | 403 | 403 | login

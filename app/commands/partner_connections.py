@@ -1,4 +1,4 @@
-"""``flask partner connect|pause|resume|test``: the systems of partners that the portal calls."""
+"""``flask partner connect|pause|resume|test|hints``: the systems of partners."""
 
 from __future__ import annotations
 
@@ -15,9 +15,17 @@ from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.exchange.models.connections import Connection
+from app.exchange.rules.ggus_profile import GGUS_PROFILE
 from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profile_of
 from app.exchange.services import connections
-from app.exchange.services.secrets import LOGIN, add_secret
+from app.exchange.services.secrets import (
+    HINT,
+    LIVE_SECRETS,
+    LOGIN,
+    add_secret,
+    end_secret,
+    live_secrets,
+)
 from app.exchange.tasks.systems import try_connection
 from app.jobs.tasks.context import Context
 
@@ -122,6 +130,35 @@ def resume(code: str, kind: str | None) -> None:
     click.echo(f"{code} is called again.")
 
 
+@click.command("hints", cls=PortalCommand)
+@click.argument("code", type=TEXT)
+@_one_kind
+@click.option("--end-old", is_flag=True, help="Add none; end the older of the two.")
+def hints(code: str, kind: str | None, *, end_old: bool) -> None:
+    """Take the secret with which the system of CODE signs its webhooks, from standard input.
+
+    A second one is live beside the first until --end-old.
+    """
+    session, by = db.session(), command_writer()
+    settings = current_app.config["PORTAL"]
+    with transaction(session):
+        connection = _connection(session, code, kind)
+        if end_old:
+            live = live_secrets(session, connection, HINT)
+            if len(live) < LIVE_SECRETS:
+                raise Invalid("end_old", "There is no older secret to end")
+            end_secret(session, by, connection, live[-1].id)
+        else:
+            key = settings.secret_key
+            secret = read_password(from_stdin=True)
+            add_secret(session, by, connection, HINT, secret, key and key.encode())
+        address = f"{settings.public_url}/hooks/{connection.kind}/{code}"
+    if end_old:
+        click.echo("The older secret has ended.")
+        return
+    click.echo(f"Webhooks of {code} are taken at {address}")
+
+
 @click.command("test", cls=PortalCommand)
 @click.argument("code", type=TEXT)
 @_one_kind
@@ -139,8 +176,9 @@ def test(code: str, kind: str | None) -> None:
 
 
 def profile_for(kind: str) -> Profile:
-    """The profile with which a connection of a kind begins."""
-    return Profile()
+    """The profile with which a connection of a kind begins: of a Zammad that of GGUS, whose values
+    are sent as far as the system has them."""
+    return GGUS_PROFILE if kind == Kind.ZAMMAD else Profile()
 
 
 def _connection(session: Session, code: str, kind: str | None) -> Connection:
@@ -150,4 +188,4 @@ def _connection(session: Session, code: str, kind: str | None) -> Connection:
     return found
 
 
-COMMANDS: tuple[click.Command, ...] = (connect, pause, resume, test)
+COMMANDS: tuple[click.Command, ...] = (connect, pause, resume, test, hints)

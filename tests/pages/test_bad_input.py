@@ -396,6 +396,7 @@ def test_every_form_is_tried(app: Flask) -> None:
         *("/make", "/run"),
         "/take-out",
         *("/watch", "/again", "/undo", "/unsubscribe/<token>"),  # see test_mails
+        "/hooks/<kind>/<connection>",  # no form: see tests/exchange/pages/test_hooks.py
         *("/take-back", "/follow"),  # the name and a reason, as dismissing does
         *("/begin", "/end-other-logins"),
         *("/rotate", "/end-older", "/end"),

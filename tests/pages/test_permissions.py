@@ -442,6 +442,7 @@ SENT: Final[Mapping[str, Sent]] = {
     "POST /mails/again": ("/mails/again", {"one": "{mail}"}),
     "POST /unsubscribe/*/undo": ("/unsubscribe/{used_token}/undo", {}),
     "POST /unsubscribe/* without": ("/unsubscribe/1-nothing", {}),
+    "POST /hooks/*/*": ("/hooks/zammad/GGUS", {}),
     "POST /profile/mails": ("/profile/mails", {"choice": "{new_choice}"}),
     "POST /tickets/*/attachments": ("/tickets/{ticket}/attachments", {"file": "text"}),
     "GET /attachments/*": ("/attachments/{attachment}", {}),

@@ -315,6 +315,8 @@ SETS = {
     "tickets/writing": {"watch"},
     "tickets/reminders": {"remind", "remove"},
     "tickets/visits": {"begin_reading", "note_opened", "seen"},
+    # the key of a delivery is unique
+    "exchange/hooks": {"hint"},
     # have versions of their own
     "registry/record_pages": {"edit"},
     "tickets/edit": {"edit"},

@@ -33,6 +33,9 @@ MAX_PARTS_OF_REPORT: Final = 6_000
 """Fields of a quarterly report's form, each with its version and what it was; also where a report's
 files are sent without a script, with all of its fields."""
 _REPORT: Final = re.compile(r"/reports/[^/]+/[^/]+(?:/.*)?")
+HINT_LIMIT: Final = 1024 * 1024
+"""Bytes of a webhook of a partner's system, which sends a whole ticket with it."""
+_HINT: Final = re.compile(r"/hooks/[^/]+/[^/]+")
 _LOGIN: Final = re.compile(r"/login(?:/code)?")
 """Whose form carries the fields of a form that was sent when the login had expired."""
 
@@ -44,6 +47,8 @@ def takes_files(path: str) -> bool:
 
 def body_limit(path: str, *, of_login: bool) -> int:
     """Bytes that a request to this page may have; ``of_login``: its cookie is or was a login."""
+    if _HINT.fullmatch(path):
+        return HINT_LIMIT
     if not of_login:
         return STRANGERS_LIMIT
     return UPLOAD_LIMIT if takes_files(path) else FORM_LIMIT

@@ -1,0 +1,56 @@
+"""The door for hints: a partner's system says by itself that something changed there.
+
+It sends no login and no form token of ours: the signature is all. Whatever is wrong (no such
+connection, no secret, another or an ended one, none at all) is answered alike, and is one line in
+the security log.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from flask import Blueprint, Flask, Response, abort, request
+
+from app.core.database.transactions import transaction
+from app.core.rules.access import Door
+from app.core.services.security_log import log_event
+from app.core.web.extensions import csrf, db
+from app.core.web.person import public, remote, secret_key
+from app.core.web.times import now
+from app.exchange.rules.hints import delivery_of, ticket_of
+from app.exchange.rules.profiles import Kind
+from app.exchange.services.hints import announced_by, take_hint
+
+blueprint = Blueprint("hooks", __name__)
+_KINDS: Final = (Kind.ZAMMAD,)
+
+
+@blueprint.post("/hooks/<kind>/<connection>")
+@public
+def hint(kind: str, connection: str) -> Response:
+    """Take a hint, and answer at once: what it announces is read by the worker."""
+    if kind not in _KINDS:
+        abort(404)
+    rows, body = db.session(), request.get_data()
+    signature = request.headers.get("X-Hub-Signature", "")
+    found = announced_by(rows, kind, connection, body, signature, secret_key())
+    if found is None:
+        log_event(
+            "failed login",
+            door=Door.EXCHANGE,
+            account="",
+            remote=remote(),
+            kind="hint",
+            how="signature" if signature else "no signature",
+        )
+        return Response("401 Unauthorized\n", status=401, content_type="text/plain")
+    delivery = delivery_of(request.headers.get("X-Zammad-Delivery", ""), body)
+    with transaction(rows):
+        take_hint(rows, found, delivery, ticket_of(body), now())
+    return Response("{}\n", status=202, content_type="application/json")
+
+
+def register(flask_app: Flask) -> None:
+    """Add the door; whoever knocks has no form token of ours."""
+    csrf.exempt(hint)
+    flask_app.register_blueprint(blueprint)
