@@ -33,6 +33,9 @@ class TicketPair(Base):
     their_url: Mapped[str] = mapped_column(String(500), default="")
     moved_from: Mapped[str] = mapped_column(String(255), default="")
     """Their number before it was merged into another one."""
+    moved_after: Mapped[int | None]
+    """The sequence of our last entry that was sent before that was seen: what of it is not in the
+    other ticket is sent again; None = that was looked at."""
     began_here: Mapped[bool]
     """The ticket was first ours."""
     begun_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import exists, or_, select
+from sqlalchemy import BigInteger, and_, cast, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.exchange.models.connections import Connection
@@ -29,6 +29,7 @@ from app.exchange.services.planning import WAKE, profile_in_use, reads
 from app.jobs.services.queue import enqueue
 from app.tickets.models.attachments import AttachmentContent
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.attachments import attachment_id
 from app.tickets.services.fields import as_logged, current_value
 
 FAILURES_TO_REST: Final = 3
@@ -104,9 +105,10 @@ def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
     if taken is not None:
         store(row, rules.stop(as_rule(row), f"{ids[0]} there is the pair of our #{taken}"))
         return PairState.STOPPED
+    begun = row.begun_at
     store(row, rules.found(as_rule(row), tuple(ids)))
     if row.state == PairState.PAIRED and (entry := first_waiting(session, pair_id)) is not None:
-        entry.state = EntryState.SENT
+        entry.state, entry.done_at = EntryState.SENT, begun
         agree_on_sent(session, row, json.loads(entry.content))
     return PairState(row.state)
 
@@ -114,9 +116,15 @@ def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
 def note_created(
     session: Session, claimed: Claim, pair_id: int, created: Created, now: datetime
 ) -> None:
-    """Their ticket was made."""
+    """Their ticket was made. An id that is not above all that were known before the call says that
+    they lost data: the connection is stopped."""
     row = locked_pair(session, pair_id)
     if row.state == PairState.CREATING:
+        if created.serial is not None and claimed.begun is not None:
+            highest = _highest_before(session, row, claimed.begun)
+            if highest is not None and created.serial <= highest:
+                reason = f"It created ticket {created.id}, and had {highest} before"
+                stop_connection(row.connection, f"{reason}: it may have lost data", now)
         if (taken := _taken(session, row, (created.id,))) is not None:
             reason = f"It answers with {created.id}, which is the pair of our #{taken}"
             store(row, rules.stop(as_rule(row), reason))
@@ -131,13 +139,21 @@ def note_created(
 
 
 def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: datetime) -> None:
-    """An entry arrived."""
+    """An entry arrived. Where their ticket was merged into another one meanwhile, the read that
+    followed it told whether it is there; else it is sent again."""
     row = locked_pair(session, pair_id)
     if row.begun_at == claimed.begun:
         store(row, rules.done(as_rule(row)))
+    if row.their_id != claimed.their_id:
+        return
     entry = _note_entry(session, claimed.entry_id, sent.key, now)
     if entry is not None and claimed.outgoing is not None:
-        agree_on_sent(session, row, claimed.outgoing.values)
+        values = claimed.outgoing.values
+        agree_on_sent(
+            session, row, {one: values[one] for one in values if one not in sent.left_out}
+        )
+        if sent.left_out:
+            entry.reason = f"Not set there: {', '.join(sent.left_out)}"[:500]
     note_success(row.connection)
     row.connection.sent_at = now
 
@@ -162,7 +178,9 @@ def may_call(connection: Connection, now: datetime) -> bool:
 
 def note_success(connection: Connection) -> None:
     """A call succeeded: the partner's system is there."""
-    connection.failures, connection.resting_until, connection.reason = 0, None, ""
+    connection.failures, connection.resting_until = 0, None
+    if connection.stopped_at is None:
+        connection.reason = ""
 
 
 def note_failure(
@@ -170,7 +188,8 @@ def note_failure(
 ) -> None:
     """A call did not succeed. After several in a row, whatever they were for, nothing is called
     for a while: a partner that is away costs one call for each pause, not one for each ticket."""
-    connection.reason = failure.reason[:500]
+    if connection.stopped_at is None:
+        connection.reason = failure.reason[:500]
     if failure.outcome is Outcome.PERMANENT:
         return
     connection.failures += 1
@@ -187,8 +206,9 @@ def note_failure(
 
 
 def stop_connection(connection: Connection, reason: str, now: datetime) -> None:
-    """Call nothing any more until a person says so."""
-    connection.stopped_at, connection.reason = now, reason[:500]
+    """Call nothing any more until a person says so; the first reason is kept."""
+    if connection.stopped_at is None:
+        connection.stopped_at, connection.reason = now, reason[:500]
 
 
 def note_looked(session: Session, claimed: Claim, pair_id: int) -> None:
@@ -243,25 +263,36 @@ def first_waiting(session: Session, pair_id: int) -> Entry | None:
 def outgoing_of(session: Session, number: int, entry: Entry) -> Outgoing:
     """An entry as it is given to the partner."""
     content = json.loads(entry.content)
-    mark = Mark(number, entry.sequence, entry.author)
     values = {name: value for name, value in content.items() if name not in ("text", "file")}
-    kind = EntryKind(entry.kind)
-    text = content.get("text", "")
-    if kind is EntryKind.TICKET:
-        text = content.get("description", "")
-    data, file = b"", ""
+    kind, text, data, file = EntryKind(entry.kind), marked_text(number, entry), b"", ""
     if kind is EntryKind.ATTACHMENT:
         key, _, file = content["file"].partition(" ")
-        data = session.scalars(
-            select(AttachmentContent.content).where(AttachmentContent.attachment_id == int(key))
-        ).one()
-    return Outgoing(
-        number, entry.sequence, kind, marked(text, mark), entry.author, values, file, data
-    )
+        found = session.scalars(
+            select(AttachmentContent.content).where(
+                AttachmentContent.attachment_id == attachment_id(key)
+            )
+        ).first()
+        if found is None:
+            kind = EntryKind.COMMENT
+            gone = f"The file {file} was removed before it was sent."
+            text = marked(gone, Mark(number, entry.sequence, entry.author))
+        data = found or b""
+    return Outgoing(number, entry.sequence, kind, text, entry.author, values, file, data)
+
+
+def marked_text(number: int, entry: Entry) -> str:
+    """The text of an entry of ours as it is sent."""
+    content = json.loads(entry.content)
+    name = "description" if entry.kind == EntryKind.TICKET else "text"
+    return marked(content.get(name, ""), Mark(number, entry.sequence, entry.author))
 
 
 def _begun(
-    session: Session, row: TicketPair, entry: Entry | None, what: Next, now: datetime
+    session: Session,
+    row: TicketPair,
+    entry: Entry | None,
+    what: Next,
+    now: datetime,
 ) -> Claim:
     assert entry is not None, "there is something to send"
     store(row, rules.begin(as_rule(row), now))
@@ -314,6 +345,24 @@ def agree_on_sent(session: Session, pair: TicketPair, values: Mapping[str, str])
             if meant is not None:
                 agreed[name] = meant
     pair.values = json.dumps(agreed, ensure_ascii=False)
+
+
+def _highest_before(session: Session, row: TicketPair, begun: datetime) -> int | None:
+    """The highest of their ids that was known when a call was begun."""
+    was_sent = exists().where(
+        Entry.pair_id == TicketPair.id,
+        Entry.origin == Origin.OURS,
+        Entry.kind == EntryKind.TICKET,
+        Entry.done_at < begun,
+    )
+    was_theirs = and_(TicketPair.began_here.is_(False), TicketPair.created_at < begun)
+    return session.scalar(
+        select(func.max(cast(TicketPair.their_id, BigInteger))).where(
+            TicketPair.connection_id == row.connection_id,
+            TicketPair.their_id.is_not(None),
+            or_(was_sent, was_theirs),
+        )
+    )
 
 
 def _taken(session: Session, row: TicketPair, ids: Sequence[str]) -> int | None:

@@ -241,6 +241,7 @@ def _add_ours(
         return 0
     fields = {one.field: one.new for one in change.fields}
     parts = parts_of(fields, is_new=is_new, internal=pair.connection.internal)
+    parts = [part for part in parts if hops_of(part[1].get("text", "")) < MAX_HOPS]
     if texts_alone:
         parts = [part for part in parts if part[0] is not EntryKind.FIELDS]
     for position, (kind, content) in enumerate(parts):

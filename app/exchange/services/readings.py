@@ -18,23 +18,41 @@ from sqlalchemy.orm import Session
 from app.core.models.base import UtcTime
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Actor, Door, Kind, TicketAccess, Writer
-from app.core.rules.errors import PortalError
+from app.core.rules.errors import Invalid, PortalError
 from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, storable_text
 from app.core.services.changes import TICKET, of_kind
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.fields import Decision, Owner, decide
 from app.exchange.rules.ledger import Origin
-from app.exchange.rules.marks import MAX_HOPS, digest_of, hops_of, without_marks
+from app.exchange.rules.marks import MAX_HOPS, digest_of, hops_of
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
-from app.exchange.rules.reading import Known, News, TheirText, TheirTicket, news_of
-from app.exchange.services.deliveries import locked_pair, outgoing_of
+from app.exchange.rules.reading import (
+    Known,
+    News,
+    TheirFile,
+    TheirText,
+    TheirTicket,
+    left_behind,
+    news_of,
+    why_lost,
+)
+from app.exchange.services.deliveries import (
+    as_rule,
+    locked_pair,
+    marked_text,
+    stop_connection,
+    store,
+)
 from app.exchange.services.planning import add_entry, enqueue_pair, profile_in_use
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.attachments import label as attachment_label
 from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.rules.tickets import CREATION_STATES, ENDED_STATES, State
+from app.tickets.services.attachments import add_attachment
 from app.tickets.services.fields import as_logged, current_value
 from app.tickets.services.lifecycle import (
     change_ticket,
@@ -44,6 +62,11 @@ from app.tickets.services.lifecycle import (
 )
 
 _WITH_TEXT: Final = (EntryKind.TICKET, EntryKind.COMMENT, EntryKind.INTERNAL)
+_WITH_MARK: Final = (*_WITH_TEXT, EntryKind.ATTACHMENT)
+"""Kinds of our entries that stand there as a text with our mark."""
+_ENDED: Final = "The values were changed since"
+_AT_ONCE: Final = 500
+"""Keys in one statement."""
 
 
 def writer_of(connection: Connection, now: datetime, author: str = "") -> Writer:
@@ -60,10 +83,14 @@ def writer_of(connection: Connection, now: datetime, author: str = "") -> Writer
 
 
 def take_in(session: Session, pair_id: int, read: TheirTicket, now: datetime) -> News:
-    """Record what is new in their ticket, and bring it into ours."""
+    """Record what is new in their ticket, and bring it into ours. A ticket that is not the one
+    that it was stops the connection, and nothing of it is taken."""
     pair = locked_pair(session, pair_id)
+    known = _known(session, pair, read)
+    if _is_elsewhere(session, pair, read, known, now):
+        return News({}, (), (), {})
     ticket = locked_ticket(session, pair.ticket_number)
-    news = news_of(read, _known(session, pair))
+    news = news_of(read, known)
     _confirm(session, pair, news, now)
     for key, digest in news.keyed.items():
         _give_key(session, pair, key, digest)
@@ -71,19 +98,43 @@ def take_in(session: Session, pair_id: int, read: TheirTicket, now: datetime) ->
         pair.copies = json.dumps([*json.loads(pair.copies), *news.copies])
     for text in news.texts:
         _take_text(session, pair, text, now)
-    _take_values(session, pair, ticket, read, now)
-    if read.merged_into and read.merged_into != pair.their_id:
-        _follow(session, pair, read)
+    for author, files in news.files.items():
+        for file in files:
+            _take_file(session, pair, file, author, now)
+    pair.read_at = now
     pair.their_number = read.number or pair.their_number
     pair.their_url = read.url or pair.their_url
-    pair.read_at = now
+    _take_values(session, pair, ticket, read, now)
     return news
 
 
 def confirm(session: Session, pair_id: int, read: TheirTicket, now: datetime) -> None:
     """Record which entries of ours are there. Nothing of theirs is taken: they push it."""
     pair = locked_pair(session, pair_id)
-    _confirm(session, pair, news_of(read, _known(session, pair)), now)
+    known = _known(session, pair, read)
+    if not _is_elsewhere(session, pair, read, known, now):
+        _confirm(session, pair, news_of(read, known), now)
+
+
+def _is_elsewhere(
+    session: Session, pair: TicketPair, read: TheirTicket, known: Known, now: datetime
+) -> bool:
+    """Whether this is not their ticket any more: its id was given again, or it was merged."""
+    lost = why_lost(read, known, their_number=pair.their_number, moved=bool(pair.moved_from))
+    if lost:
+        if pair.state != PairState.STOPPED:
+            stop_connection(pair.connection, f"{lost}: it may have restored an old copy", now)
+            store(pair, rules.stop(as_rule(pair), lost))
+        return True
+    if read.merged_into and read.merged_into != pair.their_id:
+        # its texts moved with it; what is written on the old one later reaches nobody there
+        pair.their_number = read.number or pair.their_number
+        _follow(session, pair, read)
+        return True
+    if pair.moved_after is not None:  # the first look at where it went on
+        _send_what_was_left(session, pair, read, pair.moved_after)
+        pair.moved_after = None
+    return False
 
 
 def _confirm(session: Session, pair: TicketPair, news: News, now: datetime) -> None:
@@ -104,7 +155,7 @@ def take_new(session: Session, connection_id: int, read: TheirTicket, now: datet
     if first is None or first.by_us or read.merged_into or hops_of(first.text) >= MAX_HOPS:
         return None
     profile = profile_in_use(session, connection)
-    description = storable_text(without_marks(first.text))
+    description = storable_text(first.text)
     values: dict[str, Any] = _meant(profile, read.values)
     state = values.pop("state", State.NEW)
     new = NewTicket(
@@ -119,7 +170,7 @@ def take_new(session: Session, connection_id: int, read: TheirTicket, now: datet
         ),
         **values,
     )
-    by = writer_of(connection, now, first.author)
+    by = writer_of(connection, now, storable_text(first.author, SHORT_TEXT_LIMIT))
     number = create_ticket(session, by, new)
     if rest := description[PORTAL_TEXT_LIMIT:]:  # what is longer comes as a comment
         comment_ticket(session, by, number, rest[:PORTAL_TEXT_LIMIT])
@@ -142,13 +193,28 @@ def take_new(session: Session, connection_id: int, read: TheirTicket, now: datet
         Origin.THEIRS,
         EntryKind.TICKET,
         {"title": new.title, "text": description},
-        author=first.author,
+        author=by.author,
         at=now,
         state=EntryState.APPLIED,
         their_key=first.key,
     )
     take_in(session, pair.id, read, now)
     return pair.id
+
+
+def known_files(session: Session, connection_id: int, their_id: str) -> frozenset[str]:
+    """Keys of the files of their ticket that are here, or were recorded as not to be taken."""
+    keys = session.scalars(
+        select(Entry.their_key)
+        .join(TicketPair, TicketPair.id == Entry.pair_id)
+        .where(
+            TicketPair.connection_id == connection_id,
+            TicketPair.their_id == their_id,
+            Entry.origin == Origin.THEIRS,
+            Entry.kind == EntryKind.ATTACHMENT,
+        )
+    )
+    return frozenset(key for key in keys if key is not None)
 
 
 def pair_of_their_id(session: Session, connection_id: int, their_id: str) -> TicketPair | None:
@@ -174,19 +240,47 @@ def _ours(pair: TicketPair) -> Any:
     return select(Entry).where(Entry.pair_id == pair.id, Entry.origin == Origin.OURS)
 
 
-def _known(session: Session, pair: TicketPair) -> Known:
+def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
+    """What is recorded of a pair. Texts that came to their ticket by a merge, from one that is the
+    counterpart of another ticket of ours, are there already."""
     sent: dict[int, str] = {}
     arrived: set[str] = set(json.loads(pair.copies))
     pushed: Counter[str] = Counter()
+    digests: dict[str, str] = {}
     for entry in session.scalars(select(Entry).where(Entry.pair_id == pair.id)):
         if entry.their_key is not None:
             arrived.add(entry.their_key)
+            digests[entry.their_key] = digest_of(_text_of(pair, entry))
         if entry.origin == Origin.THEIRS:
             if entry.their_key is None and entry.kind in _WITH_TEXT:
                 pushed[digest_of(json.loads(entry.content).get("text", ""))] += 1
-        elif entry.kind in _WITH_TEXT:
-            sent[entry.sequence] = outgoing_of(session, pair.ticket_number, entry).text
-    return Known(pair.ticket_number, sent, frozenset(arrived), pushed)
+        elif entry.kind in _WITH_MARK:
+            sent[entry.sequence] = marked_text(pair.ticket_number, entry)
+    elsewhere: set[str] = set()
+    if read.is_whole:
+        keys = [text.key for text in read.texts if text.key not in arrived]
+        keys += [file.key for text in read.texts for file in text.files if file.key not in arrived]
+        for begin in range(0, len(keys), _AT_ONCE):
+            found = session.scalars(
+                select(Entry.their_key)
+                .join(TicketPair, TicketPair.id == Entry.pair_id)
+                .where(
+                    TicketPair.connection_id == pair.connection_id,
+                    TicketPair.id != pair.id,
+                    Entry.their_key.in_(keys[begin : begin + _AT_ONCE]),
+                )
+            )
+            elsewhere.update(key for key in found if key is not None)
+    return Known(
+        pair.ticket_number, sent, frozenset(arrived), pushed, digests, frozenset(elsewhere)
+    )
+
+
+def _text_of(pair: TicketPair, entry: Entry) -> str:
+    """The text of an entry as it stands with them."""
+    if entry.origin == Origin.OURS:
+        return marked_text(pair.ticket_number, entry)
+    return str(json.loads(entry.content).get("text", ""))
 
 
 def _give_key(session: Session, pair: TicketPair, key: str, digest: str) -> None:
@@ -209,8 +303,11 @@ def _give_key(session: Session, pair: TicketPair, key: str, digest: str) -> None
 
 def _take_text(session: Session, pair: TicketPair, text: TheirText, now: datetime) -> None:
     kind = EntryKind.INTERNAL if text.internal else EntryKind.COMMENT
-    by = writer_of(pair.connection, now, text.author)
+    by = writer_of(pair.connection, now, storable_text(text.author, SHORT_TEXT_LIMIT))
     whole = storable_text(text.text)
+    if not whole.strip():  # a file alone
+        pair.copies = json.dumps([*json.loads(pair.copies), text.key])
+        return
     for begin in range(0, len(whole), PORTAL_TEXT_LIMIT):  # a longer one comes in parts
         part = whole[begin : begin + PORTAL_TEXT_LIMIT]
         if part.strip():
@@ -221,10 +318,39 @@ def _take_text(session: Session, pair: TicketPair, text: TheirText, now: datetim
         Origin.THEIRS,
         kind,
         {"text": whole},
-        author=text.author,
+        author=by.author,
         at=now,
         state=EntryState.APPLIED,
         their_key=text.key,
+    )
+
+
+def _take_file(
+    session: Session, pair: TicketPair, file: TheirFile, author: str, now: datetime
+) -> None:
+    """Their file becomes an attachment; one that is too large, or cannot be fetched, is recorded
+    with the reason."""
+    by = writer_of(pair.connection, now, storable_text(author, SHORT_TEXT_LIMIT))
+    name, state, reason = storable_text(file.name, SHORT_TEXT_LIMIT), EntryState.RECORDED, ""
+    try:
+        if file.problem:
+            raise Invalid("attachment", file.problem)
+        with session.begin_nested():
+            added = add_attachment(session, by, pair.ticket_number, name, file.content)
+            name, state = attachment_label(added.id, added.name), EntryState.APPLIED
+    except PortalError as error:
+        reason = error.message
+    add_entry(
+        session,
+        pair,
+        Origin.THEIRS,
+        EntryKind.ATTACHMENT,
+        {"file": name},
+        author=by.author,
+        at=now,
+        state=state,
+        reason=reason[:500],
+        their_key=file.key,
     )
 
 
@@ -306,8 +432,11 @@ def _send_again(session: Session, pair: TicketPair, name: str, ours: str, now: d
 
 
 def _take_value(session: Session, pair: TicketPair, name: str, theirs: str, now: datetime) -> None:
-    """Their value becomes ours; a move that is not allowed here is recorded as told, not forced."""
+    """Their value becomes ours; a move that is not allowed here is recorded as told, not forced:
+    once, however often it is read."""
     by, state, reason = writer_of(pair.connection, now), EntryState.APPLIED, ""
+    if _is_recorded(session, pair, {name: theirs}):
+        return
     wanted = {name: theirs}
     if name == "state" and theirs in ENDED_STATES:
         wanted["solution"] = _solution(session, pair)
@@ -376,7 +505,45 @@ def _end_asked(session: Session, pair: TicketPair, name: str) -> None:
     """Nobody has to choose any more: both sides agree, or the partner has another value by now."""
     for entry in _asked(session, pair, name):
         entry.state = EntryState.RECORDED
-        entry.reason = "The values were changed since"
+        entry.reason = _ENDED
+
+
+def _is_recorded(session: Session, pair: TicketPair, content: Mapping[str, str]) -> bool:
+    """Whether the newest entry of theirs about this field says the same, and is not allowed."""
+    newest = session.scalars(
+        select(Entry)
+        .where(
+            Entry.pair_id == pair.id,
+            Entry.origin == Origin.THEIRS,
+            Entry.kind == EntryKind.FIELDS,
+        )
+        .order_by(Entry.sequence.desc())
+    )
+    for entry in newest:
+        told = json.loads(entry.content)
+        if told.keys() & content.keys():
+            is_recorded = entry.state == EntryState.RECORDED and entry.reason != _ENDED
+            return is_recorded and bool(told == content)
+    return False
+
+
+def _send_what_was_left(session: Session, pair: TicketPair, read: TheirTicket, last: int) -> None:
+    """What we wrote on their old ticket after it was merged waits to be sent again."""
+    entries = {
+        entry.sequence: entry
+        for entry in session.scalars(
+            _ours(pair).where(
+                Entry.kind.in_(_WITH_MARK),
+                Entry.state == EntryState.SENT,
+                Entry.sequence <= last,
+            )
+        )
+    }
+    keys = {sequence: entry.their_key for sequence, entry in entries.items()}
+    for sequence in left_behind(read, pair.ticket_number, keys):
+        entry = entries[sequence]
+        entry.state, entry.their_key, entry.done_at = EntryState.WAITING, None, None
+    enqueue_pair(session, pair)
 
 
 def _follow(session: Session, pair: TicketPair, read: TheirTicket) -> None:
@@ -392,3 +559,11 @@ def _follow(session: Session, pair: TicketPair, read: TheirTicket) -> None:
         pair.reason = f"Merged there into {read.merged_into}, which is the pair of our #{taken}"
         return
     pair.moved_from, pair.their_id = pair.their_number or pair.their_id or "", read.merged_into
+    pair.their_number = pair.their_url = ""  # the next read tells those of the other one
+    pair.moved_after = session.scalar(
+        select(func.max(Entry.sequence)).where(
+            Entry.pair_id == pair.id,
+            Entry.origin == Origin.OURS,
+            Entry.state == EntryState.SENT,
+        )
+    )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid, PortalError
 from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import TicketPair
 from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import PairState, Step
@@ -39,6 +40,7 @@ from app.exchange.services.planning import (
     reads,
 )
 from app.exchange.services.readings import confirm, take_in
+from app.exchange.tasks.reads import read_whole
 from app.jobs.services.queue import enqueue
 from app.jobs.tasks.context import Context
 
@@ -158,7 +160,9 @@ class Deliveries:
             with context.transaction() as session:
                 note_sent(session, claimed, pair_id, sent, context.now())
         elif claimed.step is Step.READ:
-            ticket = system.read(claimed.their_id)
+            with context.reading() as session:
+                connection_id = session.get_one(TicketPair, pair_id).connection_id
+            ticket = read_whole(context, system, connection_id, claimed.their_id)
             with context.transaction() as session:
                 if reads(locked_pair(session, pair_id).connection):
                     take_in(session, pair_id, ticket, context.now())

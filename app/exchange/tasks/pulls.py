@@ -6,7 +6,8 @@ A hint (their webhook, their mail) only makes the next read come at once.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -15,23 +16,44 @@ from sqlalchemy.exc import IntegrityError
 from app.core.rules.errors import Invalid, PortalError
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
-from app.exchange.rules.failures import Failure
-from app.exchange.rules.pairs import PairState
-from app.exchange.rules.partner import CallFailed, PartnerSystem
+from app.exchange.rules import pairs as rules
+from app.exchange.rules.failures import Failure, Outcome, pause_after
+from app.exchange.rules.pairs import MOST_ATTEMPTS, PairState
+from app.exchange.rules.partner import CallFailed, Changed, PartnerSystem
 from app.exchange.services.calls import note_unreadable
 from app.exchange.services.connections import all_connections, wake
-from app.exchange.services.deliveries import may_call, note_failure, note_success, stop_connection
+from app.exchange.services.deliveries import (
+    as_rule,
+    locked_pair,
+    may_call,
+    note_failure,
+    note_success,
+    stop_connection,
+    store,
+)
+from app.exchange.services.hints import PULL, READ, read_soon
 from app.exchange.services.planning import reads
 from app.exchange.services.readings import pair_of_their_id, take_in, take_new
 from app.exchange.tasks.deliveries import Opener
+from app.exchange.tasks.reads import read_whole
 from app.jobs.services.queue import enqueue
 from app.jobs.tasks.context import Context
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import OPEN_STATES
 
-PULL: Final = "read a partner"
+__all__ = ["PULL", "READ", "SWEEP", "Pulls", "read_partners", "sweep_partners"]
+
 SWEEP: Final = "read all pairs of a partner"
-READ: Final = "read a ticket of a partner"
+_DOWN: Final = 3
+"""Tickets in a row that cannot be read now: then it is the partner, and not they."""
+_GONE: Final = 3
+"""Tickets of open pairs that are gone at once: then it is more than a ticket that was deleted."""
+_MOST_MOVES: Final = 5
+"""Merges that are followed in one go."""
+_MOST_REMEMBERED: Final = 10_000
+_PROVEN_FOR: Final = timedelta(hours=6)
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
+_NOT_LOGGED_IN, _NOT_FOUND = 401, 404
 
 
 def read_partners(context: Context) -> str:
@@ -60,10 +82,16 @@ def _for_each(context: Context, job: str) -> str:
 
 
 class Pulls:
-    """Reads partners. ``open_system`` makes what speaks with a connection's system."""
+    """Reads partners. ``open_system`` makes what speaks with a connection's system.
+
+    What was read as it is now is remembered, so that the overlap costs no calls; forgotten, it is
+    read again.
+    """
 
     def __init__(self, open_system: Opener, chance: Callable[[], float] = random.random) -> None:
         self._open, self._chance = open_system, chance
+        self._versions: dict[tuple[int, str], str] = {}
+        self._proven: dict[int, datetime] = {}
 
     def pull(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Read what changed there since the last time (a job, one at a time for a connection)."""
@@ -74,21 +102,26 @@ class Pulls:
                 return
             cursor, system = opened
             try:
-                changed = system.changed(cursor)
-                for their_id in changed.ids:
-                    self._read(context, key, system, their_id)
+                changed = self._changed(context, key, system, cursor)
             except CallFailed as error:
                 self._note(context, key, error.failure)
                 return
+            problem = self._read_all(context, key, system, changed.ids, changed.versions)
+            if problem is None:
+                return
             with context.transaction() as session:
                 connection = session.get_one(Connection, key)
+                if connection.stopped_at is not None:
+                    return
                 connection.cursor, connection.read_at = changed.cursor, context.now()
                 note_success(connection)
+                connection.reason = problem[:500]
             if not changed.more or changed.cursor == cursor:
                 return
 
     def sweep(self, context: Context, arguments: Mapping[str, Any]) -> None:
-        """Read every open pair by its id: what no search told (a job, each night)."""
+        """Read every open pair by its id: what no search told (a job, each night). Tickets that are
+        gone stop the connection."""
         key = int(arguments["connection"])
         opened = self._opened(context, key)
         if opened is None:
@@ -100,29 +133,96 @@ class Pulls:
                 .where(
                     TicketPair.connection_id == key,
                     TicketPair.state == PairState.PAIRED,
+                    TicketPair.their_id.is_not(None),
                     Ticket.state.in_(OPEN_STATES),
                 )
                 .order_by(TicketPair.id)
             ).all()
-        for their_id in ids:
-            if context.is_ending():
-                return
-            try:
-                self._read(context, key, opened[1], their_id or "")
-            except CallFailed as error:
-                self._note(context, key, error.failure)
-                if self._opened(context, key) is None:  # it counts as away by now
-                    return
+        gone: list[str] = []
+        self._read_all(context, key, opened[1], [one for one in ids if one], {}, gone)
+        if len(gone) >= _GONE:
+            reason = f"Their tickets {', '.join(gone)} are gone: it may have lost data"
+            with context.transaction() as session:
+                stop_connection(session.get_one(Connection, key), reason, context.now())
 
     def read(self, context: Context, arguments: Mapping[str, Any]) -> None:
-        """Read one of their tickets, ``ticket`` by its id there (a job, after a hint)."""
-        key = int(arguments["connection"])
+        """Read one of their tickets, ``ticket`` by its id there (a job, after a hint, and again
+        where that was in vain: ``attempt`` times)."""
+        key, their_id = int(arguments["connection"]), str(arguments["ticket"])
         if (opened := self._opened(context, key)) is None:
             return
         try:
-            self._read(context, key, opened[1], str(arguments["ticket"]))
+            self._read(context, key, opened[1], their_id)
         except CallFailed as error:
-            self._note(context, key, error.failure)
+            attempts = int(arguments.get("attempt", 0)) + 1
+            self._failed(context, key, their_id, error.failure, attempts)
+
+    def _read_all(
+        self,
+        context: Context,
+        key: int,
+        system: PartnerSystem,
+        ids: Sequence[str],
+        versions: Mapping[str, str],
+        gone: list[str] | None = None,
+    ) -> str | None:
+        """Read tickets; what was wrong with one of them ("" = nothing), None where the partner is
+        away or the worker is to end. A ticket that cannot be read holds up no other one: it is
+        tried again by itself. Those that are not there any more are added to ``gone``."""
+        in_row, problem = 0, ""
+        for their_id in ids:
+            if context.is_ending() or (gone is not None and len(gone) >= _GONE):
+                return None
+            version = versions.get(their_id)
+            if version is not None and self._versions.get((key, their_id)) == version:
+                continue
+            try:
+                self._read(context, key, system, their_id)
+            except CallFailed as error:
+                failure, is_away = error.failure, error.failure.outcome is not Outcome.PERMANENT
+                in_row = in_row + 1 if is_away else 0
+                if in_row >= _DOWN or failure.status == _NOT_LOGGED_IN:
+                    self._note(context, key, failure)
+                    return None
+                if gone is not None and failure.status == _NOT_FOUND:
+                    gone.append(their_id)
+                self._failed(context, key, their_id, failure, 1)
+                problem = f"Their ticket {their_id}: {failure.reason}"
+                continue
+            in_row = 0
+            if version is not None:
+                if len(self._versions) >= _MOST_REMEMBERED:
+                    self._versions.clear()
+                self._versions[key, their_id] = version
+        return problem
+
+    def _changed(self, context: Context, key: int, system: PartnerSystem, cursor: str) -> Changed:
+        """What changed behind the cursor. Now and then it is asked as for the first time, which
+        tries the search: one that came to mean something else finds nothing, and that looks as if
+        nothing had changed."""
+        now = context.now()
+        if cursor and now - self._proven.get(key, _NEVER) < _PROVEN_FOR:
+            return system.changed(cursor)
+        first = system.changed("")
+        self._proven[key] = now
+        return system.changed(cursor) if cursor else first
+
+    def _failed(
+        self, context: Context, key: int, their_id: str, failure: Failure, attempts: int
+    ) -> None:
+        """One of their tickets could not be read: later again, or a person is asked."""
+        if failure.status == _NOT_LOGGED_IN:  # it is not about this ticket
+            self._note(context, key, failure)
+            return
+        with context.transaction() as session:
+            if failure.outcome is not Outcome.PERMANENT and attempts < MOST_ATTEMPTS:
+                pause = pause_after(attempts, self._chance(), failure.retry_after)
+                read_soon(session, key, their_id, attempts, context.now() + pause)
+                return
+            found = pair_of_their_id(session, key, their_id)
+            if found is not None:
+                pair = locked_pair(session, found.id)
+                store(pair, rules.stop(as_rule(pair), failure.reason))
 
     def _opened(self, context: Context, key: int) -> tuple[str, PartnerSystem] | None:
         with context.reading() as session:
@@ -138,17 +238,26 @@ class Pulls:
         return None
 
     def _read(
-        self, context: Context, connection_id: int, system: PartnerSystem, their_id: str
+        self,
+        context: Context,
+        connection_id: int,
+        system: PartnerSystem,
+        their_id: str,
+        moves: int = 0,
     ) -> None:
         """Read one of their tickets, and take in what is new, in one transaction. What cannot be
-        kept here is noted, and holds no other ticket up."""
-        ticket = system.read(their_id)
+        kept here is noted, and holds no other ticket up; a merge is followed."""
+        ticket = read_whole(context, system, connection_id, their_id)
+        on = ""
         for is_last in (False, True):
             try:
                 with context.transaction() as session:
+                    if session.get_one(Connection, connection_id).stopped_at is not None:
+                        return
                     pair = pair_of_their_id(session, connection_id, their_id)
                     if pair is not None:
                         take_in(session, pair.id, ticket, context.now())
+                        on = pair.their_id or ""
                     else:
                         take_new(session, connection_id, ticket, context.now())
             except IntegrityError:  # another one took the same ticket at this moment
@@ -159,7 +268,9 @@ class Pulls:
                     note_unreadable(session, connection_id, their_id, error.message, context.now())
                 return
             else:
-                return
+                break
+        if on and on != their_id and moves < _MOST_MOVES:
+            self._read(context, connection_id, system, on, moves + 1)
 
     def _note(self, context: Context, key: int, failure: Failure) -> None:
         with context.transaction() as session:

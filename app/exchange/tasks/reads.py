@@ -1,0 +1,56 @@
+"""One of their tickets, read whole: its texts, its values, and those of its files that are new."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from app.core.rules.attached_files import LIMIT_IN_WORDS, SIZE_LIMIT
+from app.core.rules.texts import SHORT_TEXT_LIMIT, storable_text
+from app.exchange.rules.failures import Outcome
+from app.exchange.rules.partner import CallFailed, PartnerSystem
+from app.exchange.rules.reading import TheirFile, TheirTicket
+from app.exchange.services.readings import known_files
+from app.jobs.tasks.context import Context
+
+
+def read_whole(
+    context: Context, system: PartnerSystem, connection_id: int, their_id: str
+) -> TheirTicket:
+    """Read a ticket, and fetch the files that are not known. Nothing is open in the database
+    meanwhile. Raises ``CallFailed``."""
+    ticket = system.read(their_id)
+    storable = [
+        replace(
+            text,
+            text=storable_text(text.text),
+            author=storable_text(text.author, SHORT_TEXT_LIMIT),
+        )
+        for text in ticket.texts
+    ]
+    ticket = replace(ticket, texts=storable)
+    if not any(text.files and not text.by_us for text in ticket.texts):
+        return ticket
+    with context.reading() as session:
+        known = known_files(session, connection_id, their_id)
+    texts = [
+        replace(
+            text,
+            files=[_fetched(one) for one in text.files if not text.by_us and one.key not in known],
+        )
+        for text in ticket.texts
+    ]
+    return replace(ticket, texts=texts)
+
+
+def _fetched(file: TheirFile) -> TheirFile:
+    """The file with its content, or with the reason why it is not taken."""
+    if file.size > SIZE_LIMIT:
+        return replace(file, problem=f"Larger than {LIMIT_IN_WORDS} ({file.size} bytes)")
+    if file.load is None:
+        return file
+    try:
+        return replace(file, content=file.load())
+    except CallFailed as error:
+        if error.failure.outcome is Outcome.TRANSIENT:
+            raise
+        return replace(file, problem=error.failure.reason)
