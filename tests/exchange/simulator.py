@@ -2,25 +2,40 @@
 
 Everything runs by turns in one thread, from one seed: a step is one turn of a process, one call
 that arrives, or one thing that somebody does. A process may die at each of its turns; calls are
-lost, late or answered into the void; search lags; people comment, change and merge on every side.
-What a portal has recorded is only changed between two turns, as by a commit.
+lost, late or answered into the void; search lags; hints come several times; people comment, set the
+state, and merge tickets. What a portal has recorded is only changed between two turns, as by a
+commit.
+
+Two worlds are played: a chain (portal A, portal B, a Zammad-like partner P; A exchanges with B, and
+B with P) and a ring of three portals, each of which passes on to the next.
 
 The checker (``faults_of``) knows nothing of the rules: it compares what people wrote with what
-stands in each system when all has come to rest.
+stands in each system when all has come to rest. ``python -m tests.exchange.simulator --steps N``.
 """
 
 from __future__ import annotations
 
+import argparse
 import heapq
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from random import Random
-from typing import Any, Final
+from time import perf_counter
+from typing import Any, Final, TypeAlias
 
 from app.exchange.rules.failures import Failure, Outcome
-from app.exchange.rules.marks import MAX_HOPS, Mark, hops_of, marked, references_in, without_marks
+from app.exchange.rules.fields import Decision, Owner, decide
+from app.exchange.rules.marks import (
+    MAX_HOPS,
+    Mark,
+    digest_of,
+    hops_of,
+    mark_of,
+    marked,
+    without_marks,
+)
 from app.exchange.rules.pairs import (
     Pair,
     PairState,
@@ -34,15 +49,29 @@ from app.exchange.rules.pairs import (
     paired,
     resume,
 )
-from app.exchange.rules.reading import Known, TheirText, TheirTicket, news_of
+from app.exchange.rules.reading import (
+    Known,
+    TheirText,
+    TheirTicket,
+    left_behind,
+    news_of,
+    why_lost,
+)
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 LONGEST_CALL: Final = timedelta(seconds=30)
 LONGEST_LAG: Final = timedelta(seconds=20)
 TRAITS: Final = Traits(can_look_up=True, settles=LONGEST_CALL + LONGEST_LAG)
+STEPS: Final = 5_000
+"""Steps of one world with people and trouble, before it comes to rest."""
+_VALUES: Final = ("assigned", "in progress", "waiting for reply", "on hold")
+_REST: Final = 400_000
+"""Steps after which a world that does not come to rest counts as a loop."""
+
+Process: TypeAlias = Generator[None, None, None]
 
 
-@dataclass
+@dataclass(slots=True)
 class Text:
     """A text as it stands in a system."""
 
@@ -52,31 +81,65 @@ class Text:
     """Who wrote it there: a person, or the account of another system."""
 
 
-@dataclass
+@dataclass(slots=True)
 class Ticket:
-    """A ticket of any system."""
+    """A ticket of any system. ``log``: texts and values in their order, each once."""
 
     id: int
     texts: list[Text] = field(default_factory=list)
+    value: str = _VALUES[0]
+    log: list[tuple[bool, str, str]] = field(default_factory=list)
     merged_into: int | None = None
+    hidden: bool = False
+    """Of a group that is not exchanged."""
     indexed_at: datetime = START
 
 
-@dataclass
+@dataclass(slots=True)
 class Link:
     """What a portal has recorded of one ticket and one partner."""
 
     pair: Pair
     sent: dict[int, str] = field(default_factory=dict)
-    """Our entries: sequence and text."""
-    keys: dict[int, int] = field(default_factory=dict)
-    """Sequence and position in our ticket's texts."""
+    """Our entries with a text: sequence and text."""
+    values: dict[int, str] = field(default_factory=dict)
+    """Our entries with a value: sequence and value."""
+    planned_at: dict[int, int] = field(default_factory=dict)
+    """The step in which an entry with a value was planned."""
     confirmed: dict[int, str] = field(default_factory=dict)
     arrived: set[str] = field(default_factory=set)
+    digests: dict[str, str] = field(default_factory=dict)
     planned: int = 0
-    """How many of our ticket's texts have been looked at."""
+    """How much of our ticket's log has been looked at."""
     from_them: set[int] = field(default_factory=set)
-    """Positions in our ticket's texts that came from this partner."""
+    """Places in our ticket's log that came from this partner."""
+    count: int = 0
+    first: int = 1
+    """The lowest sequence that may not be confirmed."""
+    base: str = ""
+    """The value on which both last agreed; "" = none yet."""
+    asked: str = ""
+    """Their value about which a person is asked."""
+    read_in: int = -1
+    """The step in which their ticket was last read."""
+    sent_again: str = ""
+    """Our value that was sent once more because it is ours to say."""
+    not_kept: bool = False
+    """They did not keep it that time either."""
+    moved: bool = False
+    moved_after: int = 0
+    """Our last entry when it was moved, 0 = it was looked for there."""
+
+    def waiting(self) -> int:
+        """The sequence of the first entry that waits, 0 = none does."""
+        while self.first in self.confirmed:
+            self.first += 1
+        return self.first if self.first <= self.count else 0
+
+    def add_value(self, value: str, step: int) -> None:
+        """Plan an entry with a value."""
+        self.count += 1
+        self.values[self.count], self.planned_at[self.count] = value, step
 
 
 class System:
@@ -85,40 +148,69 @@ class System:
     def __init__(self, world: World, name: str, lag: timedelta) -> None:
         self.world, self.name, self.lag = world, name, lag
         self.tickets: dict[int, Ticket] = {}
-        self.changed: list[tuple[datetime, int]] = []
+        self.changed: list[int] = []
+        self.readers: list[Portal] = []
+        self._keys = 0
+        self._by_reference: dict[tuple[str, int], list[str]] = {}
+        self._places: dict[str, int] = {}
 
-    def create(self, account: str, body: str) -> int:
+    def create(self, account: str, body: str, *, hidden: bool = False) -> int:
         number = len(self.tickets) + 1
         lag = self.lag * self.world.random.random()
-        self.tickets[number] = Ticket(number, indexed_at=self.world.now + lag)
+        self.tickets[number] = Ticket(number, hidden=hidden, indexed_at=self.world.now + lag)
         self.add(account, number, body)
         return number
 
     def add(self, account: str, number: int, body: str) -> str:
         ticket = self.tickets[number]
-        key = f"{self.name}{number}.{len(ticket.texts) + 1}"
+        self._keys += 1
+        key = f"{self.name}{self._keys}"
         ticket.texts.append(Text(key, body, account))
-        self.changed.append((self.world.now, number))
+        ticket.log.append((True, body, account))
+        mark = mark_of(body)
+        if mark is not None and mark.sequence == 1:
+            self._by_reference.setdefault((account, mark.number), []).append(key)
+        self._places[key] = number
+        self._tell(number)
         return key
 
-    def search(self, number: int) -> tuple[int, ...]:
-        """Tickets whose first text ends with a reference; late, as their index is."""
-        return tuple(
-            ticket.id
-            for ticket in self.tickets.values()
-            if ticket.indexed_at <= self.world.now
-            and number in references_in(ticket.texts[0].body.rsplit("\n", 1)[-1])
-        )
+    def set_value(self, account: str, number: int, value: str) -> str:
+        ticket = self.tickets[number]
+        if ticket.value != value:
+            ticket.value = value
+            ticket.log.append((False, value, account))
+            self._tell(number)
+        return ""
+
+    def search(self, account: str, number: int) -> tuple[int, ...]:
+        """Tickets in which a text of an account begins its ticket; late, as their index is."""
+        keys = self._by_reference.get((account, number), ())
+        now = self.world.now
+        places = dict.fromkeys(self._places[key] for key in keys)
+        return tuple(one for one in places if self.tickets[one].indexed_at <= now)
 
     def read(self, account: str, number: int) -> TheirTicket:
         ticket = self.tickets[number]
         merged = "" if ticket.merged_into is None else str(ticket.merged_into)
         texts = [TheirText(t.key, t.body, t.account, t.account == account) for t in ticket.texts]
-        return TheirTicket(str(number), texts, merged_into=merged)
+        values = {"state": ticket.value}
+        return TheirTicket(str(number), texts, values, merged_into=merged, is_whole=True)
 
     def merge(self, number: int, into: int) -> None:
-        self.tickets[number].merged_into = into
-        self.changed.append((self.world.now, number))
+        """As a Zammad does it: its texts move."""
+        ticket, target = self.tickets[number], self.tickets[into]
+        ticket.merged_into = into
+        target.texts += ticket.texts
+        for text in ticket.texts:
+            self._places[text.key] = into
+        ticket.texts = []
+        self._tell(number)
+        self._tell(into)
+
+    def _tell(self, number: int) -> None:
+        self.changed.append(number)
+        for portal in self.readers:
+            self.world.hint(portal, number)
 
 
 @dataclass
@@ -131,35 +223,50 @@ class Broken:
 
 
 class Portal(System):
-    """A system of ours: what it writes of its own goes to ``partner``, what is there comes here."""
+    """A system of ours: what it writes of its own goes to its partner, what is there comes here."""
 
-    def __init__(self, world: World, name: str, partner: System, broken: Broken) -> None:
+    def __init__(self, world: World, name: str, broken: Broken, owner: Owner) -> None:
         super().__init__(world, name, timedelta(0))
-        self.partner, self.broken = partner, broken
+        self.broken, self.owner = broken, owner
         self.links: dict[int, Link] = {}
         self.by_their_id: dict[int, int] = {}
         self.at_work: set[int] = set()
+        self.inbox: set[int] = set()
         self.read_up_to = 0
+        self.takes_new = True
+        self.partner: System = self
+
+    def follow(self, partner: System) -> None:
+        """Exchange with a partner."""
+        self.partner = partner
+        partner.readers.append(self)
 
     # what follows the log: entries, in the transaction that moves the cursor
 
     def plan(self, number: int) -> Link:
         ticket = self.tickets[number]
-        link = self.links.setdefault(number, Link(Pair(number)))
-        while link.planned < len(ticket.texts):
-            position = link.planned
+        link = self.links.get(number)
+        if link is None:
+            link = self.links[number] = Link(Pair(number), base=_VALUES[0])
+        if link.pair.state is PairState.CREATING and hops_of(ticket.log[0][1]) >= MAX_HOPS:
+            return link  # it went far enough
+        while link.planned < len(ticket.log):
+            place = link.planned
             link.planned += 1
-            body = ticket.texts[position].body
-            if position in link.from_them or hops_of(body) >= MAX_HOPS:
+            is_text, what, account = ticket.log[place]
+            if place in link.from_them:
                 continue
-            sequence = len(link.sent) + 1
-            mark = Mark(number, sequence, ticket.texts[position].account)
-            link.sent[sequence] = marked(body, mark)
+            if not is_text:
+                link.add_value(what, self.world.steps)
+                link.sent_again, link.not_kept = "", False
+            elif hops_of(what) < MAX_HOPS:
+                link.count += 1
+                link.sent[link.count] = marked(what, Mark(number, link.count, account))
         return link
 
     # one process that delivers one pair
 
-    def deliver(self, number: int) -> Generator[None, None, None]:
+    def deliver(self, number: int) -> Process:
         if number in self.at_work and not self.broken.lock:
             return
         self.at_work.add(number)
@@ -168,62 +275,80 @@ class Portal(System):
         finally:
             self.at_work.discard(number)
 
-    def _deliver(self, number: int) -> Generator[None, None, None]:
+    def _deliver(self, number: int) -> Process:
         link = self.plan(number)
         yield
         while True:
-            waiting = [one for one in sorted(link.sent) if one not in link.confirmed]
+            waiting = link.waiting()
             if link.pair.state is PairState.CREATING and not waiting:
                 return
             now = self.world.now
             what = next_step(link.pair, waiting=bool(waiting), traits=TRAITS, now=now)
-            if what.step is Step.REST:
+            if what.step is Step.LOOK_UP:
+                going = yield from self._look_up(number, link, waiting)
+            elif what.step is Step.READ:
+                yield from self.take_in(number)
+                if waiting in link.confirmed or link.pair.begun is not None:
+                    link.pair = done(link.pair)
+                going = True
+            elif what.step is Step.SEND:
+                going = yield from self._send(number, link, waiting)
+            else:
                 if what.until is not None:
                     self.world.later(what.until, lambda: self.deliver(number))
                 return
-            if what.step is Step.LOOK_UP:
-                ids = () if self.broken.look_up else self.partner.search(number)
-                yield
-                if link.pair.state is not PairState.CREATING:
-                    return
-                link.pair = found(link.pair, tuple(str(one) for one in ids))
-                if ids:  # in one commit: what found it is our first entry
-                    link.confirmed.setdefault(waiting[0], "")
-                    self._pair_up(number, link)
-                yield
-                if ids:
-                    continue
-                if not (yield from self._write(link, waiting[0], is_create=True)):
-                    return
-                self._pair_up(number, link)
-            elif what.step is Step.READ:
-                sequence = waiting[0] if waiting else 0
-                yield from self.take_in(number)
-                if sequence in link.confirmed or link.pair.begun is not None:
-                    link.pair = done(link.pair)
-            elif what.step is Step.SEND:
-                if not (yield from self._write(link, waiting[0], is_create=False)):
-                    return
-            else:
+            if not going:
                 return
             yield
+
+    def _look_up(self, number: int, link: Link, waiting: int) -> Generator[None, None, bool]:
+        ids = () if self.broken.look_up else self.partner.search(self.name, number)
+        yield
+        if link.pair.state is not PairState.CREATING:
+            return False
+        link.pair = found(link.pair, tuple(str(one) for one in ids))
+        if ids:  # in one commit: what found it is our first entry
+            link.confirmed.setdefault(waiting, "")
+            self._pair_up(number, link)
+        yield
+        if not ids:
+            if not (yield from self._write(link, waiting, is_create=True)):
+                return False
+            self._pair_up(number, link)
+        return True
+
+    def _send(self, number: int, link: Link, waiting: int) -> Generator[None, None, bool]:
+        if waiting in link.values:
+            if link.read_in < link.planned_at[waiting]:
+                yield from self.take_in(number)
+                return True
+            value, now = link.values[waiting], self.tickets[number].value
+            gave_way = link.base != value and now == link.base
+            if link.asked or gave_way or self.owner is Owner.THEM:
+                link.confirmed[waiting] = ""  # theirs counts, or a person is asked
+                return True
+        return (yield from self._write(link, waiting, is_create=False))
 
     def _write(self, link: Link, sequence: int, *, is_create: bool) -> Generator[None, None, bool]:
         """One call that writes; whether it succeeded."""
         link.pair = begin(link.pair, self.world.now)
         yield
-        world, body = self.world, link.sent[sequence]
-        answer: list[Any] = []
+        world, answer = self.world, list[Any]()
+        body, there = link.sent.get(sequence, ""), link.pair.their_id
+        call: Callable[[], object]
         if is_create:
             call = lambda: answer.append(self.partner.create(self.name, body))  # noqa: E731
+        elif sequence in link.values:
+            value = link.values[sequence]
+            call = lambda: answer.append(  # noqa: E731
+                self.partner.set_value(self.name, int(there), value)
+            )
         else:
-            there = int(link.pair.their_id)
-            call = lambda: answer.append(self.partner.add(self.name, there, body))  # noqa: E731
+            call = lambda: answer.append(self.partner.add(self.name, int(there), body))  # noqa: E731
         fate = world.fate()
         if fate == "refused":
             yield
-            failure = Failure(Outcome.TRANSIENT, "refused")
-            return self._failed(link, failure)
+            return self._failed(link, Failure(Outcome.TRANSIENT, "refused"))
         if fate == "late":
             late = timedelta(seconds=world.random.uniform(1, LONGEST_CALL.total_seconds() - 1))
             world.arriving(world.now + late, call)
@@ -235,10 +360,15 @@ class Portal(System):
         if is_create:
             link.pair = paired(link.pair, str(answer[0]))
             link.confirmed[sequence] = ""
-        else:
-            link.pair = done(link.pair)
-            link.confirmed[sequence] = answer[0]
+            return True
+        link.pair = done(link.pair)
+        if there != link.pair.their_id:
+            return True  # it was merged meanwhile: what is there was seen, the rest is sent again
+        link.confirmed[sequence] = answer[0]
+        if answer[0]:
             link.arrived.add(answer[0])
+        else:
+            link.base = link.values[sequence]
         return True
 
     def _failed(self, link: Link, failure: Failure) -> bool:
@@ -247,49 +377,114 @@ class Portal(System):
             if link.pair.state is PairState.STOPPED:
                 link.pair = resume(link.pair)  # the person who is asked says: again
             number = link.pair.number
-            due = link.pair.due or self.world.now
-            self.world.later(due, lambda: self.deliver(number))
+            self.world.later(link.pair.due or self.world.now, lambda: self.deliver(number))
         return False
 
     def _pair_up(self, number: int, link: Link) -> None:
         self.by_their_id.setdefault(int(link.pair.their_id), number)
-        self.world.start(self.deliver_read(number))
+        self.world.start(self.take_in(number))
 
     # what reads
 
-    def deliver_read(self, number: int) -> Generator[None, None, None]:
-        yield from self.take_in(number)
-
-    def take_in(self, number: int) -> Generator[None, None, None]:
+    def take_in(self, number: int) -> Process:
         link = self.links[number]
-        if not link.pair.their_id:
-            return
-        ticket = self.partner.read(self.name, int(link.pair.their_id))
-        yield
-        if ticket.merged_into:
+        for _ in range(3):
+            if not link.pair.their_id:
+                return
+            their_id = link.pair.their_id
+            ticket = self.partner.read(self.name, int(their_id))
+            read_in = self.world.steps
+            yield
+            if link.pair.their_id != their_id:
+                continue  # somebody else followed it meanwhile
+            if not ticket.merged_into:
+                self._take(number, link, ticket, read_in)
+                return
             link.pair = replace(link.pair, their_id=ticket.merged_into)
+            link.moved, link.moved_after = True, max(link.confirmed, default=0)
             self.by_their_id.setdefault(int(ticket.merged_into), number)
+
+    def _take(self, number: int, link: Link, ticket: TheirTicket, read_in: int) -> None:
+        """What a read brought, in one commit."""
         arrived = frozenset() if self.broken.inbox else frozenset(link.arrived)
-        news = news_of(ticket, Known(number, link.sent, arrived))
+        known = Known(number, link.sent, arrived, digests=link.digests)
+        if not self.broken.inbox and why_lost(ticket, known, their_number="", moved=link.moved):
+            self.world.wrong.append(f"{self.name}: {ticket.id} taken for another ticket")
+        if link.moved_after:
+            sent = {
+                one: link.confirmed[one] or None
+                for one in link.sent
+                if one in link.confirmed and one <= link.moved_after
+            }
+            link.moved_after = 0
+            for sequence in left_behind(ticket, number, sent):
+                del link.confirmed[sequence]
+                link.first = min(link.first, sequence)
+            self.world.start(self.deliver(number))
+        news = news_of(ticket, known)
         for sequence, key in news.confirmed.items():
             link.confirmed.setdefault(sequence, key)
             link.arrived.add(key)
         link.arrived.update(news.copies)
+        log = self.tickets[number].log
         for text in news.texts:
             link.arrived.add(text.key)
-            link.from_them.add(len(self.tickets[number].texts))
+            link.digests[text.key] = digest_of(text.text)
+            link.from_them.add(len(log))
             self.add(self.partner.name, number, text.text)
+        self._take_value(number, link, ticket.values["state"], read_in)
 
-    def pull(self) -> Generator[None, None, None]:
+    def _take_value(self, number: int, link: Link, theirs: str, read_in: int) -> None:
+        ticket, step = self.tickets[number], self.world.steps
+        if read_in < link.read_in:
+            return  # an older read than the one that was taken in
+        link.read_in = read_in
+        what = decide(self.owner, link.base or theirs, ticket.value, theirs)
+        if what is Decision.AGREED:
+            link.base, link.asked, link.not_kept = theirs, "", False
+        elif what is Decision.TAKE:
+            link.base, link.asked = theirs, ""
+            link.from_them.add(len(ticket.log))
+            self.set_value(self.partner.name, number, theirs)
+        elif what is Decision.ASK:
+            link.asked = theirs
+        elif self.owner is Owner.US and not any(
+            one >= link.first and one not in link.confirmed for one in link.values
+        ):
+            if link.sent_again == ticket.value:
+                link.not_kept = True  # a person is told; to go on would be a loop
+                return
+            link.sent_again = ticket.value
+            link.add_value(ticket.value, step)
+            self.world.start(self.deliver(number))
+
+    def answer(self, number: int) -> None:
+        """The person who is asked about a value chooses ours or theirs."""
+        link = self.links[number]
+        theirs, link.asked, link.base = link.asked, "", link.asked
+        if self.world.random.random() < 0.5:
+            self.set_value("person", number, theirs)
+        else:
+            link.add_value(self.tickets[number].value, self.world.steps)
+        self.world.start(self.deliver(number))
+
+    def hinted(self, delivery: int, there: int) -> Process:
+        """A webhook, which may come several times."""
+        if delivery in self.inbox:
+            return
+        self.inbox.add(delivery)
+        yield
+        if (here := self.by_their_id.get(there)) is not None:
+            yield from self.take_in(here)
+            self.world.start(self.deliver(here))
+
+    def pull(self) -> Process:
         """Read what changed there since the last time, and a little before."""
         up_to = len(self.partner.changed)
-        numbers = dict.fromkeys(
-            number for _at, number in self.partner.changed[max(0, self.read_up_to - 5) : up_to]
-        )
-        for there in numbers:
+        for there in dict.fromkeys(self.partner.changed[max(0, self.read_up_to - 5) : up_to]):
             yield
             here = self.by_their_id.get(there)
-            if here is None:
+            if here is None and self.takes_new and not self.partner.tickets[there].hidden:
                 here = yield from self._new(there)
             if here is not None:
                 yield from self.take_in(here)
@@ -301,12 +496,17 @@ class Portal(System):
         yield
         if there in self.by_their_id:
             return self.by_their_id[there]
-        first = ticket.texts[0]
-        if first.by_us or ticket.merged_into or hops_of(first.text) >= MAX_HOPS:
+        first = ticket.texts[0] if ticket.texts else None
+        if first is None or first.by_us or ticket.merged_into or hops_of(first.text) >= MAX_HOPS:
             return None  # ours: its look-up finds it
-        number = super().create(self.partner.name, without_marks(first.text))
+        number = super().create(self.partner.name, first.text)
+        self.tickets[number].value = ticket.values["state"]
         self.links[number] = Link(
-            paired(Pair(number), str(there)), arrived={first.key}, from_them={0}
+            paired(Pair(number), str(there)),
+            arrived={first.key},
+            digests={first.key: digest_of(first.text)},
+            from_them={0},
+            base=ticket.values["state"],
         )
         self.by_their_id[there] = number
         return number
@@ -318,26 +518,40 @@ class Rates:
 
     trouble: float = 0.15
     death: float = 0.02
+    hint: float = 0.1
 
 
 class World:
-    """The clock, the chance, and whose turn it is."""
+    """The clock, the chance, and whose turn it is: a chain of two portals and a partner."""
 
     def __init__(self, seed: int, broken: Broken | None = None, rates: Rates | None = None) -> None:
         self.random, self.now, self.steps = Random(seed), START, 0
         self.rates = rates or Rates()
-        self._queue: list[tuple[datetime, int, Callable[[], Generator[None, None, None]]]] = []
+        self._queue: list[tuple[datetime, int, Callable[[], Process]]] = []
         self._calls: list[tuple[datetime, int, Callable[[], object]]] = []
-        self._count = 0
-        self._running: list[Generator[None, None, None]] = []
-        self.partner = System(self, "P", LONGEST_LAG)
-        broken = broken or Broken()
-        self.middle = Portal(self, "B", self.partner, broken)
-        self.portal = Portal(self, "A", self.middle, broken)
+        self._count = self._deliveries = 0
+        self._running: list[Process] = []
         self.written: list[str] = []
-        """What people wrote, each once for each time that they wrote it."""
+        """What people wrote and is exchanged, each once for each time that they wrote it."""
+        self.wrong: list[str] = []
+        self.portals: Sequence[Portal] = ()
+        self.systems: Sequence[System] = ()
+        self.set_up(broken or Broken())
 
-    def later(self, at: datetime, what: Callable[[], Generator[None, None, None]]) -> None:
+    def set_up(self, broken: Broken) -> None:
+        """Who is there."""
+        owners = self.random.choices(tuple(Owner), k=2)
+        self.partner = System(self, "P", LONGEST_LAG)
+        self.middle = Portal(self, "B", broken, owners[0])
+        self.portal = Portal(self, "A", broken, owners[1])
+        self.middle.follow(self.partner)
+        self.portal.follow(self.middle)
+        self.portals, self.systems = (
+            (self.portal, self.middle),
+            (self.portal, self.middle, self.partner),
+        )
+
+    def later(self, at: datetime, what: Callable[[], Process]) -> None:
         self._count += 1
         heapq.heappush(self._queue, (at, self._count, what))
 
@@ -346,8 +560,15 @@ class World:
         self._count += 1
         heapq.heappush(self._calls, (at, self._count, call))
 
-    def start(self, process: Generator[None, None, None]) -> None:
+    def start(self, process: Process) -> None:
         self._running.append(process)
+
+    def hint(self, portal: Portal, there: int) -> None:
+        """A webhook, now and then, and then up to three times."""
+        if self.random.random() < self.rates.hint:
+            self._deliveries += 1
+            for _ in range(self.random.randint(1, 3)):
+                self.start(portal.hinted(self._deliveries, there))
 
     def fate(self) -> str:
         """What becomes of a call."""
@@ -385,61 +606,138 @@ class World:
         return True
 
     def _drop(self, place: int) -> None:
-        self._running[place] = self._running[-1]
-        self._running.pop()
+        last = self._running.pop()
+        if place < len(self._running):
+            self._running[place] = last
 
     # people
 
     def somebody(self) -> None:
         """One thing that a person does anywhere."""
-        chance, places = self.random.random(), (self.portal, self.middle, self.partner)
-        place = self.random.choice(places)
+        chance, place = self.random.random(), self.random.choice(self.systems)
         open_ = [one for one in place.tickets.values() if one.merged_into is None]
         if chance < 0.15 or not open_:
             self.written.append(body := f"ticket {len(self.written)}")
             number = place.create("person", body)
+        elif chance < 0.25:
+            number = self.random.choice(open_).id
+            place.set_value("person", number, self.random.choice(_VALUES))
+        elif chance < 0.29:
+            self._merge()
+            return
         else:
+            number = self.random.choice(open_).id
             body = f"text {len(self.written)}" if chance < 0.7 else "Any news?"
             self.written.append(body)
-            number = self.random.choice(open_).id
             place.add("person", number, body)
         if isinstance(place, Portal):
             self.start(place.deliver(number))
 
+    def _merge(self) -> None:
+        """Somebody at the partner merges a ticket into one of a group that is not exchanged."""
+        known = [
+            one
+            for one in self.middle.by_their_id
+            if (ticket := self.partner.tickets[one]).merged_into is None and not ticket.hidden
+        ]
+        if not known:
+            return
+        # from then on it is the counterpart of one of ours: what stands in it is exchanged
+        self.written.append(body := f"hidden {self.steps}")
+        self.partner.merge(
+            self.random.choice(known), self.partner.create("person", body, hidden=True)
+        )
+
     def look(self) -> None:
         """Each portal reads what changed with its partner, and goes through all of its pairs."""
-        for portal in (self.portal, self.middle):
+        for portal in self.portals:
             self.start(portal.pull())
             for number in list(portal.tickets):
                 self.start(portal.deliver(number))
+                link = portal.links.get(number)
+                if link is not None and link.asked:
+                    portal.answer(number)
+                if link is not None and link.pair.their_id:
+                    self.start(portal.take_in(number))
 
-    def play(self, steps: int) -> None:
+    def play(self, steps: int = STEPS) -> None:
         """So many steps with people and trouble; then rest comes."""
         until = self.steps + steps
         while self.steps < until:
             if self.random.random() < 0.02:
                 self.somebody()
             if self.random.random() < 0.01:
-                portal = self.random.choice((self.portal, self.middle))
+                portal = self.random.choice(self.portals)
                 self.start(portal.pull())
                 if portal.tickets:
                     self.start(portal.deliver(self.random.choice(list(portal.tickets))))
             if not self.turn():
                 self.now += timedelta(seconds=1)
-        self.rates = Rates(0, 0)
-        for _ in range(6):
+        self.rates = Rates(0, 0, 0)
+        until = self.steps + _REST
+        for _ in range(8):
             self.look()
             while self.turn():
-                pass
+                if self.steps > until:
+                    self.wrong.append("loop: it does not come to rest")
+                    return
             self.now += timedelta(days=2)
 
 
+class Ring(World):
+    """Three portals, each of which passes on to the next what comes to it. None of them reads what
+    is new with the next: a text carries the systems behind it only where it is passed on."""
+
+    def set_up(self, broken: Broken) -> None:
+        """Who is there."""
+        owner = self.random.choice(tuple(Owner))
+        first, second, third = (Portal(self, name, broken, owner) for name in "ABC")
+        for portal in (first, second, third):
+            portal.takes_new = False
+        first.follow(second)
+        second.follow(third)
+        third.follow(first)
+        self.middle, self.portals, self.systems = (
+            second,
+            (first, second, third),
+            (first, second, third),
+        )
+
+    def somebody(self) -> None:
+        """One thing that a person does anywhere; few, for each goes round."""
+        place = self.random.choice(self.portals)
+        if self.random.random() < 0.1 or not place.tickets:
+            if len(self.written) < 60:
+                self.written.append(body := f"ticket {len(self.written)}")
+                self.start(place.deliver(place.create("person", body)))
+        elif len(self.written) < 60:
+            number = self.random.choice(list(place.tickets))
+            self.written.append(body := f"text {len(self.written)}")
+            place.add("person", number, body)
+            self.start(place.deliver(number))
+
+    def look(self) -> None:
+        """Each portal goes through all of its pairs."""
+        for portal in self.portals:
+            for number in list(portal.tickets):
+                self.start(portal.deliver(number))
+                link = portal.links.get(number)
+                if link is not None and link.pair.their_id:
+                    self.start(portal.take_in(number))
+
+
 def faults_of(world: World) -> Iterator[str]:
-    """What was lost, doubled or left waiting, in words. Compares texts alone."""
-    for system in (world.portal, world.middle, world.partner):
+    """What was lost, doubled, left waiting or went round, in words. Compares texts and values
+    alone."""
+    yield from world.wrong
+    if isinstance(world, Ring):
+        yield from _rounds_of(world)
+        return
+    for system in world.systems:
         bodies = Counter(
             without_marks(text.body).strip()
             for ticket in system.tickets.values()
+            if ticket.merged_into is None
             for text in ticket.texts
         )
         expected = Counter(world.written)
@@ -447,3 +745,76 @@ def faults_of(world: World) -> Iterator[str]:
             yield f"{system.name}: lost {count} x {body!r}"
         for body, count in (bodies - expected).items():
             yield f"{system.name}: doubled {count} x {body!r}"
+    for portal in world.portals:
+        for number, link in portal.links.items():
+            theirs = portal.partner.tickets.get(int(link.pair.their_id or 0))
+            ours = portal.tickets[number].value
+            if theirs is not None and theirs.value != ours and not link.not_kept:
+                yield f"{portal.name}: lost value of {number}: {ours}, theirs {theirs.value}"
+
+
+def _rounds_of(world: Ring) -> Iterator[str]:
+    """Each text at most once in a ticket, everywhere at least once, and no ticket more often than
+    hops are allowed."""
+    copies: Counter[str] = Counter()
+    for portal in world.portals:
+        seen: set[str] = set()
+        for ticket in portal.tickets.values():
+            bodies = Counter(without_marks(text.body).strip() for text in ticket.texts)
+            copies.update(set(bodies))
+            seen |= set(bodies)
+            for body, count in bodies.items():
+                if count > 1:
+                    yield f"{portal.name}: doubled {count} x {body!r} in {ticket.id}"
+        for body in set(world.written) - seen:
+            yield f"{portal.name}: lost {body!r}"
+    for body, count in copies.items():
+        if count > MAX_HOPS + 1:
+            yield f"loop: {body!r} stands in {count} tickets"
+
+
+def play(seed: int, steps: int = STEPS, broken: Broken | None = None) -> World:
+    """One world of a seed, played to its rest: every tenth is a ring."""
+    world = (Ring if seed % 10 == 9 else World)(seed, broken)
+    world.play(steps)
+    return world
+
+
+def first_seed_that_finds(broken: Broken, most: int = 200) -> tuple[int, str] | None:
+    """The first seed in which what is broken shows, and how."""
+    for seed in range(most):
+        for fault in faults_of(play(seed, broken=broken)):
+            return seed, fault
+    return None
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Play so many steps; say how fast, and what was found."""
+    parser = argparse.ArgumentParser(prog="python -m tests.exchange.simulator")
+    parser.add_argument("--steps", type=int, default=1_000_000)
+    parser.add_argument("--seed", type=int, help="play this one alone, and say all that is wrong")
+    given = parser.parse_args(arguments)
+    if given.seed is not None:
+        for fault in faults_of(play(given.seed)):
+            print(fault)
+        return
+    began, steps, seed = perf_counter(), 0, 0
+    found_: Counter[str] = Counter()
+    while steps < given.steps:
+        world = play(seed)
+        steps += world.steps
+        for fault in faults_of(world):
+            print(f"seed {seed}: {fault}")
+            word = next((one for one in ("lost", "doubled", "loop") if one in fault), "wrong")
+            found_[word] += 1
+        seed += 1
+    took = perf_counter() - began
+    print(f"steps {steps:,}, seeds {seed}, {steps / took:,.0f} steps a second")
+    print(f"lost {found_['lost']}, doubled {found_['doubled']}, loops {found_['loop']}")
+    for name in ("look_up", "lock", "inbox"):
+        seen = first_seed_that_finds(Broken(**{name: True}))
+        print(f"broken {name}: " + (f"seed {seen[0]}: {seen[1]}" if seen else "not found"))
+
+
+if __name__ == "__main__":
+    main()

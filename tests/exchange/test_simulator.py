@@ -1,0 +1,55 @@
+"""The rules, played: some worlds of a chain and of a ring come to rest with nothing lost, doubled
+or going round, and each thing that is broken on purpose is seen."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.exchange import simulator
+from tests.exchange.simulator import Broken, Ring, faults_of, first_seed_that_finds, play
+
+SEEDS = range(30)
+
+
+@pytest.mark.parametrize("first", SEEDS[::10])
+def test_nothing_is_lost_or_doubled_and_nothing_goes_round(first: int) -> None:
+    for seed in range(first, first + 10):
+        assert list(faults_of(play(seed, steps=3_000))) == [], f"seed {seed}"
+
+
+def test_what_goes_wrong_is_in_the_worlds_that_are_played() -> None:
+    worlds = [play(seed, steps=3_000) for seed in range(8, 12)]
+    assert sum(isinstance(world, Ring) for world in worlds) == 1
+    chains = [world for world in worlds if not isinstance(world, Ring)]
+    tickets = [one for world in chains for one in world.partner.tickets.values()]
+    assert any(one.merged_into for one in tickets)
+    assert any(len(one.log) > len(one.texts) for one in tickets)  # values were set, too
+    links = [link for world in chains for one in world.portals for link in one.links.values()]
+    assert any(link.moved for link in links)
+    assert any(link.values for link in links)
+    assert all(one.inbox for world in chains for one in world.portals)
+    said = [text for world in chains for text in world.written]
+    assert said.count("Any news?") > 10
+
+
+def test_a_seed_replays_exactly() -> None:
+    first, second = play(7, steps=2_000), play(7, steps=2_000)
+    assert (first.steps, first.now, first.written) == (second.steps, second.now, second.written)
+    assert [one.tickets for one in first.systems] == [one.tickets for one in second.systems]
+
+
+@pytest.mark.parametrize("name", ["look_up", "lock", "inbox"])
+def test_what_is_broken_on_purpose_is_seen(name: str) -> None:
+    seen = first_seed_that_finds(Broken(**{name: True}))
+    assert seen is not None
+
+
+def test_the_command_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> None:
+    simulator.main(["--steps", "20000"])
+    told = capsys.readouterr().out
+    assert "lost 0, doubled 0, loops 0" in told
+    assert "steps a second" in told
+    assert told.count("broken ") == 3
+    assert "not found" not in told
+    simulator.main(["--seed", "3"])
+    assert capsys.readouterr().out == ""
