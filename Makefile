@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-stacks check format venv docs texts lock migration pictures bench soak bench-servers faults clean
+.PHONY: help run test test-all test-stacks chaos check format venv docs texts lock migration pictures bench soak bench-servers faults clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -96,6 +96,11 @@ bench: ## the partners' door against bare services (BENCH="get write list"), pag
 	@tools/venv.sh dev
 	@tools/bench_programs.sh
 	@unset DEMO; $(BIN)/python -m bench $(BENCH)
+
+chaos: ## two portals and a partner, killed and cut for MINUTES (30): what was lost or doubled (SEED=1)
+	@tools/venv.sh dev
+	@tools/test_programs.sh
+	@unset DEMO; $(BIN)/python -m tests.exchange.chaos --minutes $(if $(filter file,$(origin MINUTES)),30,$(MINUTES)) --seed $(if $(filter default,$(SEED)),1,$(SEED))
 
 soak: ## a mixed load for MINUTES (10): errors, and memory of the processes
 	@tools/venv.sh dev

@@ -208,7 +208,8 @@ class Chaos:
             outbound_private_hosts=frozenset({"127.0.0.1"}),
         )
         portal = Portal(name, settings, quick)
-        self._held.callback(lambda: [portal.kill(part) for part in ("server", "worker")])
+        for part in ("server", "worker"):
+            self._held.callback(portal.kill, part)
         return portal
 
     def _set_up(self) -> None:
@@ -433,12 +434,12 @@ class Chaos:
     def _texts(rows: Session, number: int) -> list[str]:
         ticket = rows.get(Ticket, number)
         texts = [ticket.description] if ticket is not None else []
-        texts += rows.scalars(
+        said = rows.scalars(
             select(ChangedField.new)
             .join(Change, Change.id == ChangedField.change_id)
             .where(Change.thing_id == number, ChangedField.field == "public_comment")
         ).all()
-        return texts
+        return texts + [text for text in said if text is not None]
 
     def result(self, healed_after: float) -> Result:
         """Compare the three sides by what they hold."""

@@ -31,7 +31,8 @@ PACE = Pace(look=0.2, beat=1, lease=5)
 def hurry(seconds: float) -> None:
     """No call lasts longer than that."""
     limits = Limits(http.LIMITS.most_bytes, seconds)
-    http.LIMITS = ggus.LIMITS = limits  # type: ignore[misc]  # constants of the product
+    http.LIMITS = limits  # type: ignore[misc]  # constants of the product
+    vars(ggus)["LIMITS"] = limits
 
     def opened(*given: Any) -> Any:
         system = open_system(*given)

@@ -111,6 +111,10 @@ SLOW: Final = (
         "many backups beside writers, many restores that are killed",
     ),
     Slow(
+        ("tests/exchange/test_chaos.py",),
+        "two whole portals, killed for half a minute, and healed",
+    ),
+    Slow(
         ("tests/exchange/test_kills.py",),
         "the exchange, killed at each of its points: about 130 histories of a ticket",
     ),

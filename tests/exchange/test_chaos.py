@@ -1,0 +1,12 @@
+"""Half a minute of chaos, as `make chaos` plays it for longer."""
+
+from __future__ import annotations
+
+from tests.exchange.chaos import play
+
+
+def test_nothing_is_lost_and_nothing_is_doubled() -> None:
+    result = play(seed=4, seconds=30, each=0.1, quick=4)
+    assert (result.lost, result.doubled, result.unpaired) == ([], [], [])
+    assert result.kills > 0
+    assert result.acknowledged > 0
