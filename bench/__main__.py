@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 from app.duties.services.derived import compute_with_matches
 from bench import (
     desk,
+    exchange,
     exports,
     figures,
     http,
@@ -38,7 +39,7 @@ def main() -> None:
         "what",
         nargs="*",
         help="get, write, list, soak, registry, exports, desk, figures, matching,"
-        " reports, locks, http, live;"
+        " reports, locks, http, live, exchange;"
         " default: the first three",
     )
     parser.add_argument("--database", choices=places.KINDS, help="default: both")
@@ -62,6 +63,8 @@ def main() -> None:
     parser.add_argument(
         "--against", type=Path, help="another checkout, whose server http asks in turn"
     )
+    parser.add_argument("--entries", type=int, default=10_000, help="that wait, of exchange")
+    parser.add_argument("--workers", default="1,2,4", help="of exchange, by commas")
     parser.add_argument("--sites", type=int, default=registry.SITES, help="of registry")
     parser.add_argument("--links", type=int, default=registry.LINKS, help="of registry")
     parser.add_argument("--changes", type=int, default=registry.CHANGES, help="in its audit")
@@ -73,10 +76,10 @@ def main() -> None:
     sizes = [int(size) for size in given.sizes.split(",")]
     wanted = given.what or ["get", "write", "list"]
     by_size = {"desk", "figures", "http", "locks", "matching", "reports"}
-    known = {"get", "write", "list", "soak", "registry", "exports", "live", *by_size}
+    known = {"get", "write", "list", "soak", "registry", "exports", "live", "exchange", *by_size}
     if unknown := set(wanted) - known:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
-    needless = {"registry", "exports", "live", *by_size} - {"http"}
+    needless = {"registry", "exports", "live", "exchange", *by_size} - {"http"}
     if set(wanted) - needless and not load.installed():
         sys.exit(f"bench: this needs {load.NEED}")
     kinds = [given.database] if given.database else list(places.KINDS)
@@ -94,24 +97,32 @@ def main() -> None:
         _measure_by_size(wanted, kinds, sizes, given)
         for kind in kinds if set(wanted) - by_size else ():
             with places.filled(kind, tickets) as place:
-                if "get" in wanted:
-                    reads.measure(place, given.seconds)
-                if "list" in wanted:
-                    lists.measure(place)
-                if "write" in wanted:
-                    writes.measure(place, given.seconds)
-                if "soak" in wanted:
-                    soak.measure(place, given.minutes)
-                if "live" in wanted:
-                    live.measure(place, given.listeners, given.minutes)
-                if "exports" in wanted:
-                    exports.measure(place)
-                if "registry" in wanted:
-                    registry.measure(place, given.sites, given.links, given.changes, given.requests)
+                _measure_in(place, wanted, given)
     finally:
         postgres.stop(folder)
         run.end(folder)
     print(f"bench: took {(monotonic() - began) / 60:.1f} minutes", file=sys.stderr)
+
+
+def _measure_in(place: places.Place, wanted: list[str], given: argparse.Namespace) -> None:
+    """What asks one filled database."""
+    if "get" in wanted:
+        reads.measure(place, given.seconds)
+    if "list" in wanted:
+        lists.measure(place)
+    if "write" in wanted:
+        writes.measure(place, given.seconds)
+    if "soak" in wanted:
+        soak.measure(place, given.minutes)
+    if "live" in wanted:
+        live.measure(place, given.listeners, given.minutes)
+    if "exchange" in wanted:
+        workers = [int(one) for one in given.workers.split(",")]
+        exchange.measure(place, given.entries, workers)
+    if "exports" in wanted:
+        exports.measure(place)
+    if "registry" in wanted:
+        registry.measure(place, given.sites, given.links, given.changes, given.requests)
 
 
 def _measure_by_size(
