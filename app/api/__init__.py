@@ -12,7 +12,7 @@ import json
 from flask import Flask, Response, request
 from sqlalchemy import Engine
 
-from app.api import events, notices, problems, records, reports
+from app.api import events, exchange, notices, problems, records, reports
 from app.api.caller import ENGINE, end_session
 from app.api.document import document
 from app.api.limits import BODY_LIMIT
@@ -23,6 +23,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *records.OPERATIONS,
     *events.OPERATIONS,
     *notices.OPERATIONS,
+    *exchange.OPERATIONS,
     *reports.OPERATIONS,
 )
 

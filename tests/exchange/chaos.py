@@ -12,6 +12,7 @@ was acknowledged stands in a journal of this program.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from http.client import HTTPConnection
 from random import Random
 from time import monotonic, sleep
 from typing import Any
@@ -30,15 +32,16 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.services.partners import create_partner_account
+from app.accounts.services.tokens import create_token
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.errors import SettingError
+from app.core.rules.scopes import Scope
 from app.core.settings import PROJECT, Settings, process_environment
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryState
-from app.exchange.rules.marks import without_marks
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Profile, Row
 from app.exchange.services import trouble
@@ -47,6 +50,7 @@ from app.exchange.services.secrets import LOGIN, add_secret
 from app.exchange.stand_in import StandIn, server_of
 from app.server.sockets import open_sockets, serving_command
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.marks import without_marks
 from tests.exchange.bad_network import BadNetwork
 from tests.harness import postgres, run
 from tests.harness.databases import fresh_database, open_engine
@@ -166,12 +170,14 @@ class Result:
     lost: list[str]
     doubled: list[str]
     unpaired: list[str]
+    out_of_step: list[str]
+    """Pairs of the two portals whose heads are not the same, as each answers over REST."""
     healed_after: float
 
     @property
     def is_good(self) -> bool:
         """Nothing was lost, nothing doubled, and each ticket has one pair."""
-        return not (self.lost or self.doubled or self.unpaired)
+        return not (self.lost or self.doubled or self.unpaired or self.out_of_step)
 
 
 class Chaos:
@@ -192,6 +198,7 @@ class Chaos:
             "b to a": BadNetwork(self.a.settings.port, Random(seed + 2), **BAD),
             "a to zammad": BadNetwork(server.server_port, Random(seed + 3), **LOSSES),
         }
+        self._tokens: dict[str, str] = {}
         self._set_up()
         self.said: list[Said] = []
         self.tickets: list[tuple[str, int]] = []
@@ -233,6 +240,8 @@ class Chaos:
                     profile=BETWEEN_PORTALS,
                 )
                 add_secret(rows, by, made, LOGIN, PASSWORD, TEST_SECRET.encode())
+                token = create_token(rows, by, "chaos", (Scope.READ,), 2)
+                self._tokens[portal.name] = token.secret
                 if portal is self.a:
                     made = connect(
                         rows,
@@ -430,6 +439,20 @@ class Chaos:
 
     # what came of it
 
+    def _differs(self, ticket: int) -> bool:
+        """Whether the two portals tell different heads of a pair, one read over REST at each."""
+        told = []
+        for portal, partner in ((self.a, "B"), (self.b, "A")):
+            number = self._number_at(portal, ticket)
+            connection = HTTPConnection("127.0.0.1", portal.settings.port, timeout=60)
+            headers = {"Authorization": f"Bearer {self._tokens[portal.name]}"}
+            connection.request("GET", f"/api/v1/exchange/pairs/{number}", headers=headers)
+            pairs = json.loads(connection.getresponse().read())["items"]
+            connection.close()
+            heads = [pair for pair in pairs if pair["partner"] == partner]
+            told.append([(pair["opener"]["head"], pair["answerer"]["head"]) for pair in heads])
+        return told[0] != told[1] or len(told[0]) != 1
+
     @staticmethod
     def _texts(rows: Session, number: int) -> list[str]:
         ticket = rows.get(Ticket, number)
@@ -493,6 +516,9 @@ class Chaos:
             lost=lost,
             doubled=doubled,
             unpaired=unpaired,
+            out_of_step=[
+                f"ticket {ticket}" for ticket in range(len(self.tickets)) if self._differs(ticket)
+            ],
             healed_after=healed_after,
         )
 
@@ -528,7 +554,7 @@ def main() -> int:
     print(f"kills {result.kills}, tickets {result.tickets}, entries {result.entries:,}")
     print(f"calls on the way: {', '.join(f'{k} {v:,}' for k, v in result.network.items())}")
     print(f"in step {result.healed_after:.0f} s after the last of it")
-    for name in ("lost", "doubled", "unpaired"):
+    for name in ("lost", "doubled", "unpaired", "out_of_step"):
         found: list[Any] = getattr(result, name)
         print(f"{name} {len(found)}")
         for one in found[:20]:

@@ -21,8 +21,8 @@ from sqlalchemy.orm import Session
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.ledger import Origin
-from app.exchange.rules.marks import without_marks
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.marks import without_marks
 from app.tickets.services.lifecycle import comment_ticket, move_ticket
 from tests.exchange.exchange_world import Killed, World
 from tests.harness import run

@@ -27,15 +27,6 @@ from typing import Any, Final, TypeAlias
 
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.fields import Decision, Owner, decide
-from app.exchange.rules.marks import (
-    MAX_HOPS,
-    Mark,
-    digest_of,
-    hops_of,
-    mark_of,
-    marked,
-    without_marks,
-)
 from app.exchange.rules.pairs import (
     Pair,
     PairState,
@@ -56,6 +47,15 @@ from app.exchange.rules.reading import (
     left_behind,
     news_of,
     why_lost,
+)
+from app.tickets.rules.marks import (
+    MAX_HOPS,
+    Mark,
+    digest_of,
+    hops_of,
+    mark_of,
+    marked,
+    without_marks,
 )
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)

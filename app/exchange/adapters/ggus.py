@@ -20,11 +20,11 @@ from app.core.rules.language import _
 from app.exchange.adapters.http import LIMITS, LONGEST_CALL, JsonCaller, Told
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Failure, Outcome
-from app.exchange.rules.marks import mark_of, reference_of
 from app.exchange.rules.pairs import Traits
 from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Sent
 from app.exchange.rules.profiles import Profile
 from app.exchange.rules.reading import TheirText, TheirTicket
+from app.tickets.rules.marks import mark_of, reference_of
 
 TITLE, TEXT = 255, 4000
 """Longest title and text of the contract, in characters."""

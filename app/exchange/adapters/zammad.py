@@ -30,11 +30,11 @@ from app.exchange.adapters.html_text import text_of_html
 from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Failure, Outcome
-from app.exchange.rules.marks import Mark, mark_of, marked, normalised, reference_of, references_in
 from app.exchange.rules.pairs import Traits
 from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Sent
 from app.exchange.rules.profiles import Profile
 from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
+from app.tickets.rules.marks import Mark, mark_of, marked, normalised, reference_of, references_in
 
 SEARCH_LAG: Final = timedelta(minutes=2)
 """After which a new ticket is found; Zammad indexes in the background, within seconds."""

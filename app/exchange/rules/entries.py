@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
-from app.exchange.rules.marks import normalised
 from app.tickets.rules.fields import ENTRIES
+from app.tickets.rules.marks import normalised
 
 
 class EntryKind(StrEnum):

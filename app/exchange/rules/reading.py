@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app.exchange.rules.marks import digest_of, is_copy, mark_of, normalised
+from app.tickets.rules.marks import digest_of, is_copy, mark_of, normalised
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,6 @@ from app.exchange.rules.entries import EntryKind, EntryState, Outgoing
 from app.exchange.rules.failures import Failure, Outcome, pause_after
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.ledger import Origin
-from app.exchange.rules.marks import Mark, marked, reference_of
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
 from app.exchange.services.planning import WAKE, profile_in_use, reads
@@ -30,6 +29,7 @@ from app.jobs.services.queue import enqueue
 from app.tickets.models.attachments import AttachmentContent
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.attachments import attachment_id
+from app.tickets.rules.marks import Mark, marked, reference_of
 from app.tickets.services.fields import as_logged, current_value
 
 FAILURES_TO_REST: Final = 3

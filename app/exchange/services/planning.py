@@ -28,12 +28,12 @@ from app.exchange.rules.entries import (
     parts_of,
 )
 from app.exchange.rules.ledger import START, Origin, link
-from app.exchange.rules.marks import MAX_HOPS, hops_of, references_in
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profile_of
 from app.jobs.services.queue import enqueue
 from app.registry.models.registry import Site
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.marks import MAX_HOPS, hops_of, references_in
 from app.tickets.rules.tickets import OPEN_STATES
 from app.tickets.services.fields import as_logged, current_value, facts_of
 from app.tickets.services.lifecycle import hand_to_partner

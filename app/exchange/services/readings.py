@@ -27,7 +27,6 @@ from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.fields import Decision, Owner, decide
 from app.exchange.rules.ledger import Origin
-from app.exchange.rules.marks import MAX_HOPS, digest_of, hops_of
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
 from app.exchange.rules.reading import (
@@ -51,6 +50,7 @@ from app.exchange.services.planning import add_entry, enqueue_pair, profile_in_u
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.attachments import label as attachment_label
 from app.tickets.rules.content import NewTicket, Reference
+from app.tickets.rules.marks import MAX_HOPS, digest_of, hops_of
 from app.tickets.rules.tickets import CREATION_STATES, ENDED_STATES, State
 from app.tickets.services.attachments import add_attachment
 from app.tickets.services.fields import as_logged, current_value

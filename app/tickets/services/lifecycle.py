@@ -81,7 +81,12 @@ from app.tickets.services.fields import (
     with_own_references,
 )
 from app.tickets.services.link_words import links_by_alias, note_unknown_links, unknown_links
-from app.tickets.services.repeats import count_repeat, is_repeated_comment, is_repeated_request
+from app.tickets.services.repeats import (
+    count_repeat,
+    is_repeated_comment,
+    is_repeated_request,
+    without_known_texts,
+)
 from app.tickets.services.search.index import follow_change, words_of_new_ticket
 
 # Made once: to put a statement together takes longer than to carry it out.
@@ -279,7 +284,10 @@ def _change(
     )
     if is_repeated_comment(session, by, ticket, differing):
         return count_repeat(session, ticket)
-    return _apply(session, by, ticket, differing) if differing else ticket
+    new = without_known_texts(session, by, ticket, differing)
+    if differing and not new:
+        return count_repeat(session, ticket)
+    return _apply(session, by, ticket, new) if new else ticket
 
 
 def planned_change(

@@ -19,6 +19,7 @@ from app.core.rules.access import Door, Writer
 from app.core.services.changes import TICKET
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.fields import ENTRIES
+from app.tickets.rules.marks import mark_of
 
 REPEAT_WINDOW = timedelta(minutes=10)
 """Within this time an identical modification, comment or attachment by the same account is a
@@ -73,6 +74,30 @@ def is_repeated_request(session: Session, by: Writer, number: int) -> bool:
         return False
     newest = recent_own_change(session, by, number)
     return newest is not None and newest.request_digest == by.request_digest
+
+
+def without_known_texts(
+    session: Session, by: Writer, ticket: Ticket, differing: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """What would change, without the comments that another portal of this kind sent already: their
+    last line says which entry of which of its tickets they are, so that one that is carried out
+    twice on the way is known again, whenever it comes and whatever came between."""
+    if by.door is not Door.SOAP:
+        return differing
+    marked = [name for name in ENTRIES if mark_of(str(differing.get(name) or "")) is not None]
+    known = [name for name in marked if _was_said(session, by, ticket, name, differing[name])]
+    return {name: value for name, value in differing.items() if name not in known}
+
+
+def _was_said(session: Session, by: Writer, ticket: Ticket, field: str, text: str) -> bool:
+    found = (
+        select(Change.id)
+        .join(ChangedField, ChangedField.change_id == Change.id)
+        .where(Change.kind == TICKET, Change.thing_id == ticket.number)
+        .where(Change.actor_account == by.actor.account, ChangedField.field == field)
+        .where(ChangedField.new == text)
+    )
+    return session.scalar(found.limit(1)) is not None
 
 
 def is_repeated_comment(

@@ -11,18 +11,19 @@ from sqlalchemy.orm import Session
 
 from app.core.adapters.outbound import Answer, ask
 from app.core.database.transactions import transaction
+from app.core.models.changes import ChangedField
 from app.exchange.adapters.ggus import Ggus
 from app.exchange.adapters.http import JsonCaller, Told
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Outcome
-from app.exchange.rules.marks import Mark, marked
 from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.profiles import Profile, Row
 from app.exchange.services.connections import connect
 from app.exchange.tasks.deliveries import plan_entries
 from app.jobs.tasks.context import Context
 from app.tickets.rules.content import NewTicket
+from app.tickets.rules.marks import Mark, marked, without_marks
 from app.tickets.services.lifecycle import comment_ticket, create_ticket
 from tests.cast import NOON, enter, writer
 from tests.harness.server import LiveServer, test_settings
@@ -176,3 +177,26 @@ def test_what_the_partner_writes_here_is_a_pair_and_its_entries(session: Session
             ("theirs", "ticket", "applied"),
             ("theirs", "comment", "applied"),
         ]
+
+
+def test_a_text_that_is_carried_out_twice_is_there_once(session: Session) -> None:
+    """A network that doubles a call, and somebody else who speaks between the two."""
+    cast = enter(session)
+    new = NewTicket(title="Theirs", description="Their text", origin_id="LHCOPN#78")
+    with transaction(session):
+        number = create_ticket(session, writer(cast.nren_a, NOON), new)
+    text = marked("Any news?", Mark(78, 2, "A person"))
+    for by, said in (
+        (writer(cast.nren_a, NOON), text),
+        (writer(cast.operator, NOON), "We look"),
+        (writer(cast.nren_a, NOON), text),
+        (writer(cast.nren_a, NOON), marked("Any news?", Mark(78, 3, "A person"))),
+    ):
+        with transaction(session):
+            comment_ticket(session, by, number, said)
+    comments = session.scalars(
+        select(ChangedField.new)
+        .where(ChangedField.field == "public_comment")
+        .order_by(ChangedField.id)
+    ).all()
+    assert [without_marks(one or "") for one in comments] == ["Any news?", "We look", "Any news?"]

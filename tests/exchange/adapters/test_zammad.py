@@ -14,9 +14,9 @@ import pytest
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Outcome
 from app.exchange.rules.ggus_profile import GGUS_PROFILE
-from app.exchange.rules.marks import Mark, marked
 from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.profiles import Profile, Row
+from app.tickets.rules.marks import Mark, marked
 from tests.exchange.adapters.zammad_calls import ByHand, zammad
 
 # user.html, "me"; ticket/states.html, "List"

@@ -10,10 +10,10 @@ import pytest
 from app.exchange.adapters import zammad as adapter
 from app.exchange.rules.failures import Outcome
 from app.exchange.rules.ggus_profile import GGUS_PROFILE
-from app.exchange.rules.marks import Mark, marked
 from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.profiles import Profile, Row
 from app.exchange.stand_in import PORTAL, Misbehaviour, StandIn
+from app.tickets.rules.marks import Mark, marked
 from tests.exchange.adapters.zammad_calls import NOW, TOKEN, before
 
 STEPS = [

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.exchange.rules.marks import Mark, digest_of, marked, without_marks
 from app.exchange.rules.reading import Known, TheirFile, TheirText, TheirTicket, news_of, why_lost
+from app.tickets.rules.marks import Mark, digest_of, marked, without_marks
 
 OURS = {1: "The link is down.", 2: "Any news?", 3: "Any news?", 4: "It is up again."}
 SENT = {key: marked(text, Mark(12, key, "anna")) for key, text in OURS.items()}

@@ -14,7 +14,6 @@ from app.core.rules.access import Door
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry
 from app.exchange.rules.fields import Owner
-from app.exchange.rules.marks import without_marks
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice
 from app.exchange.services import trouble
@@ -23,6 +22,7 @@ from app.exchange.services.planning import BEGIN_OPEN, begin_pair
 from app.exchange.tasks.deliveries import begin_open
 from app.jobs.services.queue import Queued, queued_jobs
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.marks import without_marks
 from app.tickets.services.lifecycle import comment_ticket, move_ticket
 from tests.exchange.exchange_world import PROFILE, World
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.exchange.rules.marks import (
+from app.tickets.rules.marks import (
     MAX_HOPS,
     SHORTEST_CUT,
     Mark,

@@ -1,0 +1,95 @@
+"""The heads of a pair: by one of them on each side two portals see that they hold the same.
+
+What is compared are the texts that crossed (a ticket's beginning, comments, files by their names),
+in their order. Values are not: what a partner's words mean here is each side's own map.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules.entries import EntryKind, EntryState, digest_of_entry
+from app.exchange.rules.ledger import START, Origin, chain
+from app.exchange.services.planning import chain_name
+from app.tickets.models.tickets import Ticket
+
+_COMPARED: Final = (EntryKind.TICKET, EntryKind.COMMENT, EntryKind.ATTACHMENT)
+_NOT_THERE: Final = (EntryState.WAITING, EntryState.SKIPPED)
+
+
+@dataclass(frozen=True)
+class Head:
+    """One origin of a pair: how many texts, and the hash of the newest, which holds all before."""
+
+    entries: int
+    head: str
+    digests: Sequence[str]
+    """Of each text, oldest first: where two heads differ, the first of them that does."""
+
+
+@dataclass(frozen=True)
+class PairHeads:
+    """A pair with its two heads, named by who opened the ticket and who answers."""
+
+    partner: str
+    kind: str
+    state: str
+    their_id: str
+    their_number: str
+    opener: Head
+    answerer: Head
+
+
+def heads_of(session: Session, number: int) -> Sequence[PairHeads] | None:
+    """Every pair of a ticket; None = there is no such ticket."""
+    if session.get(Ticket, number) is None:
+        return None
+    pairs = session.scalars(
+        select(TicketPair).where(TicketPair.ticket_number == number).order_by(TicketPair.id)
+    ).all()
+    return [_heads(session, pair) for pair in pairs]
+
+
+def _heads(session: Session, pair: TicketPair) -> PairHeads:
+    entries = session.scalars(
+        select(Entry)
+        .where(Entry.pair_id == pair.id, Entry.kind.in_(_COMPARED))
+        .order_by(Entry.origin, Entry.sequence)
+    ).all()
+    found = {
+        chain_name(pair, origin): _head(
+            chain_name(pair, origin),
+            [one for one in entries if one.origin == origin and one.state not in _NOT_THERE],
+        )
+        for origin in Origin
+    }
+    return PairHeads(
+        partner=pair.connection.partner.code,
+        kind=pair.connection.kind,
+        state=pair.state,
+        their_id=pair.their_id or "",
+        their_number=pair.their_number,
+        **found,
+    )
+
+
+def _head(name: str, entries: Sequence[Entry]) -> Head:
+    digests = [_digest(entry.kind, json.loads(entry.content)) for entry in entries]
+    linked = chain(name, digests)
+    return Head(len(linked), linked[-1].hash if linked else START, digests)
+
+
+def _digest(kind: str, content: Mapping[str, Any]) -> str:
+    if kind == EntryKind.TICKET:
+        text = content.get("description", content.get("text", ""))
+        return digest_of_entry(kind, text, {"title": content.get("title", "")})
+    if kind == EntryKind.ATTACHMENT:
+        return digest_of_entry(kind, str(content["file"]).partition(" ")[2])
+    return digest_of_entry(kind, content.get("text", ""))
