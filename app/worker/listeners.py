@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeAlias
 
-from app.calendar.services.conflicts import tell_conflicts_in_mails
+from app.calendar.services.work_mails import tell_work_in_mails
 from app.duties.services.derived import compute_with_matches
 from app.events.tasks.imports import fail_given_up_imports
 from app.exchange.tasks.deliveries import plan_entries
@@ -23,7 +23,7 @@ from app.meetings.tasks.packs import fail_given_up_packs
 Listener: TypeAlias = Callable[[Context], None]
 
 compute_with_matches()
-tell_conflicts_in_mails()
+tell_work_in_mails()
 LISTENERS: list[Listener] = [
     plan_mails,
     plan_entries,

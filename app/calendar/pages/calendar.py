@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from app.calendar.models.lhc import LhcPeriod
-from app.calendar.rules.calendar import days_of, midnight, month_after, weeks_of
+from app.calendar.rules.calendar import Planned, days_of, midnight, month_after, weeks_of
 from app.calendar.rules.lhc_calendar import (
     FIELDS,
     LhcNow,
@@ -23,7 +23,7 @@ from app.calendar.rules.lhc_calendar import (
     lhc_at,
     states_between,
 )
-from app.calendar.services.calendar import MAX_WINDOWS, Agenda, CalendarFilter, Planned, agenda
+from app.calendar.services.calendar import MAX_WINDOWS, Agenda, CalendarFilter, agenda
 from app.calendar.services.lhc_calendar import lhc_periods, newest_changes, period_of
 from app.core.rules.access import Role
 from app.core.rules.errors import Invalid

@@ -84,6 +84,54 @@ class Conflict:
         return _("%(listed)s, links of %(site)s, at the same time", listed=listed, site=self.site)
 
 
+@dataclass(frozen=True)
+class Planned:
+    """A window with its ticket. ``end`` is ``start`` where the end is not said."""
+
+    ticket: int
+    version: int
+    title: str
+    state: str
+    category: str
+    network: str
+    impact: str
+    changed_at: datetime
+    start: datetime
+    end: datetime
+    open_end: bool
+    cancelled: bool
+    """The ticket ended unsolved: the work did not take place, or is not to."""
+    links: tuple[PlannedLink, ...] = ()
+    sites: tuple[str, ...] = ()
+    asked: int = 0
+    """Sites that are asked to accept the change ..."""
+    accepted: int = 0
+    refused: int = 0
+    season: str = ""
+    """The season of the LHC in which it falls, if its detectors run then."""
+    conflicts: tuple[Conflict, ...] = ()
+
+    @property
+    def has_length(self) -> bool:
+        """Whether it lasts for a known time."""
+        return not self.open_end and self.end > self.start
+
+    @property
+    def worked_on(self) -> tuple[str, ...]:
+        """The links that are worked on, by name; where none is named, the sites."""
+        return tuple(link.name for link in self.links) or self.sites
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether it says all that a maintenance notice (MAINTNOTE) has to."""
+        return self.has_length and bool(self.worked_on)
+
+    @property
+    def missing(self) -> int:
+        """Asked sites that did not answer."""
+        return self.asked - self.accepted - self.refused
+
+
 def conflicts(windows: Iterable[Window]) -> list[Conflict]:
     """Every collision, by its beginning, then by tickets. One ticket may collide with itself."""
     found: list[Conflict] = []

@@ -15,7 +15,14 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, or_, select, true
 from sqlalchemy.orm import Session, aliased
 
-from app.calendar.rules.calendar import Conflict, PlannedLink, Window, conflicts, season_during
+from app.calendar.rules.calendar import (
+    Conflict,
+    Planned,
+    PlannedLink,
+    Window,
+    conflicts,
+    season_during,
+)
 from app.calendar.rules.lhc_calendar import Period
 from app.calendar.services.lhc_calendar import known_periods
 from app.core.models.changes import Change, ChangedField
@@ -50,39 +57,6 @@ class CalendarFilter:
 
 
 @dataclass(frozen=True)
-class Planned:
-    """A window with its ticket. ``end`` is ``start`` where the end is not said."""
-
-    ticket: int
-    version: int
-    title: str
-    state: str
-    category: str
-    network: str
-    impact: str
-    changed_at: datetime
-    start: datetime
-    end: datetime
-    open_end: bool
-    cancelled: bool
-    """The ticket ended unsolved: the work did not take place, or is not to."""
-    links: tuple[PlannedLink, ...] = ()
-    sites: tuple[str, ...] = ()
-    asked: int = 0
-    """Sites that are asked to accept the change ..."""
-    accepted: int = 0
-    refused: int = 0
-    season: str = ""
-    """The season of the LHC in which it falls, if its detectors run then."""
-    conflicts: tuple[Conflict, ...] = ()
-
-    @property
-    def missing(self) -> int:
-        """Asked sites that did not answer."""
-        return self.asked - self.accepted - self.refused
-
-
-@dataclass(frozen=True)
 class Agenda:
     """The windows, by their beginning, and all that collides among them."""
 
@@ -107,26 +81,9 @@ def agenda(
     """
     wanted = wanted or CalendarFilter()
     rows = session.execute(
-        select(
-            Ticket.number,
-            Ticket.version,
-            Ticket.title,
-            Ticket.state,
-            Ticket.category,
-            Ticket.network,
-            Ticket.impact,
-            Ticket.changed_at,
-            Ticket.window_start,
-            Ticket.window_end,
-            is_cancelled().label("cancelled"),
-            _is_wanted(wanted).label("shown"),
-        )
-        .where(
-            Ticket.number.in_(_touching(first, last)),
-            Ticket.category.in_(CATEGORIES),
-            readable(actor),
-            _may_matter(wanted),
-        )
+        _windows()
+        .add_columns(_is_wanted(wanted).label("shown"))
+        .where(Ticket.number.in_(_touching(first, last)), readable(actor), _may_matter(wanted))
         .order_by(Ticket.window_start, Ticket.number)
         .limit(limit + 1)
     ).all()
@@ -145,6 +102,30 @@ def windows_of(session: Session, actor: Actor, first: datetime, site: Site | Non
     return agenda(
         session, actor, first, first + timedelta(days=3650), CalendarFilter(site=site), limit=1000
     )
+
+
+def window_of(session: Session, number: int) -> Planned | None:
+    """The window of one ticket, by its number; None where it plans no work."""
+    rows = session.execute(
+        _windows().where(Ticket.number == number, Ticket.window_start.is_not(None))
+    ).all()
+    return next(iter(_with_all(session, rows, more=False).windows), None)
+
+
+def _windows() -> Select[*tuple[Any, ...]]:
+    return select(
+        Ticket.number,
+        Ticket.version,
+        Ticket.title,
+        Ticket.state,
+        Ticket.category,
+        Ticket.network,
+        Ticket.impact,
+        Ticket.changed_at,
+        Ticket.window_start,
+        Ticket.window_end,
+        is_cancelled().label("cancelled"),
+    ).where(Ticket.category.in_(CATEGORIES))
 
 
 def _touching(first: datetime, last: datetime) -> Any:

@@ -32,8 +32,8 @@ CONCERNING = ("sites", "responsible_site", "carbon_copy")
 """Fields by which a ticket comes to concern somebody."""
 MAX_TEXT_LENGTH = 20_000
 """Characters of a text that a mail carries; the page holds all of it."""
-CALENDAR_FILE = "invitation.ics"
-"""How the calendar's object is named where it is attached."""
+INVITATION_FILE, CALENDAR_FILE = "invitation.ics", "maintenance.ics"
+"""How the calendar's object is named where it is attached: with a METHOD, and without."""
 _NOT_IN_A_LINE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
 )
@@ -75,6 +75,8 @@ class Notification:
     description: str = ""
     facts: tuple[tuple[str, str], ...] = ()
     """Label and value of each, in their order."""
+    calendar: str = ""
+    """An iCalendar object without a METHOD that goes with it, for programs; "" = none."""
 
     @property
     def headline(self) -> str:
@@ -198,7 +200,7 @@ class Post:
     calendar: str = ""
     """An iCalendar object that goes with it; "" = none."""
     calendar_method: str = ""
-    """Its METHOD, without which no client takes it as an invitation."""
+    """Its METHOD, without which no client takes it as an invitation; "" = it is for programs."""
     is_stoppable: bool = True
     """Whether whoever gets it can stop mails like it; not those on the security of an account."""
 
@@ -228,14 +230,24 @@ def put_together(sender: Sender, post: Post) -> bytes:
 
 def _add_calendar(message: EmailMessage, post: Post) -> None:
     """As calendars expect an invitation (RFC 6047): the last of the alternatives, whose method is
-    in its type, and a file for programs that show none of it.
+    in its type, and a file for programs that show none of it. What is no invitation is a file only.
 
     Its bytes are kept: lines of iCalendar end with CR LF and are folded already.
     """
     content = post.calendar.encode()
+    if not post.calendar_method:
+        message.add_attachment(
+            content,
+            "text",
+            "calendar",
+            cte="base64",
+            filename=CALENDAR_FILE,
+            params={"charset": "utf-8"},
+        )
+        return
     method = {"charset": "utf-8", "method": post.calendar_method}
     message.add_alternative(content, "text", "calendar", cte="base64", params=method)
-    message.add_attachment(content, "application", "ics", cte="base64", filename=CALENDAR_FILE)
+    message.add_attachment(content, "application", "ics", cte="base64", filename=INVITATION_FILE)
 
 
 def _subject(text: str) -> bytes:

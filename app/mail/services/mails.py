@@ -8,7 +8,7 @@ address once, however many plan at once and whenever one of them dies.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
@@ -68,6 +68,10 @@ class Facts:
         lambda _session, _change, _notified, _now: ()
     )
     """What a change means for people of other tickets, but those who are notified of it anyway."""
+    calendar: Callable[[Session, Ticket, str, str], str] = staticmethod(
+        lambda _session, _ticket, _public_url, _address: ""
+    )
+    """An iCalendar object for programs, without a METHOD, of a ticket as it is now; "" = none."""
 
 
 FACTS: Final = Facts()
@@ -86,8 +90,11 @@ class Plan:
     """Changes that told nobody because they were made too long ago."""
 
 
-def draft_mails(session: Session, now: datetime, public_url: str) -> Plan | None:
-    """The mails of the next changes, or None where there is no newer change. Writes nothing."""
+def draft_mails(session: Session, now: datetime, public_url: str, address: str = "") -> Plan | None:
+    """The mails of the next changes, or None where there is no newer change. Writes nothing.
+
+    ``address`` is the one from which they will come.
+    """
     begins = int(session.scalar(_cursor()) or 0)
     # first the newest id: what is behind it in the next query is visible by now
     newest = session.scalar(select(func.max(Change.id))) or 0
@@ -103,7 +110,7 @@ def draft_mails(session: Session, now: datetime, public_url: str) -> Plan | None
     ends = changes[-1].id if len(changes) == AT_ONCE else newest
     newsworthy = _news(session, changes)
     fresh = [change for change in newsworthy if change.at > now - OLDEST]
-    notifications, mails = _drafts(session, fresh, now, public_url)
+    notifications, mails = _drafts(session, fresh, now, public_url, address)
     also: list[Also] = []
     for change in fresh:
         notified = {mail["address_key"] for mail in mails if mail["change_id"] == change.id}
@@ -179,7 +186,7 @@ def _news(session: Session, changes: Sequence[Change]) -> list[Change]:
 
 
 def _drafts(
-    session: Session, changes: Sequence[Change], now: datetime, public_url: str
+    session: Session, changes: Sequence[Change], now: datetime, public_url: str, address: str
 ) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     happened = [(change, kind) for change in changes if (kind := _happened(change)) is not None]
     numbers = {change.thing_id for change, _kind in happened}
@@ -206,7 +213,10 @@ def _drafts(
         if not due:
             continue
         more = FACTS.read(session, ticket, now)
-        notification = notification_of(change, kind, ticket, public_url, more)
+        notification = replace(
+            notification_of(change, kind, ticket, public_url, more),
+            calendar=FACTS.calendar(session, ticket, public_url, address),
+        )
         notifications.append({"change_id": change.id, "content": notification.as_text()})
         mails += [_row(change, one, now) for one in due]
     return notifications, mails

@@ -95,6 +95,7 @@ def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = F
     else:
         notification = Notification.from_text(mail.notification.content)
         subject = ticket_subject(notification.number, notification.title)
+        calendar = notification.calendar
         text, html = ticket_texts(sender, notification, mail.why, stop)
     return Post(
         mail_id=mail.id,

@@ -44,10 +44,11 @@ _log = logging.getLogger(__name__)
 
 def plan_mails(context: Context) -> None:
     """Plan the mails of all changes that are there (a listener)."""
+    url, address = context.settings.public_url, context.settings.mail.from_address
     with context.reading() as session:
         while not context.is_ending():
             begin_read(session)
-            plan = draft_mails(session, context.now(), context.settings.public_url)
+            plan = draft_mails(session, context.now(), url, address)
             session.rollback()
             if plan is None:
                 return

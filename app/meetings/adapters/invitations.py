@@ -7,27 +7,24 @@ calendar use it. Texts of people are escaped and folded by the library.
 from __future__ import annotations
 
 from datetime import UTC
-from typing import Any, Final
+from typing import Any
 
 import icalendar
 
+from app.calendar.adapters.planned_work import new_calendar
 from app.meetings.rules.teleconferences import Invitation, Method
-
-PRODUCT: Final = "-//LHCOPN//portal//EN"
 
 
 def write_invitation(invitation: Invitation) -> str:
     """One invitation, update or cancellation as a calendar object with its METHOD."""
-    calendar = icalendar.Calendar()
-    calendar.add("prodid", PRODUCT)
-    calendar.add("version", "2.0")
+    calendar = new_calendar()
     calendar.add("method", invitation.method)
-    calendar.add_component(event_of(invitation))
+    calendar.add_component(event_of_meeting(invitation))
     content: bytes = calendar.to_ical()
     return content.decode()
 
 
-def event_of(invitation: Invitation) -> icalendar.Event:
+def event_of_meeting(invitation: Invitation) -> icalendar.Event:
     """The TC alone, for a calendar that holds more. Times are UTC."""
     event = icalendar.Event()
     cancelled = invitation.is_cancelled or invitation.method is Method.CANCEL

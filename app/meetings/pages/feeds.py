@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
-import icalendar
 from flask import (
     Blueprint,
     Response,
@@ -27,8 +25,10 @@ from app.accounts.models.people import User
 from app.accounts.pages.own_password import ask_password
 from app.accounts.pages.people_forms import AskPasswordForm
 from app.accounts.services.logins import verified_user
+from app.calendar.adapters.planned_work import Publisher, event_of, new_calendar
+from app.calendar.rules.calendar import Planned
 from app.calendar.services import feeds as verbs
-from app.calendar.services.calendar import Planned, windows_of
+from app.calendar.services.calendar import windows_of
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
@@ -38,16 +38,18 @@ from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, public, writer
 from app.core.web.times import now
-from app.meetings.adapters.invitations import PRODUCT, event_of
+from app.meetings.adapters.invitations import event_of_meeting
 from app.meetings.models.teleconferences import Teleconference
 from app.meetings.pages.teleconferences import published
+from app.meetings.rules.teleconferences import Method
 from app.meetings.services.lists import in_calendars
 from app.registry.models.registry import Site
 from app.registry.services.registry import find_site
-from app.tickets.rules.tickets import Category
 
 blueprint = Blueprint("feeds", __name__, url_prefix="/calendar/feed")
 _MAX_LENGTH: Final = 100
+_NOTICES: Final = "maintnote"
+"""For circuit databases: their reader gives up at an event that is no maintenance notice."""
 _BACK: Final = timedelta(days=62)
 """How long a window is still in the feed after it: programs drop what a feed no longer tells."""
 
@@ -92,13 +94,21 @@ def end() -> Response:
 @blueprint.get("/<secret>.ics")
 @public
 def download(secret: str) -> Response:
-    """The windows and TCs as iCalendar; with ``?site=`` only the windows that concern a site."""
+    """The windows and TCs as iCalendar; with ``?site=`` only the windows that concern a site, with
+    ``?only=maintnote`` only those that are maintenance notices."""
     rows = db.session()
     reader = verbs.reader_of_feed(rows, secret)
     site = _site(request.args.get("site", "").strip())
-    found = windows_of(rows, reader, now() - _BACK, site)
-    teleconferences = () if site is not None else in_calendars(rows, now() - _BACK)
-    content = _calendar(found.windows, site, teleconferences)
+    only = request.args.get("only", "").strip()
+    if only not in ("", _NOTICES):
+        raise NotFound
+    windows = windows_of(rows, reader, now() - _BACK, site).windows
+    teleconferences: Iterable[Teleconference] = ()
+    if only:
+        windows = [one for one in windows if one.is_notice]
+    elif site is None:
+        teleconferences = in_calendars(rows, now() - _BACK)
+    content = _calendar(windows, site, teleconferences)
     if verbs.is_use_due(rows, reader, now()):
         with transaction(rows):
             verbs.note_use(rows, reader, now())
@@ -142,67 +152,16 @@ def _settings() -> Settings:
 def _calendar(
     windows: Sequence[Planned], site: Site | None, teleconferences: Iterable[Teleconference]
 ) -> bytes:
-    calendar = icalendar.Calendar()
-    calendar.add("prodid", PRODUCT)
-    calendar.add("version", "2.0")
+    settings = _settings()
+    calendar = new_calendar()
+    calendar.add("method", Method.PUBLISH)
     calendar.add("x-wr-calname", f"LHCOPN work, {site.key}" if site is not None else "LHCOPN work")
     calendar.add("refresh-interval", timedelta(hours=1), parameters={"value": "DURATION"})
     calendar.add("x-published-ttl", "PT1H")
-    host = urlsplit(_settings().public_url).hostname or "localhost"
+    publisher = Publisher(settings.public_url, settings.mail.from_address)
     for window in windows:
-        calendar.add_component(_event(window, host))
+        calendar.add_component(event_of(window, publisher))
     for one in teleconferences:
-        calendar.add_component(event_of(published(one)))
+        calendar.add_component(event_of_meeting(published(one)))
     content: bytes = calendar.to_ical()
     return content
-
-
-def _event(window: Planned, host: str) -> icalendar.Event:
-    """A window; its UID and SEQUENCE stay those of the ticket and its version."""
-    url = f"{_settings().public_url}{url_for('tickets.detail', number=window.ticket)}"
-    event = icalendar.Event()
-    values: list[tuple[str, Any]] = [
-        ("uid", f"ticket-{window.ticket}@{host}"),
-        ("sequence", window.version),
-        ("dtstamp", window.changed_at),
-        ("last-modified", window.changed_at),
-        ("dtstart", window.start),
-        ("summary", f"{window.category.capitalize()}: {window.title}"),
-        ("location", ", ".join(link.name for link in window.links) or ", ".join(window.sites)),
-        ("description", _description(window, url)),
-        ("url", url),
-        ("status", _status(window)),
-        ("categories", [window.category, window.network]),
-        ("transp", "TRANSPARENT"),
-    ]
-    if not window.open_end and window.end > window.start:
-        values.append(("dtend", window.end))
-    for name, value in values:
-        if value != "":
-            event.add(name, value)
-    return event
-
-
-def _status(window: Planned) -> str:
-    """CANCELLED, TENTATIVE for a change that not every site has accepted, else CONFIRMED."""
-    if window.cancelled:
-        return "CANCELLED"
-    open_change = window.category == Category.CHANGE and window.accepted < window.asked
-    return "TENTATIVE" if open_change else "CONFIRMED"
-
-
-def _description(window: Planned, url: str) -> str:
-    lines = [f"Ticket #{window.ticket}, {window.state}. Impact: {window.impact}."]
-    if window.sites:
-        lines.append(f"Sites: {', '.join(window.sites)}.")
-    if window.asked:
-        refused = f", {window.refused} refused" if window.refused else ""
-        lines.append(f"{window.accepted} of {window.asked} sites accepted{refused}.")
-    if window.open_end:
-        lines.append("Its end is not said.")
-    for one in window.conflicts:
-        numbers = " and ".join(f"#{number}" for number in sorted(set(one.tickets)))
-        lines.append(f"Conflict: {one.words} ({numbers}).")
-    if window.season:
-        lines.append(f"The LHC runs then: {window.season}.")
-    return "\n".join([*lines, url])

@@ -23,10 +23,10 @@ from typing import Any, Final
 
 import icalendar
 
+from app.calendar.rules.maintnote import IMPACTS, Status
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import TITLE_LIMIT
 from app.notices.rules.notices import (
-    IMPACTS,
     MAX_ID_LENGTH,
     MAX_OBJECTS,
     MAX_SEQUENCE,
@@ -34,7 +34,6 @@ from app.notices.rules.notices import (
     Draft,
     Notice,
     Reading,
-    Status,
     Unread,
     clean,
     cut_line,

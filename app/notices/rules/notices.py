@@ -1,8 +1,8 @@
 """A provider's maintenance notice: what it states, and what a ticket is to say of it.
 
-The form is MAINTNOTE (draft NANOG BCOP 0.1), an iCalendar event with fields of its own; its words
-for impact and status are kept here. What cannot be read is for a person: a draft of the ticket is
-guessed from its text, and nothing else is done.
+The form is MAINTNOTE, an iCalendar event with fields of its own, whose words for impact and status
+are those of ``app.calendar.rules.maintnote``. What cannot be read is for a person: a draft of the
+ticket is guessed from its text, and nothing else is done.
 """
 
 from __future__ import annotations
@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
+from app.calendar.rules.maintnote import IMPACTS, Status
 from app.core.rules.texts import SHORT_TEXT_LIMIT, TITLE_LIMIT
 from app.tickets.rules.tickets import Impact
 
@@ -35,23 +36,6 @@ class Outcome(StrEnum):
     DISMISSED = "dismissed"
 
 
-class Status(StrEnum):
-    """X-MAINTNOTE-STATUS."""
-
-    TENTATIVE = "TENTATIVE"
-    CONFIRMED = "CONFIRMED"
-    CANCELLED = "CANCELLED"
-    IN_PROCESS = "IN-PROCESS"
-    COMPLETED = "COMPLETED"
-
-
-IMPACTS: Final[Mapping[str, Impact]] = {
-    "NO-IMPACT": Impact.NONE,
-    "REDUCED-REDUNDANCY": Impact.REDUCED,
-    "DEGRADED": Impact.DEGRADED,
-    "OUTAGE": Impact.OUTAGE,
-}
-"""X-MAINTNOTE-IMPACT; any other value is an outage, as the standard says."""
 MAX_OBJECTS: Final = 2000
 """Circuits of one notice; with more it is for a person."""
 MAX_ID_LENGTH: Final = SHORT_TEXT_LIMIT

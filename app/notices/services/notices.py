@@ -15,13 +15,14 @@ from typing import Any, Final
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
+from app.calendar.rules.maintnote import Status
 from app.core.rules.access import Actor, Kind, Writer, require_scope
 from app.core.rules.errors import Forbidden
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, cut_with_pointer
 from app.core.services.changes import FieldChange, record_change, take_number
 from app.notices.models.notices import MaintenanceNotice, NoticeFile, ProviderMaintenance
-from app.notices.rules.notices import WHY_LIMIT, Notice, Outcome, Reading, Status, Unread, cut_line
+from app.notices.rules.notices import WHY_LIMIT, Notice, Outcome, Reading, Unread, cut_line
 from app.notices.services.circuits import resolved_circuits
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import MAX_THINGS, NewTicket, Reference

@@ -16,6 +16,8 @@ from app.accounts.models.feeds import CalendarFeed
 from app.accounts.services.people import disable_user, enable_user, find_user
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
+from app.notices.adapters.maintnote import read
+from app.notices.rules.notices import Circuit, Notice, Unread
 from app.tickets.services.acknowledgements import acknowledge_change
 from app.tickets.services.lifecycle import change_ticket
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, writer
@@ -112,6 +114,54 @@ def test_a_program_reads_what_is_planned(
     assert set(again) == set(events)  # the same ones ...
     assert int(again[str(first["UID"])]["SEQUENCE"]) == 2  # ... of which one is newer
     assert str(again[str(second["UID"])]["STATUS"]) == "CONFIRMED"
+
+
+def test_our_own_reader_takes_the_feed_for_maintenance_notices(
+    app: Flask, session: Session, cast: Cast, visit: Enter, opened: Open, soon: datetime
+) -> None:
+    window = {"window_start": soon, "window_end": soon + timedelta(hours=4)}
+    work = opened(
+        title="Fibre, moved", category="maintenance", impact="outage", links=[GRIDKA, PIC], **window
+    )
+    change = opened(category="change", network="LHCONE", sites=["DE-KIT"], **window)
+    opened(category="maintenance", links=[PIC], window_start=soon)  # nobody said its end
+    path = address_of(visit(cast.reader))
+    program = Visitor(app)
+
+    def notices() -> list[Notice | Unread]:
+        content = program.get(path).data
+        assert b"\r\nMETHOD:PUBLISH\r\n" in content
+        return list(read(content).found)
+
+    first, second, without = notices()
+    assert isinstance(first, Notice)
+    assert (first.provider, first.account, first.organizer) == (
+        "127.0.0.1",
+        "LHCOPN",
+        "lhcopn-tickets@localhost",
+    )
+    assert (first.maintenance_ids, first.sequence) == ((f"LHCOPN#{work}",), 1)
+    assert first.circuits == (Circuit(GRIDKA), Circuit(PIC))
+    assert (first.impact, first.status) == ("OUTAGE", "CONFIRMED")
+    assert (first.start, first.end) == (soon, soon + timedelta(hours=4))
+    assert isinstance(second, Notice)
+    assert (second.account, second.status, second.impact) == ("LHCONE", "TENTATIVE", "OUTAGE")
+    assert second.circuits == (Circuit("DE-KIT"),)
+    assert isinstance(without, Unread)
+    assert without.why == "X-MAINTNOTE-PROVIDER is missing"
+    # the reader of NetBox and Nautobot gives up at what is no notice
+    only = read(program.get(f"{path}?only=maintnote").data).found
+    assert list(only) == [first, second]
+    assert len(read(program.get(f"{path}?only=maintnote&site=pic").data).found) == 1
+    assert program.get(f"{path}?only=else").status_code == 404
+    with transaction(session):
+        acknowledge_change(session, writer(cast.kit), change, "DE-KIT", "accepted")
+        change_ticket(session, writer(cast.operator), work, {"state": "unsolved"})
+    first, second, _ = notices()
+    assert isinstance(first, Notice)
+    assert isinstance(second, Notice)
+    assert (first.status, first.sequence) == ("CANCELLED", 2)
+    assert (second.status, second.sequence) == ("CONFIRMED", 2)
 
 
 def test_every_other_address_is_404(app: Flask, session: Session, cast: Cast, visit: Enter) -> None:
