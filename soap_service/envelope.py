@@ -15,11 +15,11 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
-from xml.parsers import expat
 
 from lxml import etree
 
 from app.core.rules.errors import AuthenticationFailed
+from app.core.rules.guarded_xml import XmlBounds, XmlProblem, XmlRefused, scan_xml
 from soap_service.faults import (
     ACTION,
     ELEMENT,
@@ -42,15 +42,7 @@ from soap_service.fields import (
     Service,
 )
 
-MAX_DEPTH: Final = 32
-MAX_ELEMENTS: Final = 500
-MAX_ATTRIBUTES: Final = 64
-"""Of one element, namespace declarations included."""
-MAX_NAME: Final = 256
-"""Characters of an element's or attribute's name."""
-MAX_ATTRIBUTE_VALUE: Final = 4096
-MAX_TAG: Final = 64 * 1024
-"""Bytes of one tag or comment: the parser keeps all of it before it tells what it met."""
+_BOUNDS: Final = XmlBounds(depth=32, elements=500)
 
 _XSI: Final = "http://www.w3.org/2001/XMLSchema-instance"
 XSI_NIL: Final = f"{{{_XSI}}}nil"
@@ -149,73 +141,31 @@ def open_envelope(
 # --- first pass: bounds ---------------------------------------------------------------------------
 
 
-class _Bounds:
-    """Counts what a streaming parser meets and stops it at the first thing beyond a bound."""
-
-    def __init__(self) -> None:
-        self._depth = 0
-        self._elements = 0
-
-    def declaration(self, version: str, encoding: str | None, _standalone: int) -> None:
-        if version != "1.0" or (encoding or "utf-8").lower() not in ("utf-8", "utf8"):
-            raise SoapFault(NOT_XML, "The XML declaration is not accepted", "send XML 1.0 in UTF-8")
-
-    def doctype(self, *_: object) -> None:
-        raise SoapFault(
-            NOT_XML, "A document type declaration is not accepted", "send the envelope only"
-        )
-
-    def start(self, name: str, attributes: list[str]) -> None:
-        self._depth += 1
-        self._elements += 1
-        names, values = attributes[::2], attributes[1::2]
-        if (
-            self._depth > MAX_DEPTH
-            or self._elements > MAX_ELEMENTS
-            or len(names) > MAX_ATTRIBUTES
-            or any(len(item) > MAX_NAME for item in (name, *names))
-            or any(len(item) > MAX_ATTRIBUTE_VALUE for item in values)
-        ):
-            raise _too_large()
-
-    def end(self, _name: str) -> None:
-        self._depth -= 1
-
-
 def _scan(text: bytes) -> None:
-    bounds = _Bounds()
-    parser = expat.ParserCreate("utf-8")  # the encoding is fixed, whatever the document says
-    parser.ordered_attributes = True
-    parser.XmlDeclHandler = bounds.declaration
-    parser.StartDoctypeDeclHandler = bounds.doctype
-    parser.StartElementHandler = bounds.start
-    parser.EndElementHandler = bounds.end
     try:
-        text.decode("utf-8")
-        for fed in range(0, len(text), MAX_TAG):
-            parser.Parse(text[fed : fed + MAX_TAG], False)  # noqa: FBT003  (takes no keyword)
-            if fed - parser.CurrentByteIndex > MAX_TAG:
-                raise _too_large()
-        parser.Parse(b"", True)  # noqa: FBT003
-    except (expat.ExpatError, UnicodeDecodeError):
-        raise _not_well_formed() from None
+        scan_xml(text, _BOUNDS)
+    except XmlRefused as refused:
+        raise SoapFault(NOT_XML, *_REFUSALS[refused.problem]) from None
 
 
-def _too_large() -> SoapFault:
-    return SoapFault(
-        NOT_XML,
+_NOT_WELL_FORMED: Final = (
+    "The request is not well-formed XML 1.0 in UTF-8",
+    "send a SOAP 1.1 envelope, without control characters",
+)
+_REFUSALS: Final = {
+    XmlProblem.DECLARATION: ("The XML declaration is not accepted", "send XML 1.0 in UTF-8"),
+    XmlProblem.DOCTYPE: (
+        "A document type declaration is not accepted",
+        "send the envelope only",
+    ),
+    XmlProblem.TOO_LARGE: (
         "The XML is larger than any request of the contract",
-        f"at most {MAX_DEPTH} levels, {MAX_ELEMENTS} elements, {MAX_ATTRIBUTES} attributes each and"
-        f" {MAX_NAME} characters in a name",
-    )
-
-
-def _not_well_formed() -> SoapFault:
-    return SoapFault(
-        NOT_XML,
-        "The request is not well-formed XML 1.0 in UTF-8",
-        "send a SOAP 1.1 envelope, without control characters",
-    )
+        f"at most {_BOUNDS.depth} levels, {_BOUNDS.elements} elements, {_BOUNDS.attributes}"
+        f" attributes each and {_BOUNDS.name} characters in a name",
+    ),
+    XmlProblem.MALFORMED: _NOT_WELL_FORMED,
+}
+"""What is wrong with a document, and what is allowed."""
 
 
 def _tree(text: bytes) -> etree._Element:
@@ -235,7 +185,7 @@ def _tree(text: bytes) -> etree._Element:
     try:
         return etree.fromstring(text, parser)
     except etree.XMLSyntaxError:  # what the first parser does not see, as colliding namespaces
-        raise _not_well_formed() from None
+        raise SoapFault(NOT_XML, *_NOT_WELL_FORMED) from None
 
 
 # --- second pass: the envelope --------------------------------------------------------------------
