@@ -69,8 +69,12 @@ Hear what changed               | GET /live                             | yes | 
 Which changes belong in a list  | GET /tickets/changed                  | yes | yes | yes | yes | yes | 401
 Download the list               | GET /tickets.csv                      | yes | yes | yes | yes | yes | login
 Download it as a workbook       | GET /tickets.xlsx                     | yes | yes | yes | yes | yes | login
+Download it as NTTDM            | GET /tickets.nttdm.xml                | yes | yes | yes | yes | yes | login
 Download those to be reviewed   | GET /tickets.csv check                | yes | yes | 422 | 422 | 422 | login
 Download these as a workbook    | GET /tickets.xlsx check               | yes | yes | 422 | 422 | 422 | login
+Download these as NTTDM         | GET /tickets.nttdm.xml check          | yes | yes | 422 | 422 | 422 | login
+Download a ticket as NTTDM      | GET /tickets/*.nttdm.xml              | yes | yes | yes | yes | yes | login
+The same of an unknown ticket   | GET /tickets/*.nttdm.xml unknown      | 404 | 404 | 404 | 404 | 404 | login
 Read a ticket                   | GET /tickets/*                        | yes | yes | yes | yes | yes | login
 Read an unknown ticket          | GET /tickets/* unknown                | 404 | 404 | 404 | 404 | 404 | login
 Read internal entries           | GET /tickets/* internal               | yes | yes | no  | no  | no  | login

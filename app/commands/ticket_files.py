@@ -32,11 +32,13 @@ from app.tickets.services.files.imports import (
     import_tickets,
     parts_of,
 )
+from app.tickets.services.files.nttdm import nttdm_pieces
 from app.tickets.services.files.workbook import MAX_ROWS, workbook_pieces
 from app.tickets.services.lists.lists import TicketFilter
 
 MAX_BYTES = 1024 * 1024 * 1024
 _STANDARD = "-"
+_FORMATS = {".xlsx": "xlsx", ".xml": "nttdm"}
 _ANOTHER = (
     "Tickets that were imported before with another content stay as they are."
     " If these are of another system, give its name with --source."
@@ -54,15 +56,19 @@ def add_file_commands(group: click.Group) -> None:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["csv", "xlsx"]),
+    type=click.Choice(["csv", "xlsx", "nttdm"]),
     help="Instead of what the file's name ends with (CSV if it says nothing).",
 )
 def _export(file: str, form: str | None) -> None:
     """Write all tickets to FILE, or - for output, by number."""
     engine = db.engine
     numbers = exported_numbers(engine, SYSTEM, TicketFilter(sort="number"))
-    form = form or ("xlsx" if file.lower().endswith(".xlsx") else "csv")
-    if form == "xlsx":
+    form = form or _FORMATS.get(Path(file).suffix.lower(), "csv")
+    if form == "nttdm":
+        pieces: Iterator[bytes] = (
+            piece.encode() for piece in nttdm_pieces(engine, SYSTEM, numbers)
+        )
+    elif form == "xlsx":
         if len(numbers) > MAX_ROWS:
             raise SettingError(f"a sheet holds {MAX_ROWS} tickets, these are more; write CSV")
         pieces = workbook_pieces(exported_rows(engine, numbers), len(numbers))
@@ -114,7 +120,7 @@ def _csv(engine: Engine, numbers: Sequence[int]) -> Iterator[bytes]:
 def _import(
     file: str, name: str, encoding: str | None, *, dry_run: bool, only_good: bool, in_parts: bool
 ) -> None:
-    """Take old tickets from FILE (CSV, the columns of an export), all or nothing.
+    """Take old tickets from FILE (CSV, the columns of an export, or NTTDM), all or nothing.
 
     Their times and states are kept, their old numbers become external references, and nobody gets a
     mail. A ticket that was imported before stays as it is. A file holds at most 50,000 lines.

@@ -87,6 +87,8 @@ NO_PAGES = {
     "old_addresses.search",
     "tickets_csv.download",
     "tickets_csv.download_workbook",
+    "tickets_csv.download_nttdm",
+    "tickets_csv.download_ticket",
     "events.download",
     "audit.download",
     "unresolved.name",  # see _states

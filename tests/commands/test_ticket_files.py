@@ -53,6 +53,16 @@ def test_a_dry_run_tells_each_line_and_an_import_brings_them(portal: str, tmp_pa
     book = tmp_path / "out.xlsx"
     done(portal, "tickets", "export", str(book))
     assert load_workbook(book).worksheets[0]["B2"].value == "=down"
+    document = tmp_path / "out.xml"
+    assert done(portal, "tickets", "export", str(document)) == f"2 tickets are in {document}.\n"
+    printed = done(portal, "tickets", "export", "-", "--format", "nttdm", own_process=True)
+    assert printed == document.read_text()
+    said = done(portal, "tickets", "import", str(document), "--source", "a copy")
+    assert said == "Done: 2 new, tickets 3 to 4.\n"
+    document.write_text("<!DOCTYPE a><a/>")
+    ran = flask(portal, "tickets", "import", str(document))
+    assert ran.returncode == 1
+    assert "a document type declaration is not accepted" in ran.stderr.decode()
 
 
 def test_wrong_lines_and_parts(portal: str, tmp_path: Path) -> None:

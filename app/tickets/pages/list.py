@@ -311,6 +311,7 @@ class Listing:
         base: str,
         csv: str,
         workbook: str,
+        nttdm: str,
         counts: Mapping[str, int] | None,
         *,
         found: Mapping[str, int] | None,
@@ -337,6 +338,7 @@ class Listing:
         of_files = query.query_string(shown_here)
         self.csv = f"{csv}?{of_files}"
         self.workbook = f"{workbook}?{of_files}"
+        self.nttdm = f"{nttdm}?{of_files}"
         emptied = [name for name in LABELS if name not in ("state", *_LOOKS)]
         self.clear = self._to(dict.fromkeys((*emptied, "filter"), ()))
         self.all_states = self._to({"state": ("open", "closed")})

@@ -144,6 +144,7 @@ def _counted(query: ListQuery, *, later: bool = False) -> Listing:
         base,
         url_for("tickets_csv.download"),
         url_for("tickets_csv.download_workbook"),
+        url_for("tickets_csv.download_nttdm"),
         counts,
         found=found,
         to_check=of_all.to_check if sees_internal else 0,

@@ -1,4 +1,5 @@
-"""The list as a file, CSV or XLSX, of exactly the filter of its address, made while it is taken.
+"""Tickets as files: the list as CSV, XLSX or NTTDM, of exactly the filter of its address, and one
+ticket as NTTDM; each is made while it is taken.
 
 Without ``state`` a file holds all states (decisions, section 11).
 """
@@ -17,9 +18,12 @@ from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.requests.streaming import mark_streamed
 from app.tickets.pages.list import ListQuery
+from app.tickets.pages.page import NUMBER
 from app.tickets.rules.files import csv_head, csv_lines
 from app.tickets.services.files.export import exported_numbers, exported_rows
+from app.tickets.services.files.nttdm import nttdm_pieces
 from app.tickets.services.files.workbook import MAX_ROWS, workbook_pieces
+from app.tickets.services.lifecycle import find_ticket
 
 blueprint = Blueprint("tickets_csv", __name__)
 _WORKBOOK = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
@@ -46,6 +50,24 @@ def download_workbook() -> Response:
         )
     pieces = workbook_pieces(exported_rows(db.engine, numbers), len(numbers))
     return _streamed(pieces, _WORKBOOK, "tickets.xlsx")
+
+
+@blueprint.get("/tickets.nttdm.xml")
+def download_nttdm() -> Response:
+    """The same as an NTTDM document (RFC 6137)."""
+    return _nttdm(_found_numbers(), "tickets.nttdm.xml")
+
+
+@blueprint.get(f"/tickets/{NUMBER}.nttdm.xml")
+def download_ticket(number: int) -> Response:
+    """One ticket as such a document."""
+    find_ticket(db.session(), acting(), number)
+    db.session.rollback()
+    return _nttdm([number], f"ticket-{number}.nttdm.xml")
+
+
+def _nttdm(numbers: Sequence[int], name: str) -> Response:
+    return _streamed(nttdm_pieces(db.engine, acting(), numbers), "application/xml", name)
 
 
 def _streamed(pieces: Iterator[str] | Iterator[bytes], mimetype: str, name: str) -> Response:

@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from app.core.rules.cells import parted, plain_cell
@@ -21,13 +22,17 @@ from app.core.rules.file_problems import BadFile, Problem
 from app.core.rules.language import _
 from app.core.rules.spreadsheets import rows_of
 from app.core.rules.table_heads import cells_below, columns_of
-from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text, read_time
-from app.tickets.rules.content import DEFAULTS, check_times, check_values
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text, is_link, read_time
+from app.tickets.rules.content import DEFAULTS, Reference, check_times, check_values
 from app.tickets.rules.fields import BY_NAME
 from app.tickets.rules.files import COLUMNS, FIELDS, PUBLISHED, TIME_COLUMNS
 from app.tickets.rules.tickets import CLOSED_STATES, State
 
 NEEDED: Final = ("number", "title", "state", "created")
+MORE: Final = ("affected_vo", "person_in_charge", "estimated_end", "public_comment", "references")
+"""What another format than CSV may state of a ticket, beside its columns."""
+_FIELDS: Final = {**FIELDS, **{name: BY_NAME[name] for name in MORE}}
+_TIMES: Final = TIME_COLUMNS | {"estimated_end"}
 _DEFAULTS: Final[Mapping[str, Any]] = {
     column: DEFAULTS[field.name]
     for column, field in FIELDS.items()
@@ -39,7 +44,7 @@ _CHOICES: Final = {
     for column, field in FIELDS.items()
     if field.choices is not None
 }
-_LATER: Final = COLUMNS[len(PUBLISHED) :]
+_LATER: Final = (*COLUMNS[len(PUBLISHED) :], *MORE)
 _TIME: Final = _("an ISO 8601 time such as 2013-03-06T10:05:00Z (UTC where no zone is said)")
 _AS_EXPORTED: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\dT(?!24)\d\d:\d\d:\d\dZ", re.ASCII)
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
@@ -57,6 +62,8 @@ class ReadTicket:
     problems: tuple[Problem, ...] = ()
     digest: str = ""
     """SHA-256 of what it says, in whatever order its columns are."""
+    notes: tuple[str, ...] = ()
+    """What of it has no place in a ticket."""
 
 
 def read_tickets(text: str, now: datetime) -> Iterator[ReadTicket]:
@@ -78,16 +85,32 @@ def read_tickets(text: str, now: datetime) -> Iterator[ReadTicket]:
 def _ticket(
     line: int, columns: tuple[str, ...], row: list[str], seen: dict[str, int], now: datetime
 ) -> ReadTicket:
-    problems: list[Problem] = []
-
-    def wrong(column: str, value: str, allowed: str) -> None:
-        problems.append(Problem(_("line %(line)s", line=line), column, value, allowed))
-
     try:
         cells = cells_below(columns, row)
     except ValueError as error:
-        wrong("", "", str(error))
-        return ReadTicket(line, plain_cell(row[0]).strip()[:SHORT_TEXT_LIMIT], {}, tuple(problems))
+        problem = Problem(_("line %(line)s", line=line), "", "", str(error))
+        return ReadTicket(line, plain_cell(row[0]).strip()[:SHORT_TEXT_LIMIT], {}, (problem,))
+    return read_cells(line, cells, seen, now)
+
+
+def read_cells(
+    line: int,
+    cells: dict[str, str],
+    seen: dict[str, int],
+    now: datetime,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> ReadTicket:
+    """The ticket that begins in this line, of what it states by column (``COLUMNS``, ``MORE``).
+
+    ``seen`` holds the numbers of the tickets before it, with their lines; ``names`` what the file
+    calls a column, where that is not its name. ``cells`` has at least ``NEEDED``.
+    """
+    problems: list[Problem] = []
+
+    def wrong(column: str, value: str, allowed: str) -> None:
+        place = _("line %(line)s", line=line)
+        problems.append(Problem(place, names.get(column, column), value, allowed))
+
     number = cells.pop("number").strip()
     if not number:
         wrong("number", "", _("each ticket needs its number in the old system"))
@@ -116,7 +139,7 @@ _Wrong = Callable[[str, str, str], None]
 
 def _read(column: str, cell: str, values: dict[str, Any], wrong: _Wrong) -> None:
     """One cell as the value of its field; an empty one leaves what is usual."""
-    if column in TIME_COLUMNS:
+    if column in _TIMES:
         if cell.strip():
             try:
                 values[column] = _time(cell)
@@ -131,15 +154,26 @@ def _read(column: str, cell: str, values: dict[str, Any], wrong: _Wrong) -> None
             values[column] = value
         elif column == "state":
             wrong(column, "", _("one of %(listed)s", listed=", ".join(_CHOICES[column].values())))
-    elif column in ("links", "sites"):
+    elif column in ("links", "sites", "references"):
         try:
-            values[column] = tuple(dict.fromkeys(item for item in parted(cell) if item))
+            items = tuple(dict.fromkeys(item for item in parted(cell) if item))
+            values[column] = tuple(map(_reference, items)) if column == "references" else items
         except ValueError:
             wrong(column, cell, _("names separated by ; (write \\; for a ; in a name)"))
     elif column == "responsible_site":
         values[column] = cell.strip()
     elif cell.strip() or column not in _DEFAULTS:
-        values[FIELDS[column].name] = cell
+        values[_FIELDS[column].name] = cell
+
+
+def _reference(text: str) -> Reference:
+    """``provider: number`` or ``provider: address``; what names none is of nobody known."""
+    provider, colon, reference = text.partition(": ")
+    if not colon:
+        provider, reference = "?", text
+    reference = reference.strip()
+    is_url = is_link(reference)
+    return Reference(provider.strip(), "" if is_url else reference, reference if is_url else "")
 
 
 def _time(cell: str) -> datetime:

@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, timezone
+from xml.etree import ElementTree
 
 import pytest
 from flask import Flask
@@ -229,6 +230,29 @@ def test_a_file_holds_all_states_and_the_pages_links_what_the_page_shows(
         assert [
             row["number"] for row in rows(visitor, as_csv.removeprefix("/tickets.csv"))
         ] == found
+
+
+def test_the_list_and_a_ticket_as_nttdm(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    first = opened(title="one & <two>", links=LINKS[:1], internal_comment="secret")
+    opened(title="three", links=LINKS[1:])
+    visitor = visit(cast.operator)
+    page = visitor.read(f"/tickets?link={LINKS[0]}")
+    (href,) = [href for href, word in page.links if word == "NTTDM"]
+    answer = visitor.get(href)
+    assert answer.mimetype == "application/xml"
+    assert 'filename="tickets.nttdm.xml"' in answer.headers["Content-Disposition"]
+    assert len(ElementTree.fromstring(answer.text)) == 1
+    found = visitor.read(f"/tickets/{first}")
+    (href,) = [href for href, word in found.links if word == "Download as NTTDM (XML)"]
+    assert href == f"/tickets/{first}.nttdm.xml"
+    assert visitor.get(href).text == answer.text
+    assert "one &amp; &lt;two&gt;" in answer.text
+    assert "secret" not in answer.text
+    assert len(ElementTree.fromstring(visitor.get("/tickets.nttdm.xml").text)) == 2
+    assert visitor.get("/tickets.nttdm.xml?state=none").status_code == 422
+    assert visitor.get("/tickets/99.nttdm.xml").status_code == 404
 
 
 def test_a_list_that_is_longer_than_a_sheet_is_refused_in_words(

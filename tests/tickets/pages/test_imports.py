@@ -22,6 +22,12 @@ GOOD = (
     b"7;<b>Old</b>;closed;2011-01-02;FZK-LCG3\n"
     b"8;x;new;2011-1-2;\n"
 )
+NTTDM = b"""<NTTDM-Document>
+<Ticket><TT_ID>7</TT_ID><TT_TITLE>&lt;b&gt;Old&lt;/b&gt;</TT_TITLE><TT_STATUS>Closed</TT_STATUS>
+<TT_OPEN_DATETIME>2011-01-02</TT_OPEN_DATETIME><HASH>x</HASH></Ticket>
+<Ticket><TT_ID>8</TT_ID><TT_TITLE>x</TT_TITLE><TT_STATUS>Odd</TT_STATUS>
+<TT_OPEN_DATETIME>2011-01-02</TT_OPEN_DATETIME></Ticket>
+</NTTDM-Document>"""
 
 
 def upload(visitor: Visitor, content: bytes, source: str = "old desk") -> TestResponse:
@@ -91,6 +97,26 @@ def test_what_was_imported_before_is_told_with_its_ticket(cast: Cast, visit: Ent
     other = PageReader(upload(visitor, good.replace(b"Old", b"New")).text)
     assert "7 differs New #1" in other.text
     assert "If these are tickets of another system, go back and enter its name" in other.text
+
+
+def test_nttdm_is_previewed_and_imported_as_a_table_is(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.admin)
+    shown = upload(visitor, NTTDM)
+    assert shown.status_code == 200
+    page = PageReader(shown.text)
+    assert "1 new, 1 wrong. Nothing has been written yet." in page.text
+    assert "line 2 7 a new ticket <b>Old</b> not read: HASH" in page.text
+    assert "line 4 8 wrong x TT_STATUS Odd : one of new" in page.text
+    done = visitor.send(CONFIRM, page.form(CONFIRM).data())
+    assert done.status_code == 303
+    assert titles(session) == ["<b>Old</b>"]
+    assert "1 imported before" in PageReader(upload(visitor, NTTDM).text).text
+    bomb = b"<!DOCTYPE a [<!ENTITY b 'xx'>]>" + NTTDM
+    refused = upload(visitor, bomb)
+    assert refused.status_code == 422
+    assert "a document type declaration is not accepted" in PageReader(refused.text).text
 
 
 @pytest.mark.parametrize(

@@ -47,8 +47,9 @@ from app.tickets.models.tickets import (
 )
 from app.tickets.rules.content import DEFAULTS, Reference
 from app.tickets.rules.fields import ROW_FIELDS
-from app.tickets.rules.file_reading import ReadTicket, read_tickets
+from app.tickets.rules.file_reading import MORE, ReadTicket, read_tickets
 from app.tickets.rules.files import FIELDS
+from app.tickets.rules.nttdm import is_xml, read_nttdm
 from app.tickets.services.fields import as_logged, day_begun
 from app.tickets.services.search import index as ticket_words
 
@@ -58,12 +59,18 @@ DEFAULT_SOURCE: Final = "imported"
 _LOCK: Final = "import"
 """The counter whose lock lets one import at a time look which lines are known."""
 _OTHER: Final = "other"
-_STATED: Final = tuple(field.name for field in FIELDS.values())
+_STATED: Final = (
+    *(field.name for field in FIELDS.values()),
+    *(name for name in MORE if name in ROW_FIELDS),
+)
 _LINK_COLUMNS: Final = ("ticket_number", "position", "link_id", "recognised")
 _SITE_COLUMNS: Final = ("ticket_number", "position", "site_id", "name", "recognised")
 _REFERENCE_COLUMNS: Final = ("ticket_number", "kind", "provider", "reference", "url")
 _KEY_COLUMNS: Final = ("source", "number", "ticket_number", "content_digest")
-_LOGGED: Final = (*_STATED, "links", "sites", "responsible_site", "references")
+_LOGGED: Final = (
+    *_STATED,
+    *("links", "sites", "responsible_site", "references", "public_comment"),
+)
 _EMPTY: Final[Mapping[str, Any]] = {
     "version": 1,
     "to_check": False,
@@ -110,7 +117,10 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Source:
-    """What a file is: its content, the system that it is from, and its encoding ("" = UTF)."""
+    """What a file is: its content, the system that it is from, and its encoding, of CSV ("" = UTF).
+
+    NTTDM is always UTF-8.
+    """
 
     content: bytes
     name: str = DEFAULT_SOURCE
@@ -157,8 +167,10 @@ class Imported:
 
 
 def parts_of(source: Source, now: datetime) -> Iterator[list[ReadTicket]]:
-    """The lines of a file, a thousand at a time. Raises ``BadFile`` for what is no such file, or
-    holds too many lines."""
+    """The tickets of a file, CSV or NTTDM, a thousand at a time. Raises ``BadFile`` for what is no
+    such file, or holds too many."""
+    if is_xml(source.content):
+        return _parts(read_nttdm(source.content, now))
     text = decoded(source.content, source.encoding)
     check_lines(rows_of(io.StringIO(text, newline="")), heads=1)
     return _parts(read_tickets(text, now))
@@ -337,9 +349,8 @@ def _outcome(read: ReadTicket, names: Names, known: Mapping[str, tuple[int, str]
     if problems:
         return Outcome(read.line, read.number, ImportOutcome.WRONG, title, problems=tuple(problems))
     values["digest"] = digest
-    return Outcome(
-        read.line, read.number, ImportOutcome.NEW, title, notes=tuple(notes), values=values
-    )
+    told = (*read.notes, *notes)
+    return Outcome(read.line, read.number, ImportOutcome.NEW, title, notes=told, values=values)
 
 
 def _resolved(read: ReadTicket, names: Names) -> tuple[dict[str, Any], list[Problem], list[str]]:
@@ -424,12 +435,14 @@ def _write(session: Session, by: Writer, source: str, outcomes: Sequence[Outcome
             for place, ((key, _), name) in enumerate(values["sites"])
         ]
         words += [(number, word, link) for word, link in values["unknown_links"]]
-        references.append((number, _OTHER, source, outcome.number, ""))
+        named = (Reference(source, outcome.number), *values.get("references", ()))
+        named = tuple(dict.fromkeys(named))
+        references += [(number, _OTHER, one.provider, one.reference, one.url) for one in named]
         keys.append((source, outcome.number, number, values["digest"]))
         logged = dict(values)
         logged["links"] = tuple(link.name for link in values["links"])
         logged["sites"] = tuple(name for _, name in values["sites"])
-        logged["references"] = (Reference(source, outcome.number),)
+        logged["references"] = named
         logs.append(
             [(name, text) for name in _LOGGED if (text := as_logged(logged.get(name))) is not None]
         )
