@@ -20,6 +20,7 @@ from soap_service.native import (
     changes,
     events,
     lists,
+    nttdm,
     registry,
     relations,
     tickets,
@@ -59,6 +60,7 @@ def native_service(same_calls_per_minute: int) -> NativeService:
             *changes.OPERATIONS,
             *registry.OPERATIONS,
             *events.OPERATIONS,
+            *nttdm.OPERATIONS,
             *account.operations(same_calls_per_minute),
         )
     )

@@ -65,7 +65,7 @@ def test_parts_are_named_as_clients_need_them(wsdl: etree._Element) -> None:
 def test_each_operation_has_its_action_and_the_header(wsdl: etree._Element) -> None:
     (binding,) = wsdl.iterfind(f"{WSDL}binding")
     operations = binding.findall(f"{WSDL}operation")
-    assert len(operations) == 16
+    assert len(operations) == 18
     for operation in operations:
         (action,) = operation.iterfind(f"{SOAP}operation")
         assert action.get("soapAction") == f"{NAMESPACE}/{operation.get('name')}"

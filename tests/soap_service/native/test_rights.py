@@ -18,7 +18,11 @@ WRITING: Final[dict[str, dict[str, Any]]] = {
     "UnrelateTickets": {"role": "related"},
     "AcknowledgeChange": {"site": "DE-KIT", "accepted": True},
 }
-READING: Final[dict[str, dict[str, Any]]] = {"GetTicket": {}, "GetHistory": {}}
+READING: Final[dict[str, dict[str, Any]]] = {
+    "GetTicket": {},
+    "GetHistory": {},
+    "GetTicketNttdm": {},
+}
 OF_NO_TICKET: Final[dict[str, dict[str, Any]]] = {
     "CreateTicket": {"ticket": NEW},
     "GetAttachment": {"id": "ATT999999"},
@@ -28,6 +32,7 @@ OF_NO_TICKET: Final[dict[str, dict[str, Any]]] = {
     "ListLinks": {},
     "GetAccount": {},
     "ReportEvents": {"events": []},
+    "CreateTicketNttdm": {"nttdm": "<Ticket/>"},
 }
 
 
