@@ -30,6 +30,7 @@ COMMENT_FIELD = "public_comment"
 SOLUTION_FIELD = "solution"
 CONCERNING = ("sites", "responsible_site", "carbon_copy")
 """Fields by which a ticket comes to concern somebody."""
+_WINDOW = frozenset({"window_start", "window_end"})
 MAX_TEXT_LENGTH = 20_000
 """Characters of a text that a mail carries; the page holds all of it."""
 INVITATION_FILE, CALENDAR_FILE = "invitation.ics", "maintenance.ics"
@@ -49,6 +50,8 @@ class Happened(StrEnum):
     MOVED = "moved"
     COMMENTED = "commented"
     REMINDED = "reminded"
+    RESCHEDULED = "rescheduled"
+    """The window of planned work is another one."""
     CONCERNED = "concerned"
     """The ticket came to concern the one who is told, and nobody else is told of it."""
 
@@ -90,6 +93,8 @@ class Notification:
                 "This ticket is waiting for a reply (reminder %(reminder)s).",
                 reminder=self.reminder,
             )
+        if self.happened is Happened.RESCHEDULED:
+            return _("%(who)s changed the window of this planned work.", who=who)
         if self.happened is Happened.CONCERNED:
             return _("%(who)s changed this ticket, so that it concerns you now.", who=who)
         if self.happened is Happened.COMMENTED:
@@ -131,6 +136,8 @@ def what_happened(version: int, fields: Mapping[str, str | None]) -> Happened | 
         return Happened.MOVED
     if fields.get(COMMENT_FIELD):
         return Happened.COMMENTED
+    if not _WINDOW.isdisjoint(fields):
+        return Happened.RESCHEDULED
     if any(fields.get(name) for name in CONCERNING):
         return Happened.CONCERNED
     return None

@@ -278,15 +278,24 @@ def test_the_people_of_the_older_window_are_told_once(
     changed(session, cast, number, window_start=at("08 04:00"), window_end=at("08 07:00"))
     assert told_of_conflict(session) == []
     changed(session, cast, card, window_start=at("08 03:00"), window_end=at("08 05:00"))
-    # the newer one is in the way now; its author did it, and its site's contact hears of it
-    assert told_of_conflict(session) == [("noc@kit.example", number)]
+    # the newer one is in the way now: its author did it, and its site's contact, who is that of the
+    # changed one, too, hears of it by the mail that the window was changed
+    mails = plan(session)
+    assert [(one.address, one.ticket_number) for one in mails] == [
+        ("reader@people.example", card),
+        ("noc@kit.example", card),
+    ]
+    for one in mails:
+        text = body(message(session, one), "plain")
+        assert text.startswith("kit changed the window of this planned work.")
+        assert f"with ticket {number}, 2040-03-08 04:00 to 05:00 UTC: {BOTH}\n" in text
     changed(session, cast, number, window_start=at("09 04:00"), window_end=at("09 07:00"))
     changed(session, cast, card, window_start=at("09 12:00"), window_end=at("09 15:00"))
     assert told_of_conflict(session) == []
     changed(session, cast, number, window_start=at("09 13:00"), window_end=at("09 16:00"))
-    noc, again = [one for one in plan(session) if one.message is not None]
-    assert {noc.address, again.address} == {"noc@kit.example", "reader@people.example"}
-    assert again.ticket_number == card
+    noc, again = plan(session)
+    assert (noc.address, noc.ticket_number, noc.message) == ("noc@kit.example", number, None)
+    assert (again.address, again.ticket_number) == ("reader@people.example", card)
     text = body(message(session, again), "plain")
     assert text.startswith("Planned work that was changed is in conflict with the window of this")
 

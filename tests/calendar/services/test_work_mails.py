@@ -21,7 +21,7 @@ from app.notices.services.notices import take_in
 from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket
 from tests.cast import NOON, Cast, writer
-from tests.mails import SENDER, changed, enter_with_mails, message, opened
+from tests.mails import SENDER, body, changed, enter_with_mails, message, opened
 
 FIRST, SECOND = "CERN-GRIDKA-LHCOPN-001", "CERN-GRIDKA-LHCOPN-002"
 START, END = NOON + timedelta(days=7), NOON + timedelta(days=7, hours=4)
@@ -131,6 +131,22 @@ def test_its_sequence_rises_and_its_status_follows(session: Session, cast: Cast)
         (4, "COMPLETED", "OUTAGE"),
     ]
     assert [one.end for one in seen] == [END, END, *[END + timedelta(hours=1)] * 2]
+
+
+def test_a_window_that_is_moved_is_told_with_its_new_notice(session: Session, cast: Cast) -> None:
+    number = plan_work(session, cast)
+    notice_in(session, number)
+    # priority and title are no news, and are told with the next one
+    changed(session, cast.operator, number, title="Fibre; moved again", priority="urgent")
+    changed(session, cast.operator, number, window_start=END, window_end=END + timedelta(hours=1))
+    mail = to_noc(session, number)
+    text = body(message(session, mail), "plain")
+    assert text.startswith("operator changed the window of this planned work.\n\nTicket ")
+    assert "Window start:      2013-03-13 16:00 UTC\n" in text
+    (notice,) = read(sent(session, mail)).found
+    assert isinstance(notice, Notice)
+    assert (notice.sequence, notice.summary) == (3, "Maintenance: Fibre; moved again")
+    assert (notice.start, notice.end) == (END, END + timedelta(hours=1))
 
 
 def test_work_that_is_cancelled_or_has_begun_says_so(session: Session, cast: Cast) -> None:
