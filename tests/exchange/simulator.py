@@ -220,6 +220,8 @@ class Broken:
     look_up: bool = False
     lock: bool = False
     inbox: bool = False
+    memory: bool = False
+    """A look that fails forgets what it was to look for."""
 
 
 class Portal(System):
@@ -286,6 +288,9 @@ class Portal(System):
             what = next_step(link.pair, waiting=bool(waiting), traits=TRAITS, now=now)
             if what.step is Step.LOOK_UP:
                 going = yield from self._look_up(number, link, waiting)
+            elif what.step is Step.READ and self.world.fate() != "good":
+                yield
+                going = self._look_failed(link)
             elif what.step is Step.READ:
                 yield from self.take_in(number)
                 if waiting in link.confirmed or link.pair.begun is not None:
@@ -302,6 +307,9 @@ class Portal(System):
             yield
 
     def _look_up(self, number: int, link: Link, waiting: int) -> Generator[None, None, bool]:
+        if self.world.fate() != "good":
+            yield
+            return self._look_failed(link)
         ids = () if self.broken.look_up else self.partner.search(self.name, number)
         yield
         if link.pair.state is not PairState.CREATING:
@@ -371,9 +379,15 @@ class Portal(System):
             link.base = link.values[sequence]
         return True
 
-    def _failed(self, link: Link, failure: Failure) -> bool:
-        if link.pair.begun is not None:
-            link.pair = failed(link.pair, failure, self.world.now, self.world.random.random())
+    def _look_failed(self, link: Link) -> bool:
+        """Nobody could look what came of a call: it must not be forgotten by that."""
+        failure = Failure(Outcome.TRANSIENT, "nobody could look")
+        return self._failed(link, failure, wrote=self.broken.memory)
+
+    def _failed(self, link: Link, failure: Failure, *, wrote: bool = True) -> bool:
+        if link.pair.begun is not None or not wrote:
+            now, chance = self.world.now, self.world.random.random()
+            link.pair = failed(link.pair, failure, now, chance, wrote=wrote)
             if link.pair.state is PairState.STOPPED:
                 link.pair = resume(link.pair)  # the person who is asked says: again
             number = link.pair.number
@@ -811,7 +825,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     took = perf_counter() - began
     print(f"steps {steps:,}, seeds {seed}, {steps / took:,.0f} steps a second")
     print(f"lost {found_['lost']}, doubled {found_['doubled']}, loops {found_['loop']}")
-    for name in ("look_up", "lock", "inbox"):
+    for name in ("look_up", "lock", "inbox", "memory"):
         seen = first_seed_that_finds(Broken(**{name: True}))
         print(f"broken {name}: " + (f"seed {seen[0]}: {seen[1]}" if seen else "not found"))
 

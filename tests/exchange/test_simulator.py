@@ -38,7 +38,7 @@ def test_a_seed_replays_exactly() -> None:
     assert [one.tickets for one in first.systems] == [one.tickets for one in second.systems]
 
 
-@pytest.mark.parametrize("name", ["look_up", "lock", "inbox"])
+@pytest.mark.parametrize("name", ["look_up", "lock", "inbox", "memory"])
 def test_what_is_broken_on_purpose_is_seen(name: str) -> None:
     seen = first_seed_that_finds(Broken(**{name: True}))
     assert seen is not None
@@ -49,7 +49,7 @@ def test_the_command_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> N
     told = capsys.readouterr().out
     assert "lost 0, doubled 0, loops 0" in told
     assert "steps a second" in told
-    assert told.count("broken ") == 3
+    assert told.count("broken ") == 4
     assert "not found" not in told
     simulator.main(["--seed", "3"])
     assert capsys.readouterr().out == ""
