@@ -345,7 +345,7 @@ class StandIn:
         elif above is not None and not self.errs.search_lies:
             found = [one for one in found if one.id > int(above[1])]
         else:
-            word = words.strip('"').casefold()
+            word = (words if self.errs.search_lies else words.strip('"')).casefold()
             found = [
                 one
                 for one in found

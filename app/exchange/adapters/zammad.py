@@ -54,6 +54,8 @@ _MAPPED: Final = {"state": "ticket_states", "priority": "ticket_priorities"}
 """Fields that are set, and where their values are listed."""
 _HIGHEST: Final = 2**63 - 1
 _LONGEST_NUMBER: Final = 100
+_EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
+"""Times of changes that can be reckoned with; others are taken for these."""
 
 
 @dataclass
@@ -104,6 +106,8 @@ class Zammad:
         so that others quote it, too: hits are read, those that we made first. Raises
         ``CallFailed`` where there are more of ours than can be read: none of it is an answer."""
         number, hits = references_in(reference)[0], self._hits(f'"{reference}"')
+        if not hits and not self._search("id:>0", sort="id", size=1):
+            hits = self._hits(reference)  # no Elasticsearch: quotes are looked for, too
         if not hits:
             return ()
         me = self._my_id()
@@ -123,6 +127,7 @@ class Zammad:
         values = self._values({**entry.values, "state": self.profile.state_to_create(state)})
         body: dict[str, Any] = {
             "title": entry.values.get("title") or f"Ticket {entry.number}",
+            "customer_id": self._my_id(),
             "article": {
                 "subject": entry.values.get("title", ""),
                 "body": entry.text,
@@ -225,7 +230,8 @@ class Zammad:
         ids, times = [_id(ticket) for ticket in found], [_updated(ticket) for ticket in found]
         versions = _versions(found)
         if len(found) < PAGE:
-            newest = max([*times, _reached(cursor, self.now)])
+            # a time far ahead would hide all that changes until then
+            newest = min(max([*times, _reached(cursor, self.now)]), self.now + OVERLAP)
             return Changed(ids, newest.isoformat(), versions=versions)
         # hits are in the order of the index, and say what is so by now: those that were changed
         # since they were indexed are newer than the place where they stand
@@ -320,14 +326,14 @@ class Zammad:
     # what the calls have in common
 
     def _search(
-        self, query: str, *, sort: str, order: str = "asc", page: int = 1
+        self, query: str, *, sort: str, order: str = "asc", page: int = 1, size: int = 0
     ) -> Sequence[Mapping[str, Any]]:
         asked: dict[str, str | int] = {
             "query": query,
             "sort_by": sort,
             "order_by": order,
-            "limit": PAGE,
-            "per_page": PAGE,
+            "limit": size or PAGE,
+            "per_page": size or PAGE,
             "page": page,
             "expand": "true",
         }
@@ -513,10 +519,11 @@ def _called(ticket: Mapping[str, Any]) -> str:
 
 def _updated(ticket: Mapping[str, Any]) -> datetime:
     try:
-        found = datetime.fromisoformat(str(ticket.get("updated_at", "")))
-    except ValueError:
+        told = datetime.fromisoformat(str(ticket.get("updated_at", "")))
+        found = (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise CallFailed(Failure(Outcome.TRANSIENT, "Its answer lacks updated_at")) from None
-    return found if found.tzinfo is not None else found.replace(tzinfo=UTC)
+    return min(max(found, _EARLIEST), _LATEST)
 
 
 def _versions(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:

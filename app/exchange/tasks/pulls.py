@@ -48,6 +48,8 @@ _DOWN: Final = 3
 """Tickets in a row that cannot be read now: then it is the partner, and not they."""
 _GONE: Final = 3
 """Tickets of open pairs that are gone at once: then it is more than a ticket that was deleted."""
+_MOST_PAGES: Final = 200
+"""Pages that are read in one go; one that never ends must not keep a worker."""
 _MOST_MOVES: Final = 5
 """Merges that are followed in one go."""
 _MOST_REMEMBERED: Final = 10_000
@@ -96,9 +98,9 @@ class Pulls:
     def pull(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Read what changed there since the last time (a job, one at a time for a connection)."""
         key = int(arguments["connection"])
-        while not context.is_ending():
+        for _ in range(_MOST_PAGES):
             opened = self._opened(context, key)
-            if opened is None:
+            if opened is None or context.is_ending():
                 return
             cursor, system = opened
             try:

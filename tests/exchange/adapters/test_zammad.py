@@ -107,11 +107,12 @@ def test_a_ticket_is_created_with_its_first_article() -> None:
     values = {"title": "Link down", "state": "new", "impact": "outage"}
     made = zammad(told, STATES).create(Outgoing(7, 1, EntryKind.TICKET, text, values=values))
     assert (made.id, made.number, made.serial) == ("19", "22019", 19)
-    assert told.asked[1] == (
+    assert told.asked[2] == (
         "POST /api/v1/tickets",
         {},
         {
             "title": "Link down",
+            "customer_id": 3,
             "group": "Sales",
             "state": "new",
             "article": {

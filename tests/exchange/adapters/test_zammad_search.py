@@ -3,7 +3,7 @@ what the connection test says of it."""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -112,6 +112,14 @@ def test_our_reference_counts_in_its_place_alone(partner: StandIn) -> None:
     into = partner.open("Elsewhere", "It is known.")
     partner.merge(twin, into)
     assert sorted(before(partner).find("LHCOPN#12")) == [str(ours), str(into)]
+
+
+def test_our_reference_is_found_where_the_search_is_for_words_alone(partner: StandIn) -> None:
+    ours = partner.open("Ours", marked("It is down.", Mark(12, 1, "anna")), PORTAL)
+    partner.open("Another", marked("It is down.", Mark(123, 1, "anna")), PORTAL)
+    partner.errs = Misbehaviour(search_lies=True)
+    assert before(partner).find("LHCOPN#12") == [str(ours)]
+    assert before(partner).find("LHCOPN#1") == []
 
 
 def test_how_many_are_read_for_a_reference_is_bounded(partner: StandIn) -> None:
@@ -233,6 +241,21 @@ def test_more_hits_are_read_than_a_search_gives(
         partner.open(f"Ticket {number}", "text", group="Network")
     ids, _cursor, _count = _read_all(partner, (NOW - timedelta(hours=1)).isoformat(), clock)
     assert len(set(ids)) == 1_050
+
+
+@pytest.mark.parametrize("year", [1, 9999])
+def test_a_time_that_nobody_can_mean_hides_nothing(
+    partner: StandIn, clock: Clock, year: int
+) -> None:
+    made = {str(partner.open("One", "text", group="Network")) for _ in range(3)}
+    odd = partner.open("Odd", "text", group="Network")
+    partner.tickets[odd].updated = datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC)
+    ids, cursor, _count = _read_all(partner, (NOW - timedelta(hours=2)).isoformat(), clock)
+    assert made <= set(ids)
+    clock.now = NOW + timedelta(minutes=1)
+    new = partner.open("New", "text", group="Network")
+    ids, cursor, _count = _read_all(partner, cursor, clock)
+    assert str(new) in ids
 
 
 def test_a_group_with_a_quote_in_its_name_asks_for_nothing_else(partner: StandIn) -> None:
