@@ -31,6 +31,7 @@ from app.exchange.services.deliveries import (
     pairs_that_wait,
     stop_connection,
 )
+from app.exchange.services.hints import read_soon
 from app.exchange.services.planning import (
     AT_ONCE,
     JOB,
@@ -143,7 +144,10 @@ class Deliveries:
         if claimed.step is Step.LOOK_UP:
             ids = system.find(claimed.reference)
             with context.transaction() as session:
-                if note_found(session, pair_id, ids) is not PairState.CREATING:
+                state = note_found(session, pair_id, ids)
+                if state is PairState.PAIRED:
+                    _read_what_was_said(session, pair_id)
+                if state is not PairState.CREATING:
                     return
                 claimed = begin_create(session, pair_id, context.now())
         if claimed.step is Step.CREATE and claimed.outgoing is not None:
@@ -169,3 +173,10 @@ class Deliveries:
                 else:
                     confirm(session, pair_id, ticket, context.now())
                 note_looked(session, claimed, pair_id)
+
+
+def _read_what_was_said(session: Session, pair_id: int) -> None:
+    """A ticket that was found may hold what was said before anybody here knew that it is there."""
+    pair = locked_pair(session, pair_id)
+    if pair.their_id and reads(pair.connection):
+        read_soon(session, pair.connection_id, pair.their_id)

@@ -18,7 +18,9 @@ from app.exchange.rules.fields import Owner
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
 from app.exchange.services.connections import resume
+from app.exchange.services.hints import READ
 from app.exchange.stand_in import PORTAL, Misbehaviour
+from app.jobs.services.queue import queued_jobs
 from app.tickets.services.attachments import add_attachment, attachments_of, remove_attachment
 from app.tickets.services.lifecycle import comment_ticket, move_ticket
 from tests.exchange.exchange_world import PROFILE, World
@@ -191,6 +193,23 @@ def test_a_search_that_comes_to_lie_is_noticed_within_hours(world: World) -> Non
     assert comments(world, number) == ["Hidden"]
 
 
+def test_a_ticket_that_was_found_is_read_at_once(world: World) -> None:
+    world.open("Link down", "text")
+    left = ["fail_after"]
+
+    def erring(path: str) -> str:
+        return left.pop() if path == "/api/v1/tickets" and left else ""
+
+    world.partner._erring = erring  # type: ignore[method-assign]
+    world.deliver()
+    world.partner.comment(1001, "Said before we knew")
+    world.pull()  # ours, and nobody's counterpart yet
+    world.later(minutes=10)
+    world.deliver()
+    with Session(world.engine) as rows:
+        assert READ in {job.name for job in queued_jobs(rows)}
+
+
 # F8: a partner that answers with anything
 
 
@@ -209,9 +228,9 @@ def test_what_a_partner_asks_to_wait_is_waited(world: World) -> None:
 
 
 @pytest.mark.parametrize("errs", ["html", "fail_after", "wrong_id"])
-@pytest.mark.parametrize("call", range(1, 8))
+@pytest.mark.parametrize("call", range(1, 10))
 def test_an_answer_that_is_none_makes_no_second_ticket(world: World, errs: str, call: int) -> None:
-    # the calls of a first delivery: search, states, create, read it, our id; then a text
+    # the calls of a first delivery: two searches, states, our id, create, read it; then a text
     number = world.open("Link down", "The fibre is cut.")
     world.do(comment_ticket, number, "We dig")
     count = 0
@@ -443,12 +462,10 @@ def test_a_ticket_that_was_merged_before_its_creation_was_answered_is_found(
 ) -> None:
     number = world.open("Link down", "The fibre is cut.")
     world.partner.errs = Misbehaviour()
-    count = 0
+    left = ["fail_after"]
 
     def erring(path: str) -> str:
-        nonlocal count
-        count += 1
-        return "fail_after" if count == 3 else ""
+        return left.pop() if path == "/api/v1/tickets" and left else ""
 
     world.partner._erring = erring  # type: ignore[method-assign]
     world.deliver()
