@@ -8,7 +8,7 @@ import pytest
 from tests.exchange import simulator
 from tests.exchange.simulator import Broken, Ring, faults_of, first_seed_that_finds, play
 
-SEEDS = range(30)
+SEEDS = range(100)
 
 
 @pytest.mark.parametrize("first", SEEDS[::10])
@@ -38,7 +38,7 @@ def test_a_seed_replays_exactly() -> None:
     assert [one.tickets for one in first.systems] == [one.tickets for one in second.systems]
 
 
-@pytest.mark.parametrize("name", ["look_up", "lock", "inbox", "memory"])
+@pytest.mark.parametrize("name", ["look_up", "lock", "inbox", "memory", "hops"])
 def test_what_is_broken_on_purpose_is_seen(name: str) -> None:
     seen = first_seed_that_finds(Broken(**{name: True}))
     assert seen is not None
@@ -49,7 +49,7 @@ def test_the_command_says_what_it_found(capsys: pytest.CaptureFixture[str]) -> N
     told = capsys.readouterr().out
     assert "lost 0, doubled 0, loops 0" in told
     assert "steps a second" in told
-    assert told.count("broken ") == 4
+    assert told.count("broken ") == 5
     assert "not found" not in told
     simulator.main(["--seed", "3"])
     assert capsys.readouterr().out == ""
