@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from time import monotonic
@@ -46,6 +46,8 @@ class JsonCaller:
     tell: Callable[[Told], None] = field(default=_nobody)
     transport: Callable[..., Answer] = field(default=ask)
     """As ``app.core.adapters.outbound.ask``."""
+    mask: Callable[[str], str] = field(default=str)
+    """Takes secrets out of a reason that people are told: a partner may repeat what it was sent."""
 
     def call(
         self,
@@ -57,22 +59,39 @@ class JsonCaller:
     ) -> Any:
         """What is answered, as JSON. Raises ``CallFailed``: for what writes, an answer that is not
         JSON leaves open what was done."""
+        sent = json.dumps(body).encode() if body is not None else None
+        asked = json.dumps(body, ensure_ascii=False) if body else ""
+        return self._json(method, path, query, sent, "application/json", asked)
+
+    def upload(
+        self, path: str, content: bytes, media_type: str, query: Mapping[str, str | int]
+    ) -> Any:
+        """Send a file as a whole body. What is answered, and what is raised: see ``call``."""
+        asked = f"{len(content)} bytes, {media_type}"
+        return self._json("POST", path, query, content, media_type, asked)
+
+    def _json(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str | int] | None,
+        sent: bytes | None,
+        media_type: str,
+        asked: str,
+    ) -> Any:
         writes = method not in ("GET", "HEAD")
         address = self.url.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
         headers = {"Accept": "application/json", "User-Agent": "lhcopn-portal"}
-        sent = None
-        if body is not None:
-            sent = json.dumps(body).encode()
-            headers["Content-Type"] = "application/json"
-        began, asked = monotonic(), json.dumps(body, ensure_ascii=False) if body else ""
-        what = f"{method} {path}"
+        if sent is not None:
+            headers["Content-Type"] = media_type
+        began, what = monotonic(), f"{method} {path}"
         answer = self._ask(method, address, headers, sent, what, asked, LIMITS)
         shown = answer.content[: 4 * _SHOWN].decode(errors="replace")
         try:
             found = _read(answer, writes=writes)
         except CallFailed as error:
             self._tell(what, asked, f"{answer.status} {shown}", began, error.failure.reason)
-            raise
+            raise CallFailed(self._masked(error.failure)) from None
         self._tell(what, asked, f"{answer.status} {shown}", began, "")
         return found
 
@@ -87,7 +106,7 @@ class JsonCaller:
             failure = _refusal(answer, writes=False)
         self._tell(what, "", shown, began, failure.reason if failure is not None else "")
         if failure is not None:
-            raise CallFailed(failure)
+            raise CallFailed(self._masked(failure))
         return answer.content
 
     def _ask(
@@ -110,6 +129,9 @@ class JsonCaller:
                 outcome = Outcome.UNKNOWN
             self._tell(what, asked, "", began, str(error))
             raise CallFailed(Failure(outcome, str(error))) from None
+
+    def _masked(self, failure: Failure) -> Failure:
+        return replace(failure, reason=self.mask(failure.reason))
 
     def _tell(self, what: str, asked: str, answered: str, began: float, failure: str) -> None:
         took = round((monotonic() - began) * 1000)
@@ -147,10 +169,13 @@ def _words(answer: Answer) -> str:
         found = json.loads(answer.content)
     except (ValueError, RecursionError):
         return ""
+    inner = found.get("error") if isinstance(found, dict) else None
+    found = inner if isinstance(inner, dict) else found  # ServiceNow
     if isinstance(found, dict):
         for name in ("error_human", "error", "message"):
             if isinstance(found.get(name), str):
-                return f": {' '.join(found[name].split())[:200]}"
+                words = f"{found[name]} {found.get('detail') or ''}"
+                return f": {' '.join(words.split())[:200]}"
     return ""
 
 

@@ -53,6 +53,8 @@ class Created:
     serial: int | None = None
     """Its id, where their ids only ever grow: one that is not above all before it says that they
     lost data."""
+    remark: str = ""
+    """What people should know of it: our reference was not kept there."""
 
 
 @dataclass(frozen=True)

@@ -134,6 +134,7 @@ def note_created(
     entry = _note_entry(session, claimed.entry_id, "", now)
     if entry is not None and claimed.outgoing is not None:
         agree_on_sent(session, row, claimed.outgoing.values)
+        entry.reason = created.remark[:500]
     note_success(row.connection)
     row.connection.sent_at = now
 

@@ -1,0 +1,61 @@
+"""What changed at a partner, read from the newest on until it is known already.
+
+Times are compared with times of the same system only, and none is sent but with two days to spare:
+neither its clock nor the time zone in which it reads what is sent to it can lose a change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Final, NamedTuple, TypeAlias
+
+from app.exchange.rules.failures import Failure, Outcome
+from app.exchange.rules.partner import CallFailed, Changed
+
+OVERLAP: Final = timedelta(minutes=5)
+"""Read again before the cursor: what was written while the last read ran may bear an older time."""
+SPARE: Final = timedelta(days=2)
+"""More than two time zones are apart."""
+PAGE: Final = 100
+MOST_PAGES: Final = 1000
+
+
+class Row(NamedTuple):
+    """A ticket there, and when it was changed last. ``version`` is another one after each change,
+    "" where nothing says so for certain."""
+
+    id: str
+    at: datetime
+    version: str = ""
+
+
+Page: TypeAlias = Callable[[int, datetime | None], Sequence[Row]]
+
+
+def changed_since(cursor: str, now: datetime, page: Page) -> Changed:
+    """The ids of what changed since the cursor, the one that changed first first.
+
+    ``page(number, after)`` gives ``PAGE`` rows, what changed last first, from page 0 on; ``after``
+    is a time before which nothing need be found, in whatever zone.
+    """
+    if not cursor:
+        newest = page(0, None)[:1]
+        return Changed((), (newest[0].at if newest else now).isoformat())
+    last = datetime.fromisoformat(cursor)
+    since = last - OVERLAP
+    found: dict[str, Row] = {}
+    for number in range(MOST_PAGES):
+        rows, before = page(number, since - SPARE), len(found)
+        if any(later.at > former.at for former, later in pairwise(rows)):
+            reason = "Its search does not give first what changed last"
+            raise CallFailed(Failure(Outcome.PERMANENT, reason))
+        for row in rows:
+            if row.at >= since:
+                found.setdefault(row.id, row)
+        if len(rows) < PAGE or rows[-1].at < since or len(found) == before:
+            break
+    reached = max([last, *(row.at for row in found.values())])
+    versions = {row.id: row.version for row in found.values() if row.version}
+    return Changed(tuple(reversed(found)), reached.isoformat(), versions=versions)

@@ -1,0 +1,110 @@
+"""The steps of a connection test that write, the same for every kind that can be written to.
+
+There is one ticket for tests at a partner, of number 0, which no ticket of ours has: it is looked
+up first, and opened where there is none. Nothing of it is recorded here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from app.core.rules.language import _
+from app.exchange.rules.entries import EntryKind, Outgoing
+from app.exchange.rules.failures import Failure, Outcome
+from app.exchange.rules.partner import CallFailed, Check, PartnerSystem
+from app.tickets.rules.marks import Mark, mark_of, marked, reference_of
+
+NUMBER: Final = 0
+_ANSWERED: Final = 200
+_TITLE: Final = "Test of the connection with the LHCOPN portal"
+_TEXT: Final = "This ticket is for tests of the connection. There is nothing to do about it."
+Step: TypeAlias = Callable[[], object]
+
+
+def checks(login: Step, read: Step, trial: Trial, search: Step = lambda: None) -> Iterator[Check]:
+    """The whole test, each step as it is known: ``login`` is the first call, ``read`` looks whether
+    what the profile names is there, ``search`` whether nonsense finds nothing."""
+    try:
+        login()
+    except CallFailed as error:
+        if error.failure.status == 0 or error.failure.status >= 500:
+            yield Check(_("Reachable"), error.failure.reason)
+            return
+        yield Check(_("Reachable"))
+        yield Check(_("Logged in"), error.failure.reason)
+        return
+    yield Check(_("Reachable"))
+    yield Check(_("Logged in"))
+    planned = (
+        (_("May read"), (read, trial.read)),
+        (_("May write"), (trial.write,)),
+        (_("Search means what we think"), (trial.search, search)),
+        (_("Round trip on a test ticket"), (trial.round_trip,)),
+    )
+    for what, steps in planned:
+        try:
+            for step in steps:
+                step()
+        except CallFailed as error:
+            yield Check(what, error.failure.reason)
+            return
+        yield Check(what)
+
+
+def refuse(reason: str) -> CallFailed:
+    """What is raised where an answer is not what it should be."""
+    return CallFailed(Failure(Outcome.PERMANENT, reason, status=_ANSWERED))
+
+
+class Trial:
+    """The steps of one test."""
+
+    def __init__(self, system: PartnerSystem, now: datetime) -> None:
+        self._system, self._sequence = system, int(now.timestamp()) % 1_000_000_000
+        self._cursor = self._id = self._remark = ""
+
+    def read(self) -> None:
+        """What changed can be read."""
+        self._cursor = self._system.changed("").cursor
+
+    def write(self) -> None:
+        """The ticket for tests is there, and can be read."""
+        found = self._system.find(reference_of(NUMBER))
+        self._id = found[-1] if found else self._create()
+        self._system.read(self._id)
+
+    def search(self) -> None:
+        """The search finds our reference, and finds none that is nowhere."""
+        if self._id not in self._system.find(reference_of(NUMBER)):
+            told = f"Its search does not find {reference_of(NUMBER)}, which is there"
+            raise refuse(self._remark or told)
+        if self._system.find(f"{reference_of(NUMBER)}-nowhere"):
+            raise refuse("Its search finds what is not there")
+
+    def round_trip(self) -> None:
+        """A comment is sent, announced as changed, and read as ours."""
+        text = marked("Test of the connection", Mark(NUMBER, self._sequence, "the portal"))
+        entry = Outgoing(NUMBER, self._sequence, EntryKind.COMMENT, text)
+        self._system.send(self._id, entry)
+        back = [
+            one
+            for one in self._system.read(self._id).texts
+            if (mark := mark_of(one.text)) is not None and mark.sequence == self._sequence
+        ]
+        if not back:
+            raise refuse("A comment was sent, and is not there")
+        if not back[0].by_us:
+            raise refuse(
+                f"The comment is {back[0].author or 'somebody'}'s there, not our account's"
+            )
+        if self._id not in self._system.changed(self._cursor).ids:
+            raise refuse("A ticket was changed, and is not found among those that changed")
+
+    def _create(self) -> str:
+        text = marked(_TEXT, Mark(NUMBER, 1, "the portal"))
+        entry = Outgoing(NUMBER, 1, EntryKind.TICKET, text, values={"title": _TITLE})
+        created = self._system.create(entry)
+        self._remark = created.remark
+        return created.id
