@@ -15,8 +15,8 @@ from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.exchange.models.connections import Connection
-from app.exchange.rules.ggus_profile import GGUS_PROFILE
 from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profile_of
+from app.exchange.rules.shipped import SHIPPED
 from app.exchange.services import connections
 from app.exchange.services.secrets import (
     HINT,
@@ -178,7 +178,7 @@ def test(code: str, kind: str | None) -> None:
 def profile_for(kind: str) -> Profile:
     """The profile with which a connection of a kind begins: of a Zammad that of GGUS, whose values
     are sent as far as the system has them."""
-    return GGUS_PROFILE if kind == Kind.ZAMMAD else Profile()
+    return SHIPPED.get(kind, Profile())
 
 
 def _connection(session: Session, code: str, kind: str | None) -> Connection:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Final, TypeAlias
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from xml.sax.saxutils import escape
 
 from sqlalchemy.orm import Session
@@ -12,6 +13,7 @@ from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.exchange.adapters.ggus import Ggus
 from app.exchange.adapters.http import JsonCaller, Told
+from app.exchange.adapters.servicenow import ServiceNow
 from app.exchange.adapters.zammad import Zammad
 from app.exchange.models.connections import Connection, ExchangeCall
 from app.exchange.rules.partner import Check, PartnerSystem
@@ -20,15 +22,27 @@ from app.exchange.services.planning import profile_in_use
 from app.exchange.services.secrets import LOGIN, live_secrets, opened
 from app.jobs.tasks.context import Context
 
-_Maker: TypeAlias = Callable[[Context, JsonCaller, Profile], PartnerSystem]
+
+def _headers(kind: str, login: str, secret: str) -> Mapping[str, str]:
+    """How the portal logs in with each call; the GGUS contract has it in the message."""
+    if kind == Kind.ZAMMAD:
+        return {"Authorization": f"Token token={secret}"}
+    if kind == Kind.SERVICENOW:
+        basic = b64encode(f"{login}:{secret}".encode()).decode()
+        return {"Authorization": f"Basic {basic}"}
+    return {}
 
 
-def _zammad(context: Context, caller: JsonCaller, profile: Profile) -> PartnerSystem:
-    return Zammad(caller, profile, context.now())
-
-
-_MAKERS: Final[Mapping[str, _Maker]] = {Kind.ZAMMAD: _zammad}
-_HEADERS: Final[Mapping[str, str]] = {Kind.ZAMMAD: "Token token={secret}"}
+def _system(
+    kind: str, caller: JsonCaller, profile: Profile, login: str, secret: str, now: datetime
+) -> PartnerSystem:
+    if kind == Kind.ZAMMAD:
+        return Zammad(caller, profile, now)
+    if kind == Kind.GGUS:
+        return Ggus(caller, profile, login, secret, now)
+    if kind == Kind.SERVICENOW:
+        return ServiceNow(caller, profile, now, login)
+    raise Invalid("kind", _("A connection of kind %(kind)s is not called", kind=kind))
 
 
 def open_system(context: Context, session: Session, connection: Connection) -> PartnerSystem:
@@ -38,17 +52,19 @@ def open_system(context: Context, session: Session, connection: Connection) -> P
         raise Invalid("secret", _("The connection has no secret to log in with"))
     key = (context.settings.secret_key or "").encode()
     secret = opened(secrets[0], key)
-    header = _HEADERS.get(connection.kind, "")
+    login = connection.remote_login
+    headers = _headers(connection.kind, login, secret)
+    hidden = (secret, escape(secret), *(one.split()[-1] for one in headers.values()))
+    recorder = _Recorder(context, connection.id, hidden)
     caller = JsonCaller(
         connection.url,
         context.settings.outbound_private_hosts,
-        {"Authorization": header.format(secret=secret)} if header else {},
-        tell=_Recorder(context, connection.id, secret).record,
+        headers,
+        tell=recorder.record,
+        mask=recorder.masked,
     )
-    if connection.kind == Kind.GGUS:
-        profile = profile_in_use(session, connection)
-        return Ggus(caller, profile, connection.remote_login, secret, context.now())
-    return _MAKERS[connection.kind](context, caller, profile_in_use(session, connection))
+    profile = profile_in_use(session, connection)
+    return _system(connection.kind, caller, profile, login, secret, context.now())
 
 
 def try_connection(context: Context, connection_id: int) -> Iterator[Check]:
@@ -75,10 +91,10 @@ def try_connection(context: Context, connection_id: int) -> Iterator[Check]:
 
 
 class _Recorder:
-    """Writes calls down, without the secret, in a transaction of their own."""
+    """Writes calls down, without the secret in any of its forms, in a transaction of their own."""
 
-    def __init__(self, context: Context, connection_id: int, secret: str) -> None:
-        self._context, self._connection, self._secret = context, connection_id, secret
+    def __init__(self, context: Context, connection_id: int, hidden: Sequence[str]) -> None:
+        self._context, self._connection, self._hidden = context, connection_id, hidden
 
     def record(self, told: Told) -> None:
         """Write one call down."""
@@ -88,12 +104,15 @@ class _Recorder:
                     connection_id=self._connection,
                     at=self._context.now(),
                     what=told.what[:255],
-                    asked=self._masked(told.asked),
-                    answered=self._masked(told.answered),
+                    asked=self.masked(told.asked),
+                    answered=self.masked(told.answered),
                     milliseconds=told.milliseconds,
-                    failure=self._masked(told.failure)[:500],
+                    failure=self.masked(told.failure)[:500],
                 )
             )
 
-    def _masked(self, text: str) -> str:
-        return text.replace(self._secret, "***").replace(escape(self._secret), "***")
+    def masked(self, text: str) -> str:
+        """A text without the secret."""
+        for one in self._hidden:
+            text = text.replace(one, "***")
+        return text

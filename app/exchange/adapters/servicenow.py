@@ -1,0 +1,386 @@
+"""ServiceNow's incidents over its Table API, and files over its Attachment API.
+
+Written from ServiceNow's published documentation ("Table API", "Attachment API", "Incident
+Management state model", "Journal field type"); no live system was asked. Traps that it has:
+
+- A part of a query that it does not understand is left out, and everything is found: what a search
+  answers is looked at again, here.
+- Nothing makes a create happen once: it is looked up by ``correlation_id``, our reference, before.
+- Fields that the account may not write are dropped without a word: what it answers is read.
+- Comments and work notes are written as fields of the incident, and read from a table of journals.
+- Times are UTC where actual values are asked for; in which zone it reads a time is the account's.
+- An incident that is resolved needs a resolution code, whose values each instance has for itself: a
+  row of the map of states is ``6``, or ``6:Solution provided`` with its code.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final
+from urllib.parse import quote
+
+from app.core.rules.attached_files import SIZE_LIMIT, media_type
+from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
+from app.exchange.adapters.newest import PAGE, Row, changed_since
+from app.exchange.adapters.trial import Trial, checks, refuse
+from app.exchange.rules.entries import EntryKind, Outgoing
+from app.exchange.rules.failures import Failure, Outcome
+from app.exchange.rules.pairs import Traits
+from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Sent
+from app.exchange.rules.profiles import Profile
+from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
+from app.tickets.rules.marks import reference_of
+
+SYSTEM: Final = "LHCOPN"
+"""What ``correlation_display`` says of who asked for an incident."""
+MAX_TITLE: Final = 160
+MAX_DESCRIPTION: Final = 4000
+"""Characters of ``short_description`` and ``description``; what is longer is cut there."""
+MAX_FILES: Final = 1000
+_SLACK: Final = timedelta(minutes=1)
+"""It may go on with a request after nobody waits for its answer any more."""
+_MAPPED: Final = {"state": "state", "priority": "urgency", "impact": "impact"}
+"""Fields whose values are mapped, and what they are called there; its priority follows from the
+other two."""
+_CODED: Final = frozenset({"6", "7", "8"})
+"""States that have a resolution code."""
+_FIELDS: Final = (
+    "sys_id,number,short_description,description,state,close_code,impact,urgency,correlation_id,"
+    "sys_created_by,sys_updated_on"
+)
+_TABLE: Final = "/api/now/table"
+_INCIDENT: Final = f"{_TABLE}/incident"
+_FILES: Final = "/api/now/attachment"
+
+
+@dataclass
+class ServiceNow:
+    """One ServiceNow. ``login`` is our account there."""
+
+    caller: JsonCaller
+    profile: Profile
+    now: datetime
+    login: str
+    traits: Traits = field(default=Traits(can_look_up=True, settles=LONGEST_CALL + _SLACK))
+    _group: str = ""
+
+    def test(self) -> Iterator[Check]:
+        """See ``PartnerSystem.test``."""
+        return checks(
+            self._check_login, self._check_names, Trial(self, self.now), self._check_nonsense
+        )
+
+    def find(self, reference: str) -> Sequence[str]:
+        """Incidents whose ``correlation_id`` is our reference."""
+        found = self._search("incident", f"correlation_id={reference}", "sys_id,correlation_id")
+        return [_id(one) for one in found if one.get("correlation_id") == reference]
+
+    def create(self, entry: Outgoing) -> Created:
+        """See ``PartnerSystem.create``."""
+        reference = reference_of(entry.number)
+        body = self._values(entry)[0] | {
+            "short_description": (entry.values.get("title") or reference)[:MAX_TITLE],
+            "description": _description(entry.text),
+            "correlation_id": reference,
+            "correlation_display": SYSTEM,
+        }
+        if len(entry.text) > MAX_DESCRIPTION:
+            body["comments"] = entry.text
+        if group := self._group_id():
+            body["assignment_group"] = group
+        query = {"sysparm_fields": _FIELDS, "sysparm_exclude_reference_link": "true"}
+        made = _record(self.caller.call("POST", _INCIDENT, body, query=query))
+        remark = ""
+        if made.get("correlation_id") != reference:
+            remark = (
+                "It did not keep our reference in correlation_id: the account may not write this"
+                " field, so a ticket of ours is not found there again"
+            )
+        return Created(_id(made), _called(made), self._page(_id(made)), remark=remark)
+
+    def read(self, their_id: str) -> TheirTicket:
+        """See ``PartnerSystem.read``."""
+        path = f"{_INCIDENT}/{_checked(their_id)}"
+        query = {"sysparm_fields": _FIELDS, "sysparm_exclude_reference_link": "true"}
+        ticket = _record(self.caller.call("GET", path, query=query))
+        if _id(ticket) != their_id:
+            raise refuse(f"Asked for {their_id}, it answers {_id(ticket)}")
+        by, title = _text(ticket, "sys_created_by"), _text(ticket, "short_description")
+        first = TheirText(
+            "description", _text(ticket, "description") or title, by, by_us=self._is_us(by)
+        )
+        return TheirTicket(
+            their_id,
+            [first, *self._journal(their_id), *self._files(their_id)],
+            {ours: self._value(ticket, ours) for ours in _MAPPED},
+            title=title,
+            number=_called(ticket),
+            url=self._page(their_id),
+        )
+
+    def send(self, their_id: str, entry: Outgoing) -> Sent:
+        """See ``PartnerSystem.send``."""
+        path = f"{_INCIDENT}/{_checked(their_id)}"
+        if entry.kind is EntryKind.FIELDS:
+            values, left = self._values(entry)
+            if values:
+                answer = _record(self.caller.call("PATCH", path, values))
+                left += [
+                    ours
+                    for ours, theirs in _MAPPED.items()
+                    if theirs in values and _text(answer, theirs) != values[theirs]
+                ]
+            return Sent(left_out=left)
+        if entry.kind is EntryKind.ATTACHMENT:
+            self._attach(their_id, entry)
+        name = "work_notes" if entry.kind is EntryKind.INTERNAL else "comments"
+        text = f"{entry.file}\n\n{entry.text}" if entry.file else entry.text
+        _record(self.caller.call("PATCH", path, {name: text}))
+        return Sent()
+
+    def changed(self, cursor: str) -> Changed:
+        """Incidents of our group that changed. A file alone does not change its incident: it is
+        seen with the next change, or by the nightly read."""
+        group = self._group_id()
+        if not group:
+            raise refuse("Without an assignment group every incident there would come")
+
+        def page(number: int, after: datetime | None) -> Sequence[Row]:
+            query = f"assignment_group={group}"
+            if after is not None:
+                query += f"^sys_updated_on>={after:%Y-%m-%d} 00:00:00"
+            found = self._search(
+                "incident",
+                f"{query}^ORDERBYDESCsys_updated_on",
+                "sys_id,sys_updated_on,sys_mod_count,assignment_group",
+                offset=number * PAGE,
+            )
+            if any(_text(one, "assignment_group") != group for one in found):
+                raise refuse("Asked for the incidents of a group, it answers those of others")
+            return [
+                Row(_id(one), _time(one, "sys_updated_on"), _text(one, "sys_mod_count"))
+                for one in found
+            ]
+
+        return changed_since(cursor, self.now, page)
+
+    # what the calls have in common
+
+    def _search(
+        self, table: str, query: str, fields: str, *, offset: int = 0
+    ) -> Sequence[Mapping[str, Any]]:
+        asked: dict[str, str | int] = {
+            "sysparm_query": query,
+            "sysparm_fields": fields,
+            "sysparm_limit": PAGE,
+            "sysparm_offset": offset,
+            "sysparm_exclude_reference_link": "true",
+        }
+        return _records(self.caller.call("GET", f"{_TABLE}/{table}", query=asked))
+
+    def _journal(self, their_id: str) -> Sequence[TheirText]:
+        """Comments and work notes in their order."""
+        found: list[Mapping[str, Any]] = []
+        query = f"element_id={their_id}^elementINcomments,work_notes^ORDERBYsys_created_on"
+        fields = "sys_id,element,element_id,value,sys_created_by,sys_created_on"
+        while len(found) % PAGE == 0:
+            rows = self._search("sys_journal_field", query, fields, offset=len(found))
+            if any(one.get("element_id") != their_id for one in rows):
+                raise refuse("Asked for the comments of an incident, it answers those of others")
+            found.extend(rows)
+            if not rows:
+                break
+        found.sort(key=lambda one: _text(one, "sys_created_on"))
+        return [
+            TheirText(
+                key=_id(one),
+                text=_text(one, "value"),
+                author=(by := _text(one, "sys_created_by")),
+                by_us=self._is_us(by),
+                internal=one.get("element") == "work_notes",
+            )
+            for one in found
+        ]
+
+    def _files(self, their_id: str) -> Sequence[TheirText]:
+        """Files of others, each as a text that says nothing."""
+        return [
+            TheirText(
+                key=f"file of {_id(one)}",
+                text="",
+                author=_text(one, "sys_created_by"),
+                files=(
+                    TheirFile(
+                        f"file {_id(one)}",
+                        _text(one, "file_name"),
+                        _size(one),
+                        partial(self._file, _id(one)),
+                    ),
+                ),
+            )
+            for one in self._attachments(their_id)
+            if not self._is_us(_text(one, "sys_created_by"))
+        ]
+
+    def _attachments(self, their_id: str) -> Sequence[Mapping[str, Any]]:
+        query: dict[str, str | int] = {
+            "sysparm_query": f"table_name=incident^table_sys_id={their_id}^ORDERBYsys_created_on",
+            "sysparm_limit": MAX_FILES,
+        }
+        found = _records(self.caller.call("GET", _FILES, query=query))
+        if any(one.get("table_sys_id") != their_id for one in found):
+            raise refuse("Asked for the files of an incident, it answers those of others")
+        return found
+
+    def _file(self, key: str) -> bytes:
+        return self.caller.fetch(f"{_FILES}/{key}/file", SIZE_LIMIT)
+
+    def _attach(self, their_id: str, entry: Outgoing) -> None:
+        """Send a file, unless it is there: the comment that tells of it comes after it."""
+        for one in self._attachments(their_id):
+            is_alike = one.get("file_name") == entry.file and _size(one) == len(entry.content)
+            is_ours = self._is_us(_text(one, "sys_created_by"))
+            if is_alike and is_ours and self._file(_id(one)) == entry.content:
+                return
+        place = {"table_name": "incident", "table_sys_id": their_id, "file_name": entry.file}
+        kind = media_type(entry.content)
+        _record(self.caller.upload(f"{_FILES}/file", entry.content, kind, place))
+
+    def _values(self, entry: Outgoing) -> tuple[dict[str, str], list[str]]:
+        """Values in their words, and the names of fields that have none there."""
+        found: dict[str, str] = {}
+        left: list[str] = []
+        for name, value in entry.values.items():
+            if name in _MAPPED:
+                theirs = self.profile.map_of(name).theirs_of(value)
+                if theirs is None:
+                    left.append(name)
+                    continue
+                found[_MAPPED[name]], _, code = theirs.partition(":")
+                if code and name == "state":
+                    found["close_code"] = code
+            elif name == "title":
+                found["short_description"] = value[:MAX_TITLE]
+            elif name == "solution":
+                found["close_notes"] = value
+            elif name != "description" or entry.kind is not EntryKind.TICKET:
+                left.append(name)
+        if found.get("state") in _CODED:  # it refuses a resolution without notes
+            found["close_notes"] = found.get("close_notes") or f"See {reference_of(entry.number)}"
+        return found, left
+
+    def _value(self, ticket: Mapping[str, Any], name: str) -> str:
+        """A value as a row of the map has it: a state with its code where one to read says so."""
+        value = _text(ticket, _MAPPED[name])
+        coded = f"{value}:{_text(ticket, 'close_code')}"
+        is_known = self.profile.map_of(name).ours_of(coded.casefold()) is not None
+        return coded if name == "state" and is_known else value
+
+    def _group_id(self) -> str:
+        """The id of the profile's assignment group, "" where none is said."""
+        name = self.profile.group
+        if not name or self._group:
+            return self._group
+        if re.fullmatch(r"[0-9a-f]{32}", name):
+            self._group = name
+            return name
+        found = self._search("sys_user_group", f"name={name}", "sys_id,name")
+        ids = [_id(one) for one in found if one.get("name") == name]
+        if len(ids) != 1:
+            raise refuse(f"It has {len(ids) or 'no'} assignment group called {name}")
+        self._group = ids[0]
+        return self._group
+
+    def _check_login(self) -> None:
+        found = self._search("sys_user", f"user_name={self.login}", "sys_id,user_name")
+        if not any(self._is_us(_text(one, "user_name")) for one in found):
+            raise refuse(f"It does not know our login {self.login!r}, or does not show it to us")
+
+    def _check_names(self) -> None:
+        """The group is there, and the states and resolution codes that the map names."""
+        self._group_id()
+        states: set[str] = set()
+        codes: set[str] = set()
+        for row in self.profile.maps.get("state", ()):
+            state, _, code = row.theirs.partition(":")
+            states.add(state)
+            codes |= {code} if code else set()
+        for element, wanted in (("state", states), ("close_code", codes)):
+            query = f"name=incident^element={element}^inactive=false"
+            has = {
+                _text(one, "value")
+                for one in self._search("sys_choice", query, "name,element,value")
+                if one.get("name") == "incident" and one.get("element") == element
+            }
+            if missing := sorted(wanted - has):
+                told = ", ".join(sorted(has)) or "none that we may see"
+                raise refuse(f"{element}: it has no {', '.join(missing)}; it has {told}")
+
+    def _check_nonsense(self) -> None:
+        if self._search("incident", "correlation_id=LHCOPN#0 of nowhere", "sys_id"):
+            raise refuse("A search for a correlation_id that is nowhere finds incidents")
+
+    def _is_us(self, name: str) -> bool:
+        return name.casefold() == self.login.casefold()
+
+    def _page(self, their_id: str) -> str:
+        target = quote(f"incident.do?sys_id={their_id}", safe="")
+        return f"{self.caller.url.rstrip('/')}/nav_to.do?uri={target}"
+
+
+def _description(text: str) -> str:
+    """A text that fits; a longer one keeps its last line, which says whose it is."""
+    if len(text) <= MAX_DESCRIPTION:
+        return text
+    last = "\n\n[... whole in the first comment]\n\n" + text.rstrip().rpartition("\n")[2]
+    return text[: MAX_DESCRIPTION - len(last)].rstrip() + last
+
+
+def _records(answer: Any) -> Sequence[Mapping[str, Any]]:
+    found = answer.get("result") if isinstance(answer, dict) else None
+    if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
+        raise CallFailed(Failure(Outcome.TRANSIENT, "It answers something that is no list"))
+    return found
+
+
+def _record(answer: Any) -> Mapping[str, Any]:
+    found = answer.get("result") if isinstance(answer, dict) else None
+    if not isinstance(found, dict):
+        raise CallFailed(Failure(Outcome.UNKNOWN, "It answers something that is no record"))
+    return found
+
+
+def _text(of: Mapping[str, Any], name: str) -> str:
+    value = of.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _called(of: Mapping[str, Any]) -> str:
+    """What people call it there, as far as it can be kept."""
+    return _text(of, "number")[:100]
+
+
+def _id(of: Mapping[str, Any]) -> str:
+    return _checked(of.get("sys_id"))
+
+
+def _checked(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{32}", value):
+        raise CallFailed(Failure(Outcome.UNKNOWN, "Its answer lacks a sys_id"))
+    return value
+
+
+def _size(of: Mapping[str, Any]) -> int:
+    value = _text(of, "size_bytes")
+    return int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else 0
+
+
+def _time(of: Mapping[str, Any], name: str) -> datetime:
+    try:
+        return datetime.strptime(_text(of, name), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    except ValueError:
+        raise CallFailed(Failure(Outcome.TRANSIENT, f"Its answer lacks {name}")) from None

@@ -1,0 +1,54 @@
+"""The profile with which a new connection of a kind begins; administrators change it from there.
+
+Values that are not mapped are neither sent nor taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.exchange.rules.ggus_profile import GGUS_PROFILE
+from app.exchange.rules.profiles import Kind, Profile, Row
+from app.tickets.rules.tickets import Impact, Priority, State
+
+_SERVICENOW: Final = Profile(
+    maps={
+        "state": (
+            Row(State.NEW, "1"),
+            Row(State.ASSIGNED, "1", "out"),
+            Row(State.IN_PROGRESS, "2"),
+            Row(State.REOPENED, "2", "out"),
+            Row(State.WAITING, "3", "out"),
+            Row(State.ON_HOLD, "3"),
+            Row(State.SOLVED, "6:Solution provided"),
+            Row(State.UNSOLVED, "6:No resolution provided"),
+            Row(State.SOLVED, "6", "in"),
+            Row(State.VERIFIED, "7:Solution provided", "out"),
+            Row(State.CLOSED, "7:Solution provided", "out"),
+            Row(State.CLOSED, "7", "in"),
+            Row(State.UNSOLVED, "8", "in"),
+        ),
+        "priority": (
+            Row(Priority.TOP, "1"),
+            Row(Priority.VERY_URGENT, "1", "out"),
+            Row(Priority.URGENT, "2"),
+            Row(Priority.NORMAL, "3", "out"),
+            Row(Priority.LESS_URGENT, "3"),
+        ),
+        "impact": (
+            Row(Impact.OUTAGE, "1"),
+            Row(Impact.DEGRADED, "2"),
+            Row(Impact.REDUCED, "3"),
+            Row(Impact.NONE, "3", "out"),
+        ),
+    }
+)
+"""States of ServiceNow's incidents as delivered ("Incident Management state model": 1 New, 2 In
+Progress, 3 On Hold, 6 Resolved, 7 Closed, 8 Canceled), with resolution codes as delivered; our
+priority is its urgency, from 1 High to 3 Low, and so is the impact."""
+
+SHIPPED: Final[Mapping[str, Profile]] = {
+    Kind.ZAMMAD: GGUS_PROFILE,
+    Kind.SERVICENOW: _SERVICENOW,
+}

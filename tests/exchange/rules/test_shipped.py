@@ -1,0 +1,31 @@
+"""The profiles with which connections begin."""
+
+from __future__ import annotations
+
+import pytest
+
+from app.exchange.rules.profiles import CHOICES, Kind, profile_of
+from app.exchange.rules.shipped import SHIPPED
+
+
+@pytest.mark.parametrize("kind", SHIPPED)
+def test_a_shipped_profile_is_one_that_can_be_imported(kind: str) -> None:
+    assert profile_of(SHIPPED[kind].as_json()) == SHIPPED[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "missing"),
+    [(Kind.ZAMMAD, {}), (Kind.SERVICENOW, {"impact": ("unknown",)})],
+)
+def test_what_has_no_counterpart_is_known(kind: str, missing: dict[str, tuple[str, ...]]) -> None:
+    assert SHIPPED[kind].missing_out() == missing
+
+
+@pytest.mark.parametrize("kind", [Kind.SERVICENOW])
+def test_what_is_sent_means_a_value_here_when_it_comes_back(kind: str) -> None:
+    for name in SHIPPED[kind].maps:
+        found = SHIPPED[kind].map_of(name)
+        for theirs in found.to_them.values():
+            with_code, without = theirs.casefold(), theirs.partition(":")[0]
+            ours = found.ours_of(with_code) or found.ours_of(without)  # as the adapter reads it
+            assert ours in CHOICES[name]
