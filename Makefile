@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-stacks chaos check format venv docs texts lock migration pictures bench soak bench-servers faults clean
+.PHONY: help run test test-all test-stacks test-rt chaos check format venv docs texts lock migration pictures bench soak bench-servers faults clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -34,6 +34,11 @@ test-all: ## every test, the slow ones too (the same settings)
 
 test-stacks: ## only the clients of every SOAP stack, and the table of what each did
 	@$(MAKE) --no-print-directory test-all TESTS=tests/stacks
+
+test-rt: ## the exchange with a real Request Tracker 5 (installs Debian's, where that is allowed)
+	@PYTHON="$(PYTHON)" tools/venv.sh dev
+	@tools/rt_programs.sh
+	@unset DEMO; PORTAL_TEST_RT=1 $(BIN)/pytest -q -p no:randomly tests/exchange/rt
 
 define pytest
 set -e; PYTHON="$(PYTHON)" tools/venv.sh dev; tools/test_programs.sh; unset DEMO; \

@@ -12,6 +12,26 @@ from app.exchange.rules.ggus_profile import GGUS_PROFILE
 from app.exchange.rules.profiles import Kind, Profile, Row
 from app.tickets.rules.tickets import Impact, Priority, State
 
+_RT: Final = Profile(
+    maps={
+        "state": (
+            Row(State.NEW, "new"),
+            Row(State.ASSIGNED, "open", "out"),
+            Row(State.IN_PROGRESS, "open"),
+            Row(State.REOPENED, "open", "out"),
+            Row(State.WAITING, "stalled"),
+            Row(State.ON_HOLD, "stalled", "out"),
+            Row(State.SOLVED, "resolved"),
+            Row(State.UNSOLVED, "rejected"),
+            Row(State.VERIFIED, "resolved", "out"),
+            Row(State.CLOSED, "resolved", "out"),
+        )
+    }
+)
+"""States as NGI_CZ published them for GGUS and its RT (wiki.egi.eu, "NGI CZ:RT GGUS Integration"):
+new is new; assigned, in progress and reopened are open; waiting for reply and on hold are stalled.
+What ended is resolved, and rejected where it is unsolved."""
+
 _SERVICENOW: Final = Profile(
     maps={
         "state": (
@@ -50,5 +70,6 @@ priority is its urgency, from 1 High to 3 Low, and so is the impact."""
 
 SHIPPED: Final[Mapping[str, Profile]] = {
     Kind.ZAMMAD: GGUS_PROFILE,
+    Kind.RT: _RT,
     Kind.SERVICENOW: _SERVICENOW,
 }

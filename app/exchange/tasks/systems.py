@@ -13,6 +13,7 @@ from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.exchange.adapters.ggus import Ggus
 from app.exchange.adapters.http import JsonCaller, Told
+from app.exchange.adapters.rt import RequestTracker, account_of
 from app.exchange.adapters.servicenow import ServiceNow
 from app.exchange.adapters.zammad import Zammad
 from app.exchange.models.connections import Connection, ExchangeCall
@@ -27,6 +28,8 @@ def _headers(kind: str, login: str, secret: str) -> Mapping[str, str]:
     """How the portal logs in with each call; the GGUS contract has it in the message."""
     if kind == Kind.ZAMMAD:
         return {"Authorization": f"Token token={secret}"}
+    if kind == Kind.RT:
+        return {"Authorization": f"token {secret}"}
     if kind == Kind.SERVICENOW:
         basic = b64encode(f"{login}:{secret}".encode()).decode()
         return {"Authorization": f"Basic {basic}"}
@@ -42,6 +45,8 @@ def _system(
         return Ggus(caller, profile, login, secret, now)
     if kind == Kind.SERVICENOW:
         return ServiceNow(caller, profile, now, login)
+    if kind == Kind.RT:
+        return RequestTracker(caller, profile, now, login or account_of(secret))
     raise Invalid("kind", _("A connection of kind %(kind)s is not called", kind=kind))
 
 

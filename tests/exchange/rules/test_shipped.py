@@ -15,13 +15,13 @@ def test_a_shipped_profile_is_one_that_can_be_imported(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "missing"),
-    [(Kind.ZAMMAD, {}), (Kind.SERVICENOW, {"impact": ("unknown",)})],
+    [(Kind.ZAMMAD, {}), (Kind.RT, {}), (Kind.SERVICENOW, {"impact": ("unknown",)})],
 )
 def test_what_has_no_counterpart_is_known(kind: str, missing: dict[str, tuple[str, ...]]) -> None:
     assert SHIPPED[kind].missing_out() == missing
 
 
-@pytest.mark.parametrize("kind", [Kind.SERVICENOW])
+@pytest.mark.parametrize("kind", [Kind.RT, Kind.SERVICENOW])
 def test_what_is_sent_means_a_value_here_when_it_comes_back(kind: str) -> None:
     for name in SHIPPED[kind].maps:
         found = SHIPPED[kind].map_of(name)
@@ -29,3 +29,16 @@ def test_what_is_sent_means_a_value_here_when_it_comes_back(kind: str) -> None:
             with_code, without = theirs.casefold(), theirs.partition(":")[0]
             ours = found.ours_of(with_code) or found.ours_of(without)  # as the adapter reads it
             assert ours in CHOICES[name]
+
+
+def test_states_of_rt_are_those_that_ngi_cz_published() -> None:
+    found = SHIPPED[Kind.RT].map_of("state")
+    published = {
+        "new": "new",
+        "assigned": "open",
+        "in progress": "open",
+        "waiting for reply": "stalled",
+        "on hold": "stalled",
+        "reopened": "open",
+    }
+    assert {ours: found.to_them[ours] for ours in published} == published

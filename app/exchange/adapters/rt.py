@@ -1,0 +1,410 @@
+"""Request Tracker 5 over its REST interface, version 2.
+
+Written from what RT publishes of it (docs.bestpractical.com: RT::REST2, "Query Builder" for
+TicketSQL) and tried with Debian's ``request-tracker5``: ``make test-rt``. Traps that it has:
+
+- A custom field that its queue lacks is left out of a create without a word. Our reference is in
+  the field ``LHCOPN`` where there is one, else in the subject, which is found without full text.
+- A ticket that was merged answers as the one that it was merged into, and is found by no search
+  that does not ask for ``EffectiveId``; its time of change stays what it was.
+- Correspondence is public and goes to the requestors by mail, comments are internal. By a rule that
+  it has as delivered correspondence opens a ticket that is new or resolved.
+- A change that it refuses is answered with 200 and a sentence: what it is told is read back.
+- Times are UTC in answers, and in the account's time zone in questions.
+- Everything appears as our account; the line that marks our texts says who wrote them.
+- ``X-RT-Loop-Prevention`` is a header of its mails; this interface does not look at it.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+from binascii import Error as BinasciiError
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any, Final
+from urllib.parse import quote
+
+from app.core.rules.attached_files import media_type
+from app.core.rules.language import _
+from app.exchange.adapters.html_text import plain_of
+from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
+from app.exchange.adapters.newest import MOST_PAGES, PAGE, SPARE, Row, changed_since
+from app.exchange.adapters.trial import Trial, checks, refuse
+from app.exchange.rules.entries import EntryKind, Outgoing
+from app.exchange.rules.failures import Failure, Outcome
+from app.exchange.rules.pairs import Traits
+from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Sent
+from app.exchange.rules.profiles import Profile
+from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
+from app.tickets.rules.marks import mark_of, reference_of, references_in
+
+FIELD: Final = "LHCOPN"
+"""The custom field of tickets that holds our reference."""
+MOST_LOOKED_AT: Final = 20
+"""Tickets without a reference whose texts are read in a look-up."""
+MAX_SUBJECT: Final = 200
+"""Characters of a subject that it keeps."""
+_SLACK: Final = timedelta(minutes=1)
+"""It may go on with a request after nobody waits for its answer any more."""
+_SECONDS: Final = timedelta(seconds=2)
+_WRITTEN: Final = frozenset({"Create", "Correspond", "Comment"})
+_REST: Final = "/REST/2.0"
+_NAMED: Final = '{"field": "Filename", "operator": "%s", "value": "NULL"}'
+_TEXTS: Final = (
+    '[{"field": "ContentType", "operator": "STARTSWITH", "value": "text/"}, ' + _NAMED % "IS" + "]"
+)
+_FILES: Final = f"[{_NAMED % 'IS NOT'}]"
+
+
+def account_of(token: str) -> str:
+    """The id of the account to which a token belongs: 1-<id>-<32 digits>."""
+    return token.partition("-")[2].partition("-")[0]
+
+
+@dataclass
+class RequestTracker:
+    """One RT. ``login`` is the name or the id of our account there."""
+
+    caller: JsonCaller
+    profile: Profile
+    now: datetime
+    login: str
+    traits: Traits = field(default=Traits(can_look_up=True, settles=LONGEST_CALL + _SLACK))
+    _known_queue: Mapping[str, Any] | None = None
+
+    def test(self) -> Iterator[Check]:
+        """See ``PartnerSystem.test``."""
+        for check in checks(self._check_login, self._has_field, Trial(self, self.now)):
+            yield check
+            if check.what == _("May read") and not check.problem:
+                yield Check(self._place_of_reference())
+
+    def find(self, reference: str) -> Sequence[str]:
+        """Tickets of our account that hold our reference in the field or in the subject, whatever
+        became of them: merged ones, and those that were moved to a queue without the field. People
+        who clone a ticket clone its fields. Then those that were left without a reference."""
+        query = f"Subject LIKE '{reference}'"
+        if self._has_field():
+            query += f" OR 'CF.{{{FIELD}}}' = '{reference}'"
+        asked = {"fields": "Subject,CustomFields,Creator", "fields[Creator]": "id,Name"}
+        found = self._all("tickets", {"query": f"({query}) AND EffectiveId > 0", **asked})
+        ids = [_id(one) for one in found if self._is_us(one) and _may_hold(one, reference)]
+        return ids or self._left_without(reference)
+
+    def create(self, entry: Outgoing) -> Created:
+        """See ``PartnerSystem.create``. The ticket is read back: fields are left out without a
+        word, and an id of another ticket leaves open what was made."""
+        reference, has_field = reference_of(entry.number), self._has_field()
+        title = entry.values.get("title") or f"Ticket {entry.number}"
+        body: dict[str, Any] = {
+            "Queue": self.profile.group,
+            "Subject": _subject(title, "" if has_field else reference),
+            "Content": entry.text,
+            "ContentType": "text/plain",
+        }
+        if has_field:
+            body["CustomFields"] = {FIELD: reference}
+        if status := self._status(entry):
+            body["Status"] = status
+        key = _id(_object(self.caller.call("POST", f"{_REST}/ticket", body)))
+        try:
+            remark = self._see_to_reference(key, title, reference, has_field=has_field)
+        except CallFailed as error:  # it is there, whatever is wrong with what came after
+            raise CallFailed(replace(error.failure, outcome=Outcome.UNKNOWN)) from None
+        return Created(key, key, self._url(key), serial=int(key), remark=remark)
+
+    def _see_to_reference(self, key: str, title: str, reference: str, *, has_field: bool) -> str:
+        """Our reference is in its place, or in the subject; what there is to say of it."""
+        if not _holds(self._ticket(key), reference):
+            subject = {"Subject": _subject(title, reference)}
+            self.caller.call("PUT", f"{_REST}/ticket/{key}", subject)
+            if not _holds(self._ticket(key), reference):
+                raise refuse(f"It answers with {key}, which does not hold our reference")
+            return f"It did not keep the custom field {FIELD}: our reference is in the subject"
+        if has_field:
+            return ""
+        return f"Its queue has no custom field {FIELD}: our reference is in the subject"
+
+    def _left_without(self, reference: str) -> Sequence[str]:
+        """New tickets of ours without any reference, whose text says that they are of this one: the
+        field was not kept, and whoever would have seen to it was ended before."""
+        if not self._has_field():
+            return []
+        query = (
+            f"Creator = '__CurrentUser__' AND Created > '{self.now - SPARE:%Y-%m-%d}' AND "
+            f"'CF.{{{FIELD}}}' IS NULL AND Subject NOT LIKE 'LHCOPN#' AND EffectiveId > 0"
+        )
+        asked = {"query": query, "fields": "Subject", "orderby": "id", "order": "DESC"}
+        number = references_in(reference)[0]
+        return [
+            _id(row)
+            for row in self._page("tickets", asked, 0)[:MOST_LOOKED_AT]
+            if any(
+                one.by_us and (mark := mark_of(one.text)) is not None and mark.number == number
+                for one in self._texts(_id(row))
+            )
+        ]
+
+    def read(self, their_id: str) -> TheirTicket:
+        """See ``PartnerSystem.read``. What was merged is told without its texts, which are those of
+        the other ticket by now."""
+        ticket = self._ticket(their_id)
+        if (key := _id(ticket)) != their_id:
+            if _id(self._ticket(key)) != key:
+                raise refuse(f"Asked for {their_id}, it answers {key}")
+            return TheirTicket(their_id, (), merged_into=key)
+        return TheirTicket(
+            their_id,
+            self._texts(their_id),
+            {"state": _text(ticket, "Status")},
+            title=_text(ticket, "Subject"),
+            number=their_id,
+            url=self._url(their_id),
+            is_whole=True,
+        )
+
+    def send(self, their_id: str, entry: Outgoing) -> Sent:
+        """See ``PartnerSystem.send``."""
+        path = f"{_REST}/ticket/{_checked(their_id)}"
+        if entry.kind is EntryKind.FIELDS:
+            return self._set(path, their_id, entry)
+        body: dict[str, Any] = {"Content": entry.text, "ContentType": "text/plain"}
+        if entry.kind is EntryKind.ATTACHMENT:
+            body["Attachments"] = [
+                {
+                    "FileName": entry.file,
+                    "FileType": media_type(entry.content),
+                    "FileContent": b64encode(entry.content).decode(),
+                }
+            ]
+        verb = "comment" if entry.kind is EntryKind.INTERNAL else "correspond"
+        self.caller.call("POST", f"{path}/{verb}", body)
+        return Sent()
+
+    def changed(self, cursor: str) -> Changed:
+        """Tickets of our queue that changed, and before them those that were merged into them: a
+        pair follows before the other ticket is taken for a new one."""
+        if not self.profile.group:
+            raise refuse("Without a queue every ticket there would come")
+        newest: list[datetime] = []
+
+        def page(number: int, after: datetime | None) -> Sequence[Row]:
+            query = f"Queue = {_quoted(self.profile.group)}"
+            if after is not None:
+                query += f" AND LastUpdated > '{after:%Y-%m-%d}'"
+            asked = {"query": query, "fields": "LastUpdated", "order": "DESC"}
+            rows = self._page("tickets", asked | {"orderby": "LastUpdated"}, number)
+            times = [_time(one, "LastUpdated") for one in rows]
+            newest.extend(times[:1])
+            # what changed within the newest seconds may change once more within them
+            return [
+                Row(_id(one), at, at.isoformat() if at < newest[0] - _SECONDS else "")
+                for one, at in zip(rows, times, strict=True)
+            ]
+
+        found = changed_since(cursor, self.now, page)
+        return replace(found, ids=[*self._merged_into(found.ids), *found.ids])
+
+    # what the calls have in common
+
+    def _page(
+        self, what: str, asked: Mapping[str, str | int], number: int
+    ) -> Sequence[Mapping[str, Any]]:
+        paging = {"page": number + 1, "per_page": PAGE}
+        answer = _object(self.caller.call("GET", f"{_REST}/{what}", query={**asked, **paging}))
+        rows = answer.get("items")
+        if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
+            raise CallFailed(Failure(Outcome.TRANSIENT, "It answers something that is no list"))
+        return rows
+
+    def _all(self, what: str, asked: Mapping[str, str | int]) -> Sequence[Mapping[str, Any]]:
+        rows: list[Mapping[str, Any]] = []
+        for number in range(MOST_PAGES):
+            more = self._page(what, asked, number)
+            rows.extend(more)
+            if len(more) < PAGE:
+                break
+        return rows
+
+    def _ticket(self, their_id: str) -> Mapping[str, Any]:
+        return _object(self.caller.call("GET", f"{_REST}/ticket/{_checked(their_id)}"))
+
+    def _merged_into(self, ids: Sequence[str]) -> Sequence[str]:
+        """The tickets that were merged into one of these."""
+        merged: list[str] = []
+        for begin in range(0, len(ids), PAGE):
+            query = " OR ".join(f"EffectiveId = {one}" for one in ids[begin : begin + PAGE])
+            rows = self._all("tickets", {"query": query, "fields": "EffectiveId"})
+            merged += [_id(one) for one in rows if _text(one, "EffectiveId") != _id(one)]
+        return merged
+
+    def _texts(self, their_id: str) -> Sequence[TheirText]:
+        """What was written on a ticket, in its order, with the files that came with it."""
+        place, by_id = f"ticket/{their_id}", {"orderby": "id"}
+        history = self._all(
+            f"{place}/history", by_id | {"fields": "Type,Creator", "fields[Creator]": "id,Name"}
+        )
+        bodies: dict[str, str] = {}
+        asked = {"query": _TEXTS, "fields": "TransactionId,ContentType,Content"}
+        for part in self._all(f"{place}/attachments", by_id | asked):
+            text = _text(part, "Content")
+            is_html = _text(part, "ContentType") == "text/html"
+            bodies.setdefault(_text(part, "TransactionId"), plain_of(text) if is_html else text)
+        files: dict[str, list[TheirFile]] = {}
+        asked = {"query": _FILES, "fields": "TransactionId,Filename,ContentLength"}
+        for part in self._all(f"{place}/attachments", by_id | asked):
+            key, length = _id(part), _text(part, "ContentLength")
+            size = int(length) if length.isascii() and length.isdecimal() else 0
+            load = partial(self._file, key)
+            file = TheirFile(f"file {key}", _text(part, "Filename"), size, load)
+            files.setdefault(_text(part, "TransactionId"), []).append(file)
+        return [
+            TheirText(
+                key=(key := _id(one)),
+                text=bodies.get(key, ""),
+                author=_text(_object(one.get("Creator")), "Name"),
+                by_us=self._is_us(one),
+                internal=_text(one, "Type") == "Comment",
+                files=() if _text(one, "Type") == "Comment" else tuple(files.get(key, ())),
+            )
+            for one in history
+            if _text(one, "Type") in _WRITTEN
+        ]
+
+    def _file(self, key: str) -> bytes:
+        found = _object(self.caller.call("GET", f"{_REST}/attachment/{_checked(key)}"))
+        try:
+            return b64decode(_text(found, "Content"), validate=False)
+        except (BinasciiError, ValueError):
+            raise CallFailed(
+                Failure(Outcome.PERMANENT, "It answers a file that cannot be read")
+            ) from None
+
+    def _set(self, path: str, their_id: str, entry: Outgoing) -> Sent:
+        """Set fields, and look which of them it took."""
+        wanted: dict[str, str] = {}
+        if "title" in entry.values:
+            has_field = self._has_field()
+            reference = "" if has_field else reference_of(entry.number)
+            wanted["Subject"] = _subject(entry.values["title"], reference)
+        if status := self._status(entry):
+            wanted["Status"] = status
+        taken: Mapping[str, Any] = {}
+        if wanted:
+            self.caller.call("PUT", path, wanted)
+            taken = self._ticket(their_id)
+        names = {"title": "Subject", "state": "Status"}
+        left = [
+            name
+            for name in entry.values
+            if (theirs := names.get(name)) is None
+            or theirs not in wanted
+            or _text(taken, theirs) != wanted[theirs]
+        ]
+        return Sent(left_out=left)
+
+    def _status(self, entry: Outgoing) -> str:
+        """The status that our state is there; "" where it stays."""
+        value = entry.values.get("state")
+        return self.profile.map_of("state").theirs_of(value) or "" if value is not None else ""
+
+    def _has_field(self) -> bool:
+        """Whether the queue has the field for our reference."""
+        found = self._queue().get("TicketCustomFields")
+        return any(one.get("name") == FIELD for one in _fields({"CustomFields": found}))
+
+    def _queue(self) -> Mapping[str, Any]:
+        if self._known_queue is None:
+            if not self.profile.group:
+                raise refuse("Say in which queue tickets are created")
+            name = quote(self.profile.group, safe="")
+            queue = _object(self.caller.call("GET", f"{_REST}/queue/{name}"))
+            if self.profile.group not in (_text(queue, "Name"), str(queue.get("id"))):
+                raise refuse(f"Asked for the queue {self.profile.group}, it answers another one")
+            self._known_queue = queue
+        return self._known_queue
+
+    def _place_of_reference(self) -> str:
+        if self._has_field():
+            return _("Our reference is in its custom field %(field)s", field=FIELD)
+        return _(
+            "Our reference is in the subject, for its queue has no custom field %(field)s",
+            field=FIELD,
+        )
+
+    def _check_login(self) -> None:
+        account = _object(self.caller.call("GET", f"{_REST}/user/{quote(self.login, safe='')}"))
+        if self.login not in (_text(account, "Name"), str(account.get("id"))):
+            raise refuse(f"It does not know our login {self.login!r}")
+
+    def _is_us(self, of: Mapping[str, Any]) -> bool:
+        creator = _object(of.get("Creator"))
+        return self.login in (_text(creator, "Name"), str(creator.get("id")))
+
+    def _url(self, their_id: str) -> str:
+        return f"{self.caller.url.rstrip('/')}/Ticket/Display.html?id={their_id}"
+
+
+def _subject(title: str, reference: str) -> str:
+    """A subject of one line that fits, with our reference at its end where one is given."""
+    end = f" [{reference}]" if reference else ""
+    return " ".join(title.split())[: MAX_SUBJECT - len(end)].rstrip() + end
+
+
+def _may_hold(row: Mapping[str, Any], reference: str) -> bool:
+    """Whether a row that was found holds our reference, as far as it shows: a queue that lacks the
+    field does not show what it holds."""
+    shows_field = any(one.get("name") == FIELD for one in _fields(row))
+    return _holds(row, reference) or not (shows_field or reference in _text(row, "Subject"))
+
+
+def _holds(ticket: Mapping[str, Any], reference: str) -> bool:
+    """Whether our reference is in its place."""
+    if _text(ticket, "Subject").endswith(f"[{reference}]"):
+        return True
+    return any(
+        one.get("name") == FIELD and one.get("values") == [reference] for one in _fields(ticket)
+    )
+
+
+def _fields(ticket: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    found = ticket.get("CustomFields")
+    return [one for one in found if isinstance(one, dict)] if isinstance(found, list) else []
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"
+
+
+def _object(answer: Any) -> Mapping[str, Any]:
+    if not isinstance(answer, dict):
+        raise CallFailed(Failure(Outcome.UNKNOWN, "It answers something that is no object"))
+    return answer
+
+
+def _text(of: Mapping[str, Any], name: str) -> str:
+    value = of.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def _id(of: Mapping[str, Any]) -> str:
+    return _checked(str(of.get("id")))
+
+
+def _checked(key: str) -> str:
+    if not (key.isascii() and key.isdecimal() and key[0] != "0" and len(key) < 19):
+        raise CallFailed(Failure(Outcome.UNKNOWN, "Its answer lacks an id"))
+    return key
+
+
+def _time(of: Mapping[str, Any], name: str) -> datetime:
+    try:
+        at = datetime.fromisoformat(_text(of, name))
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise CallFailed(Failure(Outcome.TRANSIENT, f"Its answer lacks {name}"))
+    return at.astimezone(UTC)
