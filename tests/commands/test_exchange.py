@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.rules.profiles import Choice, profile_of
+from app.exchange.rules.shipped import SHIPPED
 from app.exchange.services.secrets import LOGIN, live_secrets, opened, publish_key
 from app.exchange.tasks.deliveries import plan_entries
 from app.jobs.tasks.context import Context
@@ -41,6 +43,19 @@ def test_a_partner_is_connected_without_the_portals_secret_key(
     assert opened(secret, KEY) == "token-of-them"
     profile = profile_of(session.scalars(select(ConnectionProfile.content)).one())
     assert profile.tickets is Choice.NEW
+
+
+@pytest.mark.parametrize("kind", SHIPPED)
+def test_a_connection_begins_with_the_map_of_its_kind(
+    database: str, session: Session, kind: str
+) -> None:
+    connect = [kind if one == "zammad" else one for one in CONNECT]
+    with transaction(session):
+        publish_key(session, KEY)
+    done = flask(database, *connect, "--group", "Network", stdin="token-of-them\n")
+    assert done.returncode == 0, done.stderr
+    profile = profile_of(session.scalars(select(ConnectionProfile.content)).one())
+    assert (profile.group, profile.maps) == ("Network", SHIPPED[kind].maps)
 
 
 def test_what_cannot_be_connected_is_said_in_one_line(database: str, session: Session) -> None:
