@@ -119,7 +119,10 @@ def confirm(session: Session, pair_id: int, read: TheirTicket, now: datetime) ->
 def _is_elsewhere(
     session: Session, pair: TicketPair, read: TheirTicket, known: Known, now: datetime
 ) -> bool:
-    """Whether this is not their ticket any more: its id was given again, or it was merged."""
+    """Whether this is not their ticket any more: it was read before somebody followed a merge, its
+    id was given again, or it is merged now."""
+    if read.id != pair.their_id:
+        return True
     lost = why_lost(read, known, their_number=pair.their_number, moved=bool(pair.moved_from))
     if lost:
         if pair.state != PairState.STOPPED:
@@ -151,6 +154,8 @@ def take_new(session: Session, connection_id: int, read: TheirTicket, now: datet
     connection = session.get_one(Connection, connection_id)
     first = read.texts[0] if read.texts else None
     if pair_of_their_id(session, connection_id, read.id) is not None:
+        return None
+    if _has_moved(session, connection_id, read):  # and was read before that
         return None
     if first is None or first.by_us or read.merged_into or hops_of(first.text) >= MAX_HOPS:
         return None
@@ -224,6 +229,15 @@ def pair_of_their_id(session: Session, connection_id: int, their_id: str) -> Tic
             TicketPair.connection_id == connection_id, TicketPair.their_id == their_id
         )
     ).first()
+
+
+def _has_moved(session: Session, connection_id: int, read: TheirTicket) -> bool:
+    """Whether this was the counterpart of one of ours, which followed its merge into another."""
+    moved = select(TicketPair.id).where(
+        TicketPair.connection_id == connection_id,
+        TicketPair.moved_from.in_({read.number, read.id} - {""}),
+    )
+    return session.scalar(moved.limit(1)) is not None
 
 
 def _meant(profile: Profile, values: Mapping[str, str]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
 from app.exchange.services.connections import resume
 from app.exchange.services.hints import READ
+from app.exchange.services.readings import take_in, take_new
 from app.exchange.stand_in import PORTAL, Misbehaviour
 from app.jobs.services.queue import queued_jobs
 from app.tickets.services.attachments import add_attachment, attachments_of, remove_attachment
@@ -440,6 +441,28 @@ def test_what_was_written_on_the_old_ticket_after_a_merge_is_written_again(world
     said = [text.split("\n")[0] for text in bodies(world, into)]
     assert said == ["It is known.", "One", "Before", "After it"]
     assert comments(world, number).count("After it") == 1
+
+
+def test_a_read_from_before_a_merge_changes_nothing_after_it(world: World) -> None:
+    key = world.partner.open("Theirs", "It is down.", group="Network")
+    world.read(str(key))
+    with Session(world.engine) as rows:
+        pair = rows.scalars(select(TicketPair)).one()
+        number = pair.ticket_number
+        connection = rows.get_one(Connection, world.connection_id)
+        system = world._open(world.context, rows, connection)
+    world.partner.comment(key, "On the old one")
+    before = system.read(str(key))
+    into = world.partner.open("The same", "It is known.", group="Users")
+    world.partner.merge(key, into)
+    with world.writing() as rows:
+        take_in(rows, pair.id, system.read(str(key)), world.now)  # one worker follows it
+    with world.writing() as rows:  # another one comes with what it read before
+        take_in(rows, pair.id, before, world.now)
+        assert take_new(rows, world.connection_id, before, world.now) is None
+    assert comments(world, number) == []
+    world.read(str(into))
+    assert sorted(comments(world, number)) == ["It is known.", "On the old one"]
 
 
 def test_a_merge_into_the_counterpart_of_another_ticket_is_for_a_person(world: World) -> None:
