@@ -15,8 +15,8 @@ from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.exchange.models.connections import Connection
-from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profile_of
-from app.exchange.rules.shipped import SHIPPED
+from app.exchange.rules.profiles import Choice, Direction, Kind, profile_of
+from app.exchange.rules.shipped import profile_for
 from app.exchange.services import connections
 from app.exchange.services.secrets import (
     HINT,
@@ -173,12 +173,6 @@ def test(code: str, kind: str | None) -> None:
         click.echo(f"{check.what}: {check.problem or 'yes'}")
     if problem:
         raise Invalid("test", f"The test ended with a problem: {problem}")
-
-
-def profile_for(kind: str) -> Profile:
-    """The profile with which a connection of a kind begins: of a Zammad that of GGUS, whose values
-    are sent as far as the system has them."""
-    return SHIPPED.get(kind, Profile())
 
 
 def _connection(session: Session, code: str, kind: str | None) -> Connection:

@@ -11,8 +11,10 @@ from typing import Final
 from app.events.services.import_runs import JOB as EVENT_IMPORT
 from app.events.services.withdrawal import JOB as EVENT_WITHDRAWAL
 from app.events.tasks.imports import import_events, withdraw_events
+from app.exchange.services.connection_tests import JOB as CONNECTION_TEST
 from app.exchange.services.planning import BEGIN_OPEN, WAKE
 from app.exchange.services.planning import JOB as EXCHANGE
+from app.exchange.tasks.connection_tests import test_connection
 from app.exchange.tasks.deliveries import Deliveries, begin_open
 from app.exchange.tasks.pulls import PULL, READ, SWEEP, Pulls
 from app.exchange.tasks.systems import open_system
@@ -34,4 +36,5 @@ JOBS: Final[dict[str, JobFunction]] = {
     PULL: _pulls.pull,
     SWEEP: _pulls.sweep,
     READ: _pulls.read,
+    CONNECTION_TEST: test_connection,
 }

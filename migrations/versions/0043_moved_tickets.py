@@ -1,6 +1,6 @@
 """Partners' tickets that were merged
 
-Revision: 0043, after: 0041
+Revision: 0043, after: 0042
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0043"
-down_revision: str | None = "0041"
+down_revision: str | None = "0042"
 branch_labels = None
 depends_on = None
 

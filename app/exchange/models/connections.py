@@ -46,6 +46,11 @@ class Connection(Base):
     """Up to where their changes were read, in their words."""
     read_at: Mapped[datetime | None] = mapped_column(UtcTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    test: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """The newest test with what it found so far, as JSON; "" = none was asked."""
+    compared_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    comparison: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """What the last comparison of its ledger found, as JSON."""
 
     partner: Mapped[Partner] = relationship(lazy="joined")
 

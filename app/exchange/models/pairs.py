@@ -20,6 +20,7 @@ class TicketPair(Base):
         UniqueConstraint("ticket_number", "connection_id"),
         UniqueConstraint("connection_id", "their_id"),
         Index(None, "connection_id", "due_at"),
+        Index(None, "state", "connection_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -23,6 +23,11 @@ class Origin(StrEnum):
     THEIRS = "theirs"
 
 
+def name_of_chain(origin: Origin, *, began_here: bool) -> str:
+    """The origin in words that both sides use: who opened the ticket, or who answers."""
+    return "opener" if (origin is Origin.OURS) == began_here else "answerer"
+
+
 @dataclass(frozen=True)
 class Linked:
     """One entry of a chain. ``origin`` names the system in words that both sides use."""
@@ -36,8 +41,11 @@ class Linked:
 
 def link(origin: str, sequence: int, digest: str, before: str) -> Linked:
     """The next entry of a chain. Which way it crossed is not part of it."""
-    told = "\n".join((origin, str(sequence), digest, before))
-    return Linked(origin, sequence, digest, before, hashlib.sha256(told.encode()).hexdigest())
+    return Linked(origin, sequence, digest, before, _hash(origin, sequence, digest, before))
+
+
+def _hash(origin: str, sequence: int, digest: str, before: str) -> str:
+    return hashlib.sha256(f"{origin}\n{sequence}\n{digest}\n{before}".encode()).hexdigest()
 
 
 def chain(origin: str, digests: Iterable[str]) -> list[Linked]:
@@ -59,14 +67,22 @@ class Difference:
 def first_broken(entries: Sequence[Linked]) -> Difference | None:
     """The first entry that was altered, removed or doubled in our own chain, or None."""
     before, expected = START, 1
+    previous: Linked | None = None
     for entry in entries:
         if entry.sequence != expected:
             why = "missing" if entry.sequence > expected else "doubled"
             return Difference(min(entry.sequence, expected), why)
-        if entry.before != before or link(entry.origin, expected, entry.digest, before) != entry:
-            return Difference(expected, "altered")
-        before, expected = entry.hash, expected + 1
+        made = _hash(entry.origin, expected, entry.digest, before)
+        if entry.before != before or entry.hash != made:
+            is_again = previous is not None and _is_again(previous, entry)
+            return Difference(expected, "doubled" if is_again else "altered")
+        before, expected, previous = entry.hash, expected + 1, entry
     return None
+
+
+def _is_again(earlier: Linked, later: Linked) -> bool:
+    """Whether an entry was written a second time, as the next one."""
+    return (earlier.before, earlier.digest) == (later.before, later.digest)
 
 
 def first_difference(here: Sequence[str], there: Sequence[str]) -> Difference | None:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.exchange.rules.fields import Owner, ValueMap
 from app.tickets.rules.fields import BY_NAME
 from app.tickets.rules.tickets import Category, Impact, Layer, Priority, State
@@ -180,7 +181,7 @@ def profile_of(content: str) -> Profile:
     """Read a profile. Raises ``Invalid`` that says what is wrong where."""
     try:
         told = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Invalid("profile", _("This is not JSON: %(error)s", error=error)) from None
     if not isinstance(told, dict):
         raise Invalid("profile", _("A profile is a JSON object"))
@@ -198,6 +199,7 @@ def profile_of(content: str) -> Profile:
     group = told.get("group", "")
     if not isinstance(group, str):
         raise Invalid("profile", _("group is a text"))
+    checked_text("group", group, SHORT_TEXT_LIMIT, label=_("Their queue or group"))
     if (tickets := told.get("tickets", Choice.SHARED)) not in tuple(Choice):
         raise Invalid("profile", _("tickets is one of %(words)s", words=", ".join(Choice)))
     networks, sites, categories, guards = (
@@ -220,6 +222,8 @@ def _texts(told: Mapping[str, Any], name: str) -> tuple[str, ...]:
     found = told.get(name, [])
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise Invalid("profile", _("%(name)s is a list of texts", name=name))
+    for one in found:
+        checked_text("profile", one, SHORT_TEXT_LIMIT, label=name)
     return tuple(found)
 
 
@@ -253,5 +257,6 @@ def _rows(name: str, rows: Any) -> tuple[Row, ...]:
                     row=", ".join(row),
                 ),
             )
+        checked_text("profile", theirs, SHORT_TEXT_LIMIT, label=_("Theirs"))
         found.append(Row(ours, theirs.strip(), way))
     return tuple(found)

@@ -73,3 +73,8 @@ SHIPPED: Final[Mapping[str, Profile]] = {
     Kind.RT: _RT,
     Kind.SERVICENOW: _SERVICENOW,
 }
+
+
+def profile_for(kind: str) -> Profile:
+    """The profile with which a connection of a kind begins; of a kind whose words are ours, none."""
+    return SHIPPED.get(kind, Profile())

@@ -27,7 +27,7 @@ from app.exchange.rules.entries import (
     digest_of_entry,
     parts_of,
 )
-from app.exchange.rules.ledger import START, Origin, link
+from app.exchange.rules.ledger import START, Origin, link, name_of_chain
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profile_of
 from app.jobs.services.queue import enqueue
@@ -343,4 +343,4 @@ def add_entry(
 
 def chain_name(pair: TicketPair, origin: Origin) -> str:
     """The origin in words that both sides use: who opened the ticket, or who answers."""
-    return "opener" if (origin is Origin.OURS) == pair.began_here else "answerer"
+    return name_of_chain(origin, began_here=pair.began_here)

@@ -393,9 +393,10 @@ def _take_values(
             what = decide(profile.owner_of(name), base, ours, theirs, ours_is_newer=is_newer)
         if what is Decision.AGREED:
             agreed[name] = theirs
-            _end_asked(session, pair, name)
+            end_asked(session, pair, name, now)
         elif what is Decision.TAKE:
             agreed[name] = theirs
+            end_asked(session, pair, name, now)
             _take_value(session, pair, name, theirs, now)
         elif what is Decision.ASK:
             _ask(session, pair, name, theirs, now)
@@ -453,7 +454,7 @@ def _take_value(session: Session, pair: TicketPair, name: str, theirs: str, now:
         return
     wanted = {name: theirs}
     if name == "state" and theirs in ENDED_STATES:
-        wanted["solution"] = _solution(session, pair)
+        wanted["solution"] = solution_of(session, pair)
     try:
         with session.begin_nested():
             change_ticket(session, by, pair.ticket_number, wanted)
@@ -472,7 +473,7 @@ def _take_value(session: Session, pair: TicketPair, name: str, theirs: str, now:
     )
 
 
-def _solution(session: Session, pair: TicketPair) -> str:
+def solution_of(session: Session, pair: TicketPair) -> str:
     """How a partner solved a ticket: its last word, for few systems have a field for it."""
     ticket = session.get_one(Ticket, pair.ticket_number)
     if ticket.solution:
@@ -495,7 +496,7 @@ def _ask(session: Session, pair: TicketPair, name: str, theirs: str, now: dateti
     """Both values stay, and a person chooses. Asked once for each value of theirs."""
     if any(json.loads(one.content) == {name: theirs} for one in _asked(session, pair, name)):
         return
-    _end_asked(session, pair, name)
+    end_asked(session, pair, name, now)
     add_entry(
         session,
         pair,
@@ -515,11 +516,17 @@ def _asked(session: Session, pair: TicketPair, name: str) -> Sequence[Entry]:
     return [entry for entry in entries if name in json.loads(entry.content)]
 
 
-def _end_asked(session: Session, pair: TicketPair, name: str) -> None:
-    """Nobody has to choose any more: both sides agree, or the partner has another value by now."""
+def end_asked(
+    session: Session,
+    pair: TicketPair,
+    name: str,
+    now: datetime,
+    reason: str = _ENDED,
+) -> None:
+    """Nobody has to choose any more: both sides agree, the partner has another value by now, or a
+    person chose."""
     for entry in _asked(session, pair, name):
-        entry.state = EntryState.RECORDED
-        entry.reason = _ENDED
+        entry.state, entry.reason, entry.done_at = EntryState.SKIPPED, reason[:500], now
 
 
 def _is_recorded(session: Session, pair: TicketPair, content: Mapping[str, str]) -> bool:
@@ -536,8 +543,7 @@ def _is_recorded(session: Session, pair: TicketPair, content: Mapping[str, str])
     for entry in newest:
         told = json.loads(entry.content)
         if told.keys() & content.keys():
-            is_recorded = entry.state == EntryState.RECORDED and entry.reason != _ENDED
-            return is_recorded and bool(told == content)
+            return entry.state == EntryState.RECORDED and bool(told == content)
     return False
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import Partner
@@ -22,6 +22,7 @@ from app.exchange.rules.entries import EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.services.deliveries import as_rule, first_waiting, locked_pair, store
+from app.exchange.services.overview import in_trouble
 from app.exchange.services.planning import enqueue_pair
 
 PAIR = "ticket pair"
@@ -76,8 +77,7 @@ def pairs_now(
         .order_by(TicketPair.ticket_number.desc(), TicketPair.id)
     )
     if failed_alone:
-        asked = select(Entry.pair_id).where(Entry.state == EntryState.ASKED)
-        chosen = chosen.where(or_(TicketPair.state == PairState.STOPPED, TicketPair.id.in_(asked)))
+        chosen = chosen.where(in_trouble())
     if ticket is not None:
         chosen = chosen.where(TicketPair.ticket_number == ticket)
     if connection_id is not None:

@@ -1,0 +1,247 @@
+"""What people decide about exchanged tickets: share, send again, choose a value, leave out.
+
+Each verb locks the pair first, and done twice has one effect. What a person chose is recorded with
+the name of who chose.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.models.changes import Change
+from app.core.rules.access import Writer, require_admin, require_operator
+from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed, NotFound
+from app.core.rules.language import _
+from app.core.rules.texts import checked_text
+from app.core.services.changes import TICKET, FieldChange, record_change
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules import pairs as rules
+from app.exchange.rules.entries import EntryKind, EntryState
+from app.exchange.rules.ledger import Origin
+from app.exchange.rules.pairs import PairState
+from app.exchange.rules.profiles import Direction
+from app.exchange.services.connections import wake
+from app.exchange.services.deliveries import as_rule, first_waiting, locked_pair, store
+from app.exchange.services.planning import add_entry, begin_pair, enqueue_pair, pair_with
+from app.exchange.services.readings import end_asked, solution_of, writer_of
+from app.exchange.services.trouble import PAIR, retry
+from app.exchange.services.trouble import skip as leave_out
+from app.tickets.rules.tickets import ENDED_STATES
+from app.tickets.services.fields import as_logged, current_value
+from app.tickets.services.lifecycle import change_ticket, hand_to_partner, locked_ticket
+
+AGAIN_AT_ONCE: Final = 200
+"""Most tickets that are sent again in one step."""
+_SHARE: Final = _("share a ticket with a partner")
+_AGAIN: Final = _("send a ticket to a partner again")
+_CHOOSE: Final = _("choose between our value and a partner's")
+_LEAVE_OUT: Final = _("leave out what a partner did not take")
+
+
+def share(session: Session, by: Writer, number: int, connection: Connection) -> int:
+    """Exchange a ticket with a partner from now on, the whole ticket first; the pair's id. One that
+    is exchanged already stays as it is."""
+    require_operator(by.actor, _SHARE)
+    if not Direction(connection.direction).pushes:
+        raise Invalid("connection", _("Nothing is sent over this connection; it only reads"))
+    ticket = locked_ticket(session, number)
+    found = pair_with(session, connection, ticket)
+    if found is not None:
+        return found.id
+    hand_to_partner(session, by, number, connection.partner.code)
+    return begin_pair(session, connection, ticket, by.now).id
+
+
+def send_again(session: Session, by: Writer, pair_id: int) -> TicketPair:
+    """Try a ticket's exchange again at once, also where its partner was let rest."""
+    pair = session.get(TicketPair, pair_id)
+    if pair is None:
+        raise NotFound
+    retry(session, by, pair_id)
+    _wake(session, pair.connection)
+    return pair
+
+
+def send_all_again(session: Session, by: Writer, connection: Connection) -> int:
+    """Try every ticket again whose exchange with this partner failed, the oldest first; how many
+    (at most ``AGAIN_AT_ONCE``)."""
+    require_operator(by.actor, _AGAIN)
+    pairs = session.scalars(
+        select(TicketPair.id)
+        .where(TicketPair.connection_id == connection.id, TicketPair.state == PairState.STOPPED)
+        .order_by(TicketPair.id)
+        .limit(AGAIN_AT_ONCE)
+    ).all()
+    for pair_id in pairs:
+        retry(session, by, pair_id)
+    _wake(session, connection)
+    return len(pairs)
+
+
+def name_theirs(session: Session, by: Writer, pair_id: int, their_id: str) -> None:
+    """Say which of their tickets is the counterpart, or ("") that there is none and it is to be
+    created: where nobody knows, or where there are several."""
+    require_admin(by.actor, _AGAIN)
+    pair = _pair(session, pair_id)
+    if pair.state == PairState.PAIRED:
+        raise Invalid("their_id", _("The counterpart is known by now"))
+    checked_text("their_id", their_id, 255, label=_("Their id"))
+    taken = session.scalars(
+        select(TicketPair.ticket_number).where(
+            TicketPair.connection_id == pair.connection_id,
+            TicketPair.their_id == their_id,
+            TicketPair.id != pair.id,
+        )
+    ).first()
+    if their_id and taken is not None:
+        raise Invalid(
+            "their_id", _("This is the counterpart of our ticket %(number)s", number=taken)
+        )
+    if their_id and pair.their_id and their_id != pair.their_id:
+        pair.moved_from = pair.their_number or pair.their_id
+        pair.their_number = pair.their_url = ""
+    pair.their_id = their_id or pair.their_id
+    pair.begun_at = None
+    if their_id and (first := _beginning(session, pair)) is not None:
+        first.state, first.done_at = EntryState.SKIPPED, by.now
+        first.reason = f"{by.shown_author} said that it is {their_id} there"[:500]
+    store(pair, rules.resume(as_rule(pair)))
+    _note(session, by, pair, "counterpart", their_id or "to be created")
+    _wake(session, pair.connection)
+    enqueue_pair(session, pair)
+
+
+def skip(session: Session, by: Writer, entry_id: int, reason: str) -> None:
+    """Leave out an entry of ours that waits first, with a reason; those behind it go on. One that
+    is exchanged by now is not left out, nor is the next one for it."""
+    require_admin(by.actor, _LEAVE_OUT)
+    pair, entry = _entry(session, entry_id)
+    if entry.state == EntryState.SKIPPED:
+        return
+    if first_waiting(session, pair.id) is not entry:
+        raise Invalid("reason", _("This entry does not wait first any more"))
+    leave_out(session, by, pair.id, reason)
+
+
+def replay(session: Session, by: Writer, entry_id: int) -> None:
+    """Send an entry that was left out after all, or try again to apply what a partner told."""
+    require_admin(by.actor, _LEAVE_OUT)
+    pair, entry = _entry(session, entry_id)
+    if entry.origin == Origin.OURS and entry.state == EntryState.SKIPPED:
+        entry.state, entry.reason, entry.done_at = EntryState.WAITING, "", None
+        enqueue_pair(session, pair)
+    elif entry.origin == Origin.THEIRS and entry.state == EntryState.RECORDED:
+        wanted = json.loads(entry.content)
+        if wanted.get("state") in ENDED_STATES:
+            wanted["solution"] = solution_of(session, pair)
+        _change(session, writer_of(pair.connection, by.now), pair.ticket_number, wanted)
+        entry.state, entry.reason, entry.done_at = EntryState.APPLIED, "", by.now
+    else:
+        return
+    _note(session, by, pair, "replayed entry", f"{entry.origin} {entry.sequence}")
+
+
+def choose(session: Session, by: Writer, entry_id: int, *, ours: bool) -> bool:
+    """End a conflict: our value goes to the partner, or theirs becomes ours; whether it was open
+    still. Older questions about the same field end with it."""
+    require_operator(by.actor, _CHOOSE)
+    pair, asked = _entry(session, entry_id)
+    if asked.state != EntryState.ASKED:
+        return False
+    ticket = locked_ticket(session, pair.ticket_number)
+    agreed = json.loads(pair.values)
+    for name, theirs in json.loads(asked.content).items():
+        if ours:
+            content = {name: as_logged(current_value(ticket, name)) or ""}
+            add_entry(
+                session,
+                pair,
+                Origin.OURS,
+                EntryKind.FIELDS,
+                content,
+                author=by.shown_author,
+                at=by.now,
+                state=EntryState.WAITING,
+            )
+            enqueue_pair(session, pair)
+        elif as_logged(current_value(ticket, name)) != theirs:
+            wanted = {name: theirs}
+            if name == "state" and theirs in ENDED_STATES:
+                wanted["solution"] = solution_of(session, pair)
+            _change(session, by, pair.ticket_number, wanted)
+            # the change is exchanged already: it is the partner's own value
+            asked.change_id = _change_of(session, pair.ticket_number)
+        agreed[name] = theirs
+    whose = "ours" if ours else "theirs"
+    reason = f"{by.shown_author} chose {whose}"
+    asked.state = EntryState.SKIPPED if ours else EntryState.APPLIED
+    asked.reason, asked.done_at = reason[:500], by.now
+    names = json.loads(asked.content)
+    session.flush()
+    for name in names:
+        end_asked(session, pair, name, by.now, reason)
+    _note(session, by, pair, f"{', '.join(names)} chosen", whose)
+    pair.values = json.dumps(agreed, ensure_ascii=False)
+    return True
+
+
+def _change(session: Session, by: Writer, number: int, wanted: Mapping[str, str]) -> None:
+    """Give our ticket values of the partner; a move that is not allowed is said in words."""
+    try:
+        change_ticket(session, by, number, wanted)
+    except (MoveNotAllowed, Forbidden) as error:
+        raise Invalid("value", error.message) from None
+
+
+def _beginning(session: Session, pair: TicketPair) -> Entry | None:
+    """The entry of ours that makes their ticket, if it waits."""
+    return session.scalars(
+        select(Entry).where(
+            Entry.pair_id == pair.id,
+            Entry.origin == Origin.OURS,
+            Entry.kind == EntryKind.TICKET,
+            Entry.state == EntryState.WAITING,
+        )
+    ).first()
+
+
+def _pair(session: Session, pair_id: int) -> TicketPair:
+    if session.get(TicketPair, pair_id) is None:
+        raise NotFound
+    return locked_pair(session, pair_id)
+
+
+def _entry(session: Session, entry_id: int) -> tuple[TicketPair, Entry]:
+    found = session.get(Entry, entry_id)
+    if found is None:
+        raise NotFound
+    pair = locked_pair(session, found.pair_id)
+    session.refresh(found)
+    return pair, found
+
+
+def _change_of(session: Session, number: int) -> int | None:
+    """The newest change of a locked ticket."""
+    return session.scalar(
+        select(Change.id)
+        .where(Change.kind == TICKET, Change.thing_id == number)
+        .order_by(Change.version.desc())
+        .limit(1)
+    )
+
+
+def _wake(session: Session, connection: Connection) -> None:
+    """Call a partner now that was let rest because it did not answer."""
+    if connection.resting_until is not None:
+        wake(session, connection)
+
+
+def _note(session: Session, by: Writer, pair: TicketPair, what: str, told: str) -> None:
+    session.flush()
+    record_change(session, by, kind=PAIR, thing_id=pair.id, fields=[FieldChange(what, None, told)])

@@ -1,0 +1,303 @@
+"""What people see of the exchange: how each connection does, what failed, what was called.
+
+Only reads; each function says how many statements it asks.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy.orm import Session, defer
+
+from app.core.models.base import UtcTime
+from app.core.rules.errors import NotFound
+from app.exchange.models.connections import Connection, ConnectionProfile, ExchangeCall
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules.entries import EntryKind, EntryState
+from app.exchange.rules.ledger import Origin
+from app.exchange.rules.pairs import PairState
+from app.exchange.rules.profiles import Direction
+from app.tickets.models.tickets import Ticket
+
+CALLS_COUNTED: Final = timedelta(days=1)
+_OPEN: Final = (EntryState.WAITING, EntryState.ASKED)
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """How a connection does. ``oldest`` is when the oldest waiting entry was written; calls are
+    those of ``CALLS_COUNTED``."""
+
+    waiting: int = 0
+    oldest: datetime | None = None
+    asked: int = 0
+    """Conflicts that wait for a person."""
+    stopped: int = 0
+    """Tickets whose exchange failed."""
+    retrying: int = 0
+    """Tickets that are tried again by themselves."""
+    calls: int = 0
+    failed_calls: int = 0
+
+
+def traffic(
+    session: Session, now: datetime, connection_id: int | None = None
+) -> Mapping[int, Traffic]:
+    """How each connection does, or one, by its id; one without an entry, a pair and a call has no
+    row. What is retried is counted for one alone. Three statements."""
+    found: dict[int, Traffic] = defaultdict(Traffic)
+    entries = (
+        select(
+            TicketPair.connection_id,
+            Entry.state,
+            func.count(),
+            func.min(Entry.at, type_=UtcTime),
+        )
+        .join(TicketPair, TicketPair.id == Entry.pair_id)
+        .where(Entry.state.in_(_OPEN), _of(TicketPair.connection_id, connection_id))
+        .group_by(TicketPair.connection_id, Entry.state)
+    )
+    for key, state, number, oldest in session.execute(entries):
+        if state == EntryState.WAITING:
+            found[key] = replace(found[key], waiting=number, oldest=oldest)
+        else:
+            found[key] = replace(found[key], asked=number)
+    is_stopped = TicketPair.state == PairState.STOPPED
+    wanted = is_stopped if connection_id is None else or_(is_stopped, TicketPair.attempts > 0)
+    pairs = (
+        select(
+            TicketPair.connection_id,
+            func.count().filter(is_stopped),
+            func.count().filter(~is_stopped),
+        )
+        .where(wanted, _of(TicketPair.connection_id, connection_id))
+        .group_by(TicketPair.connection_id)
+    )
+    for key, stopped, retrying in session.execute(pairs):
+        found[key] = replace(found[key], stopped=stopped, retrying=retrying)
+    calls = (
+        select(
+            ExchangeCall.connection_id,
+            func.count(),
+            func.count().filter(ExchangeCall.failure != ""),
+        )
+        .where(
+            ExchangeCall.at > now - CALLS_COUNTED, _of(ExchangeCall.connection_id, connection_id)
+        )
+        .group_by(ExchangeCall.connection_id)
+    )
+    for key, number, failed in session.execute(calls):
+        found[key] = replace(found[key], calls=number, failed_calls=failed)
+    return found
+
+
+def _of(column: Any, connection_id: int | None) -> ColumnElement[bool]:
+    return true() if connection_id is None else column == connection_id
+
+
+def connection_of_number(session: Session, number: int) -> Connection:
+    """A connection. One statement; raises ``NotFound``."""
+    found = session.get(Connection, number)
+    if found is None:
+        raise NotFound
+    return found
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A ticket whose exchange waits for a person: it failed, or two values contradict."""
+
+    pair: TicketPair
+    title: str
+    first: Entry | None
+    """The entry with which it would go on."""
+    asked: int
+
+
+def troubles(session: Session, limit: int, connection_id: int | None = None) -> Sequence[Trouble]:
+    """Tickets whose exchange waits for a person, the newest pair first. One statement."""
+    conflicts = _asked_of_pair()
+    first = (
+        select(func.min(Entry.sequence))
+        .where(
+            Entry.pair_id == TicketPair.id,
+            Entry.origin == Origin.OURS,
+            Entry.state == EntryState.WAITING,
+        )
+        .correlate(TicketPair)
+        .scalar_subquery()
+    )
+    rows = (
+        select(TicketPair, Ticket.title, Entry, conflicts.label("asked"))
+        .join(Ticket, Ticket.number == TicketPair.ticket_number)
+        .outerjoin(
+            Entry,
+            and_(
+                Entry.pair_id == TicketPair.id,
+                Entry.origin == Origin.OURS,
+                Entry.sequence == first,
+            ),
+        )
+        .where(in_trouble())
+        .order_by(TicketPair.id.desc())
+        .limit(limit)
+    )
+    if connection_id is not None:
+        rows = rows.where(TicketPair.connection_id == connection_id)
+    return [Trouble(*row) for row in session.execute(rows)]
+
+
+def in_trouble() -> ColumnElement[bool]:
+    """The condition that a pair waits for a person."""
+    asked = select(Entry.pair_id).where(Entry.state == EntryState.ASKED)
+    return or_(TicketPair.state == PairState.STOPPED, TicketPair.id.in_(asked))
+
+
+def count_troubles() -> Any:
+    """How many tickets' exchange waits for a person, as part of another statement: two indexes
+    tell."""
+    return select(func.count()).select_from(TicketPair).where(in_trouble()).scalar_subquery()
+
+
+def _asked_of_pair() -> Any:
+    return (
+        select(func.count())
+        .where(Entry.pair_id == TicketPair.id, Entry.state == EntryState.ASKED)
+        .correlate(TicketPair)
+        .scalar_subquery()
+    )
+
+
+def left_out(session: Session, connection_id: int, limit: int) -> Sequence[tuple[Entry, int]]:
+    """Entries of ours that a person skipped, and of theirs that are not allowed here, newest first,
+    with our ticket's number. One statement."""
+    rows = session.execute(
+        select(Entry, TicketPair.ticket_number)
+        .join(TicketPair, TicketPair.id == Entry.pair_id)
+        .where(
+            TicketPair.connection_id == connection_id,
+            or_(
+                and_(Entry.state == EntryState.SKIPPED, Entry.origin == Origin.OURS),
+                Entry.state == EntryState.RECORDED,
+            ),
+        )
+        .order_by(Entry.id.desc())
+        .limit(limit)
+    )
+    return [(entry, number) for entry, number in rows]
+
+
+def recent_calls(
+    session: Session, connection_id: int, limit: int, *, failed: bool = False
+) -> Sequence[ExchangeCall]:
+    """The newest calls, without what was said. One statement."""
+    found = (
+        select(ExchangeCall)
+        .where(ExchangeCall.connection_id == connection_id)
+        .order_by(ExchangeCall.id.desc())
+        .limit(limit)
+        .options(defer(ExchangeCall.asked), defer(ExchangeCall.answered))
+    )
+    if failed:
+        found = found.where(ExchangeCall.failure != "")
+    return session.scalars(found).all()
+
+
+def call_of_number(session: Session, connection_id: int, number: int) -> ExchangeCall:
+    """One call with what was said. One statement; raises ``NotFound``."""
+    found = session.get(ExchangeCall, number)
+    if found is None or found.connection_id != connection_id:
+        raise NotFound
+    return found
+
+
+def versions_of(session: Session, connection_id: int) -> Sequence[ConnectionProfile]:
+    """All versions of choice, maps and owners, newest first. One statement."""
+    return session.scalars(
+        select(ConnectionProfile)
+        .where(ConnectionProfile.connection_id == connection_id)
+        .order_by(ConnectionProfile.version.desc())
+    ).all()
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A field that both sides changed: a person chooses."""
+
+    entry_id: int
+    name: str
+    theirs: str
+
+
+@dataclass(frozen=True)
+class Counterpart:
+    """A partner beside a ticket. ``pair`` None: not exchanged with it."""
+
+    connection: Connection
+    pair: TicketPair | None
+    waiting: Sequence[str] = field(default=())
+    """Kinds of the entries that wait, in their order."""
+    oldest: datetime | None = None
+    conflicts: Sequence[Conflict] = field(default=())
+
+    @property
+    def in_step(self) -> bool:
+        """Both sides hold the same, as far as we know."""
+        pair = self.pair
+        is_well = pair is not None and pair.state == PairState.PAIRED and pair.begun_at is None
+        return is_well and not self.waiting and not self.conflicts
+
+    @property
+    def is_shareable(self) -> bool:
+        """Whether the ticket can be shared with this partner now."""
+        return self.pair is None and Direction(self.connection.direction).pushes
+
+
+def counterparts(session: Session, number: int) -> Sequence[Counterpart]:
+    """Every partner that one speaks with, beside this ticket. One statement, and one more where the
+    ticket is exchanged."""
+    rows: Sequence[Any] = session.execute(
+        select(Connection, TicketPair)
+        .outerjoin(
+            TicketPair,
+            and_(TicketPair.connection_id == Connection.id, TicketPair.ticket_number == number),
+        )
+        .order_by(Connection.id)
+    ).all()
+    open_: dict[int, list[Entry]] = defaultdict(list)
+    if keys := [pair.id for _connection, pair in rows if pair is not None]:
+        for entry in session.scalars(
+            select(Entry)
+            .where(Entry.pair_id.in_(keys), Entry.state.in_(_OPEN))
+            .order_by(Entry.pair_id, Entry.sequence)
+        ):
+            open_[entry.pair_id].append(entry)
+    return [
+        _counterpart(connection, pair, open_[pair.id] if pair is not None else ())
+        for connection, pair in rows
+    ]
+
+
+def _counterpart(
+    connection: Connection, pair: TicketPair | None, entries: Iterable[Entry]
+) -> Counterpart:
+    waiting = [entry for entry in entries if entry.state == EntryState.WAITING]
+    conflicts = {
+        name: Conflict(entry.id, name, value)
+        for entry in entries
+        if entry.state == EntryState.ASKED and entry.kind == EntryKind.FIELDS
+        for name, value in json.loads(entry.content).items()
+    }
+    return Counterpart(
+        connection,
+        pair,
+        tuple(entry.kind for entry in waiting),
+        min((entry.at for entry in waiting), default=None),
+        tuple(conflicts.values()),
+    )

@@ -1,0 +1,106 @@
+"""What would be sent to a partner for a ticket, in the partner's words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.rules.access import Actor
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules.entries import EntryKind, EntryState
+from app.exchange.rules.ledger import Origin
+from app.exchange.rules.profiles import Direction, Profile
+from app.exchange.services.deliveries import marked_text
+from app.exchange.services.planning import begin_pair, chooses, pair_with, profile_in_use
+from app.tickets.services.fields import facts_of
+from app.tickets.services.lifecycle import find_ticket
+
+
+@dataclass(frozen=True)
+class SentValue:
+    """A field in both words. ``theirs`` None: our value has no counterpart, and is not sent."""
+
+    name: str
+    ours: str
+    theirs: str | None
+
+
+@dataclass(frozen=True)
+class PlannedEntry:
+    """One entry as it would be sent."""
+
+    kind: EntryKind
+    author: str
+    text: str
+    file: str = ""
+    values: Sequence[SentValue] = field(default=())
+
+
+@dataclass(frozen=True)
+class Preview:
+    """What would be sent. ``is_chosen``: without that anybody shares the ticket."""
+
+    number: int
+    title: str
+    is_paired: bool
+    is_chosen: bool
+    pushes: bool
+    entries: Sequence[PlannedEntry]
+
+
+def preview(
+    session: Session, by: Actor, connection: Connection, number: int, now: datetime
+) -> Preview:
+    """What waits for a ticket that is exchanged, else what sharing it would send. Writes what it
+    shows: the caller gives it a transaction of which nothing stays (``dry_run``)."""
+    ticket = find_ticket(session, by, number)
+    profile = profile_in_use(session, connection)
+    pair = pair_with(session, connection, ticket)
+    is_paired = pair is not None
+    is_chosen = is_paired or (
+        connection.partner_id in facts_of(ticket).handed_to_partners
+        or chooses(session, connection, profile, ticket)
+    )
+    pair = pair or begin_pair(session, connection, ticket, now)
+    entries = session.scalars(
+        select(Entry)
+        .where(
+            Entry.pair_id == pair.id,
+            Entry.origin == Origin.OURS,
+            Entry.state == EntryState.WAITING,
+        )
+        .order_by(Entry.sequence)
+    )
+    return Preview(
+        number,
+        ticket.title,
+        is_paired,
+        is_chosen,
+        Direction(connection.direction).pushes,
+        [_planned(pair, entry, profile) for entry in entries],
+    )
+
+
+def _planned(pair: TicketPair, entry: Entry, profile: Profile) -> PlannedEntry:
+    content = json.loads(entry.content)
+    kind = EntryKind(entry.kind)
+    said = content.pop("description" if kind is EntryKind.TICKET else "text", "")
+    file = content.pop("file", "").partition(" ")[2]
+    has_text = said or kind is EntryKind.TICKET
+    text = marked_text(pair.ticket_number, entry) if has_text else ""
+    values = [
+        SentValue(name, value, _theirs(profile, name, value))
+        for name, value in content.items()
+        if value
+    ]
+    return PlannedEntry(kind, entry.author, text, file, values)
+
+
+def _theirs(profile: Profile, name: str, value: str) -> str | None:
+    return profile.map_of(name).theirs_of(value) if name in profile.maps else value

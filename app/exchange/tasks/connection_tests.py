@@ -1,0 +1,23 @@
+"""The test of a connection, as the worker does it: each step is recorded as soon as it is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.exchange.models.connections import Connection
+from app.exchange.services.connection_tests import begin_test, end_test, note_check
+from app.exchange.tasks.systems import try_connection
+from app.jobs.tasks.context import Context
+
+
+def test_connection(context: Context, arguments: Mapping[str, Any]) -> None:
+    """Test one connection (a job, one at a time for a connection)."""
+    key = int(arguments["connection"])
+    with context.transaction() as session:
+        begin_test(session.get_one(Connection, key), context.now())
+    for check in try_connection(context, key):
+        with context.transaction() as session:
+            note_check(session.get_one(Connection, key), check)
+    with context.transaction() as session:
+        end_test(session.get_one(Connection, key), context.now())
