@@ -45,7 +45,11 @@ from app.duties.pages import rules as duty_rules
 from app.duties.services.derived import compute_with_matches
 from app.events.pages import imports as event_imports
 from app.events.pages import sources as event_sources
-from app.exchange.pages import hooks
+from app.exchange.pages import connections as exchange
+from app.exchange.pages import (
+    hooks,
+    maps,  # noqa: F401  # on a blueprint
+)
 from app.home.pages import (
     admin,
     guide,
@@ -171,6 +175,7 @@ def register(flask_app: Flask) -> None:
         second_factor,
         reset,
         work,
+        exchange,
         matching,
         matching_rules,
         event_matching,

@@ -363,6 +363,35 @@ Create a unit                   | POST /admin/unresolved/unit           | yes | 
 Look at the background work     | GET /work                             | yes | yes | 403 | 403 | 403 | login
 Run timed work now              | POST /work/timed/*/run                | yes | yes | 403 | 403 | 403 | login
 Try a failed job again          | POST /work/jobs/*/again               | yes | yes | 403 | 403 | 403 | login
+# exchange with partners
+See the exchange                | GET /exchange                         | yes | yes | 403 | 403 | 403 | login
+Form of a new connection        | GET /exchange/new                     | yes | 403 | 403 | 403 | 403 | login
+Set up a connection             | POST /exchange/new                    | yes | 403 | 403 | 403 | 403 | login
+Look at a connection            | GET /exchange/*                       | yes | yes | 403 | 403 | 403 | login
+... an unknown one              | GET /exchange/* unknown               | 404 | 404 | 403 | 403 | 403 | login
+Form to change one              | GET /exchange/*/edit                  | yes | 403 | 403 | 403 | 403 | login
+Change one                      | POST /exchange/*/edit                 | yes | 403 | 403 | 403 | 403 | login
+Pause it                        | POST /exchange/*/pause                | yes | 403 | 403 | 403 | 403 | login
+Resume it                       | POST /exchange/*/resume               | yes | 403 | 403 | 403 | 403 | login
+Add a secret                    | POST /exchange/*/add-secret           | yes | 403 | 403 | 403 | 403 | login
+End a secret                    | POST /exchange/*/end-secret           | yes | 403 | 403 | 403 | 403 | login
+Compare the ledger              | POST /exchange/*/compare              | yes | yes | 403 | 403 | 403 | login
+Send all failed tickets again   | POST /exchange/*/again                | yes | yes | 403 | 403 | 403 | login
+Look at a call                  | GET /exchange/*/calls/*               | yes | yes | 403 | 403 | 403 | login
+See what a test found           | GET /exchange/*/test                  | yes | yes | 403 | 403 | 403 | login
+Test a connection               | POST /exchange/*/test                 | yes | 403 | 403 | 403 | 403 | login
+See what is exchanged           | GET /exchange/*/map                   | yes | yes | 403 | 403 | 403 | login
+Change what is exchanged        | POST /exchange/*/map                  | yes | 403 | 403 | 403 | 403 | login
+Export it                       | GET /exchange/*/map.json              | yes | yes | 403 | 403 | 403 | login
+Import it                       | POST /exchange/*/map/import           | yes | 403 | 403 | 403 | 403 | login
+Use an earlier version again    | POST /exchange/*/map/roll-back        | yes | 403 | 403 | 403 | 403 | login
+See what would be sent          | GET /exchange/*/preview               | yes | yes | 403 | 403 | 403 | login
+Share a ticket with a partner   | POST /exchange/*/share                | yes | yes | 403 | 403 | 403 | login
+Send a ticket again             | POST /exchange/pairs/*/again          | yes | yes | 403 | 403 | 403 | login
+Say which ticket is theirs      | POST /exchange/pairs/*/theirs         | yes | 403 | 403 | 403 | 403 | login
+Skip an entry                   | POST /exchange/entries/*/skip         | yes | 403 | 403 | 403 | 403 | login
+Replay an entry                 | POST /exchange/entries/*/replay       | yes | 403 | 403 | 403 | 403 | login
+Choose one of two values        | POST /exchange/entries/*/choose       | yes | yes | 403 | 403 | 403 | login
 # mails
 List mails                      | GET /mails                            | yes | yes | 403 | 403 | 403 | login
 Look at a mail                  | GET /mails/*                          | yes | yes | 403 | 403 | 403 | login

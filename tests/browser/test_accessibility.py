@@ -64,6 +64,7 @@ from app.tickets.services.relations import relate_tickets
 from tests.accounts.services.test_second_factor import code_of
 from tests.browser.visit import change, log_in, people_of, seed, sideways
 from tests.cast import NOON, PASSWORD, Cast, writer
+from tests.exchange.seeded import seed_exchange
 from tests.harness.browser import AXE, strict_page
 from tests.harness.databases import fresh_database
 from tests.harness.jobs import seed_background_work
@@ -91,6 +92,7 @@ NO_PAGES = {
     "tickets_csv.download_ticket",
     "events.download",
     "audit.download",
+    "exchange.export_map",
     "unresolved.name",  # see _states
     "filters.show",
     "manual.own",
@@ -123,6 +125,7 @@ _LOOKED_AT: dict[str, dict[str, Any]] = {
     "event_sources.edit": {"number": 1},
     "mails.mail": {"mail": 1},
     "report_forms.question": {"number": 2, "key": "plans"},
+    "exchange.call": {"number": 1, "call": 1},
 }
 """What the address of such a page says."""
 _GRAVE = ("serious", "critical")
@@ -230,6 +233,8 @@ def scene(sqlite_server: LiveServer) -> Scene:
     _talk(sqlite_server, cast)
     _order_packs(sqlite_server, cast)
     _write_reports(sqlite_server, cast)
+    with sqlite_server.session() as session, transaction(session):
+        seed_exchange(session, (ticket, final, asked))
     event = _cut(sqlite_server, cast)
     return Scene(sqlite_server, cast, ticket, final, asked, _collide(sqlite_server, cast), event)
 
@@ -469,6 +474,12 @@ def _states(scene: Scene) -> list[str]:
     return [
         "/tickets?state=open&state=closed&category=maintenance&site=DE-KIT&sort=title",
         "/tickets?q=nothing+like+this&priority=urgent",
+        "/exchange/1?calls=failed",
+        "/exchange/1/map?from=1",
+        "/exchange/1/preview?ticket=1",
+        f"/exchange/2/preview?ticket={scene.change}",
+        "/exchange/1/preview?ticket=999999",
+        "/exchange/999999",
         "/tickets?state=gone&from=yesterday",
         "/search?q=lhc",
         "/tickets/bulk?n=1&n=2",

@@ -27,12 +27,14 @@ from wtforms import (
 from app.accounts.models.people import Login
 from app.accounts.pages import partner_forms, people_forms, token_forms
 from app.calendar.pages import lhc_editing
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.web.errors import FORM_KEY
 from app.core.web.forms import UtcTimeField
 from app.core.web.rows_field import RowsField
 from app.events.pages import forms as event_forms
 from app.events.pages import sources as event_sources
+from app.exchange.pages import forms as exchange_forms
 from app.home.pages import profile_forms
 from app.meetings.pages import packs as meeting_packs
 from app.names.pages import unresolved_forms
@@ -42,6 +44,7 @@ from app.tickets.models.tickets import Ticket
 from app.tickets.pages import bulk_forms, filter_forms, forms
 from app.tickets.rules.fields import BY_NAME
 from tests.cast import PASSWORD, Cast
+from tests.exchange.seeded import seed_connection
 from tests.harness.visitor import Fields, Form, PageReader
 from tests.harness.visits import Enter, Open
 
@@ -104,6 +107,7 @@ PLACES: dict[type[FlaskForm], str] = {
     bulk_forms.UndoBulkForm: "/tickets/bulk/1/undo",
     meeting_packs.PackForm: "/reports/packs",
     report_reminders.QuietForm: "/reports/quiet",
+    exchange_forms.ConnectionForm: "/exchange/1/edit",
 }
 WAITING = {people_forms.AskCodeForm, people_forms.ResetForm}
 """Open only to a login or a link that waits: tried in test_second_factor and test_reset."""
@@ -199,6 +203,11 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
         "end_standing": "planned",
         "source": "Typed source",
     },
+    exchange_forms.ConnectionForm: {
+        "url": "https://helpdesk.example.org",
+        "direction": "push",
+        "internal": "sent",
+    },
 }
 REFUSED: dict[tuple[type[FlaskForm], str], set[int]] = {
     (forms.UndoForm, "name"): {404},
@@ -263,6 +272,7 @@ def classes() -> list[type[FlaskForm]]:
         lhc_editing.PeriodForm,
         meeting_packs.PackForm,
         report_reminders.QuietForm,
+        exchange_forms.ConnectionForm,
     ]
 
 
@@ -447,6 +457,14 @@ def test_every_form_is_tried(app: Flask) -> None:
         f"/duty/rules/{key}/revise",
         f"/duty/rules/forces/{key}/retire",
         f"/duty/rules/versions/{key}/force",
+        "/exchange/new",  # test_connections, test_maps, test_ticket_panel of the exchange
+        *(
+            f"/exchange/{key}/{what}"
+            for what in ("compare", "end-secret", "map", "map/import", "map/roll-back")
+        ),
+        *(f"/exchange/{key}/{what}" for what in ("pause", "resume", "share", "test")),
+        f"/exchange/pairs/{key}/theirs",
+        *(f"/exchange/entries/{key}/{what}" for what in ("choose", "replay", "skip")),
     }
     assert {rule for rule in posted - paths - elsewhere if not rule.endswith(buttons)} == set()
 
@@ -458,6 +476,8 @@ def test_every_field_refuses_what_it_cannot_take(
     opened(title="CERN-GRIDKA-LHCOPN-001 moves", category="change", sites=("DE-KIT", UNKNOWN))
     visitor = visit(cast.admin)
     visitor.send("/filters", {"name": "Mine", "use": "private", "query": ""})
+    with transaction(session):
+        seed_connection(session, "GGUS-TEST")
     visitor.send("/tickets/bulk", {"n": "1:1", "key": "k" * 32, "priority": "urgent"})
     path = PLACES[kind]
     shown = kind not in (

@@ -67,6 +67,13 @@ from app.events.services.events import report_events
 from app.events.services.import_runs import keep_import, new_import
 from app.events.services.sources import set_source
 from app.events.services.withdrawal import withdraw_event
+from app.exchange.models.connections import Connection, ExchangeCall
+from app.exchange.rules.entries import EntryState
+from app.exchange.rules.profiles import Profile
+from app.exchange.services.connections import set_profile
+from app.exchange.services.secrets import LOGIN
+from app.exchange.services.secrets import add_secret as seal_secret
+from app.exchange.services.secrets import live_secrets as live_connection_secrets
 from app.factory import create_app
 from app.home.pages import health
 from app.jobs.rules.work import TIDY
@@ -121,6 +128,7 @@ from app.tickets.services.relations import relate_tickets
 from tests import cric_sample
 from tests.accounts.pages.test_login import log_in
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
+from tests.exchange.seeded import SeededPair, seed_connection, seed_pair
 from tests.harness.databases import open_engine
 from tests.harness.jobs import seed_failed_job
 from tests.harness.server import TEST_SECRET, test_settings
@@ -162,6 +170,47 @@ _QUESTION: Final = {
 _OF_DRAFT: Final = "/reports/forms/{report_draft}"
 _TYPED: Final = {"answer.issues": "Typed", "seen.answer.issues": "1"}
 SENT: Final[Mapping[str, Sent]] = {
+    "POST /exchange/new": (
+        "/exchange/new",
+        {"code": "{partner_code}", "kind": "zammad", "url": "https://helpdesk.example.org"},
+    ),
+    "GET /exchange/*": ("/exchange/{connection}", {}),
+    "GET /exchange/* unknown": ("/exchange/999999", {}),
+    "GET /exchange/*/edit": ("/exchange/{connection}/edit", {}),
+    "POST /exchange/*/edit": ("/exchange/{connection}/edit", {"remote_login": "{new_name}"}),
+    "POST /exchange/*/pause": ("/exchange/{connection}/pause", {}),
+    "POST /exchange/*/resume": ("/exchange/{paused_connection}/resume", {}),
+    "POST /exchange/*/add-secret": (
+        "/exchange/{connection}/add-secret",
+        {"use": "login", "remote_secret": "x"},
+    ),
+    "POST /exchange/*/end-secret": (
+        "/exchange/{connection}/end-secret",
+        {"secret_id": "{connection_secret}"},
+    ),
+    "POST /exchange/*/compare": ("/exchange/{connection}/compare", {}),
+    "POST /exchange/*/again": ("/exchange/{connection_of_pair}/again", {}),
+    "GET /exchange/*/calls/*": ("/exchange/{connection}/calls/{exchange_call}", {}),
+    "GET /exchange/*/test": ("/exchange/{connection}/test", {}),
+    "POST /exchange/*/test": ("/exchange/{connection}/test", {}),
+    "GET /exchange/*/map": ("/exchange/{connection}/map", {}),
+    "POST /exchange/*/map": ("/exchange/{connection}/map", {"group": "{new_name}"}),
+    "GET /exchange/*/map.json": ("/exchange/{connection}/map.json", {}),
+    "POST /exchange/*/map/import": ("/exchange/{connection}/map/import", {"file": "{map_file}"}),
+    "POST /exchange/*/map/roll-back": (
+        "/exchange/{changed_connection}/map/roll-back",
+        {"version": "1"},
+    ),
+    "GET /exchange/*/preview": ("/exchange/{connection}/preview?ticket={ticket}", {}),
+    "POST /exchange/*/share": ("/exchange/{connection}/share", {"ticket": "{ticket}"}),
+    "POST /exchange/pairs/*/again": ("/exchange/pairs/{pair}/again", {}),
+    "POST /exchange/pairs/*/theirs": ("/exchange/pairs/{pair}/theirs", {"their_id": "77"}),
+    "POST /exchange/entries/*/skip": ("/exchange/entries/{waiting_entry}/skip", {"reason": "x"}),
+    "POST /exchange/entries/*/replay": ("/exchange/entries/{skipped_entry}/replay", {}),
+    "POST /exchange/entries/*/choose": (
+        "/exchange/entries/{asked_entry}/choose",
+        {"value": "ours"},
+    ),
     "POST /reports/packs": (
         "/reports/packs",
         {"title": "Pack", "first": "2012-Q1", "last": "2012-Q2", "slides": "matching"},
@@ -632,6 +681,8 @@ NAMED: Final = {
 }
 """What the star of other addresses stands for, by how they begin."""
 UNLOGGED: Final = {
+    "/exchange/*/compare",
+    "/exchange/*/test",
     "/work/timed/*/run",
     "/work/jobs/*/again",
     "/tickets/columns",
@@ -668,7 +719,13 @@ LEADS_TO_LOGIN: Final = {"/logout", "/reset"}
 """What is answered by the login page when it is carried out."""
 PREFILLED: Final = {
     f"/{kind}/{do}" for kind in ("tickets", "sites", "links", "events") for do in ("new", "*/edit")
-} | {"/events/sources/new", "/events/sources/*"}
+} | {
+    "/events/sources/new",
+    "/events/sources/*",
+    "/exchange/new",
+    "/exchange/*/edit",
+    "/exchange/*/map",
+}
 """Forms of pages of their own: what they hold is sent with what ``SENT`` says."""
 ALWAYS_SHOWN: Final = {"/login", "/static/*", "/calendar/feed/*.ics"}
 
@@ -748,6 +805,70 @@ class Things(dict[str, str]):
     def make_written(self) -> int:
         """A ticket that the person wrote."""
         return self._open(self._actor)
+
+    def make_partner_code(self) -> str:
+        """The code of a partner that is not known yet."""
+        return f"EX-{self.world.count}"
+
+    def make_connection(self) -> int:
+        """A connection of a partner of its own."""
+        return seed_connection(self.world.session, self["partner_code"]).id
+
+    def make_paused_connection(self) -> int:
+        """One that is paused."""
+        return seed_connection(self.world.session, self["partner_code"], paused=True).id
+
+    def make_changed_connection(self) -> int:
+        """One whose map has a second version."""
+        connection = seed_connection(self.world.session, self["partner_code"])
+        changed = Profile(group="other").as_json()
+        set_profile(self.world.session, writer(self.world.cast.admin), connection, changed)
+        return connection.id
+
+    def make_connection_secret(self) -> int:
+        """A live secret of the connection."""
+        connection = self.world.session.get_one(Connection, int(self["connection"]))
+        by = writer(self.world.cast.admin)
+        seal_secret(self.world.session, by, connection, LOGIN, "x", TEST_SECRET.encode())
+        return live_connection_secrets(self.world.session, connection, LOGIN)[0].id
+
+    def make_exchange_call(self) -> int:
+        """A call of the connection."""
+        call = ExchangeCall(
+            connection_id=int(self["connection"]), at=NOON, what="GET /", milliseconds=1
+        )
+        self.world.session.add(call)
+        self.world.session.flush()
+        return call.id
+
+    def make_map_file(self) -> str:
+        """A map as a file."""
+        return Profile(group=self["partner_code"]).as_json()
+
+    def _seed_pair(self) -> SeededPair:
+        return seed_pair(self.world.session, self["partner_code"], int(self["ticket"]))
+
+    def make_pair(self) -> int:
+        """A ticket whose exchange failed before theirs was created."""
+        return self._seed_pair().pair.id
+
+    def make_connection_of_pair(self) -> int:
+        """A connection with a ticket whose exchange failed."""
+        return self._seed_pair().pair.connection_id
+
+    def make_waiting_entry(self) -> int:
+        """An entry that their system refused."""
+        return self._seed_pair().waiting().id
+
+    def make_skipped_entry(self) -> int:
+        """An entry that was left out."""
+        entry = self._seed_pair().waiting()
+        entry.state = EntryState.SKIPPED
+        return entry.id
+
+    def make_asked_entry(self) -> int:
+        """A value that both sides changed."""
+        return self._seed_pair().asked().id
 
     def make_rule_day(self) -> date:
         """The first day of a rule of matching: later than all before it."""

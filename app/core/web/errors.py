@@ -53,7 +53,9 @@ from app.core.web.requests.session_cookie import sender_held_login
 from app.core.web.times import now
 
 _log = logging.getLogger(__name__)
-SECRET_FIELDS = frozenset({"csrf_token", "password", "old", "new", "again", "one_time_code"})
+SECRET_FIELDS = frozenset(
+    {"csrf_token", "password", "old", "new", "again", "one_time_code", "remote_secret"}
+)
 """Fields whose values are never written into a page."""
 FORM_KEY = "form_key"
 """The field with the key of a form, by which the same form sent twice is known."""

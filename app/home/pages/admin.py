@@ -33,6 +33,11 @@ GROUPS: Final = (
                 "tokens.listing",
                 _("Programs that call the API, their scopes and expiry"),
             ),
+            (
+                _("Exchange"),
+                "exchange.listing",
+                _("Systems of partners with which tickets are exchanged both ways"),
+            ),
         ),
     ),
     (

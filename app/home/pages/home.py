@@ -272,17 +272,18 @@ def _figures(actor: Actor, counts: Mapping[str, Count]) -> Sequence[HomeFigure]:
 
 @dataclass(frozen=True)
 class Running:
-    """What keeps the portal's own work going: mails that failed, notices that it could not read,
-    and workers."""
+    """What keeps the portal's own work going: mails and exchanges that failed, notices that it
+    could not read, and workers."""
 
     failed_mails: HomeFigure
     notices: HomeFigure
+    exchanges: HomeFigure
     no_worker: str
     """What to do about it where no worker lives, else ""."""
 
 
 def _running() -> Running:
-    workers, failed, number = what_runs(db.session(), now())
+    workers, failed, number, exchanges = what_runs(db.session(), now())
     words = ""
     if not workers.living:
         words = _("No worker runs: mails, reminders and closing wait")
@@ -294,7 +295,16 @@ def _running() -> Running:
         number,
         url_for("notices.listing", state=Outcome.TO_READ),
     )
-    return Running(figure, notices, words)
+    in_vain = HomeFigure(
+        counted(
+            "exchanged ticket needs review",
+            "exchanged tickets need review",
+            exchanges,
+        ),
+        exchanges,
+        url_for("exchange.listing"),
+    )
+    return Running(figure, notices, in_vain, words)
 
 
 def _duties(actor: Actor) -> Sequence[HomeFigure]:

@@ -67,6 +67,7 @@ _IN: Final = {
         "tokens",
         "cric",
         "work",
+        "exchange",
     ),
 }
 _PLACE_OF: Final = {name: place for place, names in _IN.items() for name in names}
@@ -139,6 +140,7 @@ PAGES: Final = (
     Page(_("Partner's guide"), "guide.guide", "soap help"),
     Page(_("Administration"), "admin.index", seen_by=_administers),
     Page(_("Mails"), "mails.listing", "outbox", _operates),
+    Page(_("Exchange"), "exchange.listing", "systems sync failed", _operates),
     Page(_("Background work"), "work.page", "jobs worker", _operates),
 )
 

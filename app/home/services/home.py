@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.calls import PartnerCall
 from app.core.rules.access import Actor, require_admin
 from app.core.rules.language import _
+from app.exchange.services.overview import count_troubles
 from app.jobs.services.workers import WorkerState, worker_state_and
 from app.mail.models.mails import Mail
 from app.mail.services.mails import FAILED
@@ -168,15 +169,15 @@ def open_counts(groups: Mapping[str, Group]) -> Mapping[str, Count]:
     return {"open": Count(sum(one.number for one in counts.values()), MAX_COUNTED), **counts}
 
 
-def what_runs(session: Session, now: datetime) -> tuple[WorkerState, int, int]:
-    """Whether a worker lives, how many mails were given up, and how many maintenance notices wait
-    for a person. One statement."""
+def what_runs(session: Session, now: datetime) -> tuple[WorkerState, int, int, int]:
+    """Whether a worker lives, how many mails were given up, and how many maintenance notices and
+    exchanged tickets wait for a person. One statement."""
     failed = select(func.count()).where(Mail.state == FAILED)
     to_read = select(func.count()).where(MaintenanceNotice.state == Outcome.TO_READ)
-    workers, (mails, notices) = worker_state_and(
-        session, now, failed.scalar_subquery(), to_read.scalar_subquery()
+    workers, (mails, notices, exchanges) = worker_state_and(
+        session, now, failed.scalar_subquery(), to_read.scalar_subquery(), count_troubles()
     )
-    return workers, mails, notices
+    return workers, mails, notices, exchanges
 
 
 def count_open_of_networks(session: Session, actor: Actor) -> Mapping[str, Count]:

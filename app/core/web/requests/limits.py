@@ -24,6 +24,7 @@ UPLOAD_LIMIT: Final = FILES_LIMIT + 512 * 1024
 UPLOADS: Final = re.compile(
     r"/tickets/[0-9]{1,10}/attachments|/admin/(?:imports(?:/tickets)?|cric)"
     r"|/events/import|/notices|/reports/[^/]+/[^/]+/attachments"
+    r"|/exchange/[0-9]{1,10}/map/import"
 )
 """The addresses that take files."""
 _REPORT_FILES: Final = re.compile(r"/reports/[^/]+/[^/]+/attachments")

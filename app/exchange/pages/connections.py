@@ -1,0 +1,412 @@
+"""Pages of the exchange: how each partner's system does, and what people do about it.
+
+Operators look, and send again what failed; all else is for admins. A secret is never shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+
+from app.accounts.services.partners import all_partners
+from app.core.database.transactions import transaction
+from app.core.rules.access import require_admin, require_operator
+from app.core.rules.errors import Invalid
+from app.core.rules.language import _, counted
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach
+from app.core.web.htmx import go_to, page_or_fragment
+from app.core.web.person import acting, local_path, secret_key, writer
+from app.core.web.times import now
+from app.exchange.models.connections import Connection
+from app.exchange.pages.forms import (
+    DIRECTIONS,
+    INTERNAL_YES,
+    KINDS,
+    TICKETS,
+    ChooseForm,
+    ConnectionForm,
+    EndConnectionSecretForm,
+    NewConnectionForm,
+    SecretForm,
+    ShareForm,
+    SkipForm,
+    TheirsForm,
+)
+from app.exchange.rules.profiles import Choice
+from app.exchange.rules.shipped_profiles import profile_for
+from app.exchange.services import connections as verbs
+from app.exchange.services import decisions
+from app.exchange.services.connection_tests import ask_test, newest_test
+from app.exchange.services.ledgers import compare, keep_comparison, last_comparison
+from app.exchange.services.overview import (
+    Traffic,
+    call_of_number,
+    connection_of_number,
+    left_out,
+    recent_calls,
+    traffic,
+    troubles,
+)
+from app.exchange.services.planning import profile_in_use
+from app.exchange.services.secrets import HINT, LOGIN, add_secret, end_secret, live_secrets
+
+blueprint = Blueprint("exchange", __name__, url_prefix="/exchange")
+NUMBER: Final = "<int(max=2147483647):number>"
+TROUBLES_SHOWN: Final = 40
+"""Each with its forms; a page stays below 150 kB."""
+CALLS_SHOWN: Final = 20
+LEFT_OUT_SHOWN: Final = 20
+_LOOK: Final = (1, 1, 1, 2, 2, 3, 5, 10, 20)
+"""Seconds between the looks of an open page at a test; the last one for all others."""
+
+
+@blueprint.before_request
+def _operators_only() -> None:
+    require_operator(acting(), _("see the exchange with partners"))
+
+
+@blueprint.get("")
+def listing() -> str:
+    """Every connection and how it does, and the tickets whose exchange waits for a person."""
+    rows = db.session()
+    found = troubles(rows, TROUBLES_SHOWN + 1)
+    return render_template(
+        "exchange/list.html",
+        connections=verbs.all_connections(rows),
+        traffic=traffic(rows, now()),
+        nothing=Traffic(),
+        troubles=found[:TROUBLES_SHOWN],
+        more=len(found) > TROUBLES_SHOWN,
+        kinds=KINDS,
+        directions=DIRECTIONS,
+    )
+
+
+@blueprint.route("/new", methods=["GET", "POST"])
+def new() -> Response:
+    """Set up a connection; it is paused until it is resumed."""
+    rows, by = db.session(), writer()
+    require_admin(by.actor, _("manage connections with partners"))
+    form = NewConnectionForm()
+    codes = [partner.code for partner in all_partners(rows)]
+    if request.method == "GET" or not form.validate():
+        return _form_page("exchange/new.html", form, codes=codes)
+    try:
+        with writing_once(rows):
+            connection = verbs.connect(
+                rows,
+                by,
+                form.code.data or "",
+                form.kind.data or "",
+                profile=replace(
+                    profile_for(form.kind.data or ""), tickets=Choice(form.tickets.data)
+                ),
+                paused=True,
+                **form.settings(),
+            )
+            if form.remote_secret.data:
+                add_secret(rows, by, connection, LOGIN, form.remote_secret.data, secret_key())
+            number = connection.id
+            leads_to(_base(number))
+    except Invalid as error:
+        attach(form, error, {"secret": "remote_secret"})
+        return _form_page("exchange/new.html", form, codes=codes)
+    flash(_("The connection is paused. Test it, look at its map, then resume it."), "ok")
+    return go_to(_base(number))
+
+
+@blueprint.get(f"/{NUMBER}")
+def connection(number: int) -> Response:
+    """One connection: how it does, what was called, what failed, and its ledger."""
+    return _page(number)
+
+
+@blueprint.route(f"/{NUMBER}/edit", methods=["GET", "POST"])
+def edit(number: int) -> Response:
+    """Change how the portal speaks with the system."""
+    rows, by = db.session(), writer()
+    require_admin(by.actor, _("manage connections with partners"))
+    found = connection_of_number(rows, number)
+    if request.method == "GET":
+        form = ConnectionForm(
+            formdata=None,
+            url=found.url,
+            direction=found.direction,
+            remote_login=found.remote_login,
+            internal=INTERNAL_YES if found.internal else "not sent",
+        )
+        return _form_page("exchange/edit.html", form, connection=found)
+    form = ConnectionForm()
+    if not form.validate():
+        return _form_page("exchange/edit.html", form, connection=found)
+    try:
+        with transaction(rows):
+            found = connection_of_number(rows, number)
+            verbs.change_connection(rows, by, found, **form.settings())
+    except Invalid as error:
+        attach(form, error)
+        return _form_page("exchange/edit.html", form, connection=connection_of_number(rows, number))
+    flash(_("The connection is saved."), "ok")
+    return go_to(_base(number))
+
+
+@blueprint.post(f"/{NUMBER}/pause")
+def pause(number: int) -> Response:
+    """Call nothing any more."""
+    return _done(number, verbs.pause, _("Paused: entries are collected, nothing is called."))
+
+
+@blueprint.post(f"/{NUMBER}/resume")
+def resume(number: int) -> Response:
+    """Call again."""
+    return _done(number, verbs.resume, _("Resumed: what waits is sent now."))
+
+
+@blueprint.post(f"/{NUMBER}/add-secret")
+def new_secret(number: int) -> Response:
+    """Add a secret; the newest is used."""
+    rows, by, form = db.session(), writer(), SecretForm()
+    require_admin(by.actor, _("manage connections with partners"))
+    if not form.validate():
+        return _page(number, secret_form=form, status=422)
+    try:
+        with writing_once(rows):
+            found = connection_of_number(rows, number)
+            use, secret = form.use.data or "", form.remote_secret.data or ""
+            add_secret(rows, by, found, use, secret, secret_key())
+    except Invalid as error:
+        attach(form, error, {"secret": "remote_secret"})
+        return _page(number, secret_form=form, status=422)
+    flash(_("The secret is stored, encrypted. It is used from the next call on."), "ok")
+    return go_to(_base(number))
+
+
+@blueprint.post(f"/{NUMBER}/end-secret")
+def old_secret(number: int) -> Response:
+    """End a secret at once."""
+    rows, by = db.session(), writer()
+    require_admin(by.actor, _("manage connections with partners"))
+    key = EndConnectionSecretForm().secret_id.data or ""
+    if not (key.isascii() and key.isdigit() and len(key) < 10):
+        return _page(number, problem=_("The secret is none of this connection's"), status=422)
+    with writing_once(rows):
+        end_secret(rows, by, connection_of_number(rows, number), int(key))
+    flash(_("The secret has ended."), "ok")
+    return go_to(_base(number))
+
+
+@blueprint.post(f"/{NUMBER}/compare")
+def compare_ledger(number: int) -> Response:
+    """Follow every chain of the ledger."""
+    rows, actor = db.session(), acting()
+    found = compare(rows, actor, connection_of_number(rows, number))
+    with transaction(rows):  # which is short: all who write wait for it
+        keep_comparison(connection_of_number(rows, number), found, now())
+    return go_to(f"{_base(number)}#h-ledger")
+
+
+@blueprint.post(f"/{NUMBER}/again")
+def all_again(number: int) -> Response:
+    """Send every ticket again whose exchange failed."""
+    rows, by = db.session(), writer()
+    with writing_once(rows):
+        count = decisions.send_all_again(rows, by, connection_of_number(rows, number))
+    flash(counted("%(num)s ticket is sent again.", "%(num)s tickets are sent again.", count), "ok")
+    return go_to(_base(number))
+
+
+@blueprint.get(f"/{NUMBER}/calls/<int(max=2147483647):call>")
+def call(number: int, call: int) -> str:
+    """One call with what was asked and answered."""
+    rows = db.session()
+    return render_template(
+        "exchange/call.html",
+        connection=connection_of_number(rows, number),
+        call=call_of_number(rows, number, call),
+    )
+
+
+@blueprint.get(f"/{NUMBER}/test")
+def test(number: int) -> Response:
+    """How far the newest test is, and what it found. ``looks`` = how often this page has looked."""
+    text = request.args.get("looks", "")
+    looks = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
+    found = connection_of_number(db.session(), number)
+    return page_or_fragment(
+        "exchange/test.html",
+        "exchange/_test.html",
+        connection=found,
+        test=newest_test(found),
+        looks=looks,
+        pause=_LOOK[min(looks, len(_LOOK) - 1)],
+    )
+
+
+@blueprint.post(f"/{NUMBER}/test")
+def run_test(number: int) -> Response:
+    """Have the connection tested by the worker."""
+    rows, by = db.session(), writer()
+    with writing_once(rows):
+        ask_test(rows, by, connection_of_number(rows, number))
+        leads_to(url_for("exchange.test", number=number))
+    return go_to(url_for("exchange.test", number=number))
+
+
+# what people do about single tickets, from this page and from the ticket's
+
+
+@blueprint.post(f"/{NUMBER}/share")
+def share(number: int) -> Response:
+    """Exchange a ticket with the partner from now on."""
+    rows, by = db.session(), writer()
+    key = ShareForm().ticket.data or ""
+    if not (key.isascii() and key.isdigit() and len(key) < 10):
+        return _refused(_("The form names no ticket"))
+    try:
+        with writing_once(rows):
+            found = connection_of_number(rows, number)
+            decisions.share(rows, by, int(key), found)
+            code = found.partner.code
+            leads_to(url_for("tickets.detail", number=int(key)))
+    except Invalid as error:
+        return _refused(error.message)
+    flash(_("Shared with %(data)s.", data=code), "ok")
+    return go_to(url_for("tickets.detail", number=int(key), _anchor="h-exchange"))
+
+
+@blueprint.post(f"/pairs/{NUMBER}/again")
+def again(number: int) -> Response:
+    """Send a ticket again."""
+    rows, by = db.session(), writer()
+    with writing_once(rows):
+        pair = decisions.send_again(rows, by, number)
+        back = _back_to(pair.connection_id)
+        leads_to(back)
+    flash(_("It is tried again now."), "ok")
+    return go_to(back)
+
+
+@blueprint.post(f"/pairs/{NUMBER}/theirs")
+def theirs(number: int) -> Response:
+    """Say which of their tickets is the counterpart, or that there is none."""
+    form = TheirsForm()
+    return _decided(
+        lambda rows, by: decisions.name_theirs(rows, by, number, form.their_id.data or ""),
+        _("The counterpart is recorded; the exchange continues."),
+    )
+
+
+@blueprint.post(f"/entries/{NUMBER}/skip")
+def skip(number: int) -> Response:
+    """Leave an entry out, with a reason."""
+    form = SkipForm()
+    return _decided(
+        lambda rows, by: decisions.skip(rows, by, number, form.reason.data or ""),
+        _("The entry is left out; those behind it continue."),
+    )
+
+
+@blueprint.post(f"/entries/{NUMBER}/replay")
+def replay(number: int) -> Response:
+    """Send an entry that was left out, or apply one that was refused, after all."""
+    return _decided(
+        lambda rows, by: decisions.replay(rows, by, number), _("The entry is exchanged again.")
+    )
+
+
+@blueprint.post(f"/entries/{NUMBER}/choose")
+def choose(number: int) -> Response:
+    """End a conflict by one of the two values."""
+    form = ChooseForm()
+    if not form.validate():
+        return _refused(_("Choose our value or theirs"))
+    ours = form.value.data == "ours"
+    return _decided(
+        lambda rows, by: decisions.choose(rows, by, number, ours=ours),
+        _("Our value goes to the partner.") if ours else _("Their value is taken over."),
+    )
+
+
+def _decided(verb: Callable[..., object], said: str) -> Response:
+    """Carry out what a person decided, and lead back to where it was asked."""
+    rows, by = db.session(), writer()
+    try:
+        with writing_once(rows):
+            verb(rows, by)
+            leads_to(_back())
+    except Invalid as error:
+        return _refused(error.message)
+    flash(said, "ok")
+    return go_to(_back())
+
+
+def _back() -> str:
+    """The page that the form names, else the list."""
+    return local_path(request.form.get("back", "")) or url_for("exchange.listing")
+
+
+def _back_to(connection_id: int) -> str:
+    return local_path(request.form.get("back", "")) or _base(connection_id)
+
+
+def _refused(message: str) -> Response:
+    page = render_template("exchange/refused.html", message=message, back=_back())
+    return make_response(page, 422)
+
+
+def _done(number: int, verb: Callable[..., None], said: str) -> Response:
+    rows, by = db.session(), writer()
+    with transaction(rows):
+        verb(rows, by, connection_of_number(rows, number))
+    flash(said, "ok")
+    return go_to(_base(number))
+
+
+def _base(number: int) -> str:
+    return url_for("exchange.connection", number=number)
+
+
+def _form_page(template: str, form: ConnectionForm, **more: Any) -> Response:
+    status = 422 if form.errors or form.form_errors else 200
+    return make_response(render_template(template, form=form, **more), status)
+
+
+def _page(
+    number: int, *, secret_form: SecretForm | None = None, problem: str = "", status: int = 200
+) -> Response:
+    rows = db.session()
+    found = connection_of_number(rows, number)
+    profile = profile_in_use(rows, found)
+    failed = request.args.get("calls") == "failed"
+    shown = troubles(rows, TROUBLES_SHOWN + 1, number)
+    page = render_template(
+        "exchange/connection.html",
+        connection=found,
+        traffic=traffic(rows, now(), number).get(number, Traffic()),
+        troubles=shown[:TROUBLES_SHOWN],
+        more=len(shown) > TROUBLES_SHOWN,
+        left_out=left_out(rows, number, LEFT_OUT_SHOWN),
+        calls=recent_calls(rows, number, CALLS_SHOWN, failed=failed),
+        only_failed=failed,
+        secrets=_secrets(found),
+        secret_form=secret_form or SecretForm(formdata=None),
+        comparison=last_comparison(found),
+        test=newest_test(found),
+        profile=profile,
+        missing=profile.missing_out(),
+        kinds=KINDS,
+        directions=DIRECTIONS,
+        tickets=TICKETS,
+        problem=problem,
+    )
+    return make_response(page, status)
+
+
+def _secrets(found: Connection) -> Mapping[str, Any]:
+    rows = db.session()
+    return {use: live_secrets(rows, found, use) for use in (LOGIN, HINT)}

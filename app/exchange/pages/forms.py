@@ -1,0 +1,266 @@
+"""The forms of connections: how the portal speaks with a partner's system, and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from flask_wtf import FlaskForm
+from wtforms import HiddenField, PasswordField, SelectMultipleField, StringField
+
+from app.core.rules.language import _
+from app.core.web.forms import Choice, Radio, chosen, one_line, options, required, sent
+from app.core.web.rows_field import Column, RowsField
+from app.exchange.rules.fields import Owner
+from app.exchange.rules.profiles import CHOICES, Direction, Kind, Profile, Row
+from app.exchange.rules.profiles import Choice as Tickets
+from app.registry.rules.networks import Network
+from app.tickets.rules.content import LABELS
+from app.tickets.rules.tickets import Category
+
+INTERNAL_YES: Final = _("sent")
+KINDS: Final[Mapping[str, str]] = {
+    Kind.ZAMMAD: _("Zammad"),
+    Kind.MAIL: _("Structured mail"),
+    Kind.RT: _("Request Tracker"),
+    Kind.SERVICENOW: _("ServiceNow"),
+    Kind.GGUS: _("SOAP in the words of GGUS"),
+}
+DIRECTIONS: Final[Mapping[str, str]] = {
+    Direction.BOTH: _("both ways"),
+    Direction.PUSH: _("only to the partner"),
+    Direction.PULL: _("only from the partner"),
+}
+TICKETS: Final[Mapping[str, str]] = {
+    Tickets.SHARED: _("those that operators share"),
+    Tickets.NEW: _("new ones from now on"),
+    Tickets.ALL: _("all that are open"),
+}
+WAYS: Final = ("both", "out", "in")
+_OWNERS: Final[Mapping[str, str]] = {
+    Owner.NEWEST: _("whoever wrote last"),
+    Owner.US: _("us"),
+    Owner.THEM: _("the partner"),
+    Owner.ASK: _("ask a person"),
+}
+
+
+def _choices(words: Mapping[str, str]) -> dict[str, Any]:
+    """Words by value, as fields take them."""
+    return dict(words)
+
+
+class ConnectionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """How the portal speaks with a partner's system."""
+
+    url = StringField(
+        _("Address"),
+        filters=[one_line],
+        description=_("Such as https://helpdesk.example.org; of a mail connection their address."),
+        render_kw={"autocomplete": "off", "maxlength": 500},
+    )
+    direction = Radio(
+        _("Direction"),
+        choices=_choices(DIRECTIONS),
+        validators=[sent],
+        default=Direction.BOTH.value,
+    )
+    remote_login = StringField(
+        _("Our login there"),
+        filters=[one_line],
+        description=_("Where the secret alone does not say who we are."),
+        render_kw={"autocomplete": "off", "autocapitalize": "none", "maxlength": 255},
+    )
+    internal = Radio(
+        _("Internal notes"),
+        choices=options(_("not sent"), INTERNAL_YES),
+        validators=[sent],
+        default="not sent",
+        description=_("Whether notes that only operators see here go to the partner."),
+    )
+
+    def settings(self) -> dict[str, Any]:
+        """What was typed, as the services take it."""
+        return {
+            "url": self.url.data or "",
+            "direction": self.direction.data,
+            "remote_login": self.remote_login.data or "",
+            "internal": self.internal.data == INTERNAL_YES,
+        }
+
+
+class NewConnectionForm(ConnectionForm):
+    """A connection with a partner that is known."""
+
+    code = StringField(
+        _("Partner code"),
+        required(_("Partner code")),
+        filters=[one_line],
+        description=_("An existing partner's code, or a new one."),
+        render_kw={"list": "partner-codes", "autocomplete": "off", "autocapitalize": "none"},
+    )
+    kind = Radio(
+        _("Kind of system"),
+        choices=_choices(KINDS),
+        validators=[sent],
+        description=_("GGUS is a Zammad since 2025."),
+    )
+    tickets = Radio(
+        _("Tickets"),
+        choices=_choices(TICKETS),
+        validators=[sent],
+        default=Tickets.SHARED.value,
+    )
+    remote_secret = PasswordField(
+        _("Secret"),
+        description=_("Their token or password. It is stored encrypted and never shown."),
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
+class SecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """One more secret of a connection."""
+
+    use = Radio(
+        _("Used to"),
+        choices={"login": _("log in there"), "hint": _("check their webhooks")},
+        validators=[sent],
+        default="login",
+    )
+    remote_secret = PasswordField(
+        _("Secret"), required(_("Secret")), render_kw={"autocomplete": "new-password"}
+    )
+
+
+class EndConnectionSecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Which secret ends."""
+
+    secret_id = HiddenField("Secret")
+
+
+class SkipForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Why an entry is left out."""
+
+    reason = StringField(_("Reason"), required(_("Reason")), filters=[one_line])
+
+
+class TheirsForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Which of their tickets is the counterpart."""
+
+    their_id = StringField(_("Their id"), filters=[one_line])
+
+
+class ChooseForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Whose value counts."""
+
+    value = Choice(_("Value"), choices={"ours": _("ours"), "theirs": _("theirs")})
+
+
+class ShareForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Which ticket is shared."""
+
+    ticket = HiddenField("Ticket")
+
+
+def _owner(name: str) -> Choice:
+    return Choice(
+        _("Who decides on %(field)s", field=LABELS[name].lower()),
+        choices=_choices(_OWNERS),
+        default=Owner.NEWEST.value,
+    )
+
+
+def _map(name: str) -> RowsField:
+    return RowsField(
+        LABELS[name],
+        (
+            Column("ours", _("Ours"), ("", *CHOICES[name])),
+            Column("theirs", _("Theirs")),
+            Column("way", _("Way"), WAYS),
+        ),
+        row=_("value"),
+        description=_("Both: what is sent and what is read; out: only sent; in: only read."),
+    )
+
+
+class ProfileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Which tickets are exchanged, in whose words, and whose value counts."""
+
+    base = HiddenField("Version")
+    """The version in use when the form was opened."""
+    tickets = Radio(_("Tickets"), choices=_choices(TICKETS), validators=[sent])
+    networks = SelectMultipleField(
+        _("Networks"), choices=options(*Network), filters=[chosen], validate_choice=False
+    )
+    categories = SelectMultipleField(
+        _("Categories"), choices=options(*Category), filters=[chosen], validate_choice=False
+    )
+    sites = SelectMultipleField(_("Sites"), filters=[chosen], validate_choice=False)
+    group = StringField(
+        _("Their queue or group"), filters=[one_line], render_kw={"autocomplete": "off"}
+    )
+    state = _map("state")
+    priority = _map("priority")
+    category = _map("category")
+    layer = _map("layer")
+    impact = _map("impact")
+    state_owner = _owner("state")
+    priority_owner = _owner("priority")
+    category_owner = _owner("category")
+    layer_owner = _owner("layer")
+    impact_owner = _owner("impact")
+
+    @property
+    def fields_of_map(self) -> Sequence[tuple[RowsField, Choice]]:
+        """Each map with who decides."""
+        return [(self[name], self[f"{name}_owner"]) for name in CHOICES]
+
+    def profile(self, before: Profile) -> Profile:
+        """What was typed; of what the form does not show the version before counts."""
+        maps = {
+            name: tuple(
+                Row(row["ours"], row["theirs"].strip(), row["way"])
+                for row in self[name].data
+                if row["ours"] or row["theirs"].strip()
+            )
+            for name in CHOICES
+        }
+        owners = {name: Owner(self[f"{name}_owner"].data) for name in CHOICES}
+        said = {
+            name: owner for name, owner in owners.items() if name in before.owners or maps[name]
+        }
+        return replace(
+            before,
+            tickets=Tickets(self.tickets.data),
+            networks=tuple(self.networks.data or ()),
+            categories=tuple(self.categories.data or ()),
+            sites=tuple(self.sites.data or ()),
+            group=self.group.data or "",
+            maps={name: rows for name, rows in maps.items() if rows},
+            owners={**before.owners, **said},
+        )
+
+
+def profile_form_of(profile: Profile, version: int) -> ProfileForm:
+    """The form as a version is."""
+    shown: dict[str, Any] = {
+        "base": version,
+        "tickets": profile.tickets,
+        "networks": list(profile.networks),
+        "categories": list(profile.categories),
+        "sites": list(profile.sites),
+        "group": profile.group,
+    }
+    for name in CHOICES:
+        shown[name] = [
+            {"ours": row.ours, "theirs": row.theirs, "way": row.way}
+            for row in profile.maps.get(name, ())
+        ]
+        shown[f"{name}_owner"] = profile.owner_of(name)
+    return ProfileForm(formdata=None, data=shown)
+
+
+def shown_owner(value: str) -> str:
+    """Who decides on a field, as pages show it."""
+    return next((word for owner, word in _OWNERS.items() if owner == value), value)

@@ -1,0 +1,354 @@
+"""Pages of connections: who sees what, what they do, and that no secret is in any of them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from flask import Flask
+from sqlalchemy import event, func, select
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import transaction
+from app.core.web.extensions import db
+from app.exchange.models.connections import Connection, ConnectionSecret, ExchangeCall
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules.entries import EntryKind, EntryState
+from app.exchange.rules.ggus_profile import GGUS_PROFILE
+from app.exchange.rules.ledger import Origin
+from app.exchange.rules.pairs import PairState
+from app.exchange.rules.profiles import Choice
+from app.exchange.services.planning import begin_pair, profile_in_use
+from app.exchange.services.secrets import opened as unsealed
+from app.tickets.models.tickets import Ticket
+from tests.cast import NOON, Cast
+from tests.exchange.seeded import SeededPair, seed_connection, seed_pair
+from tests.harness.server import TEST_SECRET
+from tests.harness.visitor import PageReader, Visitor
+from tests.harness.visits import Enter, Open
+
+TOKEN = "their-token-55aa"
+NEW = {
+    "code": "GGUS-TEST",
+    "kind": "zammad",
+    "url": "https://helpdesk.example.org",
+    "direction": "both",
+    "remote_login": "",
+    "internal": "not sent",
+    "tickets": "shared",
+    "remote_secret": TOKEN,
+}
+
+
+def test_an_admin_sets_a_connection_up(session: Session, cast: Cast, visit: Enter) -> None:
+    visitor = visit(cast.admin)
+    assert "No connections yet" in visitor.read("/exchange").text
+    answer = visitor.send("/exchange/new", NEW)
+    assert (answer.status_code, answer.location) == (303, "/exchange/1")
+    found = session.get_one(Connection, 1)
+    assert (found.partner.code, found.kind, found.direction) == ("GGUS-TEST", "zammad", "both")
+    assert found.paused_at is not None, "nothing is called before somebody looked at it"
+    begun = profile_in_use(session, found)
+    assert begun == replace(GGUS_PROFILE, tickets=Choice.SHARED)
+    secret = session.scalars(select(ConnectionSecret)).one()
+    assert TOKEN not in secret.sealed
+    assert unsealed(secret, TEST_SECRET.encode()) == TOKEN
+    session.rollback()
+    for path in ("/exchange", "/exchange/1", "/exchange/1/edit", "/exchange/1/map"):
+        assert TOKEN not in visitor.get(path).text, path
+    assert "paused" in visitor.read("/exchange").text
+    visitor.send("/exchange/1/resume", {})
+    assert session.get_one(Connection, 1).paused_at is None
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "told"),
+    [
+        ("code", "", "Partner code is required"),
+        ("code", "x" * 51, "at most 50"),
+        ("kind", "telepathy", "Kind of system"),
+        ("direction", "sideways", "Direction"),
+        ("internal", "perhaps", "Internal notes"),
+        ("tickets", "some", "Tickets"),
+        ("url", "x" * 501, "Address"),
+        ("url", "https://a\x01b", "Address"),
+        ("remote_login", "x" * 256, "login"),
+        ("remote_secret", "x" * 4001, "Secret"),
+        ("remote_secret", "a\x00b", "Secret"),
+    ],
+)
+def test_what_cannot_be_is_told_and_nothing_is_stored(
+    session: Session, cast: Cast, visit: Enter, field: str, value: str, told: str
+) -> None:
+    visitor = visit(cast.admin)
+    answer = visitor.send("/exchange/new", {**NEW, field: value})
+    page = PageReader(answer.text)
+    assert answer.status_code == 422
+    assert told.lower() in page.text.lower()
+    assert TOKEN not in answer.text, "what was typed as secret is not shown again"
+    if field != "url":
+        assert page.form("/exchange/new").values("url") == [NEW["url"]]
+    assert session.scalars(select(Connection)).all() == []
+
+
+def test_a_partner_has_one_connection_of_a_kind(session: Session, cast: Cast, visit: Enter) -> None:
+    with transaction(session):
+        seed_connection(session, "GGUS-TEST")
+    answer = visit(cast.admin).send("/exchange/new", NEW)
+    assert answer.status_code == 422
+    assert "has a connection of kind zammad already" in PageReader(answer.text).text
+
+
+def test_two_secrets_live_at_once_and_none_is_shown(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    with transaction(session):
+        seed_connection(session, "GGUS-TEST")
+    visitor = visit(cast.admin)
+    for secret in ("first-77aa", "second-88bb"):
+        data = {"use": "login", "remote_secret": secret}
+        assert visitor.send("/exchange/1/add-secret", data).status_code == 303
+    third = visitor.send("/exchange/1/add-secret", {"use": "login", "remote_secret": "third-99cc"})
+    assert third.status_code == 422
+    assert "two live secrets already" in PageReader(third.text).text
+    for secret in ("first-77aa", "second-88bb", "third-99cc"):
+        assert secret not in third.text
+    older = session.scalars(select(ConnectionSecret.id).order_by(ConnectionSecret.id)).first()
+    session.rollback()
+    assert visitor.send("/exchange/1/end-secret", {"secret_id": str(older)}).status_code == 303
+    assert visitor.send("/exchange/1/end-secret", {"secret_id": str(older)}).status_code == 404
+    assert visitor.send("/exchange/1/end-secret", {"secret_id": "nonsense"}).status_code == 422
+    live = session.scalars(
+        select(ConnectionSecret).where(ConnectionSecret.ended_at.is_(None))
+    ).one()
+    assert unsealed(live, TEST_SECRET.encode()) == "second-88bb"
+    session.rollback()
+    answer = visitor.send("/exchange/1/add-secret", {"use": "login", "remote_secret": ""})
+    assert "Secret is required" in PageReader(answer.text).text
+
+
+def test_operators_look_and_see_no_secrets_and_no_verbs_of_admins(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened(title="Loss on the link")
+    with transaction(session):
+        seed_pair(session, "GGUS-TEST", number)
+    page = visit(cast.operator).read("/exchange/1")
+    assert "no such group" in page.text
+    assert page.has_form("/exchange/pairs/1/again")
+    for path in ("pause", "resume", "add-secret", "end-secret"):
+        assert not page.has_form(f"/exchange/1/{path}")
+    assert "Secrets" not in page.text
+
+
+def test_what_failed_is_told_and_sent_again(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened(title="Loss on the link")
+    with transaction(session):
+        pair = seed_pair(session, "GGUS-TEST", number)
+        entry = pair.waiting().id
+    visitor = visit(cast.operator)
+    home = visitor.read("/")
+    assert "1 exchanged ticket needs review" in home.text
+    assert ("/exchange", "1 exchanged ticket needs review") in home.links
+    listed = visitor.read("/exchange").text
+    for words in ("GGUS-TEST", "Loss on the link", "body is missing", "2013030648000012"):
+        assert words in listed
+    answer = visitor.send("/exchange/pairs/1/again", {"back": "/exchange"})
+    assert answer.location == "/exchange"
+    assert session.get_one(TicketPair, 1).state == PairState.PAIRED
+    session.rollback()
+    assert "needs review" not in visitor.read("/").text
+    refused = visitor.send(f"/exchange/entries/{entry}/skip", {"reason": "x"})
+    assert refused.status_code == 403
+
+
+def test_an_admin_skips_with_a_reason_and_replays(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        entry = seed_pair(session, "GGUS-TEST", number).waiting().id
+    visitor = visit(cast.admin)
+    skip = f"/exchange/entries/{entry}/skip"
+    for bad in ("", "   ", "x" * 256, "a\x01b"):
+        answer = visitor.send(skip, {"reason": bad})
+        assert answer.status_code == 422, bad
+        assert session.get_one(Entry, entry).state == EntryState.WAITING
+        session.rollback()
+    assert visitor.send(skip, {"reason": "Sent by phone", "back": "/exchange/1"}).location == (
+        "/exchange/1"
+    )
+    page = visitor.read("/exchange/1")
+    assert "Sent by phone" in page.text
+    assert page.has_form(f"/exchange/entries/{entry}/replay")
+    visitor.send(f"/exchange/entries/{entry}/replay", {})
+    assert session.get_one(Entry, entry).state == EntryState.WAITING
+
+
+def test_an_answer_leads_to_no_other_site(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        seed_pair(session, "GGUS-TEST", number)
+    visitor = visit(cast.operator)
+    for bad in ("https://evil.example", "//evil.example", "/exchange/pairs/1/again"):
+        answer = visitor.send("/exchange/pairs/1/again", {"back": bad})
+        assert answer.location == "/exchange/1"
+
+
+def test_calls_are_listed_and_each_shows_what_was_said(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    with transaction(session):
+        seed_connection(session, "GGUS-TEST")
+        for failure in ("", "It answers 500"):
+            session.add(
+                ExchangeCall(
+                    connection_id=1,
+                    at=NOON,
+                    what="POST /api/v1/tickets",
+                    asked='{"title": "<b>Loss</b>"}',
+                    answered="500 <html>",
+                    milliseconds=120,
+                    failure=failure,
+                )
+            )
+    visitor = visit(cast.operator)
+    page = visitor.read("/exchange/1")
+    assert page.text.count("POST /api/v1/tickets") == 2
+    failed = visitor.read("/exchange/1?calls=failed")
+    assert failed.text.count("POST /api/v1/tickets") == 1
+    (link,) = [href for href, _text in failed.links if "/calls/" in href]
+    call = visitor.get(link)
+    assert "&lt;b&gt;Loss&lt;/b&gt;" in call.text
+    assert "It answers 500" in call.text
+    assert visitor.get("/exchange/1/calls/999").status_code == 404
+    with transaction(session):
+        seed_connection(session, "NREN-A")
+    assert visitor.get(link.replace("/exchange/1/", "/exchange/2/")).status_code == 404
+
+
+def test_the_ledger_is_compared_on_demand(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        pair = seed_pair(session, "GGUS-TEST", number).known()
+        pair.pair.read_at = NOON + timedelta(days=1)
+    visitor = visit(cast.operator)
+    assert "Not compared yet" in visitor.read("/exchange/1").text
+    visitor.send("/exchange/1/compare", {})
+    assert "1 entry 0 lost 0 doubled" in visitor.read("/exchange/1").text
+    with transaction(session):
+        session.scalars(select(Entry)).one().content = '{"title": "Other"}'
+    visitor.send("/exchange/1/compare", {})
+    told = visitor.read("/exchange/1").text
+    assert f"ticket {number} , entry 1 of ours: altered" in told
+
+
+def test_what_is_hostile_is_shown_as_text(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened(title="<script>alert(1)</script>")
+    with transaction(session):
+        pair = seed_pair(session, "GGUS-TEST", number).known().pair
+        pair.state, pair.reason = PairState.STOPPED, "<script>alert(2)</script>"
+        pair.their_url, pair.their_number = "javascript:alert(3)", "<b>theirs</b>"
+        pair.connection.reason = "<script>alert(4)</script>"
+    for path in ("/exchange", "/exchange/1", f"/tickets/{number}"):
+        text = visit(cast.admin).get(path).text
+        assert "<script>alert" not in text, path
+        assert 'href="javascript' not in text, path
+        assert "<b>theirs</b>" not in text, path
+
+
+@pytest.mark.parametrize(("path", "most"), [("/exchange", 7), ("/exchange/1", 12)])
+def test_the_pages_take_few_statements(
+    app: Flask, session: Session, cast: Cast, visit: Enter, opened: Open, path: str, most: int
+) -> None:
+    """Two of them are those of every page."""
+    for turn in range(4):
+        number = opened(title=f"Loss {turn}")
+        with transaction(session):
+            seed_pair(session, f"P-{turn}", number).waiting()
+    visitor = visit(cast.admin)
+    visitor.get(path)
+    counted: list[str] = []
+    with app.app_context():
+        engine = db.engine
+
+    def note(*given: object) -> None:
+        if not str(given[2]).startswith("BEGIN"):
+            counted.append(str(given[2]))
+
+    event.listen(engine, "before_cursor_execute", note)
+    visitor.read(path)
+    event.remove(engine, "before_cursor_execute", note)
+    assert len(counted) <= most, "\n".join(counted)
+
+
+def test_a_secret_is_not_kept_where_the_login_had_expired(
+    app: Flask, session: Session, cast: Cast
+) -> None:
+    """What was typed is kept for after the login, but for secrets."""
+    with transaction(session):
+        seed_connection(session, "NREN-A")
+    stranger = Visitor(app)
+    token = stranger.read("/login").form("/login").values("csrf_token")[0]
+    for path in ("/exchange/new", "/exchange/1/add-secret"):
+        data = {**NEW, "remote_secret": TOKEN, "use": "login", "csrf_token": token}
+        answer = stranger.client.post(path, data=data)
+        assert TOKEN not in answer.text, path
+
+
+def test_numbers_that_no_row_can_have_are_not_found(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    with transaction(session):
+        seed_connection(session, "NREN-A")
+    visitor = visit(cast.admin)
+    for path in ("/exchange/1/calls/99999999999", "/exchange/99999999999", "/exchange/0"):
+        assert visitor.get(path).status_code == 404
+
+
+def test_the_pages_stay_small_however_much_failed(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    numbers = [opened(title=f"Loss {turn} on a link with a long name") for turn in range(120)]
+    with transaction(session):
+        connection = seed_pair(session, "GGUS-TEST", numbers[0]).pair.connection
+        for turn, number in enumerate(numbers[1:]):
+            pair = begin_pair(session, connection, session.get_one(Ticket, number), NOON)
+            known = SeededPair(session, pair).known(f"{turn}")
+            pair.state, pair.reason = PairState.STOPPED, "It answers 422: the body is missing"
+            content = {"text": "x"}
+            known.entry(Origin.OURS, EntryKind.COMMENT, content, EntryState.WAITING)
+    visitor = visit(cast.admin)
+    for path in ("/exchange", "/exchange/1"):
+        answer = visitor.get(path)
+        assert len(answer.data) < 150_000, path
+        assert "The newest" in answer.text
+    answer = visitor.send("/exchange/1/again", {})
+    assert answer.status_code == 303
+    stopped = select(func.count()).where(TicketPair.state == PairState.STOPPED)
+    assert session.scalar(stopped) == 0
+
+
+def test_what_was_done_is_in_the_audit(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        entry = seed_pair(session, "GGUS-TEST", number).waiting().id
+    visitor = visit(cast.admin)
+    visitor.send("/exchange/1/pause", {})
+    visitor.send("/exchange/1/add-secret", {"use": "login", "remote_secret": TOKEN})
+    visitor.send(f"/exchange/entries/{entry}/skip", {"reason": "Sent by phone"})
+    page = visitor.read("/admin/audit")
+    for words in ("paused", "login secret", "Sent by phone"):
+        assert words in page.text, words
+    assert TOKEN not in page.text

@@ -1,0 +1,120 @@
+"""The test of a connection as the worker does it, against the stand-in."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import transaction
+from app.exchange.models.connections import Connection
+from app.exchange.services.connection_tests import ask_test, newest_test
+from app.exchange.services.secrets import LOGIN, add_secret
+from app.exchange.stand_in import StandIn, server_of
+from app.exchange.tasks.connection_tests import test_connection as run_test
+from app.jobs.tasks.context import Context
+from tests.cast import NOON, Cast, writer
+from tests.exchange.seeded import seed_connection
+from tests.harness.server import TEST_SECRET, test_settings
+from tests.harness.visits import Enter
+
+SOON = NOON + timedelta(minutes=1)
+
+
+@pytest.fixture
+def stand_in() -> Iterator[tuple[StandIn, str]]:
+    partner = StandIn("stand-in")
+    with server_of(partner) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield partner, f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def context(session: Session) -> Context:
+    engine = session.get_bind()
+    assert isinstance(engine, Engine)
+    settings = test_settings(engine.url.render_as_string(hide_password=False))
+    settings = replace(settings, outbound_private_hosts=frozenset({"127.0.0.1"}))
+    return Context(engine, settings, now=lambda: SOON)
+
+
+def connect_stand_in(session: Session, cast: Cast, url: str, token: str = "stand-in") -> int:
+    with transaction(session):
+        connection = seed_connection(session, "GGUS-TEST", url=url)
+        by = writer(cast.admin)
+        add_secret(session, by, connection, LOGIN, token, TEST_SECRET.encode())
+        ask_test(session, by, connection)
+        return connection.id
+
+
+def test_each_step_is_shown_and_the_test_is_noted(
+    session: Session, cast: Cast, visit: Enter, stand_in: tuple[StandIn, str]
+) -> None:
+    key = connect_stand_in(session, cast, stand_in[1])
+    visitor = visit(cast.admin)
+    assert "waiting for a worker" in visitor.read(f"/exchange/{key}/test").text
+    run_test(context(session), {"connection": key})
+    found = session.get_one(Connection, key, populate_existing=True)
+    test = newest_test(found)
+    assert test is not None
+    assert test.is_passed, test.checks
+    assert [check.problem for check in test.checks] == [""] * len(test.checks)
+    assert found.tested_at == SOON
+    session.rollback()
+    text = visitor.read(f"/exchange/{key}/test").text
+    assert "passed" in text
+    for check in test.checks:
+        assert check.what in text
+
+
+def test_a_wrong_secret_is_named_and_not_shown(
+    session: Session, cast: Cast, visit: Enter, stand_in: tuple[StandIn, str]
+) -> None:
+    key = connect_stand_in(session, cast, stand_in[1], "wrong-token-1")
+    run_test(context(session), {"connection": key})
+    found = session.get_one(Connection, key, populate_existing=True)
+    test = newest_test(found)
+    assert test is not None
+    assert not test.is_passed
+    assert test.ended_at == SOON
+    assert "401" in test.checks[-1].problem
+    assert found.tested_at is None
+    session.rollback()
+    answer = visit(cast.operator).get(f"/exchange/{key}/test")
+    assert "401" in answer.text
+    assert "wrong-token-1" not in answer.text
+
+
+def test_without_a_secret_the_test_says_so(session: Session, cast: Cast) -> None:
+    with transaction(session):
+        connection = seed_connection(session, "GGUS-TEST")
+        ask_test(session, writer(cast.admin), connection)
+        key = connection.id
+    run_test(context(session), {"connection": key})
+    test = newest_test(session.get_one(Connection, key, populate_existing=True))
+    assert test is not None
+    assert [check.problem for check in test.checks] == [
+        "The connection has no secret to log in with"
+    ]
+
+
+def test_an_open_page_looks_again_until_the_test_ends(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    with transaction(session):
+        connection = seed_connection(session, "GGUS-TEST")
+        ask_test(session, writer(cast.admin), connection)
+    visitor = visit(cast.operator)
+    running = visitor.get("/exchange/1/test?looks=3").text
+    assert 'hx-trigger="load delay:2s"' in running
+    assert "looks=4" in running
+    run_test(context(session), {"connection": 1})
+    assert 'hx-trigger="load' not in visitor.get("/exchange/1/test").text
+    assert visitor.get("/exchange/1/test?looks=nonsense").status_code == 200
