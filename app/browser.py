@@ -50,6 +50,7 @@ from app.exchange.pages import (
     hooks,
     maps,  # noqa: F401  # on a blueprint
 )
+from app.exchange.pages.ticket_panel import exchange_panel
 from app.home.pages import (
     admin,
     guide,
@@ -115,6 +116,7 @@ def register(flask_app: Flask) -> None:
         mail_section.mail_section,
         ticket_panel.events_panel,
         conflicts.conflicts_panel,
+        exchange_panel,
     )
     ticket_edit.EVENTS.read = event_page.read_for_ticket
     ticket_edit.PROPOSALS.read = propose_urgency

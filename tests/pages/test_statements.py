@@ -44,9 +44,9 @@ def tickets(session: Session, cast: Cast) -> list[int]:
         ("/tickets?sort=title&last=yes", 8),
         ("/tickets?q=loss", 9),
         ("/tickets?q=operator", 11),
-        # one of them are its detected events, one the states of its links; a text that names
-        # something costs one more
-        ("/tickets/{number}", 8),
+        # one of them are its detected events, one the states of its links, one its partners; a
+        # text that names something costs one more
+        ("/tickets/{number}", 9),
         ("/search?q=lhc", 10),
         ("/ws/ticket_search.php?writeFormat=XML", 3),
         ("/topology", 8),

@@ -1,0 +1,32 @@
+"""What the page of a ticket shows of its partners: both numbers, whether they are in step, what
+waits, what failed and why, and a conflict with both values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.core.rules.access import Actor
+from app.core.web.extensions import db
+from app.exchange.pages.forms import KINDS
+from app.exchange.services.overview import counterparts
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import LABELS
+from app.tickets.services.fields import as_logged, current_value
+
+
+def exchange_panel(actor: Actor, ticket: Ticket) -> Mapping[str, Any]:
+    """All people see with whom a ticket is exchanged; operators why not, and what to do."""
+    found = counterparts(db.session(), ticket.number)
+    conflicts = [one for partner in found for one in partner.conflicts]
+    return {
+        "partners_exchanged": [one for one in found if one.pair is not None],
+        "partners_to_share": [one for one in found if one.is_shareable]
+        if actor.is_operator
+        else [],
+        "partner_kinds": KINDS,
+        "our_values": {
+            one.name: as_logged(current_value(ticket, one.name)) or "" for one in conflicts
+        },
+        "value_labels": LABELS,
+    }

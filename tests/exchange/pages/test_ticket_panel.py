@@ -1,0 +1,131 @@
+"""What the page of a ticket shows of its partners, and what is done from there."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import transaction
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules.entries import EntryState
+from app.tickets.models.tickets import Ticket
+from tests.cast import Cast
+from tests.exchange.seeded import seed_connection, seed_pair
+from tests.harness.visitor import PageReader
+from tests.harness.visits import Enter, Open
+
+
+def test_without_a_connection_there_is_no_panel(cast: Cast, visit: Enter, opened: Open) -> None:
+    number = opened()
+    assert "h-exchange" not in visit(cast.operator).get(f"/tickets/{number}").text
+
+
+def test_an_operator_shares_a_ticket_with_a_click(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        seed_connection(session, "NREN-A")
+        seed_connection(session, "NREN-B", direction="pull")
+    visitor = visit(cast.operator)
+    page = visitor.read(f"/tickets/{number}")
+    assert "Share with NREN-A" in page.text
+    assert "Share with NREN-B" not in page.text
+    data = page.form("/exchange/1/share").data()
+    data.pop("csrf_token")
+    for _turn in range(2):
+        assert visitor.send("/exchange/1/share", data).status_code == 303
+    assert len(session.scalars(select(TicketPair)).all()) == 1
+    session.rollback()
+    text = visitor.read(f"/tickets/{number}").text
+    assert "Share with NREN-A" not in text
+    assert "not created yet" in text
+    assert "on its way" in text
+    assert "Share with" not in visit(cast.kit).read(f"/tickets/{number}").text
+
+
+@pytest.mark.parametrize("bad", ["", "x", "9" * 30])
+def test_a_form_that_names_no_ticket_is_refused(
+    session: Session, cast: Cast, visit: Enter, bad: str
+) -> None:
+    with transaction(session):
+        seed_connection(session, "NREN-A")
+    answer = visit(cast.operator).send("/exchange/1/share", {"ticket": bad})
+    assert answer.status_code == 422
+    assert visit(cast.operator).send("/exchange/1/share", {"ticket": "999"}).status_code == 404
+
+
+def test_both_numbers_stand_beside_each_other(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        seed_pair(session, "NREN-A", number).known()
+    for actor in (cast.operator, cast.kit, cast.reader):
+        page = visit(actor).read(f"/tickets/{number}")
+        link = "https://helpdesk.example.org/#ticket/zoom/4711"
+        assert (link, "2013030648000012") in page.links
+        assert f"our #{number}" in page.text
+        assert "in step" in page.text
+
+
+def test_why_it_failed_is_for_operators(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        seed_pair(session, "NREN-A", number).waiting()
+    page = visit(cast.operator).read(f"/tickets/{number}")
+    assert "body is missing" in page.text
+    assert "comment waits" in page.text
+    assert page.has_form("/exchange/pairs/1/again")
+    page = visit(cast.kit).read(f"/tickets/{number}")
+    assert "body is missing" not in page.text
+    assert not page.has_form("/exchange/pairs/1/again")
+
+
+def test_two_values_are_shown_and_one_is_chosen(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened(priority="urgent")
+    with transaction(session):
+        asked = seed_pair(session, "NREN-A", number).asked("priority", "top priority").id
+    visitor = visit(cast.operator)
+    page = visitor.read(f"/tickets/{number}")
+    assert "ours urgent theirs top priority" in page.text
+    form = page.form(f"/exchange/entries/{asked}/choose").data()
+    form.pop("csrf_token")
+    for bad in ("", "both"):
+        assert visitor.send(f"/exchange/entries/{asked}/choose", {"value": bad}).status_code == 422
+    answer = visitor.send(f"/exchange/entries/{asked}/choose", {**form, "value": "theirs"})
+    assert answer.location == f"/tickets/{number}#h-exchange"
+    assert session.get_one(Ticket, number).priority == "top priority"
+    assert session.get_one(Entry, asked).state == EntryState.APPLIED
+    session.rollback()
+    assert "in step" in visitor.read(f"/tickets/{number}").text
+
+
+def test_a_choice_that_is_not_allowed_is_said(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        asked = seed_pair(session, "NREN-A", number).asked("state", "verified").id
+    answer = visit(cast.operator).send(f"/exchange/entries/{asked}/choose", {"value": "theirs"})
+    assert answer.status_code == 422
+    assert "Nothing was changed" in PageReader(answer.text).text
+    assert session.get_one(Ticket, number).state == "new"
+
+
+def test_a_paused_connection_collects(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        seed_connection(session, "NREN-A", paused=True)
+    visitor = visit(cast.operator)
+    visitor.send("/exchange/1/share", {"ticket": str(number)})
+    assert session.get_one(Connection, 1).paused_at is not None
+    assert session.scalars(select(TicketPair)).one().ticket_number == number
