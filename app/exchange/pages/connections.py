@@ -38,7 +38,7 @@ from app.exchange.pages.forms import (
     TheirsForm,
 )
 from app.exchange.rules.profiles import Choice
-from app.exchange.rules.shipped_profiles import profile_for
+from app.exchange.rules.shipped import profile_for
 from app.exchange.services import connections as verbs
 from app.exchange.services import decisions
 from app.exchange.services.connection_tests import ask_test, newest_test
