@@ -76,5 +76,5 @@ SHIPPED: Final[Mapping[str, Profile]] = {
 
 
 def profile_for(kind: str) -> Profile:
-    """The profile with which a connection of a kind begins; of a kind whose words are ours, none."""
+    """The profile with which a connection of a kind begins: none where its words are ours."""
     return SHIPPED.get(kind, Profile())
