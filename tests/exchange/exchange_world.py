@@ -77,8 +77,8 @@ class _Context(Context):
         with Session(self.engine) as session:
             with transaction(session):
                 yield session
-                self.points.passes("before a commit")
-            self.points.passes("after a commit")
+                self.points.passes("before commit")
+            self.points.passes("after commit")
 
 
 class World:

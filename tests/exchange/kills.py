@@ -42,19 +42,26 @@ _BETWEEN_ROUNDS = 200
 class Outcome:
     """What came of a history with the process killed at one point."""
 
+    number: int
+    """Which point of the history, from 1; 0 = it was not killed."""
     point: str
+    """``before`` or ``after`` and the call or commit."""
     outcome: str
+
+    def __str__(self) -> str:
+        side, _, what = self.point.partition(" ")
+        return f"{self.number} | {side} | {what or '-'} | {self.outcome}"
 
 
 def every_kill(engine: Engine) -> Iterator[Outcome]:
     """The history without a kill, then with one at each point."""
     world = World(engine)
     _play(world, None)  # the first has more points: the partner's search is tried
-    yield Outcome("nowhere", _play(world, None))
+    yield Outcome(0, "never", _play(world, None))
     count = len(world.points.passed)
     for point in range(1, count + 1):
         outcome = _play(world, point)
-        yield Outcome(world.points.passed[point - 1], outcome)
+        yield Outcome(point, world.points.passed[point - 1], outcome)
 
 
 def _play(world: World, point: int | None) -> str:
@@ -137,14 +144,14 @@ def _outcome(world: World, number: int) -> str:
 def main() -> int:
     """Print the table; 1 if a row is not good."""
     bad = count = 0
-    print("| database | point | outcome |\n|---|---|---|")
+    print("| database | no. | killed | point | outcome |\n|---|---:|---|---|---|")
     folder = run.begin()
     try:
         for kind in KINDS:
             with fresh_database(kind) as url, kept_engine(url) as engine:
                 for row in every_kill(engine):
                     count, bad = count + 1, bad + (row.outcome != GOOD)
-                    print(f"| {kind} | {row.point} | {row.outcome} |", flush=True)
+                    print(f"| {kind} | {row} |", flush=True)
     finally:
         run.end(folder)
     print(f"\n{count} rows, {bad} of them not good.")
