@@ -25,6 +25,7 @@ from app.exchange.rules.entries import EntryKind, EntryState, digest_of_entry
 from app.exchange.rules.ledger import Linked, Origin, first_broken, name_of_chain
 from app.exchange.rules.profiles import Kind
 
+JOB: Final = "compare a ledger"
 SEEN_WITHIN: Final = timedelta(minutes=10)
 """How long a read may have been under way that does not show what was sent meanwhile."""
 _AT_ONCE: Final = 5000

@@ -32,6 +32,7 @@ from app.exchange.services.deliveries import (
     store,
 )
 from app.exchange.services.hints import PULL, READ, read_soon
+from app.exchange.services.ledgers import JOB as COMPARE
 from app.exchange.services.planning import reads
 from app.exchange.services.readings import pair_of_their_id, take_in, take_new
 from app.exchange.tasks.deliveries import Opener
@@ -53,6 +54,8 @@ _MOST_PAGES: Final = 200
 _MOST_MOVES: Final = 5
 """Merges that are followed in one go."""
 _MOST_REMEMBERED: Final = 10_000
+_READ_BY: Final = timedelta(hours=1)
+"""From the beginning of the nightly reads until their ledgers are compared."""
 _PROVEN_FOR: Final = timedelta(hours=6)
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _NOT_LOGGED_IN, _NOT_FOUND = 401, 404
@@ -76,6 +79,13 @@ def _for_each(context: Context, job: str) -> str:
                 continue
             if job == SWEEP:
                 wake(session, connection)
+                enqueue(
+                    session,
+                    COMPARE,
+                    {"connection": connection.id},
+                    key=f"compare {connection.id}",
+                    due=context.now() + _READ_BY,
+                )
             if reads(connection):
                 count += 1
                 key = f"{job} {connection.id}"
