@@ -10,21 +10,23 @@ from __future__ import annotations
 
 import codecs
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from email.errors import MessageError
-from email.header import decode_header, make_header
 from email.message import Message
-from email.parser import BytesParser
-from email.policy import compat32
-from itertools import islice
 from typing import Any, Final
 
 import icalendar
 
 from app.calendar.rules.maintnote import IMPACTS, Status
 from app.core.rules.errors import Invalid
+from app.core.rules.mail_reading import (
+    FAILURES,
+    MAX_PARTS,
+    UnreadableMail,
+    decoded,
+    header_of,
+    open_mail,
+)
 from app.core.rules.texts import TITLE_LIMIT
 from app.notices.rules.notices import (
     MAX_ID_LENGTH,
@@ -48,22 +50,8 @@ MAX_CALENDAR: Final = 256 * 1024
 """Characters of a calendar that are read."""
 MAX_TEXT: Final = 256 * 1024
 """Characters of a file's text that are kept for people."""
-_MAX_PARTS: Final = 100
-"""Parts of a mail; one with more is not taken apart."""
 _MAX_EVENTS: Final = 100
 _MAX_COMPONENTS: Final = 300
-_MAX_HEADER_LENGTH: Final = 2000
-_CONTENT_HEADER: Final = re.compile(rb"^content-[a-z-]+:[^\n]*(?:\n[ \t][^\n]*)*", re.I | re.M)
-"""Headers of parts: the library takes the square of their length to read them."""
-_HEADER: Final = re.compile(rb"^[!-9;-~]+:", re.M)
-"""How a header begins (RFC 5322); lines of texts may, too."""
-_MAX_HEADERS: Final = 10_000
-"""Lines of a mail that may be headers: the library takes its time for each of them."""
-_MAX_HEAD: Final = 256 * 1024
-"""Bytes before the first empty line."""
-_NO_CHARSETS: Final = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape"})
-"""What Python decodes as well, but no mail is written in; punycode takes the square of the
-length."""
 _SHOWN_HEADERS: Final = ("From", "Date", "Subject", "Message-ID")
 _CUT: Final = "\n[Here the portal cut the text: it is longer than it keeps.]"
 
@@ -78,7 +66,7 @@ def read(content: bytes, name: str = "") -> Reading:
     name = cut_line(name, 255)
     start = content[:1024].lstrip(codecs.BOM_UTF8).lstrip().upper()
     if start.startswith(b"BEGIN:VCALENDAR"):
-        text = _decoded(content, "utf-8")
+        text = decoded(content, "utf-8")
         return Reading(name, digest, _kept(clean(text)), tuple(_calendar(text)))
     return _mail(content, name, digest)
 
@@ -87,44 +75,18 @@ def _kept(text: str) -> str:
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + _CUT
 
 
-def _decoded(content: bytes, charset: str) -> str:
-    """The text, in its own charset if it is that, else as it was probably meant."""
-    for one in (charset, "utf-8-sig"):
-        try:
-            if codecs.lookup(one).name.replace("-", "_") in _NO_CHARSETS:
-                continue
-            return content.decode(one).lstrip("\N{ZERO WIDTH NO-BREAK SPACE}")
-        except (LookupError, UnicodeError, ValueError, TypeError):
-            continue  # a charset that is unknown, no charset of texts, or not the true one
-    return content.decode("latin-1")  # takes any byte
-
-
 # --- mails --------------------------------------------------------------------------------------
 
 
 def _mail(content: bytes, name: str, digest: str) -> Reading:
-    raw = _kept(clean(_decoded(content, "utf-8")))
-    if content.lower().count(b"boundary") > _MAX_PARTS:
-        return Reading(name, digest, raw, (Unread("The mail has too many parts to be read"),))
-    lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    if (
-        next(islice(_HEADER.finditer(lines), _MAX_HEADERS, None), None) is not None
-        or len(lines.partition(b"\n\n")[0]) > _MAX_HEAD
-    ):
-        why = (
-            f"The headers of the mail are too many or too long to be read; at most"
-            f" {_MAX_HEADERS} lines of a mail may begin as a header does, and"
-            f" {_MAX_HEAD // 1024} kB stand before its text"
-        )
-        return Reading(name, digest, raw, (Unread(why),))
-    if any(len(found[0]) > _MAX_HEADER_LENGTH for found in _CONTENT_HEADER.finditer(lines)):
-        return Reading(name, digest, raw, (Unread("A header of the mail is too long to be read"),))
+    raw = _kept(clean(decoded(content, "utf-8")))
     try:
-        mail = BytesParser(policy=compat32).parsebytes(content)
+        mail = open_mail(content)
         parts = list(_parts(mail))
         subject, sender = _header(mail, "Subject"), _header(mail, "From")
-    except (MessageError, ValueError, LookupError, RecursionError, AttributeError, TypeError):
-        # the library fails in all these ways on what is no mail
+    except UnreadableMail as error:
+        return Reading(name, digest, raw, (Unread(str(error)),))
+    except FAILURES:
         return Reading(name, digest, raw, (Unread("The mail cannot be taken apart"),))
     calendars = list(
         dict.fromkeys(text for part, text in parts if _is_calendar(part, text) and text)
@@ -156,7 +118,7 @@ def _parts(mail: Message) -> Iterator[tuple[Message, str]]:
     while waiting:
         part = waiting.pop(0)
         seen += 1
-        if seen > _MAX_PARTS:
+        if seen > MAX_PARTS:
             return
         inner = part.get_payload()
         if part.is_multipart() and isinstance(inner, list):
@@ -167,7 +129,7 @@ def _parts(mail: Message) -> Iterator[tuple[Message, str]]:
         if is_text or name.endswith(".ics") or "calendar" in part.get_content_type() + name:
             payload = part.get_payload(decode=True)
             if isinstance(payload, bytes):
-                yield part, _decoded(payload, str(part.get_content_charset("utf-8")))
+                yield part, decoded(payload, str(part.get_content_charset("utf-8")))
 
 
 def _is_calendar(part: Message, text: str) -> bool:
@@ -177,11 +139,7 @@ def _is_calendar(part: Message, text: str) -> bool:
 
 
 def _header(mail: Message, name: str) -> str:
-    value = str(mail.get(name, ""))[:_MAX_HEADER_LENGTH]
-    try:
-        return one_line(str(make_header(decode_header(value))))
-    except (MessageError, LookupError, ValueError):
-        return one_line(value)
+    return one_line(header_of(mail, name))
 
 
 # --- calendars ----------------------------------------------------------------------------------
