@@ -43,6 +43,7 @@ from app.exchange.models.connections import (
     ExchangeCall,
     ExchangeHint,
 )
+from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.models.pairs import Entry, TicketPair
 from app.jobs.models.work import ENGINE_TABLES, Job, JobFailure, TimedWork, Worker
 from app.mail.models.mails import Mail, MailMessage, MailNotification, MailStop
@@ -160,6 +161,7 @@ __all__ = [
     "FormKey",
     "HandMade",
     "ImportedTicket",
+    "IncomingMail",
     "Job",
     "JobFailure",
     "LhcPeriod",

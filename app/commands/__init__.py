@@ -17,6 +17,7 @@ MODULES: Final[Mapping[str, str]] = {
     "events": "events",
     "exchange": "exchange",
     "links": "registry_files",
+    "mail": "mail",
     "notices": "notices",
     "partner": "partner",
     "restore": "backup",

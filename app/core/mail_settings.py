@@ -17,6 +17,7 @@ NAMES = (
     "MAIL_FROM",
     "MAIL_FOLDER",
     "MAIL_LANGUAGE",
+    "MAIL_REPLY_TO",
     "MAIL_SMTP",
     "MAIL_TLS",
     "MAIL_USER",
@@ -27,6 +28,8 @@ NAMES = (
 )
 TLS = ("none", "starttls", "tls")
 DEFAULT_NAME = "LHCOPN tickets"
+LONGEST_MAILBOX = 23
+"""Characters before the ``@`` to which a ticket, its recipient and a signature are added."""
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
@@ -50,6 +53,8 @@ class MailSettings:
     """Seconds until a mail that was not taken is tried for the second time."""
     language: str = "en"
     """In which mails are written; any but English has a catalogue."""
+    reply_to: str = ""
+    """The mailbox whose mails ``flask mail receive`` gets; "" = nobody answers the mails."""
 
     @classmethod
     def of(
@@ -93,6 +98,7 @@ class MailSettings:
                 "MAIL_RETRY_SECONDS", values.get("MAIL_RETRY_SECONDS", "60"), 1, 3600
             ),
             language=_language(values.get("MAIL_LANGUAGE", "en"), project),
+            reply_to=_mailbox(values.get("MAIL_REPLY_TO", "")),
         )
 
     def as_environment(self) -> dict[str, str]:
@@ -105,6 +111,8 @@ class MailSettings:
             "MAIL_RETRY_SECONDS": str(self.retry),
             "MAIL_LANGUAGE": self.language,
         }
+        if self.reply_to:
+            found["MAIL_REPLY_TO"] = self.reply_to
         if self.host:
             shown = f"[{self.host}]" if ":" in self.host else self.host
             found["MAIL_SMTP"] = f"{shown}:{self.port}"
@@ -124,6 +132,17 @@ def _language(text: str, project: Path) -> str:
             "MAIL_LANGUAGE must be en, or a language that has a catalogue in translations/"
         )
     return text
+
+
+def _mailbox(text: str) -> str:
+    address = mail_address(text) or ""
+    local = address.rpartition("@")[0]
+    if text and (not address or "+" in local or len(local) > LONGEST_MAILBOX):
+        raise SettingError(
+            "MAIL_REPLY_TO must be the address of a mailbox, with at most"
+            f" {LONGEST_MAILBOX} characters before the @ and no +: tickets@site.example"
+        )
+    return address
 
 
 def _server(text: str | None) -> tuple[str, int]:

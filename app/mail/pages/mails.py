@@ -230,4 +230,6 @@ def _settings() -> Settings:
 def _sender() -> Sender:
     settings = _settings()
     mail = settings.mail
-    return Sender(mail.from_name, mail.from_address, settings.public_url, secret_key())
+    return Sender(
+        mail.from_name, mail.from_address, settings.public_url, secret_key(), mail.reply_to
+    )

@@ -23,6 +23,7 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 from app.core.rules.language import _, counted, said_word
+from app.mail.rules.reply_addresses import reply_address
 from app.tickets.rules.reminders import REMINDER
 from app.tickets.rules.tickets import State
 
@@ -161,7 +162,9 @@ class Sender:
     address: str
     public_url: str
     key: bytes
-    """The portal's secret: signs the links with which one stops mails."""
+    """The portal's secret: signs the links with which one stops mails, and reply addresses."""
+    mailbox: str = ""
+    """Where answers arrive; "" = nobody answers."""
 
     @property
     def domain(self) -> str:
@@ -172,6 +175,15 @@ class Sender:
     def ticket_url(self, number: int) -> str:
         """Where the ticket is read."""
         return f"{self.public_url}/tickets/{number}"
+
+    def reply_to(self, number: int | None, holder: str, *, to_show: bool = False) -> str:
+        """Where ``holder`` answers to a mail about the ticket; "" = nowhere. ``to_show``: without
+        what proves it."""
+        if not self.mailbox or number is None or not holder:
+            return ""
+        if to_show:
+            return "+...@".join(self.mailbox.rsplit("@", 1))
+        return reply_address(self.key, self.mailbox, number, holder)
 
     def stop_url(self, mail_id: int, address: str) -> str:
         """Where whoever got this mail stops them."""
@@ -209,7 +221,10 @@ class Post:
     calendar_method: str = ""
     """Its METHOD, without which no client takes it as an invitation; "" = it is for programs."""
     is_stoppable: bool = True
-    """Whether whoever gets it can stop mails like it; not those on the security of an account."""
+    """Whether whoever gets it can stop mails like it; not those on the security of an account, and
+    not those by which a partner's system is told."""
+    reply_to: str = ""
+    """Where whoever gets it answers; "" = nowhere."""
 
 
 def message_key(post: Post) -> str:
@@ -278,6 +293,8 @@ def _plain_headers(sender: Sender, post: Post) -> bytes:
     if post.number is not None:
         root = f"<ticket-{post.number}@{sender.domain}>"
         headers |= {"In-Reply-To": root, "References": root}
+    if post.reply_to:
+        headers["Reply-To"] = f"<{post.reply_to}>"
     headers["List-Id"] = f"LHCOPN tickets <tickets.{sender.domain}>"
     if post.is_stoppable:
         headers |= {

@@ -29,6 +29,9 @@ from app.mail.services.recipients import NEVER, stopped
 SECURITY: Final = "security "
 """Before the keys of messages on the security of a person's account (``security_notices``): people
 get those whatever mails they chose."""
+PARTNER: Final = "partner "
+"""Before the keys of messages to a partner's system, followed by its connection's key and what it
+tells: whoever reads there stops none of them."""
 PRIVATE: Final = "private "
 """Before the keys of messages whose text is for nobody but the one who gets them."""
 _INSERT: Final[dict[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
@@ -63,7 +66,8 @@ def queue_message(
     ``ticket``: the number of the one with whose mails it stands. ``url`` is the page, from the
     portal's root (``/reports/DE-KIT/2013-Q1``). ``calendar`` is an iCalendar object with the METHOD
     ``calendar_method``. People who want no mails (but of ``SECURITY``), those who may not log in,
-    addresses that were stopped, and what is no address get none. A message does not wait for the
+    addresses that were stopped, and what is no address get none (but those of ``PARTNER``, whose
+    caller checked the addresses). A message does not wait for the
     digest, which tells of tickets only.
 
     Two that race for a key: the second waits until the first one's transaction ends.
@@ -84,7 +88,10 @@ def queue_message(
     ).scalar()
     if made is None:
         return None
-    wanting = _wanting(session, recipients, security=key.startswith(SECURITY))
+    if key.startswith(PARTNER):
+        wanting = [(mail_address(one.address) or "", one) for one in recipients]
+    else:
+        wanting = _wanting(session, recipients, security=key.startswith(SECURITY))
     session.add_all(
         Mail(
             message_id=made,

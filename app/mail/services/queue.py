@@ -22,8 +22,10 @@ from app.core.rules.language import _, mailed
 from app.core.services.changes import FieldChange, record_change
 from app.mail.models.mails import Mail
 from app.mail.rules.notifications import Notification, Post, Sender, digest_subject, ticket_subject
+from app.mail.rules.reply_addresses import CONNECTION, PERSON
+from app.mail.rules.reply_addresses import MAIL as BY_MAIL
 from app.mail.services.mails import DIGESTED, DROPPED, FAILED, IN_DIGEST, SENDING, SENT, WAITING
-from app.mail.services.messages import PRIVATE, SECURITY
+from app.mail.services.messages import PARTNER, PRIVATE, SECURITY
 from app.mail.services.notification_texts import (
     digest_texts,
     message_texts,
@@ -77,7 +79,9 @@ def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = F
     one that is private."""
     mail = session.get_one(Mail, mail_id)
     on_security = mail.message is not None and mail.message.key.startswith(SECURITY)
-    is_stoppable = not on_security or mail.user_id is None  # a person's choice does not count
+    to_partner = mail.message is not None and mail.message.key.startswith(PARTNER)
+    # a person's choice does not count
+    is_stoppable = not to_partner and (not on_security or mail.user_id is None)
     stop = sender.stop_url(mail.id, mail.address_key) if is_stoppable else ""
     if to_show and is_stoppable:
         stop = f"{sender.public_url}/unsubscribe/..."
@@ -109,7 +113,18 @@ def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = F
         calendar=calendar,
         calendar_method=method,
         is_stoppable=is_stoppable,
+        reply_to=sender.reply_to(mail.ticket_number, _holder(mail), to_show=to_show),
     )
+
+
+def _holder(mail: Mail) -> str:
+    """Who gets the address to which the mail is answered; "" = nobody answers it."""
+    key = mail.message.key if mail.message is not None else ""
+    if key.startswith(PARTNER):
+        return f"{CONNECTION}{key.removeprefix(PARTNER).split()[0]}"
+    if mail.message is not None:
+        return ""
+    return f"{PERSON}{mail.user_id}" if mail.user_id is not None else f"{BY_MAIL}{mail.id}"
 
 
 def mark_sent(session: Session, mail_id: int, now: datetime) -> None:

@@ -157,7 +157,7 @@ class PostOffice:
     ) -> None:
         assert settings.secret_key is not None, "mails are signed"
         mail, key = settings.mail, settings.secret_key.encode()
-        sender = Sender(mail.from_name, mail.from_address, settings.public_url, key)
+        sender = Sender(mail.from_name, mail.from_address, settings.public_url, key, mail.reply_to)
         retry = timedelta(seconds=mail.retry)
         written = self._written(session, sender, number)
         if written is None:

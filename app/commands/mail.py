@@ -1,0 +1,80 @@
+"""``flask mail receive``: answers to the portal's mails, as a mail server hands them over."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import click
+from flask import current_app
+
+from app.commands.arguments import TEXT
+from app.commands.base import PortalCommand, PortalGroup
+from app.core.database.transactions import transaction
+from app.core.rules.language import said_word
+from app.core.web.extensions import db
+from app.exchange.adapters.incoming_mail import MAX_BYTES, read_reply
+from app.exchange.models.incoming_mails import IncomingMail
+from app.exchange.rules.replies import MailState
+from app.exchange.services.incoming_mails import decide, keep_mail, leave_to_worker
+from app.exchange.tasks.incoming_mails import ours_of, own_domain
+
+TRY_AGAIN: Final = 75
+"""The exit code by which mail servers know that they are to try again later (EX_TEMPFAIL of BSD's
+sysexits): with any other they send the mail back."""
+
+
+class _Receiving(PortalCommand):
+    """What fails (the database is away, say) is tried again by the mail server."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.ClickException as error:
+            error.show()
+            ctx.exit(TRY_AGAIN)
+
+
+@click.group("mail", cls=PortalGroup)
+def mail() -> None:
+    """Mails that come in."""
+
+
+@mail.command("receive", cls=_Receiving)
+@click.option(
+    "--recipient", type=TEXT, default="", help="The address to which the mail server delivers it."
+)
+def receive(recipient: str) -> None:
+    """Take one mail from standard input, as a mail server gives it.
+
+    An answer to a mail of the portal becomes a comment. What cannot be read, or whose sender is in
+    doubt, is kept for a person (/mails/incoming); what a program sent by itself is dropped. The
+    exit code is 0 wherever nothing is lost, else 75: the mail server tries again.
+    """
+    content = sys.stdin.buffer.read(MAX_BYTES + 1)
+    while sys.stdin.buffer.read(1024 * 1024):
+        pass  # who hands it over is not cut off
+    settings, now = current_app.config["PORTAL"], datetime.now(UTC)
+    reply = read_reply(content, own_domain(settings), recipient)
+    session = db.session()
+    with transaction(session):
+        kept = keep_mail(session, reply, content, recipient, now)
+        if kept is None:
+            said = "known already: nothing was done"
+        else:
+            if settings.secret_key is not None:
+                decide(session, kept, reply, ours_of(settings), now)
+            else:
+                leave_to_worker(session, kept)
+            said = _line(kept)
+    click.echo(said)
+
+
+def _line(kept: IncomingMail) -> str:
+    about = f" about ticket {kept.ticket_number}" if kept.ticket_number is not None else ""
+    what = "the worker takes it in" if kept.state == MailState.RECEIVED else kept.reason
+    return f"mail {kept.id}: {said_word(kept.state)}{about}" + (f": {what}" if what else "")
+
+
+COMMANDS: tuple[click.Command, ...] = (mail,)

@@ -1,0 +1,116 @@
+"""A mail that answers one of ours, as a mail server hands it over.
+
+What comes in is untrusted: any shape, depth, charset and size. It is read as text; what cannot be
+read says why, and its beginning is its text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import replace
+from email.message import Message
+from email.utils import parseaddr
+from typing import Final
+
+from app.core.rules.errors import Invalid
+from app.core.rules.mail_reading import (
+    FAILURES,
+    MAX_PARTS,
+    UnreadableMail,
+    decoded,
+    header_of,
+    open_mail,
+)
+from app.core.rules.texts import SHORT_TEXT_LIMIT, storable_text
+from app.exchange.adapters.html_text import plain_of
+from app.exchange.rules.replies import AttachedFile, Reply, why_automatic
+
+MAX_BYTES: Final = 16 * 1024 * 1024
+"""Of a mail that is taken apart."""
+MAX_TEXT: Final = 256 * 1024
+"""Characters of a mail's text that are kept as such."""
+_RECIPIENTS: Final = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To", "Resent-To")
+_FORWARDED: Final = "message/rfc822"
+_MAX_ADDRESSES: Final = 64 * 1024
+
+
+def read_reply(content: bytes, own_domain: str, recipient: str = "") -> Reply:
+    """What a mail holds. ``own_domain``: that of the portal's Message-IDs; ``recipient``: to whom
+    the mail server delivers it, if it says so. Raises ``Invalid`` where it is empty."""
+    if not content.strip():
+        raise Invalid("mail", "There is no mail on standard input")
+    nothing = Reply(
+        key=hashlib.sha256(content).hexdigest(),
+        text=storable_text(decoded(content[: MAX_TEXT * 4], "utf-8"), MAX_TEXT),
+    )
+    if len(content) > MAX_BYTES:
+        why = f"The mail is larger than {MAX_BYTES // 1024 // 1024} MiB"
+        return replace(nothing, problem=why)
+    try:
+        return _read(content, own_domain, recipient, nothing)
+    except UnreadableMail as error:
+        return replace(nothing, problem=str(error))
+    except FAILURES:
+        return replace(nothing, problem="The mail cannot be taken apart")
+
+
+def _read(content: bytes, own_domain: str, recipient: str, nothing: Reply) -> Reply:
+    mail = open_mail(content)
+    message_id = " ".join(str(mail.get("Message-ID", "")).split())
+    key = hashlib.sha256(message_id.encode(errors="replace")).hexdigest()
+    headers = {name.casefold(): str(value)[:SHORT_TEXT_LIMIT] for name, value in mail.items()}
+    plain: list[str] = []
+    html: list[str] = []
+    files: list[AttachedFile] = []
+    for part in _leaves(mail):
+        _sort(part, plain, html, files)
+    text = "\n\n".join(filter(None, plain)) or "\n\n".join(map(plain_of, html))
+    addresses = [str(one) for name in _RECIPIENTS for one in mail.get_all(name, [])]
+    if not headers:
+        return replace(nothing, problem="It has no header: this is no mail")
+    return Reply(
+        key=key if message_id else nothing.key,
+        sender=storable_text(parseaddr(header_of(mail, "From"))[1], 254),
+        subject=storable_text(" ".join(header_of(mail, "Subject").split()), SHORT_TEXT_LIMIT),
+        addresses=" ".join((recipient, *addresses))[:_MAX_ADDRESSES],
+        text=storable_text(text.replace("\r\n", "\n").replace("\r", "\n"), MAX_TEXT).strip(),
+        files=files,
+        automatic=storable_text(
+            why_automatic(headers, mail.get_content_type(), own_domain), SHORT_TEXT_LIMIT
+        ),
+    )
+
+
+def _leaves(mail: Message) -> Iterator[Message]:
+    """The parts that hold something; a forwarded mail is one part. Raises ``UnreadableMail``."""
+    waiting, seen = [mail], 0
+    while waiting:
+        part = waiting.pop(0)
+        seen += 1
+        if seen > MAX_PARTS:
+            raise UnreadableMail("The mail has too many parts to be read")
+        inner = part.get_payload()
+        if part.get_content_type() != _FORWARDED and isinstance(inner, list):
+            waiting[:0] = [one for one in inner if isinstance(one, Message)]
+        else:
+            yield part
+
+
+def _sort(part: Message, plain: list[str], html: list[str], files: list[AttachedFile]) -> None:
+    name = str(part.get_filename("") or "")
+    kind = part.get_content_type()
+    if kind == _FORWARDED:
+        inner = part.get_payload()
+        mail = inner[0] if isinstance(inner, list) and inner else None
+        content = mail.as_bytes() if isinstance(mail, Message) else b""
+        files.append(AttachedFile(name or "forwarded.eml", content))
+        return
+    payload = part.get_payload(decode=True)
+    content = payload if isinstance(payload, bytes) else b""
+    is_attached = part.get_content_disposition() == "attachment" or bool(name)
+    if not is_attached and kind in ("text/plain", "text/html"):
+        text = decoded(content, str(part.get_content_charset("utf-8")))
+        (plain if kind == "text/plain" else html).append(text)
+    elif is_attached:
+        files.append(AttachedFile(name, content))

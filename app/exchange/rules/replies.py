@@ -1,0 +1,199 @@
+"""Mails that answer the portal's own: what of them is new, and which nobody wrote.
+
+Whatever is doubtful is a person's to decide, with the whole text: nothing is dropped but what a
+program sent by itself, and that is kept for some time, too.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from app.core.rules.texts import PORTAL_TEXT_LIMIT, cut_with_pointer
+from app.tickets.rules.marks import references_in
+
+MOST_IN_AN_HOUR: Final = 20
+"""Mails of one sender about one ticket that become comments; two programs that answer each other
+send more."""
+_TICKET_ID: Final = re.compile(r"GGUS-Ticket-ID:\s*#?(\d{1,18})(?!\d)", re.IGNORECASE)
+_ORIGINAL: Final = re.compile(r"-{3,} ?[^\W\d_][^-]{3,60}-{3,}|_{20,}")
+"""Above what Outlook quotes: "-----Original Message-----" in any language, or a line."""
+_WROTE: Final = re.compile(r"On .{6,300} wrote:")
+_FROM: Final = re.compile(r"\*?(From|Von|De|Da|Van|Fra|Från|Od)\*? ?:\*? ?\S.*")
+_FIELD: Final = re.compile(r"\*?[^\W\d_][^:]{0,20}:\*?( .*)?")
+_SIGNATURE: Final = "-- "
+_MOST_LINES_OF_ATTRIBUTION: Final = 3
+_BULK: Final = frozenset({"bulk", "junk", "list"})
+_REFUSED: Final = (
+    "X-Auto-Response-Suppress",
+    "X-Autoreply",
+    "X-Autorespond",
+    "X-RT-Loop-Prevention",
+)
+
+
+class MailState(StrEnum):
+    """What became of a mail that came in."""
+
+    RECEIVED = "received"
+    """It waits for the worker."""
+    ADDED = "added"
+    """It is a comment."""
+    REVIEW = "needs review"
+    DISMISSED = "dismissed"
+    """A person said that it asks for nothing."""
+    DROPPED = "dropped"
+    """A program sent it by itself."""
+
+
+@dataclass(frozen=True)
+class AttachedFile:
+    """A file of a mail, under the name that the mail gives it."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A mail as it was read. ``addresses``: all headers that say to whom it was sent, together;
+    ``problem``: why it could not be read; ``automatic``: why nobody wrote it."""
+
+    key: str
+    """The same for the same mail, however often it comes: a digest of its Message-ID."""
+    sender: str = ""
+    subject: str = ""
+    addresses: str = ""
+    text: str = ""
+    """Its whole text, plain."""
+    files: Sequence[AttachedFile] = ()
+    automatic: str = ""
+    problem: str = ""
+
+
+def numbers_in(subject: str) -> list[int]:
+    """The tickets that a subject names, each once: ``GGUS-Ticket-ID: #N`` and ``LHCOPN#N``."""
+    found = [int(number) for number in _TICKET_ID.findall(subject)] + references_in(subject)
+    return list(dict.fromkeys(found))
+
+
+def why_automatic(headers: Mapping[str, str], content_type: str, own_domain: str) -> str:
+    """Why a mail is no person's, "" = a person may have written it. ``headers`` by their names in
+    small letters, those that are there."""
+    submitted = headers.get("auto-submitted", "no").partition(";")[0].strip().casefold()
+    if submitted != "no":
+        return f"Auto-Submitted: {submitted}"
+    precedence = headers.get("precedence", "").strip().casefold()
+    if precedence in _BULK:
+        return f"Precedence: {precedence}"
+    for name in _REFUSED:
+        if name.casefold() in headers:
+            return name
+    if headers.get("return-path", "x").strip() in ("<>", ""):
+        return "Return-Path: <>"
+    if content_type == "multipart/report":
+        return "multipart/report"
+    own = headers.get("message-id", "").strip().strip("<>").casefold().rpartition("@")[2]
+    if own == own_domain.casefold():
+        return "Message-ID of the portal itself"
+    return ""
+
+
+def new_text(text: str, ours: Collection[str]) -> str:
+    """A mail's text without what it quotes at its end and without its signature.
+
+    ``ours``: what a line holds that says whose mail is quoted (the portal's addresses). Quotes
+    between which somebody answers stay: without them nobody knows what is answered.
+    """
+    rows = text.replace("\r\n", "\n").split("\n")
+    lines = [row.rstrip() for row in rows]
+    last = _last_answer(lines)
+    first = next((place for place, line in enumerate(lines) if _is_quoted(line)), len(lines))
+    for place in range(len(lines)):
+        if first < place:
+            later = range(place, len(lines))
+            first = next((one for one in later if _is_quoted(lines[one])), len(lines))
+        if first > last and _begins_quote(lines, place, ours):
+            lines = lines[:place]
+            break
+    end = len(lines)
+    while end and (not lines[end - 1] or _is_quoted(lines[end - 1])):
+        end -= 1
+    if any(_is_quoted(line) for line in lines[end:]):
+        end = _without_attribution(lines, end)
+    if _SIGNATURE in rows[:end]:
+        end = rows.index(_SIGNATURE)
+    return "\n".join(lines[:end]).strip()
+
+
+def _is_quoted(line: str) -> bool:
+    return line.lstrip().startswith(">")
+
+
+def _last_answer(lines: Sequence[str]) -> int:
+    """The last line that somebody wrote, but a signature's; -1 = there is none."""
+    last = -1
+    quotes_end = max((place for place, line in enumerate(lines) if _is_quoted(line)), default=-1)
+    for place, line in enumerate(lines):
+        if line == _SIGNATURE.rstrip() and place > quotes_end:
+            return last
+        if line.strip() and not _is_quoted(line):
+            last = place
+    return last
+
+
+def _begins_quote(lines: Sequence[str], place: int, ours: Collection[str]) -> bool:
+    line = lines[place].strip()
+    if not line or _is_quoted(line):
+        return False
+    if _ORIGINAL.fullmatch(line):
+        return not line.startswith("_") or _is_head(lines, place + 1)
+    if _is_head(lines, place):
+        return True
+    is_ours = any(one in line.casefold() for one in ours)
+    for count in range(1, _MOST_LINES_OF_ATTRIBUTION + 1):
+        window = [one.strip() for one in lines[place : place + count]]
+        if count > 1 and window[-1].startswith("On "):
+            return False
+        joined = " ".join(window)
+        if _WROTE.fullmatch(joined) or (is_ours and joined.endswith(":")):
+            return True
+    return False
+
+
+def _is_head(lines: Sequence[str], place: int) -> bool:
+    """Whether the lines are the head that Outlook writes above a quoted mail: From, and at least
+    two more fields."""
+    block = [one.strip() for one in lines[place : place + 5]]
+    while block and not block[0]:
+        block.pop(0)
+    return (
+        len(block) > 2
+        and _FROM.fullmatch(block[0]) is not None
+        and all(_FIELD.fullmatch(one) for one in block[1:3])
+    )
+
+
+def _without_attribution(lines: Sequence[str], end: int) -> int:
+    """Where a text ends without the line that says whose quotes follow, in whatever language."""
+    if not end or not lines[end - 1].endswith(":"):
+        return end
+    begin = end
+    while begin and lines[begin - 1] and end - begin < _MOST_LINES_OF_ATTRIBUTION:
+        begin -= 1
+    is_alone = begin == 0 or not lines[begin - 1]
+    return begin if is_alone else end - 1
+
+
+def comment_of(text: str, left_out: Sequence[str], sent_from: str) -> str:
+    """The comment that a mail becomes, with the files that could not be kept, and the address that
+    it came from where that is not the one to which the answered mail was sent."""
+    notes = [f"[Not kept: {one}]" for one in left_out]
+    notes += [f"[Sent from {sent_from}]"] if sent_from else []
+    note = "\n".join(notes)
+    limit = PORTAL_TEXT_LIMIT - len(note) - 2
+    body = cut_with_pointer(text, limit, "\n[... the rest is in the mail]")
+    return "\n\n".join(part for part in (body, note) if part)

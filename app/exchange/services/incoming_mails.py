@@ -1,0 +1,340 @@
+"""Mails that come in: each is kept once, and becomes a comment, or a person's to decide.
+
+What proves who writes is the address that is answered: the portal signed it for one ticket and one
+recipient. It needs the portal's secret to know its own signature; a command that has none leaves
+the mail to the worker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from app.accounts.models.people import User
+from app.accounts.services.people import actor_of_user
+from app.core.models.changes import Change
+from app.core.rules.access import SYSTEM, Actor, Door, Writer, require_operator
+from app.core.rules.attached_files import check_content
+from app.core.rules.errors import Invalid, MoveNotAllowed, NotFound, PortalError
+from app.core.rules.language import _
+from app.core.rules.mail_addresses import address_key
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text, storable_text
+from app.core.services.changes import TICKET, FieldChange, of_kind, record_change
+from app.exchange.models.connections import Connection
+from app.exchange.models.incoming_mails import IncomingMail
+from app.exchange.models.pairs import TicketPair
+from app.exchange.rules.entries import EntryKind, EntryState
+from app.exchange.rules.ledger import Origin
+from app.exchange.rules.replies import (
+    MOST_IN_AN_HOUR,
+    MailState,
+    Reply,
+    comment_of,
+    new_text,
+    numbers_in,
+)
+from app.exchange.services.planning import add_entry
+from app.exchange.services.readings import writer_of
+from app.jobs.services.queue import enqueue
+from app.mail.models.mails import Mail
+from app.mail.rules.reply_addresses import CONNECTION, MAIL, PERSON, given_in
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.tickets import FINAL_STATES
+from app.tickets.services.attachments import add_attachment
+from app.tickets.services.lifecycle import comment_ticket
+
+INCOMING: Final = "incoming mail"
+"""The kind of such a mail in the change log."""
+JOB: Final = "take in a mail"
+PAGE: Final = 50
+MOST_FILES: Final = 20
+_HOUR: Final = timedelta(hours=1)
+_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
+
+
+@dataclass(frozen=True)
+class Ours:
+    """By what the portal's own mails are known: its secret, and its addresses in small letters."""
+
+    key: bytes
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """Who got an address: who writes, and to which address the portal wrote."""
+
+    by: Writer
+    address: str
+    connection: Connection | None = None
+
+
+class _Doubt(Exception):
+    """A person has to look; the text says why."""
+
+
+def keep_mail(
+    session: Session, reply: Reply, content: bytes, recipient: str, now: datetime
+) -> IncomingMail | None:
+    """Keep a mail that came; None = it is there already. Two that race for it: the second waits
+    until the first one's transaction ends."""
+    made = session.execute(
+        _INSERT[session.get_bind().dialect.name](IncomingMail)
+        .values(
+            key=reply.key,
+            received_at=now,
+            recipient=storable_text(recipient, 254),
+            sender=reply.sender,
+            subject=reply.subject,
+            text=reply.text,
+            content=content,
+            state=MailState.RECEIVED,
+            reason="",
+            holder="",
+        )
+        .on_conflict_do_nothing()
+        .returning(IncomingMail.id)
+    ).scalar()
+    return session.get_one(IncomingMail, made) if made is not None else None
+
+
+def leave_to_worker(session: Session, mail: IncomingMail) -> None:
+    """Have the worker decide, who knows the portal's secret."""
+    enqueue(session, JOB, {"mail": mail.id}, key=f"mail {mail.id}")
+
+
+def decide(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: datetime) -> None:
+    """Make of a mail that was received what it is; once."""
+    if mail.state != MailState.RECEIVED:
+        return
+    if reply.automatic:
+        mail.state, mail.reason = MailState.DROPPED, reply.automatic
+        return
+    try:
+        with session.begin_nested():
+            mail.reason = _add(session, mail, reply, ours, now)[:500]
+    except (_Doubt, PortalError) as doubt:
+        mail.state, mail.reason = MailState.REVIEW, str(doubt)[:500]
+        mail.ticket_number = mail.ticket_number or _named(session, reply)
+        return
+    mail.state = MailState.REVIEW if mail.reason else MailState.ADDED
+
+
+def _add(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: datetime) -> str:
+    """Add the comment; what a person should know of it, "" = nothing."""
+    if reply.problem:
+        raise _Doubt(reply.problem)
+    given = given_in(ours.key, reply.addresses)
+    if not given:
+        raise _Doubt(_("Its sender may be forged: no address in it was given out by the portal"))
+    if len(given) > 1:
+        raise _Doubt(_("It was sent to several addresses that the portal gave out"))
+    number, holder = given.pop()
+    if others := [one for one in numbers_in(reply.subject) if one != number]:
+        raise _Doubt(
+            _(
+                "Its subject names ticket %(other)s, and its address is that of ticket %(number)s",
+                other=others[0],
+                number=number,
+            )
+        )
+    ticket = session.get(Ticket, number)
+    if ticket is None:
+        raise _Doubt(_("There is no ticket %(number)s", number=number))
+    held = _held(session, holder, now)
+    since = now - _HOUR
+    before = session.scalar(
+        select(func.count()).where(
+            IncomingMail.ticket_number == number,
+            IncomingMail.holder == holder,
+            IncomingMail.received_at > since,
+            IncomingMail.added_at.is_not(None),
+        )
+    )
+    if (before or 0) >= MOST_IN_AN_HOUR:
+        raise _Doubt(
+            _(
+                "More than %(most)s mails of this sender about the ticket in an hour",
+                most=MOST_IN_AN_HOUR,
+            )
+        )
+    text = new_text(reply.text, ours.addresses)
+    is_other = reply.sender and address_key(reply.sender) != address_key(held.address)
+    _write(session, held.by, number, text, reply, reply.sender if is_other else "")
+    if held.connection is not None:
+        _enter(session, held, number, text, mail)
+    mail.ticket_number, mail.holder, mail.added_at = number, holder, now
+    if ticket.state in FINAL_STATES:
+        return _("The comment was added, and the ticket is %(state)s", state=ticket.state)
+    return ""
+
+
+def _held(session: Session, holder: str, now: datetime) -> _Held:
+    kind, key = holder[0], int(holder[1:])
+    if kind == PERSON:
+        user = session.get(User, key)
+        if user is None or user.disabled_at is not None:
+            raise _Doubt(_("The person to whom the address was given may not log in any more"))
+        return _Held(Writer(actor_of_user(user), Door.EXCHANGE, now), user.mail)
+    if kind == MAIL:
+        answered = session.get(Mail, key)
+        if answered is None:
+            raise _Doubt(_("The mail that it answers is not kept any more"))
+        by = Writer(SYSTEM, Door.EXCHANGE, now, author=answered.address)
+        return _Held(by, answered.address)
+    assert kind == CONNECTION, "the portal gives out no other"
+    connection = session.get(Connection, key)
+    if connection is None or connection.paused_at is not None:
+        raise _Doubt(_("The connection for which the address was given is paused or gone"))
+    address = connection.url.removeprefix("mailto:")
+    return _Held(writer_of(connection, now), address, connection)
+
+
+def _write(
+    session: Session, by: Writer, number: int, text: str, reply: Reply, sent_from: str
+) -> None:
+    """One comment, and the files that can be kept; the comment names the others."""
+    kept, left_out = [], []
+    for place, file in enumerate(reply.files):
+        name = storable_text(file.name, SHORT_TEXT_LIMIT)
+        try:
+            check_content(file.content)
+        except Invalid:
+            left_out.append(f"{name or 'a file'} ({len(file.content):,} bytes)")
+            continue
+        if place < MOST_FILES:
+            kept.append((name, file.content))
+        else:
+            left_out.append(name or "a file")
+    if not text and not reply.files:
+        raise _Doubt(_("It holds no text of its own"))
+    body = text or ("By mail: " + ", ".join(name or "a file" for name, _content in kept))
+    comment_ticket(session, by, number, comment_of(body, left_out, sent_from))
+    for name, content in kept:
+        add_attachment(session, by, number, name, content)
+
+
+def _enter(session: Session, held: _Held, number: int, text: str, mail: IncomingMail) -> None:
+    """What a partner wrote by mail crossed: an entry of theirs."""
+    assert held.connection is not None
+    pair = session.scalars(
+        select(TicketPair)
+        .where(TicketPair.ticket_number == number, TicketPair.connection_id == held.connection.id)
+        .with_for_update(of=TicketPair)
+    ).first()
+    if pair is None:
+        raise _Doubt(_("The ticket is not exchanged with that partner"))
+    change = session.scalars(
+        select(Change.id)
+        .where(of_kind(TICKET), Change.thing_id == number)
+        .order_by(Change.id.desc())
+        .limit(1)
+    ).first()
+    add_entry(
+        session,
+        pair,
+        Origin.THEIRS,
+        EntryKind.COMMENT,
+        {"text": text},
+        author=held.by.shown_author,
+        at=held.by.now,
+        state=EntryState.APPLIED,
+        change_id=change,
+        their_key=f"mail {mail.id}",
+    )
+
+
+def _named(session: Session, reply: Reply) -> int | None:
+    """The one ticket that a subject names, if there is it."""
+    numbers = numbers_in(reply.subject)
+    found = session.get(Ticket, numbers[0]) if len(numbers) == 1 and numbers[0] < 2**31 else None
+    return found.number if found is not None else None
+
+
+# --- for people ---------------------------------------------------------------------------------
+
+
+def list_incoming(
+    session: Session, actor: Actor, state: str = "", before: int | None = None
+) -> Sequence[IncomingMail]:
+    """Mails of a state, or of any, newest first; one more than a page shows."""
+    require_operator(actor, _("see the mails that came in"))
+    query = select(IncomingMail).order_by(IncomingMail.id.desc()).limit(PAGE + 1)
+    if state:
+        query = query.where(IncomingMail.state == state)
+    if before is not None:
+        query = query.where(IncomingMail.id < before)
+    return session.scalars(query).all()
+
+
+def count_incoming(session: Session) -> Mapping[str, int]:
+    """How many there are of each state."""
+    rows = session.execute(select(IncomingMail.state, func.count()).group_by(IncomingMail.state))
+    return {row[0]: row[1] for row in rows}
+
+
+def find_incoming(session: Session, actor: Actor, mail_id: int) -> IncomingMail:
+    """One mail, for operators; else ``Forbidden`` or ``NotFound``."""
+    require_operator(actor, _("see the mails that came in"))
+    mail = session.get(IncomingMail, mail_id)
+    if mail is None:
+        raise NotFound
+    return mail
+
+
+def add_as_comment(
+    session: Session, by: Writer, mail_id: int, number: int, reply: Reply, ours: Sequence[str]
+) -> IncomingMail:
+    """Add a mail that needs review to a ticket, as a comment of who decides so; ``reply``: the
+    mail, read again. Raises ``NotFound`` for an unknown ticket too."""
+    mail = _to_decide(session, by, mail_id)
+    if mail.added_at is not None:
+        raise MoveNotAllowed(_("It is a comment already; dismiss it"))
+    text = reply.text if reply.problem else new_text(reply.text, ours)
+    if session.get(Ticket, number) is None:
+        raise Invalid("ticket", _("There is no ticket %(number)s", number=number))
+    _write(session, by, number, text or reply.text, reply, mail.sender or "an unknown address")
+    mail.ticket_number, mail.added_at = number, by.now
+    _decide(session, by, mail, MailState.ADDED, f"Added by {by.shown_author}")
+    return mail
+
+
+def dismiss_mail(session: Session, by: Writer, mail_id: int, reason: str) -> IncomingMail:
+    """Put a mail aside that asks for nothing. Without a reason ``Invalid``."""
+    mail = _to_decide(session, by, mail_id)
+    text = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label=_("Reason"))
+    if not text:
+        raise Invalid("reason", _("Reason is required"))
+    _decide(session, by, mail, MailState.DISMISSED, f"{by.shown_author}: {text}")
+    return mail
+
+
+def _to_decide(session: Session, by: Writer, mail_id: int) -> IncomingMail:
+    """A mail that needs review, its row locked; else ``MoveNotAllowed``."""
+    require_operator(by.actor, _("decide about mails that came in"))
+    mail = session.scalars(
+        select(IncomingMail)
+        .where(IncomingMail.id == mail_id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).first()
+    if mail is None:
+        raise NotFound
+    if mail.state != MailState.REVIEW:
+        raise MoveNotAllowed(_("It needs no review: it is %(state)s", state=mail.state))
+    return mail
+
+
+def _decide(
+    session: Session, by: Writer, mail: IncomingMail, state: MailState, reason: str
+) -> None:
+    field = FieldChange("state", mail.state, f"{state}: {reason}"[:500])
+    mail.state, mail.reason = state, reason[:500]
+    record_change(session, by, kind=INCOMING, thing_id=mail.id, fields=[field])

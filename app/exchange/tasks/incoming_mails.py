@@ -1,0 +1,41 @@
+"""A mail that a command kept and could not decide, since it knew no secret."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from app.core.settings import Settings
+from app.exchange.adapters.incoming_mail import read_reply
+from app.exchange.models.incoming_mails import IncomingMail
+from app.exchange.services.incoming_mails import Ours, decide
+from app.jobs.tasks.context import Context
+from app.mail.rules.notifications import Sender
+
+
+def take_mail(context: Context, arguments: Mapping[str, Any]) -> None:
+    """Decide about one mail (a job)."""
+    settings = context.settings.for_serving()
+    with context.transaction() as session:
+        mail = session.get_one(IncomingMail, int(arguments["mail"]))
+        reply = read_reply(mail.content, own_domain(settings), mail.recipient)
+        decide(session, mail, reply, ours_of(settings), context.now())
+
+
+def own_domain(settings: Settings) -> str:
+    """What stands in the Message-IDs of the portal."""
+    return Sender("", "", settings.public_url, b"").domain
+
+
+def addresses_of(settings: Settings) -> tuple[str, ...]:
+    """By what a line is known that says that the portal wrote what is quoted below it."""
+    mail = settings.mail
+    mailbox = mail.reply_to.rpartition("@")[0]
+    found = (mail.from_address, f"{mailbox}+t" if mailbox else "", mail.reply_to)
+    return tuple(one.casefold() for one in found if one)
+
+
+def ours_of(settings: Settings) -> Ours:
+    """By what its own mails are known. The settings hold a secret."""
+    assert settings.secret_key is not None
+    return Ours(settings.secret_key.encode(), addresses_of(settings))

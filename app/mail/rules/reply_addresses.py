@@ -1,0 +1,47 @@
+"""Addresses to which people answer the portal's mails: each is one ticket's and one recipient's.
+
+``tickets+t123.u45.<signature>@site.example``: mail systems deliver what stands behind the ``+`` to
+the mailbox before it (RFC 5233). The signature proves that the portal gave the address to that
+recipient; who sends a mail proves nothing. Capitals make no difference on the way.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from typing import Final
+
+PERSON, MAIL, CONNECTION = "u", "m", "c"
+"""Before the key of who got the address: a person; whoever has the address of that mail; the
+partner of that connection."""
+_SIGNATURE: Final = 16
+"""Letters of base32: 80 bits."""
+_TOKEN: Final = re.compile(
+    rf"\+t([1-9][0-9]{{0,9}})\.([{PERSON}{MAIL}{CONNECTION}][1-9][0-9]{{0,9}})"
+    rf"\.([a-z2-7]{{{_SIGNATURE}}})@",
+    re.IGNORECASE,
+)
+
+
+def reply_address(key: bytes, mailbox: str, number: int, holder: str) -> str:
+    """Where ``holder`` (a kind and a key: ``u45``) answers about the ticket."""
+    local, _at, host = mailbox.rpartition("@")
+    return f"{local}+t{number}.{holder}.{_signature(key, number, holder)}@{host}"
+
+
+def given_in(key: bytes, text: str) -> set[tuple[int, str]]:
+    """Ticket and holder of each address in ``text`` that the owner of ``key`` gave out."""
+    found = set()
+    for number, holder, signature in _TOKEN.findall(text):
+        expected = _signature(key, int(number), holder.lower())
+        if hmac.compare_digest(signature.lower(), expected):
+            found.add((int(number), holder.lower()))
+    return found
+
+
+def _signature(key: bytes, number: int, holder: str) -> str:
+    text = f"reply {number} {holder}".encode()
+    digest = hmac.new(key, text, hashlib.sha256).digest()[: _SIGNATURE * 5 // 8]
+    return base64.b32encode(digest).decode().lower()

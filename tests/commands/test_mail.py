@@ -1,0 +1,63 @@
+"""``flask mail receive``: a mail on standard input, one line about it out."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.accounts.services.people import find_user
+from app.core.database.transactions import transaction
+from app.exchange.models.incoming_mails import IncomingMail
+from app.exchange.services.incoming_mails import JOB
+from app.exchange.tasks.incoming_mails import take_mail
+from app.jobs.services.queue import queued_jobs
+from app.jobs.tasks.context import Context
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
+from tests.cast import enter, writer
+from tests.commands.test_commands import done
+from tests.exchange.mails import address, answer, said_on
+from tests.harness.commands import flask
+from tests.harness.server import test_settings
+
+
+@pytest.fixture
+def to(session: Session) -> str:
+    """The address that was given to DE-KIT's reporter for ticket 1."""
+    cast = enter(session)
+    with transaction(session):
+        new = NewTicket(title="Link down", sites=("DE-KIT",))
+        number = open_ticket(session, writer(cast.kit), new).number
+    with transaction(session):
+        kit = find_user(session, "kit")
+        kit.mail, key = "kit@people.example", kit.id
+    session.rollback()
+    return address(number, f"u{key}")
+
+
+def test_the_worker_takes_in_what_the_command_kept(
+    database: str, session: Session, to: str
+) -> None:
+    mail = bytes(answer(to))
+    assert flask(database, "mail", "receive", stdin=mail).stdout == (
+        b"mail 1: received: the worker takes it in\n"
+    )
+    assert done(database, "mail", "receive", stdin=mail.decode()) == (
+        "known already: nothing was done\n"
+    )
+    assert [job.name for job in queued_jobs(session)] == [JOB]
+    session.rollback()
+    context = Context(session.get_bind().engine, test_settings(database))
+    for _ in range(2):
+        take_mail(context, {"mail": 1})
+    assert said_on(session, 1) == [("kit", "We dig.")]
+    assert session.scalars(select(IncomingMail.state)).one() == "added"
+
+
+def test_a_mail_server_is_told_to_try_again(database: str) -> None:
+    ran = flask(database, "mail", "receive", stdin=b"")
+    assert (ran.returncode, ran.stdout) == (75, b"")
+    assert ran.stderr == b"Error: There is no mail on standard input\n"
+    broken = flask(database, "mail", "receive", "--recipient", "x@y.example", stdin=b"\xff\xfe")
+    assert (broken.returncode, broken.stderr) == (0, b"")
