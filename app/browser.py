@@ -48,6 +48,7 @@ from app.events.pages import sources as event_sources
 from app.exchange.pages import connections as exchange
 from app.exchange.pages import (
     hooks,
+    incoming_mails,
     maps,  # noqa: F401  # on a blueprint
 )
 from app.exchange.pages.ticket_panel import exchange_panel
@@ -194,6 +195,7 @@ def register(flask_app: Flask) -> None:
         flask_app.register_blueprint(module.blueprint)
     mails.register(flask_app)
     hooks.register(flask_app)
+    flask_app.register_blueprint(incoming_mails.blueprint)
     duty.register(flask_app)
     for figures in (duty_rules, what_if):
         flask_app.register_blueprint(figures.blueprint)

@@ -398,6 +398,11 @@ Look at a mail                  | GET /mails/*                          | yes | 
 Look at its HTML                | GET /mails/*/html                     | yes | yes | 403 | 403 | 403 | login
 Try a mail again                | POST /mails/*/again                   | yes | yes | 403 | 403 | 403 | login
 Try all refused mails again     | POST /mails/again                     | yes | yes | 403 | 403 | 403 | login
+List incoming mails             | GET /mails/incoming                   | yes | yes | 403 | 403 | 403 | login
+Look at an incoming mail        | GET /mails/incoming/*                 | yes | yes | 403 | 403 | 403 | login
+Download an incoming mail       | GET /mails/incoming/*/whole           | yes | yes | 403 | 403 | 403 | login
+Add an incoming mail to a ticket | POST /mails/incoming/*/add           | yes | yes | 403 | 403 | 403 | login
+Dismiss an incoming mail        | POST /mails/incoming/*/dismiss        | yes | yes | 403 | 403 | 403 | login
 Page to stop mails              | GET /unsubscribe/*                    | yes | yes | yes | yes | yes | yes
 Stop mails                      | POST /unsubscribe/*                   | yes | yes | yes | yes | yes | yes
 Take it back                    | POST /unsubscribe/*/undo              | yes | yes | yes | yes | yes | yes

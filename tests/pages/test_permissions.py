@@ -68,6 +68,7 @@ from app.events.services.import_runs import keep_import, new_import
 from app.events.services.sources import set_source
 from app.events.services.withdrawal import withdraw_event
 from app.exchange.models.connections import Connection, ExchangeCall
+from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.profiles import Profile
 from app.exchange.services.connections import set_profile
@@ -491,6 +492,8 @@ SENT: Final[Mapping[str, Sent]] = {
     "POST /tickets/*/remind/remove": ("/tickets/{ticket}/remind/remove", {}),
     "GET /unsubscribe/*": ("/unsubscribe/{stop_token}", {}),
     "POST /unsubscribe/*": ("/unsubscribe/{stop_token}", {"List-Unsubscribe": "One-Click"}),
+    "POST /mails/incoming/*/add": ("/mails/incoming/{incoming}/add", {"ticket": "{ticket}"}),
+    "POST /mails/incoming/*/dismiss": ("/mails/incoming/{incoming}/dismiss", {"reason": "x"}),
     "POST /mails/again": ("/mails/again", {"one": "{mail}"}),
     "POST /unsubscribe/*/undo": ("/unsubscribe/{used_token}/undo", {}),
     "POST /unsubscribe/* without": ("/unsubscribe/1-nothing", {}),
@@ -662,6 +665,7 @@ NAMED: Final = {
     "/work/timed/*": "{timed_work}",
     "/work/jobs/*": "{failed_job}",
     "/tickets/*": "{ticket}",
+    "/mails/incoming/*": "{incoming}",
     "/mails/*": "{mail}",
     "/reports/forms/*": "1",
     "/notices/*": "{notice}",
@@ -1438,6 +1442,19 @@ class Things(dict[str, str]):
     def make_notice(self) -> int:
         """A notice whose circuit nobody knows."""
         return self._bring_in(self["notice_file"].encode())
+
+    def make_incoming(self) -> int:
+        """A mail that needs review."""
+        mail = IncomingMail(
+            key=self["new_name"],
+            received_at=NOON,
+            content=b"Subject: x\r\n\r\nWe dig.",
+            text="We dig.",
+            state="needs review",
+        )
+        self.world.session.add(mail)
+        self.world.session.flush()
+        return mail.id
 
     def make_unread_notice(self) -> int:
         """A notice that waits for a person."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
@@ -256,6 +256,20 @@ def _named(session: Session, reply: Reply) -> int | None:
     numbers = numbers_in(reply.subject)
     found = session.get(Ticket, numbers[0]) if len(numbers) == 1 and numbers[0] < 2**31 else None
     return found.number if found is not None else None
+
+
+def forget_incoming(session: Session, before: datetime, count: int) -> int:
+    """Delete at most ``count`` mails of before then that wait for nobody; how many went."""
+    old = (
+        select(IncomingMail.id)
+        .where(
+            IncomingMail.received_at < before,
+            IncomingMail.state.in_((MailState.ADDED, MailState.DISMISSED, MailState.DROPPED)),
+        )
+        .limit(count)
+    )
+    gone = delete(IncomingMail).where(IncomingMail.id.in_(old)).returning(IncomingMail.id)
+    return len(session.scalars(gone, execution_options={"synchronize_session": False}).all())
 
 
 # --- for people ---------------------------------------------------------------------------------

@@ -141,6 +141,7 @@ PAGES: Final = (
     Page(_("Administration"), "admin.index", seen_by=_administers),
     Page(_("Mails"), "mails.listing", "outbox", _operates),
     Page(_("Exchange"), "exchange.listing", "systems sync failed", _operates),
+    Page(_("Incoming mails"), "incoming_mails.listing", "answers replies inbox", _operates),
     Page(_("Background work"), "work.page", "jobs worker", _operates),
 )
 

@@ -16,6 +16,7 @@ from app.core.models.changes import Refusal
 from app.core.services.form_keys import forget_old_keys
 from app.events.services.import_runs import forget_old_files
 from app.exchange.services.calls import forget_exchange_calls
+from app.exchange.services.incoming_mails import forget_incoming
 from app.jobs.services.queue import forget_failed_before
 from app.mail.models.mails import Mail, MailMessage, MailNotification
 from app.mail.services.mails import DIGESTED, DROPPED, FAILED, SENT
@@ -55,6 +56,7 @@ def tidy(session: Session, now: datetime, retention: Retention) -> Tidied:
     in_parts = {
         "logins": _forget_logins(session, now - LOGINS_KEPT),
         "mails": _forget_mails(session, now - retention.mails),
+        "incoming mails": forget_incoming(session, now - retention.mails, AT_ONCE),
         "calls": forget_calls(session, now - retention.calls, AT_ONCE),
         "partner calls": forget_exchange_calls(session, now - retention.calls, AT_ONCE),
         "refusals": _forget_refusals(session, now - retention.refusals),

@@ -1,0 +1,186 @@
+"""Mails that came in, for operators: what needs review with its whole text, and what became of it.
+
+Nothing of a mail is shown as HTML, and the mail itself is given out as a download only.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
+from flask_wtf import FlaskForm
+from werkzeug.exceptions import NotFound as NoPage
+from wtforms import StringField
+
+from app.core.rules.errors import Invalid
+from app.core.rules.language import _
+from app.core.settings import Settings
+from app.core.web.extensions import db
+from app.core.web.form_keys import leads_to, writing_once
+from app.core.web.forms import attach, one_line, required
+from app.core.web.htmx import go_to
+from app.core.web.person import acting, writer
+from app.exchange.adapters.incoming_mail import read_reply
+from app.exchange.models.incoming_mails import IncomingMail
+from app.exchange.rules.replies import MailState, Reply
+from app.exchange.services.incoming_mails import (
+    PAGE,
+    add_as_comment,
+    count_incoming,
+    dismiss_mail,
+    find_incoming,
+    list_incoming,
+)
+from app.exchange.tasks.incoming_mails import addresses_of, own_domain
+
+blueprint = Blueprint("incoming_mails", __name__, url_prefix="/mails/incoming")
+_NUMBER: Final = "/<int(max=2147483647):number>"
+TONES: Final = {
+    MailState.RECEIVED: ("waiting", "waiting"),
+    MailState.REVIEW: ("waiting", "alert"),
+    MailState.ADDED: ("ok", "ok"),
+    MailState.DISMISSED: ("", "unsolved"),
+    MailState.DROPPED: ("", "unsolved"),
+}
+"""Tone and icon of each state."""
+
+
+class AddForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """To which ticket a mail is added."""
+
+    ticket = StringField(
+        _("Ticket"),
+        required(_("Ticket")),
+        filters=[one_line],
+        description=_("Its number. What the mail quotes at its end is left out."),
+    )
+
+
+class DismissMailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Why a mail asks for nothing."""
+
+    reason = StringField(
+        _("Reason"),
+        required(_("Reason")),
+        filters=[one_line],
+        description=_("For instance: read, an advertisement, a copy."),
+    )
+
+
+@blueprint.get("")
+def listing() -> str:
+    """Mails of a state, or of all, the newest first."""
+    rows = db.session()
+    state, before = request.args.get("state", ""), request.args.get("before", "")
+    known = before.isascii() and before.isdigit() and len(before) < 10
+    if (state and state not in set(MailState)) or (before and not known):
+        raise NoPage
+    found = list_incoming(rows, acting(), state, int(before) if before else None)
+    counts = count_incoming(rows)
+    return render_template(
+        "exchange/incoming_mails.html",
+        mails=found[:PAGE],
+        more=found[PAGE - 1].id if len(found) > PAGE else None,
+        state=state,
+        counts=counts,
+        states=[one for one in MailState if counts.get(one) or one is MailState.REVIEW],
+        whole=sum(counts.values()),
+        tones=TONES,
+        mailbox=_settings().mail.reply_to,
+    )
+
+
+@blueprint.get(_NUMBER)
+def mail(number: int) -> Response:
+    """One mail, with its whole text."""
+    return _page(find_incoming(db.session(), acting(), number))
+
+
+@blueprint.get(f"{_NUMBER}/whole")
+def whole(number: int) -> Response:
+    """The mail as it came, as a file."""
+    found = find_incoming(db.session(), acting(), number)
+    answer = Response(found.content, content_type="application/octet-stream")
+    answer.headers["Content-Disposition"] = f'attachment; filename="mail-{found.id}.eml"'
+    return answer
+
+
+@blueprint.post(f"{_NUMBER}/add")
+def add(number: int) -> Response:
+    """Add it to a ticket as a comment."""
+    rows, form = db.session(), AddForm()
+    found = find_incoming(rows, acting(), number)
+    if form.validate():
+        text = (form.ticket.data or "").removeprefix("#")
+        known = text.isascii() and text.isdigit() and len(text) < 10
+        try:
+            if not known:
+                raise Invalid("ticket", _("This is no number of a ticket"))
+            reply = _read(found)
+            with writing_once(rows):
+                ours = addresses_of(_settings())
+                add_as_comment(rows, writer(), number, int(text), reply, ours)
+                leads_to(url_for("tickets.detail", number=int(text)))
+        except Invalid as error:
+            attach(form, error)
+        else:
+            flash(_("The mail was added as a comment."), "ok")
+            return go_to(url_for("tickets.detail", number=int(text)))
+    return _page(find_incoming(rows, acting(), number), add_form=form, status=422)
+
+
+@blueprint.post(f"{_NUMBER}/dismiss")
+def dismiss(number: int) -> Response:
+    """Put it aside, with a reason."""
+    rows, form = db.session(), DismissMailForm()
+    found = find_incoming(rows, acting(), number)
+    if form.validate():
+        listed = url_for("incoming_mails.listing", state=MailState.REVIEW)
+        try:
+            with writing_once(rows):
+                dismiss_mail(rows, writer(), number, form.reason.data or "")
+                leads_to(listed)
+        except Invalid as error:
+            attach(form, error)
+        else:
+            flash(_("Mail %(number)s is dismissed.", number=number), "ok")
+            return go_to(listed)
+    return _page(found, dismiss_form=form, status=422)
+
+
+def _page(
+    found: IncomingMail,
+    *,
+    add_form: AddForm | None = None,
+    dismiss_form: DismissMailForm | None = None,
+    status: int = 200,
+) -> Response:
+    draft = {"ticket": str(found.ticket_number)} if found.ticket_number is not None else {}
+    page = render_template(
+        "exchange/incoming_mail.html",
+        mail=found,
+        tones=TONES,
+        files=[(file.name, len(file.content)) for file in _read(found).files],
+        add_form=add_form or AddForm(formdata=None, data=draft),
+        dismiss_form=dismiss_form or DismissMailForm(formdata=None),
+    )
+    return make_response(page, status)
+
+
+def _read(found: IncomingMail) -> Reply:
+    return read_reply(found.content, own_domain(_settings()), found.recipient)
+
+
+def _settings() -> Settings:
+    settings: Any = current_app.config["PORTAL"]
+    assert isinstance(settings, Settings)
+    return settings
