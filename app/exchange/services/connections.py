@@ -17,6 +17,7 @@ from app.core.models.changes import Change, PortalFact
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
+from app.core.rules.mail_addresses import mail_address
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.exchange.models.connections import Connection, ConnectionProfile
@@ -27,6 +28,7 @@ from app.jobs.services.queue import enqueue
 CONNECTION: Final = "connection"
 """The kind of a connection in the change log."""
 MANAGE: Final = "manage connections with partners"
+MAILTO: Final = "mailto:"
 _MOST_URL: Final = 500
 
 
@@ -55,7 +57,7 @@ def connect(
                 kinds=", ".join(Kind),
             ),
         )
-    _check(url, direction, remote_login)
+    url = _checked(kind, url, direction, remote_login)
     if connection_of(session, code, kind) is not None:
         raise Invalid(
             "kind", _("%(code)s has a connection of kind %(kind)s already", code=code, kind=kind)
@@ -93,7 +95,7 @@ def change_connection(
 ) -> None:
     """Change how a connection speaks. A new address or direction has to be tested again."""
     require_admin(by.actor, MANAGE)
-    _check(url, direction, remote_login)
+    url = _checked(connection.kind, url, direction, remote_login)
     wanted = {
         "url": url,
         "direction": direction,
@@ -179,11 +181,24 @@ def all_connections(session: Session) -> Sequence[Connection]:
     ).all()
 
 
-def _check(url: str, direction: str, remote_login: str) -> None:
+def _checked(kind: str, url: str, direction: str, remote_login: str) -> str:
+    """The address as it is kept; raises ``Invalid`` for what cannot be."""
     checked_text("url", url, _MOST_URL, label=_("Address"))
     checked_text("remote_login", remote_login, 255, label=_("Login"))
     if direction not in tuple(Direction):
         raise Invalid("direction", _("A direction is one of %(words)s", words=", ".join(Direction)))
+    if kind != Kind.MAIL:
+        return url
+    address = mail_address(url.removeprefix(MAILTO))
+    if address is None:
+        raise Invalid(
+            "url", _("A connection by mail needs a mail address, as mailto:noc@site.example")
+        )
+    if direction != Direction.PUSH:
+        raise Invalid(
+            "direction", _("By mail the partner is told of changes: its direction is push")
+        )
+    return f"{MAILTO}{address}"
 
 
 def _version(by: Writer, connection: Connection, version: int, content: str) -> ConnectionProfile:

@@ -40,6 +40,7 @@ from app.exchange.rules.replies import (
     new_text,
     numbers_in,
 )
+from app.exchange.services.connections import MAILTO
 from app.exchange.services.planning import add_entry
 from app.exchange.services.readings import writer_of
 from app.jobs.services.queue import enqueue
@@ -167,9 +168,9 @@ def _add(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: da
         )
     text = new_text(reply.text, ours.addresses)
     is_other = reply.sender and address_key(reply.sender) != address_key(held.address)
-    _write(session, held.by, number, text, reply, reply.sender if is_other else "")
+    change = _write(session, held.by, number, text, reply, reply.sender if is_other else "")
     if held.connection is not None:
-        _enter(session, held, number, text, mail)
+        _enter(session, held, number, text, mail, change)
     mail.ticket_number, mail.holder, mail.added_at = number, holder, now
     if ticket.state in FINAL_STATES:
         return _("The comment was added, and the ticket is %(state)s", state=ticket.state)
@@ -193,14 +194,14 @@ def _held(session: Session, holder: str, now: datetime) -> _Held:
     connection = session.get(Connection, key)
     if connection is None or connection.paused_at is not None:
         raise _Doubt(_("The connection for which the address was given is paused or gone"))
-    address = connection.url.removeprefix("mailto:")
+    address = connection.url.removeprefix(MAILTO)
     return _Held(writer_of(connection, now), address, connection)
 
 
 def _write(
     session: Session, by: Writer, number: int, text: str, reply: Reply, sent_from: str
-) -> None:
-    """One comment, and the files that can be kept; the comment names the others."""
+) -> int:
+    """One comment, and the files that can be kept; the comment names the others. Its change."""
     kept, left_out = [], []
     for place, file in enumerate(reply.files):
         name = storable_text(file.name, SHORT_TEXT_LIMIT)
@@ -217,11 +218,17 @@ def _write(
         raise _Doubt(_("It holds no text of its own"))
     body = text or ("By mail: " + ", ".join(name or "a file" for name, _content in kept))
     comment_ticket(session, by, number, comment_of(body, left_out, sent_from))
+    session.flush()
+    of_ticket = select(func.max(Change.id)).where(of_kind(TICKET), Change.thing_id == number)
+    change = session.scalar(of_ticket) or 0
     for name, content in kept:
         add_attachment(session, by, number, name, content)
+    return change
 
 
-def _enter(session: Session, held: _Held, number: int, text: str, mail: IncomingMail) -> None:
+def _enter(
+    session: Session, held: _Held, number: int, text: str, mail: IncomingMail, change: int
+) -> None:
     """What a partner wrote by mail crossed: an entry of theirs."""
     assert held.connection is not None
     pair = session.scalars(
@@ -231,12 +238,6 @@ def _enter(session: Session, held: _Held, number: int, text: str, mail: Incoming
     ).first()
     if pair is None:
         raise _Doubt(_("The ticket is not exchanged with that partner"))
-    change = session.scalars(
-        select(Change.id)
-        .where(of_kind(TICKET), Change.thing_id == number)
-        .order_by(Change.id.desc())
-        .limit(1)
-    ).first()
     add_entry(
         session,
         pair,

@@ -200,7 +200,7 @@ def _new_pair(
     )
     session.add(pair)
     session.flush()
-    if connection.kind == Kind.GGUS:  # its account has to see what it answers to
+    if connection.kind in (Kind.GGUS, Kind.MAIL):  # its account has to see what it answers to
         by = Writer(actor=SYSTEM, door=Door.SYSTEM, now=now)
         hand_to_partner(session, by, ticket.number, connection.partner.code)
     return pair
@@ -273,6 +273,8 @@ def _note_theirs(session: Session, connection: Connection, change: Change, now: 
         pair.state, pair.began_here = PairState.PAIRED, False
         number = references_in(ticket.origin_id)  # another portal of this kind says so
         pair.their_id = pair.their_number = str(number[0]) if number else ticket.origin_id
+    if connection.kind == Kind.MAIL:
+        _complete(session, pair, ticket)
     fields = {one.field: one.new for one in change.fields}
     for position, (kind, content) in enumerate(parts_of(fields, is_new=is_new, internal=True)):
         add_entry(
@@ -287,6 +289,32 @@ def _note_theirs(session: Session, connection: Connection, change: Change, now: 
             position=position,
             state=EntryState.APPLIED,
         )
+
+
+def _complete(session: Session, pair: TicketPair, ticket: Ticket) -> None:
+    """Take the number that the partner gave its own ticket, which was told by mail."""
+    partner = pair.connection.partner_id
+    theirs = (
+        one.reference
+        for one in ticket.references
+        if one.kind == "target" and one.partner_id == partner
+    )
+    target = next(theirs, "")
+    if not target or target == pair.their_id:
+        return
+    taken = session.scalar(
+        select(TicketPair.ticket_number).where(
+            TicketPair.connection_id == pair.connection_id,
+            TicketPair.their_id == target,
+            TicketPair.id != pair.id,
+        )
+    )
+    if taken is not None:
+        pair.reason = f"It names {target}, which is the pair of our #{taken}"[:500]
+        return
+    pair.their_id = pair.their_number = target
+    if pair.state == PairState.CREATING:
+        pair.state, pair.begun_at = PairState.PAIRED, None
 
 
 def add_entry(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from xml.sax.saxutils import escape
 
 from sqlalchemy.orm import Session
@@ -13,12 +14,14 @@ from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.exchange.adapters.ggus import Ggus
 from app.exchange.adapters.http import JsonCaller, Told
+from app.exchange.adapters.mail import MailNotices
 from app.exchange.adapters.rt import RequestTracker, account_of
 from app.exchange.adapters.servicenow import ServiceNow
 from app.exchange.adapters.zammad import Zammad
 from app.exchange.models.connections import Connection, ExchangeCall
 from app.exchange.rules.partner import Check, PartnerSystem
 from app.exchange.rules.profiles import Direction, Kind, Profile
+from app.exchange.services.announcements import announce
 from app.exchange.services.planning import profile_in_use
 from app.exchange.services.secrets import LOGIN, live_secrets, opened
 from app.jobs.tasks.context import Context
@@ -52,6 +55,9 @@ def _system(
 
 def open_system(context: Context, session: Session, connection: Connection) -> PartnerSystem:
     """What speaks with a connection's system. Raises ``Invalid`` where its secret is missing."""
+    if connection.kind == Kind.MAIL:
+        tell = partial(_announce, context, connection.id)
+        return MailNotices(tell, context.settings.mail.reply_to)
     secrets = live_secrets(session, connection, LOGIN)
     if not secrets:
         raise Invalid("secret", _("The connection has no secret to log in with"))
@@ -70,6 +76,11 @@ def open_system(context: Context, session: Session, connection: Connection) -> P
     )
     profile = profile_in_use(session, connection)
     return _system(connection.kind, caller, profile, login, secret, context.now())
+
+
+def _announce(context: Context, connection_id: int, number: int, sequence: int) -> None:
+    with context.transaction() as session:
+        announce(session, connection_id, number, sequence, context.now())
 
 
 def try_connection(context: Context, connection_id: int) -> Iterator[Check]:

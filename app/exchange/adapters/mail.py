@@ -1,0 +1,61 @@
+"""``mail``: a partner that only pulls is told of each change by a mail, and fetches the ticket.
+
+Nothing is called: what is sent waits in the portal's own queue of mails, where it is told once
+however often it is asked for. The partner's own number comes with its answer (``GHD_Target_ID``);
+until then its ticket has our reference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from typing import TypeAlias
+
+from app.core.rules.language import _
+from app.exchange.rules.entries import Outgoing
+from app.exchange.rules.pairs import Traits
+from app.exchange.rules.partner import Changed, Check, Created, Sent
+from app.exchange.rules.reading import TheirTicket
+from app.tickets.rules.marks import reference_of
+
+Tell: TypeAlias = Callable[[int, int], None]
+"""Queues the mail about the entry of a ticket with that sequence, unless it was told already."""
+
+
+class MailNotices:
+    """A partner that is told by mail."""
+
+    traits = Traits(can_look_up=True, settles=timedelta(0))
+    """Whoever tells twice has told once: there is nothing to wait for."""
+
+    def __init__(self, tell: Tell, mailbox: str) -> None:
+        self._tell, self._mailbox = tell, mailbox
+
+    def test(self) -> Iterator[Check]:
+        """That mails reach the partner shows their queue; without a mailbox of ours it cannot
+        answer them."""
+        yield Check(_("Mails are queued"))
+        problem = "" if self._mailbox else _("MAIL_REPLY_TO is not set")
+        yield Check(_("Answers by mail"), problem, for_reading=True)
+
+    def find(self, reference: str) -> Sequence[str]:
+        """Nothing is there that could be asked."""
+        return ()
+
+    def create(self, entry: Outgoing) -> Created:
+        """Tell of a ticket; it has our reference until they say theirs."""
+        self._tell(entry.number, entry.sequence)
+        return Created(reference_of(entry.number))
+
+    def read(self, their_id: str) -> TheirTicket:
+        """Nothing is known of it but its id."""
+        return TheirTicket(their_id, ())
+
+    def send(self, their_id: str, entry: Outgoing) -> Sent:
+        """Tell of a change."""
+        self._tell(entry.number, entry.sequence)
+        return Sent()
+
+    def changed(self, cursor: str) -> Changed:
+        """They say by themselves what changed."""
+        return Changed((), cursor)

@@ -1,0 +1,105 @@
+"""Mails by which partners that only pull learn what changed: short, and nothing internal.
+
+One mail tells all that waits at that moment: whoever fetches the ticket then sees it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.rules.language import _, mailed, said_word
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules.entries import EntryKind, EntryState
+from app.exchange.rules.ledger import Origin
+from app.exchange.services.connections import MAILTO
+from app.mail.rules.notifications import ticket_subject
+from app.mail.services.messages import PARTNER, MessageRecipient, queue_message
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import LABELS
+
+_MOST_OF_A_TEXT: Final = 2000
+_MOST_ENTRIES: Final = 20
+
+
+def announce(
+    session: Session, connection_id: int, number: int, sequence: int, now: datetime
+) -> None:
+    """Queue the mail about our entry of that sequence, and about all that waits behind it, unless
+    an earlier one told it."""
+    pair = session.scalars(
+        select(TicketPair)
+        .where(TicketPair.connection_id == connection_id, TicketPair.ticket_number == number)
+        .with_for_update(of=TicketPair)
+    ).one()
+    waiting = session.scalars(
+        select(Entry)
+        .where(
+            Entry.pair_id == pair.id,
+            Entry.origin == Origin.OURS,
+            Entry.state == EntryState.WAITING,
+            Entry.their_key.is_(None),
+            Entry.sequence >= sequence,
+        )
+        .order_by(Entry.sequence)
+    ).all()
+    if not waiting or waiting[0].sequence != sequence:
+        return
+    first, ticket = waiting[0], session.get_one(Ticket, number)
+    partner = pair.connection.partner.code
+    address = pair.connection.url.removeprefix(MAILTO)
+    why = _("as tickets are exchanged with %(partner)s", partner=partner)
+    queue_message(
+        session,
+        key=f"{PARTNER}{connection_id} {first.id}",
+        recipients=[MessageRecipient(address, None, why)],
+        subject=ticket_subject(number, ticket.title),
+        text="\n\n".join(_told(ticket, waiting)),
+        url=f"/tickets/{number}",
+        now=now,
+        ticket=number,
+    )
+    for entry in waiting:
+        entry.their_key = f"mail {first.id}/{entry.sequence}"
+    session.flush()
+
+
+def _told(ticket: Ticket, entries: Sequence[Entry]) -> Iterator[str]:
+    number = ticket.number
+    if entries[0].kind == EntryKind.TICKET:
+        yield mailed(_("Ticket %(number)s is exchanged with you.", number=number))
+        entries = entries[:1]
+    else:
+        yield mailed(_("Ticket %(number)s has changed.", number=number))
+    for entry in entries[:_MOST_ENTRIES]:
+        yield _in_words(entry)
+    fetch = _(
+        "Fetch it with TicketGet (GHD_Request_ID %(number)s), and answer with TicketModify; say"
+        " your own number as GHD_Target_ID.",
+        number=number,
+    )
+    yield mailed(fetch)
+
+
+def _in_words(entry: Entry) -> str:
+    content = json.loads(entry.content)
+    author = entry.author or "portal"
+    if entry.kind == EntryKind.COMMENT:
+        said = mailed(_("%(author)s commented:", author=author))
+        return f"{said}\n{content['text'][:_MOST_OF_A_TEXT]}"
+    if entry.kind == EntryKind.INTERNAL:
+        return mailed(_("%(author)s wrote an internal note.", author=author))
+    if entry.kind == EntryKind.ATTACHMENT:
+        name = content["file"].partition(" ")[2]
+        return mailed(_("%(author)s attached %(name)s.", author=author, name=name))
+    lines = [
+        f"{mailed(LABELS[name])}: {mailed(said_word(value[:_MOST_OF_A_TEXT]))}"
+        for name, value in content.items()
+        if value and name in LABELS
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,221 @@
+"""A partner that only pulls: told by mail of each change, once, and answering by its own number or
+by mail."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.accounts.models.partners import Partner
+from app.accounts.services.partners import partner_named
+from app.core.database.transactions import transaction
+from app.core.rules.access import SYSTEM, Actor, Door, Kind, TicketAccess, Writer
+from app.core.rules.errors import Invalid
+from app.exchange.adapters.incoming_mail import read_reply
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules.pairs import PairState
+from app.exchange.services.connections import connect
+from app.exchange.services.deliveries import begin_create
+from app.exchange.services.incoming_mails import Ours, decide, keep_mail
+from app.exchange.tasks.deliveries import Deliveries, plan_entries
+from app.exchange.tasks.systems import open_system, try_connection
+from app.jobs.tasks.context import Context
+from app.mail.models.mails import Mail
+from app.mail.rules.notifications import Sender, put_together
+from app.mail.services.queue import post_of
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.attachments import add_attachment
+from app.tickets.services.lifecycle import (
+    change_ticket,
+    comment_ticket,
+    hand_to_partner,
+    open_ticket,
+)
+from tests.exchange.exchange_world import BEGIN
+from tests.exchange.mails import KEY, MAILBOX, answer, said_on
+from tests.harness.server import test_settings
+
+NOC = "noc@nren.example"
+
+
+class _World:
+    """The portal beside one partner that is told by mail."""
+
+    def __init__(self, session: Session) -> None:
+        self.session, self.now = session, BEGIN
+        engine = session.get_bind().engine
+        self.context = Context(engine, test_settings(str(engine.url)), now=lambda: self.now)
+        self.deliveries = Deliveries(open_system)
+        with transaction(session):
+            by = Writer(SYSTEM, Door.COMMAND, self.now)
+            self.connection = connect(session, by, "NREN", "mail", url=NOC, direction="push").id
+            self.partner = partner_named(session, by, "NREN").id
+        plan_entries(self.context)
+
+    @property
+    def by(self) -> Writer:
+        """The portal's operator."""
+        return Writer(SYSTEM, Door.PORTAL, self.now, author="operator")
+
+    @property
+    def them(self) -> Writer:
+        """The partner at the SOAP door."""
+        actor = Actor(
+            Kind.PARTNER,
+            "nren",
+            partner_id=self.partner,
+            partner_code="NREN",
+            access=TicketAccess.OWN,
+        )
+        return Writer(actor, Door.SOAP, self.now)
+
+    def shared(self, title: str = "Link down") -> int:
+        with transaction(self.session):
+            number = open_ticket(self.session, self.by, NewTicket(title=title)).number
+            comment_ticket(self.session, self.by, number, "We look")
+            hand_to_partner(self.session, self.by, number, "NREN")
+        return number
+
+    def deliver(self) -> None:
+        plan_entries(self.context)
+        self.session.rollback()
+        for pair in self.session.scalars(select(TicketPair.id)).all():
+            self.session.rollback()
+            self.deliveries.deliver(self.context, {"pair": pair})
+        self.now += timedelta(minutes=1)
+
+    def told(self) -> list[tuple[str, str]]:
+        """Subject and text of each mail to the partner."""
+        self.session.rollback()
+        mails = self.session.scalars(select(Mail).where(Mail.address == NOC).order_by(Mail.id))
+        return [(one.message.subject, one.message.text) for one in mails if one.message]
+
+    def pair(self, number: int) -> TicketPair:
+        self.session.rollback()
+        return self.session.scalars(
+            select(TicketPair).where(TicketPair.ticket_number == number)
+        ).one()
+
+
+@pytest.fixture
+def world(session: Session) -> _World:
+    return _World(session)
+
+
+def test_each_change_of_a_shared_ticket_is_one_mail(world: _World) -> None:
+    number = world.shared()
+    world.deliver()
+    ((subject, text),) = world.told()
+    assert subject == f"GGUS-Ticket-ID: #{number} Link down"
+    assert f"Ticket {number} is exchanged with you." in text
+    assert f"TicketGet (GHD_Request_ID {number})" in text
+    with transaction(world.session):
+        wanted = {"public_comment": "We dig", "internal_comment": "a secret", "priority": "urgent"}
+        change_ticket(world.session, world.by, number, wanted)
+        add_attachment(world.session, world.by, number, "trace.txt", b"trace")
+    world.deliver()
+    world.deliver()
+    (_first, (_subject, text)) = world.told()
+    for part in ("operator commented:\nWe dig", "Priority: urgent", "attached trace.txt."):
+        assert part in text
+    assert "secret" not in text
+    states = world.session.scalars(select(Entry.state)).all()
+    assert set(states) == {"sent"}
+
+
+def test_a_mail_that_was_queued_before_a_kill_is_no_second_one(world: _World) -> None:
+    number = world.shared()
+    plan_entries(world.context)
+    pair_id = world.pair(number).id
+    world.session.rollback()
+    with transaction(world.session):
+        connection = world.session.get_one(Connection, world.connection)
+        system = open_system(world.context, world.session, connection)
+
+    with transaction(world.session):
+        claimed = begin_create(world.session, pair_id, world.now)
+    assert claimed.outgoing is not None
+    system.create(claimed.outgoing)  # and the process is killed
+    world.now += timedelta(minutes=1)
+    world.deliver()
+    assert len(world.told()) == 1
+    assert world.pair(number).state == PairState.PAIRED
+
+
+def test_their_number_completes_the_pair(world: _World) -> None:
+    number, other = world.shared(), world.shared("Another")
+    world.deliver()
+    assert (world.pair(number).their_id, world.pair(number).their_number) == (
+        f"LHCOPN#{number}",
+        "",
+    )
+    told = world.told()
+    with transaction(world.session):
+        wanted = {"own_references": {"target": "TT#9"}, "public_comment": "Ours is TT#9"}
+        change_ticket(world.session, world.them, number, wanted)
+    world.deliver()
+    pair = world.pair(number)
+    assert (pair.their_id, pair.their_number, pair.state) == ("TT#9", "TT#9", PairState.PAIRED)
+    assert world.told() == told, "what they wrote is not told to them"
+    theirs = world.session.scalars(select(Entry).where(Entry.origin == "theirs")).all()
+    assert [(one.kind, one.state) for one in theirs] == [("comment", "applied")]
+    with transaction(world.session):
+        change_ticket(world.session, world.them, other, {"own_references": {"target": "TT#9"}})
+    world.deliver()
+    assert world.pair(other).their_id == f"LHCOPN#{other}"
+    assert world.pair(other).reason == f"It names TT#9, which is the pair of our #{number}"
+
+
+def test_their_number_before_the_first_mail_is_kept(world: _World) -> None:
+    number = world.shared()
+    plan_entries(world.context)
+    with transaction(world.session):
+        change_ticket(world.session, world.them, number, {"own_references": {"target": "TT#9"}})
+    world.deliver()
+    assert world.pair(number).their_id == "TT#9"
+    assert len(world.told()) == 1
+
+
+def test_the_partner_answers_by_mail(world: _World) -> None:
+    number = world.shared()
+    world.deliver()
+    session = world.session
+    mail = session.scalars(select(Mail).where(Mail.address == NOC)).one()
+    sender = Sender("x", "t@portal.example", "https://portal.example", KEY, MAILBOX)
+    post = post_of(session, sender, mail.id)
+    assert b"List-Unsubscribe" not in put_together(sender, post)
+    content = bytes(answer(post.reply_to, "We splice.", f"Re: LHCOPN#{number}", NOC))
+    reply = read_reply(content, "portal.example")
+    session.rollback()
+    with transaction(session):
+        kept = keep_mail(session, reply, content, "", world.now)
+        assert kept is not None
+        decide(session, kept, reply, Ours(KEY, ()), world.now)
+        assert kept.reason == ""
+    assert said_on(session, number)[-1] == ("NREN", "We splice.")
+    told = world.told()
+    world.deliver()
+    assert world.told() == told
+    entry = session.scalars(select(Entry).where(Entry.origin == "theirs")).one()
+    assert (entry.kind, entry.state) == ("comment", "applied")
+    assert session.get_one(Ticket, number).version > 3
+
+
+def test_a_connection_by_mail_takes_an_address_and_tells(world: _World) -> None:
+    session = world.session
+    with transaction(session):
+        by = Writer(SYSTEM, Door.COMMAND, world.now)
+        for url, direction in (("https://x.example", "push"), (NOC, "both"), ("", "push")):
+            with pytest.raises(Invalid):
+                connect(session, by, "OTHER", "mail", url=url, direction=direction)
+        made = connect(session, by, "OTHER", "mail", url=f"mailto:{NOC}", direction="push")
+        assert made.url == f"mailto:{NOC}"
+        assert session.scalars(select(Partner.code).where(Partner.id == made.partner_id)).one()
+    checks = list(try_connection(world.context, world.connection))
+    assert [check.problem for check in checks] == ["", ""]
+    assert "MAIL_REPLY_TO is not set" in str(checks[1].what)
