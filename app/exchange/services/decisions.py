@@ -32,6 +32,7 @@ from app.exchange.services.planning import add_entry, begin_pair, enqueue_pair, 
 from app.exchange.services.readings import end_asked, solution_of, writer_of
 from app.exchange.services.trouble import PAIR, retry
 from app.exchange.services.trouble import skip as leave_out
+from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import ENDED_STATES
 from app.tickets.services.fields import as_logged, current_value
 from app.tickets.services.lifecycle import change_ticket, hand_to_partner, locked_ticket
@@ -50,10 +51,13 @@ def share(session: Session, by: Writer, number: int, connection: Connection) -> 
     require_operator(by.actor, _SHARE)
     if not Direction(connection.direction).pushes:
         raise Invalid("connection", _("Nothing is sent over this connection; it only reads"))
-    ticket = locked_ticket(session, number)
-    found = pair_with(session, connection, ticket)
+    ticket = session.get(Ticket, number)
+    if ticket is None:
+        raise NotFound
+    found = pair_with(session, connection, ticket)  # locked before its ticket
     if found is not None:
         return found.id
+    ticket = locked_ticket(session, number)
     hand_to_partner(session, by, number, connection.partner.code)
     return begin_pair(session, connection, ticket, by.now).id
 
