@@ -95,6 +95,18 @@ class JsonCaller:
         self._tell(what, asked, f"{answer.status} {shown}", began, "")
         return found
 
+    def notify(self, content: bytes, signed: Mapping[str, str]) -> None:
+        """Post a JSON message to the address itself; any answer of success is enough."""
+        began, asked = monotonic(), content.decode()
+        headers = {"Content-Type": "application/json", "User-Agent": "lhcopn-portal", **signed}
+        what = "POST the webhook"
+        answer = self._ask("POST", self.url, headers, content, what, asked, LIMITS)
+        shown = f"{answer.status} {answer.content[: 4 * _SHOWN].decode(errors='replace')}"
+        failure = None if 200 <= answer.status < 300 else _refusal(answer, writes=True)
+        self._tell(what, asked, shown, began, failure.reason if failure is not None else "")
+        if failure is not None:
+            raise CallFailed(self._masked(failure))
+
     def fetch(self, path: str, most_bytes: int) -> bytes:
         """A file. Raises ``CallFailed``, also where it is larger."""
         began, what = monotonic(), f"GET {path}"

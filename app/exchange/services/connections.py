@@ -181,6 +181,11 @@ def all_connections(session: Session) -> Sequence[Connection]:
     ).all()
 
 
+def is_receiver(url: str) -> bool:
+    """Whether a partner that only pulls is told by webhooks there, and not by mails."""
+    return url.startswith(("https://", "http://"))
+
+
 def _checked(kind: str, url: str, direction: str, remote_login: str) -> str:
     """The address as it is kept; raises ``Invalid`` for what cannot be."""
     checked_text("url", url, _MOST_URL, label=_("Address"))
@@ -189,14 +194,20 @@ def _checked(kind: str, url: str, direction: str, remote_login: str) -> str:
         raise Invalid("direction", _("A direction is one of %(words)s", words=", ".join(Direction)))
     if kind != Kind.MAIL:
         return url
-    address = mail_address(url.removeprefix(MAILTO))
-    if address is None:
-        raise Invalid(
-            "url", _("A connection by mail needs a mail address, as mailto:noc@site.example")
-        )
     if direction != Direction.PUSH:
         raise Invalid(
             "direction", _("By mail the partner is told of changes: its direction is push")
+        )
+    if is_receiver(url):
+        return url
+    address = mail_address(url.removeprefix(MAILTO))
+    if address is None:
+        raise Invalid(
+            "url",
+            _(
+                "A connection by mail needs a mail address, as mailto:noc@site.example, or the"
+                " address of a receiver of webhooks, as https://noc.example/hook"
+            ),
         )
     return f"{MAILTO}{address}"
 

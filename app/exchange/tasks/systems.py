@@ -17,11 +17,13 @@ from app.exchange.adapters.http import JsonCaller, Told
 from app.exchange.adapters.mail import MailNotices
 from app.exchange.adapters.rt import RequestTracker, account_of
 from app.exchange.adapters.servicenow import ServiceNow
+from app.exchange.adapters.webhook import WebhookNotices
 from app.exchange.adapters.zammad import Zammad
 from app.exchange.models.connections import Connection, ExchangeCall
 from app.exchange.rules.partner import Check, PartnerSystem
 from app.exchange.rules.profiles import Direction, Kind, Profile
 from app.exchange.services.announcements import announce
+from app.exchange.services.connections import is_receiver
 from app.exchange.services.planning import profile_in_use
 from app.exchange.services.secrets import LOGIN, live_secrets, opened
 from app.jobs.tasks.context import Context
@@ -55,7 +57,7 @@ def _system(
 
 def open_system(context: Context, session: Session, connection: Connection) -> PartnerSystem:
     """What speaks with a connection's system. Raises ``Invalid`` where its secret is missing."""
-    if connection.kind == Kind.MAIL:
+    if connection.kind == Kind.MAIL and not is_receiver(connection.url):
         tell = partial(_announce, context, connection.id)
         return MailNotices(tell, context.settings.mail.reply_to)
     secrets = live_secrets(session, connection, LOGIN)
@@ -74,6 +76,9 @@ def open_system(context: Context, session: Session, connection: Connection) -> P
         tell=recorder.record,
         mask=recorder.masked,
     )
+    if connection.kind == Kind.MAIL:
+        live = [opened(row, key) for row in secrets]
+        return WebhookNotices(caller, live, context.settings.public_url, context.now())
     profile = profile_in_use(session, connection)
     return _system(connection.kind, caller, profile, login, secret, context.now())
 

@@ -1,0 +1,78 @@
+"""``mail`` with the address of a receiver: a partner that only pulls is told of each change by a
+signed webhook, and fetches the ticket.
+
+A message names the ticket and which of its changes it is, and holds nothing of its text. It has the
+same id at each try, so that one that arrives twice is known again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from app.core.rules.language import _
+from app.core.rules.webhooks import signed_headers
+from app.exchange.adapters.http import JsonCaller
+from app.exchange.rules.entries import EntryKind, Outgoing
+from app.exchange.rules.pairs import Traits
+from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Sent
+from app.exchange.rules.reading import TheirTicket
+from app.tickets.rules.marks import reference_of
+
+
+class WebhookNotices:
+    """A partner that is told by a webhook; ``live`` secrets sign, ``portal`` is our address."""
+
+    traits = Traits(can_look_up=True, settles=timedelta(0))
+    """Whoever is told twice knows it by the message's id: there is nothing to wait for."""
+
+    def __init__(self, caller: JsonCaller, live: Sequence[str], portal: str, now: datetime) -> None:
+        self._caller, self._live, self._portal, self._now = caller, live, portal, now
+
+    def test(self) -> Iterator[Check]:
+        """Send a message that is about no ticket."""
+        try:
+            self._post(f"test-{int(self._now.timestamp())}", "connection.tested", {})
+        except CallFailed as error:
+            yield Check(_("Reachable"), error.failure.reason)
+            return
+        yield Check(_("Reachable"))
+
+    def find(self, reference: str) -> Sequence[str]:
+        """Nothing is there that could be asked."""
+        return ()
+
+    def create(self, entry: Outgoing) -> Created:
+        """Tell of a ticket; it has our reference until they say theirs."""
+        self._tell(entry)
+        return Created(reference_of(entry.number))
+
+    def read(self, their_id: str) -> TheirTicket:
+        """Nothing is known of it but its id."""
+        return TheirTicket(their_id, ())
+
+    def send(self, their_id: str, entry: Outgoing) -> Sent:
+        """Tell of a change."""
+        self._tell(entry)
+        return Sent()
+
+    def changed(self, cursor: str) -> Changed:
+        """They say by themselves what changed."""
+        return Changed((), cursor)
+
+    def _tell(self, entry: Outgoing) -> None:
+        is_new = entry.kind is EntryKind.TICKET
+        data = {
+            "ticket": entry.number,
+            "entry": entry.sequence,
+            "kind": entry.kind.value,
+            "url": f"{self._portal}/tickets/{entry.number}",
+        }
+        message = f"lhcopn-{entry.number}-{entry.sequence}"
+        self._post(message, "ticket.created" if is_new else "ticket.changed", data)
+
+    def _post(self, message: str, kind: str, data: Mapping[str, object]) -> None:
+        told = {"type": kind, "timestamp": self._now.isoformat().replace("+00:00", "Z")}
+        body = json.dumps({**told, "data": data}).encode()
+        self._caller.notify(body, signed_headers(message, self._now, body, self._live))
