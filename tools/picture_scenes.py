@@ -132,7 +132,7 @@ def _link(page: Page, shown: Shown) -> None:
 
 
 def _site_edit(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     page.goto(f"{shown.server.url}/sites/NL-T1/edit")
 
 
@@ -227,7 +227,7 @@ def _conflict(page: Page, shown: Shown) -> None:
             change_ticket(session, by, shown.edited, {"title": seen})
 
 
-def _as_admin(page: Page, shown: Shown) -> None:
+def as_admin(page: Page, shown: Shown) -> None:
     page.context.clear_cookies()
     log_in(page, shown.server, "admin")
 
@@ -282,7 +282,7 @@ def _lhc(page: Page, shown: Shown) -> None:
 
 
 def _tokens(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     for name, scope in (("events-feeder", "events"), ("nms", "read")):
         page.goto(f"{shown.server.url}/admin/tokens")
         if not page.get_by_text(name, exact=True).count():  # the same server in each size
@@ -295,17 +295,17 @@ def _tokens(page: Page, shown: Shown) -> None:
 
 
 def _admin(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     page.goto(f"{shown.server.url}/admin")
 
 
 def _audit(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     page.goto(f"{shown.server.url}/admin/audit?kind=site&kind=person&kind=secret&kind=account")
 
 
 def _unresolved(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     page.goto(f"{shown.server.url}/admin/unresolved")
 
 
@@ -324,12 +324,12 @@ def _mail_as_html(page: Page, shown: Shown) -> None:
 
 
 def _partners(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     page.goto(f"{shown.server.url}/partners")
 
 
 def _account_calls(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     page.goto(f"{shown.server.url}/partners/accounts/1")
     if page.viewport_size is not None and page.viewport_size["width"] < 1100:
         page.locator("#h-use").scroll_into_view_if_needed()
@@ -337,7 +337,7 @@ def _account_calls(page: Page, shown: Shown) -> None:
 
 
 def _account_new_secret(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     with shown.server.session() as session, transaction(session):
         account = partners.account_of_number(session, 1)
         if len(partners.live_secrets(session, account)) == partners.LIVE_SECRETS:
@@ -349,12 +349,12 @@ def _account_new_secret(page: Page, shown: Shown) -> None:
 
 
 def _people(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     page.goto(f"{shown.server.url}/admin/people")
 
 
 def _person(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     page.goto(f"{shown.server.url}/admin/people/reporter")
     page.get_by_text("New link…").click()
     page.get_by_role("button", name="Create a link for reporter").click()
@@ -362,14 +362,14 @@ def _person(page: Page, shown: Shown) -> None:
 
 
 def _second_factor(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     page.goto(f"{shown.server.url}/profile/second-factor")
     page.locator("form.begin button").click()
     page.locator(".qr-frame").wait_for()
 
 
 def _profile(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     page.goto(f"{shown.server.url}/profile")
 
 
@@ -389,7 +389,7 @@ _OLD_TICKETS = """number,title,state,created,sites,links
 
 
 def _import_difference(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     page.goto(f"{shown.server.url}/admin/imports")
     page.locator("#file").set_input_files(
         {"name": "sites.csv", "mimeType": "text/csv", "buffer": _SITES.encode()}
@@ -399,7 +399,7 @@ def _import_difference(page: Page, shown: Shown) -> None:
 
 
 def _import_tickets(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     page.goto(f"{shown.server.url}/admin/imports/tickets")
     page.locator("#file").set_input_files(
         {"name": "old.csv", "mimeType": "text/csv", "buffer": _OLD_TICKETS.encode()}
@@ -441,7 +441,7 @@ def _import_events(page: Page, shown: Shown) -> None:
 
 
 def _cric(page: Page, shown: Shown) -> None:
-    _as_admin(page, shown)
+    as_admin(page, shown)
     page.goto(f"{shown.server.url}/admin/cric")
     closed = page.locator("details.source:not([open]) > summary")
     if closed.count():
@@ -510,7 +510,7 @@ def _report_difference(page: Page, shown: Shown) -> None:
 
 def _report_draft(page: Page, shown: Shown) -> None:
     """A draft of the questions, with one that is new; made once."""
-    _as_admin(page, shown)
+    as_admin(page, shown)
     page.goto(f"{shown.server.url}/reports/forms/2")
     if page.get_by_role("heading", name="Form 2").count() == 0:
         page.goto(f"{shown.server.url}/reports/forms")

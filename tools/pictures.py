@@ -16,6 +16,7 @@ from io import BytesIO
 from pathlib import Path
 
 from demo_portal import Shown, demo_portal, log_in
+from exchange_scenes import EXCHANGE_PAGES, begin_exchange
 from manual_scenes import MANUAL
 from picture_scenes import PAGES, QUIET_PAGES, Scene, quieten
 from PIL import Image
@@ -103,7 +104,7 @@ def main(arguments: list[str]) -> None:
     """Take the pictures and say how large each is."""
     flags = {"--docs", "--manual"} & set(arguments)
     names = set(arguments) - flags
-    known = {*MANUAL, *PAGES, *QUIET_PAGES}
+    known = {*MANUAL, *PAGES, *QUIET_PAGES, *EXCHANGE_PAGES}
     if unknown := names - known:
         sys.exit(
             f"pictures: there is no {', '.join(sorted(unknown))}; there are {', '.join(known)}"
@@ -120,6 +121,8 @@ def main(arguments: list[str]) -> None:
         _take_pages(browser, shown, PAGES, wanted, folder)
         quieten(shown.server)
         _take_pages(browser, shown, QUIET_PAGES, wanted, folder)
+        begin_exchange(shown.server)
+        _take_pages(browser, shown, EXCHANGE_PAGES, wanted, folder)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,58 @@
+"""Pictures of the exchange: laid beside the demo, with what failed, a conflict and a ledger."""
+
+from __future__ import annotations
+
+from demo_portal import Shown
+from picture_scenes import Scene, as_admin
+from playwright.sync_api import Page
+from sqlalchemy import select
+
+from app.core.database.transactions import transaction
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules.entries import EntryState
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.tickets import OPEN_STATES
+from tests.exchange.seeded import seed_exchange
+from tests.harness.server import LiveServer
+
+
+def _as_admin(path: str) -> Scene:
+    def show(page: Page, shown: Shown) -> None:
+        as_admin(page, shown)
+        page.goto(shown.server.url + path)
+
+    return show
+
+
+def _ticket(page: Page, shown: Shown) -> None:
+    """The ticket with two partners, one of whom has another value than we."""
+    with shown.server.session() as session:
+        number = session.scalars(
+            select(TicketPair.ticket_number)
+            .join(Entry, Entry.pair_id == TicketPair.id)
+            .where(Entry.state == EntryState.ASKED)
+        ).first()
+    as_admin(page, shown)
+    page.goto(f"{shown.server.url}/tickets/{number}#h-exchange")
+
+
+EXCHANGE_PAGES: dict[str, Scene] = {
+    "exchange": _as_admin("/exchange"),
+    "exchange-partner": _as_admin("/exchange/1"),
+    "exchange-map": _as_admin("/exchange/1/map"),
+    "exchange-test": _as_admin("/exchange/1/test"),
+    "exchange-ticket": _ticket,
+}
+"""After ``begin_exchange``."""
+
+
+def begin_exchange(server: LiveServer) -> None:
+    """Connect partners, and lay what their pages are there for."""
+    with server.session() as session, transaction(session):
+        first, second, third = session.scalars(
+            select(Ticket.number)
+            .where(Ticket.state.in_(OPEN_STATES))
+            .order_by(Ticket.number.desc())
+            .limit(3)
+        ).all()
+        seed_exchange(session, (first, second, third))
