@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from threading import Event, Thread
 
 import pytest
 from sqlalchemy import select
@@ -13,13 +14,14 @@ from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.rules.profiles import Choice, profile_of
 from app.exchange.rules.shipped import SHIPPED
 from app.exchange.services.secrets import LOGIN, live_secrets, opened, publish_key
+from app.exchange.tasks import connection_tests
 from app.exchange.tasks.deliveries import plan_entries
 from app.jobs.tasks.context import Context
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
 from tests.cast import enter, writer
 from tests.harness.commands import flask
-from tests.harness.server import test_settings
+from tests.harness.server import TEST_SECRET, test_settings
 
 KEY = b"the portal's secret key of 32 bytes"
 CONNECT = (
@@ -112,3 +114,32 @@ def test_pairs_are_listed_for_people_and_programs(database: str, session: Sessio
     assert b"does not exist yet" in left.stderr
     other = flask(database, "exchange", "retry", "999", "GGUS")
     assert other.stderr.decode() == "Error: This ticket is not exchanged with that partner\n"
+
+
+def test_without_the_key_the_worker_tests_a_connection(database: str, session: Session) -> None:
+    """The command asks, and tells what the worker found, which alone can open the secret."""
+    key = TEST_SECRET.encode()
+    with transaction(session):
+        publish_key(session, key)
+    flask(database, *CONNECT, "--url", "http://127.0.0.1:9", stdin="x")
+    context = Context(session.get_bind().engine, test_settings(database))
+    asked = Event()
+
+    def work() -> None:
+        while not asked.wait(0.05):
+            with context.reading() as rows:
+                if rows.scalars(select(Connection.test)).one():
+                    asked.set()
+        connection_tests.test_connection(context, {"connection": 1})
+
+    worker = Thread(target=work)
+    worker.start()
+    try:
+        done = flask(database, "partner", "test", "GGUS")
+    finally:
+        asked.set()
+        worker.join()
+    assert done.returncode == 1
+    assert done.stdout.decode().startswith("Reachable: ")
+    assert "127.0.0.1" in done.stdout.decode()
+    assert "The test ended with a problem" in done.stderr.decode()
