@@ -536,6 +536,8 @@ NATIVE: Final = Table(
     _PARTNERS,
     """
 Create a ticket                 | LHCOPN CreateTicket                   | yes | yes | yes | yes | 330 | 623
+Create a ticket from NTTDM      | LHCOPN CreateTicketNttdm              | yes | yes | yes | yes | 330 | 623
+Read a ticket as NTTDM          | LHCOPN GetTicketNttdm                 | yes | yes | yes | 302 | yes | 623
 Change a ticket                 | LHCOPN UpdateTicket                   | yes | yes | yes | 302 | 330 | 623
 Comment                         | LHCOPN CommentTicket                  | yes | yes | yes | 302 | 330 | 623
 Comment internally              | LHCOPN CommentTicket internal         | yes | yes | yes | 302 | 330 | 623

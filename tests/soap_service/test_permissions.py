@@ -7,6 +7,7 @@ import base64
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from html import escape
 from typing import Any, Final
 
 import pytest
@@ -31,6 +32,7 @@ from tests.cast import PASSWORD, SYSTEM, Cast, enter, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
 from tests.permissions import GGUS, NATIVE, Row
+from tests.soap_service.native.test_nttdm import document
 from tests.soap_service.wire import elements, envelope, in_order, login
 
 SECRET_WORD = "only for operators, this"
@@ -95,6 +97,9 @@ INNER: Final = {
     "GGUS_ATTACH GetAttachments": elements({"GAT_Request_ID": "{ticket}"}),
     "GGUS_ATTACH GetOneAttachment": elements({"GAT_Attachment_ID": "{attachment}"}),
     "LHCOPN CreateTicket": f"{_AUTHOR}<n:ticket><n:title>down</n:title></n:ticket>",
+    "LHCOPN CreateTicketNttdm": f"{_AUTHOR}<n:nttdm>{escape(document(ORIGINAL_ID='of {ticket}'))}"
+    "</n:nttdm>",
+    "LHCOPN GetTicketNttdm": _NUMBER,
     "LHCOPN UpdateTicket": f"{_NUMBER}<n:version>{{version}}</n:version>{_AUTHOR}"
     "<n:change><n:title>other</n:title></n:change>",
     "LHCOPN CommentTicket": f"{_NUMBER}{_AUTHOR}<n:text>x</n:text>",
