@@ -29,7 +29,6 @@ from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text, storable_text
 from app.core.services.changes import TICKET, FieldChange, of_kind, record_change
 from app.exchange.models.connections import Connection
 from app.exchange.models.incoming_mails import IncomingMail
-from app.exchange.models.pairs import TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.replies import (
@@ -41,7 +40,7 @@ from app.exchange.rules.replies import (
     numbers_in,
 )
 from app.exchange.services.connections import MAILTO
-from app.exchange.services.planning import add_entry
+from app.exchange.services.planning import add_entry, pair_with
 from app.exchange.services.readings import writer_of
 from app.jobs.services.queue import enqueue
 from app.mail.models.mails import Mail
@@ -168,9 +167,25 @@ def _add(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: da
         )
     text = new_text(reply.text, ours.addresses)
     is_other = reply.sender and address_key(reply.sender) != address_key(held.address)
-    change = _write(session, held.by, number, text, reply, reply.sender if is_other else "")
+    pair = None
     if held.connection is not None:
-        _enter(session, held, number, text, mail, change)
+        pair = pair_with(session, held.connection, ticket)  # locked before its ticket
+        if pair is None:
+            raise _Doubt(_("The ticket is not exchanged with that partner"))
+    change = _write(session, held.by, number, text, reply, reply.sender if is_other else "")
+    if pair is not None:  # what the partner wrote crossed
+        add_entry(
+            session,
+            pair,
+            Origin.THEIRS,
+            EntryKind.COMMENT,
+            {"text": text},
+            author=held.by.shown_author,
+            at=now,
+            state=EntryState.APPLIED,
+            change_id=change,
+            their_key=f"mail {mail.id}",
+        )
     mail.ticket_number, mail.holder, mail.added_at = number, holder, now
     if ticket.state in FINAL_STATES:
         return _("The comment was added, and the ticket is %(state)s", state=ticket.state)
@@ -224,32 +239,6 @@ def _write(
     for name, content in kept:
         add_attachment(session, by, number, name, content)
     return change
-
-
-def _enter(
-    session: Session, held: _Held, number: int, text: str, mail: IncomingMail, change: int
-) -> None:
-    """What a partner wrote by mail crossed: an entry of theirs."""
-    assert held.connection is not None
-    pair = session.scalars(
-        select(TicketPair)
-        .where(TicketPair.ticket_number == number, TicketPair.connection_id == held.connection.id)
-        .with_for_update(of=TicketPair)
-    ).first()
-    if pair is None:
-        raise _Doubt(_("The ticket is not exchanged with that partner"))
-    add_entry(
-        session,
-        pair,
-        Origin.THEIRS,
-        EntryKind.COMMENT,
-        {"text": text},
-        author=held.by.shown_author,
-        at=held.by.now,
-        state=EntryState.APPLIED,
-        change_id=change,
-        their_key=f"mail {mail.id}",
-    )
 
 
 def _named(session: Session, reply: Reply) -> int | None:

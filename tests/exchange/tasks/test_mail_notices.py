@@ -37,7 +37,7 @@ from app.tickets.services.lifecycle import (
     open_ticket,
 )
 from tests.exchange.exchange_world import BEGIN
-from tests.exchange.mails import KEY, MAILBOX, answer, said_on
+from tests.exchange.mails import KEY, MAILBOX, address, answer, said_on
 from tests.harness.server import test_settings
 
 NOC = "noc@nren.example"
@@ -219,3 +219,19 @@ def test_a_connection_by_mail_takes_an_address_and_tells(world: _World) -> None:
     checks = list(try_connection(world.context, world.connection))
     assert [check.problem for check in checks] == ["", ""]
     assert "MAIL_REPLY_TO is not set" in str(checks[1].what)
+
+
+def test_a_partner_answers_only_about_what_is_exchanged_with_it(world: _World) -> None:
+    session = world.session
+    with transaction(session):
+        number = open_ticket(session, world.by, NewTicket(title="Link down")).number
+    to = address(number, f"c{world.connection}")
+    content = bytes(answer(to, "We splice.", f"Re: LHCOPN#{number}", NOC))
+    reply = read_reply(content, "portal.example")
+    with transaction(session):
+        kept = keep_mail(session, reply, content, "", world.now)
+        assert kept is not None
+        decide(session, kept, reply, Ours(KEY, ()), world.now)
+    assert (kept.state, kept.added_at) == ("needs review", None)
+    assert kept.reason == "The ticket is not exchanged with that partner"
+    assert said_on(session, number) == []
