@@ -30,6 +30,8 @@ from app.events.services.import_runs import (
 )
 from app.events.services.sources import set_source
 from app.events.services.withdrawal import withdraw_event
+from app.exchange.adapters.incoming_mail import read_reply
+from app.exchange.services.incoming_mails import Ours, decide, keep_mail
 from app.factory import create_app
 from app.mail.models.mails import Mail
 from app.mail.rules.notifications import stop_token
@@ -64,6 +66,7 @@ from app.tickets.services.relations import relate_tickets
 from tests.accounts.services.test_second_factor import code_of
 from tests.browser.visit import change, log_in, people_of, seed, sideways
 from tests.cast import NOON, PASSWORD, Cast, writer
+from tests.exchange.mails import KEY, answer
 from tests.exchange.seeded import seed_exchange
 from tests.harness.browser import AXE, strict_page
 from tests.harness.databases import fresh_database
@@ -154,6 +157,8 @@ _QUIET = (
     "/statistics/availability",
     "/statistics/matching",
     "/mails",
+    "/mails/incoming",
+    "/mails/incoming?state=needs+review",
     "/work",
     "/filters",
 )
@@ -230,6 +235,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
     _bind(sqlite_server, cast, asked, ticket, final)
     _report(sqlite_server, cast)
     _announce(sqlite_server, cast)
+    _receive(sqlite_server)
     _talk(sqlite_server, cast)
     _order_packs(sqlite_server, cast)
     _write_reports(sqlite_server, cast)
@@ -334,6 +340,20 @@ def _announce(server: LiveServer, cast: Cast) -> None:
             content = (PROJECT / "tests/notices_sample" / name).read_bytes()
             with transaction(session):
                 take_in(session, by, read(content, name))
+
+
+def _receive(server: LiveServer) -> None:
+    """Mails that came in: one that needs review, with a file, and one that was dropped."""
+    doubtful, away = answer("tickets@portal.example"), answer("x@y.example", Precedence="bulk")
+    doubtful.add_attachment(b"trace", "text", "plain", filename="line.log")
+    del away["Message-ID"]
+    with server.session() as session:
+        for mail in (doubtful, away):
+            reply = read_reply(bytes(mail), "portal.example")
+            with transaction(session):
+                kept = keep_mail(session, reply, bytes(mail), "", NOON)
+                assert kept is not None
+                decide(session, kept, reply, Ours(KEY, ()), NOON)
 
 
 def _talk(server: LiveServer, cast: Cast) -> None:
@@ -495,6 +515,10 @@ def _states(scene: Scene) -> list[str]:
         "/reports/DE-KIT/2013-Q1",
         "/reports/forms/2/differences?with=nothing",
         "/mails?state=digest&q=nobody",
+        "/mails/incoming",
+        "/mails/incoming?state=dropped",
+        "/mails/incoming/1",
+        "/mails/incoming/2",
         "/events?view=reported&withdrawn=all",
         "/events?state=gone&from=yesterday",
         "/events?due=open&site=DE-KIT&network=LHCONE",
