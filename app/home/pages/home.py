@@ -19,6 +19,7 @@ from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.times import now
 from app.duties.services.duties import DutyFilter, DutyRow, count_duties, list_duties, recent_from
+from app.exchange.rules.replies import MailState
 from app.home.pages.network import network_part
 from app.home.pages.reports import home_reports
 from app.home.services.home import (
@@ -272,18 +273,19 @@ def _figures(actor: Actor, counts: Mapping[str, Count]) -> Sequence[HomeFigure]:
 
 @dataclass(frozen=True)
 class Running:
-    """What keeps the portal's own work going: mails and exchanges that failed, notices that it
-    could not read, and workers."""
+    """What keeps the portal's own work going: mails and exchanges that failed, notices and
+    mails that it could not read, and workers."""
 
     failed_mails: HomeFigure
     notices: HomeFigure
     exchanges: HomeFigure
+    incoming: HomeFigure
     no_worker: str
     """What to do about it where no worker lives, else ""."""
 
 
 def _running() -> Running:
-    workers, failed, number, exchanges = what_runs(db.session(), now())
+    workers, failed, number, exchanges, came_in = what_runs(db.session(), now())
     words = ""
     if not workers.living:
         words = _("No worker runs: mails, reminders and closing wait")
@@ -304,7 +306,12 @@ def _running() -> Running:
         exchanges,
         url_for("exchange.listing"),
     )
-    return Running(figure, notices, in_vain, words)
+    incoming = HomeFigure(
+        counted("incoming mail to review", "incoming mails to review", came_in),
+        came_in,
+        url_for("incoming_mails.listing", state=MailState.REVIEW),
+    )
+    return Running(figure, notices, in_vain, incoming, words)
 
 
 def _duties(actor: Actor) -> Sequence[HomeFigure]:

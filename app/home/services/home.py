@@ -17,6 +17,8 @@ from sqlalchemy.orm import Session
 from app.accounts.models.calls import PartnerCall
 from app.core.rules.access import Actor, require_admin
 from app.core.rules.language import _
+from app.exchange.models.incoming_mails import IncomingMail
+from app.exchange.rules.replies import MailState
 from app.exchange.services.overview import count_troubles
 from app.jobs.services.workers import WorkerState, worker_state_and
 from app.mail.models.mails import Mail
@@ -169,15 +171,21 @@ def open_counts(groups: Mapping[str, Group]) -> Mapping[str, Count]:
     return {"open": Count(sum(one.number for one in counts.values()), MAX_COUNTED), **counts}
 
 
-def what_runs(session: Session, now: datetime) -> tuple[WorkerState, int, int, int]:
-    """Whether a worker lives, how many mails were given up, and how many maintenance notices and
-    exchanged tickets wait for a person. One statement."""
+def what_runs(session: Session, now: datetime) -> tuple[WorkerState, int, int, int, int]:
+    """Whether a worker lives, how many mails were given up, and how many maintenance notices,
+    exchanged tickets and incoming mails wait for a person. One statement."""
     failed = select(func.count()).where(Mail.state == FAILED)
     to_read = select(func.count()).where(MaintenanceNotice.state == Outcome.TO_READ)
-    workers, (mails, notices, exchanges) = worker_state_and(
-        session, now, failed.scalar_subquery(), to_read.scalar_subquery(), count_troubles()
+    came_in = select(func.count()).where(IncomingMail.state == MailState.REVIEW)
+    workers, (mails, notices, exchanges, incoming) = worker_state_and(
+        session,
+        now,
+        failed.scalar_subquery(),
+        to_read.scalar_subquery(),
+        count_troubles(),
+        came_in.scalar_subquery(),
     )
-    return workers, mails, notices, exchanges
+    return workers, mails, notices, exchanges, incoming
 
 
 def count_open_of_networks(session: Session, actor: Actor) -> Mapping[str, Count]:

@@ -38,7 +38,11 @@ def test_a_mail_is_shown_whole_and_added(session: Session, cast: Cast, visit: Vi
     assert ("/mails/incoming?state=needs+review", "Incoming mails") in visitor.read("/mails").links
     with transaction(session):
         open_ticket(session, writer(cast.kit), NewTicket(title="Link down"))
+    assert "to review" not in visitor.read("/").text
     bring(session)
+    home = visitor.read("/")
+    assert ("/mails/incoming?state=needs+review", "1 incoming mail to review") in home.links
+    assert "incoming mail" not in visit(cast.kit).read("/").text
     assert "kit@people.example" in visitor.read("/mails/incoming").text
     shown = visitor.get("/mails/incoming/1").text
     assert "<script>alert(1)" not in shown

@@ -91,8 +91,12 @@ def test_pages_are_found_by_name_as_far_as_one_may_see_them(cast: Cast, visit: E
     assert leads(reader, "new+ticket") == []
     assert leads(operator, "report+event") == ["/events/new"]
     assert leads(visit(cast.kit), "report+event") == []
-    for typed, address in (("background", "/work"), ("mails", "/mails")):
-        assert leads(admin, typed) == leads(operator, typed) == [address]
+    for typed, *addresses in (
+        ("background", "/work"),
+        ("mails", "/mails", "/mails/incoming"),
+        ("incoming+mails", "/mails/incoming"),
+    ):
+        assert leads(admin, typed) == leads(operator, typed) == addresses
         assert leads(reader, typed) == []
     for typed, address in (
         ("audit", "/admin/audit"),
