@@ -71,7 +71,7 @@ def _read(content: bytes, own_domain: str, recipient: str, nothing: Reply) -> Re
         return replace(nothing, problem="It has no header: this is no mail")
     return Reply(
         key=key if message_id else nothing.key,
-        sender=storable_text(parseaddr(header_of(mail, "From"))[1], 254),
+        sender=storable_text(" ".join(parseaddr(header_of(mail, "From"))[1].split()), 254),
         subject=storable_text(" ".join(header_of(mail, "Subject").split()), SHORT_TEXT_LIMIT),
         addresses=" ".join((recipient, *addresses))[:_MAX_ADDRESSES],
         text=storable_text(text.replace("\r\n", "\n").replace("\r", "\n"), MAX_TEXT).strip(),

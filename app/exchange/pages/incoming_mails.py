@@ -33,6 +33,7 @@ from app.exchange.adapters.incoming_mail import read_reply
 from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.rules.replies import MailState, Reply
 from app.exchange.services.incoming_mails import (
+    ADDABLE,
     PAGE,
     add_as_comment,
     count_incoming,
@@ -169,6 +170,7 @@ def _page(
         "exchange/incoming_mail.html",
         mail=found,
         tones=TONES,
+        may_add=found.added_at is None and found.state in ADDABLE,
         files=[(file.name, len(file.content)) for file in _read(found).files],
         add_form=add_form or AddForm(formdata=None, data=draft),
         dismiss_form=dismiss_form or DismissMailForm(formdata=None),

@@ -54,6 +54,8 @@ INCOMING: Final = "incoming mail"
 """The kind of such a mail in the change log."""
 JOB: Final = "take in a mail"
 PAGE: Final = 50
+ADDABLE: Final = (MailState.REVIEW, MailState.DROPPED, MailState.DISMISSED)
+"""States in which a person may still add a mail to a ticket."""
 MOST_FILES: Final = 20
 _HOUR: Final = timedelta(hours=1)
 _INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
@@ -296,9 +298,9 @@ def find_incoming(session: Session, actor: Actor, mail_id: int) -> IncomingMail:
 def add_as_comment(
     session: Session, by: Writer, mail_id: int, number: int, reply: Reply, ours: Sequence[str]
 ) -> IncomingMail:
-    """Add a mail that needs review to a ticket, as a comment of who decides so; ``reply``: the
-    mail, read again. Raises ``NotFound`` for an unknown ticket too."""
-    mail = _to_decide(session, by, mail_id)
+    """Add a mail that needs review, or that was dropped or dismissed after all, to a ticket, as a
+    comment of who decides so; ``reply``: the mail, read again."""
+    mail = _to_decide(session, by, mail_id, *ADDABLE)
     if mail.added_at is not None:
         raise MoveNotAllowed(_("It is a comment already; dismiss it"))
     text = reply.text if reply.problem else new_text(reply.text, ours)
@@ -312,7 +314,7 @@ def add_as_comment(
 
 def dismiss_mail(session: Session, by: Writer, mail_id: int, reason: str) -> IncomingMail:
     """Put a mail aside that asks for nothing. Without a reason ``Invalid``."""
-    mail = _to_decide(session, by, mail_id)
+    mail = _to_decide(session, by, mail_id, MailState.REVIEW)
     text = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label=_("Reason"))
     if not text:
         raise Invalid("reason", _("Reason is required"))
@@ -320,8 +322,8 @@ def dismiss_mail(session: Session, by: Writer, mail_id: int, reason: str) -> Inc
     return mail
 
 
-def _to_decide(session: Session, by: Writer, mail_id: int) -> IncomingMail:
-    """A mail that needs review, its row locked; else ``MoveNotAllowed``."""
+def _to_decide(session: Session, by: Writer, mail_id: int, *states: MailState) -> IncomingMail:
+    """A mail in one of the states, its row locked; else ``MoveNotAllowed``."""
     require_operator(by.actor, _("decide about mails that came in"))
     mail = session.scalars(
         select(IncomingMail)
@@ -331,7 +333,7 @@ def _to_decide(session: Session, by: Writer, mail_id: int) -> IncomingMail:
     ).first()
     if mail is None:
         raise NotFound
-    if mail.state != MailState.REVIEW:
+    if mail.state not in states:
         raise MoveNotAllowed(_("It needs no review: it is %(state)s", state=mail.state))
     return mail
 

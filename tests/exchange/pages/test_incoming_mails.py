@@ -76,6 +76,7 @@ def test_a_mail_is_dismissed_and_forgotten(session: Session, cast: Cast, visit: 
     assert "operator: an ad" in visitor.read("/mails/incoming?state=dismissed").text
     for path in ("/mails/incoming?state=none", "/mails/incoming?before=x", "/mails/incoming/99"):
         assert visitor.get(path).status_code == 404, path
+    assert "Add as a comment" in visitor.read("/mails/incoming/1").text, "after all"
     with transaction(session):
         assert forget_incoming(session, NOON, 10) == 0
         later = NOON.replace(year=NOON.year + 1)
