@@ -6,7 +6,7 @@ from tests.exchange.chaos import play
 
 
 def test_nothing_is_lost_and_nothing_is_doubled() -> None:
-    result = play(seed=4, seconds=30, each=0.1, quick=4)
+    result = play(seed=4, seconds=30, each=0.1, quick=8)
     assert (result.lost, result.doubled, result.unpaired) == ([], [], [])
     assert result.out_of_step == []
     assert result.kills > 0
