@@ -96,6 +96,7 @@ NO_PAGES = {
     "events.download",
     "audit.download",
     "exchange.export_map",
+    "incoming_mails.whole",
     "unresolved.name",  # see _states
     "filters.show",
     "manual.own",
