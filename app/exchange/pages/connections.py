@@ -9,13 +9,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    render_template,
+    request,
+    url_for,
+)
 
 from app.accounts.services.partners import all_partners
 from app.core.database.transactions import transaction
-from app.core.rules.access import require_admin, require_operator
+from app.core.rules.access import Role, require_admin, require_operator
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _, counted
+from app.core.settings import Settings
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
@@ -37,7 +47,7 @@ from app.exchange.pages.forms import (
     SkipForm,
     TheirsForm,
 )
-from app.exchange.rules.profiles import Choice
+from app.exchange.rules.profiles import Choice, Profile
 from app.exchange.rules.shipped import profile_for
 from app.exchange.services import connections as verbs
 from app.exchange.services import decisions
@@ -54,6 +64,7 @@ from app.exchange.services.overview import (
 )
 from app.exchange.services.planning import profile_in_use
 from app.exchange.services.secrets import HINT, LOGIN, add_secret, end_secret, live_secrets
+from app.mail.rules.reply_addresses import CONNECTION, reply_address
 
 blueprint = Blueprint("exchange", __name__, url_prefix="/exchange")
 NUMBER: Final = "<int(max=2147483647):number>"
@@ -402,9 +413,19 @@ def _page(
         kinds=KINDS,
         directions=DIRECTIONS,
         tickets=TICKETS,
+        mailbox=_mailbox(found, profile),
         problem=problem,
     )
     return make_response(page, status)
+
+
+def _mailbox(found: Connection, profile: Profile) -> str:
+    """Where the partner's ticket system writes, for administrators: whoever knows it may write in
+    the partner's name. "" = it does not write mails."""
+    settings: Settings = current_app.config["PORTAL"]
+    if not (profile.mail and settings.mail.reply_to and acting().role is Role.ADMIN):
+        return ""
+    return reply_address(secret_key(), settings.mail.reply_to, 0, f"{CONNECTION}{found.id}")
 
 
 def _secrets(found: Connection) -> Mapping[str, Any]:

@@ -15,6 +15,7 @@ from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.exchange.rules.fields import Owner, ValueMap
+from app.exchange.rules.structured_mail import LONGEST_KEY, MEANINGS
 from app.tickets.rules.fields import BY_NAME
 from app.tickets.rules.tickets import Category, Impact, Layer, Priority, State
 
@@ -104,6 +105,9 @@ class Profile:
     group: str = ""
     """Queue, group or assignment group of their tickets."""
     guards: tuple[Guard, ...] = ()
+    mail: tuple[tuple[str, str], ...] = ()
+    """Of a partner by mail: the keys of its lines and what each stands for (``MEANINGS``), in the
+    order in which they are written; empty = mails are plain texts."""
 
     def map_of(self, name: str) -> ValueMap:
         """The map of a field. Of several rows with the same value the first counts."""
@@ -171,6 +175,7 @@ class Profile:
                 },
                 "owners": self.owners,
                 "guards": self.guards,
+                "mail": self.mail,
             },
             indent=2,
             ensure_ascii=False,
@@ -186,6 +191,7 @@ def profile_of(content: str) -> Profile:
     if not isinstance(told, dict):
         raise Invalid("profile", _("A profile is a JSON object"))
     known = {"networks", "sites", "categories", "tickets", "group", "maps", "owners", "guards"}
+    known.add("mail")
     if unknown := sorted(set(told) - known):
         raise Invalid("profile", _("Unknown: %(names)s", names=", ".join(unknown)))
     owners: dict[str, Owner] = {}
@@ -208,7 +214,36 @@ def profile_of(content: str) -> Profile:
     if unknown := sorted(set(guards) - set(Guard)):
         raise Invalid("profile", _("Unknown guards: %(names)s", names=", ".join(unknown)))
     kept = tuple(Guard(one) for one in guards)
-    return Profile(Choice(tickets), networks, sites, categories, maps, owners, group, kept)
+    mail = _lines(told.get("mail", []))
+    return Profile(Choice(tickets), networks, sites, categories, maps, owners, group, kept, mail)
+
+
+def _lines(told: Any) -> tuple[tuple[str, str], ...]:
+    """Lines of a partner's mails. Raises ``Invalid`` for one that could not be read again."""
+    if not isinstance(told, list) or len(told) > MOST_ROWS:
+        raise Invalid("profile", _("mail is a list of at most %(most)s lines", most=MOST_ROWS))
+    found: list[tuple[str, str]] = []
+    for number, line in enumerate(told, start=1):
+        is_pair = isinstance(line, list) and len(line) == 2
+        if not is_pair or not all(isinstance(one, str) for one in line):
+            raise Invalid(
+                "profile", _("Mail, line %(number)s: a key and what it stands for", number=number)
+            )
+        key, meaning = " ".join(line[0].split()), line[1]
+        if not key or ":" in key or len(key) > LONGEST_KEY or meaning not in MEANINGS:
+            raise Invalid(
+                "profile",
+                _(
+                    "Mail, line %(number)s is not valid; a key stands for one of %(meanings)s",
+                    number=number,
+                    meanings=", ".join(MEANINGS),
+                ),
+            )
+        checked_text("profile", key, SHORT_TEXT_LIMIT, label=_("Key"))
+        if any(key.casefold() == other.casefold() for other, _meaning in found):
+            raise Invalid("profile", _("Mail: the key %(key)s is there twice", key=key))
+        found.append((key, meaning))
+    return tuple(found)
 
 
 def _mapping(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:

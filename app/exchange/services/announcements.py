@@ -17,11 +17,15 @@ from app.core.rules.language import _, mailed, said_word
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
+from app.exchange.rules.structured_mail import MAPPED, NUMBER, OURS, TIMES, TITLE, write_mail
 from app.exchange.services.connections import MAILTO
+from app.exchange.services.planning import profile_in_use
 from app.mail.rules.notifications import ticket_subject
 from app.mail.services.messages import PARTNER, MessageRecipient, queue_message
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import LABELS
+from app.tickets.rules.marks import reference_of
+from app.tickets.services.fields import as_logged, current_value
 
 _MOST_OF_A_TEXT: Final = 2000
 _MOST_ENTRIES: Final = 20
@@ -59,7 +63,7 @@ def announce(
         key=f"{PARTNER}{connection_id} {first.id}",
         recipients=[MessageRecipient(address, None, why)],
         subject=ticket_subject(number, ticket.title),
-        text="\n\n".join(_told(ticket, waiting)),
+        text=_text(session, pair, ticket, waiting),
         url=f"/tickets/{number}",
         now=now,
         ticket=number,
@@ -67,6 +71,38 @@ def announce(
     for entry in waiting:
         entry.their_key = f"mail {first.id}/{entry.sequence}"
     session.flush()
+
+
+def _text(session: Session, pair: TicketPair, ticket: Ticket, entries: Sequence[Entry]) -> str:
+    """In the partner's own lines, where its connection has some; else in words."""
+    profile = profile_in_use(session, pair.connection)
+    if not profile.mail:
+        return "\n\n".join(_told(ticket, entries))
+    values = {
+        NUMBER: "" if pair.their_id == reference_of(ticket.number) else pair.their_id or "",
+        OURS: reference_of(ticket.number),
+        TITLE: ticket.title,
+        "links": ", ".join(current_value(ticket, "links")),
+        "sites": ", ".join(current_value(ticket, "sites")),
+    }
+    for name in (*MAPPED, *TIMES):
+        value = as_logged(current_value(ticket, name)) or ""
+        if name in profile.maps:
+            value = profile.map_of(name).theirs_of(value) or ""
+        values[name] = value
+    said = [text for entry in entries[:_MOST_ENTRIES] if (text := _said(entry))]
+    return write_mail(values, "\n\n".join(said), profile.mail)
+
+
+def _said(entry: Entry) -> str:
+    """What an entry says in a structured mail, whose lines hold the values; with its mark."""
+    content = json.loads(entry.content)
+    if entry.kind == EntryKind.TICKET:
+        return str(content.get("description", ""))
+    if entry.kind == EntryKind.COMMENT:
+        said = mailed(_("%(author)s commented:", author=entry.author or "portal"))
+        return f"{said}\n{content['text']}"
+    return _in_words(entry) if entry.kind == EntryKind.ATTACHMENT else ""
 
 
 def _told(ticket: Ticket, entries: Sequence[Entry]) -> Iterator[str]:

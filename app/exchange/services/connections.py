@@ -194,9 +194,13 @@ def _checked(kind: str, url: str, direction: str, remote_login: str) -> str:
         raise Invalid("direction", _("A direction is one of %(words)s", words=", ".join(Direction)))
     if kind != Kind.MAIL:
         return url
-    if direction != Direction.PUSH:
+    if direction == Direction.PULL or (direction != Direction.PUSH and is_receiver(url)):
         raise Invalid(
-            "direction", _("By mail the partner is told of changes: its direction is push")
+            "direction",
+            _(
+                "By mail the partner is told of changes: its direction is push, or both where its"
+                " ticket system writes mails, too; by webhooks it is push"
+            ),
         )
     if is_receiver(url):
         return url

@@ -40,6 +40,12 @@ from app.exchange.rules.replies import (
     numbers_in,
 )
 from app.exchange.services.connections import MAILTO
+from app.exchange.services.mailed_tickets import (
+    is_meant_to_come,
+    pair_of_mail,
+    structured,
+    take_mailed,
+)
 from app.exchange.services.planning import add_entry, pair_with
 from app.exchange.services.readings import writer_of
 from app.jobs.services.queue import enqueue
@@ -116,7 +122,9 @@ def decide(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: 
     """Make of a mail that was received what it is; once."""
     if mail.state != MailState.RECEIVED:
         return
-    if reply.automatic:
+    if reply.automatic and not is_meant_to_come(
+        session, _connections_of(session, reply, ours), reply
+    ):
         mail.state, mail.reason = MailState.DROPPED, reply.automatic
         return
     try:
@@ -131,14 +139,23 @@ def decide(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: 
 
 def _add(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: datetime) -> str:
     """Add the comment; what a person should know of it, "" = nothing."""
-    if reply.problem:
-        raise _Doubt(reply.problem)
-    given = given_in(ours.key, reply.addresses)
-    if not given:
-        raise _Doubt(_("Its sender may be forged: no address in it was given out by the portal"))
-    if len(given) > 1:
-        raise _Doubt(_("It was sent to several addresses that the portal gave out"))
-    number, holder = given.pop()
+    number, holder = _given(reply, ours)
+    held = _held(session, holder, now)
+    read = structured(session, held.connection, reply) if held.connection is not None else None
+    if held.connection is not None and read is not None:
+        named = [number] if number else numbers_in(reply.subject)
+        pair = pair_of_mail(session, held.connection, read, named)
+        if pair is not None:
+            _check_pace(session, pair.ticket_number, holder, now)
+        key = f"mail {mail.id}"
+        mail.ticket_number = take_mailed(session, held.connection, pair, read, reply, key, now)
+        mail.holder, mail.added_at = holder, now
+        return ""
+    if number == 0:
+        raise _Doubt(_("No line of it is the number of a ticket, as its connection reads them"))
+    ticket = session.get(Ticket, number)
+    if ticket is None:
+        raise _Doubt(_("There is no ticket %(number)s", number=number))
     if others := [one for one in numbers_in(reply.subject) if one != number]:
         raise _Doubt(
             _(
@@ -147,26 +164,7 @@ def _add(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: da
                 number=number,
             )
         )
-    ticket = session.get(Ticket, number)
-    if ticket is None:
-        raise _Doubt(_("There is no ticket %(number)s", number=number))
-    held = _held(session, holder, now)
-    since = now - _HOUR
-    before = session.scalar(
-        select(func.count()).where(
-            IncomingMail.ticket_number == number,
-            IncomingMail.holder == holder,
-            IncomingMail.received_at > since,
-            IncomingMail.added_at.is_not(None),
-        )
-    )
-    if (before or 0) >= MOST_IN_AN_HOUR:
-        raise _Doubt(
-            _(
-                "More than %(most)s mails of this sender about the ticket in an hour",
-                most=MOST_IN_AN_HOUR,
-            )
-        )
+    _check_pace(session, number, holder, now)
     text = new_text(reply.text, ours.addresses)
     is_other = reply.sender and address_key(reply.sender) != address_key(held.address)
     pair = None
@@ -192,6 +190,45 @@ def _add(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: da
     if ticket.state in FINAL_STATES:
         return _("The comment was added, and the ticket is %(state)s", state=ticket.state)
     return ""
+
+
+def _given(reply: Reply, ours: Ours) -> tuple[int, str]:
+    """The ticket and the holder of the one address in a mail that the portal gave out."""
+    if reply.problem:
+        raise _Doubt(reply.problem)
+    given = given_in(ours.key, reply.addresses)
+    if not given:
+        raise _Doubt(_("Its sender may be forged: no address in it was given out by the portal"))
+    if len(given) > 1:
+        raise _Doubt(_("It was sent to several addresses that the portal gave out"))
+    return given.pop()
+
+
+def _check_pace(session: Session, number: int, holder: str, now: datetime) -> None:
+    """Two programs that answer each other are stopped."""
+    before = session.scalar(
+        select(func.count()).where(
+            IncomingMail.ticket_number == number,
+            IncomingMail.holder == holder,
+            IncomingMail.received_at > now - _HOUR,
+            IncomingMail.added_at.is_not(None),
+        )
+    )
+    if (before or 0) >= MOST_IN_AN_HOUR:
+        raise _Doubt(
+            _(
+                "More than %(most)s mails of this sender about the ticket in an hour",
+                most=MOST_IN_AN_HOUR,
+            )
+        )
+
+
+def _connections_of(session: Session, reply: Reply, ours: Ours) -> list[Connection]:
+    """The connections to whose addresses a mail was sent."""
+    keys = {key for _n, key in given_in(ours.key, reply.addresses) if key[0] == CONNECTION}
+    return list(
+        session.scalars(select(Connection).where(Connection.id.in_([int(one[1:]) for one in keys])))
+    )
 
 
 def _held(session: Session, holder: str, now: datetime) -> _Held:

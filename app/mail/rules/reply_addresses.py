@@ -19,14 +19,15 @@ partner of that connection."""
 _SIGNATURE: Final = 16
 """Letters of base32: 80 bits."""
 _TOKEN: Final = re.compile(
-    rf"\+t([1-9][0-9]{{0,9}})\.([{PERSON}{MAIL}{CONNECTION}][1-9][0-9]{{0,9}})"
+    rf"\+t(0|[1-9][0-9]{{0,9}})\.([{PERSON}{MAIL}{CONNECTION}][1-9][0-9]{{0,9}})"
     rf"\.([a-z2-7]{{{_SIGNATURE}}})@",
     re.IGNORECASE,
 )
 
 
 def reply_address(key: bytes, mailbox: str, number: int, holder: str) -> str:
-    """Where ``holder`` (a kind and a key: ``u45``) answers about the ticket."""
+    """Where ``holder`` (a kind and a key: ``u45``) answers about the ticket; number 0 = where a
+    partner's ticket system writes about any."""
     local, _at, host = mailbox.rpartition("@")
     return f"{local}+t{number}.{holder}.{_signature(key, number, holder)}@{host}"
 

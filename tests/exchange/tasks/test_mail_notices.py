@@ -210,7 +210,7 @@ def test_a_connection_by_mail_takes_an_address_and_tells(world: _World) -> None:
     session = world.session
     with transaction(session):
         by = Writer(SYSTEM, Door.COMMAND, world.now)
-        for url, direction in (("ftp://x.example", "push"), (NOC, "both"), ("", "push")):
+        for url, direction in (("ftp://x.example", "push"), (NOC, "pull"), ("", "push")):
             with pytest.raises(Invalid):
                 connect(session, by, "OTHER", "mail", url=url, direction=direction)
         made = connect(session, by, "OTHER", "mail", url=f"mailto:{NOC}", direction="push")

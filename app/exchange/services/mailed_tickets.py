@@ -1,0 +1,102 @@
+"""Tickets of partners that come by mail, written by their ticket systems: each mail is one text of
+their ticket, with values in their words, and is taken in as if it had been read there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.rules.errors import Invalid
+from app.core.rules.language import _
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import TicketPair
+from app.exchange.rules.profiles import Direction
+from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
+from app.exchange.rules.replies import Reply
+from app.exchange.rules.structured_mail import StructuredMail, read_mail
+from app.exchange.services.planning import profile_in_use
+from app.exchange.services.readings import pair_of_their_id, take_in, take_new
+from app.tickets.rules.marks import reference_of, references_in
+
+_BY_A_PROGRAM = ("Auto-Submitted: auto-generated", "Precedence: ")
+"""What a ticket system says of its own mails. An answer by itself ("auto-replied") is none."""
+
+
+def structured(session: Session, connection: Connection, reply: Reply) -> StructuredMail | None:
+    """A mail as the lines of this connection read it; None = it is no mail of that system."""
+    lines = profile_in_use(session, connection).mail
+    return read_mail(reply.text, lines) if lines else None
+
+
+def is_meant_to_come(session: Session, connections: Sequence[Connection], reply: Reply) -> bool:
+    """Whether a mail that a program wrote is one of a partner's ticket system."""
+    return reply.automatic.startswith(_BY_A_PROGRAM) and any(
+        structured(session, one, reply) is not None for one in connections
+    )
+
+
+def pair_of_mail(
+    session: Session, connection: Connection, read: StructuredMail, named: Sequence[int]
+) -> TicketPair | None:
+    """The pair that a mail is about: by their number, else by ours. ``named``: tickets of ours that
+    its address or subject names. Raises ``Invalid`` where the two say different tickets."""
+    named = [*named, *references_in(read.ours)]
+    pair = pair_of_their_id(session, connection.id, read.number)
+    if pair is None and named:
+        return session.scalars(
+            select(TicketPair).where(
+                TicketPair.connection_id == connection.id, TicketPair.ticket_number == named[0]
+            )
+        ).first()
+    if pair is not None and named and pair.ticket_number != named[0]:
+        raise Invalid(
+            "mail",
+            _(
+                "Their ticket %(theirs)s is the counterpart of our ticket %(number)s, and the mail"
+                " names ticket %(named)s",
+                theirs=read.number,
+                number=pair.ticket_number,
+                named=named[0],
+            ),
+        )
+    return pair
+
+
+def take_mailed(
+    session: Session,
+    connection: Connection,
+    pair: TicketPair | None,
+    read: StructuredMail,
+    reply: Reply,
+    key: str,
+    now: datetime,
+) -> int:
+    """Take a mail in; the number of our ticket. ``key`` is the mail's own, so that it is one text
+    however often it is taken. Without a pair a new ticket is opened, where the connection takes
+    theirs. Raises ``Invalid``."""
+    files = tuple(
+        TheirFile(f"{key}/{place}", file.name, len(file.content), content=file.content)
+        for place, file in enumerate(reply.files, start=1)
+    )
+    theirs = TheirTicket(
+        read.number,
+        (TheirText(key, read.text, reply.sender, files=files),),
+        read.values,
+        title=read.title or reply.subject,
+        number=read.number,
+        changed_at=now,
+    )
+    if pair is not None:
+        if pair.their_id in (None, reference_of(pair.ticket_number)):
+            pair.their_id = read.number  # until now it had our reference for a number
+        take_in(session, pair.id, theirs, now)
+        return pair.ticket_number
+    if not Direction(connection.direction).pulls:
+        raise Invalid("mail", _("Tickets of this partner are not taken: its direction is push"))
+    made = take_new(session, connection.id, theirs, now)
+    if made is None:
+        raise Invalid("mail", _("It holds no text, or has passed too many systems"))
+    return session.get_one(TicketPair, made).ticket_number
