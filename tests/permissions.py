@@ -581,6 +581,7 @@ Read an unknown site            | GET /api/v1/sites/* unknown           | 404 | 
 List links                      | GET /api/v1/links                     | yes | yes | 403 | 403 | yes | 403 | 401
 Read a link                     | GET /api/v1/links/*                   | yes | yes | 403 | 403 | yes | 403 | 401
 Read an unknown link            | GET /api/v1/links/* unknown           | 404 | 404 | 403 | 403 | 404 | 403 | 401
+Read a ticket's counterparts    | GET /api/v1/exchange/pairs/*          | yes | 403 | 403 | 403 | yes | 403 | 401
 List events                     | GET /api/v1/events                    | yes | 403 | 403 | yes | yes | 403 | 401
 Read an event                   | GET /api/v1/events/*                  | yes | 403 | 403 | yes | yes | 403 | 401
 Report events                   | POST /api/v1/events                   | 403 | 403 | 403 | yes | 403 | 403 | 401

@@ -60,6 +60,8 @@ class Misbehaviour:
     """A ticket that is answered with another one's id."""
     refused_word: str = ""
     """A ticket or a text that holds it is refused for good (422)."""
+    failed_word: str = ""
+    """At a ticket or a text that holds it everything fails (500), and nothing is done."""
     seconds: float = 0
     """Before each answer."""
 
@@ -229,6 +231,8 @@ class StandIn:
             raise Refused("401 Unauthorized")
         if self.errs.refused_word and self.errs.refused_word in json.dumps(body):
             raise Refused("422 Unprocessable Entity")
+        if self.errs.failed_word and self.errs.failed_word in json.dumps(body):
+            raise Refused("500 Internal Server Error")
         query = {name: found[0] for name, found in parse_qs(environ["QUERY_STRING"]).items()}
         for pattern, verb in self._routes():
             if (found := re.fullmatch(pattern, f"{method} {path}")) is not None:

@@ -220,11 +220,15 @@ def upgrade() -> None:
         batch_op.create_index(
             batch_op.f("ix_exchange_entries_state"), ["state", "pair_id"], unique=False
         )
+        batch_op.create_index(
+            batch_op.f("ix_exchange_entries_their_key"), ["their_key"], unique=False
+        )
 
 
 def downgrade() -> None:
     """Take it back."""
     with op.batch_alter_table("exchange_entries", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_exchange_entries_their_key"))
         batch_op.drop_index(batch_op.f("ix_exchange_entries_state"))
 
     op.drop_table("exchange_entries")

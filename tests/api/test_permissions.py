@@ -15,8 +15,10 @@ from app.factory import API as APPLICATION
 from app.registry.models.registry import Site, SiteContact
 from app.reports.models.reports import Report, ReportVersion
 from app.reports.rules.numbers import ReportNumbers
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from tests.api.conftest import Calling, Program
-from tests.cast import NOON, Cast
+from tests.cast import NOON, Cast, writer
 from tests.permissions import API, Row
 
 MAIL = "noc@kit.example"
@@ -27,6 +29,7 @@ SENT: Final = {
     "GET /api/v1/links/*": "/api/v1/links/CERN-PIC-LHCOPN-001",
     "GET /api/v1/links/* unknown": "/api/v1/links/NOWHERE",
     "GET /api/v1/events/*": "/api/v1/events/1",
+    "GET /api/v1/exchange/pairs/*": "/api/v1/exchange/pairs/1",
     "GET /api/v1/reports/*": "/api/v1/reports/DE-KIT/2012-Q4",
     "GET /api/v1/reports/* draft": "/api/v1/reports/DE-KIT/2013-Q1",
     "POST /api/v1/events/alertmanager/*": "/api/v1/events/alertmanager/noc",
@@ -101,6 +104,7 @@ def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: C
                 changed_at=NOON,
             )
         )
+        open_ticket(session, writer(cast.operator), NewTicket(title="Link down"))
         for quarter, versions in (("2012-Q4", 1), ("2013-Q1", 0)):
             session.add(_report(kit, quarter, versions))
     programs = {scope: calling(scope) for scope in ("read", "registry", "tickets", "events")} | {

@@ -226,7 +226,7 @@ def see_maintenances(hands: Hands) -> None:
 
 def keep_filter(hands: Hands) -> None:
     """A filter by a word, saved under a name, and found again."""
-    name = "Dug up" if hands.mouse else "Excavated"  # one for each time that this is played
+    name = "Dug up" if hands.mouse else "Unearthed"  # one for each time that this is played
     hands.press("/")
     hands.say("excavator")
     hands.press("Enter")

@@ -92,7 +92,8 @@ class Ggus:
         number = str(made or "")
         if not number.isdecimal():
             raise CallFailed(Failure(Outcome.UNKNOWN, "It answers no ticket number"))
-        return Created(number, number, self._page(number))
+        left_out = ("state",) if values.get("state", "new") != "new" else ()
+        return Created(number, number, self._page(number), left_out=left_out)
 
     def read(self, their_id: str) -> TheirTicket:
         """See ``PartnerSystem.read``: the ticket, and the texts of its history."""
@@ -344,6 +345,8 @@ def _cut(text: str) -> str:
     """A text within the contract's limit: what is too long loses its end, not its mark."""
     if len(text) <= TEXT:
         return text
+    if mark_of(text) is None:  # a value, and no text of ours
+        return text[: TEXT - 3] + "..."
     body, _, mark = text.rpartition("\n\n")
     pointer = f"...\n[The rest is in {mark.split(' via ')[-1].rstrip(')')}]\n\n{mark}"
     return body[: TEXT - len(pointer)] + pointer

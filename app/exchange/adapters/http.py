@@ -198,7 +198,7 @@ def _retry_after(answer: Answer) -> timedelta | None:
         return timedelta(seconds=int(value))
     try:
         until = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     until = until if until.tzinfo is not None else until.replace(tzinfo=UTC)
     return max(until - datetime.now(UTC), timedelta(0))

@@ -25,7 +25,7 @@ from urllib.parse import quote
 
 from app.core.rules.attached_files import SIZE_LIMIT, media_type
 from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
-from app.exchange.adapters.newest import PAGE, Row, changed_since
+from app.exchange.adapters.newest import MOST_PAGES, PAGE, Row, changed_since
 from app.exchange.adapters.trial import Trial, checks, refuse
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Failure, Outcome
@@ -191,9 +191,9 @@ class ServiceNow:
             rows = self._search("sys_journal_field", query, fields, offset=len(found))
             if any(one.get("element_id") != their_id for one in rows):
                 raise refuse("Asked for the comments of an incident, it answers those of others")
+            if not rows or len(found) >= PAGE * MOST_PAGES or rows[0] in found:
+                break  # it gives the same ones again: it does not page
             found.extend(rows)
-            if not rows:
-                break
         found.sort(key=lambda one: _text(one, "sys_created_on"))
         return [
             TheirText(

@@ -124,7 +124,9 @@ class Zammad:
         """See ``PartnerSystem.create``. What is answered is read: an id of another ticket leaves
         open what was made."""
         state = entry.values.get("state", "")
-        values = self._values({**entry.values, "state": self.profile.state_to_create(state)})
+        created_as = self.profile.state_to_create(state)
+        values = self._values({**entry.values, "state": created_as})
+        left_out = ("state",) if created_as != state else ()
         body: dict[str, Any] = {
             "title": entry.values.get("title") or f"Ticket {entry.number}",
             "customer_id": self._my_id(),
@@ -144,7 +146,7 @@ class Zammad:
         if not self._shows_ours(key, entry.number):
             reason = f"It answers with {key}, which does not hold our reference"
             raise CallFailed(Failure(Outcome.UNKNOWN, reason))
-        return Created(key, _called(made), self._page(key), serial=int(key))
+        return Created(key, _called(made), self._page(key), left_out=left_out, serial=int(key))
 
     def read(self, their_id: str) -> TheirTicket:
         """See ``PartnerSystem.read``."""

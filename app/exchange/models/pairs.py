@@ -62,6 +62,7 @@ class Entry(Base):
         UniqueConstraint("pair_id", "origin", "their_key"),
         UniqueConstraint("pair_id", "change_id", "position"),
         Index(None, "state", "pair_id"),
+        Index(None, "their_key"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -17,7 +17,7 @@ from app.tickets.services.fields import as_logged, current_value
 
 def exchange_panel(actor: Actor, ticket: Ticket) -> Mapping[str, Any]:
     """All people see with whom a ticket is exchanged; operators why not, and what to do."""
-    found = counterparts(db.session(), ticket.number)
+    found = counterparts(db.session(), ticket.number, internal=actor.is_operator)
     conflicts = [one for partner in found for one in partner.conflicts]
     return {
         "partners_exchanged": [one for one in found if one.pair is not None],

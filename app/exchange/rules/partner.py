@@ -50,6 +50,8 @@ class Created:
     id: str
     number: str = ""
     url: str = ""
+    left_out: Sequence[str] = ()
+    """Fields that it has otherwise than ours: they are sent after it."""
     serial: int | None = None
     """Its id, where their ids only ever grow: one that is not above all before it says that they
     lost data."""

@@ -227,14 +227,14 @@ def _lines(told: Any) -> tuple[tuple[str, str], ...]:
         is_pair = isinstance(line, list) and len(line) == 2
         if not is_pair or not all(isinstance(one, str) for one in line):
             raise Invalid(
-                "profile", _("Mail, line %(number)s: a key and what it stands for", number=number)
+                "profile", _("Mail, line %(number)s: a key and its meaning", number=number)
             )
         key, meaning = " ".join(line[0].split()), line[1]
         if not key or ":" in key or len(key) > LONGEST_KEY or meaning not in MEANINGS:
             raise Invalid(
                 "profile",
                 _(
-                    "Mail, line %(number)s is not valid; a key stands for one of %(meanings)s",
+                    "Mail, line %(number)s is not valid; a key means one of %(meanings)s",
                     number=number,
                     meanings=", ".join(MEANINGS),
                 ),

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Final
 
 from app.tickets.rules.marks import digest_of, is_copy, mark_of, normalised
 
@@ -104,6 +105,8 @@ def why_lost(ticket: TheirTicket, known: Known, *, their_number: str, moved: boo
     marks = (mark_of(text.text) for text in ticket.texts)
     if moved or any(mark is not None and mark.number == known.number for mark in marks):
         return ""
+    if not known.digests and not known.sent:  # nothing of it is known yet
+        return ""
     # keys are given again, too: what they name must be what it was
     if any(known.digests.get(one.key) == digest_of(one.text) for one in ticket.texts):
         return ""
@@ -117,6 +120,9 @@ def left_behind(ticket: TheirTicket, number: int, sent: Mapping[int, str | None]
     marks = [mark_of(text.text) for text in ticket.texts if text.by_us]
     there = {mark.sequence for mark in marks if mark is not None and mark.number == number}
     return {one for one, key in sent.items() if one not in there and key not in keys}
+
+
+_OF_INTERNAL: Final = "It belongs to an internal text, and files here are for everybody"
 
 
 def news_of(ticket: TheirTicket, known: Known) -> News:
@@ -162,7 +168,10 @@ def news_of(ticket: TheirTicket, known: Known) -> News:
     seen = known.arrived | known.elsewhere
     for text in ticket.texts:
         if not text.by_us and text.key not in copies:
+            problem = _OF_INTERNAL if text.internal else ""
             files.setdefault(text.author, []).extend(
-                file for file in text.files if file.key not in seen
+                replace(file, problem=problem or file.problem)
+                for file in text.files
+                if file.key not in seen
             )
     return News(confirmed, texts, copies, keyed, files)

@@ -191,7 +191,7 @@ def _without_attribution(lines: Sequence[str], end: int) -> int:
 def comment_of(text: str, left_out: Sequence[str], sent_from: str) -> str:
     """The comment that a mail becomes, with the files that could not be kept, and the address that
     it came from where that is not the one to which the answered mail was sent."""
-    notes = [f"[Not kept: {one}]" for one in left_out]
+    notes = [f"[Not stored: {one}]" for one in left_out]
     notes += [f"[Sent from {sent_from}]"] if sent_from else []
     note = "\n".join(notes)
     limit = PORTAL_TEXT_LIMIT - len(note) - 2

@@ -21,9 +21,13 @@ TIMES: Final = (
 )
 MEANINGS: Final = (NUMBER, OURS, TITLE, TEXT, *MAPPED, *TIMES, "links", "sites")
 """What a key may stand for. Links, sites and times are written, and read by people."""
+LONGEST_NUMBER: Final = 100
 LONGEST_KEY: Final = 60
 """Characters of a key."""
-_LINE: Final = re.compile(r"^[ \t>]{0,8}([^\s:][^:\n]{0,59}?)[ \t]*:(?!//)[ \t]*(.*)$")
+_LINE: Final = re.compile(r"^[ \t]{0,8}([^\s:>][^:\n]{0,59}?)[ \t]*:(?!//)[ \t]*(.*)$")
+
+_QUOTED: Final = re.compile(r"[ \t]*(>|-{3,} ?[^\W\d_].{3,60}-{3,}$|_{20,}$|On .{6,300} wrote:$)")
+"""From where on somebody else's mail is repeated: nothing there is news."""
 
 Lines = Sequence[tuple[str, str]]
 """Their key and what it stands for, in the order in which they are written."""
@@ -47,6 +51,8 @@ def read_mail(text: str, lines: Lines) -> StructuredMail | None:
     found: dict[str, str] = {}
     rows = text.replace("\r\n", "\n").split("\n")
     for place, row in enumerate(rows):
+        if _QUOTED.match(row.rstrip()):
+            break
         line = _LINE.match(row)
         meaning = meanings.get(" ".join(line[1].split()).casefold(), "") if line else ""
         if line is None or not meaning or meaning in found:
@@ -55,7 +61,7 @@ def read_mail(text: str, lines: Lines) -> StructuredMail | None:
             found[TEXT] = "\n".join([line[2], *rows[place + 1 :]]).strip()
             break
         found[meaning] = line[2].strip()
-    if not found.get(NUMBER):
+    if not found.get(NUMBER) or len(found[NUMBER]) > LONGEST_NUMBER:
         return None
     return StructuredMail(
         number=found[NUMBER].lstrip("#"),

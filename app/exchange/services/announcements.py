@@ -54,6 +54,8 @@ def announce(
     ).all()
     if not waiting or waiting[0].sequence != sequence:
         return
+    if profile_in_use(session, pair.connection).mail:  # nobody fetches the rest: it is next
+        waiting = waiting[:_MOST_ENTRIES]
     first, ticket = waiting[0], session.get_one(Ticket, number)
     partner = pair.connection.partner.code
     address = pair.connection.url.removeprefix(MAILTO)

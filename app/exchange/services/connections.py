@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import Partner
 from app.accounts.services.partners import partner_named
+from app.core.adapters.outbound import check_url
 from app.core.models.changes import Change, PortalFact
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid
@@ -192,14 +193,16 @@ def _checked(kind: str, url: str, direction: str, remote_login: str) -> str:
     checked_text("remote_login", remote_login, 255, label=_("Login"))
     if direction not in tuple(Direction):
         raise Invalid("direction", _("A direction is one of %(words)s", words=", ".join(Direction)))
+    if (kind != Kind.MAIL or is_receiver(url)) and (problem := check_url(url)):
+        raise Invalid("url", problem)
     if kind != Kind.MAIL:
         return url
     if direction == Direction.PULL or (direction != Direction.PUSH and is_receiver(url)):
         raise Invalid(
             "direction",
             _(
-                "By mail the partner is told of changes: its direction is push, or both where its"
-                " ticket system writes mails, too; by webhooks it is push"
+                "By mail the partner is notified of changes: its direction is push, or both where"
+                " its ticket system writes mails, too; by webhooks it is push"
             ),
         )
     if is_receiver(url):

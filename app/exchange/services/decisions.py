@@ -140,7 +140,7 @@ def replay(session: Session, by: Writer, entry_id: int) -> None:
     if entry.origin == Origin.OURS and entry.state == EntryState.SKIPPED:
         entry.state, entry.reason, entry.done_at = EntryState.WAITING, "", None
         enqueue_pair(session, pair)
-    elif entry.origin == Origin.THEIRS and entry.state == EntryState.RECORDED:
+    elif _is_applicable(entry):
         wanted = json.loads(entry.content)
         if wanted.get("state") in ENDED_STATES:
             wanted["solution"] = solution_of(session, pair)
@@ -149,6 +149,12 @@ def replay(session: Session, by: Writer, entry_id: int) -> None:
     else:
         return
     _note(session, by, pair, "replayed entry", f"{entry.origin} {entry.sequence}")
+
+
+def _is_applicable(entry: Entry) -> bool:
+    """Whether what a partner told may be tried again: values, and no file that was not taken."""
+    is_told = entry.origin == Origin.THEIRS and entry.state == EntryState.RECORDED
+    return is_told and entry.kind == EntryKind.FIELDS
 
 
 def choose(session: Session, by: Writer, entry_id: int, *, ours: bool) -> bool:

@@ -24,7 +24,7 @@ from app.exchange.rules.fields import Owner
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
-from app.exchange.services.planning import WAKE, profile_in_use, reads
+from app.exchange.services.planning import WAKE, add_entry, profile_in_use, reads
 from app.jobs.services.queue import enqueue
 from app.tickets.models.attachments import AttachmentContent
 from app.tickets.models.tickets import Ticket
@@ -32,6 +32,7 @@ from app.tickets.rules.attachments import attachment_id
 from app.tickets.rules.marks import Mark, marked, reference_of
 from app.tickets.services.fields import as_logged, current_value
 
+NOT_LOGGED_IN: Final = 401
 FAILURES_TO_REST: Final = 3
 """Calls in a row without success after which the partner's system counts as away."""
 
@@ -63,7 +64,7 @@ def claim(
     connection = row.connection
     if not may_call(connection, now):
         return Claim(Step.REST, row.ticket_number, "", None)
-    entry = first_waiting(session, pair_id)
+    entry = _first_to_send(session, row, now)
     if row.state == PairState.CREATING and entry is None:
         return Claim(Step.REST, row.ticket_number, "", None)
     pair = as_rule(row)
@@ -133,8 +134,22 @@ def note_created(
         row.their_number, row.their_url = created.number, created.url
     entry = _note_entry(session, claimed.entry_id, "", now)
     if entry is not None and claimed.outgoing is not None:
-        agree_on_sent(session, row, claimed.outgoing.values)
+        values = claimed.outgoing.values
+        agree_on_sent(
+            session, row, {one: values[one] for one in values if one not in created.left_out}
+        )
         entry.reason = created.remark[:500]
+        if rest := {one: values[one] for one in created.left_out if values.get(one)}:
+            add_entry(
+                session,
+                row,
+                Origin.OURS,
+                EntryKind.FIELDS,
+                rest,
+                author=entry.author,
+                at=now,
+                state=EntryState.WAITING,
+            )
     note_success(row.connection)
     row.connection.sent_at = now
 
@@ -171,6 +186,18 @@ def note_failed(
     return row.due_at if row.state != PairState.STOPPED else None
 
 
+def _first_to_send(session: Session, row: TicketPair, now: datetime) -> Entry | None:
+    """The next entry; internal notes that were planned before somebody said that none go out are
+    left out now."""
+    while (entry := first_waiting(session, row.id)) is not None:
+        if entry.kind != EntryKind.INTERNAL or row.connection.internal:
+            break
+        entry.state, entry.done_at = EntryState.SKIPPED, now
+        entry.reason = "Internal notes are not sent to this partner"
+        session.flush()
+    return entry
+
+
 def may_call(connection: Connection, now: datetime) -> bool:
     """Whether the partner's system may be called at all now."""
     is_up = connection.paused_at is None and connection.stopped_at is None
@@ -197,13 +224,14 @@ def note_failure(
     if connection.failures >= FAILURES_TO_REST:
         attempts = connection.failures - FAILURES_TO_REST + 1
         connection.resting_until = now + pause_after(attempts, chance, failure.retry_after)
-        enqueue(
-            session,
-            WAKE,
-            {"connection": connection.id},
-            key=f"connection {connection.id} later",
-            due=connection.resting_until,
-        )
+        wake_at(session, connection.id, connection.resting_until)
+
+
+def wake_at(session: Session, connection_id: int, due: datetime) -> None:
+    """Look again at that time whether a partner's system is there. Each time has a key of its own:
+    one that waits for long does not keep a sooner one out."""
+    key = f"connection {connection_id} at {due:%Y%m%d%H%M%S%f}"
+    enqueue(session, WAKE, {"connection": connection_id}, key=key, due=due)
 
 
 def stop_connection(connection: Connection, reason: str, now: datetime) -> None:
@@ -216,7 +244,11 @@ def note_looked(session: Session, claimed: Claim, pair_id: int) -> None:
     """The ticket was read after an unknown outcome: what was not found there may be sent again."""
     row = locked_pair(session, pair_id)
     if row.begun_at == claimed.begun:
+        attempts = row.attempts
         store(row, rules.done(as_rule(row)))
+        entry = session.get(Entry, claimed.entry_id) if claimed.entry_id is not None else None
+        if entry is not None and entry.state == EntryState.WAITING:
+            row.attempts = attempts  # it is not there: one that never gets there ends with a person
 
 
 def locked_pair(session: Session, pair_id: int) -> TicketPair:

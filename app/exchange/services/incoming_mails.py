@@ -152,7 +152,7 @@ def _add(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: da
         mail.holder, mail.added_at = holder, now
         return ""
     if number == 0:
-        raise _Doubt(_("No line of it is the number of a ticket, as its connection reads them"))
+        raise _Doubt(_("None of its lines is the number of a ticket, as its connection reads them"))
     ticket = session.get(Ticket, number)
     if ticket is None:
         raise _Doubt(_("There is no ticket %(number)s", number=number))
@@ -241,7 +241,7 @@ def _held(session: Session, holder: str, now: datetime) -> _Held:
     if kind == MAIL:
         answered = session.get(Mail, key)
         if answered is None:
-            raise _Doubt(_("The mail that it answers is not kept any more"))
+            raise _Doubt(_("The mail that it answers was deleted"))
         by = Writer(SYSTEM, Door.EXCHANGE, now, author=answered.address)
         return _Held(by, answered.address)
     assert kind == CONNECTION, "the portal gives out no other"
@@ -269,7 +269,7 @@ def _write(
         else:
             left_out.append(name or "a file")
     if not text and not reply.files:
-        raise _Doubt(_("It holds no text of its own"))
+        raise Invalid("ticket", _("It holds no text of its own"))
     body = text or ("By mail: " + ", ".join(name or "a file" for name, _content in kept))
     comment_ticket(session, by, number, comment_of(body, left_out, sent_from))
     session.flush()

@@ -43,23 +43,27 @@ def pair_of_mail(
 ) -> TicketPair | None:
     """The pair that a mail is about: by their number, else by ours. ``named``: tickets of ours that
     its address or subject names. Raises ``Invalid`` where the two say different tickets."""
-    named = [*named, *references_in(read.ours)]
+    numbers = list(dict.fromkeys([*named, *references_in(read.ours)]))
+    if len(numbers) > 1:
+        raise Invalid("mail", _("It names several of our tickets"))
     pair = pair_of_their_id(session, connection.id, read.number)
-    if pair is None and named:
-        return session.scalars(
+    if pair is None and numbers:
+        pair = session.scalars(
             select(TicketPair).where(
-                TicketPair.connection_id == connection.id, TicketPair.ticket_number == named[0]
+                TicketPair.connection_id == connection.id, TicketPair.ticket_number == numbers[0]
             )
         ).first()
-    if pair is not None and named and pair.ticket_number != named[0]:
+    if pair is None:
+        return None
+    is_theirs = pair.their_id in (None, reference_of(pair.ticket_number), read.number)
+    if not is_theirs or (numbers and pair.ticket_number != numbers[0]):
         raise Invalid(
             "mail",
             _(
-                "Their ticket %(theirs)s is the counterpart of our ticket %(number)s, and the mail"
-                " names ticket %(named)s",
+                "It is about their ticket %(theirs)s and our ticket %(number)s, which do not"
+                " belong together",
                 theirs=read.number,
-                number=pair.ticket_number,
-                named=named[0],
+                number=numbers[0] if numbers else pair.ticket_number,
             ),
         )
     return pair
@@ -95,7 +99,9 @@ def take_mailed(
         take_in(session, pair.id, theirs, now)
         return pair.ticket_number
     if not Direction(connection.direction).pulls:
-        raise Invalid("mail", _("Tickets of this partner are not taken: its direction is push"))
+        raise Invalid(
+            "mail", _("Tickets of this partner are not opened here: its direction is push")
+        )
     made = take_new(session, connection.id, theirs, now)
     if made is None:
         raise Invalid("mail", _("It holds no text, or has passed too many systems"))

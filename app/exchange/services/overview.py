@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true
+from sqlalchemy import ColumnElement, and_, func, literal, or_, select, true
 from sqlalchemy.orm import Session, defer
 
 from app.core.models.base import UtcTime
@@ -259,9 +259,9 @@ class Counterpart:
         return self.pair is None and Direction(self.connection.direction).pushes
 
 
-def counterparts(session: Session, number: int) -> Sequence[Counterpart]:
-    """Every partner that one speaks with, beside this ticket. One statement, and one more where the
-    ticket is exchanged."""
+def counterparts(session: Session, number: int, *, internal: bool) -> Sequence[Counterpart]:
+    """Every partner that one speaks with, beside this ticket; ``internal``: with internal notes
+    that wait. One statement, and one more where the ticket is exchanged."""
     rows: Sequence[Any] = session.execute(
         select(Connection, TicketPair)
         .outerjoin(
@@ -275,6 +275,7 @@ def counterparts(session: Session, number: int) -> Sequence[Counterpart]:
         for entry in session.scalars(
             select(Entry)
             .where(Entry.pair_id.in_(keys), Entry.state.in_(_OPEN))
+            .where(or_(Entry.kind != EntryKind.INTERNAL, literal(internal)))
             .order_by(Entry.pair_id, Entry.sequence)
         ):
             open_[entry.pair_id].append(entry)

@@ -13,10 +13,12 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import exists, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, PortalFact
 from app.core.rules.access import SYSTEM, Door, Writer
+from app.core.rules.errors import PortalError
 from app.core.services.changes import TICKET, of_kind
 from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.models.pairs import Entry, TicketPair
@@ -43,6 +45,8 @@ WAKE: Final = "call a partner again"
 BEGIN_OPEN: Final = "exchange all open tickets"
 CURSOR: Final = "exchange_planned_up_to"
 """The row of ``portal_facts`` that holds the newest change whose entries are planned."""
+_ANSWER_HERE: Final = (Kind.GGUS, Kind.MAIL)
+"""Kinds of partners that answer at our own door."""
 AT_ONCE: Final = 200
 """Most changes that are planned in one transaction."""
 
@@ -70,14 +74,36 @@ def plan_next(session: Session, now: datetime) -> bool:
     ends = changes[-1].id if len(changes) == AT_ONCE else newest
     connections = connections_in_use(session)
     for change in changes:
+        handed = False
         for connection, profile in connections:
-            if change.partner_id != connection.partner_id:
-                if Direction(connection.direction).pushes:
-                    _plan_ours(session, connection, profile, change, now)
-            elif change.door != Door.EXCHANGE:
-                _note_theirs(session, connection, change, now)
+            try:
+                with session.begin_nested():
+                    handed |= _plan_change(session, connection, profile, change, now)
+            except (IntegrityError, PortalError) as error:  # it holds up no other partner
+                session.refresh(connection)
+                connection.reason = f"Change {change.id} was not planned: {_short(error)}"[:500]
+        if handed:  # a lock of the ticket was taken, and further pairs are locked before theirs
+            ends = change.id
+            break
     cursor.value = str(ends)
     return True
+
+
+def _plan_change(
+    session: Session, connection: Connection, profile: Profile, change: Change, now: datetime
+) -> bool:
+    """Plan one change for one partner; whether a ticket was handed to the partner for it."""
+    if change.partner_id == connection.partner_id:
+        if change.door != Door.EXCHANGE:
+            _note_theirs(session, connection, change, now)
+        return False
+    if not Direction(connection.direction).pushes:
+        return False
+    return _plan_ours(session, connection, profile, change, now)
+
+
+def _short(error: Exception) -> str:
+    return error.message if isinstance(error, PortalError) else "it is there already"
 
 
 def connections_in_use(session: Session) -> Sequence[tuple[Connection, Profile]]:
@@ -200,7 +226,7 @@ def _new_pair(
     )
     session.add(pair)
     session.flush()
-    if connection.kind in (Kind.GGUS, Kind.MAIL):  # its account has to see what it answers to
+    if connection.kind in _ANSWER_HERE:  # its account has to see what it answers to
         by = Writer(actor=SYSTEM, door=Door.SYSTEM, now=now)
         hand_to_partner(session, by, ticket.number, connection.partner.code)
     return pair
@@ -208,22 +234,24 @@ def _new_pair(
 
 def _plan_ours(
     session: Session, connection: Connection, profile: Profile, change: Change, now: datetime
-) -> None:
+) -> bool:
+    """Plan a change of ours; whether the ticket was handed to the partner for it."""
     ticket = session.get_one(Ticket, change.thing_id)
     pair = pair_with(session, connection, ticket)
     if pair is not None:
         if _add_ours(session, pair, change):
             enqueue_pair(session, pair)
-        return
+        return False
     shared = connection.partner_id in facts_of(ticket).handed_to_partners
     if not shared and not chooses(session, connection, profile, ticket):
-        return
+        return False
     if change.version > 1:
         begin_pair(session, connection, ticket, now)
-        return
-    pair = _new_pair(session, connection, ticket, now)
-    _add_ours(session, pair, change, is_new=True)
-    enqueue_pair(session, pair)
+    else:
+        pair = _new_pair(session, connection, ticket, now)
+        _add_ours(session, pair, change, is_new=True)
+        enqueue_pair(session, pair)
+    return connection.kind in _ANSWER_HERE
 
 
 def _add_ours(

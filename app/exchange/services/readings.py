@@ -152,13 +152,16 @@ def take_new(session: Session, connection_id: int, read: TheirTicket, now: datet
     """Open a ticket for one of theirs that has no pair; the pair's id, None where it has one by
     now, is ours, or is not to be taken."""
     connection = session.get_one(Connection, connection_id)
-    first = read.texts[0] if read.texts else None
+    first = next((text for text in read.texts if not text.internal), None)
     if pair_of_their_id(session, connection_id, read.id) is not None:
         return None
     if _has_moved(session, connection_id, read):  # and was read before that
         return None
-    if first is None or first.by_us or read.merged_into or hops_of(first.text) >= MAX_HOPS:
+    begins = read.texts[0] if read.texts else None
+    if begins is None or begins.by_us or read.merged_into or hops_of(begins.text) >= MAX_HOPS:
         return None
+    if first is None or first.by_us:  # all of it is internal: that comes as internal comments
+        first = TheirText("", "", begins.author)
     profile = profile_in_use(session, connection)
     description = storable_text(first.text)
     values: dict[str, Any] = _meant(profile, read.values)
@@ -201,7 +204,7 @@ def take_new(session: Session, connection_id: int, read: TheirTicket, now: datet
         author=by.author,
         at=now,
         state=EntryState.APPLIED,
-        their_key=first.key,
+        their_key=first.key or None,
     )
     take_in(session, pair.id, read, now)
     return pair.id

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 from sqlalchemy.orm import Session
@@ -16,6 +17,8 @@ from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import PairState, Step
 from app.exchange.rules.partner import CallFailed, PartnerSystem, Sent
 from app.exchange.services.deliveries import (
+    FAILURES_TO_REST,
+    NOT_LOGGED_IN,
     Claim,
     begin_create,
     claim,
@@ -30,10 +33,12 @@ from app.exchange.services.deliveries import (
     note_success,
     pairs_that_wait,
     stop_connection,
+    wake_at,
 )
 from app.exchange.services.hints import read_soon
 from app.exchange.services.planning import (
     AT_ONCE,
+    BEGIN_OPEN,
     JOB,
     begin_open_pairs,
     enqueue_pair,
@@ -57,11 +62,17 @@ def plan_entries(context: Context) -> None:
 
 
 def begin_open(context: Context, arguments: Mapping[str, Any]) -> None:
-    """Exchange the open tickets too, where a connection chooses all (a job)."""
-    after: int | None = 0
-    while after is not None and not context.is_ending():
+    """Exchange the open tickets too, where a connection chooses all (a job). What an ending worker
+    leaves is another one's."""
+    after: int | None = int(arguments.get("after", 0))
+    key = int(arguments["connection"])
+    while after is not None:
         with context.transaction() as session:
-            connection = session.get_one(Connection, int(arguments["connection"]))
+            if context.is_ending():
+                rest = {"connection": key, "after": after}
+                enqueue(session, BEGIN_OPEN, rest, key=f"open tickets of connection {key}")
+                return
+            connection = session.get_one(Connection, key)
             after = begin_open_pairs(session, connection, after, context.now())
 
 
@@ -87,7 +98,8 @@ class Deliveries:
                 claimed = claim(session, pair_id, system.traits, context.now(), was_read=was_read)
                 if claimed.step is Step.REST:
                     if claimed.until is not None:
-                        key = f"pair {pair_id} later"
+                        # a key for each time: one that waits for long lets a sooner one in
+                        key = f"pair {pair_id} at {claimed.until:%Y%m%d%H%M%S%f}"
                         enqueue(session, JOB, {"pair": pair_id}, key=key, due=claimed.until)
                     return
             try:
@@ -98,14 +110,22 @@ class Deliveries:
                 failure = Failure(Outcome.PERMANENT, error.message)
                 self._note_failed(context, claimed, pair_id, failure)
             was_read = claimed.step is Step.READ
+        with context.transaction() as session:  # the worker ends: another one goes on
+            enqueue_pair(session, locked_pair(session, pair_id))
 
     def wake(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Look whether a partner's system is there again, and then do all that waits (a job)."""
         key = int(arguments["connection"])
         with context.reading() as session:
             connection = session.get_one(Connection, key)
-            if not may_call(connection, context.now()):
-                return
+            until, is_open = connection.resting_until, may_call(connection, context.now())
+        if not is_open:
+            if until is not None:  # it rests for longer by now: once more at the end of that
+                with context.transaction() as session:
+                    wake_at(session, key, max(until, context.now()))
+            return
+        with context.reading() as session:
+            connection = session.get_one(Connection, key)
             try:
                 system = self._open(context, session, connection)
             except Invalid as error:
@@ -121,12 +141,16 @@ class Deliveries:
             connection = session.get_one(Connection, key)
             if problem:
                 failure = Failure(Outcome.TRANSIENT, problem)
+                connection.failures = max(connection.failures, FAILURES_TO_REST - 1)
                 note_failure(session, connection, failure, context.now(), self._chance())
                 return
             note_success(connection)
         after = 0
-        while not context.is_ending():
+        while True:
             with context.transaction() as session:
+                if context.is_ending():
+                    wake_at(session, key, context.now())
+                    return
                 pairs = pairs_that_wait(session, key, after, AT_ONCE)
                 for pair in pairs:
                     enqueue_pair(session, pair)
@@ -137,6 +161,8 @@ class Deliveries:
     def _note_failed(
         self, context: Context, claimed: Claim, pair_id: int, failure: Failure
     ) -> None:
+        if failure.status == NOT_LOGGED_IN:  # it is not about this ticket: the connection rests
+            failure = replace(failure, outcome=Outcome.TRANSIENT)
         with context.transaction() as session:
             note_failed(session, claimed, pair_id, failure, context.now(), self._chance())
 

@@ -152,6 +152,10 @@ class Pulls:
             ).all()
         gone: list[str] = []
         self._read_all(context, key, opened[1], [one for one in ids if one], {}, gone)
+        if context.is_ending():  # another worker reads the rest
+            with context.transaction() as session:
+                enqueue(session, SWEEP, {"connection": key}, key=f"{SWEEP} {key}")
+            return
         if len(gone) >= _GONE:
             reason = f"Their tickets {', '.join(gone)} are gone: it may have lost data"
             with context.transaction() as session:
@@ -189,7 +193,8 @@ class Pulls:
             if version is not None and self._versions.get((key, their_id)) == version:
                 continue
             try:
-                self._read(context, key, system, their_id)
+                if not self._read(context, key, system, their_id):
+                    return None
             except CallFailed as error:
                 failure, is_away = error.failure, error.failure.outcome is not Outcome.PERMANENT
                 in_row = in_row + 1 if is_away else 0
@@ -256,16 +261,17 @@ class Pulls:
         system: PartnerSystem,
         their_id: str,
         moves: int = 0,
-    ) -> None:
-        """Read one of their tickets, and take in what is new, in one transaction. What cannot be
-        kept here is noted, and holds no other ticket up; a merge is followed."""
+    ) -> bool:
+        """Read one of their tickets, and take in what is new, in one transaction; whether it was
+        taken: of a connection that is stopped nothing is. What cannot be kept here is noted, and
+        holds no other ticket up; a merge is followed."""
         ticket = read_whole(context, system, connection_id, their_id)
         on = ""
         for is_last in (False, True):
             try:
                 with context.transaction() as session:
                     if session.get_one(Connection, connection_id).stopped_at is not None:
-                        return
+                        return False
                     pair = pair_of_their_id(session, connection_id, their_id)
                     if pair is not None:
                         take_in(session, pair.id, ticket, context.now())
@@ -278,11 +284,12 @@ class Pulls:
             except PortalError as error:
                 with context.transaction() as session:
                     note_unreadable(session, connection_id, their_id, error.message, context.now())
-                return
+                return True
             else:
                 break
         if on and on != their_id and moves < _MOST_MOVES:
-            self._read(context, connection_id, system, on, moves + 1)
+            return self._read(context, connection_id, system, on, moves + 1)
+        return True
 
     def _note(self, context: Context, key: int, failure: Failure) -> None:
         with context.transaction() as session:

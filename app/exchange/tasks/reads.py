@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Final
 
 from app.core.rules.attached_files import LIMIT_IN_WORDS, SIZE_LIMIT
 from app.core.rules.texts import SHORT_TEXT_LIMIT, storable_text
-from app.exchange.rules.failures import Outcome
+from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.partner import CallFailed, PartnerSystem
 from app.exchange.rules.reading import TheirFile, TheirTicket
 from app.exchange.services.readings import known_files
 from app.jobs.tasks.context import Context
+
+_UNFORESEEN: Final = (
+    *(ArithmeticError, AssertionError, AttributeError, LookupError),
+    *(RecursionError, TypeError, ValueError),
+)
+"""What a kind raises where it did not think of an answer."""
 
 
 def read_whole(
@@ -18,7 +25,11 @@ def read_whole(
 ) -> TheirTicket:
     """Read a ticket, and fetch the files that are not known. Nothing is open in the database
     meanwhile. Raises ``CallFailed``."""
-    ticket = system.read(their_id)
+    try:
+        ticket = system.read(their_id)
+    except _UNFORESEEN as error:  # of this ticket alone: the others go on
+        reason = f"Their ticket {their_id} cannot be read: {type(error).__name__}: {error}"
+        raise CallFailed(Failure(Outcome.PERMANENT, reason[:300])) from error
     storable = [
         replace(
             text,

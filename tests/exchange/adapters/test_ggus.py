@@ -200,3 +200,25 @@ def test_a_text_that_is_carried_out_twice_is_there_once(session: Session) -> Non
         .order_by(ChangedField.id)
     ).all()
     assert [without_marks(one or "") for one in comments] == ["Any news?", "We look", "Any news?"]
+
+
+def test_two_tickets_with_one_number_of_theirs_hold_nothing_up(session: Session) -> None:
+    """A partner that says one of its tickets twice: the first is the pair, and planning goes on."""
+    cast, engine = enter(session), session.get_bind().engine
+    with transaction(session):
+        admin, url = writer(cast.admin, NOON), "https://b.example"
+        connect(session, admin, "NREN-A", "ggus", url=url, direction="push")
+    by = writer(cast.nren_a, NOON)
+    numbers = []
+    for origin in ("LHCOPN#5/a", "LHCOPN#5/b", "LHCOPN#6"):
+        with transaction(session):
+            new = NewTicket(title="Theirs", description="x", origin_id=origin)
+            numbers.append(create_ticket(session, by, new))
+    plan_entries(Context(engine, test_settings(str(engine.url))))
+    with Session(engine) as rows:
+        pairs = rows.scalars(select(TicketPair).order_by(TicketPair.id)).all()
+        assert [(one.ticket_number, one.their_id) for one in pairs] == [
+            (numbers[0], "5"),
+            (numbers[2], "6"),
+        ]
+        assert "was not planned" in pairs[0].connection.reason

@@ -77,6 +77,6 @@ def test_a_comment_names_what_is_not_in_it() -> None:
     said = comment_of("x" * 200_000, ("a.iso (3,000,000 bytes)",), "b@c.example")
     assert len(said) == 100_000
     assert said.endswith(
-        "[... the rest is in the mail]\n\n[Not kept: a.iso (3,000,000 bytes)]\n"
+        "[... the rest is in the mail]\n\n[Not stored: a.iso (3,000,000 bytes)]\n"
         "[Sent from b@c.example]"
     )

@@ -80,3 +80,14 @@ def test_what_is_written_is_read_again() -> None:
 def test_nothing_stops_it(text: str, lines: list[tuple[str, str]]) -> None:
     read = read_mail(text, lines)
     assert read is None or read.number
+
+
+def test_what_is_quoted_is_no_news() -> None:
+    quoted = "Ticket Number: 479\nStatus: Open"
+    for above in (
+        "On Mon, the portal <x@y.example> wrote:",
+        "-----Original Message-----",
+        "________________________________",
+    ):
+        assert read_mail(f"Thank you!\n\n{above}\n{quoted}", HEANET) is None
+    assert read_mail("Thank you!\n> " + quoted.replace("\n", "\n> "), HEANET) is None

@@ -108,7 +108,7 @@ def test_an_address_without_an_account_answers_under_its_own_name(
     assert gone is not None
     assert (gone.state, gone.reason) == (
         "needs review",
-        "The mail that it answers is not kept any more",
+        "The mail that it answers was deleted",
     )
 
 
@@ -209,7 +209,7 @@ def test_files_are_kept_and_too_large_ones_are_named(
     assert said_on(session, number) == [
         (
             "kit",
-            "We dig.\n\n[Not kept: all.zip (2,097,153 bytes)]\n[Not kept: empty.zip (0 bytes)]",
+            "We dig.\n\n[Not stored: all.zip (2,097,153 bytes)]\n[Not stored: empty.zip (0 bytes)]",
         )
     ]
     files = session.scalars(select(Attachment)).all()

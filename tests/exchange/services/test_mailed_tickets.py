@@ -135,7 +135,8 @@ def test_ours_goes_there_in_their_lines_and_their_answer_completes_it(world: _Wo
     with transaction(world.session):
         comment_ticket(world.session, by, number, "Any news?")
     assert world.told()[-1] == (
-        "Ticket Number: 77\nStatus: Open\nType: incident\n\nDescription:\noperator commented:\nAny news?\n"
+        "Ticket Number: 77\nStatus: Open\nType: incident\n\n"
+        "Description:\noperator commented:\nAny news?\n"
     )
     world.get(lines("77", "Open", "Not yet."))
     assert [said for _author, said in said_on(world.session, number)] == [
@@ -177,7 +178,8 @@ def test_two_numbers_that_do_not_belong_together_are_a_persons(world: _World) ->
     first, second = world.tickets()
     doubt = world.get(lines("479", "Closed", "x"), second.number)
     assert doubt.state == "needs review"
-    assert f"is the counterpart of our ticket {first.number}" in doubt.reason
+    assert f"their ticket 479 and our ticket {second.number}" in doubt.reason
+    assert first.number != second.number
 
 
 def test_their_own_tickets_come_only_where_both_ways_are_agreed(session: Session) -> None:
@@ -213,3 +215,24 @@ def test_a_long_text_goes_there_whole(world: _World) -> None:
     with transaction(world.session):
         comment_ticket(world.session, by, number, "x" * 50_000)
     assert "x" * 50_000 in world.told()[-1]
+
+
+def test_another_number_of_theirs_is_a_persons_and_no_text_is_lost(world: _World) -> None:
+    world.get(lines("479", "Open", "One"))
+    (ticket,) = world.tickets()
+    doubt = world.get(lines("480", "Open", "lost?"), ticket.number)
+    assert doubt.state == "needs review"
+    assert "do not belong together" in doubt.reason
+    assert world.get(lines("9" * 300, "Open", "x")).state == "needs review"
+    several = world.get(lines("479", "Open", "x"), subject="LHCOPN#1 and LHCOPN#2")
+    assert several.state == "needs review"
+
+
+def test_more_texts_than_a_mail_holds_come_in_the_next_one(world: _World) -> None:
+    by = Writer(SYSTEM, Door.PORTAL, world.now, author="operator")
+    with transaction(world.session):
+        number = open_ticket(world.session, by, NewTicket(title="Link down")).number
+        for one in range(30):
+            comment_ticket(world.session, by, number, f"Text {one:02}")
+    told = "\n".join(world.told())
+    assert all(f"Text {one:02}" in told for one in range(30))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
+from sqlalchemy import text as statement
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, ChangedField
@@ -15,12 +17,13 @@ from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.pairs import PairState
-from app.exchange.rules.profiles import Choice
+from app.exchange.rules.profiles import Choice, Guard
 from app.exchange.services import trouble
 from app.exchange.services.connections import set_profile
-from app.exchange.services.planning import BEGIN_OPEN, begin_pair
-from app.exchange.tasks.deliveries import begin_open
+from app.exchange.services.planning import BEGIN_OPEN, JOB, WAKE, begin_pair
+from app.exchange.tasks.deliveries import begin_open, plan_entries
 from app.jobs.services.queue import Queued, queued_jobs
+from app.jobs.tasks.context import Context
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.marks import without_marks
 from app.tickets.services.lifecycle import comment_ticket, move_ticket
@@ -52,6 +55,11 @@ def comments_here(world: World, number: int) -> list[str]:
 
 def calls_of(world: World, word: str) -> int:
     return sum(word in call for call in world.partner.calls)
+
+
+def forget_jobs(session: Session) -> None:
+    is_sqlite = session.get_bind().dialect.name == "sqlite"
+    session.execute(statement(f"DELETE FROM {'jobs' if is_sqlite else 'procrastinate_jobs'}"))
 
 
 def state_of(world: World, number: int) -> str:
@@ -286,3 +294,97 @@ def test_a_look_that_fails_does_not_forget_what_it_looked_for(world: World) -> N
     world.later(minutes=4)
     world.deliver()
     assert texts_there(world, 1001) == ["The fibre is cut.", "Any news?"]
+
+
+def test_a_state_that_is_not_created_is_sent_after_it_and_is_no_news(session: Session) -> None:
+    """ "Never create as in progress" must not bring our own ticket back to "assigned"."""
+    guarded = replace(PROFILE, guards=(Guard.NOT_CREATED_IN_PROGRESS,), tickets=Choice.SHARED)
+    world = World(session.get_bind().engine, guarded)
+    number = world.open("Link down", "The fibre is cut.")
+    world.do(move_ticket, number, "in progress")
+    with world.writing() as rows:
+        connection = rows.get_one(Connection, world.connection_id)
+        begin_pair(rows, connection, rows.get_one(Ticket, number), world.now)
+    world.deliver()
+    world.read("1001")
+    assert (state_of(world, number), world.partner.tickets[1001].state) == (
+        "in progress",
+        "in progress",
+    )
+
+
+def test_a_wake_that_came_too_early_comes_again(world: World) -> None:
+    world.open("Link down", "The fibre is cut.")
+    world.partner.errs.refuse = 3
+    for _ in range(3):
+        world.deliver()
+        world.later(minutes=1)
+    with world.writing() as rows:  # another call failed meanwhile
+        connection = rows.get_one(Connection, world.connection_id)
+        connection.failures, connection.resting_until = 5, world.now + timedelta(hours=1)
+    before = sum(job.waiting for job in queued(world) if job.name == WAKE)
+    world.deliveries.wake(world.context, {"connection": world.connection_id})
+    assert sum(job.waiting for job in queued(world) if job.name == WAKE) == before + 1
+    assert len(world.partner.calls) == 3
+
+
+def test_one_failed_test_call_after_a_resume_is_tried_again(world: World) -> None:
+    world.open("Link down", "The fibre is cut.")
+    plan_entries(world.context)
+    world.partner.errs.refuse = 1
+    world.deliveries.wake(world.context, {"connection": world.connection_id})
+    assert any(job.name == WAKE and job.waiting for job in queued(world))
+
+
+def test_a_worker_that_ends_leaves_its_pair_to_the_next(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    plan_entries(world.context)
+    pair = world.pair_of(number)
+    assert pair is not None
+    ending = Context(world.engine, world.context.settings, is_ending=lambda: True)
+    with world.writing() as rows:  # its job is done when it returns
+        forget_jobs(rows)
+    world.deliveries.deliver(ending, {"pair": pair.id})
+    assert [job.name for job in queued(world) if job.waiting] == [JOB]
+
+
+def test_a_text_that_makes_them_fail_ends_with_a_person(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.do(comment_ticket, number, "One at which they fail")
+    world.partner.errs.failed_word = "at which they fail"
+    for _ in range(40):
+        world.later(hours=2)
+        world.deliver()
+    pair = world.pair_of(number)
+    assert pair is not None
+    assert pair.state == PairState.STOPPED
+    assert texts_there(world, 1001) == ["The fibre is cut."]
+
+
+def test_a_ticket_that_begins_with_an_internal_text_shows_it_to_nobody(world: World) -> None:
+    key = world.partner.open("Their ticket", "public")
+    world.partner.tickets[key].group = "Network"
+    world.partner.tickets[key].articles[0].update(internal=True, body="the code is 1234")
+    world.pull()
+    world.later(minutes=20)
+    world.partner.comment(key, "Hello")
+    world.pull()
+    with Session(world.engine) as rows:
+        (ticket,) = rows.scalars(select(Ticket)).all()
+        said = rows.execute(select(ChangedField.field, ChangedField.new)).all()
+    assert "1234" not in ticket.description
+    assert ("internal_comment", "the code is 1234") in [tuple(one) for one in said]
+    assert comments_here(world, ticket.number) == ["Hello"]
+
+
+def test_internal_notes_stay_once_somebody_says_so(session: Session) -> None:
+    world = World(session.get_bind().engine, internal=True)
+    number = world.open("Link down", "The fibre is cut.")
+    world.do(comment_ticket, number, "between us", internal=True)
+    world.do(comment_ticket, number, "for all")
+    plan_entries(world.context)
+    with world.writing() as rows:
+        rows.get_one(Connection, world.connection_id).internal = False
+    world.deliver()
+    assert texts_there(world, 1001) == ["The fibre is cut.", "for all"]
