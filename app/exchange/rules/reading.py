@@ -76,6 +76,9 @@ class Known:
     elsewhere: frozenset[str] = frozenset()
     """Keys that were recorded with another ticket of ours, whose counterpart was merged into this
     one."""
+    placed: Mapping[int, str] = field(default_factory=dict)
+    """Sequence and key of each entry of ours that was seen there: while that text is there, another
+    one with its mark is a copy."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ def news_of(ticket: TheirTicket, known: Known) -> News:
     keyed: dict[str, str] = {}
     pushed = Counter(known.pushed)
     plain: dict[int, str] = {}
+    keys = {text.key for text in ticket.texts}
     for text in ticket.texts:
         if text.key in known.arrived:
             continue
@@ -142,7 +146,7 @@ def news_of(ticket: TheirTicket, known: Known) -> News:
         mark = mark_of(text.text)
         is_marked = text.by_us and mark is not None and mark.number == known.number
         if is_marked and mark is not None and mark.sequence in known.sent:
-            if mark.sequence in confirmed:
+            if mark.sequence in confirmed or known.placed.get(mark.sequence) in keys:
                 copies.append(text.key)
             else:
                 confirmed[mark.sequence] = text.key

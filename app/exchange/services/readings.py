@@ -264,10 +264,13 @@ def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
     arrived: set[str] = set(json.loads(pair.copies))
     pushed: Counter[str] = Counter()
     digests: dict[str, str] = {}
+    placed: dict[int, str] = {}
     for entry in session.scalars(select(Entry).where(Entry.pair_id == pair.id)):
         if entry.their_key is not None:
             arrived.add(entry.their_key)
             digests[entry.their_key] = digest_of(_text_of(pair, entry))
+            if entry.origin == Origin.OURS:
+                placed[entry.sequence] = entry.their_key
         if entry.origin == Origin.THEIRS:
             if entry.their_key is None and entry.kind in _WITH_TEXT:
                 pushed[digest_of(json.loads(entry.content).get("text", ""))] += 1
@@ -289,7 +292,7 @@ def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
             )
             elsewhere.update(key for key in found if key is not None)
     return Known(
-        pair.ticket_number, sent, frozenset(arrived), pushed, digests, frozenset(elsewhere)
+        pair.ticket_number, sent, frozenset(arrived), pushed, digests, frozenset(elsewhere), placed
     )
 
 

@@ -21,6 +21,7 @@ from app.exchange.rules.profiles import Choice, Guard
 from app.exchange.services import trouble
 from app.exchange.services.connections import set_profile
 from app.exchange.services.planning import BEGIN_OPEN, JOB, WAKE, begin_pair
+from app.exchange.stand_in import PORTAL
 from app.exchange.tasks.deliveries import begin_open, plan_entries
 from app.jobs.services.queue import Queued, queued_jobs
 from app.jobs.tasks.context import Context
@@ -388,3 +389,21 @@ def test_internal_notes_stay_once_somebody_says_so(session: Session) -> None:
         rows.get_one(Connection, world.connection_id).internal = False
     world.deliver()
     assert texts_there(world, 1001) == ["The fibre is cut.", "for all"]
+
+
+def test_a_text_of_ours_that_is_there_twice_later_is_a_copy(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.do(comment_ticket, number, "Any news?")
+    world.deliver()
+    world.read("1001")
+    body = world.partner.tickets[1001].articles[1]["body"]
+    again = world.partner.comment(1001, body, by=PORTAL)
+    world.read("1001")
+    world.read("1001")
+    pair = world.pair_of(number)
+    assert pair is not None
+    assert json.loads(pair.copies) == [str(again)]
+    with Session(world.engine) as rows:
+        keys = rows.scalars(select(Entry.their_key).order_by(Entry.sequence)).all()
+    assert keys == ["1", "2"]
+    assert comments_here(world, number) == ["Any news?"]
