@@ -66,10 +66,12 @@ class Scene:
     numbers: dict[str, int]
 
     def something_comes(self) -> None:
-        """A ticket that heads the list, whatever other jobs did to those below it."""
+        """As many tickets as a job changes at once head the list, whatever others did to those
+        below them."""
         with self.server.session() as session, transaction(session):
             by = writer(self.operator, datetime.now(UTC))
-            open_ticket(session, by, NewTicket("Just come"))
+            for _ in range(3):
+                open_ticket(session, by, NewTicket("Just come"))
 
 
 class Hands:
