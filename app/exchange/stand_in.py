@@ -62,6 +62,8 @@ class Misbehaviour:
     """A ticket or a text that holds it is refused for good (422)."""
     failed_word: str = ""
     """At a ticket or a text that holds it everything fails (500), and nothing is done."""
+    busy_word: str = ""
+    """At a ticket or a text that holds it it is busy for ever (429)."""
     seconds: float = 0
     """Before each answer."""
 
@@ -233,6 +235,8 @@ class StandIn:
             raise Refused("422 Unprocessable Entity")
         if self.errs.failed_word and self.errs.failed_word in json.dumps(body):
             raise Refused("500 Internal Server Error")
+        if self.errs.busy_word and self.errs.busy_word in json.dumps(body):
+            raise Refused("429 Too Many Requests")
         query = {name: found[0] for name, found in parse_qs(environ["QUERY_STRING"]).items()}
         for pattern, verb in self._routes():
             if (found := re.fullmatch(pattern, f"{method} {path}")) is not None:

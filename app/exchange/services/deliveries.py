@@ -73,8 +73,8 @@ def claim(
         store(row, rules.stop(pair, what.reason))
         return Claim(Step.REST, row.ticket_number, "", None)
     has_values = entry is not None and entry.kind == EntryKind.FIELDS
-    if what.step is Step.SEND and has_values and not was_read and (reads(connection)):
-        return Claim(Step.READ, row.ticket_number, row.their_id or "", row.begun_at)
+    if what.step is Step.SEND and has_values and not was_read and reads(connection):
+        what = Next(Step.READ)
     if what.step in (Step.CREATE, Step.SEND):
         return _begun(session, row, entry, what, now)
     return Claim(

@@ -8,6 +8,7 @@ an entry once for each pair, however many plan at once and whenever one of them 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
@@ -40,6 +41,7 @@ from app.tickets.rules.tickets import OPEN_STATES
 from app.tickets.services.fields import as_logged, current_value, facts_of
 from app.tickets.services.lifecycle import hand_to_partner
 
+_log = logging.getLogger(__name__)
 JOB: Final = "exchange a ticket"
 WAKE: Final = "call a partner again"
 BEGIN_OPEN: Final = "exchange all open tickets"
@@ -82,6 +84,10 @@ def plan_next(session: Session, now: datetime) -> bool:
             except (IntegrityError, PortalError) as error:  # it holds up no other partner
                 session.refresh(connection)
                 connection.reason = f"Change {change.id} was not planned: {_short(error)}"[:500]
+                _log.error(  # the reason is gone with the next call that succeeds
+                    "a change was not planned for a partner",
+                    extra={"change": change.id, "partner": connection.partner.code},
+                )
         if handed:  # a lock of the ticket was taken, and further pairs are locked before theirs
             ends = change.id
             break

@@ -407,3 +407,17 @@ def test_a_text_of_ours_that_is_there_twice_later_is_a_copy(world: World) -> Non
         keys = rows.scalars(select(Entry.their_key).order_by(Entry.sequence)).all()
     assert keys == ["1", "2"]
     assert comments_here(world, number) == ["Any news?"]
+
+
+@pytest.mark.parametrize("how", ["failed_word", "busy_word"])
+def test_values_that_never_get_there_end_with_a_person(world: World, how: str) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    setattr(world.partner.errs, how, "in progress")
+    world.do(move_ticket, number, "in progress")
+    for _ in range(40):
+        world.later(hours=2)
+        world.deliver()
+    pair = world.pair_of(number)
+    assert pair is not None
+    assert pair.state == PairState.STOPPED
