@@ -1,11 +1,15 @@
-"""Texts of foreign systems that write HTML, as plain text."""
+"""Texts of foreign systems that write HTML, as plain text.
+
+The parser is loaded by the first such text, so that a worker without partners holds none.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
-from lxml import etree
+if TYPE_CHECKING:
+    from lxml import etree
 
 _BLOCKS: Final = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3", "blockquote", "pre"})
 _SILENT: Final = frozenset({"script", "style", "head", "title"})
@@ -18,6 +22,8 @@ def plain_of(html: str) -> str:
     with marks in it is better than none."""
     if len(html) > LONGEST or not html.strip():
         return html.strip()
+    from lxml import etree
+
     parser = etree.HTMLParser(
         encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True, huge_tree=False
     )
@@ -40,6 +46,8 @@ def plain_of(html: str) -> str:
 
 def _texts(root: etree._Element) -> Iterator[str]:
     """The texts in their order, with line ends around blocks."""
+    from lxml import etree
+
     silent = 0
     for event, element in etree.iterwalk(root, events=("start", "end")):
         tag, is_start = element.tag, event == "start"
