@@ -40,12 +40,7 @@ def create_app(settings: Settings, statement_timeout: int = STATEMENT_TIMEOUT) -
     with flask_app.app_context():
         _mount_api(
             flask_app,
-            api.build(
-                db.engine,
-                flask_app.extensions["refusals"],
-                settings.report_due_days,
-                settings.public_url,
-            ),
+            api.build(db.engine, flask_app.extensions["refusals"], settings),
         )
     flask_app.wsgi_app = behind_proxies(  # type: ignore[assignment, method-assign]
         flask_app.wsgi_app, settings.trusted_proxies

@@ -4,6 +4,7 @@ Whoever opens a session imports it: a relationship names its table, and what kee
 from ending is known only here.
 """
 
+from app.accounts.models.api_requests import ApiRequest
 from app.accounts.models.calls import AccountDay, PartnerCall
 from app.accounts.models.copies import CopiesOfDay
 from app.accounts.models.feeds import CalendarFeed
@@ -125,6 +126,7 @@ __all__ = [
     "AccountSecret",
     "AccountSite",
     "Acknowledgement",
+    "ApiRequest",
     "ApiToken",
     "Attachment",
     "AttachmentContent",

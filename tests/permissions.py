@@ -561,37 +561,60 @@ Ask what one may                | LHCOPN GetAccount                     | yes | 
 
 API: Final = Table(
     "REST",
-    "A program with a token, by its scopes. A system's token may what its scopes name, a person's"
-    " at most what the person may. Errors are problem details with this status; 401 is the same for"
-    " an unknown, expired and ended token and for that of a person who is disabled.",
+    "A program with a token, by its scopes. A system's token may what its scopes name, that of a"
+    " partner's account or a person at most what that account may. Errors are problem details with"
+    " this status; 401 is the same for an unknown, expired and ended token and for that of an"
+    " account that is disabled.",
     {
         "read": "system: read",
         "registry": "system: registry",
         "tickets": "system: tickets",
         "events": "system: events",
+        "reports": "system: reports",
         "person": "a reader's own: read",
-        "admin": "an admin's own: tickets",
+        "reader": "a reader's own: tickets",
+        "operator": "an operator's own: tickets",
+        "partner": "a partner's, own tickets: read, tickets",
+        "admin": "an admin's own: every scope",
         "nobody": "no live token",
     },
     """
-List sites                      | GET /api/v1/sites                     | yes | yes | 403 | 403 | yes | 403 | 401
-Read a site                     | GET /api/v1/sites/*                   | yes | yes | 403 | 403 | yes | 403 | 401
-Read a site's contacts          | GET /api/v1/sites/* contacts          | no  | yes | 403 | 403 | yes | 403 | 401
-Read an unknown site            | GET /api/v1/sites/* unknown           | 404 | 404 | 403 | 403 | 404 | 403 | 401
-List links                      | GET /api/v1/links                     | yes | yes | 403 | 403 | yes | 403 | 401
-Read a link                     | GET /api/v1/links/*                   | yes | yes | 403 | 403 | yes | 403 | 401
-Read an unknown link            | GET /api/v1/links/* unknown           | 404 | 404 | 403 | 403 | 404 | 403 | 401
-Read a ticket's counterparts    | GET /api/v1/exchange/pairs/*          | yes | 403 | 403 | 403 | yes | 403 | 401
-List events                     | GET /api/v1/events                    | yes | 403 | 403 | yes | yes | 403 | 401
-Read an event                   | GET /api/v1/events/*                  | yes | 403 | 403 | yes | yes | 403 | 401
-Report events                   | POST /api/v1/events                   | 403 | 403 | 403 | yes | 403 | 403 | 401
-Report alerts                   | POST /api/v1/events/alertmanager      | 403 | 403 | 403 | yes | 403 | 403 | 401
-Report alerts of another source | POST /api/v1/events/alertmanager/*    | 403 | 403 | 403 | yes | 403 | 403 | 401
-Bring in maintenance notices    | POST /api/v1/notices                  | 403 | 403 | yes | 403 | 403 | yes | 401
-How reports of quarters stand   | GET /api/v1/reports                   | yes | 403 | 403 | 403 | yes | 403 | 401
-Read a signed report            | GET /api/v1/reports/*                 | yes | 403 | 403 | 403 | yes | 403 | 401
-Read a report that is a draft   | GET /api/v1/reports/* draft           | 404 | 403 | 403 | 403 | 404 | 403 | 401
-Read the OpenAPI document       | GET /api/v1/openapi.json              | yes | yes | yes | yes | yes | yes | yes
+Find tickets                    | GET /api/v1/tickets                      | yes | 403 | yes | 403 | 403 | yes | yes | yes | yes | yes | 401
+Read a ticket                   | GET /api/v1/tickets/*                    | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
+Read internal entries           | GET /api/v1/tickets/* internal           | no  | 403 | no  | 403 | 403 | no  | no  | yes | 404 | yes | 401
+Read a submitter's mail         | GET /api/v1/tickets/* mail               | no  | 403 | no  | 403 | 403 | no  | no  | yes | 404 | yes | 401
+Read a ticket's history         | GET /api/v1/tickets/*/history            | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
+Read changes since a cursor     | GET /api/v1/changes                      | yes | 403 | yes | 403 | 403 | yes | yes | yes | yes | yes | 401
+Create a ticket                 | POST /api/v1/tickets                     | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | yes | yes | 401
+Change a ticket                 | PATCH /api/v1/tickets/*                  | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Comment on a ticket             | POST /api/v1/tickets/*/comments          | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Write an internal entry         | POST /api/v1/tickets/*/comments internal | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Move a ticket                   | POST /api/v1/tickets/*/moves             | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Take a ticket                   | POST /api/v1/tickets/*/take              | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Relate two tickets              | POST /api/v1/tickets/*/relations         | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Take a relation off             | DELETE /api/v1/tickets/*/relations/*/*   | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Answer to a change              | POST /api/v1/tickets/*/acknowledgements  | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Attach a file                   | POST /api/v1/tickets/*/attachments       | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Get a file                      | GET /api/v1/attachments/*                | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
+Remove another's file           | DELETE /api/v1/attachments/*             | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+List sites                      | GET /api/v1/sites                        | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Read a site                     | GET /api/v1/sites/*                      | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Read a site's contacts          | GET /api/v1/sites/* contacts             | no  | yes | 403 | 403 | 403 | yes | 403 | 403 | no  | yes | 401
+Read an unknown site            | GET /api/v1/sites/* unknown              | 404 | 404 | 403 | 403 | 403 | 404 | 403 | 403 | 404 | 404 | 401
+List links                      | GET /api/v1/links                        | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Read a link                     | GET /api/v1/links/*                      | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Read an unknown link            | GET /api/v1/links/* unknown              | 404 | 404 | 403 | 403 | 403 | 404 | 403 | 403 | 404 | 404 | 401
+Read a ticket's counterparts    | GET /api/v1/exchange/pairs/*             | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+List events                     | GET /api/v1/events                       | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401
+Read an event                   | GET /api/v1/events/*                     | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401
+Report events                   | POST /api/v1/events                      | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
+Report alerts                   | POST /api/v1/events/alertmanager         | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
+Report alerts of another source | POST /api/v1/events/alertmanager/*       | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
+Bring in maintenance notices    | POST /api/v1/notices                     | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+How reports of quarters stand   | GET /api/v1/reports                      | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | yes | yes | 401
+Read a signed report            | GET /api/v1/reports/*                    | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | 404 | yes | 401
+Read a report that is a draft   | GET /api/v1/reports/* draft              | 404 | 403 | 403 | 403 | 404 | 404 | 403 | 403 | 404 | 404 | 401
+Read the OpenAPI document       | GET /api/v1/openapi.json                 | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes
 """,
 )
 

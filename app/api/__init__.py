@@ -12,14 +12,18 @@ import json
 from flask import Flask, Response, request
 from sqlalchemy import Engine
 
-from app.api import events, exchange, notices, problems, records, reports
+from app.api import changes, events, exchange, notices, problems, records, reports, tickets
 from app.api.caller import ENGINE, end_session
 from app.api.document import document
 from app.api.limits import BODY_LIMIT
-from app.api.operations import Operation
+from app.api.operations import COPIES_PER_DAY, Operation
+from app.api.rate_limit import RATE_LIMIT, RateLimit
 from app.core.services.refusals import Refusals
+from app.core.settings import WORKERS, Settings
 
 OPERATIONS: tuple[Operation, ...] = (
+    *tickets.OPERATIONS,
+    *changes.OPERATIONS,
     *records.OPERATIONS,
     *events.OPERATIONS,
     *notices.OPERATIONS,
@@ -28,16 +32,18 @@ OPERATIONS: tuple[Operation, ...] = (
 )
 
 
-def build(engine: Engine, refusals: Refusals, report_due_days: int, public_url: str) -> Flask:
+def build(engine: Engine, refusals: Refusals, settings: Settings) -> Flask:
     """The application on this database; its addresses are those below /api."""
     api = Flask("app.api", static_folder=None)
     api.extensions[ENGINE] = engine
     api.extensions["refusals"] = refusals
-    api.extensions[reports.DUE_DAYS] = report_due_days
+    api.extensions[reports.DUE_DAYS] = settings.report_due_days
+    api.extensions[COPIES_PER_DAY] = settings.copies_per_day
+    api.extensions[RATE_LIMIT] = RateLimit(settings.api_calls_per_minute, WORKERS)
     api.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     api.url_map.merge_slashes = False
     api.teardown_appcontext(end_session)
-    problems.register(api, public_url)
+    problems.register(api, settings.public_url)
     for operation in OPERATIONS:
         api.add_url_rule(
             operation.rule, operation.name, operation.respond, methods=[operation.method]

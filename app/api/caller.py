@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from time import monotonic
 
 from flask import current_app, g, request
 from sqlalchemy import Engine
@@ -10,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.services import tokens
 from app.api.limits import PREFIX
+from app.api.rate_limit import RATE_LIMIT, RateLimit
 from app.core.database.transactions import begin_read, transaction
 from app.core.rules.access import Actor, Door, refusal_by_scope
 from app.core.rules.addresses import kept_address
@@ -52,7 +54,8 @@ def end_session(_error: BaseException | None) -> None:
 def caller(*enough: Scope) -> Actor:
     """The account behind the request's token, which has one of these scopes.
 
-    Raises ``AuthenticationFailed``, or ``Forbidden`` naming the scope that is missing.
+    Raises ``AuthenticationFailed``, ``TooManyRequests``, or ``Forbidden`` naming the scope that is
+    missing.
     """
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
@@ -62,9 +65,11 @@ def caller(*enough: Scope) -> Actor:
     use = tokens.use_of_secret(rows, secret.strip(), now)
     if use.is_due:
         with transaction(rows, beside=True):
-            tokens.note_use(rows, use, now)
+            tokens.note_use(rows, use, now, kept_address(request.remote_addr))
         begin_read(rows)
-    g.actor = use.actor
+    g.actor, g.token_id = use.actor, use.token_id
+    limit: RateLimit = current_app.extensions[RATE_LIMIT]
+    g.rate_headers = limit.count(use.token_id, monotonic())
     reason = refusal_by_scope(use.actor, *enough)
     if reason is not None:
         raise ScopeMissing(reason, " ".join(enough))

@@ -8,44 +8,70 @@ from typing import Any
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
+from app.api.bodies import JSON
 from app.api.limits import PREFIX, PROBLEM
-from app.api.operations import JSON, Operation
+from app.api.operations import Operation
 from app.api.schemas import MAX_KEY_LENGTH, Problem
 from app.core.rules.scopes import MEANINGS
 
-VERSION = "1.4.0"
+VERSION = "1.5.0"
 """Of the contract. A field or parameter that is added raises the second number."""
 _ABOUT = """\
-Sites and links of the registry, network events, maintenance notices and quarterly reports, for
-programs. Send the header `Authorization: Bearer TOKEN`; an administrator makes tokens of systems,
-and everybody their own, on the pages of the portal. Errors are problem details (RFC 9457). Each
-answer to a GET has a strong ETag: ask again with `If-None-Match`. Days are UTC. Fields may be
-added to answers at any time; leave out what you do not know.
+The portal for programs: what a page can do, a token can do within its scopes. Send the header
+`Authorization: Bearer TOKEN`; an administrator makes tokens of systems and of partners, and
+everybody their own, on the pages of the portal. Errors are problem details (RFC 9457). Times and
+days are UTC. Fields may be added to answers at any time; leave out what you do not know.
+
+Each answer to a GET has a strong ETag: ask again with `If-None-Match`, or send it with a change as
+`If-Match`: 412 says what is there now if somebody else was faster. Each write takes an
+`Idempotency-Key` of your own (kept 7 days): the same request again is carried out once and answered
+alike, another request under the same key is 409. `Prefer: return=minimal` answers a write without
+content. Lists have `next`, the address of the next page, also as `Link` with `rel="next"`. The
+headers `RateLimit-Policy` and `RateLimit` say how many calls a token has left; 429 says with
+`Retry-After` when to go on.
 
 Scopes of tokens:
 """
 _PROBLEMS = {
     "400": "A parameter is not allowed; `errors` names it.",
     "401": "No token, or none that is live.",
-    "403": "The token lacks the scope.",
-    "404": "There is no such record, or it was not valid on that day.",
+    "403": "The token lacks the scope, or its account the right.",
+    "404": "There is no such thing, or this account may not know of it.",
+    "429": "This token made too many calls; the header `Retry-After` says when to go on.",
     "503": "The database cannot be used at the moment, and nothing was stored; the header"
     " `Retry-After` says in how many seconds to send the request again.",
 }
-_BAD_BODY = "The body cannot be read as a whole, or a parameter is not allowed."
 _OUTCOME_UNKNOWN = (
     "An error of the portal. Where `type` is `outcome-unknown` the database did not confirm that"
-    " what was sent is stored: look, or send the same again, which changes nothing where it is."
+    " what was sent is stored: look, or send the same again under its Idempotency-Key."
 )
-_OF_BODIES = {
+_OF_WRITES = {
+    "400": "The body cannot be read as a whole, or a parameter is not allowed.",
+    "409": "The present state does not allow it, or the Idempotency-Key was used for another"
+    " request.",
     "500": _OUTCOME_UNKNOWN,
-    "413": "The body is larger than 8 MiB, or holds more events than one call takes.",
-    "415": "The body is not said to be JSON.",
-    "422": "Some events cannot be taken in; `errors` names them, and nothing was stored.",
+    "413": "The body is larger than this address takes, or holds more than one call takes.",
 }
-_OF_FILES = {
-    "413": "The body is larger than 4 MiB.",
-    "415": "The body is of another type than those named here.",
+_TYPE = "The body is of another type than those named here."
+_FIELDS = "Some fields are unknown or not allowed; `errors` names them, and nothing was stored."
+_CHANGED = "What If-Match stands for is not there any more; `current` is what is there now."
+_HEADERS: dict[str, tuple[str, str]] = {
+    "Idempotency-Key": ("A key of your own, once per request.", "string"),
+    "Prefer": ("`return=minimal` for an answer without content.", "string"),
+}
+_KEYS: dict[str, dict[str, Any]] = {
+    "key": {
+        "description": "Its key, percent-encoded.",
+        "schema": {"type": "string", "maxLength": MAX_KEY_LENGTH},
+    },
+    "number": {
+        "description": "The ticket's number.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+    },
+    "id": {
+        "description": "Its id.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+    },
 }
 
 
@@ -69,75 +95,85 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
 
 def _problems_of(operation: Operation) -> dict[str, str]:
     """What may be answered instead."""
-    left_out = set() if "{key}" in operation.path else {"404"}
-    if operation.takes is not None:
-        known = {**_PROBLEMS, **_OF_BODIES, "400": _BAD_BODY}
-        if JSON not in operation.media:
-            known |= _OF_FILES
-            del known["422"]
-        return {status: text for status, text in known.items() if status != "404"}
-    return {status: text for status, text in _PROBLEMS.items() if status not in left_out}
+    found = dict(_PROBLEMS)
+    if not operation.keys and not operation.writes:
+        del found["404"]
+    if operation.writes:
+        found |= _OF_WRITES
+    if operation.body is not None or operation.takes is not None:
+        found["415"] = _TYPE
+        if JSON in operation.media:
+            found["422"] = _FIELDS
+    if operation.of is not None:
+        found["412"] = _CHANGED
+    return dict(sorted(found.items()))
 
 
 def _described(operation: Operation) -> dict[str, Any]:
-    parameters: list[dict[str, Any]] = [{"in": "query", "schema": operation.query}]
-    has_key = "{key}" in operation.path
-    if has_key:
-        parameters.insert(
-            0,
-            {
-                "in": "path",
-                "name": "key",
-                "required": True,
-                "description": "Its key, percent-encoded.",
-                "schema": {"type": "string", "maxLength": MAX_KEY_LENGTH},
-            },
-        )
-    etag = {
-        "description": "Strong; send it back in If-None-Match.",
-        "schema": {"type": "string"},
-    }
-    problems = {
-        status: {
-            "description": text,
-            "content": {PROBLEM: {"schema": Problem}},
-        }
-        for status, text in _problems_of(operation).items()
-    }
-    if operation.takes is not None:
-        return {
-            "operationId": operation.name,
-            "summary": operation.summary,
-            "description": f"Scope: {' or '.join(operation.scopes)}.",
-            "security": [{"token": []}],
-            "parameters": parameters,
-            "requestBody": {
-                "required": True,
-                "content": {
-                    media: {"schema": dict(operation.takes())} for media in operation.media
-                },
-            },
-            "responses": {
-                "200": {
-                    "description": "All of it is stored.",
-                    "content": {"application/json": {"schema": operation.answer}},
-                },
-                **problems,
-            },
-        }
-    return {
+    described: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
         "description": f"Scope: {' or '.join(operation.scopes)}.",
         "security": [{"token": []}],
-        "parameters": parameters,
+        "parameters": _parameters(operation),
         "responses": {
+            **_answers(operation),
+            **{
+                status: {"description": text, "content": {PROBLEM: {"schema": Problem}}}
+                for status, text in _problems_of(operation).items()
+            },
+        },
+    }
+    if operation.body is not None or operation.takes is not None:
+        schema = operation.body if operation.takes is None else dict(operation.takes())
+        described["requestBody"] = {
+            "required": True,
+            "content": {media: {"schema": schema} for media in operation.media},
+        }
+    return described
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"in": "path", "name": name, "required": True, **_KEYS.get(name, _KEYS["key"])}
+        for name in operation.keys
+    ]
+    found.append({"in": "query", "schema": operation.query})
+    if operation.writes:
+        found += [
+            {"in": "header", "name": name, "description": text, "schema": {"type": kind}}
+            for name, (text, kind) in _HEADERS.items()
+        ]
+    if operation.of is not None:
+        text = f"The ETag of {operation.of.name}: change only what was seen."
+        schema = {"type": "string"}
+        found.append({"in": "header", "name": "If-Match", "description": text, "schema": schema})
+    return found
+
+
+def _answers(operation: Operation) -> dict[str, Any]:
+    content: dict[str, Any]
+    etag = {"description": "Strong; send it back in If-None-Match.", "schema": {"type": "string"}}
+    if operation.gives:
+        content = {media: {"schema": {"type": "string"}} for media in operation.gives}
+        return {"200": {"description": operation.summary, "content": content}}
+    content = {JSON: {"schema": operation.answer}}
+    if not operation.writes:
+        return {
             "200": {
                 "description": operation.summary,
                 "headers": {"ETag": etag},
-                "content": {"application/json": {"schema": operation.answer}},
+                "content": content,
             },
             "304": {"description": "Nothing changed since the answer with this ETag."},
-            **problems,
-        },
+        }
+    done: dict[str, Any] = {
+        "200": {"description": "All of it is stored.", "content": content},
+        "204": {"description": "All of it is stored; there is nothing to say of it."},
     }
+    if operation.location is not None:
+        at = {"description": "Where it is read.", "schema": {"type": "string"}}
+        headers = {"Location": at}
+        made = {"description": "It is created.", "headers": headers, "content": content}
+        return {"201": made}
+    return done

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from flask import request
 
 from app.api.caller import session
-from app.api.limits import EVENTS_LIMIT
-from app.api.operations import Operation, Query, next_page
+from app.api.operations import Call, Operation, next_page
 from app.api.problems import event_errors
 from app.api.schemas import (
     EventPage,
@@ -20,8 +19,7 @@ from app.api.schemas import (
     ReportAnswer,
     ReportQuery,
 )
-from app.core.database.transactions import transaction
-from app.core.rules.access import Actor, Door, Writer, require_report
+from app.core.rules.access import require_report
 from app.core.rules.errors import Invalid, NotFound, TooMuch
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import checked_text, read_time
@@ -34,8 +32,9 @@ from app.events.services.sources import labels_of
 from app.tickets.rules.tickets import Layer
 
 
-def list_events(_actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
+def list_events(call: Call) -> Mapping[str, Any]:
     """One page of events."""
+    query = call.query
     limit = query["limit"]
     wanted = WantedEvents(
         limit=limit + 1,
@@ -59,66 +58,62 @@ def _moment(name: str, text: str | None) -> datetime | None:
     return None if text is None else read_time(name, text)
 
 
-def get_event(_actor: Actor, _query: Query, key: str) -> Mapping[str, Any]:
+def get_event(call: Call) -> Mapping[str, Any]:
     """One event with its history."""
+    key = call.key
     if not (key.isascii() and key.isdigit() and len(key) < 11):
         raise NotFound("There is no event of this id")
     found = event_of_id(session(), int(key))
     return {**vars(found), "history": history_of(session(), found.row.id)}
 
 
-def report(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
+def report(call: Call) -> Mapping[str, Any]:
     """Take in a list of events, all or nothing unless the good ones are asked for."""
-    require_report(actor)
-    messages = read_events(_body())
-    with transaction(session()):
-        done = report_events(
-            session(),
-            _writer(actor),
-            messages,
-            only_good=query["only_good"] == "yes",
-            keep_unresolved=query["keep_unresolved"] == "yes",
-        )
+    require_report(call.actor)
+    done = report_events(
+        session(),
+        call.writer,
+        call.body,
+        only_good=call.query["only_good"] == "yes",
+        keep_unresolved=call.query["keep_unresolved"] == "yes",
+    )
     return _answer(done)
 
 
-def report_alerts(actor: Actor, _query: Query, key: str) -> Mapping[str, Any]:
+def report_alerts(call: Call) -> Mapping[str, Any]:
     """Take in a notification of Alertmanager.
 
     Alertmanager sends again what was answered with 5xx, and leaves alone what was answered with
     4xx: so whatever can be stored is stored, and what cannot is named beside it; 422 is answered
     where nothing can.
     """
-    require_report(actor)
-    source = checked_text("source", key or DEFAULT_SOURCE, MAX_SOURCE_LENGTH, label="The source")
+    require_report(call.actor)
+    named = call.key or DEFAULT_SOURCE
+    source = checked_text("source", named, MAX_SOURCE_LENGTH, label="The source")
     if source != source.strip():
         raise Invalid("source", "The source's name has no spaces around it")
-    content = read_json(_body())
-    by = _writer(actor)
-    with transaction(session()):
-        webhook = read_webhook(content, source, labels_of(session(), source), by.now)
-        if len(webhook.messages) > MAX_AT_ONCE:
-            raise TooMuch(f"One call takes at most {MAX_AT_ONCE} alerts; set max_alerts")
-        done = report_events(
-            session(),
-            by,
-            webhook.messages,
-            kind="alertmanager",
-            only_good=True,
-            keep_unresolved=True,
-        )
-        if done.outcomes and done.counts.get(EventResult.WRONG) == len(done.outcomes):
-            raise EventsLeft(done)
+    webhook = read_webhook(call.body, source, labels_of(session(), source), call.now)
+    if len(webhook.messages) > MAX_AT_ONCE:
+        raise TooMuch(f"One call takes at most {MAX_AT_ONCE} alerts; set max_alerts")
+    done = report_events(
+        session(),
+        call.writer,
+        webhook.messages,
+        kind="alertmanager",
+        only_good=True,
+        keep_unresolved=True,
+    )
+    if done.outcomes and done.counts.get(EventResult.WRONG) == len(done.outcomes):
+        raise EventsLeft(done)
     return {**_answer(done), "truncated": webhook.truncated}
 
 
-def _body() -> bytes:
-    request.max_content_length = EVENTS_LIMIT
-    return request.get_data()
+def _reported() -> Any:
+    return read_events(request.get_data())
 
 
-def _writer(actor: Actor) -> Writer:
-    return Writer(actor, Door.API, datetime.now(UTC), remote=request.remote_addr or "")
+def _notified() -> Any:
+    return read_json(request.get_data())
 
 
 def _answer(done: Reported) -> Mapping[str, Any]:
@@ -213,7 +208,9 @@ OPERATIONS = (
         ReportQuery,
         ReportAnswer,
         report,
-        _report_schema,
+        method="POST",
+        takes=_report_schema,
+        reads=_reported,
     ),
     Operation(
         "getEvent", "/v1/events/{key}", "One event, by its id", _READ, NoQuery, OneEvent, get_event
@@ -226,7 +223,9 @@ OPERATIONS = (
         NoQuery,
         ReportAnswer,
         report_alerts,
-        _webhook_schema,
+        method="POST",
+        takes=_webhook_schema,
+        reads=_notified,
     ),
     Operation(
         "reportAlertsOf",
@@ -236,6 +235,8 @@ OPERATIONS = (
         NoQuery,
         ReportAnswer,
         report_alerts,
-        _webhook_schema,
+        method="POST",
+        takes=_webhook_schema,
+        reads=_notified,
     ),
 )

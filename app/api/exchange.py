@@ -8,9 +8,8 @@ from typing import Any
 from marshmallow import Schema, fields
 
 from app.api.caller import session
-from app.api.operations import Operation, Query
+from app.api.operations import Call, Operation
 from app.api.schemas import NoQuery, a_text, about
-from app.core.rules.access import Actor
 from app.core.rules.errors import NotFound
 from app.core.rules.scopes import Scope
 from app.exchange.services.heads import heads_of
@@ -46,10 +45,9 @@ class TicketPairs(Schema):
     items = fields.List(fields.Nested(TicketPairRow), required=True)
 
 
-def get_pairs(_actor: Actor, _query: Query, key: str) -> Mapping[str, Any]:
+def get_pairs(call: Call) -> Mapping[str, Any]:
     """The counterparts of one ticket."""
-    is_number = key.isascii() and key.isdigit() and len(key) < 10
-    found = heads_of(session(), int(key)) if is_number else None
+    found = heads_of(session(), call.number("key"))
     if found is None:
         raise NotFound("There is no ticket of this number")
     return {"items": found}

@@ -21,6 +21,10 @@ NOTICES: Final = "/api/v1/notices"
 """Where maintenance notices are sent to."""
 NOTICES_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of the largest mail."""
+TICKETS: Final = re.compile(r"/api/v1/tickets(?:/.*)?")
+"""Where tickets are written, and files attached to them."""
+TICKETS_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of a ticket with its texts, as of a page's form; files have 2 MiB."""
 _HEAVY: Final = 128 * 1024
 """A report above this size takes much longer than other requests."""
 PROBLEM: Final = "application/problem+json"
@@ -35,6 +39,8 @@ def body_limit(path: str) -> int:
     """Bytes that a request to this address may have."""
     if path == NOTICES:
         return NOTICES_LIMIT
+    if TICKETS.fullmatch(path):
+        return TICKETS_LIMIT
     return EVENTS_LIMIT if EVENTS.fullmatch(path) else BODY_LIMIT
 
 

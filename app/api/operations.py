@@ -1,79 +1,247 @@
-"""What one operation of the API is: its address, scope, query and answer. From the same entry the
-route is made and the OpenAPI document is written."""
+"""What one operation of the API is: its address, scope, query, body and answer. From the same entry
+the route is made and the OpenAPI document is written."""
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
 from urllib.parse import urlencode
 
-from flask import Response, request
+from flask import Response, current_app, g, request
 from marshmallow import RAISE, Schema, ValidationError
 from werkzeug.exceptions import UnsupportedMediaType
 
-from app.api.caller import caller
-from app.core.rules.access import Actor
-from app.core.rules.errors import InvalidMany, NotFound
+from app.accounts.services import api_requests
+from app.api.bodies import JSON, digest_of_request, read_object
+from app.api.caller import caller, session
+from app.api.limits import PREFIX, body_limit
+from app.core.database.transactions import transaction
+from app.core.rules.access import USUAL_COPIES_PER_DAY, Actor, Door, Writer
+from app.core.rules.addresses import kept_address
+from app.core.rules.errors import Invalid, InvalidMany, NotFound, PortalError, StaleVersion
 from app.core.rules.scopes import Scope
 
-JSON = "application/json"
 _ONCE = "This parameter is taken once only"
 Query = Mapping[str, Any]
-View = Callable[[Actor, Query, str], Mapping[str, Any]]
-"""Caller, query and key (empty for a list) to what the answer's schema writes."""
+COPIES_PER_DAY: Final = "copies_per_day"
+"""Where the application keeps that setting."""
+_KEY: Final = re.compile(r"\{(\w+)\}")
+
+
+class Changed(PortalError):
+    """If-Match names another state than the present one, which is ``content``."""
+
+    number = 342
+
+    def __init__(self, content: Mapping[str, Any], tag: str) -> None:
+        super().__init__("This was changed since it was read; current is what is there now")
+        self.content = content
+        self.tag = tag
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request to an operation. ``now`` is UTC."""
+
+    actor: Actor
+    query: Query
+    keys: Mapping[str, str]
+    """What stands in the address, by its name there."""
+    now: datetime
+    body: Any = None
+    """What the operation read of it: by its schema, or by ``Operation.reads``."""
+    version: int | None = None
+    """The version that the caller's If-Match stands for, of things that have versions."""
+
+    @property
+    def key(self) -> str:
+        """The only key of the address; "" of a list."""
+        return next(iter(self.keys.values()), "")
+
+    def number(self, name: str = "number") -> int:
+        """A number of the address; ``NotFound`` if what stands there is none."""
+        text = self.keys[name]
+        if not (text.isascii() and text.isdigit() and len(text) < 10):
+            raise NotFound
+        return int(text)
+
+    @property
+    def writer(self) -> Writer:
+        """The caller, as the change log has it."""
+        return Writer(
+            self.actor,
+            Door.API,
+            self.now,
+            remote=kept_address(request.remote_addr),
+            copies_per_day=current_app.extensions.get(COPIES_PER_DAY, USUAL_COPIES_PER_DAY),
+        )
+
+
+View = Callable[[Call], Mapping[str, Any] | Response]
+"""A call to what the answer's schema writes; a file is a response of its own."""
 
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation on a resource: it reads, unless ``takes`` says what it is sent."""
+    """One operation on a resource. One that writes is carried out in one transaction, which the
+    operation itself begins and ends."""
 
     name: str
     """The operation's id in the document."""
     path: str
-    """Below /api; ``{key}`` stands for the rest of the address."""
+    """Below /api; ``{key}`` stands for the rest of the address, other names for one part of it."""
     summary: str
     scopes: tuple[Scope, ...]
     """Any of these will do."""
     query: type[Schema]
     answer: type[Schema]
     view: View
+    method: str = "GET"
+    body: type[Schema] | None = None
+    """Of a JSON object that is sent."""
     takes: Callable[[], Mapping[str, Any]] | None = None
-    """The JSON schema of the body of a POST; None = this is a GET. The view reads the body."""
+    """The JSON schema of a body that ``reads`` reads, where that is no object of a schema."""
+    reads: Callable[[], Any] | None = None
+    """Reads such a body, before the transaction."""
     media: tuple[str, ...] = (JSON,)
     """Media types of the body, of which one must be said."""
+    of: Operation | None = None
+    """The GET of what this changes: it takes If-Match with the ETag of that."""
+    location: Callable[[Mapping[str, Any]], str] | None = None
+    """The address below /api of what this created, of the answer's content."""
+    gives: tuple[str, ...] = ()
+    """Media types of an answer that is a file."""
 
     @property
-    def method(self) -> str:
-        """GET or POST."""
-        return "GET" if self.takes is None else "POST"
+    def writes(self) -> bool:
+        """Whether it may change anything."""
+        return self.method != "GET"
 
     @property
     def rule(self) -> str:
         """The path as Flask writes it: a key may hold slashes."""
-        return self.path.replace("{key}", "<path:key>")
+        return _KEY.sub(r"<\1>", self.path.replace("{key}", "<path:key>"))
 
-    def respond(self, key: str = "") -> Response:
-        """Check the caller and the query, call the view, and answer with a strong ETag."""
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names of what stands in the address."""
+        return tuple(_KEY.findall(self.path))
+
+    def respond(self, **keys: str) -> Response:
+        """Check the caller and what was sent, call the view, and answer."""
         actor = caller(*self.scopes)
-        if self.takes is not None and not self._takes_media():
+        request.max_content_length = body_limit(f"{PREFIX}{request.path}")
+        has_body = self.body is not None or self.takes is not None
+        if has_body and not self._takes_media():
             raise UnsupportedMediaType(
                 "A body is JSON: send the header Content-Type: application/json."
                 if self.media == (JSON,)
                 else f"A body is {' or '.join(self.media)}: send that as Content-Type."
             )
-        if "\0" in key:  # which no name has, and PostgreSQL takes in no text
+        if any("\0" in key for key in keys.values()):  # which no name has, nor PostgreSQL takes
             raise NotFound
-        content = self.view(actor, self._read_query(), key)
-        body = json.dumps(self.answer().dump(content), ensure_ascii=False).encode()
-        answer = Response(body, content_type="application/json")
-        if self.takes is not None:
-            return answer
-        answer.set_etag(hashlib.sha256(body).hexdigest()[:32])
+        call = Call(actor, self._read_query(), keys, datetime.now(UTC))
+        if not self.writes:
+            content = self.view(call)
+            return content if isinstance(content, Response) else self._read(content)
+        if self.reads is not None:
+            call = replace(call, body=self.reads())
+        elif self.body is not None:
+            g.has_fields = True
+            call = replace(call, body=read_object(self.body))
+        return self._write(call)
+
+    def _read(self, content: Mapping[str, Any]) -> Response:
+        """The answer to a GET, with a strong ETag, and the next page's address in a header."""
+        body, tag = self.written(content)
+        answer = Response(body, content_type=JSON)
+        if following := content.get("next"):
+            answer.headers["Link"] = f'<{following}>; rel="next"'
+        answer.set_etag(tag)
         answer.make_conditional(request)
         return answer
+
+    def written(self, content: Mapping[str, Any]) -> tuple[bytes, str]:
+        """The bytes of an answer, and their ETag."""
+        body = json.dumps(self.answer().dump(content), ensure_ascii=False).encode()
+        return body, hashlib.sha256(body).hexdigest()[:32]
+
+    def _write(self, call: Call) -> Response:
+        """Carry a write out once for each Idempotency-Key, and answer a repeat as the first."""
+        key = api_requests.checked_key(request.headers.get("Idempotency-Key"))
+        with transaction(session()):
+            token = g.token_id
+            if key is None:
+                first = None
+            else:
+                digest = digest_of_request()
+                first = api_requests.claim(session(), token, key, digest, call.now)
+            if first is None:
+                status, body, headers = self._carried_out(call)
+                if key is not None:
+                    api_requests.keep_answer(session(), token, key, status, body, headers)
+        if first is not None:
+            status, body = first.status, first.body.encode()
+            headers = {**json.loads(first.headers), "Idempotency-Replayed": "true"}
+        answer = Response(body, status, headers, content_type=JSON)
+        if request.headers.get("Prefer", "").replace(" ", "").lower() == "return=minimal":
+            answer.headers["Preference-Applied"] = "return=minimal"
+            answer.status_code = 204 if status == 200 else status
+            answer.set_data(b"")
+            del answer.headers["Content-Type"]
+        elif not body:
+            answer.status_code = 204
+            del answer.headers["Content-Type"]
+        return answer
+
+    def _carried_out(self, call: Call) -> tuple[int, bytes, Mapping[str, str]]:
+        call = self._as_seen(call)
+        try:
+            content = self.view(call)
+        except StaleVersion as error:
+            if self.of is None:
+                raise
+            raise self._changed(call) from error
+        assert not isinstance(content, Response), "files are read, not written"
+        if not content:
+            return 200, b"", {}
+        body, tag = self.written(content)
+        headers = {"ETag": f'"{tag}"'} if self.of is not None or self.location is not None else {}
+        if self.location is not None:
+            headers["Location"] = f"{request.script_root}{self.location(content)}"
+            return 201, body, headers
+        return 200, body, headers
+
+    def _as_seen(self, call: Call) -> Call:
+        """The call with the version that its If-Match stands for; ``Changed`` if that is gone."""
+        if "If-Match" not in request.headers:
+            return call
+        if self.of is None:
+            raise Invalid("If-Match", "This operation takes no If-Match")
+        content = self.of.view(replace(call, query=self.of.usual_query()))
+        assert not isinstance(content, Response), "a file has no ETag to be sent back"
+        _body, tag = self.of.written(content)
+        if request.if_match.star_tag or request.if_match.is_strong(tag):
+            version = self.of.answer().dump(content).get("version")
+            return replace(call, version=None if request.if_match.star_tag else version)
+        raise Changed(self.of.answer().dump(content), tag)
+
+    def _changed(self, call: Call) -> Changed:
+        """What is there by now, for a writer that somebody else overtook."""
+        assert self.of is not None
+        session().rollback()
+        content = self.of.view(replace(call, query=self.of.usual_query()))
+        assert not isinstance(content, Response)
+        return Changed(self.of.answer().dump(content), self.of.written(content)[1])
+
+    def usual_query(self) -> Query:
+        """The parameters where none is sent."""
+        return dict(self.query(unknown=RAISE).load({}))
 
     def _takes_media(self) -> bool:
         return request.mimetype in self.media or (JSON in self.media and request.is_json)
@@ -81,32 +249,48 @@ class Operation:
     def _read_query(self) -> Query:
         """The parameters; ``InvalidMany`` names each that is unknown, repeated or not allowed."""
         given = request.args.to_dict(flat=False)
-        known = {field.data_key or name for name, field in self.query().fields.items()}
+        fields = {field.data_key or name: field for name, field in self.query().fields.items()}
         problems = {
-            name: _ONCE if name in known else f"Known parameters are {', '.join(sorted(known))}"
+            name: _ONCE if name in fields else f"Known parameters are {', '.join(sorted(fields))}"
             for name, values in given.items()
-            if name not in known or len(values) > 1
+            if name not in fields or (len(values) > 1 and not _is_several(fields[name]))
         }
-        single = {name: values[0] for name, values in given.items() if name not in problems}
+        kept = {name: values for name, values in given.items() if name not in problems}
         problems |= {
             name: "The text holds a character that no name has"
-            for name, value in single.items()
-            if "\0" in value
+            for name, values in kept.items()
+            if any("\0" in value for value in values)
         }
         try:
             read = self.query(unknown=RAISE).load(
-                {name: value for name, value in single.items() if name not in problems}
+                {
+                    name: values if _is_several(fields[name]) else values[0]
+                    for name, values in kept.items()
+                    if name not in problems
+                }
             )
         except ValidationError as error:
-            problems |= {name: "; ".join(texts) for name, texts in error.messages_dict.items()}
+            problems |= {name: _told(texts) for name, texts in error.messages_dict.items()}
         if problems:
             raise InvalidMany(problems)
         return dict(read)
 
 
-def next_page(last: str | None) -> str | None:
+def _is_several(field: Any) -> bool:
+    """Whether a parameter may be sent more than once, as the pages send it."""
+    return bool(getattr(field, "several", False))
+
+
+def _told(texts: Any) -> str:
+    """What marshmallow says of one parameter, of a list of each wrong one."""
+    if isinstance(texts, Mapping):
+        return "; ".join(dict.fromkeys(_told(one) for one in texts.values()))
+    return "; ".join(texts)
+
+
+def next_page(last: str | None, parameter: str = "after") -> str | None:
     """The address of the page behind ``last``, with the filters of this one."""
     if last is None:
         return None
-    filters = {name: value for name, value in request.args.items() if name != "after"}
-    return f"{request.script_root}{request.path}?{urlencode({**filters, 'after': last})}"
+    filters = [(name, value) for name, value in request.args.items(multi=True) if name != parameter]
+    return f"{request.script_root}{request.path}?{urlencode([*filters, (parameter, last)])}"

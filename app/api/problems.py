@@ -13,21 +13,27 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from app.api.caller import ScopeMissing, note_failed_login, note_refusal, session
 from app.api.limits import PREFIX, PROBLEM, too_large
+from app.api.operations import Changed
+from app.api.rate_limit import TooManyRequests
 from app.core.database.transactions import has_committed, is_unavailable
 from app.core.rules.errors import (
     RETRY_AFTER,
     AuthenticationFailed,
+    EditConflict,
     Forbidden,
     Invalid,
     InvalidMany,
+    KeyReused,
+    MoveNotAllowed,
     NotFound,
     OutcomeUnknown,
     PortalError,
+    StaleVersion,
     TooMuch,
     Unavailable,
 )
@@ -43,6 +49,12 @@ _STATUS = {
     NotFound: 404,
     Forbidden: 403,
     TooMuch: 413,
+    TooManyRequests: 429,
+    Changed: 412,
+    StaleVersion: 412,
+    EditConflict: 409,
+    KeyReused: 409,
+    MoveNotAllowed: 409,
     EventsLeft: 422,
     Invalid: 400,
     OutcomeUnknown: 500,
@@ -64,9 +76,10 @@ def problem(
     errors: Sequence[Mapping[str, Any]] = (),
     headers: Mapping[str, str] | None = None,
     kind: str = "about:blank",
+    current: Mapping[str, Any] | None = None,
 ) -> Response:
     """One problem. ``errors`` are those of parameters, or of a report's events; ``kind`` is its
-    type."""
+    type, ``current`` what is there now where that is not what the caller saw."""
     content: dict[str, Any] = {
         "type": kind,
         "title": HTTPStatus(status).phrase,
@@ -77,6 +90,8 @@ def problem(
         content["number"] = number
     if errors:
         content["errors"] = list(errors)
+    if current is not None:
+        content["current"] = current
     answer = Response(json.dumps(content, ensure_ascii=False), status, content_type=PROBLEM)
     answer.headers.update(headers or {})
     return answer
@@ -103,6 +118,12 @@ def _on_portal_error(error: PortalError) -> Response:
         kind = OUTCOME_UNKNOWN
     elif isinstance(error, Unavailable):
         headers["Retry-After"] = str(RETRY_AFTER)
+    elif isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.seconds)
+    elif isinstance(error, Changed):
+        headers["ETag"] = f'"{error.tag}"'
+    elif status == 400 and g.get("has_fields") and isinstance(error, Invalid):
+        status = 422
     if isinstance(error, ScopeMissing):
         headers["WWW-Authenticate"] = (
             f'Bearer realm="{REALM}", error="insufficient_scope", scope="{error.scope}"'
@@ -114,6 +135,7 @@ def _on_portal_error(error: PortalError) -> Response:
         errors=[*_errors(error)],
         headers=headers,
         kind=kind,
+        current=error.content if isinstance(error, Changed) else None,
     )
 
 
@@ -173,6 +195,7 @@ def register(api: Flask, public_url: str) -> None:
 
     def add_headers(answer: Response) -> Response:
         answer.headers.update(secure)
+        answer.headers.update(g.get("rate_headers", {}))
         answer.headers.setdefault("Cache-Control", "private, no-cache")
         answer.vary.add("Authorization")
         return answer

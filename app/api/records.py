@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from app.api.caller import session
-from app.api.operations import Operation, Query, next_page
+from app.api.operations import Call, Operation, Query, next_page
 from app.api.schemas import Link, LinkPage, LinksQuery, OneQuery, Site, SitePage, SitesQuery
 from app.core.rules.access import Actor, may_read_contacts
 from app.core.rules.scopes import Scope
@@ -67,25 +67,27 @@ def _page(
     return {"items": [_wire(actor, one, states) for one in found[:limit]], "next": next_page(last)}
 
 
-def list_sites(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
+def list_sites(call: Call) -> Mapping[str, Any]:
     """One page of sites."""
-    return _page(actor, sites_wanted(session(), _wanted(query), query.get("tier")), query)
+    query = call.query
+    return _page(call.actor, sites_wanted(session(), _wanted(query), query.get("tier")), query)
 
 
-def get_site(actor: Actor, query: Query, key: str) -> Mapping[str, Any]:
+def get_site(call: Call) -> Mapping[str, Any]:
     """One site."""
-    return _wire(actor, site_of_key(session(), key, query.get("on")), {})
+    return _wire(call.actor, site_of_key(session(), call.key, call.query.get("on")), {})
 
 
-def list_links(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
+def list_links(call: Call) -> Mapping[str, Any]:
     """One page of links."""
-    return _page(actor, links_wanted(session(), _wanted(query), query.get("site", "")), query)
+    query = call.query
+    return _page(call.actor, links_wanted(session(), _wanted(query), query.get("site", "")), query)
 
 
-def get_link(actor: Actor, query: Query, key: str) -> Mapping[str, Any]:
+def get_link(call: Call) -> Mapping[str, Any]:
     """One link."""
-    found = link_of_name(session(), key, query.get("on"))
-    return _wire(actor, found, _states([found]))
+    found = link_of_name(session(), call.key, call.query.get("on"))
+    return _wire(call.actor, found, _states([found]))
 
 
 _SCOPES = (Scope.READ, Scope.REGISTRY)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Final
 
 from flask import current_app
 
 from app.api.caller import session
-from app.api.operations import Operation, Query, next_page
+from app.api.operations import Call, Operation, Query, next_page
 from app.api.report_schemas import OneReportQuery, ReportPage, ReportsQuery, SignedReport
-from app.core.rules.access import Actor
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.quarters import Quarter, period_range
 from app.core.rules.scopes import Scope
@@ -27,13 +26,13 @@ _USUAL: Final = 4
 _MAX_QUARTERS: Final = 60
 
 
-def list_reports(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
+def list_reports(call: Call) -> Mapping[str, Any]:
     """One page of the grid: a row for each site and quarter, by quarter and site."""
-    rows, now = session(), datetime.now(UTC)
+    rows, now, query = session(), call.now, call.query
     quarters = _quarters(query, now)
     site = require_site(rows, query["site"]).key if "site" in query else ""
     due_days: int = current_app.extensions[DUE_DAYS]
-    grid = report_grid(rows, actor, quarters, now, due_days)
+    grid = report_grid(rows, call.actor, quarters, now, due_days)
     wanted, after = query.get("state", ""), query.get("after", "")
     found = sorted(
         (
@@ -56,14 +55,14 @@ def list_reports(actor: Actor, query: Query, _key: str) -> Mapping[str, Any]:
     }
 
 
-def get_report(actor: Actor, query: Query, key: str) -> Mapping[str, Any]:
+def get_report(call: Call) -> Mapping[str, Any]:
     """One signed version, the newest unless ``version`` says which."""
-    name, _, text = key.rpartition("/")
+    name, _, text = call.key.rpartition("/")
     try:
         quarter = Quarter.parse(text)
     except Invalid:
         raise NotFound from None
-    found = signed_report(session(), actor, name, quarter, query.get("version"))
+    found = signed_report(session(), call.actor, name, quarter, call.query.get("version"))
     return {**vars(found), "key": f"{found.report.site.key}/{quarter}"}
 
 
@@ -101,7 +100,7 @@ def _place(after: str) -> tuple[str, str]:
     return str(Quarter.parse(quarter, "after")), site
 
 
-_SCOPES = (Scope.READ,)
+_SCOPES = (Scope.READ, Scope.REPORTS)
 OPERATIONS = (
     Operation(
         "listReports",

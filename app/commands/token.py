@@ -34,17 +34,18 @@ def token() -> None:
     "scopes",
     multiple=True,
     required=True,
-    type=click.Choice([scope.value for scope in Scope]),
+    type=click.Choice([scope.value for scope in Scope if scope is not Scope.ADMIN]),
     help="What it is for; may be repeated. "
     + "; ".join(f"{scope}: {meaning}" for scope, meaning in MEANINGS.items())
     + ".",
 )
 @click.option("--expires", "days", type=int, required=True, metavar="DAYS", help=_DAYS)
-def create(name: str, scopes: tuple[str, ...], days: int) -> None:
-    """Create the token NAME of a system, and print its secret once."""
+@click.option("--account", default="", metavar="LOGIN", help="Of this account of a partner.")
+def create(name: str, scopes: tuple[str, ...], days: int, account: str) -> None:
+    """Create the token NAME of a system or of a partner's account; print its secret once."""
     session = db.session()
     with transaction(session):
-        made = tokens.create_token(session, command_writer(), name, scopes, days)
+        made = tokens.create_token(session, command_writer(), name, scopes, days, account)
     click.echo(f"Token {name} is created.")
     click.echo(f"{_ONCE}{made.secret}")
 

@@ -40,6 +40,7 @@ NAMES = (
     "ARS_SERVER",
     "TRUSTED_PROXIES",
     "SAME_CALLS_PER_MINUTE",
+    "API_CALLS_PER_MINUTE",
     "CALLS_KEPT_DAYS",
     "MAILS_KEPT_DAYS",
     "REFUSALS_KEPT_DAYS",
@@ -93,6 +94,8 @@ class Settings:
     trusted_proxies: int = 0
     same_calls_per_minute: int = 600
     """Of all server processes together; 0 = no limit."""
+    api_calls_per_minute: int = 600
+    """Of one API token, at all server processes together; 0 = no limit."""
     calls_kept_days: int = KEPT_DAYS
     mails_kept_days: int = KEPT_DAYS
     refusals_kept_days: int = KEPT_DAYS
@@ -143,6 +146,9 @@ class Settings:
             ),
             same_calls_per_minute=_whole_number(
                 "SAME_CALLS_PER_MINUTE", values.get("SAME_CALLS_PER_MINUTE", "600"), 0, 100_000
+            ),
+            api_calls_per_minute=_whole_number(
+                "API_CALLS_PER_MINUTE", values.get("API_CALLS_PER_MINUTE", "600"), 0, 100_000
             ),
             calls_kept_days=_kept_days("CALLS_KEPT_DAYS", values),
             mails_kept_days=_kept_days("MAILS_KEPT_DAYS", values),
@@ -222,6 +228,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "ARS_SERVER": settings.ars_server,
         "TRUSTED_PROXIES": str(settings.trusted_proxies),
         "SAME_CALLS_PER_MINUTE": str(settings.same_calls_per_minute),
+        "API_CALLS_PER_MINUTE": str(settings.api_calls_per_minute),
         "CALLS_KEPT_DAYS": str(settings.calls_kept_days),
         "MAILS_KEPT_DAYS": str(settings.mails_kept_days),
         "REFUSALS_KEPT_DAYS": str(settings.refusals_kept_days),

@@ -150,10 +150,9 @@ def step_values(step: Step) -> Values:
 
 
 def _site(item: TicketSite, actor: Actor) -> Values:
-    own = [part.name for part in item.spellings if part.partner_id == actor.partner_id]
     return {
         "key": item.site.key if item.site is not None else None,
-        "name": own[0] if own else item.name,
+        "name": item.name_for(actor.partner_id),
         "recognised": item.recognised,
     }
 

@@ -34,13 +34,18 @@ class Program:
 
     def post(self, path: str, content: Any, **headers: str) -> TestResponse:
         """One answer to a body: bytes as they are, anything else as JSON."""
-        given = {"Content-Type": "application/json"} | {
-            name.replace("_", "-"): value for name, value in headers.items()
-        }
+        return self.send("POST", path, content, **headers)
+
+    def send(self, method: str, path: str, content: Any = None, **headers: str) -> TestResponse:
+        """One answer to a write: bytes as they are, None as no body, anything else as JSON."""
+        given = {} if content is None else {"Content-Type": "application/json"}
+        given |= {name.replace("_", "-"): value for name, value in headers.items()}
         bearer = {"Authorization": f"Bearer {self.secret}"} if self.secret else {}
-        body = content if isinstance(content, bytes) else json.dumps(content).encode()
-        client = self.app.test_client()
-        return client.post(path, data=body, headers={**bearer, **given}, buffered=True)
+        if content is not None and not isinstance(content, bytes):
+            content = json.dumps(content).encode()
+        return self.app.test_client().open(
+            path, method=method, data=content, headers={**bearer, **given}, buffered=True
+        )
 
     def read(self, path: str) -> Any:
         """The content of an answer that is 200."""
@@ -59,14 +64,17 @@ def cast(session: Session) -> Cast:
 
 @pytest.fixture
 def calling(app: Flask, session: Session, cast: Cast) -> Calling:
-    """A program with a new token of these scopes: a system's, or of the person ``of``."""
+    """A program with a new token of these scopes: a system's, of the person ``of``, or of the
+    partner's account with the login ``account``."""
     count = iter(range(100))
 
-    def program(*scopes: str, of: Actor | None = None, days: int = 30) -> Program:
+    def program(
+        *scopes: str, of: Actor | None = None, days: int = 30, account: str = ""
+    ) -> Program:
         now, name = datetime.now(UTC), f"program-{next(count)}"
         with transaction(session):
             made = (
-                create_token(session, writer(cast.admin, now), name, scopes, days)
+                create_token(session, writer(cast.admin, now), name, scopes, days, account)
                 if of is None
                 else create_own_token(session, writer(of, now), name, scopes, days)
             )

@@ -3,25 +3,32 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from collections.abc import Callable
+from itertools import count
+from typing import Any, Final
 
 from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.core.rules.scopes import Scope
 from app.events.models.events import Event, EventSource
 from app.factory import API as APPLICATION
 from app.registry.models.registry import Site, SiteContact
 from app.reports.models.reports import Report, ReportVersion
 from app.reports.rules.numbers import ReportNumbers
+from app.tickets.rules.attachments import public_id
 from app.tickets.rules.content import NewTicket
+from app.tickets.services.attachments import add_attachment
 from app.tickets.services.lifecycle import open_ticket
 from tests.api.conftest import Calling, Program
 from tests.cast import NOON, Cast, writer
 from tests.permissions import API, Row
 
 MAIL = "noc@kit.example"
+TICKET = "/api/v1/tickets/1"
+FILE = "/api/v1/attachments/*"
 SENT: Final = {
     "GET /api/v1/sites/*": "/api/v1/sites/DE-KIT",
     "GET /api/v1/sites/* contacts": "/api/v1/sites/DE-KIT",
@@ -33,29 +40,60 @@ SENT: Final = {
     "GET /api/v1/reports/*": "/api/v1/reports/DE-KIT/2012-Q4",
     "GET /api/v1/reports/* draft": "/api/v1/reports/DE-KIT/2013-Q1",
     "POST /api/v1/events/alertmanager/*": "/api/v1/events/alertmanager/noc",
+    "GET /api/v1/tickets/*": TICKET,
+    "GET /api/v1/tickets/* internal": TICKET,
+    "GET /api/v1/tickets/* mail": TICKET,
+    "GET /api/v1/tickets/*/history": f"{TICKET}/history",
+    "PATCH /api/v1/tickets/*": TICKET,
+    "POST /api/v1/tickets/*/comments": f"{TICKET}/comments",
+    "POST /api/v1/tickets/*/comments internal": f"{TICKET}/comments",
+    "POST /api/v1/tickets/*/moves": f"{TICKET}/moves",
+    "POST /api/v1/tickets/*/take": f"{TICKET}/take",
+    "POST /api/v1/tickets/*/relations": f"{TICKET}/relations",
+    "DELETE /api/v1/tickets/*/relations/*/*": f"{TICKET}/relations/related/2",
+    "POST /api/v1/tickets/*/acknowledgements": "/api/v1/tickets/2/acknowledgements",
+    "POST /api/v1/tickets/*/attachments": f"{TICKET}/attachments?name=a.txt",
 }
 """Where a row is sent, if there is a star in its address."""
-BODIES: Final = {
-    f"/api/v1/events/alertmanager{source}": {"version": "4", "alerts": []}
-    for source in ("", "/noc")
-} | {"/api/v1/notices": b"Subject: works\r\n\r\nOn Monday."}
-MEDIA: Final = {"/api/v1/notices": "message/rfc822"}
+BODIES: Final[dict[str, Any]] = {
+    "POST /api/v1/tickets": {"title": "Link down"},
+    "PATCH /api/v1/tickets/*": {"impact": "outage"},
+    "POST /api/v1/tickets/*/comments": {"text": "We look"},
+    "POST /api/v1/tickets/*/comments internal": {"text": "For us", "internal": True},
+    "POST /api/v1/tickets/*/moves": {"state": "on hold"},
+    "POST /api/v1/tickets/*/relations": {"role": "related", "number": 2},
+    "POST /api/v1/tickets/*/acknowledgements": {"site": "DE-KIT", "answer": "accepted"},
+    "POST /api/v1/tickets/*/attachments": b"x",
+    "POST /api/v1/notices": b"Subject: works\r\n\r\nOn Monday.",
+} | {
+    f"POST /api/v1/events/alertmanager{source}": {"version": "4", "alerts": []}
+    for source in ("", "/*")
+}
+"""What is sent, by the row; else an empty list."""
+MEDIA: Final = {
+    "POST /api/v1/notices": "message/rfc822",
+    "POST /api/v1/tickets/*/attachments": "application/octet-stream",
+}
+SHOWN: Final = {"contacts": MAIL, "internal": "For operators", "mail": "who@kit.example"}
+"""What an answer holds if that is shown, by the last word of the row."""
 
 
-def told(row: Row, program: Program) -> str:
-    method, _, path = SENT.get(row.how, row.how).rpartition(" ")
-    if (method or row.how.split(" ")[0]) == "POST":
-        media = MEDIA.get(path, "application/json")
-        answer = program.post(path, BODIES.get(path, []), Content_Type=media)
+def told(row: Row, program: Program, file: Callable[[], str]) -> str:
+    method, path, *case = row.how.split(" ")
+    path = file() if path == FILE else SENT.get(row.how, path)
+    assert "*" not in path, row.how
+    if method in ("GET", "DELETE"):
+        answer = program.send(method, path)
     else:
-        answer = program.get(path)
+        media = MEDIA.get(row.how, "application/json")
+        answer = program.send(method, path, BODIES.get(row.how, []), Content_Type=media)
     if answer.status_code >= 400:
         assert answer.content_type == "application/problem+json"
         assert answer.json is not None
         assert answer.json["status"] == answer.status_code
         return str(answer.status_code)
-    if row.how.endswith(" contacts"):
-        return "yes" if MAIL in answer.text else "no"
+    if method == "GET" and case and case[0] in SHOWN:
+        return "yes" if SHOWN[case[0]] in answer.text else "no"
     return "yes"
 
 
@@ -104,16 +142,33 @@ def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: C
                 changed_at=NOON,
             )
         )
-        open_ticket(session, writer(cast.operator), NewTicket(title="Link down"))
+        mail, note = "who@kit.example", "For operators"
+        new = NewTicket(title="Link down", submitter_mail=mail, internal_comment=note)
+        open_ticket(session, writer(cast.operator), new)
+        change = NewTicket(title="New optics", category="change", asked_sites=("DE-KIT",))
+        open_ticket(session, writer(cast.operator), change)
         for quarter, versions in (("2012-Q4", 1), ("2013-Q1", 0)):
             session.add(_report(kit, quarter, versions))
-    programs = {scope: calling(scope) for scope in ("read", "registry", "tickets", "events")} | {
+    systems = ("read", "registry", "tickets", "events", "reports")
+    programs = {scope: calling(scope) for scope in systems} | {
         "person": calling("read", of=cast.reader),
-        "admin": calling("tickets", of=cast.admin),
+        "reader": calling("tickets", of=cast.reader),
+        "operator": calling("tickets", of=cast.operator),
+        "partner": calling("read", "tickets", account=cast.nren_b.account),
+        "admin": calling(*Scope, of=cast.admin),
         "nobody": Program(app, ""),
     }
+    contents = count()
+
+    def file() -> str:
+        """The address of a file that an operator has just attached."""
+        content = str(next(contents)).encode()
+        with transaction(session):
+            made = add_attachment(session, writer(cast.operator), 1, "a.txt", content)
+            return f"/api/v1/attachments/{public_id(made.id)}"
+
     found = {
-        row.how: {column: told(row, program) for column, program in programs.items()}
+        row.how: {column: told(row, program, file) for column, program in programs.items()}
         for row in API.rows
     }
     assert found == {row.how: row.cells for row in API.rows}

@@ -7,6 +7,7 @@ from datetime import datetime
 from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
+from app.accounts.models.partners import PartnerAccount
 from app.core.models.base import Base, UtcTime
 from app.registry.models.registry import Site
 
@@ -130,15 +131,22 @@ class ApiToken(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(100), unique=True)
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
-    """Whose it is and with whose rights it reads; None = a system's."""
+    """Whose it is and with whose rights it reads; None = a system's, or a partner's."""
+    partner_account_id: Mapped[int | None] = mapped_column(
+        ForeignKey("partner_accounts.id"), index=True
+    )
+    """The partner's account with whose rights it acts; an administrator made it."""
     scopes: Mapped[str] = mapped_column(String(100))
-    """events, tickets, registry, read; separated by blanks."""
+    """events, tickets, reports, registry, read, admin; separated by blanks."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """Last use, to a minute or so."""
+    used_from: Mapped[str] = mapped_column(String(45), default="")
+    """The address of the last use."""
 
     user: Mapped[User | None] = relationship(lazy="joined")
+    partner_account: Mapped[PartnerAccount | None] = relationship()
     secrets: Mapped[list[TokenSecret]] = relationship(
         back_populates="token", order_by="TokenSecret.id"
     )

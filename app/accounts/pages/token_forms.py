@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from flask_wtf import FlaskForm
@@ -29,17 +30,14 @@ def _name(more: str) -> StringField:
     )
 
 
-class TokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """A system's token."""
-
-    name = _name(_("Letters, digits and . _ @ + -, at most 100."))
+class _TokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     scopes = SelectMultipleField(
         _("Scopes"),
         choices=_SCOPES,
         validate_choice=False,
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
-        description=_("What it is for; no token may administer anything."),
+        description=_("What it is for; it may at most what its account may."),
     )
     days = Choice(
         _("Expires in (days)"),
@@ -51,12 +49,28 @@ class TokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     password = own_password()
 
-    def wanted(self) -> tuple[str, list[str], int]:
+    def wanted(self) -> Sequence[Any]:
         """Name, scopes and days."""
         return self.name.data or "", list(self.scopes.data or ()), int(self.days.data)
 
 
-class OwnTokenForm(TokenForm):
+class TokenForm(_TokenForm):
+    """A token of a system, or of a partner's account."""
+
+    name = _name(_("Letters, digits and . _ @ + -, at most 100."))
+    account = StringField(
+        _("Partner's account"),
+        filters=[one_line],
+        description=_("Its login. The token acts as that account; left empty, as a system."),
+        render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
+    )
+
+    def wanted(self) -> Sequence[Any]:
+        """Name, scopes, days, and the partner's account."""
+        return *super().wanted(), self.account.data or ""
+
+
+class OwnTokenForm(_TokenForm):
     """One's own token, which may at most what one may oneself."""
 
     name = _name(_("Your own name and a slash are prepended."))

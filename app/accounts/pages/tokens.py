@@ -117,13 +117,13 @@ class TokenPages:
             raise NotFound
         return found
 
-    def _form(self, **more: None) -> TokenForm:
+    def _form(self, **more: None) -> TokenForm | OwnTokenForm:
         return OwnTokenForm(**more) if self.own else TokenForm(**more)
 
     def _page(
         self,
         *,
-        form: TokenForm | None = None,
+        form: TokenForm | OwnTokenForm | None = None,
         made: NewSecret | None = None,
         problem: str = "",
         status: int = 200,

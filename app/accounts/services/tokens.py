@@ -18,7 +18,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
+from app.accounts.models.partners import PartnerAccount
 from app.accounts.models.people import ApiToken, TokenSecret, User
+from app.accounts.services.partners import actor_of_account, find_account
 from app.accounts.services.people import actor_of_user, check_name
 from app.accounts.services.personal_secrets import TOKENS
 from app.accounts.services.security_notices import notify_person
@@ -49,12 +51,29 @@ class NewSecret:
 
 
 def create_token(
-    session: Session, by: Writer, name: str, scopes: Iterable[str], days: int
+    session: Session,
+    by: Writer,
+    name: str,
+    scopes: Iterable[str],
+    days: int,
+    account: str = "",
 ) -> NewSecret:
-    """Make a system's token that lives ``days`` days (1 to 400). Only admins may."""
-    require_admin(by.actor, _MANAGE)
+    """Create a system's token that lives ``days`` days (1 to 400), or one of the partner's account
+    with the login ``account``. Only admins may."""
+    _require_admin(by.actor)
     check_name("name", name, _("Name"))
-    return _create(session, by, None, name, scopes, days)
+    wanted = list(scopes)
+    if Scope.ADMIN in wanted:
+        raise Invalid(
+            "scope", _("Only a person's token has the scope admin: create it in your profile")
+        )
+    owner = None
+    if account:
+        try:
+            owner = find_account(session, account)
+        except NotFound:
+            raise Invalid("account", _("No partner has an account of this login")) from None
+    return _create(session, by, owner, name, wanted, days)
 
 
 def create_own_token(
@@ -93,7 +112,7 @@ def all_tokens(session: Session) -> Sequence[ApiToken]:
     """Every token with its secrets: those of systems first, each part by name."""
     return session.scalars(
         select(ApiToken)
-        .options(selectinload(ApiToken.secrets))
+        .options(selectinload(ApiToken.secrets), selectinload(ApiToken.partner_account))
         .order_by(ApiToken.user_id.is_not(None), ApiToken.name)
     ).all()
 
@@ -203,21 +222,26 @@ def use_of_secret(session: Session, secret: str, now: datetime) -> TokenUse:
     if found is None or not hmac.compare_digest(found.secret_hash, digest):
         raise AuthenticationFailed
     token = found.token
+    if token.partner_account_id is not None:
+        account = actor_of_account(session, token.partner_account_id)
+        actor = replace(account, scopes=scopes_of(token))
+    else:
+        actor = _actor(token)
     if token.user is not None and token.user.disabled_at is not None:
         raise AuthenticationFailed
     is_due = token.used_at is None or token.used_at <= now - USE_NOTED_AFTER
-    return TokenUse(_actor(token), token.id, is_due)
+    return TokenUse(actor, token.id, is_due)
 
 
-def note_use(session: Session, use: TokenUse, now: datetime) -> None:
-    """Write the last use, unless somebody did within the last minute."""
+def note_use(session: Session, use: TokenUse, now: datetime, remote: str) -> None:
+    """Write the last use and its address, unless somebody did within the last minute."""
     session.execute(
         update(ApiToken)
         .where(
             ApiToken.id == use.token_id,
             or_(ApiToken.used_at.is_(None), ApiToken.used_at <= now - USE_NOTED_AFTER),
         )
-        .values(used_at=now)
+        .values(used_at=now, used_from=remote)
     )
 
 
@@ -236,7 +260,7 @@ def _actor(token: ApiToken) -> Actor:
 def _create(
     session: Session,
     by: Writer,
-    owner: User | None,
+    owner: User | PartnerAccount | None,
     name: str,
     scopes: Iterable[str],
     days: int,
@@ -246,7 +270,7 @@ def _create(
     take_number(session, _LOCK)
     if session.scalars(select(ApiToken.id).where(ApiToken.name == name)).first() is not None:
         raise Invalid("name", _("There is a token of this name already, live or ended"))
-    if owner is not None:
+    if isinstance(owner, User):
         live = [one for one in tokens_of(session, owner.id) if live_secrets(one, by.now)]
         if len(live) >= MAX_OWN:
             raise Invalid(
@@ -256,13 +280,16 @@ def _create(
     words = " ".join(scope.value for scope in Scope if scope in wanted)
     token = ApiToken(
         name=name,
-        user_id=owner.id if owner is not None else None,
+        user_id=owner.id if isinstance(owner, User) else None,
+        partner_account_id=owner.id if isinstance(owner, PartnerAccount) else None,
         scopes=words,
         created_at=by.now,
     )
     session.add(token)
     session.flush()
     fields = [FieldChange("name", None, name), FieldChange("scopes", None, words)]
+    if isinstance(owner, PartnerAccount):
+        fields.append(FieldChange("account", None, owner.login))
     return NewSecret(token, _add_secret(session, by, token, lifetime, fields))
 
 
@@ -312,10 +339,17 @@ def _refusal(actor: Actor, token: ApiToken) -> str | None:
     if _is_own(actor, token):
         return None
     try:
-        require_admin(actor, _MANAGE)
+        _require_admin(actor)
     except Forbidden as error:
         return error.message
     return None
+
+
+def _require_admin(actor: Actor) -> None:
+    """Raise ``Forbidden`` unless the actor is an admin who acts without a token."""
+    if actor.scopes is not None:
+        raise Forbidden(_("No token manages tokens; a person logs in for that"))
+    require_admin(actor, _MANAGE)
 
 
 def _is_own(actor: Actor, token: ApiToken) -> bool:

@@ -234,8 +234,8 @@ def require_report(actor: Actor) -> None:
 def refusal_to_match(actor: Actor, site_ids: Collection[int]) -> str | None:
     """Why this account may not decide by hand about an event, or None. ``site_ids``: the ends of
     its link and its responsible site."""
-    if actor.scopes is not None:
-        return _("No token may match events by hand; a person logs in for that")
+    if (reason := refusal_by_scope(actor, Scope.EVENTS)) is not None:
+        return reason
     if actor.is_operator or actor.kind is Kind.SYSTEM:
         return None
     if actor.role is Role.REPORTER and actor.site_ids & frozenset(site_ids):
@@ -271,16 +271,18 @@ def require_create(actor: Actor) -> None:
         raise Forbidden(reason)
 
 
-def require_operator(actor: Actor, what: str) -> None:
-    """Raise ``Forbidden`` unless the actor is an operator, an admin or the portal itself."""
-    _require_no_token(actor, what)
+def require_operator(actor: Actor, what: str, scope: Scope = Scope.TICKETS) -> None:
+    """Raise ``Forbidden`` unless the actor is an operator, an admin or the portal itself; a token
+    needs the scope, too."""
+    require_scope(actor, scope)
     if not (actor.is_operator or actor.kind is Kind.SYSTEM):
         raise Forbidden(_("Only operators may %(what)s", what=what))
 
 
-def require_admin(actor: Actor, what: str) -> None:
-    """Raise ``Forbidden`` unless the actor is an admin or the portal itself."""
-    _require_no_token(actor, what)
+def require_admin(actor: Actor, what: str, scope: Scope = Scope.ADMIN) -> None:
+    """Raise ``Forbidden`` unless the actor is an admin or the portal itself; a token needs the
+    scope, too."""
+    require_scope(actor, scope)
     if not (actor.role is Role.ADMIN or actor.kind is Kind.SYSTEM):
         raise Forbidden(_("Only admins may %(what)s", what=what))
 
@@ -300,11 +302,6 @@ def may_read_contacts(actor: Actor) -> bool:
     if actor.kind is Kind.TOKEN:
         return actor.scopes is not None and Scope.REGISTRY in actor.scopes
     return actor.kind in (Kind.PERSON, Kind.SYSTEM)
-
-
-def _require_no_token(actor: Actor, what: str) -> None:
-    if actor.scopes is not None:
-        raise Forbidden(_("No token may %(what)s; a person logs in for that", what=what))
 
 
 def require_internal(actor: Actor) -> None:

@@ -178,6 +178,17 @@ class RequestKeyConflict(PortalError):
         self.ticket_number = ticket_number
 
 
+class KeyReused(PortalError):
+    """An Idempotency-Key of REST was sent again with another request."""
+
+    number = 343
+
+    def __init__(self) -> None:
+        super().__init__(
+            _("This Idempotency-Key was used for another request; use a new key for each request")
+        )
+
+
 class AuthenticationFailed(PortalError):
     """Unknown name, wrong password, disabled account: the same answer for every cause."""
 

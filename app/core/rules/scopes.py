@@ -1,7 +1,7 @@
 """What an API token may be used for, and how long it may live.
 
 A scope narrows: a person's token may at most what the person may, a system's token what its scopes
-name and nothing else. No token administers anything.
+name and nothing else. Only a person's token administers, and only with the scope ``admin``.
 """
 
 from __future__ import annotations
@@ -19,15 +19,19 @@ class Scope(StrEnum):
 
     EVENTS = "events"
     TICKETS = "tickets"
+    REPORTS = "reports"
     REGISTRY = "registry"
     READ = "read"
+    ADMIN = "admin"
 
 
 MEANINGS: dict[Scope, str] = {
     Scope.EVENTS: _("send and read network events"),
     Scope.TICKETS: _("read and write tickets"),
-    Scope.REGISTRY: _("read sites and links, contacts included"),
+    Scope.REPORTS: _("read and fill in quarterly reports"),
+    Scope.REGISTRY: _("read and change sites and links, contacts included"),
     Scope.READ: _("read all that is no secret; a system's token sees no contacts"),
+    Scope.ADMIN: _("administer, if its person is an administrator"),
 }
 MAX_DAYS = 400
 """A token's secret lives at most so many days: a year, and time to change it over."""

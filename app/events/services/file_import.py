@@ -19,6 +19,7 @@ from app.core.rules.access import Actor, Door, Writer, require_operator
 from app.core.rules.errors import TooMuch
 from app.core.rules.file_problems import MAX_LINES, MAX_PROBLEMS, BadFile, Problem
 from app.core.rules.language import _
+from app.core.rules.scopes import Scope
 from app.events.models.imports import EventImport, EventsOfImport
 from app.events.rules.file_reading import ReadEvent
 from app.events.services.events import EventResult, Outcome, examine_events, report_events
@@ -37,7 +38,7 @@ FAILED: Final = "failed"
 
 def require_event_import(actor: Actor) -> None:
     """Raise ``Forbidden`` unless the actor may import events."""
-    require_operator(actor, _("import events"))
+    require_operator(actor, _("import events"), Scope.EVENTS)
 
 
 @dataclass

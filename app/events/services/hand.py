@@ -18,6 +18,7 @@ from app.core.rules.access import Writer, require_operator
 from app.core.rules.errors import Invalid, InvalidMany, NotFound
 from app.core.rules.file_problems import BadFile
 from app.core.rules.language import _
+from app.core.rules.scopes import Scope
 from app.core.rules.texts import checked_text
 from app.events.models.events import Event, EventSource
 from app.events.rules.events import LIMITS, EventMessage
@@ -47,7 +48,7 @@ class Stated:
 
 def require_enter(by: Writer) -> None:
     """Raise ``Forbidden`` unless the person may enter and correct events."""
-    require_operator(by.actor, _WHAT)
+    require_operator(by.actor, _WHAT, Scope.EVENTS)
 
 
 def enter_event(session: Session, by: Writer, key: str, stated: Stated) -> int:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.core.rules.access import Writer, require_operator
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
+from app.core.rules.scopes import Scope
 from app.core.rules.texts import LONG_TEXT_LIMIT, checked_text
 from app.core.services.changes import FieldChange, record_changes
 from app.events.models.events import Event
@@ -35,7 +36,7 @@ _events = cast(Table, Event.__table__)
 def withdraw_event(session: Session, by: Writer, event_id: int, reason: str) -> None:
     """Withdraw one event. Raises ``Forbidden``, ``NotFound``, and ``Invalid`` without a reason or
     where it is withdrawn."""
-    require_operator(by.actor, _("withdraw events"))
+    require_operator(by.actor, _("withdraw events"), Scope.EVENTS)
     checked_reason(reason)
     event = _locked(session, event_id)
     if event.withdrawn_at is not None:
@@ -45,7 +46,7 @@ def withdraw_event(session: Session, by: Writer, event_id: int, reason: str) -> 
 
 def restore_event(session: Session, by: Writer, event_id: int, reason: str) -> None:
     """Take a withdrawal back. Raises as ``withdraw_event``."""
-    require_operator(by.actor, _("take back that an event was withdrawn"))
+    require_operator(by.actor, _("take back that an event was withdrawn"), Scope.EVENTS)
     checked_reason(reason)
     event = _locked(session, event_id)
     if event.withdrawn_at is None:
@@ -73,7 +74,7 @@ def withdraw_import(
 
     Raises ``Forbidden``, ``NotFound``, and ``Invalid`` without a reason or while it is written.
     """
-    require_operator(by.actor, _("withdraw events"))
+    require_operator(by.actor, _("withdraw events"), Scope.EVENTS)
     checked_reason(reason)
     row = session.get(EventImport, import_id, with_for_update=True, populate_existing=True)
     if row is None:

@@ -11,6 +11,7 @@ from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session, aliased
 
 from app.accounts.models.people import Login, PendingLogin, ResetLink
+from app.accounts.services.api_requests import forget_old_requests
 from app.accounts.services.calls import forget_calls
 from app.core.models.changes import Refusal
 from app.core.services.form_keys import forget_old_keys
@@ -61,6 +62,7 @@ def tidy(session: Session, now: datetime, retention: Retention) -> Tidied:
         "partner calls": forget_exchange_calls(session, now - retention.calls, AT_ONCE),
         "refusals": _forget_refusals(session, now - retention.refusals),
         "form keys": forget_old_keys(session, now, AT_ONCE),
+        "API requests": forget_old_requests(session, now, AT_ONCE),
     }
     return Tidied({"jobs": jobs} | in_parts, is_all=max(in_parts.values()) < AT_ONCE)
 

@@ -20,6 +20,7 @@ from app.core.models.base import Base
 from app.core.rules.access import Actor, Writer, require_admin
 from app.core.rules.errors import Invalid, InvalidMany, NotFound
 from app.core.rules.language import _
+from app.core.rules.scopes import Scope
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.changes import FieldChange
 from app.registry.models.registry import Link, Site
@@ -48,7 +49,7 @@ Record = TypeVar("Record", Site, Link)
 
 def require_manager(actor: Actor) -> None:
     """Raise ``Forbidden`` unless the actor may change the registry."""
-    require_admin(actor, _("change sites and links"))
+    require_admin(actor, _("change sites and links"), Scope.REGISTRY)
 
 
 @dataclass(frozen=True)

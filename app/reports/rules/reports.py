@@ -100,13 +100,18 @@ def report_status(
 
 def is_chair(actor: Actor) -> bool:
     """The group's chair is every operator and admin (issue of the quarterly reports)."""
-    return actor.kind is Kind.SYSTEM or (actor.scopes is None and actor.is_operator)
+    return actor.kind is Kind.SYSTEM or (actor.is_operator and _is_for_reports(actor))
+
+
+def _is_for_reports(actor: Actor) -> bool:
+    """Whether the token with which this account acts, if any, is for filling in reports."""
+    return refusal_by_scope(actor, Scope.REPORTS) is None
 
 
 def is_of_site(actor: Actor, site_id: int) -> bool:
     """Whether this is a reporter of the site."""
     return (
-        actor.scopes is None
+        _is_for_reports(actor)
         and actor.kind is Kind.PERSON
         and actor.role is Role.REPORTER
         and site_id in actor.site_ids
@@ -127,7 +132,7 @@ def sees_report(actor: Actor, site_id: int, *, was_submitted: bool) -> bool:
 def may_read_signed(actor: Actor) -> bool:
     """Whether this account sees submitted reports: all people do, and systems' tokens to read."""
     if actor.kind is Kind.TOKEN:
-        return refusal_by_scope(actor, Scope.READ) is None
+        return refusal_by_scope(actor, Scope.READ, Scope.REPORTS) is None
     return actor.kind in (Kind.PERSON, Kind.SYSTEM)
 
 

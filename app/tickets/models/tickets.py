@@ -157,6 +157,11 @@ class TicketSite(Base):
     site: Mapped[Site | None] = relationship(lazy="joined")
     spellings: Mapped[list[SiteSpelling]] = relationship(cascade="all, delete-orphan")
 
+    def name_for(self, partner_id: int | None) -> str:
+        """The name as this partner spells it, else as it was first sent or chosen."""
+        own = (part.name for part in self.spellings if part.partner_id == partner_id)
+        return next(own, self.name)
+
 
 class UnknownLink(Base):
     """A word in a ticket's title or description that looks like a link id and was none then."""

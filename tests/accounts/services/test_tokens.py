@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import ApiToken, TokenSecret
 from app.accounts.services import tokens
+from app.accounts.services.partners import create_partner_account, disable_account
 from app.accounts.services.people import disable_user, enable_user, find_user
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
@@ -211,10 +212,10 @@ def test_only_admins_and_its_person_manage_a_token(session: Session, cast: Cast)
         tokens.end_token(session, writer(cast.admin), token)
 
 
-def test_no_token_makes_manages_or_administers_anything(session: Session, cast: Cast) -> None:
+def test_no_token_makes_or_manages_tokens(session: Session, cast: Cast) -> None:
     scopes = [scope.value for scope in Scope]
     _own, own = made(session, cast.admin, *scopes, own=True)
-    of_system, secret = made(session, cast.admin, *scopes)
+    of_system, secret = made(session, cast.admin, *scopes[:-1])
     for actor in (acts(session, own), acts(session, secret)):
         assert actor is not None
         by = writer(actor)
@@ -224,10 +225,54 @@ def test_no_token_makes_manages_or_administers_anything(session: Session, cast: 
             tokens.create_token(session, by, "x", ["read"], 1)
         with pytest.raises(Forbidden), transaction(session):
             tokens.rotate_token(session, by, of_system)
-        with pytest.raises(Forbidden, match="No token may"), transaction(session):
-            change_site(session, by, "DE-KIT", {"vos": ("CMS",)})
-        with pytest.raises(Forbidden):
-            access.require_operator(actor, "do that")
+        with pytest.raises(Forbidden, match="No token"), transaction(session):
+            tokens.end_token(session, by, of_system)
+
+
+def test_only_an_administrators_token_administers_and_with_its_scope(
+    session: Session, cast: Cast
+) -> None:
+    scopes = [scope.value for scope in Scope if scope is not Scope.ADMIN]
+    _token, of_system = made(session, cast.admin, *scopes)
+    for secret in (of_system, made(session, cast.operator, "admin", "registry", own=True)[1]):
+        actor = acts(session, secret)
+        assert actor is not None
+        with pytest.raises(Forbidden, match="Only admins"), transaction(session):
+            change_site(session, writer(actor), "DE-KIT", {"vos": ("CMS",)})
+    with transaction(session):
+        own = {
+            scope: tokens.create_own_token(session, writer(cast.admin), scope, [scope], 9).secret
+            for scope in ("read", "registry", "admin")
+        }
+    registry, reading = acts(session, own["registry"]), acts(session, own["read"])
+    assert registry is not None
+    assert reading is not None
+    with transaction(session):
+        change_site(session, writer(registry), "DE-KIT", {"vos": ("CMS",)})
+    with pytest.raises(Forbidden, match="lacks the scope registry"), transaction(session):
+        change_site(session, writer(reading), "DE-KIT", {"vos": ("ATLAS",)})
+    with pytest.raises(Forbidden, match="lacks the scope admin"):
+        access.require_admin(reading, "do that")
+    with pytest.raises(Invalid, match="scope admin"), transaction(session):
+        tokens.create_token(session, writer(cast.admin), "nms2", ["admin"], 9)
+
+
+def test_a_partners_token_acts_as_its_account(session: Session, cast: Cast) -> None:
+    with transaction(session):
+        by = writer(cast.admin)
+        account = create_partner_account(
+            session, by, "NREN-Q", "nren-q", "0123456789abcdef01", access="own"
+        )
+        secret = tokens.create_token(session, by, "q", ["tickets"], 9, "nren-q").secret
+    actor = acts(session, secret)
+    assert actor is not None
+    assert (actor.kind, actor.partner_code, actor.account) == (Kind.PARTNER, "NREN-Q", "nren-q")
+    assert actor.scopes == frozenset({Scope.TICKETS})
+    with transaction(session):
+        disable_account(session, writer(cast.admin), account)
+    assert acts(session, secret) is None
+    with pytest.raises(Invalid, match="No partner"), transaction(session):
+        tokens.create_token(session, writer(cast.admin), "r", ["tickets"], 9, "nobody")
 
 
 def test_tickets_need_the_scope_and_the_rights_of_the_person(session: Session, cast: Cast) -> None:
@@ -260,9 +305,10 @@ def test_the_last_use_is_noted_once_a_minute(session: Session, cast: Cast) -> No
         use = tokens.use_of_secret(session, secret, now)
         if use.is_due:
             with transaction(session):
-                tokens.note_use(session, use, now)
+                tokens.note_use(session, use, now, "192.0.2.7")
             noted.append(seconds)
     assert noted == [0, 60, 121]
     session.refresh(token)
     assert token.used_at == NOON + timedelta(seconds=121)
+    assert token.used_from == "192.0.2.7"
     assert len(session.scalars(select(Change.id)).all()) == changes  # a use is no change

@@ -1,0 +1,85 @@
+"""Bodies that are sent: a JSON object of a schema, and the digest by which a repeat is known."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from flask import request
+from marshmallow import RAISE, Schema, ValidationError
+
+from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.json_records import KeyTwice, object_of
+
+JSON: Final = "application/json"
+BODY: Final = "body"
+"""The field of what is wrong with a body as a whole."""
+_FEW: Final = 100
+"""Most wrong fields that an answer names."""
+
+
+def read_object(schema: type[Schema]) -> Mapping[str, Any]:
+    """The object of the body by this schema; ``InvalidMany`` names each field that is unknown or
+    not allowed, ``Invalid`` on ``body`` says what is wrong with the whole."""
+    content = _json(request.get_data())
+    if not isinstance(content, dict):
+        raise Invalid(BODY, "A JSON object is needed")
+    known = {field.data_key or name for name, field in schema().fields.items()}
+    try:
+        return dict(schema(unknown=RAISE).load(content))
+    except ValidationError as error:
+        problems = dict(_problems("", error.messages_dict))
+        for name in content:
+            if name not in known:
+                problems[name[:100]] = f"Unknown; known fields are {', '.join(sorted(known))}"
+        raise InvalidMany(dict(list(problems.items())[:_FEW])) from None
+
+
+def _problems(place: str, messages: Any) -> list[tuple[str, str]]:
+    """What marshmallow says, by the place of each field: ``references.0.provider``."""
+    if isinstance(messages, Mapping):
+        found = []
+        for name, inner in messages.items():
+            short = str(name)[:100]
+            found += _problems(f"{place}.{short}" if place else short, inner)
+        return found
+    return [(place, "; ".join(dict.fromkeys(map(str, messages))))]
+
+
+def _json(body: bytes) -> Any:
+    try:
+        return json.loads(
+            body.decode("utf-8"), parse_constant=_no_number, object_pairs_hook=object_of
+        )
+    except UnicodeDecodeError as error:
+        raise Invalid(BODY, f"The body is no UTF-8, from byte {error.start} on") from None
+    except KeyTwice:
+        raise Invalid(BODY, "A key stands twice in one object") from None
+    except RecursionError:
+        raise Invalid(BODY, "The body is nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise Invalid(
+            BODY, f"The body is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+        ) from None
+    except ValueError:
+        raise Invalid(BODY, "The body is no JSON: it holds a number that JSON has not") from None
+
+
+def _no_number(_word: str) -> Any:
+    raise ValueError
+
+
+def digest_of_request() -> str:
+    """SHA-256 (hex) of what makes two requests the same: method, address, type and body."""
+    found = hashlib.sha256()
+    for part in (
+        request.method.encode(),
+        request.full_path.encode(),
+        request.headers.get("If-Match", "").encode(),
+        request.mimetype.encode(),
+        request.get_data(),
+    ):
+        found.update(len(part).to_bytes(8, "big") + part)
+    return found.hexdigest()

@@ -1,0 +1,86 @@
+"""The change log of tickets: one ticket's history, and the feed of all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.api.caller import session
+from app.api.operations import Call, Operation, next_page
+from app.api.ticket_schemas import Feed, FeedQuery, History, HistoryQuery
+from app.core.rules.scopes import Scope
+from app.core.services.changes import TICKET, changes_of
+from app.tickets.services.change_feed import read_feed
+from app.tickets.services.lifecycle import find_ticket
+from app.tickets.services.timeline import Step, steps_of
+
+_SCOPES: Final = (Scope.READ, Scope.TICKETS)
+
+
+def history(call: Call) -> Mapping[str, Any]:
+    """One page of a ticket's history."""
+    ticket = find_ticket(session(), call.actor, call.number())
+    after, limit = call.query["after"], call.query["limit"]
+    changes = changes_of(session(), TICKET, ticket.number, after=after, limit=limit)
+    steps = steps_of(session(), call.actor, changes)
+    reached = changes[-1].version if changes else after
+    return {
+        "items": [_step(step) for step in steps if step is not None],
+        "next": next_page(str(reached) if reached < ticket.version and changes else None),
+    }
+
+
+def feed(call: Call) -> Mapping[str, Any]:
+    """One page of the changes of all tickets."""
+    page = read_feed(session(), call.actor, call.query["cursor"], call.query["limit"])
+    return {
+        "items": [
+            {**_step(row.step), "id": row.id, "number": row.number, "own": row.own}
+            for row in page.rows
+        ],
+        "cursor": page.cursor,
+        "more": page.more,
+        "next": next_page(str(page.cursor) if page.more else None, "cursor"),
+    }
+
+
+def _step(step: Step) -> dict[str, Any]:
+    fields = [{"field": item.field, "old": item.old, "new": item.new} for item in step.fields]
+    fields += [
+        {"field": name, "old": None, "new": text}
+        for name, text in (
+            ("public_comment", step.public_comment),
+            ("internal_comment", step.internal_comment),
+        )
+        if text
+    ]
+    return {
+        "version": step.version,
+        "at": step.at,
+        "author": step.author,
+        "account": step.account,
+        "door": step.door,
+        "fields": fields,
+    }
+
+
+OPERATIONS: Final = (
+    Operation(
+        "getHistory",
+        "/v1/tickets/{number}/history",
+        "The changes of one ticket, oldest first",
+        _SCOPES,
+        HistoryQuery,
+        History,
+        history,
+    ),
+    Operation(
+        "listChanges",
+        "/v1/changes",
+        "The changes of all tickets, in their order, without a gap",
+        _SCOPES,
+        FeedQuery,
+        Feed,
+        feed,
+    ),
+)

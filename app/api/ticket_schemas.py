@@ -1,0 +1,557 @@
+"""The wire types of tickets, made from the one declaration of a ticket's fields: they bear the
+names that they have in the change log and on the pages, and in camel case the native service."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC
+from typing import Any, Final
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from app.api.schemas import Moment, a_text, about, page_limit
+from app.core.rules.access import Door
+from app.core.rules.errors import Invalid
+from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, read_time
+from app.registry.rules.networks import Network
+from app.tickets.rules.acknowledgements import Answer
+from app.tickets.rules.content import DEFAULTS, MAX_THINGS
+from app.tickets.rules.fields import BY_NAME, ENTRIES, FIELDS, TicketField, ValueKind
+from app.tickets.rules.relations import RelationRole
+from app.tickets.rules.tickets import CREATION_STATES, Category, Layer, Priority, State
+
+_ANSWERED: Final = tuple(field for field in FIELDS if field.meaning and field.name not in ENTRIES)
+_SORTS: Final = ("number", "-number", "changed", "-changed")
+_AT_CREATION: Final = {
+    "network": "that of the links, else LHCONE if the title says so, else LHCOPN",
+    "experiment_specific": "false",
+}
+"""What a field is that a new ticket does not state, where it is not the usual value itself."""
+
+
+class Time(fields.String):
+    """A moment that is sent: ISO 8601, without zone UTC; null and "" = none."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(allow_none=True, **more)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
+        text: str = super()._deserialize(value, attr, data, **more)
+        if not text.strip():
+            return None
+        try:
+            return read_time(attr or "", text).astimezone(UTC)
+        except Invalid as error:
+            raise ValidationError(error.message) from None
+
+
+class Several(fields.List[str]):
+    """A parameter that may be sent more than once: several values are alternatives."""
+
+    several = True
+
+    def __init__(self, text: str, *choices: str) -> None:
+        checks: list[Any] = [validate.Length(1, SHORT_TEXT_LIMIT)]
+        if choices:
+            checks = [validate.OneOf(choices, error="takes {choices}")]
+        super().__init__(
+            fields.String(validate=checks), validate=validate.Length(max=50), metadata=about(text)
+        )
+
+
+class TicketsQuery(Schema):
+    """Filters of the list of tickets, named as on its page. Several values of one parameter are
+    alternatives, parameters are all required, and none at all finds every ticket."""
+
+    q = fields.String(
+        validate=validate.Length(1, 1000, error="q takes 1 to {max} characters"),
+        metadata=about("Words of its texts, comments and names, or a number."),
+    )
+    state = Several("States; open and closed are all open and all closed ones.", "open", *State)
+    network = Several("Networks.", *Network)
+    category = Several("Categories.", *Category)
+    layer = Several("Layers.", *Layer)
+    priority = Several("Priorities.", *Priority)
+    site = Several("Any names of sites that it concerns.")
+    affected = Several("Any names of affected sites.")
+    responsible = Several("Any names of responsible sites.")
+    link = Several("Ids of affected links.")
+    unit = Several("Responsible units.")
+    from_ = fields.Date(
+        data_key="from",
+        error_messages={"invalid": "from takes a day as YYYY-MM-DD"},
+        metadata=about("First day of creation, UTC."),
+    )
+    to = fields.Date(
+        error_messages={"invalid": "to takes a day as YYYY-MM-DD"},
+        metadata=about("Last day of creation, UTC."),
+    )
+    sort = fields.String(
+        load_default="number",
+        validate=validate.OneOf(_SORTS, error="sort takes {choices}"),
+        metadata=about("A lower number never becomes visible after a higher one."),
+    )
+    after = fields.String(
+        validate=validate.Length(1, 200, error="after takes 1 to {max} characters"),
+        metadata=about("Where a page begins: take it from `next` of the page before."),
+    )
+    limit = page_limit()
+
+
+def _moment(text: str, name: str, *, may_be_none: bool = False) -> Moment:
+    return Moment(text, attribute=name, allow_none=may_be_none)
+
+
+def _answer_of(field: TicketField) -> fields.Field[Any]:
+    """A field as a ticket is answered."""
+    meaning = field.meaning[:1].upper() + field.meaning[1:] + "."
+    if field.kind is ValueKind.TIME:
+        return _moment(meaning, field.name, may_be_none=True)
+    if field.kind is ValueKind.FLAG:
+        return fields.Boolean(required=True, metadata=about(meaning))
+    if field.is_contact:
+        return fields.String(
+            metadata=about(f"{meaning} Only for operators and the partner that sent it.")
+        )
+    return a_text(meaning)
+
+
+def _answers(names: Iterable[str]) -> dict[str, fields.Field[Any]]:
+    return {name: _answer_of(BY_NAME[name]) for name in names}
+
+
+class TicketLink(Schema):
+    """A link that the ticket affects."""
+
+    name = a_text("Its id.")
+    end_a = a_text("Key of the site at one end.")
+    end_b = a_text("Key of the site at the other end.")
+    recognised = fields.Boolean(
+        required=True, metadata=about("Found in the ticket's texts, not chosen by anyone.")
+    )
+
+
+class TicketSite(Schema):
+    """A site that the ticket affects."""
+
+    key = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=about("Its LHCOPN name; null where nobody knows the name."),
+    )
+    name = a_text("The name that this account's partner sent, else as it was first sent.")
+    recognised = fields.Boolean(
+        required=True, metadata=about("Found in the ticket's title, not chosen by anyone.")
+    )
+
+
+def _short(text: str, *, required: bool = False, empty: bool = True) -> fields.String:
+    lengths = validate.Length(0 if empty else 1, SHORT_TEXT_LIMIT)
+    return fields.String(required=required, validate=lengths, metadata=about(text))
+
+
+class Reference(Schema):
+    """A ticket's number in another system."""
+
+    provider = _short("Who keeps that system.", required=True, empty=False)
+    reference = _short("The number there.", required=True)
+    url = _short("Where it can be read.")
+    kind = fields.String(
+        validate=validate.OneOf(("target", "incident", "other")),
+        metadata=about("What it is to the ticket; default other."),
+    )
+
+
+class Submitter(Schema):
+    """Who reported. Mail and phone are answered to operators and the partner that sent them."""
+
+    name = _short("Name of the person or service.")
+    mail = _short("Mail address.")
+    login = _short("Login name there.")
+    phone = _short("Phone number.")
+
+
+class Relation(Schema):
+    """Another ticket as this one sees it."""
+
+    role = fields.String(
+        required=True,
+        validate=validate.OneOf(list(RelationRole), error="takes {choices}"),
+        metadata=about("What the other ticket is to this one."),
+    )
+    number = fields.Integer(
+        required=True,
+        strict=True,
+        validate=validate.Range(1, 999_999_999),
+        metadata=about("The other ticket's number."),
+    )
+
+
+class TicketOrigin(Schema):
+    """The partner that created the ticket."""
+
+    partner = a_text("Its code.")
+    id = a_text("The ticket's number there, or empty.")
+
+
+class TicketAnswer(Schema):
+    """A site that is asked to accept this change, and its newest answer."""
+
+    site = a_text("The site's key.")
+    answer = fields.String(
+        required=True, allow_none=True, metadata=about("accepted or refused; null = none yet.")
+    )
+    reason = a_text("Why, or empty.")
+    at = Moment("When it was answered; else null.", allow_none=True)
+    author = a_text("Who answered, or empty.")
+    outdated = fields.Boolean(
+        required=True, metadata=about("Links, sites or times were changed after this answer.")
+    )
+
+
+class TicketFile(Schema):
+    """What is known of a file at the ticket."""
+
+    id = a_text("ATT and a number.")
+    name = a_text("The file's name, cleaned.")
+    size = fields.Integer(required=True, metadata=about("Bytes."))
+    created = Moment("When it was added.")
+    author = a_text("Who added it.")
+
+
+class DiaryEntry(Schema):
+    """One entry of a diary."""
+
+    at = Moment("When it was written.")
+    author = a_text("Who wrote it.")
+    internal = fields.Boolean(required=True, metadata=about("Of the internal diary."))
+    text = a_text("The entry, whole.")
+
+
+class _TicketHead(Schema):
+    number = fields.Integer(
+        required=True, metadata=about("Its number, one sequence for the whole portal.")
+    )
+    version = fields.Integer(required=True, metadata=about("Raised with each change."))
+
+
+class _FoundTicket(_TicketHead):
+    links = fields.List(
+        fields.String(), required=True, metadata=about("Ids of the affected links.")
+    )
+    sites = fields.List(
+        fields.String(),
+        required=True,
+        metadata=about("Keys of the affected sites, or names that nobody knows."),
+    )
+    responsible_site = fields.String(
+        required=True, allow_none=True, metadata=about("Key of the responsible site, or null.")
+    )
+    created = Moment("When it was created.")
+    changed = Moment("When it was last changed.")
+
+
+FOUND: Final = (
+    *("title", "state", "priority", "network", "category", "layer", "impact", "unit"),
+    *("event_start", "event_end", "window_start", "window_end"),
+)
+"""Fields of a ticket in a list."""
+FoundTicket: type[Schema] = type(
+    "FoundTicket",
+    (_FoundTicket,),
+    {"__doc__": "A ticket in a list; getTicket answers the rest.", **_answers(FOUND)},
+)
+
+
+class TicketPage(Schema):
+    """One page of tickets."""
+
+    items = fields.List(fields.Nested(FoundTicket), required=True)
+    next = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=about("Address of the next page; null = this is the last."),
+    )
+
+
+class _Ticket(_TicketHead):
+    moves = fields.List(
+        fields.String(),
+        required=True,
+        metadata=about("The states to which this account may move it now."),
+    )
+    links = fields.List(
+        fields.Nested(TicketLink), required=True, metadata=about("The first one first.")
+    )
+    sites = fields.List(
+        fields.Nested(TicketSite), required=True, metadata=about("The first one first.")
+    )
+    responsible_site = fields.String(
+        required=True, allow_none=True, metadata=about("Key of the responsible site, or null.")
+    )
+    references = fields.List(
+        fields.Nested(Reference), required=True, metadata=about("Numbers in other systems.")
+    )
+    submitter = fields.Nested(Submitter, required=True, metadata=about("Who reported."))
+    origin = fields.Nested(
+        TicketOrigin,
+        required=True,
+        allow_none=True,
+        metadata=about("The partner that created it, or null."),
+    )
+    relations = fields.List(
+        fields.Nested(Relation),
+        required=True,
+        metadata=about("Tickets bound to it that this account may read."),
+    )
+    acknowledgements = fields.List(
+        fields.Nested(TicketAnswer),
+        required=True,
+        metadata=about("Sites asked to accept this change, by key."),
+    )
+    attachments = fields.List(
+        fields.Nested(TicketFile), required=True, metadata=about("Its files, oldest first.")
+    )
+    diary = fields.List(
+        fields.Nested(DiaryEntry),
+        required=True,
+        metadata=about("The entries that this account may read, oldest first."),
+    )
+    created = Moment("When it was created.")
+    changed = Moment("When it was last changed; strictly increasing.")
+    ended = Moment("When it was solved or given up; null while it is open.", allow_none=True)
+    last_author = a_text("Who changed it last.")
+
+
+OneTicket: type[Schema] = type(
+    "Ticket",
+    (_Ticket,),
+    {
+        "__doc__": "A ticket as this account may read it.",
+        **_answers(field.name for field in _ANSWERED),
+    },
+)
+
+
+def _sent(field: TicketField, *, change: bool) -> fields.Field[Any]:
+    """A field as a writer states it; ``change`` = of a ticket that exists."""
+    default = _AT_CREATION.get(field.name) or DEFAULTS.get(field.name)
+    notes = [field.meaning[:1].upper() + field.meaning[1:], field.rule]
+    if default and not change:
+        notes.append(f"default {default}")
+    text = "; ".join(filter(None, notes)) + "."
+    if field.kind is ValueKind.TIME:
+        return Time(metadata=about(f"{text} ISO 8601, without zone UTC; null = none."))
+    if field.kind is ValueKind.FLAG:
+        return fields.Boolean(truthy={True}, falsy={False}, metadata=about(text))
+    if field.choices is not None:
+        states = CREATION_STATES if field.name == "state" and not change else field.choices
+        allowed = validate.OneOf([str(one) for one in states], error="takes {choices}")
+        return fields.String(validate=allowed, metadata=about(text))
+    return fields.String(
+        required=field.name == "title" and not change,
+        validate=validate.Length(1 if field.is_needed else 0, field.limit),
+        metadata=about(text),
+    )
+
+
+def _names(text: str) -> fields.List[str]:
+    return fields.List(
+        fields.String(validate=validate.Length(1, SHORT_TEXT_LIMIT)),
+        validate=validate.Length(max=MAX_THINGS),
+        metadata=about(text),
+    )
+
+
+def _content(*, change: bool) -> dict[str, fields.Field[Any]]:
+    """The fields that a writer states; ``change`` = of a ticket that exists."""
+    found = {
+        field.name: _sent(field, change=change)
+        for field in FIELDS
+        if field.meaning and not (field.name == "solution" and not change)
+    }
+    found |= {
+        "links": _names("Ids of the affected links; of a new ticket those in its texts if absent."),
+        "sites": _names(
+            "Any names of the affected sites; unknown ones are kept as text. Of a new ticket the"
+            " one in its title, if absent."
+        ),
+        "asked_sites": _names("Any names of the sites that must accept this change."),
+        "responsible_site": _short("Any name of a site; for operators. Empty = it follows."),
+        "references": fields.List(
+            fields.Nested(Reference),
+            validate=validate.Length(max=MAX_THINGS),
+            metadata=about("Numbers in other systems; of a ticket that exists they replace all."),
+        ),
+    }
+    return found
+
+
+TicketChange: type[Schema] = type(
+    "TicketChange",
+    (Schema,),
+    {"__doc__": "What changes: a field that is absent stays.", **_content(change=True)},
+)
+
+
+class _NewTicket(Schema):
+    submitter = fields.Nested(Submitter, metadata=about("Who reported, where that is not you."))
+    relation = fields.Nested(
+        Relation, metadata=about("A ticket to which it is bound from the start.")
+    )
+
+
+NewTicketBody: type[Schema] = type(
+    "NewTicket",
+    (_NewTicket,),
+    {"__doc__": "What is stated of a ticket when it is created.", **_content(change=False)},
+)
+
+
+class CommentBody(Schema):
+    """One entry of a diary, in any state of the ticket."""
+
+    text = fields.String(
+        required=True,
+        validate=validate.Length(1, PORTAL_TEXT_LIMIT),
+        metadata=about("The entry; not blank."),
+    )
+    internal = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata=about("For the internal diary, which operators read; default false."),
+    )
+    state = fields.String(
+        validate=validate.OneOf(list(State), error="takes {choices}"),
+        metadata=about("A state to which it moves the ticket in the same change."),
+    )
+
+
+class MoveBody(Schema):
+    """Another state of the ticket."""
+
+    state = fields.String(
+        required=True,
+        validate=validate.OneOf(list(State), error="takes {choices}"),
+        metadata=about("One of the ticket's moves."),
+    )
+    solution = fields.String(
+        validate=validate.Length(max=PORTAL_TEXT_LIMIT),
+        metadata=about("How it was solved; required for solved."),
+    )
+    comment = fields.String(
+        validate=validate.Length(max=PORTAL_TEXT_LIMIT),
+        metadata=about("An entry for the public diary."),
+    )
+
+
+class AcknowledgementBody(Schema):
+    """An answer to a change in the name of a site; a new one replaces the old one."""
+
+    site = _short("Any name of the site.", required=True, empty=False)
+    answer = fields.String(
+        required=True,
+        validate=validate.OneOf(list(Answer), error="takes {choices}"),
+        metadata=about("Whether the site accepts."),
+    )
+    reason = fields.String(
+        validate=validate.Length(max=2000), metadata=about("Why; required for a refusal.")
+    )
+
+
+class FileQuery(Schema):
+    """How a file is called."""
+
+    name = _short("The file's name; folders and control characters are taken off.", required=True)
+
+
+class HistoryQuery(Schema):
+    """Where in a ticket's history a page begins."""
+
+    after = fields.Integer(
+        load_default=0,
+        validate=validate.Range(0, 999_999_999, error="after takes a version"),
+        error_messages={"invalid": "after takes a version"},
+        metadata=about("Begin behind this version of the ticket."),
+    )
+    limit = page_limit()
+
+
+class FeedQuery(Schema):
+    """Where in the feed a page begins."""
+
+    cursor = fields.Integer(
+        load_default=0,
+        validate=validate.Range(0, 2**53, error="cursor takes the one of the last answer"),
+        error_messages={"invalid": "cursor takes the one of the last answer"},
+        metadata=about("0 at first, then that of the last answer."),
+    )
+    limit = page_limit()
+
+
+class ChangedField(Schema):
+    """One field of one change."""
+
+    field = a_text("Its name.")
+    old = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=about("Before, as text: times in UTC, several values between `; `; null = none."),
+    )
+    new = fields.String(required=True, allow_none=True, metadata=about("After, alike."))
+
+
+class Step(Schema):
+    """One change of a ticket, as this account may read it."""
+
+    version = fields.Integer(
+        required=True, metadata=about("The ticket's version after it; 1 = its creation.")
+    )
+    at = Moment("When.")
+    author = a_text("Who is shown: the person, or what a partner says.")
+    account = a_text("Login of the account that made it.")
+    door = a_text("Through which door it came: " + ", ".join(Door) + ".")
+    fields_ = fields.List(
+        fields.Nested(ChangedField),
+        required=True,
+        attribute="fields",
+        data_key="fields",
+        metadata=about("What changed, entries of the diaries among it."),
+    )
+
+
+class History(Schema):
+    """A page of a ticket's history, oldest first. What this account may not read is left out, and
+    a change of which nothing is left."""
+
+    items = fields.List(fields.Nested(Step), required=True)
+    next = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=about("Address of the next page; null = this is the last."),
+    )
+
+
+class FeedRow(Step):
+    """One change of one ticket, in the order of all changes."""
+
+    id = fields.Integer(required=True, metadata=about("Its place in that order."))
+    number = fields.Integer(required=True, metadata=about("The ticket's number."))
+    own = fields.Boolean(required=True, metadata=about("Made by an account of the asking partner."))
+
+
+class Feed(Schema):
+    """Changes of all tickets that this account may read, in their order, with what they changed: a
+    page may hold fewer rows than the limit, or none, though there is more."""
+
+    items = fields.List(fields.Nested(FeedRow), required=True)
+    cursor = fields.Integer(required=True, metadata=about("Where to read on."))
+    more = fields.Boolean(
+        required=True, metadata=about("There is more by now; else ask again later.")
+    )
+    next = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=about("Address behind this page, where there is more by now; else null."),
+    )

@@ -1,0 +1,430 @@
+"""Tickets: find, read, create, change, comment, move, bind, acknowledge, and their files."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Mapping
+from typing import Any, Final
+
+from flask import Response, request
+
+from app.api.caller import session
+from app.api.operations import Call, Operation, next_page
+from app.api.schemas import NoQuery
+from app.api.ticket_schemas import (
+    FOUND,
+    AcknowledgementBody,
+    CommentBody,
+    FileQuery,
+    MoveBody,
+    NewTicketBody,
+    OneTicket,
+    Relation,
+    TicketChange,
+    TicketFile,
+    TicketPage,
+    TicketsQuery,
+)
+from app.core.rules.access import Actor, Door
+from app.core.rules.addresses import kept_address
+from app.core.rules.attached_files import cleaned_name
+from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.scopes import Scope
+from app.core.services.security_log import log_event
+from app.core.web.positions import read_position, write_position
+from app.tickets.models.attachments import Attachment
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.acknowledgements import Answer
+from app.tickets.rules.attachments import attachment_id, public_id
+from app.tickets.rules.content import NewTicket, Reference
+from app.tickets.rules.fields import ENTRIES, FIELDS
+from app.tickets.rules.relations import RelationRole
+from app.tickets.services.acknowledgements import acknowledge_change, answers_of
+from app.tickets.services.attachments import (
+    add_attachment,
+    attachments_of,
+    content_of,
+    find_attachment,
+    remove_attachment,
+)
+from app.tickets.services.diaries import entries_of
+from app.tickets.services.lifecycle import (
+    change_ticket,
+    change_ticket_at,
+    comment_ticket,
+    find_ticket,
+    move_ticket,
+    moves_of,
+    open_ticket,
+    take_ticket,
+)
+from app.tickets.services.lists.lists import TicketFilter
+from app.tickets.services.pages import list_tickets
+from app.tickets.services.relations import (
+    open_related_ticket,
+    relate_tickets,
+    relations_of,
+    unrelate_tickets,
+)
+from app.tickets.services.timeline import may_see_contacts
+
+_VALUES: Final = ("network", "category", "layer", "priority", "unit")
+_AS_THEY_ARE: Final = tuple(
+    field.name
+    for field in FIELDS
+    if field.meaning and field.name not in ENTRIES and not field.is_contact
+)
+_CONTACTS: Final = tuple(field.name for field in FIELDS if field.meaning and field.is_contact)
+_LISTS: Final = ("links", "sites", "asked_sites")
+_NEEDS: Final = frozenset({"category", "window_start", "window_end", "sites"})
+"""Who changes any of these is asked for what the category needs."""
+
+
+def list_of_tickets(call: Call) -> Mapping[str, Any]:
+    """One page of tickets."""
+    query = call.query
+
+    def many(name: str) -> tuple[str, ...]:
+        return tuple(query.get(name, ()))
+
+    wanted = TicketFilter(
+        text=query.get("q", ""),
+        states=many("state"),
+        values={name: many(name) for name in _VALUES if name in query},
+        sites=many("site"),
+        affected=many("affected"),
+        links=many("link"),
+        responsible=many("responsible"),
+        created_from=query.get("from_"),
+        created_to=query.get("to"),
+        sort=query["sort"],
+    )
+    after = None
+    if "after" in query:
+        try:
+            after = read_position(query["after"], query["sort"])
+        except (ValueError, TypeError, RecursionError, binascii.Error, OverflowError):
+            raise Invalid(
+                "after", "after takes what `next` of the page before holds, with the same sort"
+            ) from None
+    page = list_tickets(session(), call.actor, wanted, after=after, limit=query["limit"])
+    return {
+        "items": [
+            {
+                **{name: getattr(ticket, name) for name in ("number", "version", *FOUND)},
+                "links": [item.shown for item in page.links[ticket.number]],
+                "sites": [item.shown for item in page.sites[ticket.number]],
+                "responsible_site": ticket.responsible,
+                "created": ticket.created_at,
+                "changed": ticket.changed_at,
+            }
+            for ticket in page.tickets
+        ],
+        "next": next_page(write_position(page.after) if page.after is not None else None),
+    }
+
+
+def get_ticket(call: Call) -> Mapping[str, Any]:
+    """A ticket as this account may read it."""
+    return _content(call.actor, find_ticket(session(), call.actor, call.number()))
+
+
+def create(call: Call) -> Mapping[str, Any]:
+    """Open a ticket."""
+    sent = dict(call.body)
+    submitter, relation = sent.pop("submitter", {}), sent.pop("relation", None)
+    stated = _stated(sent) | {f"submitter_{name}": text for name, text in submitter.items() if text}
+    new = NewTicket(**{name: value for name, value in stated.items() if value is not None})
+    if relation is None:
+        ticket = open_ticket(session(), call.writer, new, check_needs=True)
+    else:
+        ticket = open_related_ticket(
+            session(),
+            call.writer,
+            new,
+            RelationRole(relation["role"]),
+            relation["number"],
+            check_needs=True,
+        )
+    return _content(call.actor, ticket)
+
+
+def change(call: Call) -> Mapping[str, Any]:
+    """Change a ticket: with If-Match only what was seen."""
+    wanted, needs = _stated(call.body), not _NEEDS.isdisjoint(call.body)
+    rows, by, number = session(), call.writer, call.number()
+    if call.version is None:
+        ticket = change_ticket(rows, by, number, wanted, check_needs=needs)
+    else:
+        ticket = change_ticket_at(rows, by, number, wanted, call.version, check_needs=needs)
+    return _content(call.actor, ticket)
+
+
+def comment(call: Call) -> Mapping[str, Any]:
+    """Append one entry to a diary."""
+    sent = call.body
+    ticket = comment_ticket(
+        session(),
+        call.writer,
+        call.number(),
+        sent["text"],
+        internal=sent["internal"],
+        state=sent.get("state", ""),
+    )
+    return _content(call.actor, ticket)
+
+
+def move(call: Call) -> Mapping[str, Any]:
+    """Move a ticket to another state."""
+    sent = call.body
+    ticket = move_ticket(
+        session(),
+        call.writer,
+        call.number(),
+        sent["state"],
+        solution=sent.get("solution"),
+        public_comment=sent.get("comment", ""),
+    )
+    return _content(call.actor, ticket)
+
+
+def take(call: Call) -> Mapping[str, Any]:
+    """Make the caller the assignee."""
+    return _content(call.actor, take_ticket(session(), call.writer, call.number()))
+
+
+def relate(call: Call) -> Mapping[str, Any]:
+    """Bind two tickets; both are changed."""
+    role, other = RelationRole(call.body["role"]), call.body["number"]
+    return _content(call.actor, relate_tickets(session(), call.writer, call.number(), role, other))
+
+
+def unrelate(call: Call) -> Mapping[str, Any]:
+    """Take a relation off both tickets."""
+    try:
+        role = RelationRole(call.keys["role"])
+    except ValueError:
+        raise NotFound from None
+    other = call.number("other")
+    return _content(
+        call.actor, unrelate_tickets(session(), call.writer, call.number(), role, other)
+    )
+
+
+def acknowledge(call: Call) -> Mapping[str, Any]:
+    """Answer to a change in the name of a site."""
+    sent = call.body
+    ticket = acknowledge_change(
+        session(),
+        call.writer,
+        call.number(),
+        sent["site"],
+        Answer(sent["answer"]),
+        sent.get("reason", ""),
+    )
+    return _content(call.actor, ticket)
+
+
+def attach(call: Call) -> Mapping[str, Any]:
+    """Add a file to a ticket."""
+    name = call.query["name"]
+    return _file(add_attachment(session(), call.writer, call.number(), name, call.body))
+
+
+def get_file(call: Call) -> Response:
+    """The bytes of a file, to be saved and never to be shown as a page."""
+    found = find_attachment(session(), call.actor, attachment_id(call.keys["id"]))
+    log_event(
+        "download",
+        door=Door.API,
+        account=call.actor.account,
+        remote=kept_address(request.remote_addr),
+        kind="attachment",
+        thing=public_id(found.id),
+    )
+    answer = Response(content_of(session(), found), content_type="application/octet-stream")
+    answer.headers.set("Content-Disposition", "attachment", filename=cleaned_name(found.name))
+    return answer
+
+
+def remove_file(call: Call) -> Mapping[str, Any]:
+    """Take a file off a ticket."""
+    remove_attachment(session(), call.writer, attachment_id(call.keys["id"]))
+    return {}
+
+
+def _stated(sent: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that a writer states, in the words of the services."""
+    values = dict(sent)
+    values |= {name: tuple(values[name]) for name in _LISTS if name in values}
+    if "references" in values:
+        values["references"] = tuple(
+            Reference(
+                item["provider"],
+                item["reference"],
+                item.get("url", ""),
+                item.get("kind", "other"),
+            )
+            for item in values["references"]
+        )
+    return values
+
+
+def _content(actor: Actor, ticket: Ticket) -> Mapping[str, Any]:
+    rows, number, partner = session(), ticket.number, ticket.created_by_partner
+    sees_contacts = may_see_contacts(actor, ticket.created_by_partner_id)
+    site = ticket.responsible_site
+    submitter = {"name": ticket.submitter_name, "login": ticket.submitter_login}
+    values: dict[str, Any] = {name: getattr(ticket, name) for name in _AS_THEY_ARE}
+    if sees_contacts:
+        submitter |= {"mail": ticket.submitter_mail, "phone": ticket.submitter_phone}
+        values |= {name: getattr(ticket, name) for name in _CONTACTS}
+    return {
+        **values,
+        "number": number,
+        "version": ticket.version,
+        "last_author": ticket.last_author,
+        "moves": moves_of(actor, ticket),
+        "links": [
+            {
+                "name": item.link.name,
+                "end_a": item.link.end_a.key,
+                "end_b": item.link.end_b.key,
+                "recognised": item.recognised,
+            }
+            for item in ticket.affected_links
+        ],
+        "sites": [
+            {
+                "key": item.site.key if item.site is not None else None,
+                "name": item.name_for(actor.partner_id),
+                "recognised": item.recognised,
+            }
+            for item in ticket.affected_sites
+        ],
+        "responsible_site": site.key if site is not None else None,
+        "references": ticket.references,
+        "submitter": submitter,
+        "origin": None if partner is None else {"partner": partner.code, "id": ticket.origin_id},
+        "relations": relations_of(rows, actor, number),
+        "acknowledgements": answers_of(rows, ticket),
+        "attachments": [_file(item) for item in attachments_of(rows, actor, number)],
+        "diary": entries_of(rows, actor, [number]).get(number, ()),
+        "created": ticket.created_at,
+        "changed": ticket.changed_at,
+        "ended": ticket.ended_at,
+    }
+
+
+def _file(attachment: Attachment) -> Mapping[str, Any]:
+    return {
+        "id": public_id(attachment.id),
+        "name": attachment.name,
+        "size": attachment.size,
+        "created": attachment.created_at,
+        "author": attachment.author,
+    }
+
+
+def _bytes() -> bytes:
+    return request.get_data()
+
+
+def _of_bytes() -> Mapping[str, Any]:
+    return {"type": "string", "format": "binary", "description": "The file as it is."}
+
+
+_READ: Final = (Scope.READ, Scope.TICKETS)
+_WRITE: Final = (Scope.TICKETS,)
+_ONE: Final = "/v1/tickets/{number}"
+_FILE: Final = "/v1/attachments/{id}"
+GET_TICKET: Final = Operation(
+    "getTicket", _ONE, "One ticket, by its number", _READ, NoQuery, OneTicket, get_ticket
+)
+
+
+def _write(name: str, path: str, summary: str, view: Any, **more: Any) -> Operation:
+    """An operation that changes a ticket and answers it as it is then."""
+    return Operation(
+        name,
+        f"{_ONE}{path}",
+        summary,
+        _WRITE,
+        NoQuery,
+        OneTicket,
+        view,
+        **{"method": "POST", "of": GET_TICKET, **more},
+    )
+
+
+OPERATIONS: Final = (
+    Operation(
+        "listTickets", "/v1/tickets", "Tickets", _READ, TicketsQuery, TicketPage, list_of_tickets
+    ),
+    Operation(
+        "createTicket",
+        "/v1/tickets",
+        "Create a ticket",
+        _WRITE,
+        NoQuery,
+        OneTicket,
+        create,
+        method="POST",
+        body=NewTicketBody,
+        location=lambda made: f"/v1/tickets/{made['number']}",
+    ),
+    GET_TICKET,
+    _write("changeTicket", "", "Change a ticket", change, method="PATCH", body=TicketChange),
+    _write("commentTicket", "/comments", "Append one entry to a diary", comment, body=CommentBody),
+    _write("moveTicket", "/moves", "Move a ticket to another state", move, body=MoveBody),
+    _write("takeTicket", "/take", "Become the assignee and start work", take),
+    _write("relateTickets", "/relations", "Bind two tickets", relate, body=Relation),
+    _write(
+        "unrelateTickets",
+        "/relations/{role}/{other}",
+        "Take a relation off both tickets",
+        unrelate,
+        method="DELETE",
+    ),
+    _write(
+        "acknowledgeChange",
+        "/acknowledgements",
+        "Answer to a change in the name of a site",
+        acknowledge,
+        body=AcknowledgementBody,
+    ),
+    Operation(
+        "attachFile",
+        f"{_ONE}/attachments",
+        "Add a file to a ticket",
+        _WRITE,
+        FileQuery,
+        TicketFile,
+        attach,
+        method="POST",
+        takes=_of_bytes,
+        reads=_bytes,
+        media=("application/octet-stream",),
+        location=lambda made: f"/v1/attachments/{made['id']}",
+    ),
+    Operation(
+        "getFile",
+        _FILE,
+        "The content of a file",
+        _READ,
+        NoQuery,
+        TicketFile,
+        get_file,
+        gives=("application/octet-stream",),
+    ),
+    Operation(
+        "removeFile",
+        _FILE,
+        "Take a file off its ticket",
+        _WRITE,
+        NoQuery,
+        TicketFile,
+        remove_file,
+        method="DELETE",
+    ),
+)

@@ -1,0 +1,314 @@
+"""Tickets over REST: the whole life of one, repeats, what somebody else changed, bad input."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.accounts.models.api_requests import ApiRequest
+from app.core.models.changes import Change
+from app.tickets.models.tickets import Ticket
+from tests.api.conftest import Calling, Program
+from tests.cast import Cast
+
+NEW = {
+    "title": "CERN-PIC down",
+    "description": "No light",
+    "category": "incident",
+    "priority": "urgent",
+}
+
+
+@pytest.fixture
+def operator(calling: Calling, cast: Cast) -> Program:
+    """A program of an operator."""
+    return calling("tickets", of=cast.operator)
+
+
+def made(program: Program, **more: Any) -> Any:
+    answer = program.post("/api/v1/tickets", NEW | more)
+    assert answer.status_code == 201, answer.text
+    return answer.json
+
+
+def count_of_tickets(session: Session) -> int:
+    session.rollback()
+    return session.scalar(select(func.count()).select_from(Ticket)) or 0
+
+
+def test_the_life_of_a_ticket(operator: Program, session: Session) -> None:
+    answer = operator.post("/api/v1/tickets", NEW)
+    assert answer.status_code == 201
+    at = answer.headers["Location"]
+    assert answer.json is not None
+    assert at == f"/api/v1/tickets/{answer.json['number']}"
+    assert operator.read(at) == answer.json
+    assert operator.get(at).headers["ETag"] == answer.headers["ETag"]
+    assert answer.json["version"] == 1
+    assert answer.json["state"] == "new"
+    assert answer.json["priority"] == "urgent"
+    assert answer.json["created"].endswith("Z")
+
+    changed = operator.send("PATCH", at, {"priority": "less urgent", "event_start": "2013-01-02"})
+    assert changed.status_code == 200, changed.text
+    assert changed.json is not None
+    assert changed.json["priority"] == "less urgent"
+    assert changed.json["event_start"] == "2013-01-02T00:00:00Z"
+
+    taken = operator.send("POST", f"{at}/take")
+    assert taken.json is not None
+    assert taken.json["state"] == "in progress"
+    said = operator.post(f"{at}/comments", {"text": "We look"})
+    assert said.json is not None
+    assert [(one["text"], one["internal"]) for one in said.json["diary"]] == [("We look", False)]
+    secret = operator.post(f"{at}/comments", {"text": "For us", "internal": True})
+    assert secret.json is not None
+    assert [one["internal"] for one in secret.json["diary"]] == [False, True]
+    done = operator.post(f"{at}/moves", {"state": "solved", "solution": "New cable"})
+    assert done.status_code == 200, done.text
+    assert done.json is not None
+    assert (done.json["state"], done.json["solution"]) == ("solved", "New cable")
+    assert done.json["ended"] is not None
+
+    steps = operator.read(f"{at}/history")["items"]
+    assert [step["version"] for step in steps] == [1, 2, 3, 4, 5, 6]
+    assert {step["door"] for step in steps} == {"api"}
+    assert steps[5]["fields"][0] == {"field": "state", "old": "in progress", "new": "solved"}
+    doors = session.scalars(select(Change.door).where(Change.kind == "ticket")).all()
+    assert set(doors) == {"api"}
+
+
+def test_a_repeat_under_a_key_is_carried_out_once(operator: Program, session: Session) -> None:
+    first = operator.post("/api/v1/tickets", NEW, Idempotency_Key="a-1")
+    again = operator.post("/api/v1/tickets", NEW, Idempotency_Key="a-1")
+    assert first.status_code == again.status_code == 201
+    assert first.json == again.json
+    assert again.headers["Location"] == first.headers["Location"]
+    assert "Idempotency-Replayed" not in first.headers
+    assert again.headers["Idempotency-Replayed"] == "true"
+    assert count_of_tickets(session) == 1
+
+    other = operator.post("/api/v1/tickets", NEW | {"title": "Other"}, Idempotency_Key="a-1")
+    assert other.status_code == 409
+    assert count_of_tickets(session) == 1
+    assert operator.post("/api/v1/tickets", NEW).status_code == 201
+    assert count_of_tickets(session) == 2
+
+
+def test_a_key_of_one_token_is_none_of_another(
+    operator: Program, calling: Calling, cast: Cast, session: Session
+) -> None:
+    operator.post("/api/v1/tickets", NEW, Idempotency_Key="a-1")
+    other = calling("tickets", of=cast.operator)
+    answer = other.post("/api/v1/tickets", NEW | {"title": "Other"}, Idempotency_Key="a-1")
+    assert answer.status_code == 201
+    assert count_of_tickets(session) == 2
+
+
+def test_a_refused_request_leaves_its_key_free(operator: Program, session: Session) -> None:
+    wrong = operator.post("/api/v1/tickets", {"description": "x"}, Idempotency_Key="b")
+    assert wrong.status_code == 422
+    assert operator.post("/api/v1/tickets", NEW, Idempotency_Key="b").status_code == 201
+    assert session.scalar(select(func.count()).select_from(ApiRequest)) == 1
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "x" * 256, "ü"])
+def test_keys_that_are_none(operator: Program, key: str, session: Session) -> None:
+    answer = operator.post("/api/v1/tickets", NEW, Idempotency_Key=key)
+    assert answer.status_code in (400, 422)
+    assert count_of_tickets(session) == 0
+
+
+def test_what_somebody_else_changed_is_not_overwritten(operator: Program) -> None:
+    at = f"/api/v1/tickets/{made(operator)['number']}"
+    seen = operator.get(at).headers["ETag"]
+    assert operator.send("PATCH", at, {"impact": "outage"}).status_code == 200
+    late = operator.send("PATCH", at, {"impact": "none"}, If_Match=seen)
+    assert late.status_code == 412
+    assert late.json is not None
+    assert late.json["current"]["impact"] == "outage"
+    assert late.json["current"]["version"] == 2
+    now = operator.send("PATCH", at, {"impact": "none"}, If_Match=late.headers["ETag"])
+    assert now.status_code == 200, now.text
+    assert now.json is not None
+    assert now.json["impact"] == "none"
+    assert operator.send("PATCH", at, {"impact": "outage"}, If_Match="*").status_code == 200
+    weak = operator.send("PATCH", at, {"impact": "none"}, If_Match=f"W/{now.headers['ETag']}")
+    assert weak.status_code == 412
+
+
+def test_without_content_where_that_is_preferred(operator: Program) -> None:
+    answer = operator.post("/api/v1/tickets", NEW, Prefer="return=minimal")
+    assert answer.status_code == 201
+    assert answer.data == b""
+    assert answer.headers["Preference-Applied"] == "return=minimal"
+    at = answer.headers["Location"]
+    changed = operator.send("PATCH", at, {"impact": "outage"}, Prefer="return=minimal")
+    assert (changed.status_code, changed.data) == (204, b"")
+
+
+@pytest.mark.parametrize(
+    ("content", "fields"),
+    [
+        ({}, {"title"}),
+        ({"title": ""}, {"title"}),
+        ({"title": "x" * 256}, {"title"}),
+        (NEW | {"colour": "red", "sights": []}, {"colour", "sights"}),
+        (NEW | {"priority": "soon", "layer": 3}, {"priority", "layer"}),
+        (NEW | {"state": "closed"}, {"state"}),
+        (NEW | {"event_start": "yesterday"}, {"event_start"}),
+        (NEW | {"event_start": 1}, {"event_start"}),
+        (NEW | {"experiment_specific": "yes"}, {"experiment_specific"}),
+        (NEW | {"links": "CERN-PIC"}, {"links"}),
+        (NEW | {"links": ["nowhere"]}, {"links"}),
+        (NEW | {"references": [{"provider": "GEANT", "x": 1}]}, {"references.0.reference"}),
+        (NEW | {"category": "maintenance"}, {"window_start", "window_end"}),
+        (NEW | {"title": "a\0b"}, {"title"}),
+        ([], {"body"}),
+        (b"{", {"body"}),
+        (b'{"title": "a", "title": "b"}', {"body"}),
+        (b'{"title": NaN}', {"body"}),
+        (b"\xff", {"body"}),
+    ],
+)
+def test_what_is_not_allowed_is_named(
+    operator: Program, session: Session, content: Any, fields: set[str]
+) -> None:
+    answer = operator.post("/api/v1/tickets", content)
+    assert answer.status_code == 422, answer.text
+    assert answer.json is not None
+    assert fields <= {one["field"] for one in answer.json["errors"]}
+    assert count_of_tickets(session) == 0
+
+
+def test_other_media_types_and_sizes(operator: Program) -> None:
+    typed = operator.post("/api/v1/tickets", b"title=x", Content_Type="text/plain")
+    assert typed.status_code == 415
+    large = operator.post("/api/v1/tickets", NEW | {"description": "x" * 5_000_000})
+    assert large.status_code == 413
+
+
+def test_a_move_that_is_none_is_a_conflict(operator: Program) -> None:
+    at = f"/api/v1/tickets/{made(operator)['number']}"
+    answer = operator.post(f"{at}/moves", {"state": "verified"})
+    assert answer.status_code == 409
+
+
+def test_lists_are_read_page_by_page(operator: Program) -> None:
+    numbers = [made(operator, title=f"Ticket {one}")["number"] for one in range(5)]
+    operator.post(f"/api/v1/tickets/{numbers[1]}/comments", {"text": "Newest"})
+    found, at = [], "/api/v1/tickets?limit=2"
+    while at:
+        answer = operator.get(at)
+        assert answer.json is not None
+        found += [one["number"] for one in answer.json["items"]]
+        at = answer.json["next"]
+        assert answer.headers.get("Link") == (f'<{at}>; rel="next"' if at else None)
+    assert found == numbers
+    newest = operator.read("/api/v1/tickets?sort=-changed&limit=1")
+    assert [one["number"] for one in newest["items"]] == [numbers[1]]
+    rest = operator.read(newest["next"].replace("limit=1", "limit=9"))
+    assert [one["number"] for one in rest["items"]] == [numbers[index] for index in (4, 3, 2, 0)]
+    assert operator.get("/api/v1/tickets?after=x").status_code == 400
+    assert operator.get("/api/v1/tickets?sort=title").status_code == 400
+
+
+def test_filters_are_those_of_the_page(operator: Program) -> None:
+    one = made(operator, priority="top priority", layer="L3")["number"]
+    two = made(operator, title="Works at PIC", category="informational")["number"]
+    operator.post(f"/api/v1/tickets/{two}/moves", {"state": "solved", "solution": "Done"})
+
+    def numbers(query: str) -> list[int]:
+        return [item["number"] for item in operator.read(f"/api/v1/tickets?{query}")["items"]]
+
+    assert numbers("") == [one, two]
+    assert numbers("state=open") == [one]
+    assert numbers("state=open&state=closed") == [one, two]
+    assert numbers("priority=top+priority&layer=L3") == [one]
+    assert numbers("category=informational&category=change") == [two]
+    assert numbers("q=works") == [two]
+    assert operator.get("/api/v1/tickets?state=lost").status_code == 400
+    assert operator.get("/api/v1/tickets?colour=red").status_code == 400
+
+
+def test_the_feed_holds_every_change_with_what_it_changed(operator: Program) -> None:
+    first = made(operator)["number"]
+    second = made(operator, title="Other")["number"]
+    operator.send("PATCH", f"/api/v1/tickets/{first}", {"impact": "outage"})
+    page = operator.read("/api/v1/changes?limit=2")
+    assert [(row["number"], row["version"]) for row in page["items"]] == [(first, 1), (second, 1)]
+    assert page["more"] is True
+    assert page["next"] == f"/api/v1/changes?limit=2&cursor={page['cursor']}"
+    stated = {one["field"]: one["new"] for one in page["items"][0]["fields"]}
+    assert stated["title"] == NEW["title"]
+    rest = operator.read(page["next"])
+    assert [(row["number"], row["version"]) for row in rest["items"]] == [(first, 2)]
+    assert rest["items"][0]["fields"] == [{"field": "impact", "old": "unknown", "new": "outage"}]
+    assert rest["more"] is False
+    assert rest["next"] is None
+    again = operator.read(f"/api/v1/changes?cursor={rest['cursor']}")
+    assert again["items"] == []
+    ahead = operator.get(f"/api/v1/changes?cursor={rest['cursor'] + 1}")
+    assert ahead.status_code == 400, "a cursor of another database"
+
+
+def test_files_are_attached_read_and_removed(operator: Program, calling: Calling) -> None:
+    at = f"/api/v1/tickets/{made(operator)['number']}"
+    sent = operator.post(
+        f"{at}/attachments?name=trace.txt", b"1 ms", Content_Type="application/octet-stream"
+    )
+    assert sent.status_code == 201, sent.text
+    assert sent.json is not None
+    assert (sent.json["name"], sent.json["size"]) == ("trace.txt", 4)
+    file = operator.get(sent.headers["Location"])
+    assert file.data == b"1 ms"
+    assert file.headers["Content-Disposition"] == "attachment; filename=trace.txt"
+    assert operator.read(at)["attachments"] == [sent.json]
+    reader = calling("read")
+    assert reader.send("DELETE", sent.headers["Location"]).status_code == 403
+    assert operator.send("DELETE", sent.headers["Location"]).status_code == 204
+    assert operator.get(sent.headers["Location"]).status_code == 404
+
+
+def test_tickets_are_bound_and_unbound(operator: Program) -> None:
+    one, two = made(operator)["number"], made(operator, title="Other")["number"]
+    at = f"/api/v1/tickets/{one}/relations"
+    bound = operator.post(at, {"role": "child", "number": two})
+    assert bound.json is not None
+    assert bound.json["relations"] == [{"role": "child", "number": two}]
+    assert operator.read(f"/api/v1/tickets/{two}")["relations"] == [
+        {"role": "parent", "number": one}
+    ]
+    loose = operator.send("DELETE", f"{at}/child/{two}")
+    assert loose.json is not None
+    assert loose.json["relations"] == []
+    assert operator.send("DELETE", f"{at}/friend/{two}").status_code == 404
+    assert operator.post(at, {"role": "child", "number": one}).status_code == 422
+
+
+def test_rights_are_those_of_the_account(calling: Calling, cast: Cast, operator: Program) -> None:
+    at = f"/api/v1/tickets/{made(operator)['number']}"
+    operator.post(f"{at}/comments", {"text": "For us", "internal": True})
+    reader = calling("tickets", "read", of=cast.reader)
+    assert reader.read(at)["diary"] == []
+    assert reader.post("/api/v1/tickets", NEW).status_code == 403
+    assert reader.post(f"{at}/comments", {"text": "x"}).status_code == 403
+    assert calling("read", of=cast.operator).post("/api/v1/tickets", NEW).status_code == 403
+    assert calling("events").get(at).status_code == 403
+    assert operator.get("/api/v1/tickets/999999").status_code == 404
+    assert operator.get("/api/v1/tickets/x").status_code == 404
+
+
+def test_a_partners_token_writes_its_own_tickets(calling: Calling, cast: Cast) -> None:
+    partner = calling("tickets", account=cast.nren_b.account)
+    number = made(partner, references=[{"provider": "NREN-B", "reference": "77"}])["number"]
+    at = f"/api/v1/tickets/{number}"
+    assert partner.read(at)["origin"] == {"partner": "NREN-B", "id": ""}
+    assert partner.read("/api/v1/changes")["items"][0]["own"] is True
+    other = calling("tickets", account=cast.nren_a.account)
+    assert other.get(at).status_code == 404
+    assert other.read("/api/v1/tickets")["items"] == []
+    assert other.read("/api/v1/changes")["items"] == []
