@@ -30,7 +30,10 @@ def _name(more: str) -> StringField:
     )
 
 
-class _TokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+class OwnTokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """One's own token, which may at most what one may oneself."""
+
+    name = _name(_("Your own name and a slash are prepended."))
     scopes = SelectMultipleField(
         _("Scopes"),
         choices=_SCOPES,
@@ -54,7 +57,7 @@ class _TokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         return self.name.data or "", list(self.scopes.data or ()), int(self.days.data)
 
 
-class TokenForm(_TokenForm):
+class TokenForm(OwnTokenForm):
     """A token of a system, or of a partner's account."""
 
     name = _name(_("Letters, digits and . _ @ + -, at most 100."))
@@ -68,9 +71,3 @@ class TokenForm(_TokenForm):
     def wanted(self) -> Sequence[Any]:
         """Name, scopes, days, and the partner's account."""
         return *super().wanted(), self.account.data or ""
-
-
-class OwnTokenForm(_TokenForm):
-    """One's own token, which may at most what one may oneself."""
-
-    name = _name(_("Your own name and a slash are prepended."))

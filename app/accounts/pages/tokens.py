@@ -117,13 +117,13 @@ class TokenPages:
             raise NotFound
         return found
 
-    def _form(self, **more: None) -> TokenForm | OwnTokenForm:
+    def _form(self, **more: None) -> OwnTokenForm:
         return OwnTokenForm(**more) if self.own else TokenForm(**more)
 
     def _page(
         self,
         *,
-        form: TokenForm | OwnTokenForm | None = None,
+        form: OwnTokenForm | None = None,
         made: NewSecret | None = None,
         problem: str = "",
         status: int = 200,

@@ -106,7 +106,10 @@ def test_ones_own_is_nobody_elses(cast: Cast, session: Session, visit: Enter) ->
 def test_wrong_values_are_said_at_the_field_and_kept(cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.admin)
     for more, words in (
-        ({"scopes": []}, "Scope takes one or more of: events, tickets, registry, read"),
+        (
+            {"scopes": []},
+            "Scope takes one or more of: events, tickets, reports, registry, read, admin",
+        ),
         ({"days": "401"}, "Expires in (days) takes one of"),
         ({"name": "two words"}, "Name takes letters, digits"),
     ):
