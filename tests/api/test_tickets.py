@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -96,6 +97,20 @@ def test_a_repeat_under_a_key_is_carried_out_once(operator: Program, session: Se
     assert count_of_tickets(session) == 1
     assert operator.post("/api/v1/tickets", NEW).status_code == 201
     assert count_of_tickets(session) == 2
+
+
+def test_the_same_request_at_the_same_time_is_carried_out_once(
+    operator: Program, session: Session
+) -> None:
+    def send(_turn: int) -> tuple[int, Any]:
+        answer = operator.post("/api/v1/tickets", NEW, Idempotency_Key="a-1")
+        return answer.status_code, answer.json
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(send, range(24)))
+    assert answers == [answers[0]] * 24
+    assert answers[0][0] == 201
+    assert count_of_tickets(session) == 1
 
 
 def test_a_key_of_one_token_is_none_of_another(

@@ -1,5 +1,5 @@
-"""One ticket through three doors: the form, the GGUS service and the native service make the same
-row and history."""
+"""One ticket through four doors: the form, the GGUS service, the native service and REST make the
+same row and history."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ from sqlalchemy import inspect
 from sqlalchemy.orm import Session
 from werkzeug.test import Client
 
+from app.accounts.services.tokens import create_token
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.services.changes import TICKET, changes_of
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.fields import current_value
 from soap_service.application import mount
-from tests.cast import PASSWORD, enter
+from tests.cast import PASSWORD, enter, writer
 from tests.soap_service.wire import elements, envelope, in_order, login
 
 TITLE = "CERN-GRIDKA-LHCOPN-001 down, seen from FZK-LCG2"
@@ -59,6 +61,13 @@ def send_native(client: Client, operation: str, inner: str) -> None:
     send_soap(client, operation, inner, "LHCOPN")
 
 
+def send_rest(client: Client, secret: str, method: str, path: str, content: object) -> None:
+    answer = client.open(
+        path, method=method, json=content, headers={"Authorization": f"Bearer {secret}"}
+    )
+    assert answer.status_code in (200, 201), answer.get_data(as_text=True)
+
+
 def row(ticket: Ticket) -> dict[str, object]:
     columns = {
         column.key: getattr(ticket, column.key)
@@ -75,10 +84,13 @@ def story(change: Change) -> tuple[int, list[tuple[str, str | None, str | None]]
     return change.version, [(item.field, item.old, item.new) for item in change.fields]
 
 
-def test_the_form_and_both_services_make_the_same_row_and_history(
+def test_the_form_both_services_and_rest_make_the_same_row_and_history(
     app: Flask, session: Session
 ) -> None:
-    enter(session)
+    cast = enter(session)
+    with transaction(session):
+        by = writer(cast.admin, datetime.now(UTC))
+        secret = create_token(session, by, "ggus", ["tickets"], 9, "ggus").secret
     mounted = mount(app)
     door = Client(mounted)
     send_form(door, "/login", name="operator", password=PASSWORD)
@@ -125,6 +137,17 @@ def test_the_form_and_both_services_make_the_same_row_and_history(
     send_native(
         door, "CreateTicket", f"{author}<n:ticket>{elements(created)}{submitter}</n:ticket>"
     )
+    at = "/api/v1/tickets"
+    by_rest = {
+        "title": TITLE,
+        "description": STORY,
+        "priority": "very urgent",
+        "unit": "NREN-X",
+        "event_start": "2026-03-01T07:41:00Z",
+        "carbon_copy": "noc@nren.example",
+        "submitter": {"name": "operator"},
+    }
+    send_rest(door, secret, "POST", at, by_rest)
     send_form(door, "/tickets/1/comment", page="/tickets/1", kind="public", text="Splicing")
     send_ggus(
         door,
@@ -141,6 +164,7 @@ def test_the_form_and_both_services_make_the_same_row_and_history(
         "CommentTicket",
         f"<n:number>3</n:number>{author}<n:text>Splicing</n:text>",
     )
+    send_rest(door, secret, "POST", f"{at}/4/comments", {"text": "Splicing"})
     solved = {"state": "solved", "solution": "Spliced at 09:30"}
     send_form(door, "/tickets/1/move", page="/tickets/1", **solved)
     send_ggus(
@@ -160,23 +184,26 @@ def test_the_form_and_both_services_make_the_same_row_and_history(
         f"<n:number>3</n:number><n:version>2</n:version>{author}"
         f"<n:change>{elements(solved)}</n:change>",
     )
+    send_rest(door, secret, "POST", f"{at}/4/moves", solved)
     mounted.close()
 
-    by_form, by_ggus, by_native = (session.get_one(Ticket, number) for number in (1, 2, 3))
-    assert row(by_form) == row(by_ggus) == row(by_native)
+    found = [session.get_one(Ticket, number) for number in (1, 2, 3, 4)]
+    by_form = found[0]
+    assert [row(ticket) for ticket in found] == [row(by_form)] * 4
     # by hand, so that both cannot be wrong in the same way
     assert by_form.event_start == datetime(2026, 3, 1, 7, 41, tzinfo=UTC)
     assert current_value(by_form, "links") == ("CERN-GRIDKA-LHCOPN-001",)
     assert current_value(by_form, "sites") == ("DE-KIT",)
     assert (by_form.network, by_form.unit, by_form.version) == ("LHCOPN", "NREN-X", 3)
     assert (by_form.state, by_form.solution) == ("solved", "Spliced at 09:30")
-    assert all(ticket.ended_at == ticket.changed_at for ticket in (by_form, by_ggus, by_native))
-    changes = [changes_of(session, TICKET, number) for number in (1, 2, 3)]
+    assert all(ticket.ended_at == ticket.changed_at for ticket in found)
+    changes = [changes_of(session, TICKET, number) for number in (1, 2, 3, 4)]
     stories = [[story(change) for change in part] for part in changes]
-    assert stories[0] == stories[1] == stories[2]
+    assert stories == [stories[0]] * 4
     assert [story(change)[1] for change in changes[0]][1] == [("public_comment", None, "Splicing")]
     assert [(change.door, change.actor_account) for part in changes for change in part] == [
         *[("portal", "operator")] * 3,
         *[("soap", "ggus")] * 3,
         *[("native", "ggus")] * 3,
+        *[("api", "ggus")] * 3,
     ]
