@@ -387,14 +387,18 @@ def _content(*, change: bool) -> dict[str, fields.Field[Any]]:
     return found
 
 
+class _Authored(Schema):
+    author = _short("Who writes there; of a partner's account only, and shown as the author.")
+
+
 TicketChange: type[Schema] = type(
     "TicketChange",
-    (Schema,),
+    (_Authored,),
     {"__doc__": "What changes: a field that is absent stays.", **_content(change=True)},
 )
 
 
-class _NewTicket(Schema):
+class _NewTicket(_Authored):
     submitter = fields.Nested(Submitter, metadata=about("Who reported, where that is not you."))
     relation = fields.Nested(
         Relation, metadata=about("A ticket to which it is bound from the start.")
@@ -408,7 +412,7 @@ NewTicketBody: type[Schema] = type(
 )
 
 
-class CommentBody(Schema):
+class CommentBody(_Authored):
     """One entry of a diary, in any state of the ticket."""
 
     text = fields.String(
@@ -428,7 +432,7 @@ class CommentBody(Schema):
     )
 
 
-class MoveBody(Schema):
+class MoveBody(_Authored):
     """Another state of the ticket."""
 
     state = fields.String(
@@ -446,7 +450,7 @@ class MoveBody(Schema):
     )
 
 
-class AcknowledgementBody(Schema):
+class AcknowledgementBody(_Authored):
     """An answer to a change in the name of a site; a new one replaces the old one."""
 
     site = _short("Any name of the site.", required=True, empty=False)

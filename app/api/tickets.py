@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from flask import Response, request
@@ -25,7 +26,7 @@ from app.api.ticket_schemas import (
     TicketPage,
     TicketsQuery,
 )
-from app.core.rules.access import Actor, Door
+from app.core.rules.access import Actor, Door, Kind, Writer
 from app.core.rules.addresses import kept_address
 from app.core.rules.attached_files import cleaned_name
 from app.core.rules.errors import Invalid, NotFound
@@ -129,18 +130,27 @@ def get_ticket(call: Call) -> Mapping[str, Any]:
     return _content(call.actor, find_ticket(session(), call.actor, call.number()))
 
 
+def _by(call: Call) -> Writer:
+    """Who writes: the account of the token. A partner's may name who wrote it there, as over SOAP;
+    ``Invalid`` where anybody else does."""
+    author = call.body.get("author", "")
+    if author and call.actor.kind is not Kind.PARTNER:
+        raise Invalid("author", "Only a partner's account names an author; leave it out")
+    return replace(call.writer, author=author)
+
+
 def create(call: Call) -> Mapping[str, Any]:
     """Open a ticket."""
-    sent = dict(call.body)
+    by, sent = _by(call), dict(call.body)
     submitter, relation = sent.pop("submitter", {}), sent.pop("relation", None)
     stated = _stated(sent) | {f"submitter_{name}": text for name, text in submitter.items() if text}
     new = NewTicket(**{name: value for name, value in stated.items() if value is not None})
     if relation is None:
-        ticket = open_ticket(session(), call.writer, new, check_needs=True)
+        ticket = open_ticket(session(), by, new, check_needs=True)
     else:
         ticket = open_related_ticket(
             session(),
-            call.writer,
+            by,
             new,
             RelationRole(relation["role"]),
             relation["number"],
@@ -152,7 +162,7 @@ def create(call: Call) -> Mapping[str, Any]:
 def change(call: Call) -> Mapping[str, Any]:
     """Change a ticket: with If-Match only what was seen."""
     wanted, needs = _stated(call.body), not _NEEDS.isdisjoint(call.body)
-    rows, by, number = session(), call.writer, call.number()
+    rows, by, number = session(), _by(call), call.number()
     if call.version is None:
         ticket = change_ticket(rows, by, number, wanted, check_needs=needs)
     else:
@@ -165,7 +175,7 @@ def comment(call: Call) -> Mapping[str, Any]:
     sent = call.body
     ticket = comment_ticket(
         session(),
-        call.writer,
+        _by(call),
         call.number(),
         sent["text"],
         internal=sent["internal"],
@@ -179,7 +189,7 @@ def move(call: Call) -> Mapping[str, Any]:
     sent = call.body
     ticket = move_ticket(
         session(),
-        call.writer,
+        _by(call),
         call.number(),
         sent["state"],
         solution=sent.get("solution"),
@@ -216,7 +226,7 @@ def acknowledge(call: Call) -> Mapping[str, Any]:
     sent = call.body
     ticket = acknowledge_change(
         session(),
-        call.writer,
+        _by(call),
         call.number(),
         sent["site"],
         Answer(sent["answer"]),
@@ -255,7 +265,7 @@ def remove_file(call: Call) -> Mapping[str, Any]:
 
 def _stated(sent: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that a writer states, in the words of the services."""
-    values = dict(sent)
+    values = {name: value for name, value in sent.items() if name != "author"}
     values |= {name: tuple(values[name]) for name in _LISTS if name in values}
     if "references" in values:
         values["references"] = tuple(

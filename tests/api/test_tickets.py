@@ -317,12 +317,22 @@ def test_rights_are_those_of_the_account(calling: Calling, cast: Cast, operator:
     assert operator.get("/api/v1/tickets/x").status_code == 404
 
 
+def test_nobody_else_names_an_author(operator: Program) -> None:
+    answer = operator.post("/api/v1/tickets", NEW | {"author": "Somebody"})
+    assert answer.status_code == 422
+    assert answer.json is not None
+    assert [one["field"] for one in answer.json["errors"]] == ["author"]
+
+
 def test_a_partners_token_writes_its_own_tickets(calling: Calling, cast: Cast) -> None:
     partner = calling("tickets", account=cast.nren_b.account)
     number = made(partner, references=[{"provider": "NREN-B", "reference": "77"}])["number"]
     at = f"/api/v1/tickets/{number}"
     assert partner.read(at)["origin"] == {"partner": "NREN-B", "id": ""}
     assert partner.read("/api/v1/changes")["items"][0]["own"] is True
+    said = partner.post(f"{at}/comments", {"text": "Splicing", "author": "A. Technician"})
+    assert said.json is not None
+    assert said.json["diary"][0]["author"] == said.json["last_author"] == "A. Technician"
     other = calling("tickets", account=cast.nren_a.account)
     assert other.get(at).status_code == 404
     assert other.read("/api/v1/tickets")["items"] == []
