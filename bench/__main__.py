@@ -25,6 +25,7 @@ from bench import (
     reads,
     registry,
     reports,
+    rest,
     soak,
     writes,
 )
@@ -39,7 +40,7 @@ def main() -> None:
         "what",
         nargs="*",
         help="get, write, list, soak, registry, exports, desk, figures, matching,"
-        " reports, locks, http, live, exchange;"
+        " reports, locks, http, live, exchange, rest;"
         " default: the first three",
     )
     parser.add_argument("--database", choices=places.KINDS, help="default: both")
@@ -50,7 +51,8 @@ def main() -> None:
         "--tickets",
         type=int,
         default=100_000,
-        help="in the database for list, exports, live, figures, matching, reports, locks, http",
+        help="in the database for list, exports, live, rest, figures, matching, reports, locks,"
+        " http",
     )
     parser.add_argument(
         "--events", type=int, default=100_000, help="of figures, matching, reports, locks, http"
@@ -68,7 +70,7 @@ def main() -> None:
     parser.add_argument("--sites", type=int, default=registry.SITES, help="of registry")
     parser.add_argument("--links", type=int, default=registry.LINKS, help="of registry")
     parser.add_argument("--changes", type=int, default=registry.CHANGES, help="in its audit")
-    parser.add_argument("--requests", type=int, default=100, help="of each page of registry, http")
+    parser.add_argument("--requests", type=int, default=100, help="of registry, http, rest")
     parser.add_argument(
         "--sizes", default=",".join(map(str, desk.SIZES)), help="of desk, matching, by commas"
     )
@@ -76,7 +78,18 @@ def main() -> None:
     sizes = [int(size) for size in given.sizes.split(",")]
     wanted = given.what or ["get", "write", "list"]
     by_size = {"desk", "figures", "http", "locks", "matching", "reports"}
-    known = {"get", "write", "list", "soak", "registry", "exports", "live", "exchange", *by_size}
+    known = {
+        "get",
+        "write",
+        "list",
+        "soak",
+        "registry",
+        "exports",
+        "live",
+        "exchange",
+        "rest",
+        *by_size,
+    }
     if unknown := set(wanted) - known:
         parser.error(f"unknown: {', '.join(sorted(unknown))}")
     needless = {"registry", "exports", "live", "exchange", *by_size} - {"http"}
@@ -92,7 +105,9 @@ def main() -> None:
     try:
         print_machine()
         tickets = (
-            given.tickets if {"list", "exports", "live"} & set(wanted) else max(5000, reads.TICKETS)
+            given.tickets
+            if {"list", "exports", "live", "rest"} & set(wanted)
+            else max(5000, reads.TICKETS)
         )
         _measure_by_size(wanted, kinds, sizes, given)
         for kind in kinds if set(wanted) - by_size else ():
@@ -119,6 +134,8 @@ def _measure_in(place: places.Place, wanted: list[str], given: argparse.Namespac
     if "exchange" in wanted:
         workers = [int(one) for one in given.workers.split(",")]
         exchange.measure(place, given.entries, workers)
+    if "rest" in wanted:
+        rest.measure(place, given.requests)
     if "exports" in wanted:
         exports.measure(place)
     if "registry" in wanted:

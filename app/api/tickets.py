@@ -26,7 +26,7 @@ from app.api.ticket_schemas import (
     TicketPage,
     TicketsQuery,
 )
-from app.core.rules.access import Actor, Door, Kind, Writer
+from app.core.rules.access import Door, Kind, Writer
 from app.core.rules.addresses import kept_address
 from app.core.rules.attached_files import cleaned_name
 from app.core.rules.errors import Invalid, NotFound
@@ -34,7 +34,6 @@ from app.core.rules.scopes import Scope
 from app.core.services.security_log import log_event
 from app.core.web.positions import read_position, write_position
 from app.tickets.models.attachments import Attachment
-from app.tickets.models.tickets import Ticket
 from app.tickets.rules.acknowledgements import Answer
 from app.tickets.rules.attachments import attachment_id, public_id
 from app.tickets.rules.content import NewTicket, Reference
@@ -53,10 +52,9 @@ from app.tickets.services.lifecycle import (
     change_ticket,
     change_ticket_at,
     comment_ticket,
-    find_ticket,
+    create_ticket,
     move_ticket,
     moves_of,
-    open_ticket,
     take_ticket,
 )
 from app.tickets.services.lists.lists import TicketFilter
@@ -68,6 +66,7 @@ from app.tickets.services.relations import (
     unrelate_tickets,
 )
 from app.tickets.services.timeline import may_see_contacts
+from app.tickets.services.whole_ticket import read_whole_ticket
 
 _VALUES: Final = ("network", "category", "layer", "priority", "unit")
 _AS_THEY_ARE: Final = tuple(
@@ -127,7 +126,7 @@ def list_of_tickets(call: Call) -> Mapping[str, Any]:
 
 def get_ticket(call: Call) -> Mapping[str, Any]:
     """A ticket as this account may read it."""
-    return _content(call.actor, find_ticket(session(), call.actor, call.number()))
+    return _content(call, call.number())
 
 
 def _by(call: Call) -> Writer:
@@ -146,17 +145,11 @@ def create(call: Call) -> Mapping[str, Any]:
     stated = _stated(sent) | {f"submitter_{name}": text for name, text in submitter.items() if text}
     new = NewTicket(**{name: value for name, value in stated.items() if value is not None})
     if relation is None:
-        ticket = open_ticket(session(), by, new, check_needs=True)
+        number = create_ticket(session(), by, new, check_needs=True)
     else:
-        ticket = open_related_ticket(
-            session(),
-            by,
-            new,
-            RelationRole(relation["role"]),
-            relation["number"],
-            check_needs=True,
-        )
-    return _content(call.actor, ticket)
+        role, other = RelationRole(relation["role"]), relation["number"]
+        number = open_related_ticket(session(), by, new, role, other, check_needs=True).number
+    return _content(call, number)
 
 
 def change(call: Call) -> Mapping[str, Any]:
@@ -167,7 +160,7 @@ def change(call: Call) -> Mapping[str, Any]:
         ticket = change_ticket(rows, by, number, wanted, check_needs=needs)
     else:
         ticket = change_ticket_at(rows, by, number, wanted, call.version, check_needs=needs)
-    return _content(call.actor, ticket)
+    return _content(call, ticket.number)
 
 
 def comment(call: Call) -> Mapping[str, Any]:
@@ -181,7 +174,7 @@ def comment(call: Call) -> Mapping[str, Any]:
         internal=sent["internal"],
         state=sent.get("state", ""),
     )
-    return _content(call.actor, ticket)
+    return _content(call, ticket.number)
 
 
 def move(call: Call) -> Mapping[str, Any]:
@@ -195,18 +188,18 @@ def move(call: Call) -> Mapping[str, Any]:
         solution=sent.get("solution"),
         public_comment=sent.get("comment", ""),
     )
-    return _content(call.actor, ticket)
+    return _content(call, ticket.number)
 
 
 def take(call: Call) -> Mapping[str, Any]:
     """Make the caller the assignee."""
-    return _content(call.actor, take_ticket(session(), call.writer, call.number()))
+    return _content(call, take_ticket(session(), call.writer, call.number()).number)
 
 
 def relate(call: Call) -> Mapping[str, Any]:
     """Bind two tickets; both are changed."""
     role, other = RelationRole(call.body["role"]), call.body["number"]
-    return _content(call.actor, relate_tickets(session(), call.writer, call.number(), role, other))
+    return _content(call, relate_tickets(session(), call.writer, call.number(), role, other).number)
 
 
 def unrelate(call: Call) -> Mapping[str, Any]:
@@ -216,9 +209,8 @@ def unrelate(call: Call) -> Mapping[str, Any]:
     except ValueError:
         raise NotFound from None
     other = call.number("other")
-    return _content(
-        call.actor, unrelate_tickets(session(), call.writer, call.number(), role, other)
-    )
+    ticket = unrelate_tickets(session(), call.writer, call.number(), role, other)
+    return _content(call, ticket.number)
 
 
 def acknowledge(call: Call) -> Mapping[str, Any]:
@@ -232,7 +224,7 @@ def acknowledge(call: Call) -> Mapping[str, Any]:
         Answer(sent["answer"]),
         sent.get("reason", ""),
     )
-    return _content(call.actor, ticket)
+    return _content(call, ticket.number)
 
 
 def attach(call: Call) -> Mapping[str, Any]:
@@ -280,8 +272,11 @@ def _stated(sent: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _content(actor: Actor, ticket: Ticket) -> Mapping[str, Any]:
-    rows, number, partner = session(), ticket.number, ticket.created_by_partner
+def _content(call: Call, number: int) -> Mapping[str, Any]:
+    """The ticket as this account may read it now."""
+    rows, actor = session(), call.actor
+    whole = read_whole_ticket(rows, actor, number)
+    ticket, partner = whole.ticket, whole.ticket.created_by_partner
     sees_contacts = may_see_contacts(actor, ticket.created_by_partner_id)
     site = ticket.responsible_site
     submitter = {"name": ticket.submitter_name, "login": ticket.submitter_login}
@@ -316,9 +311,11 @@ def _content(actor: Actor, ticket: Ticket) -> Mapping[str, Any]:
         "references": ticket.references,
         "submitter": submitter,
         "origin": None if partner is None else {"partner": partner.code, "id": ticket.origin_id},
-        "relations": relations_of(rows, actor, number),
+        "relations": relations_of(rows, actor, number) if whole.has_relations else (),
         "acknowledgements": answers_of(rows, ticket),
-        "attachments": [_file(item) for item in attachments_of(rows, actor, number)],
+        "attachments": [_file(item) for item in attachments_of(rows, actor, number)]
+        if whole.has_attachments
+        else (),
         "diary": entries_of(rows, actor, [number]).get(number, ()),
         "created": ticket.created_at,
         "changed": ticket.changed_at,
