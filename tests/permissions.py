@@ -597,6 +597,17 @@ Answer to a change              | POST /api/v1/tickets/*/acknowledgements  | 403
 Attach a file                   | POST /api/v1/tickets/*/attachments       | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
 Get a file                      | GET /api/v1/attachments/*                | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
 Remove another's file           | DELETE /api/v1/attachments/*             | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Merge a ticket into another     | POST /api/v1/tickets/*/merge             | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Share a ticket with a partner   | POST /api/v1/tickets/*/partners          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+Say that it was reviewed        | POST /api/v1/tickets/*/reviewed          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+Undo one's own move             | POST /api/v1/tickets/*/undo-move         | 403 | 403 | 409 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Watch a ticket                  | PUT /api/v1/tickets/*/watch              | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
+Watch it no more                | DELETE /api/v1/tickets/*/watch           | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
+Be reminded of a ticket         | PUT /api/v1/tickets/*/reminder           | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
+Remove one's own reminder       | DELETE /api/v1/tickets/*/reminder        | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
+Read a ticket as NTTDM          | GET /api/v1/tickets/*/nttdm              | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
+Create a ticket of NTTDM        | POST /api/v1/tickets/nttdm               | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | yes | yes | 401
+Ask what one may                | GET /api/v1/account                      | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes | 401
 List sites                      | GET /api/v1/sites                        | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
 Read a site                     | GET /api/v1/sites/*                      | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
 Read a site's contacts          | GET /api/v1/sites/* contacts             | no  | yes | 403 | 403 | 403 | yes | 403 | 403 | no  | yes | 401

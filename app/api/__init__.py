@@ -12,7 +12,17 @@ import json
 from flask import Flask, Response, request
 from sqlalchemy import Engine
 
-from app.api import changes, events, exchange, notices, problems, records, reports, tickets
+from app.api import (
+    changes,
+    events,
+    exchange,
+    notices,
+    problems,
+    records,
+    reports,
+    ticket_actions,
+    tickets,
+)
 from app.api.caller import ENGINE, end_session
 from app.api.document import document
 from app.api.limits import BODY_LIMIT
@@ -23,6 +33,7 @@ from app.core.settings import WORKERS, Settings
 
 OPERATIONS: tuple[Operation, ...] = (
     *tickets.OPERATIONS,
+    *ticket_actions.OPERATIONS,
     *changes.OPERATIONS,
     *records.OPERATIONS,
     *events.OPERATIONS,

@@ -167,9 +167,12 @@ def _answers(operation: Operation) -> dict[str, Any]:
             },
             "304": {"description": "Nothing changed since the answer with this ETag."},
         }
+    nothing = {"204": {"description": "All of it is stored; there is nothing to say of it."}}
+    if operation.empty:
+        return nothing
     done: dict[str, Any] = {
         "200": {"description": "All of it is stored.", "content": content},
-        "204": {"description": "All of it is stored; there is nothing to say of it."},
+        **nothing,
     }
     if operation.location is not None:
         at = {"description": "Where it is read.", "schema": {"type": "string"}}

@@ -82,8 +82,9 @@ class Call:
         )
 
 
-View = Callable[[Call], Mapping[str, Any] | Response]
-"""A call to what the answer's schema writes; a file is a response of its own."""
+View = Callable[[Call], Mapping[str, Any] | Response | PortalError]
+"""A call to what the answer's schema writes; a file is a response of its own. An error that is
+returned is raised once what was written beside it is committed."""
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ class Operation:
     """The GET of what this changes: it takes If-Match with the ETag of that."""
     location: Callable[[Mapping[str, Any]], str] | None = None
     """The address below /api of what this created, of the answer's content."""
+    empty: bool = False
+    """Whether it is always answered without content."""
     gives: tuple[str, ...] = ()
     """Media types of an answer that is a file."""
 
@@ -148,7 +151,7 @@ class Operation:
         call = Call(actor, self._read_query(), keys, datetime.now(UTC))
         if not self.writes:
             content = self.view(call)
-            return content if isinstance(content, Response) else self._read(content)
+            return content if isinstance(content, Response) else self._read(_plain(content))
         if self.reads is not None:
             call = replace(call, body=self.reads())
         elif self.body is not None:
@@ -182,9 +185,13 @@ class Operation:
                 digest = digest_of_request()
                 first = api_requests.claim(session(), token, key, digest, call.now)
             if first is None:
-                status, body, headers = self._carried_out(call)
-                if key is not None:
+                refused, status, body, headers = self._carried_out(call)
+                if key is not None and refused is None:
                     api_requests.keep_answer(session(), token, key, status, body, headers)
+                elif key is not None:
+                    api_requests.release(session(), token, key)
+        if first is None and refused is not None:
+            raise refused
         if first is not None:
             status, body = first.status, first.body.encode()
             headers = {**json.loads(first.headers), "Idempotency-Replayed": "true"}
@@ -199,7 +206,8 @@ class Operation:
             del answer.headers["Content-Type"]
         return answer
 
-    def _carried_out(self, call: Call) -> tuple[int, bytes, Mapping[str, str]]:
+    def _carried_out(self, call: Call) -> tuple[PortalError | None, int, bytes, Mapping[str, str]]:
+        """What is to be raised in the end, or status, body and headers of the answer."""
         call = self._as_seen(call)
         try:
             content = self.view(call)
@@ -207,15 +215,17 @@ class Operation:
             if self.of is None:
                 raise
             raise self._changed(call) from error
-        assert not isinstance(content, Response), "files are read, not written"
+        if isinstance(content, PortalError):
+            return content, 0, b"", {}
+        content = _plain(content)
         if not content:
-            return 200, b"", {}
+            return None, 200, b"", {}
         body, tag = self.written(content)
         headers = {"ETag": f'"{tag}"'} if self.of is not None or self.location is not None else {}
         if self.location is not None:
             headers["Location"] = f"{request.script_root}{self.location(content)}"
-            return 201, body, headers
-        return 200, body, headers
+            return None, 201, body, headers
+        return None, 200, body, headers
 
     def _as_seen(self, call: Call) -> Call:
         """The call with the version that its If-Match stands for; ``Changed`` if that is gone."""
@@ -223,8 +233,7 @@ class Operation:
             return call
         if self.of is None:
             raise Invalid("If-Match", "This operation takes no If-Match")
-        content = self.of.view(replace(call, query=self.of.usual_query()))
-        assert not isinstance(content, Response), "a file has no ETag to be sent back"
+        content = _plain(self.of.view(replace(call, query=self.of.usual_query())))
         _body, tag = self.of.written(content)
         if request.if_match.star_tag or request.if_match.is_strong(tag):
             version = self.of.answer().dump(content).get("version")
@@ -235,8 +244,7 @@ class Operation:
         """What is there by now, for a writer that somebody else overtook."""
         assert self.of is not None
         session().rollback()
-        content = self.of.view(replace(call, query=self.of.usual_query()))
-        assert not isinstance(content, Response)
+        content = _plain(self.of.view(replace(call, query=self.of.usual_query())))
         return Changed(self.of.answer().dump(content), self.of.written(content)[1])
 
     def usual_query(self) -> Query:
@@ -274,6 +282,12 @@ class Operation:
         if problems:
             raise InvalidMany(problems)
         return dict(read)
+
+
+def _plain(content: Mapping[str, Any] | Response | PortalError) -> Mapping[str, Any]:
+    """The content of a view that answers no file and no error."""
+    assert not isinstance(content, Response | PortalError)
+    return content
 
 
 def _is_several(field: Any) -> bool:

@@ -58,12 +58,12 @@ from app.tickets.services.lifecycle import (
     take_ticket,
 )
 from app.tickets.services.lists.lists import TicketFilter
+from app.tickets.services.merging import separate_tickets
 from app.tickets.services.pages import list_tickets
 from app.tickets.services.relations import (
     open_related_ticket,
     relate_tickets,
     relations_of,
-    unrelate_tickets,
 )
 from app.tickets.services.timeline import may_see_contacts
 from app.tickets.services.whole_ticket import read_whole_ticket
@@ -126,7 +126,7 @@ def list_of_tickets(call: Call) -> Mapping[str, Any]:
 
 def get_ticket(call: Call) -> Mapping[str, Any]:
     """A ticket as this account may read it."""
-    return _content(call, call.number())
+    return content_of_ticket(call, call.number())
 
 
 def _by(call: Call) -> Writer:
@@ -149,7 +149,7 @@ def create(call: Call) -> Mapping[str, Any]:
     else:
         role, other = RelationRole(relation["role"]), relation["number"]
         number = open_related_ticket(session(), by, new, role, other, check_needs=True).number
-    return _content(call, number)
+    return content_of_ticket(call, number)
 
 
 def change(call: Call) -> Mapping[str, Any]:
@@ -160,7 +160,7 @@ def change(call: Call) -> Mapping[str, Any]:
         ticket = change_ticket(rows, by, number, wanted, check_needs=needs)
     else:
         ticket = change_ticket_at(rows, by, number, wanted, call.version, check_needs=needs)
-    return _content(call, ticket.number)
+    return content_of_ticket(call, ticket.number)
 
 
 def comment(call: Call) -> Mapping[str, Any]:
@@ -174,7 +174,7 @@ def comment(call: Call) -> Mapping[str, Any]:
         internal=sent["internal"],
         state=sent.get("state", ""),
     )
-    return _content(call, ticket.number)
+    return content_of_ticket(call, ticket.number)
 
 
 def move(call: Call) -> Mapping[str, Any]:
@@ -188,29 +188,30 @@ def move(call: Call) -> Mapping[str, Any]:
         solution=sent.get("solution"),
         public_comment=sent.get("comment", ""),
     )
-    return _content(call, ticket.number)
+    return content_of_ticket(call, ticket.number)
 
 
 def take(call: Call) -> Mapping[str, Any]:
     """Make the caller the assignee."""
-    return _content(call, take_ticket(session(), call.writer, call.number()).number)
+    return content_of_ticket(call, take_ticket(session(), call.writer, call.number()).number)
 
 
 def relate(call: Call) -> Mapping[str, Any]:
     """Bind two tickets; both are changed."""
     role, other = RelationRole(call.body["role"]), call.body["number"]
-    return _content(call, relate_tickets(session(), call.writer, call.number(), role, other).number)
+    ticket = relate_tickets(session(), call.writer, call.number(), role, other)
+    return content_of_ticket(call, ticket.number)
 
 
 def unrelate(call: Call) -> Mapping[str, Any]:
-    """Take a relation off both tickets."""
+    """Take a relation off both tickets; a merged duplicate is what it was before."""
     try:
         role = RelationRole(call.keys["role"])
     except ValueError:
         raise NotFound from None
     other = call.number("other")
-    ticket = unrelate_tickets(session(), call.writer, call.number(), role, other)
-    return _content(call, ticket.number)
+    ticket = separate_tickets(session(), call.writer, call.number(), role, other)
+    return content_of_ticket(call, ticket.number)
 
 
 def acknowledge(call: Call) -> Mapping[str, Any]:
@@ -224,7 +225,7 @@ def acknowledge(call: Call) -> Mapping[str, Any]:
         Answer(sent["answer"]),
         sent.get("reason", ""),
     )
-    return _content(call, ticket.number)
+    return content_of_ticket(call, ticket.number)
 
 
 def attach(call: Call) -> Mapping[str, Any]:
@@ -272,7 +273,7 @@ def _stated(sent: Mapping[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _content(call: Call, number: int) -> Mapping[str, Any]:
+def content_of_ticket(call: Call, number: int) -> Mapping[str, Any]:
     """The ticket as this account may read it now."""
     rows, actor = session(), call.actor
     whole = read_whole_ticket(rows, actor, number)
@@ -342,21 +343,21 @@ def _of_bytes() -> Mapping[str, Any]:
 
 
 _READ: Final = (Scope.READ, Scope.TICKETS)
-_WRITE: Final = (Scope.TICKETS,)
-_ONE: Final = "/v1/tickets/{number}"
+WRITE: Final = (Scope.TICKETS,)
+ONE: Final = "/v1/tickets/{number}"
 _FILE: Final = "/v1/attachments/{id}"
 GET_TICKET: Final = Operation(
-    "getTicket", _ONE, "One ticket, by its number", _READ, NoQuery, OneTicket, get_ticket
+    "getTicket", ONE, "One ticket, by its number", _READ, NoQuery, OneTicket, get_ticket
 )
 
 
-def _write(name: str, path: str, summary: str, view: Any, **more: Any) -> Operation:
+def changing(name: str, path: str, summary: str, view: Any, **more: Any) -> Operation:
     """An operation that changes a ticket and answers it as it is then."""
     return Operation(
         name,
-        f"{_ONE}{path}",
+        f"{ONE}{path}",
         summary,
-        _WRITE,
+        WRITE,
         NoQuery,
         OneTicket,
         view,
@@ -372,7 +373,7 @@ OPERATIONS: Final = (
         "createTicket",
         "/v1/tickets",
         "Create a ticket",
-        _WRITE,
+        WRITE,
         NoQuery,
         OneTicket,
         create,
@@ -381,19 +382,19 @@ OPERATIONS: Final = (
         location=lambda made: f"/v1/tickets/{made['number']}",
     ),
     GET_TICKET,
-    _write("changeTicket", "", "Change a ticket", change, method="PATCH", body=TicketChange),
-    _write("commentTicket", "/comments", "Append one entry to a diary", comment, body=CommentBody),
-    _write("moveTicket", "/moves", "Move a ticket to another state", move, body=MoveBody),
-    _write("takeTicket", "/take", "Become the assignee and start work", take),
-    _write("relateTickets", "/relations", "Bind two tickets", relate, body=Relation),
-    _write(
+    changing("changeTicket", "", "Change a ticket", change, method="PATCH", body=TicketChange),
+    changing("commentTicket", "/comments", "Append an entry to a diary", comment, body=CommentBody),
+    changing("moveTicket", "/moves", "Move a ticket to another state", move, body=MoveBody),
+    changing("takeTicket", "/take", "Become the assignee and start work", take),
+    changing("relateTickets", "/relations", "Bind two tickets", relate, body=Relation),
+    changing(
         "unrelateTickets",
         "/relations/{role}/{other}",
         "Take a relation off both tickets",
         unrelate,
         method="DELETE",
     ),
-    _write(
+    changing(
         "acknowledgeChange",
         "/acknowledgements",
         "Answer to a change in the name of a site",
@@ -402,9 +403,9 @@ OPERATIONS: Final = (
     ),
     Operation(
         "attachFile",
-        f"{_ONE}/attachments",
+        f"{ONE}/attachments",
         "Add a file to a ticket",
-        _WRITE,
+        WRITE,
         FileQuery,
         TicketFile,
         attach,
@@ -428,10 +429,11 @@ OPERATIONS: Final = (
         "removeFile",
         _FILE,
         "Take a file off its ticket",
-        _WRITE,
+        WRITE,
         NoQuery,
         TicketFile,
         remove_file,
         method="DELETE",
+        empty=True,
     ),
 )

@@ -25,6 +25,7 @@ from app.tickets.services.lifecycle import open_ticket
 from tests.api.conftest import Calling, Program
 from tests.cast import NOON, Cast, writer
 from tests.permissions import API, Row
+from tests.soap_service.native.test_nttdm import document
 
 MAIL = "noc@kit.example"
 TICKET = "/api/v1/tickets/1"
@@ -53,6 +54,20 @@ SENT: Final = {
     "DELETE /api/v1/tickets/*/relations/*/*": f"{TICKET}/relations/related/2",
     "POST /api/v1/tickets/*/acknowledgements": "/api/v1/tickets/2/acknowledgements",
     "POST /api/v1/tickets/*/attachments": f"{TICKET}/attachments?name=a.txt",
+    "POST /api/v1/tickets/*/merge": "/api/v1/tickets/3/merge",
+    **{
+        f"{method} /api/v1/tickets/*/{word}": f"{TICKET}/{word}"
+        for method, word in (
+            ("POST", "partners"),
+            ("POST", "reviewed"),
+            ("POST", "undo-move"),
+            ("PUT", "watch"),
+            ("DELETE", "watch"),
+            ("PUT", "reminder"),
+            ("DELETE", "reminder"),
+            ("GET", "nttdm"),
+        )
+    },
 }
 """Where a row is sent, if there is a star in its address."""
 BODIES: Final[dict[str, Any]] = {
@@ -65,6 +80,10 @@ BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/tickets/*/acknowledgements": {"site": "DE-KIT", "answer": "accepted"},
     "POST /api/v1/tickets/*/attachments": b"x",
     "POST /api/v1/notices": b"Subject: works\r\n\r\nOn Monday.",
+    "POST /api/v1/tickets/*/merge": {"master": 1},
+    "POST /api/v1/tickets/*/partners": {"partner": "NREN-A"},
+    "PUT /api/v1/tickets/*/reminder": {"due": "2099-01-01"},
+    "POST /api/v1/tickets/nttdm": document(ORIGINAL_ID="77").encode(),
 } | {
     f"POST /api/v1/events/alertmanager{source}": {"version": "4", "alerts": []}
     for source in ("", "/*")
@@ -72,6 +91,7 @@ BODIES: Final[dict[str, Any]] = {
 """What is sent, by the row; else an empty list."""
 MEDIA: Final = {
     "POST /api/v1/notices": "message/rfc822",
+    "POST /api/v1/tickets/nttdm": "application/xml",
     "POST /api/v1/tickets/*/attachments": "application/octet-stream",
 }
 SHOWN: Final = {"contacts": MAIL, "internal": "For operators", "mail": "who@kit.example"}
@@ -80,6 +100,9 @@ SHOWN: Final = {"contacts": MAIL, "internal": "For operators", "mail": "who@kit.
 
 def told(row: Row, program: Program, file: Callable[[], str]) -> str:
     method, path, *case = row.how.split(" ")
+    if path.endswith("/undo-move"):  # of one's own move, if one may move it
+        for state in ("on hold", "waiting for reply"):
+            program.post(f"{TICKET}/moves", {"state": state})
     path = file() if path == FILE else SENT.get(row.how, path)
     assert "*" not in path, row.how
     if method in ("GET", "DELETE"):
@@ -145,8 +168,10 @@ def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: C
         mail, note = "who@kit.example", "For operators"
         new = NewTicket(title="Link down", submitter_mail=mail, internal_comment=note)
         open_ticket(session, writer(cast.operator), new)
+        twice = NewTicket(title="Link down again")
         change = NewTicket(title="New optics", category="change", asked_sites=("DE-KIT",))
         open_ticket(session, writer(cast.operator), change)
+        open_ticket(session, writer(cast.operator), twice)
         for quarter, versions in (("2012-Q4", 1), ("2013-Q1", 0)):
             session.add(_report(kit, quarter, versions))
     systems = ("read", "registry", "tickets", "events", "reports")

@@ -81,6 +81,13 @@ def keep_answer(
     )
 
 
+def release(session: Session, token_id: int, key: str) -> None:
+    """Free the key of a request that was refused, though something of it is kept."""
+    session.execute(
+        delete(_requests).where(_requests.c.token_id == token_id, _requests.c.key == key)
+    )
+
+
 def forget_old_requests(session: Session, now: datetime, limit: int) -> int:
     """Delete up to ``limit`` requests that are older than ``KEPT``; how many."""
     columns = (_requests.c.token_id, _requests.c.key)
