@@ -189,6 +189,7 @@ EXCHANGE = (
     _("being created"),
     _("paired"),
     _("stopped"),
+    _("ended"),
     _("waiting"),
     _("sent"),
     _("applied"),

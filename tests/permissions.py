@@ -373,6 +373,7 @@ Form to change one              | GET /exchange/*/edit                  | yes | 
 Change one                      | POST /exchange/*/edit                 | yes | 403 | 403 | 403 | 403 | login
 Pause it                        | POST /exchange/*/pause                | yes | 403 | 403 | 403 | 403 | login
 Resume it                       | POST /exchange/*/resume               | yes | 403 | 403 | 403 | 403 | login
+End it for good                 | POST /exchange/*/end                  | yes | 403 | 403 | 403 | 403 | login
 Add a secret                    | POST /exchange/*/add-secret           | yes | 403 | 403 | 403 | 403 | login
 End a secret                    | POST /exchange/*/end-secret           | yes | 403 | 403 | 403 | 403 | login
 Compare the ledger              | POST /exchange/*/compare              | yes | yes | 403 | 403 | 403 | login
@@ -388,6 +389,8 @@ Use an earlier version again    | POST /exchange/*/map/roll-back        | yes | 
 See what would be sent          | GET /exchange/*/preview               | yes | yes | 403 | 403 | 403 | login
 Share a ticket with a partner   | POST /exchange/*/share                | yes | yes | 403 | 403 | 403 | login
 Send a ticket again             | POST /exchange/pairs/*/again          | yes | yes | 403 | 403 | 403 | login
+End the exchange of a ticket    | POST /exchange/pairs/*/end            | yes | yes | 403 | 403 | 403 | login
+Exchange it again               | POST /exchange/pairs/*/resume         | yes | yes | 403 | 403 | 403 | login
 Say which ticket is theirs      | POST /exchange/pairs/*/theirs         | yes | 403 | 403 | 403 | 403 | login
 Skip an entry                   | POST /exchange/entries/*/skip         | yes | 403 | 403 | 403 | 403 | login
 Replay an entry                 | POST /exchange/entries/*/replay       | yes | 403 | 403 | 403 | 403 | login

@@ -1,4 +1,4 @@
-"""``flask exchange list|retry|skip|stand-in``: what waits for partners, and what failed."""
+"""``flask exchange list|retry|skip|end|again|stand-in``: what waits for partners, what failed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.commands.arguments import TEXT, command_writer, print_table
 from app.commands.base import PortalCommand, PortalGroup
 from app.core.database.transactions import transaction
 from app.core.web.extensions import db
-from app.exchange.services import trouble
+from app.exchange.services import endings, trouble
 from app.exchange.services.trouble import PairNow, find_pair, pairs_now
 from app.exchange.stand_in import StandIn, server_of
 
@@ -73,6 +73,33 @@ def skip(ticket: int, partner: str, kind: str, reason: str) -> None:
         pair = find_pair(session, ticket, partner, kind)
         trouble.skip(session, command_writer(), pair.id, reason)
     click.echo(f"The first entry of #{ticket} that waits for {partner} is left out.")
+
+
+@exchange.command("end", cls=PortalCommand)
+@_TICKET
+@_PARTNER
+@click.option("--kind", default="", help="Which of its systems, where it has several.")
+@click.option("--reason", type=TEXT, required=True, help="Why it ends.")
+def end(ticket: int, partner: str, kind: str, reason: str) -> None:
+    """Exchange TICKET with PARTNER no more; what waits is left out."""
+    session = db.session()
+    with transaction(session):
+        pair = find_pair(session, ticket, partner, kind)
+        endings.end_exchange(session, command_writer(), pair.id, reason)
+    click.echo(f"#{ticket} is not exchanged with {partner} any more.")
+
+
+@exchange.command("again", cls=PortalCommand)
+@_TICKET
+@_PARTNER
+@click.option("--kind", default="", help="Which of its systems, where it has several.")
+def again(ticket: int, partner: str, kind: str) -> None:
+    """Exchange TICKET with PARTNER once more, after its exchange was ended."""
+    session = db.session()
+    with transaction(session):
+        pair = find_pair(session, ticket, partner, kind)
+        endings.exchange_again(session, command_writer(), pair.id)
+    click.echo(f"#{ticket} is exchanged with {partner} again.")
 
 
 @exchange.command("stand-in", cls=PortalCommand, any_schema=True)

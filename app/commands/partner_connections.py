@@ -1,4 +1,4 @@
-"""``flask partner connect|pause|resume|test|hints``: the systems of partners."""
+"""``flask partner connect|pause|resume|end|test|hints``: the systems of partners."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from app.exchange.rules.profiles import Choice, Direction, Kind, profile_of
 from app.exchange.rules.shipped import profile_for
 from app.exchange.services import connections
 from app.exchange.services.connection_tests import ask_test, newest_test
+from app.exchange.services.endings import end_connection
 from app.exchange.services.secrets import (
     HINT,
     LIVE_SECRETS,
@@ -138,6 +139,21 @@ def resume(code: str, kind: str | None) -> None:
     click.echo(f"{code} is called again.")
 
 
+@click.command("end", cls=PortalCommand)
+@click.argument("code", type=TEXT)
+@_one_kind
+@click.option("--reason", type=TEXT, required=True, help="Why it ends.")
+def end(code: str, kind: str | None, reason: str) -> None:
+    """End the connection with CODE for good, and the exchange of each of its tickets.
+
+    What was exchanged, and the ledger, stay readable. A new one can be set up.
+    """
+    session = db.session()
+    with transaction(session):
+        end_connection(session, command_writer(), _connection(session, code, kind), reason)
+    click.echo(f"The connection with {code} has ended; the worker ends its tickets' exchange.")
+
+
 @click.command("hints", cls=PortalCommand)
 @click.argument("code", type=TEXT)
 @_one_kind
@@ -212,4 +228,4 @@ def _connection(session: Session, code: str, kind: str | None) -> Connection:
     return found
 
 
-COMMANDS: tuple[click.Command, ...] = (connect, pause, resume, test, hints)
+COMMANDS: tuple[click.Command, ...] = (connect, pause, resume, end, test, hints)

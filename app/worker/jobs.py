@@ -12,12 +12,13 @@ from app.events.services.import_runs import JOB as EVENT_IMPORT
 from app.events.services.withdrawal import JOB as EVENT_WITHDRAWAL
 from app.events.tasks.imports import import_events, withdraw_events
 from app.exchange.services.connection_tests import JOB as CONNECTION_TEST
+from app.exchange.services.endings import END_PAIRS
 from app.exchange.services.incoming_mails import JOB as INCOMING_MAIL
 from app.exchange.services.ledgers import JOB as COMPARE_LEDGER
 from app.exchange.services.planning import BEGIN_OPEN, WAKE
 from app.exchange.services.planning import JOB as EXCHANGE
 from app.exchange.tasks.connection_tests import test_connection
-from app.exchange.tasks.deliveries import Deliveries, begin_open
+from app.exchange.tasks.deliveries import Deliveries, begin_open, end_pairs
 from app.exchange.tasks.incoming_mails import take_mail
 from app.exchange.tasks.ledgers import compare_ledger
 from app.exchange.tasks.pulls import PULL, READ, SWEEP, Pulls
@@ -36,6 +37,7 @@ JOBS: Final[dict[str, JobFunction]] = {
     MEETING_PACK: in_child(make_pack),
     EXCHANGE: _deliveries.deliver,
     BEGIN_OPEN: begin_open,
+    END_PAIRS: end_pairs,
     WAKE: _deliveries.wake,
     PULL: _pulls.pull,
     SWEEP: _pulls.sweep,

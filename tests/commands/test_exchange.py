@@ -1,4 +1,4 @@
-"""``flask partner connect|pause|resume`` and ``flask exchange list|retry|skip``."""
+"""``flask partner connect|pause|resume|end`` and ``flask exchange list|retry|skip|end|again``."""
 
 from __future__ import annotations
 
@@ -86,6 +86,20 @@ def test_pause_and_resume(database: str, session: Session) -> None:
     assert connection.paused_at is None
 
 
+def test_a_connection_is_ended_for_good(database: str, session: Session) -> None:
+    with transaction(session):
+        publish_key(session, KEY)
+    flask(database, *CONNECT, stdin="x")
+    done = flask(database, "partner", "end", "GGUS", "--reason", "The NOC moved")
+    assert done.returncode == 0, done.stderr
+    connection = session.scalars(select(Connection)).one()
+    assert (connection.ended_at is None, connection.reason) == (False, "The NOC moved")
+    session.rollback()
+    refused = flask(database, "partner", "resume", "GGUS")
+    assert refused.stderr.decode() == "Error: This connection has ended; set up a new one\n"
+    assert flask(database, *CONNECT, stdin="x").returncode == 0
+
+
 def test_pairs_are_listed_for_people_and_programs(database: str, session: Session) -> None:
     cast = enter(session)
     with transaction(session):
@@ -112,6 +126,17 @@ def test_pairs_are_listed_for_people_and_programs(database: str, session: Sessio
     assert flask(database, "exchange", "retry", str(number), "GGUS").returncode == 0
     left = flask(database, "exchange", "skip", str(number), "GGUS", "--reason", "no need")
     assert b"does not exist yet" in left.stderr
+    end = ("exchange", "end", str(number), "GGUS", "--reason")
+    assert b"Say why it ends" in flask(database, *end, " ").stderr
+    done = flask(database, *end, "By phone")
+    assert done.stdout.decode() == f"#{number} is not exchanged with GGUS any more.\n"
+    (pair,) = json.loads(flask(database, "exchange", "list", "--json").stdout)
+    assert (pair["state"], pair["waiting"], pair["reason"]) == ("ended", 0, "By phone")
+    refused = flask(database, "exchange", "retry", str(number), "GGUS")
+    assert refused.stderr.decode() == "Error: Its exchange with this partner has ended\n"
+    assert flask(database, "exchange", "again", str(number), "GGUS").returncode == 0
+    (pair,) = json.loads(flask(database, "exchange", "list", "--json").stdout)
+    assert (pair["state"], pair["waiting"], pair["reason"]) == ("being created", 1, "")
     other = flask(database, "exchange", "retry", "999", "GGUS")
     assert other.stderr.decode() == "Error: This ticket is not exchanged with that partner\n"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.partners import Partner
@@ -12,10 +12,19 @@ from app.core.models.base import Base, UtcTime
 
 
 class Connection(Base):
-    """A partner's system of one kind; a partner has at most one of each."""
+    """A partner's system of one kind; a partner has at most one of each that has not ended."""
 
     __tablename__ = "connections"
-    __table_args__ = (UniqueConstraint("partner_id", "kind"),)
+    __table_args__ = (
+        Index(
+            None,
+            "partner_id",
+            "kind",
+            unique=True,
+            sqlite_where=text("ended_at IS NULL"),
+            postgresql_where=text("ended_at IS NULL"),
+        ),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     partner_id: Mapped[int] = mapped_column(ForeignKey("partners.id"))
@@ -36,8 +45,11 @@ class Connection(Base):
     """A person paused it: entries are planned, nothing is called."""
     stopped_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """The portal stopped it, and a person is asked: the partner may have lost its data."""
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """A person ended it for good; it is stopped, too, and stays so."""
+    ended_by: Mapped[str] = mapped_column(String(255), default="", server_default="")
     reason: Mapped[str] = mapped_column(String(500), default="")
-    """Why the last call was in vain, or why it is stopped; "" after a success."""
+    """Why the last call was in vain, or why it is stopped or ended; "" after a success."""
     failures: Mapped[int] = mapped_column(default=0)
     """Calls in a row that did not succeed, whatever they were for."""
     resting_until: Mapped[datetime | None] = mapped_column(UtcTime)

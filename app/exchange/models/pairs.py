@@ -48,6 +48,11 @@ class TicketPair(Base):
     copies: Mapped[str] = mapped_column(Text, default="[]")
     """JSON: keys of their texts that are copies of ours, and no entries."""
     read_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When a person ended the exchange; ``reason`` says why."""
+    ended_by: Mapped[str] = mapped_column(String(255), default="", server_default="")
+    ended_after: Mapped[int | None]
+    """The newest change that was planned by then: those behind it wait until it begins again."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
     connection: Mapped[Connection] = relationship(lazy="joined")

@@ -42,15 +42,15 @@ from app.exchange.pages.forms import (
     ConnectionForm,
     EndConnectionSecretForm,
     NewConnectionForm,
+    ReasonForm,
     SecretForm,
     ShareForm,
-    SkipForm,
     TheirsForm,
 )
 from app.exchange.rules.profiles import Choice, Profile
 from app.exchange.rules.shipped import profile_for
 from app.exchange.services import connections as verbs
-from app.exchange.services import decisions
+from app.exchange.services import decisions, endings
 from app.exchange.services.connection_tests import ask_test, newest_test
 from app.exchange.services.ledgers import compare, keep_comparison, last_comparison
 from app.exchange.services.overview import (
@@ -178,6 +178,16 @@ def resume(number: int) -> Response:
     return _done(number, verbs.resume, _("Resumed: what waits is sent now."))
 
 
+@blueprint.post(f"/{NUMBER}/end")
+def end(number: int) -> Response:
+    """End the connection for good, and with it the exchange of each of its tickets."""
+    why = ReasonForm().reason.data or ""
+    return _decided(
+        lambda rows, by: endings.end_connection(rows, by, connection_of_number(rows, number), why),
+        _("The connection has ended. Its tickets follow; history and ledger stay."),
+    )
+
+
 @blueprint.post(f"/{NUMBER}/add-secret")
 def new_secret(number: int) -> Response:
     """Add a secret; the newest is used."""
@@ -192,7 +202,8 @@ def new_secret(number: int) -> Response:
             add_secret(rows, by, found, use, secret, secret_key())
     except Invalid as error:
         attach(form, error, {"secret": "remote_secret"})
-        return _page(number, secret_form=form, status=422)
+        problem = error.message if error.field == "connection" else ""
+        return _page(number, secret_form=form, problem=problem, status=422)
     flash(_("The secret is stored, encrypted. It is used from the next call on."), "ok")
     return go_to(_base(number))
 
@@ -294,12 +305,34 @@ def share(number: int) -> Response:
 def again(number: int) -> Response:
     """Send a ticket again."""
     rows, by = db.session(), writer()
-    with writing_once(rows):
-        pair = decisions.send_again(rows, by, number)
-        back = _back_to(pair.connection_id)
-        leads_to(back)
+    try:
+        with writing_once(rows):
+            pair = decisions.send_again(rows, by, number)
+            back = _back_to(pair.connection_id)
+            leads_to(back)
+    except Invalid as error:
+        return _refused(error.message)
     flash(_("It is tried again now."), "ok")
     return go_to(back)
+
+
+@blueprint.post(f"/pairs/{NUMBER}/end")
+def end_exchange(number: int) -> Response:
+    """Exchange a ticket with a partner no more, with a reason."""
+    form = ReasonForm()
+    return _decided(
+        lambda rows, by: endings.end_exchange(rows, by, number, form.reason.data or ""),
+        _("The exchange has ended: nothing goes out or comes in for this ticket any more."),
+    )
+
+
+@blueprint.post(f"/pairs/{NUMBER}/resume")
+def exchange_again(number: int) -> Response:
+    """Exchange a ticket once more whose exchange was ended."""
+    return _decided(
+        lambda rows, by: endings.exchange_again(rows, by, number),
+        _("The ticket is exchanged again."),
+    )
 
 
 @blueprint.post(f"/pairs/{NUMBER}/theirs")
@@ -315,7 +348,7 @@ def theirs(number: int) -> Response:
 @blueprint.post(f"/entries/{NUMBER}/skip")
 def skip(number: int) -> Response:
     """Leave an entry out, with a reason."""
-    form = SkipForm()
+    form = ReasonForm()
     return _decided(
         lambda rows, by: decisions.skip(rows, by, number, form.reason.data or ""),
         _("The entry is left out; those behind it continue."),
@@ -372,8 +405,11 @@ def _refused(message: str) -> Response:
 
 def _done(number: int, verb: Callable[..., None], said: str) -> Response:
     rows, by = db.session(), writer()
-    with transaction(rows):
-        verb(rows, by, connection_of_number(rows, number))
+    try:
+        with transaction(rows):
+            verb(rows, by, connection_of_number(rows, number))
+    except Invalid as error:
+        return _page(number, problem=error.message, status=422)
     flash(said, "ok")
     return go_to(_base(number))
 

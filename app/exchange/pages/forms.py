@@ -139,8 +139,8 @@ class EndConnectionSecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is 
     secret_id = HiddenField("Secret")
 
 
-class SkipForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Why an entry is left out."""
+class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """Why an entry is left out, or an exchange ends."""
 
     reason = StringField(_("Reason"), required(_("Reason")), filters=[one_line])
 

@@ -25,6 +25,9 @@ class PairState(StrEnum):
     PAIRED = "paired"
     STOPPED = "stopped"
     """A person is asked; nothing is called until one answers."""
+    ENDED = "ended"
+    """A person said that the ticket is not exchanged any more: nothing crosses, whatever is written
+    here or there. An answer that comes yet tells what is there, and changes nothing else."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def next_step(pair: Pair, *, waiting: bool, traits: Traits, now: datetime) -> Ne
 
     Before the first create there is a look, too: we may have lost what we recorded of it.
     """
-    if pair.state is PairState.STOPPED:
+    if pair.state in (PairState.STOPPED, PairState.ENDED):
         return Next(Step.REST)
     if pair.due is not None and now < pair.due:
         return Next(Step.REST, pair.due)
@@ -114,6 +117,8 @@ def found(pair: Pair, ids: tuple[str, ...]) -> Pair:
 
 def paired(pair: Pair, their_id: str) -> Pair:
     """Their ticket is known."""
+    if pair.state is PairState.ENDED:
+        return replace(pair, their_id=their_id, begun=None)
     return replace(
         pair, state=PairState.PAIRED, their_id=their_id, begun=None, attempts=0, due=None, reason=""
     )
@@ -121,6 +126,8 @@ def paired(pair: Pair, their_id: str) -> Pair:
 
 def done(pair: Pair) -> Pair:
     """An entry was sent, or found over there; or was not there and may be sent again."""
+    if pair.state is PairState.ENDED:
+        return replace(pair, begun=None)
     return replace(pair, begun=None, attempts=0, due=None, reason="")
 
 
@@ -129,7 +136,7 @@ def failed(
 ) -> Pair:
     """After a call that did not succeed. An unknown outcome leaves ``begun`` where it is, and so
     does a call that only looked what came of an earlier one (``wrote`` is false)."""
-    if failure.outcome is Outcome.PERMANENT:
+    if failure.outcome is Outcome.PERMANENT or pair.state is PairState.ENDED:
         return stop(pair, failure.reason)
     is_open = failure.outcome is Outcome.UNKNOWN or not wrote
     attempts = pair.attempts + 1
@@ -142,8 +149,16 @@ def failed(
 
 
 def stop(pair: Pair, reason: str) -> Pair:
-    """A person is asked."""
+    """A person is asked, unless one ended it."""
+    if pair.state is PairState.ENDED:
+        return pair
     return replace(pair, state=PairState.STOPPED, reason=reason, due=None)
+
+
+def end(pair: Pair, reason: str) -> Pair:
+    """A person said that nothing crosses any more. A call whose outcome is not known is not
+    forgotten: who resumes it looks for that first."""
+    return replace(pair, state=PairState.ENDED, attempts=0, due=None, reason=reason)
 
 
 def resume(pair: Pair) -> Pair:

@@ -16,7 +16,9 @@ from sqlalchemy.orm import Session
 from app.core.rules.language import _, mailed, said_word
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
+from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.ledger import Origin
+from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.structured_mail import MAPPED, NUMBER, OURS, TIMES, TITLE, write_mail
 from app.exchange.services.connections import MAILTO
 from app.exchange.services.planning import profile_in_use
@@ -35,7 +37,7 @@ def announce(
     session: Session, connection_id: int, number: int, sequence: int, now: datetime
 ) -> None:
     """Queue the mail about our entry of that sequence, and about all that waits behind it, unless
-    an earlier one told it."""
+    an earlier one told it. Raises ``CallFailed`` where a person left it out meanwhile."""
     pair = session.scalars(
         select(TicketPair)
         .where(TicketPair.connection_id == connection_id, TicketPair.ticket_number == number)
@@ -53,6 +55,8 @@ def announce(
         .order_by(Entry.sequence)
     ).all()
     if not waiting or waiting[0].sequence != sequence:
+        if _is_left_out(session, pair, sequence):
+            raise CallFailed(Failure(Outcome.TRANSIENT, "It was left out meanwhile"))
         return
     if profile_in_use(session, pair.connection).mail:  # nobody fetches the rest: it is next
         waiting = waiting[:_MOST_ENTRIES]
@@ -73,6 +77,16 @@ def announce(
     for entry in waiting:
         entry.their_key = f"mail {first.id}/{entry.sequence}"
     session.flush()
+
+
+def _is_left_out(session: Session, pair: TicketPair, sequence: int) -> bool:
+    """Whether our entry of that sequence is not to be told any more."""
+    state = session.scalar(
+        select(Entry.state).where(
+            Entry.pair_id == pair.id, Entry.origin == Origin.OURS, Entry.sequence == sequence
+        )
+    )
+    return state == EntryState.SKIPPED
 
 
 def _text(session: Session, pair: TicketPair, ticket: Ticket, entries: Sequence[Entry]) -> str:

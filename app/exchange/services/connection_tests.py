@@ -14,6 +14,7 @@ from app.core.rules.access import Writer, require_admin
 from app.core.rules.language import _
 from app.exchange.models.connections import Connection
 from app.exchange.rules.partner import Check
+from app.exchange.services.connections import require_live
 from app.jobs.services.queue import enqueue
 
 JOB: Final = "test a connection"
@@ -53,6 +54,7 @@ def newest_test(connection: Connection) -> ConnectionTest | None:
 def ask_test(session: Session, by: Writer, connection: Connection) -> None:
     """Have a connection tested; one that is asked for again while it waits is done once."""
     require_admin(by.actor, _("test connections with partners"))
+    require_live(connection)
     _keep(connection, ConnectionTest(by.shown_author, by.now))
     enqueue(session, JOB, {"connection": connection.id}, key=f"test {connection.id}")
 

@@ -59,7 +59,8 @@ def connect(
             ),
         )
     url = _checked(kind, url, direction, remote_login)
-    if connection_of(session, code, kind) is not None:
+    earlier = connection_of(session, code, kind)
+    if earlier is not None and earlier.ended_at is None:
         raise Invalid(
             "kind", _("%(code)s has a connection of kind %(kind)s already", code=code, kind=kind)
         )
@@ -96,6 +97,7 @@ def change_connection(
 ) -> None:
     """Change how a connection speaks. A new address or direction has to be tested again."""
     require_admin(by.actor, MANAGE)
+    require_live(connection)
     url = _checked(connection.kind, url, direction, remote_login)
     wanted = {
         "url": url,
@@ -119,6 +121,7 @@ def set_profile(session: Session, by: Writer, connection: Connection, content: s
     """A new version of choice, maps and owners; its number. The same content makes none. An older
     version is brought back by giving its content."""
     require_admin(by.actor, MANAGE)
+    require_live(connection)
     text = profile_of(content).as_json()
     before = session.scalars(
         select(ConnectionProfile).where(
@@ -145,6 +148,7 @@ def set_profile(session: Session, by: Writer, connection: Connection, content: s
 def pause(session: Session, by: Writer, connection: Connection) -> None:
     """Call nothing any more; entries are planned all the same."""
     require_admin(by.actor, MANAGE)
+    require_live(connection)
     if connection.paused_at is None:
         connection.paused_at = by.now
         record(session, by, connection, {"paused": ("no", "yes")})
@@ -153,6 +157,7 @@ def pause(session: Session, by: Writer, connection: Connection) -> None:
 def resume(session: Session, by: Writer, connection: Connection) -> None:
     """Call again; a stop of the portal's own is over, too."""
     require_admin(by.actor, MANAGE)
+    require_live(connection)
     if connection.paused_at is None and connection.stopped_at is None:
         return
     connection.paused_at = connection.stopped_at = None
@@ -167,18 +172,32 @@ def wake(session: Session, connection: Connection) -> None:
     enqueue(session, WAKE, {"connection": connection.id}, key=f"connection {connection.id}")
 
 
+def require_live(connection: Connection) -> None:
+    """Raise ``Invalid`` where a person ended the connection: that is for good."""
+    if connection.ended_at is not None:
+        raise Invalid("connection", _("This connection has ended; set up a new one"))
+
+
 def connection_of(session: Session, code: str, kind: str = "") -> Connection | None:
-    """The connection of a partner; of several kinds the first, unless one is named."""
-    found = select(Connection).join(Partner).where(Partner.code == code).order_by(Connection.id)
+    """The connection of a partner; of several kinds the first, unless one is named. One that has
+    ended only where there is no other."""
+    found = (
+        select(Connection)
+        .join(Partner)
+        .where(Partner.code == code)
+        .order_by(Connection.ended_at.is_not(None), Connection.id)
+    )
     if kind:
         found = found.where(Connection.kind == kind)
     return session.scalars(found).first()
 
 
 def all_connections(session: Session) -> Sequence[Connection]:
-    """Every connection, by partner."""
+    """Every connection, by partner; those that have ended last."""
     return session.scalars(
-        select(Connection).join(Partner).order_by(Partner.code, Connection.kind)
+        select(Connection)
+        .join(Partner)
+        .order_by(Connection.ended_at.is_not(None), Partner.code, Connection.kind, Connection.id)
     ).all()
 
 

@@ -26,8 +26,15 @@ from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Direction
-from app.exchange.services.connections import wake
-from app.exchange.services.deliveries import as_rule, first_waiting, locked_pair, store
+from app.exchange.services.connections import require_live, wake
+from app.exchange.services.deliveries import (
+    as_rule,
+    first_waiting,
+    locked_pair,
+    require_exchanged,
+    store,
+)
+from app.exchange.services.endings import exchange_again
 from app.exchange.services.planning import add_entry, begin_pair, enqueue_pair, pair_with
 from app.exchange.services.readings import end_asked, solution_of, writer_of
 from app.exchange.services.trouble import PAIR, retry
@@ -47,8 +54,9 @@ _LEAVE_OUT: Final = _("leave out what a partner did not take")
 
 def share(session: Session, by: Writer, number: int, connection: Connection) -> int:
     """Exchange a ticket with a partner from now on, the whole ticket first; the pair's id. One that
-    is exchanged already stays as it is."""
+    is exchanged already stays as it is; one whose exchange was ended goes on where it ended."""
     require_operator(by.actor, _SHARE)
+    require_live(connection)
     if not Direction(connection.direction).pushes:
         raise Invalid("connection", _("Nothing is sent over this connection; it only reads"))
     ticket = session.get(Ticket, number)
@@ -56,6 +64,7 @@ def share(session: Session, by: Writer, number: int, connection: Connection) -> 
         raise NotFound
     found = pair_with(session, connection, ticket)  # locked before its ticket
     if found is not None:
+        exchange_again(session, by, found.id)
         return found.id
     ticket = locked_ticket(session, number)
     hand_to_partner(session, by, number, connection.partner.code)
@@ -93,6 +102,7 @@ def name_theirs(session: Session, by: Writer, pair_id: int, their_id: str) -> No
     created: where nobody knows, or where there are several."""
     require_admin(by.actor, _AGAIN)
     pair = _pair(session, pair_id)
+    require_exchanged(pair)
     if pair.state == PairState.PAIRED:
         raise Invalid("their_id", _("The counterpart is known by now"))
     checked_text("their_id", their_id, 255, label=_("Their id"))
@@ -137,6 +147,7 @@ def replay(session: Session, by: Writer, entry_id: int) -> None:
     """Send an entry that was left out after all, or try again to apply what a partner told."""
     require_admin(by.actor, _LEAVE_OUT)
     pair, entry = _entry(session, entry_id)
+    require_exchanged(pair)
     if entry.origin == Origin.OURS and entry.state == EntryState.SKIPPED:
         entry.state, entry.reason, entry.done_at = EntryState.WAITING, "", None
         enqueue_pair(session, pair)

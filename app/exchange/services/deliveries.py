@@ -15,6 +15,8 @@ from typing import Final
 from sqlalchemy import BigInteger, and_, cast, exists, func, or_, select
 from sqlalchemy.orm import Session
 
+from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
@@ -120,7 +122,8 @@ def note_created(
     """Their ticket was made. An id that is not above all that were known before the call says that
     they lost data: the connection is stopped."""
     row = locked_pair(session, pair_id)
-    if row.state == PairState.CREATING:
+    ended_meanwhile = row.state == PairState.ENDED and row.their_id is None
+    if row.state == PairState.CREATING or ended_meanwhile:
         if created.serial is not None and claimed.begun is not None:
             highest = _highest_before(session, row, claimed.begun)
             if highest is not None and created.serial <= highest:
@@ -132,7 +135,7 @@ def note_created(
             return
         store(row, rules.paired(as_rule(row), created.id))
         row.their_number, row.their_url = created.number, created.url
-    entry = _note_entry(session, claimed.entry_id, "", now)
+    entry = _note_entry(session, row, claimed.entry_id, "", now)
     if entry is not None and claimed.outgoing is not None:
         values = claimed.outgoing.values
         agree_on_sent(
@@ -162,7 +165,7 @@ def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: d
         store(row, rules.done(as_rule(row)))
     if row.their_id != claimed.their_id:
         return
-    entry = _note_entry(session, claimed.entry_id, sent.key, now)
+    entry = _note_entry(session, row, claimed.entry_id, sent.key, now)
     if entry is not None and claimed.outgoing is not None:
         values = claimed.outgoing.values
         agree_on_sent(
@@ -243,7 +246,7 @@ def stop_connection(connection: Connection, reason: str, now: datetime) -> None:
 def note_looked(session: Session, claimed: Claim, pair_id: int) -> None:
     """The ticket was read after an unknown outcome: what was not found there may be sent again."""
     row = locked_pair(session, pair_id)
-    if row.begun_at == claimed.begun:
+    if row.begun_at == claimed.begun and row.state != PairState.ENDED:
         attempts = row.attempts
         store(row, rules.done(as_rule(row)))
         entry = session.get(Entry, claimed.entry_id) if claimed.entry_id is not None else None
@@ -261,6 +264,12 @@ def locked_pair(session: Session, pair_id: int) -> TicketPair:
     ).one()
 
 
+def require_exchanged(row: TicketPair) -> None:
+    """Raise ``Invalid`` where a person ended the exchange of this ticket."""
+    if row.state == PairState.ENDED:
+        raise Invalid("ticket", _("Its exchange with this partner has ended"))
+
+
 def pairs_that_wait(
     session: Session, connection_id: int, after: int, count: int
 ) -> Sequence[TicketPair]:
@@ -271,7 +280,7 @@ def pairs_that_wait(
         .where(
             TicketPair.connection_id == connection_id,
             TicketPair.id > after,
-            TicketPair.state != PairState.STOPPED,
+            TicketPair.state.in_((PairState.CREATING, PairState.PAIRED)),
             or_(TicketPair.begun_at.is_not(None), waiting),
         )
         .order_by(TicketPair.id)
@@ -359,9 +368,13 @@ def _still_to_send(
     }
 
 
-def _note_entry(session: Session, entry_id: int | None, key: str, now: datetime) -> Entry | None:
+def _note_entry(
+    session: Session, row: TicketPair, entry_id: int | None, key: str, now: datetime
+) -> Entry | None:
+    """It is there; also what was under way when a person ended the pair."""
     entry = session.get(Entry, entry_id) if entry_id is not None else None
-    if entry is not None and entry.state == EntryState.WAITING:
+    was_ended = row.state == PairState.ENDED and entry is not None
+    if entry is not None and (entry.state == EntryState.WAITING or was_ended):
         entry.state, entry.done_at = EntryState.SENT, now
         entry.their_key = entry.their_key or key or None
     return entry

@@ -31,6 +31,7 @@ from app.exchange.models.connections import Connection
 from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
+from app.exchange.rules.pairs import PairState
 from app.exchange.rules.replies import (
     MOST_IN_AN_HOUR,
     MailState,
@@ -41,6 +42,7 @@ from app.exchange.rules.replies import (
 )
 from app.exchange.services.connections import MAILTO
 from app.exchange.services.mailed_tickets import (
+    NOT_EXCHANGED,
     is_meant_to_come,
     pair_of_mail,
     structured,
@@ -170,8 +172,8 @@ def _add(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: da
     pair = None
     if held.connection is not None:
         pair = pair_with(session, held.connection, ticket)  # locked before its ticket
-        if pair is None:
-            raise _Doubt(_("The ticket is not exchanged with that partner"))
+        if pair is None or pair.state == PairState.ENDED:
+            raise _Doubt(NOT_EXCHANGED)
     change = _write(session, held.by, number, text, reply, reply.sender if is_other else "")
     if pair is not None:  # what the partner wrote crossed
         add_entry(
@@ -246,8 +248,8 @@ def _held(session: Session, holder: str, now: datetime) -> _Held:
         return _Held(by, answered.address)
     assert kind == CONNECTION, "the portal gives out no other"
     connection = session.get(Connection, key)
-    if connection is None or connection.paused_at is not None:
-        raise _Doubt(_("The connection for which the address was given is paused or gone"))
+    if connection is None or connection.paused_at is not None or connection.ended_at is not None:
+        raise _Doubt(_("The connection for which the address was given is paused or has ended"))
     address = connection.url.removeprefix(MAILTO)
     return _Held(writer_of(connection, now), address, connection)
 

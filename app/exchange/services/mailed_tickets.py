@@ -13,6 +13,7 @@ from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
+from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Direction
 from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
 from app.exchange.rules.replies import Reply
@@ -21,6 +22,7 @@ from app.exchange.services.planning import profile_in_use
 from app.exchange.services.readings import pair_of_their_id, take_in, take_new
 from app.tickets.rules.marks import reference_of, references_in
 
+NOT_EXCHANGED = _("The ticket is not exchanged with that partner")
 _BY_A_PROGRAM = ("Auto-Submitted: auto-generated", "Precedence: ")
 """What a ticket system says of its own mails. An answer by itself ("auto-replied") is none."""
 
@@ -55,6 +57,8 @@ def pair_of_mail(
         ).first()
     if pair is None:
         return None
+    if pair.state == PairState.ENDED:
+        raise Invalid("mail", NOT_EXCHANGED)
     is_theirs = pair.their_id in (None, reference_of(pair.ticket_number), read.number)
     if not is_theirs or (numbers and pair.ticket_number != numbers[0]):
         raise Invalid(

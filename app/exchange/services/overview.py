@@ -174,11 +174,11 @@ def _asked_of_pair() -> Any:
     )
 
 
-def left_out(session: Session, connection_id: int, limit: int) -> Sequence[tuple[Entry, int]]:
+def left_out(session: Session, connection_id: int, limit: int) -> Sequence[tuple[Entry, int, bool]]:
     """Entries of ours that a person skipped, and of theirs that are not allowed here, newest first,
-    with our ticket's number. One statement."""
+    with our ticket's number and whether it is exchanged still. One statement."""
     rows = session.execute(
-        select(Entry, TicketPair.ticket_number)
+        select(Entry, TicketPair.ticket_number, TicketPair.state != PairState.ENDED)
         .join(TicketPair, TicketPair.id == Entry.pair_id)
         .where(
             TicketPair.connection_id == connection_id,
@@ -190,7 +190,7 @@ def left_out(session: Session, connection_id: int, limit: int) -> Sequence[tuple
         .order_by(Entry.id.desc())
         .limit(limit)
     )
-    return [(entry, number) for entry, number in rows]
+    return [(entry, number, is_exchanged) for entry, number, is_exchanged in rows]
 
 
 def recent_calls(
@@ -256,7 +256,8 @@ class Counterpart:
     @property
     def is_shareable(self) -> bool:
         """Whether the ticket can be shared with this partner now."""
-        return self.pair is None and Direction(self.connection.direction).pushes
+        pushes = Direction(self.connection.direction).pushes
+        return self.pair is None and pushes and self.connection.ended_at is None
 
 
 def counterparts(session: Session, number: int, *, internal: bool) -> Sequence[Counterpart]:

@@ -112,8 +112,28 @@ def _short(error: Exception) -> str:
     return error.message if isinstance(error, PortalError) else "it is there already"
 
 
+def plan_missed(session: Session, pair: TicketPair, now: datetime) -> None:
+    """Plan what was written while a pair was ended, as if it had only waited. The caller holds the
+    pair's lock: what is planned by then was left out for it, and the rest sees it begun again."""
+    connection = pair.connection
+    profile = profile_in_use(session, connection)
+    up_to = planned_up_to(session)
+    for change in session.scalars(
+        select(Change)
+        .where(Change.id > (pair.ended_after or 0), Change.id <= up_to)
+        .where(of_kind(TICKET), Change.thing_id == pair.ticket_number, Change.door != Door.IMPORT)
+        .order_by(Change.id)
+    ).all():
+        _plan_change(session, connection, profile, change, now)
+
+
+def planned_up_to(session: Session) -> int:
+    """The newest change whose entries are planned."""
+    return int(session.scalar(select(PortalFact.value).where(PortalFact.name == CURSOR)) or 0)
+
+
 def connections_in_use(session: Session) -> Sequence[tuple[Connection, Profile]]:
-    """Every connection with its profile; paused ones, too."""
+    """Every connection that has not ended with its profile; paused ones, too."""
     rows = session.execute(
         select(Connection, ConnectionProfile.content)
         .join(
@@ -121,6 +141,7 @@ def connections_in_use(session: Session) -> Sequence[tuple[Connection, Profile]]
             (ConnectionProfile.connection_id == Connection.id)
             & (ConnectionProfile.version == Connection.profile_version),
         )
+        .where(Connection.ended_at.is_(None))
         .order_by(Connection.id)
     )
     return [(connection, profile_of(content)) for connection, content in rows]
@@ -192,7 +213,8 @@ def begin_open_pairs(
     """Begin pairs of open tickets with numbers above ``after`` that the connection chooses; the
     last number that was looked at, None = there are no more."""
     profile = profile_in_use(session, connection)
-    if profile.tickets is not Choice.ALL or not Direction(connection.direction).pushes:
+    is_chosen = profile.tickets is Choice.ALL and Direction(connection.direction).pushes
+    if not is_chosen or connection.ended_at is not None:
         return None
     paired = exists().where(
         TicketPair.ticket_number == Ticket.number, TicketPair.connection_id == connection.id
@@ -245,7 +267,7 @@ def _plan_ours(
     ticket = session.get_one(Ticket, change.thing_id)
     pair = pair_with(session, connection, ticket)
     if pair is not None:
-        if _add_ours(session, pair, change):
+        if pair.state != PairState.ENDED and _add_ours(session, pair, change):
             enqueue_pair(session, pair)
         return False
     shared = connection.partner_id in facts_of(ticket).handed_to_partners
@@ -300,6 +322,8 @@ def _note_theirs(session: Session, connection: Connection, change: Change, now: 
     ticket = session.get_one(Ticket, change.thing_id)
     pair = pair_with(session, connection, ticket)
     is_new = pair is None
+    if pair is not None and pair.state == PairState.ENDED:
+        return
     if pair is None:
         if connection.kind != Kind.GGUS or change.version > 1 or not ticket.origin_id:
             return

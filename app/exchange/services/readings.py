@@ -84,8 +84,11 @@ def writer_of(connection: Connection, now: datetime, author: str = "") -> Writer
 
 def take_in(session: Session, pair_id: int, read: TheirTicket, now: datetime) -> News:
     """Record what is new in their ticket, and bring it into ours. A ticket that is not the one
-    that it was stops the connection, and nothing of it is taken."""
+    that it was stops the connection, and nothing of it is taken; nor is of one whose exchange has
+    ended."""
     pair = locked_pair(session, pair_id)
+    if pair.state == PairState.ENDED:
+        return News({}, (), (), {})
     known = _known(session, pair, read)
     if _is_elsewhere(session, pair, read, known, now):
         return News({}, (), (), {})
@@ -111,6 +114,8 @@ def take_in(session: Session, pair_id: int, read: TheirTicket, now: datetime) ->
 def confirm(session: Session, pair_id: int, read: TheirTicket, now: datetime) -> None:
     """Record which entries of ours are there. Nothing of theirs is taken: they push it."""
     pair = locked_pair(session, pair_id)
+    if pair.state == PairState.ENDED:
+        return
     known = _known(session, pair, read)
     if not _is_elsewhere(session, pair, read, known, now):
         _confirm(session, pair, news_of(read, known), now)

@@ -22,7 +22,7 @@ from app.core.rules.language import _
 from app.core.rules.texts import checked_text
 from app.core.services.security_log import log_on_commit
 from app.exchange.models.connections import Connection, ConnectionSecret
-from app.exchange.services.connections import CONNECTION, MANAGE, record
+from app.exchange.services.connections import CONNECTION, MANAGE, record, require_live
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
@@ -62,6 +62,7 @@ def add_secret(
     if key is not None:
         publish_key(session, key)
     require_admin(by.actor, MANAGE)
+    require_live(connection)
     checked_text("secret", secret, _LONGEST, label=_("Secret"))
     if not secret:
         raise Invalid("secret", _("A secret is required"))

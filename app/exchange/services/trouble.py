@@ -21,7 +21,13 @@ from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
-from app.exchange.services.deliveries import as_rule, first_waiting, locked_pair, store
+from app.exchange.services.deliveries import (
+    as_rule,
+    first_waiting,
+    locked_pair,
+    require_exchanged,
+    store,
+)
 from app.exchange.services.overview import in_trouble
 from app.exchange.services.planning import enqueue_pair
 
@@ -118,7 +124,7 @@ def find_pair(session: Session, ticket: int, partner: str, kind: str = "") -> Ti
         .join(Connection, Connection.id == TicketPair.connection_id)
         .join(Partner, Partner.id == Connection.partner_id)
         .where(TicketPair.ticket_number == ticket, Partner.code == partner)
-        .order_by(TicketPair.id)
+        .order_by(Connection.ended_at.is_not(None), TicketPair.id)
     )
     if kind:
         found = found.where(Connection.kind == kind)
@@ -133,6 +139,7 @@ def retry(session: Session, by: Writer, pair_id: int) -> None:
     click, or a second person, has no effect of its own."""
     require_operator(by.actor, _("send to partners again"))
     row = locked_pair(session, pair_id)
+    require_exchanged(row)
     if row.state == PairState.STOPPED or row.due_at is not None or row.reason:
         before = row.state
         store(row, rules.resume(as_rule(row)))

@@ -35,6 +35,7 @@ from app.exchange.services.deliveries import (
     stop_connection,
     wake_at,
 )
+from app.exchange.services.endings import END_PAIRS, end_some_pairs
 from app.exchange.services.hints import read_soon
 from app.exchange.services.planning import (
     AT_ONCE,
@@ -74,6 +75,18 @@ def begin_open(context: Context, arguments: Mapping[str, Any]) -> None:
                 return
             connection = session.get_one(Connection, key)
             after = begin_open_pairs(session, connection, after, context.now())
+
+
+def end_pairs(context: Context, arguments: Mapping[str, Any]) -> None:
+    """End every exchange of a connection that has ended (a job). What an ending worker leaves is
+    another one's."""
+    key, is_more = int(arguments["connection"]), True
+    while is_more:
+        with context.transaction() as session:
+            if context.is_ending():
+                enqueue(session, END_PAIRS, {"connection": key}, key=f"{END_PAIRS} {key}")
+                return
+            is_more = end_some_pairs(session, key, context.now())
 
 
 class Deliveries:

@@ -352,3 +352,43 @@ def test_what_was_done_is_in_the_audit(
     for words in ("paused", "login secret", "Sent by phone"):
         assert words in page.text, words
     assert TOKEN not in page.text
+
+
+def test_an_admin_ends_a_connection_for_good(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        pair = seed_pair(session, "GGUS-TEST", number)
+        left_out = pair.known().entry(
+            Origin.OURS, EntryKind.COMMENT, {"text": "x"}, EntryState.SKIPPED
+        )
+        left_out.reason = "Sent by phone"
+    assert not visit(cast.operator).read("/exchange/1").has_form("/exchange/1/end")
+    visitor = visit(cast.admin)
+    page = visitor.read("/exchange/1")
+    form = page.form("/exchange/1/end").data()
+    form.pop("csrf_token")
+    assert visitor.send("/exchange/1/end", {**form, "reason": " "}).status_code == 422
+    answer = visitor.send("/exchange/1/end", {**form, "reason": "The NOC moved"})
+    assert answer.location == "/exchange/1"
+    page = visitor.read("/exchange/1")
+    for words in ("ended", "by admin, for good", "The NOC moved", "Sent by phone", "Ledger"):
+        assert words in page.text, words
+    for path in ("pause", "resume", "end", "add-secret"):
+        assert not page.has_form(f"/exchange/1/{path}")
+    assert not page.has_form(f"/exchange/entries/{left_out.id}/replay")
+    assert page.has_form("/exchange/1/compare")
+    for path, data in (
+        ("resume", {}),
+        ("pause", {}),
+        ("edit", {"url": "https://x.example", "direction": "both", "internal": "not sent"}),
+        ("add-secret", {"use": "login", "remote_secret": TOKEN}),
+        ("test", {}),
+        ("share", {"ticket": str(number)}),
+    ):
+        answer = visitor.send(f"/exchange/1/{path}", data)
+        assert (answer.status_code, path) == (422, path)
+        assert "has ended" in answer.text, path
+    assert "ended" in visitor.read("/exchange").text
+    assert "The NOC moved" in visitor.read("/admin/audit").text

@@ -129,3 +129,37 @@ def test_a_paused_connection_collects(
     visitor.send("/exchange/1/share", {"ticket": str(number)})
     assert session.get_one(Connection, 1).paused_at is not None
     assert session.scalars(select(TicketPair)).one().ticket_number == number
+
+
+def test_an_operator_ends_an_exchange_and_begins_it_again(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        seed_pair(session, "NREN-A", number).waiting()
+    visitor = visit(cast.operator)
+    page = visitor.read(f"/tickets/{number}")
+    form = page.form("/exchange/pairs/1/end").data()
+    form.pop("csrf_token")
+    for bad in ("", "   ", "x" * 256):
+        answer = visitor.send("/exchange/pairs/1/end", {**form, "reason": bad})
+        assert answer.status_code == 422
+    answer = visitor.send("/exchange/pairs/1/end", {**form, "reason": "We do not <share> this"})
+    assert answer.location == f"/tickets/{number}#h-exchange"
+    page = visitor.read(f"/tickets/{number}")
+    assert "not exchanged any more" in page.text
+    assert "Ended by operator" in page.text
+    assert "We do not <share> this" in page.text
+    for path in ("again", "end"):
+        assert not page.has_form(f"/exchange/pairs/1/{path}")
+    assert "needs review" not in visitor.read("/").text
+    assert "We do not <share> this" not in visitor.read("/exchange").text
+    seen = visit(cast.reader).read(f"/tickets/{number}")
+    assert "not exchanged any more" in seen.text
+    assert "We do not <share> this" not in seen.text
+    assert not seen.has_form("/exchange/pairs/1/resume")
+    form = page.form("/exchange/pairs/1/resume").data()
+    form.pop("csrf_token")
+    visitor.send("/exchange/pairs/1/resume", form)
+    assert "on its way" in visitor.read(f"/tickets/{number}").text
+    assert visitor.send("/exchange/pairs/999/end", {"reason": "x"}).status_code == 404

@@ -1,0 +1,156 @@
+"""What ends for good, with a reason: the exchange of one ticket, or a connection with all of them.
+
+Nothing is deleted: pairs, entries and the ledger stay as they are, and what waited is left out with
+the reason. One ticket's exchange can be begun again; a connection that ended stays so, and another
+one takes its place.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.core.models.changes import PortalFact
+from app.core.rules.access import SYSTEM, Door, Writer, require_admin, require_operator
+from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.core.services.changes import FieldChange, record_change
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules import pairs as rules
+from app.exchange.rules.entries import EntryState
+from app.exchange.rules.ledger import Origin
+from app.exchange.rules.pairs import PairState
+from app.exchange.services.connections import MANAGE, record, require_live
+from app.exchange.services.deliveries import as_rule, locked_pair, store
+from app.exchange.services.hints import read_soon
+from app.exchange.services.planning import (
+    AT_ONCE,
+    CURSOR,
+    enqueue_pair,
+    plan_missed,
+    planned_up_to,
+    reads,
+)
+from app.exchange.services.secrets import HINT, LOGIN, end_secret, live_secrets
+from app.exchange.services.trouble import PAIR
+from app.jobs.services.queue import enqueue
+
+END_PAIRS: Final = "end the exchanges of a connection"
+_END: Final = _("end the exchange of a ticket")
+_OPEN: Final = (EntryState.WAITING, EntryState.ASKED)
+
+
+def end_exchange(session: Session, by: Writer, pair_id: int, reason: str) -> None:
+    """Exchange a ticket with one partner no more: what waits, or is to be chosen, is left out with
+    the reason, and whatever is written here or there stays there."""
+    require_operator(by.actor, _END)
+    why = _checked_reason(reason)
+    pair = _pair(session, pair_id)
+    if pair.state != PairState.ENDED:
+        _end_pair(session, by, pair, why)
+
+
+def exchange_again(session: Session, by: Writer, pair_id: int) -> None:
+    """Exchange a ticket once more whose exchange was ended: as if all that the end left out, and
+    all that was written since, had only waited."""
+    require_operator(by.actor, _("share a ticket with a partner"))
+    pair = _pair(session, pair_id)
+    if pair.state != PairState.ENDED:
+        return
+    require_live(pair.connection)
+    session.execute(
+        update(Entry)
+        .where(
+            Entry.pair_id == pair.id,
+            Entry.origin == Origin.OURS,
+            Entry.state == EntryState.SKIPPED,
+            Entry.done_at == pair.ended_at,
+        )
+        .values(state=EntryState.WAITING, reason="", done_at=None)
+    )
+    store(pair, rules.resume(as_rule(pair)))
+    pair.ended_at, pair.ended_by = None, ""
+    session.flush()
+    plan_missed(session, pair, by.now)
+    _note(session, by, pair, FieldChange("state", PairState.ENDED, pair.state))
+    if pair.their_id and reads(pair.connection):  # their changes are behind the cursor by now
+        read_soon(session, pair.connection_id, pair.their_id)
+    enqueue_pair(session, pair)
+
+
+def end_connection(session: Session, by: Writer, connection: Connection, reason: str) -> None:
+    """End a connection for good: nothing is planned or called any more, its secrets end, and the
+    worker ends the exchange of each of its tickets with the same reason."""
+    require_admin(by.actor, MANAGE)
+    why = _checked_reason(reason)
+    if connection.ended_at is not None:
+        return
+    # whoever plans is done, and sees it from now on: no pair begins behind the end
+    session.execute(select(PortalFact).where(PortalFact.name == CURSOR).with_for_update())
+    for use in (LOGIN, HINT):
+        for one in live_secrets(session, connection, use):
+            end_secret(session, by, connection, one.id)
+    connection.ended_at, connection.ended_by = by.now, by.shown_author[:255]
+    connection.stopped_at = connection.stopped_at or by.now
+    connection.resting_until, connection.reason = None, why
+    record(session, by, connection, {"ended": (None, why)})
+    key = f"{END_PAIRS} {connection.id}"
+    enqueue(session, END_PAIRS, {"connection": connection.id}, key=key)
+
+
+def end_some_pairs(session: Session, connection_id: int, now: datetime) -> bool:
+    """End some exchanges of a connection that has ended, in the name of who ended it; whether there
+    may be more."""
+    connection = session.get_one(Connection, connection_id)
+    by = Writer(SYSTEM, Door.SYSTEM, now, author=connection.ended_by)
+    ids = session.scalars(
+        select(TicketPair.id)
+        .where(TicketPair.connection_id == connection_id, TicketPair.state != PairState.ENDED)
+        .order_by(TicketPair.id)
+        .limit(AT_ONCE)
+    ).all()
+    for pair_id in ids:
+        _end_pair(session, by, locked_pair(session, pair_id), connection.reason)
+    return len(ids) == AT_ONCE
+
+
+def _end_pair(session: Session, by: Writer, pair: TicketPair, why: str) -> None:
+    before = pair.state
+    session.execute(
+        update(Entry)
+        .where(Entry.pair_id == pair.id, Entry.state.in_(_OPEN))
+        .values(state=EntryState.SKIPPED, reason=why, done_at=by.now)
+    )
+    store(pair, rules.end(as_rule(pair), why))
+    pair.ended_at, pair.ended_by = by.now, by.shown_author[:255]
+    pair.ended_after = planned_up_to(session)
+    _note(
+        session,
+        by,
+        pair,
+        FieldChange("state", before, PairState.ENDED),
+        FieldChange("reason", None, why),
+    )
+
+
+def _checked_reason(reason: str) -> str:
+    text = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label=_("Reason"))
+    if not text:
+        raise Invalid("reason", _("Say why it ends"))
+    return text
+
+
+def _pair(session: Session, pair_id: int) -> TicketPair:
+    if session.get(TicketPair, pair_id) is None:
+        raise NotFound
+    return locked_pair(session, pair_id)
+
+
+def _note(session: Session, by: Writer, pair: TicketPair, *fields: FieldChange) -> None:
+    session.flush()
+    record_change(session, by, kind=PAIR, thing_id=pair.id, fields=list(fields))

@@ -1,0 +1,283 @@
+"""The exchange of a ticket, or a whole connection, that a person ended: nothing crosses any more,
+what was is readable, and one ticket's exchange can be begun again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.core.rules.errors import Forbidden, Invalid
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules.entries import EntryState
+from app.exchange.rules.pairs import PairState
+from app.exchange.services import connections, decisions, endings
+from app.exchange.services.ledgers import compare
+from app.exchange.services.overview import troubles
+from app.exchange.services.secrets import LOGIN, add_secret, live_secrets
+from app.exchange.services.trouble import find_pair, pairs_now, retry
+from app.exchange.tasks.deliveries import end_pairs, plan_entries
+from app.tickets.services.lifecycle import comment_ticket, move_ticket
+from tests.exchange.exchange_world import World
+from tests.exchange.tasks.test_deliveries import calls_of, comments_here, state_of, texts_there
+
+WHY = "Solved by phone"
+
+
+@pytest.fixture
+def world(session: Session) -> World:
+    return World(session.get_bind().engine)
+
+
+def pair_of(world: World, number: int) -> TicketPair:
+    found = world.pair_of(number)
+    assert found is not None
+    return found
+
+
+def end(world: World, number: int, why: str = WHY) -> None:
+    key = pair_of(world, number).id
+    with world.writing() as rows:
+        endings.end_exchange(rows, world.operator("Ana"), key, why)
+
+
+def again(world: World, number: int) -> None:
+    key = pair_of(world, number).id
+    with world.writing() as rows:
+        endings.exchange_again(rows, world.operator(), key)
+
+
+def entries(world: World) -> list[tuple[str, str, str]]:
+    """Origin, state and reason of each, in their order."""
+    with Session(world.engine) as rows:
+        found = rows.scalars(select(Entry).order_by(Entry.id))
+        return [(one.origin, one.state, one.reason) for one in found]
+
+
+def test_nothing_crosses_an_exchange_that_ended(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.do(comment_ticket, number, "Waits")
+    plan_entries(world.context)
+    end(world, number)
+    world.do(comment_ticket, number, "Ours alone")
+    world.partner.comment(1001, "Theirs alone")
+    world.partner.move(1001, "solved")
+    world.later(minutes=1)
+    sent = calls_of(world, "POST")
+    world.deliver()
+    world.read("1001")
+    world.pull()
+    world.pulls.sweep(world.context, {"connection": world.connection_id})
+    assert calls_of(world, "POST") == sent
+    assert texts_there(world, 1001) == ["The fibre is cut.", "Theirs alone"]
+    assert comments_here(world, number) == ["Waits", "Ours alone"]
+    assert state_of(world, number) == "new"
+    pair = pair_of(world, number)
+    assert (pair.state, pair.reason) == (PairState.ENDED, WHY)
+    assert (pair.ended_by, pair.ended_at) == ("Ana", world.now.replace(minute=0))
+    assert entries(world) == [("ours", "sent", ""), ("ours", "skipped", WHY)]
+    with Session(world.engine) as rows:
+        found = compare(rows, world.operator().actor, rows.scalars(select(Connection)).one())
+    assert (found.entries, found.lost, found.doubled) == (2, 0, 0)
+
+
+def test_it_leaves_the_list_of_what_failed_and_comes_back_only_by_a_person(world: World) -> None:
+    number = world.open("Refused", "The fibre is cut.")
+    world.partner.errs.refused_word = "Refused"
+    world.deliver()
+    key = pair_of(world, number).id
+    assert pair_of(world, number).state == PairState.STOPPED
+    end(world, number, "They take no such ticket")
+    with Session(world.engine) as rows:
+        assert troubles(rows, 10) == []
+        assert pairs_now(rows, failed_alone=True) == []
+    with world.writing() as rows:
+        assert decisions.send_all_again(rows, world.operator(), rows.get_one(Connection, 1)) == 0
+    for verb in (
+        lambda rows: retry(rows, world.operator(), key),
+        lambda rows: decisions.name_theirs(rows, world.admin(), key, "4711"),
+        lambda rows: decisions.replay(rows, world.admin(), 1),
+    ):
+        with pytest.raises(Invalid, match="has ended"), world.writing() as rows:
+            verb(rows)
+    world.partner.errs.refused_word = ""
+    world.deliver()
+    assert not world.partner.tickets
+
+
+def test_it_begins_again_where_it_ended(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.do(move_ticket, number, "assigned")
+    world.do(comment_ticket, number, "Waits")
+    plan_entries(world.context)
+    world.later(minutes=1)
+    end(world, number)
+    world.do(comment_ticket, number, "Ours alone")
+    world.do(move_ticket, number, "in progress")
+    plan_entries(world.context)  # and are left out for it
+    world.do(comment_ticket, number, "Not planned yet")
+    world.partner.comment(1001, "Theirs alone")
+    for _turn in range(2):
+        again(world, number)
+    world.deliver()
+    world.read("1001")
+    there = ["The fibre is cut.", "Theirs alone", "Waits", "Ours alone", "Not planned yet"]
+    assert texts_there(world, 1001) == there
+    assert world.partner.tickets[1001].state == "in progress"
+    assert comments_here(world, number)[-1] == "Theirs alone"
+    pair = pair_of(world, number)
+    assert (pair.state, pair.reason) == (PairState.PAIRED, "")
+    assert (pair.ended_at, pair.ended_by) == (None, "")
+
+
+def test_sharing_it_again_is_the_same(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    plan_entries(world.context)
+    end(world, number)
+    world.deliver()
+    assert not world.partner.tickets
+    with world.writing() as rows:
+        connection = rows.scalars(select(Connection)).one()
+        decisions.share(rows, world.operator(), number, connection)
+    world.deliver()
+    assert texts_there(world, 1001) == ["The fibre is cut."]
+
+
+@pytest.mark.parametrize("what", ["create", "comment"])
+def test_what_was_under_way_when_it_ended_is_there_once(world: World, what: str) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    if what == "comment":
+        world.deliver()
+        world.do(comment_ticket, number, "Under way")
+    name = "open" if what == "create" else "comment"
+    real: Callable[..., Any] = getattr(world.partner, name)
+
+    def meanwhile(*given: Any, **more: Any) -> Any:
+        setattr(world.partner, name, real)
+        end(world, number)
+        return real(*given, **more)
+
+    setattr(world.partner, name, meanwhile)
+    world.deliver()
+    expected = ["The fibre is cut.", "Under way"][: 1 if what == "create" else 2]
+    assert texts_there(world, 1001) == expected
+    pair = pair_of(world, number)
+    assert (pair.state, pair.their_id, pair.reason) == (PairState.ENDED, "1001", WHY)
+    again(world, number)
+    world.later(hours=1)
+    world.deliver()
+    assert len(world.partner.tickets) == 1
+    assert texts_there(world, 1001) == expected
+    assert [state for _origin, state, _reason in entries(world)] == ["sent"] * len(expected)
+
+
+def test_a_failure_that_comes_after_the_end_asks_nobody(world: World) -> None:
+    number = world.open("Refused", "The fibre is cut.")
+    world.partner.errs.refused_word = "Refused"
+    seen = world.points.passes
+
+    def passes(name: str) -> None:
+        if name == "before POST /api/v1/tickets":
+            end(world, number)
+        seen(name)
+
+    world.points.passes = passes  # type: ignore[method-assign]
+    world.deliver()
+    assert calls_of(world, "POST") == 1
+    pair = pair_of(world, number)
+    assert (pair.state, pair.reason, pair.due_at) == (PairState.ENDED, WHY, None)
+
+
+def test_only_operators_end_and_they_say_why(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    plan_entries(world.context)
+    key = pair_of(world, number).id
+    for bad in ("", "  ", "x" * 256, "a\x01b"):
+        with pytest.raises(Invalid), world.writing() as rows:
+            endings.end_exchange(rows, world.operator(), key, bad)
+    connection = pair_of(world, number).connection_id
+    with pytest.raises(Forbidden), world.writing() as rows:
+        endings.end_connection(rows, world.operator(), rows.get_one(Connection, connection), WHY)
+    assert pair_of(world, number).state == PairState.CREATING
+
+
+def test_a_connection_that_ended_does_nothing_and_stays_readable(world: World) -> None:
+    first, second = (world.open(f"Ticket {n}", f"Text {n}") for n in range(2))
+    world.deliver(first)
+    plan_entries(world.context)
+    with world.writing() as rows:
+        connection = rows.scalars(select(Connection)).one()
+        add_secret(rows, world.admin(), connection, LOGIN, "a secret", b"k" * 32)
+        endings.end_connection(rows, world.admin(), connection, "The NOC moved")
+    end_pairs(world.context, {"connection": world.connection_id})
+    third = world.open("Ticket 2", "Text 2")
+    calls = len(world.partner.calls)
+    world.partner.comment(1001, "Theirs alone")
+    world.deliver()
+    world.pull()
+    world.deliveries.wake(world.context, {"connection": world.connection_id})
+    assert len(world.partner.calls) == calls
+    assert world.pair_of(third) is None
+    for number in (first, second):
+        pair = pair_of(world, number)
+        assert (pair.state, pair.reason) == (PairState.ENDED, "The NOC moved")
+        assert pair.ended_by == "admin"
+    assert entries(world) == [("ours", "sent", ""), ("ours", "skipped", "The NOC moved")]
+    with Session(world.engine) as rows:
+        connection = rows.scalars(select(Connection)).one()
+        assert compare(rows, world.operator().actor, connection).is_whole
+        assert not live_secrets(rows, connection, LOGIN)
+    for verb in (
+        lambda rows, by, one: connections.resume(rows, by, one),
+        lambda rows, by, one: connections.pause(rows, by, one),
+        lambda rows, by, one: decisions.share(rows, by, third, one),
+        lambda rows, by, one: endings.exchange_again(rows, by, pair_of(world, first).id),
+        lambda rows, by, one: add_secret(rows, by, one, LOGIN, "x"),
+        lambda rows, by, one: connections.set_profile(rows, by, one, "{}"),
+    ):
+        with pytest.raises(Invalid, match="has ended"), world.writing() as rows:
+            verb(rows, world.admin(), rows.scalars(select(Connection)).one())
+
+
+def test_another_connection_takes_the_place_of_one_that_ended(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    how = {"url": "http://partner.example", "direction": "both"}
+    with pytest.raises(Invalid, match="already"), world.writing() as rows:
+        connections.connect(rows, world.admin(), "GGUS", "zammad", **how)
+    with world.writing() as rows:
+        old = rows.scalars(select(Connection)).one()
+        endings.end_connection(rows, world.admin(), old, WHY)
+        new = connections.connect(rows, world.admin(), "GGUS", "zammad", **how).id
+    end_pairs(world.context, {"connection": world.connection_id})
+    with world.writing() as rows:
+        found = connections.connection_of(rows, "GGUS", "zammad")
+        assert found is not None
+        assert found.id == new
+        decisions.share(rows, world.operator(), number, found)
+        assert find_pair(rows, number, "GGUS").connection_id == new
+    with pytest.raises((Invalid, IntegrityError)), world.writing() as rows:
+        connections.connect(rows, world.admin(), "GGUS", "zammad", **how)
+
+
+def test_more_pairs_than_fit_into_one_step_all_end(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endings, "AT_ONCE", 2)
+    for turn in range(5):
+        world.open(f"Ticket {turn}", "Text")
+    plan_entries(world.context)
+    with world.writing() as rows:
+        endings.end_connection(rows, world.admin(), rows.scalars(select(Connection)).one(), WHY)
+    end_pairs(world.context, {"connection": world.connection_id})
+    with Session(world.engine) as rows:
+        states = rows.scalars(select(TicketPair.state)).all()
+        waiting = rows.scalars(select(Entry).where(Entry.state == EntryState.WAITING)).all()
+    assert (set(states), len(states), waiting) == ({PairState.ENDED}, 5, [])
