@@ -14,6 +14,7 @@ from typing import TypeAlias
 from app.calendar.services.work_mails import tell_work_in_mails
 from app.duties.services.derived import compute_with_matches
 from app.events.tasks.imports import fail_given_up_imports
+from app.exchange.services.announcements import follow_refused_mails
 from app.exchange.tasks.deliveries import plan_entries
 from app.jobs.tasks.context import Context
 from app.mail.tasks.mails import plan_mails
@@ -24,6 +25,7 @@ Listener: TypeAlias = Callable[[Context], None]
 
 compute_with_matches()
 tell_work_in_mails()
+follow_refused_mails()
 LISTENERS: list[Listener] = [
     plan_mails,
     plan_entries,

@@ -7,23 +7,29 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.language import _, mailed, said_word
 from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.ledger import Origin
+from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.structured_mail import MAPPED, NUMBER, OURS, TIMES, TITLE, write_mail
 from app.exchange.services.connections import MAILTO
+from app.exchange.services.deliveries import as_rule, locked_pair, store
 from app.exchange.services.planning import profile_in_use
+from app.mail.models.mails import MailMessage
 from app.mail.rules.notifications import ticket_subject
 from app.mail.services.messages import PARTNER, MessageRecipient, queue_message
+from app.mail.services.queue import REFUSALS
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import LABELS
 from app.tickets.rules.marks import reference_of
@@ -56,7 +62,7 @@ def announce(
     ).all()
     if not waiting or waiting[0].sequence != sequence:
         if _is_left_out(session, pair, sequence):
-            raise CallFailed(Failure(Outcome.TRANSIENT, "It was left out meanwhile"))
+            raise CallFailed(Failure(Outcome.TRANSIENT, "It was skipped meanwhile"))
         return
     if profile_in_use(session, pair.connection).mail:  # nobody fetches the rest: it is next
         waiting = waiting[:_MOST_ENTRIES]
@@ -66,7 +72,7 @@ def announce(
     why = _("as tickets are exchanged with %(partner)s", partner=partner)
     queue_message(
         session,
-        key=f"{PARTNER}{connection_id} {first.id}",
+        key=_new_key(session, connection_id, first.id),
         recipients=[MessageRecipient(address, None, why)],
         subject=ticket_subject(number, ticket.title),
         text=_text(session, pair, ticket, waiting),
@@ -77,6 +83,50 @@ def announce(
     for entry in waiting:
         entry.their_key = f"mail {first.id}/{entry.sequence}"
     session.flush()
+
+
+def follow_refused_mails() -> None:
+    """Let what this process is refused by partners' mail servers be known to the exchange; whoever
+    composes one that sends mails calls this."""
+    REFUSALS.follow = note_refused
+
+
+def note_refused(session: Session, key: str, reason: str) -> None:
+    """A partner's mail server refused a mail for good: what it told waits again, and a person is
+    asked. ``key`` is the message's, ``reason`` the server's words."""
+    told_first = session.get(Entry, int(key.removeprefix(PARTNER).split()[1]))
+    if told_first is None:
+        return
+    pair = locked_pair(session, told_first.pair_id)
+    if pair.state == PairState.ENDED:
+        return
+    told = session.scalars(
+        select(Entry)
+        .where(
+            Entry.pair_id == pair.id,
+            Entry.origin == Origin.OURS,
+            Entry.state.in_((EntryState.SENT, EntryState.WAITING)),
+            Entry.their_key.startswith(f"mail {told_first.id}/"),
+        )
+        .execution_options(populate_existing=True)
+    )
+    for entry in told:
+        entry.state, entry.their_key, entry.done_at = EntryState.WAITING, None, None
+    # whoever told it may not have noted that yet: this answer is no longer for its call
+    asked = rules.stop(as_rule(pair), f"Their mail server refused the mail: {reason}")
+    store(pair, replace(asked, begun=None))
+
+
+def _new_key(session: Session, connection_id: int, first: int) -> str:
+    """The key of a mail about our entry ``first`` and those behind it. Who holds the pair's lock
+    has no other one under way: one that was refused has its own."""
+    key = f"{PARTNER}{connection_id} {first}"
+    earlier = session.scalar(
+        select(func.count())
+        .select_from(MailMessage)
+        .where(or_(MailMessage.key == key, MailMessage.key.startswith(f"{key} ")))
+    )
+    return f"{key} {earlier}" if earlier else key
 
 
 def _is_left_out(session: Session, pair: TicketPair, sequence: int) -> bool:

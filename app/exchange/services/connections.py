@@ -206,6 +206,11 @@ def is_receiver(url: str) -> bool:
     return url.startswith(("https://", "http://"))
 
 
+def is_told_by_mail(connection: Connection) -> bool:
+    """Whether a partner that only pulls is told by mails."""
+    return connection.kind == Kind.MAIL and not is_receiver(connection.url)
+
+
 def _checked(kind: str, url: str, direction: str, remote_login: str) -> str:
     """The address as it is kept; raises ``Invalid`` for what cannot be."""
     checked_text("url", url, _MOST_URL, label=_("Address"))

@@ -26,6 +26,7 @@ from app.exchange.rules.fields import Owner
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
+from app.exchange.services.connections import is_told_by_mail
 from app.exchange.services.planning import WAKE, add_entry, profile_in_use, reads
 from app.jobs.services.queue import enqueue
 from app.tickets.models.attachments import AttachmentContent
@@ -371,8 +372,12 @@ def _still_to_send(
 def _note_entry(
     session: Session, row: TicketPair, entry_id: int | None, key: str, now: datetime
 ) -> Entry | None:
-    """It is there; also what was under way when a person ended the pair."""
+    """It is there; also what was under way when a person ended the pair. A mail that told it and
+    was refused by now told nothing."""
     entry = session.get(Entry, entry_id) if entry_id is not None else None
+    is_refused = row.state == PairState.STOPPED and is_told_by_mail(row.connection)
+    if entry is not None and is_refused and entry.their_key is None:
+        return None
     was_ended = row.state == PairState.ENDED and entry is not None
     if entry is not None and (entry.state == EntryState.WAITING or was_ended):
         entry.state, entry.done_at = EntryState.SENT, now

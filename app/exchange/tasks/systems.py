@@ -23,7 +23,7 @@ from app.exchange.models.connections import Connection, ExchangeCall
 from app.exchange.rules.partner import Check, PartnerSystem
 from app.exchange.rules.profiles import Direction, Kind, Profile
 from app.exchange.services.announcements import announce
-from app.exchange.services.connections import is_receiver
+from app.exchange.services.connections import is_told_by_mail
 from app.exchange.services.planning import profile_in_use
 from app.exchange.services.secrets import LOGIN, live_secrets, opened
 from app.jobs.tasks.context import Context
@@ -57,7 +57,7 @@ def _system(
 
 def open_system(context: Context, session: Session, connection: Connection) -> PartnerSystem:
     """What speaks with a connection's system. Raises ``Invalid`` where its secret is missing."""
-    if connection.kind == Kind.MAIL and not is_receiver(connection.url):
+    if is_told_by_mail(connection):
         tell = partial(_announce, context, connection.id)
         return MailNotices(tell, context.settings.mail.reply_to)
     secrets = live_secrets(session, connection, LOGIN)

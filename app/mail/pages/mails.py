@@ -40,6 +40,7 @@ from app.mail.services.mails import (
 )
 from app.mail.services.queue import (
     find_mail,
+    is_to_partner,
     list_mails,
     oldest_waiting,
     post_of,
@@ -127,6 +128,7 @@ def mail(mail: int) -> str:
     return render_template(
         "mail/mail.html",
         mail=found,
+        of_exchange=found.state == FAILED and is_to_partner(found),
         post=post,
         headers=raw.replace("\r\n", "\n").replace(
             stop, f"{_settings().public_url}/unsubscribe/..."

@@ -7,12 +7,12 @@ That is the one moment in which a mail may arrive twice (``docs/mail.md``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import and_, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
@@ -20,7 +20,7 @@ from app.core.rules.access import Actor, Writer, require_operator
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _, mailed
 from app.core.services.changes import FieldChange, record_change
-from app.mail.models.mails import Mail
+from app.mail.models.mails import Mail, MailMessage
 from app.mail.rules.notifications import Notification, Post, Sender, digest_subject, ticket_subject
 from app.mail.rules.reply_addresses import CONNECTION, PERSON
 from app.mail.rules.reply_addresses import MAIL as BY_MAIL
@@ -45,6 +45,16 @@ IN_ONE_STATEMENT = 10_000
 _MAX_REASON_LENGTH = 500
 _ONLY_ROWS: Final[dict[str, Any]] = {"execution_options": {"synchronize_session": False}}
 """Updates of rows of which no object is used afterwards."""
+
+
+class Refusals:
+    """What a room above does where a server refuses a message to a partner's system for good, by
+    the message's key and with the server's words; a composition names it."""
+
+    follow: Callable[[Session, str, str], object] = staticmethod(lambda _session, _key, _reason: ())
+
+
+REFUSALS: Final = Refusals()
 
 
 def next_mail_due(session: Session) -> datetime | None:
@@ -79,9 +89,8 @@ def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = F
     one that is private."""
     mail = session.get_one(Mail, mail_id)
     on_security = mail.message is not None and mail.message.key.startswith(SECURITY)
-    to_partner = mail.message is not None and mail.message.key.startswith(PARTNER)
     # a person's choice does not count
-    is_stoppable = not to_partner and (not on_security or mail.user_id is None)
+    is_stoppable = not is_to_partner(mail) and (not on_security or mail.user_id is None)
     stop = sender.stop_url(mail.id, mail.address_key) if is_stoppable else ""
     if to_show and is_stoppable:
         stop = f"{sender.public_url}/unsubscribe/..."
@@ -134,7 +143,12 @@ def mark_sent(session: Session, mail_id: int, now: datetime) -> None:
 
 def mark_failed(session: Session, mail_id: int, reason: str) -> None:
     """The server refused it for good; operators see its words."""
-    _mark(session, mail_id, state=FAILED, due_at=None, reason=reason[:_MAX_REASON_LENGTH])
+    words = reason[:_MAX_REASON_LENGTH]
+    if _mark(session, mail_id, state=FAILED, due_at=None, reason=words):
+        mail = session.get_one(Mail, mail_id)
+        if is_to_partner(mail):
+            assert mail.message is not None
+            REFUSALS.follow(session, mail.message.key, words)
 
 
 def mark_later(session: Session, mail_id: int, reason: str, due_at: datetime) -> None:
@@ -152,13 +166,19 @@ def give_back(session: Session, mail_ids: Collection[int], due_at: datetime) -> 
     )
 
 
-def _mark(session: Session, mail_id: int, state: str, **values: Any) -> None:
+def is_to_partner(mail: Mail) -> bool:
+    """Whether it is for a partner's system: then the exchange decides what is sent again."""
+    return mail.message is not None and mail.message.key.startswith(PARTNER)
+
+
+def _mark(session: Session, mail_id: int, state: str, **values: Any) -> bool:
     # what was sent stays sent, whoever lost its claim meanwhile
     still = Mail.id == mail_id if state == SENT else and_(Mail.id == mail_id, Mail.state == SENDING)
-    session.execute(
+    marked = session.execute(
         update(Mail).where(still).values(state=state, attempts=Mail.attempts + 1, **values),
         **_ONLY_ROWS,
     )
+    return bool(marked.rowcount)  # type: ignore[attr-defined]  # an update's result has it
 
 
 def wait_after(attempts: int, first: timedelta, chance: float) -> timedelta:
@@ -265,8 +285,13 @@ def find_mail(session: Session, actor: Actor, mail_id: int) -> Mail:
 
 
 def send_again(session: Session, by: Writer, mail_id: int) -> None:
-    """Try a mail that failed, or that waits for its next attempt, at once."""
+    """Try a mail that failed, or that waits for its next attempt, at once. One that a partner's
+    server refused is another mail by then: the exchange sends what it told."""
     mail = find_mail(session, by.actor, mail_id)
+    if mail.state == FAILED and is_to_partner(mail):
+        raise Invalid(
+            "mail", _("What a partner's mail server refused is sent again from the ticket's exchange")
+        )
     tried = session.scalar(
         update(Mail)
         .where(Mail.id == mail_id, Mail.state.in_((FAILED, WAITING)))
@@ -284,16 +309,21 @@ def send_again(session: Session, by: Writer, mail_id: int) -> None:
 
 
 def send_refused_again(session: Session, by: Writer) -> int:
-    """Try all mails at once that a server refused for good; how many.
+    """Try all mails at once that a server refused for good, but those to partners' systems, which
+    the exchange sends again; how many.
 
     As after a setting was wrong and the server refused whatever came. Operators only.
     """
     require_operator(by.actor, _("see the portal's mails"))
-    newest = session.scalar(select(func.max(Mail.id)).where(Mail.state == FAILED))
+    to_partner = exists().where(
+        MailMessage.id == Mail.message_id, MailMessage.key.startswith(PARTNER)
+    )
+    refused = and_(Mail.state == FAILED, ~to_partner)
+    newest = session.scalar(select(func.max(Mail.id)).where(refused))
     if newest is None:
         return 0
     tried = session.execute(
-        update(Mail).where(Mail.state == FAILED).values(state=WAITING, due_at=by.now), **_ONLY_ROWS
+        update(Mail).where(refused).values(state=WAITING, due_at=by.now), **_ONLY_ROWS
     )
     many = int(tried.rowcount)  # type: ignore[attr-defined]  # an update's result has it
     fields = [FieldChange("state", FAILED, f"tried again, with {many - 1} others")]

@@ -3,6 +3,7 @@ by mail."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -14,19 +15,27 @@ from app.accounts.services.partners import partner_named
 from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Actor, Door, Kind, TicketAccess, Writer
 from app.core.rules.errors import Invalid
+from app.core.rules.ports import MailRefused
 from app.exchange.adapters.incoming_mail import read_reply
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.pairs import PairState
+from app.exchange.rules.partner import CallFailed
+from app.exchange.services.announcements import follow_refused_mails
 from app.exchange.services.connections import connect
-from app.exchange.services.deliveries import begin_create
+from app.exchange.services.decisions import send_again
+from app.exchange.services.deliveries import begin_create, note_created
+from app.exchange.services.endings import end_exchange
 from app.exchange.services.incoming_mails import Ours, decide, keep_mail
+from app.exchange.services.overview import troubles
 from app.exchange.tasks.deliveries import Deliveries, plan_entries
 from app.exchange.tasks.systems import open_system, try_connection
 from app.jobs.tasks.context import Context
 from app.mail.models.mails import Mail
 from app.mail.rules.notifications import Sender, put_together
-from app.mail.services.queue import post_of
+from app.mail.services.queue import REFUSALS, post_of, send_refused_again
+from app.mail.services.queue import send_again as send_mail_again
+from app.mail.tasks.mails import PostOffice
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.attachments import add_attachment
@@ -51,6 +60,7 @@ class _World:
         engine = session.get_bind().engine
         self.context = Context(engine, test_settings(str(engine.url)), now=lambda: self.now)
         self.deliveries = Deliveries(open_system)
+        self.office = PostOffice(self.context)
         with transaction(session):
             by = Writer(SYSTEM, Door.COMMAND, self.now)
             self.connection = connect(session, by, "NREN", "mail", url=NOC, direction="push").id
@@ -235,3 +245,136 @@ def test_a_partner_answers_only_about_what_is_exchanged_with_it(world: _World) -
     assert (kept.state, kept.added_at) == ("needs review", None)
     assert kept.reason == "The ticket is not exchanged with that partner"
     assert said_on(session, number) == []
+
+
+class _Box:
+    """A mailer that takes what it is told to take."""
+
+    def __init__(self) -> None:
+        self.refuses, self.taken = "", list[bytes]()
+
+    def send(self, message: bytes, _sender: str, _address: str, _key: str) -> None:
+        if self.refuses:
+            raise MailRefused(self.refuses)
+        self.taken.append(message)
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+@pytest.fixture
+def box(world: _World) -> Iterator[_Box]:
+    """Where the portal's mails go; what it refuses is known to the exchange."""
+    before, box = REFUSALS.follow, _Box()
+    follow_refused_mails()
+    world.office = PostOffice(world.context, make_mailer=lambda _settings: box)
+    yield box
+    REFUSALS.follow = before
+
+
+@pytest.mark.parametrize("is_new", [True, False])
+def test_what_their_server_refuses_for_good_has_failed_and_is_sent_again(
+    world: _World, box: _Box, is_new: bool
+) -> None:
+    number = world.shared()
+    if not is_new:
+        world.deliver()
+        world.office.step()
+        with transaction(world.session):
+            comment_ticket(world.session, world.by, number, "We dig")
+    box.refuses = "550 5.1.1 <noc@nren.example>: no such user"
+    world.deliver()
+    world.office.step()
+    pair = world.pair(number)
+    assert pair.state == PairState.STOPPED
+    assert pair.reason == f"Their mail server refused the mail: {box.refuses}"
+    with Session(world.context.engine) as rows:
+        (trouble,) = troubles(rows, 10)
+        assert trouble.first is not None
+        assert trouble.first.kind == ("ticket" if is_new else "comment")
+    told = len(world.told())
+    world.deliver()  # nothing is told before a person says so
+    assert len(world.told()) == told
+    box.refuses = ""
+    with transaction(world.session):
+        send_again(world.session, world.by, pair.id)
+    world.deliver()
+    world.office.step()
+    assert len(world.told()) == told + 1
+    assert world.told()[-1] == world.told()[-2]
+    assert len(box.taken) == (1 if is_new else 2)
+    again = world.pair(number)
+    assert (again.state, again.reason) == (PairState.PAIRED, "")
+    assert set(world.session.scalars(select(Entry.state))) == {"sent"}
+
+
+def test_one_that_is_refused_before_anybody_noted_that_it_was_told_is_not_lost(
+    world: _World, box: _Box
+) -> None:
+    number = world.shared()
+    plan_entries(world.context)
+    pair_id = world.pair(number).id
+    world.session.rollback()
+    with transaction(world.session):
+        connection = world.session.get_one(Connection, world.connection)
+        system = open_system(world.context, world.session, connection)
+    with transaction(world.session):
+        claimed = begin_create(world.session, pair_id, world.now)
+    assert claimed.outgoing is not None
+    created = system.create(claimed.outgoing)
+    box.refuses = "550 no"
+    world.office.step()
+    with transaction(world.session):
+        note_created(world.session, claimed, pair_id, created, world.now)
+    assert world.pair(number).state == PairState.STOPPED
+    assert "waiting" in set(world.session.scalars(select(Entry.state)))
+    box.refuses = ""
+    with transaction(world.session):
+        send_again(world.session, world.by, pair_id)
+    world.deliver()
+    world.office.step()
+    assert len(box.taken) == 1
+    assert set(world.session.scalars(select(Entry.state))) == {"sent"}
+
+
+def test_the_page_of_mails_sends_none_of_them_a_second_time(world: _World, box: _Box) -> None:
+    world.shared()
+    box.refuses = "550 no"
+    world.deliver()
+    world.office.step()
+    world.session.rollback()
+    mail = world.session.scalars(select(Mail).where(Mail.address == NOC)).one().id
+    with pytest.raises(Invalid, match="exchange"), transaction(world.session):
+        send_mail_again(world.session, world.by, mail)
+    with transaction(world.session):
+        assert send_refused_again(world.session, world.by) == 0
+
+
+def test_a_refusal_after_the_exchange_ended_asks_nobody(world: _World, box: _Box) -> None:
+    number = world.shared()
+    world.deliver()
+    pair = world.pair(number).id
+    world.session.rollback()
+    with transaction(world.session):
+        end_exchange(world.session, world.by, pair, "Not theirs")
+    box.refuses = "550 no"
+    world.office.step()
+    assert (world.pair(number).state, world.pair(number).reason) == (PairState.ENDED, "Not theirs")
+
+
+def test_a_mail_is_not_told_that_was_left_out_meanwhile(world: _World) -> None:
+    number = world.shared()
+    plan_entries(world.context)
+    pair_id = world.pair(number).id
+    world.session.rollback()
+    with transaction(world.session):
+        connection = world.session.get_one(Connection, world.connection)
+        system = open_system(world.context, world.session, connection)
+    with transaction(world.session):
+        claimed = begin_create(world.session, pair_id, world.now)
+    assert claimed.outgoing is not None
+    with transaction(world.session):
+        end_exchange(world.session, world.by, pair_id, "Not theirs")
+    with pytest.raises(CallFailed):
+        system.create(claimed.outgoing)
+    assert world.told() == []
