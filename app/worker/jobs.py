@@ -15,7 +15,7 @@ from app.exchange.services.connection_tests import JOB as CONNECTION_TEST
 from app.exchange.services.endings import END_PAIRS
 from app.exchange.services.incoming_mails import JOB as INCOMING_MAIL
 from app.exchange.services.ledgers import JOB as COMPARE_LEDGER
-from app.exchange.services.planning import BEGIN_OPEN, WAKE
+from app.exchange.services.planning import BEGIN_OPEN, LANE_JOB, WAKE
 from app.exchange.services.planning import JOB as EXCHANGE
 from app.exchange.tasks.connection_tests import test_connection
 from app.exchange.tasks.deliveries import Deliveries, begin_open, end_pairs
@@ -36,6 +36,7 @@ JOBS: Final[dict[str, JobFunction]] = {
     EVENT_WITHDRAWAL: withdraw_events,
     MEETING_PACK: in_child(make_pack),
     EXCHANGE: _deliveries.deliver,
+    LANE_JOB: _deliveries.deliver_lane,
     BEGIN_OPEN: begin_open,
     END_PAIRS: end_pairs,
     WAKE: _deliveries.wake,

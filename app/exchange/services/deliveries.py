@@ -27,7 +27,7 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
 from app.exchange.services.connections import is_told_by_mail
-from app.exchange.services.planning import WAKE, add_entry, profile_in_use, reads
+from app.exchange.services.planning import LANES, WAKE, add_entry, profile_in_use, reads
 from app.jobs.services.queue import enqueue
 from app.tickets.models.attachments import AttachmentContent
 from app.tickets.models.tickets import Ticket
@@ -272,14 +272,16 @@ def require_exchanged(row: TicketPair) -> None:
 
 
 def pairs_that_wait(
-    session: Session, connection_id: int, after: int, count: int
-) -> Sequence[TicketPair]:
-    """Pairs with something to be sent that no person is asked about, in their order."""
+    session: Session, connection_id: int, lane: int, after: int, count: int
+) -> Sequence[int]:
+    """Ids of pairs of one part with something to be sent that no person is asked about, in their
+    order."""
     waiting = exists().where(Entry.pair_id == TicketPair.id, Entry.state == EntryState.WAITING)
     return session.scalars(
-        select(TicketPair)
+        select(TicketPair.id)
         .where(
             TicketPair.connection_id == connection_id,
+            TicketPair.id % LANES == lane,
             TicketPair.id > after,
             TicketPair.state.in_((PairState.CREATING, PairState.PAIRED)),
             or_(TicketPair.begun_at.is_not(None), waiting),

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import exists, func, select
+from sqlalchemy import event, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -43,12 +43,18 @@ from app.tickets.services.lifecycle import hand_to_partner
 
 _log = logging.getLogger(__name__)
 JOB: Final = "exchange a ticket"
+"""One pair, at a time that was set for it."""
+LANE_JOB: Final = "exchange tickets"
+"""Whatever is due of a part of a partner's pairs."""
+LANES: Final = 2
+"""Parts of a partner's pairs: so many of its pairs are worked on at once, however many wait."""
 WAKE: Final = "call a partner again"
 BEGIN_OPEN: Final = "exchange all open tickets"
 CURSOR: Final = "exchange_planned_up_to"
 """The row of ``portal_facts`` that holds the newest change whose entries are planned."""
 _ANSWER_HERE: Final = (Kind.GGUS, Kind.MAIL)
 """Kinds of partners that answer at our own door."""
+_LANES_DUE: Final = "exchange_lanes_due"
 AT_ONCE: Final = 200
 """Most changes that are planned in one transaction."""
 
@@ -224,6 +230,7 @@ def begin_open_pairs(
         .where(Ticket.number > after, Ticket.state.in_(OPEN_STATES), ~paired)
         .order_by(Ticket.number)
         .limit(AT_ONCE)
+        .with_for_update(of=Ticket)  # before the change counter, which handing one over takes
     ).all()
     for ticket in tickets:
         if chooses(session, connection, profile, ticket):
@@ -236,10 +243,40 @@ def reads(connection: Connection) -> bool:
     return Direction(connection.direction).pulls and connection.kind != Kind.MAIL
 
 
+def hold_planning(session: Session) -> None:
+    """Lock what a plan begins with, before more than one pair is locked in this transaction.
+
+    Locks are taken in one order, or two transactions wait for each other: this one, then pairs (by
+    their ids), tickets, the change counter, and last the keys of jobs (sorted). Whoever locks one
+    pair alone may leave the first one out.
+    """
+    session.execute(select(PortalFact.value).where(PortalFact.name == CURSOR).with_for_update())
+
+
 def enqueue_pair(session: Session, pair: TicketPair) -> None:
-    """Leave to the worker what is due for a pair."""
+    """Leave to the worker what is due for a pair: as the last thing in this transaction, for the
+    key of a job is a lock, too (``hold_planning``)."""
     session.flush()
-    enqueue(session, JOB, {"pair": pair.id}, key=f"pair {pair.id}")
+    session.info.setdefault(_LANES_DUE, set()).add((pair.connection_id, pair.id % LANES))
+
+
+@event.listens_for(Session, "before_commit")
+def _enqueue_lanes(session: Session) -> None:
+    due: set[tuple[int, int]] = session.info.pop(_LANES_DUE, set())
+    for connection_id, lane in sorted(due):
+        enqueue_lane(session, connection_id, lane)
+
+
+@event.listens_for(Session, "after_rollback")
+def _forget_lanes(session: Session) -> None:
+    session.info.pop(_LANES_DUE, None)
+
+
+def enqueue_lane(session: Session, connection_id: int, lane: int) -> None:
+    """Leave to the worker what is due of one part of a connection's pairs. One job at most waits
+    for it, behind those of other partners."""
+    arguments = {"connection": connection_id, "lane": lane}
+    enqueue(session, LANE_JOB, arguments, key=f"exchange {connection_id} {lane}")
 
 
 def _new_pair(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, TypeAlias
+from datetime import datetime, timedelta
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy.orm import Session
 
@@ -41,7 +42,9 @@ from app.exchange.services.planning import (
     AT_ONCE,
     BEGIN_OPEN,
     JOB,
+    LANES,
     begin_open_pairs,
+    enqueue_lane,
     enqueue_pair,
     plan_next,
     reads,
@@ -51,6 +54,8 @@ from app.exchange.tasks.reads import read_whole
 from app.jobs.services.queue import enqueue
 from app.jobs.tasks.context import Context
 
+SLICE: Final = timedelta(seconds=2)
+"""How long a job works for one partner before the jobs of others have their turn."""
 Opener: TypeAlias = Callable[[Context, Session, Connection], PartnerSystem]
 
 
@@ -96,25 +101,49 @@ class Deliveries:
         self._open, self._chance = open_system, chance
 
     def deliver(self, context: Context, arguments: Mapping[str, Any]) -> None:
-        """Do all that is due for one pair (a job; its key lets one process do it at a time)."""
-        pair_id, system, was_read = int(arguments["pair"]), None, False
-        while not context.is_ending():
+        """Do all that is due for one pair (a job)."""
+        self._deliver(context, int(arguments["pair"]), None)
+
+    def deliver_lane(self, context: Context, arguments: Mapping[str, Any]) -> None:
+        """Do what is due of one part of a connection's pairs, for a while (a job, one at a time for
+        each part). What is left then comes behind the jobs of others: a slow partner with much to
+        be sent holds up nobody but itself."""
+        key, lane = int(arguments["connection"]), int(arguments["lane"])
+        ends, after = context.now() + SLICE, 0
+        while True:
+            with context.reading() as session:
+                ids = pairs_that_wait(session, key, lane, after, AT_ONCE)
+            for pair_id in ids:
+                if context.is_ending() or context.now() >= ends:
+                    with context.transaction() as session:
+                        enqueue_lane(session, key, lane)
+                    return
+                if not self._deliver(context, pair_id, ends):
+                    return
+            if len(ids) < AT_ONCE:
+                return
+            after = ids[-1]
+
+    def _deliver(self, context: Context, pair_id: int, ends: datetime | None) -> bool:
+        """Do what is due for one pair, until then; whether the partner may be called still."""
+        system, was_read = None, False
+        while not context.is_ending() and (ends is None or context.now() < ends):
             with context.transaction() as session:
                 pair = locked_pair(session, pair_id)
                 if not may_call(pair.connection, context.now()):
-                    return
+                    return False
                 try:
                     system = system or self._open(context, session, pair.connection)
                 except Invalid as error:
                     stop_connection(pair.connection, error.message, context.now())
-                    return
+                    return False
                 claimed = claim(session, pair_id, system.traits, context.now(), was_read=was_read)
                 if claimed.step is Step.REST:
                     if claimed.until is not None:
                         # a key for each time: one that waits for long lets a sooner one in
                         key = f"pair {pair_id} at {claimed.until:%Y%m%d%H%M%S%f}"
                         enqueue(session, JOB, {"pair": pair_id}, key=key, due=claimed.until)
-                    return
+                    return True
             try:
                 self._step(context, pair_id, system, claimed)
             except CallFailed as error:
@@ -123,8 +152,9 @@ class Deliveries:
                 failure = Failure(Outcome.PERMANENT, error.message)
                 self._note_failed(context, claimed, pair_id, failure)
             was_read = claimed.step is Step.READ
-        with context.transaction() as session:  # the worker ends: another one goes on
+        with context.transaction() as session:  # it goes on behind others, or with another worker
             enqueue_pair(session, locked_pair(session, pair_id))
+        return True
 
     def wake(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Look whether a partner's system is there again, and then do all that waits (a job)."""
@@ -158,18 +188,8 @@ class Deliveries:
                 note_failure(session, connection, failure, context.now(), self._chance())
                 return
             note_success(connection)
-        after = 0
-        while True:
-            with context.transaction() as session:
-                if context.is_ending():
-                    wake_at(session, key, context.now())
-                    return
-                pairs = pairs_that_wait(session, key, after, AT_ONCE)
-                for pair in pairs:
-                    enqueue_pair(session, pair)
-            if len(pairs) < AT_ONCE:
-                return
-            after = pairs[-1].id
+            for lane in range(LANES):
+                enqueue_lane(session, key, lane)
 
     def _note_failed(
         self, context: Context, claimed: Claim, pair_id: int, failure: Failure

@@ -35,7 +35,7 @@ from app.exchange.services.hints import PULL, READ, read_soon
 from app.exchange.services.ledgers import JOB as COMPARE
 from app.exchange.services.planning import reads
 from app.exchange.services.readings import pair_of_their_id, take_in, take_new
-from app.exchange.tasks.deliveries import Opener
+from app.exchange.tasks.deliveries import SLICE, Opener
 from app.exchange.tasks.reads import read_whole
 from app.jobs.services.queue import enqueue
 from app.jobs.tasks.context import Context
@@ -49,6 +49,7 @@ _DOWN: Final = 3
 """Tickets in a row that cannot be read now: then it is the partner, and not they."""
 _GONE: Final = 3
 """Tickets of open pairs that are gone at once: then it is more than a ticket that was deleted."""
+_SWEPT_AT_ONCE: Final = 10
 _MOST_PAGES: Final = 200
 """Pages that are read in one go; one that never ends must not keep a worker."""
 _MOST_MOVES: Final = 5
@@ -107,7 +108,7 @@ class Pulls:
 
     def pull(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Read what changed there since the last time (a job, one at a time for a connection)."""
-        key = int(arguments["connection"])
+        key, ends = int(arguments["connection"]), context.now() + SLICE
         for _ in range(_MOST_PAGES):
             opened = self._opened(context, key)
             if opened is None or context.is_ending():
@@ -130,36 +131,50 @@ class Pulls:
                 connection.reason = problem[:500]
             if not changed.more or changed.cursor == cursor:
                 return
+            if context.now() >= ends:  # the next page comes behind the jobs of others
+                with context.transaction() as session:
+                    enqueue(session, PULL, {"connection": key}, key=f"{PULL} {key}")
+                return
 
     def sweep(self, context: Context, arguments: Mapping[str, Any]) -> None:
-        """Read every open pair by its id: what no search told (a job, each night). Tickets that are
-        gone stop the connection."""
-        key = int(arguments["connection"])
+        """Read every open pair by its id: what no search told (a job, each night). What is left
+        after a while comes behind the jobs of others: ``after`` the pair that was read last,
+        ``gone`` what was not there so far. Tickets that are gone stop the connection."""
+        key, after = int(arguments["connection"]), int(arguments.get("after", 0))
+        gone, ends = [str(one) for one in arguments.get("gone", ())], context.now() + SLICE
         opened = self._opened(context, key)
-        if opened is None:
-            return
-        with context.reading() as session:
-            ids = session.scalars(
-                select(TicketPair.their_id)
-                .join(Ticket, Ticket.number == TicketPair.ticket_number)
-                .where(
-                    TicketPair.connection_id == key,
-                    TicketPair.state == PairState.PAIRED,
-                    TicketPair.their_id.is_not(None),
-                    Ticket.state.in_(OPEN_STATES),
-                )
-                .order_by(TicketPair.id)
-            ).all()
-        gone: list[str] = []
-        self._read_all(context, key, opened[1], [one for one in ids if one], {}, gone)
-        if context.is_ending():  # another worker reads the rest
-            with context.transaction() as session:
-                enqueue(session, SWEEP, {"connection": key}, key=f"{SWEEP} {key}")
-            return
-        if len(gone) >= _GONE:
-            reason = f"Their tickets {', '.join(gone)} are gone: it may have lost data"
-            with context.transaction() as session:
-                stop_connection(session.get_one(Connection, key), reason, context.now())
+        while opened is not None:
+            with context.reading() as session:
+                pairs = session.execute(
+                    select(TicketPair.id, TicketPair.their_id)
+                    .join(Ticket, Ticket.number == TicketPair.ticket_number)
+                    .where(
+                        TicketPair.connection_id == key,
+                        TicketPair.id > after,
+                        TicketPair.state == PairState.PAIRED,
+                        TicketPair.their_id.is_not(None),
+                        Ticket.state.in_(OPEN_STATES),
+                    )
+                    .order_by(TicketPair.id)
+                    .limit(_SWEPT_AT_ONCE)
+                ).all()
+            ids = [their_id for _pair, their_id in pairs if their_id]
+            problem = self._read_all(context, key, opened[1], ids, {}, gone)
+            if len(gone) >= _GONE:
+                reason = f"Their tickets {', '.join(gone)} are gone: it may have lost data"
+                with context.transaction() as session:
+                    stop_connection(session.get_one(Connection, key), reason, context.now())
+                return
+            is_ending = context.is_ending()
+            if not is_ending and (problem is None or len(pairs) < _SWEPT_AT_ONCE):
+                return
+            if not is_ending:
+                after = pairs[-1].id
+            if is_ending or context.now() >= ends:
+                rest = {"connection": key, "after": after, "gone": gone}
+                with context.transaction() as session:
+                    enqueue(session, SWEEP, rest, key=f"{SWEEP} {key}")
+                return
 
     def read(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Read one of their tickets, ``ticket`` by its id there (a job, after a hint, and again

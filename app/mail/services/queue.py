@@ -290,7 +290,8 @@ def send_again(session: Session, by: Writer, mail_id: int) -> None:
     mail = find_mail(session, by.actor, mail_id)
     if mail.state == FAILED and is_to_partner(mail):
         raise Invalid(
-            "mail", _("What a partner's mail server refused is sent again from the ticket's exchange")
+            "mail",
+            _("What a partner's mail server refused is sent again from the ticket's exchange"),
         )
     tried = session.scalar(
         update(Mail)

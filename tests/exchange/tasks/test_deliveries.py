@@ -20,7 +20,7 @@ from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Guard
 from app.exchange.services import trouble
 from app.exchange.services.connections import set_profile
-from app.exchange.services.planning import BEGIN_OPEN, JOB, WAKE, begin_pair
+from app.exchange.services.planning import BEGIN_OPEN, JOB, LANE_JOB, LANES, WAKE, begin_pair
 from app.exchange.stand_in import PORTAL
 from app.exchange.tasks.deliveries import begin_open, plan_entries
 from app.jobs.services.queue import Queued, queued_jobs
@@ -122,7 +122,8 @@ def test_a_partner_that_is_away_costs_one_call_a_pause_and_loses_nothing(world: 
         world.deliveries.wake(world.context, {"connection": world.connection_id})
     assert calls_of(world, "/users/me") == 4  # each time one, until one was answered
     waiting = {job.name: job.waiting for job in queued(world)}
-    assert waiting["exchange a ticket"] == 20 + 2  # two had a time of their own to try again
+    assert waiting[LANE_JOB] == LANES  # for all twenty
+    assert waiting[JOB] == 2  # had a time of their own to try again
     world.deliver()
     assert [texts_there(world, key) for key in sorted(world.partner.tickets)] == [
         [f"Text {n}", f"More on {number}"] for n, number in enumerate(numbers)
@@ -346,7 +347,7 @@ def test_a_worker_that_ends_leaves_its_pair_to_the_next(world: World) -> None:
     with world.writing() as rows:  # its job is done when it returns
         forget_jobs(rows)
     world.deliveries.deliver(ending, {"pair": pair.id})
-    assert [job.name for job in queued(world) if job.waiting] == [JOB]
+    assert [job.name for job in queued(world) if job.waiting] == [LANE_JOB]
 
 
 def test_a_text_that_makes_them_fail_ends_with_a_person(world: World) -> None:

@@ -1,0 +1,135 @@
+"""Partners that do not wait for each other: a slow one with much to be sent holds up itself."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.adapters.outbound import Answer
+from app.exchange.adapters.http import JsonCaller
+from app.exchange.adapters.zammad import Zammad
+from app.exchange.models.connections import Connection
+from app.exchange.services.connections import connect
+from app.exchange.services.planning import BEGIN_OPEN, JOB, LANE_JOB, profile_in_use
+from app.exchange.stand_in import StandIn
+from app.exchange.tasks.deliveries import begin_open, plan_entries
+from app.exchange.tasks.pulls import READ, SWEEP
+from app.jobs.rules.jobs import Pace
+from app.jobs.services.backend import Runner
+from app.jobs.services.queue import enqueue, queued_jobs, run_jobs
+from app.jobs.tasks.context import Context
+from tests.exchange.exchange_world import PROFILE, TOKEN, World
+
+MANY = 30
+
+
+class TwoPartners(World):
+    """Two partners; each call of the slow one takes ten seconds."""
+
+    def __init__(self, session: Session) -> None:
+        super().__init__(session.get_bind().engine, direction="both")
+        self.other = StandIn(TOKEN, now=lambda: self.now)
+        self.order: list[str] = []
+        """What was created, and where, one after another."""
+        with self.writing() as rows:
+            how = {"url": "http://partner.example", "direction": "both"}
+            connect(rows, self.admin(), "QUICK", "zammad", profile=PROFILE, **how)
+        self.slow = self.partner
+        self._lock = threading.Lock()
+
+    def _open(self, context: Context, session: Session, connection: Connection) -> Zammad:
+        caller = JsonCaller(
+            connection.url,
+            (),
+            {"Authorization": f"Token token={TOKEN}"},
+            transport=partial(self._call, connection.partner.code),
+        )
+        return Zammad(caller, profile_in_use(session, connection), context.now())
+
+    def _call(self, code: str, method: str, address: str, *given: Any, **more: Any) -> Answer:
+        with self._lock:
+            self.partner = self.other if code == "QUICK" else self.slow
+            self.order.append(f"{code} {method}")
+            if code != "QUICK":
+                self.now += timedelta(seconds=10)
+            return self._ask(method, address, *given, **more)
+
+    def work(self) -> None:
+        """Let a worker do all jobs that are there."""
+
+        def of(job: Any) -> Any:
+            return lambda arguments: job(self.context, arguments)
+
+        functions: Mapping[str, Any] = {
+            JOB: of(self.deliveries.deliver),
+            LANE_JOB: of(self.deliveries.deliver_lane),
+            BEGIN_OPEN: of(begin_open),
+            SWEEP: of(self.pulls.sweep),
+            READ: of(self.pulls.read),
+        }
+        ending = threading.Event()
+        runner = Runner(self.engine, "worker", functions, Pace(look=0.1), lambda: self.now, ending)
+        while run_jobs(runner, until_empty=True) or self._is_more():
+            pass
+
+    def _is_more(self) -> bool:
+        """Whether a job put itself behind the others that were there."""
+        with Session(self.engine) as rows:
+            return any(job.waiting for job in queued_jobs(rows) if job.name in (LANE_JOB, SWEEP))
+
+
+@pytest.fixture
+def world(session: Session) -> TwoPartners:
+    return TwoPartners(session)
+
+
+def connection_of(world: World, code: str) -> int:
+    with Session(world.engine) as rows:
+        return next(one.id for one in rows.scalars(select(Connection)) if one.partner.code == code)
+
+
+def test_a_slow_partner_with_much_to_be_sent_does_not_hold_up_another(world: TwoPartners) -> None:
+    """Every ticket goes to both; the slow partner's jobs were there first."""
+    with world.writing() as rows:  # until the slow one's work is queued
+        quick = rows.get_one(Connection, connection_of(world, "QUICK"))
+        quick.direction = "pull"
+    for turn in range(MANY):
+        world.open(f"Ticket {turn}", "Text")
+    plan_entries(world.context)
+    with world.writing() as rows:
+        rows.get_one(Connection, connection_of(world, "QUICK")).direction = "both"
+    world.open("Urgent", "Text")
+    plan_entries(world.context)
+    world.work()
+    first = world.order.index("QUICK POST")
+    before = world.order[:first].count("GGUS POST")
+    assert before < MANY / 3, "the other partner's change did not wait for all of the slow one's"
+    assert len(world.slow.tickets) == MANY + 1
+    assert len(world.other.tickets) == 1
+
+
+def test_the_nightly_read_of_a_slow_partner_does_not_hold_up_another(world: TwoPartners) -> None:
+    with world.writing() as rows:
+        rows.get_one(Connection, connection_of(world, "QUICK")).direction = "pull"
+    for turn in range(MANY):
+        world.open(f"Ticket {turn}", "Text")
+    plan_entries(world.context)
+    world.work()
+    world.order.clear()
+    with world.writing() as rows:
+        key = connection_of(world, "GGUS")
+        enqueue(rows, SWEEP, {"connection": key}, key=f"{SWEEP} {key}")
+        rows.get_one(Connection, connection_of(world, "QUICK")).direction = "push"
+    world.open("Urgent", "Text")
+    plan_entries(world.context)
+    world.work()
+    first = world.order.index("QUICK POST")
+    assert world.order[:first].count("GGUS GET") < MANY
+    assert world.order.count("GGUS GET") >= 2 * MANY, "every open pair is read all the same"
