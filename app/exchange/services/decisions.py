@@ -35,7 +35,13 @@ from app.exchange.services.deliveries import (
     store,
 )
 from app.exchange.services.endings import exchange_again
-from app.exchange.services.planning import add_entry, begin_pair, enqueue_pair, pair_with
+from app.exchange.services.planning import (
+    add_entry,
+    begin_pair,
+    enqueue_pair,
+    hold_planning,
+    pair_with,
+)
 from app.exchange.services.readings import end_asked, solution_of, writer_of
 from app.exchange.services.trouble import PAIR, retry
 from app.exchange.services.trouble import skip as leave_out
@@ -85,11 +91,13 @@ def send_all_again(session: Session, by: Writer, connection: Connection) -> int:
     """Try every ticket again whose exchange with this partner failed, the oldest first; how many
     (at most ``AGAIN_AT_ONCE``)."""
     require_operator(by.actor, _AGAIN)
-    pairs = session.scalars(
+    hold_planning(session)
+    pairs = session.scalars(  # all are locked before the first change is written
         select(TicketPair.id)
         .where(TicketPair.connection_id == connection.id, TicketPair.state == PairState.STOPPED)
         .order_by(TicketPair.id)
         .limit(AGAIN_AT_ONCE)
+        .with_for_update(of=TicketPair)
     ).all()
     for pair_id in pairs:
         retry(session, by, pair_id)

@@ -13,7 +13,6 @@ from typing import Final
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.core.models.changes import PortalFact
 from app.core.rules.access import SYSTEM, Door, Writer, require_admin, require_operator
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
@@ -30,8 +29,8 @@ from app.exchange.services.deliveries import as_rule, locked_pair, store
 from app.exchange.services.hints import read_soon
 from app.exchange.services.planning import (
     AT_ONCE,
-    CURSOR,
     enqueue_pair,
+    hold_planning,
     plan_missed,
     planned_up_to,
     reads,
@@ -91,7 +90,7 @@ def end_connection(session: Session, by: Writer, connection: Connection, reason:
     if connection.ended_at is not None:
         return
     # whoever plans is done, and sees it from now on: no pair begins behind the end
-    session.execute(select(PortalFact).where(PortalFact.name == CURSOR).with_for_update())
+    hold_planning(session)
     for use in (LOGIN, HINT):
         for one in live_secrets(session, connection, use):
             end_secret(session, by, connection, one.id)
@@ -108,11 +107,13 @@ def end_some_pairs(session: Session, connection_id: int, now: datetime) -> bool:
     may be more."""
     connection = session.get_one(Connection, connection_id)
     by = Writer(SYSTEM, Door.SYSTEM, now, author=connection.ended_by)
-    ids = session.scalars(
+    hold_planning(session)
+    ids = session.scalars(  # all are locked before the first change is written
         select(TicketPair.id)
         .where(TicketPair.connection_id == connection_id, TicketPair.state != PairState.ENDED)
         .order_by(TicketPair.id)
         .limit(AT_ONCE)
+        .with_for_update(of=TicketPair)
     ).all()
     for pair_id in ids:
         _end_pair(session, by, locked_pair(session, pair_id), connection.reason)

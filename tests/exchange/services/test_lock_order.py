@@ -1,0 +1,57 @@
+"""The order in which the exchange takes its locks: two who work at once do not wait for each other
+for ever."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import transaction
+from app.core.services.changes import FieldChange, record_change
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import TicketPair
+from app.exchange.rules.pairs import PairState
+from app.exchange.services import decisions
+from app.exchange.services.deliveries import locked_pair
+from app.exchange.tasks.deliveries import plan_entries
+from tests.exchange.exchange_world import World
+from tests.harness.databases import open_engine
+from tests.harness.until import until
+
+
+def test_many_that_are_sent_again_and_one_that_writes_do_not_wait_for_each_other(
+    database: str, session: Session
+) -> None:
+    """Somebody holds one pair and writes a change, while all are sent again."""
+    world = World(session.get_bind().engine)
+    numbers = [world.open(f"Ticket {turn}", "Text") for turn in range(2)]
+    plan_entries(world.context)
+    with world.writing() as rows:
+        pairs = rows.scalars(select(TicketPair).order_by(TicketPair.id)).all()
+        for pair in pairs:
+            pair.state, pair.reason = PairState.STOPPED, "It answers 422"
+        last = pairs[-1].id
+    engine = open_engine(database)
+
+    def all_again() -> int:
+        with Session(engine) as own, transaction(own):
+            one = own.get_one(Connection, world.connection_id)
+            return decisions.send_all_again(own, world.operator(), one)
+
+    def waits() -> bool:
+        if engine.dialect.name == "sqlite":
+            return True  # its writers come one after another through a gate
+        with engine.connect() as own:
+            return bool(own.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+    with ThreadPoolExecutor(1) as pool:
+        with world.writing() as rows:
+            locked_pair(rows, last)
+            other = pool.submit(all_again)
+            until(waits)
+            fields = [FieldChange("reason", None, "x")]
+            record_change(rows, world.operator(), kind="ticket pair", thing_id=last, fields=fields)
+        assert other.result() == len(numbers)
+    engine.dispose()
