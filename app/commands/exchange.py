@@ -12,7 +12,7 @@ from app.commands.arguments import TEXT, command_writer, print_table
 from app.commands.base import PortalCommand, PortalGroup
 from app.core.database.transactions import transaction
 from app.core.web.extensions import db
-from app.exchange.services import endings, trouble
+from app.exchange.services import decisions, endings
 from app.exchange.services.trouble import PairNow, find_pair, pairs_now
 from app.exchange.stand_in import StandIn, server_of
 
@@ -57,7 +57,7 @@ def retry(ticket: int, partner: str, kind: str) -> None:
     """Try again what waits for the pair of TICKET with PARTNER."""
     session = db.session()
     with transaction(session):
-        trouble.retry(session, command_writer(), find_pair(session, ticket, partner, kind).id)
+        decisions.retry(session, command_writer(), find_pair(session, ticket, partner, kind).id)
     click.echo(f"#{ticket} is tried again at {partner}.")
 
 
@@ -71,7 +71,7 @@ def skip(ticket: int, partner: str, kind: str, reason: str) -> None:
     session = db.session()
     with transaction(session):
         pair = find_pair(session, ticket, partner, kind)
-        trouble.skip(session, command_writer(), pair.id, reason)
+        decisions.leave_out(session, command_writer(), pair.id, reason)
     click.echo(f"The first entry of #{ticket} that waits for {partner} is left out.")
 
 

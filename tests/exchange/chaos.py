@@ -44,7 +44,7 @@ from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Profile, Row
-from app.exchange.services import trouble
+from app.exchange.services import decisions
 from app.exchange.services.connections import connect, wake
 from app.exchange.services.secrets import LOGIN, add_secret
 from app.exchange.stand_in import StandIn, server_of
@@ -403,7 +403,7 @@ class Chaos:
             rows.rollback()
             for pair_id in stopped:
                 with transaction(rows):
-                    trouble.retry(rows, by, pair_id)
+                    decisions.retry(rows, by, pair_id)
             lagging = newest - self._planned(rows)
         if waiting or stopped or lagging:
             print(

@@ -181,6 +181,28 @@ def record_change(
     return number
 
 
+def read_on(
+    session: Session, begins: int, count: int, *which: ColumnElement[bool]
+) -> tuple[Sequence[Change], int] | None:
+    """At most ``count`` changes behind a cursor, the oldest first, and where it stands after them;
+    None = nothing was changed since. The cursor passes by what is none of ``which``."""
+    newest = newest_change(session)  # first: what is behind it in the next query is visible by now
+    if newest <= begins:
+        return None
+    changes = session.scalars(
+        select(Change)
+        .where(Change.id > begins, Change.id <= newest, *which)
+        .order_by(Change.id)
+        .limit(count)
+    ).all()
+    return changes, changes[-1].id if len(changes) == count else newest
+
+
+def newest_change(session: Session) -> int:
+    """The id of the newest change; 0 = there is none."""
+    return session.scalar(select(func.max(Change.id))) or 0
+
+
 def change_values(
     by: Writer, kind: str, version: int, at: datetime, fields: Iterable[FieldChange]
 ) -> dict[str, Any]:

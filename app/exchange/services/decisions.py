@@ -17,7 +17,7 @@ from app.core.models.changes import Change
 from app.core.rules.access import Writer, require_admin, require_operator
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed, NotFound
 from app.core.rules.language import _
-from app.core.rules.texts import checked_text
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.changes import TICKET, FieldChange, record_change
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
@@ -43,8 +43,7 @@ from app.exchange.services.planning import (
     pair_with,
 )
 from app.exchange.services.readings import end_asked, solution_of, writer_of
-from app.exchange.services.trouble import PAIR, retry
-from app.exchange.services.trouble import skip as leave_out
+from app.exchange.services.trouble import PAIR
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import ENDED_STATES
 from app.tickets.services.fields import as_logged, current_value
@@ -75,6 +74,50 @@ def share(session: Session, by: Writer, number: int, connection: Connection) -> 
     ticket = locked_ticket(session, number)
     hand_to_partner(session, by, number, connection.partner.code)
     return begin_pair(session, connection, ticket, by.now).id
+
+
+def retry(session: Session, by: Writer, pair_id: int) -> None:
+    """Try again at once. What may have been written there is looked for first, so that a second
+    click, or a second person, has no effect of its own."""
+    require_operator(by.actor, _AGAIN)
+    row = locked_pair(session, pair_id)
+    require_exchanged(row)
+    if row.state == PairState.STOPPED or row.due_at is not None or row.reason:
+        before = row.state
+        store(row, rules.resume(as_rule(row)))
+        record_change(
+            session,
+            by,
+            kind=PAIR,
+            thing_id=row.id,
+            fields=[FieldChange("state", before, row.state)],
+        )
+    enqueue_pair(session, row)
+
+
+def leave_out(session: Session, by: Writer, pair_id: int, reason: str) -> None:
+    """Leave out the entry of ours that waits first, for a reason; what comes behind it goes on."""
+    require_admin(by.actor, _LEAVE_OUT)
+    checked_text("reason", reason, SHORT_TEXT_LIMIT, label=_("Reason"))
+    if not reason.strip():
+        raise Invalid("reason", _("Say why it is left out"))
+    row = locked_pair(session, pair_id)
+    entry = first_waiting(session, pair_id)
+    if entry is None:
+        raise Invalid("ticket", _("Nothing is queued for this partner"))
+    if row.state == PairState.CREATING or not row.their_id:
+        raise Invalid("ticket", _("Their ticket does not exist yet; without it nothing can follow"))
+    entry.state, entry.reason, entry.done_at = EntryState.SKIPPED, reason, by.now
+    store(row, rules.done(rules.resume(as_rule(row))))
+    left_out = FieldChange(f"entry {entry.sequence}", EntryState.WAITING, EntryState.SKIPPED)
+    record_change(
+        session,
+        by,
+        kind=PAIR,
+        thing_id=row.id,
+        fields=[left_out, FieldChange("reason", None, reason)],
+    )
+    enqueue_pair(session, row)
 
 
 def send_again(session: Session, by: Writer, pair_id: int) -> TicketPair:

@@ -13,14 +13,14 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import event, exists, func, select
+from sqlalchemy import event, exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, PortalFact
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.errors import PortalError
-from app.core.services.changes import TICKET, of_kind
+from app.core.services.changes import TICKET, newest_change, of_kind, read_on
 from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import (
@@ -65,21 +65,14 @@ def plan_next(session: Session, now: datetime) -> bool:
     cursor = session.scalars(
         select(PortalFact).where(PortalFact.name == CURSOR).with_for_update()
     ).first()
-    newest = session.scalar(select(func.max(Change.id))) or 0
     if cursor is None:  # from the first connection on, not from the first ticket
-        session.add(PortalFact(name=CURSOR, value=str(newest)))
+        session.add(PortalFact(name=CURSOR, value=str(newest_change(session))))
         return False
-    begins = int(cursor.value)
-    if newest <= begins:
+    which = (of_kind(TICKET), Change.door != Door.IMPORT)
+    found = read_on(session, int(cursor.value), AT_ONCE, *which)
+    if found is None:
         return False
-    changes = session.scalars(
-        select(Change)
-        .where(Change.id > begins, Change.id <= newest)
-        .where(of_kind(TICKET), Change.door != Door.IMPORT)
-        .order_by(Change.id)
-        .limit(AT_ONCE)
-    ).all()
-    ends = changes[-1].id if len(changes) == AT_ONCE else newest
+    changes, ends = found
     connections = connections_in_use(session)
     for change in changes:
         handed = False

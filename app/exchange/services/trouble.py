@@ -1,4 +1,4 @@
-"""What waits for partners and what failed, and what people do about it."""
+"""What waits for partners and what failed. Only reads; what people do about it: ``decisions``."""
 
 from __future__ import annotations
 
@@ -10,26 +10,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import Partner
-from app.core.rules.access import Writer, require_admin, require_operator
-from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.errors import NotFound
 from app.core.rules.language import _
-from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
-from app.core.services.changes import FieldChange, record_change
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
-from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
-from app.exchange.services.deliveries import (
-    as_rule,
-    first_waiting,
-    locked_pair,
-    require_exchanged,
-    store,
-)
 from app.exchange.services.overview import in_trouble
-from app.exchange.services.planning import enqueue_pair
 
 PAIR = "ticket pair"
 """The kind of a pair in the change log."""
@@ -132,47 +120,3 @@ def find_pair(session: Session, ticket: int, partner: str, kind: str = "") -> Ti
     if pair is None:
         raise NotFound(_("This ticket is not exchanged with that partner"))
     return pair
-
-
-def retry(session: Session, by: Writer, pair_id: int) -> None:
-    """Try again at once. What may have been written there is looked for first, so that a second
-    click, or a second person, has no effect of its own."""
-    require_operator(by.actor, _("send to partners again"))
-    row = locked_pair(session, pair_id)
-    require_exchanged(row)
-    if row.state == PairState.STOPPED or row.due_at is not None or row.reason:
-        before = row.state
-        store(row, rules.resume(as_rule(row)))
-        record_change(
-            session,
-            by,
-            kind=PAIR,
-            thing_id=row.id,
-            fields=[FieldChange("state", before, row.state)],
-        )
-    enqueue_pair(session, row)
-
-
-def skip(session: Session, by: Writer, pair_id: int, reason: str) -> None:
-    """Leave out the entry of ours that waits first, for a reason; what comes behind it goes on."""
-    require_admin(by.actor, _("leave out what waits for partners"))
-    checked_text("reason", reason, SHORT_TEXT_LIMIT, label=_("Reason"))
-    if not reason.strip():
-        raise Invalid("reason", _("Say why it is left out"))
-    row = locked_pair(session, pair_id)
-    entry = first_waiting(session, pair_id)
-    if entry is None:
-        raise Invalid("ticket", _("Nothing is queued for this partner"))
-    if row.state == PairState.CREATING or not row.their_id:
-        raise Invalid("ticket", _("Their ticket does not exist yet; without it nothing can follow"))
-    entry.state, entry.reason, entry.done_at = EntryState.SKIPPED, reason, by.now
-    store(row, rules.done(rules.resume(as_rule(row))))
-    left_out = FieldChange(f"entry {entry.sequence}", EntryState.WAITING, EntryState.SKIPPED)
-    record_change(
-        session,
-        by,
-        kind=PAIR,
-        thing_id=row.id,
-        fields=[left_out, FieldChange("reason", None, reason)],
-    )
-    enqueue_pair(session, row)

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, PortalFact
 from app.core.rules.access import Door, Kind
-from app.core.services.changes import TICKET, of_kind
+from app.core.services.changes import TICKET, newest_change, of_kind, read_on
 from app.mail.models.mails import Mail, MailNotification
 from app.mail.rules.notifications import (
     COMMENT_FIELD,
@@ -96,18 +96,10 @@ def draft_mails(session: Session, now: datetime, public_url: str, address: str =
     ``address`` is the one from which they will come.
     """
     begins = int(session.scalar(_cursor()) or 0)
-    # first the newest id: what is behind it in the next query is visible by now
-    newest = session.scalar(select(func.max(Change.id))) or 0
-    if newest <= begins:
+    found = read_on(session, begins, AT_ONCE, of_kind(TICKET), Change.door != Door.IMPORT)
+    if found is None:
         return None
-    changes = session.scalars(
-        select(Change)
-        .where(Change.id > begins, Change.id <= newest)
-        .where(of_kind(TICKET), Change.door != Door.IMPORT)
-        .order_by(Change.id)
-        .limit(AT_ONCE)
-    ).all()
-    ends = changes[-1].id if len(changes) == AT_ONCE else newest
+    changes, ends = found
     newsworthy = _news(session, changes)
     fresh = [change for change in newsworthy if change.at > now - OLDEST]
     notifications, mails = _drafts(session, fresh, now, public_url, address)
@@ -140,7 +132,7 @@ def put_mails(session: Session, plan: Plan) -> bool:
 def skip_notifications(session: Session) -> None:
     """Pass over all changes up to now, those of this transaction included: they tell nobody."""
     session.flush()
-    newest = session.scalar(select(func.max(Change.id))) or 0
+    newest = newest_change(session)
     insert = _INSERT[session.get_bind().dialect.name]
     session.execute(
         insert(PortalFact)
@@ -151,8 +143,7 @@ def skip_notifications(session: Session) -> None:
 
 def unplanned(session: Session) -> int:
     """How many changes of anything are behind the cursor: they wait for a worker."""
-    newest = session.scalar(select(func.max(Change.id))) or 0
-    return max(0, newest - int(session.scalar(_cursor()) or 0))
+    return max(0, newest_change(session) - int(session.scalar(_cursor()) or 0))
 
 
 def _cursor() -> Any:

@@ -18,7 +18,7 @@ from app.exchange.models.pairs import Entry
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Guard
-from app.exchange.services import trouble
+from app.exchange.services import decisions
 from app.exchange.services.connections import set_profile
 from app.exchange.services.planning import BEGIN_OPEN, JOB, LANE_JOB, LANES, WAKE, begin_pair
 from app.exchange.stand_in import PORTAL
@@ -194,7 +194,7 @@ def test_a_retry_by_two_people_has_one_effect(world: World) -> None:
     assert pair.reason
     for name in ("first", "second"):
         with world.writing() as rows:
-            trouble.retry(rows, world.operator(name), pair.id)
+            decisions.retry(rows, world.operator(name), pair.id)
         world.later(minutes=4)
         world.deliver()
         world.deliver()
@@ -215,7 +215,7 @@ def test_what_is_left_out_lets_the_next_through(world: World) -> None:
     assert pair is not None
     assert pair.state == PairState.STOPPED
     with world.writing() as rows:
-        trouble.skip(rows, world.admin(), pair.id, "They take no such text")
+        decisions.leave_out(rows, world.admin(), pair.id, "They take no such text")
     world.deliver()
     assert texts_there(world, 1001) == ["The fibre is cut.", "Two"]
     with Session(world.engine) as rows:

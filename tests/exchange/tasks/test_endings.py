@@ -20,7 +20,7 @@ from app.exchange.services import connections, decisions, endings
 from app.exchange.services.ledgers import compare
 from app.exchange.services.overview import troubles
 from app.exchange.services.secrets import LOGIN, add_secret, live_secrets
-from app.exchange.services.trouble import find_pair, pairs_now, retry
+from app.exchange.services.trouble import find_pair, pairs_now
 from app.exchange.tasks.deliveries import end_pairs, plan_entries
 from app.tickets.services.lifecycle import comment_ticket, move_ticket
 from tests.exchange.exchange_world import World
@@ -100,7 +100,7 @@ def test_it_leaves_the_list_of_what_failed_and_comes_back_only_by_a_person(world
     with world.writing() as rows:
         assert decisions.send_all_again(rows, world.operator(), rows.get_one(Connection, 1)) == 0
     for verb in (
-        lambda rows: retry(rows, world.operator(), key),
+        lambda rows: decisions.retry(rows, world.operator(), key),
         lambda rows: decisions.name_theirs(rows, world.admin(), key, "4711"),
         lambda rows: decisions.replay(rows, world.admin(), 1),
     ):
