@@ -16,6 +16,9 @@ from app.exchange.rules.partner import CallFailed, Changed
 
 OVERLAP: Final = timedelta(minutes=5)
 """Read again before the cursor: what was written while the last read ran may bear an older time."""
+AHEAD: Final = timedelta(minutes=1)
+"""How far the cursor may be ahead of our clock: a ticket that bears a time of some later year must
+not hide all that changes until then. What is behind a faster clock there is read once more."""
 SPARE: Final = timedelta(days=2)
 """More than two time zones are apart."""
 PAGE: Final = 100
@@ -42,7 +45,7 @@ def changed_since(cursor: str, now: datetime, page: Page) -> Changed:
     """
     if not cursor:
         newest = page(0, None)[:1]
-        return Changed((), (newest[0].at if newest else now).isoformat())
+        return Changed((), min(newest[0].at if newest else now, now + AHEAD).isoformat())
     last = datetime.fromisoformat(cursor)
     since = last - OVERLAP
     found: dict[str, Row] = {}
@@ -56,6 +59,6 @@ def changed_since(cursor: str, now: datetime, page: Page) -> Changed:
                 found.setdefault(row.id, row)
         if len(rows) < PAGE or rows[-1].at < since or len(found) == before:
             break
-    reached = max([last, *(row.at for row in found.values())])
+    reached = min(max([last, *(row.at for row in found.values())]), now + AHEAD)
     versions = {row.id: row.version for row in found.values() if row.version}
     return Changed(tuple(reversed(found)), reached.isoformat(), versions=versions)

@@ -30,7 +30,7 @@ from app.core.rules.attached_files import media_type
 from app.core.rules.language import _
 from app.exchange.adapters.html_text import plain_of
 from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
-from app.exchange.adapters.newest import MOST_PAGES, PAGE, SPARE, Row, changed_since
+from app.exchange.adapters.newest import AHEAD, MOST_PAGES, PAGE, SPARE, Row, changed_since
 from app.exchange.adapters.trial import Trial, checks, refuse
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Failure, Outcome
@@ -197,7 +197,7 @@ class RequestTracker:
             asked = {"query": query, "fields": "LastUpdated", "order": "DESC"}
             rows = self._page("tickets", asked | {"orderby": "LastUpdated"}, number)
             times = [_time(one, "LastUpdated") for one in rows]
-            newest.extend(times[:1])
+            newest.extend(at if at <= self.now + AHEAD else self.now for at in times[:1])
             # what changed within the newest seconds may change once more within them
             return [
                 Row(_id(one), at, at.isoformat() if at < newest[0] - _SECONDS else "")

@@ -28,6 +28,7 @@ from app.core.rules.language import _
 from app.core.rules.texts import storable_text
 from app.exchange.adapters.html_text import text_of_html
 from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
+from app.exchange.adapters.newest import AHEAD
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import Traits
@@ -233,7 +234,7 @@ class Zammad:
         versions = _versions(found)
         if len(found) < PAGE:
             # a time far ahead would hide all that changes until then
-            newest = min(max([*times, _reached(cursor, self.now)]), self.now + OVERLAP)
+            newest = min(max([*times, _reached(cursor, self.now)]), self.now + AHEAD)
             return Changed(ids, newest.isoformat(), versions=versions)
         # hits are in the order of the index, and say what is so by now: those that were changed
         # since they were indexed are newer than the place where they stand

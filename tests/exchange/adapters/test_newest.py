@@ -12,6 +12,8 @@ from app.exchange.rules.failures import Outcome
 from app.exchange.rules.partner import CallFailed
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
+LATER = NOON + timedelta(hours=8)
+"""When it is read, unless a test says otherwise."""
 
 
 def at(minutes: float) -> datetime:
@@ -39,14 +41,14 @@ def test_the_first_read_takes_nothing_and_begins_with_their_newest_time() -> Non
 
 def test_what_changed_comes_in_its_order_and_five_minutes_before_once_more() -> None:
     theirs = Theirs(old=4.9, edge=5, new=10.5, newer=12)
-    found = changed_since(at(10).isoformat(), NOON, theirs.page)
+    found = changed_since(at(10).isoformat(), LATER, theirs.page)
     assert (found.ids, found.cursor) == (("edge", "new", "newer"), at(12).isoformat())
     assert theirs.asked == [(0, at(5) - timedelta(days=2))]
 
 
 def test_the_cursor_never_goes_back() -> None:
-    assert changed_since(at(10).isoformat(), NOON, Theirs(a=6).page).cursor == at(10).isoformat()
-    assert changed_since(at(10).isoformat(), NOON, Theirs().page).cursor == at(10).isoformat()
+    assert changed_since(at(10).isoformat(), LATER, Theirs(a=6).page).cursor == at(10).isoformat()
+    assert changed_since(at(10).isoformat(), LATER, Theirs().page).cursor == at(10).isoformat()
 
 
 def test_a_ticket_that_changes_between_two_pages_pushes_none_out() -> None:
@@ -57,16 +59,16 @@ def test_a_ticket_that_changes_between_two_pages_pushes_none_out() -> None:
         theirs.minutes["t000"] = theirs.minutes["late"] = 20 + number
         return rows
 
-    found = changed_since(at(10).isoformat(), NOON, page)
+    found = changed_since(at(10).isoformat(), LATER, page)
     assert {f"t{number:03}" for number in range(1, 250)} <= set(found.ids)
     assert found.cursor == at(12.49).isoformat()  # what came meanwhile is newer than that
-    assert {"t000", "late"} <= set(changed_since(found.cursor, NOON, theirs.page).ids)
+    assert {"t000", "late"} <= set(changed_since(found.cursor, LATER, theirs.page).ids)
 
 
 def test_an_order_that_is_none_is_refused() -> None:
     rows = [Row("a", at(10)), Row("b", at(11))]
     with pytest.raises(CallFailed, match="first what changed last") as caught:
-        changed_since(at(10).isoformat(), NOON, lambda *_: rows)
+        changed_since(at(10).isoformat(), LATER, lambda *_: rows)
     assert caught.value.failure.outcome is Outcome.PERMANENT
 
 
@@ -78,17 +80,28 @@ def test_a_partner_that_pages_for_ever_is_left() -> None:
         asked.append(number)
         return same
 
-    assert len(changed_since(at(10).isoformat(), NOON, again).ids) == PAGE
+    assert len(changed_since(at(10).isoformat(), LATER, again).ids) == PAGE
     assert asked == [0, 1]
 
     def always_new(number: int, _after: datetime | None) -> Sequence[Row]:
         return [Row(f"t{number}-{one}", at(10)) for one in range(PAGE)]
 
-    found = changed_since(at(10).isoformat(), NOON, always_new)
+    found = changed_since(at(10).isoformat(), LATER, always_new)
     assert len(found.ids) == MOST_PAGES * PAGE
 
 
 def test_versions_are_told_as_far_as_they_are_known() -> None:
     rows = [Row("a", at(11)), Row("b", at(10), "7")]
-    found = changed_since(at(10).isoformat(), NOON, lambda *_: rows)
+    found = changed_since(at(10).isoformat(), LATER, lambda *_: rows)
     assert (found.ids, dict(found.versions)) == (("b", "a"), {"b": "7"})
+
+
+def test_a_time_far_ahead_does_not_move_the_cursor_there() -> None:
+    theirs = Theirs(late=10 * 365 * 24 * 60, now=20)
+    assert changed_since("", NOON, theirs.page).cursor == at(1).isoformat()
+    found = changed_since(at(10).isoformat(), at(20), theirs.page)
+    assert (found.ids, found.cursor) == (("now", "late"), at(21).isoformat())
+    theirs.minutes["next"] = 30
+    assert "next" in changed_since(found.cursor, at(30), theirs.page).ids
+    stuck = changed_since(at(10**6).isoformat(), at(40), theirs.page)
+    assert stuck.cursor == at(41).isoformat(), "one that is there already comes back"

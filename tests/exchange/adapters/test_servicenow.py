@@ -246,16 +246,33 @@ def test_changes_are_found_whatever_the_time_zone_of_the_account(
     theirs.open("Printer", "Not ours.", group=OTHER_GROUP)
     clock.later(minutes=1)
     theirs.write(first, comments="More.")
+    system.now = clock.at
     found = system.changed(begin.cursor)
     assert found.ids == (old, second, first)
     assert found.cursor == "2026-11-29T13:01:00+00:00"
     clock.later(hours=1)
+    system.now = clock.at
     assert system.changed(found.cursor).ids == (second, first)  # five minutes are read again
     theirs.write(old, comments="Still there?")
     again = system.changed(found.cursor)
     assert again.ids == (second, first, old)
     clock.later(hours=1)
     assert system.changed(again.cursor).ids == (old,)
+
+
+def test_an_incident_of_the_year_2999_hides_nothing(
+    system: ServiceNow, theirs: ServiceNowStandIn, clock: Clock
+) -> None:
+    late = theirs.open("Late", "...")
+    theirs.incident(late)["sys_updated_on"] = "2999-01-01 00:00:00"
+    first = system.changed("")
+    assert datetime.fromisoformat(first.cursor) <= NOW + timedelta(minutes=1)
+    clock.later(hours=1)
+    system.now = clock.at
+    key = theirs.open("New", "...")
+    found = system.changed(first.cursor)
+    assert key in found.ids
+    assert datetime.fromisoformat(found.cursor) <= clock.at + timedelta(minutes=1)
 
 
 def test_more_changes_than_a_page_are_found_in_their_order(

@@ -151,6 +151,19 @@ def _read_all(partner: StandIn, cursor: str, clock: Clock) -> tuple[list[str], s
     raise AssertionError("it never ends")
 
 
+def test_a_ticket_of_the_year_2999_hides_nothing(partner: StandIn, clock: Clock) -> None:
+    key = partner.open("Late", "text", group="Network")
+    partner.tickets[key].updated = datetime.fromisoformat("2999-01-01T00:00:00+00:00")
+    clock.now = NOW
+    _ids, cursor, _count = _read_all(partner, "", clock)
+    assert datetime.fromisoformat(cursor) <= NOW + timedelta(minutes=1)
+    clock.now = NOW + timedelta(hours=1)
+    new = partner.open("New", "text", group="Network")
+    ids, cursor, _count = _read_all(partner, cursor, clock)
+    assert str(new) in ids
+    assert datetime.fromisoformat(cursor) <= clock.now + timedelta(minutes=1)
+
+
 def test_pages_have_no_gap_where_more_than_one_has_equal_times(
     partner: StandIn, clock: Clock
 ) -> None:
