@@ -84,10 +84,15 @@ def digest_of_entry(kind: str, text: str, values: Mapping[str, Any] | None = Non
 
 
 def parts_of(
-    fields: Mapping[str, str | None], *, is_new: bool, internal: bool
+    fields: Mapping[str, str | None],
+    *,
+    is_new: bool,
+    internal: bool,
+    solution_as_text: bool = False,
 ) -> Sequence[tuple[EntryKind, Mapping[str, str]]]:
     """The entries of one change of a ticket, in the order in which they are sent: its fields by
-    name with their new values. ``internal``: internal comments go out, too."""
+    name with their new values. ``internal``: internal comments go out, too. ``solution_as_text``:
+    the other side has no field for it, so that it is said, before the state that it explains."""
     values = {name: fields[name] or "" for name in EXCHANGED if name in fields}
     parts: list[tuple[EntryKind, Mapping[str, str]]] = []
     if is_new:
@@ -99,6 +104,8 @@ def parts_of(
         parts.append((EntryKind.INTERNAL, {"text": fields[hidden] or ""}))
     if fields.get("attachment"):
         parts.append((EntryKind.ATTACHMENT, {"file": fields["attachment"] or ""}))
+    if solution_as_text and (solution := fields.get("solution")):
+        parts.append((EntryKind.COMMENT, {"text": f"Solution: {solution}"}))
     if values and not is_new:
         parts.append((EntryKind.FIELDS, values))
     return parts

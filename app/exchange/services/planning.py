@@ -54,6 +54,8 @@ CURSOR: Final = "exchange_planned_up_to"
 """The row of ``portal_facts`` that holds the newest change whose entries are planned."""
 _ANSWER_HERE: Final = (Kind.GGUS, Kind.MAIL)
 """Kinds of partners that answer at our own door."""
+_WITHOUT_SOLUTION: Final = (Kind.ZAMMAD, Kind.RT)
+"""Kinds of systems that have no field for how a ticket was solved."""
 _LANES_DUE: Final = "exchange_lanes_due"
 AT_ONCE: Final = 200
 """Most changes that are planned in one transaction."""
@@ -326,7 +328,12 @@ def _add_ours(
     ):
         return 0
     fields = {one.field: one.new for one in change.fields}
-    parts = parts_of(fields, is_new=is_new, internal=pair.connection.internal)
+    parts = parts_of(
+        fields,
+        is_new=is_new,
+        internal=pair.connection.internal,
+        solution_as_text=pair.connection.kind in _WITHOUT_SOLUTION,
+    )
     parts = [part for part in parts if hops_of(part[1].get("text", "")) < MAX_HOPS]
     if texts_alone:
         parts = [part for part in parts if part[0] is not EntryKind.FIELDS]

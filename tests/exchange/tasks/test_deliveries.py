@@ -15,6 +15,7 @@ from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Door
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry
+from app.exchange.rules.entries import EntryKind, parts_of
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Guard
@@ -27,7 +28,7 @@ from app.jobs.services.queue import Queued, queued_jobs
 from app.jobs.tasks.context import Context
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.marks import without_marks
-from app.tickets.services.lifecycle import comment_ticket, move_ticket
+from app.tickets.services.lifecycle import change_ticket, comment_ticket, move_ticket
 from tests.exchange.exchange_world import PROFILE, World
 
 
@@ -422,3 +423,40 @@ def test_values_that_never_get_there_end_with_a_person(world: World, how: str) -
     pair = world.pair_of(number)
     assert pair is not None
     assert pair.state == PairState.STOPPED
+
+
+def test_how_a_ticket_was_solved_is_said_there_once(session: Session) -> None:
+    world = World(session.get_bind().engine)
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.do(change_ticket, number, {"state": "solved", "solution": "Spliced at km 12"})
+    world.partner.errs.fail_after = 1  # it is there, and nobody knows
+    for _turn in range(3):
+        world.deliver()
+        world.later(hours=1)
+    assert texts_there(world, 1001) == ["The fibre is cut.", "Solution: Spliced at km 12"]
+    assert world.partner.tickets[1001].state == "solved"
+    world.read("1001")
+    assert comments_here(world, number) == []
+    world.do(change_ticket, number, {"priority": "urgent"})
+    world.deliver()
+    assert len(texts_there(world, 1001)) == 2
+
+
+def test_a_solved_ticket_that_is_shared_says_how(session: Session) -> None:
+    world = World(session.get_bind().engine, replace(PROFILE, tickets=Choice.SHARED))
+    number = world.open("Link down", "The fibre is cut.")
+    world.do(change_ticket, number, {"state": "solved", "solution": "Spliced at km 12"})
+    plan_entries(world.context)
+    with world.writing() as rows:
+        decisions.share(rows, world.operator(), number, rows.get_one(Connection, 1))
+    world.deliver()
+    assert texts_there(world, 1001) == ["The fibre is cut.", "Solution: Spliced at km 12"]
+
+
+def test_a_solution_goes_to_a_field_where_there_is_one() -> None:
+    fields = {"state": "solved", "solution": "Spliced"}
+    said = (EntryKind.COMMENT, {"text": "Solution: Spliced"})
+    values = (EntryKind.FIELDS, {"solution": "Spliced", "state": "solved"})
+    assert parts_of(fields, is_new=False, internal=False) == [values]
+    assert parts_of(fields, is_new=False, internal=False, solution_as_text=True) == [said, values]
