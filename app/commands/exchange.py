@@ -13,6 +13,7 @@ from app.commands.base import PortalCommand, PortalGroup
 from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.exchange.services import decisions, endings
+from app.exchange.services.connections import is_called
 from app.exchange.services.trouble import PairNow, find_pair, pairs_now
 from app.exchange.stand_in import StandIn, server_of
 
@@ -57,8 +58,11 @@ def retry(ticket: int, partner: str, kind: str) -> None:
     """Try again what waits for the pair of TICKET with PARTNER."""
     session = db.session()
     with transaction(session):
-        decisions.retry(session, command_writer(), find_pair(session, ticket, partner, kind).id)
-    click.echo(f"#{ticket} is tried again at {partner}.")
+        pair = find_pair(session, ticket, partner, kind)
+        decisions.retry(session, command_writer(), pair.id)
+        is_up = is_called(pair.connection)
+    when = "" if is_up else " once its connection is resumed"
+    click.echo(f"#{ticket} is tried again at {partner}{when}.")
 
 
 @exchange.command("skip", cls=PortalCommand)

@@ -124,6 +124,10 @@ def test_pairs_are_listed_for_people_and_programs(database: str, session: Sessio
     table = flask(database, "exchange", "list").stdout.decode().splitlines()
     assert table[1].split() == [str(number), "GGUS", "zammad", "-", "being", "created", "1", "-"]
     assert flask(database, "exchange", "retry", str(number), "GGUS").returncode == 0
+    flask(database, "partner", "pause", "GGUS")
+    paused = flask(database, "exchange", "retry", str(number), "GGUS").stdout.decode()
+    assert paused == f"#{number} is tried again at GGUS once its connection is resumed.\n"
+    flask(database, "partner", "resume", "GGUS")
     left = flask(database, "exchange", "skip", str(number), "GGUS", "--reason", "no need")
     assert b"does not exist yet" in left.stderr
     end = ("exchange", "end", str(number), "GGUS", "--reason")

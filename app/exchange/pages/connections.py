@@ -52,6 +52,8 @@ from app.exchange.rules.shipped import profile_for
 from app.exchange.services import connections as verbs
 from app.exchange.services import decisions, endings
 from app.exchange.services.connection_tests import ask_test, newest_test
+from app.exchange.services.connections import is_called
+from app.exchange.services.decisions import AGAIN_AT_ONCE
 from app.exchange.services.ledgers import compare, keep_comparison, last_comparison
 from app.exchange.services.overview import (
     Traffic,
@@ -72,6 +74,7 @@ TROUBLES_SHOWN: Final = 40
 """Each with its forms; a page stays below 150 kB."""
 CALLS_SHOWN: Final = 20
 LEFT_OUT_SHOWN: Final = 20
+_NOT_CALLED: Final = _("The connection is paused or stopped: it is sent once an admin resumes it.")
 _LOOK: Final = (1, 1, 1, 2, 2, 3, 5, 10, 20)
 """Seconds between the looks of an open page at a test; the last one for all others."""
 
@@ -237,8 +240,19 @@ def all_again(number: int) -> Response:
     """Send every ticket again whose exchange failed."""
     rows, by = db.session(), writer()
     with writing_once(rows):
-        count = decisions.send_all_again(rows, by, connection_of_number(rows, number))
-    flash(counted("%(num)s ticket is sent again.", "%(num)s tickets are sent again.", count), "ok")
+        found = connection_of_number(rows, number)
+        count = decisions.send_all_again(rows, by, found)
+        is_up = is_called(found)
+    if not is_up:
+        said = _NOT_CALLED
+    elif count == AGAIN_AT_ONCE:
+        said = _(
+            "The oldest %(count)s tickets are sent again; once they are through, send the others.",
+            count=count,
+        )
+    else:
+        said = counted("%(num)s ticket is sent again.", "%(num)s tickets are sent again.", count)
+    flash(said, "ok")
     return go_to(_base(number))
 
 
@@ -308,11 +322,11 @@ def again(number: int) -> Response:
     try:
         with writing_once(rows):
             pair = decisions.send_again(rows, by, number)
-            back = _back_to(pair.connection_id)
+            back, is_up = _back_to(pair.connection_id), is_called(pair.connection)
             leads_to(back)
     except Invalid as error:
         return _refused(error.message)
-    flash(_("It is tried again now."), "ok")
+    flash(_("It is tried again now.") if is_up else _NOT_CALLED, "ok")
     return go_to(back)
 
 
@@ -435,6 +449,7 @@ def _page(
         "exchange/connection.html",
         connection=found,
         traffic=traffic(rows, now(), number).get(number, Traffic()),
+        at_once=AGAIN_AT_ONCE,
         troubles=shown[:TROUBLES_SHOWN],
         more=len(shown) > TROUBLES_SHOWN,
         left_out=left_out(rows, number, LEFT_OUT_SHOWN),

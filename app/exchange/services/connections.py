@@ -172,6 +172,11 @@ def wake(session: Session, connection: Connection) -> None:
     enqueue(session, WAKE, {"connection": connection.id}, key=f"connection {connection.id}")
 
 
+def is_called(connection: Connection) -> bool:
+    """Whether neither a person nor the portal said that nothing is called."""
+    return connection.paused_at is None and connection.stopped_at is None
+
+
 def require_live(connection: Connection) -> None:
     """Raise ``Invalid`` where a person ended the connection: that is for good."""
     if connection.ended_at is not None:

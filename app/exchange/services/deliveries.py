@@ -26,7 +26,7 @@ from app.exchange.rules.fields import Owner
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
-from app.exchange.services.connections import is_told_by_mail
+from app.exchange.services.connections import is_called, is_told_by_mail
 from app.exchange.services.planning import LANES, WAKE, add_entry, profile_in_use, reads
 from app.jobs.services.queue import enqueue
 from app.tickets.models.attachments import AttachmentContent
@@ -204,8 +204,9 @@ def _first_to_send(session: Session, row: TicketPair, now: datetime) -> Entry | 
 
 def may_call(connection: Connection, now: datetime) -> bool:
     """Whether the partner's system may be called at all now."""
-    is_up = connection.paused_at is None and connection.stopped_at is None
-    return is_up and (connection.resting_until is None or connection.resting_until <= now)
+    return is_called(connection) and (
+        connection.resting_until is None or connection.resting_until <= now
+    )
 
 
 def note_success(connection: Connection) -> None:

@@ -18,7 +18,7 @@ from app.core.rules.errors import Invalid
 from app.exchange.models.connections import Connection, ExchangeHint
 from app.exchange.rules.hints import is_signed
 from app.exchange.rules.profiles import Direction
-from app.exchange.services.connections import connection_of
+from app.exchange.services.connections import connection_of, is_called
 from app.exchange.services.readings import pair_of_their_id
 from app.exchange.services.secrets import HINT, live_secrets, opened
 from app.jobs.services.queue import JSON, enqueue
@@ -58,8 +58,7 @@ def take_hint(
     insert = upsert.insert(ExchangeHint).values(row).on_conflict_do_nothing()
     if session.scalars(insert.returning(ExchangeHint.id)).first() is None:
         return False
-    is_up = connection.paused_at is None and connection.stopped_at is None
-    if is_up and Direction(connection.direction).pulls:
+    if is_called(connection) and Direction(connection.direction).pulls:
         if their_id and pair_of_their_id(session, connection.id, their_id) is not None:
             read_soon(session, connection.id, their_id)
         else:

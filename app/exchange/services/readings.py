@@ -396,7 +396,7 @@ def _take_values(
             theirs = ours if theirs is None else theirs
             what = Decision.AGREED
         elif theirs is None:
-            pair.reason = f"{name}: nobody said what {told!r} means here"[:500]
+            pair.reason = f"No counterpart for {name} {told!r}; set one in the map"[:500]
             continue
         else:
             is_newer = _ours_is_newer(session, ticket, name, read.changed_at)

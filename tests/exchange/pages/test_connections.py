@@ -14,11 +14,13 @@ from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.exchange.models.connections import Connection, ConnectionSecret, ExchangeCall
 from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.pages import connections as pages
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ggus_profile import GGUS_PROFILE
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice
+from app.exchange.services import decisions
 from app.exchange.services.planning import begin_pair, profile_in_use
 from app.exchange.services.secrets import opened as unsealed
 from app.tickets.models.tickets import Ticket
@@ -392,3 +394,30 @@ def test_an_admin_ends_a_connection_for_good(
         assert "has ended" in answer.text, path
     assert "ended" in visitor.read("/exchange").text
     assert "The NOC moved" in visitor.read("/admin/audit").text
+
+
+def test_what_is_sent_again_says_how_many_and_whether_now(
+    session: Session, cast: Cast, visit: Enter, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (decisions, pages):
+        monkeypatch.setattr(module, "AGAIN_AT_ONCE", 2)
+    numbers = [opened() for _turn in range(3)]
+    with transaction(session):
+        connection = seed_pair(session, "GGUS-TEST", numbers[0]).pair.connection
+        for number in numbers[1:]:
+            pair = begin_pair(session, connection, session.get_one(Ticket, number), NOON)
+            pair.state, pair.reason = PairState.STOPPED, "It answers 422"
+    visitor = visit(cast.operator)
+    assert "Send the oldest 2 again" in visitor.read("/exchange/1").text
+    visitor.send("/exchange/1/again", {})
+    page = visitor.read("/exchange/1")
+    assert "The oldest 2 tickets are sent again" in page.text
+    visitor.send("/exchange/1/again", {"key": "another"})
+    assert "1 ticket is sent again." in visitor.read("/exchange/1").text
+    with transaction(session):
+        session.get_one(Connection, 1).paused_at = NOON
+    for path in ("/exchange/pairs/1/again", "/exchange/1/again"):
+        visitor.send(path, {"key": path})
+        text = visitor.read("/exchange/1").text
+        assert "The connection is paused or stopped" in text, path
+        assert "tried again now" not in text

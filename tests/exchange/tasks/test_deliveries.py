@@ -460,3 +460,13 @@ def test_a_solution_goes_to_a_field_where_there_is_one() -> None:
     values = (EntryKind.FIELDS, {"solution": "Spliced", "state": "solved"})
     assert parts_of(fields, is_new=False, internal=False) == [values]
     assert parts_of(fields, is_new=False, internal=False, solution_as_text=True) == [said, values]
+
+
+def test_a_value_of_theirs_without_a_counterpart_is_named(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.partner.move(1001, "reopened")
+    world.read("1001")
+    pair = world.pair_of(number)
+    assert pair is not None
+    assert pair.reason == "No counterpart for state 'reopened'; set one in the map"
