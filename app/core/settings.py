@@ -25,6 +25,8 @@ from app.core.mail_settings import MailSettings
 from app.core.rules.access import USUAL_COPIES_PER_DAY
 from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.quarters import USUAL_DUE_DAYS, Quarter
+from app.core.sign_on_settings import NAMES as SIGN_ON_NAMES
+from app.core.sign_on_settings import SignOnSettings
 
 PROJECT = Path(__file__).resolve().parents[2]
 """The project's folder: where ``instance/``, ``migrations/`` and ``templates/`` lie."""
@@ -52,6 +54,7 @@ NAMES = (
     "COPIES_PER_DAY",
     "REPORTS_FROM",
     *MAIL_NAMES,
+    *SIGN_ON_NAMES,
 )
 """Every setting there is."""
 _REMOVED = frozenset({"KEPT_ANSWERS"})
@@ -113,6 +116,7 @@ class Settings:
     reports_from: Quarter | None = None
     """The first quarter of which reports are asked; None = the one fixed at the first start."""
     mail: MailSettings = field(default_factory=MailSettings)
+    sign_on: SignOnSettings = field(default_factory=SignOnSettings)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -172,6 +176,7 @@ class Settings:
             ),
             reports_from=_quarter("REPORTS_FROM", values.get("REPORTS_FROM")),
             mail=MailSettings.of(values, public_url, _whole_number, PROJECT),
+            sign_on=SignOnSettings.of(values, PROJECT),
         )
 
     def for_serving(self) -> Settings:
@@ -239,6 +244,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "LOGIN_IDLE_HOURS": str(settings.login_idle_hours),
         "COPIES_PER_DAY": str(settings.copies_per_day),
         **settings.mail.as_environment(),
+        **settings.sign_on.as_environment(),
     }
     if settings.reports_from is not None:
         environ["REPORTS_FROM"] = str(settings.reports_from)

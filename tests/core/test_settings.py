@@ -92,6 +92,11 @@ def test_an_empty_value_counts_as_not_set(project: Path) -> None:
         ("MAIL_PASSWORD_FILE", "no-such-file"),
         *(("MAIL_TIMEOUT_SECONDS", text) for text in ("0", "301", "soon")),
         *(("MAIL_RETRY_SECONDS", text) for text in ("0", "3601")),
+        ("SIGN_ON_ISSUER", "https://sso.example"),
+        ("SIGN_ON_NAME", "Example SSO"),
+        ("SIGN_ON_CLIENT_SECRET", "hidden"),
+        ("SIGN_ON_CLIENT_SECRET_FILE", "no-such-file"),
+        ("SIGN_ON_SCOPES", "openid groups"),
     ],
 )
 def test_a_bad_value_is_one_line_that_names_the_variable(
@@ -313,3 +318,67 @@ def test_the_example_lists_every_setting_with_its_default(project: Path) -> None
     assert tuple(example) == NAMES
     (project / "instance").mkdir()
     assert Settings.from_env(example) == Settings.from_env({})
+
+
+SIGN_ON = {
+    "SIGN_ON_ISSUER": "https://sso.example/realms/x/",
+    "SIGN_ON_CLIENT_ID": "portal",
+    "SIGN_ON_CLIENT_SECRET": "hidden-words",
+    "SIGN_ON_NAME": "Example SSO",
+}
+
+
+def test_sign_on_is_set_whole_or_not_at_all(project: Path) -> None:
+    settings = Settings.from_env(SIGN_ON)
+    assert settings.sign_on.issuer == "https://sso.example/realms/x/"
+    assert settings.sign_on.claims == ("eduperson_entitlement", "groups")
+    assert Settings.from_env(process_environment(settings)).sign_on == settings.sign_on
+    assert "hidden-words" not in repr(settings)
+    assert not Settings.from_env({}).sign_on
+    for name in SIGN_ON:
+        half = {key: value for key, value in SIGN_ON.items() if key != name}
+        with pytest.raises(SettingError, match=f"sign-on also needs {name}"):
+            Settings.from_env(half)
+
+
+def test_the_secret_of_sign_on_may_be_a_file(project: Path) -> None:
+    (project / "secret").write_text("hidden-words\n")
+    given = {**SIGN_ON, "SIGN_ON_CLIENT_SECRET": "", "SIGN_ON_CLIENT_SECRET_FILE": "secret"}
+    assert Settings.from_env(given).sign_on.client_secret == "hidden-words"
+    with pytest.raises(SettingError, match="both set"):
+        Settings.from_env({**given, "SIGN_ON_CLIENT_SECRET": "x"})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("SIGN_ON_ISSUER", text)
+            for text in (
+                "sso.example",
+                "http://sso.example",
+                "https://",
+                "https://user@sso.example",
+                "https://sso.example?x=1",
+                "https://sso.example/#x",
+                "https://sso.example/.well-known/openid-configuration",
+                "https://sso.example:99999",
+                "https://sso exam ple",
+            )
+        ),
+        ("SIGN_ON_CLIENT_ID", "two words"),
+        ("SIGN_ON_CLIENT_SECRET", "zwei Wörter"),
+        ("SIGN_ON_NAME", "x" * 41),
+        ("SIGN_ON_SCOPES", "profile email"),
+        ("SIGN_ON_CLAIMS", "groupés"),
+    ],
+)
+def test_a_bad_setting_of_sign_on(project: Path, name: str, value: str) -> None:
+    with pytest.raises(SettingError, match=name) as caught:
+        Settings.from_env({**SIGN_ON, name: value})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_provider_on_this_machine_needs_no_tls(project: Path) -> None:
+    for host in ("127.0.0.1:8080", "localhost", "[::1]:8080"):
+        assert Settings.from_env({**SIGN_ON, "SIGN_ON_ISSUER": f"http://{host}"}).sign_on
