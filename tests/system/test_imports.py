@@ -20,6 +20,8 @@ LARGE = {
     "pptx",
     "fpdf",
     "fontTools",
+    "authlib",
+    "joserfc",
 }
 DOORS = {"spyne", "apispec", "marshmallow", "app.browser", "app.api", "app.serving", "granian"}
 

@@ -1,0 +1,241 @@
+"""What is taken for the word of a provider, and what is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from hmac import digest
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import OctKey
+
+from app.accounts.adapters import openid
+from app.accounts.adapters.openid import OpenIdProvider, ProviderUnavailable, SignOnRefused
+from tests.accounts.adapters.openid_stand_in import (
+    KEYS,
+    NONCE,
+    NOW,
+    SECRET,
+    StandIn,
+    encoded,
+    stand_in,
+)
+
+
+@pytest.fixture
+def said() -> Iterator[StandIn]:
+    with stand_in() as found:
+        yield found
+
+
+def claims_of(provider: OpenIdProvider) -> dict[str, Any]:
+    return provider.claims("code", "v" * 64, NONCE, NOW)[0]
+
+
+def test_an_honest_one_is_believed(said: StandIn) -> None:
+    claims, id_token = said.provider().claims("code", "v" * 64, NONCE, NOW)
+    assert (claims["sub"], claims["groups"]) == ("curie", ["noc"])
+    assert id_token == said.id_token()
+
+
+def signed_by_the_secret(said: StandIn) -> str:
+    return jwt.encode(
+        {"alg": "HS256"}, said.claims, OctKey.import_key(SECRET), algorithms=["HS256"]
+    )
+
+
+def signed_by_the_public_key(said: StandIn) -> str:
+    """The old trick: the key that everybody has, as if it were a secret."""
+    secret = said.published.as_pem(private=False)
+    header = encoded(b'{"alg":"HS256","kid":"first"}')
+    content = f"{header}.{encoded(json.dumps(said.claims).encode())}"
+    return f"{content}.{encoded(digest(secret, content.encode(), sha256))}"
+
+
+def unsigned(said: StandIn) -> str:
+    header = encoded(b'{"alg":"none","kid":"first"}')
+    return f"{header}.{encoded(json.dumps(said.claims).encode())}."
+
+
+def changed(said: StandIn) -> str:
+    header, _claims, signature = said.id_token().split(".")
+    claims = {**said.claims, "sub": "somebody else"}
+    return f"{header}.{encoded(json.dumps(claims).encode())}.{signature}"
+
+
+def encrypted_header(_said: StandIn) -> str:
+    return f"{encoded(b'{}')}.a.b.c.d"
+
+
+def listed_algorithm(said: StandIn) -> str:
+    header = encoded(b'{"alg":["RS256"],"kid":"first"}')
+    return f"{header}.{encoded(json.dumps(said.claims).encode())}.x"
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        signed_by_the_secret,
+        signed_by_the_public_key,
+        unsigned,
+        changed,
+        encrypted_header,
+        listed_algorithm,
+        lambda _said: "",
+        lambda _said: "a.b.c",
+        lambda _said: "\x00.\ud800.é",
+        lambda _said: "x" * 200_000,
+        lambda _said: 5,
+        lambda _said: None,
+    ],
+)
+def test_a_token_that_its_key_did_not_sign(said: StandIn, made: Callable[[StandIn], Any]) -> None:
+    said.token = {"id_token": made(said)}
+    with pytest.raises(SignOnRefused):
+        claims_of(said.provider())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"aud": "another portal"},
+        {"aud": ["another portal"]},
+        {"aud": ["portal", "another portal"]},
+        {"aud": ["portal"], "azp": "another portal"},
+        {"iss": "https://another.example"},
+        {"nonce": "that of another login"},
+        {"nonce": None},
+        {"nonce": ["the-nonce-of-this-login"]},
+        {"exp": int(NOW.timestamp()) - 61},
+        {"exp": "never"},
+        {"exp": None},
+        {"iat": int(NOW.timestamp()) + 3600},
+        {"nbf": int(NOW.timestamp()) + 3600},
+        {"sub": None},
+        {"at_hash": "of another token"},
+    ],
+    ids=str,
+)
+def test_a_token_of_another_place_or_time(said: StandIn, wrong: dict[str, Any]) -> None:
+    for name, value in wrong.items():
+        said.claims.pop(name, None)
+        if value is not None:
+            said.claims[name] = value
+    with pytest.raises(SignOnRefused):
+        claims_of(said.provider())
+
+
+def test_userinfo_is_about_the_same_person(said: StandIn) -> None:
+    said.userinfo = {"sub": "somebody else", "groups": ["admins"]}
+    with pytest.raises(SignOnRefused, match="somebody else"):
+        claims_of(said.provider())
+
+
+def test_a_key_replaced_under_its_name_is_fetched_once_and_not_for_ever(said: StandIn) -> None:
+    provider = said.provider()
+    claims_of(provider)
+    said.key = said.published = KEYS[1]
+    claims_of(provider)
+    assert said.asked.count("/jwks") == 2
+    said.key = KEYS[0]  # signed by what is no key any more, again and again
+    for _try in range(20):
+        with pytest.raises(SignOnRefused):
+            claims_of(provider)
+    assert said.asked.count("/jwks") == 1 + openid.REFRESHES
+
+
+def test_a_key_of_a_new_name_is_fetched(said: StandIn) -> None:
+    provider = said.provider()
+    claims_of(provider)
+    newer = type(KEYS[1]).import_key({**KEYS[1].as_dict(private=True), "kid": "second"})
+    said.key = said.published = newer
+    said.header["kid"] = "second"
+    claims_of(provider)
+    assert said.asked.count("/.well-known/openid-configuration") == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("/.well-known/openid-configuration", (200, b"<html>")),
+        ("/.well-known/openid-configuration", (200, b"[" * 100_000)),
+        ("/.well-known/openid-configuration", (200, b" " * 300_000)),
+        ("/.well-known/openid-configuration", (404, b"{}")),
+        ("/.well-known/openid-configuration", (200, b'{"issuer": "https://another.example"}')),
+        ("/jwks", (200, b'{"keys": []}')),
+        ("/jwks", (200, b'{"keys": 5}')),
+        ("/jwks", (200, b'{"keys": [{"kty": "RSA"}]}')),
+        ("/jwks", (500, b"")),
+        ("/token", (500, b"")),
+        ("/token", (429, b"{}")),
+        ("/token", (200, b"[]")),
+        ("/userinfo", (401, b"{}")),
+        ("/userinfo", (200, b"a.signed.answer")),
+    ],
+)
+def test_one_that_does_not_answer_as_it_should(
+    said: StandIn, path: str, answer: tuple[int, bytes]
+) -> None:
+    said.answers[path] = answer
+    with pytest.raises(ProviderUnavailable):
+        claims_of(said.provider())
+
+
+@pytest.mark.parametrize(
+    "token", [{"error": "invalid_grant"}, {"expires_in": "soon"}, {"access_token": 5}]
+)
+def test_a_code_that_is_not_taken(said: StandIn, token: dict[str, Any]) -> None:
+    said.token = {"id_token": said.id_token(), **token}
+    with pytest.raises(SignOnRefused):
+        claims_of(said.provider())
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["", None, 5, "ftp://127.0.0.1/", "http://127.0.0.1/", "https://x/\r\n", "//x/", "https://"],
+)
+def test_its_document_leads_nowhere_unsafe(endpoint: Any) -> None:
+    with stand_in() as said:
+        provider = said.provider(issuer="https://sso.example")
+        document = {
+            **said.document,
+            **dict.fromkeys(said.document, "https://sso.example/x"),
+            "issuer": "https://sso.example",
+            "token_endpoint": endpoint,
+        }
+        provider._fetched = lambda *_more: document  # type: ignore[method-assign]
+        with pytest.raises(ProviderUnavailable, match="token_endpoint"):
+            provider.authorization_url("state", NONCE, "v" * 64)
+
+
+def test_an_address_inside_of_the_network_is_not_called(said: StandIn) -> None:
+    with pytest.raises(ProviderUnavailable, match="not public"):
+        said.provider(private_hosts=()).authorization_url("state", NONCE, "v" * 64)
+    assert said.asked == []
+
+
+def test_where_the_session_ends_at_the_provider(said: StandIn) -> None:
+    assert said.provider().logout_url("token", "http://localhost/login") == ""
+    said.document["end_session_endpoint"] = f"{said.issuer}/end?x=1"
+    assert said.provider().logout_url("a.b.c", "http://localhost/login") == (
+        f"{said.issuer}/end?x=1&client_id=portal"
+        "&post_logout_redirect_uri=http%3A%2F%2Flocalhost%2Flogin&id_token_hint=a.b.c"
+    )
+    said.document["end_session_endpoint"] = "javascript:alert(1)"
+    assert said.provider().logout_url("", "http://localhost/login") == ""
+
+
+def test_one_that_hangs_holds_up_few_threads(said: StandIn) -> None:
+    provider = said.provider()
+    for _caller in range(openid.CALLERS):
+        assert provider._callers.acquire(blocking=False)
+    with pytest.raises(ProviderUnavailable, match="too many"):
+        provider.authorization_url("state", NONCE, "v" * 64)
+    assert said.asked == []
+
+
+def test_the_secret_is_in_no_text(said: StandIn) -> None:
+    assert SECRET not in repr(said.provider())
