@@ -22,6 +22,7 @@ from app.accounts.models.people import (
     UserSite,
     VerifiedCredential,
 )
+from app.accounts.models.sign_on import Identity, SignOnMap
 from app.calendar.models.lhc import LhcPeriod
 from app.core.models.base import Base, UtcTime
 from app.core.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
@@ -162,6 +163,7 @@ __all__ = [
     "FailedLogins",
     "FormKey",
     "HandMade",
+    "Identity",
     "ImportedTicket",
     "IncomingMail",
     "Job",
@@ -207,6 +209,7 @@ __all__ = [
     "ResetLink",
     "SavedFilter",
     "ServiceLoss",
+    "SignOnMap",
     "Site",
     "SiteAsn",
     "SiteContact",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, true
+from sqlalchemy import BigInteger, ForeignKey, String, UniqueConstraint, false, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.accounts.models.partners import PartnerAccount
@@ -76,6 +76,8 @@ class Login(Base):
     """What the browser calls itself, cut."""
     seen_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """Last use, to a minute or so."""
+    sign_on: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether a provider of identities logged the person in, and not a password."""
 
     user: Mapped[User] = relationship(lazy="joined")
 
@@ -92,6 +94,8 @@ class PendingLogin(Base):
     expires_at: Mapped[datetime] = mapped_column(UtcTime)
     failures: Mapped[int] = mapped_column(default=0)
     """Wrong codes so far."""
+    sign_on: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """As of a login."""
 
     user: Mapped[User] = relationship(lazy="joined")
 

@@ -228,13 +228,18 @@ def mark_second_factor(session: Session, token: str) -> None:
     )
 
 
-def begin_pending(session: Session, user_id: int, now: datetime) -> str:
-    """The password was right: the random id under which the second factor is asked for."""
+def begin_pending(session: Session, user_id: int, now: datetime, *, sign_on: bool = False) -> str:
+    """The password was right, or a provider said who it is: the random id under which the second
+    factor is asked for."""
     session.execute(delete(PendingLogin).where(PendingLogin.expires_at <= now))
     token = secrets.token_urlsafe(32)
     session.add(
         PendingLogin(
-            token_hash=token_hash(token), user_id=user_id, expires_at=now + PENDING_FOR, failures=0
+            token_hash=token_hash(token),
+            user_id=user_id,
+            expires_at=now + PENDING_FOR,
+            failures=0,
+            sign_on=sign_on,
         )
     )
     session.flush()

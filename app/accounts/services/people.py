@@ -17,10 +17,11 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import available_timezones
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, select, update
 from sqlalchemy.orm import Session, selectinload
 
 from app.accounts.models.people import Login, PendingLogin, ResetLink, User
+from app.accounts.models.sign_on import Identity
 from app.accounts.rules.passwords import checked_password
 from app.accounts.services.common_passwords import is_common_password
 from app.accounts.services.credentials import hash_password
@@ -170,26 +171,33 @@ def people_who_may_write(session: Session, ticket: TicketFacts) -> Sequence[str]
 def change_person(
     session: Session, by: Writer, name: str, role: str, sites: Sequence[str] = (), *, why: str = ""
 ) -> bool:
-    """Set a person's role and sites; False if they were like that already.
+    """Set a person's role and sites; False if they were like that already. They follow the map of
+    sign-on no more.
 
     Raises ``Invalid`` where nobody would be left who can administer the portal.
     """
     require_admin(by.actor, _("change roles"))
     found = _checked_role(session, role, sites)
     user = _locked_beside_admins(session, name)
-    fields = []
-    if role != user.role:
-        if user.role == Role.ADMIN:
-            _require_another_admin(session, user, "role")
-        fields.append(FieldChange("role", user.role, role))
-    if {site.id for site in found} != {site.id for site in user.sites}:
-        fields.append(FieldChange("sites", _keys(user.sites) or None, _keys(found) or None))
+    if role != user.role and user.role == Role.ADMIN:
+        require_another_admin(session, user, "role")
+    fields = _set_role(user, role, found)
     if not fields:
         return False
-    user.role = role
-    user.sites = found
+    followed = update(Identity).where(Identity.user_id == user.id, Identity.follows_map)
+    if session.scalars(followed.values(follows_map=False).returning(Identity.id)).all():
+        fields.append(FieldChange("role_follows", "sign-on map", "set here"))
     _record(session, by, user, fields, why)
     return True
+
+
+def follow_role(
+    session: Session, by: Writer, user: User, role: str, sites: Sequence[str] = ()
+) -> None:
+    """Set what the map of sign-on gives a person. Such an account has no password, and so is none
+    of the admins of whom one must be left."""
+    if fields := _set_role(user, role, _checked_role(session, role, sites)):
+        _record(session, by, user, fields, "")
 
 
 def replace_password(session: Session, by: Writer, user: User, password: str, how: str) -> None:
@@ -197,6 +205,7 @@ def replace_password(session: Session, by: Writer, user: User, password: str, ho
 
     ``how`` it was set stands in the log. The person is told by mail.
     """
+    require_no_map(session, user, "password")
     checked_password(password, user.name, is_common_password)
     user.password_hash = hash_password(password)
     end_all_logins(session, user, by.now)
@@ -207,6 +216,20 @@ def replace_password(session: Session, by: Writer, user: User, password: str, ho
     more = _(", and %(ended)s", ended=ended) if ended else ""
     text = _("Your password was %(how)s. Every login ended%(more)s", how=how, more=more)
     notify_person(session, by, user, change, _("Your password was changed"), text)
+
+
+def require_no_map(session: Session, user: User, field: str) -> None:
+    """Raise ``Invalid`` where the role follows the map of sign-on: a password would go on opening
+    the account when the provider does not."""
+    follows = select(exists().where(Identity.user_id == user.id, Identity.follows_map))
+    if session.scalar(follows):
+        raise Invalid(
+            field,
+            _(
+                "Only the provider of sign-on logs this person in, as its role follows the map; for"
+                " a password keep its role as it is set here first"
+            ),
+        )
 
 
 def set_password(session: Session, by: Writer, user: User, password: str) -> None:
@@ -226,7 +249,7 @@ def disable_user(session: Session, by: Writer, user: User, *, why: str = "") -> 
     if user.disabled_at is not None:
         return
     if user.role == Role.ADMIN:
-        _require_another_admin(session, user, "name")
+        require_another_admin(session, user, "name")
     user.disabled_at = by.now
     end_all_logins(session, user, by.now)
     end_reset_links(session, user, by.now)
@@ -327,6 +350,12 @@ def lock_admins(session: Session) -> Sequence[User]:
     ).all()
 
 
+def require_another_admin(session: Session, user: User, field: str) -> None:
+    """Raise ``Invalid`` where no other admin can log in with a password."""
+    if not any(admin.id != user.id for admin in lock_admins(session)):
+        raise Invalid(field, _LAST_ADMIN)
+
+
 def start_login(
     session: Session,
     user_id: int,
@@ -335,10 +364,12 @@ def start_login(
     remote: str = "",
     browser: str = "",
     second_factor: bool = False,
+    sign_on: bool = False,
 ) -> str:
     """Begin a login and return its random id for the cookie.
 
-    ``remote`` is the address it comes from, ``browser`` what the browser calls itself.
+    ``remote`` is the address it comes from, ``browser`` what the browser calls itself; ``sign_on``:
+    a provider of identities said who it is.
     """
     token = secrets.token_urlsafe(32)
     session.add(
@@ -350,6 +381,7 @@ def start_login(
             remote=remote[:45],
             browser=browser[:255],
             second_factor=second_factor,
+            sign_on=sign_on,
         )
     )
     session.flush()
@@ -423,9 +455,16 @@ def _locked_beside_admins(session: Session, name: str) -> User:
     return locked_user(session, name)
 
 
-def _require_another_admin(session: Session, user: User, field: str) -> None:
-    if not any(admin.id != user.id for admin in lock_admins(session)):
-        raise Invalid(field, _LAST_ADMIN)
+def _set_role(user: User, role: str, found: list[Site]) -> list[FieldChange]:
+    """What that changes, for the log."""
+    fields = []
+    if role != user.role:
+        fields.append(FieldChange("role", user.role, role))
+    if {site.id for site in found} != {site.id for site in user.sites}:
+        fields.append(FieldChange("sites", _keys(user.sites) or None, _keys(found) or None))
+    user.role = role
+    user.sites = found
+    return fields
 
 
 def _checked_role(session: Session, role: str, sites: Sequence[str]) -> list[Site]:

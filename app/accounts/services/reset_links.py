@@ -18,6 +18,7 @@ from app.accounts.services.people import (
     end_reset_links,
     locked_user,
     replace_password,
+    require_no_map,
     token_hash,
     with_reason,
 )
@@ -35,6 +36,7 @@ def make_reset_link(session: Session, by: Writer, name: str, *, why: str = "") -
     user = locked_user(session, name)
     if user.disabled_at is not None:
         raise Invalid("name", _("This person is disabled; enable the account before making a link"))
+    require_no_map(session, user, "name")
     end_reset_links(session, user, by.now)
     token, until = secrets.token_urlsafe(32), by.now + LINK_LASTS
     session.add(
