@@ -1,7 +1,8 @@
 """A form field of many rows, each of some columns, that can grow and shrink without a script.
 
-Each column is an input of its own, named ``field-column``, repeated for each row. A button "add"
-or "remove" sends the form; nothing is stored then. A row in which nothing stands is no row.
+Each column is an input of its own, named ``field-column``, repeated for each row. A button "add",
+"remove" or "move up" sends the form; nothing is stored then. A row in which nothing stands is no
+row.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any
 
 from wtforms import Field
 
-ADD, REMOVE = "add", "remove"
+ADD, REMOVE, UP = "add", "remove", "up"
 MAX_ROWS = 500
 """Rows that are shown again; a record takes fewer."""
 
@@ -35,12 +36,21 @@ class RowsField(Field):
     data: list[dict[str, str]]
 
     def __init__(
-        self, label: str, columns: Sequence[Column], *, row: str, description: str = "", **more: Any
+        self,
+        label: str,
+        columns: Sequence[Column],
+        *,
+        row: str,
+        description: str = "",
+        ordered: bool = False,
+        **more: Any,
     ) -> None:
         super().__init__(label, description=description, **more)
         self.columns = columns
         self.row = row
         """What one row is called."""
+        self.ordered = ordered
+        """Whether the order of the rows says something, so that each can be moved up."""
 
     def process(self, formdata: Any, data: Any = None, extra_filters: Any = None) -> None:
         """Take the rows that were sent, else those of the record."""
@@ -76,7 +86,8 @@ class RowsField(Field):
         return self.data or [self._blank()]
 
     def press(self, action: str) -> bool:
-        """Carry out a button of this field (``add-names``, ``remove-names-2``); whether it was."""
+        """Carry out a button of this field (``add-names``, ``remove-names-2``, ``up-names-2``);
+        whether it was."""
         verb, _, rest = action.partition("-")
         name, _, place = rest.partition("-")
         if name != self.name:
@@ -84,9 +95,12 @@ class RowsField(Field):
         if verb == ADD:
             self.data.append(self._blank())
             return True
-        if verb == REMOVE and place.isascii() and place.isdigit() and len(place) < 4:
-            if int(place) < len(self.data):
-                del self.data[int(place)]
+        if verb in (REMOVE, UP) and place.isascii() and place.isdigit() and len(place) < 4:
+            at = int(place)
+            if at < len(self.data):
+                row = self.data.pop(at)
+                if verb == UP:
+                    self.data.insert(max(at - 1, 0), row)
             return True
         return False
 
