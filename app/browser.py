@@ -12,7 +12,16 @@ from typing import Any
 from flask import Flask, g, request, url_for
 from flask_login import current_user
 
-from app.accounts.pages import login, partners, people, reset, second_factor, tokens
+from app.accounts.pages import (
+    login,
+    partners,
+    people,
+    reset,
+    second_factor,
+    sign_on,
+    sign_on_map,
+    tokens,
+)
 from app.audit.pages import audit
 from app.calendar.pages import (
     agenda,
@@ -208,6 +217,8 @@ def register(flask_app: Flask) -> None:
     ):
         flask_app.register_blueprint(blueprint)
     tokens.register(flask_app)
+    sign_on.register(flask_app)
+    flask_app.register_blueprint(sign_on_map.blueprint)
     health.register(flask_app)
     live.register(flask_app)
     flask_app.context_processor(_surroundings)

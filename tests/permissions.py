@@ -428,6 +428,11 @@ End a person's logins           | POST /admin/people/*/end-logins       | yes | 
 Create a one-time link          | POST /admin/people/*/link             | yes | 403 | 403 | 403 | 403 | login
 Turn off a second factor        | POST /admin/people/*/take-off-second-factor | yes | 403 | 403 | 403 | 403 | login
 Demand a second factor          | POST /admin/second-factor             | yes | 403 | 403 | 403 | 403 | login
+See which role sign-on gives    | GET /admin/sign-on                    | yes | 403 | 403 | 403 | 403 | login
+Change which role it gives      | POST /admin/sign-on                   | yes | 403 | 403 | 403 | 403 | login
+Let a role follow that map      | POST /admin/people/*/follow-map       | yes | 403 | 403 | 403 | 403 | login
+Keep a role as it is set here   | POST /admin/people/*/leave-map        | yes | 403 | 403 | 403 | 403 | login
+Unlink a person's sign-on       | POST /admin/people/*/unlink           | yes | 403 | 403 | 403 | 403 | login
 # tokens
 List tokens                     | GET /admin/tokens                     | yes | 403 | 403 | 403 | 403 | login
 Create a system's token         | POST /admin/tokens                    | yes | 403 | 403 | 403 | 403 | login
@@ -469,6 +474,9 @@ Begin to set it up              | POST /profile/second-factor/begin     | yes | 
 Confirm it                      | POST /profile/second-factor/confirm   | yes | yes | yes | yes | yes | login
 Create new recovery codes       | POST /profile/second-factor/codes     | yes | yes | yes | yes | yes | login
 Turn it off                     | POST /profile/second-factor/off       | yes | yes | yes | yes | yes | login
+One's sign-on                   | GET /profile/sign-on                  | yes | yes | yes | yes | yes | login
+Ask to link it                  | POST /profile/sign-on/link            | yes | yes | yes | yes | yes | login
+Unlink it                       | POST /profile/sign-on/unlink          | yes | yes | yes | yes | yes | login
 The manual, for one's own role  | GET /manual                           | yes | yes | yes | yes | yes | login
 The manual for everybody        | GET /manual/reader                    | yes | yes | yes | yes | yes | login
 The manual for operators        | GET /manual/operator                  | yes | yes | yes | yes | yes | login
@@ -488,6 +496,9 @@ The login page                  | GET /login                            | yes | 
 Log in                          | POST /login                           | yes | yes | yes | yes | yes | -
 Second step without the first   | GET /login/code                       | login | login | login | login | login | login
 Second step without the first   | POST /login/code                      | login | login | login | login | login | login
+Sign on, the provider away      | GET /login/sign-on                    | 503 | 503 | 503 | 503 | 503 | 503
+Come back, not having left      | GET /login/sign-on/done               | 400 | 400 | 400 | 400 | 400 | 400
+Log out there, not having here  | GET /logout/sign-on                   | login | login | login | login | login | login
 Open a one-time link            | GET /reset/*                          | yes | yes | yes | yes | yes | yes
 Its form                        | GET /reset                            | yes | yes | yes | yes | yes | yes
 Its form without a link         | GET /reset without                    | 404 | 404 | 404 | 404 | 404 | 404

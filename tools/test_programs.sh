@@ -33,16 +33,17 @@ if [ -n "$missing" ]; then
     fi
 fi
 
-# node's soap, at most once for each state of the lock file
-node_client=tests/stacks/clients/node
-stamp=$node_client/node_modules/.lock.sum
-wanted=$(cksum <$node_client/package-lock.json)
-if has npm && [ "$(cat $stamp 2>/dev/null)" != "$wanted" ]; then
-    printf 'make: installing the client of node\n' >&2
-    if npm ci --prefix $node_client --ignore-scripts --no-audit --no-fund --fetch-retries=1 \
-        --loglevel=error >&2; then
-        printf '%s\n' "$wanted" >$stamp
-    else
-        printf 'make: could not install it; tests that need it are skipped\n' >&2
+# node's packages, at most once for each state of a lock file
+for folder in tests/stacks/clients/node tests/harness/provider; do
+    stamp=$folder/node_modules/.lock.sum
+    wanted=$(cksum <$folder/package-lock.json)
+    if has npm && [ "$(cat $stamp 2>/dev/null)" != "$wanted" ]; then
+        printf 'make: installing the packages of %s\n' "$folder" >&2
+        if npm ci --prefix $folder --ignore-scripts --no-audit --no-fund --fetch-retries=1 \
+            --loglevel=error >&2; then
+            printf '%s\n' "$wanted" >$stamp
+        else
+            printf 'make: could not install them; tests that need them are skipped\n' >&2
+        fi
     fi
-fi
+done

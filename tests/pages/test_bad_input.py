@@ -409,6 +409,7 @@ def test_every_form_is_tried(app: Flask) -> None:
         "/hooks/<kind>/<connection>",  # no form: see tests/exchange/pages/test_hooks.py
         *("/take-back", "/follow"),  # the name and a reason, as dismissing does
         *("/begin", "/end-other-logins"),
+        *("/follow-map", "/leave-map", "/unlink"),  # test_sign_on
         *("/rotate", "/end-older", "/end"),
         *("/end-logins", "/take-off-second-factor", "/link"),  # a reason, as disabling does
         *("/login/code", "/reset"),  # see WAITING
@@ -423,6 +424,7 @@ def test_every_form_is_tried(app: Flask) -> None:
         "/admin/imports/tickets",
         "/admin/imports/tickets/confirm",
         "/admin/cric",
+        "/admin/sign-on",  # test_identities, test_sign_on
         "/tickets/columns",  # test_filters tries this
         "/tickets/seen",  # test_visits tries this
         "/tickets/bulk",  # test_bulk tries this

@@ -25,7 +25,10 @@ from werkzeug.test import TestResponse
 
 from app.accounts.models.partners import AccountSecret
 from app.accounts.models.people import ApiToken, Login
+from app.accounts.models.sign_on import Identity
+from app.accounts.rules.sign_on import Claimed
 from app.accounts.services import second_factor
+from app.accounts.services.identities import identity_of, link
 from app.accounts.services.partners import (
     add_secret,
     create_partner_account,
@@ -131,6 +134,7 @@ from tests.accounts.pages.test_login import log_in
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
 from tests.exchange.seeded import SeededPair, seed_connection, seed_pair
 from tests.harness.databases import open_engine
+from tests.harness.identity_provider import sign_on_settings
 from tests.harness.jobs import seed_failed_job
 from tests.harness.server import TEST_SECRET, test_settings
 from tests.harness.visitor import PageReader, Visitor
@@ -654,6 +658,18 @@ SENT: Final[Mapping[str, Sent]] = {
         {},
     ),
     "POST /admin/second-factor": ("/admin/second-factor", {"demand": "{demand}"}),
+    "POST /admin/sign-on": (
+        "/admin/sign-on",
+        {"rows-pattern": "{new_name}", "rows-role": "reader", "rows-site": "", "do": "save"},
+    ),
+    "POST /admin/people/*/follow-map": ("/admin/people/{signs_on}/follow-map", {}),
+    "POST /admin/people/*/leave-map": ("/admin/people/{follows_map}/leave-map", {}),
+    "POST /admin/people/*/unlink": ("/admin/people/{signs_on}/unlink", {}),
+    "POST /profile/sign-on/link": ("/profile/sign-on/link", {"password": "{password}"}),
+    "POST /profile/sign-on/unlink": (
+        "/profile/sign-on/unlink",
+        {"password": "{password}", "there": "{own_sign_on}"},
+    ),
     "GET /reset/*": ("/reset/{link_id}", {}),
     "GET /reset": ("/reset", {}),
     "POST /reset": ("/reset", {"new": "another horse 8", "again": "another horse 8"}),
@@ -703,6 +719,7 @@ UNLOGGED: Final = {
     "/tickets/*/remind/remove",
     "/profile/theme",
     "/profile/second-factor/begin",
+    "/profile/sign-on/link",
     "/login",
     "/logout",
     "/admin/imports",
@@ -729,9 +746,14 @@ PREFILLED: Final = {
     "/exchange/new",
     "/exchange/*/edit",
     "/exchange/*/map",
+    "/admin/sign-on",
 }
 """Forms of pages of their own: what they hold is sent with what ``SENT`` says."""
 ALWAYS_SHOWN: Final = {"/login", "/static/*", "/calendar/feed/*.ics"}
+
+
+PORT_OF_NOBODY: Final = 9
+ISSUER: Final = f"http://127.0.0.1:{PORT_OF_NOBODY}"
 
 
 @dataclass
@@ -1571,6 +1593,28 @@ class Things(dict[str, str]):
         self._confirm_factor(actor_of_user(user))
         return user.name
 
+    def _sign_on(self, name: str) -> Identity:
+        user = find_user(self.world.session, name)
+        said = Claimed(ISSUER, f"s-{self.world.count}", "x", "", "", ())
+        link(self.world.session, writer(actor_of_user(user)), name, said)
+        found = identity_of(self.world.session, user, ISSUER)
+        assert found is not None
+        return found
+
+    def make_signs_on(self) -> str:
+        """A person whose account is linked to the provider."""
+        self._sign_on(self["someone"])
+        return self["someone"]
+
+    def make_follows_map(self) -> str:
+        """A person whose role follows the map."""
+        self._sign_on(self["someone"]).follows_map = True
+        return self["someone"]
+
+    def make_own_sign_on(self) -> str:
+        """That the person's own account is linked."""
+        return self._sign_on(self.person or "reader").subject
+
     def make_demand(self) -> str:
         """That admins need a second factor; not for long."""
 
@@ -1615,7 +1659,8 @@ class Things(dict[str, str]):
 
 @pytest.fixture(scope="module")
 def world(module_database: str) -> Iterator[World]:
-    app = create_app(test_settings(module_database))
+    away = {"public_url": "http://localhost", **sign_on_settings(PORT_OF_NOBODY)}
+    app = create_app(replace(test_settings(module_database), **away))
     app.config["TESTING"] = True
     # for its first minute /readyz asks for no worker, and none runs here: however long rows take
     app.extensions[health.STARTED] = datetime.now(UTC) + timedelta(days=1)

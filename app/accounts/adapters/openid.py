@@ -83,8 +83,13 @@ class OpenIdProvider:
         default_factory=lambda: threading.BoundedSemaphore(CALLERS)
     )
 
-    def authorization_url(self, state: str, nonce: str, verifier: str) -> str:
-        """Where the browser goes. Raises ``ProviderUnavailable``."""
+    def authorization_url(
+        self, state: str, nonce: str, verifier: str, *, again: bool = False
+    ) -> str:
+        """Where the browser goes; ``again``: the provider asks who it is, even if it knows.
+
+        Raises ``ProviderUnavailable``.
+        """
         from authlib.oauth2.client import OAuth2Client
 
         with self._calling():
@@ -97,7 +102,11 @@ class OpenIdProvider:
             code_challenge_method="S256",
         )
         url, _state = client.create_authorization_url(
-            address, state=state, nonce=nonce, code_verifier=verifier
+            address,
+            state=state,
+            nonce=nonce,
+            code_verifier=verifier,
+            prompt="login" if again else None,
         )
         return str(url)
 

@@ -62,6 +62,16 @@ SEND_TO = "send-to"
 """The field of the login's form that holds the address to which a form was sent without a login."""
 KEPT = "kept."
 """Before the names of that form's fields."""
+FRESH_FOR = timedelta(minutes=10)
+"""So long a sign-on stands for a password that is asked for again."""
+SIGN_ON_INSTEAD = _(
+    "You have no password here: leave this empty. It counts that you signed in again within the"
+    " last ten minutes (profile, Sign-on)."
+)
+PROVED_AT = "proved_at"
+"""Under which the cookie holds when the person proved to a provider who it is (seconds, 1970)."""
+LEAVING = "leaving"
+"""Under which the cookie names the login, by its number, that ends at the provider as well."""
 _SET_UP = frozenset(
     {
         "second_factor.show",
@@ -92,14 +102,27 @@ class Person(UserMixin):  # type: ignore[misc]  # flask-login is untyped
         self.updates = login.user.updates
         self.cursor = cursor
         """The change log's newest id when this request began."""
-        self.must_set_up = second_factor.must_set_up(db.session(), login.user)
-        """A second factor, before anything else."""
+        self.must_set_up = not login.sign_on and second_factor.must_set_up(db.session(), login.user)
+        """A second factor, before anything else. Who signs on: the provider answers for that."""
+        self.signed_on = login.sign_on
+        """Whether a provider of identities said who it is."""
+        self.signed_on_lately = login.sign_on and _is_proved_lately(login)
+        self.instead_of_password = "" if login.user.password_hash else SIGN_ON_INSTEAD
+        """What stands for the password that this person does not have; "" = there is one."""
         self.unseen = logins.needs_seen(login, now())
         """For so long that the last use is to be written."""
 
     def get_id(self) -> str:
         """What the cookie carries."""
         return self.token
+
+
+def _is_proved_lately(login: Login) -> bool:
+    """Whether the person behind a sign-on proved a moment ago who it is, and was not only known to
+    the provider still: there, or by the second factor here."""
+    since = now() - FRESH_FOR
+    here = login.second_factor and login.created_at > since
+    return here or session.get(PROVED_AT, 0) > since.timestamp()
 
 
 def browser() -> str:
@@ -325,8 +348,9 @@ def _begin(name: str, password: str) -> tuple[str, Login | None]:
 @public
 def logout() -> Response:
     """End the login."""
-    had_login = sender_held_login()
+    had_login, leaving = sender_held_login(), None
     if current_user.is_authenticated:
+        leaving = current_user.login_id if current_user.signed_on else None
         rows = db.session()
         with transaction(rows):
             people.end_login(rows, current_user.token, now())
@@ -336,6 +360,9 @@ def logout() -> Response:
     if had_login:
         session[LOGGED_OUT] = True
     flash(_("You are logged out."), "ok")
+    if leaving is not None:
+        session[LEAVING] = leaving
+        return go_to(url_for("sign_on.leave"))
     return go_to(url_for("login.login"))
 
 

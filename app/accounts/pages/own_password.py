@@ -14,10 +14,11 @@ from app.core.rules.access import Kind
 from app.core.rules.errors import TooManyAttempts
 from app.core.rules.language import _
 from app.core.web.extensions import db
-from app.core.web.person import remote, secret_key
+from app.core.web.person import acting, remote, secret_key
 from app.core.web.times import now
 
 WRONG = _("This is not your password")
+SIGN_ON_AGAIN = _("Sign in again first (profile, Sign-on), then repeat this within ten minutes")
 
 
 class Asked(NamedTuple):
@@ -30,9 +31,16 @@ class Asked(NamedTuple):
 def ask_password(field: Any) -> Asked:
     """Try what was typed into a form's password field; what is wrong is said at the field.
 
+    Whom only a provider of identities logs in has none: a fresh sign-on stands for it.
+
     Whoever goes on takes ``logins.verified_user`` with the attempt in its own transaction.
     """
     rows, name = db.session(), current_user.name
+    if current_user.instead_of_password:
+        if current_user.signed_on_lately:
+            return Asked(credentials.Attempt("", acting().account_id))
+        field.errors = [SIGN_ON_AGAIN]
+        return Asked(None, 422)
     tried = credentials.attempt(rows, Kind.PERSON, name, field.data or "", now(), secret_key())
     if tried.needs_record:
         with transaction(rows):

@@ -20,7 +20,7 @@ from flask import (
 
 from app.accounts.pages import browsers
 from app.accounts.pages.people_forms import DemandForm, NewPersonForm, RoleForm, WhyForm
-from app.accounts.services import logins, reset_links, second_factor
+from app.accounts.services import identities, logins, reset_links, second_factor
 from app.accounts.services import people as verbs
 from app.accounts.services.copies import copies_today
 from app.core.database.transactions import transaction
@@ -229,6 +229,7 @@ def _list_page(form: DemandForm | None = None, status: int = 200) -> Response:
         "accounts/people/list.html",
         people=everybody,
         last=logins.last_logins(rows),
+        with_sign_on=identities.people_with_sign_on(rows),
         needed=needed,
         without=[
             user.name
@@ -256,12 +257,15 @@ def _person_page(
 ) -> Response:
     rows = db.session()
     user = verbs.find_user(rows, person)
+    identity = identities.identity_of(rows, user, current_app.config["PORTAL"].sign_on.issuer)
     link = ""
     if token:
         link = current_app.config["PORTAL"].public_url + url_for("reset.take", token=token)
     page = render_template(
         "accounts/people/person.html",
         user=user,
+        identity=identity,
+        with_sign_on={user.id} if identity is not None else (),
         logins=logins.logins_of(rows, user, now()),
         in_words=browsers.in_words,
         waiting=reset_links.live_reset_link(rows, user, now()),

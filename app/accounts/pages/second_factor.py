@@ -96,7 +96,7 @@ def ask() -> Response:
 
 def _try(pending: PendingLogin, code: str) -> tuple[str | None, credentials.Attempt]:
     """Try the code; the new login's random id if it was right."""
-    rows, key, user = db.session(), pending.id, pending.user
+    rows, key, user, signed_on = db.session(), pending.id, pending.user, pending.sign_on
     by = Writer(actor=people.actor_of_user(user), door=Door.PORTAL, now=now(), remote=remote())
     with transaction(rows):
         tried = verbs.try_code(rows, by, user, code, secret_key())
@@ -113,6 +113,7 @@ def _try(pending: PendingLogin, code: str) -> tuple[str | None, credentials.Atte
             remote=remote(),
             browser=browser(),
             second_factor=True,
+            sign_on=signed_on,
         )
     return token, tried
 

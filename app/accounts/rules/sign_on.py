@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple
 from app.core.rules.access import Role
 from app.core.rules.mail_addresses import mail_address
 
-MAX_ROWS: Final = 200
+MAX_ROWS: Final = 100
 """Rows of the map."""
 MAX_PATTERN: Final = 500
 """Characters of a row's pattern, and of a value that a provider tells."""

@@ -69,6 +69,7 @@ def sign_on(session: Session, by: Writer, said: Claimed) -> User:
 def link(session: Session, by: Writer, name: str, said: Claimed) -> None:
     """Link an identity to one's own account, which keeps its role. The door asked for the password
     before, and the provider said that it is the person who asked."""
+    lock_admins(session)  # two who link one identity come one after the other
     user = locked_user(session, name)
     require_self_or_admin(by, user, _("link others' accounts"))
     known = find_identity(session, said.issuer, said.subject)

@@ -182,11 +182,11 @@ def change_person(
     if role != user.role and user.role == Role.ADMIN:
         require_another_admin(session, user, "role")
     fields = _set_role(user, role, found)
-    if not fields:
-        return False
     followed = update(Identity).where(Identity.user_id == user.id, Identity.follows_map)
     if session.scalars(followed.values(follows_map=False).returning(Identity.id)).all():
         fields.append(FieldChange("role_follows", "sign-on map", "set here"))
+    if not fields:
+        return False
     _record(session, by, user, fields, why)
     return True
 

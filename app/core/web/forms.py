@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from flask_login import current_user
 from wtforms import (
     Field,
     PasswordField,
@@ -85,13 +86,19 @@ def required(name: str) -> list[Any]:
     return [DataRequired(_("%(name)s is required", name=name))]
 
 
-def own_password() -> PasswordField:
+class OwnPassword(PasswordField):
+    """Required of whom a password logs in; of others the person behind the login says what stands
+    for it (``instead_of_password``)."""
+
+    def __init__(self, label: str, **more: Any) -> None:
+        instead = getattr(current_user, "instead_of_password", "")
+        more |= {"description": instead} if instead else {"validators": required(label)}
+        super().__init__(label, **more)
+
+
+def own_password(label: str = _("Your password")) -> PasswordField:
     """The field in which the person who is logged in types the password again."""
-    return PasswordField(
-        _("Your password"),
-        required(_("Your password")),
-        render_kw={"autocomplete": "current-password"},
-    )
+    return OwnPassword(label, render_kw={"autocomplete": "current-password"})
 
 
 def sent(_form: Any, field: Field) -> None:

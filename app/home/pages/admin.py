@@ -24,6 +24,11 @@ GROUPS: Final = (
                 _("Who can log in, with which role and for which sites"),
             ),
             (
+                _("Sign-on"),
+                "sign_on_map.show",
+                _("Which entitlements or groups of a provider give which role and site"),
+            ),
+            (
                 _("Partners"),
                 "partners.listing",
                 _("Systems that call the SOAP services, and their accounts"),

@@ -64,6 +64,7 @@ _IN: Final = {
         "imports",
         "ticket_imports",
         "people",
+        "sign_on_map",
         "tokens",
         "cric",
         "work",

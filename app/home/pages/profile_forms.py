@@ -7,7 +7,6 @@ from zoneinfo import available_timezones
 from flask_wtf import FlaskForm
 from wtforms import (
     HiddenField,
-    PasswordField,
     StringField,
 )
 
@@ -19,7 +18,7 @@ from app.core.web.forms import (
     Radio,
     one_line,
     options,
-    required,
+    own_password,
     sent,
 )
 from app.mail.services.choices import CHOICES
@@ -28,11 +27,7 @@ from app.mail.services.choices import CHOICES
 class PasswordForm(ResetForm):
     """The old and a new password."""
 
-    old = PasswordField(
-        _("Current password"),
-        required(_("Current password")),
-        render_kw={"autocomplete": "current-password"},
-    )
+    old = own_password(_("Current password"))
 
 
 class MailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -27,6 +27,7 @@ PUBLIC = {
     "login.login",
     "login.logout",
     "second_factor.ask",
+    *("sign_on.begin", "sign_on.done", "sign_on.leave"),
     "feeds.download",
     "scripts.joined",
     *("health.alive", "health.ready"),
