@@ -1,6 +1,6 @@
 """Sign-on: identities at a provider, and the map of their roles
 
-Revision: 0046, after: 0044
+Revision: 0046, after: 0045
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0046"
-down_revision: str | None = "0044"
+down_revision: str | None = "0045"
 branch_labels = None
 depends_on = None
 
