@@ -9,6 +9,7 @@ from app.accounts.models.calls import AccountDay, PartnerCall
 from app.accounts.models.copies import CopiesOfDay
 from app.accounts.models.feeds import CalendarFeed
 from app.accounts.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
+from app.accounts.models.passkeys import Passkey, PasskeyChallenge
 from app.accounts.models.people import (
     ApiToken,
     FailedLogins,
@@ -190,6 +191,8 @@ __all__ = [
     "Partner",
     "PartnerAccount",
     "PartnerCall",
+    "Passkey",
+    "PasskeyChallenge",
     "PendingLogin",
     "PortalFact",
     "Proposal",

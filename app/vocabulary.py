@@ -166,6 +166,7 @@ AUDIT = (
     _("sign-on map"),
     _("set here"),
     _("set"),
+    _("passkey"),
     _("report"),
     _("notice"),
     _("teleconference"),

@@ -34,6 +34,8 @@ class User(Base):
     """When the second factor was confirmed by a first code; None = not in use."""
     totp_step: Mapped[int] = mapped_column(BigInteger, default=0)
     """The time step of the last code that was taken: no code is taken twice."""
+    passkey_handle: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """What the person's devices know the account by: random, nothing else; "" = none yet."""
     list_columns: Mapped[str] = mapped_column(String(255), default="", server_default="")
     """The columns of the list of tickets that this person chose, separated by blanks; "" = ours."""
     shortcuts: Mapped[bool] = mapped_column(default=True, server_default=true())

@@ -1,5 +1,7 @@
 """The second factor: time-based codes (RFC 6238), recovery codes, and whether admins need one.
 
+A passkey is one, too (``passkeys``); recovery codes stand in for whatever of both there is.
+
 The secret lies encrypted with a key made from the portal's secret: a copy of the database alone
 makes no codes. Whoever changes the portal's secret makes all of them unreadable; recovery codes go
 on working, and an admin can take a second factor off.
@@ -17,9 +19,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pyotp
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, exists, func, select, update
 from sqlalchemy.orm import Session
 
+from app.accounts.models.passkeys import Passkey
 from app.accounts.models.people import FailedLogins, RecoveryCode, User
 from app.accounts.services.credentials import Attempt, attempt_without_password, record_attempt
 from app.accounts.services.people import PERSON, lock_admins, locked_user, with_reason
@@ -50,6 +53,7 @@ _PURPOSE = "second factor"
 """Wrong codes block codes only, and wrong passwords none of them: who does not know the password
 keeps nobody from giving the code."""
 WRONG_CODE = _("This code is wrong, over or used; take the one that the app shows now")
+WRONG_RECOVERY_CODE = _("This recovery code is wrong or used")
 MANY_FAILURES = 100
 MANY_WITHIN = timedelta(days=1)
 """From so many failed logins of a person within this time on, one code is not enough."""
@@ -64,7 +68,7 @@ def begin_setup(session: Session, by: Writer, name: str, key: bytes) -> None:
 
     ``key`` is the portal's secret.
     """
-    user = _own(session, by, name)
+    user = own_user(session, by, name)
     if user.totp_since is not None:
         raise Invalid(
             "code", _("The second factor is in use; turn it off before setting up another")
@@ -98,8 +102,9 @@ def address_of(user: User, key: bytes) -> str:
 
 
 def confirm_setup(session: Session, by: Writer, name: str, code: str, key: bytes) -> list[str]:
-    """Take the new secret in use with its first code; the recovery codes, to be shown once."""
-    user = _own(session, by, name)
+    """Take the new secret in use with its first code; the recovery codes, to be shown once, or none
+    where there are some since a passkey was added."""
+    user = own_user(session, by, name)
     if not user.totp_secret or user.totp_since is not None:
         raise Invalid("code", _("There is nothing to confirm; begin the set-up anew"))
     if not _take_totp(session, user, _plain(code), by.now, key, codes=1):
@@ -109,7 +114,7 @@ def confirm_setup(session: Session, by: Writer, name: str, code: str, key: bytes
     log_on_commit(session, by, "second factor on", PERSON, user.id)
     text = _("A second factor was set up: after your password a code is asked for")
     notify_person(session, by, user, change, _("Your second factor was set up"), text)
-    return _make_codes(session, user)
+    return [] if has_passkey(session, user.id) else make_codes(session, user)
 
 
 def try_code(session: Session, by: Writer, user: User, code: str, key: bytes) -> Attempt:
@@ -124,10 +129,11 @@ def try_code(session: Session, by: Writer, user: User, code: str, key: bytes) ->
         return refused
     plain = _plain(code)
     needed = 2 if needs_two_codes(session, user.name, by.now) else 1
-    if user.totp_since is not None and (
+    if (
         _take_recovery(session, by, user, plain)
         if _RECOVERY.fullmatch(plain)
-        else _take_totp(session, user, plain, by.now, key, codes=needed)
+        else user.totp_since is not None
+        and _take_totp(session, user, plain, by.now, key, codes=needed)
     ):
         return Attempt(refused.name_digest, user.id)
     return record_attempt(session, refused, by.now, by.remote)
@@ -150,6 +156,10 @@ def needs_two_codes(session: Session, name: str, now: datetime) -> bool:
 
 def wrong_code(session: Session, name: str, now: datetime) -> str:
     """What to say of a code that was not taken."""
+    person = select(User.id, User.totp_since).where(User.name == name)
+    found = session.execute(person).first()
+    if found is not None and found.totp_since is None and has_passkey(session, found.id):
+        return WRONG_RECOVERY_CODE
     return TWO_CODES if needs_two_codes(session, name, now) else WRONG_CODE
 
 
@@ -166,29 +176,36 @@ def codes_left(session: Session, user: User) -> int:
 
 
 def new_recovery_codes(session: Session, by: Writer, name: str) -> list[str]:
-    """Replace one's recovery codes; to be shown once. The door asked for password and code."""
-    user = _own(session, by, name)
-    if user.totp_since is None:
+    """Replace one's recovery codes; to be shown once. The door asked for password and code, or for
+    a passkey."""
+    user = own_user(session, by, name)
+    if not is_on(session, user.id):
         raise Invalid("code", _("The second factor is off"))
     change = _record(session, by, user, [FieldChange("recovery_codes", None, "recreated")])
     log_on_commit(session, by, "recovery codes created", PERSON, user.id)
     text = _("New recovery codes for your second factor were created; the ones before work no more")
     notify_person(session, by, user, change, _("Your recovery codes were changed"), text)
-    return _make_codes(session, user)
+    return make_codes(session, user)
 
 
 def turn_off(session: Session, by: Writer, name: str) -> None:
-    """Turn one's own second factor off. The door has asked for password and code before."""
-    _clear(session, by, _own(session, by, name), "")
+    """Turn one's own codes of an app off; passkeys stay. The door has asked for password and code
+    before."""
+    user = own_user(session, by, name)
+    if user.totp_since is not None:
+        _clear(session, by, user, "")
 
 
 def take_off(session: Session, by: Writer, name: str, *, why: str = "") -> bool:
-    """Take the second factor off somebody who lost it; False if there was none."""
+    """Take every second factor, passkeys too, off somebody who lost it; False if there was none."""
     require_admin(by.actor, _("take second factors off"))
     user = locked_user(session, name)
-    if user.totp_since is None and not user.totp_secret:
+    removed = session.scalars(
+        delete(Passkey).where(Passkey.user_id == user.id).returning(Passkey.name)
+    ).all()
+    if user.totp_since is None and not user.totp_secret and not removed:
         return False
-    _clear(session, by, user, why)
+    _clear(session, by, user, why, removed)
     return True
 
 
@@ -197,14 +214,30 @@ def admins_need_it(session: Session) -> bool:
     return session.get(PortalFact, DEMAND) is not None
 
 
+def has_passkey(session: Session, user_id: int) -> bool:
+    """Whether a person has a passkey."""
+    return session.scalar(select(exists().where(Passkey.user_id == user_id))) or False
+
+
+def people_with_passkeys(session: Session) -> frozenset[int]:
+    """The keys of all people who have a passkey."""
+    return frozenset(session.scalars(select(Passkey.user_id).distinct()))
+
+
 def is_on(session: Session, user_id: int) -> bool:
     """Whether a person's password is not enough to log in."""
-    return session.get_one(User, user_id).totp_since is not None
+    user = session.get_one(User, user_id)
+    return user.totp_since is not None or has_passkey(session, user_id)
 
 
 def must_set_up(session: Session, user: User) -> bool:
     """Whether this person may do nothing before setting up a second factor."""
-    return user.role == Role.ADMIN and user.totp_since is None and admins_need_it(session)
+    return (
+        user.role == Role.ADMIN
+        and user.totp_since is None
+        and admins_need_it(session)
+        and not has_passkey(session, user.id)
+    )
 
 
 def demand_of_admins(session: Session, by: Writer, *, on: bool, why: str = "") -> bool:
@@ -224,24 +257,41 @@ def demand_of_admins(session: Session, by: Writer, *, on: bool, why: str = "") -
     return True
 
 
-def _own(session: Session, by: Writer, name: str) -> User:
+def own_user(session: Session, by: Writer, name: str) -> User:
+    """The person of this name, locked; ``Forbidden`` if somebody else acts."""
     user = locked_user(session, name)
     if by.actor.kind is not Kind.PERSON or by.actor.account_id != user.id:
         raise Forbidden(_("Only the person itself sets up its second factor"))
     return user
 
 
-def _clear(session: Session, by: Writer, user: User, why: str) -> None:
-    was = "on" if user.totp_since is not None else _("being set up")
+def _clear(
+    session: Session, by: Writer, user: User, why: str, passkeys: Sequence[str] = ()
+) -> None:
+    """End the codes of the app; ``passkeys`` are the names of those that were removed with them."""
+    fields = [FieldChange("passkey", label, None) for label in passkeys]
+    if user.totp_since is not None or user.totp_secret:
+        was = "on" if user.totp_since is not None else _("being set up")
+        fields.append(FieldChange("second_factor", was, "off"))
     user.totp_secret = ""
     user.totp_since = None
     user.totp_step = 0
-    session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
-    fields = with_reason([FieldChange("second_factor", was, "off")], why)
-    change = _record(session, by, user, fields)
+    session.flush()
+    end_codes_without_factor(session, user)
+    change = _record(session, by, user, with_reason(fields, why))
     log_on_commit(session, by, "second factor off", PERSON, user.id)
-    text = _("Your second factor was turned off: your password alone logs in")
+    text = (
+        _("Your second factor was turned off: your password alone logs in")
+        if not is_on(session, user.id)
+        else _("The codes of your app were turned off; your passkeys stay your second factor")
+    )
     notify_person(session, by, user, change, _("Your second factor was turned off"), text)
+
+
+def end_codes_without_factor(session: Session, user: User) -> None:
+    """Delete the recovery codes where there is nothing left that they stand in for."""
+    if not is_on(session, user.id):
+        session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
 
 
 def _plain(code: str) -> str:
@@ -293,7 +343,8 @@ def _take_recovery(session: Session, by: Writer, user: User, code: str) -> bool:
     return True
 
 
-def _make_codes(session: Session, user: User) -> list[str]:
+def make_codes(session: Session, user: User) -> list[str]:
+    """New recovery codes in place of all that were; to be shown once."""
     session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
     codes = [base64.b32encode(secrets.token_bytes(10)).decode() for _ in range(RECOVERY_CODES)]
     session.add_all(RecoveryCode(user_id=user.id, code_hash=_code_hash(code)) for code in codes)

@@ -18,9 +18,10 @@ from app.mail.services.messages import SECURITY, MessageRecipient, queue_message
 
 _WHY: Final = _("as it is about the security of your account; it comes whatever mails you chose")
 _WHAT_TO_DO: Final = _(
-    "If it was not you: set a new password on your profile at once. That ends every login, your API"
-    " tokens and the address of your calendar. Where you cannot log in any more, ask an"
-    " administrator of the portal for a one-time link, and say why."
+    "If it was not you: set a new password on your profile at once, and remove passkeys there that"
+    " are not yours. A new password ends every login, your API tokens and the address of your"
+    " calendar. Where you cannot log in any more, ask an administrator of the portal for a one-time"
+    " link, and say why."
 )
 
 
