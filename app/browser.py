@@ -15,6 +15,7 @@ from flask_login import current_user
 from app.accounts.pages import (
     login,
     partners,
+    passkeys,
     people,
     reset,
     second_factor,
@@ -185,6 +186,7 @@ def register(flask_app: Flask) -> None:
         topology,
         people,
         second_factor,
+        passkeys,
         reset,
         work,
         exchange,

@@ -477,6 +477,19 @@ Turn it off                     | POST /profile/second-factor/off       | yes | 
 One's sign-on                   | GET /profile/sign-on                  | yes | yes | yes | yes | yes | login
 Ask to link it                  | POST /profile/sign-on/link            | yes | yes | yes | yes | yes | login
 Unlink it                       | POST /profile/sign-on/unlink          | yes | yes | yes | yes | yes | login
+One's passkeys                  | GET /profile/passkeys                 | yes | yes | yes | yes | yes | login
+Begin to add one                | POST /profile/passkeys/options        | yes | yes | yes | yes | yes | login
+Add it                          | POST /profile/passkeys                | yes | yes | yes | yes | yes | login
+Begin to confirm by one         | POST /profile/passkeys/confirm        | yes | yes | yes | yes | yes | login
+New recovery codes by one       | POST /profile/passkeys/codes          | yes | yes | yes | yes | yes | login
+Look at one's passkey           | GET /profile/passkeys/*               | yes | yes | yes | yes | yes | login
+Look at another's               | GET /profile/passkeys/* another       | 404 | 404 | 404 | 404 | 404 | login
+Rename one's passkey            | POST /profile/passkeys/*/rename       | yes | yes | yes | yes | yes | login
+Rename another's                | POST /profile/passkeys/*/rename another | 404 | 404 | 404 | 404 | 404 | login
+Remove one's passkey            | POST /profile/passkeys/*/remove       | yes | yes | yes | yes | yes | login
+Remove another's                | POST /profile/passkeys/*/remove another | 404 | 404 | 404 | 404 | 404 | login
+Remove one's by a passkey       | POST /profile/passkeys/*/remove-by-passkey | yes | yes | yes | yes | yes | login
+Remove another's by a passkey   | POST /profile/passkeys/*/remove-by-passkey another | 404 | 404 | 404 | 404 | 404 | login
 The manual, for one's own role  | GET /manual                           | yes | yes | yes | yes | yes | login
 The manual for everybody        | GET /manual/reader                    | yes | yes | yes | yes | yes | login
 The manual for operators        | GET /manual/operator                  | yes | yes | yes | yes | yes | login
@@ -499,6 +512,10 @@ Second step without the first   | POST /login/code                      | login 
 Sign on, the provider away      | GET /login/sign-on                    | 503 | 503 | 503 | 503 | 503 | 503
 Come back, not having left      | GET /login/sign-on/done               | 400 | 400 | 400 | 400 | 400 | 400
 Log out there, not having here  | GET /logout/sign-on                   | login | login | login | login | login | login
+Begin a login by passkey        | POST /login/passkey/options           | yes | yes | yes | yes | yes | yes
+A passkey that nobody has       | POST /login/passkey                   | login | login | login | login | login | login
+The same behind no password     | POST /login/code/passkey/options      | 401 | 401 | 401 | 401 | 401 | 401
+The same behind no password     | POST /login/code/passkey              | login | login | login | login | login | login
 Open a one-time link            | GET /reset/*                          | yes | yes | yes | yes | yes | yes
 Its form                        | GET /reset                            | yes | yes | yes | yes | yes | yes
 Its form without a link         | GET /reset without                    | 404 | 404 | 404 | 404 | 404 | 404

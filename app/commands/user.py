@@ -109,7 +109,7 @@ def enable(name: str, why: str) -> None:
 @click.argument("name", type=TEXT)
 @why
 def second_factor_off(name: str, why: str) -> None:
-    """Take the second factor off NAME, who lost it."""
+    """Take the second factor off NAME, who lost it: codes of an app and passkeys."""
     session = db.session()
     with transaction(session):
         taken = second_factor.take_off(session, command_writer(), name, why=why)
@@ -119,15 +119,17 @@ def second_factor_off(name: str, why: str) -> None:
 @user.command("list", cls=PortalCommand)
 def list_() -> None:
     """List everybody."""
+    session = db.session()
+    with_passkeys = second_factor.people_with_passkeys(session)
     rows = [
         (
             found.name,
             found.role,
             ", ".join(site.key for site in found.sites),
-            "on" if found.totp_since is not None else "",
+            "on" if found.totp_since is not None or found.id in with_passkeys else "",
             "yes" if found.disabled_at is None else f"disabled {found.disabled_at:%Y-%m-%d %H:%MZ}",
         )
-        for found in people.all_users(db.session())
+        for found in people.all_users(session)
     ]
     print_table(("NAME", "ROLE", "SITES", "SECOND FACTOR", "ACTIVE"), rows)
 

@@ -78,11 +78,11 @@ def free_port() -> int:
 
 
 @contextmanager
-def live(settings: Settings, public_url: str = "") -> Iterator[LiveServer]:
+def live(settings: Settings, public_url: str = "", host: str = "127.0.0.1") -> Iterator[LiveServer]:
     """Start the server that ``flask serve`` would start, without a worker, behind this address
-    (default: its own); all its processes end afterwards."""
+    (default: its own, under this name); all its processes end afterwards."""
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
+    url = f"http://{host}:{port}"
     settings = replace(settings, port=port, public_url=public_url or url)
     log = run.folder() / f"server-{port}.log"
     sockets = open_sockets(settings)

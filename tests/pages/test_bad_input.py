@@ -25,7 +25,7 @@ from wtforms import (
 )
 
 from app.accounts.models.people import Login
-from app.accounts.pages import partner_forms, people_forms, token_forms
+from app.accounts.pages import partner_forms, passkey_forms, people_forms, token_forms
 from app.calendar.pages import lhc_editing
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change
@@ -109,8 +109,16 @@ PLACES: dict[type[FlaskForm], str] = {
     report_reminders.QuietForm: "/reports/quiet",
     exchange_forms.ConnectionForm: "/exchange/1/edit",
 }
-WAITING = {people_forms.AskCodeForm, people_forms.ResetForm}
-"""Open only to a login or a link that waits: tried in test_second_factor and test_reset."""
+WAITING = {
+    people_forms.AskCodeForm,
+    people_forms.ResetForm,
+    passkey_forms.PasskeyLoginForm,
+    passkey_forms.ConfirmedForm,
+    passkey_forms.AddPasskeyForm,
+    passkey_forms.PasskeyNameForm,
+}
+"""Open only to a login, a link or a device that waits: tried in test_second_factor, test_reset and
+test_passkeys."""
 SWITCHES = {
     "access": "own",
     "rights": "read only",
@@ -425,6 +433,9 @@ def test_every_form_is_tried(app: Flask) -> None:
         "/admin/imports/tickets/confirm",
         "/admin/cric",
         "/admin/sign-on",  # test_identities, test_sign_on
+        *(f"/login/{what}passkey{more}" for what in ("", "code/") for more in ("", "/options")),
+        *(f"/profile/passkeys{what}" for what in ("", "/codes", "/confirm", "/options")),
+        *(f"/profile/passkeys/{key}/{what}" for what in ("remove-by-passkey", "rename")),
         "/tickets/columns",  # test_filters tries this
         "/tickets/seen",  # test_visits tries this
         "/tickets/bulk",  # test_bulk tries this

@@ -26,8 +26,9 @@ from werkzeug.test import TestResponse
 from app.accounts.models.partners import AccountSecret
 from app.accounts.models.people import ApiToken, Login
 from app.accounts.models.sign_on import Identity
+from app.accounts.rules.passkeys import RelyingParty
 from app.accounts.rules.sign_on import Claimed
-from app.accounts.services import second_factor
+from app.accounts.services import passkeys, second_factor
 from app.accounts.services.identities import identity_of, link
 from app.accounts.services.partners import (
     add_secret,
@@ -36,6 +37,7 @@ from app.accounts.services.partners import (
     find_account,
     live_secrets,
 )
+from app.accounts.services.passkeys import Purpose
 from app.accounts.services.people import (
     actor_of_user,
     create_user,
@@ -133,6 +135,7 @@ from tests import cric_sample
 from tests.accounts.pages.test_login import log_in
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
 from tests.exchange.seeded import SeededPair, seed_connection, seed_pair
+from tests.harness.authenticator import ORIGIN, Authenticator
 from tests.harness.databases import open_engine
 from tests.harness.identity_provider import sign_on_settings
 from tests.harness.jobs import seed_failed_job
@@ -541,6 +544,34 @@ SENT: Final[Mapping[str, Sent]] = {
         "/profile/second-factor/off",
         {"one_time_code": "{recovery_code}", "password": "{password}"},
     ),
+    "POST /profile/passkeys/options": ("/profile/passkeys/options", {"password": "{password}"}),
+    "POST /profile/passkeys": ("/profile/passkeys", {"credential": "{made_passkey}"}),
+    "POST /profile/passkeys/codes": ("/profile/passkeys/codes", {"credential": "{confirmation}"}),
+    "GET /profile/passkeys/* another": ("/profile/passkeys/{anothers_passkey}", {}),
+    "POST /profile/passkeys/*/rename": (
+        "/profile/passkeys/{own_passkey}/rename",
+        {"name": "{new_name}"},
+    ),
+    "POST /profile/passkeys/*/rename another": (
+        "/profile/passkeys/{anothers_passkey}/rename",
+        {"name": "{new_name}"},
+    ),
+    "POST /profile/passkeys/*/remove": (
+        "/profile/passkeys/{own_passkey}/remove",
+        {"password": "{password}", "one_time_code": "{passkey_code}"},
+    ),
+    "POST /profile/passkeys/*/remove another": (
+        "/profile/passkeys/{anothers_passkey}/remove",
+        {"password": "{password}", "one_time_code": "{passkey_code}"},
+    ),
+    "POST /profile/passkeys/*/remove-by-passkey": (
+        "/profile/passkeys/{own_passkey}/remove-by-passkey",
+        {"credential": "{confirmation}"},
+    ),
+    "POST /profile/passkeys/*/remove-by-passkey another": (
+        "/profile/passkeys/{anothers_passkey}/remove-by-passkey",
+        {"credential": "{confirmation}"},
+    ),
     "GET /calendar/feed/*.ics": ("/calendar/feed/{feed}.ics", {}),
     "GET /calendar/feed/*.ics unknown": ("/calendar/feed/{new_name}.ics", {}),
     "POST /calendar/feed/make": ("/calendar/feed/make", {"password": "{password}"}),
@@ -693,6 +724,7 @@ NAMED: Final = {
     "/admin/cric/*": "{proposal}",
     "/admin/tokens/*": "{token}",
     "/profile/tokens/*": "{own_token}",
+    "/profile/passkeys/*": "{own_passkey}",
     "/events/imports/*": "{event_import}",
     "/events/sources/*": "{event_source}",
     "/events/*": "{event}",
@@ -720,6 +752,9 @@ UNLOGGED: Final = {
     "/profile/theme",
     "/profile/second-factor/begin",
     "/profile/sign-on/link",
+    "/profile/passkeys/options",
+    "/profile/passkeys/confirm",
+    "/login/passkey/options",
     "/login",
     "/logout",
     "/admin/imports",
@@ -795,6 +830,8 @@ class Things(dict[str, str]):
         self.world, self.column = world, column
         self._making = False
         self.afterwards: list[Callable[[], object]] = []
+        self.device = Authenticator()
+        self.codes: list[str] = []
         self.person = {"own": "kit", "other": "kit", "nobody": ""}.get(column, column)
         world.count += 1
 
@@ -1625,6 +1662,62 @@ class Things(dict[str, str]):
         self.afterwards.append(no_more)
         return "yes"
 
+    def _challenge(self, purpose: Purpose, owner: Actor) -> dict[str, Any]:
+        """Made now, for that person; the cookie of who acts holds its random id."""
+        user = find_user(self.world.session, owner.account)
+        party = RelyingParty("localhost", ORIGIN)
+        now = datetime.now(UTC)
+        token, options = passkeys.begin(self.world.session, party, purpose, now, user)
+        if self.person:
+            with self.world.visitors[self.person].client.session_transaction() as cookie:
+                cookie["passkey"] = token
+        return options
+
+    def _passkey(self, owner: Actor, device: Authenticator) -> int:
+        """A new passkey of a person, without a login through it."""
+        session, party = self.world.session, RelyingParty("localhost", ORIGIN)
+        name, by = owner.account, writer(owner)
+        user = find_user(session, name)
+        token, options = passkeys.begin(session, party, Purpose.ADD, NOON, user)
+        challenge = passkeys.take_challenge(session, token, Purpose.ADD, NOON, user.id)
+        answer = device.create(options)
+        codes = passkeys.add_passkey(session, by, name, party, challenge, answer, "laptop")
+        if device is self.device:
+            self.codes = codes
+        self.afterwards.append(lambda: self._without_factor(name))
+        return passkeys.passkeys_of(session, user.id)[-1].id
+
+    def make_own_passkey(self) -> int:
+        """A passkey of the person."""
+        return self._passkey(self._me, self.device)
+
+    def make_anothers_passkey(self) -> int:
+        """A passkey of another person."""
+        cast = self.world.cast
+        other = cast.pic if self.person != "pic" else cast.kit
+        return self._passkey(other, Authenticator())
+
+    def make_passkey_code(self) -> str:
+        """A recovery code of the person, who has a passkey."""
+        if not self.codes:
+            self._passkey(self._me, self.device)
+        return self.codes[0]
+
+    def make_made_passkey(self) -> str:
+        """What a device answers to whoever adds a passkey."""
+        self.afterwards.append(lambda: self._without_factor(self._me.account))
+        return self.device.create(self._challenge(Purpose.ADD, self._me))
+
+    def make_confirmation(self) -> str:
+        """What the person's passkey answers where it confirms something."""
+        if not self.device.keys:
+            self._passkey(self._me, self.device)
+        return self.device.get(self._challenge(Purpose.CONFIRM, self._me))
+
+    @property
+    def _me(self) -> Actor:
+        return self._actor if self.person else self.world.cast.reader
+
     def make_link_id(self) -> str:
         """The random id of a one-time link of somebody."""
         return make_reset_link(self.world.session, self._portal, self["someone"])
@@ -1659,7 +1752,7 @@ class Things(dict[str, str]):
 
 @pytest.fixture(scope="module")
 def world(module_database: str) -> Iterator[World]:
-    away = {"public_url": "http://localhost", **sign_on_settings(PORT_OF_NOBODY)}
+    away = {"public_url": ORIGIN, **sign_on_settings(PORT_OF_NOBODY)}
     app = create_app(replace(test_settings(module_database), **away))
     app.config["TESTING"] = True
     # for its first minute /readyz asks for no worker, and none runs here: however long rows take

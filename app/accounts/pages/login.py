@@ -27,7 +27,7 @@ from flask_login import UserMixin, current_user, login_user, logout_user
 
 from app.accounts.models.people import Login, User
 from app.accounts.pages import browsers
-from app.accounts.pages.people_forms import AskCodeForm, LoginForm
+from app.accounts.pages.people_forms import AskCodeForm, LoginForm, recovery_only
 from app.accounts.services import credentials, logins, people, second_factor
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
@@ -77,6 +77,9 @@ _SET_UP = frozenset(
         "second_factor.show",
         "second_factor.begin",
         "second_factor.confirm",
+        "passkeys.show",
+        "passkeys.add_options",
+        "passkeys.add",
         "profile.theme",
     }
 )
@@ -309,13 +312,28 @@ def gone_on(target: str, kept: Sequence[tuple[str, str]]) -> Response:
 
 
 def code_page(
-    form: AskCodeForm, user: User, status: int = 200, kept: Sequence[tuple[str, str]] = ()
+    form: AskCodeForm,
+    user: User,
+    status: int = 200,
+    kept: Sequence[tuple[str, str]] = (),
+    *,
+    problem: str = "",
 ) -> Response:
-    """The page that asks for the code behind the password; it carries what was ``kept``."""
+    """The page that asks for the code or passkey behind the password; it carries what was
+    ``kept``, and says ``problem`` of a passkey."""
     many = second_factor.needs_two_codes(db.session(), user.name, now())
-    two = second_factor.TWO_CODES if many else ""
+    two = second_factor.TWO_CODES if many and user.totp_since else ""
+    if user.totp_since is None:
+        recovery_only(form.one_time_code)
     page = render_template(
-        "accounts/login_code.html", form=form, name=user.name, two=two, kept=kept
+        "accounts/login_code.html",
+        form=form,
+        name=user.name,
+        two=two,
+        kept=kept,
+        problem=problem,
+        has_app=user.totp_since is not None,
+        has_passkey=second_factor.has_passkey(db.session(), user.id),
     )
     return make_response(page, status)
 

@@ -23,6 +23,7 @@ from app.accounts.pages.people_forms import DemandForm, NewPersonForm, RoleForm,
 from app.accounts.services import identities, logins, reset_links, second_factor
 from app.accounts.services import people as verbs
 from app.accounts.services.copies import copies_today
+from app.accounts.services.passkeys import passkeys_of
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind, require_admin
 from app.core.rules.errors import Invalid
@@ -225,16 +226,21 @@ def _list_page(form: DemandForm | None = None, status: int = 200) -> Response:
     rows = db.session()
     needed = second_factor.admins_need_it(rows)
     everybody = verbs.all_users(rows)
+    with_passkeys = second_factor.people_with_passkeys(rows)
     page = render_template(
         "accounts/people/list.html",
         people=everybody,
         last=logins.last_logins(rows),
         with_sign_on=identities.people_with_sign_on(rows),
         needed=needed,
+        with_passkeys=with_passkeys,
         without=[
             user.name
             for user in everybody
-            if user.role == "admin" and user.disabled_at is None and user.totp_since is None
+            if user.role == "admin"
+            and user.disabled_at is None
+            and user.totp_since is None
+            and user.id not in with_passkeys
         ],
         form=form or DemandForm(formdata=None, demand="yes" if needed else "no"),
     )
@@ -269,6 +275,7 @@ def _person_page(
         logins=logins.logins_of(rows, user, now()),
         in_words=browsers.in_words,
         waiting=reset_links.live_reset_link(rows, user, now()),
+        passkeys=len(passkeys_of(rows, user.id)),
         changes=newest_changes_of(rows, verbs.PERSON, user.id, CHANGES_SHOWN),
         role_form=role_form
         or RoleForm(formdata=None, role=user.role, sites=[site.key for site in user.sites]),

@@ -116,6 +116,12 @@ def _code(label: str = _("Code"), *, recovery: bool = True) -> CodeField:
     )
 
 
+def recovery_only(field: CodeField) -> None:
+    """Ask for a recovery code alone: the person has passkeys and no app."""
+    field.label.text = _("Recovery code")
+    field.description = _("One of those that were shown with your first passkey.")
+
+
 class AskCodeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """The second step of a login."""
 

@@ -62,7 +62,7 @@ def ask() -> Response:
     rows, kept = db.session(), kept_fields()
     pending = logins.find_pending(rows, str(session.get(PENDING, "")), now())
     if pending is None:
-        return _from_the_start(target, kept)
+        return from_the_start(target, kept)
     if request.method == "GET":
         return code_page(form, pending.user)
     if not form.validate():
@@ -80,7 +80,7 @@ def ask() -> Response:
     except AuthenticationFailed:
         log_here("second factor wrong", name, "person", person, how="code")
         if logins.find_pending(rows, str(session.get(PENDING, "")), now()) is None:
-            return _from_the_start(target, kept)
+            return from_the_start(target, kept)
         form.one_time_code.errors = [verbs.wrong_code(rows, pending.user.name, now())]
         return code_page(form, pending.user, 401, kept)
     except Invalid as error:
@@ -88,7 +88,7 @@ def ask() -> Response:
         return code_page(form, pending.user, 422, kept)
     login = logins.live_login(rows, token, now())
     if login is None:
-        return _from_the_start(target, kept)
+        return from_the_start(target, kept)
     session.clear()
     log_in(token, login, "second factor")
     return gone_on(target or url_for("home.page"), kept)
@@ -118,7 +118,8 @@ def _try(pending: PendingLogin, code: str) -> tuple[str | None, credentials.Atte
     return token, tried
 
 
-def _from_the_start(target: str, kept: Sequence[tuple[str, str]]) -> Response:
+def from_the_start(target: str, kept: Sequence[tuple[str, str]]) -> Response:
+    """Where somebody goes whose second step is over."""
     if PENDING in session:
         flash(
             _("Log in again: the time for the code is over, or it was wrong too often."), "waiting"
@@ -174,6 +175,9 @@ def confirm() -> Response:
     except Invalid as error:
         attach(form, error, _FIELD)
         return _page(confirm_form=form, status=422)
+    if not codes:
+        flash(_("The codes of your app are on; your recovery codes stay as they are."), "ok")
+        return go_to(url_for("second_factor.show"))
     return _page(codes=codes)
 
 
@@ -189,12 +193,12 @@ def codes() -> Response:
     rows, made = db.session(), []
     try:
         with transaction(rows):
-            tried = _try_own(form.one_time_code.data or "")
+            tried = try_own_code(form.one_time_code.data or "")
             if tried.account_id is not None:
                 made = verbs.new_recovery_codes(rows, writer(), current_user.name)
         tried.verified_account()
     except AuthenticationFailed as error:
-        return _page(codes_form=form, status=_refused(form.one_time_code, error))
+        return _page(codes_form=form, status=refused_code(form.one_time_code, error))
     except Invalid as error:
         attach(form, error, _FIELD)
         return _page(codes_form=form, status=422)
@@ -213,26 +217,32 @@ def off() -> Response:
     rows, name = db.session(), current_user.name
     try:
         with transaction(rows):
-            tried = _try_own(form.one_time_code.data or "")
+            tried = try_own_code(form.one_time_code.data or "")
             if tried.account_id is not None:
                 verbs.turn_off(rows, writer(), name)
         tried.verified_account()
     except AuthenticationFailed as error:
-        return _page(off_form=form, status=_refused(form.one_time_code, error))
+        return _page(off_form=form, status=refused_code(form.one_time_code, error))
     except Invalid as error:
         attach(form, error, _FIELD)
         return _page(off_form=form, status=422)
-    flash(_("The second factor is off: from now on the password alone logs you in."), "ok")
+    flash(
+        _("The codes of your app are off; your passkeys stay your second factor.")
+        if verbs.has_passkey(rows, acting().account_id or 0)
+        else _("The second factor is off: from now on the password alone logs you in."),
+        "ok",
+    )
     return go_to(url_for("profile.show"))
 
 
-def _try_own(code: str) -> credentials.Attempt:
+def try_own_code(code: str) -> credentials.Attempt:
+    """Try one's own code, inside a transaction."""
     rows = db.session()
     user = people.find_user(rows, current_user.name)
     return verbs.try_code(rows, writer(), user, code, secret_key())
 
 
-def _refused(field: object, error: AuthenticationFailed) -> int:
+def refused_code(field: object, error: AuthenticationFailed) -> int:
     """Say at the code's field what was wrong; the answer's status."""
     log_here("second factor wrong", current_user.name, "person", acting().account_id)
     many = isinstance(error, TooManyAttempts)
@@ -271,6 +281,7 @@ def _page(
             codes=codes or [],
             left=verbs.codes_left(rows, user),
             demanded=verbs.must_set_up(rows, user),
+            has_passkey=verbs.has_passkey(rows, user.id),
             begin_form=begin_form or AskPasswordForm(formdata=None),
             confirm_form=confirm_form or ConfirmForm(formdata=None),
             codes_form=codes_form or CodesForm(formdata=None),

@@ -54,7 +54,16 @@ from app.core.web.times import now
 
 _log = logging.getLogger(__name__)
 SECRET_FIELDS = frozenset(
-    {"csrf_token", "password", "old", "new", "again", "one_time_code", "remote_secret"}
+    {
+        "csrf_token",
+        "password",
+        "old",
+        "new",
+        "again",
+        "one_time_code",
+        "credential",
+        "remote_secret",
+    }
 )
 """Fields whose values are never written into a page."""
 FORM_KEY = "form_key"

@@ -30,6 +30,7 @@ FILES: Final = (
     "report.js",
     "drafts.js",
     "live.js",
+    "passkeys.js",
 )
 
 

@@ -27,6 +27,7 @@ from app.home.services.home import (
     MAX_PER_GROUP,
     Asked,
     Count,
+    Duties,
     Group,
     count_open_of_networks,
     duties_of_admin,
@@ -205,6 +206,7 @@ def page() -> str:
     shown = [ShownGroup(part, groups[part.key]) for part in _PARTS[role]]
     due = _due_tickets(actor)  # first, for it brings matching up to date
     reminders = due_reminders(rows, actor, now(), _REMINDERS_SHOWN + 1)
+    duties = duties_of_admin(rows, actor, now()) if role is Role.ADMIN else None
     return render_template(
         "home/page.html",
         **network_part(actor),
@@ -217,7 +219,8 @@ def page() -> str:
         reminders=reminders[:_REMINDERS_SHOWN],
         more_reminders=len(reminders) > _REMINDERS_SHOWN,
         figures=_figures(actor, open_counts(groups)),
-        duties=_duties(actor) if role is Role.ADMIN else (),
+        duties=_duties(duties) if duties else (),
+        lacks_factor=duties is not None and duties.lacks_factor,
         running=_running() if actor.is_operator else None,
         planned=planned,
         conflicts=len(planned.conflicts),
@@ -314,8 +317,7 @@ def _running() -> Running:
     return Running(figure, notices, in_vain, incoming, words)
 
 
-def _duties(actor: Actor) -> Sequence[HomeFigure]:
-    found = duties_of_admin(db.session(), actor, now())
+def _duties(found: Duties) -> Sequence[HomeFigure]:
     return [
         HomeFigure(
             _("partners' accounts with faults in the last 24 h"),

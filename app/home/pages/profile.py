@@ -20,6 +20,7 @@ from app.accounts.pages.login import Person, browser
 from app.accounts.pages.own_password import WRONG, ask_password
 from app.accounts.services import logins, people
 from app.accounts.services.copies import copies_today
+from app.accounts.services.passkeys import passkeys_of
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed, Invalid, NotFound
@@ -70,6 +71,7 @@ def _page(
             reminders=reminders_of(rows, acting()),
             password_form=password_form or PasswordForm(formdata=None),
             user=user,
+            passkeys=len(passkeys_of(rows, user.id)),
             logins=logins.logins_of(rows, user, now()),
             in_words=browsers.in_words,
             problem=problem,

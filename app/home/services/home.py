@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, select, 
 from sqlalchemy.orm import Session
 
 from app.accounts.models.calls import PartnerCall
+from app.accounts.services import second_factor
 from app.core.rules.access import Actor, require_admin
 from app.core.rules.language import _
 from app.exchange.models.incoming_mails import IncomingMail
@@ -215,6 +216,8 @@ class Duties:
     unresolved_names: int
     proposals: int
     """Open ones of CRIC."""
+    lacks_factor: bool
+    """Whether the administrator's password alone logs in."""
 
 
 def duties_of_admin(session: Session, actor: Actor, now: datetime) -> Duties:
@@ -227,4 +230,5 @@ def duties_of_admin(session: Session, actor: Actor, now: datetime) -> Duties:
     )
     proposals = select(func.count()).where(Proposal.state == ProposalState.OPEN).scalar_subquery()
     row = session.execute(select(faults, proposals)).one()
-    return Duties(row[0], count_unresolved(session, actor), row[1])
+    factor = second_factor.is_on(session, actor.account_id or 0)
+    return Duties(row[0], count_unresolved(session, actor), row[1], not factor)

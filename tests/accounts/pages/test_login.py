@@ -28,6 +28,7 @@ PUBLIC = {
     "login.logout",
     "second_factor.ask",
     *("sign_on.begin", "sign_on.done", "sign_on.leave"),
+    *(f"passkeys.{one}" for one in ("login", "login_options", "second", "second_options")),
     "feeds.download",
     "scripts.joined",
     *("health.alive", "health.ready"),

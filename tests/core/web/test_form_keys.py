@@ -298,7 +298,7 @@ def test_old_keys_are_deleted(session: Session, cast: Cast) -> None:
     assert [key.digest for key in session.scalars(select(FormKey))] == ["1 day, 0:00:00"]
 
 
-OF_LOGINS = {"login", "own_password", "reset", "second_factor"}
+OF_LOGINS = {"login", "own_password", "reset", "second_factor", "passkeys"}
 """Modules where the cookie, the password and codes decide, and each code is good for once."""
 SETS = {
     # set a value, or show what is: the newest word holds
