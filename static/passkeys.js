@@ -42,6 +42,7 @@
     form.setAttribute("aria-busy", "true");
     filled(form, button).then(function (result) {
       if (result !== true) return end(result);
+      form.removeAttribute("aria-busy"); /* for whoever comes back */
       if (form.elements.password) form.elements.password.value = ""; /* it did its work */
       form.submit();
     }).catch(function (error) {

@@ -17,6 +17,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import Partner, PartnerAccount
+from app.accounts.models.passkeys import Passkey
 from app.accounts.models.people import Login, User
 from app.accounts.services import tokens
 from app.accounts.services.credentials import attempt
@@ -171,6 +172,23 @@ def test_a_link_a_role_and_a_lost_second_factor(registry: str) -> None:
     assert done(registry, "user", "list").splitlines()[2].split()[3:5] == ["on", "yes"]
     said = done(registry, "user", "second-factor-off", "noc", "--why", "lost")
     assert said == "User noc has no second factor now.\n"
+    with opened(registry) as session, transaction(session):
+        session.add(
+            Passkey(
+                user_id=session.scalars(select(User.id).where(User.name == "noc")).one(),
+                credential_id="AAAA",
+                public_key=b"",
+                sign_count=0,
+                is_synced=False,
+                transports="",
+                name="lost laptop",
+                created_at=datetime.now(UTC),
+            )
+        )
+    assert done(registry, "user", "list").splitlines()[2].split()[3:5] == ["on", "yes"]
+    said = done(registry, "user", "second-factor-off", "noc", "--why", "lost")
+    assert said == "User noc has no second factor now.\n"
+    assert done(registry, "user", "list").splitlines()[2].split()[3:5] == ["-", "yes"]
 
 
 def test_a_partner_with_two_accounts(registry: str) -> None:

@@ -17,6 +17,7 @@ LARGE = {
     "icalendar.cal",
     "segno.encoder",
     "cryptography",
+    "webauthn",
     "pptx",
     "fpdf",
     "fontTools",

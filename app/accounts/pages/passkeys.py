@@ -81,7 +81,8 @@ def passkeys_here() -> bool:
 
 def _party_here() -> RelyingParty | None:
     party = relying_party(current_app.config["PORTAL"].public_url)
-    return party if party and f"{request.scheme}://{request.host}" == party.origin else None
+    host = request.host.rpartition(":")[0] or request.host  # a proxy may have another port
+    return party if party and host.lower() == party.id else None
 
 
 def _party() -> RelyingParty:
@@ -220,15 +221,19 @@ def add_options() -> Response:
     password or what stands for it."""
     form, rows = AddPasskeyForm(), db.session()
     user = people.find_user(rows, current_user.name)
+    try:
+        verbs.require_room(rows, user)
+    except Invalid as error:
+        return _problem(f"{error.message}.")
     if form.by.data == "passkey" and not form.credential.data:
         with transaction(rows, beside=True):
             return jsonify(get=_begin(Purpose.CONFIRM, user), again=True)
     if form.by.data == "passkey":
         with transaction(rows):
-            error = _try_passkey(form.credential.data or "", user)
-            if error is None:
+            refused = _try_passkey(form.credential.data or "", user)
+            if refused is None:
                 return jsonify(create=_begin(Purpose.ADD, user))
-        return _problem(*_words(error))
+        return _problem(*_words(refused))
     if not user.password_hash:
         if not _is_fresh(rows, user):
             return _problem(_("Log out and in again, then add the passkey within ten minutes"))
@@ -343,6 +348,7 @@ def remove_by_passkey(number: int) -> Response:
     """Remove it, by this one or another one."""
     rows = db.session()
     user = people.find_user(rows, current_user.name)
+    verbs.find_passkey(rows, user.id, number)
     with transaction(rows):
         error = _try_passkey(ConfirmedForm().credential.data or "", user)
         if error is None:

@@ -89,6 +89,15 @@ def find_passkey(session: Session, user_id: int, key: int) -> Passkey:
     return found
 
 
+def require_room(session: Session, user: User) -> None:
+    """Raise ``Invalid`` where a person has as many passkeys as one may have."""
+    if len(passkeys_of(session, user.id)) >= MAX_PASSKEYS:
+        raise Invalid(
+            "name",
+            _("You have %(most)s passkeys; remove one before adding another", most=MAX_PASSKEYS),
+        )
+
+
 def begin(
     session: Session, party: RelyingParty, purpose: Purpose, now: datetime, user: User | None = None
 ) -> tuple[str, dict[str, Any]]:
@@ -158,11 +167,7 @@ def add_passkey(
     first second factor. The door has asked for the password, or what stands for it."""
     user = own_user(session, by, user_name)
     checked_text("name", name, NAME_LIMIT, label=_("Name"))
-    if len(passkeys_of(session, user.id)) >= MAX_PASSKEYS:
-        raise Invalid(
-            "name",
-            _("You have %(most)s passkeys; remove one before adding another", most=MAX_PASSKEYS),
-        )
+    require_room(session, user)
     was_on = is_on(session, user.id)
     made = _registered(user, party, challenge, answer, name, by.now)
     known = select(Passkey.id).where(Passkey.credential_id == made.credential_id)
@@ -266,6 +271,7 @@ def _creation(
         UserVerificationRequirement,
     )
 
+    user = locked_user(session, user.name)  # of two first ones at once both get one handle
     if not user.passkey_handle:
         user.passkey_handle = secrets.token_urlsafe(32)
     options = generate_registration_options(

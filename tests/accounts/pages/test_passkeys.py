@@ -488,6 +488,15 @@ def test_an_admin_who_needs_a_factor_may_add_a_passkey(
     assert visitor.get("/tickets").location == "/profile/second-factor"
 
 
+def test_behind_a_proxy_the_name_decides(app_with: Callable[..., Flask], cast: Cast) -> None:
+    app = app_with(public_url="https://localhost")
+    visitor = Visitor(app)  # which comes by http, as from a proxy
+    page = visitor.get("/login", {"Host": "localhost:8000"}).text
+    assert PageReader(page).has_form("/login/passkey")
+    page = visitor.get("/login", {"Host": "127.0.0.1"}).text
+    assert not PageReader(page).has_form("/login/passkey")
+
+
 def test_where_the_address_has_none_nothing_offers_them(
     app_with: Callable[..., Flask], session: Session, cast: Cast, visit: Enter
 ) -> None:
