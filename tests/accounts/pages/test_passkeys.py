@@ -433,6 +433,29 @@ def test_another_name(app: Flask, session: Session, cast: Cast, visit: Enter) ->
     assert "at most 60 characters" in " ".join(PageReader(answer.text).alerts)
 
 
+def test_who_has_twenty_is_told_before_the_device_makes_one(
+    app: Flask, session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.kit)
+    with transaction(session):
+        session.add_all(
+            Passkey(
+                user_id=cast.kit.account_id or 0,
+                credential_id=f"number-{turn}",
+                public_key=b"",
+                sign_count=0,
+                is_synced=False,
+                transports="",
+                name="x",
+                created_at=datetime.now(UTC),
+            )
+            for turn in range(20)
+        )
+    answer = visitor.send(f"{HERE}/options", {"password": PASSWORD})
+    assert answer.status_code == 422
+    assert "You have 20 passkeys" in (answer.json or {})["problem"]
+
+
 def test_another_passkey_stands_for_the_password(
     app: Flask, session: Session, cast: Cast, visit: Enter
 ) -> None:

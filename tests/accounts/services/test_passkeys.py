@@ -233,6 +233,22 @@ def test_what_is_no_passkey_is_not_added(session: Session, cast: Cast) -> None:
     assert passkeys.passkeys_of(session, cast.pic.account_id or 0) == []
 
 
+def test_first_ones_at_once_have_one_handle(session: Session, cast: Cast, database: str) -> None:
+    engine, barrier = open_engine(database), Barrier(8)
+
+    def one(_turn: int) -> str:
+        with Session(engine) as mine, transaction(mine):
+            user = find_user(mine, "kit")
+            if not database.startswith("sqlite"):  # where one writes at a time
+                barrier.wait(60)
+            _token, options = passkeys.begin(mine, PARTY, Purpose.ADD, NOON, user)
+            return str(options["user"]["id"])
+
+    with ThreadPoolExecutor(8) as threads:
+        assert len(set(threads.map(one, range(8)))) == 1
+    engine.dispose()
+
+
 def test_twenty_are_enough(session: Session, cast: Cast) -> None:
     device = Authenticator()
     for turn in range(20):
