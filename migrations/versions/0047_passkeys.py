@@ -1,6 +1,6 @@
 """Passkeys
 
-Revision: 0047, after: 0049
+Revision: 0047, after: 0046
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0047"
-down_revision: str | None = "0049"
+down_revision: str | None = "0046"
 branch_labels = None
 depends_on = None
 
