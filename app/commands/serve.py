@@ -20,9 +20,9 @@ from app.commands.search import write_missing_words
 from app.core.database.schema import misfit, need_fitting_schema, revision_of
 from app.core.database.transactions import transaction
 from app.core.rules.errors import SettingError
+from app.core.services.sealing import publish_key
 from app.core.settings import PROJECT, Settings, is_loopback, process_environment
 from app.core.web.extensions import db
-from app.exchange.services.secrets import publish_key
 from app.reference.seed import seed_reference
 from app.reports.services.first_quarter import ask_reports_from
 from app.server.sockets import open_sockets, serving_command

@@ -10,10 +10,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.core.services.sealing import publish_key
 from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.rules.profiles import Choice, profile_of
 from app.exchange.rules.shipped import SHIPPED
-from app.exchange.services.secrets import LOGIN, live_secrets, opened, publish_key
+from app.exchange.services.secrets import LOGIN, live_secrets, opened
 from app.exchange.tasks import connection_tests
 from app.exchange.tasks.deliveries import plan_entries
 from app.jobs.tasks.context import Context

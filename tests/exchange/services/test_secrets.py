@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.errors import Invalid, NotFound
+from app.core.services.sealing import publish_key
 from app.exchange.models.connections import Connection, ConnectionSecret
 from app.exchange.services.connections import connect
 from app.exchange.services.secrets import (
@@ -17,7 +18,6 @@ from app.exchange.services.secrets import (
     end_secret,
     live_secrets,
     opened,
-    publish_key,
 )
 from tests.exchange.exchange_world import BEGIN
 

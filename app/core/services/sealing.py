@@ -1,0 +1,88 @@
+"""Secrets that the portal has to know itself, as the database keeps them: sealed.
+
+They are sealed for a key pair that is made from the portal's secret. Its public half lies in the
+database, so that a command seals a secret without the portal's own; whoever has but the database
+opens none. Each is bound to its place, a text: copied into another row it opens no more.
+"""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from typing import TYPE_CHECKING, Final
+
+from sqlalchemy.orm import Session
+
+from app.core.models.changes import PortalFact
+from app.core.rules.errors import Invalid
+from app.core.rules.language import _
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+PUBLIC_KEY: Final = "exchange_public_key"
+"""The row of ``portal_facts`` for which secrets are sealed."""
+_NONCE: Final = 12
+_POINT: Final = 32
+"""Bytes of a public key."""
+
+
+def publish_key(session: Session, key: bytes) -> None:
+    """Let others seal secrets that the owner of ``key``, the portal's secret, can open."""
+    public = base64.b64encode(_public(_pair(key))).decode()
+    fact = session.get(PortalFact, PUBLIC_KEY)
+    if fact is None:
+        session.add(PortalFact(name=PUBLIC_KEY, value=public))
+    elif fact.value != public:
+        fact.value = public
+
+
+def seal(session: Session, secret: str, place: str) -> str:
+    """A secret as it is stored. Raises ``Invalid`` where nobody published a key yet."""
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
+    fact = session.get(PortalFact, PUBLIC_KEY)
+    if fact is None:
+        raise Invalid("secret", _("Start the portal once: its key is not known yet"))
+    once, nonce = X25519PrivateKey.generate(), secrets.token_bytes(_NONCE)
+    shared = once.exchange(X25519PublicKey.from_public_bytes(base64.b64decode(fact.value)))
+    text = _cipher(shared).encrypt(nonce, secret.encode(), place.encode())
+    return base64.b64encode(_public(once) + nonce + text).decode()
+
+
+def unseal(stored: str, place: str, key: bytes) -> str | None:
+    """A secret as text, None where ``key``, the portal's secret, does not open it."""
+    from cryptography.exceptions import InvalidTag
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+
+    try:
+        sealed = base64.b64decode(stored)
+        point, nonce, text = sealed[:_POINT], sealed[_POINT:][:_NONCE], sealed[_POINT + _NONCE :]
+        shared = _pair(key).exchange(X25519PublicKey.from_public_bytes(point))
+        return _cipher(shared).decrypt(nonce, text, place.encode()).decode()
+    except (InvalidTag, ValueError):
+        return None
+
+
+def _pair(key: bytes) -> X25519PrivateKey:
+    from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+
+    return X25519PrivateKey.from_private_bytes(_derived(key))
+
+
+def _public(pair: X25519PrivateKey) -> bytes:
+    return pair.public_key().public_bytes_raw()
+
+
+def _cipher(shared: bytes) -> AESGCM:
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+    return AESGCM(_derived(shared))
+
+
+def _derived(secret: bytes) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+    return HKDF(SHA256(), length=32, salt=None, info=b"portal: secrets of partners").derive(secret)
