@@ -115,6 +115,7 @@ from app.tickets.pages import writing as ticket_writing  # noqa: F401  # on a bl
 from app.tickets.pages.panels import TICKET_PANELS
 from app.topology.pages import states, topology
 from app.topology.services.proposals import propose_urgency
+from app.webhooks.pages import webhooks
 
 THEMES = ("light", "dark")
 
@@ -190,6 +191,7 @@ def register(flask_app: Flask) -> None:
         reset,
         work,
         exchange,
+        webhooks,
         matching,
         matching_rules,
         event_matching,

@@ -24,6 +24,7 @@ from app.accounts.models.people import (
     VerifiedCredential,
 )
 from app.accounts.models.sign_on import Identity, SignOnMap
+from app.accounts.services.personal_secrets import ends_with_sessions
 from app.calendar.models.lhc import LhcPeriod
 from app.core.models.base import Base, UtcTime
 from app.core.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
@@ -119,8 +120,11 @@ from app.tickets.models.tickets import (
 )
 from app.tickets.models.watchers import TicketWatcher
 from app.tickets.services.record_use import open_tickets_on
+from app.webhooks.models.webhooks import Webhook, WebhookDelivery, WebhookSecret
+from app.webhooks.services.webhooks import end_with_sessions
 
 blocks_retirement("open tickets", open_tickets_on)
+ends_with_sessions(end_with_sessions)
 
 __all__ = [
     "ENGINE_TABLES",
@@ -245,5 +249,8 @@ __all__ = [
     "UserSite",
     "UtcTime",
     "VerifiedCredential",
+    "Webhook",
+    "WebhookDelivery",
+    "WebhookSecret",
     "Worker",
 ]

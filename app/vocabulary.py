@@ -191,6 +191,20 @@ NOTICES = (
     _("ignored"),
     _("dismissed"),
 )
+WEBHOOKS = (
+    _("webhook"),
+    _("delivered"),
+    _("failed"),
+    _("no connection"),
+    _("no answer in time"),
+    _("broken answer"),
+    _("answer too large"),
+    _("redirect"),
+    _("status"),
+    _("unreadable secrets"),
+    _("too old"),
+    _("no right"),
+)
 EXCHANGE = (
     _("being created"),
     _("paired"),

@@ -363,6 +363,32 @@ Create a unit                   | POST /admin/unresolved/unit           | yes | 
 Look at the background work     | GET /work                             | yes | yes | 403 | 403 | 403 | login
 Run timed work now              | POST /work/timed/*/run                | yes | yes | 403 | 403 | 403 | login
 Try a failed job again          | POST /work/jobs/*/again               | yes | yes | 403 | 403 | 403 | login
+# webhooks
+List webhooks (admins: all)     | GET /webhooks                         | yes | yes | yes | yes | yes | login
+Form of a new webhook           | GET /webhooks/new                     | yes | yes | yes | yes | yes | login
+Create a webhook                | POST /webhooks/new                    | yes | yes | yes | yes | yes | login
+... of a partner                | POST /webhooks/new partner            | yes | 403 | 403 | 403 | 403 | login
+Look at one's own               | GET /webhooks/*                       | yes | yes | yes | yes | yes | login
+... another's                   | GET /webhooks/* another               | yes | 404 | 404 | 404 | 404 | login
+Form to change it               | GET /webhooks/*/edit                  | yes | yes | yes | yes | yes | login
+... another's                   | GET /webhooks/*/edit another          | 403 | 404 | 404 | 404 | 404 | login
+Change it                       | POST /webhooks/*/edit                 | yes | yes | yes | yes | yes | login
+... another's                   | POST /webhooks/*/edit another         | 403 | 404 | 404 | 404 | 404 | login
+Switch it on                    | POST /webhooks/*/on                   | yes | yes | yes | yes | yes | login
+... another's                   | POST /webhooks/*/on another           | 403 | 404 | 404 | 404 | 404 | login
+Switch it off                   | POST /webhooks/*/off                  | yes | yes | yes | yes | yes | login
+... another's                   | POST /webhooks/*/off another          | yes | 404 | 404 | 404 | 404 | login
+Delete it                       | POST /webhooks/*/delete               | yes | yes | yes | yes | yes | login
+... another's                   | POST /webhooks/*/delete another       | yes | 404 | 404 | 404 | 404 | login
+Add a secret                    | POST /webhooks/*/add-secret           | yes | yes | yes | yes | yes | login
+... to another's                | POST /webhooks/*/add-secret another   | 403 | 404 | 404 | 404 | 404 | login
+End a secret                    | POST /webhooks/*/end-secret           | yes | yes | yes | yes | yes | login
+Send a test                     | POST /webhooks/*/test                 | yes | yes | yes | yes | yes | login
+... of another's                | POST /webhooks/*/test another         | 403 | 404 | 404 | 404 | 404 | login
+Look at a message               | GET /webhooks/*/messages/*            | yes | yes | yes | yes | yes | login
+... of another's                | GET /webhooks/*/messages/* another    | yes | 404 | 404 | 404 | 404 | login
+Send it again                   | POST /webhooks/*/messages/*/again     | yes | yes | yes | yes | yes | login
+... of another's                | POST /webhooks/*/messages/*/again another | 403 | 404 | 404 | 404 | 404 | login
 # exchange with partners
 See the exchange                | GET /exchange                         | yes | yes | 403 | 403 | 403 | login
 Form of a new connection        | GET /exchange/new                     | yes | 403 | 403 | 403 | 403 | login

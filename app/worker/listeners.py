@@ -20,6 +20,7 @@ from app.jobs.tasks.context import Context
 from app.mail.tasks.mails import plan_mails
 from app.matching.tasks.follow import follow_matching
 from app.meetings.tasks.packs import fail_given_up_packs
+from app.webhooks.tasks.planning import plan_messages
 
 Listener: TypeAlias = Callable[[Context], None]
 
@@ -29,6 +30,7 @@ follow_refused_mails()
 LISTENERS: list[Listener] = [
     plan_mails,
     plan_entries,
+    plan_messages,
     follow_matching,
     fail_given_up_packs,
     fail_given_up_imports,

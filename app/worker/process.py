@@ -21,6 +21,7 @@ from app.jobs.rules.jobs import PACE, Pace, reason_of
 from app.jobs.services.commits import Commits
 from app.jobs.tasks.context import Context
 from app.mail.tasks.mails import PostOffice
+from app.webhooks.tasks.sending import WebhookSender
 from app.worker.parts import Heartbeat, Jobs, Listening, TimedWork
 
 _log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class WorkerProcess:
         self._listening = Listening(self._context, self._id)
         self._timed = TimedWork(self._context, self._id, pace)
         self._mails = PostOffice(self._context)
+        self._webhooks = WebhookSender(self._context)
         self._jobs = Jobs(self._context, self._id, pace, self._ending)
         self._woken: list[threading.Event] = []
 
@@ -79,6 +81,7 @@ class WorkerProcess:
             self._thread("listening", self._over_and_over(self._listening, self._wake())),
             self._thread("timed-work", self._over_and_over(self._timed, self._wake())),
             self._thread("mails", self._over_and_over(self._mails, self._wake())),
+            self._thread("webhooks", self._over_and_over(self._webhooks, self._wake())),
             self._thread("jobs", self._over_and_over(self._jobs, self._wake())),
             self._thread("commits", self._watch_commits),
         ]
@@ -91,6 +94,7 @@ class WorkerProcess:
         for thread in threads:
             thread.join(max(0.0, deadline - monotonic()))
         in_order = not any(thread.is_alive() for thread in threads)
+        in_order &= self._webhooks.join(max(0.0, deadline - monotonic()))
         if in_order:
             with suppress(SQLAlchemyError):  # the database is away: its row tells that in time
                 self._heartbeat.end()
@@ -107,7 +111,8 @@ class WorkerProcess:
                 heard, worked = self._listening.step(), self._timed.step()
                 left = self._jobs.step(until_empty=True)
                 sent = self._mails.step()
-                if self._ending.is_set() or not (heard or worked or left or sent):
+                told = self._webhooks.drain()
+                if self._ending.is_set() or not (heard or worked or left or sent or told):
                     return
         finally:
             done.set()

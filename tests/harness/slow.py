@@ -115,6 +115,12 @@ SLOW: Final = (
         "two whole portals, killed for half a minute, and healed",
     ),
     Slow(
+        (
+            "tests/webhooks/tasks/test_sending.py::test_ten_thousand_that_wait_are_sent_in_their_order",
+        ),
+        "10,000 messages to a real receiver, one by one",
+    ),
+    Slow(
         ("tests/exchange/test_kills.py",),
         "the exchange, killed at each of its points: about 130 histories of a ticket",
     ),

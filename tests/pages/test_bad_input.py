@@ -43,10 +43,12 @@ from app.reports.pages import reminders as report_reminders
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages import bulk_forms, filter_forms, forms
 from app.tickets.rules.fields import BY_NAME
-from tests.cast import PASSWORD, Cast
+from app.webhooks.pages import forms as webhook_forms
+from tests.cast import PASSWORD, Cast, writer
 from tests.exchange.seeded import seed_connection
 from tests.harness.visitor import Fields, Form, PageReader
 from tests.harness.visits import Enter, Open
+from tests.webhooks.seeded import seed_webhook
 
 TICKET = "/tickets/1"
 UNKNOWN = "A site that nobody knows"
@@ -108,6 +110,8 @@ PLACES: dict[type[FlaskForm], str] = {
     meeting_packs.PackForm: "/reports/packs",
     report_reminders.QuietForm: "/reports/quiet",
     exchange_forms.ConnectionForm: "/exchange/1/edit",
+    webhook_forms.WebhookForm: "/webhooks/1/edit",
+    webhook_forms.NewWebhookForm: "/webhooks/new",
 }
 WAITING = {
     people_forms.AskCodeForm,
@@ -216,6 +220,10 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
         "direction": "push",
         "internal": "sent",
     },
+    **{
+        kind: {"name": "Typed name", "url": "https://noc.example.org/typed", "password": PASSWORD}
+        for kind in (webhook_forms.WebhookForm, webhook_forms.NewWebhookForm)
+    },
 }
 REFUSED: dict[tuple[type[FlaskForm], str], set[int]] = {
     (forms.UndoForm, "name"): {404},
@@ -281,6 +289,8 @@ def classes() -> list[type[FlaskForm]]:
         meeting_packs.PackForm,
         report_reminders.QuietForm,
         exchange_forms.ConnectionForm,
+        webhook_forms.WebhookForm,
+        webhook_forms.NewWebhookForm,
     ]
 
 
@@ -344,6 +354,7 @@ CHOSEN: dict[str, tuple[str, ...]] = {
     "sites": ("x" * 256,),
     "asked_sites": ("No Such Site", "x" * 256),
     "scopes": ("nonsense", "x" * 5000, "READ"),
+    "kinds": ("nonsense", "x" * 5000, "TICKET.CREATED"),
     "slides": ("nonsense", "x" * 5000, "MATCHING"),
 }
 """What is bad, beside control characters, where several are chosen."""
@@ -471,6 +482,8 @@ def test_every_form_is_tried(app: Flask) -> None:
         f"/duty/rules/{key}/revise",
         f"/duty/rules/forces/{key}/retire",
         f"/duty/rules/versions/{key}/force",
+        # test_webhooks
+        *(f"/webhooks/{key}/{what}" for what in ("end-secret", "off", "on", "test")),
         "/exchange/new",  # test_connections, test_maps, test_ticket_panel of the exchange
         *(
             f"/exchange/{key}/{what}"
@@ -492,6 +505,7 @@ def test_every_field_refuses_what_it_cannot_take(
     visitor.send("/filters", {"name": "Mine", "use": "private", "query": ""})
     with transaction(session):
         seed_connection(session, "GGUS-TEST")
+        seed_webhook(session, writer(cast.admin))
     visitor.send("/tickets/bulk", {"n": "1:1", "key": "k" * 32, "priority": "urgent"})
     path = PLACES[kind]
     shown = kind not in (

@@ -11,7 +11,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -58,6 +58,7 @@ from app.calendar.services.lhc_calendar import add_period
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.core.rules.access import Actor, Writer
+from app.core.rules.errors import NotFound
 from app.core.rules.quarters import Quarter
 from app.core.settings import PROJECT
 from app.core.web.extensions import db
@@ -131,6 +132,10 @@ from app.tickets.services.lifecycle import change_ticket, note_difference, open_
 from app.tickets.services.lists.saved_filters import delete_filter, save_filter
 from app.tickets.services.merging import merge_tickets
 from app.tickets.services.relations import relate_tickets
+from app.webhooks.models.webhooks import Webhook
+from app.webhooks.services.secrets import live_secrets as live_webhook_secrets
+from app.webhooks.services.secrets import make_secret
+from app.webhooks.services.webhooks import delete_webhook
 from tests import cric_sample
 from tests.accounts.pages.test_login import log_in
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
@@ -143,6 +148,7 @@ from tests.harness.server import TEST_SECRET, test_settings
 from tests.harness.visitor import PageReader, Visitor
 from tests.mails import SECRETARY
 from tests.permissions import PORTAL, Row
+from tests.webhooks.seeded import seed_messages, seed_webhook
 
 Sent = tuple[str, Mapping[str, str]]
 NOTICES: Final = PROJECT / "tests/notices_sample"
@@ -177,10 +183,55 @@ _QUESTION: Final = {
 }
 _OF_DRAFT: Final = "/reports/forms/{report_draft}"
 _TYPED: Final = {"answer.issues": "Typed", "seen.answer.issues": "1"}
+_WEBHOOK: Final = {
+    "name": "Display",
+    "url": "https://noc.example.org/lhcopn",
+    "kinds": "ticket.state",
+    "password": "{password}",
+}
 SENT: Final[Mapping[str, Sent]] = {
     "POST /exchange/new": (
         "/exchange/new",
         {"code": "{partner_code}", "kind": "zammad", "url": "https://helpdesk.example.org"},
+    ),
+    "POST /webhooks/new": ("/webhooks/new", _WEBHOOK),
+    "POST /webhooks/new partner": ("/webhooks/new", {**_WEBHOOK, "account": "nren_a"}),
+    "GET /webhooks/* another": ("/webhooks/{anothers_webhook}", {}),
+    "GET /webhooks/*/edit another": ("/webhooks/{anothers_webhook}/edit", {}),
+    "POST /webhooks/*/edit": ("/webhooks/{webhook}/edit", {**_WEBHOOK, "filter": "q=x"}),
+    "POST /webhooks/*/edit another": ("/webhooks/{anothers_webhook}/edit", _WEBHOOK),
+    "POST /webhooks/*/on": ("/webhooks/{off_webhook}/on", {"password": "{password}"}),
+    "POST /webhooks/*/on another": (
+        "/webhooks/{anothers_webhook}/on",
+        {"password": "{password}"},
+    ),
+    "POST /webhooks/*/off another": ("/webhooks/{anothers_webhook}/off", {}),
+    "POST /webhooks/*/delete another": ("/webhooks/{anothers_webhook}/delete", {}),
+    "POST /webhooks/*/add-secret": (
+        "/webhooks/{webhook}/add-secret",
+        {"password": "{password}"},
+    ),
+    "POST /webhooks/*/add-secret another": (
+        "/webhooks/{anothers_webhook}/add-secret",
+        {"password": "{password}"},
+    ),
+    "POST /webhooks/*/end-secret": (
+        "/webhooks/{webhook}/end-secret",
+        {"secret_id": "{webhook_secret}"},
+    ),
+    "POST /webhooks/*/test another": ("/webhooks/{anothers_webhook}/test", {}),
+    "GET /webhooks/*/messages/*": ("/webhooks/{webhook}/messages/{webhook_message}", {}),
+    "GET /webhooks/*/messages/* another": (
+        "/webhooks/{anothers_webhook}/messages/{anothers_message}",
+        {},
+    ),
+    "POST /webhooks/*/messages/*/again": (
+        "/webhooks/{webhook}/messages/{webhook_message}/again",
+        {},
+    ),
+    "POST /webhooks/*/messages/*/again another": (
+        "/webhooks/{anothers_webhook}/messages/{anothers_message}/again",
+        {},
     ),
     "GET /exchange/*": ("/exchange/{connection}", {}),
     "GET /exchange/* unknown": ("/exchange/999999", {}),
@@ -709,6 +760,7 @@ SENT: Final[Mapping[str, Sent]] = {
 }
 """Where and what is sent, if it is more than the address with the things that it names."""
 NAMED: Final = {
+    "/webhooks/*": "{webhook}",
     "/work/timed/*": "{timed_work}",
     "/work/jobs/*": "{failed_job}",
     "/tickets/*": "{ticket}",
@@ -733,6 +785,8 @@ NAMED: Final = {
 }
 """What the star of other addresses stands for, by how they begin."""
 UNLOGGED: Final = {
+    "/webhooks/*/test",
+    "/webhooks/*/messages/*/again",
     "/exchange/*/compare",
     "/exchange/*/test",
     "/work/timed/*/run",
@@ -868,6 +922,46 @@ class Things(dict[str, str]):
     def make_written(self) -> int:
         """A ticket that the person wrote."""
         return self._open(self._actor)
+
+    def _webhook(self, by: Actor) -> int:
+        key, _secret = seed_webhook(self.world.session, writer(by))
+        self.afterwards.append(lambda: self._forget_webhook(by, key))
+        return key
+
+    def _forget_webhook(self, by: Actor, key: int) -> None:
+        """A person has only so many."""
+        session = self.world.session
+        with suppress(NotFound), transaction(session):
+            delete_webhook(session, writer(by), key)
+
+    def make_webhook(self) -> int:
+        """A webhook of the person's own."""
+        return self._webhook(self._actor if self.person else self.world.cast.reader)
+
+    def make_anothers_webhook(self) -> int:
+        """Somebody else's."""
+        cast = self.world.cast
+        return self._webhook(cast.pic if self.person != "pic" else cast.kit)
+
+    def make_off_webhook(self) -> int:
+        """One that is off."""
+        webhook = self.world.session.get_one(Webhook, int(self["webhook"]))
+        webhook.off_at, webhook.off_why = NOON, "person"
+        return webhook.id
+
+    def make_webhook_secret(self) -> int:
+        """One of the webhook's two secrets."""
+        webhook = self.world.session.get_one(Webhook, int(self["webhook"]))
+        make_secret(self.world.session, webhook, NOON, TEST_SECRET.encode())
+        return live_webhook_secrets(self.world.session, webhook)[0].id
+
+    def make_webhook_message(self) -> int:
+        """A message of the webhook."""
+        return seed_messages(self.world.session, int(self["webhook"]), NOON)[0]
+
+    def make_anothers_message(self) -> int:
+        """A message of somebody else's."""
+        return seed_messages(self.world.session, int(self["anothers_webhook"]), NOON)[0]
 
     def make_partner_code(self) -> str:
         """The code of a partner that is not known yet."""

@@ -3,6 +3,7 @@ the person's logins: by a new password, by "end logins" and by disabling, and st
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import delete, update
@@ -19,6 +20,15 @@ TOKENS: Final = "token"
 """The kind of an API token in the change log."""
 FEED: Final = "feed"
 """The kind of the calendar's address in the change log; its key is the person's."""
+
+
+_ALSO: Final[list[Callable[[Session, Writer, User], object]]] = []
+
+
+def ends_with_sessions(end: Callable[[Session, Writer, User], object]) -> None:
+    """Let what a room above gave a person's programs end with the person's logins, too."""
+    if end not in _ALSO:
+        _ALSO.append(end)
 
 
 def end_personal_secrets(session: Session, by: Writer, user: User) -> str:
@@ -44,6 +54,8 @@ def end_personal_secrets(session: Session, by: Writer, user: User) -> str:
         fields = [FieldChange("secret", "set", None)]
         record_change(session, by, kind=FEED, thing_id=key, fields=fields)
         log_on_commit(session, by, "calendar address ended", FEED, key)
+    for end in _ALSO:
+        end(session, by, user)
     words = []
     if tokens:
         words.append(counted("%(num)s API token", "%(num)s API tokens", len(tokens)))

@@ -44,6 +44,8 @@ from app.registry.models.registry import Link, NameDecision, Site, SiteName, Uni
 from app.reports.models.reports import Report, ReportForm
 from app.reports.rules.reports import REPORT
 from app.reports.services.form_drafts import REPORT_FORM
+from app.webhooks.models.webhooks import Webhook
+from app.webhooks.services.switching import WEBHOOK
 
 T = TypeVar("T")
 
@@ -370,6 +372,7 @@ _NAMES: Final[Mapping[str, tuple[InstrumentedAttribute[int], InstrumentedAttribu
     "event source": (EventSource.id, EventSource.name),
     "notice": (MaintenanceNotice.id, MaintenanceNotice.title),
     PACK: (MeetingPack.id, MeetingPack.title),
+    WEBHOOK: (Webhook.id, Webhook.name),
 }
 """Key and name of the things of each kind; tickets and events are named by their numbers."""
 _NUMBERED: Final = {MATCHING_RULE: "version", TELECONFERENCE: "TC", SERIES: "pause"}

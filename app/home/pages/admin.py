@@ -39,6 +39,11 @@ GROUPS: Final = (
                 _("Programs that call the API, their scopes and expiry"),
             ),
             (
+                _("Webhooks"),
+                "webhooks.listing",
+                _("Addresses that the portal calls when a ticket changed"),
+            ),
+            (
                 _("Exchange"),
                 "exchange.listing",
                 _("Systems of partners with which tickets are exchanged both ways"),

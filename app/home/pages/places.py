@@ -136,6 +136,7 @@ PAGES: Final = (
     Page(_("Rule comparison"), "what_if.page", "what-if"),
     Page(_("Definitions"), "statistics.definitions", "figures"),
     Page(_("Profile"), "profile.show", "password time zone notifications"),
+    Page(_("Webhooks"), "webhooks.listing", "subscriptions notifications api"),
     Page(_("Keyboard shortcuts"), "shortcuts.show", "keys help"),
     Page(_("Manual"), "manual.own", "help guide how"),
     Page(_("Partner's guide"), "guide.guide", "soap help"),

@@ -21,6 +21,7 @@ from app.exchange.services.incoming_mails import forget_incoming
 from app.jobs.services.queue import forget_failed_before
 from app.mail.models.mails import Mail, MailMessage, MailNotification
 from app.mail.services.mails import DIGESTED, DROPPED, FAILED, SENT
+from app.webhooks.services.deliveries import forget_deliveries
 
 LOGINS_KEPT: Final = timedelta(days=30)
 """After a login's or a link's end."""
@@ -60,6 +61,7 @@ def tidy(session: Session, now: datetime, retention: Retention) -> Tidied:
         "incoming mails": forget_incoming(session, now - retention.mails, AT_ONCE),
         "calls": forget_calls(session, now - retention.calls, AT_ONCE),
         "partner calls": forget_exchange_calls(session, now - retention.calls, AT_ONCE),
+        "webhook messages": forget_deliveries(session, now, AT_ONCE),
         "refusals": _forget_refusals(session, now - retention.refusals),
         "form keys": forget_old_keys(session, now, AT_ONCE),
         "API requests": forget_old_requests(session, now, AT_ONCE),

@@ -1,0 +1,105 @@
+"""Rows of webhooks: who is told of what, and what became of each message."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.accounts.models.partners import PartnerAccount
+from app.accounts.models.people import User
+from app.core.models.base import Base, UtcTime
+
+
+class Webhook(Base):
+    """An address that is told of changes."""
+
+    __tablename__ = "webhooks"
+    __table_args__ = (
+        Index(None, "due_at"),
+        {"sqlite_autoincrement": True},  # the audit names them by their keys
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    """Who created it, and gets the mails about it."""
+    account_id: Mapped[int | None] = mapped_column(ForeignKey("partner_accounts.id"), index=True)
+    """The partner's account whose rights it has; None = those of the person."""
+    name: Mapped[str] = mapped_column(String(100))
+    url: Mapped[str] = mapped_column(String(500))
+    kinds: Mapped[str] = mapped_column(String(200))
+    """Kinds of changes, separated by blanks."""
+    filter: Mapped[str] = mapped_column(Text)
+    """Which tickets, as the query of the list's address; "" = all that it may read."""
+    after_change: Mapped[int]
+    """The newest change when it was created: it is told of what came later."""
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    off_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Since when nothing is sent; messages are collected."""
+    off_why: Mapped[str] = mapped_column(String(20), default="")
+    failures: Mapped[int] = mapped_column(default=0)
+    """Attempts in a row that failed."""
+    failing_since: Mapped[datetime | None] = mapped_column(UtcTime)
+    resting_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Nothing is sent before."""
+    due_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When there is something to send next; None = nothing waits."""
+    claimed_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    """A worker sends its messages; until then nobody else does."""
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When a message was last taken."""
+
+    user: Mapped[User] = relationship(lazy="joined")
+    account: Mapped[PartnerAccount | None] = relationship(lazy="joined")
+
+
+class WebhookSecret(Base):
+    """A secret that signs; at most two live at a time, and both sign."""
+
+    __tablename__ = "webhook_secrets"
+    __table_args__ = ({"sqlite_autoincrement": True},)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id"), index=True)
+    sealed: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class WebhookDelivery(Base):
+    """A message to one webhook, with its newest attempt."""
+
+    __tablename__ = "webhook_deliveries"
+    __table_args__ = (
+        Index("ix_webhook_deliveries_due", "webhook_id", "state", "due_at", "id"),
+        Index("ix_webhook_deliveries_of_ticket", "webhook_id", "ticket_number", "state", "id"),
+        Index(None, "created_at", "id"),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id"))
+    key: Mapped[str] = mapped_column(String(40))
+    """The message's id, the same at each attempt."""
+    kind: Mapped[str] = mapped_column(String(30))
+    change_id: Mapped[int | None] = mapped_column(ForeignKey("changes.id"))
+    """None for a test."""
+    ticket_number: Mapped[int | None]
+    """Messages about one ticket go out in their order."""
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    waits_since: Mapped[datetime] = mapped_column(UtcTime)
+    """When it was created, or last sent again by hand."""
+    state: Mapped[str] = mapped_column(String(10))
+    """waiting, delivered, failed (given up) or dropped."""
+    due_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Not before then; None unless it waits."""
+    attempts: Mapped[int] = mapped_column(default=0)
+    tried_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    status: Mapped[int | None]
+    """Of the newest answer."""
+    failure: Mapped[str] = mapped_column(String(30), default="")
+    """Why the newest attempt failed, or why it is not tried any more."""
+    asked: Mapped[str] = mapped_column(Text, default="")
+    answered: Mapped[str] = mapped_column(Text, default="")
+    """The beginning of the newest answer."""
+    milliseconds: Mapped[int] = mapped_column(default=0)

@@ -1,0 +1,124 @@
+"""What a webhook says of a change: its kinds, and the message as JSON.
+
+A message says which ticket changed and what, in values that every reader of the portal may read. A
+field that not everybody may read is named without its values, and long values are cut: whoever
+needs more reads the ticket at ``resource``, with rights of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, Final
+
+from app.core.rules.language import _
+
+
+class Kind(StrEnum):
+    """What happened to a ticket; of several kinds a message is of the first."""
+
+    CREATED = "ticket.created"
+    STATE = "ticket.state"
+    COMMENTED = "ticket.commented"
+    CHANGED = "ticket.changed"
+
+
+TEST: Final = "webhook.test"
+"""The kind of a message that is about nothing, sent by hand."""
+MEANINGS: Final[Mapping[str, str]] = {
+    Kind.CREATED: _("a ticket was created"),
+    Kind.STATE: _("its state changed"),
+    Kind.COMMENTED: _("somebody commented"),
+    Kind.CHANGED: _("anything else changed: a field, a link, a file"),
+}
+MOST_OF_A_VALUE: Final = 2000
+"""Characters of a value that is sent; longer ones are cut and marked."""
+_COMMENTS: Final = frozenset({"public_comment", "internal_comment"})
+
+
+@dataclass(frozen=True)
+class Value:
+    """One field that changed; ``is_public`` says whether every reader may read its values."""
+
+    field: str
+    old: str | None
+    new: str | None
+    is_public: bool = True
+
+
+@dataclass(frozen=True)
+class Told:
+    """One change of one ticket, as far as the owner of a webhook may read it."""
+
+    change: int
+    number: int
+    version: int
+    at: datetime
+    author: str
+    own: bool
+    """Made by an account of the partner that is told."""
+    values: Sequence[Value]
+
+
+def kinds_of(version: int, fields: Collection[str]) -> Sequence[Kind]:
+    """The kinds of a change of these fields, the most telling first."""
+    if version == 1:
+        return (Kind.CREATED,)
+    found = []
+    if "state" in fields:
+        found.append(Kind.STATE)
+    if _COMMENTS.intersection(fields):
+        found.append(Kind.COMMENTED)
+    if set(fields) - _COMMENTS - {"state"}:
+        found.append(Kind.CHANGED)
+    return found
+
+
+def new_message_id() -> str:
+    """The id of a message, the same at each attempt. It is random: numbers of rows come again after
+    a backup was put back, and a receiver would take news for a repeat."""
+    return f"msg_{secrets.token_hex(12)}"
+
+
+def test_message(message: str, at: datetime, webhook: str) -> bytes:
+    """The message of a test of the webhook of this name."""
+    return _written(message, TEST, at, {"webhook": webhook})
+
+
+def message_of(message: str, kind: str, told: Told, public_url: str) -> bytes:
+    """The message about a change."""
+    data = {
+        "change": told.change,
+        "ticket": told.number,
+        "version": told.version,
+        "page": f"{public_url}/tickets/{told.number}",
+        "resource": f"{public_url}/api/v1/tickets/{told.number}",
+        "author": told.author,
+        "own": told.own,
+        "changes": list(_changes(told.values)),
+    }
+    return _written(message, kind, told.at, data)
+
+
+def _written(message: str, kind: str, at: datetime, data: Mapping[str, Any]) -> bytes:
+    when = at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    said = {"id": message, "type": kind, "timestamp": when, "data": data}
+    return json.dumps(said, ensure_ascii=False).encode()
+
+
+def _changes(values: Iterable[Value]) -> Iterable[Mapping[str, Any]]:
+    for one in values:
+        if not one.is_public:
+            yield {"field": one.field}
+            continue
+        is_cut = max(len(one.old or ""), len(one.new or "")) > MOST_OF_A_VALUE
+        cut = {"cut": True} if is_cut else {}
+        yield {"field": one.field, "old": _shortened(one.old), "new": _shortened(one.new), **cut}
+
+
+def _shortened(value: str | None) -> str | None:
+    return value if value is None else value[:MOST_OF_A_VALUE]

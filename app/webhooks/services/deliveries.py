@@ -1,0 +1,313 @@
+"""Sending what waits: one worker at a time has a webhook, and sends its messages one by one.
+
+A claim lasts for a time, and is extended with each message: who dies leaves a claim that ends by
+itself, and another sends again what was in the middle, under the same id. Messages about one
+ticket go out in their order: the next one waits until the one before it was taken or given up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, true, update
+from sqlalchemy.orm import Session, aliased
+
+from app.core.models.changes import Change
+from app.core.rules.webhooks import signed_headers
+from app.tickets.services.diaries import INTERNAL, PUBLIC
+from app.tickets.services.timeline import Step, is_hidden
+from app.webhooks.models.webhooks import Webhook, WebhookDelivery
+from app.webhooks.rules.delivering import (
+    KEPT,
+    KEPT_WAITING,
+    Attempt,
+    Failure,
+    Off,
+    State,
+    is_hopeless,
+    pause_after,
+    reason_to_end,
+    rest_after,
+)
+from app.webhooks.rules.messages import TEST, Told, Value, message_of, test_message
+from app.webhooks.services.planning import actor_of, readable_changes
+from app.webhooks.services.secrets import opened_secrets
+from app.webhooks.services.switching import switch_off
+
+LEASE: Final = timedelta(minutes=3)
+"""How long a claim lasts: much longer than an attempt, the resolver's time included."""
+_ASKED_KEPT: Final = 4000
+"""Characters of a message that are kept to be looked at."""
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A message ready to be posted."""
+
+    delivery: int
+    url: str
+    content: bytes
+    headers: Mapping[str, str]
+
+
+def next_look(session: Session) -> datetime | None:
+    """When there may be something to send; None = nothing waits anywhere."""
+    # of one that is claimed there is when its worker ends its turn, or its claim
+    at = case((Webhook.claimed_until > Webhook.due_at, Webhook.claimed_until), else_=Webhook.due_at)
+    first: datetime | None = session.scalar(
+        select(func.min(at, type_=Webhook.due_at.type)).where(Webhook.due_at.is_not(None))
+    )
+    return first
+
+
+def due_webhooks(session: Session, now: datetime, limit: int) -> int:
+    """How many webhooks wait for a worker, at most ``limit``."""
+    return len(session.scalars(select(Webhook.id).where(*_claimable(now)).limit(limit)).all())
+
+
+def claim_webhook(session: Session, now: datetime) -> tuple[int, datetime] | None:
+    """Take a webhook whose messages are due, the one that waits longest: its key, and until when it
+    is taken; None = there is none. Gives up its messages that are too old."""
+    webhook = session.scalars(
+        select(Webhook)
+        .where(*_claimable(now))
+        .order_by(Webhook.due_at, Webhook.id)
+        .limit(1)
+        .with_for_update(skip_locked=True, of=Webhook)
+    ).first()
+    if webhook is None:
+        return None
+    webhook.claimed_until = now + LEASE
+    is_any_old = _give_up_old(session, now, WebhookDelivery.webhook_id == webhook.id)
+    if is_any_old and is_hopeless(webhook.failing_since, now):
+        switch_off(session, webhook, Off.FAILURES, now)
+    return webhook.id, webhook.claimed_until
+
+
+def advance(
+    session: Session,
+    webhook_id: int,
+    claim: datetime,
+    now: datetime,
+    done: tuple[int, Attempt] | None = None,
+) -> tuple[int, datetime] | None:
+    """Note what became of a message, and take the next one: its key, and the claim as it is
+    extended. None = the turn is over: nothing is due, the receiver failed, or another has the
+    webhook by now.
+    """
+    webhook = _locked(session, webhook_id)
+    if webhook is None or webhook.claimed_until != claim:
+        return None
+    is_failed = done is not None and _note(session, webhook, *done, now)
+    found = None
+    if webhook.off_at is None and not is_failed:
+        if actor_of(session, webhook) is None:
+            _drop_all(session, webhook)
+            switch_off(session, webhook, Off.OWNER, now)
+        else:
+            found = _next_due(session, webhook, now)
+    if found is None:
+        _end_turn(session, webhook, now)
+        return None
+    webhook.claimed_until = now + LEASE
+    return found, webhook.claimed_until
+
+
+def end_turn(
+    session: Session,
+    webhook_id: int,
+    claim: datetime,
+    now: datetime,
+    done: tuple[int, Attempt] | None = None,
+) -> None:
+    """Note what became of the last message of a turn, and let others send what waits."""
+    webhook = _locked(session, webhook_id)
+    if webhook is not None and webhook.claimed_until == claim:
+        if done is not None:
+            _note(session, webhook, *done, now)
+        _end_turn(session, webhook, now)
+
+
+def outgoing(
+    session: Session, delivery_id: int, key: bytes, public_url: str, now: datetime
+) -> Outgoing | Attempt | None:
+    """A message as it is posted at ``now``, with what the owner of its webhook may read at this
+    moment; an ``Attempt`` that failed where it cannot be sent; None where it was deleted."""
+    delivery = session.get(WebhookDelivery, delivery_id)
+    if delivery is None:
+        return None
+    webhook = session.get_one(Webhook, delivery.webhook_id)
+    content = _content(session, webhook, delivery, public_url)
+    if content is None:
+        return Attempt(None, "", 0, Failure.RIGHTS)
+    live = opened_secrets(session, webhook, key)
+    if not live:
+        return Attempt(None, "", 0, Failure.KEY)
+    return Outgoing(
+        delivery.id, webhook.url, content, signed_headers(delivery.key, now, content, live)
+    )
+
+
+def forget_deliveries(session: Session, now: datetime, limit: int) -> int:
+    """Give up what waits for too long, and delete what is not listed any more; how many of these,
+    at most ``limit``."""
+    _give_up_old(session, now, WebhookDelivery.created_at <= now - KEPT_WAITING)
+    old = (
+        select(WebhookDelivery.id)
+        .where(WebhookDelivery.created_at <= now - KEPT)
+        .order_by(WebhookDelivery.created_at, WebhookDelivery.id)
+        .limit(limit)
+    )
+    deleted = delete(WebhookDelivery).where(WebhookDelivery.id.in_(old))
+    return len(
+        session.scalars(
+            deleted.returning(WebhookDelivery.id),
+            execution_options={"synchronize_session": False},
+        ).all()
+    )
+
+
+def _claimable(now: datetime) -> tuple[ColumnElement[bool], ...]:
+    is_free = or_(Webhook.claimed_until.is_(None), Webhook.claimed_until <= now)
+    return Webhook.due_at <= now, is_free
+
+
+def _locked(session: Session, webhook_id: int) -> Webhook | None:
+    return session.scalars(
+        select(Webhook).where(Webhook.id == webhook_id).with_for_update(of=Webhook)
+    ).first()
+
+
+def _next_due(session: Session, webhook: Webhook, now: datetime) -> int | None:
+    found: int | None = session.scalar(
+        select(WebhookDelivery.id)
+        .where(*_heads(webhook), WebhookDelivery.due_at <= now)
+        .order_by(WebhookDelivery.due_at, WebhookDelivery.id)
+        .limit(1)
+    )
+    return found
+
+
+def _heads(webhook: Webhook) -> tuple[ColumnElement[bool], ...]:
+    """Of what waits the first about each ticket, and the tests."""
+    earlier = aliased(WebhookDelivery)
+    return (
+        WebhookDelivery.webhook_id == webhook.id,
+        WebhookDelivery.state == State.WAITING,
+        ~exists().where(
+            earlier.webhook_id == webhook.id,
+            earlier.ticket_number == WebhookDelivery.ticket_number,
+            earlier.state == State.WAITING,
+            earlier.id < WebhookDelivery.id,
+        ),
+    )
+
+
+def _note(
+    session: Session, webhook: Webhook, delivery_id: int, attempt: Attempt, now: datetime
+) -> bool:
+    """Note an attempt; whether the receiver failed."""
+    delivery = session.get(WebhookDelivery, delivery_id)
+    if attempt.failure is Failure.RIGHTS:  # the receiver had no part in it
+        if delivery is not None:
+            _end(delivery, State.DROPPED, Failure.RIGHTS)
+        return False
+    if delivery is not None:
+        delivery.attempts += 1
+        delivery.tried_at, delivery.status = now, attempt.status
+        delivery.failure, delivery.answered = attempt.failure or "", attempt.answered
+        delivery.asked = attempt.asked[:_ASKED_KEPT]
+        delivery.milliseconds = attempt.milliseconds
+    if attempt.failure is None:
+        if delivery is not None:
+            delivery.state, delivery.due_at = State.DELIVERED, None
+        webhook.failures, webhook.failing_since, webhook.resting_until = 0, None, None
+        webhook.delivered_at = now
+        return False
+    if delivery is not None:
+        delivery.due_at = now + pause_after(delivery.attempts)
+    webhook.failures += 1
+    webhook.failing_since = webhook.failing_since or now
+    webhook.resting_until = now + rest_after(webhook.failures, attempt)
+    if (why := reason_to_end(webhook.failing_since, now, attempt)) is not None:
+        switch_off(session, webhook, why, now)
+    return True
+
+
+def _end_turn(session: Session, webhook: Webhook, now: datetime) -> None:
+    webhook.claimed_until = webhook.due_at = None
+    if webhook.off_at is not None:
+        return
+    session.flush()
+    first: datetime | None = session.scalar(
+        select(func.min(WebhookDelivery.due_at, type_=WebhookDelivery.due_at.type)).where(
+            *_heads(webhook)
+        )
+    )
+    if first is not None:
+        # behind those that wait already: whoever has much to send does not keep others waiting
+        webhook.due_at = max(first, webhook.resting_until or first, now)
+
+
+def _content(
+    session: Session, webhook: Webhook, delivery: WebhookDelivery, public_url: str
+) -> bytes | None:
+    if delivery.kind == TEST:
+        return test_message(delivery.key, delivery.created_at, webhook.name)
+    actor = actor_of(session, webhook)
+    change = session.get(Change, delivery.change_id)
+    if actor is None or change is None:
+        return None
+    found = next(iter(readable_changes(session, actor, [change], true())), None)
+    if found is None:
+        return None
+    step = found[1]
+    told = Told(
+        change=change.id,
+        number=change.thing_id,
+        version=step.version,
+        at=step.at,
+        author=step.author,
+        own=change.partner_id is not None and change.partner_id == actor.partner_id,
+        values=[*_values(step)],
+    )
+    return message_of(delivery.key, delivery.kind, told, public_url)
+
+
+def _values(step: Step) -> list[Value]:
+    texts = ((PUBLIC, step.public_comment), (INTERNAL, step.internal_comment))
+    given: list[tuple[str, str | None, str | None]]
+    given = [(name, None, text) for name, text in texts if text]
+    given += [(one.field, one.old, one.new) for one in step.fields]
+    return [
+        Value(name, old, new) if not is_hidden(name) else Value(name, None, None, is_public=False)
+        for name, old, new in given
+    ]
+
+
+def _end(delivery: WebhookDelivery, state: State, failure: Failure) -> None:
+    delivery.state, delivery.failure, delivery.due_at = state, failure, None
+
+
+def _drop_all(session: Session, webhook: Webhook) -> None:
+    session.execute(
+        update(WebhookDelivery)
+        .where(WebhookDelivery.webhook_id == webhook.id, WebhookDelivery.state == State.WAITING)
+        .values(state=State.DROPPED, failure=Failure.RIGHTS, due_at=None)
+    )
+
+
+def _give_up_old(session: Session, now: datetime, which: ColumnElement[bool]) -> bool:
+    """Give up those of the messages that wait for too long; whether there were any."""
+    given_up = session.connection().execute(
+        update(WebhookDelivery)
+        .where(
+            and_(which, WebhookDelivery.state == State.WAITING),
+            WebhookDelivery.waits_since <= now - KEPT_WAITING,
+        )
+        .values(state=State.FAILED, failure=Failure.OLD, due_at=None)
+    )
+    return given_up.rowcount > 0

@@ -1,0 +1,196 @@
+"""Which messages are due: planned from the change log, behind a cursor that lies beside them.
+
+The change log is the outbox: a ticket's own transaction writes nothing for webhooks. Whoever plans
+reads on from the cursor, and moves it in the transaction that writes the messages: a change is one
+message for each webhook, however many plan at once and whenever one of them dies. A message is but
+a row that names the change; what it says is read when it is sent, with the rights of that moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from app.accounts.services.partners import actor_of_account
+from app.accounts.services.people import actor_of_user
+from app.core.models.changes import Change, PortalFact
+from app.core.rules.access import Actor, Door, may_read_internal
+from app.core.rules.errors import AuthenticationFailed, Invalid
+from app.core.services.changes import TICKET, of_kind
+from app.tickets.models.tickets import Ticket
+from app.tickets.services.diaries import INTERNAL, PUBLIC
+from app.tickets.services.lists.lists import condition_of
+from app.tickets.services.lists.query import readable
+from app.tickets.services.timeline import Step, steps_of
+from app.webhooks.models.webhooks import Webhook, WebhookDelivery
+from app.webhooks.rules.delivering import Off, State
+from app.webhooks.rules.messages import kinds_of, new_message_id
+from app.webhooks.services.filters import read_filter
+from app.webhooks.services.switching import switch_off
+
+CURSOR: Final = "webhooks_planned_up_to"
+"""The row of ``portal_facts`` that holds the newest change whose messages are planned."""
+AT_ONCE: Final = 200
+"""Most changes that are planned in one transaction."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The messages of the changes from one place of the log to another, by webhook."""
+
+    begins: int | None
+    """None = nothing was ever planned."""
+    ends: int
+    messages: Mapping[int, Sequence[Mapping[str, Any]]]
+    unreadable: Sequence[int] = ()
+    """Webhooks whose filter cannot be read."""
+
+
+def draft_messages(session: Session, now: datetime) -> Plan | None:
+    """The messages of the next changes, or None where there is no newer change. Writes nothing."""
+    value = session.scalar(select(PortalFact.value).where(PortalFact.name == CURSOR))
+    begins = None if value is None else int(value)
+    # first the newest id: what is behind it in the next query is visible by now
+    newest = session.scalar(select(func.max(Change.id))) or 0
+    if begins is None:  # from the first webhook on, not from the first ticket
+        first = session.scalar(select(func.min(Webhook.after_change)))
+        return Plan(None, newest if first is None else first, {})
+    if newest <= begins:
+        return None
+    webhooks = session.scalars(select(Webhook).order_by(Webhook.id)).all()
+    if not webhooks:
+        return Plan(begins, newest, {})
+    changes = session.scalars(
+        select(Change)
+        .where(Change.id > begins, Change.id <= newest)
+        .where(of_kind(TICKET), Change.door != Door.IMPORT)
+        .order_by(Change.id)
+        .limit(AT_ONCE)
+    ).all()
+    ends = changes[-1].id if len(changes) == AT_ONCE else newest
+    messages: dict[int, Sequence[Mapping[str, Any]]] = {}
+    unreadable = []
+    for webhook in webhooks if changes else ():
+        try:
+            found = [*_messages(session, webhook, changes, now)]
+        except Invalid:
+            unreadable.append(webhook.id)
+            continue
+        if found:
+            messages[webhook.id] = found
+    return Plan(begins, ends, messages, unreadable)
+
+
+def put_messages(session: Session, plan: Plan, now: datetime) -> bool:
+    """Write a plan and move the cursor; False, and nothing, if another did so meanwhile."""
+    if plan.begins is None:
+        if session.get(PortalFact, CURSOR) is None:
+            session.add(PortalFact(name=CURSOR, value=str(plan.ends)))
+        return True
+    moved = session.connection().execute(
+        update(PortalFact)
+        .where(PortalFact.name == CURSOR, PortalFact.value == str(plan.begins))
+        .values(value=str(plan.ends))
+    )
+    if moved.rowcount != 1:
+        return False
+    for key in sorted({*plan.messages, *plan.unreadable}):
+        # whoever ends its turn meanwhile waits here, or sees these messages
+        webhook = session.scalars(
+            select(Webhook).where(Webhook.id == key).with_for_update(of=Webhook)
+        ).first()
+        if webhook is None:
+            continue
+        if key in plan.unreadable:
+            switch_off(session, webhook, Off.FILTER, now)
+            continue
+        session.execute(insert(WebhookDelivery), list(plan.messages[key]))
+        wake(webhook, now)
+    return True
+
+
+def wake(webhook: Webhook, now: datetime) -> None:
+    """Let what waits be sent at once, or after the rest; never of one that is off. The caller holds
+    the webhook's lock."""
+    if webhook.off_at is not None:
+        return
+    soon = max(now, webhook.resting_until or now)
+    webhook.due_at = min(webhook.due_at or soon, soon)
+
+
+def actor_of(session: Session, webhook: Webhook) -> Actor | None:
+    """Whose rights a webhook has, as they are now; None = that account is disabled."""
+    if webhook.account_id is None:
+        return None if webhook.user.disabled_at is not None else actor_of_user(webhook.user)
+    try:
+        return actor_of_account(session, webhook.account_id)
+    except AuthenticationFailed:
+        return None
+
+
+def readable_changes(
+    session: Session, actor: Actor, changes: Sequence[Change], wanted: ColumnElement[bool]
+) -> Iterable[tuple[Change, Step]]:
+    """Those of the changes that the actor may read, of the ``wanted`` tickets, as the actor sees
+    them."""
+    numbers = {change.thing_id for change in changes}
+    found = set(
+        session.scalars(
+            select(Ticket.number).where(Ticket.number.in_(numbers), readable(actor), wanted)
+        )
+    )
+    chosen = [change for change in changes if change.thing_id in found]
+    for change, step in zip(chosen, steps_of(session, actor, chosen), strict=True):
+        if step is not None:
+            yield change, step
+
+
+def fields_of(step: Step) -> Sequence[str]:
+    """The names of what changed, entries among them."""
+    texts = ((PUBLIC, step.public_comment), (INTERNAL, step.internal_comment))
+    return [name for name, text in texts if text] + [one.field for one in step.fields]
+
+
+def _messages(
+    session: Session, webhook: Webhook, changes: Sequence[Change], now: datetime
+) -> Iterable[Mapping[str, Any]]:
+    actor, wanted = actor_of(session, webhook), frozenset(webhook.kinds.split())
+    if actor is None:
+        return
+    # before anything is read with rights: most changes are not for most webhooks
+    newer = [
+        change
+        for change in changes
+        if change.id > webhook.after_change
+        and wanted.intersection(kinds_of(change.version, [item.field for item in change.fields]))
+    ]
+    if not newer:
+        return
+    # words as each ticket is looked at: few are asked about
+    tickets = condition_of(
+        read_filter(webhook.filter), internal=may_read_internal(actor), by_index=False
+    )
+    for change, step in readable_changes(session, actor, newer, tickets):
+        kind = next((one for one in kinds_of(step.version, fields_of(step)) if one in wanted), None)
+        if kind is not None:
+            yield {
+                "webhook_id": webhook.id,
+                "key": new_message_id(),
+                "kind": kind.value,
+                "change_id": change.id,
+                "ticket_number": change.thing_id,
+                "created_at": now,
+                "waits_since": now,
+                "state": State.WAITING.value,
+                "due_at": now,
+                "attempts": 0,
+                "failure": "",
+                "asked": "",
+                "answered": "",
+                "milliseconds": 0,
+            }
