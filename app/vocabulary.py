@@ -194,7 +194,7 @@ NOTICES = (
 WEBHOOKS = (
     _("webhook"),
     _("delivered"),
-    _("failed"),
+    _("given up"),
     _("no connection"),
     _("no answer in time"),
     _("broken answer"),

@@ -76,6 +76,7 @@ from tests.harness.server import test_settings as settings_of
 from tests.mails import SECRETARY, plan
 from tests.matching.matching_world import report
 from tests.seeded_reports import seed_half, seed_two_versions
+from tests.webhooks.seeded import seed_webhooks
 
 NO_PAGES = {
     "static",
@@ -130,6 +131,7 @@ _LOOKED_AT: dict[str, dict[str, Any]] = {
     "mails.mail": {"mail": 1},
     "report_forms.question": {"number": 2, "key": "plans"},
     "exchange.call": {"number": 1, "call": 1},
+    "webhooks.message": {"number": 1, "message": 2},
 }
 """What the address of such a page says."""
 _GRAVE = ("serious", "critical")
@@ -242,6 +244,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
     _write_reports(sqlite_server, cast)
     with sqlite_server.session() as session, transaction(session):
         seed_exchange(session, (ticket, final, asked))
+        seed_webhooks(session, writer(cast.admin), datetime.now(UTC))
     event = _cut(sqlite_server, cast)
     return Scene(sqlite_server, cast, ticket, final, asked, _collide(sqlite_server, cast), event)
 

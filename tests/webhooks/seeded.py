@@ -13,6 +13,7 @@ from app.tickets.models.tickets import Ticket
 from app.webhooks.models.webhooks import Webhook, WebhookDelivery
 from app.webhooks.rules.delivering import State
 from app.webhooks.rules.messages import Kind
+from app.webhooks.services.secrets import make_secret
 from app.webhooks.services.webhooks import Outside, Subscription, create_webhook
 from tests.harness.server import TEST_SECRET
 
@@ -62,7 +63,7 @@ def seed_messages(session: Session, number: int, now: datetime) -> list[int]:
         for count, (kind, state, attempts, status, failure) in enumerate(
             (
                 (Kind.CREATED, State.DELIVERED, 1, 204, ""),
-                (Kind.COMMENTED, State.FAILED, 170, 404, "too old"),
+                (Kind.COMMENTED, State.GIVEN_UP, 170, 404, "too old"),
                 (Kind.CHANGED, State.DROPPED, 0, None, "no right"),
                 (Kind.STATE, State.WAITING, 4, 503, "status"),
             )
@@ -73,3 +74,15 @@ def seed_messages(session: Session, number: int, now: datetime) -> list[int]:
     webhook.resting_until = webhook.due_at = now + timedelta(minutes=8)
     session.flush()
     return [row.id for row in rows]
+
+
+def seed_webhooks(session: Session, by: Writer, now: datetime) -> None:
+    """Two webhooks: one whose receiver fails, with messages, and a partner's that is off."""
+    key, _secret = seed_webhook(session, by, filter="site=DE-KIT&category=incident&q=fibre")
+    seed_messages(session, key, now)
+    key, _secret = seed_webhook(
+        session, by, "https://tickets.nren.example/lhcopn", account="nren_a", name="NREN tickets"
+    )
+    off = session.get_one(Webhook, key)
+    off.off_at, off.off_why = now - timedelta(days=1), "failures"
+    make_secret(session, off, now, TEST_SECRET.encode())

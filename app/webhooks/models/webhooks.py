@@ -90,7 +90,7 @@ class WebhookDelivery(Base):
     waits_since: Mapped[datetime] = mapped_column(UtcTime)
     """When it was created, or last sent again by hand."""
     state: Mapped[str] = mapped_column(String(10))
-    """waiting, delivered, failed (given up) or dropped."""
+    """waiting, delivered, given up or dropped."""
     due_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """Not before then; None unless it waits."""
     attempts: Mapped[int] = mapped_column(default=0)

@@ -39,7 +39,7 @@ class State(StrEnum):
 
     WAITING = "waiting"
     DELIVERED = "delivered"
-    FAILED = "failed"
+    GIVEN_UP = "given up"
     DROPPED = "dropped"
     """Its owner may not read it any more."""
 

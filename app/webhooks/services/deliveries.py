@@ -308,6 +308,6 @@ def _give_up_old(session: Session, now: datetime, which: ColumnElement[bool]) ->
             and_(which, WebhookDelivery.state == State.WAITING),
             WebhookDelivery.waits_since <= now - KEPT_WAITING,
         )
-        .values(state=State.FAILED, failure=Failure.OLD, due_at=None)
+        .values(state=State.GIVEN_UP, failure=Failure.OLD, due_at=None)
     )
     return given_up.rowcount > 0

@@ -174,7 +174,7 @@ def test_messages_are_listed_with_what_came_back(
     for told in ("ticket.created", "delivered", "too old", "no right", "503", "1 waiting"):
         assert told in page.text, told
     assert "4 attempts in a row failed" in page.text
-    failed = visitor.read(f"/webhooks/{key}?state=failed")
+    failed = visitor.read(f"/webhooks/{key}?state=given+up")
     assert "ticket.commented" in failed.text
     assert "ticket.created" not in failed.text.replace("ticket.created, ", "")
     assert visitor.get(f"/webhooks/{key}?state=nonsense&before=x").status_code == 200

@@ -249,7 +249,7 @@ def test_after_a_week_of_failures_it_is_switched_off_and_on_again(
         verbs.switch_on(world.session, writer(world.cast.operator, world.now), key)
     world.deliver()
     assert [one["data"]["ticket"] for one in receiver.messages[tried:]] == [late]
-    assert [one.state for one in world.deliveries(key)] == ["failed", "delivered"]
+    assert [one.state for one in world.deliveries(key)] == ["given up", "delivered"]
     assert world.deliveries(key)[0].failure == "too old"
 
 
