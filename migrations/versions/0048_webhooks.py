@@ -1,6 +1,6 @@
 """Webhooks
 
-Revision: 0048, after: 0044
+Revision: 0048, after: 0047
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0048"
-down_revision: str | None = "0044"
+down_revision: str | None = "0047"
 branch_labels = None
 depends_on = None
 

@@ -1,6 +1,6 @@
 """Writes over REST under a key; tokens of partners' accounts, and where a token was used
 
-Revision: 0049, after: 0047
+Revision: 0049, after: 0048
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0049"
-down_revision: str | None = "0047"
+down_revision: str | None = "0048"
 branch_labels = None
 depends_on = None
 

@@ -35,7 +35,7 @@ class Receiver:
 
     def take(self, headers: dict[str, str], body: bytes) -> Answer:
         message = json.loads(body)
-        ticket = message["data"].get("ticket")
+        ticket = message["data"].get("number")
         with self._lock:
             self.got.append((headers, body))
             self._here[ticket] = self._here.get(ticket, 0) + 1

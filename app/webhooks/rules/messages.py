@@ -90,16 +90,16 @@ def test_message(message: str, at: datetime, webhook: str) -> bytes:
 
 
 def message_of(message: str, kind: str, told: Told, public_url: str) -> bytes:
-    """The message about a change."""
+    """The message about a change, in the words of REST's feed of changes."""
     data = {
-        "change": told.change,
-        "ticket": told.number,
+        "cursor": told.change,
+        "number": told.number,
         "version": told.version,
         "page": f"{public_url}/tickets/{told.number}",
         "resource": f"{public_url}/api/v1/tickets/{told.number}",
         "author": told.author,
         "own": told.own,
-        "changes": list(_changes(told.values)),
+        "fields": list(_fields(told.values)),
     }
     return _written(message, kind, told.at, data)
 
@@ -110,7 +110,7 @@ def _written(message: str, kind: str, at: datetime, data: Mapping[str, Any]) -> 
     return json.dumps(said, ensure_ascii=False).encode()
 
 
-def _changes(values: Iterable[Value]) -> Iterable[Mapping[str, Any]]:
+def _fields(values: Iterable[Value]) -> Iterable[Mapping[str, Any]]:
     for one in values:
         if not one.is_public:
             yield {"field": one.field}

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 
 from app.core.models.changes import Change
 from app.core.rules.webhooks import signed_headers
+from app.tickets.rules.fields import BY_NAME
 from app.tickets.services.diaries import INTERNAL, PUBLIC
 from app.tickets.services.timeline import Step, is_hidden
 from app.webhooks.models.webhooks import Webhook, WebhookDelivery
@@ -139,7 +140,9 @@ def outgoing(
     delivery = session.get(WebhookDelivery, delivery_id)
     if delivery is None:
         return None
-    webhook = session.get_one(Webhook, delivery.webhook_id)
+    webhook = session.get(Webhook, delivery.webhook_id)
+    if webhook is None:
+        return None
     content = _content(session, webhook, delivery, public_url)
     if content is None:
         return Attempt(None, "", 0, Failure.RIGHTS)
@@ -279,13 +282,18 @@ def _content(
 
 def _values(step: Step) -> list[Value]:
     texts = ((PUBLIC, step.public_comment), (INTERNAL, step.internal_comment))
-    given: list[tuple[str, str | None, str | None]]
-    given = [(name, None, text) for name, text in texts if text]
-    given += [(one.field, one.old, one.new) for one in step.fields]
+    given = [(one.field, one.old, one.new) for one in step.fields]
+    given += [(name, None, text) for name, text in texts if text]
     return [
-        Value(name, old, new) if not is_hidden(name) else Value(name, None, None, is_public=False)
+        Value(name, None, None, is_public=False) if _stays_here(name) else Value(name, old, new)
         for name, old, new in given
     ]
+
+
+def _stays_here(field: str) -> bool:
+    """Whether the values of a field are not sent: not everybody may read them, or they say how
+    somebody is reached."""
+    return is_hidden(field) or (field in BY_NAME and BY_NAME[field].is_contact)
 
 
 def _end(delivery: WebhookDelivery, state: State, failure: Failure) -> None:

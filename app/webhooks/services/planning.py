@@ -159,17 +159,16 @@ def fields_of(step: Step) -> Sequence[str]:
 def _messages(
     session: Session, webhook: Webhook, changes: Sequence[Change], now: datetime
 ) -> Iterable[Mapping[str, Any]]:
-    actor, wanted = actor_of(session, webhook), frozenset(webhook.kinds.split())
-    if actor is None:
-        return
     # before anything is read with rights: most changes are not for most webhooks
+    wanted = frozenset(webhook.kinds.split())
     newer = [
         change
         for change in changes
         if change.id > webhook.after_change
         and wanted.intersection(kinds_of(change.version, [item.field for item in change.fields]))
     ]
-    if not newer:
+    actor = actor_of(session, webhook) if newer else None
+    if actor is None:
         return
     # words as each ticket is looked at: few are asked about
     tickets = condition_of(

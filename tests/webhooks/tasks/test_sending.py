@@ -57,16 +57,16 @@ def test_a_message_says_what_changed_and_where_to_read_on(world: World, receiver
         "type": "ticket.state",
         "timestamp": "2013-03-06T12:01:00.000Z",
         "data": {
-            "change": created["data"]["change"] + 1,
-            "ticket": number,
+            "cursor": created["data"]["cursor"] + 1,
+            "number": number,
             "version": 2,
             "page": f"{PORTAL}/tickets/{number}",
             "resource": f"{PORTAL}/api/v1/tickets/{number}",
             "author": "operator",
             "own": False,
-            "changes": [
-                {"field": "public_comment", "old": None, "new": "On it"},
+            "fields": [
                 {"field": "state", "old": "new", "new": "in progress"},
+                {"field": "public_comment", "old": None, "new": "On it"},
             ],
         },
     }
@@ -87,7 +87,7 @@ def test_only_chosen_kinds_of_chosen_tickets_are_told(world: World, receiver: Re
         world.change(number, priority="urgent")
         world.change(number, state="solved", solution="Done")
     world.deliver()
-    told = [(one["data"]["ticket"], one["type"]) for one in receiver.messages]
+    told = [(one["data"]["number"], one["type"]) for one in receiver.messages]
     assert told == [(mine, "ticket.commented"), (mine, "ticket.state")]
 
 
@@ -97,24 +97,25 @@ def test_what_came_before_it_was_created_is_not_told(world: World, receiver: Rec
     world.subscribe(receiver.url)
     after = world.ticket()
     world.deliver()
-    assert [one["data"]["ticket"] for one in receiver.messages] == [after]
+    assert [one["data"]["number"] for one in receiver.messages] == [after]
 
 
 def test_internal_text_and_contacts_never_leave(world: World, receiver: Receiver) -> None:
     """An operator is told that there is something internal, and reads it here; a reader is not."""
     world.subscribe(receiver.url)
     world.subscribe(receiver.url, world.cast.reader)
-    number = world.ticket(submitter_mail="jane@noc.example")
+    number = world.ticket(submitter_mail="jane@noc.example", carbon_copy="joe@noc.example")
     world.comment(number, "The contract is not paid", internal=True)
     world.deliver()
     assert [one["type"] for one in receiver.messages] == [
         *("ticket.created", "ticket.commented"),
         "ticket.created",
     ]
-    assert receiver.messages[1]["data"]["changes"] == [{"field": "internal_comment"}]
+    assert receiver.messages[1]["data"]["fields"] == [{"field": "internal_comment"}]
     sent = b"".join(body for _headers, body in receiver.got)
     assert b"contract" not in sent
-    assert b"jane@noc.example" not in sent
+    assert b"@noc.example" not in sent
+    assert {"field": "carbon_copy"} in receiver.messages[0]["data"]["fields"]
 
 
 def test_a_partner_is_told_of_what_its_account_may_read(world: World, receiver: Receiver) -> None:
@@ -123,7 +124,7 @@ def test_a_partner_is_told_of_what_its_account_may_read(world: World, receiver: 
     own = world.ticket(world.cast.nren_a)
     world.deliver()
     (message,) = receiver.messages
-    assert (message["data"]["ticket"], message["data"]["own"]) == (own, True)
+    assert (message["data"]["number"], message["data"]["own"]) == (own, True)
 
 
 def test_messages_about_a_ticket_come_in_their_order_whatever_fails(
@@ -135,12 +136,12 @@ def test_messages_about_a_ticket_come_in_their_order_whatever_fails(
     for number in (bad, good):
         for text in ("one", "two"):
             world.comment(number, text)
-    receiver.answer = lambda said: (500, {}, b"") if said["data"]["ticket"] == bad else TAKEN
+    receiver.answer = lambda said: (500, {}, b"") if said["data"]["number"] == bad else TAKEN
     world.deliver()
 
     def versions(number: int) -> list[int]:
         told = (one["data"] for one in receiver.messages)
-        return [one["version"] for one in told if one["ticket"] == number]
+        return [one["version"] for one in told if one["number"] == number]
 
     assert (versions(bad), versions(good)) == ([1], [])
     world.deliver(timedelta(seconds=5))  # the first of the two is due again as well
@@ -151,7 +152,7 @@ def test_messages_about_a_ticket_come_in_their_order_whatever_fails(
     receiver.answer = lambda _said: TAKEN
     world.deliver(timedelta(hours=1))
     assert versions(bad) == [1] * (tries + 1) + [2, 3]
-    of_bad = [one for one in receiver.messages if one["data"]["ticket"] == bad]
+    of_bad = [one for one in receiver.messages if one["data"]["number"] == bad]
     assert len({one["id"] for one in of_bad}) == 3
     assert {one.state for one in world.deliveries(key)} == {"delivered"}
     assert receiver.at_once == 1
@@ -204,7 +205,7 @@ def test_ten_minutes_of_outage_lose_nothing(world: World, receiver: Receiver) ->
     ok = receiver.messages[4:]
     assert len(ok) == 40
     for number in numbers:
-        assert [one["type"] for one in ok if one["data"]["ticket"] == number] == [
+        assert [one["type"] for one in ok if one["data"]["number"] == number] == [
             "ticket.created",
             "ticket.commented",
         ]
@@ -248,7 +249,7 @@ def test_after_a_week_of_failures_it_is_switched_off_and_on_again(
     with transaction(world.session):
         verbs.switch_on(world.session, writer(world.cast.operator, world.now), key)
     world.deliver()
-    assert [one["data"]["ticket"] for one in receiver.messages[tried:]] == [late]
+    assert [one["data"]["number"] for one in receiver.messages[tried:]] == [late]
     assert [one.state for one in world.deliveries(key)] == ["given up", "delivered"]
     assert world.deliveries(key)[0].failure == "too old"
 
