@@ -237,7 +237,7 @@ OPERATIONS: Final = (
         media=(_NTTDM, "text/xml"),
     ),
     Operation(
-        "getAccount",
+        "getOwnAccount",
         "/v1/account",
         "The account behind the token",
         tuple(Scope),
