@@ -126,7 +126,9 @@ def test_adding_one_by_the_password(
     assert codes[0] not in page.text
     assert "work <laptop> on one device" in page.text
     assert "never used" in page.text
-    assert "1 passkey logs you in" in visitor.read("/profile").text
+    profile = visitor.read("/profile").text
+    assert "1 passkey logs you in" in profile
+    assert "Off. With a second factor" not in profile
     again = options_of(visitor, f"{HERE}/options", password=PASSWORD)["create"]
     assert [one["id"] for one in again["excludeCredentials"]] == [text(device.keys[0].id)]
     assert again["excludeCredentials"][0]["transports"] == ["internal"]
