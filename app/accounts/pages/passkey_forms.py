@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from flask_wtf import FlaskForm
-from wtforms import HiddenField, PasswordField, StringField
+from wtforms import HiddenField, StringField
 
 from app.accounts.services.passkeys import NAME_LIMIT
 from app.core.rules.language import _
-from app.core.web.forms import one_line, required
+from app.core.web.forms import one_line, own_password, required
 
 
 class AnswerField(HiddenField):
@@ -39,7 +39,7 @@ class AddPasskeyForm(ConfirmedForm):
         description=_("Such as “work laptop”; at most 60 characters."),
         render_kw={"autocomplete": "off", "maxlength": NAME_LIMIT},
     )
-    password = PasswordField(_("Your password"), render_kw={"autocomplete": "current-password"})
+    password = own_password()
     by = StringField()
     """``passkey``: another passkey instead of the password."""
 

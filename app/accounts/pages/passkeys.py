@@ -8,7 +8,6 @@ nothing of them elsewhere.
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, Final
 
 from flask import (
@@ -64,8 +63,6 @@ HERE: Final = "/profile/passkeys"
 ONE: Final = f"{HERE}/<int(max=2147483647):number>"
 CHALLENGE: Final = "passkey"
 """Under which the cookie holds the random id of a challenge."""
-FRESH: Final = timedelta(minutes=10)
-"""A login so young stands for the password of somebody who has none."""
 _FAILED: Final = "passkey"
 _REFUSED: Final = _(
     "Passkey refused. Try again; it may have been removed here, or the account is disabled."
@@ -155,13 +152,19 @@ def login() -> Response:
     return gone_on(target or url_for("home.page"), kept)
 
 
-def _start(user_id: int) -> str:
+def _start(user_id: int, *, sign_on: bool = False) -> str:
     """Begin a login in place of that of this browser's cookie; its random id."""
     rows, old = db.session(), session.get("_user_id")
     if isinstance(old, str):
         people.end_login(rows, old, now())
     return people.start_login(
-        rows, user_id, now(), remote=remote(), browser=browser(), second_factor=True
+        rows,
+        user_id,
+        now(),
+        remote=remote(),
+        browser=browser(),
+        second_factor=True,
+        sign_on=sign_on,
     )
 
 
@@ -187,6 +190,7 @@ def second() -> Response:
     if pending is None:
         return from_the_start(target, kept)
     key, user, name, person = pending.id, pending.user, pending.user.name, pending.user_id
+    signed_on = pending.sign_on
     token, error = "", AuthenticationFailed()
     with transaction(rows):
         checked = _check(form.credential.data or "", Purpose.SECOND, user)
@@ -194,7 +198,7 @@ def second() -> Response:
             error = _count_failure(name)
             logins.count_wrong_code(rows, key)
         elif logins.take_pending(rows, key):
-            token = _start(person)
+            token = _start(person, sign_on=signed_on)
     begun = logins.live_login(rows, token, now()) if token else None
     if begun is None:
         log_here("second factor wrong", name, "person", person, how=checked.how)
@@ -205,7 +209,7 @@ def second() -> Response:
         again = AskCodeForm(formdata=None, next=target)
         return code_page(again, pending.user, status, kept, problem=problem)
     session.clear()
-    log_in(token, begun, "password and passkey")
+    log_in(token, begun, "sign-on and passkey" if signed_on else "password and passkey")
     return gone_on(target or url_for("home.page"), kept)
 
 
@@ -234,11 +238,6 @@ def add_options() -> Response:
             if refused is None:
                 return jsonify(create=_begin(Purpose.ADD, user))
         return _problem(*_words(refused))
-    if not user.password_hash:
-        if not _is_fresh(rows, user):
-            return _problem(_("Log out and in again, then add the passkey within ten minutes"))
-        with transaction(rows, beside=True):
-            return jsonify(create=_begin(Purpose.ADD, user))
     asked = ask_password(form.password)
     if asked.attempt is None:
         return _problem(str(form.password.errors[0]), asked.status)
@@ -376,11 +375,6 @@ def _try_passkey(answer: str, user: User) -> AuthenticationFailed | None:
         return None
     log_here("second factor wrong", user.name, "person", user.id, how=checked.how)
     return _count_failure(user.name)
-
-
-def _is_fresh(rows: Any, user: User) -> bool:
-    login = logins.live_login(rows, current_user.token, now())
-    return login is not None and login.user_id == user.id and login.created_at > now() - FRESH
 
 
 def _problem(words: str, status: int = 422) -> Response:

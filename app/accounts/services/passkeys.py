@@ -244,6 +244,9 @@ def check(
     ).first()
     if passkey is None or challenge is None or person.disabled_at is not None:
         return Checked(None, owner)
+    if purpose is Purpose.ALONE and not person.password_hash:
+        # whom a provider of identities logs in: it says at each login who still may
+        return Checked(None, owner, "passkey alone of somebody without a password")
     handle = sent.response.user_handle
     if (handle is None and purpose is Purpose.ALONE) or (
         handle is not None and handle != person.passkey_handle.encode()

@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from app.accounts.models.passkeys import Passkey, PasskeyChallenge
 from app.accounts.models.people import FailedLogins, Login, PendingLogin, User
+from app.accounts.services.logins import begin_pending
 from app.accounts.services.people import disable_user, find_user, start_login
 from app.core.database.transactions import transaction
 from app.core.log import LineFormatter
@@ -477,20 +478,36 @@ def test_another_passkey_stands_for_the_password(
     assert visitor.send(HERE, sent).location == HERE
 
 
-def test_a_fresh_login_stands_for_the_password_of_whoever_has_none(
-    app: Flask, session: Session, cast: Cast, visit: Enter
+def test_who_only_signs_on_has_it_as_a_second_factor_and_never_alone(
+    app: Flask, session: Session, cast: Cast, log: SecurityLog
 ) -> None:
-    visitor = visit(cast.kit)
-    assert visitor.send(f"{HERE}/options", {}).status_code == 422  # who has one types it
     with transaction(session):
         find_user(session, "kit").password_hash = ""
-    assert "create" in options_of(visitor, f"{HERE}/options")
+        person, now = cast.kit.account_id or 0, datetime.now(UTC)
+        token = start_login(session, person, now, second_factor=True, sign_on=True)
+    visitor, device = Visitor(app), Authenticator()
+    visitor.carry(token)
+    asked = options_of(visitor, f"{HERE}/options")["create"]  # a fresh sign-on stands for it
+    assert visitor.send(HERE, {"credential": device.create(asked)}).status_code == 200
     with transaction(session):
         for login in session.scalars(select(Login)):
             login.created_at -= timedelta(minutes=10)
     answer = visitor.send(f"{HERE}/options", {})
     assert answer.status_code == 422
-    assert "Log out and in again" in (answer.json or {})["problem"]
+    assert "Sign in again first" in (answer.json or {})["problem"]
+    log.take()
+    assert give_passkey(Visitor(app), device).status_code == 401  # the provider was not asked
+    assert log.take() == ["failed login / kit / passkey alone of somebody without a password"]
+    with transaction(session):
+        pending = begin_pending(session, person, now, sign_on=True)
+    behind = Visitor(app)
+    with behind.client.session_transaction() as cookie:
+        cookie["pending"] = pending
+    assert give_passkey(behind, device, "/login/code/passkey").status_code == 303
+    newest = session.scalars(select(Login).order_by(Login.id.desc())).first()
+    assert newest is not None
+    assert (newest.sign_on, newest.second_factor) == (True, True)
+    assert log.take() == ["login / kit / sign-on and passkey"]
 
 
 def test_an_admin_who_needs_a_factor_may_add_a_passkey(
