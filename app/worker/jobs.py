@@ -18,7 +18,7 @@ from app.exchange.services.ledgers import JOB as COMPARE_LEDGER
 from app.exchange.services.planning import BEGIN_OPEN, LANE_JOB, WAKE
 from app.exchange.services.planning import JOB as EXCHANGE
 from app.exchange.tasks.connection_tests import test_connection
-from app.exchange.tasks.deliveries import Deliveries, begin_open, end_pairs
+from app.exchange.tasks.deliveries import Deliveries, begin_open, end_pairs, take_up
 from app.exchange.tasks.incoming_mails import take_mail
 from app.exchange.tasks.ledgers import compare_ledger
 from app.exchange.tasks.pulls import PULL, READ, SWEEP, Pulls
@@ -35,7 +35,7 @@ JOBS: Final[dict[str, JobFunction]] = {
     EVENT_IMPORT: import_events,
     EVENT_WITHDRAWAL: withdraw_events,
     MEETING_PACK: in_child(make_pack),
-    EXCHANGE: _deliveries.deliver,
+    EXCHANGE: take_up,
     LANE_JOB: _deliveries.deliver_lane,
     BEGIN_OPEN: begin_open,
     END_PAIRS: end_pairs,

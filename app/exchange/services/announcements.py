@@ -93,25 +93,30 @@ def follow_refused_mails() -> None:
 
 def note_refused(session: Session, key: str, reason: str) -> None:
     """A partner's mail server refused a mail for good: what it told waits again, and a person is
-    asked. ``key`` is the message's, ``reason`` the server's words."""
+    asked; where the exchange has ended it was left out by that. ``key`` is the message's, and
+    ``reason`` holds the server's words."""
     told_first = session.get(Entry, int(key.removeprefix(PARTNER).split()[1]))
     if told_first is None:
         return
     pair = locked_pair(session, told_first.pair_id)
-    if pair.state == PairState.ENDED:
-        return
     told = session.scalars(
         select(Entry)
         .where(
             Entry.pair_id == pair.id,
             Entry.origin == Origin.OURS,
-            Entry.state.in_((EntryState.SENT, EntryState.WAITING)),
+            or_(
+                Entry.state.in_((EntryState.SENT, EntryState.WAITING)),
+                Entry.done_at == pair.ended_at,
+            ),
             Entry.their_key.startswith(f"mail {told_first.id}/"),
         )
         .execution_options(populate_existing=True)
     )
     for entry in told:
         entry.state, entry.their_key, entry.done_at = EntryState.WAITING, None, None
+        if pair.state == PairState.ENDED:
+            entry.state, entry.reason = EntryState.SKIPPED, pair.reason
+            entry.done_at = pair.ended_at
     # whoever told it may not have noted that yet: this answer is no longer for its call
     asked = rules.stop(as_rule(pair), f"Their mail server refused the mail: {reason}")
     store(pair, replace(asked, begun=None))

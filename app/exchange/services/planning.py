@@ -43,7 +43,7 @@ from app.tickets.services.lifecycle import hand_to_partner
 
 _log = logging.getLogger(__name__)
 JOB: Final = "exchange a ticket"
-"""One pair, at a time that was set for it."""
+"""The time that was set for one pair has come."""
 LANE_JOB: Final = "exchange tickets"
 """Whatever is due of a part of a partner's pairs."""
 LANES: Final = 2

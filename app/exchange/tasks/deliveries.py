@@ -94,6 +94,13 @@ def end_pairs(context: Context, arguments: Mapping[str, Any]) -> None:
             is_more = end_some_pairs(session, key, context.now())
 
 
+def take_up(context: Context, arguments: Mapping[str, Any]) -> None:
+    """The time that was set for a pair has come (a job): it is due with the others of its part, so
+    that nobody else works on it at once."""
+    with context.transaction() as session:
+        enqueue_pair(session, session.get_one(TicketPair, int(arguments["pair"])))
+
+
 class Deliveries:
     """Delivers pairs. ``open_system`` makes what speaks with a connection's system."""
 
@@ -101,7 +108,7 @@ class Deliveries:
         self._open, self._chance = open_system, chance
 
     def deliver(self, context: Context, arguments: Mapping[str, Any]) -> None:
-        """Do all that is due for one pair (a job)."""
+        """Do all that is due for one pair."""
         self._deliver(context, int(arguments["pair"]), None)
 
     def deliver_lane(self, context: Context, arguments: Mapping[str, Any]) -> None:

@@ -37,7 +37,7 @@ from app.exchange.services.planning import reads
 from app.exchange.services.readings import pair_of_their_id, take_in, take_new
 from app.exchange.tasks.deliveries import SLICE, Opener
 from app.exchange.tasks.reads import read_whole
-from app.jobs.services.queue import enqueue
+from app.jobs.services.queue import JSON, enqueue
 from app.jobs.tasks.context import Context
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import OPEN_STATES
@@ -171,7 +171,7 @@ class Pulls:
             if not is_ending:
                 after = pairs[-1].id
             if is_ending or context.now() >= ends:
-                rest = {"connection": key, "after": after, "gone": gone}
+                rest: Mapping[str, JSON] = {"connection": key, "after": after, "gone": gone}
                 with context.transaction() as session:
                     enqueue(session, SWEEP, rest, key=f"{SWEEP} {key}")
                 return

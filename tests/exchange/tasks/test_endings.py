@@ -99,11 +99,12 @@ def test_it_leaves_the_list_of_what_failed_and_comes_back_only_by_a_person(world
         assert pairs_now(rows, failed_alone=True) == []
     with world.writing() as rows:
         assert decisions.send_all_again(rows, world.operator(), rows.get_one(Connection, 1)) == 0
-    for verb in (
+    verbs: tuple[Callable[[Session], None], ...] = (
         lambda rows: decisions.retry(rows, world.operator(), key),
         lambda rows: decisions.name_theirs(rows, world.admin(), key, "4711"),
         lambda rows: decisions.replay(rows, world.admin(), 1),
-    ):
+    )
+    for verb in verbs:
         with pytest.raises(Invalid, match="has ended"), world.writing() as rows:
             verb(rows)
     world.partner.errs.refused_word = ""
@@ -249,7 +250,7 @@ def test_a_connection_that_ended_does_nothing_and_stays_readable(world: World) -
 def test_another_connection_takes_the_place_of_one_that_ended(world: World) -> None:
     number = world.open("Link down", "The fibre is cut.")
     world.deliver()
-    how = {"url": "http://partner.example", "direction": "both"}
+    how: dict[str, Any] = {"url": "http://partner.example", "direction": "both"}
     with pytest.raises(Invalid, match="already"), world.writing() as rows:
         connections.connect(rows, world.admin(), "GGUS", "zammad", **how)
     with world.writing() as rows:

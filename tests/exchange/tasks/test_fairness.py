@@ -19,7 +19,7 @@ from app.exchange.models.connections import Connection
 from app.exchange.services.connections import connect
 from app.exchange.services.planning import BEGIN_OPEN, JOB, LANE_JOB, profile_in_use
 from app.exchange.stand_in import StandIn
-from app.exchange.tasks.deliveries import begin_open, plan_entries
+from app.exchange.tasks.deliveries import begin_open, plan_entries, take_up
 from app.exchange.tasks.pulls import READ, SWEEP
 from app.jobs.rules.jobs import Pace
 from app.jobs.services.backend import Runner
@@ -39,7 +39,7 @@ class TwoPartners(World):
         self.order: list[str] = []
         """What was created, and where, one after another."""
         with self.writing() as rows:
-            how = {"url": "http://partner.example", "direction": "both"}
+            how: dict[str, Any] = {"url": "http://partner.example", "direction": "both"}
             connect(rows, self.admin(), "QUICK", "zammad", profile=PROFILE, **how)
         self.slow = self.partner
         self._lock = threading.Lock()
@@ -68,7 +68,7 @@ class TwoPartners(World):
             return lambda arguments: job(self.context, arguments)
 
         functions: Mapping[str, Any] = {
-            JOB: of(self.deliveries.deliver),
+            JOB: lambda arguments: take_up(self.context, arguments),
             LANE_JOB: of(self.deliveries.deliver_lane),
             BEGIN_OPEN: of(begin_open),
             SWEEP: of(self.pulls.sweep),

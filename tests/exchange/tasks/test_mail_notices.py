@@ -25,7 +25,7 @@ from app.exchange.services.announcements import follow_refused_mails
 from app.exchange.services.connections import connect
 from app.exchange.services.decisions import send_again
 from app.exchange.services.deliveries import begin_create, note_created
-from app.exchange.services.endings import end_exchange
+from app.exchange.services.endings import end_exchange, exchange_again
 from app.exchange.services.incoming_mails import Ours, decide, keep_mail
 from app.exchange.services.overview import troubles
 from app.exchange.tasks.deliveries import Deliveries, plan_entries
@@ -360,6 +360,13 @@ def test_a_refusal_after_the_exchange_ended_asks_nobody(world: _World, box: _Box
     box.refuses = "550 no"
     world.office.step()
     assert (world.pair(number).state, world.pair(number).reason) == (PairState.ENDED, "Not theirs")
+    box.refuses = ""
+    with transaction(world.session):
+        exchange_again(world.session, world.by, pair)
+    world.deliver()
+    world.office.step()
+    assert len(box.taken) == 1, "what nobody there was told is told now"
+    assert set(world.session.scalars(select(Entry.state))) == {"sent"}
 
 
 def test_a_mail_is_not_told_that_was_left_out_meanwhile(world: _World) -> None:
