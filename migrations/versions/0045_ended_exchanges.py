@@ -1,4 +1,4 @@
-"""Exchanges of tickets, and connections, that people ended
+"""Exchanges of tickets, and connections, that people ended; tickets that moved, by index
 
 Revision: 0045, after: 0044
 """
@@ -24,6 +24,19 @@ def upgrade() -> None:
         sa.Column("ended_by", sa.String(length=255), server_default="", nullable=False),
     )
     op.add_column("ticket_pairs", sa.Column("ended_after", sa.Integer(), nullable=True))
+    op.drop_index(op.f("ix_ticket_pairs_connection_id"), table_name="ticket_pairs")
+    op.create_index(
+        op.f("ix_ticket_pairs_connection_id"),
+        "ticket_pairs",
+        ["connection_id", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_ticket_pairs_moved_from"),
+        "ticket_pairs",
+        ["moved_from", "connection_id"],
+        unique=False,
+    )
     with op.batch_alter_table("connections", schema=None) as batch_op:
         batch_op.add_column(sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(
@@ -49,5 +62,13 @@ def downgrade() -> None:
         )
         batch_op.drop_column("ended_by")
         batch_op.drop_column("ended_at")
+    op.drop_index(op.f("ix_ticket_pairs_moved_from"), table_name="ticket_pairs")
+    op.drop_index(op.f("ix_ticket_pairs_connection_id"), table_name="ticket_pairs")
+    op.create_index(
+        op.f("ix_ticket_pairs_connection_id"),
+        "ticket_pairs",
+        ["connection_id", "due_at"],
+        unique=False,
+    )
     for name in ("ended_after", "ended_by", "ended_at"):
         op.drop_column("ticket_pairs", name)

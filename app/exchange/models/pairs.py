@@ -19,8 +19,9 @@ class TicketPair(Base):
     __table_args__ = (
         UniqueConstraint("ticket_number", "connection_id"),
         UniqueConstraint("connection_id", "their_id"),
-        Index(None, "connection_id", "due_at"),
+        Index(None, "connection_id", "id"),
         Index(None, "state", "connection_id"),
+        Index(None, "moved_from", "connection_id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -36,6 +36,8 @@ from app.tickets.rules.marks import Mark, marked, reference_of
 from app.tickets.services.fields import as_logged, current_value
 
 NOT_LOGGED_IN: Final = 401
+_NEWEST: Final = 1000
+"""Pairs whose ids there are compared with a new one."""
 FAILURES_TO_REST: Final = 3
 """Calls in a row without success after which the partner's system counts as away."""
 
@@ -402,20 +404,23 @@ def agree_on_sent(session: Session, pair: TicketPair, values: Mapping[str, str])
 
 
 def _highest_before(session: Session, row: TicketPair, begun: datetime) -> int | None:
-    """The highest of their ids that was known when a call was begun."""
-    was_sent = exists().where(
-        Entry.pair_id == TicketPair.id,
-        Entry.origin == Origin.OURS,
-        Entry.kind == EntryKind.TICKET,
-        Entry.done_at < begun,
+    """The highest of their ids that was known when a call was begun, of the newest pairs: ids grow,
+    and so do those of pairs."""
+    newest = (
+        select(TicketPair.id, TicketPair.their_id, TicketPair.began_here, TicketPair.created_at)
+        .where(TicketPair.connection_id == row.connection_id, TicketPair.their_id.is_not(None))
+        .order_by(TicketPair.id.desc())
+        .limit(_NEWEST)
+        .subquery()
     )
-    was_theirs = and_(TicketPair.began_here.is_(False), TicketPair.created_at < begun)
+    begins = and_(
+        Entry.pair_id == newest.c.id, Entry.origin == Origin.OURS, Entry.kind == EntryKind.TICKET
+    )
+    was_theirs = and_(newest.c.began_here.is_(False), newest.c.created_at < begun)
     return session.scalar(
-        select(func.max(cast(TicketPair.their_id, BigInteger))).where(
-            TicketPair.connection_id == row.connection_id,
-            TicketPair.their_id.is_not(None),
-            or_(was_sent, was_theirs),
-        )
+        select(func.max(cast(newest.c.their_id, BigInteger)))
+        .outerjoin(Entry, begins)
+        .where(or_(Entry.done_at < begun, was_theirs))
     )
 
 
