@@ -78,6 +78,7 @@ from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.profiles import Profile
 from app.exchange.services.connections import set_profile
+from app.exchange.services.endings import end_exchange
 from app.exchange.services.secrets import LOGIN
 from app.exchange.services.secrets import add_secret as seal_secret
 from app.exchange.services.secrets import live_secrets as live_connection_secrets
@@ -239,6 +240,7 @@ SENT: Final[Mapping[str, Sent]] = {
     "POST /exchange/*/edit": ("/exchange/{connection}/edit", {"remote_login": "{new_name}"}),
     "POST /exchange/*/pause": ("/exchange/{connection}/pause", {}),
     "POST /exchange/*/resume": ("/exchange/{paused_connection}/resume", {}),
+    "POST /exchange/*/end": ("/exchange/{connection}/end", {"reason": "x"}),
     "POST /exchange/*/add-secret": (
         "/exchange/{connection}/add-secret",
         {"use": "login", "remote_secret": "x"},
@@ -263,6 +265,8 @@ SENT: Final[Mapping[str, Sent]] = {
     "GET /exchange/*/preview": ("/exchange/{connection}/preview?ticket={ticket}", {}),
     "POST /exchange/*/share": ("/exchange/{connection}/share", {"ticket": "{ticket}"}),
     "POST /exchange/pairs/*/again": ("/exchange/pairs/{pair}/again", {}),
+    "POST /exchange/pairs/*/end": ("/exchange/pairs/{pair}/end", {"reason": "x"}),
+    "POST /exchange/pairs/*/resume": ("/exchange/pairs/{ended_pair}/resume", {}),
     "POST /exchange/pairs/*/theirs": ("/exchange/pairs/{pair}/theirs", {"their_id": "77"}),
     "POST /exchange/entries/*/skip": ("/exchange/entries/{waiting_entry}/skip", {"reason": "x"}),
     "POST /exchange/entries/*/replay": ("/exchange/entries/{skipped_entry}/replay", {}),
@@ -1008,6 +1012,12 @@ class Things(dict[str, str]):
     def make_pair(self) -> int:
         """A ticket whose exchange failed before theirs was created."""
         return self._seed_pair().pair.id
+
+    def make_ended_pair(self) -> int:
+        """A pair whose exchange was ended."""
+        session, pair = self.world.session, self._seed_pair().pair
+        end_exchange(session, writer(self.world.cast.admin), pair.id, "x")
+        return pair.id
 
     def make_connection_of_pair(self) -> int:
         """A connection with a ticket whose exchange failed."""
