@@ -15,14 +15,17 @@ from werkzeug.test import TestResponse
 from app.accounts.models.people import Login, User
 from app.accounts.models.sign_on import Identity
 from app.accounts.pages.login import PROVED_AT
+from app.accounts.pages.own_password import SIGN_ON_AGAIN
 from app.accounts.pages.sign_on import BEGUN
 from app.accounts.services import people
 from app.accounts.services.sign_on_map import Row, save_map
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
+from tests.accounts.pages.test_passkeys import give_passkey, options_of
 from tests.accounts.pages.test_second_factor import give_code, now_code, set_up
 from tests.cast import PASSWORD, SYSTEM, Cast, writer
 from tests.harness import identity_provider
+from tests.harness.authenticator import Authenticator
 from tests.harness.identity_provider import (
     NAME,
     IdentityProvider,
@@ -210,6 +213,31 @@ def test_a_second_factor_of_ones_own_is_asked_for(app: Flask, session: Session, 
     login = session.scalars(select(Login).order_by(Login.id.desc())).first()
     assert login is not None
     assert (login.sign_on, login.second_factor, login.user.name) == (True, True, "kit")
+
+
+def test_a_passkey_is_the_second_step_of_who_follows_the_map_and_never_the_only_one(
+    app: Flask, session: Session, cast: Cast, provider: IdentityProvider
+) -> None:
+    visitor, device = Visitor(app), Authenticator()
+    come_back(visitor, "curie")
+    late = visitor.send("/profile/passkeys/options", {})
+    assert (late.status_code, late.json) == (422, {"problem": SIGN_ON_AGAIN})
+    come_back(visitor, "curie", "/login/sign-on?again=1")
+    visitor.renew_token()
+    asked = options_of(visitor, "/profile/passkeys/options")["create"]
+    fields = {"name": "laptop", "credential": device.create(asked)}
+    assert visitor.send("/profile/passkeys", fields).status_code == 200
+    alone = give_passkey(Visitor(app), device)
+    assert alone.status_code == 401
+    assert "Passkey refused" in alone.text
+    visitor = Visitor(app)
+    assert come_back(visitor, "curie", "/login/sign-on?next=/sites").location is not None
+    assert visitor.get("/tickets").status_code == 303
+    assert give_passkey(visitor, device, "/login/code/passkey").status_code == 303
+    session.rollback()
+    login = session.scalars(select(Login).order_by(Login.id.desc())).first()
+    assert login is not None
+    assert (login.sign_on, login.second_factor) == (True, True)
 
 
 def link_account(visitor: Visitor, session: Session, name: str, as_whom: str) -> None:
