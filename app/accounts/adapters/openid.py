@@ -15,7 +15,7 @@ import json
 import threading
 from collections import deque
 from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from time import monotonic
@@ -253,9 +253,6 @@ class OpenIdProvider:
 
     def _key_set(self, newer_than: KeySet | None = None) -> KeySet:
         """The provider's keys: those that are kept, or newer ones where that may be asked for."""
-        from joserfc.errors import JoseError
-        from joserfc.jwk import KeySet
-
         with self._lock:
             kept = self._keys
             if kept is not None and kept[1] is not newer_than:
@@ -268,21 +265,25 @@ class OpenIdProvider:
                 ):
                     return kept[1]
                 self._refreshed.append(monotonic())
-            document = self._fetched(self._metadata()["jwks_uri"])
-            try:
-                keys = KeySet.import_key_set({"keys": _signing_keys(document)})
-            except (JoseError, ValueError, TypeError, KeyError) as error:
-                raise ProviderUnavailable(f"its keys: {type(error).__name__}") from None
+            keys = _signing_keys(self._fetched(self._metadata()["jwks_uri"]))
             self._keys = monotonic(), keys
             return keys
 
 
-def _signing_keys(document: Mapping[str, Any]) -> list[Any]:
-    """Those of its keys that are not for encrypting."""
-    keys = document.get("keys")
-    if not isinstance(keys, list):
-        raise ProviderUnavailable("its keys are no list")
-    return [key for key in keys if isinstance(key, dict) and key.get("use") != "enc"]
+def _signing_keys(document: Mapping[str, Any]) -> KeySet:
+    """Those of its keys that can be used and are not for encrypting (RFC 7517, section 5: others do
+    no harm)."""
+    from joserfc.errors import JoseError
+    from joserfc.jwk import JWKRegistry, KeySet
+
+    given, keys = document.get("keys"), []
+    for key in given if isinstance(given, list) else ():
+        if isinstance(key, dict) and key.get("use") != "enc":
+            with suppress(JoseError, ValueError, TypeError, KeyError):
+                keys.append(JWKRegistry.import_key(key))
+    if not keys:
+        raise ProviderUnavailable("it publishes no key that can be used")
+    return KeySet(keys)
 
 
 def _object(content: bytes) -> dict[str, Any]:

@@ -147,6 +147,14 @@ def test_a_key_replaced_under_its_name_is_fetched_once_and_not_for_ever(said: St
     assert said.asked.count("/jwks") == 1 + openid.REFRESHES
 
 
+def test_a_key_that_cannot_be_used_stands_in_nobodys_way(said: StandIn) -> None:
+    good = said.published.as_dict(private=False)
+    odd = [{"kty": "RSA"}, {"kty": "AKP"}, {"kty": "EC", "crv": "x"}, 5, {**good, "use": "enc"}]
+    for keys in ([*odd, good], [good, *odd]):
+        said.answers["/jwks"] = (200, json.dumps({"keys": keys}).encode())
+        assert claims_of(said.provider())["sub"] == "curie"
+
+
 def test_a_key_of_a_new_name_is_fetched(said: StandIn) -> None:
     provider = said.provider()
     claims_of(provider)
