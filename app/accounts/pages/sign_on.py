@@ -28,6 +28,7 @@ from flask import (
 from flask_login import current_user
 
 from app.accounts.adapters.openid import (
+    LEEWAY,
     Client,
     OpenIdProvider,
     ProviderUnavailable,
@@ -74,7 +75,7 @@ class Begun(NamedTuple):
     nonce: str
     verifier: str
     next: str
-    at: int
+    at: float
     """Seconds since 1970."""
     person: int
     """Whose account is to be linked; 0 = a login."""
@@ -137,8 +138,9 @@ def begin() -> Response:
         return _unavailable(error)
     if len(wanted) > _MAX_NEXT:
         wanted = ""
-    begun = dict(list(session.get(BEGUN, {}).items())[1 - _MAX_BEGUN :])
-    session[BEGUN] = begun | {state: Begun(nonce, verifier, wanted, _seconds(), person, again)}
+    begun = Begun(nonce, verifier, wanted, now().timestamp(), person, again)
+    before = sorted(session.get(BEGUN, {}).items(), key=lambda one: Begun(*one[1]).at)
+    session[BEGUN] = dict(before[1 - _MAX_BEGUN :]) | {state: begun}
     return go_to(address)
 
 
@@ -184,8 +186,9 @@ def _said(code: str, begun: Begun) -> tuple[Claimed, int]:
     said = claimed(settings().issuer, claims, settings().claims, id_token)
     if said is None:
         raise SignOnRefused("it names nobody")
-    at = _seconds() if begun.again else claims.get("auth_time")
-    return said, int(at) if isinstance(at, int | float) else 0
+    at = claims.get("auth_time", _seconds() if begun.again else 0)
+    is_time = isinstance(at, int | float) and 0 < at <= _seconds() + LEEWAY
+    return said, int(at) if is_time else 0
 
 
 def _log_in(said: Claimed, wanted: str, proved_at: int) -> Response:

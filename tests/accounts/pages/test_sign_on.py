@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,6 +22,7 @@ from app.accounts.services import people
 from app.accounts.services.sign_on_map import Row, save_map
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
+from tests.accounts.adapters.openid_stand_in import stand_in
 from tests.accounts.pages.test_passkeys import give_passkey, options_of
 from tests.accounts.pages.test_second_factor import give_code, now_code, set_up
 from tests.cast import PASSWORD, SYSTEM, Cast, writer
@@ -396,6 +398,34 @@ def test_a_stolen_answer_a_used_one_and_one_without_its_begin_are_refused(
         }
     is_refused(visitor.get(late), 400, words)
     assert len(session.scalars(select(Login)).all()) == 1
+
+
+def test_of_several_tabs_the_three_newest_may_come_back(app: Flask, cast: Cast) -> None:
+    visitor = Visitor(app)
+    states = [parse_qs(urlsplit(begin(visitor)).query)["state"][0] for _tab in range(12)]
+    with visitor.client.session_transaction() as cookie:
+        assert set(cookie[BEGUN]) == set(states[-3:])
+
+
+@pytest.mark.parametrize(
+    ("auth_time", "status"),
+    [(0, 200), (-601, 422), (3600, 422), (float("nan"), 422), (float("inf"), 422), ("now", 422)],
+)
+def test_when_the_person_proved_it_to_the_provider(
+    app_with: Callable[..., Flask], cast: Cast, auth_time: Any, status: int
+) -> None:
+    with stand_in() as said:
+        port = urlsplit(said.issuer).port
+        assert port is not None
+        app = app_with(public_url=PORTAL, **sign_on_settings(port))
+        visitor, moment = Visitor(app), int(datetime.now(UTC).timestamp())
+        asked = parse_qs(urlsplit(begin(visitor, "/login/sign-on?again=1")).query)
+        said.claims |= {"nonce": asked["nonce"][0], "iat": moment, "exp": moment + 300}
+        said.userinfo["auth_time"] = auth_time if auth_time == "now" else moment + auth_time
+        back = f"/login/sign-on/done?state={asked['state'][0]}&code=x"
+        assert visitor.get(back).location == "/"
+        token = {"name": "laptop", "scopes": "read", "days": "90", "password": ""}
+        assert visitor.send("/profile/tokens", token).status_code == status
 
 
 def test_a_code_of_another_login_proves_nothing(
