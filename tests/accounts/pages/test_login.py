@@ -53,6 +53,7 @@ VALUES: Mapping[str, str | int] = {
     "number": 1,
     "call": 1,
     "mail": 1,
+    "message": 1,
     "kind": "sites",
     "form": "csv",
     "person": "kit",

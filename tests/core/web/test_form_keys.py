@@ -311,6 +311,7 @@ SETS = {
     "accounts/people": {"demand", "role", "_with_reason"},
     "home/profile": {"zone", "mail", "mails", "updates", "password", "end_other_logins"},
     "home/shortcuts": {"switch"},
+    "webhooks/webhooks": {"edit"},
     "meetings/teleconferences": {"join", "leave"},
     "tickets/writing": {"watch"},
     "tickets/reminders": {"remind", "remove"},
