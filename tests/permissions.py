@@ -672,6 +672,13 @@ Read an unknown site            | GET /api/v1/sites/* unknown              | 404
 List links                      | GET /api/v1/links                        | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
 Read a link                     | GET /api/v1/links/*                      | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
 Read an unknown link            | GET /api/v1/links/* unknown              | 404 | 404 | 403 | 403 | 403 | 404 | 403 | 403 | 404 | 404 | 401
+List one's own webhooks         | GET /api/v1/webhooks                     | 403 | 403 | yes | 403 | 403 | 403 | yes | yes | yes | yes | 401
+Read one of an operator's       | GET /api/v1/webhooks/*                   | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+Delete it                       | DELETE /api/v1/webhooks/*                | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+Switch it off                   | POST /api/v1/webhooks/*/off              | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+Send a test                     | POST /api/v1/webhooks/*/test             | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+List its messages               | GET /api/v1/webhooks/*/messages          | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+Send one again                  | POST /api/v1/webhooks/*/messages/*/again | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
 Read a ticket's counterparts    | GET /api/v1/exchange/pairs/*             | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
 List events                     | GET /api/v1/events                       | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401
 Read an event                   | GET /api/v1/events/*                     | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401

@@ -22,6 +22,7 @@ from app.api import (
     reports,
     ticket_actions,
     tickets,
+    webhooks,
 )
 from app.api.caller import ENGINE, end_session
 from app.api.document import document
@@ -39,6 +40,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *events.OPERATIONS,
     *notices.OPERATIONS,
     *exchange.OPERATIONS,
+    *webhooks.OPERATIONS,
     *reports.OPERATIONS,
 )
 

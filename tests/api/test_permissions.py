@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import count
 from typing import Any, Final
 
@@ -26,6 +26,7 @@ from tests.api.conftest import Calling, Program
 from tests.cast import NOON, Cast, writer
 from tests.permissions import API, Row
 from tests.soap_service.native.test_nttdm import document
+from tests.webhooks.seeded import seed_messages, seed_webhook
 
 MAIL = "noc@kit.example"
 TICKET = "/api/v1/tickets/1"
@@ -37,6 +38,14 @@ SENT: Final = {
     "GET /api/v1/links/*": "/api/v1/links/CERN-PIC-LHCOPN-001",
     "GET /api/v1/links/* unknown": "/api/v1/links/NOWHERE",
     "GET /api/v1/events/*": "/api/v1/events/1",
+    **{
+        f"{method} /api/v1/webhooks/*{path}": f"/api/v1/webhooks/1{path.replace('*', '1')}"
+        for method, path in (
+            *(("GET", ""), ("POST", "/test"), ("GET", "/messages")),
+            ("POST", "/messages/*/again"),
+        )
+    },
+    "POST /api/v1/webhooks/*/off": "/api/v1/webhooks/2/off",
     "GET /api/v1/exchange/pairs/*": "/api/v1/exchange/pairs/1",
     "GET /api/v1/reports/*": "/api/v1/reports/DE-KIT/2012-Q4",
     "GET /api/v1/reports/* draft": "/api/v1/reports/DE-KIT/2013-Q1",
@@ -98,12 +107,12 @@ SHOWN: Final = {"contacts": MAIL, "internal": "For operators", "mail": "who@kit.
 """What an answer holds if that is shown, by the last word of the row."""
 
 
-def told(row: Row, program: Program, file: Callable[[], str]) -> str:
+def told(row: Row, program: Program, made: Mapping[str, Callable[[], str]]) -> str:
     method, path, *case = row.how.split(" ")
     if path.endswith("/undo-move"):  # of one's own move, if one may move it
         for state in ("on hold", "waiting for reply"):
             program.post(f"{TICKET}/moves", {"state": state})
-    path = file() if path == FILE else SENT.get(row.how, path)
+    path = made[row.how]() if row.how in made else SENT.get(row.how, path)
     assert "*" not in path, row.how
     if method in ("GET", "DELETE"):
         answer = program.send(method, path)
@@ -172,6 +181,9 @@ def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: C
         change = NewTicket(title="New optics", category="change", asked_sites=("DE-KIT",))
         open_ticket(session, writer(cast.operator), change)
         open_ticket(session, writer(cast.operator), twice)
+        for _number in range(2):
+            seed_webhook(session, writer(cast.operator))
+        seed_messages(session, 1, NOON)
         for quarter, versions in (("2012-Q4", 1), ("2013-Q1", 0)):
             session.add(_report(kit, quarter, versions))
     systems = ("read", "registry", "tickets", "events", "reports")
@@ -192,8 +204,17 @@ def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: C
             made = add_attachment(session, writer(cast.operator), 1, "a.txt", content)
             return f"/api/v1/attachments/{public_id(made.id)}"
 
+    def webhook() -> str:
+        """The address of a webhook that an operator has just created."""
+        with transaction(session):
+            return f"/api/v1/webhooks/{seed_webhook(session, writer(cast.operator))[0]}"
+
+    made = {
+        **{row.how: file for row in API.rows if row.how.split(" ")[1] == FILE},
+        "DELETE /api/v1/webhooks/*": webhook,
+    }
     found = {
-        row.how: {column: told(row, program, file) for column, program in programs.items()}
+        row.how: {column: told(row, program, made) for column, program in programs.items()}
         for row in API.rows
     }
     assert found == {row.how: row.cells for row in API.rows}

@@ -21,9 +21,10 @@ from app.accounts.models.people import User
 from app.accounts.services.partners import find_account
 from app.accounts.services.security_notices import notify_person
 from app.core.adapters.outbound import check_url, is_public
-from app.core.rules.access import Actor, Kind, Role, Writer
+from app.core.rules.access import Actor, Kind, Role, Writer, refusal_by_scope
 from app.core.rules.errors import Forbidden, Invalid, InvalidMany, NotFound
 from app.core.rules.language import _
+from app.core.rules.scopes import Scope
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.changes import FieldChange, newest_change_id, record_change
 from app.core.services.security_log import log_on_commit
@@ -70,6 +71,14 @@ def webhooks_of(session: Session, person: int) -> Sequence[Webhook]:
     ).all()
 
 
+def webhooks_of_actor(session: Session, actor: Actor) -> Sequence[Webhook]:
+    """Those that the actor may change: one's own, for admins also those of partners."""
+    found = webhooks_of(session, actor.account_id or 0) if actor.kind is Kind.PERSON else ()
+    if not _administers(actor):
+        return found
+    return [*found, *(one for one in all_webhooks(session) if one.account_id is not None)]
+
+
 def all_webhooks(session: Session) -> Sequence[Webhook]:
     """Every webhook: of partners first, then of people, by name."""
     return session.scalars(
@@ -93,7 +102,7 @@ def waiting_by_webhook(session: Session, webhooks: Sequence[Webhook]) -> Mapping
 def find_webhook(session: Session, actor: Actor, number: int) -> Webhook:
     """One's own webhook, for admins any. ``NotFound`` for every other."""
     webhook = session.get(Webhook, number)
-    if webhook is None or not (is_own(actor, webhook) or actor.role is Role.ADMIN):
+    if webhook is None or not (is_own(actor, webhook) or _administers(actor)):
         raise NotFound
     return webhook
 
@@ -111,7 +120,7 @@ def find_own(session: Session, actor: Actor, number: int) -> Webhook:
 def is_own(actor: Actor, webhook: Webhook) -> bool:
     """Whether it is the actor's: one's own, or for admins a partner's."""
     if webhook.account_id is not None:
-        return actor.role is Role.ADMIN
+        return _administers(actor)
     return actor.kind is Kind.PERSON and actor.account_id == webhook.user_id
 
 
@@ -125,7 +134,7 @@ def create_webhook(
     """
     if by.actor.kind is not Kind.PERSON:
         raise Forbidden(_("Only a person has webhooks"))
-    if account and by.actor.role is not Role.ADMIN:
+    if account and not _administers(by.actor):
         raise Forbidden(_("Only an admin may create webhooks of partners"))
     # two at once wait for each other here
     user = session.scalars(
@@ -299,6 +308,11 @@ def deliveries_of(
     if before:
         wanted = wanted.where(WebhookDelivery.id < before)
     return session.scalars(wanted.order_by(WebhookDelivery.id.desc()).limit(limit)).all()
+
+
+def _administers(actor: Actor) -> bool:
+    """Whether the actor is an admin; a token needs the scope, too."""
+    return actor.role is Role.ADMIN and refusal_by_scope(actor, Scope.ADMIN) is None
 
 
 def _try_at_once(webhook: Webhook, now: datetime) -> None:

@@ -1,0 +1,245 @@
+"""Webhooks: one's own with their messages, what to send again, and switching off.
+
+What opens a way out of the portal (a new webhook, another address, a secret, switching on) asks a
+person for the password, so it is for pages only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from marshmallow import Schema, fields, validate
+
+from app.api.caller import session
+from app.api.operations import Call, Operation, View, next_page
+from app.api.schemas import Moment, NoQuery, a_text, about, page_limit
+from app.api.ticket_actions import Nothing
+from app.core.rules.scopes import Scope
+from app.webhooks.models.webhooks import Webhook, WebhookDelivery
+from app.webhooks.rules.delivering import State
+from app.webhooks.rules.messages import Kind
+from app.webhooks.services import webhooks as verbs
+
+_SCOPES: Final = (Scope.TICKETS,)
+_ONE: Final = "/v1/webhooks/{number}"
+
+
+class WebhookRow(Schema):
+    """A webhook. Times are UTC, ISO 8601 with Z."""
+
+    number = fields.Integer(required=True, metadata=about("The portal's own id."))
+    name = a_text("What it is called.")
+    url = a_text("The address that is called.")
+    account = a_text("The partner's account whose rights it has; empty: those of the person.")
+    kinds = fields.List(
+        fields.String(validate=validate.OneOf([str(kind) for kind in Kind])),
+        required=True,
+        metadata=about("Kinds of changes."),
+    )
+    filter = a_text("Which tickets, in the words of the list of tickets; empty: all.")
+    on = fields.Boolean(
+        required=True, metadata=about("Whether messages are sent; else they are collected.")
+    )
+    off_why = a_text("Why it is off; empty while it is on.")
+    failures = fields.Integer(required=True, metadata=about("Attempts in a row that failed."))
+    failing_since = Moment("Since when nothing but failures came.", allow_none=True)
+    resting_until = Moment("Nothing is sent before.", allow_none=True)
+    delivered_at = Moment("When a message was last taken.", allow_none=True)
+    created_at = Moment("When it was created.")
+
+
+class WebhookList(Schema):
+    """One's own webhooks, by name."""
+
+    items = fields.List(fields.Nested(WebhookRow), required=True)
+
+
+class WebhookMessage(Schema):
+    """A message, and its newest attempt. Times are UTC, ISO 8601 with Z."""
+
+    number = fields.Integer(required=True, metadata=about("The portal's own id."))
+    id = a_text("The webhook-id, the same at each attempt.")
+    type = a_text("Its kind.")
+    ticket = fields.Integer(
+        required=True, allow_none=True, metadata=about("The ticket's number; null of a test.")
+    )
+    state = a_text("What became of it.", validate=validate.OneOf([str(one) for one in State]))
+    attempts = fields.Integer(required=True, metadata=about("How often it was tried."))
+    status = fields.Integer(
+        required=True, allow_none=True, metadata=about("Of the newest answer; null if none came.")
+    )
+    failure = a_text("Why the newest attempt failed, or why it is not tried any more.")
+    created_at = Moment("When it was planned.")
+    tried_at = Moment("When it was tried last.", allow_none=True)
+    due_at = Moment("When it is tried next.", allow_none=True)
+
+
+class MessagesQuery(Schema):
+    """Which messages."""
+
+    state = fields.String(
+        load_default="",
+        validate=validate.OneOf(
+            ["", *(str(one) for one in State)], error=f"state takes one of: {', '.join(State)}"
+        ),
+        metadata=about("Only messages of this state."),
+    )
+    before = fields.Integer(
+        load_default=0,
+        validate=validate.Range(0, 2**31 - 1, error="before takes a message's number"),
+        error_messages={"invalid": "before takes a message's number"},
+        metadata=about("Only messages before the one of this number."),
+    )
+    limit = page_limit()
+
+
+class WebhookMessages(Schema):
+    """Messages of a webhook, newest first."""
+
+    items = fields.List(fields.Nested(WebhookMessage), required=True)
+    next = fields.String(
+        required=True, allow_none=True, metadata=about("The next page's address; null at the end.")
+    )
+
+
+def list_webhooks(call: Call) -> Mapping[str, Any]:
+    """One's own webhooks, for admins also those of partners."""
+    return {"items": [_webhook(row) for row in verbs.webhooks_of_actor(session(), call.actor)]}
+
+
+def get_webhook(call: Call) -> Mapping[str, Any]:
+    """One of them."""
+    return _webhook(_found(call))
+
+
+def switch_off(call: Call) -> Mapping[str, Any]:
+    """Send nothing any more."""
+    verbs.switch_off(session(), call.writer, _found(call).id)
+    return get_webhook(call)
+
+
+def delete_webhook(call: Call) -> Mapping[str, Any]:
+    """Delete one with its secrets and messages."""
+    verbs.delete_webhook(session(), call.writer, _found(call).id)
+    return {}
+
+
+def send_test(call: Call) -> Mapping[str, Any]:
+    """Queue a message about nothing."""
+    webhook = _found(call)
+    key = verbs.send_test(session(), call.writer, webhook.id)
+    return _message(verbs.delivery_of(session(), webhook, key))
+
+
+def list_messages(call: Call) -> Mapping[str, Any]:
+    """One page of messages."""
+    limit = call.query["limit"]
+    found = verbs.deliveries_of(
+        session(),
+        _found(call),
+        state=call.query["state"],
+        before=call.query["before"],
+        limit=limit + 1,
+    )
+    last = str(found[limit - 1].id) if len(found) > limit else None
+    return {
+        "items": [_message(row) for row in found[:limit]],
+        "next": next_page(last, "before"),
+    }
+
+
+def send_again(call: Call) -> Mapping[str, Any]:
+    """Send a message again under its id."""
+    webhook, key = _found(call), call.number("message")
+    verbs.send_again(session(), call.writer, webhook.id, key)
+    return _message(verbs.delivery_of(session(), webhook, key))
+
+
+def _found(call: Call) -> Webhook:
+    return verbs.find_own(session(), call.actor, call.number())
+
+
+def _webhook(row: Webhook) -> Mapping[str, Any]:
+    same = ("name", "url", "filter", "off_why", "failures", "failing_since", "resting_until")
+    return {
+        **{name: getattr(row, name) for name in (*same, "delivered_at", "created_at")},
+        "number": row.id,
+        "account": row.account.login if row.account is not None else "",
+        "kinds": row.kinds.split(),
+        "on": row.off_at is None,
+    }
+
+
+def _message(row: WebhookDelivery) -> Mapping[str, Any]:
+    same = ("state", "attempts", "status", "failure", "created_at", "tried_at", "due_at")
+    return {
+        **{name: getattr(row, name) for name in same},
+        "number": row.id,
+        "id": row.key,
+        "type": row.kind,
+        "ticket": row.ticket_number,
+    }
+
+
+def _of_one(name: str, path: str, summary: str, view: View, **more: Any) -> Operation:
+    return Operation(
+        name, f"{_ONE}{path}", summary, _SCOPES, NoQuery, more.pop("answer"), view, **more
+    )
+
+
+_MESSAGE: Final = "/messages/{message}"
+OPERATIONS: Final = (
+    Operation(
+        "listWebhooks",
+        "/v1/webhooks",
+        "One's own webhooks, for admins also those of partners",
+        _SCOPES,
+        NoQuery,
+        WebhookList,
+        list_webhooks,
+    ),
+    _of_one("getWebhook", "", "One webhook", get_webhook, answer=WebhookRow),
+    _of_one(
+        "deleteWebhook",
+        "",
+        "Delete a webhook with its secrets and messages",
+        delete_webhook,
+        answer=Nothing,
+        method="DELETE",
+        empty=True,
+    ),
+    _of_one(
+        "switchWebhookOff",
+        "/off",
+        "Send nothing any more; switching on asks a person for the password",
+        switch_off,
+        answer=WebhookRow,
+        method="POST",
+    ),
+    _of_one(
+        "testWebhook",
+        "/test",
+        "Send a message about nothing",
+        send_test,
+        answer=WebhookMessage,
+        method="POST",
+    ),
+    Operation(
+        "listWebhookMessages",
+        f"{_ONE}/messages",
+        "The messages of a webhook of the last 30 days, newest first",
+        _SCOPES,
+        MessagesQuery,
+        WebhookMessages,
+        list_messages,
+    ),
+    _of_one(
+        "sendWebhookMessageAgain",
+        f"{_MESSAGE}/again",
+        "Send a message again under its id",
+        send_again,
+        answer=WebhookMessage,
+        method="POST",
+    ),
+)
