@@ -94,7 +94,8 @@ def problem(
         content["errors"] = list(errors)
     if current is not None:
         content["current"] = current
-    answer = Response(json.dumps(content, ensure_ascii=False), status, content_type=PROBLEM)
+    body = json.dumps(content, ensure_ascii=False).encode("utf-8", "replace")  # names as sent
+    answer = Response(body, status, content_type=PROBLEM)
     answer.headers.update(headers or {})
     return answer
 

@@ -337,3 +337,10 @@ def test_a_partners_token_writes_its_own_tickets(calling: Calling, cast: Cast) -
     assert other.get(at).status_code == 404
     assert other.read("/api/v1/tickets")["items"] == []
     assert other.read("/api/v1/changes")["items"] == []
+
+
+def test_a_field_with_half_a_character_is_named(operator: Program) -> None:
+    answer = operator.post("/api/v1/tickets", NEW | {"\ud800": "x"})
+    assert answer.status_code == 422
+    assert answer.json is not None
+    assert [one["field"] for one in answer.json["errors"]] == ["?"]
