@@ -689,6 +689,17 @@ Bring in maintenance notices    | POST /api/v1/notices                     | 403
 How reports of quarters stand   | GET /api/v1/reports                      | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | yes | yes | 401
 Read a signed report            | GET /api/v1/reports/*                    | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | 404 | yes | 401
 Read a report that is a draft   | GET /api/v1/reports/* draft              | 404 | 403 | 403 | 403 | 404 | 404 | 403 | 403 | 404 | 404 | 401
+List the questions of reports   | GET /api/v1/report-forms                 | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | yes | yes | 401
+Read a report as it is written  | GET /api/v1/reports/*/*/draft            | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Save answers of a report        | PATCH /api/v1/reports/*/*/draft          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Submit a report                 | POST /api/v1/reports/*/*/submit          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Accept a report                 | POST /api/v1/reports/*/*/accept          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Reopen a report                 | POST /api/v1/reports/*/*/reopen          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Read what is said about a report | GET /api/v1/reports/*/*/comments         | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Comment on a report             | POST /api/v1/reports/*/*/comments        | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Attach a file to a report       | POST /api/v1/reports/*/*/attachments     | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Get a file of a signed report   | GET /api/v1/reports/*/*/attachments/*    | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | 404 | yes | 401
+Take a file off a report        | DELETE /api/v1/reports/*/*/attachments/* | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
 Read the OpenAPI document       | GET /api/v1/openapi.json                 | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes
 """,
 )

@@ -19,6 +19,7 @@ from app.api import (
     notices,
     problems,
     records,
+    report_forms,
     reports,
     ticket_actions,
     tickets,
@@ -42,6 +43,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *exchange.OPERATIONS,
     *webhooks.OPERATIONS,
     *reports.OPERATIONS,
+    *report_forms.OPERATIONS,
 )
 
 

@@ -21,10 +21,10 @@ NOTICES: Final = "/api/v1/notices"
 """Where maintenance notices are sent to."""
 NOTICES_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of the largest mail."""
-TICKETS: Final = re.compile(r"/api/v1/tickets(?:/.*)?")
-"""Where tickets are written, and files attached to them."""
-TICKETS_LIMIT: Final = 4 * 1024 * 1024
-"""Bytes of a ticket with its texts, as of a page's form; files have 2 MiB."""
+WRITTEN: Final = re.compile(r"/api/v1/(?:tickets|reports)(?:/.*)?")
+"""Where tickets and reports are written, and files attached to them."""
+WRITTEN_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes of a ticket or report with its texts, as of a page's form; files have 2 MiB."""
 _HEAVY: Final = 128 * 1024
 """A report above this size takes much longer than other requests."""
 PROBLEM: Final = "application/problem+json"
@@ -39,8 +39,8 @@ def body_limit(path: str) -> int:
     """Bytes that a request to this address may have."""
     if path == NOTICES:
         return NOTICES_LIMIT
-    if TICKETS.fullmatch(path):
-        return TICKETS_LIMIT
+    if WRITTEN.fullmatch(path):
+        return WRITTEN_LIMIT
     return EVENTS_LIMIT if EVENTS.fullmatch(path) else BODY_LIMIT
 
 

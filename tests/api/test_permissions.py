@@ -16,7 +16,12 @@ from app.core.rules.scopes import Scope
 from app.events.models.events import Event, EventSource
 from app.factory import API as APPLICATION
 from app.registry.models.registry import Site, SiteContact
-from app.reports.models.reports import Report, ReportVersion
+from app.reports.models.reports import (
+    Report,
+    ReportAttachment,
+    ReportAttachmentContent,
+    ReportVersion,
+)
 from app.reports.rules.numbers import ReportNumbers
 from app.tickets.rules.attachments import public_id
 from app.tickets.rules.content import NewTicket
@@ -31,6 +36,9 @@ from tests.webhooks.seeded import seed_messages, seed_webhook
 MAIL = "noc@kit.example"
 TICKET = "/api/v1/tickets/1"
 FILE = "/api/v1/attachments/*"
+REPORT = "/api/v1/reports/DE-KIT/2013-Q1"
+ANSWERS = {"backup_test": "Not tested", "contacts_reviewed": "yes", "routing_reviewed": "no"}
+"""To the questions of a report that need one."""
 SENT: Final = {
     "GET /api/v1/sites/*": "/api/v1/sites/DE-KIT",
     "GET /api/v1/sites/* contacts": "/api/v1/sites/DE-KIT",
@@ -49,6 +57,16 @@ SENT: Final = {
     "GET /api/v1/exchange/pairs/*": "/api/v1/exchange/pairs/1",
     "GET /api/v1/reports/*": "/api/v1/reports/DE-KIT/2012-Q4",
     "GET /api/v1/reports/* draft": "/api/v1/reports/DE-KIT/2013-Q1",
+    "GET /api/v1/reports/*/*/draft": f"{REPORT}/draft",
+    "PATCH /api/v1/reports/*/*/draft": f"{REPORT}/draft",
+    "POST /api/v1/reports/*/*/submit": f"{REPORT}/submit",
+    "POST /api/v1/reports/*/*/accept": f"{REPORT}/accept",
+    "POST /api/v1/reports/*/*/reopen": f"{REPORT}/reopen",
+    "GET /api/v1/reports/*/*/comments": f"{REPORT}/comments",
+    "POST /api/v1/reports/*/*/comments": f"{REPORT}/comments",
+    "POST /api/v1/reports/*/*/attachments": f"{REPORT}/attachments?name=a.txt",
+    "GET /api/v1/reports/*/*/attachments/*": "/api/v1/reports/DE-KIT/2012-Q4/attachments/1",
+    "DELETE /api/v1/reports/*/*/attachments/*": f"{REPORT}/attachments/1",
     "POST /api/v1/events/alertmanager/*": "/api/v1/events/alertmanager/noc",
     "GET /api/v1/tickets/*": TICKET,
     "GET /api/v1/tickets/* internal": TICKET,
@@ -93,6 +111,12 @@ BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/tickets/*/partners": {"partner": "NREN-A"},
     "PUT /api/v1/tickets/*/reminder": {"due": "2099-01-01"},
     "POST /api/v1/tickets/nttdm": document(ORIGINAL_ID="77").encode(),
+    "PATCH /api/v1/reports/*/*/draft": {
+        "fields": {f"answer.{key}": {"value": value} for key, value in ANSWERS.items()}
+    },
+    "POST /api/v1/reports/*/*/reopen": {"reason": "One is missing"},
+    "POST /api/v1/reports/*/*/comments": {"text": "Please look"},
+    "POST /api/v1/reports/*/*/attachments": b"x",
 } | {
     f"POST /api/v1/events/alertmanager{source}": {"version": "4", "alerts": []}
     for source in ("", "/*")
@@ -102,6 +126,7 @@ MEDIA: Final = {
     "POST /api/v1/notices": "message/rfc822",
     "POST /api/v1/tickets/nttdm": "application/xml",
     "POST /api/v1/tickets/*/attachments": "application/octet-stream",
+    "POST /api/v1/reports/*/*/attachments": "application/octet-stream",
 }
 SHOWN: Final = {"contacts": MAIL, "internal": "For operators", "mail": "who@kit.example"}
 """What an answer holds if that is shown, by the last word of the row."""
@@ -114,11 +139,12 @@ def told(row: Row, program: Program, made: Mapping[str, Callable[[], str]]) -> s
             program.post(f"{TICKET}/moves", {"state": state})
     path = made[row.how]() if row.how in made else SENT.get(row.how, path)
     assert "*" not in path, row.how
+    seen = {"If_Match": "*"} if path.endswith("/submit") else {}
     if method in ("GET", "DELETE"):
         answer = program.send(method, path)
     else:
         media = MEDIA.get(row.how, "application/json")
-        answer = program.send(method, path, BODIES.get(row.how, []), Content_Type=media)
+        answer = program.send(method, path, BODIES.get(row.how, []), Content_Type=media, **seen)
     if answer.status_code >= 400:
         assert answer.content_type == "application/problem+json"
         assert answer.json is not None
@@ -155,6 +181,21 @@ def _report(site: Site, quarter: str, versions: int) -> Report:
     )
 
 
+def _file_of(report: Report) -> ReportAttachment:
+    """A file that the signed version holds."""
+    return ReportAttachment(
+        report_id=report.id,
+        number=1,
+        first_version=1,
+        name="a.txt",
+        size=1,
+        media_type="text/plain",
+        digest="0" * 64,
+        created_at=NOON,
+        author="kit",
+    )
+
+
 def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: Calling) -> None:
     with transaction(session):
         kit = session.scalars(select(Site).where(Site.key == "DE-KIT")).one()
@@ -186,6 +227,11 @@ def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: C
         seed_messages(session, 1, NOON)
         for quarter, versions in (("2012-Q4", 1), ("2013-Q1", 0)):
             session.add(_report(kit, quarter, versions))
+        session.flush()
+        signed = session.scalars(select(Report).where(Report.quarter == "2012-Q4")).one()
+        session.add(_file_of(signed))
+        session.flush()
+        session.add(ReportAttachmentContent(report_id=signed.id, number=1, content=b"x"))
     systems = ("read", "registry", "tickets", "events", "reports")
     programs = {scope: calling(scope) for scope in systems} | {
         "person": calling("read", of=cast.reader),

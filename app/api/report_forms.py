@@ -1,0 +1,488 @@
+"""Reports as they are written: the questions, a draft with its numbers, answers, signing, files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from flask import Response, current_app, request
+
+from app.api.caller import session
+from app.api.freshness import fresh_figures
+from app.api.operations import Call, Operation
+from app.api.report_form_schemas import (
+    QuestionForms,
+    ReopenBody,
+    ReportChange,
+    ReportCommentBody,
+    ReportComments,
+    ReportFile,
+    ReportFileQuery,
+    WrittenReport,
+)
+from app.api.reports import DUE_DAYS
+from app.api.schemas import NoQuery
+from app.core.rules.access import Door
+from app.core.rules.addresses import kept_address
+from app.core.rules.attached_files import cleaned_name
+from app.core.rules.errors import (
+    EditConflict,
+    Forbidden,
+    Invalid,
+    InvalidMany,
+    NotFound,
+    StaleVersion,
+)
+from app.core.rules.quarters import Quarter
+from app.core.rules.scopes import Scope
+from app.core.services.security_log import log_event
+from app.matching.services.brought_up import WHOLE
+from app.registry.models.registry import Site
+from app.registry.services.registry import find_site
+from app.reports.models.reports import Report, ReportField
+from app.reports.rules.event_explanations import OtherWords
+from app.reports.rules.form import ANSWER, EVENT, NUMBER, REASON, ReportQuestion
+from app.reports.rules.numbers import ReportNumbers
+from app.reports.rules.reports import (
+    ReportState,
+    may_read_fields,
+    refusal_to_accept,
+    refusal_to_reopen,
+    refusal_to_submit,
+    refusal_to_write_report,
+    report_status,
+)
+from app.reports.services.attachments import (
+    attach_to_report,
+    attachments_of_report,
+    content_of_report_attachment,
+    find_report_attachment,
+    remove_report_attachment,
+)
+from app.reports.services.comments import comment_on_report, comments_on_report
+from app.reports.services.event_explanations import other_words
+from app.reports.services.first_quarter import reports_from
+from app.reports.services.forms import (
+    all_forms,
+    carried_answers,
+    content_of,
+    form_for,
+    is_published,
+    uses_of,
+)
+from app.reports.services.grid import is_asked, require_quarter_of_reports
+from app.reports.services.numbers import numbers_of
+from app.reports.services.reports import (
+    accept_report,
+    fields_of,
+    find_report,
+    open_questions,
+    reopen_report,
+    require_see,
+    save_fields,
+    submit_report,
+)
+
+
+@dataclass(frozen=True)
+class _Place:
+    """One site's report of one quarter; ``report`` None = nothing is stored."""
+
+    site: Site
+    quarter: Quarter
+    report: Report | None
+
+    @property
+    def state(self) -> ReportState | None:
+        return None if self.report is None else ReportState(self.report.state)
+
+    @property
+    def stored(self) -> Report:
+        if self.report is None:
+            raise NotFound
+        return self.report
+
+    @property
+    def fields(self) -> Mapping[str, ReportField]:
+        return {} if self.report is None else {one.name: one for one in self.report.fields}
+
+
+def _place(call: Call) -> _Place:
+    try:
+        quarter = Quarter.parse(call.keys["quarter"])
+    except Invalid:
+        raise NotFound from None
+    rows = session()
+    require_quarter_of_reports(rows, quarter, call.now)
+    site = find_site(rows, call.keys["site"])
+    if site is None:
+        raise NotFound
+    return _Place(site, quarter, find_report(rows, site.id, quarter))
+
+
+def _of_writers(call: Call) -> _Place:
+    """Raise ``Forbidden`` for those who do not see what stands in a draft."""
+    place = _place(call)
+    if not may_read_fields(call.actor, place.site.id):
+        reason = refusal_to_write_report(
+            call.actor, place.site.id, place.state, place.quarter, call.now
+        )
+        raise Forbidden(reason or "")
+    return place
+
+
+# ---- the questions ----
+
+
+def list_forms(_call: Call) -> Mapping[str, Any]:
+    """Every form that is or was in use."""
+    rows = all_forms(session())
+    uses = uses_of(rows)
+    return {
+        "items": [
+            {
+                "number": row.number,
+                "first_quarter": row.first_quarter,
+                "last_quarter": uses[row.number].last if row.number in uses else row.first_quarter,
+                "note": row.note,
+                "published": row.published_at,
+                "questions": [_question(one) for one in content_of(row).asked],
+            }
+            for row in rows
+            if is_published(row)
+        ]
+    }
+
+
+def _question(one: ReportQuestion) -> dict[str, Any]:
+    return {
+        "name": ANSWER + one.key,
+        "group": one.group,
+        "label": one.label,
+        "help": one.help,
+        "kind": str(one.kind),
+        "required": one.is_required,
+        "choices": one.choices,
+        "reusable": one.is_carried,
+    }
+
+
+# ---- one report ----
+
+
+def get_draft(call: Call) -> Mapping[str, Any]:
+    """The report as it is written now, with the numbers of now."""
+    if request.method == "GET":
+        fresh_figures()
+    return _content(call)
+
+
+def _content(call: Call) -> Mapping[str, Any]:
+    place, rows = _of_writers(call), session()
+    site, quarter, report = place.site, place.quarter, place.report
+    form = content_of(form_for(rows, quarter) if report is None else report.form)
+    numbers = numbers_of(rows, site, quarter, call.now)
+    written = place.fields
+    carried = carried_answers(rows, site.id, quarter, form)
+    due_days: int = current_app.extensions[DUE_DAYS]
+    standing = report_status(
+        quarter,
+        place.state,
+        None if report is None else report.first_submitted_at,
+        call.now,
+        is_required=is_asked(site, quarter, reports_from(rows)),
+        due_days=due_days,
+    )
+
+    def field(name: str) -> Mapping[str, Any]:
+        row = written.get(name)
+        if row is None:
+            return {"name": name, "value": "", "version": 0, "changed": None, "changed_by": ""}
+        return {
+            "name": name,
+            "value": row.value,
+            "version": row.version,
+            "changed": row.changed_at,
+            "changed_by": row.changed_by,
+        }
+
+    return {
+        "key": f"{site.key}/{quarter}",
+        "site": site.key,
+        "quarter": str(quarter),
+        "state": str(standing.shown),
+        "late": standing.is_late,
+        "due": standing.due_at,
+        "version": 0 if report is None else report.version,
+        "form": form_for(rows, quarter).number if report is None else report.form_number,
+        "moves": _moves(call, place),
+        "writable": refusal_to_write_report(call.actor, site.id, place.state, quarter, call.now)
+        is None,
+        "behind": numbers.is_behind,
+        "questions": [
+            {
+                **_question(one),
+                "field": field(ANSWER + one.key),
+                "offered": None if field(ANSWER + one.key)["value"] else carried.get(one.key),
+            }
+            for one in form.asked
+        ],
+        "numbers": [
+            {
+                **vars(one),
+                "stated": field(NUMBER + one.key),
+                "reason": field(REASON + one.key),
+            }
+            for one in numbers.figures
+        ],
+        "events": [
+            {**vars(one), "explanation": field(f"{EVENT}{one.id}")} for one in numbers.undocumented
+        ],
+        "other_events": [
+            {**vars(one), "explanation": field(one.field)} for one in _others(report, numbers)
+        ],
+        "open": open_questions(report, form, numbers),
+        "attachments": attachments_of_report(rows, call.actor, report),
+        "versions": () if report is None else report.versions,
+    }
+
+
+def _others(report: Report | None, numbers: ReportNumbers) -> Sequence[OtherWords]:
+    return other_words(session(), fields_of(report), numbers)
+
+
+def _moves(call: Call, place: _Place) -> list[str]:
+    actor, site, state = call.actor, place.site.id, place.state
+    refusals = {
+        "submit": refusal_to_submit(actor, site, state, place.quarter, call.now),
+        "reopen": refusal_to_reopen(actor, site, state),
+        "accept": refusal_to_accept(actor, state),
+    }
+    return [move for move, refusal in refusals.items() if refusal is None]
+
+
+def save(call: Call) -> Mapping[str, Any]:
+    """Save answers: all of them, or nothing."""
+    place = _of_writers(call)
+    seen = {name: one.version for name, one in place.fields.items()}
+    values = {
+        name: (sent["value"], sent.get("version", seen.get(name, 0)))
+        for name, sent in call.body["fields"].items()
+    }
+    done = save_fields(session(), call.writer, place.site, place.quarter, values)
+    if done.problems:
+        raise InvalidMany({f"fields.{name}": why for name, why in done.problems.items()})
+    if done.conflicts:
+        raise StaleVersion(done.report_version)
+    return _content(call)
+
+
+def submit(call: Call) -> Mapping[str, Any]:
+    """Sign the report as it was read, with the numbers that were read."""
+    if "If-Match" not in request.headers:
+        raise Invalid(
+            "If-Match", "Signing takes the ETag of getReportDraft: what is signed was read before"
+        )
+    place, rows = _of_writers(call), session()
+    numbers = numbers_of(rows, place.site, place.quarter, call.now)
+    version = 0 if place.report is None else place.report.version
+    try:
+        submit_report(rows, call.writer, place.site, place.quarter, numbers, version)
+    except EditConflict as error:
+        raise StaleVersion(error.current_version) from error
+    return _content(call)
+
+
+def reopen(call: Call) -> Mapping[str, Any]:
+    """Let a signed report be changed; what was signed stays."""
+    place = _of_writers(call)
+    reopen_report(session(), call.writer, place.stored, call.body["reason"])
+    return _content(call)
+
+
+def accept(call: Call) -> Mapping[str, Any]:
+    """Accept what was submitted."""
+    place = _of_writers(call)
+    try:
+        accept_report(session(), call.writer, place.stored, call.version)
+    except EditConflict as error:
+        raise StaleVersion(error.current_version) from error
+    return _content(call)
+
+
+# ---- comments and files ----
+
+
+def list_comments(call: Call) -> Mapping[str, Any]:
+    """What site and chair said to each other."""
+    return {"items": comments_on_report(call.actor, _of_writers(call).report)}
+
+
+def comment(call: Call) -> Mapping[str, Any]:
+    """Say something about a report."""
+    place = _of_writers(call)
+    comment_on_report(session(), call.writer, place.stored, call.body["text"])
+    return {"items": comments_on_report(call.actor, place.stored)}
+
+
+def attach(call: Call) -> Mapping[str, Any]:
+    """Add a file to a report."""
+    place = _of_writers(call)
+    name = call.query["name"]
+    made = attach_to_report(session(), call.writer, place.site, place.quarter, name, call.body)
+    return {**_file(made), "key": f"{place.site.key}/{place.quarter}"}
+
+
+def get_file(call: Call) -> Response:
+    """The bytes of a file, to be saved and never to be shown as a page."""
+    place, rows = _place(call), session()
+    require_see(call.actor, place.site.id, place.report)
+    found = find_report_attachment(rows, call.actor, place.report, call.number("file"))
+    log_event(
+        "download",
+        door=Door.API,
+        account=call.actor.account,
+        remote=kept_address(request.remote_addr),
+        kind="report attachment",
+        thing=f"{place.site.key}/{place.quarter}/{found.number}",
+    )
+    answer = Response(
+        content_of_report_attachment(rows, found), content_type="application/octet-stream"
+    )
+    answer.headers.set("Content-Disposition", "attachment", filename=cleaned_name(found.name))
+    return answer
+
+
+def remove_file(call: Call) -> Mapping[str, Any]:
+    """Take a file off a report."""
+    place = _of_writers(call)
+    remove_report_attachment(session(), call.writer, place.stored, call.number("file"))
+    return {}
+
+
+def _file(row: Any) -> dict[str, Any]:
+    names = ("number", "name", "size", "first_version", "created_at", "author")
+    return {name: getattr(row, name) for name in names}
+
+
+def _bytes() -> bytes:
+    return request.get_data()
+
+
+def _of_bytes() -> Mapping[str, Any]:
+    return {"type": "string", "format": "binary", "description": "The file as it is."}
+
+
+def _brought_up() -> None:
+    """What is signed is up to date: before the transaction in which it is signed."""
+    fresh_figures(WHOLE)
+
+
+_READ: Final = (Scope.READ, Scope.REPORTS)
+_WRITE: Final = (Scope.REPORTS,)
+_ONE: Final = "/v1/reports/{site}/{quarter}"
+_DRAFT: Final = f"{_ONE}/draft"
+_FILE: Final = f"{_ONE}/attachments/{{file}}"
+GET_DRAFT: Final = Operation(
+    "getReportDraft",
+    _DRAFT,
+    "A report as it is written now, with the numbers of now",
+    _WRITE,
+    NoQuery,
+    WrittenReport,
+    get_draft,
+)
+
+
+def _write(name: str, path: str, summary: str, view: Any, **more: Any) -> Operation:
+    """An operation that changes a report and answers it as it is then."""
+    return Operation(
+        name,
+        path,
+        summary,
+        _WRITE,
+        NoQuery,
+        WrittenReport,
+        view,
+        **{"method": "POST", "of": GET_DRAFT, **more},
+    )
+
+
+OPERATIONS: Final = (
+    Operation(
+        "listReportForms",
+        "/v1/report-forms",
+        "The questions of quarterly reports, by version",
+        _READ,
+        NoQuery,
+        QuestionForms,
+        list_forms,
+    ),
+    GET_DRAFT,
+    _write("saveReport", _DRAFT, "Save answers", save, method="PATCH", body=ReportChange),
+    _write(
+        "submitReport",
+        f"{_ONE}/submit",
+        "Sign and submit what was read: takes If-Match",
+        submit,
+        reads=_brought_up,
+    ),
+    _write("reopenReport", f"{_ONE}/reopen", "Reopen", reopen, body=ReopenBody),
+    _write("acceptReport", f"{_ONE}/accept", "Accept what was submitted", accept),
+    Operation(
+        "listReportComments",
+        f"{_ONE}/comments",
+        "What a site and the chair say to each other about a report",
+        _WRITE,
+        NoQuery,
+        ReportComments,
+        list_comments,
+    ),
+    Operation(
+        "commentReport",
+        f"{_ONE}/comments",
+        "Say something about a report",
+        _WRITE,
+        NoQuery,
+        ReportComments,
+        comment,
+        method="POST",
+        body=ReportCommentBody,
+    ),
+    Operation(
+        "attachReportFile",
+        f"{_ONE}/attachments",
+        "Add a file to a report",
+        _WRITE,
+        ReportFileQuery,
+        ReportFile,
+        attach,
+        method="POST",
+        takes=_of_bytes,
+        reads=_bytes,
+        media=("application/octet-stream",),
+        location=lambda made: f"/v1/reports/{made['key']}/attachments/{made['number']}",
+    ),
+    Operation(
+        "getReportFile",
+        _FILE,
+        "The content of a report's file",
+        _READ,
+        NoQuery,
+        ReportFile,
+        get_file,
+        gives=("application/octet-stream",),
+    ),
+    Operation(
+        "removeReportFile",
+        _FILE,
+        "Take a file off its report",
+        _WRITE,
+        NoQuery,
+        ReportFile,
+        remove_file,
+        method="DELETE",
+        empty=True,
+    ),
+)
