@@ -21,13 +21,20 @@ from app.core.rules.slides import Slide
 from app.core.web.extensions import db
 from app.core.web.figure_files import as_file
 from app.core.web.times import iso, now
-from app.duties.services.duties import WHOLE, Asked, JudgedRule, WhatIf, judged_rules, what_if
+from app.duties.services.duties import (
+    WHOLE,
+    Asked,
+    JudgedRule,
+    WhatIf,
+    judged_rules,
+    sites_asked,
+    what_if,
+)
 from app.duties.services.slides import RULES_AT_ONCE, comparison_slide
 from app.matching.pages.freshness import FILE, fresh_figures
 from app.matching.services.tables import first_seen, has_no_data
 from app.registry.models.registry import Site
 from app.registry.rules.networks import Network
-from app.registry.services.registry import all_sites
 
 blueprint = Blueprint("what_if", __name__)
 _MAX_QUARTERS: Final = 80
@@ -163,7 +170,10 @@ def download(kind: str) -> Response:
     found = _sums(query)
     lines: list[Sequence[FileCell]] = []
     seen = first_seen(db.session(), Network.LHCOPN)
-    places = [(site.key, site.id, seen.get(site.id)) for site in _sites(query)]
+    places = [
+        (site.key, site.id, seen.get(site.id))
+        for site in sites_asked(db.session(), query.first, query.last)
+    ]
     places.append((TOTAL, WHOLE, min(seen.values(), default=None)))
     for rule in query.rules:
         for name, key, first in places:
@@ -204,22 +214,12 @@ def _sums(query: ComparisonQuery) -> WhatIf:
     return what_if(db.session(), versions, query.first, query.last)
 
 
-def _sites(query: ComparisonQuery) -> Sequence[Site]:
-    """The T0 and every T1 that was one at some time of the period; the T0 first."""
-    begin, end = query.first.begin.date(), query.last.end.date()
-    there = [
-        site
-        for site in all_sites(db.session())
-        if site.tier is not None
-        and (site.tier_since is None or site.tier_since < end)
-        and (site.tier_until is None or begin < site.tier_until)
-    ]
-    return sorted(there, key=lambda site: (site.tier or 0, site.key))
-
-
 def _rows(query: ComparisonQuery, found: WhatIf) -> list[Row]:
     seen = first_seen(db.session(), Network.LHCOPN)
-    return [_row(query, found, site, seen) for site in _sites(query)]
+    return [
+        _row(query, found, site, seen)
+        for site in sites_asked(db.session(), query.first, query.last)
+    ]
 
 
 def _row(

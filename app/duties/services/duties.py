@@ -24,6 +24,7 @@ from app.duties.services.service_losses import stored_losses
 from app.events.models.events import Event
 from app.matching.models.matching import DetectedEvent
 from app.registry.models.registry import Link, Site
+from app.registry.services.registry import all_sites
 
 OPEN: Final = "open"
 """Not written yet: due or missing."""
@@ -357,6 +358,19 @@ def what_if(session: Session, versions: Collection[int], first: Quarter, last: Q
         sums[row[0], row[1], Quarter.parse(row[2])] = asked
         whole[row[0], row[1]] += asked
     return WhatIf(sums, whole)
+
+
+def sites_asked(session: Session, first: Quarter, last: Quarter) -> Sequence[Site]:
+    """The T0 and every T1 that was one at some time of these quarters; the T0 first."""
+    begin, end = first.begin.date(), last.end.date()
+    there = [
+        site
+        for site in all_sites(session)
+        if site.tier is not None
+        and (site.tier_since is None or site.tier_since < end)
+        and (site.tier_until is None or begin < site.tier_until)
+    ]
+    return sorted(there, key=lambda site: (site.tier or 0, site.key))
 
 
 def would_ask(session: Session, rule: Rule, now: datetime, first: Quarter) -> int:

@@ -14,26 +14,16 @@ from urllib.parse import urlencode
 from flask import request, url_for
 from werkzeug.datastructures import MultiDict
 
-from app.core.rules.counted import SLIDES_RANGE, SUBMITTED, Counted
+from app.core.rules.counted import SLIDES_RANGE, Counted
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _, joined
 from app.core.rules.quarters import CalendarPeriod, HalfYear, Month, Quarter, Year, period_range
 from app.core.web.list_filters import read_day
 from app.core.web.times import now
+from app.statistics.services.rows import FILTERS, rows_behind
 from app.tickets.pages.list import ListQuery
-from app.tickets.rules.tickets import Category, State
 from app.tickets.services.lists.lists import TicketFilter
 
-FILTERS: Final = (
-    "network",
-    "category",
-    "layer",
-    "state",
-    "site",
-    "affected",
-    "responsible",
-    "link",
-)
 PER: Final[Mapping[str, type[CalendarPeriod]]] = {
     "quarter": Quarter,
     "half-year": HalfYear,
@@ -47,12 +37,6 @@ from when: the present."""
 MAX_PERIODS: Final = 60
 """Periods shown at all."""
 _SHAPES: Final = _("a year (2012), half-year (2012-H1), quarter (2012-Q1), month (2012-03) or day")
-_WITHOUT: Final = {
-    "link": Counted.NO_LINK,
-    "site": Counted.NO_SITE,
-    "affected": Counted.NO_AFFECTED,
-    "responsible": Counted.NO_RESPONSIBLE,
-}
 _EARLIEST: Final = datetime(1990, 1, 1, tzinfo=UTC)
 _LATEST: Final = datetime(2099, 12, 31, tzinfo=UTC)
 
@@ -178,28 +162,9 @@ class StatisticsQuery:
         figures: Iterable[Counted] = (),
     ) -> str:
         """The list of exactly the tickets of these periods, of one value of what it is by."""
-        by = self.by if by is None else by
-        pairs = {name: self.given(name) for name in FILTERS}
-        counted = [str(word) for word in figures]
-        if by and value is not None:
-            if by in _WITHOUT and not value:
-                counted.append(_WITHOUT[by])
-            elif by == "priority":
-                counted.append(f"{SUBMITTED}{value}")
-            else:
-                pairs[by] = [value]
-                if by == "state" and value == State.CLOSED:
-                    counted.append(Counted.FINAL)
-        if not pairs["state"]:
-            pairs["state"] = ["open", "closed"]
-        if not pairs["category"] or Category.TEST in pairs["category"]:
-            counted.append(Counted.NO_TEST)
-        if periods:
-            pairs["from"] = [f"{periods[0].begin:%Y-%m-%d}"]
-            pairs["to"] = [f"{periods[-1].end - timedelta(days=1):%Y-%m-%d}"]
-        pairs["figure"] = counted
-        query = urlencode([(name, one) for name, many in pairs.items() for one in many])
-        return f"{url_for('tickets.listing')}?{query}"
+        given = {name: self.given(name) for name in FILTERS}
+        pairs = rows_behind(given, periods, self.by if by is None else by, value, figures)
+        return f"{url_for('tickets.listing')}?{urlencode(pairs)}"
 
     def _choice(
         self, arguments: MultiDict[str, str], name: str, allowed: Sequence[str], label: str

@@ -42,9 +42,10 @@ from app.statistics.pages.findings import (
     measured_in_words,
     tickets_in_words,
 )
-from app.statistics.pages.query import FILTERS, PER, StatisticsQuery
+from app.statistics.pages.query import PER, StatisticsQuery
 from app.statistics.pages.slides import MAX_ROWS, counts_slide, range_in_words, rows_slide
 from app.statistics.services.figures import CountRow, Standing, TicketFigures, TimesRow
+from app.statistics.services.rows import FILTERS, in_order, values_asked
 from app.tickets.figures.times import MEASURES, WORKING
 from app.tickets.rules.tickets import Category, Layer, State
 
@@ -248,7 +249,7 @@ def tickets(kind: str = "") -> Any:
     whole = figures.counts(periods)[0]
     rows = _restricted(figures.counts(periods, question.by), question) if question.by else []
     finding = tickets_in_words(periods, whole.counts, now())
-    shown = _in_order(rows, question.by)
+    shown = in_order(rows, question.by)
     if kind:
         question.require_whole()
         named = [(_name(row.value, question.by), row) for row in shown]
@@ -301,7 +302,7 @@ def times(kind: str = "") -> Any:
     by_period = figures.times(periods)
     by_value: list[TimesRow] = []
     if question.by:
-        allowed = _allowed(question)
+        allowed = values_asked(db.session(), question.by, question.given(question.by))
         by_value = [
             row
             for row in figures.times(periods, question.by)
@@ -422,29 +423,8 @@ def _standing_url(question: StatisticsQuery) -> str:
 
 
 def _restricted(rows: Sequence[CountRow], question: StatisticsQuery) -> list[CountRow]:
-    allowed = _allowed(question)
+    allowed = values_asked(db.session(), question.by, question.given(question.by))
     return [row for row in rows if allowed is None or row.value in allowed]
-
-
-def _allowed(question: StatisticsQuery) -> set[str] | None:
-    """Where it is by links or sites and some were chosen: only these. The list of tickets cannot be
-    asked for those that affect one of them and another one."""
-    given = question.given(question.by) if question.by in ("link", "site", "affected") else []
-    if not given:
-        return None
-    keys = {
-        site.key
-        for site in all_sites(db.session())
-        if {site.key, *(name.name for name in site.names)} & {*given}
-    }
-    return {*given, *keys}
-
-
-def _in_order(rows: Sequence[CountRow], by: str) -> list[CountRow]:
-    """Values of closed lists as they stand there; links and sites by their number, none last."""
-    if by in NOTHING:
-        return sorted(rows, key=lambda row: (not row.value, -row.total, row.value))
-    return list(rows)
 
 
 def _name(value: str, by: str) -> str:
@@ -570,7 +550,7 @@ def _counts_file(
     found: list[list[FileCell]] = []
     for at, period in enumerate(periods):
         where: list[FileCell] = [str(period), *_days(period)]
-        for row in _in_order(rows, by):
+        for row in in_order(rows, by):
             found.append([*where, _name(row.value, by), row.counts[at]])
         found.append([*where, *(["TOTAL"] if by else []), whole.counts[at]])
     return FigureTable("tickets-per-period", head, found)
