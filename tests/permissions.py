@@ -682,6 +682,10 @@ Send one again                  | POST /api/v1/webhooks/*/messages/*/again | 403
 Read a ticket's counterparts    | GET /api/v1/exchange/pairs/*             | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
 List events                     | GET /api/v1/events                       | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401
 Read an event                   | GET /api/v1/events/*                     | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401
+List detected events            | GET /api/v1/detected-events              | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | 403 | yes | 401
+Read an event's tickets         | GET /api/v1/events/*/matching            | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | 403 | yes | 401
+Decide about an event's ticket  | POST /api/v1/events/*/decisions          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Take such a decision back       | DELETE /api/v1/events/*/decisions/*      | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
 Report events                   | POST /api/v1/events                      | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
 Report alerts                   | POST /api/v1/events/alertmanager         | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
 Report alerts of another source | POST /api/v1/events/alertmanager/*       | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
@@ -700,6 +704,12 @@ Comment on a report             | POST /api/v1/reports/*/*/comments        | 403
 Attach a file to a report       | POST /api/v1/reports/*/*/attachments     | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
 Get a file of a signed report   | GET /api/v1/reports/*/*/attachments/*    | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | 404 | yes | 401
 Take a file off a report        | DELETE /api/v1/reports/*/*/attachments/* | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+List tickets that are due       | GET /api/v1/duties                       | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+List the rules of due tickets   | GET /api/v1/duty-rules                   | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Count tickets by period         | GET /api/v1/statistics/tickets           | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+Times of tickets                | GET /api/v1/statistics/times             | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+Count events against tickets    | GET /api/v1/statistics/matching          | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+Compare rules of due tickets    | GET /api/v1/statistics/what-if           | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
 Read the OpenAPI document       | GET /api/v1/openapi.json                 | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes
 """,
 )

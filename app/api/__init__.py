@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from app.api import (
     changes,
+    detected_events,
     events,
     exchange,
     notices,
@@ -21,6 +22,7 @@ from app.api import (
     records,
     report_forms,
     reports,
+    statistics,
     ticket_actions,
     tickets,
     webhooks,
@@ -39,11 +41,13 @@ OPERATIONS: tuple[Operation, ...] = (
     *changes.OPERATIONS,
     *records.OPERATIONS,
     *events.OPERATIONS,
+    *detected_events.OPERATIONS,
     *notices.OPERATIONS,
     *exchange.OPERATIONS,
     *webhooks.OPERATIONS,
     *reports.OPERATIONS,
     *report_forms.OPERATIONS,
+    *statistics.OPERATIONS,
 )
 
 

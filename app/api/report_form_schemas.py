@@ -106,6 +106,11 @@ class CountedNumber(Schema):
         allow_none=True,
         metadata=about("Of what is no count: of how many tickets or links it is told."),
     )
+    rows = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=about("The list of exactly the rows that were counted, or null."),
+    )
     stated = fields.Nested(
         ReportFieldValue, required=True, metadata=about("The site's number, where it differs.")
     )

@@ -22,6 +22,7 @@ from app.api.report_form_schemas import (
     WrittenReport,
 )
 from app.api.reports import DUE_DAYS
+from app.api.rows_behind import DETECTED, DUTIES, TICKETS, rows_at
 from app.api.schemas import NoQuery
 from app.core.rules.access import Door
 from app.core.rules.addresses import kept_address
@@ -83,6 +84,13 @@ from app.reports.services.reports import (
     save_fields,
     submit_report,
 )
+from app.reports.services.rows import RowList, rows_of_figure
+
+_LISTS: Final = {
+    RowList.EVENTS: DETECTED,
+    RowList.DUTIES: DUTIES,
+    RowList.TICKETS: TICKETS,
+}
 
 
 @dataclass(frozen=True)
@@ -231,6 +239,7 @@ def _content(call: Call) -> Mapping[str, Any]:
         "numbers": [
             {
                 **vars(one),
+                "rows": _rows(one.key, site, quarter) if one.rows else None,
                 "stated": field(NUMBER + one.key),
                 "reason": field(REASON + one.key),
             }
@@ -250,6 +259,13 @@ def _content(call: Call) -> Mapping[str, Any]:
 
 def _others(report: Report | None, numbers: ReportNumbers) -> Sequence[OtherWords]:
     return other_words(session(), fields_of(report), numbers)
+
+
+def _rows(key: str, site: Site, quarter: Quarter) -> str | None:
+    found = rows_of_figure(key, site.key, quarter, is_t0=site.tier == 0)
+    if found is None or found[0] not in _LISTS:
+        return None
+    return rows_at(_LISTS[found[0]], found[1])
 
 
 def _moves(call: Call, place: _Place) -> list[str]:

@@ -11,11 +11,13 @@ from marshmallow import Schema, ValidationError, fields, validate
 
 from app.api.schemas import Moment, a_text, about, page_limit
 from app.core.rules.access import Door
+from app.core.rules.counted import Counted
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, read_time
 from app.registry.rules.networks import Network
 from app.tickets.rules.acknowledgements import Answer
 from app.tickets.rules.content import DEFAULTS, MAX_THINGS
+from app.tickets.rules.desk import Desk
 from app.tickets.rules.fields import BY_NAME, ENTRIES, FIELDS, TicketField, ValueKind
 from app.tickets.rules.relations import RelationRole
 from app.tickets.rules.tickets import CREATION_STATES, Category, Layer, Priority, State
@@ -77,6 +79,8 @@ class TicketsQuery(Schema):
     responsible = Several("Any names of responsible sites.")
     link = Several("Ids of affected links.")
     unit = Several("Responsible units.")
+    desk = Several("What waits on somebody's desk, of this account or at all.", *Desk)
+    figure = Several("What figures count; all of several are required.", *Counted)
     from_ = fields.Date(
         data_key="from",
         error_messages={"invalid": "from takes a day as YYYY-MM-DD"},

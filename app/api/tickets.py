@@ -29,6 +29,7 @@ from app.api.ticket_schemas import (
 from app.core.rules.access import Door, Kind, Writer
 from app.core.rules.addresses import kept_address
 from app.core.rules.attached_files import cleaned_name
+from app.core.rules.counted import Counted
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.scopes import Scope
 from app.core.services.security_log import log_event
@@ -37,6 +38,7 @@ from app.tickets.models.attachments import Attachment
 from app.tickets.rules.acknowledgements import Answer
 from app.tickets.rules.attachments import attachment_id, public_id
 from app.tickets.rules.content import NewTicket, Reference
+from app.tickets.rules.desk import Desk
 from app.tickets.rules.fields import ENTRIES, FIELDS
 from app.tickets.rules.relations import RelationRole
 from app.tickets.services.acknowledgements import acknowledge_change, answers_of
@@ -57,7 +59,9 @@ from app.tickets.services.lifecycle import (
     moves_of,
     take_ticket,
 )
+from app.tickets.services.lists.desk import on_desk
 from app.tickets.services.lists.lists import TicketFilter
+from app.tickets.services.lists.statistics_conditions import CountedAt
 from app.tickets.services.merging import separate_tickets
 from app.tickets.services.pages import list_tickets
 from app.tickets.services.relations import (
@@ -97,6 +101,8 @@ def list_of_tickets(call: Call) -> Mapping[str, Any]:
         responsible=many("responsible"),
         created_from=query.get("from_"),
         created_to=query.get("to"),
+        desk=tuple(on_desk(Desk(word), call.now, call.actor) for word in many("desk")),
+        counted=tuple(CountedAt(Counted(word), call.now) for word in many("figure")),
         sort=query["sort"],
     )
     after = None

@@ -67,6 +67,9 @@ SENT: Final = {
     "POST /api/v1/reports/*/*/attachments": f"{REPORT}/attachments?name=a.txt",
     "GET /api/v1/reports/*/*/attachments/*": "/api/v1/reports/DE-KIT/2012-Q4/attachments/1",
     "DELETE /api/v1/reports/*/*/attachments/*": f"{REPORT}/attachments/1",
+    "GET /api/v1/events/*/matching": "/api/v1/events/1/matching",
+    "POST /api/v1/events/*/decisions": "/api/v1/events/1/decisions",
+    "DELETE /api/v1/events/*/decisions/*": "/api/v1/events/1/decisions/1",
     "POST /api/v1/events/alertmanager/*": "/api/v1/events/alertmanager/noc",
     "GET /api/v1/tickets/*": TICKET,
     "GET /api/v1/tickets/* internal": TICKET,
@@ -111,6 +114,7 @@ BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/tickets/*/partners": {"partner": "NREN-A"},
     "PUT /api/v1/tickets/*/reminder": {"due": "2099-01-01"},
     "POST /api/v1/tickets/nttdm": document(ORIGINAL_ID="77").encode(),
+    "POST /api/v1/events/*/decisions": {"ticket": 1, "decision": "linked", "reason": "Told so"},
     "PATCH /api/v1/reports/*/*/draft": {
         "fields": {f"answer.{key}": {"value": value} for key, value in ANSWERS.items()}
     },

@@ -74,6 +74,12 @@ def test_the_life_of_a_report(
     numbers = {one["key"]: (one["value"], one["of"]) for one in begun["numbers"]}
     assert numbers["events"] == (1, None)
     assert numbers["undocumented"][0] == 1
+    for one in begun["numbers"]:
+        if one["rows"] is not None and one["unit"] == "":
+            rows = calling("read").read(f"{one['rows']}&limit=1000")["items"]
+            assert len(rows) == one["value"], one["key"]
+    led = {one["key"] for one in begun["numbers"] if one["rows"] is not None}
+    assert led == {"events", "undocumented", "duties_missed"}
     assert [one["name"] for one in begun["open"]] == [f"event.{event}", *ANSWERS]
 
     words = {**ANSWERS, f"event.{event}": "A test of the carrier"}

@@ -169,6 +169,15 @@ def may_read(actor: Actor, ticket: TicketFacts) -> bool:
     return is_submitter(actor, ticket) or actor.partner_id in ticket.handed_to_partners
 
 
+def require_all_tickets(actor: Actor) -> None:
+    """Raise ``Forbidden`` for an account that reads its partner's own tickets only: figures tell of
+    all."""
+    if actor.kind is Kind.PARTNER and actor.access is not TicketAccess.ALL:
+        raise Forbidden(
+            _("This account reads its own tickets only; figures need one that reads all tickets")
+        )
+
+
 def may_read_internal(actor: Actor) -> bool:
     """Whether internal entries of others are shown to this account."""
     return actor.kind is Kind.SYSTEM or actor.is_operator or actor.internal

@@ -1,0 +1,58 @@
+"""Addresses of the rows behind a number: the list with the filter that shows exactly these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import request
+from marshmallow import Schema, fields
+
+from app.api.schemas import about
+from app.events.rules.addresses import NO_T1
+
+TICKETS, DETECTED, DUTIES = "/v1/tickets", "/v1/detected-events", "/v1/duties"
+
+
+class FigureNumber(Schema):
+    """A number of a figure, and where its rows are."""
+
+    number = fields.Integer(
+        required=True, allow_none=True, metadata=about("null = no data, which is not 0.")
+    )
+    rows = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=about("The list of exactly so many rows; null = there are none, or no list."),
+    )
+
+
+def number(value: int | None, path: str, pairs: Iterable[tuple[str, str]]) -> Mapping[str, Any]:
+    """A number with the address of its rows."""
+    return {"number": value, "rows": rows_at(path, pairs) if value else None}
+
+
+def rows_at(path: str, pairs: Iterable[tuple[str, str]]) -> str:
+    """The address of a list with these filters, empty ones left out."""
+    given = urlencode([(name, value) for name, value in pairs if value])
+    return f"{request.script_root}{path}?{given}"
+
+
+def events_counted(
+    value: int | None, *, quarter: str, t1: str, network: str, documented: str = ""
+) -> Mapping[str, Any]:
+    """A number of events that count, of a T1 (``NO_T1`` = of what has none, "" = of all)."""
+    filters = {
+        "quarter": quarter,
+        "t1": t1,
+        "network": network,
+        "counted": "yes",
+        "documented": documented,
+    }
+    return number(value, DETECTED, filters.items())
+
+
+def t1_of(site: str, tier: int | None) -> str:
+    """The value of ``t1`` for a site's row."""
+    return NO_T1 if tier == 0 else site

@@ -1,0 +1,184 @@
+"""The wire types of statistics; every number comes with the address of its rows."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields, validate
+
+from app.api.periods import PER, Edge, QuarterText
+from app.api.rows_behind import FigureNumber
+from app.api.schemas import a_text, about
+from app.api.ticket_schemas import Several
+from app.registry.rules.networks import Network
+from app.tickets.figures.times import MEASURES
+from app.tickets.rules.tickets import Category, Layer, State
+
+BY = ("network", "category", "layer", "state", "site", "affected", "responsible", "link")
+BY_TIMES = ("category", "site", "affected", "responsible")
+
+
+class _TicketFiguresQuery(Schema):
+    per = fields.String(
+        load_default=next(iter(PER)),
+        validate=validate.OneOf(list(PER), error="per takes {choices}"),
+        metadata=about("The kind of periods."),
+    )
+    from_ = Edge(
+        "From this period or day on. Absent: the last four periods and the running one.",
+        data_key="from",
+    )
+    to = Edge("Up to this period or day, and with it. Absent: the running one.")
+    network = Several("Networks.", *Network)
+    category = Several("Categories; without any all but test.", *Category)
+    layer = Several("Layers.", *Layer)
+    state = Several("States; open and closed are all open and all closed ones.", "open", *State)
+    site = Several("Any names of sites that it concerns.")
+    affected = Several("Any names of affected sites.")
+    responsible = Several("Any names of responsible sites.")
+    link = Several("Ids of affected links.")
+
+
+class TicketCountsQuery(_TicketFiguresQuery):
+    """Which tickets are counted, by period of their creation and one of their properties."""
+
+    by = fields.String(
+        validate=validate.OneOf(BY, error="by takes {choices}"),
+        metadata=about("A row for each value of this property."),
+    )
+
+
+class TicketTimesQuery(_TicketFiguresQuery):
+    """Of which tickets times are told."""
+
+    by = fields.String(
+        validate=validate.OneOf(BY_TIMES, error="by takes {choices}"),
+        metadata=about("A row for each value of this property instead of each period."),
+    )
+
+
+class CountsOfPeriod(FigureNumber):
+    """Tickets created in a period."""
+
+    period = a_text("As 2013-Q1.")
+
+
+class CountsRow(Schema):
+    """Tickets of one value."""
+
+    value = a_text("The value; empty = it has none.")
+    periods = fields.List(fields.Nested(CountsOfPeriod), required=True)
+    total = fields.Nested(FigureNumber, required=True)
+
+
+class TicketCounts(Schema):
+    """How many tickets were created in each period."""
+
+    total = fields.Nested(CountsRow, required=True, metadata=about("All of them; value is empty."))
+    items = fields.List(
+        fields.Nested(CountsRow), required=True, metadata=about("By value; nothing without by.")
+    )
+
+
+class TicketMeasure(Schema):
+    """One time of several tickets."""
+
+    measure = a_text("What is measured.", validate=validate.OneOf(list(MEASURES)))
+    count = fields.Integer(required=True, metadata=about("Of how many tickets."))
+    mean = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata=about("Days; of response and solution working days. null = of none."),
+    )
+    median = fields.Float(required=True, allow_none=True, metadata=about("Alike."))
+
+
+class TimesRow(Schema):
+    """The times of the tickets of one period or value."""
+
+    value = a_text("The period, or the value; empty = it has none.")
+    tickets = fields.Nested(FigureNumber, required=True, metadata=about("How many these are."))
+    measures = fields.List(fields.Nested(TicketMeasure), required=True)
+
+
+class TicketTimes(Schema):
+    """How long tickets took."""
+
+    items = fields.List(fields.Nested(TimesRow), required=True)
+
+
+class QuartersQuery(Schema):
+    """Which quarters."""
+
+    from_ = QuarterText(
+        "From this quarter on. Absent: the last four and the running one.", data_key="from"
+    )
+    to = QuarterText("Up to this quarter, and with it.")
+
+
+class MatchingQuery(QuartersQuery):
+    """Which quarters, and whose events."""
+
+    network = fields.String(
+        load_default=str(Network.LHCOPN),
+        validate=validate.OneOf([*Network], error="network takes {choices}"),
+        metadata=about("Events of links of this network."),
+    )
+
+
+class MatchingRow(Schema):
+    """Events of an hour or more of one site and quarter."""
+
+    site = a_text("The site's LHCOPN name; empty = of all.")
+    tier = fields.Integer(required=True, allow_none=True, metadata=about("0, 1 or null."))
+    quarter = a_text("As 2013-Q1.")
+    detected = fields.Nested(FigureNumber, required=True)
+    documented = fields.Nested(FigureNumber, required=True, metadata=about("With a ticket."))
+    missing = fields.Nested(FigureNumber, required=True, metadata=about("Without one."))
+
+
+class MatchingTable(Schema):
+    """Detected events against those with a ticket, per T1 and quarter."""
+
+    items = fields.List(
+        fields.Nested(MatchingRow),
+        required=True,
+        metadata=about(
+            "A row for each quarter in which a site was T0 or T1. Those of the T0 are the events"
+            " without a T1 end."
+        ),
+    )
+    totals = fields.List(
+        fields.Nested(MatchingRow), required=True, metadata=about("A row for each quarter.")
+    )
+
+
+class RulesQuery(QuartersQuery):
+    """Which rules, and which quarters."""
+
+    rule = Several("Labels of rules, as listDutyRules names them; without any all.")
+
+
+class RuleSums(Schema):
+    """How many tickets a rule would have asked for."""
+
+    rule = a_text("The rule's label.")
+    site = a_text("The site's LHCOPN name; empty = of all, each ticket once.")
+    quarter = a_text("As 2013-Q1.")
+    asked = fields.Nested(FigureNumber, required=True, metadata=about("Tickets it asks for."))
+    there = fields.Nested(FigureNumber, required=True, metadata=about("Of these written."))
+    missing = fields.Nested(FigureNumber, required=True, metadata=about("Of these not written."))
+    late = fields.Nested(FigureNumber, required=True, metadata=about("Of these written late."))
+    cut_off = fields.Nested(
+        FigureNumber, required=True, metadata=about("Asked for because a T1 was cut off.")
+    )
+    unsure = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata=about("Of what is not known for sure; null = no data."),
+    )
+
+
+class RuleComparison(Schema):
+    """What several rules would have asked for, per site and quarter."""
+
+    items = fields.List(fields.Nested(RuleSums), required=True)
+    totals = fields.List(fields.Nested(RuleSums), required=True)
