@@ -682,6 +682,9 @@ Send one again                  | POST /api/v1/webhooks/*/messages/*/again | 403
 Read a ticket's counterparts    | GET /api/v1/exchange/pairs/*             | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
 List events                     | GET /api/v1/events                       | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401
 Read an event                   | GET /api/v1/events/*                     | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401
+Correct an event by hand        | PATCH /api/v1/events/*                   | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Withdraw an event               | POST /api/v1/events/*/withdraw           | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Take a withdrawal back          | POST /api/v1/events/*/restore            | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
 List detected events            | GET /api/v1/detected-events              | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | 403 | yes | 401
 Read an event's tickets         | GET /api/v1/events/*/matching            | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | 403 | yes | 401
 Decide about an event's ticket  | POST /api/v1/events/*/decisions          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401

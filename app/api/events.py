@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from flask import request
 
 from app.api.caller import session
+from app.api.event_schemas import EventCorrection, EventReason
 from app.api.operations import Call, Operation, next_page
 from app.api.problems import event_errors
 from app.api.schemas import (
@@ -20,15 +22,17 @@ from app.api.schemas import (
     ReportQuery,
 )
 from app.core.rules.access import require_report
-from app.core.rules.errors import Invalid, NotFound, TooMuch
+from app.core.rules.errors import Invalid, NotFound, StaleVersion, TooMuch
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import checked_text, read_time
 from app.events.rules.alertmanager import DEFAULT_SOURCE, read_webhook
 from app.events.rules.events import COLUMNS, LIMITS, MAX_AT_ONCE, MAX_SOURCE_LENGTH, EventState
 from app.events.rules.json import read_events, read_json
 from app.events.services.events import EventResult, EventsLeft, Reported, report_events
+from app.events.services.hand import correct_event, require_enter, stated_of
 from app.events.services.lists import WantedEvents, event_of_id, events_wanted, history_of
 from app.events.services.sources import labels_of
+from app.events.services.withdrawal import restore_event, withdraw_event
 from app.tickets.rules.tickets import Layer
 
 
@@ -60,11 +64,42 @@ def _moment(name: str, text: str | None) -> datetime | None:
 
 def get_event(call: Call) -> Mapping[str, Any]:
     """One event with its history."""
+    found = event_of_id(session(), _id(call))
+    return {**vars(found), "history": history_of(session(), found.row.id)}
+
+
+def _id(call: Call) -> int:
     key = call.key
     if not (key.isascii() and key.isdigit() and len(key) < 11):
         raise NotFound("There is no event of this id")
-    found = event_of_id(session(), int(key))
-    return {**vars(found), "history": history_of(session(), found.row.id)}
+    return int(key)
+
+
+def correct(call: Call) -> Mapping[str, Any]:
+    """Correct an event, or close it."""
+    require_enter(call.writer)
+    row = event_of_id(session(), _id(call)).row
+    seen = row.version if call.version is None else call.version
+    stated = replace(stated_of(session(), row), **call.body)
+    try:
+        correct_event(session(), call.writer, row.id, seen, stated)
+    except Invalid as error:
+        if error.field == "version":
+            raise StaleVersion(row.version) from error
+        raise
+    return get_event(call)
+
+
+def withdraw(call: Call) -> Mapping[str, Any]:
+    """Say that an event never was."""
+    withdraw_event(session(), call.writer, _id(call), call.body["reason"])
+    return get_event(call)
+
+
+def restore(call: Call) -> Mapping[str, Any]:
+    """Take a withdrawal back."""
+    restore_event(session(), call.writer, _id(call), call.body["reason"])
+    return get_event(call)
 
 
 def report(call: Call) -> Mapping[str, Any]:
@@ -198,6 +233,25 @@ def _webhook_schema() -> Mapping[str, Any]:
 _READ = (Scope.EVENTS, Scope.READ)
 _WRITE = (Scope.EVENTS,)
 _HOOK = "/v1/events/alertmanager"
+GET_EVENT = Operation(
+    "getEvent", "/v1/events/{key}", "One event, by its id", _READ, NoQuery, OneEvent, get_event
+)
+
+
+def _write(name: str, path: str, summary: str, view: Any, **more: Any) -> Operation:
+    """An operation that changes an event and answers it as it is then."""
+    return Operation(
+        name,
+        f"/v1/events/{path}",
+        summary,
+        _WRITE,
+        NoQuery,
+        OneEvent,
+        view,
+        **{"method": "POST", "of": GET_EVENT, **more},
+    )
+
+
 OPERATIONS = (
     Operation("listEvents", "/v1/events", "Events", _READ, EventsQuery, EventPage, list_events),
     Operation(
@@ -212,9 +266,23 @@ OPERATIONS = (
         takes=_report_schema,
         reads=_reported,
     ),
-    Operation(
-        "getEvent", "/v1/events/{key}", "One event, by its id", _READ, NoQuery, OneEvent, get_event
+    GET_EVENT,
+    _write(
+        "correctEvent",
+        "{key}",
+        "Correct an event by hand, or close it",
+        correct,
+        method="PATCH",
+        body=EventCorrection,
     ),
+    _write(
+        "withdrawEvent",
+        "{event}/withdraw",
+        "Say that an event never was",
+        withdraw,
+        body=EventReason,
+    ),
+    _write("restoreEvent", "{event}/restore", "Take a withdrawal back", restore, body=EventReason),
     Operation(
         "reportAlerts",
         _HOOK,

@@ -67,6 +67,9 @@ SENT: Final = {
     "POST /api/v1/reports/*/*/attachments": f"{REPORT}/attachments?name=a.txt",
     "GET /api/v1/reports/*/*/attachments/*": "/api/v1/reports/DE-KIT/2012-Q4/attachments/1",
     "DELETE /api/v1/reports/*/*/attachments/*": f"{REPORT}/attachments/1",
+    "PATCH /api/v1/events/*": "/api/v1/events/2",
+    "POST /api/v1/events/*/withdraw": "/api/v1/events/2/withdraw",
+    "POST /api/v1/events/*/restore": "/api/v1/events/2/restore",
     "GET /api/v1/events/*/matching": "/api/v1/events/1/matching",
     "POST /api/v1/events/*/decisions": "/api/v1/events/1/decisions",
     "DELETE /api/v1/events/*/decisions/*": "/api/v1/events/1/decisions/1",
@@ -114,6 +117,9 @@ BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/tickets/*/partners": {"partner": "NREN-A"},
     "PUT /api/v1/tickets/*/reminder": {"due": "2099-01-01"},
     "POST /api/v1/tickets/nttdm": document(ORIGINAL_ID="77").encode(),
+    "PATCH /api/v1/events/*": {"detail": "Our test"},
+    "POST /api/v1/events/*/withdraw": {"reason": "It never was"},
+    "POST /api/v1/events/*/restore": {"reason": "It was"},
     "POST /api/v1/events/*/decisions": {"ticket": 1, "decision": "linked", "reason": "Told so"},
     "PATCH /api/v1/reports/*/*/draft": {
         "fields": {f"answer.{key}": {"value": value} for key, value in ANSWERS.items()}
@@ -207,17 +213,18 @@ def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: C
         source = EventSource(name="probe", kind="api", created_at=NOON)
         session.add(source)
         session.flush()
-        session.add(
+        session.add_all(
             Event(
-                id=1,
+                id=number,
                 source_id=source.id,
-                source_key="a",
+                source_key=f"a{number}",
                 site_id=kit.id,
                 state="down",
                 start=NOON,
                 created_at=NOON,
                 changed_at=NOON,
             )
+            for number in (1, 2)
         )
         mail, note = "who@kit.example", "For operators"
         new = NewTicket(title="Link down", submitter_mail=mail, internal_comment=note)
