@@ -679,6 +679,14 @@ Switch it off                   | POST /api/v1/webhooks/*/off              | 403
 Send a test                     | POST /api/v1/webhooks/*/test             | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
 List its messages               | GET /api/v1/webhooks/*/messages          | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
 Send one again                  | POST /api/v1/webhooks/*/messages/*/again | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+Create a site                   | POST /api/v1/sites                       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Change a site                   | PATCH /api/v1/sites/*                    | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Create a link                   | POST /api/v1/links                       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Change a link                   | PATCH /api/v1/links/*                    | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+List unresolved names           | GET /api/v1/unresolved-names             | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+List what was decided of names  | GET /api/v1/unresolved-names/decisions   | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Decide what a name means        | POST /api/v1/unresolved-names/decisions  | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Make a unit known               | POST /api/v1/units                       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
 Read a ticket's counterparts    | GET /api/v1/exchange/pairs/*             | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
 List events                     | GET /api/v1/events                       | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401
 Read an event                   | GET /api/v1/events/*                     | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401

@@ -45,6 +45,8 @@ SENT: Final = {
     "GET /api/v1/sites/* unknown": "/api/v1/sites/NOWHERE",
     "GET /api/v1/links/*": "/api/v1/links/CERN-PIC-LHCOPN-001",
     "GET /api/v1/links/* unknown": "/api/v1/links/NOWHERE",
+    "PATCH /api/v1/sites/*": "/api/v1/sites/DE-KIT",
+    "PATCH /api/v1/links/*": "/api/v1/links/CERN-PIC-LHCOPN-001",
     "GET /api/v1/events/*": "/api/v1/events/1",
     **{
         f"{method} /api/v1/webhooks/*{path}": f"/api/v1/webhooks/1{path.replace('*', '1')}"
@@ -117,6 +119,16 @@ BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/tickets/*/partners": {"partner": "NREN-A"},
     "PUT /api/v1/tickets/*/reminder": {"due": "2099-01-01"},
     "POST /api/v1/tickets/nttdm": document(ORIGINAL_ID="77").encode(),
+    "POST /api/v1/sites": {"key": "NL-T1", "country": "NL", "time_zone": "Europe/Amsterdam"},
+    "PATCH /api/v1/sites/*": {"bandwidth_gbps": 100},
+    "POST /api/v1/links": {"network": "LHCOPN", "end_a": "CH-CERN", "end_b": "DE-KIT"},
+    "PATCH /api/v1/links/*": {"bandwidth_gbps": 100},
+    "POST /api/v1/unresolved-names/decisions": {
+        "kind": "site",
+        "name": "Nowhere",
+        "decision": "dismissed",
+    },
+    "POST /api/v1/units": {"name": "NOC"},
     "PATCH /api/v1/events/*": {"detail": "Our test"},
     "POST /api/v1/events/*/withdraw": {"reason": "It never was"},
     "POST /api/v1/events/*/restore": {"reason": "It was"},
@@ -227,7 +239,9 @@ def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: C
             for number in (1, 2)
         )
         mail, note = "who@kit.example", "For operators"
-        new = NewTicket(title="Link down", submitter_mail=mail, internal_comment=note)
+        new = NewTicket(
+            title="Link down", submitter_mail=mail, internal_comment=note, sites=("Nowhere",)
+        )
         open_ticket(session, writer(cast.operator), new)
         twice = NewTicket(title="Link down again")
         change = NewTicket(title="New optics", category="change", asked_sites=("DE-KIT",))

@@ -75,7 +75,7 @@ def test_the_api_on_the_wire(sqlite_server: LiveServer) -> None:
         large, body = ask(sqlite_server, path, announced, "POST", b"x")
         assert large.status == 413
         assert json.loads(body)["detail"].endswith(f" at most {kilobytes} kB.")
-    wrong, body = ask(sqlite_server, "/api/v1/sites", bearer, "POST", b"x" * 64 * 1024)
+    wrong, body = ask(sqlite_server, "/api/v1/changes", bearer, "POST", b"x" * 64 * 1024)
     assert (wrong.status, json.loads(body)["status"]) == (405, 405)
     for odd in ("/apix", "/apix/v1/sites"):  # no address of this door
         other, _ = ask(sqlite_server, odd, bearer)

@@ -21,6 +21,7 @@ from app.accounts.models.people import User
 from app.core.rules.access import Actor, require_admin
 from app.core.rules.errors import NotFound
 from app.core.rules.language import _
+from app.core.rules.texts import storable_text
 from app.names.services.unresolved_events import event_counts, reporting_sources
 from app.registry.models.registry import Link, LinkName, NameDecision, Site, SiteName, Unit
 from app.registry.services.known_names import known_link_names, known_site_names
@@ -125,7 +126,7 @@ def unresolved_name(session: Session, actor: Actor, kind: NameKind, name: str) -
 
 def check_bearable(name: str) -> None:
     """Raise ``NotFound`` for what no ticket or event can bear as a name."""
-    if len(name) > MAX_NAME_LENGTH or "\0" in name:
+    if len(name) > MAX_NAME_LENGTH or storable_text(name) != name:
         raise NotFound
 
 

@@ -203,11 +203,10 @@ class RecordVerbs(Generic[Record]):
         """
         require_manager(by.actor)
         lookup = lookup or Lookup(session)
-        missing = [name for name in self.kind.needed if not stated.get(name)]
-        if missing:
-            raise InvalidMany(dict.fromkeys(missing, _("This is required")))
+        self._require_needed(stated)
         empty = {field.name: field.empty for field in self.kind.fields}
         values = empty | self.kind.checked(stated)
+        self._require_needed(values)  # what was blank is nothing
         said, reason = checked_sources(sources), checked_why(why)
         lookup.lock()
         named = self.named(lookup, values)
@@ -228,6 +227,11 @@ class RecordVerbs(Generic[Record]):
         record(session, by, self.kind.name, row, fields, reason)
         self.note(lookup, row, "")
         return row
+
+    def _require_needed(self, values: Mapping[str, Any]) -> None:
+        missing = [name for name in self.kind.needed if not values.get(name)]
+        if missing:
+            raise InvalidMany(dict.fromkeys(missing, _("This is required")))
 
     def change(
         self,

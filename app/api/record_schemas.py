@@ -1,0 +1,291 @@
+"""The wire types of sites and links that are written, made from the one declaration of their
+fields; and of names that the registry does not know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from app.api.schemas import a_text, about, page_limit
+from app.core.rules.texts import SHORT_TEXT_LIMIT
+from app.names.services.unresolved import MAX_NAME_LENGTH, Decision, NameKind
+from app.registry.rules.records import LINK, SITE, RecordKind
+from app.registry.rules.registry import NameSystem
+from app.registry.rules.values import (
+    ASNS,
+    CIRCUITS,
+    CONTACTS,
+    DAY,
+    GBPS,
+    NAMES,
+    PREFIXES,
+    TIER,
+    WORDS,
+    RecordField,
+    ValueKind,
+)
+
+
+def _objects(*needed: str, **more: Mapping[str, Any]) -> Mapping[str, Any]:
+    properties = {**{name: {"type": "string"} for name in needed}, **more}
+    item = {
+        "type": "object",
+        "properties": properties,
+        "required": list(needed),
+        "additionalProperties": False,
+    }
+    return {"type": "array", "items": item}
+
+
+_DAY: Final = {"type": ["string", "null"], "format": "date"}
+_TEXT: Final = {"type": "string"}
+_SCHEMAS: Final[Mapping[ValueKind, Mapping[str, Any]]] = {
+    TIER: {"enum": [0, 1, None]},
+    DAY: _DAY,
+    GBPS: {"type": ["number", "null"]},
+    WORDS: {"type": "array", "items": _TEXT},
+    ASNS: {"type": "array", "items": {"type": "integer"}},
+    PREFIXES: _objects("network", "prefix"),
+    NAMES: _objects("system", "name", valid_from=_DAY, valid_until=_DAY),
+    CONTACTS: _objects("role", "name", mail=_TEXT, phone=_TEXT),
+    CIRCUITS: _objects("provider", circuit_id=_TEXT),
+}
+"""What JSON holds where that is no text."""
+_TAKES: Final[Mapping[ValueKind, str]] = {
+    TIER: "0, 1 or null",
+    DAY: "a day, YYYY-MM-DD from 1900 to 2999, or null",
+    GBPS: "Gb/s as a number, or null",
+    WORDS: "a list of texts",
+    ASNS: "a list of whole numbers",
+    PREFIXES: "a list of objects with network and prefix",
+    NAMES: "a list of objects with system, name, valid_from and valid_until",
+    CONTACTS: "a list of objects with role, name, mail and phone",
+    CIRCUITS: "a list of objects with provider and circuit_id",
+}
+
+
+class _Value(fields.Field[Any]):
+    """A value of a record's field, as the registry reads it from JSON."""
+
+    def __init__(self, field: RecordField, **more: Any) -> None:
+        self._kind = field.value
+        is_text = field.value not in _SCHEMAS
+        self._may_be_null = field.value in (TIER, DAY, GBPS) or (
+            is_text and not field.is_needed and field.value.choices is None
+        )
+        text = ". ".join(filter(None, (field.label, field.help.removesuffix("."))))
+        if is_text:
+            kind = ["string", "null"] if self._may_be_null else "string"
+            schema: Mapping[str, Any] = {"type": kind, "maxLength": field.limit}
+        else:
+            schema = _SCHEMAS[field.value]
+        super().__init__(metadata={**about(f"{text}."), **schema}, **more)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
+        try:
+            return self._kind.from_json(value)
+        except (ValueError, TypeError):
+            raise ValidationError(f"takes {_TAKES.get(self._kind, 'a text')}") from None
+
+    def deserialize(self, value: Any, *place: Any, **more: Any) -> Any:
+        """Null = none of it, where that may be."""
+        if value is None and self._may_be_null:
+            return self._deserialize(value, None, None)
+        return super().deserialize(value, *place, **more)
+
+
+class _Reasons(Schema):
+    why = fields.String(
+        validate=validate.Length(0, SHORT_TEXT_LIMIT),
+        load_default="",
+        metadata=about("Why; it is kept with the change."),
+    )
+
+
+def _sources(kind: RecordKind) -> fields.Dict:
+    allowed = ["*", *kind.by_name]
+    return fields.Dict(
+        fields.String(validate=validate.OneOf(allowed, error="takes * or a field's name")),
+        fields.String(validate=validate.Length(1, SHORT_TEXT_LIMIT)),
+        load_default=dict,
+        metadata=about(
+            "By field where it comes from, under * where all others that are sent do. A field that"
+            " has a source is no sample any more."
+        ),
+    )
+
+
+def _body(kind: RecordKind, name: str, text: str, *, needed: tuple[str, ...] = ()) -> type[Schema]:
+    found = {field.name: _Value(field, required=field.name in needed) for field in kind.fields}
+    return type(name, (_Reasons,), {"__doc__": text, "sources": _sources(kind), **found})
+
+
+_CHANGED = "What changes: a field that is absent stays; valid_until ends it."
+NewSite: Final = _body(SITE, "NewSite", "A site to be created.", needed=SITE.needed)
+SiteChange: Final = _body(SITE, "SiteChange", f"{_CHANGED} Lists are sent whole.")
+NewLink: Final = _body(
+    LINK,
+    "NewLink",
+    "A link to be created; without a name it gets the next one of its ends.",
+    needed=tuple(name for name in LINK.needed if name != LINK.key),
+)
+LinkChange: Final = _body(LINK, "LinkChange", f"{_CHANGED} Lists are sent whole.")
+
+
+class UnresolvedQuery(Schema):
+    """Which names that the registry does not know."""
+
+    kind = fields.String(
+        load_default=str(NameKind.SITE),
+        validate=validate.OneOf([*NameKind], error="kind takes {choices}"),
+        metadata=about("What the names stand for."),
+    )
+    page = fields.Integer(
+        load_default=1,
+        validate=validate.Range(1, 10_000, error="page takes 1 to {max}"),
+        error_messages={"invalid": "page takes 1 to 10000"},
+        metadata=about("Counted from 1; take it from `next`."),
+    )
+    limit = page_limit()
+
+
+class NearName(Schema):
+    """A known name that is near."""
+
+    name = a_text("The name.")
+    key = a_text("The key of what bears it.")
+
+
+class NameWriter(Schema):
+    """Who writes a name."""
+
+    author = a_text("The account, or partner.")
+    count = fields.Integer(required=True, metadata=about("In how many tickets."))
+
+
+class UnresolvedRow(Schema):
+    """A name that the registry does not know."""
+
+    kind = a_text("site, link or unit.")
+    name = a_text("The name, as it was sent.")
+    tickets = fields.Integer(required=True, metadata=about("How many tickets bear it."))
+    newest_ticket = fields.Integer(
+        required=True, allow_none=True, metadata=about("The newest of them, or null.")
+    )
+    events = fields.Integer(required=True, metadata=about("How many events bear it."))
+    newest_event = fields.Integer(
+        required=True, allow_none=True, metadata=about("The newest of them, or null.")
+    )
+    writers = fields.List(
+        fields.Nested(NameWriter), required=True, metadata=about("Those who write it most.")
+    )
+    near = fields.List(fields.Nested(NearName), required=True, metadata=about("The nearest names."))
+    means = a_text("What bears the name by now: tickets have to follow; empty = nothing.")
+
+
+class UnresolvedPage(Schema):
+    """One page of names, those of most tickets and events first."""
+
+    items = fields.List(fields.Nested(UnresolvedRow), required=True)
+    total = fields.Integer(required=True, metadata=about("How many wait."))
+    next = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=about("Address of the next page; null = this is the last."),
+    )
+
+
+class DecidedName(Schema):
+    """A name that was decided about."""
+
+    kind = a_text("site, link or unit.")
+    name = a_text("The name.")
+    decision = a_text("alias or dismissed.")
+    means = a_text("What an alias stands for now, or empty.")
+
+
+class DecidedNames(Schema):
+    """All names that were decided about."""
+
+    items = fields.List(fields.Nested(DecidedName), required=True)
+
+
+class _OneName(Schema):
+    kind = fields.String(
+        required=True,
+        validate=validate.OneOf([*NameKind], error="takes {choices}"),
+        metadata=about("What the name stands for."),
+    )
+    name = fields.String(
+        required=True, validate=validate.Length(1, MAX_NAME_LENGTH), metadata=about("The name.")
+    )
+
+
+TAKE_BACK: Final = "taken back"
+FOLLOW: Final = "follow"
+
+
+class NameDecisionBody(_OneName):
+    """What is made of a name."""
+
+    decision = fields.String(
+        required=True,
+        validate=validate.OneOf([*Decision, TAKE_BACK, FOLLOW], error="takes {choices}"),
+        metadata=about(
+            "alias: it means target (that of a site needs the scope registry, too); dismissed: it"
+            " stays unresolved; taken back: nothing is decided any more; follow: nothing new, but"
+            " more tickets and events follow what it means."
+        ),
+    )
+    target = fields.String(
+        load_default="",
+        validate=validate.Length(0, MAX_NAME_LENGTH),
+        metadata=about("Of an alias: any name of the site, the link's id, or a known unit."),
+    )
+    system = fields.String(
+        load_default=str(NameSystem.GOCDB),
+        validate=validate.OneOf([*NameSystem], error="takes {choices}"),
+        metadata=about("Of an alias of a site: in which system it is so called."),
+    )
+    why = fields.String(
+        load_default="",
+        validate=validate.Length(0, SHORT_TEXT_LIMIT),
+        metadata=about("Why; it is kept with the change."),
+    )
+
+
+class FollowedRows(Schema):
+    """How many followed."""
+
+    done = fields.Integer(required=True, metadata=about("Now."))
+    left = fields.Integer(required=True, metadata=about("Not yet: send follow again."))
+
+
+class NameOutcome(Schema):
+    """What became of a name, and of what bears it."""
+
+    kind = a_text("site, link or unit.")
+    name = a_text("The name.")
+    tickets = fields.Nested(FollowedRows, required=True)
+    events = fields.Nested(FollowedRows, required=True)
+
+
+class UnitBody(Schema):
+    """A unit to be known by its name."""
+
+    name = fields.String(
+        required=True, validate=validate.Length(1, 50), metadata=about("The unit's name.")
+    )
+    why = fields.String(
+        load_default="",
+        validate=validate.Length(0, SHORT_TEXT_LIMIT),
+        metadata=about("Why; it is kept with the change."),
+    )
+
+
+class KnownUnit(Schema):
+    """A known unit."""
+
+    name = a_text("Its name.")
