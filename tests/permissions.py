@@ -721,6 +721,12 @@ Count tickets by period         | GET /api/v1/statistics/tickets           | yes
 Times of tickets                | GET /api/v1/statistics/times             | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
 Count events against tickets    | GET /api/v1/statistics/matching          | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
 Compare rules of due tickets    | GET /api/v1/statistics/what-if           | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+Read the calendar               | GET /api/v1/calendar                     | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+List periods of the LHC         | GET /api/v1/lhc-periods                  | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Read a period of the LHC        | GET /api/v1/lhc-periods/*                | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Add a period of the LHC         | POST /api/v1/lhc-periods                 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Change a period of the LHC      | PATCH /api/v1/lhc-periods/*              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Remove a period of the LHC      | DELETE /api/v1/lhc-periods/*             | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
 Read the OpenAPI document       | GET /api/v1/openapi.json                 | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes
 """,
 )

@@ -13,6 +13,7 @@ from flask import Flask, Response, request
 from sqlalchemy import Engine
 
 from app.api import (
+    calendar,
     changes,
     detected_events,
     events,
@@ -47,6 +48,7 @@ OPERATIONS: tuple[Operation, ...] = (
     *notices.OPERATIONS,
     *exchange.OPERATIONS,
     *webhooks.OPERATIONS,
+    *calendar.OPERATIONS,
     *reports.OPERATIONS,
     *report_forms.OPERATIONS,
     *statistics.OPERATIONS,

@@ -11,6 +11,7 @@ from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.calendar.services.lhc_calendar import add_period
 from app.core.database.transactions import transaction
 from app.core.rules.scopes import Scope
 from app.events.models.events import Event, EventSource
@@ -72,6 +73,9 @@ SENT: Final = {
     "PATCH /api/v1/events/*": "/api/v1/events/2",
     "POST /api/v1/events/*/withdraw": "/api/v1/events/2/withdraw",
     "POST /api/v1/events/*/restore": "/api/v1/events/2/restore",
+    "GET /api/v1/lhc-periods/*": "/api/v1/lhc-periods/1",
+    "PATCH /api/v1/lhc-periods/*": "/api/v1/lhc-periods/1",
+    "DELETE /api/v1/lhc-periods/*": "/api/v1/lhc-periods/1?why=Wrong",
     "GET /api/v1/events/*/matching": "/api/v1/events/1/matching",
     "POST /api/v1/events/*/decisions": "/api/v1/events/1/decisions",
     "DELETE /api/v1/events/*/decisions/*": "/api/v1/events/1/decisions/1",
@@ -129,6 +133,14 @@ BODIES: Final[dict[str, Any]] = {
         "decision": "dismissed",
     },
     "POST /api/v1/units": {"name": "NOC"},
+    "POST /api/v1/lhc-periods": {
+        "name": "Run 9",
+        "kind": "run",
+        "begin": "2090-01",
+        "begin_standing": "sample",
+        "end_standing": "sample",
+    },
+    "PATCH /api/v1/lhc-periods/*": {"note": "As told"},
     "PATCH /api/v1/events/*": {"detail": "Our test"},
     "POST /api/v1/events/*/withdraw": {"reason": "It never was"},
     "POST /api/v1/events/*/restore": {"reason": "It was"},
@@ -252,6 +264,9 @@ def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: C
         seed_messages(session, 1, NOON)
         for quarter, versions in (("2012-Q4", 1), ("2013-Q1", 0)):
             session.add(_report(kit, quarter, versions))
+        add_period(
+            session, writer(cast.admin), BODIES["POST /api/v1/lhc-periods"] | {"name": "Run 8"}
+        )
         session.flush()
         signed = session.scalars(select(Report).where(Report.quarter == "2012-Q4")).one()
         session.add(_file_of(signed))
