@@ -59,6 +59,7 @@ _HEADERS: dict[str, tuple[str, str]] = {
     "Idempotency-Key": ("A key of your own, once per request.", "string"),
     "Prefer": ("`return=minimal` for an answer without content.", "string"),
 }
+_NUMBER: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
 _KEYS: dict[str, dict[str, Any]] = {
     "key": {
         "description": "Its key, percent-encoded.",
@@ -66,11 +67,23 @@ _KEYS: dict[str, dict[str, Any]] = {
     },
     "number": {
         "description": "The ticket's number.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+        "schema": _NUMBER,
     },
+    "site": {
+        "description": "Any name of the site, percent-encoded.",
+        "schema": {"type": "string", "maxLength": MAX_KEY_LENGTH},
+    },
+    "quarter": {
+        "description": "As 2013-Q1.",
+        "schema": {"type": "string", "pattern": "^[0-9]{4}-Q[1-4]$"},
+    },
+    "event": {"description": "The reported event's id.", "schema": _NUMBER},
+    "ticket": {"description": "The ticket's number.", "schema": _NUMBER},
+    "file": {"description": "The file's number within the report.", "schema": _NUMBER},
+    "period": {"description": "The period's id.", "schema": _NUMBER},
     "id": {
         "description": "Its id.",
-        "schema": {"type": "integer", "minimum": 1, "maximum": 999_999_999},
+        "schema": _NUMBER,
     },
 }
 
