@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-stacks test-rt chaos check format venv docs texts lock migration pictures bench soak bench-servers faults clean
+.PHONY: help run test test-all test-stacks test-rest test-rt chaos check format venv docs texts lock migration pictures bench soak bench-servers faults clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -35,6 +35,11 @@ test-all: ## every test, the slow ones too (the same settings)
 test-stacks: ## only the clients of every SOAP stack, and the table of what each did
 	@$(MAKE) --no-print-directory test-all TESTS=tests/stacks
 
+test-rest: ## a hundred examples of each operation of REST, as administrator, on both databases
+	@PYTHON="$(PYTHON)" tools/venv.sh dev
+	@tools/test_programs.sh
+	@unset DEMO; SCHEMATHESIS_EXAMPLES=100 $(BIN)/pytest -q -p no:randomly tests/api/test_schemathesis.py
+
 test-rt: ## the exchange with a real Request Tracker 5 (installs Debian's, where that is allowed)
 	@PYTHON="$(PYTHON)" tools/venv.sh dev
 	@tools/rt_programs.sh
@@ -60,12 +65,14 @@ format: ## format the code and mend what can be mended
 venv: ## .venv with everything for development (PYTHON=python3.13 asks for one)
 	@PYTHON="$(PYTHON)" tools/venv.sh dev
 
-docs: ## write docs/fields.md, native-service.md, permissions.md, house.svg from what they tell of
+docs: ## write docs/fields.md, native-service.md, rest.md, permissions.md, house.svg from what they tell of
 	@tools/venv.sh dev
 	@$(BIN)/python tools/field_table.py >docs/fields.md.new
 	@mv docs/fields.md.new docs/fields.md
 	@$(BIN)/python tools/native_reference.py >docs/native-service.md.new
 	@mv docs/native-service.md.new docs/native-service.md
+	@$(BIN)/python tools/rest_reference.py >docs/rest.md.new
+	@mv docs/rest.md.new docs/rest.md
 	@$(BIN)/python tools/permission_table.py >docs/permissions.md.new
 	@mv docs/permissions.md.new docs/permissions.md
 	@$(BIN)/python tools/house.py >docs/house.svg.new

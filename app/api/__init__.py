@@ -13,13 +13,18 @@ from flask import Flask, Response, request
 from sqlalchemy import Engine
 
 from app.api import (
+    audit,
     calendar,
     changes,
     detected_events,
     events,
     exchange,
+    filters,
+    meetings,
     names,
     notices,
+    partners,
+    people,
     problems,
     records,
     report_forms,
@@ -52,6 +57,11 @@ OPERATIONS: tuple[Operation, ...] = (
     *reports.OPERATIONS,
     *report_forms.OPERATIONS,
     *statistics.OPERATIONS,
+    *people.OPERATIONS,
+    *partners.OPERATIONS,
+    *audit.OPERATIONS,
+    *meetings.OPERATIONS,
+    *filters.OPERATIONS,
 )
 
 
@@ -61,6 +71,7 @@ def build(engine: Engine, refusals: Refusals, settings: Settings) -> Flask:
     api.extensions[ENGINE] = engine
     api.extensions["refusals"] = refusals
     api.extensions[reports.DUE_DAYS] = settings.report_due_days
+    api.extensions[people.PUBLIC_URL] = settings.public_url
     api.extensions[COPIES_PER_DAY] = settings.copies_per_day
     api.extensions[RATE_LIMIT] = RateLimit(settings.api_calls_per_minute, WORKERS)
     api.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT

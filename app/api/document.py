@@ -8,6 +8,7 @@ from typing import Any
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 
+from app.accounts.services.api_requests import MAX_LENGTH
 from app.api.bodies import JSON
 from app.api.limits import PREFIX, PROBLEM
 from app.api.operations import Operation
@@ -55,18 +56,22 @@ _OF_WRITES = {
 _TYPE = "The body is of another type than those named here."
 _FIELDS = "Some fields are unknown or not allowed; `errors` names them, and nothing was stored."
 _CHANGED = "What If-Match stands for is not there any more; `current` is what is there now."
-_HEADERS: dict[str, tuple[str, str]] = {
-    "Idempotency-Key": ("A key of your own, once per request.", "string"),
-    "Prefer": ("`return=minimal` for an answer without content.", "string"),
+_HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
+    "Idempotency-Key": (
+        "A key of your own, once per request.",
+        {"type": "string", "pattern": f"^[!-~]{{1,{MAX_LENGTH}}}$"},
+    ),
+    "Prefer": ("`return=minimal` for an answer without content.", {"type": "string"}),
 }
 _NUMBER: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
+_NAME: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$"}
 _KEYS: dict[str, dict[str, Any]] = {
     "key": {
         "description": "Its key, percent-encoded.",
         "schema": {"type": "string", "maxLength": MAX_KEY_LENGTH},
     },
     "number": {
-        "description": "The ticket's number.",
+        "description": "Its number.",
         "schema": _NUMBER,
     },
     "site": {
@@ -81,6 +86,16 @@ _KEYS: dict[str, dict[str, Any]] = {
     "ticket": {"description": "The ticket's number.", "schema": _NUMBER},
     "file": {"description": "The file's number within the report.", "schema": _NUMBER},
     "period": {"description": "The period's id.", "schema": _NUMBER},
+    "secret": {"description": "The secret's id.", "schema": _NUMBER},
+    "kind": {
+        "description": "pptx or pdf.",
+        "schema": {"type": "string", "enum": ["pptx", "pdf"]},
+    },
+    "pair": {"description": "The pair's number, of listFailures.", "schema": _NUMBER},
+    "entry": {"description": "The entry's number, of listFailures.", "schema": _NUMBER},
+    "person": {"description": "The login name.", "schema": _NAME},
+    "login": {"description": "The account's login.", "schema": _NAME},
+    "code": {"description": "The partner's code.", "schema": _NAME},
     "id": {
         "description": "Its id.",
         "schema": _NUMBER,
@@ -154,13 +169,13 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
     found.append({"in": "query", "schema": operation.query})
     if operation.writes:
         found += [
-            {"in": "header", "name": name, "description": text, "schema": {"type": kind}}
-            for name, (text, kind) in _HEADERS.items()
+            {"in": "header", "name": name, "description": text, "schema": schema}
+            for name, (text, schema) in _HEADERS.items()
         ]
     if operation.of is not None:
         text = f"The ETag of {operation.of.name}: change only what was seen."
-        schema = {"type": "string"}
-        found.append({"in": "header", "name": "If-Match", "description": text, "schema": schema})
+        tag = {"type": "string"}
+        found.append({"in": "header", "name": "If-Match", "description": text, "schema": tag})
     return found
 
 

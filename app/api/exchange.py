@@ -1,18 +1,31 @@
-"""Pairs of tickets with partners' systems: what another portal compares its own with."""
+"""Tickets exchanged with partners' systems: their pairs, what failed and what is done about it, and
+the connections. What another portal compares its own with are the heads of pairs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
-from marshmallow import Schema, fields
+from flask import g, request
+from marshmallow import Schema, fields, validate
 
 from app.api.caller import session
-from app.api.operations import Call, Operation
-from app.api.schemas import NoQuery, a_text, about
+from app.api.operations import Call, Operation, next_page
+from app.api.schemas import Moment, NoQuery, a_text, about, page_limit, page_next
+from app.core.rules.access import require_operator, require_scope
 from app.core.rules.errors import NotFound
+from app.core.rules.language import _
 from app.core.rules.scopes import Scope
+from app.core.rules.texts import SHORT_TEXT_LIMIT
+from app.exchange.models.connections import Connection
+from app.exchange.services import decisions
+from app.exchange.services.connections import all_connections, pause, resume
 from app.exchange.services.heads import heads_of
+from app.exchange.services.ledgers import Comparison, compare, keep_comparison, last_comparison
+from app.exchange.services.overview import Traffic, connection_of_number, traffic, troubles
+
+_SEE: Final = _("see the exchange with partners")
+_MOST: Final = 999_999_999
 
 
 class PairHead(Schema):
@@ -45,6 +58,142 @@ class TicketPairs(Schema):
     items = fields.List(fields.Nested(TicketPairRow), required=True)
 
 
+class Difference(Schema):
+    """The first entry that differs."""
+
+    ticket = fields.Integer(required=True, metadata=about("Our ticket's number."))
+    origin = a_text("Where the entry was written first: ours or theirs.")
+    sequence = fields.Integer(required=True, metadata=about("Its place among those, from 1."))
+    why = a_text("missing, doubled, altered or not in their ticket.")
+
+
+class LedgerComparison(Schema):
+    """What a comparison of the ledger found."""
+
+    entries = fields.Integer(required=True, metadata=about("Entries that there are."))
+    known = fields.Integer(required=True, metadata=about("Entries that there must be."))
+    lost = fields.Integer(required=True, metadata=about("Entries that are missing."))
+    doubled = fields.Integer(required=True, metadata=about("Entries that are there twice."))
+    altered = fields.Integer(required=True, metadata=about("Entries that hold something else."))
+    copies = fields.Integer(
+        required=True, metadata=about("Texts of ours that their tickets hold more than once.")
+    )
+    first = fields.Nested(
+        Difference, required=True, allow_none=True, metadata=about("The first that differs.")
+    )
+
+
+class ConnectionRow(Schema):
+    """A partner's system, and how the exchange with it does. Secrets are never answered."""
+
+    id = fields.Integer(required=True, metadata=about("Its number."))
+    partner = a_text("The partner's code.")
+    kind = a_text("zammad, mail, rt, servicenow or ggus.")
+    direction = a_text("push, pull or both.")
+    url = a_text("Its address, or empty.")
+    paused = Moment("Since when a person lets nothing be called; else null.", allow_none=True)
+    stopped = Moment("Since when the portal waits for a person; else null.", allow_none=True)
+    resting = Moment("Until when nothing is called, as calls failed; else null.", allow_none=True)
+    reason = a_text("Why the last call was in vain, or why it is stopped; else empty.")
+    tested = Moment("When a test last succeeded; null = never.", allow_none=True)
+    sent = Moment("When something was last sent; null = never.", allow_none=True)
+    read = Moment("When their changes were last read; null = never.", allow_none=True)
+    waiting = fields.Integer(required=True, metadata=about("Entries that wait."))
+    oldest = Moment("When the oldest of them was written; else null.", allow_none=True)
+    asked = fields.Integer(required=True, metadata=about("Values that wait for a person."))
+    failed = fields.Integer(required=True, metadata=about("Tickets whose exchange failed."))
+    calls = fields.Integer(required=True, metadata=about("Calls of the last 24 hours."))
+    failed_calls = fields.Integer(required=True, metadata=about("Those of them in vain."))
+    compared = Moment("When its ledger was last compared; null = never.", allow_none=True)
+    comparison = fields.Nested(
+        LedgerComparison, required=True, allow_none=True, metadata=about("What that found.")
+    )
+
+
+class Connections(Schema):
+    """Every connection, by partner."""
+
+    items = fields.List(fields.Nested(ConnectionRow), required=True)
+
+
+class FailuresQuery(Schema):
+    """Which failed exchanges."""
+
+    connection = fields.Integer(
+        validate=validate.Range(1, _MOST, error="connection takes a connection's number"),
+        error_messages={"invalid": "connection takes a connection's number"},
+        metadata=about("Only with this connection."),
+    )
+    after = fields.Integer(
+        validate=validate.Range(1, _MOST, error="after takes the id of the page's last one"),
+        error_messages={"invalid": "after takes the id of the page's last one"},
+        metadata=about("Begin behind this pair: the last one of the page before."),
+    )
+    limit = page_limit()
+
+
+class FailedEntry(Schema):
+    """The entry with which an exchange would go on."""
+
+    id = fields.Integer(required=True, metadata=about("By it, the entry is skipped."))
+    kind = a_text("ticket, comment, internal comment, fields or attachment.")
+    at = Moment("When it was written.")
+
+
+class Failure(Schema):
+    """A ticket whose exchange waits for a person."""
+
+    id = fields.Integer(required=True, metadata=about("The pair's number: by it, it is retried."))
+    connection = fields.Integer(required=True, metadata=about("The connection's number."))
+    ticket = fields.Integer(required=True, metadata=about("Our ticket's number."))
+    title = a_text("Our ticket's title.")
+    partner = a_text("The partner's code.")
+    state = a_text("being created, paired or stopped.")
+    their_id = a_text("The counterpart's id there, or empty.")
+    their_number = a_text("What people call it there.")
+    reason = a_text("What failed, or empty.")
+    asked = fields.Integer(required=True, metadata=about("Values that wait for a person."))
+    first = fields.Nested(
+        FailedEntry,
+        required=True,
+        allow_none=True,
+        metadata=about("The entry of ours that waits first; null = none."),
+    )
+
+
+class Failures(Schema):
+    """One page of failed exchanges, the newest pair first."""
+
+    items = fields.List(fields.Nested(Failure), required=True)
+    next = page_next()
+
+
+class Retried(Schema):
+    """What is tried again."""
+
+    tickets = fields.Integer(required=True, metadata=about("How many tickets."))
+
+
+class Reason(Schema):
+    """Why an entry is left out."""
+
+    reason = fields.String(
+        required=True,
+        validate=validate.Length(1, SHORT_TEXT_LIMIT),
+        metadata=about("Kept with the entry, and in the change log."),
+    )
+
+
+class Choice(Schema):
+    """Which of two values counts."""
+
+    value = fields.String(
+        required=True,
+        validate=validate.OneOf(("ours", "theirs"), error="takes {choices}"),
+        metadata=about("ours goes to the partner, or theirs becomes ours."),
+    )
+
+
 def get_pairs(call: Call) -> Mapping[str, Any]:
     """The counterparts of one ticket."""
     found = heads_of(session(), call.number("key"))
@@ -53,7 +202,160 @@ def get_pairs(call: Call) -> Mapping[str, Any]:
     return {"items": found}
 
 
-OPERATIONS = (
+def list_connections(call: Call) -> Mapping[str, Any]:
+    """Every connection and how it does."""
+    require_operator(call.actor, _SEE, _shown_scope(call))
+    does = traffic(session(), call.now)
+    return {"items": [_connection(one, does.get(one.id)) for one in all_connections(session())]}
+
+
+def get_connection(call: Call) -> Mapping[str, Any]:
+    """One connection."""
+    require_operator(call.actor, _SEE, _shown_scope(call))
+    return _at(call, connection_of_number(session(), call.number()))
+
+
+def list_failures(call: Call) -> Mapping[str, Any]:
+    """One page of tickets whose exchange waits for a person."""
+    require_operator(call.actor, _SEE, _shown_scope(call))
+    query = call.query
+    limit = query["limit"]
+    found = troubles(session(), limit + 1, query.get("connection"), before=query.get("after"))
+    last = str(found[limit - 1].pair.id) if len(found) > limit else None
+    return {"items": [_failure(one) for one in found[:limit]], "next": next_page(last)}
+
+
+def retry(call: Call) -> Mapping[str, Any]:
+    """Try a ticket's exchange again at once."""
+    decisions.send_again(session(), call.writer, call.number("pair"))
+    return {"tickets": 1}
+
+
+def retry_all(call: Call) -> Mapping[str, Any]:
+    """Try every ticket again whose exchange failed."""
+    found = connection_of_number(session(), call.number())
+    return {"tickets": decisions.send_all_again(session(), call.writer, found)}
+
+
+def skip(call: Call) -> Mapping[str, Any]:
+    """Leave an entry of ours out."""
+    decisions.skip(session(), call.writer, call.number("entry"), call.body["reason"])
+    return {}
+
+
+def replay(call: Call) -> Mapping[str, Any]:
+    """Send an entry after all, or apply it."""
+    decisions.replay(session(), call.writer, call.number("entry"))
+    return {}
+
+
+def choose(call: Call) -> Mapping[str, Any]:
+    """End a conflict between two values."""
+    ours = call.body["value"] == "ours"
+    decisions.choose(session(), call.writer, call.number("entry"), ours=ours)
+    return {}
+
+
+def _stepping(verb: Callable[..., None]) -> Callable[[Call], Mapping[str, Any]]:
+    def view(call: Call) -> Mapping[str, Any]:
+        found = connection_of_number(session(), call.number())
+        verb(session(), call.writer, found)
+        return _at(call, found)
+
+    return view
+
+
+def _compared() -> Comparison:
+    """Follow every chain, before the transaction: all who write wait for that."""
+    text = str((request.view_args or {})["number"])
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise NotFound
+    rows = session()
+    rows.rollback()  # then it reads in one transaction, as PostgreSQL needs it for many rows
+    return compare(rows, g.actor, connection_of_number(rows, int(text)))
+
+
+def keep_compared(call: Call) -> Mapping[str, Any]:
+    """Keep what the comparison found."""
+    found = connection_of_number(session(), call.number())
+    keep_comparison(found, call.body, call.now)
+    return _at(call, found)
+
+
+def _shown_scope(call: Call) -> Scope:
+    """The scope with which the token asks: one of both will do."""
+    require_scope(call.actor, *_LOOK)
+    scopes = call.actor.scopes
+    return Scope.TICKETS if scopes is None or Scope.TICKETS in scopes else Scope.ADMIN
+
+
+def _at(call: Call, found: Connection) -> Mapping[str, Any]:
+    return _connection(found, traffic(session(), call.now, found.id).get(found.id))
+
+
+def _connection(found: Connection, does: Traffic | None) -> Mapping[str, Any]:
+    does = does or Traffic()
+    return {
+        "id": found.id,
+        "partner": found.partner.code,
+        "kind": found.kind,
+        "direction": found.direction,
+        "url": found.url,
+        "paused": found.paused_at,
+        "stopped": found.stopped_at,
+        "resting": found.resting_until,
+        "reason": found.reason,
+        "tested": found.tested_at,
+        "sent": found.sent_at,
+        "read": found.read_at,
+        "waiting": does.waiting,
+        "oldest": does.oldest,
+        "asked": does.asked,
+        "failed": does.stopped,
+        "calls": does.calls,
+        "failed_calls": does.failed_calls,
+        "compared": found.compared_at,
+        "comparison": last_comparison(found),
+    }
+
+
+def _failure(found: Any) -> Mapping[str, Any]:
+    pair = found.pair
+    return {
+        "id": pair.id,
+        "connection": pair.connection_id,
+        "ticket": pair.ticket_number,
+        "title": found.title,
+        "partner": pair.connection.partner.code,
+        "state": pair.state,
+        "their_id": pair.their_id or "",
+        "their_number": pair.their_number,
+        "reason": pair.reason,
+        "asked": found.asked,
+        "first": found.first,
+    }
+
+
+_LOOK: Final = (Scope.ADMIN, Scope.TICKETS)
+_OPERATE: Final = (Scope.TICKETS,)
+_ADMIN: Final = (Scope.ADMIN,)
+_CONNECTION: Final = "/v1/exchange/connections/{number}"
+_ENTRY: Final = "/v1/exchange/entries/{entry}"
+
+
+def _post(
+    name: str,
+    path: str,
+    summary: str,
+    scopes: tuple[Scope, ...],
+    answer: type[Schema],
+    view: Any,
+    **more: Any,
+) -> Operation:
+    return Operation(name, path, summary, scopes, NoQuery, answer, view, method="POST", **more)
+
+
+OPERATIONS: Final = (
     Operation(
         "getPairs",
         "/v1/exchange/pairs/{key}",
@@ -62,5 +364,99 @@ OPERATIONS = (
         NoQuery,
         TicketPairs,
         get_pairs,
+    ),
+    Operation(
+        "listConnections",
+        "/v1/exchange/connections",
+        "Partners' systems, and how the exchange with them does",
+        _LOOK,
+        NoQuery,
+        Connections,
+        list_connections,
+    ),
+    Operation(
+        "getConnection",
+        _CONNECTION,
+        "One partner's system",
+        _LOOK,
+        NoQuery,
+        ConnectionRow,
+        get_connection,
+    ),
+    _post(
+        "pauseConnection",
+        f"{_CONNECTION}/pause",
+        "Call nothing any more",
+        _ADMIN,
+        ConnectionRow,
+        _stepping(pause),
+    ),
+    _post(
+        "resumeConnection",
+        f"{_CONNECTION}/resume",
+        "Call again",
+        _ADMIN,
+        ConnectionRow,
+        _stepping(resume),
+    ),
+    _post(
+        "compareLedger",
+        f"{_CONNECTION}/compare",
+        "Compare its ledger: whether an entry was lost, doubled or altered",
+        _OPERATE,
+        ConnectionRow,
+        keep_compared,
+        reads=_compared,
+    ),
+    _post(
+        "retryConnection",
+        f"{_CONNECTION}/retry",
+        "Try every ticket again whose exchange failed: up to 200",
+        _OPERATE,
+        Retried,
+        retry_all,
+    ),
+    Operation(
+        "listFailures",
+        "/v1/exchange/failures",
+        "Tickets whose exchange waits for a person",
+        _LOOK,
+        FailuresQuery,
+        Failures,
+        list_failures,
+    ),
+    _post(
+        "retryExchange",
+        "/v1/exchange/failures/{pair}/retry",
+        "Try a ticket's exchange again at once",
+        _OPERATE,
+        Retried,
+        retry,
+    ),
+    _post(
+        "skipEntry",
+        f"{_ENTRY}/skip",
+        "Leave out the entry that waits first",
+        _ADMIN,
+        Retried,
+        skip,
+        body=Reason,
+    ),
+    _post(
+        "replayEntry",
+        f"{_ENTRY}/replay",
+        "Send an entry that was left out, or apply what a partner told",
+        _ADMIN,
+        Retried,
+        replay,
+    ),
+    _post(
+        "chooseValue",
+        f"{_ENTRY}/choose",
+        "Choose between our value and the partner's",
+        _OPERATE,
+        Retried,
+        choose,
+        body=Choice,
     ),
 )

@@ -1,4 +1,4 @@
-"""Maintenance notices of providers, as a mail server or a program hands them over."""
+"""Maintenance notices of providers: read, and handed over by a mail server or a program."""
 
 from __future__ import annotations
 
@@ -6,13 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import request
+from marshmallow import Schema, fields, validate
 
 from app.api.caller import session
-from app.api.operations import Call, Operation
-from app.api.schemas import NoQuery, NoticesAnswer
+from app.api.operations import Call, Operation, next_page
+from app.api.schemas import (
+    Moment,
+    NoQuery,
+    NoticesAnswer,
+    a_text,
+    about,
+    page_limit,
+    page_next,
+)
+from app.core.rules.access import Actor, Kind
+from app.core.rules.errors import Forbidden
+from app.core.rules.language import _
 from app.core.rules.scopes import Scope
 from app.notices.adapters.maintnote import read
-from app.notices.rules.notices import Reading
+from app.notices.models.notices import MaintenanceNotice
+from app.notices.rules.notices import Outcome, Reading
+from app.notices.services.lists import find_notice, list_notices
 from app.notices.services.notices import require_take, take_in
 
 
@@ -27,10 +41,123 @@ def _reading() -> Reading:
 
 
 def _schema() -> Mapping[str, Any]:
-    return {"type": "string", "format": "binary", "description": "The file as it is."}
+    return {
+        "type": "string",
+        "format": "binary",
+        "minLength": 1,
+        "description": "The file as it is.",
+    }
 
 
+class NoticesQuery(Schema):
+    """Which notices."""
+
+    state = fields.String(
+        validate=validate.OneOf(list(Outcome), error="state takes {choices}"),
+        metadata=about("Only those of which this became."),
+    )
+    after = fields.Integer(
+        validate=validate.Range(1, 999_999_999, error="after takes a notice's number"),
+        error_messages={"invalid": "after takes a notice's number"},
+        metadata=about("Begin behind this number: the last one of the page before."),
+    )
+    limit = page_limit()
+
+
+class NoticedCircuit(Schema):
+    """A circuit that a notice names."""
+
+    circuit = a_text("The provider's id of it.")
+    link = fields.String(
+        required=True, allow_none=True, metadata=about("The link that it means; null = unknown.")
+    )
+
+
+class Notice(Schema):
+    """A provider's maintenance notice. Its text, with the addresses there, is not answered."""
+
+    number = fields.Integer(required=True, metadata=about("Its number."))
+    state = a_text("What became of it.", validate=validate.OneOf(list(Outcome)))
+    why = a_text("The same in words.")
+    received = Moment("When it came.")
+    ticket = fields.Integer(
+        required=True, allow_none=True, metadata=about("The ticket's number, or null.")
+    )
+    provider = a_text("Who sent it, or empty where it could not be read.")
+    maintenance = a_text("The provider's id of the maintenance, or empty.")
+    sequence = fields.Integer(required=True, metadata=about("The provider's count of changes."))
+    status = a_text("The provider's word, or empty.")
+    impact = a_text("The provider's word, or empty.")
+    title = a_text("Its title, or empty.")
+    start = Moment("When the work begins; else null.", allow_none=True)
+    end = Moment("When it ends; else null.", allow_none=True)
+    circuits = fields.List(
+        fields.Nested(NoticedCircuit), required=True, metadata=about("What it affects.")
+    )
+
+
+class NoticePage(Schema):
+    """One page of notices, the newest first."""
+
+    items = fields.List(fields.Nested(Notice), required=True)
+    next = page_next()
+
+
+def list_of_notices(call: Call) -> Mapping[str, Any]:
+    """One page of notices."""
+    _require_ours(call.actor)
+    query = call.query
+    state, limit = query.get("state", ""), query["limit"]
+    found = list_notices(session(), state, query.get("after"), limit + 1)
+    last = str(found[limit - 1].id) if len(found) > limit else None
+    return {"items": [_notice(one) for one in found[:limit]], "next": next_page(last)}
+
+
+def get_notice(call: Call) -> Mapping[str, Any]:
+    """One notice."""
+    _require_ours(call.actor)
+    return _notice(find_notice(session(), call.number()))
+
+
+def _require_ours(actor: Actor) -> None:
+    if actor.kind is Kind.PARTNER:
+        raise Forbidden(_("Partners see no notices of providers"))
+
+
+def _notice(row: MaintenanceNotice) -> Mapping[str, Any]:
+    names = ("state", "why", "provider", "sequence", "status", "impact", "title", "start", "end")
+    return {
+        **{name: getattr(row, name) for name in names},
+        "number": row.id,
+        "received": row.received_at,
+        "ticket": row.ticket_number,
+        "maintenance": row.uid,
+        "circuits": [
+            {"circuit": one.object_id, "link": one.link and one.link.name} for one in row.circuits
+        ],
+    }
+
+
+_READ = (Scope.READ, Scope.TICKETS)
 OPERATIONS = (
+    Operation(
+        "listNotices",
+        "/v1/notices",
+        "Providers' maintenance notices",
+        _READ,
+        NoticesQuery,
+        NoticePage,
+        list_of_notices,
+    ),
+    Operation(
+        "getNotice",
+        "/v1/notices/{number}",
+        "One maintenance notice",
+        _READ,
+        NoQuery,
+        Notice,
+        get_notice,
+    ),
     Operation(
         "reportNotices",
         "/v1/notices",

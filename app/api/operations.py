@@ -119,6 +119,9 @@ class Operation:
     """Whether it is always answered without content."""
     gives: tuple[str, ...] = ()
     """Media types of an answer that is a file."""
+    once: tuple[str, ...] = ()
+    """Fields of the answer that are secrets: they are given once and kept nowhere, so that a repeat
+    under the same Idempotency-Key is answered null in their places."""
 
     @property
     def writes(self) -> bool:
@@ -187,7 +190,8 @@ class Operation:
             if first is None:
                 refused, status, body, headers = self._carried_out(call)
                 if key is not None and refused is None:
-                    api_requests.keep_answer(session(), token, key, status, body, headers)
+                    kept = self._kept(body)
+                    api_requests.keep_answer(session(), token, key, status, kept, headers)
                 elif key is not None:
                     api_requests.release(session(), token, key)
         if first is None and refused is not None:
@@ -206,9 +210,17 @@ class Operation:
             del answer.headers["Content-Type"]
         return answer
 
+    def _kept(self, body: bytes) -> bytes:
+        """An answer as it is kept for repeats: without secrets."""
+        if not self.once:
+            return body
+        content = json.loads(body) | dict.fromkeys(self.once)
+        return json.dumps(content, ensure_ascii=False).encode()
+
     def _carried_out(self, call: Call) -> tuple[PortalError | None, int, bytes, Mapping[str, str]]:
         """What is to be raised in the end, or status, body and headers of the answer."""
         call = self._as_seen(call)
+        g.has_no_body = self.body is None and self.takes is None
         try:
             content = self.view(call)
         except StaleVersion as error:
@@ -221,7 +233,8 @@ class Operation:
         if not content:
             return None, 200, b"", {}
         body, tag = self.written(content)
-        headers = {"ETag": f'"{tag}"'} if self.of is not None or self.location is not None else {}
+        is_read_so = (self.of is not None or self.location is not None) and not self.once
+        headers = {"ETag": f'"{tag}"'} if is_read_so else {}
         if self.location is not None:
             headers["Location"] = f"{request.script_root}{self.location(content)}"
             return None, 201, body, headers

@@ -127,6 +127,8 @@ def _on_portal_error(error: PortalError) -> Response:
         headers["ETag"] = f'"{error.tag}"'
     elif status == 400 and g.get("has_fields") and isinstance(error, Invalid):
         status = 422
+    elif status == 400 and g.get("has_no_body") and isinstance(error, Invalid):
+        status = 409  # nothing was stated: it is what is there that does not allow it
     if isinstance(error, ScopeMissing):
         headers["WWW-Authenticate"] = (
             f'Bearer realm="{REALM}", error="insufficient_scope", scope="{error.scope}"'

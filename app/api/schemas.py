@@ -19,6 +19,7 @@ from app.topology.rules.link_states import LinkState
 MAX_KEY_LENGTH = 100
 PAGE = 100
 MAX_PAGE = 1000
+_NEXT = "Address of the next page; null = this is the last."
 _NETWORKS = validate.OneOf([network.value for network in Network])
 
 
@@ -73,6 +74,11 @@ def page_limit() -> fields.Integer:
         error_messages={"invalid": f"limit takes 1 to {MAX_PAGE}"},
         metadata=about("How many of them one page holds at most."),
     )
+
+
+def page_next() -> fields.String:
+    """Where the next page of a list is."""
+    return fields.String(required=True, allow_none=True, metadata=about(_NEXT))
 
 
 class PageQuery(Schema):
@@ -479,28 +485,25 @@ class NoticesAnswer(Schema):
     items = fields.List(fields.Nested(NoticeResult), required=True)
 
 
-_NEXT = "Address of the next page; null = this is the last."
-
-
 class SitePage(Schema):
     """One page of sites, by key."""
 
     items = fields.List(fields.Nested(Site), required=True)
-    next = fields.String(required=True, allow_none=True, metadata=about(_NEXT))
+    next = page_next()
 
 
 class LinkPage(Schema):
     """One page of links, by name."""
 
     items = fields.List(fields.Nested(Link), required=True)
-    next = fields.String(required=True, allow_none=True, metadata=about(_NEXT))
+    next = page_next()
 
 
 class EventPage(Schema):
     """One page of events, by id."""
 
     items = fields.List(fields.Nested(EventRow), required=True)
-    next = fields.String(required=True, allow_none=True, metadata=about(_NEXT))
+    next = page_next()
 
 
 class Problem(Schema):
@@ -514,3 +517,4 @@ class Problem(Schema):
     errors = fields.List(
         fields.Nested(FieldProblem), metadata=about("Parameters, or events, at fault.")
     )
+    current = fields.Dict(metadata=about("With 412: what is there now, as its GET answers it."))

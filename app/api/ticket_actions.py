@@ -73,7 +73,7 @@ class Nothing(Schema):
     """An answer without content."""
 
 
-class Account(Schema):
+class OwnAccount(Schema):
     """The account behind the token, and what it may."""
 
     account = a_text("Its login, or the token's name.")
@@ -242,7 +242,7 @@ OPERATIONS: Final = (
         "The account behind the token",
         tuple(Scope),
         NoQuery,
-        Account,
+        OwnAccount,
         get_account,
     ),
 )

@@ -345,7 +345,12 @@ def _bytes() -> bytes:
 
 
 def _of_bytes() -> Mapping[str, Any]:
-    return {"type": "string", "format": "binary", "description": "The file as it is."}
+    return {
+        "type": "string",
+        "format": "binary",
+        "minLength": 1,
+        "description": "The file as it is.",
+    }
 
 
 _READ: Final = (Scope.READ, Scope.TICKETS)

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.calendar.models.lhc import LhcPeriod
+from tests.api.answers import GOLDEN, closed
 from tests.api.conftest import Calling, Program
-from tests.api.test_contract import GOLDEN, _closed
 from tests.cast import Cast
 from tests.matching.matching_world import LINK
 from tests.matching.matching_world import ticket as opened
@@ -174,7 +174,7 @@ def test_a_parameter_that_is_not_allowed_is_named(calling: Calling, cast: Cast) 
 
 
 def test_answers_are_as_described(admin: Program, work: dict[str, int]) -> None:
-    whole = _closed(json.loads(GOLDEN.read_text("utf-8")))
+    whole = closed(json.loads(GOLDEN.read_text("utf-8")))
     made = admin.post(PERIODS, RUN)
     for method, described, answer in (
         ("post", "/v1/lhc-periods", made),

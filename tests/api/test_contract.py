@@ -7,8 +7,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import Any
 
 import pytest
 from flask import Flask
@@ -17,12 +15,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from app.api import OPERATIONS
 from app.api.document import document
+from tests.api.answers import GOLDEN, closed
 from tests.api.conftest import Calling
 from tests.api.test_events import DOWN, EVENTS, alerts
 from tests.api.test_registry import LINKS, SITES
 from tests.api.test_registry import registry as registry  # the fixture
-
-GOLDEN = Path(__file__).with_name("openapi.json")
 
 
 def written() -> str:
@@ -46,18 +43,6 @@ def test_it_is_valid_and_open_to_everybody(app: Flask) -> None:
     assert again.status_code == 304
 
 
-def _closed(schema: Any) -> Any:
-    """The schema, but no object may hold what it does not name."""
-    if isinstance(schema, list):
-        return [_closed(part) for part in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {name: _closed(part) for name, part in schema.items()}
-    if "properties" in schema:
-        closed["additionalProperties"] = False
-    return closed
-
-
 @pytest.mark.parametrize(
     ("path", "described", "status"),
     [
@@ -76,7 +61,7 @@ def _closed(schema: Any) -> Any:
 def test_answers_are_as_described(
     registry: None, calling: Calling, path: str, described: str, status: int
 ) -> None:
-    whole = _closed(json.loads(GOLDEN.read_text("utf-8")))
+    whole = closed(json.loads(GOLDEN.read_text("utf-8")))
     for program in (calling("registry"), calling("read")):
         answer = program.get(path)
         assert answer.status_code == status
@@ -111,7 +96,7 @@ def test_answers_are_as_described(
 def test_answers_about_events_are_as_described(
     calling: Calling, method: str, path: str, described: str, status: int
 ) -> None:
-    whole = _closed(json.loads(GOLDEN.read_text("utf-8")))
+    whole = closed(json.loads(GOLDEN.read_text("utf-8")))
     program = calling("events")
     good, bad = DOWN, {**DOWN, "source_id": "b", "state": "up"}
     assert program.post(EVENTS, [good, {**good, "source_id": "c", "end": None}]).status_code == 200

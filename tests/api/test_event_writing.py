@@ -9,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 from sqlalchemy.orm import Session
 
+from tests.api.answers import GOLDEN, closed
 from tests.api.conftest import Calling, Program
-from tests.api.test_contract import GOLDEN, _closed
 from tests.api.test_events import DOWN, EVENTS, rows
 from tests.cast import Cast
 
@@ -96,7 +96,7 @@ def test_who_may_and_what_is_not_there(operator: Program, calling: Calling, cast
 
 
 def test_answers_are_as_described(operator: Program) -> None:
-    whole = _closed(json.loads(GOLDEN.read_text("utf-8")))
+    whole = closed(json.loads(GOLDEN.read_text("utf-8")))
     told = {
         "/v1/events/{event}/withdraw": operator.post(f"{ONE}/withdraw", {"reason": "x"}),
         "/v1/events/{event}/restore": operator.post(f"{ONE}/restore", {"reason": "x"}),

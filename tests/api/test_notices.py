@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.notices.adapters.maintnote import MAX_BYTES
 from app.notices.services.lists import counts_of
+from tests.api.answers import as_described
 from tests.api.conftest import Calling
 from tests.cast import Cast
 
@@ -72,3 +73,24 @@ def test_a_persons_token_may_what_the_person_may(calling: Calling, cast: Cast) -
     assert reporter.post(NOTICES, sample("new.ics"), Content_Type=CALENDAR).status_code == 403
     operator = calling("tickets", of=cast.operator)
     assert operator.post(NOTICES, sample("new.ics"), Content_Type=CALENDAR).status_code == 200
+
+
+def test_notices_are_listed_and_read(calling: Calling, cast: Cast) -> None:
+    program = calling("tickets")
+    program.post(NOTICES, sample("update.ics"), Content_Type=CALENDAR)
+    program.post(NOTICES, sample("plain.eml"), Content_Type="message/rfc822")
+    first = as_described(program.get(f"{NOTICES}?limit=1"), "listNotices")
+    assert [(one["number"], one["state"]) for one in first["items"]] == [(2, "to read")]
+    (made,) = as_described(program.get(first["next"]), "listNotices")["items"]
+    assert (made["number"], made["state"], made["ticket"]) == (1, "made", 1)
+    assert (made["provider"], made["title"]) == (
+        "carrier.example",
+        "Fibre work near Lyon, span 4",
+    )
+    assert {"circuit": "EC-77001", "link": None} in made["circuits"]
+    assert as_described(program.get(f"{NOTICES}/1"), "getNotice") == made
+    assert program.read(f"{NOTICES}?state=to+read")["items"] == first["items"]
+    assert program.get(f"{NOTICES}?state=lost").status_code == 400
+    assert program.get(f"{NOTICES}/9").status_code == 404
+    partner = calling("read", "tickets", account=cast.ggus.account)
+    assert partner.get(NOTICES).status_code == partner.get(f"{NOTICES}/1").status_code == 403

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from itertools import count
 from typing import Any, Final
 
@@ -16,6 +17,8 @@ from app.core.database.transactions import transaction
 from app.core.rules.scopes import Scope
 from app.events.models.events import Event, EventSource
 from app.factory import API as APPLICATION
+from app.meetings.services.packs import order_pack
+from app.meetings.services.teleconferences import Asked, ask
 from app.registry.models.registry import Site, SiteContact
 from app.reports.models.reports import (
     Report,
@@ -30,6 +33,7 @@ from app.tickets.services.attachments import add_attachment
 from app.tickets.services.lifecycle import open_ticket
 from tests.api.conftest import Calling, Program
 from tests.cast import NOON, Cast, writer
+from tests.exchange.seeded import seed_pair
 from tests.permissions import API, Row
 from tests.soap_service.native.test_nttdm import document
 from tests.webhooks.seeded import seed_messages, seed_webhook
@@ -40,6 +44,10 @@ FILE = "/api/v1/attachments/*"
 REPORT = "/api/v1/reports/DE-KIT/2013-Q1"
 ANSWERS = {"backup_test": "Not tested", "contacts_reviewed": "yes", "routing_reviewed": "no"}
 """To the questions of a report that need one."""
+PERSON = "/api/v1/people/pic"
+STEPS = ("links", "end-logins", "take-off-second-factor", "disable", "enable")
+ACCOUNT = "/api/v1/accounts/nren_a"
+CONNECTION = "/api/v1/exchange/connections/1"
 SENT: Final = {
     "GET /api/v1/sites/*": "/api/v1/sites/DE-KIT",
     "GET /api/v1/sites/* contacts": "/api/v1/sites/DE-KIT",
@@ -107,6 +115,29 @@ SENT: Final = {
             ("GET", "nttdm"),
         )
     },
+    **{
+        f"POST /api/v1/exchange/connections/*/{step}": f"{CONNECTION}/{step}"
+        for step in ("pause", "resume", "retry", "compare")
+    },
+    "GET /api/v1/exchange/connections/*": CONNECTION,
+    "POST /api/v1/exchange/failures/*/retry": "/api/v1/exchange/failures/1/retry",
+    "POST /api/v1/exchange/entries/*/choose": "/api/v1/exchange/entries/3/choose",
+    "POST /api/v1/exchange/entries/*/skip": "/api/v1/exchange/entries/2/skip",
+    "POST /api/v1/exchange/entries/*/replay": "/api/v1/exchange/entries/2/replay",
+    "GET /api/v1/notices/*": "/api/v1/notices/1",
+    "GET /api/v1/teleconferences/*": "/api/v1/teleconferences/1",
+    "GET /api/v1/packs/*": "/api/v1/packs/1",
+    "GET /api/v1/packs/*/files/*": "/api/v1/packs/1/files/pdf",
+    "GET /api/v1/people/*": PERSON,
+    "PATCH /api/v1/people/*": PERSON,
+    "GET /api/v1/partners/*": "/api/v1/partners/NREN-A",
+    "GET /api/v1/accounts/*": ACCOUNT,
+    "PATCH /api/v1/accounts/*": ACCOUNT,
+    "POST /api/v1/accounts/*/secrets": f"{ACCOUNT}/secrets",
+    "DELETE /api/v1/accounts/*/secrets/*": f"{ACCOUNT}/secrets/2",
+    "POST /api/v1/accounts/*/disable": f"{ACCOUNT}/disable",
+    "POST /api/v1/accounts/*/enable": f"{ACCOUNT}/enable",
+    **{f"POST /api/v1/people/*/{step}": f"{PERSON}/{step}" for step in STEPS},
 }
 """Where a row is sent, if there is a star in its address."""
 BODIES: Final[dict[str, Any]] = {
@@ -151,6 +182,24 @@ BODIES: Final[dict[str, Any]] = {
     "POST /api/v1/reports/*/*/reopen": {"reason": "One is missing"},
     "POST /api/v1/reports/*/*/comments": {"text": "Please look"},
     "POST /api/v1/reports/*/*/attachments": b"x",
+    "POST /api/v1/people": {"name": "new", "role": "reader"},
+    "PATCH /api/v1/people/*": {"role": "reader"},
+    "POST /api/v1/accounts": {"partner": "NREN-C", "login": "nren_c"},
+    "PATCH /api/v1/accounts/*": {"read_only": True},
+    "POST /api/v1/accounts/*/secrets": None,
+    "POST /api/v1/accounts/*/disable": None,
+    "POST /api/v1/accounts/*/enable": None,
+    **{
+        f"POST /api/v1/exchange/{step}": None
+        for step in (
+            *(f"connections/*/{one}" for one in ("pause", "resume", "retry", "compare")),
+            "failures/*/retry",
+            "entries/*/replay",
+        )
+    },
+    "POST /api/v1/exchange/entries/*/skip": {"reason": "Sent by phone"},
+    "POST /api/v1/exchange/entries/*/choose": {"value": "ours"},
+    **{f"POST /api/v1/people/*/{step}": {} for step in STEPS},
 } | {
     f"POST /api/v1/events/alertmanager{source}": {"version": "4", "alerts": []}
     for source in ("", "/*")
@@ -262,6 +311,19 @@ def test_every_cell_of_rest(app: Flask, session: Session, cast: Cast, calling: C
         for _number in range(2):
             seed_webhook(session, writer(cast.operator))
         seed_messages(session, 1, NOON)
+        ask(session, writer(cast.reader), Asked("New optics", [NOON + timedelta(2)], tickets=[2]))
+        order_pack(
+            session,
+            writer(cast.operator),
+            title="Meeting",
+            first="2012-Q4",
+            last="2012-Q4",
+            slides=["reports"],
+        )
+        exchanged = seed_pair(session, "NREN-A", 2)
+        waiting, asked = exchanged.waiting(), exchanged.asked()
+        session.flush()
+        assert (exchanged.pair.id, waiting.id, asked.id) == (1, 2, 3)
         for quarter, versions in (("2012-Q4", 1), ("2013-Q1", 0)):
             session.add(_report(kit, quarter, versions))
         add_period(

@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change
+from tests.api.answers import GOLDEN, closed
 from tests.api.conftest import Calling, Program
-from tests.api.test_contract import GOLDEN, _closed
 from tests.cast import Cast
 from tests.matching.matching_world import ticket
 
@@ -223,7 +223,7 @@ def test_answers_are_as_described(
     admin: Program, calling: Calling, cast: Cast, session: Session
 ) -> None:
     ticket(session, cast, sites=("Karlsruhe",))
-    whole = _closed(json.loads(GOLDEN.read_text("utf-8")))
+    whole = closed(json.loads(GOLDEN.read_text("utf-8")))
     names = calling("admin", of=cast.admin)
     sent = {"kind": "site", "name": "Karlsruhe", "decision": "dismissed"}
     new = {"network": "LHCOPN", "end_a": "CERN", "end_b": "GRIDKA"}

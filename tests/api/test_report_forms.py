@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change
 from app.reports.models.reports import Report, ReportField
+from tests.api.answers import GOLDEN, closed
 from tests.api.conftest import Calling, Program
-from tests.api.test_contract import GOLDEN, _closed
 from tests.cast import Cast
 from tests.matching.matching_world import detected, recompute_all, report, ticket
 
@@ -289,7 +289,7 @@ def test_the_questions_are_told_with_their_help(calling: Calling) -> None:
 
 
 def test_answers_are_as_described(kit: Program, event: int) -> None:
-    whole = _closed(json.loads(GOLDEN.read_text("utf-8")))
+    whole = closed(json.loads(GOLDEN.read_text("utf-8")))
     kit.post(f"{AT}/attachments?name=a.txt", b"x", Content_Type="application/octet-stream")
     words = {"answer.issues": "None", "number.incidents": "3", f"event.{event}": "A test"}
     answers = [

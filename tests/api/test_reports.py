@@ -23,8 +23,8 @@ from app.reports.services.reports import (
     save_fields,
     submit_report,
 )
+from tests.api.answers import GOLDEN, closed
 from tests.api.conftest import Calling
-from tests.api.test_contract import GOLDEN, _closed
 from tests.cast import Cast, writer
 from tests.matching.matching_world import detected, recompute_all, report
 
@@ -315,7 +315,7 @@ def test_a_parameter_that_is_not_allowed_is_named(calling: Calling) -> None:
 
 
 def test_answers_are_as_described(signed: UndocumentedEvent, calling: Calling) -> None:
-    whole = _closed(json.loads(GOLDEN.read_text("utf-8")))
+    whole = closed(json.loads(GOLDEN.read_text("utf-8")))
     program = calling("read")
     for path, described, status in (
         (f"{REPORTS}?quarter=2013-Q1", "/v1/reports", 200),

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.tickets.services.lifecycle import change_ticket
+from tests.api.answers import GOLDEN, closed
 from tests.api.conftest import Calling, Program
-from tests.api.test_contract import GOLDEN, _closed
 from tests.cast import NOON, Cast, writer
 from tests.harness.visits import Open
 from tests.matching.matching_world import LINK, detected, report, ticket
@@ -285,7 +285,7 @@ def test_accounts_that_see_their_own_tickets_get_no_figures(calling: Calling, ca
 
 
 def test_answers_are_as_described(calling: Calling, events: None, tickets: dict[str, int]) -> None:
-    whole = _closed(json.loads(GOLDEN.read_text("utf-8")))
+    whole = closed(json.loads(GOLDEN.read_text("utf-8")))
     program = calling("read")
     first = program.read("/api/v1/detected-events")["items"][0]["id"]
     paths = {

@@ -80,6 +80,10 @@ SLOW: Final = (
         "what a browser shows does not depend on the database",
         on="postgresql",
     ),
+    Slow(
+        ("tests/api/test_schemathesis.py",),
+        "thousands of requests made from the document of REST, as each role",
+    ),
     Slow(("tests/stacks",), "clients of every SOAP stack, compiled or started for each step"),
     Slow(
         ("tests/server/test_make_run.py",),

@@ -40,7 +40,7 @@ def test_the_command_of_the_guide_makes_an_account_that_the_example_uses(
 
 
 def test_every_example_is_run() -> None:
-    assert {path.suffix[1:] for path in EXAMPLES.iterdir()} == set(STACK_OF)
+    assert {path.suffix[1:] for path in EXAMPLES.glob("first_ticket.*")} == set(STACK_OF)
 
 
 @pytest.mark.parametrize("suffix", STACK_OF)

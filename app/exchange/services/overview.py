@@ -120,8 +120,11 @@ class Trouble:
     asked: int
 
 
-def troubles(session: Session, limit: int, connection_id: int | None = None) -> Sequence[Trouble]:
-    """Tickets whose exchange waits for a person, the newest pair first. One statement."""
+def troubles(
+    session: Session, limit: int, connection_id: int | None = None, *, before: int | None = None
+) -> Sequence[Trouble]:
+    """Tickets whose exchange waits for a person, the newest pair first; ``before``: only pairs with
+    a lower id. One statement."""
     conflicts = _asked_of_pair()
     first = (
         select(func.min(Entry.sequence))
@@ -150,6 +153,8 @@ def troubles(session: Session, limit: int, connection_id: int | None = None) -> 
     )
     if connection_id is not None:
         rows = rows.where(TicketPair.connection_id == connection_id)
+    if before is not None:
+        rows = rows.where(TicketPair.id < before)
     return [Trouble(*row) for row in session.execute(rows)]
 
 

@@ -45,6 +45,7 @@ FILES: Final = (
     File("fields", "/guide/fields", _("Fields"), "fields.md"),
     File("faults", "/guide/faults", _("Fault numbers"), "fault-numbers.md"),
     File("native", "/guide/native", _("Native service"), "native-service.md"),
+    File("rest", "/guide/rest", _("REST"), "rest.md"),
 )
 MANUAL: Final = (
     File("reader", "/manual/reader", _("Everybody"), "manual/reader.md"),

@@ -1,0 +1,241 @@
+"""The audit, for administrators: changes, refused rights and failed logins, newest first."""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from marshmallow import Schema, fields, validate
+
+from app.api.caller import session
+from app.api.operations import Call, Operation, next_page
+from app.api.schemas import Moment, a_text, about, page_limit, page_next
+from app.api.ticket_schemas import ChangedField, Several
+from app.audit.services import audit as reading
+from app.audit.services.audit import AuditFilter, AuditPage, Position
+from app.core.rules.access import Door
+from app.core.rules.errors import Invalid
+from app.core.rules.scopes import Scope
+from app.core.web.positions import read_position, write_position
+
+
+def _text(name: str, most: int, text: str) -> fields.String:
+    wrong = f"{name} takes 1 to {{max}} characters"
+    return fields.String(validate=validate.Length(1, most, error=wrong), metadata=about(text))
+
+
+def _day(name: str, text: str, **more: Any) -> fields.Date:
+    return fields.Date(
+        error_messages={"invalid": f"{name} takes a day as YYYY-MM-DD"},
+        metadata=about(text),
+        **more,
+    )
+
+
+class FailedLoginsQuery(Schema):
+    """Filters, named as on the page; all are required together."""
+
+    who = _text("who", 100, "An account's name.")
+    from_ = _day("from", "First day, UTC.", data_key="from")
+    to = _day("to", "Last day, UTC.")
+    after = _text("after", 200, "Where a page begins: take it from `next` of the page before.")
+    limit = page_limit()
+
+
+class RefusalsQuery(FailedLoginsQuery):
+    """The same, and the door."""
+
+    door = fields.String(
+        validate=validate.OneOf(list(Door), error="door takes {choices}"),
+        metadata=about("Only through this door."),
+    )
+
+
+class AuditQuery(RefusalsQuery):
+    """The same, and what was changed. Without kinds everything but tickets and events."""
+
+    kind = Several("Kinds of things: alternatives.")
+    thing = _text("thing", 255, "A name of a thing, or a ticket's or event's number.")
+    field = _text("field", 50, "Part of the name of a field that changed.")
+
+
+class _Who(Schema):
+    account = a_text("Login of the account.")
+    account_kind = a_text("person, partner, token or system.")
+    remote = a_text("Address from which it came, or empty.")
+
+
+class AuditedChange(_Who):
+    """One change. Values of secrets are never shown."""
+
+    id = fields.Integer(required=True, metadata=about("Its place in the order of all changes."))
+    at = Moment("When.")
+    author = a_text("Who is shown as author.")
+    door = a_text("Through which door it came.")
+    kind = a_text("What kind of thing was changed.")
+    key = fields.Integer(required=True, metadata=about("The thing's number among its kind."))
+    thing = a_text("What it is called now, or empty.")
+    version = fields.Integer(required=True, metadata=about("The thing's version after it."))
+    fields_ = fields.List(
+        fields.Nested(ChangedField),
+        required=True,
+        attribute="fields",
+        data_key="fields",
+        metadata=about("What changed."),
+    )
+    reason = a_text("Why, or empty.")
+
+
+class AuditedRefusal(_Who):
+    """One right that was refused."""
+
+    id = fields.Integer(required=True, metadata=about("Its place in the order of all refusals."))
+    at = Moment("When.")
+    door = a_text("Through which door it came.")
+    what = a_text("Operation or address, without values that were sent.")
+    reason = a_text("Why it was refused.")
+
+
+class AuditedLogins(_Who):
+    """How often logins of one account failed in one minute."""
+
+    minute = Moment("The minute.")
+    failures = fields.Integer(required=True, metadata=about("How often."))
+
+
+class _Page(Schema):
+    next = page_next()
+    searched_to = Moment(
+        "How far back was looked, where a page ends though there may be more; else null.",
+        allow_none=True,
+    )
+
+
+class AuditedChanges(_Page):
+    """One page of changes, newest first."""
+
+    items = fields.List(fields.Nested(AuditedChange), required=True)
+
+
+class AuditedRefusals(_Page):
+    """One page of refused rights, newest first."""
+
+    items = fields.List(fields.Nested(AuditedRefusal), required=True)
+
+
+class AuditedFailedLogins(_Page):
+    """One page of failed logins, newest first."""
+
+    items = fields.List(fields.Nested(AuditedLogins), required=True)
+
+
+def changes(call: Call) -> Mapping[str, Any]:
+    """One page of changes."""
+    return _page(call, reading.changes_page, _change)
+
+
+def refusals(call: Call) -> Mapping[str, Any]:
+    """One page of refused rights."""
+    return _page(call, reading.refusals_page, _refusal)
+
+
+def failed_logins(call: Call) -> Mapping[str, Any]:
+    """One page of failed logins."""
+    return _page(call, reading.failed_logins_page, _logins)
+
+
+def _page(
+    call: Call, read: Callable[..., AuditPage[Any]], row: Callable[[Any], Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    query = call.query
+    wanted = AuditFilter(
+        kinds=tuple(query.get("kind", ())),
+        thing=query.get("thing", ""),
+        who=query.get("who", ""),
+        door=query.get("door", ""),
+        field=query.get("field", ""),
+        first_day=query.get("from_"),
+        last_day=query.get("to"),
+    )
+    found = read(session(), call.actor, wanted, after=_after(query), limit=query["limit"])
+    return {
+        "items": [row(one) for one in found.rows],
+        "next": next_page(write_position(found.older) if found.older is not None else None),
+        "searched_to": found.searched_to,
+    }
+
+
+def _after(query: Mapping[str, Any]) -> Position | None:
+    if "after" not in query:
+        return None
+    try:
+        value, number = read_position(query["after"], "-created")
+    except (ValueError, TypeError, RecursionError, binascii.Error, OverflowError):
+        raise Invalid("after", "after takes what `next` of the page before holds") from None
+    return value, number
+
+
+def _change(row: reading.AuditChange) -> Mapping[str, Any]:
+    return {
+        **vars(row),
+        "account_kind": row.actor_kind,
+        "kind": row.thing.kind,
+        "key": row.thing.key,
+        "thing": row.thing.name,
+    }
+
+
+def _refusal(row: Any) -> Mapping[str, Any]:
+    return {
+        "id": row.id,
+        "at": row.at,
+        "account": row.actor_account,
+        "account_kind": row.actor_kind,
+        "remote": row.remote,
+        "door": row.door,
+        "what": row.what,
+        "reason": row.reason,
+    }
+
+
+def _logins(row: Any) -> Mapping[str, Any]:
+    return {
+        "minute": row.minute,
+        "account": row.account,
+        "account_kind": row.kind,
+        "remote": row.remote,
+        "failures": row.failures,
+    }
+
+
+_ADMIN: Final = (Scope.ADMIN,)
+OPERATIONS: Final = (
+    Operation(
+        "listAudit",
+        "/v1/audit/changes",
+        "Who changed what",
+        _ADMIN,
+        AuditQuery,
+        AuditedChanges,
+        changes,
+    ),
+    Operation(
+        "listRefusals",
+        "/v1/audit/refusals",
+        "Which rights were refused",
+        _ADMIN,
+        RefusalsQuery,
+        AuditedRefusals,
+        refusals,
+    ),
+    Operation(
+        "listFailedLogins",
+        "/v1/audit/failed-logins",
+        "Which logins failed",
+        _ADMIN,
+        FailedLoginsQuery,
+        AuditedFailedLogins,
+        failed_logins,
+    ),
+)

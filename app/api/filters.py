@@ -1,0 +1,66 @@
+"""Saved filters of the list of tickets, as their people's programs use them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from marshmallow import Schema, fields
+
+from app.api.caller import session
+from app.api.operations import Call, Operation
+from app.api.schemas import Moment, NoQuery, a_text, about
+from app.core.rules.access import Kind
+from app.core.rules.errors import Forbidden
+from app.core.rules.language import _
+from app.core.rules.scopes import Scope
+from app.tickets.services.lists.saved_filters import visible_filters
+
+
+class SavedFilter(Schema):
+    """A filter under a name."""
+
+    id = fields.Integer(required=True, metadata=about("Its number."))
+    name = a_text("Its name.")
+    owner = a_text("Login name of whose it is.")
+    shared = fields.Boolean(required=True, metadata=about("Everybody may use it."))
+    query = a_text("The query of the list's page; its filters bear the names of listTickets.")
+    changed = Moment("When it was last changed.")
+
+
+class SavedFilters(Schema):
+    """One's own filters, then those that are shared."""
+
+    items = fields.List(fields.Nested(SavedFilter), required=True)
+
+
+def list_filters(call: Call) -> Mapping[str, Any]:
+    """The filters that this person may use."""
+    if call.actor.kind is not Kind.PERSON:
+        raise Forbidden(_("Only a person has saved filters"))
+    return {
+        "items": [
+            {
+                "id": row.id,
+                "name": row.name,
+                "owner": row.owner.name,
+                "shared": row.shared,
+                "query": row.query,
+                "changed": row.changed_at,
+            }
+            for row in visible_filters(session(), call.actor)
+        ]
+    }
+
+
+OPERATIONS: Final = (
+    Operation(
+        "listFilters",
+        "/v1/filters",
+        "Saved filters of the list of tickets",
+        (Scope.READ, Scope.TICKETS),
+        NoQuery,
+        SavedFilters,
+        list_filters,
+    ),
+)

@@ -1,0 +1,267 @@
+"""Meetings, for people's programs: teleconferences, and packs of slides with their files.
+
+Only a person who is logged in asks for one, joins or leaves: that is no token's to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from flask import Response
+from marshmallow import Schema, fields, validate
+
+from app.api.caller import session
+from app.api.operations import Call, Operation, next_page
+from app.api.schemas import Moment, NoQuery, a_text, about, page_next
+from app.core.rules.access import Actor, Kind
+from app.core.rules.errors import Forbidden, NotFound
+from app.core.rules.language import _
+from app.core.rules.scopes import Scope
+from app.core.rules.slides import SLIDE_WORDS
+from app.meetings.models.teleconferences import Teleconference
+from app.meetings.rules.packs import PackFile
+from app.meetings.rules.teleconferences import TcState
+from app.meetings.services import lists, packs
+from app.meetings.services.teleconferences import find_teleconference
+
+_WHICH: Final = ("coming", "asked", "over", "held", "ended")
+_TYPES: Final = {
+    PackFile.PPTX: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    PackFile.PDF: "application/pdf",
+}
+
+
+def _before(text: str) -> fields.Integer:
+    return fields.Integer(
+        validate=validate.Range(1, 999_999_999, error="after takes a number"),
+        error_messages={"invalid": "after takes a number"},
+        metadata=about(text),
+    )
+
+
+class TeleconferencesQuery(Schema):
+    """Which teleconferences; coming, asked and over are one page each."""
+
+    which = fields.String(
+        load_default="coming",
+        validate=validate.OneOf(_WHICH, error="which takes {choices}"),
+        metadata=about(
+            "coming (default), asked (nobody answered yet), over (without minutes so far), held,"
+            " or ended (declined or cancelled)."
+        ),
+    )
+    after = _before("Of held and ended ones: begin behind this number.")
+
+
+class FoundTeleconference(Schema):
+    """A teleconference in a list."""
+
+    number = fields.Integer(required=True, metadata=about("Its number."))
+    version = fields.Integer(required=True, metadata=about("Raised with each change."))
+    state = a_text("How it stands.", validate=validate.OneOf(list(TcState)))
+    reason = a_text("Why it was asked for.")
+    quarter = a_text("The quarter concerned, as 2013-Q1, or empty.")
+    tickets = fields.List(
+        fields.Integer(), required=True, metadata=about("Numbers of the tickets concerned.")
+    )
+    times = fields.List(
+        Moment("A time."), required=True, metadata=about("The times that were proposed.")
+    )
+    start = Moment("When it begins; null until it is set.", allow_none=True)
+    minutes_long = fields.Integer(required=True, metadata=about("Its length; 0 until it is set."))
+    place = a_text("A room or an address, or empty.")
+    asked_by = a_text("Who asked for it.")
+    asked = Moment("When it was asked for.")
+
+
+class OneTeleconference(FoundTeleconference):
+    """A teleconference."""
+
+    people = fields.List(
+        fields.String(), required=True, metadata=about("Login names of those who take part.")
+    )
+    points = fields.List(
+        fields.String(), required=True, metadata=about("The chair's own points of the agenda.")
+    )
+    decided_by = a_text("Who set, declined or cancelled it last, or empty.")
+    decided = Moment("When; else null.", allow_none=True)
+    why_not = a_text("Why it was declined or cancelled, or empty.")
+    minutes = a_text("What was said and decided, once it was held; else empty.")
+
+
+class TeleconferencePage(Schema):
+    """One page of teleconferences."""
+
+    items = fields.List(fields.Nested(FoundTeleconference), required=True)
+    next = page_next()
+
+
+class PacksQuery(Schema):
+    """Where a page of packs begins."""
+
+    after = _before("Begin behind this number.")
+
+
+class Pack(Schema):
+    """A pack of slides for a meeting; it never changes once it is made."""
+
+    number = fields.Integer(required=True, metadata=about("Its number."))
+    title = a_text("On its first slide.")
+    first_quarter = a_text("As 2013-Q1.")
+    last_quarter = a_text("As 2013-Q2; it is included.")
+    slides = fields.List(
+        fields.String(),
+        required=True,
+        metadata=about(f"Kinds of slides, in their order: {', '.join(SLIDE_WORDS)}."),
+    )
+    state = a_text("waiting, making, made or failed.")
+    trouble = a_text("Why the last try failed, or empty.")
+    author = a_text("Who ordered it.")
+    ordered = Moment("When it was ordered.")
+    made = Moment("When it was made; else null.", allow_none=True)
+    figures = Moment("Of when its figures are; else null.", allow_none=True)
+    files = fields.List(
+        fields.String(), required=True, metadata=about("pptx and pdf, once they are there.")
+    )
+
+
+class PackPage(Schema):
+    """One page of packs, the newest first."""
+
+    items = fields.List(fields.Nested(Pack), required=True)
+    next = page_next()
+
+
+def list_teleconferences(call: Call) -> Mapping[str, Any]:
+    """One page of teleconferences."""
+    _require_person(call.actor)
+    which, rows, last = call.query["which"], session(), None
+    found: Sequence[Teleconference]
+    if which in ("held", "ended"):
+        found, last = lists.ended(rows, was_held=which == "held", before=call.query.get("after"))
+    elif which == "asked":
+        found = lists.asked_for(rows)
+    else:
+        reading = lists.coming if which == "coming" else lists.without_minutes
+        found = reading(rows, call.now)
+    return {
+        "items": [_found(one) for one in found],
+        "next": next_page(None if last is None else str(last)),
+    }
+
+
+def get_teleconference(call: Call) -> Mapping[str, Any]:
+    """One teleconference."""
+    _require_person(call.actor)
+    row = find_teleconference(session(), call.number())
+    return {
+        **_found(row),
+        "people": [one.user.name for one in row.people if one.is_in],
+        "points": [one.text for one in row.points],
+        "decided_by": row.decided_by,
+        "decided": row.decided_at,
+        "why_not": row.why_not,
+        "minutes": row.minutes,
+    }
+
+
+def list_packs(call: Call) -> Mapping[str, Any]:
+    """One page of packs."""
+    found = packs.newest_packs(session(), call.actor, call.query.get("after"))
+    last = str(found[-1].pack.id) if len(found) == packs.SHOWN else None
+    return {"items": [_pack(one) for one in found], "next": next_page(last)}
+
+
+def get_pack(call: Call) -> Mapping[str, Any]:
+    """One pack."""
+    return _pack(packs.find_pack(session(), call.actor, call.number()))
+
+
+def get_pack_file(call: Call) -> Response:
+    """A file of a pack, to be saved."""
+    try:
+        kind = PackFile(call.keys["kind"])
+    except ValueError:
+        raise NotFound from None
+    number = call.number()
+    content = packs.content_of(session(), call.actor, number, kind)
+    answer = Response(content, content_type=_TYPES[kind])
+    name = f"lhcopn-pack-{number}.{kind}"
+    answer.headers.set("Content-Disposition", "attachment", filename=name)
+    return answer
+
+
+def _require_person(actor: Actor) -> None:
+    if actor.kind is not Kind.PERSON:
+        raise Forbidden(_("Only people read meetings"))
+
+
+def _found(row: Teleconference) -> dict[str, Any]:
+    return {
+        "number": row.id,
+        "version": row.version,
+        "state": row.state,
+        "reason": row.reason,
+        "quarter": row.quarter,
+        "tickets": [one.ticket_number for one in row.tickets],
+        "times": [one.starts_at for one in row.times],
+        "start": row.starts_at,
+        "minutes_long": row.length,
+        "place": row.place,
+        "asked_by": row.requested_by,
+        "asked": row.requested_at,
+    }
+
+
+def _pack(shown: packs.ShownPack) -> Mapping[str, Any]:
+    pack = shown.pack
+    return {
+        "number": pack.id,
+        "title": pack.title,
+        "first_quarter": pack.first_quarter,
+        "last_quarter": pack.last_quarter,
+        "slides": shown.kinds,
+        "state": pack.state,
+        "trouble": pack.trouble,
+        "author": pack.author,
+        "ordered": pack.created_at,
+        "made": pack.made_at,
+        "figures": pack.computed_at,
+        "files": sorted(shown.sizes),
+    }
+
+
+_READ: Final = (Scope.READ, Scope.REPORTS)
+OPERATIONS: Final = (
+    Operation(
+        "listTeleconferences",
+        "/v1/teleconferences",
+        "Teleconferences",
+        _READ,
+        TeleconferencesQuery,
+        TeleconferencePage,
+        list_teleconferences,
+    ),
+    Operation(
+        "getTeleconference",
+        "/v1/teleconferences/{number}",
+        "One teleconference",
+        _READ,
+        NoQuery,
+        OneTeleconference,
+        get_teleconference,
+    ),
+    Operation("listPacks", "/v1/packs", "Meeting packs", _READ, PacksQuery, PackPage, list_packs),
+    Operation("getPack", "/v1/packs/{number}", "One meeting pack", _READ, NoQuery, Pack, get_pack),
+    Operation(
+        "getPackFile",
+        "/v1/packs/{number}/files/{kind}",
+        "The slides of a meeting pack",
+        _READ,
+        NoQuery,
+        Pack,
+        get_pack_file,
+        gives=tuple(_TYPES.values()),
+    ),
+)

@@ -1,0 +1,317 @@
+"""Partners and their accounts, for administrators: switches, disabling, secrets.
+
+A secret is in the one answer that made it, and nowhere else. Tokens are not here: no token manages
+tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from marshmallow import Schema, fields, validate
+
+from app.accounts.models.partners import Partner, PartnerAccount
+from app.accounts.services import partners as verbs
+from app.accounts.services.calls import use_of
+from app.api.caller import session
+from app.api.operations import Call, Operation, next_page
+from app.api.schemas import Moment, NoQuery, a_text, about, behind_key, page_limit, page_next
+from app.core.rules.access import CONTRACT_YEARS, TicketAccess, require_admin
+from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.language import _
+from app.core.rules.scopes import Scope
+from app.core.rules.texts import SHORT_TEXT_LIMIT
+
+_SEE: Final = _("see and manage partners")
+_SWITCHES: Final = ("access", "read_only", "internal", "contract_year")
+
+
+class PartnersQuery(Schema):
+    """Where a page of partners begins."""
+
+    after = behind_key()
+    limit = page_limit()
+
+
+class FoundPartner(Schema):
+    """A partner with the logins of its accounts."""
+
+    code = a_text("Its code.")
+    created = Moment("When it was made.")
+    accounts = fields.List(
+        fields.String(),
+        required=True,
+        metadata=about("Logins of its accounts, also disabled ones."),
+    )
+
+
+class PartnerPage(Schema):
+    """One page of partners, by code."""
+
+    items = fields.List(fields.Nested(FoundPartner), required=True)
+    next = page_next()
+
+
+class AccountSecretRow(Schema):
+    """What is known of a live secret."""
+
+    id = fields.Integer(required=True, metadata=about("Its id."))
+    created = Moment("When it was made.")
+
+
+class Account(Schema):
+    """One account of a partner."""
+
+    login = a_text("Its name in the requests.")
+    partner = a_text("The partner's code.")
+    access = a_text("The tickets that it sees.", validate=validate.OneOf(list(TicketAccess)))
+    read_only = fields.Boolean(required=True, metadata=about("It writes nothing."))
+    internal = fields.Boolean(required=True, metadata=about("It reads internal entries."))
+    contract_year = fields.Integer(
+        required=True, metadata=about("The GGUS contract of its client.")
+    )
+    sites = fields.List(
+        fields.String(), required=True, metadata=about("Keys of the sites it answers for.")
+    )
+    created = Moment("When it was made.")
+    disabled = Moment("Since when its calls are refused; else null.", allow_none=True)
+    last_call = Moment("Its last call of the native or SOAP service, or null.", allow_none=True)
+    secrets = fields.List(
+        fields.Nested(AccountSecretRow),
+        required=True,
+        metadata=about("Its live secrets, older first: at most two."),
+    )
+
+
+def _flag(text: str, **more: Any) -> fields.Boolean:
+    return fields.Boolean(truthy={True}, falsy={False}, metadata=about(text), **more)
+
+
+class AccountChange(Schema):
+    """What an account may: a field that is absent stays."""
+
+    access = fields.String(
+        validate=validate.OneOf(list(TicketAccess), error="takes {choices}"),
+        metadata=about("Own: created by an account of this partner, or handed to the partner."),
+    )
+    read_only = _flag("It writes nothing.")
+    internal = _flag("It reads internal entries of others.")
+    contract_year = fields.Integer(
+        strict=True,
+        validate=validate.OneOf(list(CONTRACT_YEARS), error="takes {choices}"),
+        metadata=about("The GGUS contract of its client."),
+    )
+    sites = fields.List(
+        fields.String(validate=validate.Length(1, SHORT_TEXT_LIMIT)),
+        validate=validate.Length(max=100),
+        metadata=about("Any names of the sites for which it accepts or refuses changes."),
+    )
+
+
+class NewAccount(AccountChange):
+    """An account, and its partner where the code is new. Absent: own, read and write, hidden, the
+    newest contract, no sites."""
+
+    partner = fields.String(
+        required=True,
+        validate=validate.Length(1, verbs.MAX_CODE_LENGTH),
+        metadata=about("The partner's code: letters, digits and . _ @ + -."),
+    )
+    login = fields.String(
+        required=True,
+        validate=validate.Length(1, 100),
+        metadata=about("The account's name: letters, digits and . _ @ + -."),
+    )
+
+
+class NewAccountSecret(Schema):
+    """A secret that was made."""
+
+    login = a_text("The account's name.")
+    id = fields.Integer(required=True, metadata=about("The secret's id, by which it is ended."))
+    secret = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=about("Given once: null where a request is answered again."),
+    )
+
+
+def list_partners(call: Call) -> Mapping[str, Any]:
+    """One page of partners."""
+    require_admin(call.actor, _SEE)
+    after, limit = call.query.get("after", ""), call.query["limit"]
+    every = sorted(verbs.all_partners(session()), key=lambda one: one.code)
+    found = [one for one in every if one.code > after][: limit + 1]
+    return {
+        "items": [_partner(one) for one in found[:limit]],
+        "next": next_page(found[limit - 1].code if len(found) > limit else None),
+    }
+
+
+def get_partner(call: Call) -> Mapping[str, Any]:
+    """One partner."""
+    require_admin(call.actor, _SEE)
+    for one in verbs.all_partners(session()):
+        if one.code == call.key:
+            return _partner(one)
+    raise NotFound(_("There is no partner of this code"))
+
+
+def get_account(call: Call) -> Mapping[str, Any]:
+    """One account."""
+    return _account(call, _found(call))
+
+
+def create(call: Call) -> Mapping[str, Any]:
+    """Create an account; answers its secret."""
+    sent, secret = dict(call.body), verbs.new_secret()
+    sent.setdefault("access", TicketAccess.OWN)
+    code, login = sent.pop("partner"), sent.pop("login")
+    try:
+        account = verbs.create_partner_account(session(), call.writer, code, login, secret, **sent)
+    except Invalid as error:
+        raise Invalid("partner" if error.field == "code" else error.field, error.message) from None
+    return _new_secret(account, secret)
+
+
+def change(call: Call) -> Mapping[str, Any]:
+    """Set what the account may."""
+    account = _found(call)
+    wanted = {name: getattr(account, name) for name in _SWITCHES}
+    wanted["sites"] = [site.key for site in account.sites]
+    verbs.change_account(session(), call.writer, account, **{**wanted, **call.body})
+    return _account(call, account)
+
+
+def add_secret(call: Call) -> Mapping[str, Any]:
+    """Add a second live secret."""
+    account, secret = _found(call), verbs.new_secret()
+    verbs.add_secret(session(), call.writer, account, secret)
+    return _new_secret(account, secret)
+
+
+def end_secret(call: Call) -> Mapping[str, Any]:
+    """End one of two live secrets."""
+    account = _found(call)
+    verbs.end_secret(session(), call.writer, account, call.number("secret"))
+    return _account(call, account)
+
+
+def _found(call: Call) -> PartnerAccount:
+    require_admin(call.actor, _SEE)
+    return verbs.find_account(session(), call.keys["login"])
+
+
+def _new_secret(account: PartnerAccount, secret: str) -> Mapping[str, Any]:
+    newest = verbs.live_secrets(session(), account)[-1]
+    return {"login": account.login, "id": newest.id, "secret": secret}
+
+
+def _stepping(verb: Callable[..., None]) -> Callable[[Call], Mapping[str, Any]]:
+    def view(call: Call) -> Mapping[str, Any]:
+        account = _found(call)
+        verb(session(), call.writer, account)
+        return _account(call, account)
+
+    return view
+
+
+def _partner(partner: Partner) -> Mapping[str, Any]:
+    return {
+        "code": partner.code,
+        "created": partner.created_at,
+        "accounts": [account.login for account in partner.accounts],
+    }
+
+
+def _account(call: Call, account: PartnerAccount) -> Mapping[str, Any]:
+    rows = session()
+    used = use_of(rows, [account.id], call.now)[account.id]
+    return {
+        "login": account.login,
+        "partner": account.partner.code,
+        **{name: getattr(account, name) for name in _SWITCHES},
+        "sites": [site.key for site in account.sites],
+        "created": account.created_at,
+        "disabled": account.disabled_at,
+        "last_call": used.last_at,
+        "secrets": [
+            {"id": one.id, "created": one.created_at} for one in verbs.live_secrets(rows, account)
+        ],
+    }
+
+
+_ADMIN: Final = (Scope.ADMIN,)
+_ONE: Final = "/v1/accounts/{login}"
+GET_ACCOUNT: Final = Operation(
+    "getAccount", _ONE, "One account of a partner", _ADMIN, NoQuery, Account, get_account
+)
+
+
+def _write(name: str, path: str, summary: str, view: Any, **more: Any) -> Operation:
+    """An operation that changes an account and answers it as it is then."""
+    return Operation(
+        name,
+        f"{_ONE}{path}",
+        summary,
+        _ADMIN,
+        NoQuery,
+        Account,
+        view,
+        **{"method": "POST", "of": GET_ACCOUNT, **more},
+    )
+
+
+def _secret(name: str, path: str, summary: str, view: Any, **more: Any) -> Operation:
+    """An operation that makes a secret."""
+    return Operation(
+        name,
+        path,
+        summary,
+        _ADMIN,
+        NoQuery,
+        NewAccountSecret,
+        view,
+        method="POST",
+        once=("secret",),
+        location=lambda made: f"/v1/accounts/{made['login']}",
+        **more,
+    )
+
+
+OPERATIONS: Final = (
+    Operation(
+        "listPartners",
+        "/v1/partners",
+        "Partners and their accounts",
+        _ADMIN,
+        PartnersQuery,
+        PartnerPage,
+        list_partners,
+    ),
+    Operation(
+        "getPartner",
+        "/v1/partners/{code}",
+        "One partner, by its code",
+        _ADMIN,
+        NoQuery,
+        FoundPartner,
+        get_partner,
+    ),
+    _secret(
+        "createAccount",
+        "/v1/accounts",
+        "Create a partner's account, and its partner if the code is new",
+        create,
+        body=NewAccount,
+    ),
+    GET_ACCOUNT,
+    _write("changeAccount", "", "Set what it may", change, method="PATCH", body=AccountChange),
+    _write("disableAccount", "/disable", "Shut it out at once", _stepping(verbs.disable_account)),
+    _write("enableAccount", "/enable", "Let it in again", _stepping(verbs.enable_account)),
+    _secret("addSecret", f"{_ONE}/secrets", "Add a second live secret", add_secret),
+    _write(
+        "endSecret", "/secrets/{secret}", "End one of two live secrets", end_secret, method="DELETE"
+    ),
+)

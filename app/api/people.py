@@ -1,0 +1,329 @@
+"""People, for administrators: who there is, role and sites, disabling, one-time links, logins.
+
+A one-time link is in the one answer that made it, and nowhere else. No password is ever sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from flask import current_app
+from marshmallow import Schema, fields, validate
+
+from app.accounts.models.people import User
+from app.accounts.services import people as verbs
+from app.accounts.services.logins import end_other_logins, last_logins, logins_of
+from app.accounts.services.reset_links import live_reset_link, make_reset_link
+from app.accounts.services.second_factor import take_off
+from app.api.caller import session
+from app.api.operations import Call, Operation, next_page
+from app.api.schemas import Moment, NoQuery, a_text, about, behind_key, page_limit, page_next
+from app.core.rules.access import Role, require_admin
+from app.core.rules.language import _
+from app.core.rules.scopes import Scope
+from app.core.rules.texts import SHORT_TEXT_LIMIT
+
+PUBLIC_URL: Final = "public_url"
+"""Where the application keeps the portal's address."""
+_SEE: Final = _("see and manage people")
+
+
+class PeopleQuery(Schema):
+    """Where a page of people begins."""
+
+    after = behind_key()
+    limit = page_limit()
+
+
+class FoundPerson(Schema):
+    """A person in a list."""
+
+    name = a_text("The login name, also the author that is shown.")
+    role = a_text("What the person may.", validate=validate.OneOf(list(Role)))
+    sites = fields.List(
+        fields.String(), required=True, metadata=about("Keys of the sites a reporter reports for.")
+    )
+    mail = a_text("Mail address, or empty.")
+    second_factor = fields.Boolean(required=True, metadata=about("Asked for at each login."))
+    created = Moment("When the account was made.")
+    disabled = Moment("Since when nobody can log in as this person; else null.", allow_none=True)
+    last_login = Moment("The last login; null = none yet.", allow_none=True)
+
+
+class Person(FoundPerson):
+    """One person."""
+
+    time_zone = a_text("In which times are shown beside UTC.")
+    logins = fields.Integer(required=True, metadata=about("Logins that are live now."))
+    link_until = Moment(
+        "How long the newest one-time link works; null = there is none.", allow_none=True
+    )
+
+
+class PersonPage(Schema):
+    """One page of people, by name."""
+
+    items = fields.List(fields.Nested(FoundPerson), required=True)
+    next = page_next()
+
+
+def _why() -> fields.String:
+    return fields.String(
+        load_default="",
+        validate=validate.Length(max=SHORT_TEXT_LIMIT),
+        metadata=about("Shown in the history."),
+    )
+
+
+def _role(**more: Any) -> fields.String:
+    allowed = validate.OneOf(list(Role), error="takes {choices}")
+    return fields.String(validate=allowed, metadata=about("What the person may."), **more)
+
+
+def _sites() -> fields.List[str]:
+    return fields.List(
+        fields.String(validate=validate.Length(1, SHORT_TEXT_LIMIT)),
+        validate=validate.Length(max=100),
+        metadata=about("Any names of the sites that a reporter reports for; of nobody else."),
+    )
+
+
+class PersonChange(Schema):
+    """Role and sites: what is absent stays, but no sites stay with who is no reporter."""
+
+    role = _role()
+    sites = _sites()
+    why = _why()
+
+
+class NewPerson(Schema):
+    """A person who can log in when the one-time link was used."""
+
+    name = fields.String(
+        required=True,
+        validate=validate.Length(1, 100),
+        metadata=about("The login name: letters, digits and . _ @ + -."),
+    )
+    role = _role(required=True)
+    sites = _sites()
+    mail = fields.String(
+        load_default="",
+        validate=validate.Length(max=verbs.MAIL_LIMIT),
+        metadata=about("Mail address, or empty."),
+    )
+    why = _why()
+
+
+class Why(Schema):
+    """A step that takes only a reason."""
+
+    why = _why()
+
+
+class OneTimeLink(Schema):
+    """An address at which its person sets a password once."""
+
+    name = a_text("Whose it is.")
+    link = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=about("Given once: null where a request is answered again."),
+    )
+    until = Moment("How long it works.")
+
+
+def list_people(call: Call) -> Mapping[str, Any]:
+    """One page of people."""
+    require_admin(call.actor, _SEE)
+    after, limit = call.query.get("after", ""), call.query["limit"]
+    everybody = sorted(verbs.all_users(session()), key=lambda user: user.name)
+    found = [user for user in everybody if user.name > after][: limit + 1]
+    last = last_logins(session())
+    return {
+        "items": [{**_listed(user), "last_login": last.get(user.id)} for user in found[:limit]],
+        "next": next_page(found[limit - 1].name if len(found) > limit else None),
+    }
+
+
+def get_person(call: Call) -> Mapping[str, Any]:
+    """One person."""
+    require_admin(call.actor, _SEE)
+    return _content(call, verbs.find_user(session(), call.key))
+
+
+def create(call: Call) -> Mapping[str, Any]:
+    """Create a person; answers the one-time link."""
+    sent = call.body
+    verbs.create_user(
+        session(),
+        call.writer,
+        sent["name"],
+        sent["role"],
+        sites=sent.get("sites", ()),
+        mail=sent["mail"],
+        why=sent["why"],
+    )
+    return _new_link(call, sent["name"])
+
+
+def change(call: Call) -> Mapping[str, Any]:
+    """Set role and sites."""
+    require_admin(call.actor, _SEE)
+    user, sent = verbs.locked_user(session(), call.key), call.body
+    role = sent.get("role", user.role)
+    kept = [site.key for site in user.sites] if role == Role.REPORTER else []
+    verbs.change_person(
+        session(), call.writer, user.name, role, sent.get("sites", kept), why=sent["why"]
+    )
+    return _content(call, user)
+
+
+def disable(call: Call) -> None:
+    """Shut a person out at once."""
+    user = verbs.find_user(session(), call.key)
+    verbs.disable_user(session(), call.writer, user, why=call.body["why"])
+
+
+def enable(call: Call) -> None:
+    """Let a disabled person in again."""
+    user = verbs.find_user(session(), call.key)
+    verbs.enable_user(session(), call.writer, user, why=call.body["why"])
+
+
+def end_logins(call: Call) -> None:
+    """End all logins of a person, the API tokens and the calendar address."""
+    user = verbs.find_user(session(), call.key)
+    end_other_logins(session(), call.writer, user, why=call.body["why"])
+
+
+def take_second_factor_off(call: Call) -> None:
+    """Take the second factor off somebody who lost it."""
+    take_off(session(), call.writer, call.key, why=call.body["why"])
+
+
+def make_link(call: Call) -> Mapping[str, Any]:
+    """Make a one-time link."""
+    require_admin(call.actor, _SEE)
+    return _new_link(call, call.key, call.body["why"])
+
+
+def _stepping(step: Callable[[Call], None]) -> Callable[[Call], Mapping[str, Any]]:
+    """A step on a person, answered by the person as it is then."""
+
+    def view(call: Call) -> Mapping[str, Any]:
+        require_admin(call.actor, _SEE)
+        step(call)
+        session().flush()
+        return _content(call, verbs.find_user(session(), call.key))
+
+    return view
+
+
+def _new_link(call: Call, name: str, why: str = "") -> Mapping[str, Any]:
+    rows = session()
+    token = make_reset_link(rows, call.writer, name, why=why)
+    link = live_reset_link(rows, verbs.find_user(rows, name), call.now)
+    assert link is not None, "it was just made"
+    address = f"{current_app.extensions[PUBLIC_URL]}/reset/{token}"
+    return {"name": name, "link": address, "until": link.expires_at}
+
+
+def _listed(user: User) -> dict[str, Any]:
+    return {
+        "name": user.name,
+        "role": user.role,
+        "sites": [site.key for site in user.sites],
+        "mail": user.mail,
+        "second_factor": user.totp_since is not None,
+        "created": user.created_at,
+        "disabled": user.disabled_at,
+    }
+
+
+def _content(call: Call, user: User) -> Mapping[str, Any]:
+    rows = session()
+    link = live_reset_link(rows, user, call.now)
+    return {
+        **_listed(user),
+        "last_login": last_logins(rows).get(user.id),
+        "time_zone": user.time_zone,
+        "logins": len(logins_of(rows, user, call.now)),
+        "link_until": link and link.expires_at,
+    }
+
+
+_ADMIN: Final = (Scope.ADMIN,)
+_ONE: Final = "/v1/people/{person}"
+GET_PERSON: Final = Operation(
+    "getPerson", _ONE, "One person, by the login name", _ADMIN, NoQuery, Person, get_person
+)
+
+
+def _step(name: str, path: str, summary: str, step: Callable[[Call], None]) -> Operation:
+    return Operation(
+        name,
+        f"{_ONE}/{path}",
+        summary,
+        _ADMIN,
+        NoQuery,
+        Person,
+        _stepping(step),
+        method="POST",
+        body=Why,
+        of=GET_PERSON,
+    )
+
+
+OPERATIONS: Final = (
+    Operation("listPeople", "/v1/people", "People", _ADMIN, PeopleQuery, PersonPage, list_people),
+    Operation(
+        "createPerson",
+        "/v1/people",
+        "Create a person, and a one-time link to set a password",
+        _ADMIN,
+        NoQuery,
+        OneTimeLink,
+        create,
+        method="POST",
+        body=NewPerson,
+        location=lambda made: f"/v1/people/{made['name']}",
+        once=("link",),
+    ),
+    GET_PERSON,
+    Operation(
+        "changePerson",
+        _ONE,
+        "Set a person's role and sites",
+        _ADMIN,
+        NoQuery,
+        Person,
+        change,
+        method="PATCH",
+        body=PersonChange,
+        of=GET_PERSON,
+    ),
+    _step("disablePerson", "disable", "Shut a person out at once", disable),
+    _step("enablePerson", "enable", "Let a disabled person in again", enable),
+    _step(
+        "endLogins", "end-logins", "End a person's logins, tokens and calendar address", end_logins
+    ),
+    _step(
+        "takeOffSecondFactor",
+        "take-off-second-factor",
+        "Take the second factor off somebody who lost it",
+        take_second_factor_off,
+    ),
+    Operation(
+        "makeOneTimeLink",
+        f"{_ONE}/links",
+        "Make a one-time link, which ends an older one",
+        _ADMIN,
+        NoQuery,
+        OneTimeLink,
+        make_link,
+        method="POST",
+        body=Why,
+        once=("link",),
+    ),
+)
