@@ -769,6 +769,99 @@ See a meeting pack               | GET /api/v1/packs/*                          
 Get one that is not made yet     | GET /api/v1/packs/*/files/*                  | 403 | 403 | 403 | 403 | 403 | 404 | 403 | 403 | 403 | 404 | 401
 List saved filters               | GET /api/v1/filters                          | 403 | 403 | 403 | 403 | 403 | yes | yes | yes | 403 | yes | 401
 Read the OpenAPI document        | GET /api/v1/openapi.json                     | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes
+Find tickets                    | GET /api/v1/tickets                      | yes | 403 | yes | 403 | 403 | yes | yes | yes | yes | yes | 401
+Read a ticket                   | GET /api/v1/tickets/*                    | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
+Read internal entries           | GET /api/v1/tickets/* internal           | no  | 403 | no  | 403 | 403 | no  | no  | yes | 404 | yes | 401
+Read a submitter's mail         | GET /api/v1/tickets/* mail               | no  | 403 | no  | 403 | 403 | no  | no  | yes | 404 | yes | 401
+Read a ticket's history         | GET /api/v1/tickets/*/history            | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
+Read changes since a cursor     | GET /api/v1/changes                      | yes | 403 | yes | 403 | 403 | yes | yes | yes | yes | yes | 401
+Create a ticket                 | POST /api/v1/tickets                     | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | yes | yes | 401
+Change a ticket                 | PATCH /api/v1/tickets/*                  | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Comment on a ticket             | POST /api/v1/tickets/*/comments          | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Write an internal entry         | POST /api/v1/tickets/*/comments internal | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Move a ticket                   | POST /api/v1/tickets/*/moves             | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Take a ticket                   | POST /api/v1/tickets/*/take              | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Relate two tickets              | POST /api/v1/tickets/*/relations         | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Take a relation off             | DELETE /api/v1/tickets/*/relations/*/*   | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Answer to a change              | POST /api/v1/tickets/*/acknowledgements  | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Attach a file                   | POST /api/v1/tickets/*/attachments       | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Get a file                      | GET /api/v1/attachments/*                | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
+Remove another's file           | DELETE /api/v1/attachments/*             | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Merge a ticket into another     | POST /api/v1/tickets/*/merge             | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Share a ticket with a partner   | POST /api/v1/tickets/*/partners          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+Say that it was reviewed        | POST /api/v1/tickets/*/reviewed          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+Undo one's own move             | POST /api/v1/tickets/*/undo-move         | 403 | 403 | 409 | 403 | 403 | 403 | 403 | yes | 404 | yes | 401
+Watch a ticket                  | PUT /api/v1/tickets/*/watch              | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
+Watch it no more                | DELETE /api/v1/tickets/*/watch           | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
+Be reminded of a ticket         | PUT /api/v1/tickets/*/reminder           | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
+Remove one's own reminder       | DELETE /api/v1/tickets/*/reminder        | 403 | 403 | 403 | 403 | 403 | 403 | yes | yes | 404 | yes | 401
+Read a ticket as NTTDM          | GET /api/v1/tickets/*/nttdm              | yes | 403 | yes | 403 | 403 | yes | yes | yes | 404 | yes | 401
+Create a ticket of NTTDM        | POST /api/v1/tickets/nttdm               | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | yes | yes | 401
+Ask what one may                | GET /api/v1/account                      | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes | 401
+List sites                      | GET /api/v1/sites                        | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Read a site                     | GET /api/v1/sites/*                      | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Read a site's contacts          | GET /api/v1/sites/* contacts             | no  | yes | 403 | 403 | 403 | yes | 403 | 403 | no  | yes | 401
+Read an unknown site            | GET /api/v1/sites/* unknown              | 404 | 404 | 403 | 403 | 403 | 404 | 403 | 403 | 404 | 404 | 401
+List links                      | GET /api/v1/links                        | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Read a link                     | GET /api/v1/links/*                      | yes | yes | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Read an unknown link            | GET /api/v1/links/* unknown              | 404 | 404 | 403 | 403 | 403 | 404 | 403 | 403 | 404 | 404 | 401
+List one's own webhooks         | GET /api/v1/webhooks                     | 403 | 403 | yes | 403 | 403 | 403 | yes | yes | yes | yes | 401
+Read one of an operator's       | GET /api/v1/webhooks/*                   | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+Delete it                       | DELETE /api/v1/webhooks/*                | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+Switch it off                   | POST /api/v1/webhooks/*/off              | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+Send a test                     | POST /api/v1/webhooks/*/test             | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+List its messages               | GET /api/v1/webhooks/*/messages          | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+Send one again                  | POST /api/v1/webhooks/*/messages/*/again | 403 | 403 | 404 | 403 | 403 | 403 | 404 | yes | 404 | 403 | 401
+Create a site                   | POST /api/v1/sites                       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Change a site                   | PATCH /api/v1/sites/*                    | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Create a link                   | POST /api/v1/links                       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Change a link                   | PATCH /api/v1/links/*                    | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+List unresolved names           | GET /api/v1/unresolved-names             | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+List what was decided of names  | GET /api/v1/unresolved-names/decisions   | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Decide what a name means        | POST /api/v1/unresolved-names/decisions  | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Make a unit known               | POST /api/v1/units                       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Read a ticket's counterparts    | GET /api/v1/exchange/pairs/*             | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+List events                     | GET /api/v1/events                       | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401
+Read an event                   | GET /api/v1/events/*                     | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | yes | yes | 401
+Correct an event by hand        | PATCH /api/v1/events/*                   | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Withdraw an event               | POST /api/v1/events/*/withdraw           | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Take a withdrawal back          | POST /api/v1/events/*/restore            | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+List detected events            | GET /api/v1/detected-events              | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | 403 | yes | 401
+Read an event's tickets         | GET /api/v1/events/*/matching            | yes | 403 | 403 | yes | 403 | yes | 403 | 403 | 403 | yes | 401
+Decide about an event's ticket  | POST /api/v1/events/*/decisions          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Take such a decision back       | DELETE /api/v1/events/*/decisions/*      | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Report events                   | POST /api/v1/events                      | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
+Report alerts                   | POST /api/v1/events/alertmanager         | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
+Report alerts of another source | POST /api/v1/events/alertmanager/*       | 403 | 403 | 403 | yes | 403 | 403 | 403 | 403 | 403 | yes | 401
+Bring in maintenance notices    | POST /api/v1/notices                     | 403 | 403 | yes | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+How reports of quarters stand   | GET /api/v1/reports                      | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | yes | yes | 401
+Read a signed report            | GET /api/v1/reports/*                    | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | 404 | yes | 401
+Read a report that is a draft   | GET /api/v1/reports/* draft              | 404 | 403 | 403 | 403 | 404 | 404 | 403 | 403 | 404 | 404 | 401
+List the questions of reports   | GET /api/v1/report-forms                 | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | yes | yes | 401
+Read a report as it is written  | GET /api/v1/reports/*/*/draft            | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Save answers of a report        | PATCH /api/v1/reports/*/*/draft          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Submit a report                 | POST /api/v1/reports/*/*/submit          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Accept a report                 | POST /api/v1/reports/*/*/accept          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Reopen a report                 | POST /api/v1/reports/*/*/reopen          | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Read what is said about a report | GET /api/v1/reports/*/*/comments         | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Comment on a report             | POST /api/v1/reports/*/*/comments        | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Attach a file to a report       | POST /api/v1/reports/*/*/attachments     | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Get a file of a signed report   | GET /api/v1/reports/*/*/attachments/*    | yes | 403 | 403 | 403 | yes | yes | 403 | 403 | 404 | yes | 401
+Take a file off a report        | DELETE /api/v1/reports/*/*/attachments/* | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+List tickets that are due       | GET /api/v1/duties                       | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+List the rules of due tickets   | GET /api/v1/duty-rules                   | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Count tickets by period         | GET /api/v1/statistics/tickets           | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+Times of tickets                | GET /api/v1/statistics/times             | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+Count events against tickets    | GET /api/v1/statistics/matching          | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+Availability of links           | GET /api/v1/statistics/availability      | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Compare rules of due tickets    | GET /api/v1/statistics/what-if           | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 403 | yes | 401
+Read the calendar               | GET /api/v1/calendar                     | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+List periods of the LHC         | GET /api/v1/lhc-periods                  | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Read a period of the LHC        | GET /api/v1/lhc-periods/*                | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Add a period of the LHC         | POST /api/v1/lhc-periods                 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Change a period of the LHC      | PATCH /api/v1/lhc-periods/*              | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Remove a period of the LHC      | DELETE /api/v1/lhc-periods/*             | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
+Read the OpenAPI document       | GET /api/v1/openapi.json                 | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes | yes
 """,
 )
 

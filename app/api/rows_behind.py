@@ -13,6 +13,7 @@ from app.api.schemas import about
 from app.events.rules.addresses import NO_T1
 
 TICKETS, DETECTED, DUTIES = "/v1/tickets", "/v1/detected-events", "/v1/duties"
+EVENTS = "/v1/events"
 
 
 class FigureNumber(Schema):

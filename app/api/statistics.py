@@ -9,8 +9,10 @@ from app.api.caller import session
 from app.api.freshness import fresh_figures
 from app.api.operations import Call, Operation
 from app.api.periods import PER, asked_periods, quarters_asked
-from app.api.rows_behind import DUTIES, TICKETS, events_counted, number, t1_of
+from app.api.rows_behind import DUTIES, EVENTS, TICKETS, events_counted, number, rows_at, t1_of
 from app.api.statistics_schemas import (
+    AvailabilityQuery,
+    AvailabilityTable,
     MatchingQuery,
     MatchingTable,
     RuleComparison,
@@ -39,12 +41,17 @@ from app.duties.services.duties import (
 from app.matching.figures.per_t1 import Cell
 from app.matching.services.tables import first_seen, has_no_data, matching_table
 from app.registry.rules.networks import Network
+from app.registry.services.registry import require_site
+from app.statistics.figures.availability import Availability
+from app.statistics.services.availability import AvailabilityRow, availability_of
 from app.statistics.services.figures import CountRow, TicketFigures
 from app.statistics.services.rows import FILTERS, in_order, rows_behind, values_asked
 from app.tickets.services.lists.lists import TicketFilter
 
 BEFORE: Final = 4
 """Periods before the running one where the caller does not say from when."""
+_HOUR: Final = 3_600_000_000
+"""In microseconds."""
 _OF_VALUES: Final = ("network", "category", "layer")
 
 
@@ -162,6 +169,44 @@ def matching(call: Call) -> Mapping[str, Any]:
     }
 
 
+def availability(call: Call) -> Mapping[str, Any]:
+    """How much of the time each link and site was up."""
+    query = call.query
+    kind, network = PER[query["per"]], query["network"]
+    periods = asked_periods(kind, query.get("from_"), query.get("to"), call.now, BEFORE)
+    site = require_site(session(), query["site"]).key if "site" in query else ""
+    found = availability_of(session(), periods, call.now, network=network, site=site)
+
+    def rows(one: AvailabilityRow, **where: str) -> list[Mapping[str, Any]]:
+        return [
+            _available(period, cell, where) for period, cell in zip(periods, one.cells, strict=True)
+        ]
+
+    return {
+        "items": [
+            *(row for one in found.sites for row in rows(one, site=one.name)),
+            *(row for one in found.links for row in rows(one, link=one.name)),
+        ],
+        "totals": rows(found.whole),
+    }
+
+
+def _available(
+    period: CalendarPeriod, cell: Availability, where: Mapping[str, str]
+) -> Mapping[str, Any]:
+    span = {"from": f"{period.begin:%Y-%m-%d}", "to": f"{period.end:%Y-%m-%d}"}
+    names = ("down", "degraded", "unmonitored")
+    return {
+        "link": where.get("link", ""),
+        "site": where.get("site", ""),
+        "period": str(period),
+        "availability": cell.share,
+        "hours": cell.length / _HOUR,
+        **{f"{name}_hours": getattr(cell, name) / _HOUR for name in names},
+        "rows": rows_at(EVENTS, {**where, **span}.items()) if cell.has_data and where else None,
+    }
+
+
 def rules(call: Call) -> Mapping[str, Any]:
     """What rules would have asked for, whether they were in force or not."""
     require_all_tickets(call.actor)
@@ -254,6 +299,15 @@ OPERATIONS: Final = (
         MatchingQuery,
         MatchingTable,
         matching,
+    ),
+    Operation(
+        "availabilityOfLinks",
+        "/v1/statistics/availability",
+        "How much of the time each link and site was up",
+        _READ,
+        AvailabilityQuery,
+        AvailabilityTable,
+        availability,
     ),
     Operation(
         "compareRules",

@@ -8,6 +8,7 @@ from app.api.periods import PER, Edge, QuarterText
 from app.api.rows_behind import FigureNumber
 from app.api.schemas import a_text, about
 from app.api.ticket_schemas import Several
+from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.registry.rules.networks import Network
 from app.tickets.figures.times import MEASURES
 from app.tickets.rules.tickets import Category, Layer, State
@@ -16,7 +17,7 @@ BY = ("network", "category", "layer", "state", "site", "affected", "responsible"
 BY_TIMES = ("category", "site", "affected", "responsible")
 
 
-class _TicketFiguresQuery(Schema):
+class _PeriodsQuery(Schema):
     per = fields.String(
         load_default=next(iter(PER)),
         validate=validate.OneOf(list(PER), error="per takes {choices}"),
@@ -27,6 +28,9 @@ class _TicketFiguresQuery(Schema):
         data_key="from",
     )
     to = Edge("Up to this period or day, and with it. Absent: the running one.")
+
+
+class _TicketFiguresQuery(_PeriodsQuery):
     network = Several("Networks.", *Network)
     category = Several("Categories; without any all but test.", *Category)
     layer = Several("Layers.", *Layer)
@@ -182,3 +186,48 @@ class RuleComparison(Schema):
 
     items = fields.List(fields.Nested(RuleSums), required=True)
     totals = fields.List(fields.Nested(RuleSums), required=True)
+
+
+class AvailabilityQuery(_PeriodsQuery):
+    """Which periods, and of which links."""
+
+    network = fields.String(
+        load_default=str(Network.LHCOPN),
+        validate=validate.OneOf([*Network], error="network takes {choices}"),
+        metadata=about("Links of this network."),
+    )
+    site = fields.String(
+        validate=validate.Length(1, SHORT_TEXT_LIMIT),
+        metadata=about("Only links that end at this site; any of its names."),
+    )
+
+
+class AvailabilityRow(Schema):
+    """How much of a period a link was up, or all links of a site together."""
+
+    link = a_text("The link's id; empty = of a site, or of all.")
+    site = a_text("The site's LHCOPN name; empty = of a link, or of all of these links.")
+    period = a_text("As 2013-Q1.")
+    availability = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata=about("0 to 1, of the time of which something is known; null = of none."),
+    )
+    hours = fields.Float(required=True, metadata=about("Of which there is data, so far."))
+    down_hours = fields.Float(required=True)
+    degraded_hours = fields.Float(required=True)
+    unmonitored_hours = fields.Float(required=True)
+    rows = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=about("The reported events of that time; null where nothing is known."),
+    )
+
+
+class AvailabilityTable(Schema):
+    """Availability by link and site."""
+
+    items = fields.List(fields.Nested(AvailabilityRow), required=True)
+    totals = fields.List(
+        fields.Nested(AvailabilityRow), required=True, metadata=about("All of these links.")
+    )

@@ -157,6 +157,27 @@ def test_events_against_tickets_are_the_lists_behind(calling: Calling, events: N
     assert check_rows(program, found) == 10
 
 
+def test_availability_of_links_and_sites(calling: Calling, events: None) -> None:
+    program = calling("read")
+    found = program.read(f"{STATISTICS}/availability?from=2013-Q1&to=2013-Q1")
+    rows = {(one["link"] or one["site"], one["period"]): one for one in found["items"]}
+    # of 90 days (2160 h) DE-KIT's link was down 1 h, 2 h and a second less than an hour
+    down = (1 + 2 + 3599 / 3600) / 2160
+    for name in (LINK, "DE-KIT"):
+        one = rows[name, "2013-Q1"]
+        assert one["hours"] == 2160
+        assert one["availability"] == pytest.approx(1 - down)
+        assert one["down_hours"] == pytest.approx(4, abs=0.001)
+    # 2 h of the other one's outage lie in this quarter
+    assert rows[PIC, "2013-Q1"]["down_hours"] == 2
+    (whole,) = found["totals"]
+    assert whole["hours"] == 4320
+    assert len(program.read(rows[LINK, "2013-Q1"]["rows"])["items"]) == 3
+    assert len(program.read(rows[PIC, "2013-Q1"]["rows"])["items"]) == 1
+    one_site = program.read(f"{STATISTICS}/availability?from=2013&to=2013&per=year&site=PIC")
+    assert {one["link"] for one in one_site["items"]} == {"", PIC}
+
+
 def test_what_rules_would_have_asked_for(calling: Calling, events: None) -> None:
     program = calling("read")
     rules = {one["label"]: one for one in program.read("/api/v1/duty-rules")["items"]}
@@ -256,6 +277,7 @@ def test_a_decision_by_hand(calling: Calling, cast: Cast, session: Session, even
         ("statistics/matching?network=X", "network"),
         ("statistics/matching?from=2013", "from"),
         ("statistics/what-if?rule=R1", "rule"),
+        ("statistics/availability?site=X", "site"),
         ("detected-events?quarter=2013", "quarter"),
         ("detected-events?after=x", "after"),
         ("detected-events?state=unmonitored", "state"),
@@ -292,6 +314,7 @@ def test_answers_are_as_described(calling: Calling, events: None, tickets: dict[
         f"/statistics/tickets?{YEARS}&by=site": "/v1/statistics/tickets",
         f"/statistics/times?{YEARS}": "/v1/statistics/times",
         "/statistics/matching?from=2013-Q1&to=2013-Q1": "/v1/statistics/matching",
+        "/statistics/availability?from=2013-Q1&to=2013-Q1": "/v1/statistics/availability",
         "/statistics/what-if?from=2013-Q1&to=2013-Q1": "/v1/statistics/what-if",
         "/detected-events": "/v1/detected-events",
         f"/events/{first}/matching": "/v1/events/{event}/matching",
