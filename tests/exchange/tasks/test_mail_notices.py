@@ -385,3 +385,28 @@ def test_a_mail_is_not_told_that_was_left_out_meanwhile(world: _World) -> None:
     with pytest.raises(CallFailed):
         system.create(claimed.outgoing)
     assert world.told() == []
+
+
+def test_what_comes_by_mail_after_the_end_is_for_a_person(world: _World) -> None:
+    """What the partner writes with its own account is a matter of that account, and no entry."""
+    session, number = world.session, world.shared()
+    world.deliver()
+    pair = world.pair(number).id
+    session.rollback()
+    with transaction(session):
+        end_exchange(session, world.by, pair, "Not theirs")
+    to = address(number, f"c{world.connection}")
+    content = bytes(answer(to, "We splice.", f"Re: LHCOPN#{number}", NOC))
+    reply = read_reply(content, "portal.example")
+    with transaction(session):
+        kept = keep_mail(session, reply, content, "", world.now)
+        assert kept is not None
+        decide(session, kept, reply, Ours(KEY, ()), world.now)
+    assert (kept.state, kept.added_at) == ("needs review", None)
+    assert kept.reason == "The ticket is not exchanged with that partner"
+    session.rollback()
+    with transaction(session):
+        comment_ticket(session, world.them, number, "By SOAP")
+    world.deliver()
+    assert session.scalars(select(Entry).where(Entry.origin == "theirs")).all() == []
+    assert world.pair(number).state == PairState.ENDED
