@@ -43,7 +43,7 @@ class TicketPairRow(Schema):
 
     partner = a_text("The partner's code.")
     kind = a_text("zammad, mail, rt, servicenow or ggus.")
-    state = a_text("being created, paired or stopped.")
+    state = a_text("being created, paired, stopped or ended.")
     their_id = a_text("The counterpart's id there, or empty.")
     their_number = a_text("What people call it there.")
     opener = fields.Nested(
@@ -148,7 +148,7 @@ class Failure(Schema):
     ticket = fields.Integer(required=True, metadata=about("Our ticket's number."))
     title = a_text("Our ticket's title.")
     partner = a_text("The partner's code.")
-    state = a_text("being created, paired or stopped.")
+    state = a_text("being created, paired, stopped or ended.")
     their_id = a_text("The counterpart's id there, or empty.")
     their_number = a_text("What people call it there.")
     reason = a_text("What failed, or empty.")
