@@ -85,6 +85,7 @@ _KEYS: dict[str, dict[str, Any]] = {
     "event": {"description": "The reported event's id.", "schema": _NUMBER},
     "ticket": {"description": "The ticket's number.", "schema": _NUMBER},
     "file": {"description": "The file's number within the report.", "schema": _NUMBER},
+    "message": {"description": "The message's number.", "schema": _NUMBER},
     "period": {"description": "The period's id.", "schema": _NUMBER},
     "secret": {"description": "The secret's id.", "schema": _NUMBER},
     "kind": {

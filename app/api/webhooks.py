@@ -22,7 +22,7 @@ from app.webhooks.rules.messages import Kind
 from app.webhooks.services import webhooks as verbs
 
 _SCOPES: Final = (Scope.TICKETS,)
-_ONE: Final = "/v1/webhooks/{number}"
+_ONE: Final = "/v1/webhooks/{id}"
 
 
 class WebhookRow(Schema):
@@ -157,7 +157,7 @@ def send_again(call: Call) -> Mapping[str, Any]:
 
 
 def _found(call: Call) -> Webhook:
-    return verbs.find_own(session(), call.actor, call.number())
+    return verbs.find_own(session(), call.actor, call.number("id"))
 
 
 def _webhook(row: Webhook) -> Mapping[str, Any]:

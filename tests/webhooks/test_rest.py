@@ -40,7 +40,7 @@ def test_a_program_looks_after_its_own(session: Session, cast: Cast, calling: Ca
     assert (again.status_code, again.json["state"]) == (200, "waiting")
     assert program.post(f"{path}/test", None).status_code == 200
     assert program.post(f"{path}/off", None).json["on"] is False  # type: ignore[index]
-    assert program.post(f"{path}/test", None).status_code == 400  # it is off
+    assert program.post(f"{path}/test", None).status_code == 409  # it is off
     assert program.send("DELETE", path).status_code == 204
     session.expire_all()
     assert session.get(Webhook, key) is None
