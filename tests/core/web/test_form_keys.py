@@ -298,7 +298,7 @@ def test_old_keys_are_deleted(session: Session, cast: Cast) -> None:
     assert [key.digest for key in session.scalars(select(FormKey))] == ["1 day, 0:00:00"]
 
 
-OF_LOGINS = {"login", "own_password", "reset", "second_factor", "passkeys"}
+OF_LOGINS = {"login", "own_password", "reset", "second_factor", "passkeys", "sign_on"}
 """Modules where the cookie, the password and codes decide, and each code is good for once."""
 SETS = {
     # set a value, or show what is: the newest word holds
@@ -308,6 +308,7 @@ SETS = {
     "tickets/tickets": {"columns"},
     "mail/mails": {"stop", "undo_stop"},
     "accounts/partners": {"switches", "_changed"},
+    "accounts/sign_on_map": {"_follow"},
     "accounts/people": {"demand", "role", "_with_reason"},
     "home/profile": {"zone", "mail", "mails", "updates", "password", "end_other_logins"},
     "home/shortcuts": {"switch"},
