@@ -511,6 +511,7 @@ def test_old_messages_are_deleted_after_a_month(world: World, receiver: Receiver
     assert [one.kind for one in world.deliveries(key)] == ["ticket.commented"]
 
 
+@pytest.mark.timeout(1200)  # three commits for each message, on a disk that others use, too
 def test_ten_thousand_that_wait_are_sent_in_their_order(world: World, receiver: Receiver) -> None:
     """As after an outage: 1,000 messages about each of ten tickets."""
     key, _ = world.subscribe(receiver.url)
