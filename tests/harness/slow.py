@@ -84,6 +84,10 @@ SLOW: Final = (
         ("tests/api/test_schemathesis.py",),
         "thousands of requests made from the document of REST, as each role",
     ),
+    Slow(
+        ("tests/api/test_mirror.py",),
+        "10,000 tickets behind a live server, with twenty writers",
+    ),
     Slow(("tests/stacks",), "clients of every SOAP stack, compiled or started for each step"),
     Slow(
         ("tests/server/test_make_run.py",),
