@@ -688,7 +688,7 @@ List unresolved names            | GET /api/v1/unresolved-names                 
 List what was decided of names   | GET /api/v1/unresolved-names/decisions       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
 Decide what a name means         | POST /api/v1/unresolved-names/decisions      | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
 Make a unit known                | POST /api/v1/units                           | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
-Read a ticket's counterparts     | GET /api/v1/exchange/pairs/*                 | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | yes | yes | 401
+Read a ticket's counterparts     | GET /api/v1/exchange/pairs/*                 | yes | 403 | 403 | 403 | 403 | yes | 403 | 403 | 404 | yes | 401
 See the exchange                 | GET /api/v1/exchange/connections             | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
 See one connection               | GET /api/v1/exchange/connections/*           | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
 See failed exchanges             | GET /api/v1/exchange/failures                | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401

@@ -23,6 +23,7 @@ from app.exchange.services.connections import all_connections, pause, resume
 from app.exchange.services.heads import heads_of
 from app.exchange.services.ledgers import Comparison, compare, keep_comparison, last_comparison
 from app.exchange.services.overview import Traffic, connection_of_number, traffic, troubles
+from app.tickets.services.lifecycle import find_ticket
 
 _SEE: Final = _("see the exchange with partners")
 _MOST: Final = 999_999_999
@@ -196,10 +197,9 @@ class Choice(Schema):
 
 def get_pairs(call: Call) -> Mapping[str, Any]:
     """The counterparts of one ticket."""
-    found = heads_of(session(), call.number("key"))
-    if found is None:
-        raise NotFound("There is no ticket of this number")
-    return {"items": found}
+    number = call.number("key")
+    find_ticket(session(), call.actor, number)
+    return {"items": heads_of(session(), number) or ()}
 
 
 def list_connections(call: Call) -> Mapping[str, Any]:

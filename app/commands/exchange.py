@@ -59,7 +59,7 @@ def retry(ticket: int, partner: str, kind: str) -> None:
     session = db.session()
     with transaction(session):
         pair = find_pair(session, ticket, partner, kind)
-        decisions.retry(session, command_writer(), pair.id)
+        decisions.send_again(session, command_writer(), pair.id)
         is_up = is_called(pair.connection)
     when = "" if is_up else " once its connection is resumed"
     click.echo(f"#{ticket} is tried again at {partner}{when}.")

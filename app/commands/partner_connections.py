@@ -136,7 +136,7 @@ def resume(code: str, kind: str | None) -> None:
     session = db.session()
     with transaction(session):
         connections.resume(session, command_writer(), _connection(session, code, kind))
-    click.echo(f"{code} is called again.")
+    click.echo(f"Calls to {code} resume.")
 
 
 @click.command("end", cls=PortalCommand)

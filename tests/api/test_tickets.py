@@ -344,3 +344,13 @@ def test_a_field_with_half_a_character_is_named(operator: Program) -> None:
     assert answer.status_code == 422
     assert answer.json is not None
     assert [one["field"] for one in answer.json["errors"]] == ["?"]
+
+
+def test_counterparts_are_shown_to_who_may_read_the_ticket(
+    operator: Program, calling: Calling, cast: Cast
+) -> None:
+    number = made(operator)["number"]
+    at = f"/api/v1/exchange/pairs/{number}"
+    assert calling("read", of=cast.reader).read(at) == {"items": []}
+    assert calling("read", account=cast.nren_b.account).get(at).status_code == 404
+    assert calling("read").get("/api/v1/exchange/pairs/999999").status_code == 404

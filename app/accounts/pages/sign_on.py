@@ -173,7 +173,7 @@ def done() -> Response:
     except SignOnRefused as error:
         _log.warning("sign-on: %s", error)
         return _refused(
-            _("What %(name)s answered proves nothing.", name=settings().name), "proof", 502
+            _("The answer of %(name)s could not be verified.", name=settings().name), "proof", 502
         )
     if begun.person:
         return _link(begun.person, said)

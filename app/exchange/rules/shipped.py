@@ -68,7 +68,19 @@ _SERVICENOW: Final = Profile(
 Progress, 3 On Hold, 6 Resolved, 7 Closed, 8 Canceled), with resolution codes as delivered; our
 priority is its urgency, from 1 High to 3 Low, and so is the impact."""
 
+_GGUS: Final = Profile(
+    maps={
+        "state": tuple(Row(state, state) for state in State),
+        "priority": GGUS_PROFILE.maps["priority"],
+    },
+    owners=GGUS_PROFILE.owners,
+    guards=GGUS_PROFILE.guards,
+)
+"""GGUS's contract, whose states are ours, and its rules: of a ticket that is in progress there none
+is created so, none is downgraded, and none is solved over a final state."""
+
 SHIPPED: Final[Mapping[str, Profile]] = {
+    Kind.GGUS: _GGUS,
     Kind.ZAMMAD: GGUS_PROFILE,
     Kind.RT: _RT,
     Kind.SERVICENOW: _SERVICENOW,

@@ -436,7 +436,7 @@ def test_a_code_of_another_login_proves_nothing(
     code = parse_qs(urlsplit(ProviderVisitor(PORTAL).come_back(begin(victim), "curie")).query)
     state = parse_qs(urlsplit(begin(thief)).query)["state"][0]
     answer = thief.get(f"/login/sign-on/done?state={state}&code={code['code'][0]}")
-    is_refused(answer, 502, "proves nothing")
+    is_refused(answer, 502, "could not be verified")
     assert session.scalars(select(Login)).all() == []
 
 

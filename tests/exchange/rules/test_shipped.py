@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.exchange.rules.profiles import CHOICES, Kind, profile_of
+from app.exchange.rules.profiles import CHOICES, Guard, Kind, profile_of
 from app.exchange.rules.shipped import SHIPPED
+from app.tickets.rules.tickets import State
 
 
 @pytest.mark.parametrize("kind", SHIPPED)
@@ -15,7 +16,12 @@ def test_a_shipped_profile_is_one_that_can_be_imported(kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "missing"),
-    [(Kind.ZAMMAD, {}), (Kind.RT, {}), (Kind.SERVICENOW, {"impact": ("unknown",)})],
+    [
+        (Kind.GGUS, {}),
+        (Kind.ZAMMAD, {}),
+        (Kind.RT, {}),
+        (Kind.SERVICENOW, {"impact": ("unknown",)}),
+    ],
 )
 def test_what_has_no_counterpart_is_known(kind: str, missing: dict[str, tuple[str, ...]]) -> None:
     assert SHIPPED[kind].missing_out() == missing
@@ -42,3 +48,12 @@ def test_states_of_rt_are_those_that_ngi_cz_published() -> None:
         "reopened": "open",
     }
     assert {ours: found.to_them[ours] for ours in published} == published
+
+
+def test_ggus_itself_begins_with_its_own_states_and_rules() -> None:
+    profile = SHIPPED[Kind.GGUS]
+    states, priorities = profile.map_of("state"), profile.map_of("priority")
+    assert all(states.theirs_of(state) == states.ours_of(state) == state for state in State)
+    assert priorities.theirs_of("normal") == "less urgent"
+    assert priorities.ours_of("top priority") == "top priority"
+    assert profile.guards == tuple(Guard)

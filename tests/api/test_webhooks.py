@@ -8,8 +8,6 @@ from app.core.database.transactions import transaction
 from app.core.rules.scopes import Scope
 from app.webhooks.models.webhooks import Webhook, WebhookDelivery
 from tests.api.conftest import Calling
-from tests.api.conftest import calling as calling  # the fixture
-from tests.api.conftest import cast as cast  # the fixture
 from tests.cast import NOON, Cast, writer
 from tests.webhooks.seeded import seed_messages, seed_webhook
 
