@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from flask import request
@@ -12,6 +12,7 @@ from marshmallow import RAISE, Schema, ValidationError
 
 from app.core.rules.errors import Invalid, InvalidMany
 from app.core.rules.json_records import KeyTwice, object_of
+from app.core.rules.texts import checked_text, storable_text
 
 JSON: Final = "application/json"
 BODY: Final = "body"
@@ -26,6 +27,8 @@ def read_object(schema: type[Schema]) -> Mapping[str, Any]:
     content = _json(request.get_data())
     if not isinstance(content, dict):
         raise Invalid(BODY, "A JSON object is needed")
+    if unstorable := dict(_unstorable("", content)):
+        raise InvalidMany(unstorable)
     known = {field.data_key or name for name, field in schema().fields.items()}
     try:
         return dict(schema(unknown=RAISE).load(content))
@@ -35,6 +38,21 @@ def read_object(schema: type[Schema]) -> Mapping[str, Any]:
             if name not in known:
                 problems[name[:100]] = f"Unknown; known fields are {', '.join(sorted(known))}"
         raise InvalidMany(dict(list(problems.items())[:_FEW])) from None
+
+
+def _unstorable(place: str, content: Any) -> Iterator[tuple[str, str]]:
+    """The texts that hold what no text may hold, by their places."""
+    if isinstance(content, str):
+        try:
+            checked_text(place or BODY, content, len(content))
+        except Invalid as error:
+            yield storable_text(place or BODY, 100), error.message
+    elif isinstance(content, Mapping):
+        for name, inner in content.items():
+            yield from _unstorable(f"{place}.{name}" if place else str(name), inner)
+    elif isinstance(content, list):
+        for index, inner in enumerate(content):
+            yield from _unstorable(f"{place}.{index}", inner)
 
 
 def _problems(place: str, messages: Any) -> list[tuple[str, str]]:

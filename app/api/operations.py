@@ -190,7 +190,7 @@ class Operation:
             if first is None:
                 refused, status, body, headers = self._carried_out(call)
                 if key is not None and refused is None:
-                    kept = self._kept(body)
+                    kept = b"" if self._answers_state() else self._kept(body)
                     api_requests.keep_answer(session(), token, key, status, kept, headers)
                 elif key is not None:
                     api_requests.release(session(), token, key)
@@ -199,16 +199,25 @@ class Operation:
         if first is not None:
             status, body = first.status, first.body.encode()
             headers = {**json.loads(first.headers), "Idempotency-Replayed": "true"}
+            if self.of is not None and self._answers_state():
+                # as it is now, and as this account may read it now
+                now = replace(call, query=self.of.usual_query())
+                body, tag = self.of.written(_plain(self.of.view(now)))
+                headers["ETag"] = f'"{tag}"'
         answer = Response(body, status, headers, content_type=JSON)
-        if request.headers.get("Prefer", "").replace(" ", "").lower() == "return=minimal":
+        if self.once:  # the only copy of a secret is answered, whatever is preferred
+            answer.headers["Cache-Control"] = "no-store"
+        elif request.headers.get("Prefer", "").replace(" ", "").lower() == "return=minimal":
             answer.headers["Preference-Applied"] = "return=minimal"
-            answer.status_code = 204 if status == 200 else status
             answer.set_data(b"")
-            del answer.headers["Content-Type"]
-        elif not body:
-            answer.status_code = 204
-            del answer.headers["Content-Type"]
+        if not answer.get_data():
+            answer.status_code = 204 if answer.status_code == 200 else answer.status_code
+            answer.headers.pop("Content-Type", None)
         return answer
+
+    def _answers_state(self) -> bool:
+        """Whether it answers the thing that it changed, as the GET of that does."""
+        return self.of is not None and self.answer is self.of.answer
 
     def _kept(self, body: bytes) -> bytes:
         """An answer as it is kept for repeats: without secrets."""

@@ -178,9 +178,7 @@ def create(call: Call) -> Mapping[str, Any]:
 def change(call: Call) -> Mapping[str, Any]:
     """Set what the account may."""
     account = _found(call)
-    wanted = {name: getattr(account, name) for name in _SWITCHES}
-    wanted["sites"] = [site.key for site in account.sites]
-    verbs.change_account(session(), call.writer, account, **{**wanted, **call.body})
+    verbs.change_account(session(), call.writer, account, **call.body)
     return _account(call, account)
 
 

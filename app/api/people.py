@@ -20,6 +20,7 @@ from app.api.caller import session
 from app.api.operations import Call, Operation, next_page
 from app.api.schemas import Moment, NoQuery, a_text, about, behind_key, page_limit, page_next
 from app.core.rules.access import Role, require_admin
+from app.core.rules.errors import Forbidden
 from app.core.rules.language import _
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import SHORT_TEXT_LIMIT
@@ -155,6 +156,8 @@ def get_person(call: Call) -> Mapping[str, Any]:
 def create(call: Call) -> Mapping[str, Any]:
     """Create a person; answers the one-time link."""
     sent = call.body
+    if sent["role"] == Role.ADMIN:
+        raise Forbidden(_OF_ADMINS)
     verbs.create_user(
         session(),
         call.writer,
@@ -170,8 +173,14 @@ def create(call: Call) -> Mapping[str, Any]:
 def change(call: Call) -> Mapping[str, Any]:
     """Set role and sites."""
     require_admin(call.actor, _SEE)
-    user, sent = verbs.locked_user(session(), call.key), call.body
+    rows, sent = session(), call.body
+    verbs.lock_admins(rows)  # before the person, as everywhere
+    user = verbs.locked_user(rows, call.key)
+    if not sent.keys() & {"role", "sites"}:
+        return _content(call, user)
     role = sent.get("role", user.role)
+    if role == Role.ADMIN != user.role:
+        raise Forbidden(_OF_ADMINS)
     kept = [site.key for site in user.sites] if role == Role.REPORTER else []
     verbs.change_person(
         session(), call.writer, user.name, role, sent.get("sites", kept), why=sent["why"]
@@ -199,12 +208,14 @@ def end_logins(call: Call) -> None:
 
 def take_second_factor_off(call: Call) -> None:
     """Take the second factor off somebody who lost it."""
+    _require_no_admin(call.key)
     take_off(session(), call.writer, call.key, why=call.body["why"])
 
 
 def make_link(call: Call) -> Mapping[str, Any]:
     """Make a one-time link."""
     require_admin(call.actor, _SEE)
+    _require_no_admin(call.key)
     return _new_link(call, call.key, call.body["why"])
 
 
@@ -218,6 +229,12 @@ def _stepping(step: Callable[[Call], None]) -> Callable[[Call], Mapping[str, Any
         return _content(call, verbs.find_user(session(), call.key))
 
     return view
+
+
+def _require_no_admin(name: str) -> None:
+    """Raise ``Forbidden`` where this would let a stolen token in as an administrator."""
+    if verbs.find_user(session(), name).role == Role.ADMIN:
+        raise Forbidden(_OF_ADMINS)
 
 
 def _new_link(call: Call, name: str, why: str = "") -> Mapping[str, Any]:
@@ -253,6 +270,7 @@ def _content(call: Call, user: User) -> Mapping[str, Any]:
     }
 
 
+_OF_ADMINS: Final = "No token makes an administrator or lets one in; a person logs in for that"
 _ADMIN: Final = (Scope.ADMIN,)
 _ONE: Final = "/v1/people/{person}"
 GET_PERSON: Final = Operation(

@@ -63,6 +63,7 @@ _STATUS = {
     Unavailable: 503,
 }
 _log = logging.getLogger(__name__)
+_OF_HEADERS = ("If-Match", "Idempotency-Key")
 _WORDS = {
     404: "Nothing is known under this address.",
     405: "This address does not take that method.",
@@ -125,10 +126,11 @@ def _on_portal_error(error: PortalError) -> Response:
         headers["Retry-After"] = str(error.seconds)
     elif isinstance(error, Changed):
         headers["ETag"] = f'"{error.tag}"'
-    elif status == 400 and g.get("has_fields") and isinstance(error, Invalid):
-        status = 422
-    elif status == 400 and g.get("has_no_body") and isinstance(error, Invalid):
-        status = 409  # nothing was stated: it is what is there that does not allow it
+    elif isinstance(error, Invalid) and status == 400 and error.field not in _OF_HEADERS:
+        if g.get("has_fields"):
+            status = 422
+        elif g.get("has_no_body"):  # it is what is there that does not allow it
+            status = 409
     if isinstance(error, ScopeMissing):
         headers["WWW-Authenticate"] = (
             f'Bearer realm="{REALM}", error="insufficient_scope", scope="{error.scope}"'

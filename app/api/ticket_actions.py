@@ -94,9 +94,9 @@ class OwnAccount(Schema):
 
 
 def merge(call: Call) -> Mapping[str, Any]:
-    """Close a ticket as a duplicate; the master is answered."""
-    master = merge_tickets(session(), call.writer, call.number(), call.body["master"])
-    return content_of_ticket(call, master.number)
+    """Close a ticket as a duplicate of its master."""
+    merge_tickets(session(), call.writer, call.number(), call.body["master"])
+    return content_of_ticket(call, call.number())
 
 
 def hand(call: Call) -> Mapping[str, Any]:

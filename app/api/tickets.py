@@ -10,7 +10,7 @@ from typing import Any, Final
 from flask import Response, request
 
 from app.api.caller import session
-from app.api.operations import Call, Operation, next_page
+from app.api.operations import Call, Operation, View, next_page
 from app.api.schemas import NoQuery
 from app.api.ticket_schemas import (
     FOUND,
@@ -30,7 +30,7 @@ from app.core.rules.access import Door, Kind, Writer
 from app.core.rules.addresses import kept_address
 from app.core.rules.attached_files import cleaned_name
 from app.core.rules.counted import Counted
-from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.errors import Invalid, NotFound, PortalError, StaleVersion
 from app.core.rules.scopes import Scope
 from app.core.services.security_log import log_event
 from app.core.web.positions import read_position, write_position
@@ -55,6 +55,7 @@ from app.tickets.services.lifecycle import (
     change_ticket_at,
     comment_ticket,
     create_ticket,
+    locked_ticket,
     move_ticket,
     moves_of,
     take_ticket,
@@ -362,6 +363,20 @@ GET_TICKET: Final = Operation(
 )
 
 
+def _as_seen(view: View) -> View:
+    """The view, but only if the ticket still has the version that If-Match stands for: looked at
+    under its lock, so that nobody is overtaken between the two."""
+
+    def carry_out(call: Call) -> Mapping[str, Any] | Response | PortalError:
+        if call.version is not None:
+            version = locked_ticket(session(), call.number()).version
+            if version != call.version:
+                raise StaleVersion(version)
+        return view(call)
+
+    return carry_out
+
+
 def changing(name: str, path: str, summary: str, view: Any, **more: Any) -> Operation:
     """An operation that changes a ticket and answers it as it is then."""
     return Operation(
@@ -371,7 +386,7 @@ def changing(name: str, path: str, summary: str, view: Any, **more: Any) -> Oper
         WRITE,
         NoQuery,
         OneTicket,
-        view,
+        _as_seen(view),
         **{"method": "POST", "of": GET_TICKET, **more},
     )
 

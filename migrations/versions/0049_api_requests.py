@@ -5,6 +5,8 @@ Revision: 0049, after: 0048
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -46,7 +48,29 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Bring the tables back to the revision before."""
+    """Bring the tables back to the revision before.
+
+    Tokens of partners' accounts, and those of scopes that were not known before, end: without the
+    column a partner's would be a system's.
+    """
+    tokens = sa.table(
+        "api_tokens",
+        sa.column("ended_at", sa.DateTime(timezone=True)),
+        sa.column("partner_account_id", sa.Integer()),
+        sa.column("scopes", sa.String()),
+    )
+    op.execute(
+        tokens.update()
+        .where(
+            tokens.c.ended_at.is_(None),
+            sa.or_(
+                tokens.c.partner_account_id.is_not(None),
+                tokens.c.scopes.contains("reports"),
+                tokens.c.scopes.contains("admin"),
+            ),
+        )
+        .values(ended_at=datetime.now(UTC))
+    )
     with op.batch_alter_table("api_tokens") as table:
         table.drop_index(op.f("ix_api_tokens_partner_account_id"))
         table.drop_column("partner_account_id")

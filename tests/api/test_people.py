@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.api_requests import ApiRequest
@@ -146,3 +146,26 @@ def test_ending_logins_ends_the_token_that_asks(
     assert admin.get(PEOPLE).status_code == 401
     token = session.scalars(select(ApiToken).where(ApiToken.user_id == cast.admin.account_id)).one()
     assert token.ended_at is not None
+
+
+def test_no_token_makes_or_lets_in_an_administrator(admin: Program, session: Session) -> None:
+    new = {"name": "anna", "role": "admin"}
+    assert admin.post(PEOPLE, new).status_code == 403
+    assert admin.send("PATCH", f"{PEOPLE}/operator", {"role": "admin"}).status_code == 403
+    assert admin.post(f"{PEOPLE}/admin/links", {}).status_code == 403
+    assert admin.post(f"{PEOPLE}/admin/take-off-second-factor", {}).status_code == 403
+    assert admin.post(f"{PEOPLE}/operator/links", {}).status_code == 200
+
+
+def test_what_is_not_sent_stays(admin: Program, session: Session) -> None:
+    before = session.scalar(select(func.max(Change.id)))
+    assert admin.send("PATCH", f"{PEOPLE}/operator", {"why": "x"}).status_code == 200
+    session.rollback()
+    assert session.scalar(select(func.max(Change.id))) == before
+
+
+def test_a_secret_is_answered_whatever_is_preferred(admin: Program) -> None:
+    answer = admin.post(PEOPLE, {"name": "bea", "role": "reader"}, Prefer="return=minimal")
+    assert answer.json is not None
+    assert "/reset/" in answer.json["link"]
+    assert answer.headers["Cache-Control"] == "no-store"

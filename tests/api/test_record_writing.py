@@ -207,7 +207,7 @@ def test_a_name_gets_its_meaning(calling: Calling, cast: Cast, session: Session)
 
     for body, status in (
         ({**sent, "name": "Unheard of", "target": "DE-KIT"}, 404),
-        ({**sent, "name": "\ud800", "target": "DE-KIT"}, 404),
+        ({**sent, "name": "\ud800", "target": "DE-KIT"}, 422),
         ({**sent, "kind": "planet"}, 422),
         ({**sent, "decision": "x"}, 422),
         ({**sent, "name": ""}, 422),

@@ -215,9 +215,9 @@ def test_all_or_nothing(kit: Program, session: Session) -> None:
         ({"fields": {"answer.issues": {}}}, "fields.answer.issues.value.value"),
         ({"fields": {"answer.issues": {"value": "x", "version": -1}}}, None),
         ({"fields": {"answer.issues": {"value": "x", "state": "y"}}}, None),
-        ({"fields": {"answer.issues": {"value": "\0"}}}, "fields.answer.issues"),
+        ({"fields": {"answer.issues": {"value": "\0"}}}, "fields.answer.issues.value"),
         ({"fields": {"\ud800": {"value": "x"}}}, None),
-        ({"fields": {"answer.issues": {"value": "\ud800"}}}, "fields.answer.issues"),
+        ({"fields": {"answer.issues": {"value": "\ud800"}}}, "fields.answer.issues.value"),
     ],
 )
 def test_bad_bodies_are_named(kit: Program, body: Any, field: str | None) -> None:
@@ -245,7 +245,7 @@ def test_unknown_places_and_rights(kit: Program, calling: Calling, cast: Cast) -
     assert kit.post(f"{AT}/reopen", {"reason": "x"}).status_code == 409
     assert kit.send("POST", f"{AT}/accept").status_code == 403
     missing = kit.send("POST", f"{AT}/submit", If_Match="*")
-    assert missing.status_code == 400
+    assert missing.status_code == 409
     assert missing.json is not None
     assert [one["field"] for one in missing.json["errors"]] == [*ANSWERS]
 

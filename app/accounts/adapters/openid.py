@@ -107,6 +107,8 @@ class OpenIdProvider:
             nonce=nonce,
             code_verifier=verifier,
             prompt="login" if again else None,
+            # whoever takes the prompt off the address is still told by auth_time
+            max_age="0" if again else None,
         )
         return str(url)
 

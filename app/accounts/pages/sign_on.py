@@ -186,7 +186,7 @@ def _said(code: str, begun: Begun) -> tuple[Claimed, int]:
     said = claimed(settings().issuer, claims, settings().claims, id_token)
     if said is None:
         raise SignOnRefused("it names nobody")
-    at = claims.get("auth_time", _seconds() if begun.again else 0)
+    at = claims.get("auth_time", 0)  # which a provider owes that was asked anew (max_age)
     is_time = isinstance(at, int | float) and 0 < at <= _seconds() + LEEWAY
     return said, int(at) if is_time else 0
 

@@ -14,7 +14,8 @@ from collections.abc import Collection, Iterable, Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from app.accounts.models.people import User
+from app.accounts.models.partners import PartnerAccount
+from app.accounts.models.people import ApiToken, User
 from app.accounts.models.sign_on import Identity
 from app.accounts.rules.sign_on import Claimed, granted
 from app.accounts.services.people import (
@@ -55,9 +56,12 @@ def sign_on(session: Session, by: Writer, said: Claimed) -> User:
         if user.disabled_at is not None:
             raise AuthenticationFailed
         if said.mail and user.mail in ("", identity.mail) and user.mail != said.mail:
-            change = FieldChange("mail", user.mail or None, said.mail)
-            user.mail = said.mail
-            record_change(session, by, kind=PERSON, thing_id=user.id, fields=[change])
+            old, user.mail = user.mail, said.mail
+            field = FieldChange("mail", old or None, said.mail)
+            change = record_change(session, by, kind=PERSON, thing_id=user.id, fields=[field])
+            text = _("Your mail address is now the one that your sign-on has")
+            subject = _("Your mail address was changed")
+            notify_person(session, by, user, change, subject, text, also_to=old)
         _note(identity, said)
     identity.used_at = by.now
     if identity.follows_map:
@@ -180,6 +184,9 @@ def _created(session: Session, by: Writer, said: Claimed) -> User:
     named = func.lower(User.name).startswith(wished.lower())
     taken = {name.lower() for name in session.scalars(select(User.name).where(named))}
     taken.add(SYSTEM.account)
+    for others in (PartnerAccount.login, ApiToken.name):
+        like = func.lower(others).startswith(wished.lower())
+        taken |= {name.lower() for name in session.scalars(select(others).where(like))}
     numbered = (f"{wished}-{number}" for number in range(2, _MAX_NAMES))
     name = next((one for one in (wished, *numbered) if one.lower() not in taken), None)
     if name is None:

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, or_, select
+from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import AccountSecret, AccountSite, Partner, PartnerAccount
+from app.accounts.models.people import ApiToken
 from app.accounts.rules.passwords import MAX_PASSWORD_LENGTH, checked_secret
 from app.accounts.services.credentials import REMEMBERED, hash_password, remembered_by
 from app.accounts.services.people import check_name
@@ -149,22 +150,28 @@ def change_account(
     by: Writer,
     account: PartnerAccount,
     *,
-    access: str,
-    read_only: bool,
-    internal: bool,
-    contract_year: int,
-    sites: Sequence[str],
+    access: str | None = None,
+    read_only: bool | None = None,
+    internal: bool | None = None,
+    contract_year: int | None = None,
+    sites: Sequence[str] | None = None,
 ) -> bool:
-    """Set an account's switches and sites (any of a site's names). Whether anything changed."""
+    """Set an account's switches and sites (any of a site's names); what is None stays. Whether
+    anything changed."""
     require_admin(by.actor, _MANAGE)
-    _check_switches(access, contract_year)
-    found = _sites(session, sites)
     _lock(session, account)
+    wanted = {
+        "access": access,
+        "read_only": read_only,
+        "internal": internal,
+        "contract_year": contract_year,
+    }
     before = _switches(account)
-    account.access = access
-    account.read_only = read_only
-    account.internal = internal
-    account.contract_year = contract_year
+    for name, value in wanted.items():
+        if value is not None:
+            setattr(account, name, value)
+    _check_switches(account.access, account.contract_year)
+    found = account.sites if sites is None else _sites(session, sites)
     if {site.id for site in account.sites} != {site.id for site in found}:
         account.sites = found
     after = _switches(account)
@@ -236,6 +243,19 @@ def disable_account(session: Session, by: Writer, account: PartnerAccount) -> No
         thing_id=account.id,
         fields=[FieldChange("disabled", "no", "yes")],
     )
+    _end_tokens(session, by, account)
+
+
+def _end_tokens(session: Session, by: Writer, account: PartnerAccount) -> None:
+    """End the API tokens of an account for good (decisions, section 5)."""
+    ended = session.scalars(
+        update(ApiToken)
+        .where(ApiToken.partner_account_id == account.id, ApiToken.ended_at.is_(None))
+        .values(ended_at=by.now)
+        .returning(ApiToken.name)
+    ).all()
+    for name in ended:
+        log_on_commit(session, by, "token ended", "token", name, how="with its account")
 
 
 def enable_account(session: Session, by: Writer, account: PartnerAccount) -> None:

@@ -11,7 +11,11 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import ApiToken, TokenSecret
 from app.accounts.services import tokens
-from app.accounts.services.partners import create_partner_account, disable_account
+from app.accounts.services.partners import (
+    create_partner_account,
+    disable_account,
+    enable_account,
+)
 from app.accounts.services.people import disable_user, enable_user, find_user
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
@@ -271,6 +275,9 @@ def test_a_partners_token_acts_as_its_account(session: Session, cast: Cast) -> N
     with transaction(session):
         disable_account(session, writer(cast.admin), account)
     assert acts(session, secret) is None
+    with transaction(session):
+        enable_account(session, writer(cast.admin), account)
+    assert acts(session, secret) is None, "it stays ended"
     with pytest.raises(Invalid, match="No partner"), transaction(session):
         tokens.create_token(session, writer(cast.admin), "r", ["tickets"], 9, "nobody")
 

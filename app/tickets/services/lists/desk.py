@@ -37,7 +37,8 @@ class OnDesk:
 
 def on_desk(desk: Desk, now: datetime, actor: Actor) -> OnDesk:
     """That word as this account means it."""
-    return OnDesk(desk, now, actor.account_id, actor.site_ids)
+    person = actor.account_id if actor.kind is Kind.PERSON else None
+    return OnDesk(desk, now, person, actor.site_ids)
 
 
 def desk_condition(wanted: OnDesk) -> ColumnElement[bool]:
