@@ -28,6 +28,7 @@ from app.core.rules.access import Actor, Kind, Writer, require_admin
 from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid, NotFound
 from app.core.rules.language import _
 from app.core.rules.scopes import LIVE_SECRETS, PREFIX, Scope, checked_lifetime, checked_scopes
+from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change, take_number
 from app.core.services.security_log import log_on_commit
 
@@ -69,6 +70,7 @@ def create_token(
         )
     owner = None
     if account:
+        checked_text("account", account, _MAX_NAME_LENGTH, label=_("Partner's account"))
         try:
             owner = find_account(session, account)
         except NotFound:

@@ -37,7 +37,7 @@ PUBLIC = {
     "mails.stop",
     "mails.undo_stop",
     "hooks.hint",
-    *("guide.guide", "guide.fields", "guide.faults", "guide.native"),
+    *("guide.guide", "guide.fields", "guide.faults", "guide.native", "guide.rest"),
 }
 
 
