@@ -65,6 +65,10 @@ LEFT_OUT: Final[dict[tuple[str, str], str]] = {
     ("listReports", "positive_data_acceptance"): "quarters exclude each other, and sites exist",
     ("reportNotices", "positive_data_acceptance"): "no schema says what a mail or a calendar is",
     ("reportAlertsOf", "positive_data_acceptance"): "a source has fewer characters than other keys",
+    **{
+        (name, "negative_data_rejection"): "what can be stored of a notification is: it comes once"
+        for name in ("reportAlerts", "reportAlertsOf")
+    },
     ("createTicketNttdm", "positive_data_acceptance"): "NTTDM is more than XML of some root",
 }
 """Checks that cannot hold of an operation, and why."""
