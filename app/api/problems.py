@@ -63,7 +63,7 @@ _STATUS = {
     Unavailable: 503,
 }
 _log = logging.getLogger(__name__)
-_OF_HEADERS = ("If-Match", "Idempotency-Key")
+_OF_HEADERS = ("Idempotency-Key",)
 _WORDS = {
     404: "Nothing is known under this address.",
     405: "This address does not take that method.",

@@ -95,7 +95,7 @@ def test_the_life_of_a_report(
     assert saved.json["events"][0]["explanation"]["changed_by"] == "kit"
 
     unread = kit.send("POST", f"{AT}/submit")
-    assert unread.status_code == 400
+    assert unread.status_code == 409
     assert unread.json is not None
     assert unread.json["errors"][0]["field"] == "If-Match"
     tag = kit.get(DRAFT).headers["ETag"]
