@@ -306,6 +306,12 @@ class Operation:
         return dict(read)
 
 
+def a_file() -> Mapping[str, Any]:
+    """The JSON schema of a body that is a file."""
+    text = "The file as it is."
+    return {"type": "string", "format": "binary", "minLength": 1, "description": text}
+
+
 def _plain(content: Mapping[str, Any] | Response | PortalError) -> Mapping[str, Any]:
     """The content of a view that answers no file and no error."""
     assert not isinstance(content, Response | PortalError)

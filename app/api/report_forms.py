@@ -10,7 +10,7 @@ from flask import Response, current_app, request
 
 from app.api.caller import session
 from app.api.freshness import fresh_figures
-from app.api.operations import Call, Operation
+from app.api.operations import Call, Operation, a_file
 from app.api.report_form_schemas import (
     QuestionForms,
     ReopenBody,
@@ -386,10 +386,6 @@ def _bytes() -> bytes:
     return request.get_data()
 
 
-def _of_bytes() -> Mapping[str, Any]:
-    return {"type": "string", "format": "binary", "description": "The file as it is."}
-
-
 def _brought_up() -> None:
     """What is signed is up to date: before the transaction in which it is signed."""
     fresh_figures(WHOLE)
@@ -475,7 +471,7 @@ OPERATIONS: Final = (
         ReportFile,
         attach,
         method="POST",
-        takes=_of_bytes,
+        takes=a_file,
         reads=_bytes,
         media=("application/octet-stream",),
         location=lambda made: f"/v1/reports/{made['key']}/attachments/{made['number']}",

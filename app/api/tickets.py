@@ -10,7 +10,7 @@ from typing import Any, Final
 from flask import Response, request
 
 from app.api.caller import session
-from app.api.operations import Call, Operation, View, next_page
+from app.api.operations import Call, Operation, View, a_file, next_page
 from app.api.schemas import NoQuery
 from app.api.ticket_schemas import (
     FOUND,
@@ -345,15 +345,6 @@ def _bytes() -> bytes:
     return request.get_data()
 
 
-def _of_bytes() -> Mapping[str, Any]:
-    return {
-        "type": "string",
-        "format": "binary",
-        "minLength": 1,
-        "description": "The file as it is.",
-    }
-
-
 _READ: Final = (Scope.READ, Scope.TICKETS)
 WRITE: Final = (Scope.TICKETS,)
 ONE: Final = "/v1/tickets/{number}"
@@ -436,7 +427,7 @@ OPERATIONS: Final = (
         TicketFile,
         attach,
         method="POST",
-        takes=_of_bytes,
+        takes=a_file,
         reads=_bytes,
         media=("application/octet-stream",),
         location=lambda made: f"/v1/attachments/{made['id']}",
