@@ -20,7 +20,7 @@ from app.api.schemas import (
     SitePage,
     SitesQuery,
 )
-from app.core.rules.access import Actor, may_read_contacts
+from app.core.rules.access import Actor, Kind, TicketAccess, may_read_contacts
 from app.core.rules.errors import EditConflict, StaleVersion
 from app.core.rules.scopes import Scope
 from app.registry.rules.registry import covers
@@ -59,8 +59,11 @@ def _wire(
     return content
 
 
-def _states(found: Sequence[ListedSite | ListedLink]) -> Mapping[int, LinkStatus]:
-    """The state now of those links that are in use now."""
+def _states(actor: Actor, found: Sequence[ListedSite | ListedLink]) -> Mapping[int, LinkStatus]:
+    """The state now of those links that are in use now: it names tickets, so that an account that
+    reads its own only is told none."""
+    if actor.kind is Kind.PARTNER and actor.access is not TicketAccess.ALL:
+        return {}
     moment = datetime.now(UTC)
     links = [
         one.row.id
@@ -78,7 +81,7 @@ def _page(
     if len(found) > limit:
         row = found[limit - 1].row
         last = row.name if isinstance(found[0], ListedLink) else row.key
-    states = _states(found[:limit])
+    states = _states(actor, found[:limit])
     return {"items": [_wire(actor, one, states) for one in found[:limit]], "next": next_page(last)}
 
 
@@ -102,7 +105,7 @@ def list_links(call: Call) -> Mapping[str, Any]:
 def get_link(call: Call) -> Mapping[str, Any]:
     """One link."""
     found = link_of_name(session(), call.key, call.query.get("on"))
-    return _wire(call.actor, found, _states([found]))
+    return _wire(call.actor, found, _states(call.actor, [found]))
 
 
 def create_site(call: Call) -> Mapping[str, Any]:
@@ -123,12 +126,12 @@ def create_link(call: Call) -> Mapping[str, Any]:
     stated, said = _stated(call)
     stated["name"] = stated.get("name") or name_of_ends(session(), stated)
     made = LINKS.create(session(), call.writer, stated, **said)
-    return _link(made.name)
+    return _link(call, made.name)
 
 
 def change_link(call: Call) -> Mapping[str, Any]:
     """Change a link, or end it."""
-    return _link(_changed(call, LINKS).name)
+    return _link(call, _changed(call, LINKS).name)
 
 
 def _changed(call: Call, verbs: RecordVerbs[Record]) -> Record:
@@ -152,10 +155,10 @@ def _site(call: Call, key: str) -> Mapping[str, Any]:
     return _wire(call.actor, site_of_key(session(), key), {})
 
 
-def _link(name: str) -> Mapping[str, Any]:
+def _link(call: Call, name: str) -> Mapping[str, Any]:
     session().expire_all()
     found = link_of_name(session(), name)
-    return {**vars(found), "state": _states([found]).get(found.row.id)}
+    return {**vars(found), "state": _states(call.actor, [found]).get(found.row.id)}
 
 
 _SCOPES = (Scope.READ, Scope.REGISTRY)

@@ -294,7 +294,10 @@ class Link(_Record):
         LinkStatus,
         required=True,
         allow_none=True,
-        metadata=about("The state now, whatever `on` asks; null = the link is not in use today."),
+        metadata=about(
+            "The state now, whatever `on` asks; null = the link is not in use today, or this"
+            " account reads its own tickets only."
+        ),
     )
 
 

@@ -411,3 +411,14 @@ def test_every_answer_is_closed_to_browsers(app: Flask, calling: Calling) -> Non
             assert answer.headers["Referrer-Policy"] == "no-referrer"
             assert "Set-Cookie" not in answer.headers
             assert "Access-Control-Allow-Origin" not in answer.headers
+
+
+def test_the_state_of_a_link_is_none_for_who_reads_its_own_tickets_only(
+    registry: None, calling: Calling, cast: Cast
+) -> None:
+    at = f"{LINKS}/CERN-PIC-LHCOPN-001"
+    assert calling("read").read(at)["state"] is not None
+    assert calling("read", account=cast.ggus.account).read(at)["state"] is not None
+    own = calling("read", account=cast.nren_b.account)
+    assert own.read(at)["state"] is None
+    assert {one["state"] for one in own.read(LINKS)["items"]} == {None}
