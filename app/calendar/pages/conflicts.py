@@ -34,6 +34,7 @@ from app.core.web.times import now
 from app.registry.services.choices import choices
 from app.registry.services.registry import require_links
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.fields import BY_NAME
 
 _MAX_HOURS: Final = int(MAX_LENGTH.total_seconds()) // 3600
 _DAYS: Final = (14, 30, 60, 90)
@@ -48,8 +49,8 @@ class PlanForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
         csrf = False
 
-    window_start = UtcTimeField(_("Window start"))
-    window_end = UtcTimeField(_("Window end"))
+    window_start = UtcTimeField(BY_NAME["window_start"].label, BY_NAME["window_start"].tense)
+    window_end = UtcTimeField(BY_NAME["window_end"].label, BY_NAME["window_end"].tense)
 
 
 def conflicts_for_form(
@@ -59,10 +60,10 @@ def conflicts_for_form(
     window: tuple[datetime | None, datetime | None],
     ticket: int = 0,
 ) -> WindowConflicts | None:
-    """What a form shows of its window; None while it is not filled in. ``ticket``: the one that is
-    edited."""
+    """What a form shows of its window; None while one of its times is missing or not readable.
+    ``ticket``: the one that is edited."""
     start, end = window
-    if start is None or end is None or not links:
+    if start is None or end is None:
         return None
     return conflicts_of_plan(rows, actor, links, start, end, now(), ticket)
 
@@ -75,15 +76,18 @@ def conflicts_panel(actor: Actor, ticket: Ticket) -> Mapping[str, Any]:
 @blueprint.get("/conflicts")
 def conflicts() -> AnyResponse | str:
     """The part of a form that tells the conflicts of what is typed there so far."""
-    links = [name for name in request.args.getlist("links") if name][:MAX_LINKS]
+    links = [name for name in request.args.getlist("links") if name]
     if not wants_fragment():
-        return redirect(url_for("calendar.free", link=links))
+        return redirect(url_for("calendar.free", link=links[:MAX_LINKS]))
     form = PlanForm(request.args)
     number = request.args.get("ticket", "")
     ticket = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else 0
-    window = (form.window_start.data, form.window_end.data) if form.validate() else (None, None)
+    form.validate()
+    unread = [str(field.label.text) for field in form if field.errors]
+    window = (form.window_start.data, form.window_end.data)
     return render_template(
         "calendar/_form_conflicts.html",
+        unread=unread,
         window_conflicts=conflicts_for_form(db.session(), acting(), links, window, ticket),
     )
 

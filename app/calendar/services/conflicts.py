@@ -51,6 +51,9 @@ class WindowConflicts:
     before: Span | None = None
     """The nearest free windows of the same length; None = there is none, or not needed."""
     after: Span | None = None
+    unchecked: str = ""
+    """Why the window was not compared, or not on each of its links: a sentence; "" = it was. Only
+    then may "no conflict" be said."""
 
     @property
     def others(self) -> Collection[int]:
@@ -74,10 +77,20 @@ def conflicts_of_plan(
     """
     plan = Window(ticket, start, end, ())
     if end <= start:
-        return WindowConflicts(plan)
+        return WindowConflicts(
+            plan, unchecked=_("Not checked for conflicts: the window must end after it starts.")
+        )
     plan = replace(plan, links=planned_links(session, links, start.astimezone(UTC).date()))
+    missing = len({*links}) - len(plan.links)
+    unchecked = (
+        _("Not checked for conflicts: choose the affected links.")
+        if not links
+        else _("Not checked for conflicts on %(count)s of the links.", count=missing)
+        if missing
+        else ""
+    )
     if not plan.links:
-        return WindowConflicts(plan)
+        return WindowConflicts(plan, unchecked=unchecked)
     first, last = max(_rounded_up(now), start - BACK), end + AHEAD
     found = windows_between(session, actor, min(first, start), last)
     others = [one for one in found if one.ticket != ticket]
@@ -92,7 +105,7 @@ def conflicts_of_plan(
         later = [max(since, start) for since, until in free if until - length >= start]
         before = (earlier[-1], earlier[-1] + length) if earlier else None
         after = (later[0], later[0] + length) if later else None
-    return WindowConflicts(plan, clashes, titles, before, after)
+    return WindowConflicts(plan, clashes, titles, before, after, unchecked)
 
 
 def conflicts_of_ticket(session: Session, actor: Actor, ticket: Ticket) -> WindowConflicts | None:

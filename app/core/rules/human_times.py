@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
+from enum import StrEnum
 from typing import Final
 
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.rules.texts import read_time
+
+
+class Tense(StrEnum):
+    """What a typed time speaks of, where the text alone leaves it open. Each field has one."""
+
+    PAST = "past"
+    """What has happened: a weekday is the last one whose time has been."""
+    COMING = "coming"
+    """What is planned: a weekday is the next one whose time is to come."""
+
 
 EXAMPLES: Final = _("now, 40 min ago, 08:29, yesterday 14:00, tue 10:00, 2026-01-31 09:05 (UTC)")
 """What may be typed, for helps and errors."""
@@ -49,7 +60,7 @@ def read_human_time(
     *,
     now: datetime,
     zone: tzinfo,
-    ahead: bool = False,
+    tense: Tense,
     days: bool = False,
     label: str | None = None,
 ) -> datetime:
@@ -57,8 +68,8 @@ def read_human_time(
 
     A clock time and a day are of ``zone`` unless a zone follows; a full date (ISO 8601) without one
     is UTC, as ``read_time`` reads it. A weekday is the last one, today included, whose time is not
-    after ``now``; with ``ahead`` the next one whose time is not before it; with "next" one behind
-    today. With ``days`` a day alone will do, and means ``MORNING``. Raises ``Invalid``.
+    after ``now``; of what is ``COMING`` the next one whose time is not before it; with "next" one
+    behind today. With ``days`` a day alone will do, and means ``MORNING``. Raises ``Invalid``.
     """
     words = " ".join(text.casefold().split())
     found: datetime | None = None
@@ -74,7 +85,7 @@ def read_human_time(
         elif match := _IN.fullmatch(words):
             found = _moved(now, match[1], 1)
         elif match := _CLOCK.fullmatch(words):
-            found = _clock(match, now, zone, ahead=ahead)
+            found = _clock(match, now, zone, tense)
         else:
             dated = _UTC.sub("Z", text[:MAX_LENGTH])
             found = read_time(field, dated, label=label) if words else None
@@ -107,7 +118,7 @@ def _moved(now: datetime, length: str, sign: int) -> datetime | None:
     return moved.replace(second=0, microsecond=0)
 
 
-def _clock(match: re.Match[str], now: datetime, zone: tzinfo, *, ahead: bool) -> datetime | None:
+def _clock(match: re.Match[str], now: datetime, zone: tzinfo, tense: Tense) -> datetime | None:
     """A clock time on a named day; None where there is no such day or clock time."""
     stated = (match["zone"] or "").strip()
     if stated in ("utc", "z"):
@@ -129,7 +140,7 @@ def _clock(match: re.Match[str], now: datetime, zone: tzinfo, *, ahead: bool) ->
     later = _at(here.date() + timedelta(days=7 - passed), clock, zone)
     if match["next"]:
         return later
-    if ahead:
+    if tense is Tense.COMING:
         return moment if moment is not None and moment >= now else later
     if moment is not None and moment > now:
         return _at(here.date() - timedelta(days=passed + 7), clock, zone)

@@ -19,6 +19,7 @@ from wtforms.validators import DataRequired, ValidationError
 from wtforms.widgets import TextInput
 
 from app.core.rules.errors import Invalid, InvalidMany
+from app.core.rules.human_times import Tense
 from app.core.rules.language import _, said_word
 from app.core.web.times import read_typed
 
@@ -37,16 +38,19 @@ def lines(text: str | None) -> str:
 
 class UtcTimeField(Field):
     """A time typed as people say it (``app.core.rules.human_times``); a full date without a zone is
-    UTC. ``ahead``: a weekday is one to come; ``days``: a day without a clock time will do."""
+    UTC. ``days``: a day without a clock time will do. Whoever asks for the same time elsewhere
+    (a check while one types) takes the same ``tense``: it is never left to a default."""
 
     widget = TextInput()
 
-    def __init__(self, *args: Any, ahead: bool = False, days: bool = False, **more: Any) -> None:
-        super().__init__(*args, **more)
-        self.ahead, self.days = ahead, days
+    def __init__(
+        self, label: str, tense: Tense, *args: Any, days: bool = False, **more: Any
+    ) -> None:
+        super().__init__(label, *args, **more)
+        self.tense, self.days = tense, days
 
     def _read(self, text: str, label: str | None = None) -> datetime:
-        return read_typed(self.name, text, ahead=self.ahead, days=self.days, label=label)
+        return read_typed(self.name, text, self.tense, days=self.days, label=label)
 
     @property
     def read(self) -> datetime | None:

@@ -13,7 +13,7 @@ from flask import Flask, g
 from flask_login import current_user
 
 from app.core.rules.durations import length_in_words
-from app.core.rules.human_times import read_human_time
+from app.core.rules.human_times import Tense, read_human_time
 from app.core.rules.language import _
 
 
@@ -56,11 +56,11 @@ def person_zone() -> ZoneInfo:
 
 
 def read_typed(
-    field: str, text: str, *, ahead: bool = False, days: bool = False, label: str | None = None
+    field: str, text: str, tense: Tense, *, days: bool = False, label: str | None = None
 ) -> datetime:
     """A time that this person typed, as ``read_human_time`` reads it."""
     return read_human_time(
-        field, text, now=now(), zone=person_zone(), ahead=ahead, days=days, label=label
+        field, text, now=now(), zone=person_zone(), tense=tense, days=days, label=label
     )
 
 

@@ -6,6 +6,7 @@ from flask import Blueprint, Response, get_template_attribute, make_response, re
 from markupsafe import escape
 
 from app.core.rules.errors import Invalid
+from app.core.rules.human_times import Tense
 from app.core.rules.language import _
 from app.core.web.times import read_typed
 
@@ -14,16 +15,17 @@ blueprint = Blueprint("typed_times", __name__)
 
 @blueprint.get("/typed-time")
 def read() -> Response:
-    """The time in UTC, or what is allowed; the text is the one parameter that is neither ``ahead``
+    """The time in UTC, or what is allowed; the text is the one parameter that is neither ``tense``
     nor ``days``."""
-    typed = [text for name, text in request.args.items() if name not in ("ahead", "days")]
+    typed = [text for name, text in request.args.items() if name not in ("tense", "days")]
     text = typed[0].strip() if typed else ""
     if not text:
         return make_response("")
     try:
-        ahead, days = (request.args.get(name) == "yes" for name in ("ahead", "days"))
-        moment = read_typed("time", text, ahead=ahead, days=days, label=_("This"))
+        is_coming = request.args.get("tense") == Tense.COMING
+        tense, days = Tense.COMING if is_coming else Tense.PAST, request.args.get("days") == "yes"
+        moment = read_typed("time", text, tense, days=days, label=_("This"))
     except Invalid as error:
         return make_response(str(escape(error.message)))
     echo = get_template_attribute("_macros.html", "read_time")
-    return make_response(str(echo(moment, ahead)))
+    return make_response(str(echo(moment, tense)))

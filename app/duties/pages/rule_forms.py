@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from flask_wtf import FlaskForm
 from wtforms import StringField, TextAreaField
 
+from app.core.rules.human_times import Tense
 from app.core.rules.language import _
 from app.core.web.forms import UtcTimeField, lines, one_line, required
 from app.core.web.rows_field import Column, RowsField
@@ -89,7 +90,7 @@ class ForceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """From when or until when a version is in force, and why."""
 
     at = UtcTimeField(
-        _("When"), description=_("UTC, as 2013-07-01 or 2013-07-01 09:00. Empty: now.")
+        _("When"), Tense.PAST, description=_("UTC, as 2013-07-01 or 2013-07-01 09:00. Empty: now.")
     )
     reason = StringField(
         _("Reason"),

@@ -8,7 +8,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField, TextAreaField
 from wtforms.validators import Length
 
-from app.core.rules.human_times import EXAMPLES
+from app.core.rules.human_times import EXAMPLES, Tense
 from app.core.rules.language import _
 from app.core.web.forms import Choice, Radio, UtcTimeField, lines, one_line, options, required
 from app.events.rules.events import MAX_DETAIL_LENGTH, MAX_SOURCE_LENGTH, EventState
@@ -35,8 +35,8 @@ class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         render_kw={"list": "known-sites", "autocomplete": "off", "autocapitalize": "none"},
     )
     state = Radio(_("What was wrong"), choices=options(*EventState), default=EventState.DOWN)
-    start = UtcTimeField(_("Start"), description=_TIME_HELP)
-    end = UtcTimeField(_("End"), description=_("Leave empty while ongoing."))
+    start = UtcTimeField(_("Start"), Tense.PAST, description=_TIME_HELP)
+    end = UtcTimeField(_("End"), Tense.PAST, description=_("Leave empty while ongoing."))
     layer = Choice(_("Layer"), choices=options(*Layer), default=Layer.UNKNOWN)
     detail = TextAreaField(
         _("Detail"),

@@ -20,6 +20,7 @@ from wtforms import (
 )
 from wtforms.validators import ValidationError
 
+from app.core.rules.human_times import Tense
 from app.core.rules.language import _
 from app.core.rules.quarters import Quarter, range_touching
 from app.core.web.forms import Choice, UtcTimeField, lines, one_line, options
@@ -52,11 +53,11 @@ class AskForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     tickets = StringField(
         _("Tickets"), filters=[one_line], description=_("Numbers, separated by commas: 12, 15.")
     )
-    time_1 = UtcTimeField(_("Proposed time 1"), ahead=True, days=True)
-    time_2 = UtcTimeField(_("Proposed time 2"), ahead=True, days=True)
-    time_3 = UtcTimeField(_("Proposed time 3"), ahead=True, days=True)
-    time_4 = UtcTimeField(_("Proposed time 4"), ahead=True, days=True)
-    time_5 = UtcTimeField(_("Proposed time 5"), ahead=True, days=True)
+    time_1 = UtcTimeField(_("Proposed time 1"), Tense.COMING, days=True)
+    time_2 = UtcTimeField(_("Proposed time 2"), Tense.COMING, days=True)
+    time_3 = UtcTimeField(_("Proposed time 3"), Tense.COMING, days=True)
+    time_4 = UtcTimeField(_("Proposed time 4"), Tense.COMING, days=True)
+    time_5 = UtcTimeField(_("Proposed time 5"), Tense.COMING, days=True)
 
     def __init__(self, **more: Any) -> None:
         super().__init__(**more)
@@ -110,7 +111,7 @@ class SetForm(SeenForm):
     """When and where a TC is."""
 
     chosen = RadioField(_("Time"), validate_choice=False)
-    start = UtcTimeField(_("Start"), ahead=True, days=True)
+    start = UtcTimeField(_("Start"), Tense.COMING, days=True)
     length = StringField(
         _("Length"),
         filters=[one_line],

@@ -41,6 +41,7 @@ from app.notices.services.notices import Result, refusal_to_take, require_take, 
 from app.registry.services.choices import choices
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import LABELS, NewTicket, Reference
+from app.tickets.rules.fields import BY_NAME
 from app.tickets.rules.tickets import Category, Impact, Layer
 
 blueprint = Blueprint("notices", __name__, url_prefix="/notices")
@@ -68,9 +69,14 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description=_("At most 255 characters."),
     )
     window_start = UtcTimeField(
-        LABELS["window_start"], required(_("Window start")), description=_TIME_HELP
+        LABELS["window_start"],
+        BY_NAME["window_start"].tense,
+        required(_("Window start")),
+        description=_TIME_HELP,
     )
-    window_end = UtcTimeField(LABELS["window_end"], required(_("Window end")))
+    window_end = UtcTimeField(
+        LABELS["window_end"], BY_NAME["window_end"].tense, required(_("Window end"))
+    )
     links = SelectMultipleField(LABELS["links"], validate_choice=False)
     sites = SelectMultipleField(LABELS["sites"], validate_choice=False)
     impact = Choice(LABELS["impact"], choices=options(*Impact), default=Impact.OUTAGE)

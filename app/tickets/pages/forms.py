@@ -18,6 +18,7 @@ from wtforms import (
 from wtforms.validators import AnyOf
 
 from app.core.rules.errors import Invalid
+from app.core.rules.human_times import Tense
 from app.core.rules.language import _
 from app.core.rules.texts import checked_addresses
 from app.core.web.forms import Choice, Radio, UtcTimeField, lines, one_line, options, required
@@ -38,10 +39,6 @@ _RELATIONS: Any = {
 """What this ticket is to the other, by what the other is to it."""
 
 
-_AHEAD = ("window_start", "window_end", "estimated_end")
-"""Times that are mostly to come."""
-
-
 def input_of(name: str, *, empty: str | None = None, html_id: str | None = None) -> Any:
     """A declared field as it is typed; ``empty`` is the word for choosing none."""
     field = BY_NAME[name]
@@ -55,7 +52,7 @@ def input_of(name: str, *, empty: str | None = None, html_id: str | None = None)
     if field.choices is not None:
         return Choice(field.label, choices=options(*field.choices, empty=empty), **more)
     if field.kind is ValueKind.TIME:
-        return UtcTimeField(field.label, ahead=name in _AHEAD, **more)
+        return UtcTimeField(field.label, field.tense, **more)
     if field.kind is ValueKind.LONG_TEXT:
         return TextAreaField(field.label, filters=[lines], **more)
     assert field.kind is ValueKind.TEXT, name
@@ -146,7 +143,7 @@ class ReminderForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     due_at = UtcTimeField(
         _("When"),
-        ahead=True,
+        Tense.COMING,
         days=True,
         id="remind-when",
         description=_(

@@ -14,7 +14,7 @@ from enum import Enum, Flag, auto
 from functools import cached_property, partial
 from typing import Final, TypeAlias
 
-from app.core.rules.human_times import EXAMPLES
+from app.core.rules.human_times import EXAMPLES, Tense
 from app.core.rules.language import _
 from app.core.rules.texts import (
     ASSIGN_LIMIT,
@@ -82,6 +82,8 @@ class TicketField:
     limit: int = SHORT_TEXT_LIMIT
     """Characters of a text."""
     choices: Choices | None = None
+    tense: Tense = Tense.PAST
+    """How a time is read that a person types, in each form and each check that asks for it."""
     is_needed: bool = False
     """Whether a text is never blank."""
     is_contact: bool = False
@@ -263,6 +265,7 @@ FIELDS: Final = (
         _("Window start"),
         _FORM | _COLUMN,
         "begin of the planned window",
+        tense=Tense.COMING,
         help=_TIME_HELP,
     ),
     _TIME(
@@ -271,8 +274,15 @@ FIELDS: Final = (
         _FORM | _COLUMN,
         "end of the planned window",
         rule="not before its start",
+        tense=Tense.COMING,
     ),
-    _TIME("estimated_end", _("Estimated end"), _FORM, "when it is expected to be over"),
+    _TIME(
+        "estimated_end",
+        _("Estimated end"),
+        _FORM,
+        "when it is expected to be over",
+        tense=Tense.COMING,
+    ),
     TicketField("submitter_name", _("Submitter"), _LIST | _WORDS, ggus="GHD_Name", key="submitter"),
     TicketField("submitter_mail", _("Submitter's mail"), is_contact=True),
     TicketField("submitter_login", _("Submitter's login name"), ggus="GHD_Loginname"),

@@ -6,13 +6,15 @@ The windows lie far ahead, so that what is past for the pages does not change th
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.accounts.models.people import User
 from app.accounts.services.people import find_user
 from app.calendar.services.conflicts import (
     facts_of_mail,
@@ -98,22 +100,71 @@ def test_the_form_tells_that_there_is_none_or_nothing_while_it_is_not_filled_in(
     free = typed(visitor, "2040-03-06 06:00", "2040-03-06 07:00", FIRST)  # begins as it ends
     assert free.text == "No conflict with planned work."
     assert typed(visitor, "2040-03-06 04:00", "2040-03-06 07:00", PIC).text == free.text
-    for start, end, links in (
-        ("", "2040-03-06 07:00", [FIRST]),
-        ("2040-03-06 07:00", "", [FIRST]),
-        ("soon", "2040-03-06 07:00", [FIRST]),
-        ("2040-03-06 04:00", "2040-03-06 03:00", [FIRST]),
-        ("2040-03-06 04:00", "2040-03-06 07:00", []),
-        ("2040-03-06 04:00", "2040-03-06 07:00", ["' or 1=1 --", "x" * 300, "a\x00b"]),
+    for start, end, links, said in (
+        ("", "2040-03-06 07:00", [FIRST], ""),
+        ("2040-03-06 07:00", "", [FIRST], ""),
+        ("soon", "2040-03-06 07:00", [FIRST], "Window start is not a readable time."),
+        ("2040-03-06 04:00", "soon", [FIRST], "Window end is not a readable time."),
+        ("2040-03-06 06:00", "2040-03-06 06:00", [FIRST], "the window must end after it starts."),
+        ("2040-03-06 04:00", "2040-03-06 03:00", [FIRST], "the window must end after it starts."),
+        ("2040-03-06 06:00", "2040-03-06 07:00", [], "choose the affected links."),
     ):
-        assert typed(visitor, start, end, *links).text == "", (start, end, links)
+        shown = typed(visitor, start, end, *links).text
+        assert shown == (f"Not checked for conflicts: {said}" if said else ""), (start, end, links)
+    # a link that was not compared is not in conflict with nothing
+    for odd_links in (["' or 1=1 --", "x" * 300, "a\x00b"], [FIRST, *(f"X-{n}" for n in range(3))]):
+        shown = typed(visitor, "2040-03-06 06:00", "2040-03-06 07:00", *odd_links).text
+        assert shown == "Not checked for conflicts on 3 of the links."
     # the ticket that is edited is not in its own way, whatever number is asked
     same = typed(visitor, "2040-03-06 02:00", "2040-03-06 05:00", FIRST, ticket=card)
     assert same.text == free.text
     odd = visitor.read("/calendar/conflicts?ticket=-1&ticket=x&window_start=a", FRAGMENT)
-    assert odd.text == ""
+    assert odd.text == "Not checked for conflicts: Window start is not a readable time."
     asked = visitor.get(f"/calendar/conflicts?links={FIRST}")
     assert (asked.status_code, asked.location) == (302, f"/calendar/free?link={FIRST}")
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
+def test_a_weekday_of_a_window_is_the_same_for_the_check_and_for_what_is_stored(
+    session: Session, cast: Cast, visit: Enter, opened: Open, zone: str
+) -> None:
+    with transaction(session):
+        session.get_one(User, cast.kit.account_id).time_zone = zone
+        first = session.scalars(select(Link).where(Link.name == FIRST)).one()
+        ends = {"end_a": first.end_a, "end_b": first.end_b}
+        session.add(Link(name=SECOND, network="LHCOPN", backs_up=first, role="backup", **ends))
+    # in three days, whatever the day of this test is: its weekday was last four days ago
+    here = datetime.now(ZoneInfo(zone)) + timedelta(days=3)
+    day = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[here.weekday()]
+    start = here.replace(hour=7, minute=0, second=0, microsecond=0).astimezone(UTC)
+    card = opened(
+        title="New card",
+        category="maintenance",
+        links=[SECOND],
+        window_start=start,
+        window_end=start + timedelta(hours=4),
+    )
+    visitor = visit(cast.kit)
+    told = typed(visitor, f"{day} 07:00", f"{day} 11:00", FIRST).text
+    assert f"#{card} New card" in told
+    assert "No conflict" not in told
+    # what the field shows of it is that time, and so is what is stored
+    echo = visitor.get(f"/typed-time?tense=coming&window_start={day}+07:00").text
+    assert f'datetime="{start:%Y-%m-%dT%H:%M:%SZ}"' in echo
+    data = form(
+        visitor,
+        "/tickets/new",
+        title="Fibre moved",
+        category="maintenance",
+        links=[FIRST],
+        window_start=f"{day} 07:00",
+        window_end=f"{day} 11:00",
+        conflicts_seen=str(card),
+    )
+    assert visitor.send("/tickets/new", data).status_code == 303
+    session.expire_all()
+    stored = session.scalars(select(Ticket).where(Ticket.title == "Fibre moved")).one()
+    assert (stored.window_start, stored.window_end) == (start, start + timedelta(hours=4))
 
 
 Fields = dict[str, str | list[str]]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.core.rules.errors import Invalid
-from app.core.rules.human_times import read_human_time
+from app.core.rules.human_times import Tense, read_human_time
 
 NOW = datetime(2026, 11, 25, 9, 10, 42, 5000, tzinfo=UTC)
 """A Wednesday; 10:10 in Zurich, 04:10 in New York."""
@@ -20,10 +20,10 @@ def read(
     zone: str = "UTC",
     *,
     now: datetime = NOW,
-    ahead: bool = False,
+    tense: Tense = Tense.PAST,
     days: bool = False,
 ) -> str:
-    found = read_human_time("start", text, now=now, zone=ZoneInfo(zone), ahead=ahead, days=days)
+    found = read_human_time("start", text, now=now, zone=ZoneInfo(zone), tense=tense, days=days)
     assert found.tzinfo is UTC
     return found.strftime("%Y-%m-%d %H:%M:%S")
 
@@ -80,7 +80,7 @@ def test_what_a_person_types_is_read(text: str, zone: str, expected: str) -> Non
     ],
 )
 def test_a_weekday_of_a_plan_is_to_come(text: str, zone: str, expected: str) -> None:
-    assert read(text, zone, ahead=True) == expected
+    assert read(text, zone, tense=Tense.COMING) == expected
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_a_weekday_of_a_plan_is_to_come(text: str, zone: str, expected: str) -> 
     ],
 )
 def test_a_day_alone_will_do_for_what_is_to_come(text: str, zone: str, expected: str) -> None:
-    assert read(text, zone, ahead=True, days=True) == expected
+    assert read(text, zone, tense=Tense.COMING, days=True) == expected
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_a_day_alone_will_do_for_what_is_to_come(text: str, zone: str, expected:
 )
 def test_what_is_no_day_says_what_may_be_written(text: str) -> None:
     with pytest.raises(Invalid, match="write Tuesday, tomorrow 9:00, in 3 days, next Monday"):
-        read(text, ahead=True, days=True)
+        read(text, tense=Tense.COMING, days=True)
 
 
 def test_days_are_those_of_the_person() -> None:
@@ -155,6 +155,6 @@ def test_the_hour_that_clocks_skip_is_none_and_of_a_doubled_one_it_is_the_first(
 )
 def test_what_is_no_time_says_what_may_be_written(text: str) -> None:
     with pytest.raises(Invalid) as refused:
-        read_human_time("start", text, now=NOW, zone=UTC, label="Event start")
+        read_human_time("start", text, now=NOW, zone=UTC, tense=Tense.PAST, label="Event start")
     assert refused.value.field == "start"
     assert refused.value.message.startswith("Event start is not a readable time; write now, 40 min")

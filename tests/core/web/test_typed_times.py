@@ -51,7 +51,7 @@ def test_a_clock_time_is_of_the_persons_zone_and_a_plan_is_ahead(
     assert (moment.hour, moment.minute) == (0, 30)
     day = (before + timedelta(hours=9)).weekday()
     name = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")[day]
-    ahead = visitor.get(f"/typed-time?ahead=yes&x={name}+00:00").text
+    ahead = visitor.get(f"/typed-time?tense=coming&x={name}+00:00").text
     found = re.search(r'datetime="([^"]+)"', ahead)
     assert found is not None
     assert datetime.fromisoformat(found[1]) > before
@@ -61,7 +61,7 @@ def test_a_day_alone_is_read_where_it_will_do_and_the_echo_names_the_day(
     cast: Cast, visit: Enter
 ) -> None:
     visitor = visit(cast.operator)
-    echo = visitor.read("/typed-time?ahead=yes&days=yes&due_at=2099-12-01").text
+    echo = visitor.read("/typed-time?tense=coming&days=yes&due_at=2099-12-01").text
     assert echo == "= Tuesday 2099-12-01 09:00 UTC"
-    refused = visitor.read("/typed-time?ahead=yes&x=tomorrow").text
+    refused = visitor.read("/typed-time?tense=coming&x=tomorrow").text
     assert refused.startswith("This is not a readable time; write now, 40 min ago")

@@ -184,7 +184,7 @@ def test_times_are_read_as_people_say_them(session: Session, cast: Cast, visit: 
     form = page.form(f"{TCS}/new")
     assert form.values("quarter") == ["2012-Q4"]
     assert form.values("tickets") == ["7, 8"]
-    assert ("input", "hx-get", "/typed-time?ahead=yes&days=yes") in page.attributes
+    assert ("input", "hx-get", "/typed-time?tense=coming&days=yes") in page.attributes
     berlin = ZoneInfo("Europe/Berlin")
     day = (datetime.now(berlin) + timedelta(days=1)).date()
     there = datetime(day.year, day.month, day.day, 14, tzinfo=berlin)
