@@ -2,7 +2,8 @@
 
 Each column is an input of its own, named ``field-column``, repeated for each row. A button "add",
 "remove" or "move up" sends the form; nothing is stored then. A row in which nothing stands is no
-row.
+row. The rows replace those that are stored, so a form without the field is refused, and not taken
+for one that removes them all: a page always sends at least one row, which may be empty.
 """
 
 from __future__ import annotations
@@ -13,6 +14,9 @@ from itertools import zip_longest
 from typing import Any
 
 from wtforms import Field
+from wtforms.validators import StopValidation
+
+from app.core.rules.language import _
 
 ADD, REMOVE, UP = "add", "remove", "up"
 MAX_ROWS = 500
@@ -57,6 +61,9 @@ class RowsField(Field):
         self.process_errors = []
         self.errors: Sequence[Any] = []
         self.object_data = data
+        self._is_missing = formdata is not None and not all(
+            self._part(column) in formdata for column in self.columns
+        )
         given = [dict(row) for row in data] if isinstance(data, list) else []
         if formdata is not None and any(self._part(column) in formdata for column in self.columns):
             sent = (formdata.getlist(self._part(column)) for column in self.columns)
@@ -65,6 +72,13 @@ class RowsField(Field):
                 for row in zip_longest(*sent, fillvalue="")
             ]
         self.data = given[:MAX_ROWS]
+
+    def pre_validate(self, _form: Any) -> None:
+        """Refuse a form that was sent without one of the columns."""
+        if self._is_missing:
+            raise StopValidation(
+                _("%(text)s is missing in the form; load the page again", text=self.label.text)
+            )
 
     def _part(self, column: Column) -> str:
         return f"{self.name}-{column.name}"

@@ -191,12 +191,16 @@ class ProfileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """The version in use when the form was opened."""
     tickets = Radio(_("Tickets"), choices=_choices(TICKETS), validators=[sent])
     networks = SelectMultipleField(
-        _("Networks"), choices=options(*Network), filters=[chosen], validate_choice=False
+        _("Networks"), [sent], choices=options(*Network), filters=[chosen], validate_choice=False
     )
     categories = SelectMultipleField(
-        _("Categories"), choices=options(*Category), filters=[chosen], validate_choice=False
+        _("Categories"),
+        [sent],
+        choices=options(*Category),
+        filters=[chosen],
+        validate_choice=False,
     )
-    sites = SelectMultipleField(_("Sites"), filters=[chosen], validate_choice=False)
+    sites = SelectMultipleField(_("Sites"), [sent], filters=[chosen], validate_choice=False)
     group = StringField(
         _("Their queue or group"), filters=[one_line], render_kw={"autocomplete": "off"}
     )

@@ -74,6 +74,21 @@ def test_a_map_is_typed_and_makes_a_version(
     assert session.scalar(select(func.count()).select_from(ConnectionProfile)) == 2
 
 
+@pytest.mark.parametrize(
+    "name", ["tickets", "networks", "categories", "sites", "state-ours", "priority-way"]
+)
+def test_a_form_that_lacks_a_part_changes_nothing(
+    session: Session, connection: Connection, cast: Cast, visit: Enter, name: str
+) -> None:
+    visitor = visit(cast.admin)
+    some = typed(visitor, group="NOC")
+    del some[name]
+    before = profile_now(session)
+    session.rollback()
+    assert visitor.send(MAP, some).status_code == 422
+    assert profile_now(session) == before
+
+
 def test_rows_grow_without_a_script(
     session: Session, connection: Connection, cast: Cast, visit: Enter
 ) -> None:
