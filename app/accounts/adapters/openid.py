@@ -45,6 +45,14 @@ ALGORITHMS: Final = (
 )
 """By which ID tokens may be signed: with a key that only the provider has. Neither ``none`` nor one
 that is made of the client's secret."""
+_ONLY_SIGNED: Final = frozenset(
+    {
+        *("iss", "aud", "azp", "nonce", "auth_time", "acr", "amr"),
+        *("exp", "iat", "nbf", "jti", "sid", "at_hash", "c_hash"),
+    }
+)
+"""Claims about the login itself (OpenID Connect Core 1.0, section 2): userinfo says who it is,
+and is not signed."""
 _ENDPOINTS: Final = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 _HEADERS: Final = {"Accept": "application/json", "User-Agent": "lhcopn-portal"}
 
@@ -117,6 +125,9 @@ class OpenIdProvider:
     ) -> tuple[dict[str, Any], str]:
         """What the provider says of who came back with ``code``, and the ID token that says so.
 
+        Userinfo adds what the ID token does not say; how and when the person logged in says the ID
+        token alone.
+
         Raises ``ProviderUnavailable`` and ``SignOnRefused``.
         """
         with self._calling():
@@ -125,7 +136,7 @@ class OpenIdProvider:
             if not isinstance(id_token, str) or not isinstance(access_token, str):
                 raise SignOnRefused("it gives no ID token or no access token")
             claims = self._checked(id_token, nonce, access_token, now)
-            return {**claims, **self._userinfo(access_token, claims["sub"])}, id_token
+            return _completed(claims, self._userinfo(access_token, claims["sub"])), id_token
 
     def logout_url(self, id_token: str, return_to: str) -> str:
         """Where the session at the provider ends (OpenID Connect RP-Initiated Logout 1.0), "" where
@@ -212,7 +223,7 @@ class OpenIdProvider:
         found = self._fetched(address, headers)
         if found.get("sub") != subject:
             raise SignOnRefused("its userinfo is about somebody else")
-        return {name: value for name, value in found.items() if name != "iss"}
+        return {name: value for name, value in found.items() if name not in _ONLY_SIGNED}
 
     def _checked(
         self, id_token: str, nonce: str, access_token: str, now: datetime
@@ -270,6 +281,17 @@ class OpenIdProvider:
             keys = _signing_keys(self._fetched(self._metadata()["jwks_uri"]))
             self._keys = monotonic(), keys
             return keys
+
+
+def _completed(signed: Mapping[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """The signed claims, and what userinfo says besides; that an address is verified counts for
+    the same address only."""
+    mail = signed.get("email")
+    other = mail is not None and mail != more.get("email")
+    return {
+        **{name: value for name, value in more.items() if not (other and name == "email_verified")},
+        **signed,
+    }
 
 
 def _signing_keys(document: Mapping[str, Any]) -> KeySet:

@@ -71,7 +71,9 @@ def claimed(
     if not subject or len(subject) > _MAX_SUBJECT:
         return None
     typed_mail = _line(claims.get("email"))
-    mail = "" if claims.get("email_verified") is False else mail_address(typed_mail) or ""
+    verified = claims.get("email_verified", True)  # some providers send it as text
+    is_verified = verified is True or (isinstance(verified, str) and verified.lower() == "true")
+    mail = mail_address(typed_mail) or "" if is_verified else ""
     wished = (_line(claims.get("preferred_username")), mail.partition("@")[0], subject)
     return Claimed(
         issuer,

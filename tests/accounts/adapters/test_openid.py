@@ -134,6 +134,31 @@ def test_userinfo_is_about_the_same_person(said: StandIn) -> None:
         claims_of(said.provider())
 
 
+@pytest.mark.parametrize("name", ["auth_time", "acr", "amr", "nonce", "aud", "iss", "exp"])
+@pytest.mark.parametrize("signed", [True, False])
+def test_how_the_login_was_made_says_the_signed_token_alone(
+    said: StandIn, name: str, signed: bool
+) -> None:
+    if signed:
+        said.claims.setdefault(name, ["pwd"] if name == "amr" else 1)
+        expected = said.claims[name]
+    else:
+        said.claims.pop("auth_time", None)
+        expected = said.claims.get(name)
+    said.userinfo[name] = int(NOW.timestamp())
+    assert claims_of(said.provider()).get(name) == expected
+
+
+def test_userinfo_adds_and_overrides_nothing_that_is_signed(said: StandIn) -> None:
+    said.claims |= {"email": "curie@example.org", "email_verified": False, "groups": ["signed"]}
+    said.userinfo |= {"email": "other@example.org", "email_verified": True, "name": "Marie"}
+    claims = claims_of(said.provider())
+    assert (claims["email"], claims["email_verified"]) == ("curie@example.org", False)
+    assert (claims["groups"], claims["name"]) == (["signed"], "Marie")
+    said.claims.pop("email_verified")
+    assert "email_verified" not in claims_of(said.provider()), "it is about the other address"
+
+
 def test_a_key_replaced_under_its_name_is_fetched_once_and_not_for_ever(said: StandIn) -> None:
     provider = said.provider()
     claims_of(provider)

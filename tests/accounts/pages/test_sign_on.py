@@ -19,7 +19,7 @@ from app.accounts.pages.login import PROVED_AT
 from app.accounts.pages.own_password import SIGN_ON_AGAIN
 from app.accounts.pages.sign_on import BEGUN
 from app.accounts.services import people
-from app.accounts.services.sign_on_map import Row, save_map
+from app.accounts.services.sign_on_map import Row, rows_in_use, save_map
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
 from tests.accounts.adapters.openid_stand_in import stand_in
@@ -409,10 +409,10 @@ def test_of_several_tabs_the_three_newest_may_come_back(app: Flask, cast: Cast) 
 
 @pytest.mark.parametrize(
     ("auth_time", "status"),
-    [(0, 200), (-601, 422), (3600, 422), (float("nan"), 422), (float("inf"), 422), ("now", 422)],
+    [(0, 200), (-601, 422), (3600, 422), (float("nan"), 422), (float("inf"), 422), (None, 422)],
 )
 def test_when_the_person_proved_it_to_the_provider(
-    app_with: Callable[..., Flask], cast: Cast, auth_time: Any, status: int
+    app_with: Callable[..., Flask], cast: Cast, auth_time: float | None, status: int
 ) -> None:
     with stand_in() as said:
         port = urlsplit(said.issuer).port
@@ -421,7 +421,9 @@ def test_when_the_person_proved_it_to_the_provider(
         visitor, moment = Visitor(app), int(datetime.now(UTC).timestamp())
         asked = parse_qs(urlsplit(begin(visitor, "/login/sign-on?again=1")).query)
         said.claims |= {"nonce": asked["nonce"][0], "iat": moment, "exp": moment + 300}
-        said.userinfo["auth_time"] = auth_time if auth_time == "now" else moment + auth_time
+        if auth_time is not None:
+            said.claims["auth_time"] = moment + auth_time
+        said.userinfo["auth_time"] = moment  # which nobody signed
         back = f"/login/sign-on/done?state={asked['state'][0]}&code=x"
         assert visitor.get(back).location == "/"
         token = {"name": "laptop", "scopes": "read", "days": "90", "password": ""}
@@ -494,6 +496,26 @@ def test_without_a_provider_there_is_no_button_and_no_such_page(
     assert visitor.get("/login/sign-on").status_code == 404
     assert visitor.get("/login/sign-on/done").status_code == 404
     assert visitor.get("/logout/sign-on").location == "/login"
+
+
+def test_a_form_without_its_rows_takes_no_role_away(
+    app: Flask, session: Session, cast: Cast, mapped: None, visit: Enter
+) -> None:
+    admin = visit(cast.admin)
+    whole = admin.read("/admin/sign-on").form("/admin/sign-on").data()
+    for name in ("rows-pattern", "rows-role", "rows-site"):
+        some = {key: value for key, value in whole.items() if key != name}
+        answer = admin.send("/admin/sign-on", {**some, "do": "save"})
+        assert answer.status_code == 422
+        assert "Rows is missing in the form" in answer.text
+    for do in ("save", "preview", ""):
+        assert admin.send("/admin/sign-on", {"base": "1", "do": do}).status_code == 422
+    session.rollback()
+    assert len(rows_in_use(session)) == 2
+    none = {"rows-pattern": "", "rows-role": "reader", "rows-site": "", "base": "1", "do": "save"}
+    assert admin.send("/admin/sign-on", none).status_code == 303
+    session.rollback()
+    assert rows_in_use(session) == ()
 
 
 def test_a_map_is_previewed_before_it_is_saved(
