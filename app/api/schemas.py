@@ -12,6 +12,7 @@ from marshmallow import Schema, fields, validate
 
 from app.events.rules.events import MAX_KEY_LENGTH as MAX_EVENT_KEY_LENGTH
 from app.events.rules.events import MAX_SOURCE_LENGTH, EventState, as_text
+from app.matching.rules.matching import Evidence
 from app.notices.rules.notices import Outcome
 from app.registry.rules.networks import Network
 from app.topology.rules.link_states import LinkState
@@ -235,6 +236,13 @@ class LinkStatus(Schema):
     no_ticket = fields.Boolean(
         required=True,
         metadata=about("Whether the state comes from an event that no ticket documents."),
+    )
+    evidence = a_text(
+        "What is missing of the event that makes the state, of several events the most:"
+        ' "no ticket"; "no ticket of the link", but one that names a site of it; "no open ticket",'
+        " but one that ended while the event is ongoing; or empty: an open ticket of the link is"
+        " there, or no event makes the state.",
+        validate=validate.OneOf([one.value for one in Evidence]),
     )
     reason = a_text("Why, in words.")
     since = Moment(

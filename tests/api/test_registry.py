@@ -139,6 +139,7 @@ def test_a_link_as_it_stands(registry: None, calling: Calling) -> None:
         "state": {
             "state": "unmonitored",
             "no_ticket": False,
+            "evidence": "",
             "reason": "No source ever reported it",
             "since": None,
             "until": None,

@@ -29,6 +29,7 @@ from app.events.services.withdrawal import restore_event, withdraw_event
 from app.matching.pages.event_matching import matching_section
 from app.matching.pages.event_span import span_of_event
 from app.matching.pages.freshness import fresh_figures
+from app.matching.rules.matching import Evidence
 from app.matching.services.event_pages import (
     EventFacts,
     event_facts,
@@ -39,7 +40,7 @@ from app.registry.rules.registry import covers
 from app.registry.services.choices import choices
 from app.tickets.services.of_event import TicketOfEvent
 from app.topology.rules.link_states import LinkState, LinkStatus
-from app.topology.services.link_states import link_states, ticket_of_ongoing
+from app.topology.services.link_states import link_states, ongoing_event
 
 NUMBER = "<int(max=2147483647):number>"
 _SHOWN_REPORTS = 50
@@ -69,9 +70,12 @@ def event_page(number: int, *, form: ReasonForm | None = None, status: int = 200
     beside = tickets_beside(rows, detected.id) if detected is not None else ()
     is_ongoing = _is_ongoing(facts)
     lacks_ticket = detected is not None and not detected.is_documented
-    if is_ongoing:  # as the state of the link takes it, now
-        ticket = ticket_of_ongoing(rows, number, now())
-        lacks_ticket = facts.event.state in _TROUBLE and ticket is None
+    ongoing = None
+    if is_ongoing and facts.event.state in _TROUBLE:  # as the state of the link takes it, now
+        ongoing = ongoing_event(rows, number, now())
+        lacks_ticket = ongoing.evidence is not Evidence.ATTENDED
+    elif is_ongoing:
+        lacks_ticket = False
     page = render_template(
         "events/detail.html",
         facts=facts,
@@ -88,6 +92,7 @@ def event_page(number: int, *, form: ReasonForm | None = None, status: int = 200
         is_operator=actor.is_operator,
         link_status=_link_status(rows, facts) if is_ongoing else None,
         lacks_ticket=lacks_ticket,
+        ongoing=ongoing,
         may_open_ticket=refusal_to_create(actor) is None,
         **section,
     )

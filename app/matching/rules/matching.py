@@ -15,7 +15,7 @@ from typing import Final
 
 from app.core.rules.durations import length_in_words
 from app.core.rules.errors import Invalid
-from app.core.rules.language import _, joined
+from app.core.rules.language import _, joined, said_word
 from app.tickets.rules.tickets import CLOSED_STATES, Category
 
 SHIFTS: Final = tuple(timedelta(hours=hours) for hours in (1, -1, 2, -2))
@@ -46,6 +46,18 @@ class How(StrEnum):
     """A person said so."""
     NONE = "none"
     """No ticket documents the event."""
+
+
+class Evidence(StrEnum):
+    """What is missing of an ongoing event for whoever acts, the most first."""
+
+    NONE = "no ticket"
+    SITE = "no ticket of the link"
+    """Only one that names a site of it and no link, which may be about something else."""
+    SOLVED = "no open ticket"
+    """Only one that ended while the event is ongoing."""
+    ATTENDED = ""
+    """Nothing: an open ticket names the link, or a person linked it."""
 
 
 class Decision(StrEnum):
@@ -161,6 +173,30 @@ def documents_by_site(category: str, network: str, of_link: str) -> bool:
     ``of_link`` is empty for events that name a site alone and so no network.
     """
     return category in (Category.INCIDENT, Category.MAINTENANCE) and of_link in ("", network)
+
+
+def fulfils_obligation(how: str, *, is_ongoing: bool) -> bool:
+    """Whether a ticket that documents an event fulfils the obligations of it: while the event is
+    ongoing, one that only names a site of the link does not (decisions, section 9)."""
+    return not is_ongoing or how != How.SITE
+
+
+def evidence_of(how: str, ticket_state: str) -> Evidence:
+    """What a ticket that documents an ongoing event leaves missing."""
+    if not fulfils_obligation(how, is_ongoing=True):
+        return Evidence.SITE
+    return Evidence.SOLVED if ticket_state in CLOSED_STATES else Evidence.ATTENDED
+
+
+def evidence_words(how: str, ticket_state: str) -> str:
+    """What is said beside the number of a ticket that documents an ongoing event, such as
+    ``ticket of the site`` or ``solved``; "" = nothing, somebody attends to the event by it."""
+    parts = []
+    if how == How.SITE:
+        parts.append(_("ticket of the site"))
+    if ticket_state in CLOSED_STATES:
+        parts.append(said_word(ticket_state))
+    return joined(", ", parts) if parts else ""
 
 
 def detected_in_words(rule: MatchingRule) -> str:

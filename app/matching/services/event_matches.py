@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.core.rules.access import Actor, refusal_to_match
 from app.events.models.events import Event
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
-from app.matching.rules.matching import MAX_KEPT
+from app.matching.rules.matching import MAX_KEPT, Evidence, evidence_of, evidence_words
 from app.matching.services.by_hand import in_words, sites_of_event
 from app.matching.services.matched_events import detected_of
 from app.tickets.models.tickets import Ticket
@@ -36,6 +36,16 @@ class Match:
     """Both ends are off alike: a time zone was probably taken for another."""
     is_decided: bool
     """A person decided about it."""
+
+    @property
+    def evidence(self) -> Evidence:
+        """What it leaves missing while the event is ongoing."""
+        return evidence_of(self.how, self.state) if self.documents else Evidence.NONE
+
+    @property
+    def evidence_words(self) -> str:
+        """What is said beside its number while the event is ongoing; "" = nothing."""
+        return evidence_words(self.how, self.state)
 
 
 @dataclass(frozen=True)
@@ -68,6 +78,29 @@ class EventMatches:
     decisions: Sequence[Made]
     refusal: str | None
     """Why this person may not decide by hand; None = it may."""
+
+    @property
+    def is_ongoing(self) -> bool:
+        """Whether one of its periods is."""
+        return self.detected is not None and self.detected.is_open
+
+    @property
+    def evidence(self) -> Evidence:
+        """What is missing of the event: of one that is over nothing, if a ticket documents it."""
+        if not self.is_ongoing:
+            documented = self.detected is not None and self.detected.is_documented
+            return Evidence.ATTENDED if documented else Evidence.NONE
+        found = {one.evidence for one in self.matches}
+        return next((one for one in [*Evidence][::-1] if one in found), Evidence.NONE)
+
+    @property
+    def nearest(self) -> Match | None:
+        """Of an ongoing event that nobody attends to the newest of the tickets that come nearest
+        to it: one of the link that ended, else one of the site."""
+        if not self.is_ongoing or self.evidence in (Evidence.ATTENDED, Evidence.NONE):
+            return None
+        found = [one for one in self.matches if one.evidence is self.evidence]
+        return max(found, key=lambda one: one.number)
 
     @property
     def may_decide(self) -> bool:

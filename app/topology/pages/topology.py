@@ -13,9 +13,10 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, make_response, render_template, request, url_for
 
-from app.core.rules.access import Actor
+from app.core.rules.access import Actor, refusal_to_create
 from app.core.rules.language import _, joined, said_word
 from app.core.web.extensions import db
+from app.core.web.person import acting
 from app.core.web.times import now
 from app.registry.models.registry import Site
 from app.registry.rules.networks import Network
@@ -209,6 +210,7 @@ def picture() -> Response:
         more=more,
         site_url=partial(_site_url, asked=asked),
         link_url=partial(_link_url, asked=asked),
+        may_create=refusal_to_create(acting()) is None,
     )
     return make_response(page, 422 if asked.problems else 200)
 
@@ -269,10 +271,13 @@ def link_words(link: LinkOn) -> str:
     words.append(link.status.words)
     if link.status.tickets:
         more = link.status.ticket_count - 1
+        number = link.status.tickets[-1]
         words.append(
-            _("ticket %(tickets)s", tickets=link.status.tickets[-1])
+            _("ticket %(tickets)s", tickets=number)
             + (_(" and %(more)s more", more=more) if more else "")
         )
+        if number in link.status.ticket_words:
+            words.append(link.status.ticket_words[number])
     if link.status.beside:
         words.append(link.status.beside)
     return joined(", ", words)

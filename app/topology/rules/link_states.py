@@ -7,14 +7,15 @@ In a running window an ongoing event reads "maintenance, down". It knows neither
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
 from app.core.rules.language import _, counted, joined, said_word
-from app.tickets.rules.tickets import Category, Impact, Layer
+from app.matching.rules.matching import Evidence, How, evidence_of, evidence_words
+from app.tickets.rules.tickets import ENDED_STATES, Category, Impact, Layer
 
 AHEAD: Final = timedelta(days=7)
 """A window is planned work if it begins within this time."""
@@ -82,7 +83,29 @@ class OngoingEvent:
     start: datetime
     """UTC."""
     ticket: int | None
-    """A ticket that documents it, an open one first; None = there is none."""
+    """A ticket that documents it, the one that says most (``Evidence``); None = there is none."""
+    ticket_state: str = ""
+    """The state of that ticket; "" = nothing is concluded from it."""
+    how: str = ""
+    """Why that ticket documents it: link, site or hand (``app.matching.rules.matching.How``)."""
+
+    @property
+    def evidence(self) -> Evidence:
+        """What tickets there are of it."""
+        if self.ticket is None:
+            return Evidence.NONE
+        return evidence_of(self.how, self.ticket_state)
+
+    @property
+    def ticket_words(self) -> str:
+        """What is said beside the number of its ticket; "" = nothing, somebody attends to it."""
+        return evidence_words(self.how, self.ticket_state)
+
+    @property
+    def reopenable(self) -> int | None:
+        """Its ticket, if that ended and can be reopened; not one of the site."""
+        is_own = self.how != How.SITE and self.ticket_state in ENDED_STATES
+        return self.ticket if is_own else None
 
 
 @dataclass(frozen=True)
@@ -122,21 +145,38 @@ class LinkStatus:
     """Of the tickets that make the state, or document its event, the only one, or the first and the
     newest."""
     ticket_count: int = 0
-    no_ticket: bool = False
-    """Whether the state comes from an event that no ticket documents."""
+    evidence: Evidence = Evidence.ATTENDED
+    """What tickets there are of the event that makes the state; of several the least."""
+    ticket_words: Mapping[int, str] = field(default_factory=dict)
+    """What is said beside a ticket's number, such as "ticket of the site" or "solved", by number;
+    a ticket that is not in it is open and of the link."""
+    unattended: int | None = None
+    """The event for which somebody has to write a ticket, or reopen one; of several the first that
+    began of those with the least evidence. None = an open ticket of the link is there, or no event
+    makes the state."""
+    reopenable: int | None = None
+    """The newest ticket of the event that ended and can be reopened."""
     performance: int = 0
     """Open incidents about performance, which do not change the state."""
     no_impact: int = 0
     """Open incidents whose impact is none, reduced redundancy or unknown; neither do they."""
 
     @property
+    def no_ticket(self) -> bool:
+        """Whether the state comes from an event that no ticket documents."""
+        return self.evidence is Evidence.NONE
+
+    @property
     def words(self) -> str:
         """The state as every door says it: ``down, no ticket``."""
-        return (
-            _("%(state)s, no ticket", state=said_word(self.state))
-            if self.no_ticket
-            else said_word(self.state)
-        )
+        said = said_word(self.state)
+        if self.evidence is Evidence.NONE:
+            return _("%(state)s, no ticket", state=said)
+        if self.evidence is Evidence.SITE:
+            return _("%(state)s, no ticket of the link", state=said)
+        if self.evidence is Evidence.SOLVED:
+            return _("%(state)s, no open ticket", state=said)
+        return said
 
     @property
     def beside(self) -> str:
@@ -200,16 +240,34 @@ def _trouble(
     event, since = ongoing[0].id, ongoing[0].start
     if stated:
         return LinkStatus(state, _OF_EVENT, since, None, event, *_named(stated))
-    lacks = any(one.ticket is None for one in ongoing)
+    found = {one.evidence for one in ongoing}
+    least = next(one for one in Evidence if one in found)
+    of_least = [one.id for one in ongoing if one.evidence is least]
+    unattended = None if least is Evidence.ATTENDED else of_least[0]
+    reopenable = max((one.reopenable or 0 for one in ongoing), default=0) or None
     running = [one for one in windowed if one.window is WindowPhase.RUNNING]
     if running:
         until = _window(running)[1]
         return LinkStatus(
-            _IN_WINDOW[state], _OF_BOTH, since, until, event, *_named(running), no_ticket=lacks
+            *(_IN_WINDOW[state], _OF_BOTH, since, until, event, *_named(running)),
+            evidence=least,
+            unattended=unattended,
+            reopenable=reopenable,
         )
     numbers = sorted({one.ticket for one in ongoing if one.ticket is not None})
     ends = tuple(dict.fromkeys((*numbers[:1], *numbers[-1:])))
-    return LinkStatus(state, _OF_EVENT, since, None, event, ends, len(numbers), no_ticket=lacks)
+    # a ticket that a person linked to one event may be of the site for another
+    attending = {one.ticket for one in ongoing if not one.ticket_words}
+    return LinkStatus(
+        *(state, _OF_EVENT, since, None, event, ends, len(numbers), least),
+        {
+            one.ticket: one.ticket_words
+            for one in sorted(ongoing, key=lambda one: one.how == How.SITE, reverse=True)
+            if one.ticket is not None and one.ticket not in attending
+        },
+        unattended,
+        reopenable,
+    )
 
 
 def _work(

@@ -15,6 +15,7 @@ from typing import Any, Final
 from sqlalchemy import (
     ColumnElement,
     Integer,
+    Row,
     ScalarSelect,
     Select,
     String,
@@ -28,7 +29,7 @@ from sqlalchemy import (
     select,
     union_all,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.calendar.services.calendar import is_cancelled
 from app.core.models.base import UtcTime
@@ -64,7 +65,6 @@ def link_states(session: Session, link_ids: Keys, now: datetime) -> Mapping[int,
     Where a query says which, links of which nothing is known are left out: they are unmonitored.
     """
     happening = and_(Event.end.is_(None), Event.withdrawn_at.is_(None))
-    documents = func.coalesce(_documents(now), _open_on_link(now))
     running = and_(
         Ticket.window_start <= now, or_(Ticket.window_end.is_(None), Ticket.window_end > now)
     )
@@ -76,17 +76,13 @@ def link_states(session: Session, link_ids: Keys, now: datetime) -> Mapping[int,
         # SQLite would read every ticket that ever was about these links
         "INDEXED BY ix_tickets_state",
     )
-    return _judged(session, link_ids, happening, documents, tickets, until=now)
+    return _judged(session, link_ids, happening, _of_ongoing(now), tickets, until=now)
 
 
-def ticket_of_ongoing(session: Session, event_id: int, now: datetime) -> int | None:
-    """A ticket of an ongoing event of a link, as the state of the link takes it; None = none."""
-    return session.scalar(
-        select(func.coalesce(_documents(now), _open_on_link(now)))
-        .select_from(Event)
-        .outerjoin(EventOfDetected, EventOfDetected.event_id == Event.id)
-        .where(Event.id == event_id)
-    )
+def ongoing_event(session: Session, event_id: int, now: datetime) -> OngoingEvent:
+    """An ongoing event of a link with its ticket, as the state of the link takes it."""
+    query = _events(Event.id == event_id, _of_ongoing(now))
+    return _ongoing(session.execute(query).one())
 
 
 def link_states_on(
@@ -149,10 +145,11 @@ def _judged(
     events: dict[int, list[OngoingEvent]] = defaultdict(list)
     said: dict[int, list[OpenTickets]] = defaultdict(list)
     reported: set[int] = set()
-    every = union_all(_events(link_ids, happening, documents), _reported(link_ids, until), tickets)
+    which = and_(happening, Event.link_id.in_(link_ids))
+    every = union_all(_events(which, documents), _reported(link_ids, until), tickets)
     for row in session.execute(every):
         if row.kind == _EVENT:
-            events[row.link_id].append(OngoingEvent(row.id, row.word, row.at, row.first))
+            events[row.link_id].append(_ongoing(row))
         elif row.kind == _REPORTED:
             reported.add(row.link_id)
         else:
@@ -169,6 +166,13 @@ def _judged(
         key: state_of_link(events.get(key, ()), said.get(key, ()), is_reported=key in reported)
         for key in (reported | {*events, *said} if isinstance(link_ids, Select) else link_ids)
     }
+
+
+def _ongoing(row: Row[*tuple[Any, ...]]) -> OngoingEvent:
+    return OngoingEvent(
+        *(row.id, row.word, row.at, row.first),
+        *(row.ticket_state or "", row.how or ""),
+    )
 
 
 def window_over() -> ColumnElement[Any]:
@@ -189,27 +193,42 @@ _EVENT, _REPORTED, _TICKETS = "event", "reported", "tickets"
 _NUMBER, _WORD, _TIME = (literal(None, one) for one in (Integer(), String(), UtcTime()))
 
 
-def _events(
-    link_ids: Keys, happening: ColumnElement[bool], documents: ColumnElement[Any]
-) -> Select[*tuple[Any, ...]]:
-    """Events of links, each with a ticket that documents it."""
+_of_event = aliased(Ticket)
+_pair = aliased(EventTicket)
+
+
+def _events(which: ColumnElement[bool], documents: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+    """Events of links, each with a ticket that documents it; while the event is ongoing also with
+    the state of that ticket, and why it documents it."""
+    is_ongoing = Event.end.is_(None)
     return (
         select(
             literal(_EVENT).label("kind"),
             Event.link_id,
-            *(Event.id, documents.label("first"), _NUMBER.label("newest"), _NUMBER.label("ends")),
+            *(Event.id, _of_event.number.label("first")),
+            *(_NUMBER.label("newest"), _NUMBER.label("ends")),
             *(Event.state.label("word"), _WORD.label("layer"), _WORD.label("impact")),
             *(_WORD.label("phase"), Event.start.label("at")),
             *(_TIME.label("window_start"), _TIME.label("window_end")),
+            case((is_ongoing, _of_event.state)).label("ticket_state"),
+            case((is_ongoing, _pair.how)).label("how"),
         )
         .outerjoin(EventOfDetected, EventOfDetected.event_id == Event.id)
-        .where(happening, Event.link_id.in_(link_ids))
+        .outerjoin(_of_event, _of_event.number == documents)
+        .outerjoin(
+            _pair,
+            and_(
+                _pair.detected_id == EventOfDetected.detected_id,
+                _pair.ticket_number == _of_event.number,
+            ),
+        )
+        .where(which)
     )
 
 
 def _reported(link_ids: Keys, until: datetime) -> Select[*tuple[Any, ...]]:
     """Links of which some source told something by then."""
-    nothing = (*(_NUMBER,) * 4, *(_WORD,) * 4, *(_TIME,) * 3)
+    nothing = (*(_NUMBER,) * 4, *(_WORD,) * 4, *(_TIME,) * 3, *(_WORD,) * 2)
     return select(literal(_REPORTED), Link.id, *nothing).where(
         Link.id.in_(link_ids),
         exists()
@@ -218,11 +237,19 @@ def _reported(link_ids: Keys, until: datetime) -> Select[*tuple[Any, ...]]:
     )
 
 
-def _documents(now: datetime) -> ScalarSelect[int]:
-    """A ticket that matching keeps as documenting the event's detected event: an open one first.
+def _of_ongoing(now: datetime) -> ColumnElement[Any]:
+    """The ticket of an ongoing event that says most: an open one of the link or linked by a person,
+    one that ended, one of the site."""
+    attends = and_(Ticket.state.in_(OPEN_STATES), EventTicket.how != How.SITE)
+    return func.coalesce(_documents(now, attends), _open_on_link(now), _documents(now))
 
-    Matching takes an ongoing event as one without end, which work that is to come meets: it
-    documents nothing that happens now, unless a person says so.
+
+def _documents(now: datetime, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    """A ticket that matching keeps as documenting the event's detected event: one of the link or
+    linked by a person first, and of these an open one.
+
+    Work that was moved into the time to come, and is not recomputed yet, documents nothing that
+    happens now, unless a person says so.
     """
     return (
         select(EventTicket.ticket_number)
@@ -231,8 +258,13 @@ def _documents(now: datetime) -> ScalarSelect[int]:
             EventTicket.detected_id == EventOfDetected.detected_id,
             EventTicket.documents,
             or_(now >= BEGUN, EventTicket.how == How.HAND),
+            *conditions,
         )
-        .order_by(Ticket.ended_at.is_not(None), EventTicket.ticket_number.desc())
+        .order_by(
+            EventTicket.how == How.SITE,
+            Ticket.state.not_in(OPEN_STATES),
+            EventTicket.ticket_number.desc(),
+        )
         .limit(1)
         .correlate(EventOfDetected)
         .scalar_subquery()
@@ -304,7 +336,7 @@ def _tickets(
         *(func.count(), func.min(one.number), func.max(one.number)),
         func.count(one.window_end),
         *(one.category, one.layer, one.impact, one.phase, func.min(one.begun)),
-        *(func.min(one.window_start), func.max(one.window_end)),
+        *(func.min(one.window_start), func.max(one.window_end), _WORD, _WORD),
     ).group_by(one.link_id, one.category, one.layer, one.impact, one.phase)
 
 

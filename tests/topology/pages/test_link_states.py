@@ -19,7 +19,7 @@ from tests.cast import Cast, writer
 from tests.harness.visitor import Visitor
 from tests.harness.visits import Enter, Open
 from tests.matching.matching_world import LINK as KIT
-from tests.matching.matching_world import report
+from tests.matching.matching_world import recompute_all, report
 
 HOUR = timedelta(hours=1)
 STATE = "//span[contains(@class, 'state net-')]"
@@ -48,7 +48,7 @@ class Doors:
         }
         return {
             **{door: self._page(path, at) for door, (path, at) in pages.items()},
-            "REST": link["state"] + ", no ticket" * link["no_ticket"],
+            "REST": ", ".join(filter(None, (link["state"], link["evidence"]))),
         }
 
     def _page(self, path: str, at: str) -> str:
@@ -86,6 +86,16 @@ def test_every_door_says_the_same_word(
     assert said() == "degraded, no ticket"
     report(session, cast, begun, None, now=now, source_id="one")
     assert said() == "down, no ticket"
+    opened(sites=("DE-KIT",), now=now)
+    recompute_all(session)
+    assert said() == "down, no ticket of the link"
+    solved = opened(links=(KIT,), now=now)
+    assert said() == "down"
+    with transaction(session):
+        wanted = {"state": "solved", "solution": "Done."}
+        change_ticket(session, writer(cast.operator, now), solved, wanted)
+    recompute_all(session)
+    assert said() == "down, no open ticket"
     opened(links=(KIT,), layer="performance", impact="outage", now=now)
     assert said() == "down"
     window = {"window_start": now - HOUR, "window_end": now + HOUR}
@@ -144,6 +154,7 @@ def test_what_is_beside_the_state_and_why(
     assert told == {
         "state": "down",
         "no_ticket": False,
+        "evidence": "",
         "reason": "An event is ongoing",
         "since": f"{begun:%Y-%m-%dT%H:%M}:00Z",
         "until": None,
@@ -158,6 +169,37 @@ def test_what_is_beside_the_state_and_why(
         assert beside in doors.visitor.read(path).text, path
     page = doors.visitor.read(f"/links/{KIT}")
     assert f"Event {event} since {begun:%Y-%m-%d %H:%M} UTC ; ticket #{newest}" in page.text
+
+
+def test_where_people_act_a_ticket_of_the_site_and_a_solved_one_are_called_so(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    now = datetime.now(UTC)
+    event = report(session, cast, f"{now - 3 * HOUR:%Y-%m-%d %H:%M}", None, now=now)
+    of_site = opened(sites=("DE-KIT",), now=now)
+    recompute_all(session)
+    kit, reader = visit(cast.kit), visit(cast.reader)
+    write = (f"/tickets/new?event={event}", "Write ticket")
+    paths = ("/", "/topology", f"/links/{KIT}", f"/events/{event}")
+    for path in paths:
+        page = kit.read(path)
+        assert f"#{of_site}, ticket of the site" in page.text.replace(" ,", ","), path
+        assert write in page.links, path
+        assert "Write ticket" not in reader.read(path).text, path
+    number = opened(links=(KIT,), now=now)
+    for path in paths:
+        page = kit.read(path)
+        assert "ticket of the site" not in page.text.partition("Tickets of this event")[0], path
+        assert write not in page.links, path
+    with transaction(session):
+        wanted = {"state": "solved", "solution": "Done."}
+        change_ticket(session, writer(cast.operator, now), number, wanted)
+    recompute_all(session)
+    for path in paths:
+        page = kit.read(path)
+        assert f"#{number}, solved" in page.text.replace(" ,", ","), path
+        assert write in page.links, path
+        assert (f"/tickets/{number}#h-state", "Reopen") in page.links, path
 
 
 def test_a_link_that_is_not_in_use_has_no_state(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.tickets.rules.tickets import Category, Impact, Layer
+from app.tickets.rules.tickets import OPEN_STATES, Category, Impact, Layer, State
 from app.topology.rules.link_states import (
     LinkState,
     LinkStatus,
@@ -24,9 +24,16 @@ HOUR = timedelta(hours=1)
 NOW, SOON = WindowPhase.RUNNING, WindowPhase.PLANNED
 
 
-def event(state: str, number: int = 1, ticket: int | None = None, hours: int = 3) -> OngoingEvent:
+def event(
+    state: str,
+    number: int = 1,
+    ticket: int | None = None,
+    hours: int = 3,
+    ticket_state: str = "in progress",
+    how: str = "link",
+) -> OngoingEvent:
     """One that began so many hours ago."""
-    return OngoingEvent(number, state, NOON - hours * HOUR, ticket)
+    return OngoingEvent(number, state, NOON - hours * HOUR, ticket, ticket_state, how)
 
 
 def said(
@@ -61,6 +68,14 @@ WORK, PLAN = said("maintenance", window=NOW, numbers=(7,)), said("change", windo
         ([event("degraded", ticket=9)], [], "degraded"),
         ([event("degraded", 1, 9), event("down", 2)], [], "down, no ticket"),
         ([event("degraded", 1), event("down", 2, 9)], [], "down"),
+        # a ticket that ended, one of the site; of several events the one with the least
+        ([event("down", 1, 9, 3, "solved")], [], "down, no open ticket"),
+        ([event("down", 1, 9, 3, "closed")], [], "down, no open ticket"),
+        ([event("down", 1, 9, 3, "on hold", "site")], [], "down, no ticket of the link"),
+        ([event("down", 1, 9, 3, "solved", "site")], [], "down, no ticket of the link"),
+        ([event("down", 1, 9), event("down", 2, 8, 3, "solved")], [], "down, no open ticket"),
+        ([event("down", 1, 9, 3, "new", "site"), event("down", 2)], [], "down, no ticket"),
+        ([event("down", 1, 9, 3, "solved")], [OUTAGE], "down"),
         ([event("unmonitored")], [], "unmonitored"),
         # incidents alone
         ([], [OUTAGE], "down"),
@@ -135,6 +150,32 @@ def test_the_reason_names_events_tickets_and_times() -> None:
     )
 
 
+def test_beside_a_ticket_that_attends_to_nothing_is_said_what_it_is() -> None:
+    every = [
+        event("down", 1, 20, 9),
+        event("down", 2, 30, 8, "solved"),
+        event("down", 3, 40, 7, "unsolved"),
+        event("down", 4, 50, 6, "closed"),
+        event("down", 5, 60, 5, "verified", "site"),
+        event("down", 6, 70, 4, "new", "site"),
+        # a person linked it here, and it opened for that event
+        event("down", 7, 70, 3, "new", "hand"),
+    ]
+    found = state_of_link(every, [], is_reported=True)
+    assert found.ticket_words == {
+        30: "solved",
+        40: "unsolved",
+        50: "closed",
+        60: "ticket of the site, verified",
+    }
+    # closed and verified tickets are final; of the site are others' business
+    assert (found.event, found.unattended, found.reopenable) == (1, 5, 40)
+    found = state_of_link(every[:2], [], is_reported=True)
+    assert (found.event, found.unattended, found.reopenable) == (1, 2, 30)
+    found = state_of_link([every[0], every[-1]], [], is_reported=True)
+    assert (found.unattended, found.reopenable, found.ticket_words) == (None, None, {})
+
+
 def test_performance_and_no_impact_tickets_are_counted_beside_the_state() -> None:
     tickets = [
         said(layer="performance", impact="outage", numbers=(1, 2)),
@@ -159,6 +200,8 @@ EVENTS = st.lists(
         st.integers(1, 99),
         st.none() | st.integers(1, 99),
         st.integers(1, 99),
+        st.sampled_from(State),
+        st.sampled_from(["link", "site", "hand"]),
     ),
     max_size=4,
 )
@@ -197,6 +240,16 @@ def test_whatever_is_said(
         assert not found.no_ticket
     if found.no_ticket:
         assert found.event is not None
+    # a state that an event makes calms by itself only where an open ticket of the link is there
+    deciding = [one for one in events if one.state in ("down", "degraded")]
+    deciding = [one for one in deciding if one.state in found.state]
+    if not any(one.category == "incident" and one.impact in found.state for one in tickets):
+        attended = all(
+            one.ticket is not None and one.how != "site" and one.ticket_state in OPEN_STATES
+            for one in deciding
+        )
+        if not any(one.impact == "outage" for one in tickets):
+            assert (found.unattended is None) == attended == (found.words == found.state)
     minor: Any = [one for one in tickets if one.layer == "performance" and one.window == ""]
     assert again([one for one in tickets if one not in minor]).state == found.state
     assert len(found.tickets) <= 2

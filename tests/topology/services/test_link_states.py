@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.events.services.withdrawal import withdraw_event
-from app.matching.services.by_hand import unlink_by_hand
+from app.matching.services.by_hand import link_by_hand, unlink_by_hand
 from app.registry.models.registry import Link
 from app.tickets.services.lifecycle import change_ticket
 from app.topology.rules.link_states import LinkStatus
@@ -134,11 +134,21 @@ def test_a_ticket_on_the_link_documents_its_event_before_it_is_matched_and_after
         recompute_all(session)
     found = status(session)
     assert (found.words, found.tickets, found.ticket_count) == ("down", (number,), 1)
-    if matched:  # a solved one documents it still; one that a person took off does not
+    assert (found.unattended, found.ticket_words) == (None, {})
+    if matched:  # a solved one documents it still, and attends to nothing
         with transaction(session):
             change_ticket(session, writer(cast.operator), number, SOLVED)
         recompute_all(session)
-        assert status(session).tickets == (number,)
+        found = status(session)
+        assert (found.words, found.tickets) == ("down, no open ticket", (number,))
+        assert (found.unattended, found.reopenable) == (event, number)
+        assert found.ticket_words == {number: "solved"}
+        # an open one beside it does, also before it is matched
+        other = ticket(session, cast, links=(KIT,))
+        assert (words(session), status(session).tickets) == ("down", (other,))
+        with transaction(session):
+            change_ticket(session, writer(cast.operator), other, {"links": (PIC,)})
+            # one that a person took off is none
         with transaction(session):
             change_ticket(session, writer(cast.operator), number, {"state": "reopened"})
             unlink_by_hand(session, writer(cast.operator), event, number, "Another fault")
@@ -148,11 +158,33 @@ def test_a_ticket_on_the_link_documents_its_event_before_it_is_matched_and_after
 def test_a_ticket_that_names_the_site_documents_as_matching_says(
     session: Session, cast: Cast
 ) -> None:
-    report(session, cast, "6 09:00", None)
+    event = report(session, cast, "6 09:00", None)
     number = ticket(session, cast, sites=("DE-KIT",))
     assert words(session) == "down, no ticket"
     recompute_all(session)
-    assert (words(session), status(session).tickets) == ("down", (number,))
+    found = status(session)
+    assert (found.words, found.tickets) == ("down, no ticket of the link", (number,))
+    assert found.ticket_words == {number: "ticket of the site"}
+    assert (found.unattended, found.reopenable) == (event, None)
+    with transaction(session):
+        change_ticket(session, writer(cast.operator), number, SOLVED)
+    recompute_all(session)
+    found = status(session)
+    assert (found.words, found.reopenable) == ("down, no ticket of the link", None)
+    assert found.ticket_words == {number: "ticket of the site, solved"}
+    # one of the link goes before it, and a person's word as well
+    with transaction(session):
+        link_by_hand(session, writer(cast.operator), event, number, "The router of the site")
+        change_ticket(session, writer(cast.operator), number, {"state": "reopened"})
+    assert (words(session), status(session).ticket_words) == ("down", {})
+
+
+def test_of_an_event_that_is_over_a_ticket_of_the_site_is_one(session: Session, cast: Cast) -> None:
+    report(session, cast, "5 09:00", "5 10:00")
+    number = ticket(session, cast, sites=("DE-KIT",), event_start="5 09:00", event_end="5 10:00")
+    recompute_all(session)
+    found = status(session, days=-1)
+    assert (found.words, found.tickets, found.ticket_words) == ("down", (number,), {})
 
 
 def test_an_event_in_a_window_reads_maintenance(session: Session, cast: Cast) -> None:
