@@ -15,6 +15,8 @@ from typing import Any
 
 Answer = tuple[int, dict[str, str], bytes]
 TAKEN: Answer = (204, {}, b"")
+SILENCE: Answer = (0, {}, b"")
+"""No answer: the connection is closed, as by a receiver that is away."""
 
 
 @dataclass
@@ -64,6 +66,8 @@ def receiving() -> Iterator[Receiver]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             headers = {name.lower(): value for name, value in self.headers.items()}
             status, more, content = known.take(headers, body)
+            if not status:
+                return
             self.send_response(status)
             for name, value in {"Content-Length": str(len(content)), **more}.items():
                 self.send_header(name, value)

@@ -40,6 +40,8 @@ class Webhook(Base):
     off_why: Mapped[str] = mapped_column(String(20), default="")
     failures: Mapped[int] = mapped_column(default=0)
     """Attempts in a row that failed."""
+    unanswered: Mapped[int] = mapped_column(default=0)
+    """Those of them, in a row until now, to which nobody answered."""
     failing_since: Mapped[datetime | None] = mapped_column(UtcTime)
     resting_until: Mapped[datetime | None] = mapped_column(UtcTime)
     """Nothing is sent before."""

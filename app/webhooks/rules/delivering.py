@@ -1,8 +1,10 @@
 """When a message is sent again, when it is given up, and when a webhook is switched off.
 
-A failure is counted twice. The message waits for its own pause, and those about the same ticket
-wait behind it. The webhook rests for a pause, too: a receiver that is away is asked by one message
-at a time, each time another one, so that one message which always fails holds up only its ticket.
+A message that failed waits for its own pause, and those about the same ticket wait behind it. The
+whole webhook rests only if the receiver as such is away: no connection or no answer. An answer that
+is an error concerns its message: messages about other tickets are sent at once after the first
+error, and with a short gap while nothing but errors comes, so that a receiver that refuses
+everything is not flooded either.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ PAUSES: Final = (
     timedelta(hours=1),
 )
 """After the first failure, the second and so on; the last one from then on."""
+GAP: Final = timedelta(seconds=3)
+"""Between two messages while a receiver answers nothing but errors. A message about a healthy ticket
+waits this long at most, a receiver that refuses everything gets 20 calls a minute at most."""
 LONGEST_PAUSE: Final = timedelta(days=1)
 """However much longer a receiver asks for."""
 KEPT_WAITING: Final = timedelta(days=7)
@@ -79,6 +84,11 @@ class Failure(StrEnum):
     RIGHTS = "no right"
 
 
+UNANSWERED: Final = frozenset({Failure.CONNECTION, Failure.TIME, Failure.BROKEN, Failure.KEY})
+"""Failures of all messages alike: nobody answered, or nothing can be signed."""
+_OF_ALL: Final = frozenset({429, 503})
+"""Answers whose Retry-After concerns every message (RFC 6585, 4; RFC 9110, 15.6.4)."""
+
 FAILURE_WORDS: Final[Mapping[str, str]] = {
     Failure.CONNECTION: _(
         "No connection. The host's name must be known on the internet, and its address must be a"
@@ -116,10 +126,25 @@ def pause_after(failures: int) -> timedelta:
     return PAUSES[min(max(failures, 1), len(PAUSES)) - 1]
 
 
-def rest_after(failures: int, attempt: Attempt) -> timedelta:
-    """How long a webhook rests: at least as long as its receiver asked for."""
-    asked = min(attempt.retry_after or timedelta(0), LONGEST_PAUSE)
-    return max(pause_after(failures), asked)
+def pause_of_message(attempts: int, attempt: Attempt) -> timedelta:
+    """How long a message waits that failed so many times: at least as long as its answer asked."""
+    return max(pause_after(attempts), _asked(attempt))
+
+
+def rest_of_webhook(unanswered: int, attempt: Attempt, *, is_first: bool) -> timedelta:
+    """How long nothing at all is sent after a failure.
+
+    ``unanswered`` is how many attempts in a row got no answer, ``is_first`` whether the attempt
+    before was a success.
+    """
+    if attempt.failure in UNANSWERED:
+        return pause_after(unanswered)
+    asked = _asked(attempt) if attempt.status in _OF_ALL else timedelta(0)
+    return asked if is_first else max(asked, GAP)
+
+
+def _asked(attempt: Attempt) -> timedelta:
+    return min(attempt.retry_after or timedelta(0), LONGEST_PAUSE)
 
 
 def reason_to_end(failing_since: datetime, now: datetime, attempt: Attempt) -> Off | None:

@@ -24,22 +24,25 @@ from app.webhooks.models.webhooks import Webhook, WebhookDelivery
 from app.webhooks.rules.delivering import (
     KEPT,
     KEPT_WAITING,
+    UNANSWERED,
     Attempt,
     Failure,
     Off,
     State,
     is_hopeless,
-    pause_after,
+    pause_of_message,
     reason_to_end,
-    rest_after,
+    rest_of_webhook,
 )
 from app.webhooks.rules.messages import TEST, Told, Value, message_of, test_message
 from app.webhooks.services.planning import actor_of, readable_changes
 from app.webhooks.services.secrets import opened_secrets
 from app.webhooks.services.switching import switch_off
 
-LEASE: Final = timedelta(minutes=3)
-"""How long a claim lasts: much longer than an attempt, the resolver's time included."""
+LEASE: Final = timedelta(seconds=30)
+"""How long a claim lasts, and the longest that messages wait after their worker died. An attempt
+ends after 10 s; where looking up the host's name takes longer than the rest, another worker may send
+the message, too: the receiver knows it by its id."""
 _ASKED_KEPT: Final = 4000
 """Characters of a message that are kept to be looked at."""
 
@@ -96,15 +99,17 @@ def advance(
     done: tuple[int, Attempt] | None = None,
 ) -> tuple[int, datetime] | None:
     """Note what became of a message, and take the next one: its key, and the claim as it is
-    extended. None = the turn is over: nothing is due, the receiver failed, or another has the
-    webhook by now.
+    extended. None = the turn is over: nothing is due, the webhook rests after a failure, or another
+    worker has it by now.
     """
     webhook = _locked(session, webhook_id)
     if webhook is None or webhook.claimed_until != claim:
         return None
-    is_failed = done is not None and _note(session, webhook, *done, now)
+    if done is not None:
+        _note(session, webhook, *done, now)
+    is_resting = webhook.resting_until is not None and webhook.resting_until > now
     found = None
-    if webhook.off_at is None and not is_failed:
+    if webhook.off_at is None and not is_resting:
         if actor_of(session, webhook) is None:
             _drop_all(session, webhook)
             switch_off(session, webhook, Off.OWNER, now)
@@ -185,13 +190,16 @@ def _locked(session: Session, webhook_id: int) -> Webhook | None:
 
 
 def _next_due(session: Session, webhook: Webhook, now: datetime) -> int | None:
-    found: int | None = session.scalar(
+    due = (
         select(WebhookDelivery.id)
         .where(*_heads(webhook), WebhookDelivery.due_at <= now)
         .order_by(WebhookDelivery.due_at, WebhookDelivery.id)
         .limit(1)
     )
-    return found
+    found: int | None = None
+    if webhook.failures:  # what never failed does not wait behind what did
+        found = session.scalar(due.where(WebhookDelivery.attempts == 0))
+    return session.scalar(due) if found is None else found
 
 
 def _heads(webhook: Webhook) -> tuple[ColumnElement[bool], ...]:
@@ -211,13 +219,13 @@ def _heads(webhook: Webhook) -> tuple[ColumnElement[bool], ...]:
 
 def _note(
     session: Session, webhook: Webhook, delivery_id: int, attempt: Attempt, now: datetime
-) -> bool:
-    """Note an attempt; whether the receiver failed."""
+) -> None:
+    """Note an attempt, and what it says of its receiver."""
     delivery = session.get(WebhookDelivery, delivery_id)
     if attempt.failure is Failure.RIGHTS:  # the receiver had no part in it
         if delivery is not None:
             _end(delivery, State.DROPPED, Failure.RIGHTS)
-        return False
+        return
     if delivery is not None:
         delivery.attempts += 1
         delivery.tried_at, delivery.status = now, attempt.status
@@ -228,16 +236,17 @@ def _note(
         if delivery is not None:
             delivery.state, delivery.due_at = State.DELIVERED, None
         webhook.failures, webhook.failing_since, webhook.resting_until = 0, None, None
-        webhook.delivered_at = now
-        return False
+        webhook.unanswered, webhook.delivered_at = 0, now
+        return
     if delivery is not None:
-        delivery.due_at = now + pause_after(delivery.attempts)
+        delivery.due_at = now + pause_of_message(delivery.attempts, attempt)
+    is_first = webhook.failures == 0
     webhook.failures += 1
     webhook.failing_since = webhook.failing_since or now
-    webhook.resting_until = now + rest_after(webhook.failures, attempt)
+    webhook.unanswered = webhook.unanswered + 1 if attempt.failure in UNANSWERED else 0
+    webhook.resting_until = now + rest_of_webhook(webhook.unanswered, attempt, is_first=is_first)
     if (why := reason_to_end(webhook.failing_since, now, attempt)) is not None:
         switch_off(session, webhook, why, now)
-    return True
 
 
 def _end_turn(session: Session, webhook: Webhook, now: datetime) -> None:

@@ -317,6 +317,7 @@ def _administers(actor: Actor) -> bool:
 
 def _try_at_once(webhook: Webhook, now: datetime) -> None:
     webhook.failures, webhook.failing_since, webhook.resting_until = 0, None, None
+    webhook.unanswered = 0
     wake(webhook, now)
 
 
