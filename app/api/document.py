@@ -25,9 +25,11 @@ days are UTC. Fields may be added to answers at any time; leave out what you do 
 
 Each answer to a GET has a strong ETag: ask again with `If-None-Match`, or send it with a change as
 `If-Match`: 412 says what is there now if somebody else was faster. Each write takes an
-`Idempotency-Key` of your own (kept 7 days): the same request again is carried out once and answered
-alike, another request under the same key is 409. `Prefer: return=minimal` answers a write without
-content. Lists have `next`, the address of the next page, also as `Link` with `rel="next"`. The
+`Idempotency-Key` of your own (stored for 7 days): the same request again is carried out once and
+answered alike, another request under the same key is 409. Nothing but the key decides: without it, or
+with two keys, two equal requests are two comments or two files. `Idempotency-Replayed: true` in an
+answer says that this request stored nothing new: it was carried out before, or the ticket has these
+values already. `Prefer: return=minimal` answers a write without content. Lists have `next`, the address of the next page, also as `Link` with `rel="next"`. The
 headers `RateLimit-Policy` and `RateLimit` say how many calls a token has left; 429 says with
 `Retry-After` when to go on.
 

@@ -30,6 +30,8 @@ _ONCE = "This parameter is taken once only"
 Query = Mapping[str, Any]
 COPIES_PER_DAY: Final = "copies_per_day"
 """Where the application keeps that setting."""
+REPLAYED: Final = "Idempotency-Replayed"
+"""The header of an answer to a write that stored nothing new."""
 _KEY: Final = re.compile(r"\{(\w+)\}")
 
 
@@ -198,7 +200,7 @@ class Operation:
             raise refused
         if first is not None:
             status, body = first.status, first.body.encode()
-            headers = {**json.loads(first.headers), "Idempotency-Replayed": "true"}
+            headers = {**json.loads(first.headers), REPLAYED: "true"}
             if self.of is not None and self._answers_state():
                 # as it is now, and as this account may read it now
                 now = replace(call, query=self.of.usual_query())
@@ -244,6 +246,8 @@ class Operation:
         body, tag = self.written(content)
         is_read_so = (self.of is not None or self.location is not None) and not self.once
         headers = {"ETag": f'"{tag}"'} if is_read_so else {}
+        if g.get("stored_nothing"):
+            headers[REPLAYED] = "true"
         if self.location is not None:
             headers["Location"] = f"{request.script_root}{self.location(content)}"
             return None, 201, body, headers

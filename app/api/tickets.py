@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from flask import Response, request
+from flask import Response, g, request
 
 from app.api.caller import session
 from app.api.operations import Call, Operation, View, a_file, next_page
@@ -356,14 +356,16 @@ GET_TICKET: Final = Operation(
 
 def _as_seen(view: View) -> View:
     """The view, but only if the ticket still has the version that If-Match stands for: looked at
-    under its lock, so that nobody is overtaken between the two."""
+    under its lock, so that nobody is overtaken between the two. Notes for the answer whether the
+    ticket is what it was before."""
 
     def carry_out(call: Call) -> Mapping[str, Any] | Response | PortalError:
-        if call.version is not None:
-            version = locked_ticket(session(), call.number()).version
-            if version != call.version:
-                raise StaleVersion(version)
-        return view(call)
+        version = locked_ticket(session(), call.number()).version
+        if call.version is not None and version != call.version:
+            raise StaleVersion(version)
+        content = view(call)
+        g.stored_nothing = isinstance(content, Mapping) and content["version"] == version
+        return content
 
     return carry_out
 

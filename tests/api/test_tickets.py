@@ -101,6 +101,59 @@ def test_a_repeat_under_a_key_is_carried_out_once(operator: Program, session: Se
     assert count_of_tickets(session) == 2
 
 
+def test_nothing_but_the_key_decides_whether_a_comment_is_a_repeat(operator: Program) -> None:
+    """Sixty posts of one comment: with sixty keys sixty entries, with one key one, without a key
+    as many as were sent. Only an answer to a repeat says that it stored nothing new."""
+    for keys, entries in (
+        ([f"key-{count}" for count in range(60)], 60),
+        (["the-one"] * 60, 1),
+        ([None] * 3, 3),
+    ):
+        at = f"/api/v1/tickets/{made(operator)['number']}"
+        answers = [
+            operator.post(
+                f"{at}/comments", {"text": "We look"}, **({"Idempotency_Key": key} if key else {})
+            )
+            for key in keys
+        ]
+        assert {answer.status_code for answer in answers} == {200}
+        assert [one["text"] for one in operator.read(at)["diary"]] == ["We look"] * entries
+        replayed = [answer.headers.get("Idempotency-Replayed") for answer in answers]
+        assert replayed == [None] * entries + ["true"] * (len(keys) - entries)
+        assert answers[-1].json == operator.read(at)
+
+
+def test_nothing_but_the_key_decides_whether_a_file_or_a_move_is_a_repeat(
+    operator: Program,
+) -> None:
+    at = f"/api/v1/tickets/{made(operator)['number']}"
+    for key in ("a", "b", "b", "c"):
+        answer = operator.post(
+            f"{at}/attachments?name=a.log",
+            b"log",
+            Content_Type="application/octet-stream",
+            Idempotency_Key=key,
+        )
+        assert answer.status_code == 201
+    assert [one["name"] for one in operator.read(at)["attachments"]] == ["a.log"] * 3
+    for _time in range(2):
+        wait = {"state": "on hold", "comment": "Waiting for the carrier"}
+        answer = operator.post(f"{at}/moves", wait)
+        assert "Idempotency-Replayed" not in answer.headers
+    assert [one["text"] for one in operator.read(at)["diary"]] == ["Waiting for the carrier"] * 2
+
+
+def test_a_change_that_stores_nothing_new_says_so(operator: Program) -> None:
+    at = f"/api/v1/tickets/{made(operator)['number']}"
+    for version, replayed in ((2, None), (2, "true")):
+        answer = operator.send("PATCH", at, {"priority": "less urgent"})
+        assert answer.json is not None
+        assert (answer.status_code, answer.json["version"]) == (200, version)
+        assert answer.headers.get("Idempotency-Replayed") == replayed
+    again = operator.post(f"{at}/moves", {"state": "new"})
+    assert (again.status_code, again.headers["Idempotency-Replayed"]) == (200, "true")
+
+
 def test_the_same_request_at_the_same_time_is_carried_out_once(
     operator: Program, session: Session
 ) -> None:

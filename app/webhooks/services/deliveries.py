@@ -41,8 +41,8 @@ from app.webhooks.services.switching import switch_off
 
 LEASE: Final = timedelta(seconds=30)
 """How long a claim lasts, and the longest that messages wait after their worker died. An attempt
-ends after 10 s; where looking up the host's name takes longer than the rest, another worker may send
-the message, too: the receiver knows it by its id."""
+ends after 10 s; where looking up the host's name takes longer than the rest, another worker may
+send the message, too: the receiver knows it by its id."""
 _ASKED_KEPT: Final = 4000
 """Characters of a message that are kept to be looked at."""
 
