@@ -26,12 +26,12 @@ days are UTC. Fields may be added to answers at any time; leave out what you do 
 Each answer to a GET has a strong ETag: ask again with `If-None-Match`, or send it with a change as
 `If-Match`: 412 says what is there now if somebody else was faster. Each write takes an
 `Idempotency-Key` of your own (stored for 7 days): the same request again is carried out once and
-answered alike, another request under the same key is 409. Nothing but the key decides: without it, or
-with two keys, two equal requests are two comments or two files. `Idempotency-Replayed: true` in an
-answer says that this request stored nothing new: it was carried out before, or the ticket has these
-values already. `Prefer: return=minimal` answers a write without content. Lists have `next`, the address of the next page, also as `Link` with `rel="next"`. The
-headers `RateLimit-Policy` and `RateLimit` say how many calls a token has left; 429 says with
-`Retry-After` when to go on.
+answered alike, another request under the same key is 409. Nothing but the key decides: without it,
+or with two keys, two equal requests are two comments or two files. `Idempotency-Replayed: true` in
+an answer says that this request stored nothing new: it was carried out before, or the ticket has
+these values already. `Prefer: return=minimal` answers a write without content. Lists have `next`,
+the address of the next page, also as `Link` with `rel="next"`. The headers `RateLimit-Policy` and
+`RateLimit` say how many calls a token has left; 429 says with `Retry-After` when to send it again.
 
 Scopes of tokens:
 """
@@ -121,7 +121,58 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
     for operation in operations:
         method = operation.method.lower()
         spec.path(path=operation.path, operations={method: _described(operation)})
-    return spec.to_dict()
+    return _opened(spec.to_dict())
+
+
+def _opened(whole: dict[str, Any]) -> dict[str, Any]:
+    """The document, whose answers may have fields that it does not name yet, and whose bodies may
+    not; a schema of both is written twice, that of bodies as ``...Body``. Open is said, not left
+    out: generators of clients take silence for closed."""
+    schemas = whole["components"]["schemas"]
+    operations = [one for methods in whole["paths"].values() for one in methods.values()]
+    answered = _named(schemas, [one["responses"] for one in operations])
+    sent = _named(schemas, [one.get("requestBody") for one in operations])
+    bodies = {name: f"{name}Body" for name in sorted(answered & sent)}
+    assert not schemas.keys() & set(bodies.values())
+    renamed = {name: _renamed(schemas[name], bodies) for name in sorted(sent)}
+    for name in answered:
+        schemas[name] = {**schemas[name], "additionalProperties": True}
+    for name, schema in renamed.items():
+        schemas[bodies.get(name, name)] = schema
+    for one in operations:
+        if "requestBody" in one:
+            one["requestBody"] = _renamed(one["requestBody"], bodies)
+    return whole
+
+
+def _named(schemas: dict[str, Any], part: Any) -> set[str]:
+    """The schemas that a part of the document names, and those that these name."""
+    found: set[str] = set()
+    left = [part]
+    while left:
+        one = left.pop()
+        if isinstance(one, list):
+            left += one
+        elif isinstance(one, dict):
+            left += one.values()
+            name = str(one.get("$ref", "")).rpartition("/")[2]
+            if name and name not in found:
+                found.add(name)
+                left.append(schemas[name])
+    return found
+
+
+def _renamed(part: Any, names: dict[str, str]) -> Any:
+    """A part of the document that names other schemas in the places of these."""
+    if isinstance(part, list):
+        return [_renamed(one, names) for one in part]
+    if not isinstance(part, dict):
+        return part
+    found = {key: _renamed(value, names) for key, value in part.items()}
+    if isinstance(found.get("$ref"), str):
+        head, slash, name = found["$ref"].rpartition("/")
+        found["$ref"] = f"{head}{slash}{names.get(name, name)}"
+    return found
 
 
 def _problems_of(operation: Operation) -> dict[str, str]:
@@ -189,6 +240,12 @@ def _answers(operation: Operation) -> dict[str, Any]:
         content = {media: {"schema": {"type": "string"}} for media in operation.gives}
         return {"200": {"description": operation.summary, "content": content}}
     content = {JSON: {"schema": operation.answer}}
+    replayed = {
+        "Idempotency-Replayed": {
+            "description": "true = this request stored nothing new.",
+            "schema": {"type": "string"},
+        }
+    }
     if not operation.writes:
         return {
             "200": {
@@ -198,16 +255,21 @@ def _answers(operation: Operation) -> dict[str, Any]:
             },
             "304": {"description": "Nothing changed since the answer with this ETag."},
         }
-    nothing = {"204": {"description": "All of it is stored; there is nothing to say of it."}}
+    nothing = {
+        "204": {
+            "description": "All of it is stored; there is nothing to say of it.",
+            "headers": replayed,
+        }
+    }
     if operation.empty:
         return nothing
     done: dict[str, Any] = {
-        "200": {"description": "All of it is stored.", "content": content},
+        "200": {"description": "All of it is stored.", "headers": replayed, "content": content},
         **nothing,
     }
     if operation.location is not None:
         at = {"description": "Where it is read.", "schema": {"type": "string"}}
-        headers = {"Location": at}
+        headers = {"Location": at, **replayed}
         made = {"description": "It is created.", "headers": headers, "content": content}
         return {"201": made}
     return done

@@ -7,6 +7,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -28,6 +30,42 @@ def written() -> str:
 
 def test_the_document_is_the_published_one() -> None:
     assert written() == GOLDEN.read_text("utf-8")
+
+
+def objects_in(part: Any, schemas: Any, seen: set[str]) -> Iterator[tuple[str, Any]]:
+    """Every object with fields that a part of the document describes, wherever it is written."""
+    if isinstance(part, list):
+        for one in part:
+            yield from objects_in(one, schemas, seen)
+        return
+    if not isinstance(part, dict):
+        return
+    name = str(part.get("$ref", "")).rpartition("/")[2]
+    if name and name not in seen:
+        seen.add(name)
+        yield from objects_in(schemas[name], schemas, seen)
+    if part.get("type") == "object" and "properties" in part:
+        yield next(iter(part["properties"]), ""), part.get("additionalProperties")
+    for one in part.values():
+        yield from objects_in(one, schemas, seen)
+
+
+def test_answers_may_grow_and_bodies_may_not() -> None:
+    """Fields may be added to answers at any time: no schema of an answer forbids one, and each
+    says so. A field that a body has and no schema is refused with 422, and the schemas say that."""
+    whole = json.loads(GOLDEN.read_text("utf-8"))
+    operations = [one for methods in whole["paths"].values() for one in methods.values()]
+    assert len(operations) > 100
+    schemas, answered, sent = whole["components"]["schemas"], set[str](), set[str]()
+    answers = [*objects_in([one["responses"] for one in operations], schemas, answered)]
+    bodies = [*objects_in([one.get("requestBody") for one in operations], schemas, sent)]
+    assert len(answers) > 100
+    assert len(bodies) > 30
+    assert {is_open for _first, is_open in answers} == {True}
+    # what Alertmanager sends is its own, and grows with it
+    assert {first for first, is_open in bodies if is_open is not False} == {"version", "status"}
+    assert not answered & sent
+    assert answered | sent == set(schemas)
 
 
 def test_it_is_valid_and_open_to_everybody(app: Flask) -> None:

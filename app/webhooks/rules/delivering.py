@@ -26,8 +26,8 @@ PAUSES: Final = (
 )
 """After the first failure, the second and so on; the last one from then on."""
 GAP: Final = timedelta(seconds=3)
-"""Between two messages while a receiver answers nothing but errors: a message about another
-ticket waits this long at most, and a receiver that refuses everything gets 20 calls a minute at most."""
+"""Between two messages while a receiver answers nothing but errors: a message about another ticket
+waits this long at most, and a receiver that refuses everything gets 20 calls a minute at most."""
 LONGEST_PAUSE: Final = timedelta(days=1)
 """However much longer a receiver asks for."""
 KEPT_WAITING: Final = timedelta(days=7)
