@@ -21,7 +21,7 @@ from wtforms.widgets import TextInput
 from app.core.rules.errors import Invalid, InvalidMany
 from app.core.rules.human_times import Tense
 from app.core.rules.language import _, said_word
-from app.core.web.times import read_typed
+from app.core.web.times import not_yet, now, read_typed
 
 _FULL_DATE: Final = re.compile(r"\s*\d{4}-")
 
@@ -48,9 +48,19 @@ class UtcTimeField(Field):
     ) -> None:
         super().__init__(label, *args, **more)
         self.tense, self.days = tense, days
+        self.known: datetime | None = None
+        """What is stored already: it is not asked back, though it be to come."""
 
     def _read(self, text: str, label: str | None = None) -> datetime:
         return read_typed(self.name, text, self.tense, days=self.days, label=label)
+
+    def pre_validate(self, form: Any) -> None:
+        """Ask what has happened back if it is to come: nothing has happened then."""
+        moment: datetime | None = self.data
+        if self.tense is not Tense.PAST or moment is None or moment == self.known:
+            return
+        if moment > now():
+            raise ValidationError(not_yet(moment, self.label.text))
 
     @property
     def read(self) -> datetime | None:

@@ -64,6 +64,21 @@ def read_typed(
     )
 
 
+def not_yet(moment: datetime, label: str) -> str:
+    """What is wrong with the time of something that happened, if it is to come."""
+    return _(
+        "%(label)s is still to come: %(when)s. Write a time that has been",
+        label=label,
+        when=weekday_time(moment),
+    )
+
+
+def weekday_time(moment: datetime) -> str:
+    """``Mon 2026-11-30 23:50 UTC``, and the person's zone in brackets."""
+    days = (_("Mon"), _("Tue"), _("Wed"), _("Thu"), _("Fri"), _("Sat"), _("Sun"))
+    return f"{days[moment.astimezone(UTC).weekday()]} {both_zones(moment)}"
+
+
 def both_zones(moment: datetime) -> str:
     """UTC, and the person's zone in brackets."""
     here = local(moment)
@@ -144,6 +159,7 @@ def register(flask_app: Flask) -> None:
         utc_seconds,
         local,
         both_zones,
+        weekday_time,
         iso,
         age,
         ago,

@@ -8,7 +8,7 @@ from markupsafe import escape
 from app.core.rules.errors import Invalid
 from app.core.rules.human_times import Tense
 from app.core.rules.language import _
-from app.core.web.times import read_typed
+from app.core.web.times import not_yet, now, read_typed
 
 blueprint = Blueprint("typed_times", __name__)
 
@@ -22,10 +22,12 @@ def read() -> Response:
     if not text:
         return make_response("")
     try:
-        is_coming = request.args.get("tense") == Tense.COMING
-        tense, days = Tense.COMING if is_coming else Tense.PAST, request.args.get("days") == "yes"
+        named, days = request.args.get("tense"), request.args.get("days") == "yes"
+        tense = next((one for one in Tense if one == named), Tense.EITHER)
         moment = read_typed("time", text, tense, days=days, label=_("This"))
     except Invalid as error:
         return make_response(str(escape(error.message)))
     echo = get_template_attribute("_macros.html", "read_time")
-    return make_response(str(echo(moment, tense)))
+    if tense is Tense.PAST and moment > now():
+        return make_response(str(escape(not_yet(moment, _("This")))))
+    return make_response(str(echo(moment)))

@@ -147,6 +147,7 @@ def edit(number: int) -> Response:
             form.end.data = now().replace(second=0, microsecond=0)
         return _form_page(form, 200, number)
     form = EventForm()
+    form.start.known, form.end.known = facts.event.start, facts.event.end
     if form.validate():
         seen = form.version.data or ""
         try:

@@ -90,7 +90,9 @@ class ForceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """From when or until when a version is in force, and why."""
 
     at = UtcTimeField(
-        _("When"), Tense.PAST, description=_("UTC, as 2013-07-01 or 2013-07-01 09:00. Empty: now.")
+        _("When"),
+        Tense.EITHER,
+        description=_("UTC, as 2013-07-01 or 2013-07-01 09:00. Empty: now."),
     )
     reason = StringField(
         _("Reason"),

@@ -18,7 +18,7 @@ from app.core.rules.language import _
 from app.core.services.changes import TICKET, changes_of
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach, options
+from app.core.web.forms import UtcTimeField, attach, options
 from app.core.web.htmx import go_to, wants_fragment
 from app.core.web.person import acting, writer
 from app.core.web.times import now
@@ -367,6 +367,9 @@ def edit(number: int) -> AnyResponse:
 
 def _prepare_edit(form: EditForm, actor: access.Actor, ticket: Ticket) -> None:
     _prepare(form, actor, all_sites(db.session()))
+    for field in form:
+        if isinstance(field, UtcTimeField):
+            field.known = current_value(ticket, field.name)
     form.network.choices = options(*Network)
 
 

@@ -74,12 +74,13 @@ def comment(number: int) -> Response:
     if request.form.get("kind") == "internal":  # which the form offers to operators only
         access.require_internal(by.actor)
     form = comment_form_of(by.actor, verbs.moves_of(by.actor, ticket))
+    form.event_end.known = ticket.event_end
     text = form.text.data or ""
     if request.form.get("do") == "preview":
         access.require_write(by.actor, facts_of(ticket))
         return ticket_page(number, comment_form=form, preview=text)
     if form.kind.data != "solve":  # the end of the event is not asked for then
-        form.event_end.process_errors = []
+        form.event_end.process_errors, form.event_end.known = [], form.event_end.data
     if not form.validate():
         return ticket_page(number, comment_form=form, status=422)
     then = request.form.get("then", "")
@@ -113,6 +114,7 @@ def move(number: int) -> Response:
     rows, by = db.session(), writer()
     ticket = verbs.find_ticket(rows, by.actor, number)
     form = MoveForm()
+    form.event_end.known = ticket.event_end
     state = form.state.data or ""
     if state not in list(State):
         form.state.errors = [_("State takes one of: %(listed)s", listed=", ".join(State))]
