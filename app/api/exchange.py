@@ -39,6 +39,14 @@ class PairHead(Schema):
     )
 
 
+class PairDifference(Schema):
+    """A mapped field whose values differ."""
+
+    field = a_text("Name of the field.")
+    ours = a_text("Our value.")
+    theirs = a_text("Their value as last read, in their words.")
+
+
 class TicketPairRow(Schema):
     """A ticket's counterpart with one partner."""
 
@@ -47,6 +55,15 @@ class TicketPairRow(Schema):
     state = a_text("being created, paired, stopped or ended.")
     their_id = a_text("The counterpart's id there, or empty.")
     their_number = a_text("What people call it there.")
+    standing = a_text(
+        "How the two are to each other, as far as is known: in step, different, not compared,"
+        " queued, held (queued, and the connection is paused or stopped), asked (two values to"
+        " choose from), failed or ended."
+    )
+    standing_why = a_text("Why it is not known whether they are in step, or empty.")
+    differs = fields.List(
+        fields.Nested(PairDifference), required=True, metadata=about("Values that differ.")
+    )
     opener = fields.Nested(
         PairHead, required=True, metadata=about("The side on which the ticket was opened.")
     )
@@ -199,7 +216,7 @@ def get_pairs(call: Call) -> Mapping[str, Any]:
     """The counterparts of one ticket."""
     number = call.number("key")
     find_ticket(session(), call.actor, number)
-    return {"items": heads_of(session(), number) or ()}
+    return {"items": heads_of(session(), number, call.now) or ()}
 
 
 def list_connections(call: Call) -> Mapping[str, Any]:

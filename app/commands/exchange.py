@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import click
 
@@ -31,7 +32,7 @@ def exchange() -> None:
 @click.option("--json", "as_json", is_flag=True, help="As one JSON list.")
 def list_(*, failed: bool, as_json: bool) -> None:
     """List every pair of tickets: both numbers, what waits, and why."""
-    pairs = pairs_now(db.session(), failed_alone=failed)
+    pairs = pairs_now(db.session(), datetime.now(UTC), failed_alone=failed)
     if as_json:
         click.echo(json.dumps([_told(pair) for pair in pairs], indent=2, ensure_ascii=False))
         return
@@ -41,13 +42,13 @@ def list_(*, failed: bool, as_json: bool) -> None:
             pair.partner,
             pair.kind,
             pair.their_number or pair.their_id,
-            pair.state,
+            pair.compared.standing,
             str(pair.waiting),
             pair.reason,
         )
         for pair in pairs
     ]
-    print_table(("TICKET", "PARTNER", "KIND", "THEIRS", "STATE", "WAITING", "REASON"), rows)
+    print_table(("TICKET", "PARTNER", "KIND", "THEIRS", "STANDING", "WAITING", "REASON"), rows)
 
 
 @exchange.command("retry", cls=PortalCommand)
@@ -128,7 +129,12 @@ def _told(pair: PairNow) -> dict[str, object]:
         "their_number": pair.their_number,
         "their_url": pair.their_url,
         "state": pair.state,
-        "in_step": pair.in_step,
+        "standing": pair.compared.standing,
+        "in_step": pair.compared.in_step,
+        "differs": [
+            {"field": one.name, "ours": one.ours, "theirs": one.theirs}
+            for one in pair.compared.differing
+        ],
         "waiting": pair.waiting,
         "entries_ours": pair.ours,
         "entries_theirs": pair.theirs,

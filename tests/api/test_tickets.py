@@ -16,6 +16,7 @@ from app.core.models.changes import Change
 from app.tickets.models.tickets import Ticket
 from tests.api.conftest import Calling, Program
 from tests.cast import Cast, writer
+from tests.exchange.seeded import seed_pair
 
 NEW = {
     "title": "CERN-PIC down",
@@ -402,11 +403,19 @@ def test_a_field_with_half_a_character_is_named(operator: Program) -> None:
 
 
 def test_counterparts_are_shown_to_who_may_read_the_ticket(
-    operator: Program, calling: Calling, cast: Cast
+    operator: Program, calling: Calling, cast: Cast, session: Session
 ) -> None:
     number = made(operator)["number"]
     at = f"/api/v1/exchange/pairs/{number}"
     assert calling("read", of=cast.reader).read(at) == {"items": []}
+    with transaction(session):
+        seed_pair(session, "NREN-A", number).known()
+    (pair,) = calling("read", of=cast.reader).read(at)["items"]
+    assert (pair["standing"], pair["standing_why"], pair["differs"]) == (
+        "not compared",
+        "their ticket has not been read",
+        [],
+    )
     assert calling("read", account=cast.nren_b.account).get(at).status_code == 404
     assert calling("read").get("/api/v1/exchange/pairs/999999").status_code == 404
 

@@ -121,9 +121,10 @@ def test_pairs_are_listed_for_people_and_programs(database: str, session: Sessio
         "state": "being created",
         "waiting": 1,
     }
+    assert (pair["standing"], pair["in_step"], pair["differs"]) == ("queued", False, [])
     assert json.loads(flask(database, "exchange", "list", "--failed", "--json").stdout) == []
     table = flask(database, "exchange", "list").stdout.decode().splitlines()
-    assert table[1].split() == [str(number), "GGUS", "zammad", "-", "being", "created", "1", "-"]
+    assert table[1].split() == [str(number), "GGUS", "zammad", "-", "queued", "1", "-"]
     assert flask(database, "exchange", "retry", str(number), "GGUS").returncode == 0
     flask(database, "partner", "pause", "GGUS")
     paused = flask(database, "exchange", "retry", str(number), "GGUS").stdout.decode()

@@ -21,7 +21,7 @@ from app.exchange.rules.profiles import Choice, Profile, Row
 from app.exchange.services.connection_tests import ask_test, begin_test, end_test, note_check
 from app.exchange.services.connections import connect, set_profile
 from app.exchange.services.ledgers import compare, keep_comparison
-from app.exchange.services.planning import add_entry, begin_pair
+from app.exchange.services.planning import add_entry, begin_pair, plan_next
 from app.tickets.models.tickets import Ticket
 from tests.cast import NOON, SYSTEM
 
@@ -54,6 +54,14 @@ class SeededPair:
             self.session.scalars(select(Entry).where(Entry.pair_id == pair.id))
         ):
             entry.state, entry.done_at, entry.their_key = EntryState.SENT, NOON, f"a{key}"
+        return self
+
+    def read(self, at: datetime, values: str = "{}") -> SeededPair:
+        """Every change here is planned, and their ticket was read then, with these values."""
+        self.known()
+        self.pair.read_at = self.pair.connection.read_at = at
+        self.pair.their_values = values
+        plan_all(self.session, at)
         return self
 
     def entry(
@@ -90,6 +98,12 @@ class SeededPair:
         self.known()
         content = {name: theirs}
         return self.entry(Origin.THEIRS, EntryKind.FIELDS, content, EntryState.ASKED)
+
+
+def plan_all(session: Session, now: datetime) -> None:
+    """What the worker plans, as far as there is anything."""
+    while plan_next(session, now):
+        pass
 
 
 def seed_pair(session: Session, code: str, number: int, **more: Any) -> SeededPair:

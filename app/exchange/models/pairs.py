@@ -46,9 +46,13 @@ class TicketPair(Base):
     reason: Mapped[str] = mapped_column(String(500), default="")
     values: Mapped[str] = mapped_column(Text, default="{}")
     """JSON: each mapped field's value when both sides last agreed on it, in our words."""
+    their_values: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")
+    """JSON: each mapped field's value in their words, as their ticket was last read."""
     copies: Mapped[str] = mapped_column(Text, default="[]")
     """JSON: keys of their texts that are copies of ours, and no entries."""
     read_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    unread_since: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Since when their ticket could not be read, None = the last read succeeded."""
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When a person ended the exchange; ``reason`` says why."""
     ended_by: Mapped[str] = mapped_column(String(255), default="", server_default="")
@@ -83,7 +87,7 @@ class Entry(Base):
     content: Mapped[str] = mapped_column(Text)
     """JSON."""
     state: Mapped[str] = mapped_column(String(20))
-    """waiting, sent, applied, recorded (told by the partner), asked, skipped."""
+    """waiting, sent, applied, recorded (told by the partner), asked, skipped, gave way."""
     reason: Mapped[str] = mapped_column(String(500), default="")
     change_id: Mapped[int | None] = mapped_column(ForeignKey("changes.id"))
     """The change from which it was planned, or which it brought about."""

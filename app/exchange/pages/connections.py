@@ -66,6 +66,7 @@ from app.exchange.services.overview import (
 )
 from app.exchange.services.planning import profile_in_use
 from app.exchange.services.secrets import HINT, LOGIN, add_secret, end_secret, live_secrets
+from app.exchange.services.standing import answers
 from app.mail.rules.reply_addresses import CONNECTION, reply_address
 
 blueprint = Blueprint("exchange", __name__, url_prefix="/exchange")
@@ -82,6 +83,13 @@ _LOOK: Final = (1, 1, 1, 2, 2, 3, 5, 10, 20)
 @blueprint.before_request
 def _operators_only() -> None:
     require_operator(acting(), _("see the exchange with partners"))
+
+
+@blueprint.context_processor
+def _answering() -> dict[str, Any]:
+    """What the pages say of whether a partner's system answers."""
+    at = now()
+    return {"answers": lambda connection: answers(connection, at)}
 
 
 @blueprint.get("")

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.core.rules.access import Actor
 from app.core.web.extensions import db
+from app.core.web.times import now
 from app.exchange.pages.forms import KINDS
 from app.exchange.services.overview import counterparts
 from app.tickets.models.tickets import Ticket
@@ -17,7 +18,7 @@ from app.tickets.services.fields import as_logged, current_value
 
 def exchange_panel(actor: Actor, ticket: Ticket) -> Mapping[str, Any]:
     """All people see with whom a ticket is exchanged; operators why not, and what to do."""
-    found = counterparts(db.session(), ticket.number, internal=actor.is_operator)
+    found = counterparts(db.session(), ticket.number, now(), internal=actor.is_operator)
     conflicts = [one for partner in found for one in partner.conflicts]
     return {
         "partners_exchanged": [one for one in found if one.pair is not None],

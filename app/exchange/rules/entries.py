@@ -31,6 +31,7 @@ class EntryState(StrEnum):
     WAITING = "waiting"
     """Ours: still to be sent."""
     SENT = "sent"
+    """Ours: a call carried it."""
     APPLIED = "applied"
     """Theirs: is here."""
     RECORDED = "recorded"
@@ -38,7 +39,9 @@ class EntryState(StrEnum):
     ASKED = "asked"
     """Both sides changed a field, and a person has to choose."""
     SKIPPED = "skipped"
-    """A person left it out, with a reason."""
+    """Left out by a person, or because the partner has no place for it; ``reason`` says which."""
+    GAVE_WAY = "gave way"
+    """Ours: its values were given up for the partner's, and no call carried them."""
 
 
 EXCHANGED: Final = (

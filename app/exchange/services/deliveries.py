@@ -174,10 +174,32 @@ def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: d
         agree_on_sent(
             session, row, {one: values[one] for one in values if one not in sent.left_out}
         )
+        reasons = [_gave_way(entry, values)] if entry.kind == EntryKind.FIELDS else []
         if sent.left_out:
-            entry.reason = f"Not set there: {', '.join(sent.left_out)}"[:500]
+            reasons.append(f"Not set there: {', '.join(sent.left_out)}")
+        entry.reason = "; ".join(filter(None, reasons))[:500]
+        is_values = entry.kind == EntryKind.FIELDS and entry.state == EntryState.SENT
+        if is_values and set(values) <= set(sent.left_out):  # the partner has no place for them
+            entry.state = EntryState.SKIPPED
     note_success(row.connection)
     row.connection.sent_at = now
+
+
+def note_not_carried(session: Session, claimed: Claim, pair_id: int, now: datetime) -> None:
+    """All values of an entry gave way to the partner's: nothing was called."""
+    row = locked_pair(session, pair_id)
+    if row.begun_at == claimed.begun:
+        store(row, rules.done(as_rule(row)))
+    entry = session.get(Entry, claimed.entry_id) if claimed.entry_id is not None else None
+    if entry is not None and entry.state == EntryState.WAITING:
+        entry.state, entry.done_at = EntryState.GAVE_WAY, now
+        entry.reason = _gave_way(entry, {})
+
+
+def _gave_way(entry: Entry, carried: Mapping[str, str]) -> str:
+    """Which values of an entry no call carried, "" = none."""
+    names = [name for name in json.loads(entry.content) if name not in carried]
+    return f"Gave way to the partner's value: {', '.join(names)}"[:500] if names else ""
 
 
 def note_failed(

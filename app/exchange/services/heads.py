@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -17,7 +18,9 @@ from sqlalchemy.orm import Session
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState, digest_of_entry
 from app.exchange.rules.ledger import START, Origin, chain
+from app.exchange.rules.standing import Standing
 from app.exchange.services.planning import chain_name
+from app.exchange.services.standing import Compared, compared
 from app.tickets.models.tickets import Ticket
 
 _COMPARED: Final = (EntryKind.TICKET, EntryKind.COMMENT, EntryKind.ATTACHMENT)
@@ -43,27 +46,31 @@ class PairHeads:
     state: str
     their_id: str
     their_number: str
+    standing: str
+    standing_why: str
+    differs: Sequence[Mapping[str, str]]
     opener: Head
     answerer: Head
 
 
-def heads_of(session: Session, number: int) -> Sequence[PairHeads] | None:
-    """Every pair of a ticket; None = there is no such ticket."""
+def heads_of(session: Session, number: int, now: datetime) -> Sequence[PairHeads] | None:
+    """Every pair of a ticket, as it is ``now``; None = there is no such ticket."""
     if session.get(Ticket, number) is None:
         return None
     pairs = session.scalars(
         select(TicketPair).where(TicketPair.ticket_number == number).order_by(TicketPair.id)
     ).all()
-    return [_heads(session, pair) for pair in pairs]
+    standings = compared(session, pairs, now)
+    return [_heads(session, pair, standings[pair.id]) for pair in pairs]
 
 
-def _heads(session: Session, pair: TicketPair) -> PairHeads:
+def _heads(session: Session, pair: TicketPair, found: Compared) -> PairHeads:
     entries = session.scalars(
         select(Entry)
         .where(Entry.pair_id == pair.id, Entry.kind.in_(_COMPARED))
         .order_by(Entry.origin, Entry.sequence)
     ).all()
-    found = {
+    heads = {
         chain_name(pair, origin): _head(
             chain_name(pair, origin),
             [one for one in entries if one.origin == origin and one.state not in _NOT_THERE],
@@ -76,7 +83,12 @@ def _heads(session: Session, pair: TicketPair) -> PairHeads:
         state=pair.state,
         their_id=pair.their_id or "",
         their_number=pair.their_number,
-        **found,
+        standing=found.standing,
+        standing_why=found.why or "" if found.standing == Standing.NOT_COMPARED else "",
+        differs=[
+            {"field": one.name, "ours": one.ours, "theirs": one.theirs} for one in found.differing
+        ],
+        **heads,
     )
 
 

@@ -23,6 +23,7 @@ from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Direction
+from app.exchange.services.standing import Compared, compared
 from app.tickets.models.tickets import Ticket
 
 CALLS_COUNTED: Final = timedelta(days=1)
@@ -250,13 +251,8 @@ class Counterpart:
     """Kinds of the entries that wait, in their order."""
     oldest: datetime | None = None
     conflicts: Sequence[Conflict] = field(default=())
-
-    @property
-    def in_step(self) -> bool:
-        """Both sides hold the same, as far as we know."""
-        pair = self.pair
-        is_well = pair is not None and pair.state == PairState.PAIRED and pair.begun_at is None
-        return is_well and not self.waiting and not self.conflicts
+    compared: Compared | None = None
+    """How the two tickets are to each other; None = not exchanged."""
 
     @property
     def is_shareable(self) -> bool:
@@ -265,9 +261,11 @@ class Counterpart:
         return self.pair is None and pushes and self.connection.ended_at is None
 
 
-def counterparts(session: Session, number: int, *, internal: bool) -> Sequence[Counterpart]:
+def counterparts(
+    session: Session, number: int, now: datetime, *, internal: bool
+) -> Sequence[Counterpart]:
     """Every partner that one speaks with, beside this ticket; ``internal``: with internal notes
-    that wait. One statement, and one more where the ticket is exchanged."""
+    that wait. One statement, and some more where the ticket is exchanged (``compared``)."""
     rows: Sequence[Any] = session.execute(
         select(Connection, TicketPair)
         .outerjoin(
@@ -285,14 +283,17 @@ def counterparts(session: Session, number: int, *, internal: bool) -> Sequence[C
             .order_by(Entry.pair_id, Entry.sequence)
         ):
             open_[entry.pair_id].append(entry)
+    standings = compared(session, [pair for _connection, pair in rows if pair is not None], now)
     return [
-        _counterpart(connection, pair, open_[pair.id] if pair is not None else ())
+        Counterpart(connection, None)
+        if pair is None
+        else _counterpart(connection, pair, open_[pair.id], standings[pair.id])
         for connection, pair in rows
     ]
 
 
 def _counterpart(
-    connection: Connection, pair: TicketPair | None, entries: Iterable[Entry]
+    connection: Connection, pair: TicketPair, entries: Iterable[Entry], found: Compared
 ) -> Counterpart:
     waiting = [entry for entry in entries if entry.state == EntryState.WAITING]
     conflicts = {
@@ -307,4 +308,5 @@ def _counterpart(
         tuple(entry.kind for entry in waiting),
         min((entry.at for entry in waiting), default=None),
         tuple(conflicts.values()),
+        found,
     )

@@ -104,7 +104,7 @@ def take_in(session: Session, pair_id: int, read: TheirTicket, now: datetime) ->
     for author, files in news.files.items():
         for file in files:
             _take_file(session, pair, file, author, now)
-    pair.read_at = now
+    pair.read_at, pair.unread_since = now, None
     pair.their_number = read.number or pair.their_number
     pair.their_url = read.url or pair.their_url
     _take_values(session, pair, ticket, read, now)
@@ -386,6 +386,7 @@ def _take_values(
     is on both sides, and is named."""
     profile = profile_in_use(session, pair.connection)
     agreed = json.loads(pair.values)
+    note_their_values(pair, profile, read)
     for name, rows in profile.maps.items():
         if not rows or name not in read.values:
             continue
@@ -414,6 +415,12 @@ def _take_values(
         elif profile.owner_of(name) is Owner.US:
             _send_again(session, pair, name, ours, now)
     pair.values = json.dumps(agreed, ensure_ascii=False)
+
+
+def note_their_values(pair: TicketPair, profile: Profile, read: TheirTicket) -> None:
+    """Keep the values of mapped fields, in their words, to compare them with ours."""
+    told = {name: read.values[name] for name in profile.maps if name in read.values}
+    pair.their_values = json.dumps(told, ensure_ascii=False)
 
 
 def _ours_is_newer(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -16,16 +17,18 @@ from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.ledger import Origin
-from app.exchange.rules.pairs import PairState
 from app.exchange.services.overview import in_trouble
+from app.exchange.services.standing import Compared, compared
 
 PAIR = "ticket pair"
 """The kind of a pair in the change log."""
+_AT_ONCE: Final = 500
+"""Pairs that are compared with one go of statements."""
 
 
 @dataclass(frozen=True)
 class PairNow:
-    """A pair as people see it. ``in_step``: nothing waits, nothing is asked, nothing failed."""
+    """A pair as people see it."""
 
     id: int
     ticket: int
@@ -42,22 +45,19 @@ class PairNow:
     attempts: int
     due: datetime | None
     reason: str
-
-    @property
-    def in_step(self) -> bool:
-        """Whether both sides hold the same, as far as we know."""
-        return self.state == PairState.PAIRED and not (self.waiting or self.asked or self.reason)
+    compared: Compared
 
 
 def pairs_now(
     session: Session,
+    now: datetime,
     *,
     failed_alone: bool = False,
     ticket: int | None = None,
     connection_id: int | None = None,
     limit: int | None = None,
 ) -> Sequence[PairNow]:
-    """Pairs with what waits, newest ticket first (one statement)."""
+    """Pairs with what waits, newest ticket first (one statement, and those of ``compared``)."""
     counts = {
         "waiting": func.count().filter(Entry.state == EntryState.WAITING),
         "asked": func.count().filter(Entry.state == EntryState.ASKED),
@@ -102,7 +102,13 @@ def pairs_now(
         .outerjoin(of_pair, of_pair.c.pair_id == TicketPair.id)
         .order_by(TicketPair.ticket_number.desc(), TicketPair.id)
     )
-    return [PairNow(**row) for row in rows.mappings()]
+    told = rows.mappings().all()
+    standings: dict[int, Compared] = {}
+    for begin in range(0, len(told), _AT_ONCE):
+        ids = [row["id"] for row in told[begin : begin + _AT_ONCE]]
+        found = session.scalars(select(TicketPair).where(TicketPair.id.in_(ids))).all()
+        standings.update(compared(session, found, now))
+    return [PairNow(**row, compared=standings[row["id"]]) for row in told]
 
 
 def find_pair(session: Session, ticket: int, partner: str, kind: str = "") -> TicketPair:

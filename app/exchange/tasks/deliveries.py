@@ -16,7 +16,7 @@ from app.exchange.models.pairs import TicketPair
 from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import PairState, Step
-from app.exchange.rules.partner import CallFailed, PartnerSystem, Sent
+from app.exchange.rules.partner import CallFailed, PartnerSystem
 from app.exchange.services.deliveries import (
     FAILURES_TO_REST,
     NOT_LOGGED_IN,
@@ -30,6 +30,7 @@ from app.exchange.services.deliveries import (
     note_failure,
     note_found,
     note_looked,
+    note_not_carried,
     note_sent,
     note_success,
     pairs_that_wait,
@@ -225,8 +226,11 @@ class Deliveries:
             with context.transaction() as session:
                 note_created(session, claimed, pair_id, created, context.now())
         elif claimed.step is Step.SEND and claimed.outgoing is not None:
-            is_nothing = claimed.outgoing.kind is EntryKind.FIELDS and not claimed.outgoing.values
-            sent = Sent() if is_nothing else system.send(claimed.their_id, claimed.outgoing)
+            if claimed.outgoing.kind is EntryKind.FIELDS and not claimed.outgoing.values:
+                with context.transaction() as session:
+                    note_not_carried(session, claimed, pair_id, context.now())
+                return
+            sent = system.send(claimed.their_id, claimed.outgoing)
             with context.transaction() as session:
                 note_sent(session, claimed, pair_id, sent, context.now())
         elif claimed.step is Step.READ:

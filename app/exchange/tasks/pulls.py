@@ -247,13 +247,14 @@ class Pulls:
             self._note(context, key, failure)
             return
         with context.transaction() as session:
+            found = pair_of_their_id(session, key, their_id)
+            pair = locked_pair(session, found.id) if found is not None else None
+            if pair is not None:
+                pair.unread_since = pair.unread_since or context.now()
             if failure.outcome is not Outcome.PERMANENT and attempts < MOST_ATTEMPTS:
                 pause = pause_after(attempts, self._chance(), failure.retry_after)
                 read_soon(session, key, their_id, attempts, context.now() + pause)
-                return
-            found = pair_of_their_id(session, key, their_id)
-            if found is not None:
-                pair = locked_pair(session, found.id)
+            elif pair is not None:
                 store(pair, rules.stop(as_rule(pair), failure.reason))
 
     def _opened(self, context: Context, key: int) -> tuple[str, PartnerSystem] | None:

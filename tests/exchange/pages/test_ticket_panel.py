@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -10,9 +12,11 @@ from app.core.database.transactions import transaction
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryState
+from app.exchange.rules.profiles import Profile, Row
+from app.exchange.services.connections import set_profile
 from app.tickets.models.tickets import Ticket
-from tests.cast import Cast
-from tests.exchange.seeded import seed_connection, seed_pair
+from tests.cast import NOON, SYSTEM, Cast
+from tests.exchange.seeded import plan_all, seed_connection, seed_pair
 from tests.harness.visitor import PageReader
 from tests.harness.visits import Enter, Open
 
@@ -42,7 +46,7 @@ def test_an_operator_shares_a_ticket_with_a_click(
     text = visitor.read(f"/tickets/{number}").text
     assert "Share with NREN-A" not in text
     assert "not created yet" in text
-    assert "on its way" in text
+    assert "queued" in text
     assert "Share with" not in visit(cast.kit).read(f"/tickets/{number}").text
 
 
@@ -62,13 +66,40 @@ def test_both_numbers_stand_beside_each_other(
 ) -> None:
     number = opened()
     with transaction(session):
-        seed_pair(session, "NREN-A", number).known()
+        seed_pair(session, "NREN-A", number).read(datetime.now(UTC))
     for actor in (cast.operator, cast.kit, cast.reader):
         page = visit(actor).read(f"/tickets/{number}")
         link = "https://helpdesk.example.org/#ticket/zoom/4711"
         assert (link, "2013030648000012") in page.links
         assert f"our #{number}" in page.text
         assert "in step" in page.text
+
+
+def test_what_differs_is_named_and_what_is_not_known_is_not_in_step(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        pair = seed_pair(session, "NREN-A", number).known().pair
+
+    def seen() -> str:
+        text = visit(cast.reader).read(f"/tickets/{number}").text
+        assert "in step" not in text
+        return text
+
+    assert "not compared their ticket has not been read" in seen()
+    maps = {"state": (Row("solved", "closed"),), "priority": (Row("urgent", "3 high"),)}
+    with transaction(session):
+        set_profile(session, SYSTEM, pair.connection, Profile(maps=maps).as_json())
+        pair.read_at = pair.connection.read_at = datetime.now(UTC)
+        pair.their_values = '{"state": "<i>closed</i>"}'
+    text = seen()
+    assert "State: ours new, theirs <i>closed</i>" in text
+    assert "Priority: not compared" in text
+    with transaction(session):
+        pair.connection.paused_at = NOON
+        pair.state = "being created"
+    assert "waiting: the connection is paused" in seen()
 
 
 def test_why_it_failed_is_for_operators(
@@ -91,7 +122,8 @@ def test_two_values_are_shown_and_one_is_chosen(
 ) -> None:
     number = opened(priority="urgent")
     with transaction(session):
-        asked = seed_pair(session, "NREN-A", number).asked("priority", "top priority").id
+        pair = seed_pair(session, "NREN-A", number).read(datetime.now(UTC))
+        asked = pair.asked("priority", "top priority").id
     visitor = visit(cast.operator)
     page = visitor.read(f"/tickets/{number}")
     assert "ours urgent theirs top priority" in page.text
@@ -103,7 +135,8 @@ def test_two_values_are_shown_and_one_is_chosen(
     assert answer.location == f"/tickets/{number}#h-exchange"
     assert session.get_one(Ticket, number).priority == "top priority"
     assert session.get_one(Entry, asked).state == EntryState.APPLIED
-    session.rollback()
+    with transaction(session):
+        plan_all(session, datetime.now(UTC))
     assert "in step" in visitor.read(f"/tickets/{number}").text
 
 
@@ -161,5 +194,5 @@ def test_an_operator_ends_an_exchange_and_begins_it_again(
     form = page.form("/exchange/pairs/1/resume").data()
     form.pop("csrf_token")
     visitor.send("/exchange/pairs/1/resume", form)
-    assert "on its way" in visitor.read(f"/tickets/{number}").text
+    assert "queued" in visitor.read(f"/tickets/{number}").text
     assert visitor.send("/exchange/pairs/999/end", {"reason": "x"}).status_code == 404

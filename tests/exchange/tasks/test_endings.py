@@ -96,7 +96,7 @@ def test_it_leaves_the_list_of_what_failed_and_comes_back_only_by_a_person(world
     end(world, number, "They take no such ticket")
     with Session(world.engine) as rows:
         assert troubles(rows, 10) == []
-        assert pairs_now(rows, failed_alone=True) == []
+        assert pairs_now(rows, world.now, failed_alone=True) == []
     with world.writing() as rows:
         assert decisions.send_all_again(rows, world.operator(), rows.get_one(Connection, 1)) == 0
     verbs: tuple[Callable[[Session], None], ...] = (

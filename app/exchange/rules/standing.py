@@ -1,0 +1,180 @@
+"""Whether our ticket and a partner's hold the same, as far as is known: the one place that says so.
+
+"In step" needs evidence: every change here is planned, nothing waits, the partner is called, their
+ticket was read after the last thing that we sent, their changes were asked for a short while ago,
+and every mapped value that was read means ours. What of this is missing has a name of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+
+from app.exchange.rules.fields import ValueMap
+from app.exchange.rules.pairs import PairState
+from app.exchange.rules.profiles import Profile
+
+HEARD_WITHIN: Final = timedelta(minutes=10)
+"""How long ago their changes may have been asked for: the portal does so every minute."""
+
+
+class Standing(StrEnum):
+    """How two tickets are to each other, as far as is known."""
+
+    ENDED = "ended"
+    FAILED = "failed"
+    ASKED = "asked"
+    """Two values contradict, and a person has to choose."""
+    HELD = "held"
+    """Something waits, and nothing is called: the connection is paused or stopped."""
+    QUEUED = "queued"
+    DIFFERENT = "different"
+    NOT_COMPARED = "not compared"
+    IN_STEP = "in step"
+
+
+class Unread(StrEnum):
+    """Why what the partner has now is not known."""
+
+    NEVER = "their ticket has not been read"
+    ONE_WAY = "this connection does not read"
+    SENT_SINCE = "sent, not read back yet"
+    FAILED = "their ticket could not be read"
+    SILENT = "their changes have not been read recently"
+    PAUSED = "the connection is not called"
+    NO_VALUE = "they did not give every value"
+
+
+class Answering(StrEnum):
+    """Whether a partner's system answers, as far as is known."""
+
+    ENDED = "ended"
+    STOPPED = "stopped"
+    PAUSED = "paused"
+    RESTING = "no answer"
+    FAILING = "last call failed"
+    NEVER = "never called"
+    SILENT = "not called recently"
+    ANSWERS = "answers"
+
+
+def answering(
+    *,
+    ended: bool,
+    stopped: bool,
+    paused: bool,
+    resting_until: datetime | None,
+    failures: int,
+    succeeded: Sequence[datetime | None],
+    now: datetime,
+) -> Answering:
+    """Whether a partner's system answers: only where a call succeeded a short while ago and none
+    failed since. ``succeeded``: when calls of each kind last did."""
+    if ended or stopped:
+        return Answering.ENDED if ended else Answering.STOPPED
+    if paused:
+        return Answering.PAUSED
+    if resting_until is not None and resting_until > now:
+        return Answering.RESTING
+    if failures:
+        return Answering.FAILING
+    last = max((one for one in succeeded if one is not None), default=None)
+    if last is None:
+        return Answering.NEVER
+    return Answering.ANSWERS if now - last <= HEARD_WITHIN else Answering.SILENT
+
+
+@dataclass(frozen=True)
+class ValueDifference:
+    """A mapped field whose values differ: ours, and theirs in their words."""
+
+    name: str
+    ours: str
+    theirs: str
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a pair. Times are UTC; None = never."""
+
+    state: PairState
+    is_called: bool
+    """Neither a person nor the portal said that nothing is called."""
+    is_read: bool
+    """The portal reads their tickets over this connection."""
+    waiting: int
+    """Entries of ours, and changes here that are not planned yet."""
+    asked: int
+    is_calling: bool
+    """A call that writes was begun, and what came of it is not recorded."""
+    left_out: int
+    """Comments and files that one side has and the other does not take."""
+    sent_at: datetime | None
+    """When the newest of ours arrived."""
+    read_at: datetime | None
+    """When their ticket was last read."""
+    unread_since: datetime | None
+    """Since when reading their ticket has failed."""
+    heard_at: datetime | None
+    """When their changes were last asked for, over this connection."""
+    differing: Sequence[ValueDifference] = ()
+    unknown: Sequence[str] = ()
+    """Mapped fields whose value there was not given by the last read."""
+
+
+def standing_of(known: Evidence, now: datetime) -> Standing:
+    """How the two tickets are to each other."""
+    if known.state is PairState.ENDED:
+        return Standing.ENDED
+    if known.state is PairState.STOPPED:
+        return Standing.FAILED
+    if known.asked:
+        return Standing.ASKED
+    if known.waiting or known.is_calling or known.state is PairState.CREATING:
+        return Standing.QUEUED if known.is_called else Standing.HELD
+    reason = unread(known, now)
+    if known.left_out or (known.differing and reason is not Unread.SENT_SINCE):
+        return Standing.DIFFERENT
+    return Standing.IN_STEP if reason is None else Standing.NOT_COMPARED
+
+
+def unread(known: Evidence, now: datetime) -> Unread | None:
+    """Why what the partner has now is not known; None = it is."""
+    if not known.is_read:
+        return Unread.ONE_WAY
+    if known.read_at is None:
+        return Unread.NEVER
+    if not known.is_called:
+        return Unread.PAUSED
+    if known.sent_at is not None and known.sent_at > known.read_at:
+        return Unread.SENT_SINCE
+    if known.unread_since is not None:
+        return Unread.FAILED
+    if known.heard_at is None or now - known.heard_at > HEARD_WITHIN:
+        return Unread.SILENT
+    return Unread.NO_VALUE if known.unknown else None
+
+
+def compare_values(
+    profile: Profile, ours: Callable[[str], str], theirs: Mapping[str, str]
+) -> tuple[Sequence[ValueDifference], Sequence[str]]:
+    """The mapped fields whose values differ, and those of which theirs is not known. ``ours`` gives
+    the value of a field here; ``theirs`` are in their words, as last read. Values are equal where
+    the map makes one of the other, either way."""
+    differing, unknown = [], []
+    for name, rows in profile.maps.items():
+        if not rows:
+            continue
+        if name not in theirs:
+            unknown.append(name)
+        elif not _is_same(profile.map_of(name), ours(name), theirs[name]):
+            differing.append(ValueDifference(name, ours(name), theirs[name]))
+    return differing, unknown
+
+
+def _is_same(found: ValueMap, ours: str, theirs: str) -> bool:
+    told = theirs.casefold()
+    return (found.theirs_of(ours) or "").casefold() == told or found.ours_of(told) == ours
