@@ -15,11 +15,12 @@ from typing import Any, Final
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from app.core.database.until_commit import UntilCommit
 from app.core.rules.access import Door, Writer
 
 LOGGER: Final = "portal.security"
 _log = logging.getLogger(LOGGER)
-_NOTED: Final = "portal_security_noted"
+_noted: Final = UntilCommit[tuple[str, dict[str, Any]]]()
 _MAX_LENGTH: Final = 100
 
 
@@ -49,7 +50,8 @@ def log_event(
 def log_on_commit(
     session: Session, by: Writer, what: str, kind: str, thing: object, **more: str
 ) -> None:
-    """Log this when the session's transaction is committed.
+    """Log this when the session's transaction is committed; not if the savepoint that is open now
+    is rolled back before.
 
     Commands are left out: their log is the terminal, and the audit has what they did.
     """
@@ -63,15 +65,10 @@ def log_on_commit(
         "thing": thing,
         **more,
     }
-    session.info.setdefault(_NOTED, []).append((what, line))
+    _noted.add(session, (what, line))
 
 
 @event.listens_for(Session, "after_commit")
 def _committed(session: Session) -> None:
-    for what, line in session.info.pop(_NOTED, ()):
+    for what, line in _noted.take(session):
         log_event(what, **line)
-
-
-@event.listens_for(Session, "after_rollback")
-def _rolled_back(session: Session) -> None:
-    session.info.pop(_NOTED, None)

@@ -17,6 +17,7 @@ from sqlalchemy import event, exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from app.core.database.until_commit import UntilCommit
 from app.core.models.changes import Change, PortalFact
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.errors import PortalError
@@ -56,7 +57,7 @@ _ANSWER_HERE: Final = (Kind.GGUS, Kind.MAIL)
 """Kinds of partners that answer at our own door."""
 _WITHOUT_SOLUTION: Final = (Kind.ZAMMAD, Kind.RT)
 """Kinds of systems that have no field for how a ticket was solved."""
-_LANES_DUE: Final = "exchange_lanes_due"
+_lanes_due: Final = UntilCommit[tuple[int, int]]()
 AT_ONCE: Final = 200
 """Most changes that are planned in one transaction."""
 
@@ -250,21 +251,16 @@ def hold_planning(session: Session) -> None:
 
 def enqueue_pair(session: Session, pair: TicketPair) -> None:
     """Leave to the worker what is due for a pair: as the last thing in this transaction, for the
-    key of a job is a lock, too (``hold_planning``)."""
+    key of a job is a lock, too (``hold_planning``). A savepoint that is rolled back before takes
+    with it what was left inside it, and nothing else."""
     session.flush()
-    session.info.setdefault(_LANES_DUE, set()).add((pair.connection_id, pair.id % LANES))
+    _lanes_due.add(session, (pair.connection_id, pair.id % LANES))
 
 
 @event.listens_for(Session, "before_commit")
 def _enqueue_lanes(session: Session) -> None:
-    due: set[tuple[int, int]] = session.info.pop(_LANES_DUE, set())
-    for connection_id, lane in sorted(due):
+    for connection_id, lane in sorted(set(_lanes_due.take(session))):
         enqueue_lane(session, connection_id, lane)
-
-
-@event.listens_for(Session, "after_rollback")
-def _forget_lanes(session: Session) -> None:
-    session.info.pop(_LANES_DUE, None)
 
 
 def enqueue_lane(session: Session, connection_id: int, lane: int) -> None:
