@@ -124,7 +124,7 @@ class Flows:
 
     def matching(self, _attempt: int) -> None:
         """What the worker does when the change log has grown, by all that follow it."""
-        for listener in LISTENERS:
+        for listener in LISTENERS.values():
             listener(self._context)
 
     def _import(self, name: str, *, day: int) -> None:

@@ -11,21 +11,31 @@ import os
 import random
 import socket
 import threading
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
 from typing import Final
 
 from sqlalchemy import func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.models.changes import Change
 from app.jobs.rules.jobs import Pace, reason_of, retry_pause
 from app.jobs.services import timed_work, workers
 from app.jobs.services.backend import Runner
+from app.jobs.services.followers import (
+    failing_followers,
+    forget_others,
+    note_failure,
+    note_success,
+)
 from app.jobs.services.queue import next_due, run_jobs
 from app.jobs.tasks.context import Context
 from app.worker.jobs import JOBS
-from app.worker.listeners import LISTENERS
+from app.worker.listeners import LISTENERS, Listener
 from app.worker.timed import TIMED
 
 _log = logging.getLogger(__name__)
@@ -64,52 +74,90 @@ _AGAIN: Final = timedelta(seconds=20)
 changes with the time alone, and what a command that was killed left is done."""
 
 
-class Listening:
-    """Notices that the change log has grown, and tells the listeners."""
+@dataclass
+class _Follower:
+    """How one listener does in this worker."""
 
-    def __init__(self, context: Context, worker: str) -> None:
-        self._context, self._worker = context, worker
-        self._heard: int | None = None
-        self._called_at: datetime | None = None
-        self._failures = 0
-        self._not_before = 0.0
+    name: str
+    listen: Listener
+    heard: int | None = None
+    """The newest change of which it was told; None = of none by this worker."""
+    called_at: datetime | None = None
+    failures: int = 0
+    """In a row."""
+    paused_until: float = 0.0
+    """By ``monotonic``."""
+
+    def again_at(self, now: datetime) -> datetime | None:
+        """When it is called again though nobody writes."""
+        if (paused := self.paused_until - monotonic()) > 0:
+            return now + timedelta(seconds=paused)
+        return self.called_at and self.called_at + _AGAIN
+
+
+class Listening:
+    """Notices that the change log has grown, and tells the listeners, each by itself."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._followers = [_Follower(name, listen) for name, listen in LISTENERS.items()]
+        self._is_first = True
         self.again_at: datetime | None = None
 
     def step(self) -> bool:
-        """Call each listener if there is a change that they were not told of, or it is long ago."""
-        now, paused = self._context.now(), self._not_before - monotonic()
-        if paused > 0:
-            self.again_at = now + timedelta(seconds=paused)
-            return False
+        """Call each listener if there is a change that it was not told of, or it is long ago.
+
+        One that fails pauses; the others are called all the same. Whether any did its work.
+        """
+        now = self._context.now()
         with self._context.reading() as session:
             newest = session.scalar(select(func.max(Change.id))) or 0
-        is_late = self._called_at is None or now - self._called_at >= _AGAIN
-        if newest == self._heard and not is_late:
-            self.again_at = self._called_at and self._called_at + _AGAIN
+        due = [one for one in self._followers if _is_due(one, newest, now)]
+        failing = self._failing() if due else frozenset()
+        done = [self._call(one, newest, now, failing) for one in due]
+        times = [at for one in self._followers if (at := one.again_at(now)) is not None]
+        self.again_at = min(times, default=None)
+        return any(done)
+
+    def _failing(self) -> Collection[str]:
+        """Names of those that failed, whichever worker called them."""
+        with self._context.reading() as session:
+            names = frozenset(one.name for one in failing_followers(session))
+        if self._is_first and names - LISTENERS.keys():
+            with self._context.transaction() as session:
+                forget_others(session, LISTENERS.keys())
+        self._is_first = False
+        return names
+
+    def _call(
+        self, follower: _Follower, newest: int, now: datetime, failing: Collection[str]
+    ) -> bool:
+        try:
+            follower.listen(self._context)
+        except Exception as error:  # noqa: BLE001  # it is called again, whatever it is
+            reason = reason_of(error)
+            follower.failures += 1
+            pause = retry_pause(follower.failures, random.random())  # noqa: S311  # no secret
+            follower.paused_until = monotonic() + pause.total_seconds()
+            _log.error(
+                "a listener failed and is called again",
+                extra={"listener": follower.name, "error": reason},
+            )
+            with suppress(SQLAlchemyError), self._context.transaction() as session:
+                note_failure(session, follower.name, now, reason)
             return False
-        for listener in LISTENERS:
-            try:
-                listener(self._context)
-            except Exception as error:  # noqa: BLE001  # it is called again, whatever it is
-                self._failures += 1
-                pause = retry_pause(self._failures, random.random())  # noqa: S311  # no secret
-                self._not_before = monotonic() + pause.total_seconds()
-                self.again_at = now + pause
-                _log.error(
-                    "a listener failed and is called again",
-                    extra={"listener": listener.__module__, "error": reason_of(error)},
-                )
-                self._note_trouble(reason_of(error))
-                return False
-        if self._failures:
-            self._failures = 0
-            self._note_trouble("")
-        self._heard, self._called_at = newest, now
+        if follower.name in failing:
+            with suppress(SQLAlchemyError), self._context.transaction() as session:
+                note_success(session, follower.name)  # else by the next call
+        follower.failures, follower.heard, follower.called_at = 0, newest, now
         return True
 
-    def _note_trouble(self, reason: str) -> None:
-        with self._context.transaction() as session:
-            workers.note_trouble(session, self._worker, reason)
+
+def _is_due(follower: _Follower, newest: int, now: datetime) -> bool:
+    if follower.paused_until > monotonic():
+        return False
+    is_late = follower.called_at is None or now - follower.called_at >= _AGAIN
+    return newest != follower.heard or is_late
 
 
 class TimedWork:

@@ -55,7 +55,7 @@ class WorkerProcess:
         self._pace = pace
         self._id = str(uuid.uuid4())
         self._heartbeat = Heartbeat(self._context, self._id, pace)
-        self._listening = Listening(self._context, self._id)
+        self._listening = Listening(self._context)
         self._timed = TimedWork(self._context, self._id, pace)
         self._mails = PostOffice(self._context)
         self._webhooks = WebhookSender(self._context)

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,8 +21,9 @@ from app.jobs.models.work import TimedWork
 from app.jobs.rules.jobs import PACE
 from app.jobs.rules.work import CLOSE_DUE, TIDY
 from app.jobs.services import timed_work as verbs
+from app.jobs.services.followers import failing_followers, note_failure
 from app.jobs.services.queue import enqueue, queued_jobs
-from app.jobs.services.workers import worker_state, workers_of
+from app.jobs.services.workers import worker_state
 from app.jobs.tasks.context import Context
 from app.worker.jobs import JOBS
 from app.worker.parts import Heartbeat, Jobs, Listening
@@ -204,8 +206,8 @@ def test_listeners_hear_of_each_change(
     from app.tickets.services.lifecycle import open_ticket
 
     heard: list[Context] = []
-    monkeypatch.setattr("app.worker.parts.LISTENERS", [heard.append])
-    listening = Listening(context, "w")
+    monkeypatch.setattr("app.worker.parts.LISTENERS", {"heard": heard.append})
+    listening = Listening(context)
     assert listening.step()  # whatever was there before it began
     assert not listening.step()
     with transaction(session):
@@ -215,27 +217,79 @@ def test_listeners_hear_of_each_change(
     assert heard == [context, context]
 
 
-def test_a_listener_that_fails_is_told_of_until_it_does_not(
+class Failing:
+    """A listener that counts its calls, and fails while it is told to."""
+
+    def __init__(self) -> None:
+        self.calls, self.reason = 0, ""
+
+    def __call__(self, _context: Context) -> None:
+        self.calls += 1
+        if self.reason:
+            raise ValueError(self.reason)
+
+
+def failing(session: Session) -> list[tuple[str, datetime, str]]:
+    found = [(one.name, one.since, one.reason) for one in failing_followers(session)]
+    session.rollback()
+    return found
+
+
+def test_a_listener_that_fails_stops_nobody_else_and_is_named_until_it_succeeds(
     context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fails = [True]
-
-    def listener(_context: Context) -> None:
-        if fails[0]:
-            raise ValueError("this change cannot be read")
-
-    monkeypatch.setattr("app.worker.parts.LISTENERS", [listener])
+    one, two, three = Failing(), Failing(), Failing()
+    monkeypatch.setattr("app.worker.parts.LISTENERS", {"one": one, "two": two, "three": three})
     monkeypatch.setattr("app.worker.parts.retry_pause", lambda *_: timedelta(0))
-    Heartbeat(context, "w", PACE).begin()
-    listening = Listening(context, "w")
+    clock = [NOW]
+    listening = Listening(replace(context, now=lambda: clock[0]))
+    one.reason, three.reason = "this change cannot be read", "no such table"
+    assert listening.step()
+    assert (one.calls, two.calls, three.calls) == (1, 1, 1)
+    clock[0] += timedelta(seconds=5)
+    one.reason = ""
+    assert listening.step(), "it is called again"
+    assert (one.calls, two.calls, three.calls) == (2, 1, 2), "who heard of it is not called again"
+    assert failing(session) == [("three", NOW, "ValueError: no such table")]
+    clock[0] += timedelta(hours=1)
+    three.reason = "still none"
     listening.step()
-    assert [worker.trouble for worker in workers_of(session, datetime.now(UTC))] == [
-        "ValueError: this change cannot be read"
-    ]
-    session.rollback()
-    fails[0] = False
+    assert failing(session) == [("three", NOW, "ValueError: still none")], "since the first failure"
+    three.reason = ""
     listening.step()
-    assert [worker.trouble for worker in workers_of(session, datetime.now(UTC))] == [""]
+    assert failing(session) == []
+
+
+def test_a_listener_that_failed_pauses_by_itself(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two = Failing(), Failing()
+    monkeypatch.setattr("app.worker.parts.LISTENERS", {"one": one, "two": two})
+    clock = [NOW]
+    listening = Listening(replace(context, now=lambda: clock[0]))
+    one.reason = "no"
+    for _minute in range(10):  # far from the pause's end, by the clock that runs
+        listening.step()
+        clock[0] += timedelta(minutes=1)
+    assert (one.calls, two.calls) == (1, 10)
+    assert listening.again_at is not None
+    assert listening.again_at < clock[0]
+
+
+def test_what_a_worker_before_noted_is_gone_with_the_first_success(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = Failing()
+    with transaction(session):
+        note_failure(session, "one", NOW, "its worker was killed since")
+        note_failure(session, "renamed", NOW, "of an older version")
+    monkeypatch.setattr("app.worker.parts.LISTENERS", {"one": one})
+    one.reason = "no"
+    Listening(context).step()
+    assert [(name, since) for name, since, _reason in failing(session)] == [("one", NOW)]
+    one.reason = ""
+    Listening(context).step()
+    assert failing(session) == []
 
 
 def test_a_silent_worker_is_told_of(context: Context, session: Session) -> None:

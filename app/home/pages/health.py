@@ -13,6 +13,7 @@ from app.core.database.schema import misfit, revision_of
 from app.core.database.transactions import begin_read
 from app.core.web.extensions import db
 from app.core.web.person import public
+from app.core.web.times import iso
 from app.home.services.readiness import readiness
 
 blueprint = Blueprint("health", __name__)
@@ -33,7 +34,8 @@ def alive() -> Response:
 @blueprint.route("/readyz", **_READS)
 @public
 def ready() -> Response:
-    """Whether the portal can do its work; 503 says in ``reasons`` why not."""
+    """Whether the portal can do its work; 503 says in ``reasons`` why not. What stands still while
+    it serves is in ``degraded``: another process would serve no better."""
     rows = db.session()
     try:
         begin_read(rows)
@@ -48,10 +50,14 @@ def ready() -> Response:
         {
             "ready": not found.reasons,
             "reasons": found.reasons,
+            "degraded": found.degraded,
             "schema": revision,
             "worker_seen_seconds": found.worker_seen,
             "oldest_job_seconds": found.oldest_job,
             "oldest_mail_seconds": found.oldest_mail,
+            "failing_followers": {
+                name: iso(since) for name, since in found.failing_followers.items()
+            },
         }
     )
 

@@ -14,7 +14,7 @@ from app.calendar.rules.calendar import midnight
 from app.calendar.rules.lhc_calendar import lhc_at
 from app.calendar.services.calendar import agenda
 from app.core.rules.access import Actor, Role, refusal_to_create
-from app.core.rules.language import _, counted
+from app.core.rules.language import _, counted, joined
 from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.times import now
@@ -36,6 +36,8 @@ from app.home.services.home import (
     waiting_since,
     what_runs,
 )
+from app.jobs.rules.followers import TITLES
+from app.jobs.services.followers import failing_followers
 from app.matching.pages.freshness import fresh_figures
 from app.matching.services.stale_links import Freshness
 from app.notices.rules.notices import Outcome
@@ -283,17 +285,20 @@ class Running:
     notices: HomeFigure
     exchanges: HomeFigure
     incoming: HomeFigure
-    no_worker: str
-    """What to do about it where no worker lives, else ""."""
+    trouble: str
+    """Where no worker lives, or followers of the change log fail: that, else ""."""
 
 
 def _running() -> Running:
-    workers, failed, number, exchanges, came_in = what_runs(db.session(), now())
+    workers, failed, number, exchanges, came_in, failing = what_runs(db.session(), now())
     words = ""
     if not workers.living:
         words = _("No worker runs: mails, reminders and closing wait")
         if workers.silent_minutes is not None:
             words += _(", since %(silent_minutes)s min", silent_minutes=workers.silent_minutes)
+    elif failing:
+        names = [TITLES.get(one.name, one.name) for one in failing_followers(db.session())]
+        words = _("Failing: %(names)s", names=joined(", ", names))
     figure = HomeFigure(_("failed mails"), failed, url_for("mails.listing", state="failed"))
     notices = HomeFigure(
         counted("maintenance notice to review", "maintenance notices to review", number),

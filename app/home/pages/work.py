@@ -15,8 +15,10 @@ from app.core.web.htmx import go_to
 from app.core.web.person import acting
 from app.core.web.times import now
 from app.jobs.models.work import TimedWork
+from app.jobs.rules.followers import TITLES
 from app.jobs.rules.work import WORK_NAMED, Work
 from app.jobs.services import timed_work
+from app.jobs.services.followers import failing_followers
 from app.jobs.services.queue import failed_jobs, queued_jobs, retry
 from app.jobs.services.workers import worker_state, workers_of
 from app.mail.services.mails import FAILED, SENDING, WAITING, count_by_state, unplanned
@@ -71,6 +73,8 @@ def page() -> str:
         "home/work.html",
         state=worker_state(rows, now()),
         workers=workers_of(rows, now()),
+        failing=failing_followers(rows),
+        follower_titles=TITLES,
         lines=[Line(WORK_NAMED[row.name], row) for row in timed_work.timed_work(rows)],
         mails=count_by_state(rows, (WAITING, SENDING, FAILED)),
         oldest_mail=oldest_waiting(rows),

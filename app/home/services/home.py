@@ -21,6 +21,7 @@ from app.core.rules.language import _
 from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.rules.replies import MailState
 from app.exchange.services.overview import count_troubles
+from app.jobs.services.followers import count_failing
 from app.jobs.services.workers import WorkerState, worker_state_and
 from app.mail.models.mails import Mail
 from app.mail.services.mails import FAILED
@@ -172,21 +173,23 @@ def open_counts(groups: Mapping[str, Group]) -> Mapping[str, Count]:
     return {"open": Count(sum(one.number for one in counts.values()), MAX_COUNTED), **counts}
 
 
-def what_runs(session: Session, now: datetime) -> tuple[WorkerState, int, int, int, int]:
-    """Whether a worker lives, how many mails were given up, and how many maintenance notices,
-    exchanged tickets and incoming mails wait for a person. One statement."""
+def what_runs(session: Session, now: datetime) -> tuple[WorkerState, int, int, int, int, int]:
+    """Whether a worker lives, how many mails were given up, how many maintenance notices,
+    exchanged tickets and incoming mails wait for a person, and how many followers of the change
+    log fail. One statement."""
     failed = select(func.count()).where(Mail.state == FAILED)
     to_read = select(func.count()).where(MaintenanceNotice.state == Outcome.TO_READ)
     came_in = select(func.count()).where(IncomingMail.state == MailState.REVIEW)
-    workers, (mails, notices, exchanges, incoming) = worker_state_and(
+    workers, (mails, notices, exchanges, incoming, failing) = worker_state_and(
         session,
         now,
         failed.scalar_subquery(),
         to_read.scalar_subquery(),
         count_troubles(),
         came_in.scalar_subquery(),
+        count_failing(),
     )
-    return workers, mails, notices, exchanges, incoming
+    return workers, mails, notices, exchanges, incoming, failing
 
 
 def count_open_of_networks(session: Session, actor: Actor) -> Mapping[str, Count]:

@@ -8,6 +8,8 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from app.jobs.rules.followers import TITLES
+from app.jobs.services.followers import failing_followers
 from app.jobs.services.queue import queued_jobs
 from app.jobs.services.workers import FRESH, worker_state
 from app.mail.services.queue import oldest_waiting
@@ -31,6 +33,10 @@ class Readiness:
     oldest_job: int | None
     oldest_mail: int | None
     reasons: list[str]
+    degraded: list[str]
+    """What stands still while the portal serves, in plain words, at any time."""
+    failing_followers: dict[str, datetime]
+    """Followers of the change log that fail, with since when."""
 
 
 def readiness(session: Session, now: datetime, started: datetime) -> Readiness:
@@ -43,6 +49,7 @@ def readiness(session: Session, now: datetime, started: datetime) -> Readiness:
     job = now - min(enqueued) if enqueued else None
     waiting = oldest_waiting(session)
     mail = now - waiting if waiting is not None else None
+    failing = {one.name: one.since for one in failing_followers(session)}
     reasons = []
     if state.last_seen is None:
         reasons.append("no worker ever ran; `flask worker` is one")
@@ -55,11 +62,18 @@ def readiness(session: Session, now: datetime, started: datetime) -> Readiness:
         reasons.append(f"a job has been waiting for {_age(job)}, more than {_age(OLDEST_JOB)}")
     if mail is not None and mail > OLDEST_MAIL:
         reasons.append(f"a mail has been waiting for {_age(mail)}, more than {_age(OLDEST_MAIL)}")
+    if failing.keys() >= TITLES.keys():
+        reasons.append("nothing follows the change log: every follower fails")
     return Readiness(
         worker_seen=_seconds(now - state.last_seen if state.last_seen is not None else None),
         oldest_job=_seconds(job),
         oldest_mail=_seconds(mail),
         reasons=[] if now - started < GRACE else reasons,
+        degraded=[
+            f"{TITLES.get(name, name)}: failing since {since:%Y-%m-%d %H:%M:%S} UTC"
+            for name, since in failing.items()
+        ],
+        failing_followers=failing,
     )
 
 

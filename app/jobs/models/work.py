@@ -97,5 +97,16 @@ class Worker(Base):
     seen_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When it ended in order; None = it runs, or was killed."""
-    trouble: Mapped[str] = mapped_column(Text, default="")
-    """Why it cannot read the change log; "" = it does."""
+
+
+class FollowerTrouble(Base):
+    """A follower of the change log whose newest call failed; gone when one succeeds."""
+
+    __tablename__ = "follower_troubles"
+
+    name: Mapped[str] = mapped_column(String(50), primary_key=True)
+    since: Mapped[datetime] = mapped_column(UtcTime)
+    """Its first failure since it last succeeded."""
+    failed_at: Mapped[datetime] = mapped_column(UtcTime)
+    """Its newest failure."""
+    reason: Mapped[str] = mapped_column(Text)

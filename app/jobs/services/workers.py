@@ -43,11 +43,6 @@ def note_worker_lives(session: Session, worker: str, now: datetime, lease: timed
         session.execute(mine.values(claimed_until=now + lease))
 
 
-def note_trouble(session: Session, worker: str, reason: str) -> None:
-    """It cannot read the change log, or can again (an empty reason)."""
-    session.execute(update(Worker).where(Worker.id == worker).values(trouble=reason))
-
-
 def dismiss_worker(session: Session, worker: str, now: datetime) -> None:
     """It ends in order. The newest that ended is kept, so that one knows since when none lives."""
     session.execute(

@@ -16,6 +16,8 @@ from app.core.database.schema import known_revisions
 from app.core.database.transactions import transaction
 from app.home.pages.health import STARTED
 from app.jobs.models.work import Job, Worker
+from app.jobs.rules.followers import MAILS, TITLES
+from app.jobs.services.followers import note_failure
 from app.jobs.services.queue import enqueue
 from app.jobs.services.workers import dismiss_worker, greet_worker
 from app.mail.models.mails import Mail
@@ -123,6 +125,28 @@ def test_503_says_why_once_the_start_is_over(
     _begun_long_ago(app)
     (told,) = _reasons(client)
     assert told.startswith(reason)
+
+
+def test_a_follower_that_fails_is_named_while_the_portal_serves(
+    app: Flask, client: FlaskClient, session: Session
+) -> None:
+    _begun_long_ago(app)
+    with transaction(session):
+        _seed_worker(session)
+    told = json.loads(client.get("/readyz").data)
+    assert (told["degraded"], told["failing_followers"]) == ([], {})
+    since = datetime(2026, 3, 2, 12, 7, 9, tzinfo=UTC)
+    with transaction(session):
+        note_failure(session, MAILS, since, "account:password@host")
+    told = json.loads(client.get("/readyz").data)
+    assert told["degraded"] == ["Mails about changes: failing since 2026-03-02 12:07:09 UTC"]
+    assert told["failing_followers"] == {"mails": "2026-03-02T12:07:09Z"}
+    assert "password" not in str(told), "it answers everybody"
+    assert _reasons(client) == [], "another process would serve no better"
+    with transaction(session):
+        for name in TITLES:
+            note_failure(session, name, since, "no such table")
+    assert _reasons(client) == ["nothing follows the change log: every follower fails"]
 
 
 def test_a_schema_that_does_not_fit_counts_at_once(client: FlaskClient, session: Session) -> None:

@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.jobs.models.work import TimedWork, Worker
+from app.jobs.rules.followers import MATCHING, WEBHOOKS
 from app.jobs.rules.work import TIDY
+from app.jobs.services.followers import note_failure
 from app.jobs.services.queue import failed_jobs, queued_jobs
-from app.jobs.services.workers import note_trouble
 from app.mail.services.queue import claim_mails, mark_failed
 from tests.cast import NOON, Cast
 from tests.harness.jobs import seed_background_work
@@ -62,15 +63,26 @@ def test_mails_that_wait_or_failed_are_told_too(session: Session, visit: Enter) 
     assert "1 was refused" in page.text
 
 
-def test_a_worker_that_cannot_follow_the_log_is_told(
+def test_followers_that_fail_are_named_each_with_since_when_and_why(
     cast: Cast, session: Session, visit: Enter
 ) -> None:
     with transaction(session):
         seed_background_work(session, datetime.now(UTC))
-        note_trouble(session, "w", "ValueError: <no> such change")
+    assert "failing since" not in visit(cast.operator).get("/work").text
+    assert "Failing:" not in visit(cast.operator).get("/").text
+    with transaction(session):
+        note_failure(session, MATCHING, NOON, "ValueError: <no> such change")
+        note_failure(session, WEBHOOKS, NOON + timedelta(minutes=7), "no such table")
     page = PageReader(visit(cast.operator).get("/work").text)
-    assert "cannot read the change log" in page.text
-    assert "ValueError: <no> such change" in page.text
+    assert (
+        "Matching of tickets and events: failing since 2013-03-06 12:00 UTC ."
+        " ValueError: <no> such change" in page.text
+    )
+    assert "Webhooks: failing since 2013-03-06 12:07 UTC . no such table" in page.text
+    for actor in (cast.operator, cast.admin):
+        home = PageReader(visit(actor).get("/").text)
+        assert "Failing: Matching of tickets and events, Webhooks." in home.text
+    assert "Failing:" not in visit(cast.reader).get("/").text
 
 
 def test_others_do_not(cast: Cast, session: Session, visit: Enter) -> None:

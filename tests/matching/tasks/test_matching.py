@@ -42,7 +42,7 @@ def test_the_listener_matches_and_does_nothing_twice(session: Session, database:
     cast = enter(session)
     report(session, cast, "5 10:00", "5 11:00")
     ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 11:00")
-    assert follow_matching in LISTENERS
+    assert follow_matching in LISTENERS.values()
     engine = open_engine(database)
     context = Context(engine, test_settings(database), now=lambda: NOON)
     follow_matching(context)

@@ -1,0 +1,25 @@
+"""What follows the change log, by name: the parts of the portal's work that can fail alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.core.rules.language import _
+
+MAILS: Final = "mails"
+EXCHANGE: Final = "exchange"
+WEBHOOKS: Final = "webhooks"
+MATCHING: Final = "matching"
+MEETING_PACKS: Final = "meeting-packs"
+EVENT_IMPORTS: Final = "event-imports"
+
+TITLES: Final[Mapping[str, str]] = {
+    MAILS: _("Mails about changes"),
+    EXCHANGE: _("Exchange with partners"),
+    WEBHOOKS: _("Webhooks"),
+    MATCHING: _("Matching of tickets and events"),
+    MEETING_PACKS: _("Meeting packs"),
+    EVENT_IMPORTS: _("Imports of events"),
+}
+"""What each one does, for people."""
