@@ -17,6 +17,7 @@ from app.api.limits import PREFIX
 from app.core.database.transactions import STATEMENT_TIMEOUT
 from app.core.services.refusals import Refusals
 from app.core.settings import Settings
+from app.core.web import address_limits
 from app.core.web.application import plain_application
 from app.core.web.extensions import csrf, db, htmx, login_manager
 from app.core.web.requests.proxies import behind_proxies
@@ -34,6 +35,7 @@ def create_app(settings: Settings, statement_timeout: int = STATEMENT_TIMEOUT) -
     """
     flask_app = plain_application(settings, statement_timeout)
     flask_app.extensions["refusals"] = Refusals()
+    address_limits.register(flask_app)
     csrf.init_app(flask_app)
     login_manager.init_app(flask_app)
     htmx.init_app(flask_app)

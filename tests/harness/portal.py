@@ -20,6 +20,7 @@ from app.core.database.sqlite_write_lock import WriteLock
 from app.core.database.transactions import write_lock_of
 from app.core.services.refusals import Refusals
 from app.core.settings import Settings
+from app.core.web import address_limits
 from app.core.web.extensions import db
 from app.factory import API, create_app
 from app.home.pages.health import STARTED
@@ -68,6 +69,7 @@ def kept_portal(url: str) -> Iterator[Flask]:
     else:
         refusals = Refusals()
         made.extensions["refusals"] = made.extensions[API].extensions["refusals"] = refusals
+        address_limits.register(made)
         made.extensions[STARTED] = datetime.now(UTC)
     before = _state(made)
     try:

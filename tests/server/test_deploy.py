@@ -25,6 +25,7 @@ from app.accounts.models.people import Login
 from app.api import limits as api
 from app.core.settings import NAMES, PROJECT
 from app.core.web.requests import limits as pages
+from app.core.web.requests.security_headers import security_headers
 from app.events.models.imports import EventImport
 from soap_service import application as soap
 from tests.cast import PASSWORD, enter
@@ -150,6 +151,52 @@ def test_who_tries_too_often_is_told_when_to_try_again(proxy: Proxy) -> None:
 
 
 @needs_nginx
+@pytest.mark.parametrize(("method", "path"), [("GET", "/login/sign-on"), ("POST", "/reset")])
+def test_the_other_steps_of_a_login(proxy: Proxy, method: str, path: str) -> None:
+    """Thirty people behind one address are let through; a stranger is not for long."""
+    begun = time.monotonic()
+    with ThreadPoolExecutor(10) as many:
+        sender = "127.0.0.13"
+        asked = many.map(
+            lambda _turn: proxy.ask(method, path, b"", {}, sender)[0].status, range(140)
+        )
+        counted = Counter(asked)
+    let_through = 140 - counted[429]
+    assert 1 <= let_through <= 61 + 5 * (1 + time.monotonic() - begun)
+    assert counted[429] > 0
+    assert proxy.ask(method, path, b"", {}, "127.0.0.14")[0].status != 429
+
+
+OWN_HEADERS = security_headers(f"https://{NAME}")
+
+
+@needs_nginx
+def test_each_answer_has_the_headers_once_whoever_makes_it(proxy: Proxy) -> None:
+    page, _ = proxy.ask("GET", "/login")
+    for name in OWN_HEADERS:
+        assert len(page.headers.get_all(name) or ()) == 1, name
+    assert "'self'" in page.headers["Content-Security-Policy"], "the portal's own"
+    too_large, _ = proxy.ask("POST", "/login", b"", {"Content-Length": str(5 * MIB)})
+    line_of_no_use, _ = proxy.ask("GET", "/login", headers={"X-Long": "x" * 70_000})
+    elsewhere, _ = proxy.ask("GET", "/login", headers={"Host": "evil.example"})
+    for answer, status in ((too_large, 413), (line_of_no_use, 400), (elsewhere, 400)):
+        assert answer.status == status
+        said = {name: answer.headers.get_all(name) for name in OWN_HEADERS}
+        del said["Strict-Transport-Security"]  # of names that are ours
+        assert said == {
+            name: [value]
+            for name, value in OWN_HEADERS.items()
+            if name != "Strict-Transport-Security"
+        }
+    for _ in range(60):
+        answer, _ = proxy.ask("POST", "/login", b"name=a", sender="127.0.0.15")
+    assert answer.status == 429
+    assert {name: answer.headers.get_all(name) for name in OWN_HEADERS} == {
+        name: [value] for name, value in OWN_HEADERS.items()
+    }
+
+
+@needs_nginx
 def test_an_attachment_over_soap(proxy: Proxy) -> None:
     """A request of 3 MiB arrives: the portal itself says that a file has at most 2 MiB."""
     headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": '""'}
@@ -253,6 +300,7 @@ PATHS = (
     "/api/v1/tickets/7/attachments?name=trace.txt",
     "/api/v1/reports/DE-KIT/2013-Q1/draft",
     "/exchange/7/map/import",
+    "/hooks/zammad/GGUS-TEST",
     "/api/v1/notices",
     "/api/v1/events",
     "/api/v1/events/alertmanager",

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -34,9 +34,15 @@ KEPT_SECONDS: Final = 3600.0
 REFRESHES: Final = 5
 REFRESH_SECONDS: Final = 60.0
 """So often within so many seconds keys are fetched again for a token that none of them signed."""
-CALLERS: Final = 4
-"""People for whom a process calls the provider at the same time: one that hangs may not take all of
-the server's threads."""
+DOCUMENT_CALLS: Final = 2
+"""Requests for which a process fetches the provider's document at the same time."""
+CODE_CALLS: Final = 6
+"""People for whom a process redeems a code at the same time: a provider that hangs may not take all
+of the server's threads."""
+CODE_CALLS_OF_ONE: Final = 3
+"""Of these, people of one network address: the others are free for everybody else."""
+WAIT_SECONDS: Final = 1.0
+"""So long somebody waits for a place; at most as many wait as there are places."""
 LEEWAY: Final = 60
 """Seconds by which clocks may differ."""
 ALGORITHMS: Final = (
@@ -78,21 +84,66 @@ class Client:
     """See ``outbound``."""
 
 
+class CallPlaces:
+    """Lets at most ``most`` calls happen at the same time, ``of_one`` of them for one caller. As
+    many again may wait, ``seconds`` each."""
+
+    def __init__(self, most: int, of_one: int, seconds: float = WAIT_SECONDS) -> None:
+        self._most, self._of_one, self._seconds = most, of_one, seconds
+        self._calling: Counter[str] = Counter()
+        self._present: Counter[str] = Counter()
+        """Those who call or wait."""
+        self._changed = threading.Condition()
+
+    @contextmanager
+    def hold(self, caller: str) -> Iterator[None]:
+        """Have a place. Raises ``ProviderUnavailable`` where there is none in time."""
+        with self._changed:
+            if self._present.total() >= 2 * self._most or self._present[caller] >= 2 * self._of_one:
+                raise ProviderUnavailable("too many people wait for its answers")
+            self._present[caller] += 1
+            if not self._changed.wait_for(lambda: self._is_free(caller), self._seconds):
+                self._leave(self._present, caller)
+                raise ProviderUnavailable("too many people wait for its answers")
+            self._calling[caller] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._leave(self._present, caller)
+                self._leave(self._calling, caller)
+                self._changed.notify_all()
+
+    def _is_free(self, caller: str) -> bool:
+        return self._calling.total() < self._most and self._calling[caller] < self._of_one
+
+    @staticmethod
+    def _leave(counts: Counter[str], caller: str) -> None:
+        counts[caller] -= 1
+        if not counts[caller]:
+            del counts[caller]
+
+
 @dataclass
 class OpenIdProvider:
-    """One provider, and what a process keeps of it."""
+    """One provider, and what a process keeps of it.
+
+    ``caller`` of its verbs is the network address of the person for whom it is called.
+    """
 
     client: Client
     _document: tuple[float, Mapping[str, Any]] | None = None
     _keys: tuple[float, KeySet] | None = None
     _refreshed: deque[float] = field(default_factory=lambda: deque(maxlen=REFRESHES))
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _callers: threading.BoundedSemaphore = field(
-        default_factory=lambda: threading.BoundedSemaphore(CALLERS)
+    _for_documents: CallPlaces = field(default_factory=lambda: CallPlaces(DOCUMENT_CALLS, 1))
+    """Of those who only want to know an address: they take no place from who comes back."""
+    _for_codes: CallPlaces = field(
+        default_factory=lambda: CallPlaces(CODE_CALLS, CODE_CALLS_OF_ONE)
     )
 
     def authorization_url(
-        self, state: str, nonce: str, verifier: str, *, again: bool = False
+        self, state: str, nonce: str, verifier: str, *, again: bool = False, caller: str = ""
     ) -> str:
         """Where the browser goes; ``again``: the provider asks who it is, even if it knows.
 
@@ -100,8 +151,7 @@ class OpenIdProvider:
         """
         from authlib.oauth2.client import OAuth2Client
 
-        with self._calling():
-            address = self._metadata()["authorization_endpoint"]
+        address = self._document_for(caller)["authorization_endpoint"]
         client = OAuth2Client(
             None,
             client_id=self.client.client_id,
@@ -121,7 +171,7 @@ class OpenIdProvider:
         return str(url)
 
     def claims(
-        self, code: str, verifier: str, nonce: str, now: datetime
+        self, code: str, verifier: str, nonce: str, now: datetime, caller: str = ""
     ) -> tuple[dict[str, Any], str]:
         """What the provider says of who came back with ``code``, and the ID token that says so.
 
@@ -130,7 +180,7 @@ class OpenIdProvider:
 
         Raises ``ProviderUnavailable`` and ``SignOnRefused``.
         """
-        with self._calling():
+        with self._for_codes.hold(caller):
             token = self._token(code, verifier)
             id_token, access_token = token.get("id_token"), token.get("access_token")
             if not isinstance(id_token, str) or not isinstance(access_token, str):
@@ -138,30 +188,31 @@ class OpenIdProvider:
             claims = self._checked(id_token, nonce, access_token, now)
             return _completed(claims, self._userinfo(access_token, claims["sub"])), id_token
 
-    def logout_url(self, id_token: str, return_to: str) -> str:
+    def logout_url(self, id_token: str, return_to: str, caller: str = "") -> str:
         """Where the session at the provider ends (OpenID Connect RP-Initiated Logout 1.0), "" where
         it has no such place. Raises ``ProviderUnavailable``."""
-        with self._calling():
-            address = self._metadata().get("end_session_endpoint")
+        address = self._document_for(caller).get("end_session_endpoint")
         if not isinstance(address, str) or not self._may_call(address):
             return ""
         given = {"client_id": self.client.client_id, "post_logout_redirect_uri": return_to}
         query = urlencode({**given, **({"id_token_hint": id_token} if id_token else {})})
         return f"{address}{'&' if '?' in address else '?'}{query}"
 
-    @contextmanager
-    def _calling(self) -> Iterator[None]:
-        if not self._callers.acquire(blocking=False):
-            raise ProviderUnavailable("too many people wait for its answers")
-        try:
-            yield
-        finally:
-            self._callers.release()
+    def _document_for(self, caller: str) -> Mapping[str, Any]:
+        """The provider's document; a place is needed only where it is to be fetched."""
+        if (kept := self._kept_document()) is not None:
+            return kept
+        with self._for_documents.hold(caller):
+            return self._metadata()
+
+    def _kept_document(self) -> Mapping[str, Any] | None:
+        kept = self._document
+        is_fresh = kept is not None and monotonic() - kept[0] < KEPT_SECONDS
+        return kept[1] if kept is not None and is_fresh else None
 
     def _metadata(self) -> Mapping[str, Any]:
-        kept = self._document
-        if kept is not None and monotonic() - kept[0] < KEPT_SECONDS:
-            return kept[1]
+        if (kept := self._kept_document()) is not None:
+            return kept
         address = self.client.issuer.rstrip("/") + "/.well-known/openid-configuration"
         document = self._fetched(address)
         if document.get("issuer") != self.client.issuer:

@@ -36,7 +36,8 @@ class Passkey(Base):
 
 
 class PasskeyChallenge(Base):
-    """Random bytes for a device to sign once, and soon; the cookie holds the row's random id."""
+    """Random bytes for a device to sign once, and soon; the cookie holds the row's random id. Of a
+    login without a name the cookie holds all, and the row says that it was used."""
 
     __tablename__ = "passkey_challenges"
 

@@ -33,6 +33,7 @@ from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed, Forbidden, TooManyAttempts
 from app.core.rules.language import _, counted
+from app.core.web.address_limits import LOGIN, limited
 from app.core.web.errors import (
     SECRET_FIELDS,
     carried,
@@ -248,6 +249,7 @@ def _gate_of_the_known(*, by_itself: bool) -> Response | None:
 
 @blueprint.route("/login", methods=["GET", "POST"])
 @public
+@limited(LOGIN)
 def login() -> Response:
     """The login page, and the login itself."""
     form = LoginForm(next=request.args.get("next", ""))

@@ -1,7 +1,7 @@
 """Passkeys: logging in with one, alone or behind the password, and the person's own list of them.
 
 static/passkeys.js asks an ``.../options`` address what the browser is to be asked, and sends its
-answer as a field of the page's own form. Between the two the cookie holds the random id of a
+answer as a field of the page's own form. Between the two the cookie keeps a
 challenge. The portal has passkeys only where browsers have them (``rules.passkeys``), and shows
 nothing of them elsewhere.
 """
@@ -50,6 +50,7 @@ from app.accounts.services.passkeys import Checked, Purpose
 from app.core.database.transactions import transaction
 from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid, TooManyAttempts
 from app.core.rules.language import _
+from app.core.web.address_limits import LOGIN, limited
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.forms import attach
@@ -90,7 +91,7 @@ def _party() -> RelyingParty:
 
 
 def _begin(purpose: Purpose, user: User | None = None) -> dict[str, Any]:
-    """Make a challenge, inside a transaction; its random id goes into the cookie."""
+    """Make a challenge, inside a transaction unless it is ``ALONE``; the cookie keeps it."""
     session[CHALLENGE], options = verbs.begin(db.session(), _party(), purpose, now(), user)
     return options
 
@@ -121,14 +122,15 @@ def _words(error: AuthenticationFailed) -> tuple[str, int]:
 
 @blueprint.post("/login/passkey/options")
 @public
+@limited(LOGIN)
 def login_options() -> Response:
-    """What a browser is asked for a login without a name."""
-    with transaction(db.session(), beside=True):
-        return jsonify(get=_begin(Purpose.ALONE))
+    """What a browser is asked for a login without a name. Anybody may ask, so nothing is stored."""
+    return jsonify(get=_begin(Purpose.ALONE))
 
 
 @blueprint.post("/login/passkey")
 @public
+@limited(LOGIN)
 def login() -> Response:
     """Log in with a passkey alone."""
     form, rows, kept = PasskeyLoginForm(), db.session(), kept_fields()
@@ -170,6 +172,7 @@ def _start(user_id: int, *, sign_on: bool = False) -> str:
 
 @blueprint.post("/login/code/passkey/options")
 @public
+@limited(LOGIN)
 def second_options() -> Response:
     """What a browser is asked behind the password."""
     rows = db.session()
@@ -182,6 +185,7 @@ def second_options() -> Response:
 
 @blueprint.post("/login/code/passkey")
 @public
+@limited(LOGIN)
 def second() -> Response:
     """Give a passkey behind the password."""
     form, rows, kept = PasskeyLoginForm(), db.session(), kept_fields()

@@ -19,6 +19,7 @@ from app.core.database.transactions import transaction
 from app.core.rules.access import Door, Writer
 from app.core.rules.errors import Invalid, NotFound, TooManyAttempts
 from app.core.rules.language import _
+from app.core.web.address_limits import LOGIN, limited
 from app.core.web.extensions import db
 from app.core.web.forms import attach
 from app.core.web.htmx import go_to
@@ -43,6 +44,7 @@ def take(token: str) -> Response:
 
 @blueprint.route("/reset", methods=["GET", "POST"])
 @public
+@limited(LOGIN, methods=("GET", "POST"))
 def reset() -> Response:
     """The form, and setting the password."""
     token, rows = str(session.get(_KEPT, "")), db.session()

@@ -40,6 +40,7 @@ from app.core.database.transactions import transaction
 from app.core.rules.access import Door, Writer
 from app.core.rules.errors import AuthenticationFailed, Invalid, TooManyAttempts
 from app.core.rules.language import _
+from app.core.web.address_limits import LOGIN, limited
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.forms import attach
@@ -55,6 +56,7 @@ _FIELD = {"code": "one_time_code"}
 
 @blueprint.route("/login/code", methods=["GET", "POST"])
 @public
+@limited(LOGIN)
 def ask() -> Response:
     """Ask for the code behind the password."""
     form = AskCodeForm(next=request.args.get("next", ""))

@@ -42,10 +42,12 @@ from app.accounts.rules.sign_on import Claimed, claimed
 from app.accounts.services import identities, logins, people, second_factor
 from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
+from app.core.rules.addresses import network_of
 from app.core.rules.errors import RETRY_AFTER, AuthenticationFailed, Invalid, NotFound
 from app.core.rules.language import _
 from app.core.settings import Settings
 from app.core.sign_on_settings import SignOnSettings
+from app.core.web.address_limits import SIGN_ON, limited
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
@@ -116,6 +118,7 @@ def _provider() -> OpenIdProvider:
 
 @blueprint.get("/login/sign-on")
 @public
+@limited(SIGN_ON, methods=("GET",))
 def begin() -> Response:
     """Lead to the provider."""
     settings()
@@ -133,7 +136,9 @@ def begin() -> Response:
         return go_to(url_for("sign_on.own"))
     state, nonce, verifier = (secrets.token_urlsafe(size) for size in (24, 24, 48))
     try:
-        address = _provider().authorization_url(state, nonce, verifier, again=again)
+        address = _provider().authorization_url(
+            state, nonce, verifier, again=again, caller=network_of(remote())
+        )
     except ProviderUnavailable as error:
         return _unavailable(error)
     if len(wanted) > _MAX_NEXT:
@@ -146,6 +151,7 @@ def begin() -> Response:
 
 @blueprint.get("/login/sign-on/done")
 @public
+@limited(SIGN_ON, methods=("GET",))
 def done() -> Response:
     """Come back from the provider: log in, or link the account that asked for it."""
     issuer = settings().issuer
@@ -182,7 +188,9 @@ def done() -> Response:
 
 def _said(code: str, begun: Begun) -> tuple[Claimed, int]:
     """What the provider says, and when the person proved to it who it is; 0 = not known."""
-    claims, id_token = _provider().claims(code, begun.verifier, begun.nonce, now())
+    claims, id_token = _provider().claims(
+        code, begun.verifier, begun.nonce, now(), network_of(remote())
+    )
     said = claimed(settings().issuer, claims, settings().claims, id_token)
     if said is None:
         raise SignOnRefused("it names nobody")
@@ -291,7 +299,7 @@ def leave() -> Response:
         rows.rollback()
         try:
             home = f"{current_app.config['PORTAL'].public_url}{url_for('login.login')}"
-            address = _provider().logout_url(id_token, home)
+            address = _provider().logout_url(id_token, home, network_of(remote()))
         except ProviderUnavailable as error:
             _log.warning("sign-on: %s", error)
     if not address:

@@ -10,13 +10,15 @@ The library is loaded with the first passkey: few processes see one.
 from __future__ import annotations
 
 import secrets
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import delete, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.models.passkeys import Passkey, PasskeyChallenge
@@ -46,6 +48,8 @@ MAX_PASSKEYS: Final = 20
 NAME_LIMIT: Final = 60
 MAX_ANSWER_LENGTH: Final = 16 * 1024
 """Characters of a browser's answer."""
+_CHALLENGE_LENGTH: Final = 43
+"""Characters of 32 bytes as base64url."""
 _MAX_ID_BYTES: Final = 1023
 _UNREADABLE: Final = _(
     "The answer of your device is not right, or came too late; try again from the beginning"
@@ -101,24 +105,31 @@ def require_room(session: Session, user: User) -> None:
 def begin(
     session: Session, party: RelyingParty, purpose: Purpose, now: datetime, user: User | None = None
 ) -> tuple[str, dict[str, Any]]:
-    """Make a challenge: the random id for the cookie, and what the browser is asked (the JSON form
-    of WebAuthn, sections 5.1.8 and 5.1.9). Everybody but ``ALONE`` names its ``user``."""
+    """Make a challenge: what the signed cookie keeps of it, and what the browser is asked (the JSON
+    form of WebAuthn, sections 5.1.8 and 5.1.9). Everybody but ``ALONE`` names its ``user``.
+
+    The cookie keeps the random id of a row; of ``ALONE``, which anybody may ask for, the challenge
+    itself and when it ends: whoever only asks stores nothing here.
+    """
     from webauthn import generate_authentication_options
     from webauthn.helpers import options_to_json_dict
     from webauthn.helpers.structs import UserVerificationRequirement
 
     token, challenge = secrets.token_urlsafe(32), secrets.token_bytes(32)
-    session.execute(delete(PasskeyChallenge).where(PasskeyChallenge.expires_at <= now))
-    session.add(
-        PasskeyChallenge(
-            token_hash=token_hash(token),
-            challenge=challenge,
-            purpose=purpose,
-            user_id=user.id if user else None,
-            expires_at=now + CHALLENGE_FOR,
+    if purpose is Purpose.ALONE:
+        token = f"{int((now + CHALLENGE_FOR).timestamp())}.{_text(challenge)}"
+    else:
+        _sweep(session, now)
+        session.add(
+            PasskeyChallenge(
+                token_hash=token_hash(token),
+                challenge=challenge,
+                purpose=purpose,
+                user_id=user.id if user else None,
+                expires_at=now + CHALLENGE_FOR,
+            )
         )
-    )
-    session.flush()
+        session.flush()
     if purpose is Purpose.ADD:
         assert user is not None
         return token, _creation(session, party, challenge, user)
@@ -137,8 +148,10 @@ def begin(
 def take_challenge(
     session: Session, token: str, purpose: Purpose, now: datetime, user_id: int | None = None
 ) -> bytes | None:
-    """Use up the challenge of this random id; None if it is over, was used, or is for another
-    purpose or person."""
+    """Use up the challenge that the cookie kept as ``token``; None if it is over, was used, or is
+    for another purpose or person."""
+    if purpose is Purpose.ALONE:
+        return _take_alone(session, token, now)
     taken = session.execute(
         delete(PasskeyChallenge)
         .where(PasskeyChallenge.token_hash == token_hash(token))
@@ -152,6 +165,39 @@ def take_challenge(
     if taken is None or taken.expires_at <= now:
         return None
     return taken.challenge if (taken.purpose, taken.user_id) == (purpose, user_id) else None
+
+
+def _take_alone(session: Session, token: str, now: datetime) -> bytes | None:
+    """The same of one that the cookie holds itself: the row says until its end that it was used."""
+    ends, _dot, text = token.partition(".")
+    is_ours = ends.isascii() and ends.isdigit() and len(text) == _CHALLENGE_LENGTH
+    if not is_ours or int(ends) <= now.timestamp():
+        return None
+    challenge = urlsafe_b64decode(f"{text}=")
+    _sweep(session, now)
+    sqlite = session.get_bind().dialect.name == "sqlite"
+    used = session.scalars(
+        (sqlite_insert if sqlite else postgresql_insert)(PasskeyChallenge)
+        .values(
+            token_hash=token_hash(token),
+            challenge=challenge,
+            purpose=Purpose.ALONE,
+            expires_at=now + CHALLENGE_FOR,
+        )
+        .on_conflict_do_nothing(index_elements=[PasskeyChallenge.token_hash])
+        .returning(PasskeyChallenge.id)
+    ).first()
+    return None if used is None else challenge
+
+
+def _sweep(session: Session, now: datetime) -> None:
+    """Delete what is over, but rows that another writer sweeps: waiting could deadlock."""
+    over = (
+        select(PasskeyChallenge.id)
+        .where(PasskeyChallenge.expires_at <= now)
+        .with_for_update(skip_locked=True)
+    )
+    session.execute(delete(PasskeyChallenge).where(PasskeyChallenge.id.in_(over)))
 
 
 def add_passkey(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 
 
 def kept_address(text: str | None) -> str:
@@ -14,3 +14,17 @@ def kept_address(text: str | None) -> str:
         return str(ip_address((text or "").strip().partition("%")[0]))
     except ValueError:
         return ""
+
+
+def network_of(text: str) -> str:
+    """For whom an address stands where requests are counted: an IPv4 address for itself, an IPv6
+    address for its /64, which one subscriber has as a whole (RFC 6177). "" for what is none."""
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return ""
+    if not isinstance(address, IPv6Address):
+        return str(address)
+    if address.ipv4_mapped is not None:
+        return str(address.ipv4_mapped)
+    return str(IPv6Network((address, 64), strict=False))

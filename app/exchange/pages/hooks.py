@@ -14,6 +14,7 @@ from flask import Blueprint, Flask, Response, abort, request
 from app.core.database.transactions import transaction
 from app.core.rules.access import Door
 from app.core.services.security_log import log_event
+from app.core.web.address_limits import HOOK, refused_here
 from app.core.web.extensions import csrf, db
 from app.core.web.person import public, remote, secret_key
 from app.core.web.times import now
@@ -31,10 +32,14 @@ def hint(kind: str, connection: str) -> Response:
     """Take a hint, and answer at once: what it announces is read by the worker."""
     if kind not in _KINDS:
         abort(404)
+    if (refused := refused_here(HOOK, only_look=True)) is not None:
+        return refused
     rows, body = db.session(), request.get_data()
     signature = request.headers.get("X-Hub-Signature", "")
     found = announced_by(rows, kind, connection, body, signature, secret_key())
     if found is None:
+        if (refused := refused_here(HOOK)) is not None:  # others came between the look and now
+            return refused
         log_event(
             "failed login",
             door=Door.EXCHANGE,

@@ -185,7 +185,7 @@ class Feed:
         self._closed = False
 
     def has_room(self, account: str) -> bool:
-        """Whether one more may listen. Some that ask at the same time may become a few more."""
+        """Whether one more may listen; ``add`` decides, as others may ask at the same time."""
         return (
             not self._closed
             and len(self._listeners) < self._most
@@ -193,9 +193,9 @@ class Feed:
         )
 
     def add(self, listener: Listener) -> None:
-        """Begin to tell."""
+        """Begin to tell; where there is no room, the listener ends at once."""
         with self._lock:
-            if self._closed:
+            if not self.has_room(listener.account):
                 listener.ending = ""
                 return
             self._listeners.add(listener)

@@ -19,6 +19,7 @@ from flask import (
 from app.core.database.transactions import transaction
 from app.core.rules.language import _, counted
 from app.core.settings import Settings
+from app.core.web.address_limits import UNSUBSCRIBE, limited
 from app.core.web.extensions import csrf, db
 from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
@@ -180,6 +181,7 @@ def again_all() -> Response:
 
 @blueprint.route("/unsubscribe/<token>", methods=["GET", "POST"])
 @public
+@limited(UNSUBSCRIBE)
 def stop(token: str) -> Response:
     """Ask whether to stop the mails; by POST, stop them.
 
@@ -196,6 +198,7 @@ def stop(token: str) -> Response:
 
 @blueprint.post("/unsubscribe/<token>/undo")
 @public
+@limited(UNSUBSCRIBE)
 def undo_stop(token: str) -> Response:
     """Take it back."""
     rows = db.session()

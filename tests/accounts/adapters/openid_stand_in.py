@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 from joserfc import jwt
@@ -44,6 +44,8 @@ class StandIn:
     """What its answer with tokens has besides, or instead."""
     answers: dict[str, tuple[int, bytes]] = field(default_factory=dict)
     """Whole answers instead, by path."""
+    held: dict[str, Event] = field(default_factory=dict)
+    """Codes that are not answered before their event."""
     asked: list[str] = field(default_factory=list)
 
     def begin(self, issuer: str) -> None:
@@ -105,8 +107,11 @@ def stand_in() -> Iterator[StandIn]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             size = int(self.headers.get("Content-Length", 0))
-            self.rfile.read(size)
+            body = self.rfile.read(size).decode()
             status, content = said.answer(self.path)
+            for code, event in said.held.items():
+                if f"code={code}&" in f"{body}&":
+                    event.wait(60)
             self.send_response(status)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from hashlib import sha256
 from hmac import digest
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -23,6 +26,7 @@ from tests.accounts.adapters.openid_stand_in import (
     encoded,
     stand_in,
 )
+from tests.harness.until import until
 
 
 @pytest.fixture
@@ -261,12 +265,64 @@ def test_where_the_session_ends_at_the_provider(said: StandIn) -> None:
     assert said.provider().logout_url("", "http://localhost/login") == ""
 
 
+def test_one_address_with_codes_of_its_own_leaves_places_for_others(said: StandIn) -> None:
+    """Sixteen that never end, from one address: three are at the provider, nobody else waits."""
+    provider = said.provider()
+    claims_of(provider)  # which fetches document and keys
+    said.held["bogus"] = Event()
+    provider._for_codes._seconds = 0  # who would wait is refused at once
+    before = said.asked.count("/token")
+
+    def bogus(_turn: int) -> str:
+        try:
+            provider.claims("bogus", "v" * 64, NONCE, NOW, "192.0.2.9")
+        except ProviderUnavailable as error:
+            return str(error)
+        return "taken"
+
+    with ThreadPoolExecutor(16) as threads:
+        strangers = [threads.submit(bogus, turn) for turn in range(16)]
+        until(lambda: sum(one.done() for one in strangers) == 16 - openid.CODE_CALLS_OF_ONE)
+        for turn in range(20):
+            claims, _token = provider.claims("code", "v" * 64, NONCE, NOW, f"198.51.100.{turn}")
+            assert claims["sub"] == "curie"
+        assert provider.authorization_url("state", NONCE, "v" * 64, caller="192.0.2.9")
+        said.held["bogus"].set()
+    outcomes = [one.result() for one in strangers]
+    assert outcomes.count("taken") == openid.CODE_CALLS_OF_ONE
+    assert said.asked.count("/token") == before + openid.CODE_CALLS_OF_ONE + 20
+    assert not provider._for_codes._present
+    assert not provider._for_codes._calling
+
+
+def test_a_place_is_waited_for(said: StandIn) -> None:
+    places = openid.CallPlaces(1, 1, seconds=60)
+    inside, entered = Event(), Event()
+
+    def second() -> None:
+        with places.hold("b"):
+            entered.set()
+
+    with places.hold("a"):
+        waiting = Thread(target=second)
+        waiting.start()
+        until(lambda: places._present["b"] == 1)
+        assert not entered.is_set()
+        with pytest.raises(ProviderUnavailable, match="too many"), places.hold("c"):
+            inside.set()  # as many wait as there are places
+    waiting.join(60)
+    assert entered.is_set()
+    assert not inside.is_set()
+
+
 def test_one_that_hangs_holds_up_few_threads(said: StandIn) -> None:
     provider = said.provider()
-    for _caller in range(openid.CALLERS):
-        assert provider._callers.acquire(blocking=False)
-    with pytest.raises(ProviderUnavailable, match="too many"):
-        provider.authorization_url("state", NONCE, "v" * 64)
+    provider._for_documents._seconds = 0
+    with ExitStack() as held:
+        for caller in range(openid.DOCUMENT_CALLS):
+            held.enter_context(provider._for_documents.hold(str(caller)))
+        with pytest.raises(ProviderUnavailable, match="too many"):
+            provider.authorization_url("state", NONCE, "v" * 64, caller="another")
     assert said.asked == []
 
 

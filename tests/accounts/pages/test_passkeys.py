@@ -18,6 +18,7 @@ from werkzeug.test import TestResponse
 
 from app.accounts.models.passkeys import Passkey, PasskeyChallenge
 from app.accounts.models.people import FailedLogins, Login, PendingLogin, User
+from app.accounts.pages.passkeys import CHALLENGE
 from app.accounts.services.logins import begin_pending
 from app.accounts.services.people import disable_user, find_user, start_login
 from app.core.database.transactions import transaction
@@ -257,17 +258,19 @@ def test_a_recovery_code_instead(app: Flask, session: Session, cast: Cast, visit
     assert codes_in(answer) == []
 
 
-def disable(session: Session) -> None:
+def disable(session: Session, _visitor: Visitor) -> None:
     disable_user(session, SYSTEM, find_user(session, "kit"))
 
 
-def remove(session: Session) -> None:
+def remove(session: Session, _visitor: Visitor) -> None:
     session.execute(delete(Passkey))
 
 
-def age(session: Session) -> None:
-    for challenge in session.scalars(select(PasskeyChallenge)):
-        challenge.expires_at -= timedelta(minutes=5)
+def age(_session: Session, visitor: Visitor) -> None:
+    """The cookie as it was five minutes before."""
+    with visitor.client.session_transaction() as cookie:
+        ends, _dot, challenge = cookie[CHALLENGE].partition(".")
+        cookie[CHALLENGE] = f"{int(ends) - 300}.{challenge}"
 
 
 @pytest.mark.parametrize(
@@ -293,7 +296,7 @@ def test_what_is_refused_is_refused_alike_and_counted(
     enrolled: Device,
     log: SecurityLog,
     wrong: dict[str, Any],
-    before: Callable[[Session], None] | None,
+    before: Callable[[Session, Visitor], None] | None,
     account: str,
 ) -> None:
     device = enrolled(cast.kit)
@@ -302,7 +305,7 @@ def test_what_is_refused_is_refused_alike_and_counted(
     asked = options_of(visitor, "/login/passkey/options")["get"]
     if before is not None:
         with transaction(session):
-            before(session)
+            before(session, visitor)
     answer = visitor.send("/login/passkey", {"credential": device.get(asked, **wrong)})
     assert answer.status_code == 401
     assert REFUSED in " ".join(PageReader(answer.text).alerts)
@@ -573,6 +576,12 @@ def test_what_was_sent_without_a_login_goes_through_a_passkey_as_well(
     resent = PageReader(done.text).form(path).data()
     assert visitor.send_raw(path, encoded(resent)).status_code == 303
     assert "Two lines\n&amp; &lt;more&gt;" in visitor.get(path).text
+
+
+def test_who_only_asks_to_log_in_stores_nothing(app: Flask, session: Session, cast: Cast) -> None:
+    for _turn in range(20):
+        options_of(Visitor(app), "/login/passkey/options")
+    assert session.scalar(select(func.count()).select_from(PasskeyChallenge)) == 0
 
 
 def test_no_form_without_its_token(app: Flask, session: Session, cast: Cast) -> None:

@@ -91,9 +91,29 @@ def test_a_challenge_is_good_once_for_one_purpose_and_person_and_five_minutes(
     late = NOON + timedelta(minutes=5)
     with transaction(session):
         assert passkeys.take_challenge(session, token, Purpose.ALONE, late) is None
-    begin(session, Purpose.ALONE)
+    begin(session, Purpose.CONFIRM, "kit")
     with transaction(session):
-        passkeys.begin(session, PARTY, Purpose.ALONE, late)  # sweeps what is over
+        user = find_user(session, "kit")
+        passkeys.begin(session, PARTY, Purpose.CONFIRM, late, user)  # sweeps what is over
+    assert session.scalar(select(func.count()).select_from(PasskeyChallenge)) == 1
+
+
+def test_who_only_asks_for_a_challenge_stores_nothing(session: Session, cast: Cast) -> None:
+    tokens = [begin(session, Purpose.ALONE)[0] for _turn in range(5)]
+    assert session.scalar(select(func.count()).select_from(PasskeyChallenge)) == 0
+    session.rollback()
+    assert [take(session, token, Purpose.ALONE) for token in tokens] == [True] * 5
+    assert not any(take(session, token, Purpose.ALONE) for token in tokens)
+    token, _options = begin(session, Purpose.ALONE)
+    for other in (Purpose.CONFIRM, Purpose.ADD, Purpose.SECOND):
+        assert not take(session, token, other, cast.kit.account_id)
+    for none in ("", ".", "1.x", "x.y", "9999999999", "\u0663.x"):
+        assert not take(session, none, Purpose.ALONE), none
+    late = NOON + timedelta(minutes=5)
+    with transaction(session):
+        token = passkeys.begin(session, PARTY, Purpose.ALONE, late)[0]
+    with transaction(session):
+        assert passkeys.take_challenge(session, token, Purpose.ALONE, late) is not None
     assert session.scalar(select(func.count()).select_from(PasskeyChallenge)) == 1
 
 

@@ -51,11 +51,18 @@ def _newest(session: Session) -> int:
 class Page:
     """Somebody who listens: all that was told, as a browser would have it."""
 
-    def __init__(self, feed: Feed, login: int = 1, role: str = "operator", cursor: int = 0) -> None:
+    def __init__(
+        self,
+        feed: Feed,
+        login: int = 1,
+        role: str = "operator",
+        cursor: int = 0,
+        account: str = "operator",
+    ) -> None:
         self.awake = Event()
         self.events: list[str] = []
         self.listener = Listener(
-            feed, "operator", login, role, cursor, internal=role in ("operator", "admin")
+            feed, account, login, role, cursor, internal=role in ("operator", "admin")
         )
         self.listener.open(self.awake.set)
 
@@ -323,13 +330,18 @@ def test_listeners_are_bounded_in_all_and_by_account(
     with feeding(engine, most=6) as feed:
         pages = [Page(feed, login) for _turn in range(live.MAX_OF_ACCOUNT)]
         assert not feed.has_room("operator")
+        late = Page(feed, login)  # it asked before the others were in
+        assert late.hear() == ["the end"]
+        assert all(page.hear() != ["the end"] for page in pages)
+        late.listener.close()
         assert feed.has_room("reader")
         pages[0].listener.close()
         pages[0].listener.close()
         assert feed.has_room("operator")
-        for page in (Page(feed, login), Page(feed, login), Page(feed, login)):
-            page.listener.account = "other"
+        others = [Page(feed, login, account=name) for name in ("a", "b", "c")]
+        assert not any(page.heard("the end") for page in others)
         assert not feed.has_room("reader")
+        assert Page(feed, login, account="reader").hear() == ["the end"]
 
 
 def test_the_process_ends_and_nothing_runs_without_listeners(
