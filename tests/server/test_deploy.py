@@ -188,8 +188,10 @@ def test_each_answer_has_the_headers_once_whoever_makes_it(proxy: Proxy) -> None
             for name, value in OWN_HEADERS.items()
             if name != "Strict-Transport-Security"
         }
-    for _ in range(60):
+    for _ in range(300):
         answer, _ = proxy.ask("POST", "/login", b"name=a", sender="127.0.0.15")
+        if answer.status == 429:
+            break
     assert answer.status == 429
     assert {name: answer.headers.get_all(name) for name in OWN_HEADERS} == {
         name: [value] for name, value in OWN_HEADERS.items()
