@@ -14,7 +14,8 @@ from app.commands.base import PortalCommand, PortalGroup
 from app.core.database.transactions import transaction
 from app.core.rules.language import said_word
 from app.core.web.extensions import db
-from app.exchange.adapters.incoming_mail import MAX_BYTES, read_reply
+from app.exchange.adapters.apart import read_mail_apart
+from app.exchange.adapters.incoming_mail import MAX_BYTES
 from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.rules.replies import MailState
 from app.exchange.services.incoming_mails import decide, keep_mail, leave_to_worker
@@ -56,7 +57,7 @@ def receive(recipient: str) -> None:
     while sys.stdin.buffer.read(1024 * 1024):
         pass  # who hands it over is not cut off
     settings, now = current_app.config["PORTAL"], datetime.now(UTC)
-    reply = read_reply(content, own_domain(settings), recipient)
+    reply = read_mail_apart(content, own_domain(settings), recipient)
     session = db.session()
     with transaction(session):
         kept = keep_mail(session, reply, content, recipient, now)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from app.accounts.services.people import find_user
 from app.core.database.transactions import transaction
@@ -18,6 +19,7 @@ from app.tickets.services.lifecycle import open_ticket
 from tests.cast import enter, writer
 from tests.commands.test_commands import done
 from tests.exchange.mails import address, answer, said_on
+from tests.exchange.reading_apart import at_each_start
 from tests.harness.commands import flask
 from tests.harness.server import test_settings
 
@@ -53,6 +55,26 @@ def test_the_worker_takes_in_what_the_command_kept(
         take_mail(context, {"mail": 1})
     assert said_on(session, 1) == [("kit", "We dig.")]
     assert session.scalars(select(IncomingMail.state)).one() == "added"
+
+
+def test_no_transaction_is_open_while_a_mail_is_read(
+    database: str, session: Session, to: str
+) -> None:
+    engine = session.get_bind().engine
+    assert isinstance(engine.pool, QueuePool)
+    with engine.connect():
+        assert engine.pool.checkedout() == 1, "what is counted"
+    attributes = " ".join(f"a{count}=1" for count in range(60_000))
+    mail = answer(to)
+    mail.set_content(f"<p {attributes}>We dig", subtype="html")
+    flask(database, "mail", "receive", stdin=bytes(mail))
+    context = Context(engine, test_settings(database))
+    open_then: list[int] = []
+    session.rollback()
+    with at_each_start(lambda _words, _environment: open_then.append(engine.pool.checkedout())):
+        take_mail(context, {"mail": 1})
+    assert open_then == [0]
+    assert session.scalars(select(IncomingMail.state)).one() == "needs review"
 
 
 def test_a_mail_server_is_told_to_try_again(database: str) -> None:

@@ -27,6 +27,12 @@ _MAX_HEADERS: Final = 10_000
 """Lines of a mail that may be headers: the library takes its time for each of them."""
 _MAX_HEAD: Final = 256 * 1024
 """Bytes before the first empty line."""
+_MAX_LINES: Final = 10_000_000
+"""Lines of a mail, times the boundaries against which the library looks at each."""
+_REPORT: Final = b"delivery-status"
+_MAX_BLOCKS: Final = 10_000
+"""Empty lines of a mail that holds a report of a mail server: the library makes a part of what is
+between two."""
 _NO_CHARSETS: Final = frozenset({"punycode", "idna", "unicode_escape", "raw_unicode_escape"})
 """What Python decodes as well, but no mail is written in; punycode takes the square of the
 length."""
@@ -47,9 +53,13 @@ class UnreadableMail(Exception):
 
 def open_mail(content: bytes) -> Message:
     """The mail in ``content``. Raises ``UnreadableMail``."""
-    if content.lower().count(b"boundary") > MAX_PARTS:
-        raise UnreadableMail("The mail has too many parts to be read")
+    folded = content.lower()
+    boundaries = folded.count(b"boundary")
     lines = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if boundaries > MAX_PARTS or (_REPORT in folded and lines.count(b"\n\n") > _MAX_BLOCKS):
+        raise UnreadableMail("The mail has too many parts to be read")
+    if lines.count(b"\n") * max(boundaries, 1) > _MAX_LINES:
+        raise UnreadableMail("The mail has too many lines to be read")
     if (
         next(islice(_HEADER.finditer(lines), _MAX_HEADERS, None), None) is not None
         or len(lines.partition(b"\n\n")[0]) > _MAX_HEAD

@@ -7,13 +7,13 @@ read says why, and its beginning is its text.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from email.message import Message
 from email.utils import parseaddr
 from typing import Final
 
 from app.core.rules.errors import Invalid
+from app.core.rules.language import _
 from app.core.rules.mail_reading import (
     FAILURES,
     MAX_PARTS,
@@ -23,7 +23,7 @@ from app.core.rules.mail_reading import (
     open_mail,
 )
 from app.core.rules.texts import SHORT_TEXT_LIMIT, storable_text
-from app.exchange.adapters.html_text import plain_of
+from app.exchange.adapters.html_text import LONGEST, TooComplex, plain_of
 from app.exchange.rules.replies import AttachedFile, Reply, why_automatic
 
 MAX_BYTES: Final = 16 * 1024 * 1024
@@ -38,24 +38,33 @@ _MAX_ADDRESSES: Final = 64 * 1024
 def read_reply(content: bytes, own_domain: str, recipient: str = "") -> Reply:
     """What a mail holds. ``own_domain``: that of the portal's Message-IDs; ``recipient``: to whom
     the mail server delivers it, if it says so. Raises ``Invalid`` where it is empty."""
+    check_is_mail(content)
+    if len(content) > MAX_BYTES:
+        return unread(content, f"The mail is larger than {MAX_BYTES // 1024 // 1024} MiB")
+    try:
+        return _read(content, own_domain, recipient)
+    except UnreadableMail as error:
+        return unread(content, str(error))
+    except FAILURES:
+        return unread(content, "The mail cannot be taken apart")
+
+
+def check_is_mail(content: bytes) -> None:
+    """Raises ``Invalid`` where there is nothing."""
     if not content.strip():
         raise Invalid("mail", "There is no mail on standard input")
-    nothing = Reply(
+
+
+def unread(content: bytes, problem: str) -> Reply:
+    """A mail that was not taken apart, with its beginning as its text."""
+    return Reply(
         key=hashlib.sha256(content).hexdigest(),
         text=storable_text(decoded(content[: MAX_TEXT * 4], "utf-8"), MAX_TEXT),
+        problem=problem,
     )
-    if len(content) > MAX_BYTES:
-        why = f"The mail is larger than {MAX_BYTES // 1024 // 1024} MiB"
-        return replace(nothing, problem=why)
-    try:
-        return _read(content, own_domain, recipient, nothing)
-    except UnreadableMail as error:
-        return replace(nothing, problem=str(error))
-    except FAILURES:
-        return replace(nothing, problem="The mail cannot be taken apart")
 
 
-def _read(content: bytes, own_domain: str, recipient: str, nothing: Reply) -> Reply:
+def _read(content: bytes, own_domain: str, recipient: str) -> Reply:
     mail = open_mail(content)
     message_id = " ".join(str(mail.get("Message-ID", "")).split())
     key = hashlib.sha256(message_id.encode(errors="replace")).hexdigest()
@@ -65,12 +74,14 @@ def _read(content: bytes, own_domain: str, recipient: str, nothing: Reply) -> Re
     files: list[AttachedFile] = []
     for part in _leaves(mail):
         _sort(part, plain, html, files)
-    text = "\n\n".join(filter(None, plain)) or "\n\n".join(map(plain_of, html))
+    text, problem = "\n\n".join(filter(None, plain)), ""
+    if not text:
+        text, problem = _text_of_parts(html)
     addresses = [str(one) for name in _RECIPIENTS for one in mail.get_all(name, [])]
     if not headers:
-        return replace(nothing, problem="It has no header: this is no mail")
+        return unread(content, "It has no header: this is no mail")
     return Reply(
-        key=key if message_id else nothing.key,
+        key=key if message_id else hashlib.sha256(content).hexdigest(),
         sender=storable_text(" ".join(parseaddr(header_of(mail, "From"))[1].split()), 254),
         subject=storable_text(" ".join(header_of(mail, "Subject").split()), SHORT_TEXT_LIMIT),
         addresses=" ".join((recipient, *addresses))[:_MAX_ADDRESSES],
@@ -79,7 +90,25 @@ def _read(content: bytes, own_domain: str, recipient: str, nothing: Reply) -> Re
         automatic=storable_text(
             why_automatic(headers, mail.get_content_type(), own_domain), SHORT_TEXT_LIMIT
         ),
+        problem=problem,
     )
+
+
+def _text_of_parts(html: Sequence[str]) -> tuple[str, str]:
+    """The text of parts of HTML, with a note for each that is not read; and what is wrong with
+    the mail then."""
+    texts, problem, left = [], "", LONGEST
+    for one in html:
+        left -= len(one)
+        try:
+            if left < 0:
+                raise TooComplex
+            texts.append(plain_of(one))
+        except TooComplex:
+            size = f"{len(one.encode(errors='replace')):,} bytes"
+            texts.append(f"[The HTML part was too large or too complex to read; {size}]")
+            problem = _("The HTML part was too large or too complex to read; see the whole mail")
+    return "\n\n".join(texts), problem
 
 
 def _leaves(mail: Message) -> Iterator[Message]:

@@ -28,7 +28,7 @@ from urllib.parse import quote
 
 from app.core.rules.attached_files import media_type
 from app.core.rules.language import _
-from app.exchange.adapters.html_text import plain_of
+from app.exchange.adapters.apart import plain_text
 from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
 from app.exchange.adapters.newest import AHEAD, MOST_PAGES, PAGE, SPARE, Row, changed_since
 from app.exchange.adapters.trial import Trial, checks, refuse
@@ -251,7 +251,7 @@ class RequestTracker:
         for part in self._all(f"{place}/attachments", by_id | asked):
             text = _text(part, "Content")
             is_html = _text(part, "ContentType") == "text/html"
-            bodies.setdefault(_text(part, "TransactionId"), plain_of(text) if is_html else text)
+            bodies.setdefault(_text(part, "TransactionId"), plain_text(text) if is_html else text)
         files: dict[str, list[TheirFile]] = {}
         asked = {"query": _FILES, "fields": "TransactionId,Filename,ContentLength"}
         for part in self._all(f"{place}/attachments", by_id | asked):

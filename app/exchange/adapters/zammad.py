@@ -26,7 +26,7 @@ from uuid import uuid4
 from app.core.rules.attached_files import SIZE_LIMIT, media_type
 from app.core.rules.language import _
 from app.core.rules.texts import storable_text
-from app.exchange.adapters.html_text import text_of_html
+from app.exchange.adapters.apart import text_of_html
 from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
 from app.exchange.adapters.newest import AHEAD
 from app.exchange.rules.entries import EntryKind, Outgoing

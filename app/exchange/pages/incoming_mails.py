@@ -29,7 +29,7 @@ from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach, one_line, required
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
-from app.exchange.adapters.incoming_mail import read_reply
+from app.exchange.adapters.apart import read_mail_apart
 from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.rules.replies import MailState, Reply
 from app.exchange.services.incoming_mails import (
@@ -179,7 +179,10 @@ def _page(
 
 
 def _read(found: IncomingMail) -> Reply:
-    return read_reply(found.content, own_domain(_settings()), found.recipient)
+    """The mail, read again, with no transaction open meanwhile."""
+    content, recipient = found.content, found.recipient
+    db.session().rollback()
+    return read_mail_apart(content, own_domain(_settings()), recipient)
 
 
 def _settings() -> Settings:

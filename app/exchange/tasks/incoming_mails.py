@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.core.settings import Settings
-from app.exchange.adapters.incoming_mail import read_reply
+from app.exchange.adapters.apart import read_mail_apart
 from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.services.incoming_mails import Ours, decide
 from app.jobs.tasks.context import Context
@@ -16,9 +16,13 @@ from app.mail.rules.notifications import Sender
 def take_mail(context: Context, arguments: Mapping[str, Any]) -> None:
     """Decide about one mail (a job)."""
     settings = context.settings.for_serving()
+    key = int(arguments["mail"])
+    with context.reading() as session:
+        waiting = session.get_one(IncomingMail, key)
+        content, recipient = waiting.content, waiting.recipient
+    reply = read_mail_apart(content, own_domain(settings), recipient)
     with context.transaction() as session:
-        mail = session.get_one(IncomingMail, int(arguments["mail"]))
-        reply = read_reply(mail.content, own_domain(settings), mail.recipient)
+        mail = session.get_one(IncomingMail, key)
         decide(session, mail, reply, ours_of(settings), context.now())
 
 
