@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from math import inf
 from threading import Lock
 from time import monotonic
 from typing import Any, Final
@@ -218,7 +219,7 @@ class Ggus:
             address = f"{_base(self.caller.url)}/{service}"
             settings = Settings(forbid_external=True, xsd_ignore_sequence_order=True)
             transport = _transport(self.caller)
-            kept, document = _documents.get(address, (0.0, None))
+            kept, document = _documents.get(address, (-inf, None))
             try:
                 client = Client(  # type: ignore[no-untyped-call]
                     address if monotonic() - kept > _DOCUMENT_KEPT else document,
