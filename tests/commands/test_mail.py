@@ -61,9 +61,10 @@ def test_no_transaction_is_open_while_a_mail_is_read(
     database: str, session: Session, to: str
 ) -> None:
     engine = session.get_bind().engine
-    assert isinstance(engine.pool, QueuePool)
+    pool = engine.pool
+    assert isinstance(pool, QueuePool)
     with engine.connect():
-        assert engine.pool.checkedout() == 1, "what is counted"
+        assert pool.checkedout() == 1, "what is counted"
     attributes = " ".join(f"a{count}=1" for count in range(60_000))
     mail = answer(to)
     mail.set_content(f"<p {attributes}>We dig", subtype="html")
@@ -71,7 +72,7 @@ def test_no_transaction_is_open_while_a_mail_is_read(
     context = Context(engine, test_settings(database))
     open_then: list[int] = []
     session.rollback()
-    with at_each_start(lambda _words, _environment: open_then.append(engine.pool.checkedout())):
+    with at_each_start(lambda _words, _environment: open_then.append(pool.checkedout())):
         take_mail(context, {"mail": 1})
     assert open_then == [0]
     assert session.scalars(select(IncomingMail.state)).one() == "needs review"
