@@ -198,6 +198,16 @@
     last = event.target;
   });
   document.addEventListener("htmx:afterSettle", count);
+
+  /* ---- rows that lead to one ticket together ---- */
+  function countLinks() {
+    const button = one("[data-several-words]"), ticked = document.querySelectorAll("[data-several] [form=several]:checked").length;
+    if (!button || !ticked) return;
+    button.textContent = ticked === 1 ? _("Write a ticket for 1 link") : _("Write one ticket for %(count)s links", { count: ticked });
+  }
+  document.addEventListener("change", function (event) { if (event.target.matches("[form=several]")) countLinks(); });
+  document.addEventListener("htmx:afterSettle", countLinks);
+  window.addEventListener("pageshow", countLinks);
   document.addEventListener("DOMContentLoaded", count);
   window.addEventListener("pageshow", count);
 

@@ -151,20 +151,27 @@
     const by = (event.detail.requestConfig || event.detail).triggeringEvent;
     return Boolean(by) && by.type === "live";
   }
+  function nameOf(box) { return box.name + "=" + box.value; }
   document.addEventListener("htmx:configRequest", function (event) {
     if (byItself(event)) event.detail.headers["Live-Refresh"] = "yes";
   });
-  let scrolled = [];
+  let scrolled = [], picked = [];
   document.addEventListener("htmx:beforeSwap", function (event) {
-    scrolled = [];
+    scrolled = picked = [];
     if (!byItself(event)) return;
     if (event.detail.xhr.status === 401) end();
     if (event.detail.xhr.status !== 200) { event.detail.shouldSwap = false; return; }
     scrolled = Array.from(event.detail.target.querySelectorAll("[tabindex='0']"), function (one) { return one.scrollLeft; });
+    picked = Array.from(event.detail.target.querySelectorAll("[type=checkbox]:checked"), nameOf);
   });
   document.addEventListener("htmx:afterSettle", function (event) {
     if (scrolled.length) event.detail.elt.querySelectorAll("[tabindex='0']").forEach(function (one, at) { one.scrollLeft = scrolled[at] || 0; });
-    scrolled = [];
+    if (picked.length) event.detail.elt.querySelectorAll("[type=checkbox]").forEach(function (one) {
+      if (!picked.includes(nameOf(one))) return;
+      one.checked = true;
+      one.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+    scrolled = picked = [];
     if (event.detail.target.id === "list") checked = new Map();
     age();
     announce();

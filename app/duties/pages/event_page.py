@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flask import Response, flash, make_response, render_template, request, url_for
@@ -38,7 +38,7 @@ from app.matching.services.event_pages import (
 )
 from app.registry.rules.registry import covers
 from app.registry.services.choices import choices
-from app.tickets.services.of_event import TicketOfEvent
+from app.tickets.services.of_event import TicketOfEvents
 from app.topology.rules.link_states import LinkState, LinkStatus
 from app.topology.services.link_states import link_states, ongoing_event
 
@@ -48,10 +48,11 @@ _TROUBLE = (LinkState.DOWN, LinkState.DEGRADED)
 """The states of events that ask for a ticket."""
 
 
-def read_for_ticket(rows: Session, number: int) -> TicketOfEvent:
-    """What a new ticket of this event begins with; raises ``NotFound`` where there is none."""
+def read_for_ticket(rows: Session, numbers: Sequence[int]) -> TicketOfEvents:
+    """What a new ticket of these events begins with; raises ``NotFound`` where there is none."""
     fresh_figures()  # so that a ticket that was written a moment ago is known
-    return ticket_of_event(rows, number, now())
+    found = {one.event_id: one for one in (ticket_of_event(rows, each, now()) for each in numbers)}
+    return TicketOfEvents([*found.values()])
 
 
 @blueprint.get(f"/events/{NUMBER}")

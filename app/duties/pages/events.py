@@ -9,7 +9,7 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 from sqlalchemy import Engine, Select
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.core.rules.access import Role
+from app.core.rules.access import Role, refusal_to_create
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _, joined
 from app.core.web.extensions import db
@@ -63,6 +63,7 @@ def listing() -> AnyResponse:
         "query": query,
         "rows": page.rows,
         "detected": query.view == DETECTED,
+        "may_choose": query.view == DETECTED and refusal_to_create(acting()) is None,
         "more": query.at("after", page.after),
         "earlier": query.at("before", page.before) if fragment_target() != "more" else "",
     }

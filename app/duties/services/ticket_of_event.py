@@ -43,6 +43,8 @@ def ticket_of_event(session: Session, event_id: int, now: datetime) -> TicketOfE
         sites = [end.key for end in (link.end_a, link.end_b) if end.tier == 1] or sites
     return TicketOfEvent(
         event_id=whole.id,
+        where=where,
+        state=whole.state,
         title=f"{where} {whole.state}"[:255],
         description=_description(session, event, detected, now),
         links=[link.name] if link is not None else [],

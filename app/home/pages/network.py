@@ -20,12 +20,13 @@ from app.core.web.htmx import wants_fragment
 from app.core.web.person import acting
 from app.core.web.times import now
 from app.topology.rules.link_states import LinkState
+from app.topology.rules.paths import Path
 from app.topology.rules.topology import BESIDE, Edge, Layout, Line, lay_out
-from app.topology.services.network_now import LinkNow, NetworkNow, network_now
+from app.topology.services.network_now import LinkNow, NetworkNow, TroubledLink, network_now
 
 blueprint = Blueprint("network_now", __name__)
-_ROWS: Final = 10
-"""Links in trouble that home lists; the map has all."""
+_BY_SITE: Final = 3
+"""Where more links than these are down, they stand by site."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,21 @@ class LiveMap:
         return _("LHCOPN now, %(count)s links: %(said)s", count=len(self.links), said=said)
 
 
+@dataclass(frozen=True)
+class TroubledSite:
+    """Links in trouble that stand together."""
+
+    site: str
+    """Its key; "" where links do not stand by site."""
+    rows: Sequence[TroubledLink]
+    is_cut_off: bool = False
+
+    @property
+    def counts(self) -> Sequence[tuple[LinkState, int]]:
+        """How many are in each state."""
+        return _counted([one.link for one in self.rows])
+
+
 @blueprint.get("/network-now")
 def part() -> Response:
     """The part alone; as a page it is home."""
@@ -65,14 +81,26 @@ def part() -> Response:
 def network_part(actor: Actor) -> dict[str, Any]:
     """What the part shows to this person."""
     network = network_now(db.session(), now())
-    trouble = network.trouble[:_ROWS]
     return {
-        "trouble": trouble,
-        "more_trouble": len(network.trouble) - len(trouble) + network.more,
+        "trouble": network.trouble,
+        "trouble_groups": _by_site(network),
+        "cut_off": network.cut_off,
         "trouble_counts": _counted([one.link for one in network.trouble]),
         "live_map": _live_map(network),
         "may_create": refusal_to_create(actor) is None,
     }
+
+
+def _by_site(network: NetworkNow) -> Sequence[TroubledSite]:
+    """The links in trouble, the worst first, by site where many are down: a site stands where its
+    worst link does."""
+    if sum(one.is_down for one in network.trouble) <= _BY_SITE:
+        return [TroubledSite("", network.trouble)]
+    cut_off = {one.site for one in network.cut_off if one.path is Path.NONE}
+    found: dict[str, list[TroubledLink]] = {}
+    for one in network.trouble:
+        found.setdefault(one.site, []).append(one)
+    return [TroubledSite(site, rows, site in cut_off) for site, rows in found.items()]
 
 
 def _live_map(network: NetworkNow) -> LiveMap | None:

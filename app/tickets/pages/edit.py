@@ -47,10 +47,12 @@ from app.tickets.rules.templates import with_template
 from app.tickets.rules.tickets import FINAL_STATES, Category
 from app.tickets.services import lifecycle as verbs
 from app.tickets.services.fields import as_logged, current_value, day_of, facts_of
-from app.tickets.services.of_event import TicketOfEvent
+from app.tickets.services.of_event import TicketOfEvents
 from app.tickets.services.relations import open_related_ticket
 from app.tickets.services.search.similar import Similar, similar_tickets
 
+_MAX_EVENTS = 200
+"""Events of which one ticket is written; those named beyond are left out."""
 _MAX_TOLD = 50
 """Tickets that the form of a new one names by itself, of an event and its parent."""
 
@@ -79,15 +81,10 @@ def new() -> Response:
     access.require_create(by.actor)
     named = request.args.get("parent", "")
     parent = verbs.find_ticket(rows, by.actor, parent_number(named)) if named else None
-    of_event = _event_named(rows)
+    of_events = _events_named(rows)
     lent: dict[str, Any] = {}
     if request.method == "GET":
-        if parent is not None:
-            lent = lent_to_child(parent)
-        elif of_event is not None:
-            lent = _lent_by_event(of_event)
-        else:
-            lent = _lent_by_address(rows)
+        lent = lent_to_child(parent) if parent else _lent_by_address(rows, of_events)
     form = TicketForm(**lent)
     _prepare(form, by.actor, all_sites(rows))
     status, overlooked = 200, False
@@ -101,7 +98,7 @@ def new() -> Response:
             text = with_template(form.category.data or "", form.description.data or "")
             form.description.data = text
             form.description.render_kw = {"autofocus": True}
-        elif of_event is not None and _unseen(of_event):
+        elif of_events is not None and _unseen(of_events):
             status = 409  # somebody wrote its ticket meanwhile: the person looks at it first
         else:
             valid = form.validate()
@@ -119,20 +116,20 @@ def new() -> Response:
                     attach(form, error)
             status = 409 if overlooked else 422
     told = [parent.number] if parent else []
-    told += [one.number for one in of_event.tickets] if of_event else []
+    told += [one.number for one in of_events.tickets] if of_events else []
     return _form_page(
         "tickets/new.html",
         form,
         status,
         parent=parent,
-        of_event=of_event,
+        of_events=of_events,
         meanwhile=status == 409 and not overlooked,
         overlooked=overlooked,
         preview=form.description.data if previews else "",
         form_url=url_for(
             "tickets.new",
             parent=parent.number if parent else None,
-            event=of_event.event_id if of_event else None,
+            event=[one.event_id for one in of_events.events] if of_events else None,
         ),
         proposes=True,
         proposed=_proposed_urgency(form, choose=asks or request.method == "GET"),
@@ -242,56 +239,63 @@ def _overlooked(form: TicketForm, actor: access.Actor, number: int = 0) -> bool:
 class Events:
     """Who reads events for the form of a new ticket: a room above, which ``app.browser`` names."""
 
-    read: Callable[[Session, int], TicketOfEvent]
-    """The ticket of the event of this number; raises ``NotFound`` where there is none."""
+    read: Callable[[Session, Sequence[int]], TicketOfEvents]
+    """The ticket of the events of these numbers; raises ``NotFound`` where one is missing."""
 
 
 EVENTS: Final = Events()
 
 
-def _event_named(rows: Session) -> TicketOfEvent | None:
-    """The event of ``?event=``; ``NotFound`` where there is none of this number."""
-    text = request.args.get("event", "")
-    if not text:
-        return None
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
+def _events_named(rows: Session) -> TicketOfEvents | None:
+    """The events of ``?event=``, which may stand there several times; ``NotFound`` where there is
+    none of one of these numbers."""
+    named = [text for text in dict.fromkeys(request.args.getlist("event")) if text][:_MAX_EVENTS]
+    if not all(text.isascii() and text.isdigit() and len(text) < 10 for text in named):
         raise NotFound(_("There is no such event"))
-    return EVENTS.read(rows, int(text))
+    return EVENTS.read(rows, [int(text) for text in named]) if named else None
 
 
-def _unseen(event: TicketOfEvent) -> bool:
-    """Whether a ticket documents the event of which the form that was sent did not tell."""
+def _unseen(events: TicketOfEvents) -> bool:
+    """Whether a ticket documents one of the events of which the form that was sent did not tell."""
     seen = request.form.get("beside", "").split()
-    return any(str(ticket.number) not in seen for ticket in event.tickets)
+    return any(str(ticket.number) not in seen for ticket in events.tickets)
 
 
-def _lent_by_event(event: TicketOfEvent) -> dict[str, Any]:
-    """What the form begins with: all that is known of the event."""
+def _lent_by_events(events: TicketOfEvents) -> dict[str, Any]:
+    """What the form begins with: all that is known of the events."""
     return {
-        "title": event.title,
-        "description": event.description,
-        "links": [*event.links],
-        "sites": [*event.sites],
-        "network": event.network,
-        "layer": event.layer,
-        "event_start": event.start,
-        "event_end": event.end,
+        "title": events.title,
+        "description": events.description,
+        "links": [*events.links],
+        "sites": [*events.sites],
+        "network": events.network,
+        "layer": events.layer,
+        "event_start": events.start,
+        "event_end": events.end,
     }
 
 
-def _lent_by_address(rows: Session) -> dict[str, Any]:
-    """What the pages of links and sites fill in: category, links and sites that the registry knows,
-    and the network of the first link."""
-    lent: dict[str, Any] = {}
+def _lent_by_address(rows: Session, events: TicketOfEvents | None) -> dict[str, Any]:
+    """What the form begins with: what is known of the events that the address names; and the
+    category, links and sites of it that the registry knows, with the T1s at the ends of several
+    links and the network that all of them share."""
+    lent: dict[str, Any] = _lent_by_events(events) if events is not None else {}
     if (category := request.args.get("category", "")) in tuple(Category):
         lent["category"] = category
     if named := request.args.getlist("link"):
         found = [link for link in all_links(rows) if link.name in named]
-        lent |= {"links": [link.name for link in found]}
+        networks = {link.network for link in found} | {lent.get("network") or None} - {None}
+        links = dict.fromkeys((*lent.get("links", ()), *(link.name for link in found)))
+        lent["links"] = [*links]
         if found:
-            lent["network"] = found[0].network
+            lent["network"] = networks.pop() if len(networks) == 1 else ""
+        if len(links) > 1:
+            ends = [end for link in found for end in (link.end_a, link.end_b) if end.tier == 1]
+            keys = (*lent.get("sites", ()), *(end.key for end in ends))
+            lent["sites"] = [*dict.fromkeys(keys)]
     if named := request.args.getlist("site"):
-        lent["sites"] = [site.key for site in all_sites(rows) if site.key in named]
+        known = [site.key for site in all_sites(rows) if site.key in named]
+        lent["sites"] = [*dict.fromkeys((*lent.get("sites", ()), *known))]
     return lent
 
 

@@ -1,10 +1,11 @@
-"""The networks at this moment: which links are down or degraded, whether their backups hold, and
-what a small picture of the LHCOPN draws. Two statements; it reads only.
+"""The networks at this moment: which links are down or degraded, whether their backups hold, which
+T1s have no path to the T0, and what a small picture of the LHCOPN draws. Two statements; it reads
+only.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,17 +18,11 @@ from app.registry.models.registry import Link, Site
 from app.registry.rules.networks import Network
 from app.registry.services.record_lists import in_use_on
 from app.registry.services.tiers import tier_of
-from app.topology.rules.link_states import (
-    UNKNOWN_TO_ALL,
-    LinkState,
-    LinkStatus,
-    can_carry,
-)
+from app.topology.rules.link_states import DOWN_NOW, UNKNOWN_TO_ALL, LinkState, LinkStatus
+from app.topology.rules.paths import Joint, Path, path_over, paths_to
 from app.topology.services.link_states import link_states
 from app.topology.services.registry_on import MAX_LINKS
 
-MAX_SHOWN: Final = 200
-"""Links in trouble that are read with their backups; the worst of them."""
 _TROUBLE: Final = (
     *(LinkState.DOWN, LinkState.MAINTENANCE_DOWN),
     *(LinkState.DEGRADED, LinkState.MAINTENANCE_DEGRADED),
@@ -58,21 +53,45 @@ class TroubledLink:
     """The links that back it up."""
     primary: LinkNow | None
     """The link that it backs up itself."""
+    site: str
+    """The key of the site that it troubles: a T1 of its ends, the one without a path first, then
+    the one with most links in trouble; else an end that is no T0."""
+    path: Path
+    """What is known of that site's path to the T0."""
 
     @property
-    def is_backed_up(self) -> bool:
-        """Whether one of its backups can carry."""
-        return any(can_carry(one.status.state) for one in self.backups)
+    def is_down(self) -> bool:
+        """Whether it carries nothing; else it is degraded."""
+        return self.link.status.state in DOWN_NOW
+
+    @property
+    def beside(self) -> Path:
+        """Whether what should carry its traffic does: one of its backups, or what it backs up."""
+        others = [self.primary] if self.primary is not None else self.backups
+        return max((path_over(one.status) for one in others), default=Path.NONE)
+
+
+@dataclass(frozen=True)
+class CutOff:
+    """A T1 that is cut off from the T0, or of which nobody knows whether it is."""
+
+    site: str
+    path: Path
+    """NONE or UNKNOWN."""
+    unknown: Sequence[LinkNow]
+    """Its links and their backups of which nobody knows whether they work."""
 
 
 @dataclass(frozen=True)
 class NetworkNow:
     """All of it."""
 
+    cut_off: Sequence[CutOff]
+    """Those without any path first. A T1 of which no link is down is not among those of which it is
+    not known."""
     trouble: Sequence[TroubledLink]
-    """The worst state first, then what began last."""
-    more: int
-    """How many more there are beyond ``MAX_SHOWN``."""
+    """All of them. What is down first: where the T1 has no path, then without a working backup,
+    then without a ticket, then what began first."""
     links: Sequence[LinkNow]
     """Those of the LHCOPN, to be drawn; none where they are too many for a picture."""
     tiers: Mapping[str, int | None]
@@ -86,12 +105,7 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
     today = now.astimezone(UTC).date()
     in_use = in_use_on(Link, today)
     states = link_states(session, select(Link.id).where(in_use).correlate(None), now)
-    worst = sorted(
-        (key for key, one in states.items() if one.state in _TROUBLE),
-        key=lambda key: (_TROUBLE.index(states[key].state), -_began(states[key], now), key),
-    )
-    more = len(worst) - MAX_SHOWN
-    worst = worst[:MAX_SHOWN]
+    worst = [key for key, one in states.items() if one.state in _TROUBLE]
     primaries = select(Link.backs_up_id).where(Link.id.in_(worst)).correlate(None)
     a, b = aliased(Site), aliased(Site)
     rows = session.execute(
@@ -108,7 +122,7 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
             or_(
                 Link.network == Network.LHCOPN,
                 Link.id.in_(worst),
-                Link.backs_up_id.in_(worst),
+                Link.backs_up_id.is_not(None),
                 Link.id.in_(primaries),
             ),
         )
@@ -132,19 +146,75 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
             tiers[one.end_b] = tier_of(row.tier_b, row.since_b, row.until_b, today)
             places |= {one.end_a: row.map_place, one.end_b: row.place_b}
     drawn = [one for one in links.values() if one.network == Network.LHCOPN]
+    paths = _paths(drawn, links, backups, tiers)
+    troubled = Counter(end for key in worst for end in (links[key].end_a, links[key].end_b))
+    trouble = []
+    for key in worst:
+        one = links[key]
+        site = min((one.end_a, one.end_b), key=lambda end: _place(end, tiers, paths, troubled))
+        primary = links.get(one.backs_up or 0)
+        path = paths.get(site, Path.UNKNOWN)
+        trouble.append(TroubledLink(one, backups[key], primary, site, path))
+    trouble.sort(key=lambda one: _urgency(one, now))
+    cut_off = _cut_off(drawn, backups, paths)
     if len(drawn) > MAX_LINKS:
         drawn, tiers = [], {}
-    return NetworkNow(
-        [
-            TroubledLink(links[key], backups[key], links.get(links[key].backs_up or 0))
-            for key in worst
-        ],
-        max(0, more),
-        drawn,
-        tiers,
-        places,
+    return NetworkNow(cut_off, trouble, drawn, tiers, places)
+
+
+def _paths(
+    of_lhcopn: Sequence[LinkNow],
+    links: Mapping[int, LinkNow],
+    backups: Mapping[int, Sequence[LinkNow]],
+    tiers: Mapping[str, int | None],
+) -> Mapping[str, Path]:
+    """What is known of each T1's path to the T0; nothing where the LHCOPN has no T0.
+
+    A backup joins its own ends; on another network, where these are none of the LHCOPN, those of
+    the link that it backs up: so it is recorded.
+    """
+    centres = [site for site, tier in tiers.items() if tier == 0]
+    joints = [Joint(one.end_a, one.end_b, path_over(one.status)) for one in of_lhcopn]
+    for primary in of_lhcopn:
+        for one in backups.get(primary.id, ()):
+            ends = one if one.end_a in tiers and one.end_b in tiers else primary
+            joints.append(Joint(ends.end_a, ends.end_b, path_over(one.status)))
+    found = paths_to(centres, joints) if centres else {}
+    t1s = [site for site, tier in tiers.items() if tier == 1] if centres else []
+    return {site: found.get(site, Path.NONE) for site in t1s}
+
+
+def _cut_off(
+    of_lhcopn: Sequence[LinkNow],
+    backups: Mapping[int, Sequence[LinkNow]],
+    paths: Mapping[str, Path],
+) -> Sequence[CutOff]:
+    found = []
+    for site, path in paths.items():
+        own = [one for one in of_lhcopn if site in (one.end_a, one.end_b)]
+        is_hit = any(one.status.state in DOWN_NOW for one in own)
+        if path is Path.NONE or (path is Path.UNKNOWN and is_hit):
+            every = {one.id: one for link in own for one in (link, *backups.get(link.id, ()))}
+            unknown = [one for one in every.values() if path_over(one.status) is Path.UNKNOWN]
+            found.append(CutOff(site, path, unknown))
+    return sorted(found, key=lambda one: (one.path, one.site))
+
+
+def _place(
+    end: str,
+    tiers: Mapping[str, int | None],
+    paths: Mapping[str, Path],
+    troubled: Mapping[str, int],
+) -> tuple[int, int, int]:
+    """Of the two ends of a link the one with the least of this is the site that it troubles."""
+    tier = tiers.get(end)
+    rank = 2 if tier == 0 else 0 if tier == 1 else 1
+    return (rank, paths.get(end, Path.UNKNOWN), -troubled[end])
+
+
+def _urgency(one: TroubledLink, now: datetime) -> tuple[bool, Path, Path, bool, datetime, str]:
+    status = one.link.status
+    return (
+        *(not one.is_down, one.path, one.beside, status.unattended is None),
+        *(status.since or now, one.link.name),
     )
-
-
-def _began(status: LinkStatus, now: datetime) -> float:
-    return (status.since or now).timestamp()

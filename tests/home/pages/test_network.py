@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from lxml import html
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
-from app.registry.models.registry import Link
+from app.events.models.events import Event
+from app.registry.models.registry import Link, Site
 from tests.cast import Cast
 from tests.harness.visitor import Visitor
 from tests.harness.visits import Enter, Open
@@ -41,6 +42,14 @@ def happened(session: Session, cast: Cast, link: str, hours: int, state: str = "
     return report(session, cast, begun, None, link=link, state=state, now=now, source_id=link)
 
 
+def end(session: Session, cast: Cast, link: str) -> None:
+    """The event that ``happened`` reported of it ends."""
+    now = datetime.now(UTC)
+    event = session.query(Event).filter_by(source_key=link).one()
+    with transaction(session):
+        event.end = now
+
+
 def rows(visitor: Visitor, path: str = "/") -> list[list[str]]:
     """The cells of what is down."""
     headers = {"HX-Request": "true"} if path != "/" else {}
@@ -50,7 +59,16 @@ def rows(visitor: Visitor, path: str = "/") -> list[list[str]]:
     for absolute in page.xpath("//span[@class = 'abs']"):  # what is printed
         absolute.text = ""
     found = page.xpath("//table[contains(@class, 'down-now')]/tbody/tr")
-    return [[" ".join(td.text_content().split()) for td in row.xpath("./td")] for row in found]
+    return [
+        [" ".join(td.text_content().split()) for td in row.xpath("./td[@class != 'c-pick'] | ./th")]
+        for row in found
+    ]
+
+
+def cut_off(visitor: Visitor) -> list[str]:
+    """What is said of sites without a path."""
+    page = html.fromstring(visitor.client.get("/").text)
+    return [" ".join(one.text_content().split()) for one in page.xpath("//*[@class='cut-off']/li")]
 
 
 @pytest.mark.usefixtures("backups")
@@ -73,7 +91,7 @@ def test_down_now(session: Session, cast: Cast, visit: Enter, opened: Open) -> N
             f"{KIT} event {on_kit}",
             "down, no ticket",
             "since 3 h ago",
-            f"{BACKUP} down, no ticket {PATH} works, unmonitored",
+            f"{BACKUP} down, no ticket {PATH} not known: unmonitored",
             "Write ticket",
         ],
         [
@@ -112,6 +130,71 @@ def test_the_picture_says_the_state_of_every_link_of_the_lhcopn(
     ]
     assert picture.getparent().get("href") == "/topology"
     assert not picture.xpath(".//a")
+
+
+@pytest.mark.usefixtures("backups")
+def test_a_t1_without_a_path_is_named_and_what_nobody_watches_is_no_path(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor = visit(cast.reader)
+    assert cut_off(visitor) == []
+    happened(session, cast, KIT, 3)
+    # its backup was never reported; nor was that of the other network
+    unknown = f"DE-KIT: path to CERN not known: {BACKUP} unmonitored, {PATH} unmonitored"
+    assert cut_off(visitor) == [unknown]
+    happened(session, cast, BACKUP, 2)
+    assert cut_off(visitor) == [f"DE-KIT: path to CERN not known: {PATH} unmonitored"]
+    happened(session, cast, PATH, 1)
+    assert cut_off(visitor) == ["DE-KIT has no path to CERN"]
+    # the way over ES-PIC works as soon as both of its parts do
+    end(session, cast, PATH)
+    assert cut_off(visitor) == ["DE-KIT: path to CERN not known"]
+    happened(session, cast, PIC, 5)
+    end(session, cast, PIC)
+    assert cut_off(visitor) == []
+
+
+@pytest.mark.usefixtures("backups")
+def test_all_that_is_down_is_shown_by_site_the_worst_first(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    with transaction(session):
+        main = session.query(Link).filter_by(name=KIT).one()
+        for number in range(1, 12):
+            site = Site(key=f"T1-{number:02}", country="CH", time_zone="UTC")
+            site.tier, site.tier_since = 1, date(2009, 2, 1)
+            first = Link(network="LHCOPN", name=f"A-{number:02}", end_a=main.end_a, end_b=site)
+            second = Link(network="LHCOPN", name=f"B-{number:02}", end_a=main.end_a, end_b=site)
+            second.role, second.backs_up = "backup", first
+            session.add_all([site, first, second])
+    # of each the backup works; 09 has lost both, and of 07 the backup is not known
+    for number in range(1, 12):
+        if number != 7:
+            happened(session, cast, f"B-{number:02}", 90)
+            if number != 9:
+                end(session, cast, f"B-{number:02}")
+        happened(session, cast, f"A-{number:02}", 20 + number)
+    attended = opened(links=("A-11",), now=datetime.now(UTC))
+    happened(session, cast, PIC, 1, "degraded")
+    visitor = visit(cast.operator)
+    assert cut_off(visitor) == [
+        "T1-09 has no path to CERN",
+        "T1-07: path to CERN not known: B-07 unmonitored",
+    ]
+    found = [row[0] for row in rows(visitor)]
+    shown = [one.split(" event")[0] for one in found]
+    # 09 without a path, the oldest first; 07 not known; then what has no ticket, the oldest first
+    assert shown == [
+        *("T1-09 2 down no path to CERN", "B-09", "A-09"),
+        *("T1-07 1 down", "A-07"),
+        *(
+            one
+            for number in (10, 8, 6, 5, 4, 3, 2, 1, 11)
+            for one in (f"T1-{number:02} 1 down", f"A-{number:02}")
+        ),
+        *("ES-PIC 1 degraded", PIC),
+    ]
+    assert rows(visitor)[-3][-1] == f"#{attended}"
 
 
 def test_the_part_alone_as_a_page_is_home(cast: Cast, visit: Enter) -> None:

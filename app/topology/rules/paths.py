@@ -1,0 +1,61 @@
+"""Which T1s have a path to the T0, and which link in trouble is the worst.
+
+A path runs over links of the LHCOPN and what is recorded as their backup, through other sites, too.
+What nobody watches is not a path that works: it is not known. It knows neither rows nor pages.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+
+from app.topology.rules.link_states import DOWN_NOW, LinkState, LinkStatus
+
+
+class Path(IntEnum):
+    """What is known of a way for the traffic, the worst first."""
+
+    NONE = 0
+    UNKNOWN = 1
+    WORKS = 2
+
+
+@dataclass(frozen=True)
+class Joint:
+    """Two sites that a link joins, or a backup in its stead."""
+
+    end_a: str
+    end_b: str
+    path: Path
+
+
+def path_over(status: LinkStatus) -> Path:
+    """Whether traffic runs over a link: it does over a degraded one. A window that is running says
+    nothing of it by itself."""
+    if status.state in DOWN_NOW:
+        return Path.NONE
+    if status.state in (LinkState.UNMONITORED, LinkState.MAINTENANCE):
+        return Path.UNKNOWN
+    return Path.WORKS
+
+
+def paths_to(centres: Collection[str], joints: Iterable[Joint]) -> Mapping[str, Path]:
+    """The best path of each site to one of ``centres``; a path is as good as the worst part of it.
+    A site that is not among the answers has none."""
+    beside: dict[str, list[tuple[str, Path]]] = defaultdict(list)
+    for one in joints:
+        beside[one.end_a].append((one.end_b, one.path))
+        beside[one.end_b].append((one.end_a, one.path))
+    found: dict[str, Path] = {}
+    for least in (Path.WORKS, Path.UNKNOWN):
+        seen, to_do = {*centres}, [*centres]
+        while to_do:
+            for other, path in beside[to_do.pop()]:
+                if path >= least and other not in seen:
+                    seen.add(other)
+                    to_do.append(other)
+        for site in seen:
+            found.setdefault(site, least)
+    return found
