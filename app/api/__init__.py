@@ -40,7 +40,7 @@ from app.api.limits import BODY_LIMIT
 from app.api.operations import COPIES_PER_DAY, Operation
 from app.api.rate_limit import RATE_LIMIT, RateLimit
 from app.core.services.refusals import Refusals
-from app.core.settings import WORKERS, Settings
+from app.core.settings import Settings
 
 OPERATIONS: tuple[Operation, ...] = (
     *tickets.OPERATIONS,
@@ -73,7 +73,7 @@ def build(engine: Engine, refusals: Refusals, settings: Settings) -> Flask:
     api.extensions[reports.DUE_DAYS] = settings.report_due_days
     api.extensions[people.PUBLIC_URL] = settings.public_url
     api.extensions[COPIES_PER_DAY] = settings.copies_per_day
-    api.extensions[RATE_LIMIT] = RateLimit(settings.api_calls_per_minute, WORKERS)
+    api.extensions[RATE_LIMIT] = RateLimit(settings.api_calls_per_minute)
     api.config["MAX_CONTENT_LENGTH"] = BODY_LIMIT
     api.url_map.merge_slashes = False
     api.teardown_appcontext(end_session)

@@ -76,6 +76,12 @@ def caller(*enough: Scope) -> Actor:
     return use.actor
 
 
+def give_call_back() -> None:
+    """Leave the present call out of the token's limit: it was answered that nothing changed."""
+    limit: RateLimit = current_app.extensions[RATE_LIMIT]
+    g.rate_headers = limit.give_back(g.token_id, monotonic())
+
+
 def note_refusal(error: Forbidden) -> None:
     """Into the audit, by the address's pattern: what stands in the address was sent."""
     actor = g.get("actor")

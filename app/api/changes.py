@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from sqlalchemy import select
+
 from app.api.caller import session
 from app.api.operations import Call, Operation, next_page
-from app.api.ticket_schemas import Feed, FeedQuery, History, HistoryQuery
+from app.api.ticket_schemas import LATEST, Feed, FeedQuery, History, HistoryQuery
 from app.core.rules.scopes import Scope
-from app.core.services.changes import TICKET, changes_of
-from app.tickets.services.change_feed import read_feed
+from app.core.services.changes import TICKET, changes_of, newest_change_id
+from app.tickets.services.change_feed import FeedPage, read_feed
 from app.tickets.services.lifecycle import find_ticket
 from app.tickets.services.timeline import Step, steps_of
 
@@ -32,7 +34,11 @@ def history(call: Call) -> Mapping[str, Any]:
 
 def feed(call: Call) -> Mapping[str, Any]:
     """One page of the changes of all tickets."""
-    page = read_feed(session(), call.actor, call.query["cursor"], call.query["limit"])
+    cursor, limit = call.query["cursor"].strip(), call.query["limit"]
+    if cursor == LATEST:
+        page = FeedPage((), session().scalar(select(newest_change_id())) or 0, more=False)
+    else:
+        page = read_feed(session(), call.actor, int(cursor), limit)
     return {
         "items": [
             {**_step(row.step), "id": row.id, "number": row.number, "own": row.own}

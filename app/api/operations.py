@@ -18,7 +18,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from app.accounts.services import api_requests
 from app.api.bodies import JSON, digest_of_request, read_object
-from app.api.caller import caller, session
+from app.api.caller import caller, give_call_back, session
 from app.api.limits import PREFIX, body_limit
 from app.core.database.transactions import transaction
 from app.core.rules.access import USUAL_COPIES_PER_DAY, Actor, Door, Writer
@@ -172,6 +172,8 @@ class Operation:
             answer.headers["Link"] = f'<{following}>; rel="next"'
         answer.set_etag(tag)
         answer.make_conditional(request)
+        if answer.status_code == 304:
+            give_call_back()
         return answer
 
     def written(self, content: Mapping[str, Any]) -> tuple[bytes, str]:

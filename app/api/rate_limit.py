@@ -1,7 +1,9 @@
 """How many calls a token may make within a minute, and the headers that say so.
 
-The headers are those of draft-ietf-httpapi-ratelimit-headers. Each server process counts its share
-for itself, as the SOAP door does. It must not know the database.
+The headers are those of draft-ietf-httpapi-ratelimit-headers. Each server process counts for itself
+and lets the whole limit through: a client on one connection, which one process serves, gets what is
+promised, and one on many connections at most as many times that as there are processes. A count
+that all processes share would cost a write for each read. It must not know the database.
 """
 
 from __future__ import annotations
@@ -27,19 +29,17 @@ class TooManyRequests(PortalError):
 
     def __init__(self, allowed: int, seconds: int) -> None:
         super().__init__(
-            f"This token may make {allowed} calls a minute, shared evenly among the portal's"
-            f" processes; wait {seconds} s before sending this again"
+            f"This token may make {allowed} calls a minute; wait {seconds} s before sending this"
+            " again"
         )
         self.seconds = seconds
 
 
 class RateLimit:
-    """At most ``share`` calls of each token within each minute of this process; 0 = no limit.
-    ``allowed`` is the limit of all processes together."""
+    """At most ``allowed`` calls of each token within each minute of this process; 0 = no limit."""
 
-    def __init__(self, allowed: int, processes: int = 1) -> None:
+    def __init__(self, allowed: int) -> None:
         self._allowed = allowed
-        self._share = ceil(allowed / processes)
         self._counts: dict[int, tuple[float, int]] = {}
         """When the minute of a token began, and its calls since."""
         self._lock = threading.Lock()
@@ -47,19 +47,32 @@ class RateLimit:
     def count(self, token_id: int, now: float) -> Mapping[str, str]:
         """Count one call, and say what is left; raises ``TooManyRequests``. ``now``: seconds of a
         steady clock."""
-        if not self._share:
+        if not self._allowed:
             return {}
         with self._lock:
             began, calls = self._counts.get(token_id, (now, 0))
             if now >= began + WINDOW:
                 began, calls = now, 0
-            left = ceil(began + WINDOW - now)
-            if calls >= self._share:
-                raise TooManyRequests(self._allowed, left)
+            if calls >= self._allowed:
+                raise TooManyRequests(self._allowed, ceil(began + WINDOW - now))
             if len(self._counts) >= _MAX_TOKENS:
                 self._counts.clear()
             self._counts[token_id] = (began, calls + 1)
+        return self._said(began, calls + 1, now)
+
+    def give_back(self, token_id: int, now: float) -> Mapping[str, str]:
+        """Count the newest call of a token no more, and say what is left."""
+        if not self._allowed:
+            return {}
+        with self._lock:
+            began, calls = self._counts.get(token_id, (now, 0))
+            calls = max(calls - 1, 0)
+            self._counts[token_id] = (began, calls)
+        return self._said(began, calls, now)
+
+    def _said(self, began: float, calls: int, now: float) -> Mapping[str, str]:
+        left = max(ceil(began + WINDOW - now), 0)
         return {
-            "RateLimit-Policy": f'"calls";q={self._share};w={WINDOW}',
-            "RateLimit": f'"calls";r={self._share - calls - 1};t={left}',
+            "RateLimit-Policy": f'"calls";q={self._allowed};w={WINDOW}',
+            "RateLimit": f'"calls";r={self._allowed - calls};t={left}',
         }

@@ -61,6 +61,13 @@ class Several(fields.List[str]):
         )
 
 
+EXPAND_ALL: Final = "all"
+MAX_EXPANDED: Final = 100
+"""Whole tickets on one page of a list."""
+LATEST: Final = "latest"
+"""Instead of a cursor: behind all changes that there are."""
+
+
 class TicketsQuery(Schema):
     """Filters of the list of tickets, named as on its page. Several values of one parameter are
     alternatives, parameters are all required, and none at all finds every ticket."""
@@ -98,6 +105,13 @@ class TicketsQuery(Schema):
     after = fields.String(
         validate=validate.Length(1, 200, error="after takes 1 to {max} characters"),
         metadata=about("Where a page begins: take it from `next` of the page before."),
+    )
+    expand = fields.String(
+        validate=validate.OneOf((EXPAND_ALL,), error="expand takes {choices}"),
+        metadata=about(
+            "all: each row has `ticket`, as getTicket answers it. A page holds at most"
+            f" {MAX_EXPANDED} tickets then."
+        ),
     )
     limit = page_limit()
 
@@ -260,22 +274,6 @@ FOUND: Final = (
     *("event_start", "event_end", "window_start", "window_end"),
 )
 """Fields of a ticket in a list."""
-FoundTicket: type[Schema] = type(
-    "FoundTicket",
-    (_FoundTicket,),
-    {"__doc__": "A ticket in a list; getTicket answers the rest.", **_answers(FOUND)},
-)
-
-
-class TicketPage(Schema):
-    """One page of tickets."""
-
-    items = fields.List(fields.Nested(FoundTicket), required=True)
-    next = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("Address of the next page; null = this is the last."),
-    )
 
 
 class _Ticket(_TicketHead):
@@ -335,6 +333,28 @@ OneTicket: type[Schema] = type(
         **_answers(field.name for field in _ANSWERED),
     },
 )
+FoundTicket: type[Schema] = type(
+    "FoundTicket",
+    (_FoundTicket,),
+    {
+        "__doc__": "A ticket in a list; getTicket answers the rest.",
+        **_answers(FOUND),
+        "ticket": fields.Nested(
+            OneTicket, metadata=about("Only with expand=all: as getTicket answers it.")
+        ),
+    },
+)
+
+
+class TicketPage(Schema):
+    """One page of tickets."""
+
+    items = fields.List(fields.Nested(FoundTicket), required=True)
+    next = fields.String(
+        required=True,
+        allow_none=True,
+        metadata=about("Address of the next page; null = this is the last."),
+    )
 
 
 def _sent(field: TicketField, *, change: bool) -> fields.Field[Any]:
@@ -489,11 +509,16 @@ class HistoryQuery(Schema):
 class FeedQuery(Schema):
     """Where in the feed a page begins."""
 
-    cursor = fields.Integer(
-        load_default=0,
-        validate=validate.Range(0, 2**53, error="cursor takes the one of the last answer"),
-        error_messages={"invalid": "cursor takes the one of the last answer"},
-        metadata=about("0 at first, then that of the last answer."),
+    cursor = fields.String(
+        load_default="0",
+        validate=validate.Regexp(
+            f"^({LATEST}|[0-9]{{1,15}})$",
+            error="cursor takes latest, or the one of the last answer",
+        ),
+        metadata=about(
+            "0 = from the first change; latest = no rows, only the cursor behind the newest change;"
+            " else that of the last answer."
+        ),
     )
     limit = page_limit()
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 from flask import Response, g, request
+from sqlalchemy import Row
 
 from app.api.caller import session
 from app.api.operations import Call, Operation, View, a_file, next_page
 from app.api.schemas import NoQuery
 from app.api.ticket_schemas import (
+    EXPAND_ALL,
     FOUND,
+    MAX_EXPANDED,
     AcknowledgementBody,
     CommentBody,
     FileQuery,
@@ -64,7 +67,7 @@ from app.tickets.services.lists.desk import on_desk
 from app.tickets.services.lists.lists import TicketFilter
 from app.tickets.services.lists.statistics_conditions import CountedAt
 from app.tickets.services.merging import separate_tickets
-from app.tickets.services.pages import list_tickets
+from app.tickets.services.pages import Page, list_tickets
 from app.tickets.services.relations import (
     open_related_ticket,
     relate_tickets,
@@ -114,21 +117,32 @@ def list_of_tickets(call: Call) -> Mapping[str, Any]:
             raise Invalid(
                 "after", "after takes what `next` of the page before holds, with the same sort"
             ) from None
+    is_whole = query.get("expand") == EXPAND_ALL
+    if is_whole and query["limit"] > MAX_EXPANDED:
+        raise Invalid("limit", f"limit takes 1 to {MAX_EXPANDED} with expand={EXPAND_ALL}")
     page = list_tickets(session(), call.actor, wanted, after=after, limit=query["limit"])
     return {
-        "items": [
-            {
-                **{name: getattr(ticket, name) for name in ("number", "version", *FOUND)},
-                "links": [item.shown for item in page.links[ticket.number]],
-                "sites": [item.shown for item in page.sites[ticket.number]],
-                "responsible_site": ticket.responsible,
-                "created": ticket.created_at,
-                "changed": ticket.changed_at,
-            }
-            for ticket in page.tickets
-        ],
+        "items": [row for ticket in page.tickets for row in _listed(call, page, ticket, is_whole)],
         "next": next_page(write_position(page.after) if page.after is not None else None),
     }
+
+
+def _listed(call: Call, page: Page, ticket: Row[Any], is_whole: bool) -> Iterator[dict[str, Any]]:
+    """The row of a ticket; none if it was taken from this account meanwhile."""
+    row = {
+        **{name: getattr(ticket, name) for name in ("number", "version", *FOUND)},
+        "links": [item.shown for item in page.links[ticket.number]],
+        "sites": [item.shown for item in page.sites[ticket.number]],
+        "responsible_site": ticket.responsible,
+        "created": ticket.created_at,
+        "changed": ticket.changed_at,
+    }
+    if is_whole:
+        try:
+            row["ticket"] = content_of_ticket(call, ticket.number)
+        except NotFound:
+            return
+    yield row
 
 
 def get_ticket(call: Call) -> Mapping[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import pytest
 from flask import Flask
 
@@ -11,7 +14,7 @@ from tests.api.conftest import Calling
 
 
 def test_a_minute_begins_with_its_first_call() -> None:
-    limit = RateLimit(4, processes=2)
+    limit = RateLimit(2)
     assert limit.count(1, 10.0) == {
         "RateLimit-Policy": '"calls";q=2;w=60',
         "RateLimit": '"calls";r=1;t=60',
@@ -27,6 +30,40 @@ def test_a_minute_begins_with_its_first_call() -> None:
 def test_zero_is_no_limit() -> None:
     limit = RateLimit(0)
     assert [limit.count(1, 0.0) for _ in range(1000)] == [{}] * 1000
+
+
+def test_a_call_that_is_given_back_is_free() -> None:
+    limit = RateLimit(2)
+    for _time in range(5):
+        assert limit.count(1, 10.0)["RateLimit"] == '"calls";r=1;t=60'
+        assert limit.give_back(1, 11.0)["RateLimit"] == '"calls";r=2;t=59'
+    assert limit.give_back(1, 75.0)["RateLimit"] == '"calls";r=2;t=0', "never more than the limit"
+
+
+def test_an_answer_that_nothing_changed_is_free(app: Flask, calling: Calling) -> None:
+    """A client that asks a hundred times whether something changed has a whole minute left."""
+    programs = app.extensions[API]
+    usual = programs.extensions[RATE_LIMIT]
+    programs.extensions[RATE_LIMIT] = RateLimit(3)
+    try:
+        program = calling("read")
+        tag = program.get("/api/v1/sites").headers["ETag"]
+        for _time in range(100):
+            answer = program.get("/api/v1/sites", If_None_Match=tag)
+            assert (answer.status_code, answer.headers["RateLimit"][:12]) == (304, '"calls";r=2;')
+        assert program.get("/api/v1/sites", If_None_Match='"another"').status_code == 200
+        assert program.get("/api/v1/sites").status_code == 200
+        assert program.get("/api/v1/sites", If_None_Match=tag).status_code == 429
+    finally:
+        programs.extensions[RATE_LIMIT] = usual
+
+
+def test_one_process_lets_the_whole_limit_through(
+    app_with: Callable[..., Flask], calling: Calling
+) -> None:
+    """A client on one connection is served by one process, and gets what the settings promise."""
+    program = replace(calling("read"), app=app_with(api_calls_per_minute=3))
+    assert [program.get("/api/v1/sites").status_code for _time in range(4)] == [200, 200, 200, 429]
 
 
 def test_answers_say_what_is_left(app: Flask, calling: Calling) -> None:

@@ -14,6 +14,7 @@ from app.accounts.services.people import change_person
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.tickets.models.tickets import Ticket
+from tests.api.answers import as_described
 from tests.api.conftest import Calling, Program
 from tests.cast import Cast, writer
 from tests.exchange.seeded import seed_pair
@@ -153,6 +154,41 @@ def test_a_change_that_stores_nothing_new_says_so(operator: Program) -> None:
         assert answer.headers.get("Idempotency-Replayed") == replayed
     again = operator.post(f"{at}/moves", {"state": "new"})
     assert (again.status_code, again.headers["Idempotency-Replayed"]) == (200, "true")
+
+
+def test_the_list_has_whole_tickets_if_asked(operator: Program, calling: Calling) -> None:
+    """As each of them is answered alone, to whoever asks."""
+    numbers = [made(operator, title=f"Ticket {count}")["number"] for count in range(3)]
+    at = f"/api/v1/tickets/{numbers[1]}"
+    operator.post(f"{at}/comments", {"text": "We look"})
+    operator.post(f"{at}/comments", {"text": "For us", "internal": True})
+    operator.post(f"{at}/attachments?name=a", b"log", Content_Type="application/octet-stream")
+    operator.post(f"{at}/relations", {"role": "related", "number": numbers[0]})
+    for program in (operator, calling("read"), calling("tickets", account="ggus")):
+        answer = program.get("/api/v1/tickets?expand=all&limit=2")
+        page = as_described(answer, "listTickets")
+        page["items"] += program.read(page["next"])["items"]
+        assert [one["number"] for one in page["items"]] == numbers
+        for row in page["items"]:
+            assert row["ticket"] == program.read(f"/api/v1/tickets/{row['number']}")
+        plain = program.read("/api/v1/tickets")["items"]
+        assert plain == [{k: v for k, v in one.items() if k != "ticket"} for one in page["items"]]
+    refused = operator.get("/api/v1/tickets?expand=all&limit=101")
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (400, "limit")
+    assert operator.get("/api/v1/tickets?expand=texts").status_code == 400
+
+
+def test_the_latest_cursor_is_behind_what_there_is(operator: Program) -> None:
+    number = made(operator)["number"]
+    page = as_described(operator.get("/api/v1/changes?cursor=latest"), "listChanges")
+    assert (page["items"], page["more"], page["next"]) == ([], False, None)
+    assert operator.read(f"/api/v1/changes?cursor={page['cursor']}")["items"] == []
+    operator.post(f"/api/v1/tickets/{number}/comments", {"text": "We look"})
+    rows = operator.read(f"/api/v1/changes?cursor={page['cursor']}")["items"]
+    assert [(one["number"], one["version"]) for one in rows] == [(number, 2)]
+    for wrong in ("newest", "-1", "1.5", "", "latest%0A1", "9" * 16):
+        assert operator.get(f"/api/v1/changes?cursor={wrong}").status_code == 400, wrong
+    assert operator.get("/api/v1/changes?cursor=latest%0A").status_code == 200
 
 
 def test_the_same_request_at_the_same_time_is_carried_out_once(
