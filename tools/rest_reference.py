@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,10 @@ sys.path.insert(0, str(PROJECT))
 from app.api import OPERATIONS  # noqa: E402
 from app.api.document import document  # noqa: E402
 from app.api.operations import Operation  # noqa: E402
+from app.tickets.rules.content import LABELS  # noqa: E402
+from app.tickets.rules.fields import BY_NAME, TicketField, ValueKind  # noqa: E402
+from app.tickets.rules.relations import RELATION_FIELDS  # noqa: E402
+from app.tickets.services.idempotency import CONTACTS  # noqa: E402
 
 DOCUMENT = PROJECT / "docs" / "rest.md"
 MARK = "<!-- from here on written by tools/rest_reference.py -->\n"
@@ -37,6 +41,49 @@ def tables() -> str:
     for noun, operations in groupby(by_noun, _noun):
         lines += [f"### /v1/{noun}\n", *_table(whole, operations), ""]
     return "\n".join(lines)
+
+
+def fields_of_changes() -> str:
+    """The names that the changes of tickets may hold, from their declarations."""
+    lines = [
+        "\n## Fields of changes\n",
+        "What `field` may say in the rows of `/v1/changes`, of a ticket's history and of webhooks."
+        " All values are texts.\n",
+        "| field | on pages | values |",
+        "| --- | --- | --- |",
+    ]
+    for name, label in LABELS.items():
+        lines.append(f"| `{name}` | {label} | {_VALUES.get(name) or _values(BY_NAME[name])} |")
+    return "\n".join([*lines, ""])
+
+
+_VALUES: Mapping[str, str] = {
+    "links": "ids between `; `",
+    "sites": "names between `; `",
+    "asked_sites": "names between `; `",
+    "responsible_site": "name of a site",
+    "references": "between `; `",
+    "handed_to": "codes of partners between `; `",
+    "attachment": "id and name of a file; `new` is null where it was removed",
+    "to_check": "yes or no",
+    "acknowledgement": "site, answer and reason",
+    "reminder": "which one: 1 of 2, 2 of 2",
+    "carbon_copy": "mail addresses, for people and the partner that sent them",
+    **dict.fromkeys(RELATION_FIELDS, "number of a ticket"),
+    **dict.fromkeys(CONTACTS.values(), "text, for operators and the partner that sent it"),
+}
+
+
+def _values(field: TicketField) -> str:
+    if field.choices is not None:
+        return ", ".join(field.choices)
+    if field.kind is ValueKind.TIME:
+        return "time in UTC"
+    if field.kind is ValueKind.FLAG:
+        return "yes or no"
+    if field.kind is ValueKind.ENTRY:
+        return "the new entry"
+    return "text, for operators and the partner that sent it" if field.is_contact else "text"
 
 
 def _noun(operation: Operation) -> str:
@@ -74,7 +121,7 @@ def _name(name: str, needed: bool) -> str:
 def written() -> str:
     """The whole page."""
     head = DOCUMENT.read_text("utf-8").partition(MARK)[0]
-    return f"{_EXAMPLE.sub(_example, head)}{MARK}{tables()}"
+    return f"{_EXAMPLE.sub(_example, head)}{MARK}{fields_of_changes()}{tables()}"
 
 
 def _example(found: re.Match[str]) -> str:

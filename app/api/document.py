@@ -40,7 +40,7 @@ _PROBLEMS = {
     "401": "No token, or none that is live.",
     "403": "The token lacks the scope, or its account the right.",
     "404": "There is no such thing, or this account may not know of it.",
-    "429": "This token made too many calls; the header `Retry-After` says when to go on.",
+    "429": "This token made too many calls; the header `Retry-After` says when to send it again.",
     "503": "The database cannot be used at the moment, and nothing was stored; the header"
     " `Retry-After` says in how many seconds to send the request again.",
 }
@@ -49,14 +49,18 @@ _OUTCOME_UNKNOWN = (
     " what was sent is stored: look, or send the same again under its Idempotency-Key."
 )
 _OF_WRITES = {
-    "400": "The body cannot be read as a whole, or a parameter is not allowed.",
+    "400": "A parameter or a header is not allowed, or reported events, a notification or a"
+    " document in the body cannot be read; `errors` names it.",
     "409": "The present state does not allow it, or the Idempotency-Key was used for another"
     " request.",
     "500": _OUTCOME_UNKNOWN,
     "413": "The body is larger than this address takes, or holds more than one call takes.",
 }
 _TYPE = "The body is of another type than those named here."
-_FIELDS = "Some fields are unknown or not allowed; `errors` names them, and nothing was stored."
+_FIELDS = (
+    "The body is not JSON, or some fields are unknown or not allowed; `errors` names them, and"
+    " nothing was stored."
+)
 _CHANGED = "What If-Match stands for is not there any more; `current` is what is there now."
 _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Idempotency-Key": (

@@ -178,6 +178,18 @@ def test_the_list_has_whole_tickets_if_asked(operator: Program, calling: Calling
     assert operator.get("/api/v1/tickets?expand=texts").status_code == 400
 
 
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"title": 1}', b'{"titel": "a"}'])
+def test_a_body_that_is_not_what_is_described_is_422(operator: Program, body: bytes) -> None:
+    answer = operator.post("/api/v1/tickets", body)
+    assert (answer.status_code, answer.content_type) == (422, "application/problem+json")
+
+
+def test_reported_events_that_cannot_be_read_are_400(calling: Calling) -> None:
+    program = calling("events")
+    for path in ("/api/v1/events", "/api/v1/events/alertmanager"):
+        assert program.post(path, b"{").status_code == 400
+
+
 def test_the_latest_cursor_is_behind_what_there_is(operator: Program) -> None:
     number = made(operator)["number"]
     page = as_described(operator.get("/api/v1/changes?cursor=latest"), "listChanges")
