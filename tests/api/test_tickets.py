@@ -174,6 +174,7 @@ def test_the_list_has_whole_tickets_if_asked(operator: Program, calling: Calling
         plain = program.read("/api/v1/tickets")["items"]
         assert plain == [{k: v for k, v in one.items() if k != "ticket"} for one in page["items"]]
     refused = operator.get("/api/v1/tickets?expand=all&limit=101")
+    assert refused.json is not None
     assert (refused.status_code, refused.json["errors"][0]["field"]) == (400, "limit")
     assert operator.get("/api/v1/tickets?expand=texts").status_code == 400
 
