@@ -58,6 +58,9 @@ class TicketPair(Base):
     ended_by: Mapped[str] = mapped_column(String(255), default="", server_default="")
     ended_after: Mapped[int | None]
     """The newest change that was planned by then: those behind it wait until it begins again."""
+    unplanned_from: Mapped[int | None]
+    """The first change that could not be planned: it and those behind it are planned when a person
+    tries again, or with the next change. None = there is none."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
     connection: Mapped[Connection] = relationship(lazy="joined")

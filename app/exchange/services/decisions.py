@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from sqlalchemy import select
@@ -41,6 +42,7 @@ from app.exchange.services.planning import (
     enqueue_pair,
     hold_planning,
     pair_with,
+    plan_missed,
 )
 from app.exchange.services.readings import end_asked, solution_of, writer_of
 from app.exchange.services.trouble import PAIR
@@ -78,12 +80,15 @@ def share(session: Session, by: Writer, number: int, connection: Connection) -> 
 
 def retry(session: Session, by: Writer, pair_id: int) -> None:
     """Try again at once. What may have been written there is looked for first, so that a second
-    click, or a second person, has no effect of its own."""
+    click, or a second person, has no effect of its own. Raises ``Invalid`` where a change can still
+    not be planned."""
     require_operator(by.actor, _AGAIN)
     row = locked_pair(session, pair_id)
     require_exchanged(row)
-    if row.state == PairState.STOPPED or row.due_at is not None or row.reason:
-        before = row.state
+    before = row.state
+    if row.unplanned_from is not None:
+        plan_missed(session, row, by.now)
+    if before == PairState.STOPPED or row.due_at is not None or row.reason:
         store(row, rules.resume(as_rule(row)))
         record_change(
             session,
@@ -142,10 +147,13 @@ def send_all_again(session: Session, by: Writer, connection: Connection) -> int:
         .limit(AGAIN_AT_ONCE)
         .with_for_update(of=TicketPair)
     ).all()
+    count = 0
     for pair_id in pairs:
-        retry(session, by, pair_id)
+        with suppress(Invalid), session.begin_nested():  # it stays, with its reason
+            retry(session, by, pair_id)
+            count += 1
     _wake(session, connection)
-    return len(pairs)
+    return count
 
 
 def name_theirs(session: Session, by: Writer, pair_id: int, their_id: str) -> None:

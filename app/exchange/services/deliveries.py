@@ -471,7 +471,11 @@ def as_rule(row: TicketPair) -> Pair:
 
 
 def store(row: TicketPair, pair: Pair) -> None:
-    """Write into a pair's row what the rules made of it."""
-    row.state, row.their_id = pair.state, pair.their_id or None
-    row.begun_at, row.attempts = pair.begun, pair.attempts
-    row.due_at, row.reason = pair.due, pair.reason[:500]
+    """Write into a pair's row what the rules made of it. One with a change that could not be
+    planned stays stopped, with that reason, whatever call succeeds meanwhile."""
+    row.their_id, row.begun_at, row.attempts = pair.their_id or None, pair.begun, pair.attempts
+    row.due_at = pair.due
+    if row.unplanned_from is None or pair.state is PairState.ENDED:
+        row.state, row.reason = pair.state, pair.reason[:500]
+    else:
+        row.state = PairState.STOPPED

@@ -76,6 +76,7 @@ def exchange_again(session: Session, by: Writer, pair_id: int) -> None:
     pair.ended_at, pair.ended_by = None, ""
     session.flush()
     plan_missed(session, pair, by.now)
+    store(pair, rules.resume(as_rule(pair)))
     _note(session, by, pair, FieldChange("state", PairState.ENDED, pair.state))
     if pair.their_id and reads(pair.connection):  # their changes are behind the cursor by now
         read_soon(session, pair.connection_id, pair.their_id)

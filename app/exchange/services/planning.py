@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -20,7 +20,8 @@ from sqlalchemy.orm import Session
 from app.core.database.until_commit import UntilCommit
 from app.core.models.changes import Change, PortalFact
 from app.core.rules.access import SYSTEM, Door, Writer
-from app.core.rules.errors import PortalError
+from app.core.rules.errors import Invalid, PortalError
+from app.core.rules.language import _
 from app.core.services.changes import TICKET, newest_change, of_kind, read_on
 from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.models.pairs import Entry, TicketPair
@@ -77,19 +78,22 @@ def plan_next(session: Session, now: datetime) -> bool:
         return False
     changes, ends = found
     connections = connections_in_use(session)
+    unplanned = _unplanned_pairs(session, {change.thing_id for change in changes})
     for change in changes:
         handed = False
         for connection, profile in connections:
+            key = (change.thing_id, connection.id)
             try:
                 with session.begin_nested():
-                    handed |= _plan_change(session, connection, profile, change, now)
+                    if key in unplanned:
+                        handed |= _plan_from_unplanned(session, connection, profile, change, now)
+                    else:
+                        handed |= _plan_change(session, connection, profile, change, now)
             except (IntegrityError, PortalError) as error:  # it holds up no other partner
-                session.refresh(connection)
-                connection.reason = f"Change {change.id} was not planned: {_short(error)}"[:500]
-                _log.error(  # the reason is gone with the next call that succeeds
-                    "a change was not planned for a partner",
-                    extra={"change": change.id, "partner": connection.partner.code},
-                )
+                _note_unplanned(session, connection, change, _short(error), now)
+                unplanned.add(key)
+            else:
+                unplanned.discard(key)
         if handed:  # a lock of the ticket was taken, and further pairs are locked before theirs
             ends = change.id
             break
@@ -110,23 +114,112 @@ def _plan_change(
     return _plan_ours(session, connection, profile, change, now)
 
 
+def _unplanned_pairs(session: Session, numbers: Collection[int]) -> set[tuple[int, int]]:
+    """Tickets of these, with the connection, of which a change could not be planned."""
+    rows = session.execute(
+        select(TicketPair.ticket_number, TicketPair.connection_id).where(
+            TicketPair.ticket_number.in_(numbers),
+            TicketPair.unplanned_from.is_not(None),
+            TicketPair.state != PairState.ENDED,
+        )
+    )
+    return {(number, connection_id) for number, connection_id in rows}
+
+
+def _plan_from_unplanned(
+    session: Session, connection: Connection, profile: Profile, change: Change, now: datetime
+) -> bool:
+    """Plan a change with those before it that could not be planned; the first one that fails
+    leaves all of them. Whether the ticket was handed to the partner."""
+    pair = pair_with(session, connection, session.get_one(Ticket, change.thing_id))
+    assert pair is not None
+    if pair.unplanned_from is None or pair.state == PairState.ENDED:  # a person was first
+        return _plan_change(session, connection, profile, change, now)
+    told = _unplanned_reason(pair.unplanned_from)
+    handed = _plan_all(session, pair, pair.unplanned_from - 1, change.id, now)
+    if pair.reason.startswith(told):  # else it was stopped before, for another reason
+        pair.state = PairState.PAIRED if pair.their_id else PairState.CREATING
+        pair.reason = ""
+        enqueue_pair(session, pair)
+    return handed
+
+
+def _plan_all(session: Session, pair: TicketPair, after: int, up_to: int, now: datetime) -> bool:
+    """Plan the changes of a pair's ticket behind ``after``; the pair has no unplanned ones then.
+    Whether the ticket was handed to the partner for it."""
+    connection, handed = pair.connection, False
+    profile = profile_in_use(session, connection)
+    for change in session.scalars(
+        select(Change)
+        .where(Change.id > after, Change.id <= up_to)
+        .where(of_kind(TICKET), Change.thing_id == pair.ticket_number, Change.door != Door.IMPORT)
+        .order_by(Change.id)
+    ).all():
+        handed |= _plan_change(session, connection, profile, change, now)
+    if _is_placeholder(session, pair):
+        raise Invalid("ticket", _("it is not chosen for this partner any more"))
+    pair.unplanned_from = None
+    return handed
+
+
+def _note_unplanned(
+    session: Session, connection: Connection, change: Change, why: str, now: datetime
+) -> None:
+    """Stop the exchange of a ticket at a change that could not be planned: it stays a person's
+    business until it is planned or the exchange ends. The savepoint in which it failed is gone."""
+    ticket = session.get_one(Ticket, change.thing_id)
+    pair = pair_with(session, connection, ticket)
+    if pair is None:
+        pair = TicketPair(
+            ticket_number=ticket.number,
+            connection_id=connection.id,
+            state=PairState.STOPPED,
+            began_here=True,
+            created_at=now,
+        )
+        session.add(pair)
+    is_stopped = pair.state == PairState.STOPPED and pair.reason
+    pair.unplanned_from = pair.unplanned_from or change.id
+    told = _unplanned_reason(pair.unplanned_from)
+    if not is_stopped or pair.reason.startswith(told):
+        pair.state, pair.due_at, pair.reason = PairState.STOPPED, None, f"{told}: {why}"[:500]
+    session.flush()
+    _log.error(
+        "a change was not planned for a partner",
+        extra={"change": change.id, "partner": connection.partner.code},
+    )
+
+
+def _unplanned_reason(change_id: int) -> str:
+    """How the reason begins of a pair that is stopped for such a change."""
+    return f"Change {change_id} of the log was not planned"
+
+
+def _is_placeholder(session: Session, pair: TicketPair) -> bool:
+    """Whether a pair stands only for changes that could not be planned: nothing crosses it yet."""
+    return pair.unplanned_from is not None and not session.scalar(
+        select(Entry.id).where(Entry.pair_id == pair.id).limit(1)
+    )
+
+
 def _short(error: Exception) -> str:
     return error.message if isinstance(error, PortalError) else "it is there already"
 
 
 def plan_missed(session: Session, pair: TicketPair, now: datetime) -> None:
-    """Plan what was written while a pair was ended, as if it had only waited. The caller holds the
-    pair's lock: what is planned by then was left out for it, and the rest sees it begun again."""
-    connection = pair.connection
-    profile = profile_in_use(session, connection)
-    up_to = planned_up_to(session)
-    for change in session.scalars(
-        select(Change)
-        .where(Change.id > (pair.ended_after or 0), Change.id <= up_to)
-        .where(of_kind(TICKET), Change.thing_id == pair.ticket_number, Change.door != Door.IMPORT)
-        .order_by(Change.id)
-    ).all():
-        _plan_change(session, connection, profile, change, now)
+    """Plan what was written while a pair was ended, and what could not be planned, as if it had
+    only waited. The caller holds the pair's lock: what is planned by then was left out for it, and
+    the rest sees it begun again. Raises ``Invalid`` where a change can still not be planned."""
+    after = pair.ended_after or 0
+    if pair.unplanned_from is not None:  # what came behind it was not planned either
+        after = pair.unplanned_from - 1
+    try:
+        with session.begin_nested():
+            _plan_all(session, pair, after, planned_up_to(session), now)
+    except (IntegrityError, PortalError) as error:
+        raise Invalid(
+            "ticket", _("A change cannot be sent to this partner: %(why)s", why=_short(error))
+        ) from None
 
 
 def planned_up_to(session: Session) -> int:
@@ -273,15 +366,18 @@ def enqueue_lane(session: Session, connection_id: int, lane: int) -> None:
 def _new_pair(
     session: Session, connection: Connection, ticket: Ticket, now: datetime
 ) -> TicketPair:
-    pair = TicketPair(
-        ticket_number=ticket.number,
-        connection_id=connection.id,
-        state=PairState.CREATING,
-        began_here=True,
-        created_at=now,
-    )
-    session.add(pair)
-    session.flush()
+    pair = pair_with(session, connection, ticket)  # for a change that could not be planned
+    if pair is None:
+        pair = TicketPair(
+            ticket_number=ticket.number,
+            connection_id=connection.id,
+            state=PairState.CREATING,
+            began_here=True,
+            created_at=now,
+        )
+        session.add(pair)
+        session.flush()
+    pair.state, pair.reason = PairState.CREATING, ""
     if connection.kind in _ANSWER_HERE:  # its account has to see what it answers to
         by = Writer(actor=SYSTEM, door=Door.SYSTEM, now=now)
         hand_to_partner(session, by, ticket.number, connection.partner.code)
@@ -294,7 +390,7 @@ def _plan_ours(
     """Plan a change of ours; whether the ticket was handed to the partner for it."""
     ticket = session.get_one(Ticket, change.thing_id)
     pair = pair_with(session, connection, ticket)
-    if pair is not None:
+    if pair is not None and not _is_placeholder(session, pair):
         if pair.state != PairState.ENDED and _add_ours(session, pair, change):
             enqueue_pair(session, pair)
         return False
@@ -354,10 +450,10 @@ def _note_theirs(session: Session, connection: Connection, change: Change, now: 
     A partner that writes by the GGUS contract begins pairs so."""
     ticket = session.get_one(Ticket, change.thing_id)
     pair = pair_with(session, connection, ticket)
-    is_new = pair is None
     if pair is not None and pair.state == PairState.ENDED:
         return
-    if pair is None:
+    is_new = pair is None or _is_placeholder(session, pair)
+    if pair is None or is_new:
         if connection.kind != Kind.GGUS or change.version > 1 or not ticket.origin_id:
             return
         pair = _new_pair(session, connection, ticket, now)

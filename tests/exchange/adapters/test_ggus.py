@@ -17,6 +17,7 @@ from app.exchange.adapters.http import JsonCaller, Told
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Outcome
+from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.profiles import Profile, Row
 from app.exchange.services.connections import connect
@@ -217,8 +218,9 @@ def test_two_tickets_with_one_number_of_theirs_hold_nothing_up(session: Session)
     plan_entries(Context(engine, test_settings(str(engine.url))))
     with Session(engine) as rows:
         pairs = rows.scalars(select(TicketPair).order_by(TicketPair.id)).all()
-        assert [(one.ticket_number, one.their_id) for one in pairs] == [
-            (numbers[0], "5"),
-            (numbers[2], "6"),
+        assert [(one.ticket_number, one.their_id, one.state) for one in pairs] == [
+            (numbers[0], "5", PairState.PAIRED),
+            (numbers[1], None, PairState.STOPPED),
+            (numbers[2], "6", PairState.PAIRED),
         ]
-        assert "was not planned" in pairs[0].connection.reason
+        assert "was not planned" in pairs[1].reason
