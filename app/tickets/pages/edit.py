@@ -48,6 +48,7 @@ from app.tickets.rules.tickets import FINAL_STATES, Category
 from app.tickets.services import lifecycle as verbs
 from app.tickets.services.fields import as_logged, current_value, day_of, facts_of
 from app.tickets.services.of_event import TicketOfEvents
+from app.tickets.services.recognised import links_meant
 from app.tickets.services.relations import open_related_ticket
 from app.tickets.services.search.similar import Similar, similar_tickets
 
@@ -169,17 +170,23 @@ def _similar(form: TicketForm, told: Collection[int]) -> Similar:
         acting(),
         title=form.title.data or "",
         category=form.category.data or "",
-        links=form.links.data or (),
+        links=_links_meant(form),
         sites=form.sites.data or (),
         told=told,
     )
 
 
+def _links_meant(form: TicketForm) -> Sequence[str]:
+    """The links of the ticket if it were created now: those chosen, else those in its texts."""
+    texts = (form.title.data or "", form.description.data or "")
+    return links_meant(db.session(), *texts, form.links.data or ())[0]
+
+
 def _proposed_urgency(form: TicketForm, *, choose: bool) -> ProposedUrgency | None:
     """What is proposed for an incident on the chosen links; with ``choose`` it is chosen, too,
     unless the person chose otherwise than what was proposed before."""
-    links = form.links.data if form.category.data == Category.INCIDENT else ()
-    found = PROPOSALS.read(db.session(), links or (), now())
+    links = _links_meant(form) if form.category.data == Category.INCIDENT else ()
+    found = PROPOSALS.read(db.session(), links, now())
     if not choose:
         return found
     before = request.values.get("proposed", "").split(";")

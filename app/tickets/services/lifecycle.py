@@ -32,12 +32,8 @@ from app.core.rules.language import _
 from app.core.services.changes import TICKET, FieldChange, record_change
 from app.registry.rules.networks import Network
 from app.registry.rules.recognition import (
-    bare_title,
     holds_word,
-    recognised_links,
-    recognised_sites,
 )
-from app.registry.services.registry import link_names_in, site_keys_in
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import (
     FINAL_FIELDS,
@@ -80,7 +76,8 @@ from app.tickets.services.fields import (
     spell,
     with_own_references,
 )
-from app.tickets.services.link_words import links_by_alias, note_unknown_links, unknown_links
+from app.tickets.services.link_words import note_unknown_links, unknown_links
+from app.tickets.services.recognised import links_meant, sites_meant
 from app.tickets.services.repeats import (
     count_repeat,
     is_repeated_comment,
@@ -206,20 +203,13 @@ def create_ticket(
 
 def _affect(session: Session, by: Writer, ticket: Ticket, new: NewTicket) -> None:
     """Affect the stated links and sites, else those that the texts name."""
-    names = link_names_in(session, (new.title, new.description))
-    if new.links:
-        set_links(session, ticket, new.links)
-    else:
-        found = recognised_links((new.title, new.description), names)
-        found += tuple(name for name in links_by_alias(session, new, names) if name not in found)
-        set_links(session, ticket, found, recognised=True)
-    if new.sites:
-        for name, row in set_sites(session, ticket, new.sites).items():
+    texts = (new.title, new.description)
+    links, in_texts = links_meant(session, *texts, new.links)
+    set_links(session, ticket, links, recognised=in_texts)
+    sites, in_title = sites_meant(session, *texts, new.sites, day_of(ticket))
+    for name, row in set_sites(session, ticket, sites, recognised=in_title).items():
+        if not in_title:
             spell(by, row, name)
-    else:
-        known = site_keys_in(session, bare_title(new.title, names), day_of(ticket))
-        keys = recognised_sites(new.title, known, names)
-        set_sites(session, ticket, keys, recognised=True)
 
 
 def _network_of(ticket: Ticket) -> str:

@@ -15,13 +15,12 @@ from app.registry.models.registry import Link, LinkName
 from app.registry.rules.recognition import link_words
 from app.registry.services.registry import link_names_in
 from app.tickets.models.tickets import Ticket, UnknownLink
-from app.tickets.rules.content import NewTicket
 
 
-def links_by_alias(session: Session, new: NewTicket, names: Iterable[str]) -> tuple[str, ...]:
+def links_by_alias(session: Session, texts: Iterable[str], names: Iterable[str]) -> tuple[str, ...]:
     """The links that a new ticket's texts name by an alias; ``names`` are the link ids that may
     stand there."""
-    words = link_words((new.title, new.description))
+    words = link_words(texts)
     if not words:
         return ()
     known = {name.upper() for name in names}

@@ -50,6 +50,8 @@ def test_they_are_told_while_one_types(cast: Cast, visit: Enter, known: tuple[in
     assert "None known" in without.text
     assert visitor.get(asked(links=[KIT])).location == NEW
     assert visit(cast.reader).get(asked(links=[KIT]), headers=HTMX).status_code == 403
+    named = PageReader(visitor.get(asked(title=f"{KIT} is dark"), headers=HTMX).text)
+    assert f"/tickets/{ongoing}" in [url for url, _text in named.links]
     bad = asked(links=["\0", "x" * 999], sites=["\0"], title="\0" * 99, told="9" * 99)
     assert visitor.get(bad, headers=HTMX).status_code == 200
 

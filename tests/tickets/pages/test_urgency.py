@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 import pytest
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.registry.models.registry import Link
+from app.tickets.models.tickets import Ticket
 from tests.cast import Cast
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter
@@ -98,6 +100,25 @@ def test_it_follows_the_links_until_one_chooses(cast: Cast, visit: Enter, down: 
     # work that is announced is no incident
     work = {**usual, "category": "maintenance"}
     assert asked(visitor, links=[KIT], proposed="", **work)[0] == USUAL
+
+
+def test_a_link_in_the_title_counts_as_one_that_is_chosen(
+    session: Session, cast: Cast, visit: Enter, down: int
+) -> None:
+    visitor = visit(cast.kit)
+    usual = {"impact": USUAL[0], "priority": USUAL[1], "category": "incident", "proposed": ""}
+    found, proposed, text = asked(visitor, title=f"Fibre cut, {KIT.lower()} dark", **usual)
+    assert (found, proposed) == (("reduced redundancy", "urgent"), "reduced redundancy;urgent")
+    assert f"{KIT} is down" in text
+    # as at the creation: a part of a word is none, and what is chosen counts alone
+    assert asked(visitor, title=f"Fibre X{KIT}", **usual)[0] == USUAL
+    assert asked(visitor, title=f"Not {KIT}", links=[PIC], **usual)[0] == USUAL
+    assert asked(visitor, title="\0" * 9 + "x" * 5000, **usual)[0] == USUAL
+    form = visitor.read(NEW).form(NEW).data()
+    answer = visitor.send(NEW, {**form, "title": f"Dark: {KIT}", "do": "save"})
+    stored = session.scalars(select(Ticket)).one()
+    assert [item.link.name for item in stored.affected_links] == [KIT]
+    assert answer.status_code == 303
 
 
 def test_without_scripts_a_button_proposes(cast: Cast, visit: Enter, down: int) -> None:
