@@ -23,7 +23,7 @@ from app.accounts.models.people import (
     UserSite,
     VerifiedCredential,
 )
-from app.accounts.models.sign_on import Identity, SignOnMap
+from app.accounts.models.sign_on import Identity, SignOnMap, SignOnRequest
 from app.accounts.services.personal_secrets import ends_with_sessions
 from app.calendar.models.lhc import LhcPeriod
 from app.core.models.base import Base, UtcTime
@@ -217,6 +217,7 @@ __all__ = [
     "SavedFilter",
     "ServiceLoss",
     "SignOnMap",
+    "SignOnRequest",
     "Site",
     "SiteAsn",
     "SiteContact",

@@ -20,10 +20,18 @@ NAMES = (
     "SIGN_ON_NAME",
     "SIGN_ON_SCOPES",
     "SIGN_ON_CLAIMS",
+    "SIGN_ON_UNMAPPED",
+    "SIGN_ON_CONTACT",
+    "SIGN_ON_LAPSE_DAYS",
 )
 SCOPES = "openid profile email"
 CLAIMS = "eduperson_entitlement groups"
+REFUSE, READER = "refuse", "reader"
+"""What becomes of somebody to whom the map gives no role."""
+LAPSE_DAYS = 30
 _MAX_NAME = 40
+_MAX_CONTACT = 200
+_MAX_LAPSE_DAYS = 3650
 _WORD = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -40,6 +48,13 @@ class SignOnSettings:
     scopes: str = SCOPES
     claims: tuple[str, ...] = tuple(CLAIMS.split())
     """Which claims hold entitlements or groups; a dot leads into a claim that is an object."""
+    unmapped: str = REFUSE
+    """``REFUSE`` or ``READER``: what somebody is to whom no row of the map gives a role."""
+    contact: str = ""
+    """Whom somebody without a role is to write to, in words or an address; "" = not said."""
+    lapse_days: int = LAPSE_DAYS
+    """Days without a sign-on after which the API tokens and the calendar address of a person whose
+    role follows the map end; 0 = never."""
 
     def __bool__(self) -> bool:
         return bool(self.issuer)
@@ -47,7 +62,12 @@ class SignOnSettings:
     @classmethod
     def of(cls, values: Mapping[str, str], project: Path) -> SignOnSettings:
         """Check the texts; raises SettingError."""
-        usual = {"SIGN_ON_SCOPES": SCOPES, "SIGN_ON_CLAIMS": CLAIMS}
+        usual = {
+            "SIGN_ON_SCOPES": SCOPES,
+            "SIGN_ON_CLAIMS": CLAIMS,
+            "SIGN_ON_UNMAPPED": REFUSE,
+            "SIGN_ON_LAPSE_DAYS": str(LAPSE_DAYS),
+        }
         given = [name for name in NAMES if name in values and values[name] != usual.get(name)]
         if not given:
             return cls()
@@ -78,6 +98,14 @@ class SignOnSettings:
         name = values["SIGN_ON_NAME"]
         if len(name) > _MAX_NAME or not name.isprintable():
             raise SettingError(f"SIGN_ON_NAME takes one line of at most {_MAX_NAME} characters")
+        unmapped = values.get("SIGN_ON_UNMAPPED", REFUSE)
+        if unmapped not in (REFUSE, READER):
+            raise SettingError("SIGN_ON_UNMAPPED must be refuse or reader")
+        contact = values.get("SIGN_ON_CONTACT", "")
+        if len(contact) > _MAX_CONTACT or not contact.isprintable():
+            raise SettingError(
+                f"SIGN_ON_CONTACT takes one line of at most {_MAX_CONTACT} characters"
+            )
         return cls(
             issuer=_issuer(values["SIGN_ON_ISSUER"]),
             client_id=values["SIGN_ON_CLIENT_ID"],
@@ -85,6 +113,9 @@ class SignOnSettings:
             name=name,
             scopes=" ".join(scopes),
             claims=tuple(claims),
+            unmapped=unmapped,
+            contact=contact,
+            lapse_days=_days(values.get("SIGN_ON_LAPSE_DAYS", str(LAPSE_DAYS))),
         )
 
     def as_environment(self) -> dict[str, str]:
@@ -98,7 +129,16 @@ class SignOnSettings:
             "SIGN_ON_NAME": self.name,
             "SIGN_ON_SCOPES": self.scopes,
             "SIGN_ON_CLAIMS": " ".join(self.claims),
+            "SIGN_ON_UNMAPPED": self.unmapped,
+            "SIGN_ON_CONTACT": self.contact,
+            "SIGN_ON_LAPSE_DAYS": str(self.lapse_days),
         }
+
+
+def _days(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text) or int(text) > _MAX_LAPSE_DAYS:
+        raise SettingError(f"SIGN_ON_LAPSE_DAYS must be a whole number from 0 to {_MAX_LAPSE_DAYS}")
+    return int(text)
 
 
 def _issuer(text: str) -> str:

@@ -332,6 +332,8 @@ def test_sign_on_is_set_whole_or_not_at_all(project: Path) -> None:
     settings = Settings.from_env(SIGN_ON)
     assert settings.sign_on.issuer == "https://sso.example/realms/x/"
     assert settings.sign_on.claims == ("eduperson_entitlement", "groups")
+    assert (settings.sign_on.unmapped, settings.sign_on.contact) == ("refuse", "")
+    assert settings.sign_on.lapse_days == 30
     assert Settings.from_env(process_environment(settings)).sign_on == settings.sign_on
     assert "hidden-words" not in repr(settings)
     assert not Settings.from_env({}).sign_on
@@ -371,6 +373,11 @@ def test_the_secret_of_sign_on_may_be_a_file(project: Path) -> None:
         ("SIGN_ON_NAME", "x" * 41),
         ("SIGN_ON_SCOPES", "profile email"),
         ("SIGN_ON_CLAIMS", "groupés"),
+        ("SIGN_ON_UNMAPPED", "admin"),
+        ("SIGN_ON_UNMAPPED", "Refuse"),
+        ("SIGN_ON_CONTACT", "x" * 201),
+        ("SIGN_ON_LAPSE_DAYS", "3651"),
+        ("SIGN_ON_LAPSE_DAYS", "-1"),
     ],
 )
 def test_a_bad_setting_of_sign_on(project: Path, name: str, value: str) -> None:

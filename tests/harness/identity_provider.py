@@ -18,7 +18,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode, urljoin
 from urllib.request import HTTPCookieProcessor, HTTPRedirectHandler, Request, build_opener, urlopen
 
-from app.core.sign_on_settings import SignOnSettings
+from app.core.sign_on_settings import READER, SignOnSettings
 from tests.harness import run
 from tests.harness.server import end_group, free_port, wait_until_answering
 
@@ -50,9 +50,9 @@ class IdentityProvider:
         """Its address."""
         return f"http://127.0.0.1:{self.port}"
 
-    def settings(self) -> dict[str, Any]:
-        """What the portal's settings say of it."""
-        return sign_on_settings(self.port)
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """What the portal's settings say of it; see ``sign_on_settings``."""
+        return sign_on_settings(self.port, **more)
 
     def says(self, subject: str, **claims: Any) -> None:
         """From now on there is a person of this ``sub``, with these claims."""
@@ -71,14 +71,16 @@ class IdentityProvider:
             pass
 
 
-def sign_on_settings(port: int) -> dict[str, Any]:
-    """Settings of a portal whose provider listens on this port."""
+def sign_on_settings(port: int, unmapped: str = READER, **more: Any) -> dict[str, Any]:
+    """Settings of a portal whose provider listens on this port; most tests need no map."""
     return {
         "sign_on": SignOnSettings(
             issuer=f"http://127.0.0.1:{port}",
             client_id="portal",
             client_secret=SECRET,
             name=NAME,
+            unmapped=unmapped,
+            **more,
         ),
         "outbound_private_hosts": frozenset({"127.0.0.1"}),
     }

@@ -36,6 +36,27 @@ class Identity(Base):
     user: Mapped[User] = relationship()
 
 
+class SignOnRequest(Base):
+    """Somebody whom a provider knows, and to whom the map gives no role: who asked to come in."""
+
+    __tablename__ = "sign_on_requests"
+    __table_args__ = (UniqueConstraint("issuer", "subject"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    issuer: Mapped[str] = mapped_column(String(500))
+    subject: Mapped[str] = mapped_column(String(255))
+    login_name: Mapped[str] = mapped_column(String(100))
+    """What the provider proposes; nobody has it here because of that."""
+    full_name: Mapped[str] = mapped_column(String(255))
+    mail: Mapped[str] = mapped_column(String(254))
+    granted: Mapped[str] = mapped_column(Text)
+    """The first entitlements or groups, a JSON list."""
+    first_at: Mapped[datetime] = mapped_column(UtcTime)
+    asked_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    times: Mapped[int]
+    """How often."""
+
+
 class SignOnMap(Base):
     """One version of the map of entitlements to roles; the newest is in use."""
 

@@ -46,7 +46,7 @@ from app.core.rules.addresses import network_of
 from app.core.rules.errors import RETRY_AFTER, AuthenticationFailed, Invalid, NotFound
 from app.core.rules.language import _
 from app.core.settings import Settings
-from app.core.sign_on_settings import SignOnSettings
+from app.core.sign_on_settings import REFUSE, SignOnSettings
 from app.core.web.address_limits import SIGN_ON, limited
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
@@ -204,20 +204,24 @@ def _log_in(said: Claimed, wanted: str, proved_at: int) -> Response:
     by = Writer(actor=SYSTEM, door=Door.PORTAL, now=now(), remote=remote())
     try:
         with transaction(rows):
-            user = identities.sign_on(rows, by, said)
-            if isinstance(old, str):
-                people.end_login(rows, old, now())
-            name, key = user.name, user.id
-            if needs_code := second_factor.is_on(rows, key):
-                token = logins.begin_pending(rows, key, now(), sign_on=True)
-            else:
-                token = people.start_login(
-                    rows, key, now(), remote=remote(), browser=browser(), sign_on=True
-                )
+            refuse = settings().unmapped == REFUSE
+            user = identities.sign_on(rows, by, said, refuse_unmapped=refuse)
+            if user is not None:
+                if isinstance(old, str):
+                    people.end_login(rows, old, now())
+                name, key = user.name, user.id
+                if needs_code := second_factor.is_on(rows, key):
+                    token = logins.begin_pending(rows, key, now(), sign_on=True)
+                else:
+                    token = people.start_login(
+                        rows, key, now(), remote=remote(), browser=browser(), sign_on=True
+                    )
     except AuthenticationFailed:
         return _refused(
             _("Your account is disabled here; an administrator can enable it."), "disabled", 403
         )
+    if user is None:
+        return _without_role(said)
     session.clear()
     if needs_code:
         session[PENDING] = token
@@ -229,6 +233,25 @@ def _log_in(said: Claimed, wanted: str, proved_at: int) -> Response:
     log_in(token, login, "sign-on")
     session[PROVED_AT] = proved_at
     return go_to(wanted or url_for("home.page"))
+
+
+def _without_role(said: Claimed) -> Response:
+    """The page for somebody to whom the map gives no role: what to do, and what is known now."""
+    name, contact = settings().name, settings().contact
+    log_here("failed login", "", "person", "", how="sign-on: no role")
+    message = _(
+        "%(name)s signed you in, but none of your groups or entitlements there has a role in this"
+        " portal.",
+        name=name,
+    )
+    page = render_template(
+        "accounts/sign_on/refused.html",
+        heading=_("You have no access yet"),
+        message=message,
+        contact=contact,
+        said=said,
+    )
+    return make_response(page, 403)
 
 
 def _link(person: int, said: Claimed) -> Response:

@@ -14,13 +14,14 @@ from app.accounts.models.sign_on import Identity
 from app.accounts.pages.people_forms import WhyForm
 from app.accounts.pages.sign_on import redirect_uri
 from app.accounts.pages.sign_on_forms import MapForm
-from app.accounts.rules.sign_on import Granted, MapRow, granted, rows_of_json, unmapped
-from app.accounts.services import identities
+from app.accounts.rules.sign_on import Granted, MapRow, granted, is_mapped, rows_of_json, unmapped
+from app.accounts.services import identities, sign_on_requests
 from app.accounts.services import sign_on_map as verbs
 from app.core.database.transactions import transaction
 from app.core.rules.access import Role, require_admin
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
+from app.core.sign_on_settings import REFUSE
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.forms import attach
@@ -39,7 +40,8 @@ class Preview(NamedTuple):
 
     identity: Identity
     now: Granted
-    then: Granted
+    then: Granted | None
+    """None = refused."""
 
 
 @blueprint.before_request
@@ -160,6 +162,9 @@ def _page(
         people=people[:_PEOPLE_SHOWN],
         more_people=max(len(people) - _PEOPLE_SHOWN, 0),
         values_of=identities.values_of_identity,
+        requests=sign_on_requests.requests_at(rows, sign_on.issuer) if sign_on else (),
+        values_of_request=sign_on_requests.values_of_request,
+        most_requests=sign_on_requests.MOST,
         unmapped=seen.most_common(_VALUES_SHOWN),
         more_values=max(len(seen) - _VALUES_SHOWN, 0),
         versions=[
@@ -175,5 +180,8 @@ def _preview(identity: Identity, rows: Sequence[MapRow]) -> Preview:
     has = Granted(Role(user.role), tuple(site.key for site in user.sites))
     if not identity.follows_map:
         return Preview(identity, has, has)
-    role, sites = granted(rows, identities.values_of_identity(identity))
+    values, sign_on = identities.values_of_identity(identity), current_app.config["PORTAL"].sign_on
+    if sign_on.unmapped == REFUSE and not is_mapped(rows, values):
+        return Preview(identity, has, None)
+    role, sites = granted(rows, values)
     return Preview(identity, has, Granted(role, tuple(sorted(sites))))

@@ -139,7 +139,7 @@ def fits(pattern: str, value: str) -> bool:
 
 def granted(rows: Iterable[MapRow], values: Iterable[str]) -> Granted:
     """The first row that fits one of the values decides on the role; a reporter gets the sites of
-    all rows of reporters that fit. Whom no row fits is a reader."""
+    all rows of reporters that fit. Whom no row fits (``is_mapped``) is a reader, if let in."""
     had = tuple(values)
     fitting = [row for row in rows if any(fits(row.pattern, value) for value in had)]
     if not fitting:
@@ -149,6 +149,12 @@ def granted(rows: Iterable[MapRow], values: Iterable[str]) -> Granted:
         return Granted(role)
     sites = dict.fromkeys(row.site for row in fitting if row.role == Role.REPORTER)
     return Granted(role, tuple(sites))
+
+
+def is_mapped(rows: Iterable[MapRow], values: Iterable[str]) -> bool:
+    """Whether a row fits one of the values, so that the map gives a role."""
+    had = tuple(values)
+    return any(fits(row.pattern, value) for row in rows for value in had)
 
 
 def unmapped(rows: Sequence[MapRow], values: Iterable[str]) -> list[str]:

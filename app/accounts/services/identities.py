@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session, joinedload
 from app.accounts.models.partners import PartnerAccount
 from app.accounts.models.people import ApiToken, User
 from app.accounts.models.sign_on import Identity
-from app.accounts.rules.sign_on import Claimed, granted
+from app.accounts.rules.sign_on import Claimed, granted, is_mapped
 from app.accounts.services.people import (
     PERSON,
     create_user,
+    end_all_logins,
     end_reset_links,
     follow_role,
     lock_admins,
@@ -29,8 +30,10 @@ from app.accounts.services.people import (
     require_self_or_admin,
     with_reason,
 )
+from app.accounts.services.personal_secrets import end_personal_secrets
 from app.accounts.services.security_notices import notify_person
 from app.accounts.services.sign_on_map import known_sites, rows_in_use
+from app.accounts.services.sign_on_requests import drop_request, note_request
 from app.core.rules.access import SYSTEM, Role, Writer, require_admin
 from app.core.rules.errors import AuthenticationFailed, Invalid, NotFound
 from app.core.rules.language import _
@@ -41,13 +44,24 @@ _MAX_NAMES = 1000
 """Accounts whose names differ by a number only."""
 
 
-def sign_on(session: Session, by: Writer, said: Claimed) -> User:
+def sign_on(session: Session, by: Writer, said: Claimed, *, refuse_unmapped: bool) -> User | None:
     """The person whom a provider logged in, with the role of the map; created at the first login.
 
-    ``by`` is the portal. Raises ``AuthenticationFailed`` where the person is disabled here.
+    None where the map gives no role and ``refuse_unmapped``: it is written down that the person
+    asked, and what an account that follows the map had ends; commit that. ``by`` is the portal.
+    Raises ``AuthenticationFailed`` where the person is disabled here.
     """
     lock_admins(session)  # two first logins of one person come one after the other
     identity = find_identity(session, said.issuer, said.subject)
+    if identity is not None and identity.user.disabled_at is not None:
+        raise AuthenticationFailed
+    follows = identity is None or identity.follows_map
+    if follows and refuse_unmapped and not is_mapped(rows_in_use(session), said.values):
+        note_request(session, said, by.now)
+        if identity is not None:
+            _end_access(session, by, identity, said)
+        return None
+    drop_request(session, said.issuer, said.subject)
     if identity is None:
         user = _created(session, by, said)
         identity, _change = _added(session, by, user, said, follows_map=True)
@@ -68,6 +82,22 @@ def sign_on(session: Session, by: Writer, said: Claimed) -> User:
         role, keys = granted(rows_in_use(session), said.values)
         follow_role(session, by, user, *_possible(session, role, keys))
     return user
+
+
+def _end_access(session: Session, by: Writer, identity: Identity, said: Claimed) -> None:
+    """What was taken away at the provider ends here: the role, every login, and what opens the
+    portal for the person's programs."""
+    user = locked_user(session, identity.user.name)
+    _note(identity, said)
+    follow_role(session, by, user, Role.READER)
+    end_all_logins(session, user, by.now)
+    ended = end_personal_secrets(session, by, user)
+    if not ended:
+        return
+    fields = [FieldChange("sign_on", "role", "no role")]
+    change = record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
+    text = _("Your sign-on gives you no role here any longer. Ended: %(ended)s", ended=ended)
+    notify_person(session, by, user, change, _("Your access to the portal ended"), text)
 
 
 def link(session: Session, by: Writer, name: str, said: Claimed) -> None:

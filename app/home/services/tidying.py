@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 from app.accounts.models.people import Login, PendingLogin, ResetLink
 from app.accounts.services.api_requests import forget_old_requests
 from app.accounts.services.calls import forget_calls
+from app.accounts.services.sign_on_requests import forget_requests
 from app.core.models.changes import Refusal
 from app.core.services.form_keys import forget_old_keys
 from app.events.services.import_runs import forget_old_files
@@ -49,10 +50,12 @@ class Tidied:
 
 
 def tidy(session: Session, now: datetime, retention: Retention) -> Tidied:
-    """Delete some of what is older than it is kept: logins and one-time links, jobs given up,
-    files of events for which nobody came back, mails, records of calls, refusals, keys of forms."""
+    """Delete some of what is older than it is kept: logins and one-time links, refused sign-ons,
+    jobs given up, files of events for which nobody came back, mails, records of calls, refusals,
+    keys of forms."""
     session.execute(delete(PendingLogin).where(PendingLogin.expires_at < now - LOGINS_KEPT))
     session.execute(delete(ResetLink).where(ResetLink.expires_at < now - LOGINS_KEPT))
+    forget_requests(session, now)
     forget_old_files(session, now)
     jobs = forget_failed_before(session, now - FAILED_JOBS_KEPT)
     in_parts = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -22,6 +23,7 @@ from app.accounts.services import people
 from app.accounts.services.sign_on_map import Row, rows_in_use, save_map
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
+from app.core.sign_on_settings import SignOnSettings
 from tests.accounts.adapters.openid_stand_in import stand_in
 from tests.accounts.pages.test_passkeys import give_passkey, options_of
 from tests.accounts.pages.test_second_factor import give_code, now_code, set_up
@@ -145,6 +147,87 @@ def test_whom_nobody_mapped_is_a_reader_and_admins_see_the_value(
     page = visit(cast.admin).read("/admin/sign-on")
     assert "urn:example:group:other 1 person" in page.text
     assert OPERATORS not in page.text.partition("Values that no row fits")[2].partition("Vers")[0]
+
+
+@pytest.fixture
+def strict(app_with: Callable[..., Flask], provider: IdentityProvider) -> Flask:
+    """A portal as it is by default."""
+    given = provider.settings(unmapped=SignOnSettings().unmapped, contact="noc@portal.example")
+    return app_with(public_url=PORTAL, **given)
+
+
+def test_by_default_whom_nobody_mapped_is_refused_with_what_to_do(
+    strict: Flask,
+    session: Session,
+    cast: Cast,
+    mapped: None,
+    caplog: pytest.LogCaptureFixture,
+    visit: Enter,
+) -> None:
+    visitor, there = Visitor(strict), ProviderVisitor(PORTAL)
+    with caplog.at_level("INFO", "portal.security"):
+        for _turn in range(2):
+            answer = come_back(visitor, "meitner", at=there)
+            is_refused(answer, 403, "To get access, write to noc@portal.example")
+    assert [getattr(one, "how", "") for one in caplog.records] == ["sign-on: no role"] * 2
+    assert "Lise Meitner" in PageReader(answer.text).text
+    assert visitor.get("/tickets").status_code == 303
+    assert session.scalars(select(User).where(User.name == "meitner")).all() == []
+    assert session.scalars(select(Identity)).all() == []
+    assert come_back(Visitor(strict), "curie").location == "/"
+    session.rollback()
+    admin = Visitor(strict)
+    with transaction(session):
+        admin_id = people.find_user(session, "admin").id
+        admin.carry(people.start_login(session, admin_id, datetime.now(UTC)))
+    page = admin.read("/admin/sign-on")
+    asked = page.text.partition("Refused: no row fits")[2].partition("Who gets what")[0]
+    assert "Lise Meitner meitner none urn:example:group:other" in asked
+    assert "2 times" in asked
+    assert "Marie Curie" not in asked
+    rows = {
+        "rows-pattern": ["urn:example:group:*"],
+        "rows-role": ["reader"],
+        "rows-site": [""],
+        "base": "1",
+        "do": "save",
+    }
+    assert admin.send("/admin/sign-on", rows).status_code == 303
+    assert come_back(visitor, "meitner", at=there).location == "/"
+    assert "Refused: no row fits" not in admin.read("/admin/sign-on").text
+
+
+def test_who_loses_the_role_there_keeps_nothing_here(
+    strict: Flask, session: Session, cast: Cast, mapped: None, provider: IdentityProvider
+) -> None:
+    visitor = Visitor(strict)
+    come_back(visitor, "curie", "/login/sign-on?again=1")
+    visitor.renew_token()
+    token = {"name": "laptop", "scopes": "read", "days": "90", "password": ""}
+    made = visitor.send("/profile/tokens", token)
+    assert made.status_code == 200, made.text
+    secret = next(word for word in re.findall(r"lhcopn_[\w-]+", made.text))
+    client = strict.test_client()
+    bearer = {"Authorization": f"Bearer {secret}"}
+    assert client.get("/api/v1/sites", headers=bearer).status_code == 200
+    provider.says("curie", **{**PEOPLE["curie"], "eduperson_entitlement": []})
+    is_refused(come_back(Visitor(strict), "curie"), 403, "none of your groups or entitlements")
+    assert visitor.get("/tickets").status_code == 303, "the login of before"
+    assert client.get("/api/v1/sites", headers=bearer).status_code == 401
+    assert person(session, "mcurie").role == "reader"
+    provider.says("curie", **PEOPLE["curie"])
+    assert come_back(visitor, "curie").location == "/"
+    assert person(session, "mcurie").role == "operator"
+    assert client.get("/api/v1/sites", headers=bearer).status_code == 401, "it stays ended"
+
+
+def test_a_role_that_is_set_here_needs_no_row(
+    strict: Flask, session: Session, cast: Cast, mapped: None
+) -> None:
+    visitor = Visitor(strict)
+    link_account(visitor, session, "kit", "meitner")
+    assert come_back(Visitor(strict), "meitner").location == "/"
+    assert person(session, "kit").role == "reporter"
 
 
 def test_what_is_taken_away_there_ends_here_at_the_next_login(

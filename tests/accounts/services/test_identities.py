@@ -35,7 +35,9 @@ def cast(session: Session) -> Cast:
 
 def sign_on(session: Session, said: Claimed) -> User:
     with transaction(session):
-        return identities.sign_on(session, SYSTEM, said)
+        found = identities.sign_on(session, SYSTEM, said, refuse_unmapped=False)
+    assert found is not None
+    return found
 
 
 def map_rows(session: Session, cast: Cast, *rows: Row) -> None:
@@ -176,7 +178,7 @@ def test_a_disabled_person_and_a_site_that_is_gone(session: Session, cast: Cast)
     with transaction(session):
         people.disable_user(session, writer(cast.admin), user)
     with pytest.raises(AuthenticationFailed), transaction(session):
-        identities.sign_on(session, SYSTEM, CURIE)
+        identities.sign_on(session, SYSTEM, CURIE, refuse_unmapped=True)
 
 
 @pytest.mark.parametrize(
