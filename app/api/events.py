@@ -30,6 +30,7 @@ from app.events.rules.events import COLUMNS, LIMITS, MAX_AT_ONCE, MAX_SOURCE_LEN
 from app.events.rules.json import read_events, read_json
 from app.events.services.events import EventResult, EventsLeft, Reported, report_events
 from app.events.services.hand import correct_event, require_enter, stated_of
+from app.events.services.hearing import hear_sources
 from app.events.services.lists import WantedEvents, event_of_id, events_wanted, history_of
 from app.events.services.sources import labels_of
 from app.events.services.withdrawal import restore_event, withdraw_event
@@ -102,20 +103,33 @@ def restore(call: Call) -> Mapping[str, Any]:
     return get_event(call)
 
 
-def report(call: Call) -> Mapping[str, Any]:
+def report(call: Call) -> Mapping[str, Any] | EventsLeft:
     """Take in a list of events, all or nothing unless the good ones are asked for."""
     require_report(call.actor)
-    done = report_events(
-        session(),
-        call.writer,
-        call.body,
-        only_good=call.query["only_good"] == "yes",
-        keep_unresolved=call.query["keep_unresolved"] == "yes",
-    )
+    try:
+        with session().begin_nested():
+            done = report_events(
+                session(),
+                call.writer,
+                call.body,
+                source=_source(call.query.get("source", "")),
+                only_good=call.query["only_good"] == "yes",
+                keep_unresolved=call.query["keep_unresolved"] == "yes",
+            )
+    except EventsLeft as left:
+        hear_sources(session(), call.writer, left.reported.sources)
+        return left
     return _answer(done)
 
 
-def report_alerts(call: Call) -> Mapping[str, Any]:
+def _source(name: str) -> str:
+    checked_text("source", name, MAX_SOURCE_LENGTH, label="The source")
+    if name != name.strip():
+        raise Invalid("source", "The source's name has no spaces around it")
+    return name
+
+
+def report_alerts(call: Call) -> Mapping[str, Any] | EventsLeft:
     """Take in a notification of Alertmanager.
 
     Alertmanager sends again what was answered with 5xx, and leaves alone what was answered with
@@ -123,10 +137,7 @@ def report_alerts(call: Call) -> Mapping[str, Any]:
     where nothing can.
     """
     require_report(call.actor)
-    named = call.key or DEFAULT_SOURCE
-    source = checked_text("source", named, MAX_SOURCE_LENGTH, label="The source")
-    if source != source.strip():
-        raise Invalid("source", "The source's name has no spaces around it")
+    source = _source(call.key or DEFAULT_SOURCE)
     webhook = read_webhook(call.body, source, labels_of(session(), source), call.now)
     if len(webhook.messages) > MAX_AT_ONCE:
         raise TooMuch(f"One call takes at most {MAX_AT_ONCE} alerts; set max_alerts")
@@ -135,11 +146,12 @@ def report_alerts(call: Call) -> Mapping[str, Any]:
         call.writer,
         webhook.messages,
         kind="alertmanager",
+        source=source,
         only_good=True,
         keep_unresolved=True,
     )
     if done.outcomes and done.counts.get(EventResult.WRONG) == len(done.outcomes):
-        raise EventsLeft(done)
+        return EventsLeft(done)
     return {**_answer(done), "truncated": webhook.truncated}
 
 

@@ -245,6 +245,26 @@ class LinkStatus(Schema):
         validate=validate.OneOf([one.value for one in Evidence]),
     )
     reason = a_text("Why, in words.")
+    monitored = fields.Boolean(
+        required=True,
+        attribute="is_watched",
+        metadata=about(
+            "Whether a source that ever reported the link is heard now, so that it would report a"
+            " failure. Also of a state that comes from a ticket."
+        ),
+    )
+    silence = a_text(
+        "Which sources are silent and since when, in words: all that watch the link, or the one"
+        " that reported the event. Empty = none is, or no source ever reported the link."
+    )
+    last_report = fields.Boolean(
+        required=True,
+        attribute="is_last_report",
+        metadata=about(
+            "Whether the source of the event that makes the state is silent since: the state is as"
+            " it was reported last."
+        ),
+    )
     since = Moment(
         "Start of the event, incident or window; of planned work when it begins; else null.",
         allow_none=True,
@@ -271,10 +291,15 @@ class LinkStatus(Schema):
     )
     no_impact_tickets = fields.Integer(
         required=True,
-        attribute="no_impact",
+        attribute="minor",
         metadata=about(
             "Open incidents with impact none, reduced redundancy or unknown, which do not either."
         ),
+    )
+    unknown_impact_tickets = fields.Integer(
+        required=True,
+        attribute="unknown_impact",
+        metadata=about("How many of these have an unknown impact."),
     )
 
 
@@ -372,6 +397,14 @@ class ReportQuery(Schema):
         metadata=about(
             "yes: unknown links and sites are kept as they were sent, for an administrator to"
             " settle; no: they are wrong."
+        ),
+    )
+    source = fields.String(
+        load_default="",
+        validate=validate.Length(max=50),
+        metadata=about(
+            "The source that calls. Needed with an empty list, which says that monitoring works and"
+            " has nothing to report."
         ),
     )
 

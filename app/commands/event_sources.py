@@ -1,4 +1,4 @@
-"""``flask events source list|set``: what the labels of Alertmanager's alerts are called."""
+"""``flask events source list|set`` and ``flask events heard``: the systems that report events."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
 from app.events.rules.events import EventState
+from app.events.services.hearing import hear_source
 from app.events.services.sources import LABELS, all_sources, set_source
 
 _HELP = {
@@ -34,13 +35,17 @@ def list_() -> None:
             found.row.kind,
             found.partner,
             f"{found.events:,}",
-            f"{found.newest:%Y-%m-%d %H:%MZ}" if found.newest else "never",
+            f"{found.row.last_heard_at:%Y-%m-%d %H:%MZ}" if found.row.last_heard_at else "never",
+            f"{found.row.expected_minutes:,}",
             ", ".join(str(getattr(found.row, label)) for label in LABELS),
             found.row.state_words,
         )
         for found in all_sources(db.session())
     ]
-    head = ("NAME", "KIND", "PARTNER", "EVENTS", "NEWEST", "LINK, SITE, STATE, LAYER", "STATES")
+    head = (
+        *("NAME", "KIND", "PARTNER", "EVENTS", "LAST HEARD", "EXPECTED EVERY (MIN)"),
+        *("LINK, SITE, STATE, LAYER", "STATES"),
+    )
     print_table(head, rows)
 
 
@@ -56,8 +61,21 @@ def list_() -> None:
     " replaces those that were said before.",
 )
 @click.option("--usual-states", is_flag=True, help="Reset to the default states.")
-def set_(name: str, states: tuple[str, ...], *, usual_states: bool, **labels: str | None) -> None:
-    """Make the source NAME, or change what its alerts' labels are called."""
+@click.option(
+    "--expected-minutes",
+    type=int,
+    metavar="MINUTES",
+    help="The source is silent when it was not heard for longer than this.",
+)
+def set_(
+    name: str,
+    states: tuple[str, ...],
+    *,
+    usual_states: bool,
+    expected_minutes: int | None,
+    **labels: str | None,
+) -> None:
+    """Make the source NAME, or change its settings."""
     words: dict[str, str] = {}
     for pair in states:
         word, sign, state = pair.rpartition("=")
@@ -74,8 +92,22 @@ def set_(name: str, states: tuple[str, ...], *, usual_states: bool, **labels: st
             name,
             {label: text for label, text in labels.items() if text is not None},
             words if words or usual_states else None,
+            expected_minutes,
         )
     click.echo(f"Source {name} is set.")
+
+
+@click.command("heard", cls=PortalCommand)
+@click.argument("name", type=TEXT)
+def heard(name: str) -> None:
+    """Note that the source NAME works and has nothing to report.
+
+    For a scheduled job beside a source that reports only when something happens.
+    """
+    session = db.session()
+    with transaction(session):
+        hear_source(session, command_writer(), name)
+    click.echo(f"Source {name} was heard.")
 
 
 for _label in reversed(LABELS):

@@ -6,7 +6,7 @@ import click
 
 from app.commands.base import PortalGroup
 from app.commands.event_files import add_file_commands
-from app.commands.event_sources import source
+from app.commands.event_sources import heard, source
 from app.commands.matching import match
 
 
@@ -17,6 +17,7 @@ def events() -> None:
 
 add_file_commands(events)
 events.add_command(source)
+events.add_command(heard)
 events.add_command(match)
 
 

@@ -10,6 +10,7 @@ from app.core.rules.access import Door, Writer
 from app.core.rules.errors import Invalid, TooMuch
 from app.events.rules.events import EventMessage, as_text, read_event
 from app.events.services.events import EventResult, EventsLeft, Reported, report_events
+from app.events.services.hearing import hear_sources
 from soap_service.faults import fault_of
 from soap_service.native.answers import Values
 from soap_service.native.kinds import BOOLEAN, INT, many, once, optional, wire_name
@@ -44,6 +45,8 @@ def _report(call: NativeCall, sent: Any) -> Values:
                 keep_unresolved=bool(sent.keepUnresolved),
             )
     except EventsLeft as left:
+        with call.transaction() as session:
+            hear_sources(session, by, left.reported.sources)
         count = left.reported.counts[EventResult.WRONG]
         what = (
             f"{count} of {len(messages)} events cannot be taken in; the detail says what is wrong"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
@@ -376,3 +376,75 @@ def test_who_may_report(calling: Calling, cast: Cast, session: Session, probe: P
         assert Program(probe.app, "").post(path, [DOWN]).status_code == 401
     assert counted(calling("events", of=cast.operator).post(EVENTS, [DOWN]))["new"] == 1
     assert session.scalar(select(func.count()).select_from(Event)) == 1
+
+
+def heard(session: Session, name: str = "probe") -> datetime | None:
+    session.rollback()
+    found = session.scalar(select(EventSource.last_heard_at).where(EventSource.name == name))
+    session.rollback()
+    return found
+
+
+def forget(session: Session) -> None:
+    """As if no source had been heard for long."""
+    with transaction(session):
+        session.execute(update(EventSource).values(last_heard_at=None))
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        (EVENTS, [DOWN], 200),
+        (f"{EVENTS}?source=probe", [], 200),
+        (f"{EVENTS}?source=probe", {"events": []}, 200),
+        # what is refused was sent by a source that lives
+        (EVENTS, [DOWN | {"source_id": "b", "link": "NO-SUCH-LINK"}], 422),
+        (EVENTS, [{"source": "probe", "source_id": "b", "link": LINK, "state": "off"}], 422),
+        (f"{HOOK}/probe", {"version": "4", "alerts": []}, 200),
+        (f"{HOOK}/probe", {"version": "4", "alerts": [{"status": "odd"}]}, 422),
+    ],
+)
+def test_a_source_is_heard_with_each_call(
+    path: str, body: Any, status: int, probe: Program, session: Session
+) -> None:
+    before = datetime.now(UTC)
+    probe.post(EVENTS, [DOWN])
+    forget(session)
+    assert probe.post(path, body).status_code == status
+    found = heard(session)
+    assert found is not None
+    assert found >= before
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        (EVENTS, [], 200),  # which source?
+        (EVENTS, [DOWN | {"source": "other"}], 200),
+        (f"{EVENTS}?source=%20probe", [], 400),
+        (HOOK, {"version": "4", "alerts": []}, 200),
+    ],
+)
+def test_a_source_is_not_heard_with_the_call_of_another(
+    path: str, body: Any, status: int, probe: Program, session: Session
+) -> None:
+    probe.post(EVENTS, [DOWN])
+    forget(session)
+    assert probe.post(path, body).status_code == status
+    assert heard(session) is None
+
+
+def test_who_may_not_report_is_not_heard(
+    probe: Program, calling: Calling, session: Session
+) -> None:
+    probe.post(EVENTS, [DOWN])
+    forget(session)
+    assert calling("tickets").post(f"{EVENTS}?source=probe", []).status_code == 403
+    assert heard(session) is None
+
+
+def test_what_is_refused_makes_no_source(probe: Program, session: Session) -> None:
+    wrong = DOWN | {"source": "typo", "link": "NO-SUCH-LINK"}
+    assert probe.post(EVENTS, [wrong]).status_code == 422
+    session.rollback()
+    assert session.scalars(select(EventSource.name)).all() == []

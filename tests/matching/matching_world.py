@@ -7,10 +7,11 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.events.models.events import EventSource
 from app.events.rules.events import EventMessage
 from app.events.services.events import report_events
 from app.matching.models.matching import DetectedEvent, EventTicket
@@ -29,6 +30,12 @@ def at(text: str) -> datetime:
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
     day, clock = text.split()
     return datetime.fromisoformat(f"2013-03-{int(day):02}T{clock}").replace(tzinfo=UTC)
+
+
+def expect_rarely(session: Session) -> None:
+    """Let sources call once a month: these tests are about other things than silence."""
+    with transaction(session):
+        session.execute(update(EventSource).values(expected_minutes=31 * 24 * 60))
 
 
 def report(

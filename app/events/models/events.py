@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.models.base import Base, UtcTime
@@ -36,9 +36,49 @@ class EventSource(Base):
     """... the layer."""
     state_words: Mapped[str] = mapped_column(Text, default="", server_default="")
     """Values of that label beside the states themselves: ``critical=down; warning=degraded``."""
+    expected_minutes: Mapped[int] = mapped_column(default=60, server_default="60")
+    """It is silent when it was not heard for longer than this."""
+    last_heard_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When it called last or, of a source of files, the newest moment that a file speaks of. UTC;
+    None = never. Written at most once in some seconds, and not in the change log."""
+    calls: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether it ever called by itself: a source of files alone is not missed."""
+    silence_from: Mapped[datetime | None] = mapped_column(UtcTime)
+    """Before this moment nobody recorded when it was heard, so that no silence is counted; None =
+    it was recorded from its beginning on."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     version: Mapped[int] = mapped_column(default=1)
     """Raised by one with each change."""
+
+
+class SourceSilence(Base):
+    """A time in which a source was not heard for longer than expected.
+
+    One that has ended is written when the source is heard again. An ongoing one is a row only once
+    operators were notified: that it is silent follows from the source's ``last_heard_at``.
+    """
+
+    __tablename__ = "source_silences"
+    __table_args__ = (
+        Index("ix_source_silences_source", "source_id", "start"),
+        Index("ix_source_silences_end", "end"),
+        # few are ongoing, or ended just now
+        Index(
+            "ix_source_silences_to_mail",
+            "id",
+            sqlite_where=text("to_mail"),
+            postgresql_where=text("to_mail"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source_id: Mapped[int] = mapped_column(ForeignKey("event_sources.id"))
+    start: Mapped[datetime] = mapped_column(UtcTime)
+    """When it was last heard before, UTC."""
+    end: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When it was heard again; None = it is ongoing."""
+    to_mail: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether operators were notified of it, and are not yet that it ended."""
 
 
 class Event(Base):
@@ -51,6 +91,8 @@ class Event(Base):
         Index(None, "link_id", "start"),
         # what is ongoing or recent on a link, of all that ever was
         Index("ix_events_link_end", "link_id", "end"),
+        # which sources ever reported a link
+        Index("ix_events_link_source", "link_id", "source_id", "start"),
         Index(None, "site_id", "start"),
         Index(None, "start", "id"),
         # few go on

@@ -7,7 +7,7 @@ from typing import Final
 
 from flask import Blueprint, Response, current_app, flash, make_response, render_template, url_for
 from flask_wtf import FlaskForm
-from wtforms import StringField, TextAreaField
+from wtforms import IntegerField, StringField, TextAreaField
 
 from app.core.rules.access import Role, require_admin
 from app.core.rules.errors import Invalid
@@ -17,9 +17,11 @@ from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach, lines, one_line, required
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
+from app.core.web.times import now
 from app.events.models.events import EventSource
 from app.events.rules.alertmanager import USUAL_WORDS
 from app.events.rules.events import MAX_SOURCE_LENGTH, EventState
+from app.events.rules.hearing import EXPECTED
 from app.events.services.sources import (
     LABELS,
     MANAGE,
@@ -41,7 +43,7 @@ KINDS: Final[Mapping[str, str]] = {
 
 
 class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """What the labels of a source's alerts are called."""
+    """How often a source calls, and what the labels of its alerts are called."""
 
     name = StringField(
         _("Name"),
@@ -50,6 +52,14 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description=_(
             "Its name in messages; at most %(max_source_length)s characters.",
             max_source_length=MAX_SOURCE_LENGTH,
+        ),
+    )
+    expected_minutes = IntegerField(
+        _("Expected every (minutes)"),
+        required(_("Expected every (minutes)")),
+        description=_(
+            "If the source does not call for longer than this, it is silent, and links that only it"
+            " watches are not monitored. An empty list counts as a call."
         ),
     )
     link_label = StringField(
@@ -106,6 +116,7 @@ def listing() -> str:
         kinds=KINDS,
         admin=acting().role is Role.ADMIN,
         usual=USUAL_WORDS,
+        now=now(),
         base=current_app.config["PORTAL"].public_url,
     )
 
@@ -123,14 +134,16 @@ def edit(number: int) -> Response:
     likes, also as no address can (``..``) or as another page is (``new``)."""
     require_admin(acting(), MANAGE)
     source = source_of_id(db.session(), number)
-    data = {label: str(getattr(source, label)) for label in LABELS}
+    data: dict[str, str | int] = {label: str(getattr(source, label)) for label in LABELS}
     words = parsed_words(source.state_words)
     data["state_words"] = "\n".join(f"{word}={state}" for word, state in words.items())
+    data["expected_minutes"] = source.expected_minutes
     return _edited(SourceForm(data={"name": source.name, **data}), source)
 
 
-def _usual() -> dict[str, str]:
-    return {label: label.removesuffix("_label") for label in LABELS}
+def _usual() -> dict[str, str | int]:
+    usual = int(EXPECTED.total_seconds() // 60)
+    return {"expected_minutes": usual, **{name: name.removesuffix("_label") for name in LABELS}}
 
 
 def _edited(form: SourceForm, source: EventSource | None) -> Response:
@@ -145,7 +158,14 @@ def _edited(form: SourceForm, source: EventSource | None) -> Response:
                 if source is None and _is_known(form.name.data or ""):
                     raise Invalid("name", _("A source with this name exists already"))
                 with writing_once(rows):
-                    set_source(rows, writer(), form.name.data or "", form.labels(), form.words())
+                    set_source(
+                        rows,
+                        writer(),
+                        form.name.data or "",
+                        form.labels(),
+                        form.words(),
+                        form.expected_minutes.data,
+                    )
                     leads_to(url_for("event_sources.listing"))
             except Invalid as error:
                 attach(form, error)

@@ -13,6 +13,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
+from itertools import islice
 from typing import Any, Final, cast
 
 from sqlalchemy import Select, String, Table, bindparam, func, select, update
@@ -21,7 +22,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
-from app.core.rules.access import Actor, Kind, Writer, require_report
+from app.core.rules.access import Actor, Writer, require_report
 from app.core.rules.errors import TooMuch
 from app.core.rules.file_problems import BadFile, Problem
 from app.core.rules.language import _
@@ -36,6 +37,7 @@ from app.events.rules.events import (
     as_text,
     wrong_times,
 )
+from app.events.services.hearing import hear, heard_in_file, may_report_for
 from app.events.services.names import SOME, EventNames, names_of_links, names_of_sites, some_of
 from app.tickets.rules.tickets import Layer
 
@@ -53,6 +55,17 @@ _COLUMNS: Final = (
     *("id", "source_id", "source_key", *_CONTENT),
     *("version", "created_at", "changed_at"),
 )
+
+
+class Heard(StrEnum):
+    """What a report says of its sources themselves."""
+
+    NOW = "now"
+    """They call now."""
+    THEN = "then"
+    """It is a record of the past: they were alive at the newest moment that it speaks of."""
+    NOT = "not"
+    """Nothing: a person speaks."""
 
 
 class EventResult(StrEnum):
@@ -103,6 +116,13 @@ class Reported:
     """How many of the events bear a name that is not known."""
 
     @property
+    def sources(self) -> Sequence[str]:
+        """The sources that these messages name, at most as many as one call may have."""
+        names = {outcome.message.source for outcome in self.outcomes}
+        usable = (one for one in sorted(names) if one and one.isprintable())
+        return [*islice(usable, MAX_SOURCES)]
+
+    @property
     def problems(self) -> Sequence[Problem]:
         """All that is wrong, in the order of the messages."""
         return [problem for outcome in self.outcomes for problem in outcome.problems]
@@ -133,12 +153,8 @@ def examine_events(
     require_report(actor)
     names = _source_names(messages, limit)
     sources = {
-        row.name: _Source(row.id, row.partner_id)
-        for row in session.execute(
-            select(EventSource.id, EventSource.name, EventSource.partner_id).where(
-                EventSource.name.in_(names)
-            )
-        )
+        row.name: row
+        for row in session.scalars(select(EventSource).where(EventSource.name.in_(names)))
     }
     looking = _Looking(session, actor, now, sources, keep_unresolved)
     return _reported(looking.outcomes(messages))
@@ -150,6 +166,8 @@ def report_events(
     messages: Sequence[EventMessage],
     *,
     kind: str = "api",
+    heard: Heard = Heard.NOW,
+    source: str = "",
     only_good: bool = False,
     keep_unresolved: bool = False,
     limit: int = MAX_AT_ONCE,
@@ -158,9 +176,13 @@ def report_events(
 
     ``only_good`` leaves out what is wrong, which else raises ``EventsLeft``. ``kind`` is how a
     source reports that is seen for the first time: api, alertmanager, soap, file or hand.
+    ``source`` calls even if no message names it. ``EventsLeft`` rolls back that they were heard:
+    the door calls ``hear_sources`` then.
     """
     require_report(by.actor)
     names = _source_names(messages, limit)
+    if source:
+        names = sorted({*names, source})
     sources, made = _locked_sources(session, by, names, kind)
     looking = _Looking(session, by.actor, by.now, sources, keep_unresolved)
     outcomes = looking.outcomes(messages)
@@ -170,6 +192,7 @@ def report_events(
     if found.counts.get(EventResult.WRONG) and not only_good:
         raise EventsLeft(found)
     outcomes = _write(session, by, sources, outcomes)
+    _hear(session, by, sources, messages, heard)
     for name in made:
         record_change(
             session,
@@ -188,12 +211,6 @@ def _reported(outcomes: Sequence[Outcome]) -> Reported:
 
 
 # ---- sources ----
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    id: int
-    partner_id: int | None
 
 
 def _source_names(messages: Sequence[EventMessage], limit: int) -> Sequence[str]:
@@ -220,25 +237,47 @@ def _source_names(messages: Sequence[EventMessage], limit: int) -> Sequence[str]
 
 def _locked_sources(
     session: Session, by: Writer, names: Sequence[str], kind: str
-) -> tuple[dict[str, _Source], Sequence[str]]:
+) -> tuple[dict[str, EventSource], Sequence[str]]:
     """The sources, and which of them are new; all are locked until the transaction ends.
 
     In the order of their names, and before any lock of the change log: two callers with the same
     sources wait for each other, and never both.
     """
-    found: dict[str, _Source] = {}
+    found: dict[str, EventSource] = {}
     made = []
     for name in names:
         new_id = insert_missing_source(session, by, name, kind)
-        row = session.execute(
-            select(EventSource.id, EventSource.partner_id)
+        found[name] = session.scalars(
+            select(EventSource)
             .where(EventSource.name == name)
             .with_for_update()
+            .execution_options(populate_existing=True)
         ).one()
         if new_id is not None:
             made.append(name)
-        found[name] = _Source(row.id, row.partner_id)
     return found, made
+
+
+def _hear(
+    session: Session,
+    by: Writer,
+    sources: Mapping[str, EventSource],
+    messages: Sequence[EventMessage],
+    heard: Heard,
+) -> None:
+    """Note that the sources, which are locked, are heard."""
+    if heard is Heard.NOW:
+        for source in sources.values():
+            if may_report_for(by.actor, source.partner_id):
+                hear(session, source, by.now)
+    elif heard is Heard.THEN:
+        newest: dict[str, datetime] = {}
+        for message in messages:
+            for moment in (message.start, message.end):
+                if moment is not None and message.source in sources and moment <= by.now:
+                    newest[message.source] = max(moment, newest.get(message.source, moment))
+        for name, moment in newest.items():
+            heard_in_file(sources[name], moment)
 
 
 def insert_missing_source(session: Session, by: Writer, name: str, kind: str) -> int | None:
@@ -265,7 +304,7 @@ class _Looking:
         session: Session,
         actor: Actor,
         now: datetime,
-        sources: Mapping[str, _Source],
+        sources: Mapping[str, EventSource],
         keep_unresolved: bool,
     ) -> None:
         self._session = session
@@ -336,7 +375,7 @@ class _Looking:
             problem = Problem(message.where, "source_id", message.source_id, allowed)
             return Outcome(message, EventResult.WRONG, problems=(problem,))
         source = self._sources.get(message.source)
-        if source is not None and not _may_write(self._actor, source):
+        if source is not None and not may_report_for(self._actor, source.partner_id):
             allowed = _("a name that nobody else reports under; this source belongs to another")
             problem = Problem(message.where, "source", message.source, allowed)
             return Outcome(message, EventResult.WRONG, problems=(problem,))
@@ -458,11 +497,6 @@ def _end_after(message: EventMessage, old: Content | None) -> datetime | None:
     return old.end
 
 
-def _may_write(actor: Actor, source: _Source) -> bool:
-    """A partner's account writes what its partner reports, others everything."""
-    return actor.kind is not Kind.PARTNER or source.partner_id == actor.partner_id
-
-
 def _of_source(
     session: Session, columns: Sequence[Any], source: int, keys: Sequence[str]
 ) -> Select[*tuple[Any, ...]]:
@@ -483,7 +517,7 @@ def _of_source(
 
 
 def _write(
-    session: Session, by: Writer, sources: Mapping[str, _Source], outcomes: Sequence[Outcome]
+    session: Session, by: Writer, sources: Mapping[str, EventSource], outcomes: Sequence[Outcome]
 ) -> Sequence[Outcome]:
     """Write what is new and what changes, with one change of the log for each."""
     new = [place for place, outcome in enumerate(outcomes) if outcome.result is EventResult.NEW]

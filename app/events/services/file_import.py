@@ -22,7 +22,13 @@ from app.core.rules.language import _
 from app.core.rules.scopes import Scope
 from app.events.models.imports import EventImport, EventsOfImport
 from app.events.rules.file_reading import ReadEvent
-from app.events.services.events import EventResult, Outcome, examine_events, report_events
+from app.events.services.events import (
+    EventResult,
+    Heard,
+    Outcome,
+    examine_events,
+    report_events,
+)
 
 READING: Final = "reading"
 READ: Final = "read"
@@ -118,6 +124,7 @@ def import_lines(
         replace(by, door=Door.IMPORT),
         asked,
         kind="file",
+        heard=Heard.THEN,
         only_good=only_good,
         keep_unresolved=keep_unknown,
         limit=MAX_LINES,

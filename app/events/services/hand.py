@@ -22,7 +22,7 @@ from app.core.rules.scopes import Scope
 from app.core.rules.texts import checked_text
 from app.events.models.events import Event, EventSource
 from app.events.rules.events import LIMITS, EventMessage
-from app.events.services.events import report_events
+from app.events.services.events import Heard, report_events
 from app.registry.models.registry import Link, Site
 
 SOURCE: Final = "portal"
@@ -127,7 +127,7 @@ def _report(session: Session, by: Writer, source: str, key: str, stated: Stated)
         detail=stated.detail,
     )
     try:
-        reported = report_events(session, by, [message], kind="hand")
+        reported = report_events(session, by, [message], kind="hand", heard=Heard.NOT)
     except BadFile as error:
         raise InvalidMany(
             {

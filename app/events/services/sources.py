@@ -19,11 +19,14 @@ from app.core.services.changes import FieldChange, record_change
 from app.events.models.events import Event, EventSource
 from app.events.rules.alertmanager import Labels
 from app.events.rules.events import MAX_SOURCE_LENGTH, EventState
+from app.events.rules.hearing import MAX_EXPECTED, Hearing
 from app.events.services.events import SOURCE, insert_missing_source
+from app.events.services.hearing import hearing_of
 
 MANAGE: Final = _("manage the sources of events")
 LABELS: Final = ("link_label", "site_label", "state_label", "layer_label")
 MAX_LABEL_LENGTH: Final = 100
+MAX_MINUTES: Final = int(MAX_EXPECTED.total_seconds() // 60)
 _MAX_WORDS: Final = 100
 _NOT_IN_ADDRESSES: Final = frozenset(("", ".", ".."))
 """Parts of an address that programs take out of it before they send it."""
@@ -38,6 +41,11 @@ class ListedSource:
     """Code of the partner to which it belongs, or ""."""
     events: int
     newest: datetime | None
+
+    @property
+    def hearing(self) -> Hearing:
+        """When it was heard last, and how often it is expected."""
+        return hearing_of(self.row)
 
 
 def source_of_id(session: Session, source_id: int) -> EventSource:
@@ -92,11 +100,13 @@ def set_source(
     name: str,
     labels: Mapping[str, str],
     words: Mapping[str, str] | None = None,
+    expected_minutes: int | None = None,
 ) -> EventSource:
-    """Make a source, or change what its labels are called; only what is stated changes.
+    """Make a source, or change its settings; only what is stated changes.
 
     ``labels`` are keys of ``LABELS`` to names of labels; ``words`` are values of the state's label
-    to states, all of them, or None. A new one's name stands in the address of its webhook. Raises
+    to states, all of them, or None. ``expected_minutes``: when it was not heard for longer than
+    this, it is silent. A new one's name stands in the address of its webhook. Raises
     ``Forbidden`` and ``Invalid``.
     """
     require_admin(by.actor, MANAGE)
@@ -111,6 +121,11 @@ def set_source(
             raise Invalid(field, _("A label has a name"))
     if words is not None:
         stated["state_words"] = _checked_words(words)
+    if expected_minutes is not None and not 1 <= expected_minutes <= MAX_MINUTES:
+        raise Invalid(
+            "expected_minutes",
+            _("From 1 to %(most)s minutes (31 days)", most=f"{MAX_MINUTES:,}"),
+        )
     new_id = insert_missing_source(session, by, name, "alertmanager")
     if new_id is not None and not _NOT_IN_ADDRESSES.isdisjoint(name.split("/")):
         raise Invalid(
@@ -135,6 +150,10 @@ def set_source(
     ]
     for field, text in stated.items():
         setattr(source, field, text)
+    if expected_minutes is not None and expected_minutes != source.expected_minutes:
+        was = str(source.expected_minutes)
+        fields.append(FieldChange("expected_minutes", was, str(expected_minutes)))
+        source.expected_minutes = expected_minutes
     if new_id is not None:
         fields = [
             FieldChange("name", None, name),

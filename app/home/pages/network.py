@@ -86,6 +86,7 @@ def network_part(actor: Actor) -> dict[str, Any]:
         "trouble_groups": _by_site(network),
         "cut_off": network.cut_off,
         "trouble_counts": _counted([one.link for one in network.trouble]),
+        "watched": network.watched,
         "live_map": _live_map(network),
         "may_create": refusal_to_create(actor) is None,
     }

@@ -160,7 +160,9 @@ def history_of_links(
         spans = [(_named(month, until), first, last)]
         day = last
     count = (day - first).days + 1
-    past = past_of_links(session, [one.id for one in links], min(one[1] for one in spans), until)
+    past = past_of_links(
+        session, [one.id for one in links], min(one[1] for one in spans), until, now
+    )
     known = {one.id: _spans(one.id, past[one.id]) for one in links}
     lives = [
         LinkLife(one.id, _edge(one.valid_from, 0), _edge(one.valid_until, FOREVER)) for one in links

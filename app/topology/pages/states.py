@@ -24,7 +24,7 @@ def states_of_record(_actor: Actor, about: RecordOnDay) -> dict[str, Any]:
     counted = Counter(one.state for one in found.values())
     return {
         "link_states": found,
-        "carrying": {key for key, one in found.items() if can_carry(one.state)},
+        "carrying": {key for key, one in found.items() if can_carry(one, now())},
         "state_counts": [(state, counted[state]) for state in LinkState if counted[state]],
     }
 

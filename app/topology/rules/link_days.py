@@ -12,8 +12,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 
+from app.events.rules.hearing import Span
 from app.topology.rules.link_states import (
+    HEARD,
+    NEVER,
     LinkState,
+    Monitoring,
     OngoingEvent,
     OpenTickets,
     WindowPhase,
@@ -26,6 +30,10 @@ _WORST: Final = (
     *(LinkState.MAINTENANCE, LinkState.OK, LinkState.UNMONITORED),
 )
 """Of several links one that nobody watches says less than one that is known to be ok."""
+
+
+_SILENT: Final = Monitoring(is_reported=True, silence="silent")
+_MOMENT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -62,10 +70,12 @@ def states_of_days(
     first_heard: datetime | None,
     first: date,
     count: int,
+    unwatched: Sequence[Span] = (),
 ) -> list[LinkState]:
     """The state of one link on each of ``count`` days from ``first`` on.
 
     ``first_heard``: when the first event of it began that any source reported; None = none did.
+    ``unwatched``: when every source that watched it was silent; what touches a day counts.
     What begins after the last day, or after now, is not to be given.
     """
     happened: dict[int, list[OngoingEvent]] = defaultdict(list)
@@ -87,12 +97,17 @@ def states_of_days(
                 )
             )
     heard = count if first_heard is None else (_day(first_heard) - first).days
-    return [
-        state_of_link(happened[day], said[day], is_reported=day >= heard).state
-        if day in happened or day in said
-        else (LinkState.OK if day >= heard else LinkState.UNMONITORED)
-        for day in range(count)
-    ]
+    silent = {
+        day for start, end in unwatched for day in _touched(start, end - _MOMENT, first, count)
+    }
+
+    def state(day: int) -> LinkState:
+        monitoring = NEVER if day < heard else _SILENT if day in silent else HEARD
+        if day in happened or day in said:
+            return state_of_link(happened[day], said[day], monitoring).state
+        return LinkState.OK if monitoring is HEARD else LinkState.UNMONITORED
+
+    return [state(day) for day in range(count)]
 
 
 def worst_of(states: Collection[LinkState]) -> LinkState:

@@ -1,7 +1,8 @@
 """The state of a link: what events and tickets say of it at one moment, as one word.
 
 The first that holds (decisions, section 13): down, degraded, maintenance, planned, unmonitored, ok.
-In a running window an ongoing event reads "maintenance, down". It knows neither rows nor pages;
+In a running window an ongoing event reads "maintenance, down". A link is monitored while one of the
+sources that ever reported it is heard. It knows neither rows nor pages;
 ``app.topology.services.link_states`` asks it for all links, and every door shows its answer.
 """
 
@@ -19,6 +20,8 @@ from app.tickets.rules.tickets import ENDED_STATES, Category, Impact, Layer
 
 AHEAD: Final = timedelta(days=7)
 """A window is planned work if it begins within this time."""
+SOON: Final = timedelta(hours=1)
+"""Nobody relies on a link whose window begins within this time."""
 
 
 class LinkState(StrEnum):
@@ -58,12 +61,6 @@ _OF_NOTHING: Final = _(
 )
 
 
-def can_carry(state: LinkState) -> bool:
-    """Whether a link can take over from another one: it is not down, and nobody works on it. Of a
-    link that no source reports nothing worse is known, so it can."""
-    return state not in _NOT_CARRYING
-
-
 class WindowPhase(StrEnum):
     """How a ticket's window lies to the moment of the question."""
 
@@ -88,6 +85,8 @@ class OngoingEvent:
     """The state of that ticket; "" = nothing is concluded from it."""
     how: str = ""
     """Why that ticket documents it: link, site or hand (``app.matching.rules.matching.How``)."""
+    silence: str = ""
+    """In words, that the source which reported it is silent; "" = it is heard."""
 
     @property
     def evidence(self) -> Evidence:
@@ -106,6 +105,22 @@ class OngoingEvent:
         """Its ticket, if that ended and can be reopened; not one of the site."""
         is_own = self.how != How.SITE and self.ticket_state in ENDED_STATES
         return self.ticket if is_own else None
+
+
+@dataclass(frozen=True)
+class Monitoring:
+    """Whether anybody watches a link at the moment of the question."""
+
+    is_reported: bool
+    """Whether any source ever reported an event of it."""
+    silence: str = ""
+    """In words, that every source that watches it is silent; "" = one is heard."""
+    since: datetime | None = None
+    """Since when none of them was heard, UTC; None = none ever was."""
+
+
+HEARD: Final = Monitoring(is_reported=True)
+NEVER: Final = Monitoring(is_reported=False)
 
 
 @dataclass(frozen=True)
@@ -159,7 +174,22 @@ class LinkStatus:
     performance: int = 0
     """Open incidents about performance, which do not change the state."""
     no_impact: int = 0
-    """Open incidents whose impact is none, reduced redundancy or unknown; neither do they."""
+    """Open incidents whose impact is none or reduced redundancy; neither do they."""
+    unknown_impact: int = 0
+    """Open incidents whose impact is unknown; neither do they."""
+    is_watched: bool = True
+    """Whether a source that watches it is heard, and says nothing to the contrary. Also of a state
+    that comes from a ticket or from an event that was reported before the silence."""
+    silence: str = ""
+    """In words, which sources are silent: those that watch the link, or the one that reported the
+    event that makes the state. "" = none is, or no source ever reported it."""
+    is_last_report: bool = False
+    """Whether the source of the event that makes the state is silent: so it was reported last."""
+
+    @property
+    def minor(self) -> int:
+        """Open incidents whose impact is less than degraded or unknown."""
+        return self.no_impact + self.unknown_impact
 
     @property
     def no_ticket(self) -> bool:
@@ -168,8 +198,10 @@ class LinkStatus:
 
     @property
     def words(self) -> str:
-        """The state as every door says it: ``down, no ticket``."""
+        """The state as every door says it: ``down, as last reported, no ticket``."""
         said = said_word(self.state)
+        if self.is_last_report:
+            said = _("%(state)s, as last reported", state=said)
         if self.evidence is Evidence.NONE:
             return _("%(state)s, no ticket", state=said)
         if self.evidence is Evidence.SITE:
@@ -180,26 +212,42 @@ class LinkStatus:
 
     @property
     def beside(self) -> str:
-        """The tickets that do not change the state: ``1 performance ticket, 2 no-impact tickets``;
-        "" = none."""
+        """What does not change the state: that nobody watches the link, and other tickets:
+        ``not monitored, 1 performance ticket, 2 tickets with an impact below degraded``; "" =
+        nothing."""
         parts = []
+        if not self.is_watched and self.state in (LinkState.MAINTENANCE, LinkState.PLANNED):
+            parts.append(_("not monitored"))
         if self.performance:
             one, many = "%(num)s performance ticket", "%(num)s performance tickets"
             parts.append(counted(one, many, self.performance))
         if self.no_impact:
-            one, many = "%(num)s no-impact ticket", "%(num)s no-impact tickets"
+            one = "%(num)s ticket with impact below degraded"
+            many = "%(num)s tickets with impact below degraded"
             parts.append(counted(one, many, self.no_impact))
+        if self.unknown_impact:
+            one = "%(num)s ticket with unknown impact"
+            many = "%(num)s tickets with unknown impact"
+            parts.append(counted(one, many, self.unknown_impact))
         return joined(", ", parts) if parts else ""
 
 
-UNKNOWN_TO_ALL: Final = LinkStatus(LinkState.UNMONITORED, _NEVER_SEEN)
+UNKNOWN_TO_ALL: Final = LinkStatus(LinkState.UNMONITORED, _NEVER_SEEN, is_watched=False)
 """Of a link of which neither a source nor a ticket says anything."""
 
 
+def can_carry(status: LinkStatus, now: datetime) -> bool:
+    """Whether a link is known to be able to take over from another one at ``now`` (UTC): a source
+    watches it, it is not down, and nobody works on it or begins to within the hour."""
+    if status.state is LinkState.PLANNED and (status.since is None or status.since <= now + SOON):
+        return False
+    return status.is_watched and status.state not in _NOT_CARRYING
+
+
 def state_of_link(
-    events: Sequence[OngoingEvent], tickets: Sequence[OpenTickets], *, is_reported: bool
+    events: Sequence[OngoingEvent], tickets: Sequence[OpenTickets], monitoring: Monitoring
 ) -> LinkStatus:
-    """The state of one link. ``is_reported``: whether any source ever reported an event of it.
+    """The state of one link.
 
     Test tickets say nothing. Of incidents only those change the state whose impact is degraded or
     outage and that are not about performance; every other open ticket may have a window.
@@ -213,13 +261,17 @@ def state_of_link(
         or _trouble(LinkState.DEGRADED, Impact.DEGRADED, events, others, windowed)
         or _work(LinkState.MAINTENANCE, WindowPhase.RUNNING, _OF_WINDOW, windowed)
         or _work(LinkState.PLANNED, WindowPhase.PLANNED, _OF_PLAN, windowed)
-        or _nothing(events, is_reported=is_reported)
+        or _nothing(events, monitoring)
     )
+    unwatched = [one for one in events if one.state == LinkState.UNMONITORED]
     harmless = [one for one in others if one.impact not in (Impact.OUTAGE, Impact.DEGRADED)]
     return replace(
         found,
         performance=sum(one.count for one in performance),
-        no_impact=sum(one.count for one in harmless),
+        no_impact=sum(one.count for one in harmless if one.impact != Impact.UNKNOWN),
+        unknown_impact=sum(one.count for one in harmless if one.impact == Impact.UNKNOWN),
+        is_watched=monitoring.is_reported and not monitoring.silence and not unwatched,
+        silence=found.silence or monitoring.silence,
     )
 
 
@@ -239,7 +291,9 @@ def _trouble(
         return LinkStatus(state, why, since, None, None, *_named(stated)) if stated else None
     event, since = ongoing[0].id, ongoing[0].start
     if stated:
-        return LinkStatus(state, _OF_EVENT, since, None, event, *_named(stated))
+        return _as_reported(
+            LinkStatus(state, _OF_EVENT, since, None, event, *_named(stated)), ongoing
+        )
     found = {one.evidence for one in ongoing}
     least = next(one for one in Evidence if one in found)
     of_least = [one.id for one in ongoing if one.evidence is least]
@@ -248,17 +302,18 @@ def _trouble(
     running = [one for one in windowed if one.window is WindowPhase.RUNNING]
     if running:
         until = _window(running)[1]
-        return LinkStatus(
+        in_window = LinkStatus(
             *(_IN_WINDOW[state], _OF_BOTH, since, until, event, *_named(running)),
             evidence=least,
             unattended=unattended,
             reopenable=reopenable,
         )
+        return _as_reported(in_window, ongoing)
     numbers = sorted({one.ticket for one in ongoing if one.ticket is not None})
     ends = tuple(dict.fromkeys((*numbers[:1], *numbers[-1:])))
     # a ticket that a person linked to one event may be of the site for another
     attending = {one.ticket for one in ongoing if not one.ticket_words}
-    return LinkStatus(
+    status = LinkStatus(
         *(state, _OF_EVENT, since, None, event, ends, len(numbers), least),
         {
             one.ticket: one.ticket_words
@@ -268,6 +323,17 @@ def _trouble(
         unattended,
         reopenable,
     )
+    return _as_reported(status, ongoing)
+
+
+def _as_reported(status: LinkStatus, ongoing: Sequence[OngoingEvent]) -> LinkStatus:
+    """With what is said where every source of these events is silent."""
+    said = tuple(dict.fromkeys(one.silence for one in ongoing))
+    if not all(said):
+        return status
+    silence = joined("; ", said)
+    why = _("%(reason)s, as last reported: %(silence)s", reason=status.reason, silence=silence)
+    return replace(status, reason=why, silence=silence, is_last_report=True)
 
 
 def _work(
@@ -277,14 +343,16 @@ def _work(
     return LinkStatus(state, why, *_window(found), None, *_named(found)) if found else None
 
 
-def _nothing(events: Sequence[OngoingEvent], *, is_reported: bool) -> LinkStatus:
+def _nothing(events: Sequence[OngoingEvent], monitoring: Monitoring) -> LinkStatus:
     """Unmonitored or ok."""
     unwatched = [one for one in events if one.state == LinkState.UNMONITORED]
     if unwatched:
         first = min(unwatched, key=lambda one: one.start)
         return LinkStatus(LinkState.UNMONITORED, _NOT_WATCHED, first.start, None, first.id)
-    if not is_reported:
+    if not monitoring.is_reported:
         return UNKNOWN_TO_ALL
+    if monitoring.silence:
+        return LinkStatus(LinkState.UNMONITORED, monitoring.silence, monitoring.since)
     return LinkStatus(LinkState.OK, _OF_NOTHING)
 
 

@@ -36,7 +36,7 @@ def path_over(status: LinkStatus) -> Path:
     nothing of it by itself."""
     if status.state in DOWN_NOW:
         return Path.NONE
-    if status.state in (LinkState.UNMONITORED, LinkState.MAINTENANCE):
+    if not status.is_watched or status.state in (LinkState.UNMONITORED, LinkState.MAINTENANCE):
         return Path.UNKNOWN
     return Path.WORKS
 

@@ -1,14 +1,15 @@
 """The state of any number of links, now or on a day, with one statement.
 
-It reads the ongoing events (few, by an index of their own), which links were ever reported, and
-counts of open tickets by link and by what they say. What they mean together is the rule's
-(``app.topology.rules.link_states``).
+It reads the ongoing events (few, by an index of their own), which sources ever reported a link and
+when they were heard, and counts of open tickets by link and by what they say. What they mean
+together is the rule's (``app.topology.rules.link_states``).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
@@ -33,7 +34,17 @@ from sqlalchemy.orm import Session, aliased
 
 from app.calendar.services.calendar import is_cancelled
 from app.core.models.base import UtcTime
-from app.events.models.events import Event
+from app.events.models.events import Event, EventSource
+from app.events.rules.hearing import (
+    Hearing,
+    Span,
+    Watch,
+    silence_in_words,
+    silent_since,
+    times_in_words,
+    unwatched,
+)
+from app.events.services.hearing import HAND, silences
 from app.matching.models.matching import EventOfDetected, EventTicket
 from app.matching.rules.matching import How
 from app.registry.models.registry import Link
@@ -41,7 +52,10 @@ from app.tickets.models.tickets import Ticket, TicketLink
 from app.tickets.rules.tickets import OPEN_STATES, Category, Impact, Layer
 from app.topology.rules.link_states import (
     AHEAD,
+    HEARD,
+    NEVER,
     LinkStatus,
+    Monitoring,
     OngoingEvent,
     OpenTickets,
     WindowPhase,
@@ -128,6 +142,7 @@ def link_states_on(
         _documents(end if is_past else now),
         tickets,
         until=end if is_past else now,
+        silent=_OnDay(begin, end, silences(session, begin, end, now)) if is_past else None,
     )
 
 
@@ -139,19 +154,22 @@ def _judged(
     tickets: Select[*tuple[Any, ...]],
     *,
     until: datetime,
+    silent: _Now | _OnDay | None = None,
 ) -> Mapping[int, LinkStatus]:
     if not isinstance(link_ids, Select) and not link_ids:
         return {}
-    events: dict[int, list[OngoingEvent]] = defaultdict(list)
+    events: dict[int, list[tuple[int, OngoingEvent]]] = defaultdict(list)
     said: dict[int, list[OpenTickets]] = defaultdict(list)
-    reported: set[int] = set()
+    watches: dict[int, dict[int, _Watch]] = defaultdict(dict)
     which = and_(happening, Event.link_id.in_(link_ids))
-    every = union_all(_events(which, documents), _reported(link_ids, until), tickets)
+    every = union_all(_events(which, documents), _watches(link_ids, until), tickets)
     for row in session.execute(every):
         if row.kind == _EVENT:
-            events[row.link_id].append(_ongoing(row))
-        elif row.kind == _REPORTED:
-            reported.add(row.link_id)
+            events[row.link_id].append((row.newest, _ongoing(row)))
+        elif row.kind == _WATCH:
+            expected = timedelta(minutes=row.first)
+            hearing = Hearing(row.word, expected, row.at)
+            watches[row.link_id][row.id] = _Watch(row.id, hearing, row.window_start)
         else:
             ends = row.window_end if row.ends == row.id else None
             is_near = row.phase != WindowPhase.NONE
@@ -162,9 +180,20 @@ def _judged(
                     *((row.window_start, ends) if is_near else (None, None)),
                 )
             )
+    silent = silent or _Now(until)
+    keys = {*watches, *events, *said} if isinstance(link_ids, Select) else link_ids
     return {
-        key: state_of_link(events.get(key, ()), said.get(key, ()), is_reported=key in reported)
-        for key in (reported | {*events, *said} if isinstance(link_ids, Select) else link_ids)
+        key: state_of_link(
+            [
+                replace(one, silence=silent.source(watches[key][source]))
+                if source in watches[key]
+                else one
+                for source, one in events.get(key, ())
+            ],
+            said.get(key, ()),
+            silent.link([*watches[key].values()]) if key in watches else NEVER,
+        )
+        for key in keys
     }
 
 
@@ -173,6 +202,64 @@ def _ongoing(row: Row[*tuple[Any, ...]]) -> OngoingEvent:
         *(row.id, row.word, row.at, row.first),
         *(row.ticket_state or "", row.how or ""),
     )
+
+
+@dataclass(frozen=True)
+class _Watch:
+    """A source that watches a link."""
+
+    source: int
+    hearing: Hearing
+    since: datetime
+    """When the first event began that it reported of the link."""
+
+
+class _Now:
+    """Who is silent at this moment."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+
+    def source(self, one: _Watch) -> str:
+        """That a source is silent, in words; "" = it is heard."""
+        return one.hearing.words(self._now) if one.hearing.is_silent(self._now) else ""
+
+    def link(self, watches: Sequence[_Watch]) -> Monitoring:
+        """Whether a link is watched that these sources ever reported."""
+        every = [one.hearing for one in watches]
+        if not all(one.is_silent(self._now) for one in every):
+            return HEARD
+        return Monitoring(
+            is_reported=True,
+            silence=silence_in_words(every, self._now),
+            since=silent_since(every),
+        )
+
+
+class _OnDay:
+    """Who was silent on a day that has been."""
+
+    def __init__(
+        self, begin: datetime, end: datetime, silences: Mapping[int, Sequence[Span]]
+    ) -> None:
+        self._begin, self._end, self._silences = begin, end, silences
+
+    def source(self, _one: _Watch) -> str:
+        """What a source reported of a day is known, whatever came after."""
+        return ""
+
+    def link(self, watches: Sequence[_Watch]) -> Monitoring:
+        """Whether a link was watched all day."""
+        found = unwatched([Watch(one.since, self._silences.get(one.source, ())) for one in watches])
+        touching = [span for span in found if span[0] < self._end and span[1] > self._begin]
+        if not touching:
+            return HEARD
+        names = sorted(one.hearing.name for one in watches)
+        return Monitoring(
+            is_reported=True,
+            silence=times_in_words(names, touching[0]),
+            since=touching[0][0],
+        )
 
 
 def window_over() -> ColumnElement[Any]:
@@ -189,7 +276,7 @@ def given_up() -> ColumnElement[bool]:
     )
 
 
-_EVENT, _REPORTED, _TICKETS = "event", "reported", "tickets"
+_EVENT, _WATCH, _TICKETS = "event", "watch", "tickets"
 _NUMBER, _WORD, _TIME = (literal(None, one) for one in (Integer(), String(), UtcTime()))
 
 
@@ -205,8 +292,8 @@ def _events(which: ColumnElement[bool], documents: ColumnElement[Any]) -> Select
         select(
             literal(_EVENT).label("kind"),
             Event.link_id,
-            *(Event.id, _of_event.number.label("first")),
-            *(_NUMBER.label("newest"), _NUMBER.label("ends")),
+            *(Event.id, _of_event.number.label("first"), Event.source_id.label("newest")),
+            _NUMBER.label("ends"),
             *(Event.state.label("word"), _WORD.label("layer"), _WORD.label("impact")),
             *(_WORD.label("phase"), Event.start.label("at")),
             *(_TIME.label("window_start"), _TIME.label("window_end")),
@@ -226,14 +313,33 @@ def _events(which: ColumnElement[bool], documents: ColumnElement[Any]) -> Select
     )
 
 
-def _reported(link_ids: Keys, until: datetime) -> Select[*tuple[Any, ...]]:
-    """Links of which some source told something by then."""
-    nothing = (*(_NUMBER,) * 4, *(_WORD,) * 4, *(_TIME,) * 3, *(_WORD,) * 2)
-    return select(literal(_REPORTED), Link.id, *nothing).where(
-        Link.id.in_(link_ids),
-        exists()
-        .where(Event.link_id == Link.id, Event.start <= until, Event.withdrawn_at.is_(None))
-        .correlate(Link),
+def _watches(link_ids: Keys, until: datetime) -> Select[*tuple[Any, ...]]:
+    """The sources that reported something of a link by then, and when they were heard last. A
+    person who enters events watches nothing."""
+    first = first_report(until)
+    return (
+        select(
+            *(literal(_WATCH), Link.id, EventSource.id, EventSource.expected_minutes),
+            *(_NUMBER, _NUMBER, EventSource.name, *(_WORD,) * 3),
+            *(EventSource.last_heard_at, first, _TIME, _WORD, _WORD),
+        )
+        .join(EventSource, and_(EventSource.kind != HAND, first.is_not(None)))
+        .where(Link.id.in_(link_ids))
+    )
+
+
+def first_report(until: datetime) -> ScalarSelect[datetime]:
+    """When the first event began that a source reported of a link by then; NULL = none did."""
+    return (
+        select(Event.start)
+        .where(
+            *(Event.link_id == Link.id, Event.source_id == EventSource.id),
+            *(Event.start <= until, Event.withdrawn_at.is_(None)),
+        )
+        .order_by(Event.start)
+        .limit(1)
+        .correlate(Link, EventSource)
+        .scalar_subquery()
     )
 
 
@@ -308,9 +414,8 @@ def _tickets(
     """Tickets of these links, counted by the database: there may be thousands of them."""
     # of what the rule does not ask, all is one
     layer = case((Ticket.layer == Layer.PERFORMANCE, Layer.PERFORMANCE.value), else_="")
-    impact = case(
-        *((Ticket.impact == one, one.value) for one in (Impact.OUTAGE, Impact.DEGRADED)), else_=""
-    )
+    asked = (Impact.OUTAGE, Impact.DEGRADED, Impact.UNKNOWN)
+    impact = case(*((Ticket.impact == one, one.value) for one in asked), else_="")
     said = (
         select(
             TicketLink.link_id,

@@ -11,18 +11,27 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from app.core.rules.language import joined
 from app.registry.models.registry import Link, Site
 from app.registry.rules.networks import Network
 from app.registry.services.record_lists import in_use_on
 from app.registry.services.tiers import tier_of
-from app.topology.rules.link_states import DOWN_NOW, UNKNOWN_TO_ALL, LinkState, LinkStatus
+from app.topology.rules.link_states import (
+    DOWN_NOW,
+    UNKNOWN_TO_ALL,
+    LinkState,
+    LinkStatus,
+    can_carry,
+)
 from app.topology.rules.paths import Joint, Path, path_over, paths_to
 from app.topology.services.link_states import link_states
 from app.topology.services.registry_on import MAX_LINKS
 
+_NAMED: Final = 3
+"""Silences that are said."""
 _TROUBLE: Final = (
     *(LinkState.DOWN, LinkState.MAINTENANCE_DOWN),
     *(LinkState.DEGRADED, LinkState.MAINTENANCE_DEGRADED),
@@ -42,6 +51,8 @@ class LinkNow:
     backs_up: int | None
     """The key of the link that it backs up."""
     status: LinkStatus
+    carries: bool
+    """Whether it is known to be able to take over from another link."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +94,21 @@ class CutOff:
 
 
 @dataclass(frozen=True)
+class Watched:
+    """How many links in use are monitored now."""
+
+    in_use: int
+    monitored: int
+    silence: str
+    """In words, which sources are silent that should watch a link; "" = none is."""
+
+    @property
+    def unwatched(self) -> int:
+        """Links in use of which no source that is heard says anything."""
+        return self.in_use - self.monitored
+
+
+@dataclass(frozen=True)
 class NetworkNow:
     """All of it."""
 
@@ -96,6 +122,7 @@ class NetworkNow:
     """Those of the LHCOPN, to be drawn; none where they are too many for a picture."""
     tiers: Mapping[str, int | None]
     """Their ends: 0 or 1 for a T0 or T1 of today."""
+    watched: Watched
     places: Mapping[str, float | None]
     """Where these stand on the ring of the map, in degrees."""
 
@@ -108,12 +135,15 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
     worst = [key for key, one in states.items() if one.state in _TROUBLE]
     primaries = select(Link.backs_up_id).where(Link.id.in_(worst)).correlate(None)
     a, b = aliased(Site), aliased(Site)
+    # once for the statement, not for each row
+    counted = select(func.count()).select_from(Link).where(in_use).correlate(None).scalar_subquery()
     rows = session.execute(
         select(
             *(Link.id, Link.name, Link.network, Link.role, Link.backs_up_id),
             *(a.key.label("key_a"), a.tier, a.tier_since, a.tier_until, a.map_place),
             *(b.key.label("key_b"), b.tier.label("tier_b"), b.map_place.label("place_b")),
             *(b.tier_since.label("since_b"), b.tier_until.label("until_b")),
+            counted.label("in_use"),
         )
         .join(a, Link.end_a_id == a.id)
         .join(b, Link.end_b_id == b.id)
@@ -136,7 +166,7 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
         status = states.get(row.id, UNKNOWN_TO_ALL)
         one = LinkNow(
             *(row.id, row.name, row.network, row.key_a, row.key_b),
-            *(row.role, row.backs_up_id, status),
+            *(row.role, row.backs_up_id, status, can_carry(status, now)),
         )
         links[one.id] = one
         if one.backs_up is not None:
@@ -145,6 +175,7 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
             tiers[one.end_a] = tier_of(row.tier, row.tier_since, row.tier_until, today)
             tiers[one.end_b] = tier_of(row.tier_b, row.since_b, row.until_b, today)
             places |= {one.end_a: row.map_place, one.end_b: row.place_b}
+    said = {one.silence for one in states.values() if not one.is_watched and one.silence}
     drawn = [one for one in links.values() if one.network == Network.LHCOPN]
     paths = _paths(drawn, links, backups, tiers)
     troubled = Counter(end for key in worst for end in (links[key].end_a, links[key].end_b))
@@ -159,7 +190,12 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
     cut_off = _cut_off(drawn, backups, paths)
     if len(drawn) > MAX_LINKS:
         drawn, tiers = [], {}
-    return NetworkNow(cut_off, trouble, drawn, tiers, places)
+    watched = Watched(
+        rows[0].in_use if rows else session.scalar(select(counted)) or 0,
+        sum(one.is_watched for one in states.values()),
+        joined("; ", sorted(said)[:_NAMED]),
+    )
+    return NetworkNow(cut_off, trouble, drawn, tiers, watched, places)
 
 
 def _paths(

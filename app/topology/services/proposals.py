@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.registry.models.registry import Link
 from app.registry.services.record_lists import in_use_on
 from app.tickets.rules.proposals import ProposedUrgency
-from app.topology.rules.link_states import LinkState
+from app.topology.rules.link_states import LinkStatus
 from app.topology.rules.proposals import most_urgent, proposed_urgency
 from app.topology.services.link_states import link_states
 
@@ -35,12 +35,12 @@ def propose_urgency(
         .order_by(Link.name)
     ).all()
     states = link_states(session, [row.id for row in rows], now)
-    backups: dict[int, list[tuple[str, LinkState]]] = defaultdict(list)
+    backups: dict[int, list[tuple[str, LinkStatus]]] = defaultdict(list)
     for row in rows:
         if row.backs_up_id is not None:
-            backups[row.backs_up_id].append((row.name, states[row.id].state))
+            backups[row.backs_up_id].append((row.name, states[row.id]))
     found = [
-        proposed_urgency(row.name, row.role, states[row.id].state, backups[row.id])
+        proposed_urgency(row.name, row.role, states[row.id].state, backups[row.id], now)
         for row in rows
         if row.name in links and states[row.id].event is not None
     ]

@@ -30,7 +30,8 @@ from tests.harness.visits import Enter, Open
 @pytest.mark.parametrize("who", ["admin", "operator", "kit", "reader"])
 def test_what_is_empty_takes_no_room(who: str, cast: Cast, visit: Enter) -> None:
     page = visit(getattr(cast, who)).read("/")
-    assert "All quiet: no link is down or degraded." in page.text
+    assert "No link is monitored: no source ever reported one." in page.text
+    assert "quiet" not in page.text
     # a reporter's sites owe reports
     assert ("Nothing is waiting for you." in page.text) is (who != "kit")
     for title in (*TITLES, "Events without a ticket"):

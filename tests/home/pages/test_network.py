@@ -6,10 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from lxml import html
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
-from app.events.models.events import Event
+from app.events.models.events import Event, EventSource
 from app.registry.models.registry import Link, Site
 from tests.cast import Cast
 from tests.harness.visitor import Visitor
@@ -213,4 +214,68 @@ def test_only_the_present_is_shown(session: Session, cast: Cast, visit: Enter) -
     report(session, cast, begun, over, now=now)
     report(session, cast, begun, None, now=now, link=None, site="DE-KIT")
     page = visit(cast.operator).read("/")
-    assert "All quiet: no link is down or degraded." in page.text
+    assert "All quiet: no link is reported down or degraded, and it is monitored." in page.text
+
+
+def head(visitor: Visitor) -> tuple[str, list[str]]:
+    """What home says of monitoring, and the marks before it: the green tick and the grey one."""
+    page = html.fromstring(visitor.get("/").text)
+    (found,) = page.xpath("//*[contains(@class, 'all-quiet')]")
+    marks = [
+        *found.xpath(".//*[local-name() = 'use']/@href"),
+        *found.xpath(".//*[contains(@class, 'net-mark')]/@class"),
+    ]
+    return " ".join(found.text_content().split()), marks
+
+
+def test_quiet_only_where_every_link_is_monitored(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    """N1, V5: "All quiet" with a green tick where nobody watched."""
+    visitor, now = visit(cast.reader), datetime.now(UTC)
+    over = f"{now - HOUR:%Y-%m-%d %H:%M}"
+    grey = ["net-mark net-unmonitored"]
+    words, marks = head(visitor)
+    assert words.startswith("No link is monitored: no source ever reported one.")
+    assert marks == grey
+    report(session, cast, "1 10:00", over, now=now)
+    words, marks = head(visitor)
+    assert words == (
+        "No link is reported down or degraded; 1 of 2 links is not monitored ."
+    ).replace(" .", ".")
+    assert marks == grey
+    assert ("/links", "1 of 2 links is not monitored") in visitor.read("/").links
+    report(session, cast, "1 10:00", over, now=now, link=PIC, source="other")
+    words, marks = head(visitor)
+    assert words == ("All quiet: no link is reported down or degraded, and all 2 are monitored.")
+    assert len(marks) == 1
+    assert marks != grey
+    # one of the two sources dies
+    silent(session, "other", now - 3 * HOUR)
+    words, marks = head(visitor)
+    assert words == (
+        "No link is reported down or degraded; 1 of 2 links is not monitored: other not heard for"
+        " 3 h (expected every 1 h)."
+    )
+    assert marks == grey
+    silent(session, "test", now - 4 * HOUR)
+    words, marks = head(visitor)
+    assert words.startswith(
+        "Monitoring is silent: other not heard for 3 h (expected every 1 h); test not heard for 4 h"
+        " (expected every 1 h). Only tickets say what the links do."
+    )
+    assert marks == grey
+    # what was reported before stands as the last report
+    happened(session, cast, KIT, 3)
+    silent(session, "test", now - 2 * HOUR)
+    ((_link, state, *_more),) = rows(visitor)
+    assert state == "down, as last reported, no ticket"
+    assert "Monitoring is silent" in head(visitor)[0]
+
+
+def silent(session: Session, name: str, since: datetime) -> None:
+    """A source was heard then and not since."""
+    with transaction(session):
+        session.execute(
+            update(EventSource).where(EventSource.name == name).values(last_heard_at=since)
+        )

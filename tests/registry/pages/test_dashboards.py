@@ -89,7 +89,7 @@ def test_a_link_now_and_whether_its_backup_works(
     found = part(visitor, OF_KIT, "h-state")
     assert found.startswith(f"Now down, no ticket Event {number} since ")
     assert "Write ticket" in found
-    assert f"{BACKUP} LHCOPN unmonitored works" in part(visitor, OF_KIT, "h-backups")
+    assert f"{BACKUP} LHCOPN unmonitored not known to work" in part(visitor, OF_KIT, "h-backups")
     happened(HOUR, None, BACKUP)
     assert "down, no ticket does not work" in part(visitor, OF_KIT, "h-backups")
     assert f"Backs up {KIT} down, no ticket" in part(visitor, f"/links/{BACKUP}", "h-backups")

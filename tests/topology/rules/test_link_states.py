@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,11 +12,15 @@ from hypothesis import strategies as st
 
 from app.tickets.rules.tickets import OPEN_STATES, Category, Impact, Layer, State
 from app.topology.rules.link_states import (
+    HEARD,
+    NEVER,
     LinkState,
     LinkStatus,
+    Monitoring,
     OngoingEvent,
     OpenTickets,
     WindowPhase,
+    can_carry,
     state_of_link,
 )
 
@@ -115,35 +120,38 @@ WORK, PLAN = said("maintenance", window=NOW, numbers=(7,)), said("change", windo
 def test_the_first_that_holds(
     events: list[OngoingEvent], tickets: list[OpenTickets], words: str
 ) -> None:
-    assert state_of_link(events, tickets, is_reported=True).words == words
+    assert state_of_link(events, tickets, HEARD).words == words
 
 
 def test_a_link_that_no_source_ever_reported_is_unmonitored_unless_tickets_say_more() -> None:
-    found = state_of_link([], [], is_reported=False)
+    found = state_of_link([], [], NEVER)
     assert (found.words, found.reason) == ("unmonitored", "No source ever reported it")
-    minor = state_of_link([], [said(impact="none")], is_reported=False)
-    assert (minor.words, minor.beside) == ("unmonitored", "1 no-impact ticket")
+    minor = state_of_link([], [said(impact="none")], NEVER)
+    assert (minor.words, minor.beside) == (
+        "unmonitored",
+        "1 ticket with impact below degraded",
+    )
     for tickets, words in (([OUTAGE], "down"), ([WORK], "maintenance"), ([PLAN], "planned")):
-        assert state_of_link([], tickets, is_reported=False).words == words
+        assert state_of_link([], tickets, NEVER).words == words
 
 
 def test_the_reason_names_events_tickets_and_times() -> None:
     late, early = event("down", 8, 30, hours=1), event("down", 3, 20, hours=4)
-    found = state_of_link([late, early], [], is_reported=True)
+    found = state_of_link([late, early], [], HEARD)
     assert (found.event, found.since, found.tickets, found.ticket_count) == (
         *(3, NOON - 4 * HOUR),
         *((20, 30), 2),
     )
     assert found.reason == "An event is ongoing"
-    found = state_of_link([], [said(impact="outage", numbers=(4, 6, 9))], is_reported=True)
+    found = state_of_link([], [said(impact="outage", numbers=(4, 6, 9))], HEARD)
     assert (found.event, found.since, found.tickets, found.ticket_count) == (
         *(None, NOON - 5 * HOUR),
         *((4, 9), 3),
     )
     assert found.reason == "An open incident has the impact outage"
-    found = state_of_link([], [WORK], is_reported=True)
+    found = state_of_link([], [WORK], HEARD)
     assert (found.since, found.until, found.tickets) == (NOON - HOUR, NOON + HOUR, (7,))
-    found = state_of_link([event("down", 8, 7)], [WORK], is_reported=True)
+    found = state_of_link([event("down", 8, 7)], [WORK], HEARD)
     assert (found.event, found.since, found.until, found.tickets) == (
         *(8, NOON - 3 * HOUR),
         *(NOON + HOUR, (7,)),
@@ -186,10 +194,66 @@ def test_performance_and_no_impact_tickets_are_counted_beside_the_state() -> Non
         said("maintenance", "none", numbers=(11,)),
         said("test", layer="performance", numbers=(12,)),
     ]
-    found = state_of_link([], tickets, is_reported=True)
+    found = state_of_link([], tickets, HEARD)
     assert (found.words, found.performance, found.no_impact) == ("down", 3, 4)
-    assert found.beside == "3 performance tickets, 4 no-impact tickets"
+    assert found.beside == "3 performance tickets, 4 tickets with impact below degraded"
     assert LinkStatus(LinkState.OK, "").beside == ""
+
+
+def test_an_unknown_impact_is_not_called_none() -> None:
+    """V10: "1 no-impact ticket" beside tickets of impact "reduced redundancy" and "unknown"."""
+    tickets = [said(impact="unknown", numbers=(4,)), said(impact="reduced redundancy")]
+    found = state_of_link([], tickets, HEARD)
+    assert (found.no_impact, found.unknown_impact, found.minor) == (1, 1, 2)
+    assert found.beside == "1 ticket with impact below degraded, 1 ticket with unknown impact"
+
+
+SILENT = Monitoring(is_reported=True, silence="perfSONAR not heard for 3 h", since=NOON - 3 * HOUR)
+
+
+def test_a_link_watched_by_silent_sources_alone_is_unmonitored() -> None:
+    found = state_of_link([], [], SILENT)
+    assert (found.words, found.reason) == ("unmonitored", "perfSONAR not heard for 3 h")
+    assert (found.since, found.is_watched) == (NOON - 3 * HOUR, False)
+    for tickets, words, beside in (
+        ([OUTAGE], "down", ""),
+        ([WORK], "maintenance", "not monitored"),
+        ([PLAN], "planned", "not monitored"),
+    ):
+        one = state_of_link([], tickets, SILENT)
+        assert (one.words, one.beside, one.is_watched) == (words, beside, False)
+    assert state_of_link([], [], HEARD).is_watched
+    assert not state_of_link([event("unmonitored")], [PLAN], HEARD).is_watched
+    assert not state_of_link([], [], NEVER).is_watched
+
+
+def test_what_a_silent_source_reported_is_said_as_its_last_report() -> None:
+    stale = replace(event("down"), silence="perfSONAR not heard for 3 h")
+    found = state_of_link([stale], [], SILENT)
+    assert (found.words, found.is_last_report) == ("down, as last reported, no ticket", True)
+    assert found.reason == "An event is ongoing, as last reported: perfSONAR not heard for 3 h"
+    assert found.beside == ""
+    in_window = state_of_link([replace(stale, ticket=7)], [WORK], SILENT)
+    assert in_window.words == "maintenance, down, as last reported"
+    # another source that is heard says the same
+    assert state_of_link([stale, event("down", 2)], [], HEARD).words == "down, no ticket"
+
+
+def test_only_what_is_known_to_work_can_carry() -> None:
+    def carries(state: LinkState, hours: float | None = None, *, is_watched: bool = True) -> bool:
+        since = None if hours is None else NOON + hours * HOUR
+        return can_carry(LinkStatus(state, "", since, is_watched=is_watched), NOON)
+
+    assert carries(LinkState.OK)
+    assert carries(LinkState.DEGRADED)
+    assert not carries(LinkState.UNMONITORED, is_watched=False)
+    # a state that comes from a ticket while nobody watches
+    assert not carries(LinkState.PLANNED, 30, is_watched=False)
+    assert carries(LinkState.PLANNED, 1.1)
+    assert not carries(LinkState.PLANNED, 1)
+    assert not carries(LinkState.PLANNED, 0.2)
+    for state in (LinkState.DOWN, LinkState.MAINTENANCE_DOWN, LinkState.MAINTENANCE):
+        assert not carries(state, -2)
 
 
 NUMBERS = st.lists(st.integers(1, 99), min_size=1, max_size=3, unique=True)
@@ -226,10 +290,12 @@ def test_whatever_is_said(
 ) -> None:
     """What holds without reading the rule: order does not matter, tests say nothing, an outage
     reads down, and only an event without a ticket reads "no ticket"."""
-    found = state_of_link(events, tickets, is_reported=is_reported)
+    found = state_of_link(events, tickets, HEARD if is_reported else NEVER)
 
     def again(some: list[OpenTickets], those: list[OngoingEvent] | None = None) -> LinkStatus:
-        return state_of_link(events if those is None else those, some, is_reported=is_reported)
+        return state_of_link(
+            events if those is None else those, some, HEARD if is_reported else NEVER
+        )
 
     assert again(tickets[::-1], events[::-1]).words == found.words
     assert again([one for one in tickets if one.category != "test"]).words == found.words

@@ -49,7 +49,7 @@ def test_the_same_as_asked_day_by_day(session: Session) -> None:
     session.rollback()
     keys = session.scalars(select(Link.id).order_by(Link.id)).all()
     count = (LAST - FIRST).days + 1
-    past = past_of_links(session, keys, FIRST, datetime.combine(LAST + DAY, time(), UTC))
+    past = past_of_links(session, keys, FIRST, datetime.combine(LAST + DAY, time(), UTC), NOON)
     found = {key: [*map(str, past[key].states(FIRST, count))] for key in keys}
     asked: dict[int, list[str]] = {key: [] for key in keys}
     for place in range(count):
@@ -83,7 +83,9 @@ def test_work_that_did_not_take_place_stays_so_when_its_ticket_is_closed(session
     for state in ("unsolved", "closed"):
         with transaction(session):
             change_ticket(session, writer(cast.operator), number, {"state": state})
-        assert past_of_links(session, [key], begin, end)[key].states(begin, 1) == ["ok"], state
+        assert past_of_links(session, [key], begin, end, NOON)[key].states(begin, 1) == ["ok"], (
+            state
+        )
         session.rollback()
 
 
@@ -92,9 +94,9 @@ def test_today_holds_what_was_over_by_now(session: Session) -> None:
     report(session, cast, "6 10:00", "6 10:20")
     session.rollback()
     key = session.scalars(select(Link.id).where(Link.name == KIT)).one()
-    past = past_of_links(session, [key], NOON.date(), NOON)
+    past = past_of_links(session, [key], NOON.date(), NOON, NOON)
     assert past[key].states(NOON.date(), 1) == ["down"]
-    assert past_of_links(session, [], NOON.date(), NOON) == {}
+    assert past_of_links(session, [], NOON.date(), NOON, NOON) == {}
 
 
 def test_recent_events_are_found_by_their_ends(session: Session) -> None:
@@ -110,7 +112,7 @@ def test_recent_events_are_found_by_their_ends(session: Session) -> None:
 
     engine = session.get_bind()
     listening.listen(engine, "before_cursor_execute", note)
-    past_of_links(session, keys, FIRST, NOON)
+    past_of_links(session, keys, FIRST, NOON, NOON)
     link_states_on(session, keys, NOON.date(), NOON)
     listening.remove(engine, "before_cursor_execute", note)
     for statement, values in (asked[0], asked[-1]):

@@ -7,10 +7,13 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event as listening
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.events.models.events import EventSource
+from app.events.rules.events import EventMessage
+from app.events.services.events import Heard, report_events
 from app.events.services.withdrawal import withdraw_event
 from app.matching.services.by_hand import link_by_hand, unlink_by_hand
 from app.registry.models.registry import Link
@@ -19,7 +22,7 @@ from app.topology.rules.link_states import LinkStatus
 from app.topology.services.link_states import link_states, link_states_on
 from tests.cast import NOON, Cast, enter, writer
 from tests.matching.matching_world import LINK as KIT
-from tests.matching.matching_world import recompute_all, report, ticket
+from tests.matching.matching_world import expect_rarely, recompute_all, report, ticket
 
 PIC = "CERN-PIC-LHCOPN-001"
 TODAY = NOON.date()
@@ -33,6 +36,7 @@ def cast(session: Session) -> Cast:
     """The cast; of DE-KIT's link a source told of something that is over."""
     found = enter(session)
     report(session, found, "1 10:00", "1 10:05")
+    expect_rarely(session)
     return found
 
 
@@ -210,7 +214,10 @@ def test_performance_and_no_impact_tickets_are_beside_it(session: Session, cast:
     for fields in every:
         ticket(session, cast, links=(KIT,), **fields)
     found = status(session)
-    assert (found.words, found.beside) == ("ok", "2 performance tickets, 3 no-impact tickets")
+    assert (found.words, found.beside) == (
+        "ok",
+        "2 performance tickets, 2 tickets with impact below degraded, 1 ticket with unknown impact",
+    )
     assert (found.tickets, found.ticket_count) == ((), 0)
 
 
@@ -326,3 +333,77 @@ def test_all_links_are_one_statement(session: Session, cast: Cast) -> None:
     assert {one.words for one in link_states(session, keys, NOON).values()} == {"ok", "unmonitored"}
     assert link_states(session, (), NOON) == {}
     assert len([one for one in statements if one.startswith("SELECT")]) == 1
+
+
+def test_a_link_of_a_dead_source_is_unmonitored(session: Session, cast: Cast) -> None:
+    """N1: one event of long ago made a link "ok" for ever."""
+    with transaction(session):
+        session.execute(update(EventSource).values(expected_minutes=15))
+    assert words(session, now=NOON + HOUR / 4) == "ok"
+    later = NOON + 3 * HOUR
+    found = status(session, now=later)
+    assert (found.words, found.since, found.is_watched) == ("unmonitored", NOON, False)
+    assert found.reason == "test not heard for 3 h (expected every 15 min)"
+    # another source that watches it is heard
+    report(session, cast, "6 12:10", "6 12:20", now=later, source="other")
+    assert words(session, now=later) == "ok"
+    # one that never reported this link says nothing of it
+    report(session, cast, "6 12:10", "6 12:20", now=later + 4 * HOUR, source="third", link=PIC)
+    found = status(session, now=later + 4 * HOUR)
+    assert found.words == "unmonitored"
+    assert found.reason == (
+        "other not heard for 4 h (expected every 1 h); test not heard for 7 h (expected every"
+        " 15 min)"
+    )
+
+
+def test_an_empty_call_is_being_heard(session: Session, cast: Cast) -> None:
+    with transaction(session):
+        session.execute(update(EventSource).values(expected_minutes=15))
+        report_events(session, writer(cast.operator, NOON + 3 * HOUR), [], source="test")
+    assert words(session, now=NOON + 3 * HOUR) == "ok"
+
+
+def test_what_a_silent_source_reported_is_its_last_report(session: Session, cast: Cast) -> None:
+    report(session, cast, "6 10:00", None)
+    with transaction(session):
+        session.execute(update(EventSource).values(expected_minutes=15))
+    assert words(session) == "down, no ticket"
+    found = status(session, now=NOON + HOUR)
+    assert found.words == "down, as last reported, no ticket"
+    assert found.reason.endswith("test not heard for 1 h (expected every 15 min)")
+
+
+def test_a_past_day_with_silence_is_unmonitored(session: Session, cast: Cast) -> None:
+    with transaction(session):
+        session.execute(update(EventSource).values(expected_minutes=60))
+        for hours in (0.5, 1, 26, 27):  # silent from 13:00 until 14:00 of the day after
+            report_events(session, writer(cast.operator, NOON + hours * HOUR), [], source="test")
+    later = NOON + 3 * DAY
+    found = status(session, now=later, days=1)
+    assert found.words == "unmonitored"
+    assert found.reason == "test not heard from 2013-03-06 13:00 to 2013-03-07 14:00 UTC"
+    assert words(session, now=later, days=-1) == "ok"
+
+
+def test_what_people_enter_watches_nothing(session: Session, cast: Cast) -> None:
+    message = EventMessage(
+        *(0, "event 0", "portal", "1"), link=PIC, state="down", start=NOON - HOUR, end=NOON
+    )
+    with transaction(session):
+        report_events(session, writer(cast.operator), [message], kind="hand", heard=Heard.NOT)
+    assert words(session, PIC) == "unmonitored"
+
+
+def test_a_file_was_heard_when_it_speaks_of(session: Session, cast: Cast) -> None:
+    message = EventMessage(
+        *(0, "event 0", "old", "1"),
+        link=PIC,
+        state="down",
+        start=NOON - 5 * DAY,
+        end=NOON - 4 * DAY,
+    )
+    with transaction(session):
+        report_events(session, writer(cast.operator), [message], kind="file", heard=Heard.THEN)
+    found = status(session, PIC)
+    assert (found.words, found.since) == ("unmonitored", NOON - 4 * DAY)

@@ -1,0 +1,123 @@
+"""Verbs on hearing sources: note that one called, and read which are silent.
+
+Being heard is written in the transaction of the call that is heard, with the source's row locked by
+it already, and at most once in some seconds; it is no change of a thing and not in the change log.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.rules.access import Actor, Kind, Writer, require_report
+from app.core.rules.errors import Forbidden, NotFound
+from app.core.rules.language import _
+from app.events.models.events import EventSource, SourceSilence
+from app.events.rules.hearing import WRITTEN_EVERY, Hearing, Span, ongoing_silence
+
+HAND: Final = "hand"
+"""The kind of a source that is people: it watches nothing."""
+
+
+def hear_sources(session: Session, by: Writer, names: Collection[str]) -> None:
+    """Note that the sources of these names call now, as far as they are known and the caller may
+    report for them. Raises ``Forbidden`` for who may report nothing."""
+    require_report(by.actor)
+    if not names:
+        return
+    query = select(EventSource).where(EventSource.name.in_(names)).order_by(EventSource.name)
+    for source in session.scalars(
+        query.with_for_update().execution_options(populate_existing=True)
+    ):
+        if may_report_for(by.actor, source.partner_id):
+            hear(session, source, by.now)
+    session.flush()
+
+
+def hear_source(session: Session, by: Writer, name: str) -> None:
+    """Note that one source calls now. ``NotFound`` if there is none of this name, ``Forbidden`` if
+    it belongs to another partner."""
+    require_report(by.actor)
+    source = session.scalar(select(EventSource).where(EventSource.name == name))
+    if source is None:
+        raise NotFound(
+            _("There is no source of this name; it is created by its first event or by an admin")
+        )
+    if not may_report_for(by.actor, source.partner_id):
+        raise Forbidden(_("This source belongs to another partner"))
+    hear_sources(session, by, [name])
+
+
+def may_report_for(actor: Actor, partner_id: int | None) -> bool:
+    """A partner's account reports for what belongs to its partner, others for everything."""
+    return actor.kind is not Kind.PARTNER or partner_id == actor.partner_id
+
+
+def hear(session: Session, source: EventSource, now: datetime) -> None:
+    """Note that this source, which the caller's transaction has locked, calls now.
+
+    A silence that this ends is written down, from when the source was heard last.
+    """
+    last = source.last_heard_at
+    if last is not None and source.calls and now - last < WRITTEN_EVERY:
+        return
+    expected = timedelta(minutes=source.expected_minutes)
+    silence = ongoing_silence(last, expected, source.silence_from, now) if last else None
+    if silence is not None:
+        start, end = silence
+        ongoing = session.scalar(
+            select(SourceSilence).where(
+                SourceSilence.source_id == source.id, SourceSilence.end.is_(None)
+            )
+        )
+        if ongoing is None:
+            session.add(SourceSilence(source_id=source.id, start=start, end=end))
+        else:
+            ongoing.start, ongoing.end = start, end
+    source.last_heard_at = now
+    source.calls = True
+
+
+def heard_in_file(source: EventSource, newest: datetime) -> None:
+    """Note that a file speaks of this source's events until a moment that has been: it was alive
+    then, which says nothing of now."""
+    if source.last_heard_at is None or source.last_heard_at < newest:
+        source.last_heard_at = newest
+
+
+def hearing_of(source: EventSource) -> Hearing:
+    """The source, as the rules see it."""
+    expected = timedelta(minutes=source.expected_minutes)
+    return Hearing(source.name, expected, source.last_heard_at)
+
+
+def silences(
+    session: Session, begin: datetime, until: datetime, now: datetime
+) -> Mapping[int, Sequence[Span]]:
+    """When each source was silent between two moments (UTC), as far as it is known at ``now``; by
+    the source's key, ascending. Two statements."""
+    found: dict[int, list[Span]] = defaultdict(list)
+    rows = session.execute(
+        select(SourceSilence.source_id, SourceSilence.start, SourceSilence.end)
+        .where(SourceSilence.end > begin, SourceSilence.start < until)
+        .order_by(SourceSilence.start)
+    )
+    for source, start, end in rows:
+        if end is not None:
+            found[source].append((start, end))
+    for row in session.execute(
+        select(
+            EventSource.id,
+            *(EventSource.last_heard_at, EventSource.expected_minutes, EventSource.silence_from),
+        )
+    ):
+        expected = timedelta(minutes=row.expected_minutes)
+        ongoing = ongoing_silence(row.last_heard_at, expected, row.silence_from, now)
+        if ongoing is not None and ongoing[0] < until:
+            found[row.id].append(ongoing)
+    return found
