@@ -22,8 +22,10 @@ from app.core.rules.access import Actor, Door, Writer
 from app.core.rules.quarters import Quarter
 from app.demo.tonight import TROUBLES, UNWATCHED, Trouble
 from app.duties.services.derived import compute_with_matches
+from app.events.models.events import EventSource
 from app.events.rules.events import EventMessage
-from app.events.services.events import report_events
+from app.events.services.events import Heard, report_events
+from app.events.services.hearing import hear, heard_in_file
 from app.matching.rules.matching import FIRST_RULE
 from app.matching.services.evidence import evidence_of, target_of
 from app.matching.services.recompute import bring_up_to_date
@@ -98,7 +100,11 @@ def seed_events(session: Session, operator: Actor, now: datetime) -> int:
         together = list(month)
         at = max(message.end or message.start or now for message in together)
         by = Writer(actor=operator, door=Door.API, now=min(now, at))
-        report_events(session, by, together)
+        report_events(session, by, together, heard=Heard.THEN)
+    for source in session.scalars(select(EventSource).where(EventSource.name.in_(_SOURCES))):
+        source.sample = True
+        heard_in_file(source, now)  # its record reaches until now; from here on the worker calls
+        hear(session, source, now)
     while not bring_up_to_date(session, now).is_fresh:
         pass
     return len(messages)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
+from app.events.tasks.silence import watch_sources
 from app.exchange.tasks.pulls import read_partners, sweep_partners
 from app.home.tasks.tidying import tidy_up
 from app.jobs.rules.work import (
@@ -17,6 +18,7 @@ from app.jobs.rules.work import (
     READ_PARTNERS,
     REMINDERS,
     REPORT_REMINDERS,
+    SOURCES,
     SWEEP_PARTNERS,
     TICKET_REMINDERS,
     TIDY,
@@ -37,6 +39,7 @@ TIMED: Final[dict[str, TimedFunction]] = {
     DIGESTS.name: send_digests,
     REPORT_REMINDERS.name: remind_of_reports,
     READ_PARTNERS.name: read_partners,
+    SOURCES.name: watch_sources,
     SWEEP_PARTNERS.name: sweep_partners,
     TIDY.name: tidy_up,
 }

@@ -31,6 +31,9 @@ def upgrade() -> None:
         table.add_column(
             sa.Column("calls", sa.Boolean(), nullable=False, server_default=sa.false())
         )
+        table.add_column(
+            sa.Column("sample", sa.Boolean(), nullable=False, server_default=sa.false())
+        )
         table.add_column(sa.Column("silence_from", sa.DateTime(timezone=True), nullable=True))
     op.create_table(
         "source_silences",
@@ -98,5 +101,5 @@ def downgrade() -> None:
     op.drop_index("ix_events_link_source", table_name="events")
     op.drop_table("source_silences")
     with op.batch_alter_table("event_sources") as table:
-        for name in ("silence_from", "calls", "last_heard_at", "expected_minutes"):
+        for name in ("silence_from", "sample", "calls", "last_heard_at", "expected_minutes"):
             table.drop_column(name)

@@ -43,6 +43,9 @@ class EventSource(Base):
     None = never. Written at most once in some seconds, and not in the change log."""
     calls: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether it ever called by itself: a source of files alone is not missed."""
+    sample: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether it is sample data of a demo: nobody reports to that, so that the portal's own worker
+    calls for it while it runs."""
     silence_from: Mapped[datetime | None] = mapped_column(UtcTime)
     """Before this moment nobody recorded when it was heard, so that no silence is counted; None =
     it was recorded from its beginning on."""

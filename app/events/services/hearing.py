@@ -53,6 +53,11 @@ def hear_source(session: Session, by: Writer, name: str) -> None:
     hear_sources(session, by, [name])
 
 
+def sample_sources(session: Session) -> Sequence[str]:
+    """The sample sources of a demo, by name."""
+    return session.scalars(select(EventSource.name).where(EventSource.sample)).all()
+
+
 def may_report_for(actor: Actor, partner_id: int | None) -> bool:
     """A partner's account reports for what belongs to its partner, others for everything."""
     return actor.kind is not Kind.PARTNER or partner_id == actor.partner_id

@@ -104,6 +104,12 @@ READ_PARTNERS: Final = Work(
     _("What changed in the tickets of partners whose systems the portal reads"),
     Rhythm(timedelta(minutes=1)),
 )
+SOURCES: Final = Work(
+    "sources",
+    _("Silent sources"),
+    _("Notifies operators when an event source goes silent, and when it is heard again"),
+    Rhythm(timedelta(minutes=1)),
+)
 SWEEP_PARTNERS: Final = Work(
     "sweep-partners",
     _("Read every open ticket of partners"),
@@ -117,6 +123,7 @@ EVERY_WORK: Final = (
     DIGESTS,
     REPORT_REMINDERS,
     READ_PARTNERS,
+    SOURCES,
     SWEEP_PARTNERS,
     TIDY,
 )

@@ -157,9 +157,12 @@ def test_states_come_from_tickets_and_say_which(cast: Cast, visit: Enter, opened
     found = page(visit(cast.reader), "/topology")
     assert list(drawn(found).values()) == [
         f"{KIT}, CH-CERN to DE-KIT, primary, down, ticket {first}",
-        f"{PIC}, CH-CERN to ES-PIC, primary, planned, ticket {first + 1}",
+        f"{PIC}, CH-CERN to ES-PIC, primary, planned, ticket {first + 1}, not monitored",
     ]
-    assert [row[1] for row in table(found, "h-links")] == ["down #1", "planned #2"]
+    assert [row[1] for row in table(found, "h-links")] == [
+        "down #1",
+        "planned not monitored #2",
+    ]
     # each state has a shape of its own, so that it is told without its colour
     shapes = found.xpath("//*[contains(@class, 'page-net')]//*[contains(@class, 'shape')]")
     assert [shape.get("class") for shape in shapes] == ["shape", "shape hollow"]
