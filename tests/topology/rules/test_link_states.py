@@ -169,7 +169,7 @@ def test_beside_a_ticket_that_attends_to_nothing_is_said_what_it_is() -> None:
         # a person linked it here, and it opened for that event
         event("down", 7, 70, 3, "new", "hand"),
     ]
-    found = state_of_link(every, [], is_reported=True)
+    found = state_of_link(every, [], HEARD)
     assert found.ticket_words == {
         30: "solved",
         40: "unsolved",
