@@ -90,14 +90,12 @@ def test_minute_by_minute_it_is_the_same(
     made: list[tuple[int, list[tuple[int, int]]]],
 ) -> None:
     """A minute is unwatched if each source was silent in it or had not reported the link yet."""
-    watches, silent = [], []
+    watches: list[Watch] = []
+    expected = {*range(min(since for since, _spans in made), 80)}
     for since, spans in made:
         minutes = {minute for start, length in spans for minute in range(start, start + length)}
-        runs = [(at(one), at(one + 1)) for one in sorted(minutes)]
-        watches.append(Watch(at(since), runs))
-        silent.append(lambda minute, m=minutes, s=since: minute < s or minute in m)
-    first = min(since for since, _spans in made)
-    expected = {one for one in range(first, 80) if all(asked(one) for asked in silent)}
+        watches.append(Watch(at(since), [(at(one), at(one + 1)) for one in sorted(minutes)]))
+        expected &= minutes | {*range(since)}
     found = unwatched(watches)
     covered = {
         minute

@@ -178,9 +178,9 @@ def test_beside_a_ticket_that_attends_to_nothing_is_said_what_it_is() -> None:
     }
     # closed and verified tickets are final; of the site are others' business
     assert (found.event, found.unattended, found.reopenable) == (1, 5, 40)
-    found = state_of_link(every[:2], [], is_reported=True)
+    found = state_of_link(every[:2], [], HEARD)
     assert (found.event, found.unattended, found.reopenable) == (1, 2, 30)
-    found = state_of_link([every[0], every[-1]], [], is_reported=True)
+    found = state_of_link([every[0], every[-1]], [], HEARD)
     assert (found.unattended, found.reopenable, found.ticket_words) == (None, None, {})
 
 
