@@ -3,7 +3,7 @@
 Of what there is, a source was heard last when its newest event was received. What silence there was
 before this upgrade is not known, and none is counted.
 
-Revision: 0053, after: 0052
+Revision: 0054, after: 0053
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0053"
-down_revision: str | None = "0052"
+revision = "0054"
+down_revision: str | None = "0053"
 branch_labels = None
 depends_on = None
 
