@@ -3,7 +3,7 @@
 Of what there is, a source was heard last when its newest event was received. What silence there was
 before this upgrade is not known, and none is counted.
 
-Revision: 0054, after: 0053
+Revision: 0055, after: 0054
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0054"
-down_revision: str | None = "0053"
+revision = "0055"
+down_revision: str | None = "0054"
 branch_labels = None
 depends_on = None
 
