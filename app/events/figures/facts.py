@@ -27,6 +27,7 @@ EVENT: Final = np.dtype(
         ("state", "u1"),
         ("start", "<i8"),
         ("end", "<i8"),
+        ("source", "<i4"),
     ]
 )
 Events: TypeAlias = npt.NDArray[Any]
@@ -42,6 +43,8 @@ class EventRow:
     state: str
     start: datetime
     end: datetime | None
+    source: int
+    """The key of the source that reported it."""
 
 
 def facts_of(rows: Iterable[EventRow]) -> Events:
@@ -54,6 +57,7 @@ def facts_of(rows: Iterable[EventRow]) -> Events:
             places[row.state],
             microseconds(row.start),
             FOREVER if row.end is None else microseconds(row.end),
+            row.source,
         )
         for row in rows
     ]

@@ -95,6 +95,11 @@ def heard_in_file(source: EventSource, newest: datetime) -> None:
         source.last_heard_at = newest
 
 
+def people_sources(session: Session) -> Collection[int]:
+    """The keys of the sources that are people."""
+    return set(session.scalars(select(EventSource.id).where(EventSource.kind == HAND)))
+
+
 def hearing_of(source: EventSource) -> Hearing:
     """The source, as the rules see it."""
     expected = timedelta(minutes=source.expected_minutes)

@@ -44,6 +44,8 @@ class ReportFigure:
     """Of what is no count: of how many tickets or links it is told."""
     group: str = ""
     """The title under which it stands with its neighbours."""
+    unmonitored: float | None = None
+    """Of an availability: which part of the time was left out because nobody monitored, in %."""
 
     @property
     def words(self) -> str:
@@ -74,7 +76,14 @@ class ReportFigure:
         """Of what it is told, where it is no count: ``of 3 tickets``, ``of 1 link``."""
         number = self.told_by or 0
         if self.unit == PERCENT:
-            return counted("of %(num)s link", "of %(num)s links", number)
+            links = counted("of %(num)s link", "of %(num)s links", number)
+            if not self.unmonitored:
+                return links
+            return _(
+                "%(links)s, without %(share)s of the time, which was unmonitored",
+                links=links,
+                share=_percent(self.unmonitored),
+            )
         return counted("of %(num)s ticket", "of %(num)s tickets", number)
 
     @property
@@ -197,5 +206,8 @@ def changed_since(frozen: ReportNumbers, now: ReportNumbers) -> Sequence[Changed
     ]
 
 
-def _said(figure: ReportFigure | None) -> tuple[str, int | None] | None:
-    return None if figure is None else (figure.words, figure.told_by)
+def _said(figure: ReportFigure | None) -> tuple[str, int | None, str] | None:
+    if figure is None:
+        return None
+    left_out = _percent(figure.unmonitored) if figure.unmonitored else ""
+    return figure.words, figure.told_by, left_out

@@ -226,6 +226,9 @@ def _of_availability(row: AvailabilityRow | None) -> ReportFigure:
         unit=UNITS["availability"],
         told_by=0 if row is None else row.links,
         group=_AVAILABILITY,
+        unmonitored=None
+        if row is None or not row.whole.has_data
+        else 100 * row.whole.unmonitored / row.whole.length,
     )
 
 

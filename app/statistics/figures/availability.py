@@ -1,15 +1,16 @@
 """How much of the time a link was available, from what monitoring reported of it.
 
 Availability is 1 - down / (period - unmonitored) (decisions, section 9). Degraded time is available
-and told beside it. Where several sources tell different things of one moment, the worst that one of
-them saw holds: down before degraded before unmonitored. Of a link of which no source told anything
-until a period's end there is no data.
+and told beside it. The silence of every source that watched a link is unmonitored time, too. Where
+several sources tell different things of one moment, the worst that one of them saw holds: down
+before degraded before unmonitored. Of a link of which no source told anything until a period's end,
+or of which none was heard in it, there is no data.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -24,6 +25,9 @@ COLUMNS: Final = ("length", *STATES, "whole")
 """The length with data, what of it was in each state, and the length with what has no data."""
 
 
+_NO_SPANS: Final = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+
 @dataclass(frozen=True)
 class LinkSpans:
     """The times of one link: when it was first heard of, and per state what is apart from each
@@ -31,6 +35,10 @@ class LinkSpans:
 
     first: int
     spans: Mapping[str, tuple[Times, Times]]
+    sources: Mapping[int, int] = field(default_factory=dict)
+    """When the first event began that each source reported of it."""
+    unwatched: tuple[Times, Times] = _NO_SPANS
+    """When every source that watched it was silent; apart from each other, ascending."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +70,11 @@ def spans_of(events: Events) -> LinkSpans:
         longer = ends > starts
         spans[state] = (starts[longer], ends[longer])
     first = int(events["start"].min()) if len(events) else FOREVER
-    return LinkSpans(first, spans)
+    keys, places = np.unique(events["source"], return_inverse=True)
+    firsts = np.full(len(keys), FOREVER, np.int64)
+    np.minimum.at(firsts, places, events["start"])
+    sources = dict(zip(keys.tolist(), firsts.tolist(), strict=True))
+    return LinkSpans(first, spans, sources)
 
 
 def spans_by_link(events: Events) -> dict[int, LinkSpans]:
@@ -121,7 +133,34 @@ def by_link_and_period(
             if len(mine.spans[state][0]):
                 lengths = np.diff(_covered_until(mine.spans[state], limits))
                 row[:, COLUMNS.index(state)] = np.where(has_data, lengths, 0)
+        if len(mine.unwatched[0]):
+            _leave_out_silence(row, mine, limits)
     return table
+
+
+def _leave_out_silence(row: Lengths, mine: LinkSpans, limits: Times) -> None:
+    """Count the silence of a link's sources as unmonitored, as far as they reported nothing else of
+    it; a period in which nobody was heard at all has no data."""
+    silent = np.diff(_covered_until(mine.unwatched, limits))
+    reported = [mine.spans[state] for state in STATES]
+    known = tuple(np.sort(np.concatenate(sides)) for sides in zip(*reported, strict=True))
+    both = np.diff(_covered_until(_in_both(mine.unwatched, (known[0], known[1])), limits))
+    has_data = row[:, COLUMNS.index("length")] > 0
+    row[:, COLUMNS.index("unmonitored")] += np.where(has_data, silent - both, 0)
+    nobody = silent >= row[:, COLUMNS.index("length")]
+    row[nobody, : COLUMNS.index("whole")] = 0
+
+
+def _in_both(some: tuple[Times, Times], others: tuple[Times, Times]) -> tuple[Times, Times]:
+    """The times that are in both, each of which is apart from each other and ascending."""
+    times = np.concatenate([some[0], some[1], others[0], others[1]])
+    steps = np.repeat(np.array([1, -1, 1, -1]), [len(some[0])] * 2 + [len(others[0])] * 2)
+    order = np.argsort(times, kind="stable")
+    times, depth = times[order], steps[order].cumsum()
+    places = np.flatnonzero(depth == 2)
+    starts, ends = times[places], times[np.minimum(places + 1, max(0, len(times) - 1))]
+    longer = ends > starts
+    return starts[longer], ends[longer]
 
 
 def _covered_until(spans: tuple[Times, Times], moments: Times) -> Times:

@@ -144,6 +144,13 @@ def percent(share: float | None) -> str:
     return f"{text} %"
 
 
+def unmonitored_in_words(whole: Availability) -> str:
+    """The part of the time that was left out of an availability; "" = none was."""
+    if not whole.unmonitored:
+        return ""
+    return percent(whole.unmonitored / whole.length)
+
+
 def _chart(row: AvailabilityRow, periods: Sequence[CalendarPeriod]) -> ColumnChart:
     values = [
         Value(
@@ -176,6 +183,7 @@ def _slide(figures: AvailabilityFigures, periods: Sequence[CalendarPeriod], wher
         [(row, row.whole.down / _HOUR) for row in figures.sites],
         figures.whole,
         cells,
+        [unmonitored_in_words(row.whole) for row in rows],
     )
 
 
@@ -203,9 +211,9 @@ def _notes() -> list[str]:
     return [
         _("As of %(now)s UTC.", now=format(now().astimezone(UTC), "%Y-%m-%d %H:%M:%S")),
         _(
-            "Availability is 1 - down / (hours - unmonitored). Empty cells: no"
-            " monitoring data until"
-            " the period's end."
+            "Availability is 1 - down / (hours - unmonitored). Unmonitored is also the time in"
+            " which every source that watched the link was silent. Empty cells: no monitoring"
+            " data until the period's end, or no source was heard in the period."
         ),
         _("A site is all of its links together."),
     ]

@@ -179,8 +179,15 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             ),
             _(
                 "A link that no source had reported by the end of the period has no"
-                " data. Where all of"
-                " the time was unmonitored, availability is unknown."
+                " data, and neither has one whose every source was silent all the time."
+                " Where all of the time was unmonitored, availability is unknown."
+            ),
+            _(
+                "A source is silent while it was not heard for longer than expected, from the"
+                " moment when it was heard last. While every source that ever reported a link is"
+                " silent, that time is unmonitored, unless an event that they reported covers it."
+                " A file is heard when its newest event is; what people enter is not monitoring. Silence of"
+                " before the portal recorded it is not known and not counted."
             ),
             _(
                 "Of a site: all of its links together, down times and periods summed;"

@@ -57,11 +57,18 @@ def availability_slide(
     rows: Sequence[tuple[AvailabilityRow, float]],
     whole: AvailabilityRow,
     cells: Sequence[Sequence[str | None]],
+    unmonitored: Sequence[str],
 ) -> Slide:
     """``rows``: sites and their hours down; ``cells``: availability in words of each of them and of
-    all links together, one for each period and one for the whole time; None = no data."""
+    all links together, one for each period and one for the whole time; None = no data.
+    ``unmonitored``: the part of the time of each that was left out, in words; "" = none was."""
     shown = slice(-_PERIODS - 1, None)
     names = [*map(str, periods), "All"]
+    left_out = [
+        f"{row.name} {share}"
+        for row, share in zip([*(row for row, _ in rows), whole], unmonitored, strict=True)
+        if share
+    ]
     lines = [
         Row([name, *line[shown]], is_total=at == len(rows))
         for at, (name, line) in enumerate(
@@ -78,6 +85,7 @@ def availability_slide(
             [Column("Site", 1.6), *(Column(name, 1, is_number=True) for name in names[shown])],
             lines,
         ),
+        ["Left out as unmonitored: " + ", ".join(left_out)] if left_out else [],
     )
 
 

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 
+import numpy as np
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from app.core.figures.frames import moment_of
 from app.core.rules.language import _
 from app.core.rules.quarters import CalendarPeriod
 from app.events.figures.facts import FOREVER
+from app.events.rules.hearing import Span, Watch, unwatched
+from app.events.services.hearing import people_sources, silences
 from app.registry.models.registry import Link, Site
 from app.registry.services.registry import find_site
 from app.statistics.figures.availability import (
     Availability,
     LinkLife,
+    LinkSpans,
     by_link_and_period,
     summed,
     summed_by_period,
@@ -63,7 +68,10 @@ def availability_of(
     A site's is that of all of its links together: down time and period are summed. Links that do
     not exist in any of the periods are left out.
     """
-    spans = current_facts(session, EVENT_FACTS).spans
+    moment = microseconds(now.astimezone(UTC))
+    silent = silences(session, periods[0].begin, min(periods[-1].end, now), now)
+    people = people_sources(session)
+    reported = current_facts(session, EVENT_FACTS).spans
     ends_a, ends_b = Site.__table__.alias(), Site.__table__.alias()
     query = (
         select(Link.id, Link.name, Link.valid_from, Link.valid_until, ends_a.c.key, ends_b.c.key)
@@ -79,7 +87,11 @@ def availability_of(
         query = query.where(or_(Link.end_a_id == key, Link.end_b_id == key))
     rows = session.execute(query).all()
     lives = [LinkLife(row[0], _day(row[2], 0), _day(row[3], FOREVER)) for row in rows]
-    moment = microseconds(now.astimezone(UTC))
+    spans = {
+        life.link: with_silence(reported[life.link], silent, people)
+        for life in lives
+        if life.link in reported
+    }
     table = by_link_and_period(spans, lives, edges_of(periods), moment)
     every = [summed(part) for part in table]
     links = [
@@ -107,6 +119,21 @@ def availability_of(
     ]
     whole_row = AvailabilityRow(_("All of these links"), summed_by_period(table), summed(table))
     return AvailabilityFigures(links, sites, whole_row)
+
+
+def with_silence(
+    link: LinkSpans, silent: Mapping[int, Sequence[Span]], people: Collection[int]
+) -> LinkSpans:
+    """The times of a link with those in which nobody watched it; ``silent`` by source. What people
+    entered is reported, but a person watches nothing."""
+    first = {source: begun for source, begun in link.sources.items() if source not in people}
+    spans = unwatched(
+        [Watch(moment_of(begun), silent.get(source, ())) for source, begun in first.items()]
+    )
+    starts, ends = (
+        np.array([microseconds(span[side]) for span in spans], np.int64) for side in (0, 1)
+    )
+    return replace(link, first=min(first.values(), default=FOREVER), unwatched=(starts, ends))
 
 
 def _day(day: date | None, otherwise: int) -> int:

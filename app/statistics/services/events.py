@@ -20,7 +20,7 @@ def read_events(session: Session, numbers: Sequence[int]) -> Events:
     link: it never was."""
     table = Event.__table__
     link = case((table.c.withdrawn_at.is_(None), table.c.link_id))
-    more = [table.c[name] for name in ("state", "start", "end")]
+    more = [table.c[name] for name in ("state", "start", "end", "source_id")]
     within = (
         table.c.id.between(numbers.start, numbers.stop - 1)
         if isinstance(numbers, range)

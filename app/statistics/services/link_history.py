@@ -13,6 +13,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from itertools import groupby
 from typing import Final
 
+import numpy as np
 from sqlalchemy.orm import Session
 
 from app.core.rules.language import _
@@ -217,9 +218,12 @@ def _day(
 
 
 def _spans(link: int, past: LinkPast) -> LinkSpans:
-    rows = [EventRow(one.id, link, one.state, one.start, one.end) for one in past.events]
+    rows = [EventRow(one.id, link, one.state, one.start, one.end, 0) for one in past.events]
     first = FOREVER if past.first_heard is None else microseconds(past.first_heard)
-    return replace(spans_of(facts_of(rows)), first=first)
+    starts, ends = (
+        np.array([microseconds(span[side]) for span in past.unwatched], np.int64) for side in (0, 1)
+    )
+    return replace(spans_of(facts_of(rows)), first=first, unwatched=(starts, ends))
 
 
 def _named(period: Month | Quarter, until: datetime) -> str:

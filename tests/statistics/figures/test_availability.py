@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -22,6 +23,7 @@ from app.events.figures.facts import (
 )
 from app.statistics.figures.availability import (
     LinkLife,
+    LinkSpans,
     by_link_and_period,
     followed,
     spans_by_link,
@@ -39,7 +41,7 @@ ALWAYS = LinkLife(1, 0, FOREVER)
 
 def event(number: int, state: str, start: datetime, hours: float | None) -> EventRow:
     end = None if hours is None else start + timedelta(hours=hours)
-    return EventRow(number, 1, state, start, end)
+    return EventRow(number, 1, state, start, end, 1)
 
 
 def hours_of(
@@ -146,6 +148,7 @@ def made(drawn: list[tuple[int, str, int, int | None]]) -> Events:
             state,
             Q1.begin + timedelta(minutes=start),
             None if length is None else Q1.begin + timedelta(minutes=start + length),
+            number % 2,
         )
         for number, (link, state, start, length) in enumerate(drawn, 1)
     )
@@ -195,6 +198,7 @@ def test_following_changes_is_the_same_as_beginning_anew(
     assert found.spans.keys() == expected.spans.keys()
     for link, spans in expected.spans.items():
         assert found.spans[link].first == spans.first
+        assert found.spans[link].sources == spans.sources
         for state in STATES:
             np.testing.assert_array_equal(found.spans[link].spans[state], spans.spans[state])
 
@@ -213,3 +217,67 @@ def test_what_is_newer_of_an_event_takes_its_place(
     whole = {row[0]: row for row in (*old.tolist(), *new.tolist())}
     found = replaced(old, new)
     assert found.tolist() == [whole[key] for key in sorted(whole)]
+
+
+def silent(spans: LinkSpans, *times: tuple[int, int]) -> LinkSpans:
+    """With these times, in hours of the first quarter, in which nobody watched."""
+    sides = zip(*times, strict=True)
+    starts, ends = (np.array([EDGES[0] + one * HOUR for one in side], np.int64) for side in sides)
+    return replace(spans, unwatched=(starts, ends))
+
+
+def test_silence_is_left_out_and_reports_in_it_stay() -> None:
+    """A quarter of 2184 h: 10 h down, 4 h of them in a silence of 100 h."""
+    one = spans_by_link(facts_of([event(1, "down", at(1, 2), 10)]))[1]
+    table = by_link_and_period({1: silent(one, (30, 130))}, [ALWAYS], EDGES[:2], LATER)
+    found = summed(table)
+    assert [part / HOUR for part in (found.length, found.down, found.unmonitored)] == [2184, 10, 96]
+    assert found.share == pytest.approx(1 - 10 / (2184 - 96))
+
+
+def test_a_period_in_which_nobody_was_heard_has_no_data() -> None:
+    one = spans_by_link(facts_of([event(1, "down", at(1, 2), 10)]))[1]
+    table = by_link_and_period({1: silent(one, (2184, 9000))}, [ALWAYS], EDGES, LATER)
+    first, second = summed_by_period(table)
+    assert (first.has_data, first.unmonitored, second.has_data, second.share) == (
+        *(True, 0, False, None),
+    )
+    assert second.whole == EDGES[2] - EDGES[1]
+
+
+SILENCES = st.lists(st.integers(0, 399), max_size=8, unique=True).map(sorted)
+
+
+@given(EVENTS, SILENCES, st.integers(1, 400))
+def test_with_silence_it_is_as_counted_minute_by_minute(
+    drawn: list[tuple[int, str, int, int | None]], cuts: list[int], now: int
+) -> None:
+    begin, minute = EDGES[0], HOUR // 60
+    pairs = [*zip(cuts[::2], cuts[1::2], strict=False)]
+    mine = [one for one in drawn if one[0] == 1]
+    spans = spans_by_link(made(mine))
+    if not spans:
+        return
+    sides = (np.array([begin + one[side] * minute for one in pairs], np.int64) for side in (0, 1))
+    starts, ends = sides
+    with_silence = {1: replace(spans[1], unwatched=(starts, ends))}
+    edges = [begin, begin + 100 * minute, begin + 350 * minute]
+    frame = by_link_and_period(with_silence, [ALWAYS], edges, begin + now * minute)
+    for period, (first, last) in enumerate(((0, 100), (100, 350))):
+        counted, heard = dict.fromkeys(STATES, 0), 0
+        last = min(last, now)
+        for at_minute in range(first, last):
+            states = [
+                state
+                for _, state, start, length in mine
+                if start <= at_minute and (length is None or at_minute < start + length)
+            ]
+            is_silent = any(start <= at_minute < end for start, end in pairs)
+            heard += not is_silent
+            if states or is_silent:
+                counted[min([*states, *["unmonitored"] * is_silent], key=STATES.index)] += 1
+        found = summed(frame[:, period : period + 1])
+        if not heard:
+            assert not found.has_data
+        elif found.has_data:
+            assert {state: getattr(found, state) // minute for state in STATES} == counted

@@ -6,13 +6,14 @@ import csv
 import html
 import io
 import re
+from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
-from app.events.models.events import Event
+from app.events.models.events import Event, EventSource
 from app.events.services.withdrawal import withdraw_event
 from app.statistics.figures.availability import Availability
 from app.statistics.pages.heat_map import band_of
@@ -143,3 +144,40 @@ def test_sites_by_month_are_the_same_figures(cast: Cast, visit: Enter, told: Non
 def test_a_band_begins_with_its_least_availability(down: int, band: int) -> None:
     assert band_of(Availability(length=10_000, down=down, whole=10_000)) == band
     assert band_of(Availability(whole=10_000)) is None
+
+
+def test_silence_is_left_out_of_every_form_of_the_figure(
+    session: Session, cast: Cast, visit: Enter, told: None
+) -> None:
+    """N1: the silence of a dead source counted as up. Heard until noon of 2012-05-01, its day 30 of
+    91 in the second quarter: 732 h of 2184 are known, and nobody was heard in the third."""
+    heard = datetime(2012, 5, 1, 12, tzinfo=UTC)
+    with transaction(session):
+        session.execute(update(EventSource).values(last_heard_at=heard))
+    reader = visit(cast.reader)
+    rows = rows_of(reader, "/statistics/availability.csv?from=2012-Q1&to=2012-Q3")
+    assert rows[(LINK, "2012-Q1")]["unmonitored_hours"] == "0"
+    assert (rows[(LINK, "2012-Q2")]["hours"], rows[(LINK, "2012-Q2")]["unmonitored_hours"]) == (
+        "2184",
+        "1452",
+    )
+    assert rows[(LINK, "2012-Q3")]["availability"] == ""
+    page = reader.read("/statistics/availability?from=2012-Q2&to=2012-Q2&site=DE-KIT")
+    assert "66.48 %" in page.text
+    link = reader.read(f"/links/{LINK}?on=2012-05-20")
+    assert "unmonitored" in link.text
+    # an upgraded portal does not know of silence before it
+    with transaction(session):
+        session.execute(update(EventSource).values(silence_from=datetime(2012, 7, 1, tzinfo=UTC)))
+    rows = rows_of(reader, "/statistics/availability.csv?from=2012-Q2&to=2012-Q3")
+    assert rows[(LINK, "2012-Q2")]["unmonitored_hours"] == "0"
+    assert rows[(LINK, "2012-Q3")]["availability"] == ""
+
+
+def test_what_people_enter_is_no_monitoring(
+    session: Session, cast: Cast, visit: Enter, told: None
+) -> None:
+    with transaction(session):
+        session.execute(update(EventSource).values(kind="hand"))
+    rows = rows_of(visit(cast.reader))
+    assert rows[(LINK, "2012-Q1")]["availability"] == ""
