@@ -10,6 +10,8 @@ import click
 from app.backups.backups import make_backup, restore_backup
 from app.commands.base import PortalCommand
 from app.core.database.schema import known_revisions
+from app.core.database.transactions import transaction
+from app.core.services.backups import note_backup
 from app.core.web.extensions import db
 
 _FILE = click.argument("file", type=click.Path(path_type=Path))
@@ -22,7 +24,10 @@ def backup(file: Path) -> None:
 
     FILE holds secrets: only its owner may read it. SECRET_KEY is not in it; keep that beside it.
     """
-    manifest = make_backup(db.engine, file, datetime.now(UTC))
+    now, session = datetime.now(UTC), db.session()
+    manifest = make_backup(db.engine, file, now)
+    with transaction(session):
+        note_backup(session, now)
     click.echo(
         f"{file} holds {manifest.rows:,} rows of {len(manifest.tables)} tables, schema"
         f" {manifest.revision}."

@@ -36,6 +36,7 @@ from app.cli import command_application
 from app.core.database.schema import known_revisions
 from app.core.database.transactions import LONG_STATEMENT_TIMEOUT, transaction
 from app.core.rules.access import Actor
+from app.core.services.backups import MADE_AT
 from app.core.settings import PROJECT, process_environment
 from app.core.web.extensions import db
 from app.events.models.events import Event
@@ -86,7 +87,8 @@ def refused(database: str, *words: str | Path) -> str:
 
 
 def contents(database: str) -> Mapping[str, list[str]]:
-    """Every row of every table, as the database gives it."""
+    """Every row of every table, as the database gives it, but the note of its own newest backup,
+    which is written once that is whole."""
     url = make_url(database)
     if url.drivername == "sqlite" and not Path(str(url.database)).exists():
         return {}
@@ -96,7 +98,11 @@ def contents(database: str) -> Mapping[str, list[str]]:
         with engine.connect() as connection:
             tables.reflect(connection)
             return {
-                name: sorted(repr(tuple(row)) for row in connection.execute(select(table)))
+                name: sorted(
+                    repr(tuple(row))
+                    for row in connection.execute(select(table))
+                    if row[0] != MADE_AT
+                )
                 for name, table in tables.tables.items()
             }
     finally:

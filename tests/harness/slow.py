@@ -69,7 +69,11 @@ SLOW: Final = (
         but=("tests/commands/test_registry_commands.py",),
         on="postgresql",
     ),
-    Slow(("tests/core/web", "tests/demo", "tests/meetings/tasks"), _BODIES, on="postgresql"),
+    Slow(
+        ("tests/core/web", "tests/demo", "tests/meetings/tasks", "tests/test_never_fine.py"),
+        _BODIES,
+        on="postgresql",
+    ),
     Slow(
         ("tests/browser",),
         "a server, a browser and its clicks for each file; the main job stays",

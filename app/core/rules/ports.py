@@ -28,6 +28,9 @@ class MailRefused(Exception):
 class Mailer(Protocol):
     """Where mails are given to. One at a time; not shared by threads."""
 
+    name: str
+    """The server, as host:port; "" = none: mails are files."""
+
     def send(self, message: bytes, sender: str, address: str, key: str) -> None:
         """Hand one mail over for one address; returns when it was taken.
 

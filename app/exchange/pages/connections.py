@@ -186,7 +186,7 @@ def pause(number: int) -> Response:
 @blueprint.post(f"/{NUMBER}/resume")
 def resume(number: int) -> Response:
     """Call again."""
-    return _done(number, verbs.resume, _("Resumed: what waits is sent now."))
+    return _done(number, verbs.resume, _("Resumed. What waits is queued."))
 
 
 @blueprint.post(f"/{NUMBER}/end")
@@ -255,11 +255,13 @@ def all_again(number: int) -> Response:
         said = _NOT_CALLED
     elif count == AGAIN_AT_ONCE:
         said = _(
-            "The oldest %(count)s tickets are sent again; once they are through, send the others.",
+            "The oldest %(count)s tickets are queued again; once they are sent, retry the others.",
             count=count,
         )
     else:
-        said = counted("%(num)s ticket is sent again.", "%(num)s tickets are sent again.", count)
+        said = counted(
+            "%(num)s ticket is queued again.", "%(num)s tickets are queued again.", count
+        )
     flash(said, "ok")
     return go_to(_base(number))
 

@@ -9,6 +9,7 @@ from flask import Blueprint, Response, current_app, flash, render_template, url_
 from app.core.rules.access import require_operator
 from app.core.rules.errors import NotFound
 from app.core.rules.language import _
+from app.core.services.backups import last_backup
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
@@ -82,6 +83,7 @@ def page() -> str:
         queued=queued_jobs(rows),
         failed=failed_jobs(rows, FAILED_SHOWN),
         failed_shown=FAILED_SHOWN,
+        backup_at=last_backup(rows),
         settings=current_app.config["PORTAL"],
     )
 

@@ -22,6 +22,7 @@ _CLOSING: Final = 421
 _TOO_LARGE: Final = 552
 """The mail is too large; said of the sender, since its size is told there (RFC 1870)."""
 _MAX_WORDS_LENGTH = 400
+_MAX_NAME_LENGTH = 255
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9-]")
 
 
@@ -43,6 +44,7 @@ class SmtpMailer:
 
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
+        self.name = f"{server.host}:{server.port}"[:_MAX_NAME_LENGTH]
         self._connection: smtplib.SMTP | None = None
 
     def send(self, message: bytes, sender: str, address: str, key: str) -> None:
@@ -116,6 +118,9 @@ class SmtpMailer:
 
 class FolderMailer:
     """Writes each mail into a folder, for its owner to read; the same mail is one file."""
+
+    name = ""
+    """No server takes them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

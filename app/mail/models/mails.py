@@ -78,6 +78,9 @@ class Mail(Base):
     """Why the last attempt was in vain, with the server's words."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    taker: Mapped[str | None] = mapped_column(String(255))
+    """The mail server that accepted it, as host:port; "" = no server is set, and it is a file; None
+    = not sent, or sent before that was recorded."""
     digest_id: Mapped[int | None] = mapped_column(ForeignKey("mails.id"), index=True)
     """The digest that told it."""
 

@@ -70,6 +70,12 @@ WORDS: Final = {
     DROPPED: (_("notifications turned off"), "", "unsolved"),
 }
 """Word, tone and icon of each state."""
+_SENT: Final = {
+    None: ("sent", "", "ok"),
+    "": (_("written to a file"), "info", "ok"),
+}
+"""What is said of a mail that was sent: where it is not recorded who took it, or nobody did."""
+_ACCEPTED: Final = (_("accepted by the mail server"), "ok", "ok")
 _MAX_WORD_LENGTH = 254
 SHOWN_POLICY = "; ".join(
     (
@@ -107,7 +113,7 @@ def listing() -> str:
             if name != "sent"
         },
         word=word,
-        words=WORDS,
+        words_of=_words_of,
         subject_line=_subject_line,
         goes_to=_("%(host)s, port %(port)s", host=settings.host, port=settings.port)
         if settings.host
@@ -116,6 +122,13 @@ def listing() -> str:
         oldest=oldest_waiting(rows),
         unplanned=unplanned(rows),
     )
+
+
+def _words_of(mail: Mail) -> tuple[str, str, str]:
+    """Word, tone and icon of a mail: sent is no more than what a server said of it."""
+    if mail.state == SENT:
+        return _SENT.get(mail.taker, _ACCEPTED)
+    return WORDS[mail.state]
 
 
 @blueprint.get(f"/mails/{_NUMBER}")
@@ -134,7 +147,7 @@ def mail(mail: int) -> str:
         headers=raw.replace("\r\n", "\n").replace(
             stop, f"{_settings().public_url}/unsubscribe/..."
         ),
-        words=WORDS,
+        words_of=_words_of,
         subject_line=_subject_line,
     )
 

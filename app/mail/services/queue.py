@@ -136,9 +136,9 @@ def _holder(mail: Mail) -> str:
     return f"{PERSON}{mail.user_id}" if mail.user_id is not None else f"{BY_MAIL}{mail.id}"
 
 
-def mark_sent(session: Session, mail_id: int, now: datetime) -> None:
-    """The server took it."""
-    _mark(session, mail_id, state=SENT, due_at=None, sent_at=now, reason="")
+def mark_sent(session: Session, mail_id: int, now: datetime, taker: str = "") -> None:
+    """The server ``taker`` accepted it for delivery, or ("") it was written to a file."""
+    _mark(session, mail_id, state=SENT, due_at=None, sent_at=now, reason="", taker=taker)
 
 
 def mark_failed(session: Session, mail_id: int, reason: str) -> None:

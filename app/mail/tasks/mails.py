@@ -91,7 +91,7 @@ class PostOffice:
         self._settings: Settings | None = None
         self._is_logged = False
         self._in_vain = 0
-        self._taken: dict[int, datetime] = {}
+        self._taken: dict[int, tuple[datetime, str]] = {}
         """When the server took mails of which no record was made yet."""
         self._closed_until: datetime | None = None
         self.again_at: datetime | None = None
@@ -182,7 +182,7 @@ class PostOffice:
             counts.failed += 1
         else:
             self._in_vain = 0
-            self._taken[number] = self._context.now()
+            self._taken[number] = (self._context.now(), mailer.name)
             self._note_taken(session)
             counts.sent += 1
 
@@ -191,8 +191,8 @@ class PostOffice:
         if not self._taken:
             return
         with transaction(session):
-            for number, at in self._taken.items():
-                mark_sent(session, number, at)
+            for number, (at, taker) in self._taken.items():
+                mark_sent(session, number, at, taker)
         self._taken.clear()
 
     @staticmethod

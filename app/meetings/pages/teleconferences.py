@@ -214,7 +214,7 @@ def ask() -> Response:
         except Invalid as error:
             attach(form, error, {"times": "time_1"})
         else:
-            flash(_("Meeting requested. The chair is notified, and you are of the answer."), "ok")
+            flash(_("Meeting requested."), "ok")
             return go_to(url_for("teleconferences.show", number=number))
     return _ask_page(form, 422)
 
@@ -263,7 +263,7 @@ def set_time(number: int) -> Response:
             attach(form, error, {"version": "whole form"})
         else:
             done = _("The meeting is rescheduled.") if is_set else _("The meeting is scheduled.")
-            done += _(" All participants are notified by mail.")
+            done += _(" Participants with a mail address get a mail.")
             return _done(
                 number, done if is_changed else _("Nothing was changed, and nobody is notified.")
             )
@@ -283,7 +283,7 @@ def decline(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            return _done(number, _("The request is declined; the requester is notified."))
+            return _done(number, _("The request is declined."))
     return _page(row, status=422, reason_form=form)
 
 

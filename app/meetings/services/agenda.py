@@ -13,7 +13,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.rules.counted import DAYS_STANDING
-from app.core.rules.language import _, said_word
+from app.core.rules.language import _, joined, said_word
 from app.core.rules.quarters import Quarter
 from app.matching.services.tables import TableRow, matching_table
 from app.meetings.models.teleconferences import Teleconference
@@ -114,13 +114,23 @@ def _undocumented(quarter: Quarter, t1s: Sequence[TableRow]) -> AgendaPoint:
             )
     text = _("Events of %(quarter)s without a ticket, by site", quarter=quarter)
     if not parts:
-        has_data = any(one.cells[0] is not None for one in t1s)
-        text = (
-            _("Every event of %(quarter)s has a ticket", quarter=quarter)
-            if has_data
-            else _("No events of %(quarter)s", quarter=quarter)
-        )
+        text = _all_documented(quarter, t1s)
     return AgendaPoint(PointKind.UNDOCUMENTED, text, quarter=str(quarter), parts=tuple(parts))
+
+
+def _all_documented(quarter: Quarter, t1s: Sequence[TableRow]) -> str:
+    """What is said where no event lacks a ticket: of sites without data nothing is known."""
+    known = [one.cells[0] for one in t1s if one.cells[0] is not None]
+    unknown = ", ".join(one.site for one in t1s if one.cells[0] is None)
+    if not known:
+        return _("No monitoring data for %(quarter)s", quarter=quarter)
+    if not any(cell.detected for cell in known):
+        text = _("No event was reported for %(quarter)s", quarter=quarter)
+    else:
+        text = _("Every event of %(quarter)s has a ticket", quarter=quarter)
+    if not unknown:
+        return text
+    return joined("; ", (text, _("no monitoring data for %(sites)s", sites=unknown)))
 
 
 def _standing(session: Session, now: datetime) -> AgendaPoint:

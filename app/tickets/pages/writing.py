@@ -270,9 +270,9 @@ def watch(number: int) -> Response:
     with transaction(rows):
         (watch_ticket if wanted == "yes" else unwatch_ticket)(rows, by, number)
     said = (
-        _("Updates of ticket %(number)s are sent to you.", number=number)
+        _("You watch ticket %(number)s.", number=number)
         if wanted == "yes"
-        else _("Updates of ticket %(number)s are no longer sent to you.", number=number)
+        else _("You no longer watch ticket %(number)s.", number=number)
     )
     return shown_again(number, said)
 

@@ -411,9 +411,9 @@ def test_what_is_sent_again_says_how_many_and_whether_now(
     assert "Send the oldest 2 again" in visitor.read("/exchange/1").text
     visitor.send("/exchange/1/again", {})
     page = visitor.read("/exchange/1")
-    assert "The oldest 2 tickets are sent again" in page.text
+    assert "The oldest 2 tickets are queued again" in page.text
     visitor.send("/exchange/1/again", {"key": "another"})
-    assert "1 ticket is sent again." in visitor.read("/exchange/1").text
+    assert "1 ticket is queued again." in visitor.read("/exchange/1").text
     with transaction(session):
         session.get_one(Connection, 1).paused_at = NOON
     for path in ("/exchange/pairs/1/again", "/exchange/1/again"):

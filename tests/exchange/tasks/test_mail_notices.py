@@ -250,6 +250,8 @@ def test_a_partner_answers_only_about_what_is_exchanged_with_it(world: _World) -
 class _Box:
     """A mailer that takes what it is told to take."""
 
+    name = "box.example:25"
+
     def __init__(self) -> None:
         self.refuses, self.taken = "", list[bytes]()
 

@@ -171,7 +171,7 @@ def test_one_button_of_the_profile_ends_watching(
     session.rollback()
     assert session.scalars(select(TicketWatcher)).all() == []
     page = visitor.read("/profile")
-    assert f"Updates of ticket {number} are no longer sent to you." in page.text
+    assert f"You no longer watch ticket {number}." in page.text
     assert "Odd ticket" not in page.text
 
 

@@ -25,6 +25,7 @@ from tests.mails import enter_with_mails, opened, plan
 class Box:
     """A mailer that says for some addresses what it is told to say."""
 
+    name = "box.example:25"
     says: dict[str, MailLater | MailRefused] = field(default_factory=dict)
     taken: list[str] = field(default_factory=list)
 

@@ -52,7 +52,7 @@ def test_an_agenda_of_a_quarter_holds_events_of_a_moment_ago_and_says_so(
 ) -> None:
     chair = visit(cast.operator)
     number = asked(chair)
-    assert "No events of 2013-Q1" in chair.read(f"{TCS}/{number}").text
+    assert "No monitoring data for 2013-Q1" in chair.read(f"{TCS}/{number}").text
     report(session, cast, "2013-02-01 10:00", "2013-02-01 12:00")
     assert "DE-KIT: 1 of 1" in chair.read(f"{TCS}/{number}").text
     answer = chair.get(f"{TCS}/{number}?fresh=1")
@@ -75,7 +75,7 @@ def test_setting_says_what_it_did(cast: Cast, visit: Visit) -> None:
     chair = visit(cast.operator)
     number = asked(visit(cast.kit))
     was_set(chair, number)
-    told = "All participants are notified by mail."
+    told = "Participants with a mail address get a mail."
     assert f"The meeting is scheduled. {told}" in chair.read(f"{TCS}/{number}").text
     was_set(chair, number)
     assert "Nothing was changed, and nobody is notified." in chair.read(f"{TCS}/{number}").text

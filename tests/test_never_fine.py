@@ -1,0 +1,301 @@
+"""Sentences that calm, at the doors where people read them, and that each text is decided.
+
+Each test of a sentence shows it with what it rests on, and that it is gone without that.
+"""
+
+from __future__ import annotations
+
+import ast
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import transaction
+from app.core.services.backups import note_backup
+from app.exchange.models.connections import Connection
+from app.jobs.models.work import Worker
+from app.mail.models.mails import Mail
+from app.mail.services.queue import claim_mails, mark_failed, mark_sent
+from tests import cric_sample, never_fine
+from tests.cast import NOON, Cast
+from tests.exchange.seeded import seed_connection, seed_pair
+from tests.harness.jobs import seed_background_work
+from tests.harness.visits import Enter, Open
+from tests.mails import enter_with_mails, plan
+from tests.mails import opened as opened_with_mails
+from tests.matching.matching_world import LINK, report, ticket
+
+HOUR = timedelta(hours=1)
+
+
+def read(visit: Enter, cast: Cast, path: str, who: str = "operator") -> str:
+    """A page's text."""
+    return visit(getattr(cast, who)).read(path).text
+
+
+# ---------- the table itself
+
+
+def test_each_text_with_a_calming_word_is_decided() -> None:
+    """A new one is a row of ``ROWS`` with its test, or a line of ``never_fine_texts.toml``."""
+    assert never_fine.undecided() == []
+
+
+def test_nothing_is_decided_of_texts_that_are_gone() -> None:
+    assert never_fine.gone() == []
+
+
+def test_no_text_is_both_a_row_and_something_else() -> None:
+    rows = {row.sentence for row in never_fine.ROWS}
+    assert not rows.intersection(text for kind in never_fine.kinds() for text in kind.texts)
+    assert len(rows) == len(never_fine.ROWS), "a sentence has one row"
+
+
+@pytest.mark.parametrize("row", never_fine.ROWS, ids=lambda row: row.sentence[:40])
+def test_each_row_has_its_test_and_says_what_it_rests_on(row: never_fine.Row) -> None:
+    assert row.where
+    assert row.rests_on
+    assert row.never
+    assert row.proofs
+    for proof in row.proofs:
+        path, _, name = proof.partition("::")
+        tree = ast.parse((never_fine.PROJECT / path).read_text())
+        names = {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)}
+        assert name in names, f"{proof} is gone: which test shows this sentence now?"
+
+
+def test_a_new_calming_sentence_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = {**never_fine.texts(), "All partners are fine.": ["templates/home/page.html:1"]}
+    monkeypatch.setattr(never_fine, "texts", lambda: said)
+    never_fine.calming.cache_clear()
+    try:
+        assert never_fine.undecided() == ["All partners are fine."]
+    finally:
+        never_fine.calming.cache_clear()
+
+
+# ---------- exchange
+
+
+def test_a_partner_answers_only_where_a_call_succeeded_lately(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    with transaction(session):
+        seed_connection(session, "NREN-A")
+    now = datetime.now(UTC)
+    for read_at, failures, word in (
+        (None, 0, "never called"),
+        (now, 0, "answers"),
+        (now - 2 * HOUR, 0, "not called recently"),
+        (now, 1, "last call failed"),
+    ):
+        with transaction(session):
+            row = session.scalars(select(Connection)).one()
+            row.read_at, row.failures = read_at, failures
+        for path in ("/exchange", "/exchange/1"):
+            text = read(visit, cast, path)
+            assert word in text
+            assert ("answers" in text) is (word == "answers")
+
+
+def test_no_failed_exchange_is_said_only_of_none(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    said = "None. Whether a ticket is in step is on its page."
+    number = opened()
+    with transaction(session):
+        pair = seed_pair(session, "NREN-A", number).known()
+    assert said in read(visit, cast, "/exchange")
+    with transaction(session):
+        pair.waiting()
+    assert said not in read(visit, cast, "/exchange")
+
+
+# ---------- mails
+
+
+def test_a_mail_is_accepted_only_by_a_server(session: Session, visit: Enter) -> None:
+    cast = enter_with_mails(session)
+    opened_with_mails(session, cast.kit, carbon_copy="a@cc.example")
+    for mail in plan(session):
+        with transaction(session):
+            claim_mails(session, NOON, NOON)
+            mark_sent(session, mail.id, NOON, "smtp.example:25")
+    said = "accepted by the mail server"
+    assert said in read(visit, cast, "/mails")
+    page = read(visit, cast, f"/mails/{session.scalars(select(Mail.id)).first()}")
+    assert "to smtp.example:25; whether it arrived is not known" in page
+    for taker, words in (("", "written to a file"), (None, "sent")):
+        with transaction(session):
+            for mail in session.scalars(select(Mail)):
+                mail.taker = taker
+        text = read(visit, cast, "/mails")
+        assert said not in text
+        assert words in text
+
+
+def test_none_failed_is_said_only_of_none(session: Session, visit: Enter) -> None:
+    cast = enter_with_mails(session)
+    visitor = visit(cast.operator)
+    visitor.send("/mails/again", {})
+    assert "None failed." in visitor.read("/mails").text
+    opened_with_mails(session, cast.kit, carbon_copy="a@cc.example")
+    mail = plan(session)[0]
+    with transaction(session):
+        claim_mails(session, NOON, NOON)
+        mark_failed(session, mail.id, "550 no")
+    session.rollback()
+    visitor.send("/mails/again", {})
+    text = visitor.read("/mails").text
+    assert "None failed." not in text
+    assert "1 mail is queued again." in text
+
+
+# ---------- home and background work
+
+
+def test_nothing_waits_on_home_only_where_nothing_does(
+    cast: Cast, visit: Enter, opened: Open
+) -> None:
+    said = "Nothing is waiting for you."
+    assert said in read(visit, cast, "/")
+    opened()
+    assert said not in read(visit, cast, "/")
+
+
+def test_no_planned_work_is_said_only_of_seven_days_without(
+    cast: Cast, visit: Enter, opened: Open
+) -> None:
+    said = "None today or in the next seven days."
+    now = datetime.now(UTC)
+    window = {"category": "maintenance", "links": (LINK,)}
+    opened(**window, window_start=now + 8 * 24 * HOUR, window_end=now + 9 * 24 * HOUR)
+    assert said in read(visit, cast, "/")
+    opened(**window, window_start=now + 24 * HOUR, window_end=now + 26 * HOUR)
+    assert said not in read(visit, cast, "/")
+
+
+def test_a_worker_is_at_work_only_while_it_is_seen(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    now = datetime.now(UTC)
+    with transaction(session):
+        seed_background_work(session, now)
+    assert "1 worker at work:" in read(visit, cast, "/work")
+    with transaction(session):
+        for worker in session.scalars(select(Worker)):
+            worker.seen_at = now - HOUR
+    text = read(visit, cast, "/work")
+    assert "at work" not in text
+    assert "No worker has been seen for 60 minutes" in text
+
+
+def test_no_failed_job_is_said_only_of_none(session: Session, cast: Cast, visit: Enter) -> None:
+    said = "None. A failing job is retried up to ten times with growing pauses."
+    assert said in read(visit, cast, "/work")
+    with transaction(session):
+        seed_background_work(session, datetime.now(UTC))
+    assert said not in read(visit, cast, "/work")
+
+
+def test_a_backup_is_known_only_where_one_was_made(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    assert "No backup is known." in read(visit, cast, "/work")
+    with transaction(session):
+        note_backup(session, datetime.now(UTC) - 3 * HOUR)
+    text = read(visit, cast, "/work")
+    assert "No backup is known." not in text
+    assert "Whether the file still exists is not known." in text
+
+
+# ---------- registry
+
+
+def test_the_registry_agrees_only_with_what_was_read(cast: Cast, visit: Enter) -> None:
+    said = "The registry agrees with CRIC as read"
+    visitor = visit(cast.admin)
+    at = "/admin/cric"
+    assert said not in visitor.read(at).text
+    visitor.upload(at, {"url": ""}, "cric.json", cric_sample.CONTENT)
+    page = visitor.read(at)
+    assert said not in page.text
+    for path in [form.action for form in page.forms if form.action.endswith("/refuse")]:
+        fields = page.form(path).data()
+        fields.pop("csrf_token")
+        visitor.send(path, fields)
+    page = visitor.read(at)
+    assert said in page.text
+    assert "No proposals pending" in page.text
+    visitor.upload(at, {"url": ""}, "cric.json", b"{}")
+    page = visitor.read(at)
+    assert said not in page.text
+    assert "The newest answer of CRIC was not used" in page.text
+
+
+# ---------- events and what they owe
+
+
+def test_every_event_has_a_ticket_only_of_sites_with_data(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    chair, at = visit(cast.operator), "/reports/teleconferences"
+    day = datetime.now(UTC) + timedelta(days=20)
+    form = {"reason": "Reports", "quarter": "2013-Q1", "time_1": f"{day:%Y-%m-%d %H:%M} UTC"}
+    at = str(chair.send(f"{at}/new", form).location)
+    said = "Every event of 2013-Q1 has a ticket"
+    assert "No monitoring data for 2013-Q1" in chair.read(at).text
+    report(session, cast, "2013-02-01 10:00", "2013-02-01 12:00")
+    assert said not in chair.read(at).text
+    begun, ended = "2013-02-01 10:00", "2013-02-01 12:00"
+    ticket(session, cast, links=(LINK,), event_start=begun, event_end=ended)
+    assert f"{said}; no monitoring data for ES-PIC" in chair.read(at).text
+    report(session, cast, begun, "2013-02-01 10:05", link="CERN-PIC-LHCOPN-001")
+    text = chair.read(at).text
+    assert said in text
+    assert "no monitoring data" not in text
+
+
+def test_no_due_ticket_and_fulfilled_rest_on_the_tickets_that_there_are(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    due, operator = "/duty", visit(cast.operator)
+    assert "Nothing is due" in operator.read(due).text
+    number = report(session, cast, *_hours_ago(30, 20), now=datetime.now(UTC))
+    page = operator.read(f"/events/{number}").text
+    assert "fulfilled" not in page
+    assert "No rule requires a ticket." not in page
+    assert "Nothing is due" not in operator.read(due).text
+    begun, ended = (datetime.now(UTC) - hours * HOUR for hours in (30, 20))
+    times = {"event_start": f"{begun:%Y-%m-%d %H:%M}", "event_end": f"{ended:%Y-%m-%d %H:%M}"}
+    ticket(session, cast, now=begun + HOUR, links=(LINK,), **times)
+    assert "fulfilled" in operator.read(f"/events/{number}").text
+    assert "Nothing is due" in operator.read(due).text
+
+
+def test_no_rule_requires_a_ticket_is_said_of_what_no_rule_asks_for(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    number = report(session, cast, *_hours_ago(3, 2.9), now=datetime.now(UTC))
+    longer = report(session, cast, *_hours_ago(30, 20), now=datetime.now(UTC))
+    said = "No rule requires a ticket."
+    assert said in read(visit, cast, f"/events/{number}")
+    assert said not in read(visit, cast, f"/events/{longer}")
+
+
+def test_nothing_is_recorded_is_said_only_of_days_without_records(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    said = ("Nothing is recorded for these days", "No event, ticket or planned window")
+    text = read(visit, cast, "/events/timeline")
+    assert all(one in text for one in said)
+    report(session, cast, *_hours_ago(30, 20), now=datetime.now(UTC))
+    text = read(visit, cast, "/events/timeline")
+    assert not any(one in text for one in said)
+
+
+def _hours_ago(begun: float, ended: float) -> tuple[str, str]:
+    now = datetime.now(UTC)
+    return tuple(f"{now - hours * HOUR:%Y-%m-%d %H:%M}" for hours in (begun, ended))  # type: ignore[return-value]
