@@ -71,7 +71,9 @@ FORM_KEY = "form_key"
 MAX_ECHOED = 50
 """Fields of a form that an error page shows."""
 MAX_ECHO_LENGTH = 64 * 1024
-"""Bytes of all that it shows of them."""
+"""Bytes of all that it shows of them, and of all that it carries, as they are written in HTML."""
+_AS_WRITTEN = {"<": 4, ">": 4, "&": 5, '"': 5, "'": 5}
+"""Bytes of what is written as an entity."""
 _UNSEEN = frozenset({"do", "version", "next", "numbers", FORM_KEY})
 _BESIDE_A_FIELD = ("seen.", "was.", "theirs.")
 """What a page sends along by itself: nobody typed it."""
@@ -134,7 +136,7 @@ class Echo:
 
 def echoed(typed: Sequence[tuple[str, str]]) -> Echo:
     """Of what was typed, what a person knows again: at most ``MAX_ECHOED`` fields and
-    ``MAX_ECHO_LENGTH`` bytes in all."""
+    ``MAX_ECHO_LENGTH`` bytes of HTML in all."""
     sent = [
         (name, value)
         for name, value in typed
@@ -142,12 +144,11 @@ def echoed(typed: Sequence[tuple[str, str]]) -> Echo:
     ]
     fields, left, cut = [], MAX_ECHO_LENGTH, ""
     for name, value in sent[:MAX_ECHOED]:
-        left -= len(name.encode())
+        left -= _written(name)
         if left <= 0:
             break
-        content = value.encode()
-        fields.append((name, content[:left].decode(errors="ignore")))
-        left -= len(content)
+        fields.append((name, _beginning(value, left)))
+        left -= _written(value)
         if left < 0:
             cut = _('the end of "%(name)s"', name=name)
             break
@@ -160,13 +161,30 @@ def echoed(typed: Sequence[tuple[str, str]]) -> Echo:
     )
 
 
+def _written(text: str) -> int:
+    """Bytes of a text in a page."""
+    size = len(text.encode())
+    return size + sum(text.count(mark) * (more - 1) for mark, more in _AS_WRITTEN.items())
+
+
+def _beginning(text: str, most: int) -> str:
+    """As much of a text as takes ``most`` bytes in a page."""
+    if _written(text) <= most:
+        return text
+    for place, letter in enumerate(text):
+        most -= _AS_WRITTEN.get(letter) or len(letter.encode())
+        if most < 0:
+            return text[:place]
+    return text
+
+
 def carried(sent: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
     """What an error page carries, unseen, to be sent again: all of it or nothing.
 
     All where the sender is or was logged in, so that nothing typed is lost; of anybody else only
     what is small.
     """
-    size = sum(len(name.encode()) + len(value.encode()) for name, value in sent)
+    size = sum(_written(name) + _written(value) for name, value in sent)
     small = len(sent) <= MAX_ECHOED and size <= MAX_ECHO_LENGTH
     return sent if small or sender_held_login() else []
 

@@ -155,3 +155,17 @@ def test_error_pages_repeat_little(stranger: Visitor, visit: Enter, cast: Cast) 
     assert page.text.count("ä") <= SMALL // 2
     assert 'Not shown here: the end of "b" and 1 more field.' in page.text
     assert len(answer.data) < 80_000
+
+
+@pytest.mark.parametrize("mark", ["<", "&", '"', "'", ">"])
+def test_marks_that_grow_in_a_page_are_counted_as_written(stranger: Visitor, mark: str) -> None:
+    fields = encoded({"title": "seen first", "description": mark * 21_000})
+    assert len(fields) < SMALL
+    answer = stranger.send_raw("/tickets/new", fields, OWN)
+    assert answer.status_code == 400
+    assert "seen first" in answer.text
+    assert "Not shown here: the end of" in answer.text
+    assert len(answer.data) < SMALL + 10_000, "shown to its limit, and not carried"
+    little = encoded({"title": mark * 1000})
+    page = PageReader(stranger.send_raw("/tickets/new", little, OWN).text)
+    assert page.form("/tickets/new").values("title") == [mark * 1000]
