@@ -47,7 +47,7 @@ from app.exchange.models.connections import (
     ExchangeCall,
     ExchangeHint,
 )
-from app.exchange.models.incoming_mails import IncomingMail
+from app.exchange.models.incoming_mails import IncomingMail, IncomingMailDay
 from app.exchange.models.pairs import Entry, TicketPair
 from app.jobs.models.work import ENGINE_TABLES, Job, JobFailure, TimedWork, Worker
 from app.mail.models.mails import Mail, MailMessage, MailNotification, MailStop
@@ -171,6 +171,7 @@ __all__ = [
     "Identity",
     "ImportedTicket",
     "IncomingMail",
+    "IncomingMailDay",
     "Job",
     "JobFailure",
     "LhcPeriod",

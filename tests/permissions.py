@@ -431,6 +431,7 @@ List incoming mails             | GET /mails/incoming                   | yes | 
 Look at an incoming mail        | GET /mails/incoming/*                 | yes | yes | 403 | 403 | 403 | login
 Download an incoming mail       | GET /mails/incoming/*/whole           | yes | yes | 403 | 403 | 403 | login
 Add an incoming mail to a ticket | POST /mails/incoming/*/add           | yes | yes | 403 | 403 | 403 | login
+Dismiss selected incoming mails | POST /mails/incoming/dismiss        | yes | yes | 403 | 403 | 403 | login
 Dismiss an incoming mail        | POST /mails/incoming/*/dismiss        | yes | yes | 403 | 403 | 403 | login
 Page to stop mails              | GET /unsubscribe/*                    | yes | yes | yes | yes | yes | yes
 Stop mails                      | POST /unsubscribe/*                   | yes | yes | yes | yes | yes | yes

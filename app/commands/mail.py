@@ -18,12 +18,29 @@ from app.exchange.adapters.apart import read_mail_apart
 from app.exchange.adapters.incoming_mail import MAX_BYTES
 from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.rules.replies import MailState
-from app.exchange.services.incoming_mails import decide, keep_mail, leave_to_worker
+from app.exchange.services.incoming_mails import (
+    admit,
+    decide,
+    is_known,
+    keep_mail,
+    leave_to_worker,
+    may_wait,
+)
 from app.exchange.tasks.incoming_mails import ours_of, own_domain
 
+REFUSED: Final = 69
+"""The exit code by which mail servers return a mail to its sender, with what was said on standard
+error (EX_UNAVAILABLE)."""
 TRY_AGAIN: Final = 75
 """The exit code by which mail servers know that they are to try again later (EX_TEMPFAIL of BSD's
 sysexits): with any other they send the mail back."""
+
+
+_WHY: Final = {
+    REFUSED: "The portal takes no more mails of this sender today; send it again tomorrow,"
+    " or answer a mail of the portal",
+    TRY_AGAIN: "Too many mails wait for the worker",
+}
 
 
 class _Receiving(PortalCommand):
@@ -51,24 +68,31 @@ def receive(recipient: str) -> None:
 
     An answer to a mail of the portal becomes a comment. What cannot be read, or whose sender is in
     doubt, is kept for a person (/mails/incoming); what a program sent by itself is dropped. The
-    exit code is 0 wherever nothing is lost, else 75: the mail server tries again.
+    exit code is 0 wherever nothing is lost, 69 where there is no room for more mails of unknown
+    senders today: the mail server returns it; else 75: the mail server tries again.
     """
     content = sys.stdin.buffer.read(MAX_BYTES + 1)
     while sys.stdin.buffer.read(1024 * 1024):
         pass  # who hands it over is not cut off
     settings, now = current_app.config["PORTAL"], datetime.now(UTC)
     reply = read_mail_apart(content, own_domain(settings), recipient)
-    session = db.session()
+    session, limits = db.session(), settings.mail.receiving
     with transaction(session):
-        kept = keep_mail(session, reply, content, recipient, now)
-        if kept is None:
-            said = "known already: nothing was done"
-        else:
-            if settings.secret_key is not None:
+        said, code = "known already: nothing was done", 0
+        if not is_known(session, reply):
+            if settings.secret_key is None:
+                code = 0 if may_wait(session, len(content), limits) else TRY_AGAIN
+            elif not admit(session, reply, len(content), ours_of(settings), limits, now):
+                code = REFUSED
+            kept = keep_mail(session, reply, content, recipient, now) if code == 0 else None
+            if kept is not None and settings.secret_key is not None:
                 decide(session, kept, reply, ours_of(settings), now)
-            else:
+            elif kept is not None:
                 leave_to_worker(session, kept)
-            said = _line(kept)
+            said = _line(kept) if kept is not None else said
+    if code:
+        click.echo(_WHY[code], err=True)
+        sys.exit(code)
     click.echo(said)
 
 

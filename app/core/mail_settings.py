@@ -18,6 +18,12 @@ NAMES = (
     "MAIL_FOLDER",
     "MAIL_LANGUAGE",
     "MAIL_REPLY_TO",
+    "MAIL_UNKNOWN_PER_DAY",
+    "MAIL_UNKNOWN_MIB_PER_DAY",
+    "MAIL_KNOWN_PER_DAY",
+    "MAIL_KNOWN_MIB_PER_DAY",
+    "MAIL_WHOLE_DAYS",
+    "MAIL_REVIEW_DAYS",
     "MAIL_SMTP",
     "MAIL_TLS",
     "MAIL_USER",
@@ -32,6 +38,52 @@ LONGEST_MAILBOX = 23
 """Characters before the ``@`` to which a ticket, its recipient and a signature are added."""
 _SERVER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9.-]+):([0-9]{1,5})")
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivingLimits:
+    """How many mails are taken in on a day (UTC), and how long they are stored."""
+
+    unknown_mails: int = 50
+    """Of all senders together that answer no address of ours."""
+    unknown_mib: int = 100
+    known_mails: int = 1000
+    """To each address that the portal gave out."""
+    known_mib: int = 500
+    whole_days: int = 30
+    """Until a mail's bytes and files are deleted; its text stays."""
+    review_days: int = 90
+    """Until a mail is deleted that nobody reviewed."""
+
+    @classmethod
+    def of(
+        cls, values: Mapping[str, str], whole_number: Callable[[str, str, int, int], int]
+    ) -> ReceivingLimits:
+        """Check the texts; raises SettingError."""
+
+        def number(name: str, default: int, least: int = 0, most: int = 100_000) -> int:
+            return whole_number(name, values.get(name, str(default)), least, most)
+
+        usual = cls()
+        return cls(
+            unknown_mails=number("MAIL_UNKNOWN_PER_DAY", usual.unknown_mails),
+            unknown_mib=number("MAIL_UNKNOWN_MIB_PER_DAY", usual.unknown_mib),
+            known_mails=number("MAIL_KNOWN_PER_DAY", usual.known_mails),
+            known_mib=number("MAIL_KNOWN_MIB_PER_DAY", usual.known_mib),
+            whole_days=number("MAIL_WHOLE_DAYS", usual.whole_days, 1, 3650),
+            review_days=number("MAIL_REVIEW_DAYS", usual.review_days, 1, 3650),
+        )
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables from which these settings are read again."""
+        return {
+            "MAIL_UNKNOWN_PER_DAY": str(self.unknown_mails),
+            "MAIL_UNKNOWN_MIB_PER_DAY": str(self.unknown_mib),
+            "MAIL_KNOWN_PER_DAY": str(self.known_mails),
+            "MAIL_KNOWN_MIB_PER_DAY": str(self.known_mib),
+            "MAIL_WHOLE_DAYS": str(self.whole_days),
+            "MAIL_REVIEW_DAYS": str(self.review_days),
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +107,7 @@ class MailSettings:
     """In which mails are written; any but English has a catalogue."""
     reply_to: str = ""
     """The mailbox whose mails ``flask mail receive`` gets; "" = nobody answers the mails."""
+    receiving: ReceivingLimits = ReceivingLimits()
 
     @classmethod
     def of(
@@ -99,6 +152,7 @@ class MailSettings:
             ),
             language=_language(values.get("MAIL_LANGUAGE", "en"), project),
             reply_to=_mailbox(values.get("MAIL_REPLY_TO", "")),
+            receiving=ReceivingLimits.of(values, whole_number),
         )
 
     def as_environment(self) -> dict[str, str]:
@@ -110,6 +164,7 @@ class MailSettings:
             "MAIL_TIMEOUT_SECONDS": str(self.timeout),
             "MAIL_RETRY_SECONDS": str(self.retry),
             "MAIL_LANGUAGE": self.language,
+            **self.receiving.as_environment(),
         }
         if self.reply_to:
             found["MAIL_REPLY_TO"] = self.reply_to

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -9,7 +11,7 @@ from sqlalchemy.pool import QueuePool
 
 from app.accounts.services.people import find_user
 from app.core.database.transactions import transaction
-from app.exchange.models.incoming_mails import IncomingMail
+from app.exchange.models.incoming_mails import IncomingMail, IncomingMailDay
 from app.exchange.services.incoming_mails import JOB
 from app.exchange.tasks.incoming_mails import take_mail
 from app.jobs.services.queue import queued_jobs
@@ -21,7 +23,9 @@ from tests.commands.test_commands import done
 from tests.exchange.mails import address, answer, said_on
 from tests.exchange.reading_apart import at_each_start
 from tests.harness.commands import flask
-from tests.harness.server import test_settings
+from tests.harness.server import TEST_SECRET, test_settings
+
+KEY = {"SECRET_KEY": TEST_SECRET}
 
 
 @pytest.fixture
@@ -76,6 +80,60 @@ def test_no_transaction_is_open_while_a_mail_is_read(
         take_mail(context, {"mail": 1})
     assert open_then == [0]
     assert session.scalars(select(IncomingMail.state)).one() == "needs review"
+
+
+def test_strangers_are_refused_over_their_room_and_known_senders_are_not(
+    database: str, session: Session, to: str
+) -> None:
+    def receive(number: int, to: str) -> tuple[int, bytes]:
+        mail = answer(to, f"We dig {number}.", Message_ID=f"<{number}@mua.example>")
+        ran = flask(database, "mail", "receive", stdin=bytes(mail), MAIL_UNKNOWN_PER_DAY="2", **KEY)
+        return ran.returncode, ran.stderr
+
+    stranger = "tickets@portal.example"
+    assert [receive(number, stranger)[0] for number in (1, 2)] == [0, 0]
+    code, said = receive(3, stranger)
+    assert code == 69, "EX_UNAVAILABLE: the mail server returns it"
+    assert said.startswith(b"The portal takes no more mails of this sender today")
+    assert receive(1, stranger)[0] == 0, "known already: it is not counted again"
+    assert receive(4, to)[0] == 0
+    assert sorted(session.scalars(select(IncomingMail.state))) == [
+        "added",
+        "needs review",
+        "needs review",
+    ]
+    day = session.scalars(select(IncomingMailDay).where(IncomingMailDay.room == "")).one()
+    assert (day.kept, day.refused, day.refused_bytes > 0) == (2, 1, True)
+
+
+def test_without_the_secret_only_so_many_wait_and_the_worker_refuses(
+    database: str, session: Session, to: str
+) -> None:
+    def receive(number: int, to: str = "tickets@portal.example") -> int:
+        mail = answer(to, f"We dig {number}.", Message_ID=f"<{number}@mua.example>")
+        return flask(
+            database, "mail", "receive", stdin=bytes(mail), MAIL_UNKNOWN_PER_DAY="2"
+        ).returncode
+
+    settings = test_settings(database)
+    limits = replace(settings.mail.receiving, unknown_mails=2)
+    settings = replace(settings, mail=replace(settings.mail, receiving=limits))
+    context = Context(session.get_bind().engine, settings)
+    assert [receive(number) for number in (1, 2, 3)] == [0, 0, 75]
+    for number in (1, 2):
+        take_mail(context, {"mail": number})
+    assert [receive(3), receive(4, to)] == [0, 0]
+    for number in (3, 4):
+        take_mail(context, {"mail": number})
+        take_mail(context, {"mail": 1})  # decided: nothing is counted again
+    states = session.execute(select(IncomingMail.id, IncomingMail.state)).all()
+    assert sorted(map(tuple, states)) == [
+        (1, "needs review"),
+        (2, "needs review"),
+        (4, "added"),
+    ]
+    day = session.scalars(select(IncomingMailDay).where(IncomingMailDay.room == "")).one()
+    assert (day.kept, day.refused) == (2, 1)
 
 
 def test_a_mail_server_is_told_to_try_again(database: str) -> None:

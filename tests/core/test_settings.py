@@ -58,6 +58,16 @@ def test_an_empty_value_counts_as_not_set(project: Path) -> None:
             for name in ("CALLS_KEPT_DAYS", "MAILS_KEPT_DAYS", "REFUSALS_KEPT_DAYS")
             for text in ("0", "-1", "for ever", "3651")
         ),
+        *(
+            (name, text)
+            for name in ("MAIL_WHOLE_DAYS", "MAIL_REVIEW_DAYS")
+            for text in ("0", "3651")
+        ),
+        *(
+            (f"MAIL_{name}_PER_DAY", text)
+            for name in ("UNKNOWN", "UNKNOWN_MIB", "KNOWN", "KNOWN_MIB")
+            for text in ("-1", "100001", "many")
+        ),
         *(("REPORTS_FROM", text) for text in ("2012", "2012-Q5", "2012-12", "now", "12-Q4")),
         *(("ARS_SERVER", text) for text in ("a b", "a/b", "<x>", "x" * 65)),
         *(

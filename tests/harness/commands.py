@@ -38,8 +38,10 @@ def flask(
     *arguments: str | bytes,
     stdin: str | bytes = b"",
     own_process: bool = False,
+    **settings: str,
 ) -> subprocess.CompletedProcess[bytes]:
-    """Run one command on a database, without any secret in the environment.
+    """Run one command on a database, without any secret in the environment, unless ``settings``
+    have one: they are variables of its environment.
 
     ``own_process`` asks for a process of its own. Commands beside others (threads) get one anyway,
     since a process has one standard output, and those whose arguments are bytes, which only the
@@ -47,6 +49,7 @@ def flask(
     """
     environment = process_environment(test_settings(database))
     del environment["SECRET_KEY"]
+    environment |= settings
     content = stdin.encode() if isinstance(stdin, str) else stdin
     beside_others = threading.current_thread() is not threading.main_thread()
     as_bytes = any(isinstance(word, bytes) for word in arguments)

@@ -461,6 +461,7 @@ def test_every_form_is_tried(app: Flask) -> None:
         ),  # test_report_writing
         # test_report_form
         *(f"/reports/<site>/<quarter>{what}" for what in ("", "/fields/<name>", "/submit")),
+        "/mails/incoming/dismiss",
         *(f"/mails/incoming/{key}/{what}" for what in ("add", "dismiss")),  # test_incoming_mails
         "/notices",  # test_notices
         "/notices/confirm",

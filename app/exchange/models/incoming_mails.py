@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
+from sqlalchemy import BigInteger, Date, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.models.base import Base, UtcTime
@@ -32,7 +32,13 @@ class IncomingMail(Base):
     text: Mapped[str] = mapped_column(Text, default="")
     """Its whole text, plain; of a mail that could not be read its beginning as it came."""
     content: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
-    """The mail as it came."""
+    """The mail as it came; empty where ``is_whole`` is false."""
+    is_whole: Mapped[bool] = mapped_column(default=True)
+    """Whether ``content`` is stored: it is deleted earlier than the text."""
+    size: Mapped[int] = mapped_column(default=0)
+    """Bytes of the mail as it came."""
+    files: Mapped[str | None] = mapped_column(Text)
+    """Name and size of each of its files, JSON; None = it was read before this was recorded."""
     state: Mapped[str] = mapped_column(String(20))
     reason: Mapped[str] = mapped_column(String(500), default="")
     ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"))
@@ -41,3 +47,19 @@ class IncomingMail(Base):
     """To whom the portal gave the address that was answered; "" = to nobody."""
     added_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When it became a comment."""
+
+
+class IncomingMailDay(Base):
+    """What came in on one day (UTC) from the senders of one room, and what was refused."""
+
+    __tablename__ = "incoming_mail_days"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    room: Mapped[str] = mapped_column(String(20), primary_key=True)
+    """To whom the portal gave the address that was answered; "" = all senders who answer none."""
+    kept: Mapped[int] = mapped_column(default=0)
+    kept_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    refused: Mapped[int] = mapped_column(default=0)
+    refused_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    unreviewed: Mapped[int] = mapped_column(default=0)
+    """Mails that were deleted on this day and that nobody had reviewed."""

@@ -5,6 +5,7 @@ Nothing of a mail is shown as HTML, and the mail itself is given out as a downlo
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Final
 
 from flask import (
@@ -19,32 +20,43 @@ from flask import (
 )
 from flask_wtf import FlaskForm
 from werkzeug.exceptions import NotFound as NoPage
-from wtforms import StringField
+from wtforms import BooleanField, StringField
 
+from app.core.rules.access import require_operator
 from app.core.rules.errors import Invalid
-from app.core.rules.language import _
+from app.core.rules.language import _, counted
 from app.core.settings import Settings
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach, one_line, required
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
+from app.core.web.times import now
 from app.exchange.adapters.apart import read_mail_apart
 from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.rules.replies import MailState, Reply
 from app.exchange.services.incoming_mails import (
     ADDABLE,
+    MOST_DISMISSED,
     PAGE,
     add_as_comment,
     count_incoming,
+    count_of_sender,
     dismiss_mail,
+    dismiss_mails,
+    dismiss_of_sender,
+    files_of,
     find_incoming,
     list_incoming,
+    lost_mails,
+    what_is_left,
 )
 from app.exchange.tasks.incoming_mails import addresses_of, own_domain
 
 blueprint = Blueprint("incoming_mails", __name__, url_prefix="/mails/incoming")
 _NUMBER: Final = "/<int(max=2147483647):number>"
+_LOST_SHOWN: Final = timedelta(days=6)
+"""Days before today whose refused and unreviewed mails the list names."""
 TONES: Final = {
     MailState.RECEIVED: ("waiting", "waiting"),
     MailState.REVIEW: ("waiting", "alert"),
@@ -75,17 +87,49 @@ class DismissMailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         filters=[one_line],
         description=_("For instance: read, an advertisement, a copy."),
     )
+    all = BooleanField()
 
 
 @blueprint.get("")
 def listing() -> str:
     """Mails of a state, or of all, the newest first."""
-    rows = db.session()
     state, before = request.args.get("state", ""), request.args.get("before", "")
     known = before.isascii() and before.isdigit() and len(before) < 10
     if (state and state not in set(MailState)) or (before and not known):
         raise NoPage
-    found = list_incoming(rows, acting(), state, int(before) if before else None)
+    return _list(state, int(before) if before else None)
+
+
+@blueprint.post("/dismiss")
+def dismiss_many() -> Response:
+    """Put those aside that were selected, with one reason."""
+    rows, form = db.session(), DismissMailForm()
+    texts = request.form.getlist("n")
+    numbers = [int(one) for one in texts if one.isascii() and one.isdigit() and len(one) < 10]
+    require_operator(acting(), _("decide about mails that came in"))
+    if form.validate():
+        listed = url_for("incoming_mails.listing", state=MailState.REVIEW)
+        try:
+            if not numbers or len(numbers) != len(texts) or len(numbers) > MOST_DISMISSED:
+                raise Invalid("reason", _("Select the mails to dismiss"))
+            with writing_once(rows):
+                count = dismiss_mails(rows, writer(), numbers, form.reason.data or "")
+                leads_to(listed)
+        except Invalid as error:
+            attach(form, error)
+        else:
+            _say_dismissed(count)
+            return go_to(listed)
+    return make_response(_list(MailState.REVIEW, None, form), 422)
+
+
+def _say_dismissed(count: int) -> None:
+    flash(counted("%(num)s mail dismissed.", "%(num)s mails dismissed.", count), "ok")
+
+
+def _list(state: str, before: int | None, dismiss_form: DismissMailForm | None = None) -> str:
+    rows = db.session()
+    found = list_incoming(rows, acting(), state, before)
     counts = count_incoming(rows)
     return render_template(
         "exchange/incoming_mails.html",
@@ -97,6 +141,9 @@ def listing() -> str:
         whole=sum(counts.values()),
         tones=TONES,
         mailbox=_settings().mail.reply_to,
+        limits=_settings().mail.receiving,
+        lost=lost_mails(rows, (now() - _LOST_SHOWN).date()),
+        dismiss_form=dismiss_form or DismissMailForm(formdata=None),
     )
 
 
@@ -110,6 +157,8 @@ def mail(number: int) -> Response:
 def whole(number: int) -> Response:
     """The mail as it came, as a file."""
     found = find_incoming(db.session(), acting(), number)
+    if not found.is_whole:
+        raise NoPage
     answer = Response(found.content, content_type="application/octet-stream")
     answer.headers["Content-Disposition"] = f'attachment; filename="mail-{found.id}.eml"'
     return answer
@@ -141,19 +190,23 @@ def add(number: int) -> Response:
 
 @blueprint.post(f"{_NUMBER}/dismiss")
 def dismiss(number: int) -> Response:
-    """Put it aside, with a reason."""
+    """Put it aside, with a reason; and, if wanted, all of its sender that need review."""
     rows, form = db.session(), DismissMailForm()
     found = find_incoming(rows, acting(), number)
+    sender = found.sender
     if form.validate():
         listed = url_for("incoming_mails.listing", state=MailState.REVIEW)
         try:
             with writing_once(rows):
                 dismiss_mail(rows, writer(), number, form.reason.data or "")
+                count = 1
+                if form.all.data and sender:
+                    count += dismiss_of_sender(rows, writer(), sender, form.reason.data or "")
                 leads_to(listed)
         except Invalid as error:
             attach(form, error)
         else:
-            flash(_("Mail %(number)s is dismissed.", number=number), "ok")
+            _say_dismissed(count)
             return go_to(listed)
     return _page(found, dismiss_form=form, status=422)
 
@@ -165,13 +218,18 @@ def _page(
     dismiss_form: DismissMailForm | None = None,
     status: int = 200,
 ) -> Response:
+    limits, is_open = _settings().mail.receiving, found.state == MailState.REVIEW
     draft = {"ticket": str(found.ticket_number)} if found.ticket_number is not None else {}
     page = render_template(
         "exchange/incoming_mail.html",
         mail=found,
         tones=TONES,
         may_add=found.added_at is None and found.state in ADDABLE,
-        files=[(file.name, len(file.content)) for file in _read(found).files],
+        files=files_of(found),
+        of_sender=count_of_sender(db.session(), found.sender) if found.sender else 0,
+        deleted_at=found.received_at
+        + timedelta(days=limits.review_days if is_open else _settings().mails_kept_days),
+        whole_until=found.received_at + timedelta(days=limits.whole_days),
         add_form=add_form or AddForm(formdata=None, data=draft),
         dismiss_form=dismiss_form or DismissMailForm(formdata=None),
     )
@@ -179,7 +237,9 @@ def _page(
 
 
 def _read(found: IncomingMail) -> Reply:
-    """The mail, read again, with no transaction open meanwhile."""
+    """The mail, read again, with no transaction open meanwhile; or what is stored of it."""
+    if not found.is_whole:
+        return what_is_left(found)
     content, recipient = found.content, found.recipient
     db.session().rollback()
     return read_mail_apart(content, own_domain(_settings()), recipient)

@@ -70,6 +70,8 @@ class Reply:
     text: str = ""
     """Its whole text, plain."""
     files: Sequence[AttachedFile] = ()
+    gone: Sequence[str] = ()
+    """The names of files that were deleted here before anybody added them."""
     automatic: str = ""
     problem: str = ""
 

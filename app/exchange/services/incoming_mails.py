@@ -7,18 +7,20 @@ the mail to the worker.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, ScalarSelect, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
 from app.accounts.services.people import actor_of_user
+from app.core.mail_settings import ReceivingLimits
 from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Actor, Door, Writer, require_operator
 from app.core.rules.attached_files import check_content
@@ -28,7 +30,7 @@ from app.core.rules.mail_addresses import address_key
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text, storable_text
 from app.core.services.changes import TICKET, FieldChange, of_kind, record_change
 from app.exchange.models.connections import Connection
-from app.exchange.models.incoming_mails import IncomingMail
+from app.exchange.models.incoming_mails import IncomingMail, IncomingMailDay
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
@@ -65,6 +67,8 @@ PAGE: Final = 50
 ADDABLE: Final = (MailState.REVIEW, MailState.DROPPED, MailState.DISMISSED)
 """States in which a person may still add a mail to a ticket."""
 MOST_FILES: Final = 20
+MOST_DISMISSED: Final = 500
+"""Mails that one step dismisses."""
 _HOUR: Final = timedelta(hours=1)
 _INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 
@@ -105,6 +109,9 @@ def keep_mail(
             subject=reply.subject,
             text=reply.text,
             content=content,
+            is_whole=True,
+            size=len(content),
+            files=json.dumps([[_name(file.name), len(file.content)] for file in reply.files]),
             state=MailState.RECEIVED,
             reason="",
             holder="",
@@ -113,6 +120,59 @@ def keep_mail(
         .returning(IncomingMail.id)
     ).scalar()
     return session.get_one(IncomingMail, made) if made is not None else None
+
+
+def is_known(session: Session, reply: Reply) -> bool:
+    """Whether the same mail came before."""
+    return session.scalar(select(IncomingMail.id).where(IncomingMail.key == reply.key)) is not None
+
+
+def admit(
+    session: Session, reply: Reply, size: int, ours: Ours, limits: ReceivingLimits, now: datetime
+) -> bool:
+    """Whether there is room on this day (UTC) for a mail of so many bytes; it is counted as taken
+    in or as refused.
+
+    All who answer no address of the portal share one room; whoever got an address has one, so that
+    strangers keep nobody out whom the portal knows.
+    """
+    given = given_in(ours.key, reply.addresses)
+    room = min((holder for _number, holder in given), default="")
+    most, mib = limits.unknown_mails, limits.unknown_mib
+    if room:
+        most, mib = limits.known_mails, limits.known_mib
+    day = _day(session, now.date(), room)
+    if day.kept >= most or day.kept_bytes + size > mib * 1024 * 1024:
+        day.refused, day.refused_bytes = day.refused + 1, day.refused_bytes + size
+        return False
+    day.kept, day.kept_bytes = day.kept + 1, day.kept_bytes + size
+    return True
+
+
+def may_wait(session: Session, size: int, limits: ReceivingLimits) -> bool:
+    """Whether one more mail may wait for the worker, who alone knows whose room it needs."""
+    count, held = session.execute(
+        select(func.count(), func.coalesce(func.sum(IncomingMail.size), 0)).where(
+            IncomingMail.state == MailState.RECEIVED
+        )
+    ).one()
+    return count < limits.unknown_mails and held + size <= limits.unknown_mib * 1024 * 1024
+
+
+def _day(session: Session, day: date, room: str) -> IncomingMailDay:
+    """The row of a day and a room, locked until the transaction ends."""
+    none = {"kept": 0, "kept_bytes": 0, "refused": 0, "refused_bytes": 0, "unreviewed": 0}
+    session.execute(
+        _INSERT[session.get_bind().dialect.name](IncomingMailDay)
+        .values(day=day, room=room, **none)
+        .on_conflict_do_nothing()
+    )
+    return session.scalars(
+        select(IncomingMailDay)
+        .where(IncomingMailDay.day == day, IncomingMailDay.room == room)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).one()
 
 
 def leave_to_worker(session: Session, mail: IncomingMail) -> None:
@@ -258,9 +318,9 @@ def _write(
     session: Session, by: Writer, number: int, text: str, reply: Reply, sent_from: str
 ) -> int:
     """One comment, and the files that can be kept; the comment names the others. Its change."""
-    kept, left_out = [], []
+    kept, left_out = [], [f"{name or 'a file'} (deleted before)" for name in reply.gone]
     for place, file in enumerate(reply.files):
-        name = storable_text(file.name, SHORT_TEXT_LIMIT)
+        name = _name(file.name)
         try:
             check_content(file.content)
         except Invalid:
@@ -270,7 +330,7 @@ def _write(
             kept.append((name, file.content))
         else:
             left_out.append(name or "a file")
-    if not text and not reply.files:
+    if not text and not reply.files and not reply.gone:
         raise Invalid("ticket", _("It holds no text of its own"))
     body = text or ("By mail: " + ", ".join(name or "a file" for name, _content in kept))
     comment_ticket(session, by, number, comment_of(body, left_out, sent_from))
@@ -280,6 +340,10 @@ def _write(
     for name, content in kept:
         add_attachment(session, by, number, name, content)
     return change
+
+
+def _name(name: str) -> str:
+    return storable_text(name, SHORT_TEXT_LIMIT)
 
 
 def _named(session: Session, reply: Reply) -> int | None:
@@ -303,6 +367,45 @@ def forget_incoming(session: Session, before: datetime, count: int) -> int:
     return len(session.scalars(gone, execution_options={"synchronize_session": False}).all())
 
 
+def forget_unreviewed(session: Session, before: datetime, count: int, now: datetime) -> int:
+    """Delete at most ``count`` mails of before then that nobody reviewed; how many went."""
+    old = (
+        select(IncomingMail.id)
+        .where(IncomingMail.received_at < before, IncomingMail.state == MailState.REVIEW)
+        .limit(count)
+    )
+    gone = delete(IncomingMail).where(IncomingMail.id.in_(old)).returning(IncomingMail.id)
+    went = len(session.scalars(gone, execution_options={"synchronize_session": False}).all())
+    if went:
+        _day(session, now.date(), "").unreviewed += went
+    return went
+
+
+def forget_whole(session: Session, before: datetime, count: int) -> int:
+    """Delete the bytes of at most ``count`` mails of before then; their texts stay. How many."""
+    old = (
+        select(IncomingMail.id)
+        .where(
+            IncomingMail.received_at < before,
+            IncomingMail.is_whole,
+            IncomingMail.state != MailState.RECEIVED,
+        )
+        .limit(count)
+    )
+    cut = (
+        update(IncomingMail)
+        .where(IncomingMail.id.in_(old))
+        .values(content=b"", is_whole=False)
+        .returning(IncomingMail.id)
+    )
+    return len(session.scalars(cut, execution_options={"synchronize_session": False}).all())
+
+
+def forget_days(session: Session, before: date) -> None:
+    """Delete what was counted on days before then."""
+    session.execute(delete(IncomingMailDay).where(IncomingMailDay.day < before))
+
+
 # --- for people ---------------------------------------------------------------------------------
 
 
@@ -323,6 +426,68 @@ def count_incoming(session: Session) -> Mapping[str, int]:
     """How many there are of each state."""
     rows = session.execute(select(IncomingMail.state, func.count()).group_by(IncomingMail.state))
     return {row[0]: row[1] for row in rows}
+
+
+@dataclass(frozen=True)
+class LostMails:
+    """Mails of one day (UTC) that nobody can read in the portal."""
+
+    day: date
+    unknown: int
+    """Refused, of senders who answer no address of the portal."""
+    known: int
+    """Refused, of all others."""
+    unreviewed: int
+    """Deleted on that day, and nobody had reviewed them."""
+
+
+def lost_mails(session: Session, since: date) -> Sequence[LostMails]:
+    """What was refused or deleted unreviewed since a day, newest day first."""
+    rows = session.scalars(select(IncomingMailDay).where(IncomingMailDay.day >= since)).all()
+    found = []
+    for day in sorted({row.day for row in rows}, reverse=True):
+        of_day = [row for row in rows if row.day == day]
+        lost = LostMails(
+            day,
+            unknown=sum(row.refused for row in of_day if not row.room),
+            known=sum(row.refused for row in of_day if row.room),
+            unreviewed=sum(row.unreviewed for row in of_day),
+        )
+        if lost.unknown or lost.known or lost.unreviewed:
+            found.append(lost)
+    return found
+
+
+def count_refused(since: date) -> ScalarSelect[int]:
+    """How many mails were refused since a day, for a statement that counts more."""
+    return (
+        select(func.coalesce(func.sum(IncomingMailDay.refused), 0))
+        .where(IncomingMailDay.day >= since)
+        .scalar_subquery()
+    )
+
+
+def count_of_sender(session: Session, sender: str) -> int:
+    """How many mails that need review name this sender."""
+    return (
+        session.scalar(
+            select(func.count()).where(
+                IncomingMail.state == MailState.REVIEW, IncomingMail.sender == sender
+            )
+        )
+        or 0
+    )
+
+
+def files_of(mail: IncomingMail) -> Sequence[tuple[str, int]] | None:
+    """Name and size of each file of a mail; None = not recorded."""
+    return None if mail.files is None else [(name, size) for name, size in json.loads(mail.files)]
+
+
+def what_is_left(mail: IncomingMail) -> Reply:
+    """A mail whose bytes were deleted, as far as it is stored."""
+    gone = [name for name, _size in files_of(mail) or ()]
+    return Reply(key=mail.key, sender=mail.sender, subject=mail.subject, text=mail.text, gone=gone)
 
 
 def find_incoming(session: Session, actor: Actor, mail_id: int) -> IncomingMail:
@@ -354,11 +519,41 @@ def add_as_comment(
 def dismiss_mail(session: Session, by: Writer, mail_id: int, reason: str) -> IncomingMail:
     """Put a mail aside that asks for nothing. Without a reason ``Invalid``."""
     mail = _to_decide(session, by, mail_id, MailState.REVIEW)
+    _decide(session, by, mail, MailState.DISMISSED, f"{by.shown_author}: {_reason(reason)}")
+    return mail
+
+
+def dismiss_mails(session: Session, by: Writer, mail_ids: Sequence[int], reason: str) -> int:
+    """Put those of the mails aside that need review; how many. Without a reason ``Invalid``."""
+    return _dismiss_all(session, by, IncomingMail.id.in_(mail_ids), reason)
+
+
+def dismiss_of_sender(session: Session, by: Writer, sender: str, reason: str) -> int:
+    """Put at most ``MOST_DISMISSED`` mails aside that need review and name this sender."""
+    return _dismiss_all(session, by, IncomingMail.sender == sender, reason)
+
+
+def _dismiss_all(session: Session, by: Writer, which: ColumnElement[bool], reason: str) -> int:
+    require_operator(by.actor, _("decide about mails that came in"))
+    text = f"{by.shown_author}: {_reason(reason)}"
+    mails = session.scalars(
+        select(IncomingMail)
+        .where(which, IncomingMail.state == MailState.REVIEW)
+        .order_by(IncomingMail.id)
+        .limit(MOST_DISMISSED)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    ).all()
+    for mail in mails:
+        _decide(session, by, mail, MailState.DISMISSED, text)
+    return len(mails)
+
+
+def _reason(reason: str) -> str:
     text = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label=_("Reason"))
     if not text:
         raise Invalid("reason", _("Reason is required"))
-    _decide(session, by, mail, MailState.DISMISSED, f"{by.shown_author}: {text}")
-    return mail
+    return text
 
 
 def _to_decide(session: Session, by: Writer, mail_id: int, *states: MailState) -> IncomingMail:

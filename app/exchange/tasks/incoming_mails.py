@@ -8,7 +8,8 @@ from typing import Any
 from app.core.settings import Settings
 from app.exchange.adapters.apart import read_mail_apart
 from app.exchange.models.incoming_mails import IncomingMail
-from app.exchange.services.incoming_mails import Ours, decide
+from app.exchange.rules.replies import MailState
+from app.exchange.services.incoming_mails import Ours, admit, decide
 from app.jobs.tasks.context import Context
 from app.mail.rules.notifications import Sender
 
@@ -23,7 +24,13 @@ def take_mail(context: Context, arguments: Mapping[str, Any]) -> None:
     reply = read_mail_apart(content, own_domain(settings), recipient)
     with context.transaction() as session:
         mail = session.get_one(IncomingMail, key)
-        decide(session, mail, reply, ours_of(settings), context.now())
+        ours, now = ours_of(settings), context.now()
+        if mail.state != MailState.RECEIVED:
+            return
+        if admit(session, reply, mail.size, ours, settings.mail.receiving, now):
+            decide(session, mail, reply, ours, now)
+        else:
+            session.delete(mail)
 
 
 def own_domain(settings: Settings) -> str:

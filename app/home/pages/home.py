@@ -285,12 +285,15 @@ class Running:
     notices: HomeFigure
     exchanges: HomeFigure
     incoming: HomeFigure
+    refused: HomeFigure
     trouble: str
     """Where no worker lives, or followers of the change log fail: that, else ""."""
 
 
 def _running() -> Running:
-    workers, failed, number, exchanges, came_in, failing = what_runs(db.session(), now())
+    workers, failed, number, exchanges, came_in, failing, turned_away = what_runs(
+        db.session(), now()
+    )
     words = ""
     if not workers.living:
         words = _("No worker runs: mails, reminders and closing wait")
@@ -319,7 +322,16 @@ def _running() -> Running:
         came_in,
         url_for("incoming_mails.listing", state=MailState.REVIEW),
     )
-    return Running(figure, notices, in_vain, incoming, words)
+    refused = HomeFigure(
+        counted(
+            "incoming mail refused since yesterday",
+            "incoming mails refused since yesterday",
+            turned_away,
+        ),
+        turned_away,
+        url_for("incoming_mails.listing"),
+    )
+    return Running(figure, notices, in_vain, incoming, refused, words)
 
 
 def _duties(found: Duties) -> Sequence[HomeFigure]:

@@ -20,6 +20,7 @@ from app.core.rules.access import Actor, require_admin
 from app.core.rules.language import _
 from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.rules.replies import MailState
+from app.exchange.services.incoming_mails import count_refused
 from app.exchange.services.overview import count_troubles
 from app.jobs.services.followers import count_failing
 from app.jobs.services.workers import WorkerState, worker_state_and
@@ -173,14 +174,15 @@ def open_counts(groups: Mapping[str, Group]) -> Mapping[str, Count]:
     return {"open": Count(sum(one.number for one in counts.values()), MAX_COUNTED), **counts}
 
 
-def what_runs(session: Session, now: datetime) -> tuple[WorkerState, int, int, int, int, int]:
+def what_runs(session: Session, now: datetime) -> tuple[WorkerState, int, int, int, int, int, int]:
     """Whether a worker lives, how many mails were given up, how many maintenance notices,
-    exchanged tickets and incoming mails wait for a person, and how many followers of the change
-    log fail. One statement."""
+    exchanged tickets and incoming mails wait for a person, how many followers of the change log
+    fail, and how many incoming mails were refused since yesterday. One statement."""
     failed = select(func.count()).where(Mail.state == FAILED)
     to_read = select(func.count()).where(MaintenanceNotice.state == Outcome.TO_READ)
     came_in = select(func.count()).where(IncomingMail.state == MailState.REVIEW)
-    workers, (mails, notices, exchanges, incoming, failing) = worker_state_and(
+    yesterday = (now - timedelta(days=1)).date()
+    workers, (mails, notices, exchanges, incoming, failing, refused) = worker_state_and(
         session,
         now,
         failed.scalar_subquery(),
@@ -188,8 +190,9 @@ def what_runs(session: Session, now: datetime) -> tuple[WorkerState, int, int, i
         count_troubles(),
         came_in.scalar_subquery(),
         count_failing(),
+        count_refused(yesterday),
     )
-    return workers, mails, notices, exchanges, incoming, failing
+    return workers, mails, notices, exchanges, incoming, failing, refused
 
 
 def count_open_of_networks(session: Session, actor: Actor) -> Mapping[str, Count]:

@@ -18,7 +18,12 @@ from app.core.models.changes import Refusal
 from app.core.services.form_keys import forget_old_keys
 from app.events.services.import_runs import forget_old_files
 from app.exchange.services.calls import forget_exchange_calls
-from app.exchange.services.incoming_mails import forget_incoming
+from app.exchange.services.incoming_mails import (
+    forget_days,
+    forget_incoming,
+    forget_unreviewed,
+    forget_whole,
+)
 from app.jobs.services.queue import forget_failed_before
 from app.mail.models.mails import Mail, MailMessage, MailNotification
 from app.mail.services.mails import DIGESTED, DROPPED, FAILED, SENT
@@ -36,6 +41,8 @@ class Retention:
     """How long what is over is kept; each is a setting in days."""
 
     mails: timedelta
+    unreviewed_mails: timedelta
+    whole_mails: timedelta
     calls: timedelta
     refusals: timedelta
 
@@ -57,11 +64,16 @@ def tidy(session: Session, now: datetime, retention: Retention) -> Tidied:
     session.execute(delete(ResetLink).where(ResetLink.expires_at < now - LOGINS_KEPT))
     forget_requests(session, now)
     forget_old_files(session, now)
+    forget_days(session, (now - retention.mails).date())
     jobs = forget_failed_before(session, now - FAILED_JOBS_KEPT)
     in_parts = {
         "logins": _forget_logins(session, now - LOGINS_KEPT),
         "mails": _forget_mails(session, now - retention.mails),
         "incoming mails": forget_incoming(session, now - retention.mails, AT_ONCE),
+        "unreviewed mails": forget_unreviewed(
+            session, now - retention.unreviewed_mails, AT_ONCE, now
+        ),
+        "contents of incoming mails": forget_whole(session, now - retention.whole_mails, AT_ONCE),
         "calls": forget_calls(session, now - retention.calls, AT_ONCE),
         "partner calls": forget_exchange_calls(session, now - retention.calls, AT_ONCE),
         "webhook messages": forget_deliveries(session, now, AT_ONCE),

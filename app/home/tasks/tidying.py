@@ -14,6 +14,8 @@ def tidy_up(context: Context) -> str:
     settings = context.settings
     retention = Retention(
         mails=timedelta(days=settings.mails_kept_days),
+        unreviewed_mails=timedelta(days=settings.mail.receiving.review_days),
+        whole_mails=timedelta(days=settings.mail.receiving.whole_days),
         calls=timedelta(days=settings.calls_kept_days),
         refusals=timedelta(days=settings.refusals_kept_days),
     )

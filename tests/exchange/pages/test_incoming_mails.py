@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.core.mail_settings import ReceivingLimits
 from app.core.rules.access import Actor
 from app.exchange.adapters.incoming_mail import read_reply
 from app.exchange.models.incoming_mails import IncomingMail
-from app.exchange.services.incoming_mails import Ours, decide, forget_incoming, keep_mail
+from app.exchange.rules.replies import Reply
+from app.exchange.services.incoming_mails import (
+    Ours,
+    admit,
+    decide,
+    forget_incoming,
+    forget_unreviewed,
+    forget_whole,
+    keep_mail,
+)
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
 from tests.cast import NOON, Cast, writer
@@ -21,8 +34,14 @@ Visit = Callable[[Actor], Visitor]
 TEXT = "<script>alert(1)</script> We dig.\n\nOn Monday, X <x@y.example> wrote:\n> Link down"
 
 
-def bring(session: Session, *, text: str = TEXT, message_id: str = "<1@mua.example>") -> None:
-    mail = answer("tickets@portal.example", text, Message_ID=message_id)
+def bring(
+    session: Session,
+    *,
+    text: str = TEXT,
+    message_id: str = "<1@mua.example>",
+    sender: str = "kit@people.example",
+) -> None:
+    mail = answer("tickets@portal.example", text, sender=sender, Message_ID=message_id)
     mail.add_attachment(b"trace", "text", "plain", filename="trace.txt")
     reply = read_reply(bytes(mail), "portal.example")
     with transaction(session):
@@ -82,3 +101,86 @@ def test_a_mail_is_dismissed_and_forgotten(session: Session, cast: Cast, visit: 
         later = NOON.replace(year=NOON.year + 1)
         assert forget_incoming(session, later, 10) == 1
         assert session.get(IncomingMail, 2) is not None, "it waits for a person"
+
+
+def test_many_are_dismissed_at_once(session: Session, cast: Cast, visit: Visit) -> None:
+    for number in range(1, 4):
+        bring(session, text=f"Buy {number}", message_id=f"<{number}@a.example>")
+    for number in range(4, 8):
+        bring(session, message_id=f"<{number}@b.example>", sender="ads@b.example")
+    visitor = visit(cast.operator)
+    listed = visitor.read("/mails/incoming?state=needs+review")
+    assert "Dismiss selected" in listed.text
+    assert "Dismiss selected" not in visitor.read("/mails/incoming").text
+    none = visitor.send("/mails/incoming/dismiss", {"reason": "ads"})
+    assert (none.status_code, "Select the mails to dismiss" in none.text) == (422, True)
+    assert visitor.send("/mails/incoming/dismiss", {"n": "1", "reason": ""}).status_code == 422
+    assert visitor.send("/mails/incoming/dismiss", {"n": "x", "reason": "ads"}).status_code == 422
+    two = visitor.send("/mails/incoming/dismiss", {"n": ["1", "3"], "reason": "ads"})
+    assert two.status_code == 303
+    assert "2 mails dismissed." in visitor.read("/mails/incoming").text
+    assert "All 4 mails of ads@b.example that need review" in visitor.read("/mails/incoming/5").text
+    assert "mails of kit@people.example" not in visitor.read("/mails/incoming/2").text
+    assert (
+        visitor.send("/mails/incoming/5/dismiss", {"reason": "ads", "all": "y"}).status_code == 303
+    )
+    session.rollback()
+    rows = session.execute(select(IncomingMail.id, IncomingMail.state).order_by(IncomingMail.id))
+    assert [number for number, state in rows if state == "needs review"] == [2]
+    reasons = set(session.scalars(select(IncomingMail.reason).where(IncomingMail.id != 2)))
+    assert reasons == {"operator: ads"}
+
+
+def test_what_was_refused_or_deleted_unreviewed_is_said(
+    session: Session, cast: Cast, visit: Visit
+) -> None:
+    visitor, today = visit(cast.operator), datetime.now(UTC)
+    page = visitor.read("/mails/incoming?state=needs+review")
+    assert "Mails that nobody reviews are deleted after 90 days." in page.text
+    assert "Every mail was" not in page.text
+    assert "refused" not in page.text
+    assert "refused" not in visitor.read("/").text
+    limits = replace(ReceivingLimits(), unknown_mails=1)
+    with transaction(session):
+        for expected in (True, False, False):
+            reply = Reply("key", addresses="tickets@portal.example")
+            assert admit(session, reply, 10, Ours(KEY, ()), limits, today) is expected
+    link = ("/mails/incoming", "2 incoming mails refused since yesterday")
+    assert link in visitor.read("/").links
+    assert "refused" not in visit(cast.kit).read("/").text
+    said = f"{today.date()} (UTC): 2 mails of unknown senders refused. Limit: 50 mails and 100 MiB"
+    assert said in visitor.read("/mails/incoming").text
+    bring(session)
+    with transaction(session):
+        assert forget_unreviewed(session, NOON, 10, today) == 0
+        assert forget_unreviewed(session, NOON + timedelta(seconds=1), 10, today) == 1
+    said = "1 mail deleted that nobody reviewed within 90 days."
+    assert said in visitor.read("/mails/incoming?state=needs+review").text
+    assert session.scalars(select(IncomingMail.id)).all() == []
+
+
+def test_a_text_stays_when_the_whole_mail_is_deleted(
+    session: Session, cast: Cast, visit: Visit
+) -> None:
+    visitor = visit(cast.operator)
+    with transaction(session):
+        open_ticket(session, writer(cast.kit), NewTicket(title="Link down"))
+    bring(session)
+    day = NOON + timedelta(days=30)
+    assert f"deleted after {day.date()}" in visitor.read("/mails/incoming/1").text
+    with transaction(session):
+        assert forget_whole(session, NOON, 10) == 0
+        assert forget_whole(session, NOON + timedelta(seconds=1), 10) == 1
+        assert forget_whole(session, NOON + timedelta(seconds=1), 10) == 0, "once"
+    page = visitor.read("/mails/incoming/1")
+    assert "deleted, with its attachments; only the text is stored" in page.text
+    assert "trace.txt" in page.text
+    assert visitor.get("/mails/incoming/1/whole").status_code == 404
+    assert visitor.send("/mails/incoming/1/add", {"ticket": "1"}).status_code == 303
+    assert said_on(session, 1) == [
+        (
+            "operator",
+            "<script>alert(1)</script> We dig.\n\n[Not stored: trace.txt (deleted before)]"
+            "\n[Sent from kit@people.example]",
+        )
+    ]

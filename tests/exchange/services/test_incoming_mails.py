@@ -12,13 +12,15 @@ from sqlalchemy.orm import Session
 
 from app.accounts.services.people import find_user
 from app.core.database.transactions import transaction
+from app.core.mail_settings import ReceivingLimits
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed
 from app.exchange.adapters.incoming_mail import MAX_BYTES, read_reply
 from app.exchange.models.incoming_mails import IncomingMail
-from app.exchange.rules.replies import MOST_IN_AN_HOUR
+from app.exchange.rules.replies import MOST_IN_AN_HOUR, Reply
 from app.exchange.services.incoming_mails import (
     Ours,
     add_as_comment,
+    admit,
     decide,
     dismiss_mail,
     keep_mail,
@@ -275,3 +277,28 @@ def test_operators_add_and_dismiss(
     assert said_on(session, number) == [("operator", "We dig.\n\n[Sent from someone@else.example]")]
     with pytest.raises(MoveNotAllowed), transaction(session):
         dismiss_mail(session, writer(cast.operator), mail.id, "too late")
+
+
+def test_each_known_sender_has_a_room_and_all_others_share_one(
+    session: Session, cast: Cast, number: int
+) -> None:
+    limits = ReceivingLimits(unknown_mails=2, unknown_mib=1, known_mails=1, known_mib=1)
+    mib = 1024 * 1024
+
+    def room(to: str, size: int = 1, days: int = 0) -> bool:
+        with transaction(session):
+            reply = Reply("key", addresses=to)
+            return admit(session, reply, size, OURS, limits, NOON + timedelta(days=days))
+
+    assert not room("a@b.example", mib + 1), "too many bytes, and none are counted"
+    assert room("a@b.example", mib)
+    assert not room("c@d.example", 1), "their bytes are used up"
+    assert room("a@b.example", 1, days=1)
+    assert room(address(number, "u1", b"another key"), 1, days=1), "forged, so unknown"
+    assert not room("a@b.example", 1, days=1), "their number is used up"
+    kit, pic = person(session, "kit"), person(session, "pic")
+    assert room(address(number, kit))
+    assert not room(address(number + 1, kit)), "one room, whatever the ticket"
+    assert room(address(number, pic))
+    assert not room(address(number, pic), days=0)
+    assert room(address(number, pic), days=1)

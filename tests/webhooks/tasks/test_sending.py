@@ -505,7 +505,7 @@ def test_old_messages_are_deleted_after_a_month(world: World, receiver: Receiver
     keep = timedelta(days=90)
     world.now += timedelta(days=1)
     with transaction(world.session):
-        tidied = tidy(world.session, world.now, Retention(keep, keep, keep))
+        tidied = tidy(world.session, world.now, Retention(*[keep] * 5))
     assert tidied.rows["webhook messages"] == 1
     assert [one.kind for one in world.deliveries(key)] == ["ticket.commented"]
 
