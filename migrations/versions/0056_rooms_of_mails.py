@@ -1,6 +1,6 @@
 """Mails that come in: sizes, files, and what was taken in and refused on each day
 
-Revision: 0053, after: 0052
+Revision: 0056, after: 0055
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0053"
-down_revision: str | None = "0052"
+revision = "0056"
+down_revision: str | None = "0055"
 branch_labels = None
 depends_on = None
 
