@@ -25,8 +25,6 @@ from tests.exchange.reading_apart import at_each_start
 from tests.harness.commands import flask
 from tests.harness.server import TEST_SECRET, test_settings
 
-KEY = {"SECRET_KEY": TEST_SECRET}
-
 
 @pytest.fixture
 def to(session: Session) -> str:
@@ -87,7 +85,14 @@ def test_strangers_are_refused_over_their_room_and_known_senders_are_not(
 ) -> None:
     def receive(number: int, to: str) -> tuple[int, bytes]:
         mail = answer(to, f"We dig {number}.", Message_ID=f"<{number}@mua.example>")
-        ran = flask(database, "mail", "receive", stdin=bytes(mail), MAIL_UNKNOWN_PER_DAY="2", **KEY)
+        ran = flask(
+            database,
+            "mail",
+            "receive",
+            stdin=bytes(mail),
+            MAIL_UNKNOWN_PER_DAY="2",
+            SECRET_KEY=TEST_SECRET,
+        )
         return ran.returncode, ran.stderr
 
     stranger = "tickets@portal.example"

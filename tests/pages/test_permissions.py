@@ -556,6 +556,7 @@ SENT: Final[Mapping[str, Sent]] = {
     "POST /unsubscribe/*": ("/unsubscribe/{stop_token}", {"List-Unsubscribe": "One-Click"}),
     "POST /mails/incoming/*/add": ("/mails/incoming/{incoming}/add", {"ticket": "{ticket}"}),
     "POST /mails/incoming/*/dismiss": ("/mails/incoming/{incoming}/dismiss", {"reason": "x"}),
+    "POST /mails/incoming/dismiss": ("/mails/incoming/dismiss", {"n": "{incoming}", "reason": "x"}),
     "POST /mails/again": ("/mails/again", {"one": "{mail}"}),
     "POST /unsubscribe/*/undo": ("/unsubscribe/{used_token}/undo", {}),
     "POST /unsubscribe/* without": ("/unsubscribe/1-nothing", {}),
