@@ -503,6 +503,16 @@ ROWS: Final[Sequence[Row]] = (
         ),
     ),
     Row(
+        "No stored mail waits for a decision."
+        " Mails that nobody reviews are deleted after %(days)s days.",
+        "incoming mails",
+        "no stored mail needs review; what was refused or deleted unreviewed is named above it",
+        "one needs review",
+        (
+            "tests/exchange/pages/test_incoming_mails.py::test_what_was_refused_or_deleted_unreviewed_is_said",
+        ),
+    ),
+    Row(
         "Nothing to review",
         "incoming mails; notices",
         "no mail or notice waits for review",

@@ -151,6 +151,8 @@ def test_what_was_refused_or_deleted_unreviewed_is_said(
     said = f"{today.date()} (UTC): 2 mails of unknown senders refused. Limit: 50 mails and 100 MiB"
     assert said in visitor.read("/mails/incoming").text
     bring(session)
+    page = visitor.read("/mails/incoming?state=needs+review")
+    assert "waits for a decision" not in page.text
     with transaction(session):
         assert forget_unreviewed(session, NOON, 10, today) == 0
         assert forget_unreviewed(session, NOON + timedelta(seconds=1), 10, today) == 1
