@@ -81,6 +81,7 @@ class Call:
             self.now,
             remote=kept_address(request.remote_addr),
             copies_per_day=current_app.extensions.get(COPIES_PER_DAY, USUAL_COPIES_PER_DAY),
+            has_key=True,
         )
 
 

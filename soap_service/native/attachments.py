@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Final
 
-from app.core.rules.access import Door
+from sqlalchemy.orm import Session
+
+from app.core.rules.access import Door, Writer
 from app.core.rules.attached_files import LIMIT_IN_WORDS
 from app.tickets.rules.attachments import attachment_id, public_id
 from app.tickets.services.attachments import add_attachment, content_of, find_attachment
 from app.tickets.services.lifecycle import find_ticket
+from app.tickets.services.request_keys import Done
 from soap_service.native.answers import Values, attachment_values
 from soap_service.native.kinds import (
     BYTES,
@@ -23,16 +27,21 @@ from soap_service.native.models import (
     ID,
 )
 from soap_service.native.operations import NativeCall, Operation
-from soap_service.native.tickets import writer
+from soap_service.native.tickets import REQUEST_KEY, carried_out, writer
 
 
 def _add(call: NativeCall, sent: Any) -> Values:
-    by = writer(call, sent)
     content = b"".join(sent.content or ())
-    with call.transaction() as session:
+
+    def add(session: Session, by: Writer) -> Done:
         added = add_attachment(session, by, sent.number, sent.name, content)
-        ticket = find_ticket(session, call.actor, sent.number)
-        return {"id": public_id(added.id), "version": ticket.version}
+        ticket = find_ticket(session, by.actor, sent.number)
+        return Done(ticket.number, ticket.version, added.id)
+
+    digest = hashlib.sha256(content).hexdigest()
+    done = carried_out(call, sent, writer(call, sent), ("file", sent.name, digest), add)
+    assert done.attachment is not None
+    return {"id": public_id(done.attachment), "version": done.version}
 
 
 def _get(call: NativeCall, sent: Any) -> Values:
@@ -48,14 +57,16 @@ def _get(call: NativeCall, sent: Any) -> Values:
 OPERATIONS: Final = (
     Operation(
         "AddAttachment",
-        "Adds a file to a ticket, in any state of it. Its content is kept as it is sent. The same"
-        " file (name, size, bytes) again within ten minutes, with no other change of the ticket"
-        " between, is answered and not stored twice.",
+        "Adds a file to a ticket, in any state of it. Its content is stored as it is sent. With a"
+        " request key it can be sent again until it is answered. Without one, the same file (name,"
+        " size, bytes) again within ten minutes, with no other change of the ticket between, is"
+        " answered and not stored twice.",
         (
             ID,
             AUTHOR,
             once("name", TEXT, "the file's name; folders and control characters are taken off"),
             once("content", BYTES, f"its bytes, at most {LIMIT_IN_WORDS}"),
+            REQUEST_KEY,
         ),
         (
             once("id", STRING, "the attachment's id"),

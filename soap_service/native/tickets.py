@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+
+from sqlalchemy.orm import Session
 
 from app.core.rules.access import Door, Writer
 from app.core.rules.errors import StaleVersion
@@ -19,7 +21,13 @@ from app.tickets.services.lifecycle import (
     open_ticket,
 )
 from app.tickets.services.relations import open_related_ticket
-from app.tickets.services.request_keys import content_digest, open_ticket_under_key
+from app.tickets.services.request_keys import (
+    Done,
+    change_under_key,
+    content_digest,
+    digest_of,
+    open_ticket_under_key,
+)
 from soap_service.faults import fault_of
 from soap_service.native.answers import Values, ticket_values
 from soap_service.native.kinds import (
@@ -47,6 +55,13 @@ from soap_service.native.protocol import element_of
 from soap_service.tickets import NO_KEY, SAME_KEY
 
 _NO_REQUEST_KEY: Final = NO_KEY.format(list="FindTickets", key="a request key")
+_SAME_CHANGE: Final = "send the same request again: it is carried out once for its request key"
+REQUEST_KEY: Final = optional(
+    "requestKey",
+    TEXT,
+    "a key of the caller's own, once per request and partner: nothing else decides then whether"
+    " the request is a repeat",
+)
 _LISTS: Final = ("links", "sites", "asked_sites")
 _STATED: Final = sorted(
     (
@@ -104,28 +119,49 @@ def _create(call: NativeCall, sent: Any) -> Values:
     return {"number": number, "version": 1 if relation is None else 2}
 
 
+def carried_out(
+    call: NativeCall,
+    sent: Any,
+    by: Writer,
+    content: Sequence[object],
+    change: Callable[[Session, Writer], Done],
+) -> Done:
+    """A change of the ticket ``sent.number``: once for each request key, if there is one.
+    ``content`` is what belongs to the request beside who writes."""
+    if sent.requestKey is None:
+        with call.transaction() as session:
+            return change(session, by)
+    with call.transaction(_SAME_CHANGE) as session:
+        return change_under_key(
+            session,
+            by,
+            sent.number,
+            sent.requestKey,
+            digest_of(sent.number, *content),
+            lambda keyed: change(session, keyed),
+        )
+
+
 def _update(call: NativeCall, sent: Any) -> Values:
     wanted = _stated(sent.change)
     for name, empty in _EMPTY.items():
         if wire_name(name) in call.cleared:
             wanted[name] = empty
-    by = writer(call, sent)
+
+    def change(session: Session, by: Writer) -> Done:
+        needs = not _NEEDS.isdisjoint(wanted)
+        ticket = change_ticket_at(session, by, sent.number, wanted, sent.version, check_needs=needs)
+        return Done(ticket.number, ticket.version)
+
     try:
-        with call.transaction() as session:
-            ticket = change_ticket_at(
-                session,
-                by,
-                sent.number,
-                wanted,
-                sent.version,
-                check_needs=not _NEEDS.isdisjoint(wanted),
-            )
-            return written(ticket)
+        by = writer(call, sent)
+        done = carried_out(call, sent, by, ("update", sent.version, wanted), change)
     except StaleVersion as stale:
         now = ticket_values(call, find_ticket(call.session, call.actor, sent.number))
         fault = fault_of(stale, public_url=call.public_url)
         fault.detail = element_of(STALE_TICKET, {"currentVersion": now["version"], "ticket": now})
         raise fault from stale
+    return {"number": done.ticket, "version": done.version}
 
 
 _EMPTY: Final[Mapping[str, object]] = {
@@ -163,12 +199,16 @@ def _get(call: NativeCall, sent: Any) -> Values:
 
 
 def _comment(call: NativeCall, sent: Any) -> Values:
-    said = repr((sent.number, sent.author, sent.text, bool(sent.internal)))
+    internal = bool(sent.internal)
+    said = repr((sent.number, sent.author, sent.text, internal))
     by = writer(call, sent, hashlib.sha256(said.encode()).hexdigest())
-    with call.transaction() as session:
-        return written(
-            comment_ticket(session, by, sent.number, sent.text, internal=bool(sent.internal))
-        )
+
+    def comment(session: Session, by: Writer) -> Done:
+        ticket = comment_ticket(session, by, sent.number, sent.text, internal=internal)
+        return Done(ticket.number, ticket.version)
+
+    done = carried_out(call, sent, by, ("comment", sent.text, internal), comment)
+    return {"number": done.ticket, "version": done.version}
 
 
 OPERATIONS: Final = (
@@ -191,12 +231,14 @@ OPERATIONS: Final = (
     Operation(
         "UpdateTicket",
         "Changes a ticket, if nobody changed it since the version that is stated; else fault 342"
-        " holds the ticket as it is now, and nothing is changed.",
+        " holds the ticket as it is now, and nothing is changed. With a request key the same"
+        " request again is answered as the first time.",
         (
             ID,
             once("version", INT, "the version that the writer has seen"),
             AUTHOR,
             once("change", TICKET_CHANGE, "what changes"),
+            REQUEST_KEY,
         ),
         WRITTEN,
         _update,
@@ -211,13 +253,15 @@ OPERATIONS: Final = (
     ),
     Operation(
         "CommentTicket",
-        "Appends one entry to a diary, in any state of the ticket. The same call again within ten"
-        " minutes, with no other change of the ticket between, is answered and not stored twice.",
+        "Appends one entry to a diary, in any state of the ticket. With a request key it can be"
+        " sent again until it is answered. Without one, the same call again within ten minutes,"
+        " with no other change of the ticket between, is answered and not stored twice.",
         (
             ID,
             AUTHOR,
             once("text", LONG_TEXT, "the entry; not blank"),
             optional("internal", BOOLEAN, "for the internal diary; default false"),
+            REQUEST_KEY,
         ),
         WRITTEN,
         _comment,

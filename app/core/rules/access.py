@@ -126,6 +126,9 @@ class Writer:
     """The address that it came from, where it came over the network."""
     copies_per_day: int = USUAL_COPIES_PER_DAY
     """How many outside addresses this account may name for carbon copies on one day (UTC)."""
+    has_key: bool = False
+    """Nothing but a key of the request decides whether it is a repeat, not what it says (decisions,
+    section 4): everything over REST, and a request with a request key."""
 
     @property
     def shown_author(self) -> str:

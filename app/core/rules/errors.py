@@ -169,9 +169,8 @@ class RequestKeyConflict(PortalError):
     def __init__(self, ticket_number: int) -> None:
         super().__init__(
             _(
-                "This request key opened ticket %(ticket_number)s with other content;"
-                " use a new key,"
-                " or change that ticket",
+                "This request key was used for ticket %(ticket_number)s with other content;"
+                " use a new key for each request",
                 ticket_number=ticket_number,
             )
         )

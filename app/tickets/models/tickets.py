@@ -251,7 +251,8 @@ class ImportedTicket(Base):
 
 
 class RequestKey(Base):
-    """The key of a creation through the native service: a repeat answers its ticket."""
+    """The key of a creation or a change through the native service: a repeat answers what the
+    first request was answered."""
 
     __tablename__ = "request_keys"
     __table_args__ = (UniqueConstraint("partner_id", "key"),)
@@ -262,4 +263,8 @@ class RequestKey(Base):
     content_digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 of what the first request asked for."""
     ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"))
-    """None only inside the transaction that creates the ticket."""
+    """None only inside the transaction of the first request."""
+    version: Mapped[int | None]
+    """The ticket's version after it; None of a creation."""
+    attachment_id: Mapped[int | None]
+    """The number of the file that it added."""

@@ -36,8 +36,8 @@ def add_attachment(
     """Add a file to the ticket, under its cleaned name; allowed in every state.
 
     The same file (name, size, bytes) by the same account within ten minutes, with no other change
-    of the ticket between, is a repeat: it answers the first one and is counted on the ticket (not
-    over REST, see ``recent_own_change``).
+    of the ticket between, is a repeat: it answers the first one and is counted on the ticket (but
+    see ``Writer.has_key``).
 
     Raises ``NotFound``, ``Forbidden``, or ``Invalid`` for a name above 255 characters and for
     content that is empty or above 2 MiB.

@@ -1,8 +1,8 @@
 """What an account sends a second time: a modification or a comment that is no new one.
 
 Creations have keys, an origin id or a request key; a repeated change is recognised by what stands
-in the log (decisions, section 4). Not over REST: there a request that shall be carried out once has
-an Idempotency-Key, and whatever else is sent twice is meant twice.
+in the log (decisions, section 4). Not over REST, nor where a request has a key of its own: there
+the key decides, and whatever else is sent twice is meant twice.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class RecentChange:
 
 def recent_own_change(session: Session, by: Writer, number: int) -> RecentChange | None:
     """The newest change of a locked ticket, if this account made it within ``REPEAT_WINDOW``; None
-    over REST, where nothing but the Idempotency-Key decides what is a repeat."""
-    if by.door is Door.API:
+    where nothing but a key decides what is a repeat."""
+    if by.has_key:
         return None
     change_id, at, kind, account, digest = (
         session.connection().execute(_NEWEST_CHANGE, {"number": number}).one()

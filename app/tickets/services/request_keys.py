@@ -1,7 +1,7 @@
-"""Creation under a request key: a caller that got no answer sends the same request again.
+"""Request keys of the native service: a caller that got no answer sends the same request again.
 
-The key is (partner, key). What is compared is what the first request asked for, never the ticket as
-it is now.
+The key is (partner, key), one for a creation, a change, a comment or a file. What is compared is
+what the first request asked for, never the ticket as it is now.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import select
@@ -24,6 +24,18 @@ from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.tickets.models.tickets import RequestKey, Ticket
 from app.tickets.rules.content import NewTicket
+from app.tickets.services.fields import facts_of
+from app.tickets.services.lifecycle import find_ticket
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a request did, as it is answered: the ticket's number, of a change also its version
+    after it, of a file also its number."""
+
+    ticket: int
+    version: int | None = None
+    attachment: int | None = None
 
 
 def open_ticket_under_key(
@@ -37,6 +49,31 @@ def open_ticket_under_key(
     ``Invalid``. Only partners' accounts have request keys.
     """
     access.require_create(by.actor)
+    done = _once(session, by, key, digest, lambda: Done(opening().number))
+    return session.get_one(Ticket, done.ticket)
+
+
+def change_under_key(
+    session: Session,
+    by: Writer,
+    number: int,
+    key: str,
+    digest: str,
+    change: Callable[[Writer], Done],
+) -> Done:
+    """Change a ticket by ``change``, unless this key of the writer's partner did so already.
+
+    ``digest`` is ``digest_of`` of the request. A repeat answers as the first time, whatever came
+    between. ``change`` is given the writer as one whose repeats only the key decides. Raises as
+    ``open_ticket_under_key``, and ``NotFound``.
+    """
+    access.require_write(by.actor, facts_of(find_ticket(session, by.actor, number)))
+    return _once(session, by, key, digest, lambda: change(replace(by, has_key=True)))
+
+
+def _once(
+    session: Session, by: Writer, key: str, digest: str, carry_out: Callable[[], Done]
+) -> Done:
     assert by.actor.partner_id is not None
     if not key.strip():
         raise Invalid("request_key", _("A request key is not empty; leave it out, or send one"))
@@ -51,10 +88,12 @@ def open_ticket_under_key(
         .returning(RequestKey.id)
     )
     if first is not None:
-        ticket = opening()
-        session.get_one(RequestKey, first).ticket_number = ticket.number
+        done = carry_out()
+        row = session.get_one(RequestKey, first)
+        row.ticket_number, row.version = done.ticket, done.version
+        row.attachment_id = done.attachment
         session.flush()
-        return ticket
+        return done
     known = session.scalars(
         select(RequestKey).where(
             RequestKey.partner_id == by.actor.partner_id, RequestKey.key == key
@@ -63,7 +102,7 @@ def open_ticket_under_key(
     assert known.ticket_number is not None
     if known.content_digest != digest:
         raise RequestKeyConflict(known.ticket_number)
-    return session.get_one(Ticket, known.ticket_number)
+    return Done(known.ticket_number, known.version, known.attachment_id)
 
 
 def content_digest(new: NewTicket, *more: object) -> str:
@@ -77,7 +116,12 @@ def content_digest(new: NewTicket, *more: object) -> str:
         for item in fields(new)
         if (value := getattr(new, item.name)) != item.default
     }
-    text = json.dumps([stated, *more], sort_keys=True, ensure_ascii=False, default=_written)
+    return digest_of(stated, *more)
+
+
+def digest_of(*parts: object) -> str:
+    """SHA-256 (hex) of what a request asks for: values, times, lists and mappings of them."""
+    text = json.dumps(parts, sort_keys=True, ensure_ascii=False, default=_written)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from zeep import xsd
@@ -442,6 +443,90 @@ def test_a_refused_creation_does_not_use_its_key_up(native: Native) -> None:
     bad = {**NEW, "links": ["NO-SUCH-LINK"]}
     assert number_of(refused(native.call, "CreateTicket", requestKey="k", ticket=bad)) == 310
     assert native.call("CreateTicket", requestKey="k", ticket=NEW)["version"] == 1
+
+
+CHANGES: tuple[tuple[str, dict[str, Any], dict[str, Any]], ...] = (
+    ("CommentTicket", {"text": "We look"}, {"text": "We look", "internal": True}),
+    ("CommentTicket", {"text": "We look"}, {"text": "We looked"}),
+    (
+        "UpdateTicket",
+        {"version": 1, "change": {"title": "New"}},
+        {"version": 1, "change": {"title": "Newer"}},
+    ),
+    ("AddAttachment", {"name": "a", "content": b"log"}, {"name": "a", "content": b"lag"}),
+    ("AddAttachment", {"name": "a", "content": b"log"}, {"name": "b", "content": b"log"}),
+)
+
+
+@pytest.mark.parametrize(("operation", "sent", "other"), CHANGES)
+def test_a_change_under_a_request_key_is_carried_out_once(
+    native: Native, operation: str, sent: dict[str, Any], other: dict[str, Any]
+) -> None:
+    """On a busy ticket: a repeat answers as the first time, whatever came between. Other content
+    under the key is a fault, and so is the key of another operation or ticket."""
+    key, busy = uuid4().hex, uuid4().hex
+    number = native.call("CreateTicket", requestKey=busy, ticket=NEW)["number"]
+    first = native.call(operation, number=number, requestKey=key, **sent)
+    assert first["version"] == 2
+    native.call("CommentTicket", user="kit", number=number, text="between")
+    before = native.get(number)
+    # who writes is no content, and keys are the partner's
+    for more in ({}, {"author": "somebody"}, {"user": "opn-internal"}):
+        assert native.call(operation, number=number, requestKey=key, **more, **sent) == first
+    assert native.get(number) == before
+    elsewhere = native.call("CreateTicket", ticket=NEW)["number"]
+    for wrong in (
+        lambda: native.call(operation, number=number, requestKey=key, **other),
+        lambda: native.call(operation, number=elsewhere, requestKey=key, **sent),
+        lambda: native.call(operation, number=number, requestKey=busy, **sent),
+        lambda: native.call("CreateTicket", requestKey=key, ticket=NEW),
+    ):
+        fault = refused(wrong)
+        assert number_of(fault) == 343
+        assert f"ticket {number} " in fault.message
+    assert native.get(number) == before
+
+
+def test_with_request_keys_nothing_else_decides(native: Native) -> None:
+    """The same comment and the same file at once under two keys are two; without a key one."""
+    number = native.call("CreateTicket", ticket=NEW)["number"]
+    for operation, sent in (
+        ("CommentTicket", {"text": "We look"}),
+        ("AddAttachment", {"name": "a", "content": b"log"}),
+    ):
+        version = native.get(number)["version"]
+        answers = [
+            native.call(operation, number=number, **sent, **key)["version"]
+            for key in ({}, {}, {"requestKey": uuid4().hex}, {"requestKey": uuid4().hex})
+        ]
+        assert answers == [version + one for one in (1, 1, 2, 3)]
+
+
+def test_a_request_key_gives_no_right(native: Native) -> None:
+    """A repeat is refused to whoever may not do it, and a refused change leaves its key free."""
+    number = native.call("CreateTicket", ticket=NEW)["number"]
+    sent: dict[str, Any] = {"number": number, "requestKey": uuid4().hex, "text": "We look"}
+    for user, fault in (("other", 302), ("reader", 330)):
+        assert number_of(refused(native.call, "CommentTicket", user=user, **sent)) == fault
+    blank = {**sent, "text": " "}
+    assert number_of(refused(native.call, "CommentTicket", **blank)) == 310
+    assert native.call("CommentTicket", **sent)["version"] == 2
+    for user, fault in (("other", 302), ("reader", 330)):
+        assert number_of(refused(native.call, "CommentTicket", user=user, **sent)) == fault
+    for bad in ("", " ", "x" * 256):
+        wrong = refused(native.call, "CommentTicket", **{**sent, "requestKey": bad})
+        assert number_of(wrong) == 310
+
+
+def test_parallel_repeats_of_one_comment_are_one(native: Native) -> None:
+    number = native.call("CreateTicket", ticket=NEW)["number"]
+    key = uuid4().hex
+    inner = f"<n:number>{number}</n:number><n:text>once only</n:text><n:requestKey>{key}"
+    inner += "</n:requestKey>"
+    with ThreadPoolExecutor(20) as senders:
+        answers = list(senders.map(lambda _: native.raw("CommentTicket", inner).values, range(20)))
+    assert {answer["version"] for answer in answers} == {"2"}
+    assert native.get(number)["version"] == 2
 
 
 def test_fifty_parallel_repeats_of_one_request_open_one_ticket(native: Native) -> None:
