@@ -1,6 +1,6 @@
 """Request keys of changes: the version and the file that the first request was answered
 
-Revision: 0054, after: 0053
+Revision: 0058, after: 0057
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0054"
-down_revision: str | None = "0053"
+revision = "0058"
+down_revision: str | None = "0057"
 branch_labels = None
 depends_on = None
 
