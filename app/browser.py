@@ -113,6 +113,7 @@ from app.tickets.pages import imports as ticket_imports
 from app.tickets.pages import merging as ticket_merging  # noqa: F401  # on a blueprint
 from app.tickets.pages import writing as ticket_writing  # noqa: F401  # on a blueprint
 from app.tickets.pages.panels import TICKET_PANELS
+from app.tickets.pages.recipients import RECIPIENTS
 from app.topology.pages import states, topology
 from app.topology.services.proposals import propose_urgency
 from app.webhooks.pages import webhooks
@@ -132,6 +133,7 @@ def register(flask_app: Flask) -> None:
     )
     ticket_edit.EVENTS.read = event_page.read_for_ticket
     ticket_edit.PROPOSALS.read = propose_urgency
+    RECIPIENTS.read = mail_section.will_notify
     agenda.APPOINTMENTS.read = teleconferences.appointments
     ticket_edit.CONFLICTS.read = conflicts.conflicts_for_form
     RECORD_PANELS.show(

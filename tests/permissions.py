@@ -82,6 +82,8 @@ Form of a new ticket            | GET /tickets/new                      | yes | 
 Create a ticket                 | POST /tickets/new                     | yes | yes | yes | yes | 403 | login
 Impact and priority proposed    | GET /tickets/new/urgency              | yes | yes | yes | yes | 403 | login
 Similar tickets of a new one    | GET /tickets/new/similar              | yes | yes | yes | yes | 403 | login
+Who is notified of a new one    | GET /tickets/new/recipients           | yes | yes | yes | yes | 403 | login
+Who is notified of a change     | GET /tickets/*/recipients             | yes | yes | yes | 403 | 403 | login
 Form to edit a ticket           | GET /tickets/*/edit                   | yes | yes | yes | 403 | 403 | login
 Edit a ticket                   | POST /tickets/*/edit                  | yes | yes | yes | 403 | 403 | login
 Edit what one wrote oneself     | POST /tickets/*/edit written          | yes | yes | yes | yes | -   | -

@@ -1,15 +1,37 @@
-"""What the page of a ticket says about its mails: whether one watches it or is reminded of it, and
-what failed."""
+"""What the page of a ticket says about its mails, and its forms of who will be notified."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from app.core.rules.access import Actor
+from flask import current_app
+from sqlalchemy.orm import Session
+
+from app.core.rules.access import Actor, Role
+from app.core.settings import Settings
 from app.core.web.extensions import db
+from app.mail.services.announced import announce
 from app.mail.services.of_ticket import mails_of_ticket
 from app.mail.services.recipients import bad_addresses
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.concern import Concern
+
+
+def mails_go_out() -> bool:
+    """Whether a mail server is set; without one mails are files, and nobody is notified."""
+    settings: Any = current_app.config["PORTAL"]
+    assert isinstance(settings, Settings)
+    return bool(settings.mail.host)
+
+
+def will_notify(session: Session, actor: Actor, concern: Concern) -> dict[str, Any]:
+    """For the part of a form that says who will be notified; addresses are for operators."""
+    return {
+        "announced": announce(session, actor, concern),
+        "mails_go_out": mails_go_out(),
+        "sees_addresses": actor.is_operator,
+        "mends_contacts": actor.role is Role.ADMIN,
+    }
 
 
 def mail_section(actor: Actor, ticket: Ticket) -> dict[str, Any]:
@@ -22,5 +44,9 @@ def mail_section(actor: Actor, ticket: Ticket) -> dict[str, Any]:
         "reminder": found.reminder,
         "sees_mails": actor.is_operator,
         "failed_mails": found.failed,
+        "notified": found.newest,
+        "unreachable": found.without_contact,
+        "mails_go_out": mails_go_out(),
+        "mends_contacts": actor.role is Role.ADMIN,
         "bad_addresses": bad_addresses(ticket) if actor.is_operator else [],
     }

@@ -1,21 +1,35 @@
-"""What a person sees of the mails of a ticket: whether it watches it or is reminded of it, and
-what failed."""
+"""What a person sees of the mails of a ticket: whether it watches it or is reminded of it, what
+became of the newest notification, and what failed."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, exists, false, select
+from sqlalchemy import Row, ScalarSelect, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
-from app.core.rules.access import Actor
+from app.core.models.changes import Change, PortalFact
+from app.core.rules.access import Actor, Door
+from app.core.services.changes import TICKET
 from app.mail.models.mails import Mail
-from app.mail.services.mails import FAILED
+from app.mail.services.mails import (
+    CURSOR,
+    DIGESTED,
+    FAILED,
+    IN_DIGEST,
+    SENDING,
+    SENT,
+    WAITING,
+)
 from app.mail.services.recipients import NEVER
+from app.registry.models.registry import Site, SiteContact
 from app.tickets.models.personal_reminders import TicketReminder
+from app.tickets.models.tickets import Ticket, TicketSite
 from app.tickets.models.watchers import TicketWatcher
 
 
@@ -30,38 +44,99 @@ class TicketMails:
     gets_mails: bool
     reminder: Row[Any] | None
     failed: Sequence[Row[Any]]
+    newest: Newest
+    without_contact: Sequence[str]
+    """Sites that the ticket concerns and that have no address: nobody there is notified."""
+
+
+@dataclass(frozen=True)
+class Newest:
+    """What became of the mails about the newest change of which there are any: how many are in each
+    state. Accepted by the mail server is all that is known of those that were sent."""
+
+    sent: int = 0
+    failed: int = 0
+    to_send: int = 0
+    """They wait for the mail server, or are with it."""
+    refused: int = 0
+    """They are tried again: the mail server did not accept them yet."""
+    in_digest: int = 0
+    """They stand in a daily mail, or will."""
+    at: datetime | None = None
+    """When these mails were made; None = there are none."""
+    unplanned: bool = False
+    """Whether a later change is there of which the mails are not made yet."""
 
 
 def mails_of_ticket(session: Session, actor: Actor, number: int) -> TicketMails:
-    """One statement: few tickets are watched, and few mails fail."""
+    """One statement: few tickets are watched, and few mails fail or are of one change."""
     watching = exists().where(
         TicketWatcher.ticket_number == number, TicketWatcher.user_id == User.id
     )
-    failed = and_(Mail.ticket_number == number, Mail.state == FAILED)
+    newest = select(func.max(Mail.change_id)).where(Mail.ticket_number == number).scalar_subquery()
+    of_newest = Mail.change_id == newest
+    is_read = or_(of_newest, Mail.state == FAILED) if actor.is_operator else of_newest
+    planned = select(PortalFact.value).where(PortalFact.name == CURSOR).scalar_subquery()
+    last_change = (
+        select(func.max(Change.id))
+        .where(Change.kind == TICKET, Change.thing_id == number, Change.door != Door.IMPORT)
+        .scalar_subquery()
+    )
     wanted: Select[*tuple[Any, ...]] = (
         select(
             *(User.mail, User.mail_choice, watching.label("watching")),
             *(TicketReminder.due_at, TicketReminder.note),
-            *(Mail.id, Mail.address_key, Mail.address, Mail.reason),
+            *(Mail.id, Mail.address_key, Mail.address, Mail.reason, Mail.state, Mail.change_id),
+            *(Mail.attempts, Mail.created_at, newest.label("newest"), planned.label("planned")),
+            *(last_change.label("last_change"), _sites_without_contact(number).label("lacking")),
         )
         .outerjoin(
             TicketReminder,
             and_(TicketReminder.ticket_number == number, TicketReminder.user_id == User.id),
         )
-        .outerjoin(Mail, failed if actor.is_operator else false())
+        .outerjoin(Mail, and_(Mail.ticket_number == number, is_read))
         .where(User.id == actor.account_id)
         .order_by(Mail.id.desc())
     )
     rows = session.execute(wanted).all()
-    newest: dict[str, Row[Any]] = {}
+    failures: dict[str, Row[Any]] = {}
     for row in rows:
-        if row.id is not None:
-            newest.setdefault(row.address_key, row)
+        if row.state == FAILED and actor.is_operator:
+            failures.setdefault(row.address_key, row)
     person = rows[0]
     choice = person.mail_choice if person.mail else ""
     return TicketMails(
         choice if person.watching else None,
         choice not in ("", NEVER),
         person if person.due_at is not None else None,
-        list(newest.values()),
+        list(failures.values()),
+        _newest(rows),
+        sorted(person.lacking.split("\n")) if person.lacking else (),
+    )
+
+
+def _newest(rows: Sequence[Row[Any]]) -> Newest:
+    first = rows[0]
+    unplanned = (first.last_change or 0) > int(first.planned or 0)
+    mails = [row for row in rows if row.id is not None and row.change_id == first.newest]
+    states = Counter(row.state for row in mails)
+    to_send = [row.attempts > 0 for row in mails if row.state in (WAITING, SENDING)]
+    return Newest(
+        *(states[SENT], states[FAILED], to_send.count(False), to_send.count(True)),
+        states[IN_DIGEST] + states[DIGESTED],
+        max((row.created_at for row in mails), default=None),
+        unplanned,
+    )
+
+
+def _sites_without_contact(number: int) -> ScalarSelect[str | None]:
+    """The names of the sites that the ticket concerns and that have no address, in lines."""
+    affected = select(TicketSite.site_id).where(TicketSite.ticket_number == number)
+    responsible = select(Ticket.responsible_site_id).where(Ticket.number == number)
+    reached = exists().where(SiteContact.site_id == Site.id, SiteContact.mail != "")
+    return (
+        select(func.aggregate_strings(Site.key, "\n"))
+        .where(or_(Site.id.in_(affected), Site.id.in_(responsible)), ~reached.correlate(Site))
+        .correlate(None)
+        .scalar_subquery()
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -26,6 +27,8 @@ from app.registry.models.registry import SiteContact
 from app.registry.rules.registry import ContactRole
 from app.tickets.models.tickets import Ticket
 from app.tickets.models.watchers import TicketWatcher
+from app.tickets.rules.concern import Concern
+from app.tickets.services.concerned import concern_of
 
 EACH, DIGEST, NEVER = "each", "digest", "never"
 
@@ -45,8 +48,20 @@ class Recipient:
         return self.user.mail_choice if self.user is not None else EACH
 
 
+class Part(StrEnum):
+    """What somebody who is notified has to do with the ticket."""
+
+    OPENER = "opener"
+    WATCHER = "watcher"
+    COPY = "copy"
+    SITE = "site"
+
+
 @dataclass(frozen=True)
-class _Role:
+class TicketRole:
+    """An address that stands there for a ticket, and why."""
+
+    part: Part
     address: str
     why: str
     field: str = ""
@@ -54,6 +69,8 @@ class _Role:
     site: str = ""
     contact_of: int | None = None
     """The site, of its contacts."""
+    key: str = ""
+    """Its name."""
 
 
 @dataclass
@@ -69,19 +86,24 @@ class People:
 
 def people_around(session: Session, tickets: Collection[Ticket]) -> People:
     """Read who may be told of changes of these tickets."""
+    return people_concerned(session, [concern_of(ticket) for ticket in tickets])
+
+
+def people_concerned(session: Session, concerns: Sequence[Concern]) -> People:
+    """The same of tickets of which it is known whom they concern."""
     found = People()
     for user in session.scalars(
         select(User).where(User.mail != "", User.disabled_at.is_(None)).order_by(User.id.desc())
     ):
         found.users[user.id] = user
         found.by_address[address_key(user.mail)] = user  # of two with one address, the older
-    numbers = [ticket.number for ticket in tickets]
+    numbers = [one.number for one in concerns if one.number]
     watching = select(TicketWatcher.ticket_number, TicketWatcher.user_id)
     for number, user_id in session.execute(
         watching.where(TicketWatcher.ticket_number.in_(numbers)).order_by(TicketWatcher.user_id)
     ):
         found.watchers[number].append(user_id)
-    sites = {key for ticket in tickets for key in _site_ids(ticket)}
+    sites = {key for one in concerns for key in sites_concerned(one)}
     for contact in session.scalars(
         select(SiteContact)
         .where(SiteContact.site_id.in_(sites), SiteContact.mail != "")
@@ -108,7 +130,7 @@ def recipients_of(
     whys: dict[str, list[str]] = {}
     addresses: dict[str, str] = {}
     sites: dict[str, set[int]] = {}
-    for role in _roles(people, ticket):
+    for role in roles_around(people, concern_of(ticket)):
         address = mail_address(role.address)
         if address is None:
             continue
@@ -128,13 +150,13 @@ def recipients_of(
             address,
             key,
             mailed(joined(_(" and "), whys[key]))[:SHORT_TEXT_LIMIT],
-            _who_chooses(people.by_address.get(key), sites.get(key)),
+            who_chooses(people.by_address.get(key), sites.get(key)),
         )
         for key, address in addresses.items()
     ]
 
 
-def _who_chooses(user: User | None, contact_of: set[int] | None) -> User | None:
+def who_chooses(user: User | None, contact_of: set[int] | None) -> User | None:
     """The person whose choice counts for an address that is said to be that person's.
 
     People write their addresses themselves: nobody silences the contacts of a site by that who does
@@ -158,50 +180,51 @@ def stopped(session: Session, keys: Collection[str]) -> set[str]:
     return set(session.scalars(wanted)) if keys else set()
 
 
-def _site_ids(ticket: Ticket) -> Iterator[int]:
-    if ticket.responsible_site_id is not None:
-        yield ticket.responsible_site_id
-    for item in ticket.affected_sites:
-        if item.site_id is not None:
-            yield item.site_id
+def sites_concerned(concern: Concern) -> Mapping[int, str]:
+    """The sites whose contacts are notified, by key in the database, each with its name."""
+    responsible = [concern.responsible] if concern.responsible is not None else []
+    return dict([*responsible, *((one.id, one.key) for one in concern.affected)])
 
 
-def _roles(people: People, ticket: Ticket) -> Iterator[_Role]:
+def roles_around(people: People, concern: Concern) -> Iterator[TicketRole]:
     """Everybody who has to do with the ticket, in the order in which reasons are told."""
-    opener = people.users.get(ticket.created_by_user_id or 0)
+    opener = people.users.get(concern.opener or 0)
     if opener is not None:
-        yield _Role(opener.mail, _("as you created this ticket"))
-    elif ticket.submitter_mail and ticket.created_by_user_id is None:
-        yield _Role(ticket.submitter_mail, _("as submitter of this ticket"))
-    for user_id in people.watchers.get(ticket.number, ()):
+        yield TicketRole(Part.OPENER, opener.mail, _("as you created this ticket"))
+    elif concern.submitter_mail:
+        yield TicketRole(Part.OPENER, concern.submitter_mail, _("as submitter of this ticket"))
+    for user_id in people.watchers.get(concern.number, ()):
         if user_id in people.users:
-            yield _Role(people.users[user_id].mail, _("as you watch this ticket"))
-    for address in address_parts(ticket.carbon_copy):
-        yield _Role(address, _("in carbon copy"), "carbon_copy", address)
-    if ticket.responsible_site is not None:
-        yield from _contacts(people, ticket.responsible_site_id, ticket.responsible_site.key)
-    for item in ticket.affected_sites:
-        if item.site is not None and item.site_id != ticket.responsible_site_id:
-            yield from _contacts(people, item.site_id, item.site.key, item.name)
+            yield TicketRole(
+                Part.WATCHER, people.users[user_id].mail, _("as you watch this ticket")
+            )
+    for address in address_parts(concern.carbon_copy):
+        yield TicketRole(Part.COPY, address, _("in carbon copy"), "carbon_copy", address)
+    if concern.responsible is not None:
+        yield from _contacts(people, *concern.responsible)
+    for item in concern.affected:
+        if concern.responsible is None or item.id != concern.responsible[0]:
+            yield from _contacts(people, item.id, item.key, item.name)
 
 
 def _contacts(
-    people: People, site_id: int | None, key: str, affected_as: str = ""
-) -> Iterator[_Role]:
+    people: People, site_id: int, key: str, affected_as: str = ""
+) -> Iterator[TicketRole]:
     """The network contacts of a site; where it names none, all of its contacts.
 
     ``affected_as``: the name by which it is affected; "" = it is responsible.
     """
-    all_of_site = people.contacts.get(site_id or 0, [])
+    all_of_site = people.contacts.get(site_id, [])
     network = [contact for contact in all_of_site if contact.role == ContactRole.NETWORK]
     for contact in network or all_of_site:
         changed = "sites" if affected_as else "responsible_site"
-        yield _Role(
-            contact.mail, _("as contact of %(key)s", key=key), changed, affected_as or key, site_id
+        yield TicketRole(
+            *(Part.SITE, contact.mail, _("as contact of %(key)s", key=key), changed),
+            *(affected_as or key, site_id, key),
         )
 
 
-def _came_into(role: _Role, changed: Mapping[str, object]) -> bool:
+def _came_into(role: TicketRole, changed: Mapping[str, object]) -> bool:
     """Whether this change brought the role about: it was not there before."""
     item = changed.get(role.field)
     if item is None:

@@ -10,6 +10,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 
 from app.accounts.services.people import find_user, reporters
+from app.core.rules.access import Role
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
@@ -139,6 +140,7 @@ def _page(before: int | None) -> str:
         due_days=days,
         steps=STEPS,
         yesterday=moment - timedelta(days=1),
+        mends_contacts=acting().role is Role.ADMIN,
     )
 
 

@@ -36,6 +36,7 @@ from app.tickets.pages.forms import (
 )
 from app.tickets.pages.list import back_to_list
 from app.tickets.pages.page import NUMBER
+from app.tickets.pages.recipients import will_notify_of_new
 from app.tickets.pages.relations import lent_to_child, parent_number, read_number
 from app.tickets.pages.texts import links_in
 from app.tickets.pages.tickets import blueprint
@@ -136,6 +137,7 @@ def new() -> Response:
         proposed=_proposed_urgency(form, choose=asks or request.method == "GET"),
         similar=_similar(form, told),
         told=told,
+        **will_notify_of_new(form),
     )
 
 
@@ -149,6 +151,19 @@ def urgency() -> AnyResponse:
     proposed = _proposed_urgency(form, choose=True)
     page = render_template("tickets/_urgency.html", form=form, proposes=True, proposed=proposed)
     return make_response(page)
+
+
+@blueprint.get("/tickets/new/recipients")
+def recipients_of_new() -> AnyResponse:
+    """Who will be notified of the ticket as the form holds it."""
+    actor = writer().actor
+    access.require_create(actor)
+    if not wants_fragment():
+        return redirect(url_for("tickets.new"))
+    form = TicketForm(request.args)
+    if not actor.is_operator:
+        del form.responsible_site
+    return make_response(render_template("mail/_will_notify.html", **will_notify_of_new(form)))
 
 
 @blueprint.get("/tickets/new/similar")

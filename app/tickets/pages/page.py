@@ -31,6 +31,7 @@ from app.tickets.pages.forms import (
 from app.tickets.pages.in_place import IN_PLACE, InPlaceForm, in_place_form
 from app.tickets.pages.list import back_to_list
 from app.tickets.pages.panels import TICKET_PANELS
+from app.tickets.pages.recipients import will_notify_of
 from app.tickets.pages.relations import related_section
 from app.tickets.pages.span import span_of
 from app.tickets.pages.texts import links_in
@@ -113,6 +114,9 @@ def page_of(
         in_place = in_place_form(wanted, actor, ticket, shown=True)
     start, end = ticket.event_start or ticket.window_start, ticket.event_end or ticket.window_end
     panels = TICKET_PANELS.values(actor, ticket)
+    panels["announced"] = None
+    if refusal is None and (preview or status >= 400):  # else it is fetched when one writes
+        panels |= will_notify_of(ticket)
     return page_or_fragment(
         "tickets/detail.html",
         "tickets/_ticket.html",

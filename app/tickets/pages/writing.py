@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Response, request, url_for
+from flask import Response, make_response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
 
 from app.core.database.transactions import transaction
 from app.core.rules import access
@@ -16,6 +17,7 @@ from app.core.web.attached_files import chosen_files, problems_of
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
+from app.core.web.htmx import wants_fragment
 from app.core.web.person import writer
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.attachments import ADDRESS
@@ -40,6 +42,7 @@ from app.tickets.pages.page import (
     shown_again,
     ticket_page,
 )
+from app.tickets.pages.recipients import will_notify_of
 from app.tickets.pages.relations import read_number
 from app.tickets.pages.tickets import blueprint
 from app.tickets.rules.attachments import attachment_id
@@ -106,6 +109,17 @@ def comment(number: int) -> Response:
         return ticket_page(number, comment_form=form, status=status)
     moved = "" if form.kind.data == "solve" else then
     return after_writing(number, version, _COMMENTED[moved or form.kind.data])
+
+
+@blueprint.get(f"/tickets/{NUMBER}/recipients")
+def recipients(number: int) -> AnyResponse:
+    """Who will be notified of a public comment or a move."""
+    by = writer()
+    ticket = verbs.find_ticket(db.session(), by.actor, number)
+    access.require_write(by.actor, facts_of(ticket))
+    if not wants_fragment():
+        return redirect(url_for("tickets.detail", number=number))
+    return make_response(render_template("mail/_will_notify.html", **will_notify_of(ticket)))
 
 
 @blueprint.post(f"/tickets/{NUMBER}/move")
