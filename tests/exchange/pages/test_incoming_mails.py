@@ -6,12 +6,15 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from flask import Flask
 from sqlalchemy import select
 from sqlalchemy.orm import Session
+from sqlalchemy.pool import QueuePool
 
 from app.core.database.transactions import transaction
 from app.core.mail_settings import ReceivingLimits
 from app.core.rules.access import Actor
+from app.core.web.extensions import db
 from app.exchange.adapters.incoming_mail import read_reply
 from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.rules.replies import Reply
@@ -28,6 +31,7 @@ from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
 from tests.cast import NOON, Cast, writer
 from tests.exchange.mails import KEY, answer, said_on
+from tests.exchange.reading_apart import at_each_start
 from tests.harness.visitor import PageReader, Visitor
 
 Visit = Callable[[Actor], Visitor]
@@ -101,6 +105,24 @@ def test_a_mail_is_dismissed_and_forgotten(session: Session, cast: Cast, visit: 
         later = NOON.replace(year=NOON.year + 1)
         assert forget_incoming(session, later, 10) == 1
         assert session.get(IncomingMail, 2) is not None, "it waits for a person"
+
+
+def test_a_mail_is_read_again_outside_of_every_transaction(
+    app: Flask, session: Session, cast: Cast, visit: Visit
+) -> None:
+    with transaction(session):
+        open_ticket(session, writer(cast.kit), NewTicket(title="Link down"))
+    bring(session)
+    visitor = visit(cast.operator)
+    with app.app_context():
+        pool = db.engine.pool
+    assert isinstance(pool, QueuePool)
+    open_then: list[int] = []
+    with at_each_start(lambda _words, _environment: open_then.append(pool.checkedout())):
+        visitor.read("/mails/incoming/1")
+        assert open_then == [], "to show it needs no reading"
+        assert visitor.send("/mails/incoming/1/add", {"ticket": "1"}).status_code == 303
+    assert open_then == [0]
 
 
 def test_many_are_dismissed_at_once(session: Session, cast: Cast, visit: Visit) -> None:

@@ -19,6 +19,7 @@ from app.core.database.transactions import transaction
 from app.core.models.changes import Change, Refusal
 from app.core.rules.access import Door
 from app.core.services.refusals import Refusals
+from app.exchange.models.incoming_mails import IncomingMail, IncomingMailDay
 from app.home.services import tidying
 from app.jobs.tasks.context import Context
 from app.mail.models.mails import Mail, MailMessage, MailNotification
@@ -147,3 +148,30 @@ def test_calls_and_refusals_go_after_their_settings(session: Session, context: C
     assert tidied(context, NOON + 61 * DAY + second) == "Deleted 1 old refusal"
     assert (count(session, PartnerCall), count(session, Refusal)) == (0, 0)
     assert session.scalar(select(func.sum(AccountDay.calls))) == 2
+
+
+def test_incoming_mails_lose_their_bytes_and_go_even_if_nobody_reviewed_them(
+    session: Session, context: Context
+) -> None:
+    with transaction(session):
+        for number, state in enumerate(("needs review", "received", "dismissed"), 1):
+            mail = IncomingMail(key=str(number), received_at=NOON, state=state, content=b"x")
+            session.add(mail)
+    assert tidied(context, NOON + 29 * DAY) == "Nothing was old enough"
+    assert tidied(context, NOON + 31 * DAY) == "Deleted 2 old contents of incoming mails"
+    session.rollback()
+    rows = select(IncomingMail.state, IncomingMail.content).order_by(IncomingMail.id)
+    assert [tuple(row) for row in session.execute(rows)] == [
+        ("needs review", b""),
+        ("received", b"x"),
+        ("dismissed", b""),
+    ]
+    assert tidied(context, NOON + 89 * DAY) == "Nothing was old enough"
+    assert tidied(context, NOON + 91 * DAY) == "Deleted 1 old unreviewed mail"
+    session.rollback()
+    (day,) = session.scalars(select(IncomingMailDay)).all()
+    assert (day.day, day.unreviewed) == ((NOON + 91 * DAY).date(), 1)
+    assert tidied(context, NOON + 366 * DAY) == "Deleted 1 old incoming mail"
+    assert count(session, IncomingMail) == 1, "what waits for the worker stays"
+    tidied(context, NOON + 500 * DAY)
+    assert count(session, IncomingMailDay) == 0
