@@ -55,6 +55,7 @@ from app.duties.pages import rules as duty_rules
 from app.duties.services.derived import compute_with_matches
 from app.events.pages import imports as event_imports
 from app.events.pages import sources as event_sources
+from app.events.services.hearing import LastReport, last_report
 from app.exchange.pages import connections as exchange
 from app.exchange.pages import (
     hooks,
@@ -251,9 +252,15 @@ def _surroundings() -> dict[str, Any]:
         **places.around(request.endpoint or "", is_admin=is_admin),
         "theme": theme if theme in THEMES else "",
         "drawn_at": times.now(),
+        "last_report": _last_report,
         "broken": broken,
         "demo": not broken and _is_demo(),
     }
+
+
+def _last_report() -> LastReport:
+    """When monitoring was heard last; only whole pages ask for it."""
+    return last_report(db.session(), times.now())
 
 
 def _is_demo() -> bool:

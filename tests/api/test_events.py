@@ -32,6 +32,11 @@ DOWN: dict[str, Any] = {
     "start": "2013-03-06T10:00:00Z",
     "end": "2013-03-06T11:30:00+01:00",
 }
+WATCHDOG: dict[str, Any] = {
+    "status": "firing",
+    "labels": {"alertname": "Watchdog", "severity": "none"},
+    "startsAt": "2013-03-01T00:00:00Z",
+}
 PROBLEM = "application/problem+json"
 
 
@@ -401,6 +406,7 @@ def forget(session: Session) -> None:
         (EVENTS, [DOWN | {"source_id": "b", "link": "NO-SUCH-LINK"}], 422),
         (EVENTS, [{"source": "probe", "source_id": "b", "link": LINK, "state": "off"}], 422),
         (f"{HOOK}/probe", {"version": "4", "alerts": []}, 200),
+        (f"{HOOK}/probe", {"version": "4", "alerts": [WATCHDOG]}, 200),
         (f"{HOOK}/probe", {"version": "4", "alerts": [{"status": "odd"}]}, 422),
     ],
 )
@@ -441,6 +447,15 @@ def test_who_may_not_report_is_not_heard(
     forget(session)
     assert calling("tickets").post(f"{EVENTS}?source=probe", []).status_code == 403
     assert heard(session) is None
+
+
+def test_an_alert_that_always_fires_is_no_event(probe: Program, session: Session) -> None:
+    assert counted(probe.post(f"{HOOK}/probe", {"version": "4", "alerts": [WATCHDOG]})) == {}
+    of_link = deepcopy(WATCHDOG)
+    of_link["labels"]["link"] = LINK
+    body = {"version": "4", "alerts": [of_link]}
+    assert counted(probe.post(f"{HOOK}/probe", body)) == {"received": 1, "new": 1}
+    assert len(rows(session)) == 1
 
 
 def test_what_is_refused_makes_no_source(probe: Program, session: Session) -> None:

@@ -22,7 +22,9 @@ from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Door, Role, Writer
 from app.core.rules.quarters import Quarter
 from app.core.settings import PROJECT
+from app.events.models.events import EventSource
 from app.events.models.imports import EventImport
+from app.events.services.hearing import silences
 from app.registry.models.registry import Link, Site
 from app.registry.services.links import change_link
 from app.registry.services.sites import change_site
@@ -247,6 +249,51 @@ def test_after_an_upgrade_the_old_log_can_only_grow(
             pytest.raises(DatabaseError, match="are only added"),
         ):
             connection.execute(text(statement.format(table)))
+    finally:
+        engine.dispose()
+
+
+def test_sources_were_heard_when_their_newest_event_came_in(empty_database: str) -> None:
+    """And no silence of before the upgrade is made up."""
+    engine = open_engine(empty_database)
+    before = datetime.now(UTC)
+    received, begun, over = (datetime(2013, 3, day, tzinfo=UTC) for day in (9, 1, 3))
+    try:
+        command.upgrade(alembic_config(engine), "0054")
+        with engine.begin() as connection:
+            add = adder(connection)
+            for key, kind in enumerate(("api", "file", "hand", "alertmanager"), 1):
+                add("event_sources", id=key, name=kind, kind=kind, version=1)
+            for key, source in enumerate((1, 1, 2, 2, 3), 1):
+                late = key in (1, 3)
+                add(
+                    "events",
+                    id=key,
+                    source_id=source,
+                    source_key=str(key),
+                    state="down",
+                    start=begun,
+                    end=over if late else None,
+                    created_at=received if late else begun,
+                )
+        command.upgrade(alembic_config(engine), "head")
+        with Session(engine) as session:
+            found = {one.name: one for one in session.scalars(select(EventSource))}
+            assert {name: (one.last_heard_at, one.calls) for name, one in found.items()} == {
+                "api": (received, True),
+                "file": (over, False),
+                "hand": (None, False),
+                "alertmanager": (None, True),
+            }
+            assert {one.expected_minutes for one in found.values()} == {60}
+            for one in found.values():
+                assert one.silence_from is not None
+                assert one.silence_from >= before
+            now = datetime.now(UTC)
+            assert not silences(session, begun, before, now)
+        command.downgrade(alembic_config(engine), "0054")
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT count(*) FROM event_sources")).scalar() == 4
     finally:
         engine.dispose()
 

@@ -59,6 +59,10 @@ class Webhook:
     """Alerts that Alertmanager left out, as ``max_alerts`` told it to."""
 
 
+WATCHDOG: Final = "Watchdog"
+"""The usual name of an alert that always fires."""
+
+
 def read_webhook(content: Any, source: str, labels: Labels, now: datetime) -> Webhook:
     """The alerts of a body as messages of this source.
 
@@ -71,6 +75,8 @@ def read_webhook(content: Any, source: str, labels: Labels, now: datetime) -> We
         raise Invalid("body", "This is no webhook of Alertmanager: it has a list of alerts")
     messages: dict[str, EventMessage] = {}
     for place, alert in enumerate(alerts):
+        if _is_watchdog(alert, labels):
+            continue
         message = _message(place, alert, content.get("status"), source, labels, now)
         # the same alert twice: what is said last, but what has ended stays so
         key = message.source_id or str(place)
@@ -78,6 +84,13 @@ def read_webhook(content: Any, source: str, labels: Labels, now: datetime) -> We
             messages[key] = message
     left_out = content.get("truncatedAlerts")
     return Webhook([*messages.values()], left_out if isinstance(left_out, int) else 0)
+
+
+def _is_watchdog(alert: Any, labels: Labels) -> bool:
+    """Whether an alert only says that monitoring works: the one that always fires."""
+    said = _texts(alert.get("labels")) if isinstance(alert, dict) else {}
+    is_about = said.get(labels.link) or said.get(labels.site)
+    return said.get("alertname") == WATCHDOG and not is_about
 
 
 def _message(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -104,6 +105,39 @@ def hearing_of(source: EventSource) -> Hearing:
     """The source, as the rules see it."""
     expected = timedelta(minutes=source.expected_minutes)
     return Hearing(source.name, expected, source.last_heard_at)
+
+
+@dataclass(frozen=True)
+class LastReport:
+    """What the sources that call say of monitoring as a whole."""
+
+    at: datetime | None
+    """When one of them was heard last, UTC; None = none ever was."""
+    sources: int
+    silent: Sequence[Hearing]
+    """Those that are silent, by name."""
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether none of them is heard."""
+        return len(self.silent) == self.sources
+
+
+def last_report(session: Session, now: datetime) -> LastReport:
+    """When any source called last, and which are silent. One statement of a few rows."""
+    every = [
+        Hearing(row.name, timedelta(minutes=row.expected_minutes), row.last_heard_at)
+        for row in session.execute(
+            select(EventSource.name, EventSource.expected_minutes, EventSource.last_heard_at)
+            .where(EventSource.calls)
+            .order_by(EventSource.name)
+        )
+    ]
+    return LastReport(
+        max((one.last for one in every if one.last is not None), default=None),
+        len(every),
+        [one for one in every if one.is_silent(now)],
+    )
 
 
 def silences(

@@ -55,6 +55,7 @@ def ready() -> Response:
             "worker_seen_seconds": found.worker_seen,
             "oldest_job_seconds": found.oldest_job,
             "oldest_mail_seconds": found.oldest_mail,
+            "silent_sources": found.silent_sources,
             "failing_followers": {
                 name: iso(since) for name, since in found.failing_followers.items()
             },

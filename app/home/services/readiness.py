@@ -8,6 +8,7 @@ from typing import Final
 
 from sqlalchemy.orm import Session
 
+from app.events.services.hearing import last_report
 from app.jobs.rules.followers import TITLES
 from app.jobs.services.followers import failing_followers
 from app.jobs.services.queue import queued_jobs
@@ -33,6 +34,8 @@ class Readiness:
     oldest_job: int | None
     oldest_mail: int | None
     reasons: list[str]
+    silent_sources: list[dict[str, object]]
+    """Sources of events that call and are silent: a fact, and no reason."""
     degraded: list[str]
     """What stands still while the portal serves, in plain words, at any time."""
     failing_followers: dict[str, datetime]
@@ -69,6 +72,13 @@ def readiness(session: Session, now: datetime, started: datetime) -> Readiness:
         oldest_job=_seconds(job),
         oldest_mail=_seconds(mail),
         reasons=[] if now - started < GRACE else reasons,
+        silent_sources=[
+            {
+                "name": one.name,
+                "heard_seconds": None if one.last is None else _seconds(now - one.last),
+            }
+            for one in last_report(session, now).silent
+        ],
         degraded=[
             f"{TITLES.get(name, name)}: failing since {since:%Y-%m-%d %H:%M:%S} UTC"
             for name, since in failing.items()

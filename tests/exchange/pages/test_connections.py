@@ -268,11 +268,11 @@ def test_what_is_hostile_is_shown_as_text(
         assert "<b>theirs</b>" not in text, path
 
 
-@pytest.mark.parametrize(("path", "most"), [("/exchange", 7), ("/exchange/1", 12)])
+@pytest.mark.parametrize(("path", "most"), [("/exchange", 8), ("/exchange/1", 13)])
 def test_the_pages_take_few_statements(
     app: Flask, session: Session, cast: Cast, visit: Enter, opened: Open, path: str, most: int
 ) -> None:
-    """Two of them are those of every page."""
+    """Three of them are those of every page."""
     for turn in range(4):
         number = opened(title=f"Loss {turn}")
         with transaction(session):

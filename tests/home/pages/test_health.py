@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.schema import known_revisions
 from app.core.database.transactions import transaction
+from app.events.models.events import EventSource
 from app.home.pages.health import STARTED
 from app.jobs.models.work import Job, Worker
 from app.jobs.rules.followers import MAILS, TITLES
@@ -185,3 +186,22 @@ def test_they_are_only_read(client: FlaskClient, address: str, method: str) -> N
     answer = client.open(address, method=method)
     assert answer.status_code == 405
     assert answer.headers["Allow"] in ("GET, HEAD", "HEAD, GET")
+
+
+def test_it_names_silent_sources_and_is_ready_all_the_same(
+    app: Flask, client: FlaskClient, session: Session
+) -> None:
+    _begun_long_ago(app)
+    now = datetime.now(UTC)
+    with transaction(session):
+        _seed_worker(session)
+        for name, minutes in (("heard", 59), ("dead", 61)):
+            heard = now - timedelta(minutes=minutes)
+            session.add(
+                EventSource(name=name, kind="api", calls=True, created_at=now, last_heard_at=heard)
+            )
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    (silent,) = json.loads(answer.data)["silent_sources"]
+    assert silent["name"] == "dead"
+    assert 61 * 60 <= silent["heard_seconds"] < 62 * 60

@@ -279,3 +279,33 @@ def silent(session: Session, name: str, since: datetime) -> None:
         session.execute(
             update(EventSource).where(EventSource.name == name).values(last_heard_at=since)
         )
+
+
+def bar(visitor: Visitor, path: str = "/tickets") -> tuple[str, bool]:
+    """What the bar says of monitoring, and whether as a warning; the foot says the same."""
+    page = html.fromstring(visitor.get(path).text)
+    for absolute in page.xpath("//span[@class = 'abs']"):
+        absolute.text = ""
+    said = [
+        (" ".join(one.text_content().split()), "silent" in one.get("class").split())
+        for one in page.xpath("//a[starts-with(@class, 'heard')]")
+    ]
+    assert len(said) == 2
+    assert said[0] == said[1]
+    return said[0]
+
+
+def test_the_bar_says_when_monitoring_reported_last(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor, now = visit(cast.reader), datetime.now(UTC)
+    assert bar(visitor) == ("no report yet", True)
+    over = f"{now - HOUR:%Y-%m-%d %H:%M}"
+    report(session, cast, "1 10:00", over, now=now)
+    report(session, cast, "1 10:00", over, now=now, source="other")
+    assert bar(visitor) == ("last report just now", False)
+    silent(session, "other", now - 3 * HOUR)
+    silent(session, "test", now - HOUR / 20)
+    assert bar(visitor) == ("last report 3 min ago, 1 source silent", False)
+    silent(session, "test", now - 4 * HOUR)
+    assert bar(visitor) == ("monitoring silent, last report 3 h ago", True)

@@ -374,4 +374,4 @@ def test_few_statements(
         listening.remove(engine, "before_cursor_execute", note)
         return len([one for one in asked if not one.startswith("BEGIN")])
 
-    assert (statements(OF_KIT), statements(SITE)) == (11, 12)
+    assert (statements(OF_KIT), statements(SITE)) == (12, 13)
