@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from time import monotonic
+from typing import Final
 
 from flask import current_app, g, request
 from sqlalchemy import Engine
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.services import tokens
 from app.api.limits import PREFIX
-from app.api.rate_limit import RATE_LIMIT, RateLimit
+from app.api.rate_limit import RATE_LIMIT, RateLimit, TooManyRequests
 from app.core.database.transactions import begin_read, transaction
 from app.core.rules.access import Actor, Door, refusal_by_scope
 from app.core.rules.addresses import kept_address
@@ -29,6 +30,10 @@ class ScopeMissing(Forbidden):
         self.scope = scope
 
 
+_LISTS: Final = "lists_logged"
+_LIST_EVERY: Final = 3600.0
+"""Seconds."""
+_MAX_LISTS: Final = 10_000
 ENGINE = "portal_engine"
 """Where the application keeps the engine of the portal's database."""
 
@@ -69,7 +74,12 @@ def caller(*enough: Scope) -> Actor:
         begin_read(rows)
     g.actor, g.token_id = use.actor, use.token_id
     limit: RateLimit = current_app.extensions[RATE_LIMIT]
-    g.rate_headers = limit.count(use.token_id, monotonic())
+    try:
+        g.rate_headers = limit.count(use.token_id, monotonic())
+    except TooManyRequests as error:
+        if error.is_first:
+            note("too many requests", request.endpoint or "")
+        raise
     reason = refusal_by_scope(use.actor, *enough)
     if reason is not None:
         raise ScopeMissing(reason, " ".join(enough))
@@ -98,6 +108,32 @@ def note_refusal(error: Forbidden) -> None:
         now=datetime.now(UTC),
         thing=" ".join(str(part) for part in (request.view_args or {}).values()),
     )
+
+
+def note(what: str, thing: str) -> None:
+    """One line in the security log about the account that calls."""
+    actor = g.get("actor")
+    log_event(
+        what,
+        door=Door.API,
+        account=actor.account if actor is not None else "",
+        remote=kept_address(request.remote_addr),
+        kind="operation",
+        thing=thing,
+    )
+
+
+def note_list(name: str) -> None:
+    """The same for a list that was read: of one token and operation once an hour of this process,
+    as programs page through lists and read them again."""
+    told: dict[tuple[int, str], float] = current_app.extensions.setdefault(_LISTS, {})
+    key, moment = (g.token_id, name), monotonic()
+    if key in told and moment < told[key] + _LIST_EVERY:
+        return
+    if len(told) >= _MAX_LISTS:
+        told.clear()
+    told[key] = moment
+    note("list", name)
 
 
 def note_failed_login() -> None:

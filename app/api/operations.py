@@ -18,7 +18,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 
 from app.accounts.services import api_requests
 from app.api.bodies import JSON, digest_of_request, read_object
-from app.api.caller import caller, give_call_back, session
+from app.api.caller import caller, give_call_back, note_list, session
 from app.api.limits import PREFIX, body_limit
 from app.core.database.transactions import transaction
 from app.core.rules.access import USUAL_COPIES_PER_DAY, Actor, Door, Writer
@@ -157,6 +157,8 @@ class Operation:
         call = Call(actor, self._read_query(), keys, datetime.now(UTC))
         if not self.writes:
             content = self.view(call)
+            if not keys:
+                note_list(self.name)
             return content if isinstance(content, Response) else self._read(_plain(content))
         if self.reads is not None:
             call = replace(call, body=self.reads())

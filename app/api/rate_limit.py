@@ -23,16 +23,18 @@ _MAX_TOKENS: Final = 10_000
 
 
 class TooManyRequests(PortalError):
-    """The token made as many calls as it may; ``seconds`` until it may make some again."""
+    """The token made as many calls as it may; ``seconds`` until it may make some again.
+    ``is_first``: it is the first within this minute that is refused."""
 
     number = 626
 
-    def __init__(self, allowed: int, seconds: int) -> None:
+    def __init__(self, allowed: int, seconds: int, *, is_first: bool = False) -> None:
         super().__init__(
             f"This token may make {allowed} calls a minute; wait {seconds} s before sending this"
             " again"
         )
         self.seconds = seconds
+        self.is_first = is_first
 
 
 class RateLimit:
@@ -54,7 +56,9 @@ class RateLimit:
             if now >= began + WINDOW:
                 began, calls = now, 0
             if calls >= self._allowed:
-                raise TooManyRequests(self._allowed, ceil(began + WINDOW - now))
+                self._counts[token_id] = (began, self._allowed + 1)
+                left = ceil(began + WINDOW - now)
+                raise TooManyRequests(self._allowed, left, is_first=calls == self._allowed)
             if len(self._counts) >= _MAX_TOKENS:
                 self._counts.clear()
             self._counts[token_id] = (began, calls + 1)

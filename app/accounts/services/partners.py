@@ -6,7 +6,7 @@ Only admins and the portal itself may; who else tries gets ``Forbidden``.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -85,6 +85,8 @@ def create_partner_account(
         FieldChange(name, None, value) for name, value in _switches(account).items() if value
     ]
     record_change(session, by, kind="account", thing_id=account.id, fields=fields)
+    how = _in_words(_switches(account))
+    log_on_commit(session, by, "partner account created", "account", login, how=how)
     _add(session, by, account, password)
     return account
 
@@ -182,6 +184,8 @@ def change_account(
     ]
     if fields:
         record_change(session, by, kind="account", thing_id=account.id, fields=fields)
+        how = _in_words({field.field: after[field.field] for field in fields})
+        log_on_commit(session, by, "partner account changed", "account", account.login, how=how)
     return bool(fields)
 
 
@@ -243,6 +247,7 @@ def disable_account(session: Session, by: Writer, account: PartnerAccount) -> No
         thing_id=account.id,
         fields=[FieldChange("disabled", "no", "yes")],
     )
+    log_on_commit(session, by, "partner account disabled", "account", account.login)
     _end_tokens(session, by, account)
 
 
@@ -272,6 +277,7 @@ def enable_account(session: Session, by: Writer, account: PartnerAccount) -> Non
         thing_id=account.id,
         fields=[FieldChange("disabled", "yes", "no")],
     )
+    log_on_commit(session, by, "partner account enabled", "account", account.login)
 
 
 def changes_of_account(
@@ -405,6 +411,11 @@ def _switches(account: PartnerAccount) -> dict[str, str | None]:
         "contract_year": str(account.contract_year),
         "sites": "; ".join(site.key for site in account.sites) or None,
     }
+
+
+def _in_words(switches: Mapping[str, str | None]) -> str:
+    """For the security log: ``access all, internal yes``."""
+    return ", ".join(f"{name} {value or 'none'}" for name, value in switches.items())
 
 
 def _lock(session: Session, account: PartnerAccount) -> None:

@@ -117,6 +117,7 @@ def create_user(
     if mail:
         fields.append(FieldChange("mail", None, mail))
     _record(session, by, user, fields, why)
+    log_on_commit(session, by, "person created", PERSON, user.id, how=_rights(user))
     return user
 
 
@@ -188,6 +189,7 @@ def change_person(
     if not fields:
         return False
     _record(session, by, user, fields, why)
+    log_on_commit(session, by, "role changed", PERSON, user.id, how=_rights(user))
     return True
 
 
@@ -198,6 +200,7 @@ def follow_role(
     of the admins of whom one must be left."""
     if fields := _set_role(user, role, _checked_role(session, role, sites)):
         _record(session, by, user, fields, "")
+        log_on_commit(session, by, "role changed", PERSON, user.id, how=f"sign-on: {_rights(user)}")
 
 
 def replace_password(session: Session, by: Writer, user: User, password: str, how: str) -> None:
@@ -255,6 +258,7 @@ def disable_user(session: Session, by: Writer, user: User, *, why: str = "") -> 
     end_reset_links(session, user, by.now)
     end_personal_secrets(session, by, user)
     _record(session, by, user, [FieldChange("disabled", "no", "yes")], why)
+    log_on_commit(session, by, "person disabled", PERSON, user.id)
 
 
 def enable_user(session: Session, by: Writer, user: User, *, why: str = "") -> None:
@@ -269,6 +273,7 @@ def enable_user(session: Session, by: Writer, user: User, *, why: str = "") -> N
     user.disabled_at = None
     end_personal_secrets(session, by, user)  # of whoever was disabled when they did not end yet
     _record(session, by, user, [FieldChange("disabled", "yes", "no")], why)
+    log_on_commit(session, by, "person enabled", PERSON, user.id)
 
 
 def set_time_zone(session: Session, by: Writer, user: User, time_zone: str) -> None:
@@ -487,6 +492,11 @@ def _check_mail(mail: str) -> None:
 
 def _is_self(by: Writer, user: User) -> bool:
     return by.actor.kind is Kind.PERSON and by.actor.account_id == user.id
+
+
+def _rights(user: User) -> str:
+    """Role and sites in words, for the security log: ``reporter of DE-KIT; ES-PIC``."""
+    return f"{user.role} of {_keys(user.sites)}" if user.sites else user.role
 
 
 def _keys(sites: Iterable[Site]) -> str:

@@ -26,6 +26,7 @@ from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
 from app.core.services.changes import FieldChange, record_change
+from app.core.services.security_log import log_on_commit
 
 LINK_LASTS = timedelta(hours=48)
 
@@ -47,6 +48,7 @@ def make_reset_link(session: Session, by: Writer, name: str, *, why: str = "") -
     session.flush()
     fields = [FieldChange("one_time_link", None, f"until {until:%Y-%m-%d %H:%M}Z")]
     record_change(session, by, kind=PERSON, thing_id=user.id, fields=with_reason(fields, why))
+    log_on_commit(session, by, "one-time link created", PERSON, user.id)
     return token
 
 

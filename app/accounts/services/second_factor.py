@@ -254,6 +254,8 @@ def demand_of_admins(session: Session, by: Writer, *, on: bool, why: str = "") -
     words = ("no", "yes") if on else ("yes", "no")
     fields = with_reason([FieldChange(DEMAND, *words)], why)
     record_change(session, by, kind=SETTING, thing_id=_DEMAND_ID, fields=fields)
+    what, how = "second factor of admins", "needed" if on else "not needed"
+    log_on_commit(session, by, what, SETTING, _DEMAND_ID, how=how)
     return True
 
 

@@ -21,6 +21,7 @@ from app.core.rules.language import _
 from app.core.rules.mail_addresses import mail_address
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, newest_change, record_change
+from app.core.services.security_log import log_on_commit
 from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.rules.profiles import Direction, Kind, Profile, profile_of
 from app.exchange.services.planning import BEGIN_OPEN, CURSOR, WAKE
@@ -80,6 +81,7 @@ def connect(
     session.add(_version(by, connection, 1, content))
     stated = {"partner": code, "kind": kind, "url": url, "direction": direction}
     record(session, by, connection, {name: (None, value) for name, value in stated.items()})
+    log_on_commit(session, by, "connection created", CONNECTION, code, how=f"{kind}, {direction}")
     _begin_to_follow(session)
     _begin_open(session, connection)
     return connection
@@ -115,6 +117,9 @@ def change_connection(
     if {"url", "direction"} & set(changed):
         connection.tested_at = None
     record(session, by, connection, changed)
+    if changed:
+        how, code = ", ".join(changed), connection.partner.code
+        log_on_commit(session, by, "connection changed", CONNECTION, code, how=how)
 
 
 def set_profile(session: Session, by: Writer, connection: Connection, content: str) -> int:

@@ -18,13 +18,14 @@ from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.changes import FieldChange, record_change
+from app.core.services.security_log import log_on_commit
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
-from app.exchange.services.connections import MANAGE, record, require_live
+from app.exchange.services.connections import CONNECTION, MANAGE, record, require_live
 from app.exchange.services.deliveries import as_rule, locked_pair, store
 from app.exchange.services.hints import read_soon
 from app.exchange.services.planning import (
@@ -99,6 +100,7 @@ def end_connection(session: Session, by: Writer, connection: Connection, reason:
     connection.stopped_at = connection.stopped_at or by.now
     connection.resting_until, connection.reason = None, why
     record(session, by, connection, {"ended": (None, why)})
+    log_on_commit(session, by, "connection ended", CONNECTION, connection.partner.code)
     key = f"{END_PAIRS} {connection.id}"
     enqueue(session, END_PAIRS, {"connection": connection.id}, key=key)
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -13,13 +15,22 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import ApiToken, Login
+from app.accounts.rules.sign_on import Claimed
+from app.accounts.services.identities import sign_on
 from app.accounts.services.people import start_login
+from app.accounts.services.second_factor import demand_of_admins
+from app.accounts.services.sign_on_map import Row, save_map
+from app.api.rate_limit import RATE_LIMIT, RateLimit
 from app.core.database.transactions import transaction
 from app.core.log import LineFormatter
+from app.core.rules.access import Door
+from app.exchange.services.connections import change_connection, connect
+from app.exchange.services.endings import end_connection
+from app.factory import API
 from app.tickets.services.attachments import add_attachment
 from tests.accounts.pages.test_account_security import FACTOR, NEW, TOKEN, Programs, enrol
 from tests.accounts.pages.test_second_factor import give_code, give_password, now_code, set_up
-from tests.cast import NOON, PASSWORD, Cast, writer
+from tests.cast import NOON, PASSWORD, SYSTEM, Cast, writer
 from tests.harness.visitor import PageReader, Visitor, encoded
 from tests.harness.visits import Enter, Open
 
@@ -133,6 +144,135 @@ def test_what_opens_an_account(
     ]
     for hidden in (PASSWORD, NEW, secret, programs.token, programs.address[-40:], *codes):
         assert hidden not in repr([first, told])
+
+
+def test_each_change_of_people_and_partners(
+    app: Flask, session: Session, cast: Cast, visit: Enter, lines: Lines
+) -> None:
+    admin = visit(cast.admin)
+    new = {"name": "curie", "mail": "", "role": "reporter", "sites": ["DE-KIT"], "why": ""}
+    person, account = "/admin/people/curie", "/partners/accounts/1"
+    switches = admin.read(account).form(f"{account}/switches").data()
+    own = {"password": PASSWORD}
+    lines.take()
+    done: list[tuple[str, dict[str, Any], list[str]]] = [
+        (
+            "/admin/new-person",
+            new | own,
+            ["person created / reporter of DE-KIT", "one-time link created"],
+        ),
+        (f"{person}/role", {"role": "admin", "sites": [""], "why": ""}, ["role changed / admin"]),
+        (f"{person}/role", {"role": "admin", "sites": [""], "why": ""}, []),
+        (f"{person}/link", {"why": ""} | own, ["one-time link created"]),
+        (f"{person}/disable", {"why": ""}, ["person disabled"]),
+        (f"{person}/enable", {"why": ""}, ["person enabled"]),
+        (
+            "/admin/second-factor",
+            {"demand": "yes", "why": ""},
+            ["second factor of admins / needed"],
+        ),
+        (
+            f"{account}/switches",
+            {**switches, "access": "own", "internal": "hidden"},
+            ["partner account changed / access own, internal no"],
+        ),
+        (f"{account}/add-secret", own, ["partner secret created"]),
+        (f"{account}/disable", {}, ["partner account disabled"]),
+        (f"{account}/enable", {}, ["partner account enabled"]),
+        (
+            "/partners/new",
+            {**switches, "code": "NEW", "login": "new"} | own,
+            [
+                "partner account created / access all, read_only no, internal yes,"
+                " contract_year 2016, sites none",
+                "partner secret created",
+            ],
+        ),
+    ]
+    for path, fields, expected in done:
+        if path == f"{account}/switches":
+            _set_factor_aside(session)
+        answer = admin.send(path, fields)
+        assert answer.status_code in (200, 303), (path, answer.text)
+        assert lines.events() == expected, path
+
+
+def _set_factor_aside(session: Session) -> None:
+    """Nobody needs one again, without a line."""
+    session.rollback()
+    with transaction(session):
+        demand_of_admins(session, SYSTEM, on=False)
+
+
+def test_each_change_of_a_connection(session: Session, cast: Cast, lines: Lines) -> None:
+    by = writer(cast.admin)
+    with transaction(session):
+        made = connect(
+            session, by, "NEW", "zammad", url="https://desk.example/api", direction="push"
+        )
+    with transaction(session):
+        change_connection(
+            session,
+            by,
+            made,
+            url="https://other.example/api?token=hidden",
+            direction="both",
+            remote_login="portal",
+            internal=False,
+        )
+    with transaction(session):
+        end_connection(session, by, made, "done")
+    told = lines.take()
+    assert [" / ".join(re.findall(r'(?:event|how)="([^"]*)"', line)) for line in told] == [
+        "connection created / zammad, push",
+        "connection changed / url, direction, remote_login",
+        "connection ended",
+    ]
+    assert "hidden" not in repr(told)
+
+
+def test_a_role_by_the_map_of_sign_on(session: Session, cast: Cast, lines: Lines) -> None:
+    portal = replace(SYSTEM, door=Door.PORTAL)
+    said = Claimed("https://sso.example", "s-1", "curie", "Marie Curie", "", ("noc",))
+    with transaction(session):
+        save_map(session, writer(cast.admin), [Row("noc", "admin")], 0)
+    with transaction(session):
+        sign_on(session, portal, said, refuse_unmapped=True)
+    assert lines.events() == [
+        "sign-on map changed",
+        "person created / reader",
+        "role changed / sign-on: admin",
+    ]
+
+
+def test_lists_and_too_many_calls_of_a_program(
+    app: Flask, cast: Cast, visit: Enter, lines: Lines
+) -> None:
+    token = Programs(app, visit(cast.reader)).token
+    programs = app.extensions[API]
+    client, bearer = app.test_client(), {"Authorization": f"Bearer {token}"}
+    usual = programs.extensions[RATE_LIMIT]
+    programs.extensions[RATE_LIMIT] = RateLimit(4)
+    lines.take()
+    try:
+        for path in ("tickets", "tickets?limit=1", "sites", "sites/DE-KIT", "sites", "sites"):
+            client.get(f"/api/v1/{path}", headers=bearer)
+    finally:
+        programs.extensions[RATE_LIMIT] = usual
+        programs.extensions.pop("lists_logged")
+    told = [
+        re.sub(
+            r'^event="(.*?)" account="(.*?)" .* door="api" kind="(.*?)" thing="(.*?)".*',
+            r"\1 \2 \3 \4",
+            line,
+        )
+        for line in lines.take()
+    ]
+    assert told == [
+        "list reader operation listTickets",
+        "list reader operation listSites",
+        "too many requests reader operation listSites",
+    ]
 
 
 def test_what_is_not_committed_is_not_logged(
