@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-stacks test-rest test-rt chaos check format venv docs texts lock migration pictures bench soak bench-servers faults clean
+.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv docs texts lock migration pictures bench soak bench-servers faults clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -90,9 +90,15 @@ texts: ## gather all texts into translations/messages.pot; bring the catalogues 
 		$(BIN)/pybabel -q update -i translations/messages.pot -d translations -l "$$language"; done
 	@$(BIN)/pybabel -q compile -d translations
 
+audit: ## known weaknesses of the pinned packages (exit code 3 of the tool: not checked)
+	@PYTHON="$(PYTHON)" tools/venv.sh audit
+	@$(BIN)/python tools/audit.py .venv/audit/bin/pip-audit
+
 lock: ## write the pinned requirements from requirements*.in
 	@tools/venv.sh dev
+	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-pip.in -o requirements-pip.txt
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-uv.in -o requirements-uv.txt
+	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-audit.in -o requirements-audit.txt
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements.in -o requirements.txt
 	$(BIN)/uv pip compile --no-config -q --universal --python-version 3.11 --generate-hashes --no-header requirements-dev.in -o requirements-dev.txt
 

@@ -344,7 +344,9 @@ def _account_new_secret(page: Page, shown: Shown) -> None:
             by = Writer(actor=SYSTEM, door=Door.COMMAND, now=datetime.now(UTC))
             partners.end_older_secret(session, by, account)
     page.goto(f"{shown.server.url}/partners/accounts/1")
-    page.get_by_role("button", name="Add a second secret").click()
+    page.get_by_text("Add a second secret…").click()
+    page.get_by_label("Your password").fill(PASSWORDS["admin"])
+    page.get_by_role("button", name="Add a secret to").click()
     page.locator("#new-secret").wait_for()
 
 
@@ -357,6 +359,7 @@ def _person(page: Page, shown: Shown) -> None:
     as_admin(page, shown)
     page.goto(f"{shown.server.url}/admin/people/reporter")
     page.get_by_text("New link…").click()
+    page.get_by_label("Your password").fill(PASSWORDS["admin"])
     page.get_by_role("button", name="Create a link for reporter").click()
     page.locator("#new-link").wait_for()
 

@@ -3,6 +3,7 @@
 #
 #   tools/venv.sh run    what the portal needs
 #   tools/venv.sh dev    that, and what checks and tests need
+#   tools/venv.sh audit  what the portal needs, and .venv/audit with pip-audit if it can be had
 #
 # PYTHON=name or path asks for one interpreter; without it a working .venv is kept, else the first
 # of python3, python3.14, python3.13, python3.12, python3.11 that really runs and is 3.11 to 3.14.
@@ -57,7 +58,7 @@ need_venv_modules() {
 }
 
 want="${1:-run}"
-case "$want" in run | dev) ;; *) die "usage: tools/venv.sh run|dev" ;; esac
+case "$want" in run | dev | audit) ;; *) die "usage: tools/venv.sh run|dev|audit" ;; esac
 
 have="$(version_of .venv/bin/python || true)"
 if [ -n "$have" ] && ! .venv/bin/python -c 'import pip' 2>/dev/null; then
@@ -73,6 +74,11 @@ if [ -z "$have" ] || { [ -n "${PYTHON:-}" ] && [ "$(version_of "$PYTHON" || true
     say "make: building .venv with Python $version"
     rm -rf .venv
     "$python" -m venv .venv
+    # What Python brings along is as old as it is: its pip gives way to the pinned one, and setuptools,
+    # which nothing here uses, goes. Where no index can be asked pip stays.
+    .venv/bin/python -m pip uninstall -q -y --disable-pip-version-check setuptools wheel >&2 || true
+    .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes \
+        -r requirements-pip.txt >&2 || say "make: the pinned pip cannot be had; Python's own stays"
 fi
 
 # What pip's variables and files say of one setting; its order is theirs.
@@ -134,5 +140,10 @@ install() {
 
 install run requirements.txt
 [ "$want" = dev ] && install dev requirements.txt requirements-dev.txt
+if [ "$want" = audit ] && [ ! -x .venv/audit/bin/pip-audit ]; then
+    .venv/bin/python -m venv .venv/audit
+    .venv/audit/bin/python -m pip install -q --disable-pip-version-check --require-hashes \
+        -r requirements-audit.txt >&2 || say "make: pip-audit cannot be had"
+fi
 rm -rf .venv/uv
 exit 0
