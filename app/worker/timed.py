@@ -11,10 +11,12 @@ from typing import Final, TypeAlias
 
 from app.events.tasks.silence import watch_sources
 from app.exchange.tasks.pulls import read_partners, sweep_partners
+from app.home.tasks.lapses import end_after_absence
 from app.home.tasks.tidying import tidy_up
 from app.jobs.rules.work import (
     CLOSE_DUE,
     DIGESTS,
+    LAPSES,
     READ_PARTNERS,
     REMINDERS,
     REPORT_REMINDERS,
@@ -41,5 +43,6 @@ TIMED: Final[dict[str, TimedFunction]] = {
     READ_PARTNERS.name: read_partners,
     SOURCES.name: watch_sources,
     SWEEP_PARTNERS.name: sweep_partners,
+    LAPSES.name: end_after_absence,
     TIDY.name: tidy_up,
 }

@@ -7,8 +7,18 @@ is in the answer to the one request that made it, and nowhere else.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import datetime
 
-from flask import Blueprint, Flask, Response, flash, make_response, render_template, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    current_app,
+    flash,
+    make_response,
+    render_template,
+    url_for,
+)
 from flask_login import current_user
 
 from app.accounts.models.people import ApiToken
@@ -16,7 +26,9 @@ from app.accounts.pages.own_password import ask_password
 from app.accounts.pages.people_forms import AskPasswordForm
 from app.accounts.pages.token_forms import OwnTokenForm, TokenForm
 from app.accounts.services import tokens as verbs
+from app.accounts.services.lapses import lapses_at
 from app.accounts.services.logins import verified_user
+from app.accounts.services.people import find_user
 from app.accounts.services.tokens import NewSecret
 from app.core.rules.access import require_admin
 from app.core.rules.errors import Invalid, NotFound
@@ -161,6 +173,14 @@ def live_own_tokens() -> int:
     return sum(bool(verbs.live_secrets(one, now())) for one in own_tokens())
 
 
+def own_access_ends() -> datetime | None:
+    """When the tokens and the calendar address of the person end without another sign-on."""
+    if not current_user.is_authenticated:
+        return None
+    rows, sign_on = db.session(), current_app.config["PORTAL"].sign_on
+    return lapses_at(rows, find_user(rows, current_user.name), sign_on.lapse_days if sign_on else 0)
+
+
 of_systems = TokenPages("tokens", "/admin/tokens", own=False)
 of_oneself = TokenPages("own_tokens", "/profile/tokens", own=True)
 
@@ -170,3 +190,4 @@ def register(flask_app: Flask) -> None:
     flask_app.register_blueprint(of_systems.blueprint)
     flask_app.register_blueprint(of_oneself.blueprint)
     flask_app.add_template_global(live_own_tokens)
+    flask_app.add_template_global(own_access_ends)

@@ -9,7 +9,8 @@ created here keeps the role that was set here, whatever is linked to it.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
@@ -197,9 +198,11 @@ def all_identities(session: Session, issuer: str) -> Sequence[Identity]:
     ).all()
 
 
-def people_with_sign_on(session: Session) -> Collection[int]:
-    """The keys of the people whom a provider logs in."""
-    return frozenset(session.scalars(select(Identity.user_id)))
+def people_with_sign_on(session: Session) -> Mapping[int, datetime | None]:
+    """The keys of the people whom a provider logs in, and when each signed on last."""
+    last = func.max(Identity.used_at, type_=Identity.used_at.type)
+    newest = select(Identity.user_id, last).group_by(Identity.user_id)
+    return {row[0]: row[1] for row in session.execute(newest)}
 
 
 def values_of_identity(identity: Identity) -> tuple[str, ...]:

@@ -83,6 +83,15 @@ TIDY: Final = Work(
     ),
     Rhythm(daily_at=time(2, 30)),
 )
+LAPSES: Final = Work(
+    "lapses",
+    _("End unused access"),
+    _(
+        "API tokens and calendar addresses of people who have not signed on for long end; a mail"
+        " says so a week before"
+    ),
+    Rhythm(daily_at=time(4)),
+)
 REPORT_REMINDERS: Final = Work(
     "report-reminders",
     _("Report reminders"),
@@ -125,6 +134,7 @@ EVERY_WORK: Final = (
     READ_PARTNERS,
     SOURCES,
     SWEEP_PARTNERS,
+    LAPSES,
     TIDY,
 )
 """In the order in which it is shown, and done where several are due."""

@@ -1,0 +1,117 @@
+"""What opens the portal for a person's programs ends where the person no longer signs on.
+
+Of an account whose role follows the map of sign-on the provider says at each sign-on what it may.
+Its API tokens, webhooks and calendar address would outlive that: they end after so many days
+without a sign-on, and a mail says so a week before and when it happens. Accounts with a password
+are not concerned: an administrator disables them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from sqlalchemy import exists, func, or_, select
+from sqlalchemy.orm import Session
+
+from app.accounts.models.feeds import CalendarFeed
+from app.accounts.models.people import ApiToken, User
+from app.accounts.models.sign_on import Identity
+from app.accounts.services.people import PERSON, locked_user
+from app.accounts.services.personal_secrets import end_personal_secrets
+from app.accounts.services.security_notices import notify_person
+from app.core.models.base import UtcTime
+from app.core.rules.access import Writer
+from app.core.rules.language import _
+from app.core.services.changes import FieldChange, record_change
+from app.mail.services.messages import SECURITY, MessageRecipient, queue_message
+
+WARNED_BEFORE: Final = timedelta(days=7)
+_LAST_SIGN_ON: Final = func.max(
+    func.coalesce(Identity.used_at, Identity.created_at, type_=UtcTime()), type_=UtcTime()
+)
+
+
+class Lapsed(NamedTuple):
+    """How many people had something that ended, and how many were warned."""
+
+    ended: int
+    warned: int
+
+
+def lapses_at(session: Session, user: User, days: int) -> datetime | None:
+    """When the tokens and the calendar address of a person end without another sign-on (aware UTC);
+    None where they do not: the role does not follow the map, or ``days`` is 0."""
+    if not days:
+        return None
+    newest = session.scalar(
+        select(_LAST_SIGN_ON).where(Identity.follows_map, Identity.user_id == user.id)
+    )
+    return newest + timedelta(days=days) if newest is not None else None
+
+
+def end_lapsed(session: Session, by: Writer, days: int) -> Lapsed:
+    """End what belongs to people who did not sign on for ``days`` (0 = nothing), and warn those to
+    whom it happens within a week, once for each sign-on. ``by`` is the portal."""
+    if not days:
+        return Lapsed(0, 0)
+    last, ended, warned = by.now - timedelta(days=days), 0, 0
+    absent = session.execute(
+        select(User.name, _LAST_SIGN_ON.label("at"))
+        .join(Identity, Identity.user_id == User.id)
+        .where(
+            Identity.follows_map,
+            User.disabled_at.is_(None),
+            or_(
+                exists().where(ApiToken.user_id == User.id, ApiToken.ended_at.is_(None)),
+                exists().where(CalendarFeed.user_id == User.id),
+            ),
+        )
+        .group_by(User.id, User.name)
+        .having(last + WARNED_BEFORE >= _LAST_SIGN_ON)
+        .order_by(User.id)
+    ).all()
+    for name, at in absent:
+        user = locked_user(session, name)
+        if at <= last:
+            ended += _end(session, by, user, days)
+        else:
+            warned += _warn(session, by, user, at, at + timedelta(days=days))
+    return Lapsed(ended, warned)
+
+
+def _end(session: Session, by: Writer, user: User, days: int) -> bool:
+    words = end_personal_secrets(session, by, user)
+    if not words:
+        return False
+    fields = [FieldChange("sign_on", None, f"none for {days} days")]
+    change = record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
+    text = _(
+        "You did not sign on for %(days)s days. Ended: %(words)s. Sign on and create new ones where"
+        " you still need them",
+        days=days,
+        words=words,
+    )
+    notify_person(session, by, user, change, _("Your API tokens and calendar address ended"), text)
+    return True
+
+
+def _warn(session: Session, by: Writer, user: User, last: datetime, ends: datetime) -> bool:
+    if not user.mail:
+        return False
+    why = _("as it is about the security of your account; it comes whatever mails you chose")
+    sent = queue_message(
+        session,
+        key=f"{SECURITY}lapse-{user.id}-{last:%Y%m%d%H%M%S}",
+        recipients=[MessageRecipient(user.mail, user.id, why)],
+        subject=_("Your API tokens and calendar address end soon"),
+        text=_(
+            "Your API tokens and the address of your calendar end on %(day)s (UTC), as you have not"
+            " signed on for a while. Sign on once before that, and they stay (account %(name)s).",
+            day=format(ends, "%Y-%m-%d %H:%M"),
+            name=user.name,
+        ),
+        url="/profile",
+        now=by.now,
+    )
+    return sent is not None
