@@ -740,6 +740,7 @@ def test_axe_finds_nothing_serious_on_the_way_in(
         assert sideways(page) <= 0, page.url
 
     page.get_by_label("Name").fill(name)
+    page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_role("button", name="Create person").click()
     link = page.locator("#new-link").input_value()
     look()

@@ -567,7 +567,14 @@ SENT: Final[Mapping[str, Sent]] = {
     "GET /attachments/*/preview": ("/attachments/{attachment}/preview", {}),
     "POST /attachments/*/remove": ("/attachments/{attachment}/remove", {}),
     "POST /attachments/*/remove added": ("/attachments/{added}/remove", {}),
-    "POST /partners/new": ("/partners/new", {"code": "NEW", "login": "{new_name}", **_SWITCHES}),
+    "POST /partners/new": (
+        "/partners/new",
+        {"code": "NEW", "login": "{new_name}", "password": "{password}", **_SWITCHES},
+    ),
+    "POST /partners/accounts/*/add-secret": (
+        "/partners/accounts/{account}/add-secret",
+        {"password": "{password}"},
+    ),
     "POST /partners/accounts/*/switches": ("/partners/accounts/{account}/switches", _SWITCHES),
     "POST /partners/accounts/*/end-secret": (
         "/partners/accounts/{account}/end-secret",
@@ -581,7 +588,10 @@ SENT: Final[Mapping[str, Sent]] = {
     ),
     "POST /profile/updates": ("/profile/updates", {"updates": "{new_updates}"}),
     "POST /profile/theme": ("/profile/theme", {"theme": "dark"}),
-    "POST /profile/mail": ("/profile/mail", {"mail": "{new_name}@people.example"}),
+    "POST /profile/mail": (
+        "/profile/mail",
+        {"mail": "{new_name}@people.example", "password": "{password}"},
+    ),
     "POST /profile/end-login": ("/profile/end-login", {"login": "{other_login}"}),
     "POST /profile/end-other-logins": ("/profile/end-other-logins", {"there": "{other_login}"}),
     "POST /profile/second-factor/begin": (
@@ -732,8 +742,9 @@ SENT: Final[Mapping[str, Sent]] = {
     "POST /admin/unresolved/unit": ("/admin/unresolved/unit", {"unit": "{new_name}"}),
     "POST /admin/new-person": (
         "/admin/new-person",
-        {"name": "{new_name}", "role": "reader", "sites": ""},
+        {"name": "{new_name}", "role": "reader", "sites": "", "password": "{password}"},
     ),
+    "POST /admin/people/*/link": ("/admin/people/{someone}/link", {"password": "{password}"}),
     "POST /admin/people/*/role": (
         "/admin/people/{someone}/role",
         {"role": "operator", "sites": ""},

@@ -10,7 +10,16 @@ from wtforms import HiddenField, SelectMultipleField, StringField
 from app.accounts.models.partners import PartnerAccount
 from app.core.rules.access import CONTRACT_YEARS, TicketAccess
 from app.core.rules.language import _
-from app.core.web.forms import Choice, Radio, chosen, one_line, options, required, sent
+from app.core.web.forms import (
+    Choice,
+    Radio,
+    chosen,
+    one_line,
+    options,
+    own_password,
+    required,
+    sent,
+)
 
 _READ_ONLY = _("read only")
 _INTERNAL = _("shown")
@@ -106,6 +115,7 @@ class NewAccountForm(SwitchesForm):
         ),
         render_kw={"autocomplete": "off", "autocapitalize": "none"},
     )
+    password = own_password()
 
 
 class EndSecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

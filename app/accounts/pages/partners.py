@@ -21,15 +21,18 @@ from flask import (
 
 from app.accounts.models.partners import PartnerAccount
 from app.accounts.pages.account_calls import CallList, calls_chart, faults_chart
+from app.accounts.pages.own_password import ask_password
 from app.accounts.pages.partner_forms import (
     EndSecretForm,
     NewAccountForm,
     SwitchesForm,
     switches_of,
 )
+from app.accounts.pages.people_forms import AskPasswordForm
 from app.accounts.services import partners as verbs
 from app.accounts.services.calls import days_of, use_of
 from app.accounts.services.copies import copies_today
+from app.accounts.services.logins import verified_user
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind, require_admin
 from app.core.rules.errors import Invalid
@@ -75,9 +78,13 @@ def new() -> Response:
     form = NewAccountForm()
     if request.method == "GET" or not form.validate():
         return _form_page(form)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _form_page(form, asked.status)
     rows, secret = db.session(), verbs.new_secret()
     try:
         with writing_once(rows):
+            verified_user(rows, asked.attempt)
             account = verbs.create_partner_account(
                 rows,
                 writer(),
@@ -132,10 +139,17 @@ def switches(number: int) -> Response:
 
 @blueprint.post(f"{ACCOUNT}/add-secret")
 def add_secret(number: int) -> Response:
-    """Add a second live secret and show it once."""
-    rows, secret = db.session(), verbs.new_secret()
+    """Add a second live secret and show it once, by one's own password."""
+    form, rows, secret = AskPasswordForm(), db.session(), verbs.new_secret()
+    verbs.account_of_number(rows, number)
+    if not form.validate():
+        return _account_page(number, secret_form=form, status=422)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _account_page(number, secret_form=form, status=asked.status)
     try:
         with writing_once(rows):
+            verified_user(rows, asked.attempt)
             verbs.add_secret(rows, writer(), verbs.account_of_number(rows, number), secret)
     except Invalid as error:
         return _account_page(number, problem=error.message, status=422)
@@ -190,18 +204,19 @@ def _base(number: int) -> str:
     return url_for("partners.account", number=number)
 
 
-def _form_page(form: NewAccountForm) -> Response:
+def _form_page(form: NewAccountForm, status: int = 0) -> Response:
     codes = [partner.code for partner in verbs.all_partners(db.session())]
     page = render_template(
         "accounts/partners/new.html", form=form, codes=codes, **choices(db.session())
     )
-    return make_response(page, 422 if form.errors or form.form_errors else 200)
+    return make_response(page, status or (422 if form.errors or form.form_errors else 200))
 
 
 def _account_page(
     number: int,
     *,
     switches_form: SwitchesForm | None = None,
+    secret_form: AskPasswordForm | None = None,
     new_secret: str = "",
     problem: str = "",
     status: int = 200,
@@ -212,6 +227,7 @@ def _account_page(
     days = days_of(rows, [number], now().date(), ACCOUNT_DAYS)[number]
     shown: dict[str, Any] = {
         "account": found,
+        "secret_form": secret_form or AskPasswordForm(formdata=None),
         "use": use_of(rows, [number], now())[number],
         "calls": calls,
         "days": days,

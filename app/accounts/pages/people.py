@@ -19,7 +19,14 @@ from flask import (
 )
 
 from app.accounts.pages import browsers
-from app.accounts.pages.people_forms import DemandForm, NewPersonForm, RoleForm, WhyForm
+from app.accounts.pages.own_password import ask_password
+from app.accounts.pages.people_forms import (
+    DemandForm,
+    LinkForm,
+    NewPersonForm,
+    RoleForm,
+    WhyForm,
+)
 from app.accounts.services import identities, logins, reset_links, second_factor
 from app.accounts.services import people as verbs
 from app.accounts.services.copies import copies_today
@@ -82,9 +89,13 @@ def new() -> Response:
     form = NewPersonForm()
     if request.method == "GET" or not form.validate():
         return _form_page(form)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _form_page(form, asked.status)
     rows, name = db.session(), form.name.data or ""
     try:
         with writing_once(rows):
+            logins.verified_user(rows, asked.attempt)
             verbs.create_user(
                 rows,
                 writer(),
@@ -195,11 +206,17 @@ def take_off(person: str) -> Response:
 
 @blueprint.post(f"{PERSON}/link")
 def link(person: str) -> Response:
-    """Make a one-time link and show it once."""
-    form = WhyForm()
-    rows = db.session()
+    """Make a one-time link and show it once, by one's own password."""
+    form, rows = LinkForm(), db.session()
+    verbs.find_user(rows, person)
+    if not form.validate():
+        return _person_page(person, link_form=form, status=422)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _person_page(person, link_form=form, status=asked.status)
     try:
         with writing_once(rows):
+            logins.verified_user(rows, asked.attempt)
             token = reset_links.make_reset_link(rows, writer(), person, why=form.why.data or "")
     except Invalid as error:
         return _person_page(person, problem=error.message, status=422)
@@ -247,15 +264,16 @@ def _list_page(form: DemandForm | None = None, status: int = 200) -> Response:
     return make_response(page, status)
 
 
-def _form_page(form: NewPersonForm) -> Response:
+def _form_page(form: NewPersonForm, status: int = 0) -> Response:
     page = render_template("accounts/people/new.html", form=form, **choices(db.session()))
-    return make_response(page, 422 if form.errors or form.form_errors else 200)
+    return make_response(page, status or (422 if form.errors or form.form_errors else 200))
 
 
 def _person_page(
     person: str,
     *,
     role_form: RoleForm | None = None,
+    link_form: LinkForm | None = None,
     token: str = "",
     problem: str = "",
     why: str = "",
@@ -279,6 +297,7 @@ def _person_page(
         changes=newest_changes_of(rows, verbs.PERSON, user.id, CHANGES_SHOWN),
         role_form=role_form
         or RoleForm(formdata=None, role=user.role, sites=[site.key for site in user.sites]),
+        link_form=link_form or LinkForm(formdata=None),
         new_link=link,
         problem=problem,
         why=why,

@@ -78,12 +78,19 @@ class NewPersonForm(RoleForm):
         filters=[one_line],
         render_kw={"autocomplete": "off", "inputmode": "email"},
     )
+    password = own_password()
 
 
 class WhyForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """A step that takes only a reason."""
 
     why = _why()
+
+
+class LinkForm(WhyForm):
+    """A one-time link: whoever has it sets the person's password."""
+
+    password = own_password()
 
 
 class DemandForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -109,20 +109,23 @@ def zone() -> Response:
 
 @blueprint.post("/mail")
 def mail() -> Response:
-    """Set the address of one's mails."""
+    """Set the address of one's mails, by the password: one-time links and warnings go there."""
     form = MailForm()
-    if form.validate():
-        rows = db.session()
-        try:
-            with transaction(rows):
-                user = people.find_user(rows, current_user.name)
-                people.set_mail(rows, writer(), user, form.mail.data or "")
-        except Invalid as error:
-            attach(form, error)
-        else:
-            flash(_("The mail address is saved."), "ok")
-            return go_to(url_for("profile.show"))
-    return _page(mail_form=form, status=422)
+    if not form.validate():
+        return _page(mail_form=form, status=422)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _page(mail_form=form, status=asked.status)
+    rows = db.session()
+    try:
+        with transaction(rows):
+            user = logins.verified_user(rows, asked.attempt)
+            people.set_mail(rows, writer(), user, form.mail.data or "")
+    except Invalid as error:
+        attach(form, error)
+        return _page(mail_form=form, status=422)
+    flash(_("The mail address is saved."), "ok")
+    return go_to(url_for("profile.show"))
 
 
 @blueprint.post("/mails")

@@ -40,6 +40,7 @@ class MailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description=_("At most 254 characters; empty for none."),
         render_kw={"autocomplete": "email", "inputmode": "email"},
     )
+    password = own_password()
 
 
 class MailsForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -274,7 +274,7 @@ def test_a_new_mail_address_is_told_to_the_old_and_the_new_one(
 ) -> None:
     visitor = visit(cast.kit)
     for address in ("old@people.example", "new@people.example", ""):
-        visitor.send("/profile/mail", {"mail": address})
+        visitor.send("/profile/mail", {"mail": address, "password": PASSWORD})
     sent = mails(session)
     assert [to for to, _subject, _text in sent] == [
         "old@people.example",

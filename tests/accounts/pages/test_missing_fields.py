@@ -37,7 +37,12 @@ def changes(session: Session) -> int:
     ("page", "action", "fields", "filled"),
     [
         (PERSON, f"{PERSON}/role", ("role", "sites"), {}),
-        ("/admin/new-person", "/admin/new-person", ("name", "role", "sites"), {"name": "new"}),
+        (
+            "/admin/new-person",
+            "/admin/new-person",
+            ("name", "role", "sites", "password"),
+            {"name": "new", "password": PASSWORD},
+        ),
         (
             "/partners/accounts/1",
             "/partners/accounts/1/switches",
@@ -47,11 +52,11 @@ def changes(session: Session) -> int:
         (
             "/partners/new",
             "/partners/new",
-            ("code", "login", "access", "rights", "internal", "contract_year", "sites"),
-            {"code": "NEW", "login": "new"},
+            ("code", "login", "access", "rights", "internal", "contract_year", "sites", "password"),
+            {"code": "NEW", "login": "new", "password": PASSWORD},
         ),
         ("/admin/people", "/admin/second-factor", ("demand",), {}),
-        ("/profile", "/profile/mail", ("mail",), {}),
+        ("/profile", "/profile/mail", ("mail", "password"), {"password": PASSWORD}),
         ("/admin/tokens", "/admin/tokens", ("name", "scopes", "days"), TOKEN),
         ("/profile/tokens", "/profile/tokens", ("name", "scopes", "days"), TOKEN),
     ],

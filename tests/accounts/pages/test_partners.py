@@ -26,6 +26,7 @@ from tests.harness.visits import Enter
 
 PARTNERS = "/partners"
 GOOD = {
+    "password": PASSWORD,
     "code": "NREN-NEW",
     "login": "nren-new",
     "access": "own",
@@ -146,12 +147,12 @@ def test_a_secret_is_rotated_without_a_gap(
 ) -> None:
     visitor, page = visit(cast.admin), page_of(cast)
     assert "Add a second secret" in visitor.read(page).text
-    added = visitor.send(f"{page}/add-secret", {})
+    added = visitor.send(f"{page}/add-secret", {"password": PASSWORD})
     assert (added.status_code, added.location) == (303, page)
     secret = secret_in(visitor.get(page).text)
     assert verifies(session, "ggus", secret)
     assert verifies(session, "ggus", PASSWORD)
-    again = visitor.send(f"{page}/add-secret", {})
+    again = visitor.send(f"{page}/add-secret", {"password": PASSWORD})
     assert again.status_code == 422
     assert "at most 2 live secrets" in PageReader(again.text).text
     shown = visitor.read(page)
@@ -180,6 +181,24 @@ def test_a_secret_is_rotated_without_a_gap(
         assert secret not in place
 
 
+@pytest.mark.parametrize("password", ["", "wrong", None])
+def test_no_secret_without_the_password(
+    cast: Cast, session: Session, visit: Enter, password: str | None
+) -> None:
+    """A stolen cookie alone makes none."""
+    visitor, page = visit(cast.admin), page_of(cast)
+    given = {} if password is None else {"password": password}
+    before = session.scalar(select(func.count()).select_from(AccountSecret))
+    session.rollback()
+    for path, fields in ((f"{PARTNERS}/new", GOOD), (f"{page}/add-secret", {})):
+        sent = {name: value for name, value in fields.items() if name != "password"} | given
+        answer = visitor.send(path, sent)
+        assert answer.status_code == 422
+        assert "password" in " ".join(PageReader(answer.text).alerts)
+    assert "new-secret" not in visitor.get(page).text
+    assert session.scalar(select(func.count()).select_from(AccountSecret)) == before
+
+
 def test_a_secret_of_another_account_is_not_ended(
     cast: Cast, session: Session, visit: Enter
 ) -> None:
@@ -188,7 +207,7 @@ def test_a_secret_of_another_account_is_not_ended(
     ).one()
     session.rollback()
     visitor, page = visit(cast.admin), page_of(cast)
-    visitor.send(f"{page}/add-secret", {})
+    visitor.send(f"{page}/add-secret", {"password": PASSWORD})
     assert visitor.send(f"{page}/end-secret", {"secret": str(other)}).status_code == 422
     assert verifies(session, "nren_a", PASSWORD)
 

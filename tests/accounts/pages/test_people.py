@@ -10,18 +10,26 @@ from flask import Flask
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.accounts.models.people import Login, User
+from app.accounts.models.people import Login, ResetLink, User
 from app.accounts.services.people import create_user, find_user
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
-from tests.cast import SYSTEM, Cast
+from tests.cast import PASSWORD, SYSTEM, Cast
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter
 
 PEOPLE = "/admin/people"
 KIT = f"{PEOPLE}/kit"
 NEW = "/admin/new-person"
-GOOD = {"name": "noc", "role": "reporter", "sites": "FZK-LCG2", "mail": "", "why": "night shift"}
+GOOD = {
+    "name": "noc",
+    "role": "reporter",
+    "sites": "FZK-LCG2",
+    "mail": "",
+    "why": "night shift",
+    "password": PASSWORD,
+}
+OWN = {"password": PASSWORD}
 POSTS = ("role", "disable", "enable", "link", "end-logins", "take-off-second-factor")
 
 
@@ -151,7 +159,7 @@ def test_roles_disabling_and_logins(app: Flask, cast: Cast, session: Session, vi
     page = visitor.read(KIT)
     assert "disabled" in page.text
     assert "One-time link" not in page.text
-    assert visitor.send(f"{KIT}/link", {}).status_code == 422
+    assert visitor.send(f"{KIT}/link", OWN).status_code == 422
     assert visitor.send(f"{KIT}/enable", {}).status_code == 303
     assert find_user(session, "kit").disabled_at is None
 
@@ -171,11 +179,29 @@ def test_the_last_admin_is_told_why(cast: Cast, session: Session, visit: Enter) 
     assert visitor.get("/tickets").status_code == 200
 
 
+@pytest.mark.parametrize("given", [{}, {"password": ""}, {"password": "wrong"}], ids=str)
+def test_no_link_without_ones_own_password(
+    cast: Cast, session: Session, visit: Enter, given: dict[str, str]
+) -> None:
+    """A stolen cookie alone makes none, for nobody, and no person."""
+    visitor = visit(cast.admin)
+    whole = {name: value for name, value in GOOD.items() if name != "password"}
+    for path, fields in ((f"{KIT}/link", {"why": "typed reason"}), (NEW, whole)):
+        answer = visitor.send(path, fields | given)
+        assert answer.status_code == 422, path
+        page = PageReader(answer.text)
+        assert "password" in " ".join(page.alerts)
+        assert page.form(path).values("why") == [fields["why"]]
+    assert session.scalar(select(func.count()).select_from(ResetLink)) == 0
+    assert session.scalar(select(func.count()).where(User.name == "noc")) == 0
+    assert visitor.send(f"{PEOPLE}/nobody/link", given).status_code == 404
+
+
 def test_a_newer_link_ends_the_older(app: Flask, cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.admin)
-    older = link_in(visitor.send(f"{KIT}/link", {"why": "forgotten"}).text)
+    older = link_in(visitor.send(f"{KIT}/link", {"why": "forgotten"} | OWN).text)
     assert "A link was created" in visitor.read(KIT).text
-    newer = link_in(visitor.send(f"{KIT}/link", {}).text)
+    newer = link_in(visitor.send(f"{KIT}/link", OWN).text)
     assert older != newer
     fresh = Visitor(app)
     fresh.get(older)

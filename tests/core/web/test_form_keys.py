@@ -27,7 +27,7 @@ from app.home.services.tidying import Retention, tidy
 from app.tickets.models.attachments import Attachment
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.lifecycle import change_ticket, find_ticket
-from tests.cast import Cast, enter, writer
+from tests.cast import PASSWORD, Cast, enter, writer
 from tests.harness.server import LiveServer
 from tests.harness.visitor import PageReader, Visitor, encoded
 from tests.harness.visits import Enter, Open
@@ -239,7 +239,9 @@ def test_a_secret_is_shown_once_and_kept_nowhere(
     cast: Cast, visit: Enter, session: Session
 ) -> None:
     visitor = visit(cast.admin)
-    sent = form_of(visitor, "/partners/new", "/partners/new", code="NREN-C", login="nren_c")
+    sent = form_of(
+        visitor, "/partners/new", "/partners/new", code="NREN-C", login="nren_c", password=PASSWORD
+    )
     first = visitor.send("/partners/new", sent)
     account = session.scalars(select(PartnerAccount).where(PartnerAccount.login == "nren_c")).one()
     target = f"/partners/accounts/{account.id}"
@@ -249,7 +251,7 @@ def test_a_secret_is_shown_once_and_kept_nowhere(
     assert (again.status_code, again.headers["Location"]) == (303, target)
     assert "New secret" not in visitor.get(target).text
     place = f"{target}/add-secret"
-    sent = form_of(visitor, target, place)
+    sent = form_of(visitor, target, place, password=PASSWORD)
     for shown in (True, False):
         answer = visitor.send(place, sent)
         assert (answer.status_code, answer.headers["Location"]) == (303, target)

@@ -126,7 +126,7 @@ def test_what_opens_an_account(
     codes, secret = enrol(visitor)
     visitor.send(f"{FACTOR}/codes", {"password": PASSWORD, "one_time_code": "wrong"})
     visitor.send(f"{FACTOR}/off", {"password": PASSWORD, "one_time_code": codes[0]})
-    visitor.send("/profile/mail", {"mail": "kit@people.example"})
+    visitor.send("/profile/mail", {"mail": "kit@people.example", "password": PASSWORD})
     visitor.send("/profile/password", {"old": PASSWORD, "new": NEW, "again": NEW})
     told = lines.take()
     events = [" / ".join(re.findall(r'(?:event|how)="([^"]*)"', line)) for line in told]

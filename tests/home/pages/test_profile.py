@@ -86,7 +86,8 @@ def test_logins_are_listed_and_ended(
 
 def test_the_mail_address_is_ones_own(session: Session, cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.reader)
-    assert visitor.send("/profile/mail", {"mail": " noc@example.org "}).status_code == 303
+    sent = {"mail": " noc@example.org ", "password": PASSWORD}
+    assert visitor.send("/profile/mail", sent).status_code == 303
     assert find_user(session, "reader").mail == "noc@example.org"
     session.rollback()
     for bad, words in (
@@ -94,12 +95,18 @@ def test_the_mail_address_is_ones_own(session: Session, cast: Cast, visit: Enter
         ("a@b.example,c@d.example", "Mail address takes one address"),
         ("a@" + "b" * 253, "at most 254"),
     ):
-        answer = visitor.send("/profile/mail", {"mail": bad})
+        answer = visitor.send("/profile/mail", {"mail": bad, "password": PASSWORD})
         assert answer.status_code == 422
         page = PageReader(answer.text)
         assert words in " ".join(page.alerts)
         assert page.form("/profile/mail").values("mail") == [bad]
-    assert visitor.send("/profile/mail", {"mail": ""}).status_code == 303
+    for password in ("", "wrong"):  # which a stolen cookie does not have
+        answer = visitor.send("/profile/mail", {"mail": "thief@example.org", "password": password})
+        assert answer.status_code == 422
+        assert PageReader(answer.text).form("/profile/mail").values("mail") == ["thief@example.org"]
+    assert find_user(session, "reader").mail == "noc@example.org"
+    session.rollback()
+    assert visitor.send("/profile/mail", {"mail": "", "password": PASSWORD}).status_code == 303
     assert find_user(session, "reader").mail == ""
 
 

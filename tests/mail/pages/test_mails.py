@@ -14,7 +14,7 @@ from app.mail.models.mails import Mail, MailStop
 from app.mail.rules.notifications import stop_token
 from app.mail.services.queue import claim_mails, mark_failed
 from app.tickets.models.watchers import TicketWatcher
-from tests.cast import NOON, Cast
+from tests.cast import NOON, PASSWORD, Cast
 from tests.harness.databases import fresh_database
 from tests.harness.server import TEST_SECRET
 from tests.harness.visitor import PageReader, Visitor
@@ -124,7 +124,7 @@ def test_addresses_that_are_none_are_shown_to_operators(
 )
 def test_what_is_no_address_is_refused_at_its_field(cast: Cast, visit: Enter, wrong: str) -> None:
     visitor = visit(cast.operator)
-    answer = visitor.send("/profile/mail", {"mail": wrong})
+    answer = visitor.send("/profile/mail", {"mail": wrong, "password": PASSWORD})
     assert answer.status_code == 422
     page = PageReader(answer.text)
     assert page.form("/profile/mail").values("mail") == [wrong]
@@ -189,7 +189,7 @@ def test_who_watches_and_gets_no_mails_is_told_so(
     ):
         visitor.send("/profile/mails", {"choice": choice})
         assert words in visitor.read(f"/tickets/{number}").text
-    visitor.send("/profile/mail", {"mail": ""})
+    visitor.send("/profile/mail", {"mail": "", "password": PASSWORD})
     words = "You watch this ticket, but you have no mail address: add one ."
     assert words in visitor.read(f"/tickets/{number}").text
 
