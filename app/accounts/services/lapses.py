@@ -19,12 +19,11 @@ from app.accounts.models.people import ApiToken, User
 from app.accounts.models.sign_on import Identity
 from app.accounts.services.people import PERSON, locked_user
 from app.accounts.services.personal_secrets import end_personal_secrets
-from app.accounts.services.security_notices import notify_person
+from app.accounts.services.security_notices import notify_person, warn_person
 from app.core.models.base import UtcTime
 from app.core.rules.access import Writer
 from app.core.rules.language import _
 from app.core.services.changes import FieldChange, record_change
-from app.mail.services.messages import SECURITY, MessageRecipient, queue_message
 
 WARNED_BEFORE: Final = timedelta(days=7)
 _LAST_SIGN_ON: Final = func.max(
@@ -97,21 +96,16 @@ def _end(session: Session, by: Writer, user: User, days: int) -> bool:
 
 
 def _warn(session: Session, by: Writer, user: User, last: datetime, ends: datetime) -> bool:
-    if not user.mail:
-        return False
-    why = _("as it is about the security of your account; it comes whatever mails you chose")
-    sent = queue_message(
+    return warn_person(
         session,
-        key=f"{SECURITY}lapse-{user.id}-{last:%Y%m%d%H%M%S}",
-        recipients=[MessageRecipient(user.mail, user.id, why)],
-        subject=_("Your API tokens and calendar address end soon"),
-        text=_(
+        user,
+        f"lapse-{user.id}-{last:%Y%m%d%H%M%S}",
+        _("Your API tokens and calendar address end soon"),
+        _(
             "Your API tokens and the address of your calendar end on %(day)s (UTC), as you have not"
             " signed on for a while. Sign on once before that, and they stay (account %(name)s).",
             day=format(ends, "%Y-%m-%d %H:%M"),
             name=user.name,
         ),
-        url="/profile",
-        now=by.now,
+        by.now,
     )
-    return sent is not None

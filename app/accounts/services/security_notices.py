@@ -7,6 +7,7 @@ being anybody's, gets none; nor does somebody who is disabled. Nothing secret is
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Final
 
 from sqlalchemy.orm import Session
@@ -65,6 +66,24 @@ def notify_person(
         url="/profile",
         now=by.now,
     )
+
+
+def warn_person(
+    session: Session, user: User, key: str, subject: str, text: str, now: datetime
+) -> bool:
+    """Queue a mail about what will change, once for each ``key``; whether one was queued."""
+    if not user.mail:
+        return False
+    sent = queue_message(
+        session,
+        key=f"{SECURITY}{key}",
+        recipients=[MessageRecipient(user.mail, user.id, _WHY)],
+        subject=subject,
+        text=text,
+        url="/profile",
+        now=now,
+    )
+    return sent is not None
 
 
 def _who(by: Writer, user: User) -> str:
