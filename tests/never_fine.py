@@ -35,14 +35,15 @@ CALMING: Final = re.compile(
     r"|all (?:of|reports)"
     r"|saved|stored|no (?:conflicts?|events?|tickets?|outages?|reports?|problems?|failures?"
     r"|errors?|differences?|changes?|windows?|reminders?|link is|open|ongoing|mark|rule"
-    r"|proposals|worker|site))\b",
+    r"|proposals|worker|site)|queue empty|passed|every line|(?:is|was) heard|compared|are known"
+    r"|(?:is|are) submitted|updates by mail|met)\b",
     re.IGNORECASE,
 )
 """Words with which a text could say that all is well."""
 STRONG: Final = re.compile(
     r"\b(quiet|fine|healthy|in step|delivered|notified|documented|fulfilled|reachable|works|agrees"
     r"|up to date|running|no conflict|accepted by|safe|nothing (?:needs|outstanding|differs|planned"
-    r"|is due|is waiting)|every (?:event|report|ticket|exchanged)"
+    r"|is due|is waiting)|every (?:event|report|ticket|exchanged|line)|queue empty|passed|are known"
     r"|no (?:link is|report is|open|rule))\b",
     re.IGNORECASE,
 )
@@ -535,6 +536,202 @@ ROWS: Final[Sequence[Row]] = (
         "no site was T1 in the quarters",
         "a T1 owes one",
         ("tests/reports/pages/test_grid.py::test_without_any_t1_the_page_says_so",),
+    ),
+    Row(
+        "Queue empty.",
+        "background work: mails, jobs",
+        "no mail waits or is being sent, and every change of the log is "
+        "processed; no job is queued",
+        "a mail waits, a change is not processed, or a job is queued",
+        (
+            "tests/test_never_fine.py::test_a_queue_is_empty_only_where_nothing_waits_or_is_unprocessed",
+        ),
+    ),
+    Row(
+        "No report is missing.",
+        "reports of a quarter: page, PDF, slides",
+        "the quarter has ended, and each report that is due is submitted",
+        "a report is missing, or the quarter is ongoing",
+        (
+            "tests/test_never_fine.py::test_no_report_is_missing_only_where_all_that_are_due_are_submitted",
+        ),
+    ),
+    Row(
+        "No report was due.",
+        "reports of a quarter",
+        "no site was a T1 then",
+        "a T1 had to report",
+        (
+            "tests/test_never_fine.py::test_no_report_is_missing_only_where_all_that_are_due_are_submitted",
+        ),
+    ),
+    Row(
+        "All %(count)s reports of %(quarter)s are submitted",
+        "agenda of a meeting",
+        "each T1 of the quarter submitted its report",
+        "one did not, or no site was a T1",
+        (
+            "tests/test_never_fine.py::test_no_report_is_missing_only_where_all_that_are_due_are_submitted",
+        ),
+    ),
+    Row(
+        "Nothing outstanding",
+        "reminders of reports",
+        "each report that is due of the last quarters is submitted",
+        "one is not",
+        (
+            "tests/test_never_fine.py::test_nothing_is_outstanding_only_where_all_reports_are_submitted",
+        ),
+    ),
+    Row(
+        "All reports of the last quarters are submitted.",
+        "reminders of reports",
+        "the same",
+        "the same",
+        (
+            "tests/test_never_fine.py::test_nothing_is_outstanding_only_where_all_reports_are_submitted",
+        ),
+    ),
+    Row(
+        "Nothing detected",
+        "events",
+        "reports arrived, and none is an outage of a known link",
+        "no report arrived, or one is an outage",
+        (
+            "tests/test_never_fine.py::test_nothing_detected_is_said_only_where_reports_arrived_and_none_is_an_outage",
+        ),
+    ),
+    Row(
+        "All links in tickets and events are known",
+        "unresolved names",
+        "no ticket or event names a link that the registry does not know",
+        "one does",
+        (
+            "tests/names/pages/test_unresolved.py::test_dismissed_and_taken_back",
+            "tests/names/pages/test_unresolved.py::test_one_click_makes_an_alias_and_the_tickets_follow",
+        ),
+    ),
+    Row(
+        "All sites in tickets and events are known",
+        "unresolved names",
+        "the same of sites",
+        "the same of sites",
+        (
+            "tests/names/pages/test_unresolved.py::test_one_click_makes_an_alias_and_the_tickets_follow",
+            "tests/names/pages/test_unresolved.py::test_dismissed_and_taken_back",
+        ),
+    ),
+    Row(
+        "All units in tickets are known",
+        "unresolved names",
+        "the same of units",
+        "the same of units",
+        ("tests/names/pages/test_unresolved.py::test_units",),
+    ),
+    Row(
+        'Every line of the file matches the registry. <a href="%(url)s">Choose another file</a>.',
+        "registry: preview of an import",
+        "each line of the file equals the record",
+        "a line differs or is new",
+        (
+            "tests/registry/pages/test_imports.py::test_everybody_downloads_what_an_import_takes",
+            "tests/registry/pages/test_imports.py::test_a_file_of_links",
+        ),
+    ),
+    Row(
+        "passed",
+        "test of a connection",
+        "the newest test ended, and no step of it had a problem",
+        "it runs, a step failed, or there was none; when it was asked stands beside it",
+        ("tests/test_never_fine.py::test_a_test_of_a_connection_passed_only_with_every_step",),
+    ),
+    Row(
+        "Its states are known",
+        "test of a connection: a step",
+        "the step had no problem: a step with one is marked and says why",
+        "the step failed",
+        ("tests/test_never_fine.py::test_a_test_of_a_connection_passed_only_with_every_step",),
+    ),
+    Row(
+        "Reachable",
+        "test of a connection: a step",
+        "the step had no problem: a step with one is marked and says why",
+        "the step failed",
+        ("tests/test_never_fine.py::test_a_test_of_a_connection_passed_only_with_every_step",),
+    ),
+    Row(
+        "Reachable and logged in",
+        "test of a connection: a step",
+        "the step had no problem: a step with one is marked and says why",
+        "the step failed",
+        ("tests/test_never_fine.py::test_a_test_of_a_connection_passed_only_with_every_step",),
+    ),
+    Row(
+        "Every event that requires a ticket has one, or no event was reported yet.",
+        "obligations",
+        "no event that requires a ticket lacks one",
+        "an event lacks its ticket",
+        (
+            "tests/test_never_fine.py::test_no_due_ticket_and_fulfilled_rest_on_the_tickets_that_there_are",
+        ),
+    ),
+    Row(
+        "No event is ongoing, no incident with impact is open, and no window is near",
+        "state of a link: what ok means",
+        "as ok",
+        "as ok",
+        (
+            "tests/topology/services/test_link_states.py::test_only_a_link_that_was_ever_reported_is_ok",
+            "tests/topology/rules/test_link_states.py::test_a_link_watched_by_silent_sources_alone_is_unmonitored",
+        ),
+    ),
+    Row(
+        "%(name)s is down and its backup %(working)s works",
+        "ticket form: why impact and priority are proposed",
+        "the backup is ok and monitored, and no work on it begins within the hour",
+        "the backup is down, unmonitored, or planned within the hour",
+        ("tests/topology/rules/test_proposals.py::test_each_case",),
+    ),
+    Row(
+        "Nothing differs.",
+        "map of a connection: versions",
+        "two stored versions are equal",
+        "they differ",
+        ("tests/exchange/pages/test_maps.py::test_versions_are_compared_and_rolled_back",),
+    ),
+    Row(
+        "Nothing differs",
+        "report: versions",
+        "two signed versions are equal",
+        "they differ",
+        ("tests/reports/pages/test_form.py::test_reopened_with_a_reason_signed_anew_and_compared",),
+    ),
+    Row(
+        "No open tickets.",
+        "site: dashboard",
+        "no open ticket concerns the site",
+        "one does",
+        ("tests/registry/pages/test_dashboards.py::test_planned_work_and_open_tickets",),
+    ),
+    Row(
+        "Until one runs, no ticket is closed automatically and no reminders or "
+        "mails are sent. Nothing is lost: the next worker catches up. <code>flask"
+        " serve</code> starts one unless <code>WORKER=0</code>; <code>flask "
+        "worker</code> starts another.",
+        "background work",
+        "the change log and the queue are in the database; a worker begins behind its cursor",
+        "a worker runs",
+        (
+            "tests/home/pages/test_work.py::test_a_missing_worker_is_told_in_plain_words",
+            "tests/test_never_fine.py::test_a_worker_is_at_work_only_while_it_is_seen",
+        ),
+    ),
+    Row(
+        "No notifications are sent to <b>%(address)s</b>.",
+        "page of the link that stops mails",
+        "the address was stopped in this request",
+        "it was not",
+        ("tests/mail/pages/test_mails.py::test_a_mail_client_stops_mails_with_one_post",),
     ),
 )
 

@@ -9,23 +9,30 @@ import ast
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.core.rules.quarters import Quarter
 from app.core.services.backups import note_backup
 from app.exchange.models.connections import Connection
+from app.exchange.rules.partner import Check
+from app.exchange.services.connection_tests import ask_test, begin_test, end_test, note_check
 from app.jobs.models.work import Worker
+from app.jobs.services.queue import enqueue
 from app.mail.models.mails import Mail
 from app.mail.services.queue import claim_mails, mark_failed, mark_sent
+from app.registry.models.registry import Site
+from app.reports.models.reports import Report
 from tests import cric_sample, never_fine
-from tests.cast import NOON, Cast
+from tests.cast import NOON, SYSTEM, Cast
 from tests.exchange.seeded import seed_connection, seed_pair
 from tests.harness.jobs import seed_background_work
 from tests.harness.visits import Enter, Open
 from tests.mails import enter_with_mails, plan
 from tests.mails import opened as opened_with_mails
 from tests.matching.matching_world import LINK, report, ticket
+from tests.reports.services.test_grid import seed
 
 HOUR = timedelta(hours=1)
 
@@ -211,6 +218,71 @@ def test_a_backup_is_known_only_where_one_was_made(
     assert "Whether the file still exists is not known." in text
 
 
+def test_a_queue_is_empty_only_where_nothing_waits_or_is_unprocessed(
+    session: Session, visit: Enter
+) -> None:
+    cast = enter_with_mails(session)
+    said = "Mails Queue empty."
+    assert said in read(visit, cast, "/work")
+    assert "Queued jobs Queue empty." in read(visit, cast, "/work")
+    opened_with_mails(session, cast.kit, carbon_copy="a@cc.example")
+    assert said not in read(visit, cast, "/work"), "a change is not processed yet"
+    plan(session)
+    assert said not in read(visit, cast, "/work"), "a mail waits"
+    with transaction(session):
+        enqueue(session, "a job", {}, key="a job")
+    assert "Queued jobs Queue empty." not in read(visit, cast, "/work")
+
+
+# ---------- reports
+
+
+def test_no_report_is_missing_only_where_all_that_are_due_are_submitted(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    quarter, at = Quarter(2013, 1), "/reports/quarters/2013-Q1"
+    said = ("No report is missing.", "No report was due.")
+    assert not any(one in read(visit, cast, at) for one in said)
+    chair, day = visit(cast.operator), datetime.now(UTC) + timedelta(days=20)
+    form = {"reason": "Reports", "quarter": "2013-Q1", "time_1": f"{day:%Y-%m-%d %H:%M} UTC"}
+    agenda = str(chair.send("/reports/teleconferences/new", form).location)
+    all_there = "All 2 reports of 2013-Q1 are submitted"
+    seed(session, "DE-KIT", quarter, "submitted", quarter.end)
+    assert said[0] not in read(visit, cast, at)
+    assert all_there not in chair.read(agenda).text
+    seed(session, "ES-PIC", quarter, "submitted", quarter.end)
+    text = read(visit, cast, at)
+    assert said[0] in text
+    assert said[1] not in text
+    assert all_there in chair.read(agenda).text
+    with transaction(session):
+        for site in session.scalars(select(Site).where(Site.tier == 1)):
+            site.tier = site.tier_since = None
+        session.execute(delete(Report))
+    text = read(visit, cast, at)
+    assert said[1] in text
+    assert said[0] not in text
+    text = chair.read(agenda).text
+    assert "No report of 2013-Q1 is due: no site was a T1" in text
+    assert "are submitted" not in text
+
+
+def test_nothing_is_outstanding_only_where_all_reports_are_submitted(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    said = ("Nothing outstanding", "All reports of the last quarters are submitted.")
+    text = read(visit, cast, "/reports/reminders")
+    assert not any(one in text for one in said)
+    last = Quarter.of(datetime.now(UTC)).previous
+    for site in ("DE-KIT", "ES-PIC"):
+        quarter = last
+        for _ in range(8):
+            seed(session, site, quarter, "accepted", quarter.end)
+            quarter = quarter.previous
+    text = read(visit, cast, "/reports/reminders")
+    assert all(one in text for one in said)
+
+
 # ---------- registry
 
 
@@ -299,3 +371,44 @@ def test_nothing_is_recorded_is_said_only_of_days_without_records(
 def _hours_ago(begun: float, ended: float) -> tuple[str, str]:
     now = datetime.now(UTC)
     return tuple(f"{now - hours * HOUR:%Y-%m-%d %H:%M}" for hours in (begun, ended))  # type: ignore[return-value]
+
+
+def test_nothing_detected_is_said_only_where_reports_arrived_and_none_is_an_outage(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    said = "Nothing detected"
+    assert said not in read(visit, cast, "/events")
+    begun, ended = _hours_ago(3, 2)
+    report(session, cast, begun, ended, link="CERN-NOWHERE-001", now=datetime.now(UTC))
+    assert said in read(visit, cast, "/events")
+    report(session, cast, begun, ended, now=datetime.now(UTC))
+    assert said not in read(visit, cast, "/events")
+
+
+def test_a_test_of_a_connection_passed_only_with_every_step(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    with transaction(session):
+        row = seed_connection(session, "NREN-A")
+    at = f"/exchange/{row.id}/test"
+    assert "passed" not in read(visit, cast, at, "admin")
+    with transaction(session):
+        ask_test(session, SYSTEM, row)
+        begin_test(row, NOON)
+        end_test(row, NOON)
+    assert "passed" not in read(visit, cast, at, "admin"), "it tried nothing"
+    steps = ("Reachable", "Reachable and logged in", "Its states are known")
+    for problem in ("", "It answers 403"):
+        with transaction(session):
+            ask_test(session, SYSTEM, row)
+            begin_test(row, NOON)
+        assert "passed" not in read(visit, cast, at, "admin"), "it runs"
+        with transaction(session):
+            for step in steps:
+                note_check(row, Check(step, problem if step == steps[-1] else ""))
+            end_test(row, NOON)
+        page = visit(cast.admin).get(at).text
+        assert ("passed" in page) is (not problem)
+        (last,) = (item for item in page.split("<li>") if f"{steps[-1]}</span>" in item)
+        assert ("state ok" in last) is (not problem)
+        assert ("state trouble" in last and problem in last) is bool(problem)

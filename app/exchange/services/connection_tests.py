@@ -32,8 +32,9 @@ class ConnectionTest:
 
     @property
     def is_passed(self) -> bool:
-        """Whether it ended without a problem."""
-        return self.ended_at is not None and not any(check.problem for check in self.checks)
+        """Whether it ended, and tried something, without a problem."""
+        is_over = self.ended_at is not None and bool(self.checks)
+        return is_over and not any(check.problem for check in self.checks)
 
 
 def newest_test(connection: Connection) -> ConnectionTest | None:

@@ -76,7 +76,9 @@ def _missing(session: Session, quarter: Quarter, t1s: Sequence[TableRow]) -> Age
         count2=len(t1s),
         quarter=quarter,
     )
-    if not parts:
+    if not t1s:
+        text = _("No report of %(quarter)s is due: no site was a T1", quarter=quarter)
+    elif not parts:
         text = _(
             "All %(count)s reports of %(quarter)s are submitted", count=len(t1s), quarter=quarter
         )
