@@ -193,6 +193,18 @@ def main() -> None:
 
 ROWS: Final[Sequence[Row]] = (
     Row(
+        "Notified:",
+        "ticket: notifications",
+        "a mail server accepted a mail of the newest change; how many, and how many failed or wait,"
+        " stands behind it",
+        "no mail of it was accepted; mails are files, or no server is set; the mails of the newest"
+        " change are not created yet",
+        (
+            "tests/mail/pages/test_recipients.py::test_a_ticket_says_what_the_mail_server_said",
+            "tests/mail/pages/test_recipients.py::test_nobody_is_notified_where_no_mail_server_is_set",
+        ),
+    ),
+    Row(
         "in step",
         "ticket, exchange panel; `flask exchange list`; REST, pairs of a ticket",
         "every change is planned, nothing waits, their ticket was read after the "

@@ -87,7 +87,8 @@ def mails_of_ticket(session: Session, actor: Actor, number: int) -> TicketMails:
             *(User.mail, User.mail_choice, watching.label("watching")),
             *(TicketReminder.due_at, TicketReminder.note),
             *(Mail.id, Mail.address_key, Mail.address, Mail.reason, Mail.state, Mail.change_id),
-            *(Mail.attempts, Mail.created_at, newest.label("newest"), planned.label("planned")),
+            *(Mail.attempts, Mail.created_at, Mail.taker),
+            *(newest.label("newest"), planned.label("planned")),
             *(last_change.label("last_change"), _sites_without_contact(number).label("lacking")),
         )
         .outerjoin(
@@ -119,7 +120,8 @@ def _newest(rows: Sequence[Row[Any]]) -> Newest:
     first = rows[0]
     unplanned = (first.last_change or 0) > int(first.planned or 0)
     mails = [row for row in rows if row.id is not None and row.change_id == first.newest]
-    states = Counter(row.state for row in mails)
+    # one that was written to a file, before a server was set, reached nobody
+    states = Counter(row.state for row in mails if row.state != SENT or row.taker != "")
     to_send = [row.attempts > 0 for row in mails if row.state in (WAITING, SENDING)]
     return Newest(
         *(states[SENT], states[FAILED], to_send.count(False), to_send.count(True)),

@@ -152,7 +152,7 @@ def outcomes(session: Session, *outcome: str) -> None:
         mails = session.scalars(select(Mail).where(Mail.id.in_(claimed)).order_by(Mail.address))
         for mail, one in zip(mails.all(), outcome, strict=True):
             if one == "sent":
-                mark_sent(session, mail.id, NOON)
+                mark_sent(session, mail.id, NOON, "smtp.example:25")
             elif one == "failed":
                 mark_failed(session, mail.id, "550 no such user")
             else:
@@ -171,6 +171,10 @@ def test_a_ticket_says_what_the_mail_server_said(
     outcomes(session, "sent", "failed", "later", "sent")
     text = notified(visitor, number)
     assert text.startswith("Notified: 2, 1 failed, 1 not accepted yet, trying again")
+    with transaction(session):  # written to files, before a server was set
+        for mail in session.scalars(select(Mail).where(Mail.state == "sent")):
+            mail.taker = ""
+    assert "Notified:" not in notified(visitor, number)
     # the next change counts anew; who wants no mails is not counted
     with transaction(session):
         for user in session.scalars(select(User)):
