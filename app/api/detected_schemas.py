@@ -74,7 +74,14 @@ class DetectedRow(Schema):
     beginnings = fields.Integer(required=True, metadata=about("How many reports are part of it."))
     quarter = a_text("The quarter of its start, as 2013-Q1.")
     counted = fields.Boolean(required=True, attribute="is_counted")
-    documented = fields.Boolean(required=True, attribute="is_documented")
+    documented = fields.Boolean(
+        required=True,
+        attribute="is_documented",
+        metadata=about(
+            "Whether a ticket documents it, as the figures count. While it is ongoing, how = site"
+            " fulfils no obligation: /v1/duties says what does."
+        ),
+    )
     maintenance = fields.Boolean(required=True, attribute="is_maintenance")
     how = a_text("How it is documented: link, site, hand or none.")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from importlib import resources
 from multiprocessing.synchronize import Barrier
 
@@ -535,5 +535,58 @@ def test_sites_that_are_there_get_a_place_on_the_map(empty_database: str) -> Non
                 "T2-B": 270.0,
             }
         command.downgrade(alembic_config(engine), "0036")
+    finally:
+        engine.dispose()
+
+
+def test_only_what_time_may_change_is_computed_again(empty_database: str) -> None:
+    """Revision 0059: the results of a link whose events are long over are not touched."""
+    engine = open_engine(empty_database)
+    now = datetime.now(UTC)
+    try:
+        command.upgrade(alembic_config(engine), "0058")
+        with engine.begin() as connection:
+            add = adder(connection)
+            add("sites", id=1, key="DE-KIT", version=1)
+            for key in (1, 2, 3, 4):
+                add("links", id=key, name=f"L-{key}", network="LHCOPN", end_a_id=1, end_b_id=1)
+            add("event_sources", id=1, name="nagios")
+            for number, thing, end in (
+                (1, {"link_id": 1}, None),
+                (2, {"link_id": 2}, now - timedelta(days=2)),
+                (3, {"link_id": 3}, now - timedelta(hours=2)),
+                (4, {"site_id": 1}, None),
+                (5, {"link_id": 4}, None),
+            ):
+                add("events", id=number, source_id=1, source_key=f"{number}", end=end, **thing)
+                add("detected_events", id=number, end=end, counts_at=end, **thing)
+            add("stale_matchings", kind="link", thing_id=4, mark=7)
+            add("tickets", number=1)
+            for event, how in ((1, "link"), (2, "hand")):
+                why = "same link, overlap 0 s, both ends off"
+                add("event_tickets", detected_id=event, ticket_number=1, how=how, why=why)
+        command.upgrade(alembic_config(engine), "0059")
+        with engine.connect() as connection:
+
+            def rows(query: str) -> list[tuple[object, ...]]:
+                return [tuple(row) for row in connection.execute(text(query))]
+
+            assert sorted(rows("SELECT kind, thing_id, mark FROM stale_matchings")) == [
+                ("link", 1, 0),
+                ("link", 3, 0),
+                ("link", 4, 7),
+                ("site", 1, 0),
+            ]
+            assert rows("SELECT id FROM detected_events WHERE changes_at IS NOT NULL") == [
+                (2,),
+                (3,),
+            ]
+            assert rows("SELECT how, why FROM event_tickets ORDER BY detected_id") == [
+                ("link", "same link, they meet at one moment, both ends off"),
+                ("hand", "same link, overlap 0 s, both ends off"),  # a person's words
+            ]
+        command.downgrade(alembic_config(engine), "0058")
+        with engine.connect() as connection:
+            assert [*connection.execute(text("SELECT counts_at FROM detected_events"))]
     finally:
         engine.dispose()

@@ -14,8 +14,8 @@ EVIDENCE       ticket (never a duplicate: its master); thing; start; end; how (`
 RULES          version; valid_from; gap; minimal; tolerance (lengths in microseconds)
 DECISIONS      event (a raw one); ticket; linked; order (a later one has a higher number);
                maintenance
-DETECTED       id; thing; start; end; beginnings; state; t1, other_t1; counted; counts_at (when it
-               begins to count, else ``FOREVER``); rule; documented; maintenance; how
+DETECTED       id; thing; start; end; beginnings; state; t1, other_t1; counted; changes_at (when
+               time alone may change it, else ``FOREVER``); rule; documented; maintenance; how
 MEMBERS        event; detected
 PAIRS          detected; ticket; how; documents; overlap; apart; within; shift (0 = none); site;
                maintenance; decision (the ``order`` of the one that holds, else ``NOBODY``)

@@ -128,7 +128,7 @@ class Duty(Base):
     lost_site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"))
     """The T1 that was cut off, where the clause is about that."""
     ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"))
-    """The first ticket that documents the event; None = none is there."""
+    """The first ticket that documents the event, while it is ongoing of its link; None = none."""
     there_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When that ticket was written."""
     is_due: Mapped[bool]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.core.rules.quarters import Quarter
@@ -22,9 +22,11 @@ from app.duties.services.results import beginnings_of, facts_of, judgement_at
 from app.duties.services.rules import content_of, judged_versions, label_of
 from app.duties.services.service_losses import stored_losses
 from app.events.models.events import Event
-from app.matching.models.matching import DetectedEvent
+from app.matching.models.matching import DetectedEvent, EventTicket
+from app.matching.rules.matching import How, evidence_words
 from app.registry.models.registry import Link, Site
 from app.registry.services.registry import all_sites
+from app.tickets.models.tickets import Ticket
 
 OPEN: Final = "open"
 """Not written yet: due or missing."""
@@ -115,6 +117,13 @@ class DutyRow:
     lost_site: str
     due_at: datetime
     ticket: int | None
+    """The ticket that fulfils it."""
+    why: str
+    """Why that ticket documents the event, with the overlap; "" = there is no ticket."""
+    ticket_words: str
+    """What is said beside that ticket while the event is ongoing, such as "solved"."""
+    site_ticket: int | None
+    """While the event is ongoing and no ticket fulfils it: a ticket of the site."""
     there_at: datetime | None
     standing: DutyStatus
     is_due: bool
@@ -227,12 +236,14 @@ def _at_end(session: Session, site_id: int) -> Sequence[ColumnElement[bool]]:
 
 
 def _rows() -> Select[*tuple[Any, ...]]:
-    responsible, lost = aliased(Site), aliased(Site)
+    responsible, lost, fulfils = aliased(Site), aliased(Site), aliased(EventTicket)
     return (
         select(
             *(Duty.event_id, Duty.rule_version_id, Duty.clause, Duty.start, Duty.due_at),
             *(Duty.amount, Duty.is_unsure, Duty.ticket_number, Duty.there_at, Duty.is_due),
             *(DetectedEvent.end, DetectedEvent.state, DetectedEvent.is_maintenance),
+            *(DetectedEvent.is_open, fulfils.why, fulfils.how, Ticket.state.label("ticket_state")),
+            case((DetectedEvent.is_open, _documents_by_site())).label("site_ticket"),
             Link.name.label("link"),
             responsible.key.label("responsible"),
             lost.key.label("lost"),
@@ -241,6 +252,29 @@ def _rows() -> Select[*tuple[Any, ...]]:
         .join(Link, Link.id == Duty.link_id)
         .outerjoin(responsible, responsible.id == Duty.site_id)
         .outerjoin(lost, lost.id == Duty.lost_site_id)
+        .outerjoin(Ticket, Ticket.number == Duty.ticket_number)
+        .outerjoin(
+            fulfils,
+            and_(fulfils.detected_id == Duty.event_id, fulfils.ticket_number == Duty.ticket_number),
+        )
+    )
+
+
+def _documents_by_site() -> ScalarSelect[int]:
+    """The newest ticket that documents the event by its site, an open one first."""
+    of_site = aliased(Ticket)
+    return (
+        select(EventTicket.ticket_number)
+        .join(of_site, of_site.number == EventTicket.ticket_number)
+        .where(
+            EventTicket.detected_id == DetectedEvent.id,
+            EventTicket.documents,
+            EventTicket.how == How.SITE,
+        )
+        .order_by(of_site.ended_at.is_not(None), EventTicket.ticket_number.desc())
+        .limit(1)
+        .correlate(DetectedEvent)
+        .scalar_subquery()
     )
 
 
@@ -274,6 +308,9 @@ def _shown(session: Session, rows: Sequence[Any], now: datetime) -> Sequence[Dut
                 lost_site=row.lost or "",
                 due_at=row.due_at,
                 ticket=row.ticket_number,
+                why=row.why or "",
+                ticket_words=evidence_words(row.how, row.ticket_state) if row.is_open else "",
+                site_ticket=row.site_ticket if row.ticket_number is None else None,
                 there_at=row.there_at,
                 standing=duty_status(row.due_at, row.there_at, now),
                 is_due=row.is_due,

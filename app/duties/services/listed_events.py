@@ -7,8 +7,9 @@ is the figure. Everything is read as plain rows: a list may have a million. Time
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -36,8 +37,9 @@ from app.events.models.imports import EventsOfImport
 from app.events.rules.addresses import NO_T1
 from app.events.rules.events import as_text
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
-from app.matching.rules.matching import MAX_KEPT
+from app.matching.rules.matching import MAX_KEPT, evidence_words
 from app.registry.models.registry import Link, LinkName, Site, SiteName
+from app.tickets.models.tickets import Ticket
 
 PAGE: Final = 50
 MAX_COUNTED: Final = 100_000
@@ -129,6 +131,14 @@ class DetectedRow:
     how: str
     tickets: Sequence[int] = ()
     """Those that document it."""
+    ticket_words: Mapping[int, str] = field(default_factory=dict)
+    """While it is ongoing, what is said beside the number of a ticket by which nobody attends to
+    it, such as "ticket of the site" or "solved"."""
+
+    @property
+    def is_unattended(self) -> bool:
+        """Whether it is ongoing, and no open ticket of the link documents it."""
+        return self.end is None and not any(one not in self.ticket_words for one in self.tickets)
 
     @property
     def may_be_more(self) -> bool:
@@ -404,6 +414,16 @@ class Detected(EventList):
         )
         for detected, number in connection.execute(documenting):
             tickets[detected].append(number)
+        words: dict[int, dict[int, str]] = defaultdict(dict)
+        if ongoing := [row.id for row in found if row.end is None]:
+            unattended = (
+                documenting.add_columns(EventTicket.how, Ticket.state)
+                .join(Ticket, Ticket.number == EventTicket.ticket_number)
+                .where(EventTicket.detected_id.in_(ongoing))
+            )
+            for detected, number, how, state in connection.execute(unattended):
+                if said := evidence_words(how, state):
+                    words[detected][number] = said
         return [
             DetectedRow(
                 row.id,
@@ -420,6 +440,7 @@ class Detected(EventList):
                 row.is_maintenance,
                 row.how,
                 tickets[row.id],
+                words.get(row.id, {}),
             )
             for row in found
         ]

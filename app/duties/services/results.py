@@ -36,6 +36,7 @@ from app.duties.services.rules import InForce, content_of, forces_of, judged_ver
 from app.duties.services.service_losses import stored_losses
 from app.events.models.events import Event
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
+from app.matching.services.matched_events import fulfils_condition
 from app.matching.services.number_rows import (
     columns_of,
     in_microseconds,
@@ -82,7 +83,7 @@ class _Facts:
     t1_a: Times
     t1_b: Times
     tickets: Mapping[int, tuple[int, int]]
-    """Number and creation (microseconds) of the first ticket that documents an event."""
+    """Number and creation (microseconds) of the first ticket that fulfils what an event asks."""
 
 
 def difference_of_duties(
@@ -200,7 +201,7 @@ def _first_tickets(session: Session, which: ColumnElement[bool]) -> Mapping[int,
         select(EventTicket.detected_id, Ticket.number, created.label("created"), first.label("at"))
         .join(DetectedEvent, DetectedEvent.id == EventTicket.detected_id)
         .join(Ticket, Ticket.number == EventTicket.ticket_number)
-        .where(EventTicket.documents, which)
+        .where(fulfils_condition(), which)
         .subquery()
     )
     columns = (documenting.c.detected_id, documenting.c.number, documenting.c.created)

@@ -12,6 +12,7 @@ from app.core.rules.errors import NotFound
 from app.duties.services.duties import duties_of_event
 from app.events.models.events import Event, EventSource
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
+from app.matching.services.matched_events import fulfils_condition
 from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.of_event import TicketOfEvent
@@ -63,7 +64,8 @@ def _documenting(session: Session, detected: DetectedEvent | None) -> Sequence[T
     return session.scalars(
         select(Ticket)
         .join(EventTicket, EventTicket.ticket_number == Ticket.number)
-        .where(EventTicket.detected_id == detected.id, EventTicket.documents)
+        .join(DetectedEvent, DetectedEvent.id == EventTicket.detected_id)
+        .where(EventTicket.detected_id == detected.id, fulfils_condition())
         .order_by(Ticket.number)
     ).all()
 

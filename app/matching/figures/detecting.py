@@ -56,10 +56,11 @@ def coalesce(events: pd.DataFrame, rules: pd.DataFrame) -> tuple[pd.DataFrame, p
 def judge(
     detected: pd.DataFrame, things: pd.DataFrame, rules: pd.DataFrame, now: int
 ) -> pd.DataFrame:
-    """DETECTED with ``t1``, ``other_t1``, ``counted`` and ``counts_at``, as they stand at ``now``.
+    """DETECTED with ``t1``, ``other_t1``, ``counted`` and ``changes_at``, as they stand at ``now``.
 
     An event counts from the rule's minimal length on, that length included, on a link that was in
-    use when it began. Its T1s are the ends of the link that were T1 then.
+    use when it began. Its T1s are the ends of the link that were T1 then. An ongoing one changes
+    when it begins to count.
     """
     starts, ends = columns_of(detected, "start", "end")
     at = _positions(things, detected["thing"].to_numpy())
@@ -80,7 +81,7 @@ def judge(
         t1=np.where(end_a == NOBODY, end_b, end_a),
         other_t1=np.where(end_a == NOBODY, NOBODY, end_b),
         counted=counted,
-        counts_at=np.where(ripens, starts + minimal, FOREVER),
+        changes_at=np.where(ripens, starts + minimal, FOREVER),
     )
 
 

@@ -4,6 +4,10 @@ A ticket is evidence for a link that it names, or for a link of a site that it n
 no link. Its interval, widened by the tolerance on both sides, must share a moment with the event's;
 touching is enough. Where both ends are off by the same hours, a time zone was probably taken for
 another: such a pair is marked, and where it lies outside the tolerance it waits for a person.
+
+Nothing overlaps in the time to come (decisions, section 9): what has not begun at ``now`` documents
+nothing, and two that reach ``now`` are both ongoing. So time alone changes what documents what, and
+``changes_at`` says when it does next.
 """
 
 from __future__ import annotations
@@ -29,6 +33,8 @@ from app.matching.rules.matching import SHIFT_SLACK, SHIFTS
 
 _SHIFTS: Final = tuple(int(shift.total_seconds()) * 1_000_000 for shift in SHIFTS)
 _SLACK: Final = int(SHIFT_SLACK.total_seconds()) * 1_000_000
+_FARTHEST: Final = 15 * 3_600_000_000
+"""By how much a ticket may begin after an event and be off by a time zone."""
 COLUMNS: Final = (
     *("detected", "ticket", "how", "documents", "overlap", "apart"),
     *("within", "shift", "site", "maintenance"),
@@ -51,6 +57,7 @@ def pairs_of(
     ticket (its own, and those of its duplicates) the best one speaks: one that documents, else the
     one that overlaps most.
     """
+    evidence = evidence[evidence["start"].to_numpy() <= now]
     starts, ends = columns_of(detected, "start", "end")
     tolerance = rules["tolerance"].to_numpy()[detected["rule"].to_numpy()]
     high = np.minimum(ends + tolerance, FOREVER)
@@ -96,8 +103,8 @@ def _overlapping(
         values[row] for values in columns_of(evidence, "start", "end", "offset")
     ]
     apart = np.maximum(np.maximum(said_start - ends, starts - said_end), 0)
-    overlap = np.minimum(np.minimum(ends, said_end), now) - np.maximum(starts, said_start)
-    both_go_on = (ends == FOREVER) & (said_end == FOREVER)
+    overlap = np.minimum(ends, said_end) - np.maximum(starts, said_start)
+    both_go_on = (ends > now) & (said_end > now)
     within: Flags = apart <= tolerance[event]
     return made(
         {
@@ -113,6 +120,32 @@ def _overlapping(
             "maintenance": evidence["maintenance"].to_numpy()[row],
         }
     )
+
+
+def changes_at(
+    detected: pd.DataFrame, evidence: pd.DataFrame, rules: pd.DataFrame, now: int
+) -> Times:
+    """When time alone next changes which tickets are beside each event, and how: one begins, or one
+    of two that are both ongoing ends; ``FOREVER`` = it does not.
+
+    Earlier than need be where that is of no ticket beside the event, never later.
+    """
+    things, starts, ends = columns_of(detected, "thing", "start", "end")
+    tolerance = rules["tolerance"].to_numpy()[detected["rule"].to_numpy()]
+    said_start, said_end = columns_of(evidence, "start", "end")
+    begins = _first_of_each(evidence, said_start, said_start > now, things)
+    over = _first_of_each(evidence, said_end, (said_start <= now) & (said_end > now), things)
+    is_ongoing = ends > now
+    reach = np.maximum(ends + tolerance, starts + _FARTHEST)
+    begins = np.where(is_ongoing | (begins <= reach), begins, FOREVER)
+    return np.where(is_ongoing, np.minimum(np.minimum(begins, over), ends), begins)
+
+
+def _first_of_each(evidence: pd.DataFrame, times: Times, which: Flags, things: Times) -> Times:
+    """The earliest of these times of the evidence, for each thing that is asked for."""
+    first = pd.Series(times[which]).groupby(evidence["thing"].to_numpy()[which]).min()
+    found: Times = first.reindex(things, fill_value=FOREVER).to_numpy()
+    return found
 
 
 def in_force(members: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:

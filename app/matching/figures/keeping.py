@@ -2,7 +2,8 @@
 
 Of each kind (by link or by site; a maintenance or not) those that begin last are kept, up to a
 number; of the same beginning those of the higher ticket numbers. Beside them the one that was
-created first of all that meet the event, for it says when the event was documented. Tickets about
+created first of all that meet the event, for it says when the event was documented; while that is
+ongoing also the first of the link, for one of the site fulfils no obligation then. Tickets about
 which a person decided are kept anyway, and take up no place; one that was taken off is not the
 first. Intervals of one ticket that meet each other are one (``joined``).
 
@@ -20,7 +21,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from app.core.figures.frames import Flags, Times, columns_of
+from app.core.figures.frames import BY_LINK, FOREVER, Flags, Times, columns_of
 
 MAX_EVENTS: Final = 100
 """Events that are compared with the tickets of their time together."""
@@ -157,9 +158,11 @@ def _kept(events: Events, some: Times, rows: pd.DataFrame, also: tuple[Times, Ti
         kept |= counted & (np.cumsum(counted, axis=1, dtype=np.int32) <= events.most)
     if len(tickets):
         order = np.lexsort((tickets, created))
-        possible = (meets & ~_flags(some, tickets, events.decisions(off=True)))[:, order]
-        there = np.flatnonzero(possible.any(axis=1))
-        kept[there, order[possible[there].argmax(axis=1)]] = True
+        possible = meets & ~_flags(some, tickets, events.decisions(off=True))
+        of_link = possible & (how == BY_LINK) & (events.high[event] >= FOREVER)
+        for some_rows in (possible[:, order], of_link[:, order]):
+            there = np.flatnonzero(some_rows.any(axis=1))
+            kept[there, order[some_rows[there].argmax(axis=1)]] = True
     if len(several):
         any_kept = np.logical_or.reduceat(kept[:, several], first, axis=1)
         kept[:, several] |= meets[:, several] & np.repeat(any_kept, size, axis=1)

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 import pandas as pd
 
 from app.matching.figures.detecting import coalesce, judge
-from app.matching.figures.documenting import decide, in_force, pairs_of, summary
+from app.matching.figures.documenting import changes_at, decide, in_force, pairs_of, summary
 
 
 @dataclass(frozen=True)
@@ -42,5 +43,8 @@ def match_events(
     held = in_force(members, decisions)
     pairs = decide(pairs_of(detected, evidence, rules, now, held, most), held)
     documented, maintenance, how = summary(detected, pairs)
-    detected = detected.assign(documented=documented, maintenance=maintenance, how=how)
+    changes = np.minimum(detected["changes_at"], changes_at(detected, evidence, rules, now))
+    detected = detected.assign(
+        documented=documented, maintenance=maintenance, how=how, changes_at=changes
+    )
     return Matched(detected, members, pairs)

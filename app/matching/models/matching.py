@@ -53,9 +53,9 @@ class DetectedEvent(Base):
         Index(None, "start", "id"),
         Index(
             "ix_detected_events_ripening",
-            "counts_at",
-            sqlite_where=text("counts_at IS NOT NULL"),
-            postgresql_where=text("counts_at IS NOT NULL"),
+            "changes_at",
+            sqlite_where=text("changes_at IS NOT NULL"),
+            postgresql_where=text("changes_at IS NOT NULL"),
         ),
     )
 
@@ -85,8 +85,9 @@ class DetectedEvent(Base):
     """The other T1 end of a link between two T1s: the event counts for both."""
     is_counted: Mapped[bool]
     """It lasts long enough (60 minutes) and is of a link that was in use then."""
-    counts_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When it begins to count if it is ongoing; None if it does already, or never will."""
+    changes_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When time alone may change it: it is ongoing and begins to count, or a ticket beside it
+    begins or ends; None = never."""
     is_maintenance: Mapped[bool]
     """A maintenance documents it: it counts too, and is marked."""
     is_documented: Mapped[bool]
@@ -129,7 +130,8 @@ class EventTicket(Base):
     documents: Mapped[bool]
     """False: taken off by hand, or outside the tolerance and not confirmed."""
     seconds: Mapped[int] = mapped_column(BigInteger)
-    """How long event and ticket overlap; 0 where only the tolerance joins them."""
+    """How long event and ticket overlap; 0 where only the tolerance joins them, and where both are
+    ongoing."""
     why: Mapped[str] = mapped_column(Text)
     """In words: "same link, overlap 43 min"."""
     suspected_shift: Mapped[int | None]

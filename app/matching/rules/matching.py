@@ -225,8 +225,8 @@ def why_in_words(
 ) -> str:
     """Why a ticket stands beside an event, such as ``same link, overlap 43 min``.
 
-    ``overlap`` is None where both go on; ``apart`` is the time between the two where they do not
-    meet, ``within`` whether that is within the tolerance.
+    ``overlap`` is None where both are ongoing; ``apart`` is the time between the two where they do
+    not meet, ``within`` whether that is within the tolerance.
     """
     parts = [_("same link") if how is How.LINK else _("by site %(site)s", site=site).rstrip()]
     if overlap is None:
@@ -240,8 +240,10 @@ def why_in_words(
                 beyond=beyond,
             )
         )
-    else:
+    elif overlap >= timedelta(seconds=1):
         parts.append(_("overlap %(overlap)s", overlap=length_in_words(overlap)))
+    else:
+        parts.append(_("they meet at one moment"))
     if shift is not None:
         parts.append(
             _("both ends off by %(shift)s: suspected time zone", shift=shift_in_words(shift))

@@ -57,19 +57,19 @@ class Span:
 
 def affected_links(session: Session, span: Span, now: datetime) -> set[Target]:
     """The links and sites, among those that have events, whose matching these changes may alter;
-    and those of which an open event begins to count at ``now`` or did before."""
+    and those with an event that time alone changed by ``now``."""
     # not distinct: SQLite would walk through an index of all links for that
-    ripe = select(DetectedEvent.link_id).where(
-        DetectedEvent.counts_at.is_not(None), DetectedEvent.counts_at <= now
+    ripe = select(DetectedEvent.link_id, DetectedEvent.site_id).where(
+        DetectedEvent.changes_at.is_not(None), DetectedEvent.changes_at <= now
     )
     if span.begins == span.ends:
-        return _links(session.scalars(ripe))
+        return _pairs(session.execute(ripe))
     everything = select(Change.id).where(span.of(MATCHING_RULE)).limit(1)
     if session.scalar(everything) is not None:
         return all_targets(session)
     found = _pairs(session.execute(_of_events(span)))
     found |= _of_registry(session, span)
-    found |= _links(session.scalars(ripe))
+    found |= _pairs(session.execute(ripe))
     if session.scalar(select(Change.id).where(_says(span)).limit(1)) is not None:
         found |= _of_tickets(session, span)
     return with_events(session, found)

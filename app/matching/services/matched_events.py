@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.matching.models.matching import DetectedEvent, EventOfDetected
+from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
+from app.matching.rules.matching import How
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,12 @@ def count_detected(session: Session, wanted: DetectedFilter) -> int:
         if value is not None:
             query = query.where(flag.is_(value))
     return session.scalar(query) or 0
+
+
+def fulfils_condition() -> ColumnElement[bool]:
+    """``app.matching.rules.matching.fulfils_obligation`` of a detected event and a ticket beside
+    it: the ticket documents it, and fulfils its obligations."""
+    return and_(EventTicket.documents, or_(~DetectedEvent.is_open, EventTicket.how != How.SITE))
 
 
 def detected_of(session: Session, event_id: int) -> DetectedEvent | None:

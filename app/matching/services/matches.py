@@ -140,7 +140,7 @@ def _detected_rows(
         "t1_id": _unless(frames.NOBODY, detected["t1"]),
         "other_t1_id": _unless(frames.NOBODY, detected["other_t1"]),
         "is_counted": detected["counted"],
-        "counts_at": _unless(frames.FOREVER, detected["counts_at"]),
+        "changes_at": _unless(frames.FOREVER, detected["changes_at"]),
         "is_maintenance": detected["maintenance"],
         "is_documented": detected["documented"],
         "how": [str(_HOWS[one]) for one in detected["how"]],

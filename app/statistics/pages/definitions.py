@@ -248,6 +248,14 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 " links, sites and time to its master."
             ),
             _(
+                "Nothing overlaps in the future: an ongoing event ends now here, and a"
+                " ticket whose time has not begun documents nothing yet."
+            ),
+            _(
+                "While an event is ongoing, a ticket “by site” counts here but fulfils no"
+                " obligation: only a ticket of the link does, or one that a person linked."
+            ),
+            _(
                 "An event counts once, however many tickets cover it. What a person"
                 " linked or unlinked"
                 " holds, whatever is computed later."

@@ -10,7 +10,7 @@ from typing import Final
 
 from app.core.rules.texts import PORTAL_TEXT_LIMIT, TITLE_LIMIT
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.tickets import Layer
+from app.tickets.rules.tickets import CLOSED_STATES, Layer
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,8 @@ class TicketOfEvent:
     start: datetime
     end: datetime | None
     tickets: Sequence[Ticket]
-    """Those that document it as the figures stand, by number: another one is hardly needed."""
+    """Those that document it as the figures stand, by number: another one is hardly needed. While
+    it is ongoing, none that names only its site."""
 
 
 _MANY: Final = 10
@@ -111,3 +112,8 @@ class TicketOfEvents:
         """Those that document one of them, each once, by number."""
         found = {ticket.number: ticket for one in self.events for ticket in one.tickets}
         return [found[number] for number in sorted(found)]
+
+    @property
+    def all_ended(self) -> bool:
+        """Whether one of them is ongoing, and each of these tickets ended."""
+        return self.end is None and all(one.state in CLOSED_STATES for one in self.tickets)

@@ -10,11 +10,13 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.core.database.transactions import transaction
 from app.core.rules.quarters import Quarter
 from app.duties.models.duties import DutyForce, DutyRuleVersion
-from tests.cast import Cast
+from app.tickets.services.lifecycle import change_ticket
+from tests.cast import Cast, writer
 from tests.harness.visitor import PageReader
-from tests.harness.visits import Enter
+from tests.harness.visits import Enter, Open
 from tests.matching.matching_world import LINK, report
 
 LATE = datetime(2013, 7, 1, tzinfo=UTC)
@@ -72,6 +74,38 @@ def test_a_due_ticket_is_one_click_away_and_then_is_there(
         "a person reads own writes"
     )
     assert "1 event" in visitor.read("/duty?quarter=2013-Q1&state=late").text
+
+
+def test_the_obligations_of_what_is_ongoing_name_the_ticket_of_the_site(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    now = datetime.now(UTC)
+    begun = f"{now - timedelta(hours=3):%Y-%m-%d %H:%M}"
+    event = report(session, cast, begun, None, now=now)
+    number = opened(sites=("DE-KIT",), now=now)
+    visitor, write = visit(cast.kit), f"/tickets/new?event={event}"
+    for place in ("/duty", f"/events/{event}", "/"):
+        page = visitor.read(place)
+        assert f"#{number}" in page.text, place
+        assert "ticket of the site" in page.text, place
+        assert write in hrefs(page), place
+        assert "fulfilled" not in page.text, place
+    assert "already" not in visitor.read(write).text
+    own = opened(links=(LINK,), now=now)
+    for place, standing in (("/duty?state=met", "in time"), (f"/events/{event}", "fulfilled")):
+        page = visitor.read(place)
+        assert standing in page.text, place
+        assert "same link, both ongoing" in page.text, place
+        assert write not in hrefs(page), place
+    with transaction(session):
+        wanted = {"state": "solved", "solution": "Done."}
+        change_ticket(session, writer(cast.operator, now), own, wanted)
+    for place in ("/duty?state=met", f"/events/{event}"):
+        page = visitor.read(place)
+        assert f"#{own}" in page.text, place
+        assert "solved" in page.text, place
+        assert "overlap 0 s" not in page.text, place
+    assert "its ticket ended" in visitor.read(write).text
 
 
 def test_two_people_do_not_write_the_ticket_of_one_event_unknowingly(

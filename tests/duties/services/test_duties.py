@@ -47,8 +47,9 @@ from app.matching.services.recompute import bring_up_to_date, mark_between
 from app.registry.models.registry import Link, Site
 from app.registry.services.links import change_link, create_link
 from app.registry.services.sites import change_site
+from app.tickets.services.lifecycle import change_ticket
 from tests.cast import NOON, Cast, enter, writer
-from tests.matching.matching_world import LINK, at, recompute_all, report, ticket
+from tests.matching.matching_world import LINK, at, detected, recompute_all, report, ticket
 
 Q1 = Quarter(2013, 1)
 SEASON = {
@@ -111,6 +112,55 @@ def test_a_due_ticket_is_missing_then_there(session: Session) -> None:
     assert (row.ticket, row.standing, row.there_at) == (early, DutyStatus.MET, at("5 12:00"))
     assert not due(session, state=OPEN)
     assert count_duties(session, DutyFilter(state=DutyStatus.MET), NOON) == 1
+
+
+def test_a_ticket_of_the_site_fulfils_no_obligation_of_an_ongoing_event(session: Session) -> None:
+    cast = enter(session)
+    event = report(session, cast, "6 08:00", None, source_id="cut")
+    number = ticket(session, cast, now=at("6 07:00"), sites=("DE-KIT",))
+    recompute_all(session)
+    (row,) = due(session)
+    assert (row.event_id, row.ticket, row.site_ticket) == (event, None, number)
+    assert (row.standing, row.why) == (DutyStatus.DUE, "")
+    assert detected(session)[0].is_documented, "it counts in the figures all the same"
+    assert count_duties(session, DutyFilter(), NOON) == 1
+    own = ticket(session, cast, links=(LINK,), event_start="6 08:00")
+    recompute_all(session)
+    (row,) = due(session)
+    assert (row.ticket, row.site_ticket, row.standing) == (own, None, DutyStatus.MET)
+    assert (row.why, row.ticket_words) == ("same link, both ongoing", "")
+    # solved, it fulfils it, and is called so while the event is ongoing
+    with transaction(session):
+        wanted = {"state": "solved", "solution": "Done."}
+        change_ticket(session, writer(cast.operator, NOON), own, wanted)
+    recompute_all(session, NOON + timedelta(seconds=1))
+    (row,) = due(session)
+    assert (row.ticket, row.ticket_words) == (own, "solved")
+    assert row.why == "same link, overlap 4 h"
+    # over: what names the site was there first
+    report(session, cast, "6 08:00", "6 11:00", source_id="cut")
+    recompute_all(session)
+    (row,) = due(session)
+    assert (row.ticket, row.ticket_words, row.there_at) == (number, "", at("6 07:00"))
+    assert row.why == "by site DE-KIT, overlap 3 h"
+
+
+def test_work_to_come_fulfils_no_obligation(session: Session) -> None:
+    cast = enter(session)
+    report(session, cast, "6 08:00", None)
+    window: dict[str, Any] = {"window_start": "6 14:00", "window_end": "6 16:00"}
+    number = ticket(session, cast, links=(LINK,), category="maintenance", **window)
+    recompute_all(session)
+    (row,) = due(session)
+    assert (row.ticket, row.is_maintenance, detected(session)[0].how) == (None, False, "none")
+    recompute_all(session, at("6 13:59"))
+    assert due(session)[0].ticket is None
+    # time alone brings it
+    recompute_all(session, at("6 14:00"))
+    (row,) = due(session)
+    assert (row.ticket, row.why) == (number, "same link, both ongoing")
+    recompute_all(session, at("6 16:00"))
+    assert due(session)[0].why == "same link, overlap 2 h"
 
 
 def test_a_ticket_of_the_very_moment_is_in_time(session: Session) -> None:

@@ -120,9 +120,11 @@ def matched(
     decided: Sequence[Decided],
     rules: Sequence[Rule],
     most: int,
+    now: int,
 ) -> dict[int, tuple[list[int], dict[int, bool]]]:
     """By the first event's id: the ids of its events, and its tickets; True if one documents it.
-    Of each kind ``most`` tickets are kept."""
+    Of each kind ``most`` tickets are kept. What begins after ``now`` says nothing."""
+    said = [one for one in said if one.start <= now]
     found: dict[int, tuple[list[int], dict[int, bool]]] = {}
     for group in groups(events, rules):
         start, end = group[0].start, max(one.end for one in group)
@@ -154,6 +156,10 @@ def matched(
             if meets(one) and (one.ticket not in newest or newest[one.ticket].linked)
         ]
         kept |= {ticket for _, ticket in sorted(created)[:1]}
+        if end >= FOREVER:  # the first of the link as well
+            of_link = {one.ticket for one in there if one.how == 0}
+            first = sorted(one for one in created if one[1] in of_link)[:1]
+            kept |= {ticket for _, ticket in first}
         tickets = {
             ticket: ticket in met for ticket in kept & (met | {one.ticket for one in shifted})
         }

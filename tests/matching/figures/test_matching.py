@@ -80,6 +80,7 @@ def match(
     said: Sequence[Said],
     decided: Sequence[Decided],
     most: int = MANY,
+    now: int = NOW,
 ) -> Matched:
     things = [(link, True, 0, FOREVER, 8, 0, 0, 9, 0, FOREVER) for link in LINKS]
     return match_events(
@@ -88,7 +89,7 @@ def match(
         frames.frame(frames.EVIDENCE, said),
         frames.frame(frames.DECISIONS, decided),
         frames.frame(frames.RULES, RULES),
-        NOW,
+        now,
         most,
     )
 
@@ -104,17 +105,76 @@ def told(found: Matched) -> dict[int, tuple[list[int], dict[int, bool]]]:
     return result
 
 
-@given(worlds(), st.sampled_from((1, 2, 3, MANY)))
+@given(worlds(), st.sampled_from((1, 2, 3, MANY)), times | st.just(NOW))
 @settings(max_examples=200, deadline=None)
 def test_it_equals_the_slow_reference(
-    world: tuple[list[Event], list[Said], list[Decided]], most: int
+    world: tuple[list[Event], list[Said], list[Decided]], most: int, now: int
 ) -> None:
     events, said, decided = world
-    found = match(events, said, decided, most)
-    expected = matched(events, said, decided, RULES, most)
+    found = match(events, said, decided, most, now)
+    expected = matched(events, said, decided, RULES, most, now)
     assert told(found) == expected
     documented = dict(zip(found.detected["id"], found.detected["documented"], strict=True))
     assert documented == {one: any(tickets.values()) for one, (_, tickets) in expected.items()}
+
+
+@given(worlds(), st.sampled_from((1, MANY)), times, lengths)
+@settings(max_examples=200, deadline=None)
+def test_time_alone_changes_nothing_before_it_says_so(
+    world: tuple[list[Event], list[Said], list[Decided]], most: int, now: int, later: int
+) -> None:
+    before = match(*world, most, now)
+    due = min(before.detected["changes_at"], default=FOREVER)
+    assert due > now
+    # the last moment at which it holds, or a random one before that
+    then = min(now + later, due - 1)
+    after = match(*world, most, then)
+    for name in ("detected", "members", "pairs"):
+        pd.testing.assert_frame_equal(getattr(before, name), getattr(after, name))
+
+
+@given(worlds(), st.sampled_from((1, MANY)), times | st.just(NOW))
+@settings(max_examples=200, deadline=None)
+def test_what_is_over_is_documented_as_it_was(
+    world: tuple[list[Event], list[Said], list[Decided]], most: int, now: int
+) -> None:
+    """Before, what had not begun counted as well, which is the reference at the end of time: of an
+    event that is over, longer than any ticket may be off, both say the same."""
+    events, said, decided = world
+    found = match(events, said, decided, most, now)
+    before = matched(events, said, decided, RULES, most, FOREVER)
+    over = found.detected[found.detected["end"] + 12 * HOUR < now]["id"].tolist()
+    after = told(found)
+    assert {one: after[one] for one in over} == {one: before[one] for one in over}
+
+
+def test_nothing_documents_in_the_time_to_come() -> None:
+    """By hand: an ongoing event from hour 10, work from hour 14 to 16, a ticket from hour 11 on."""
+    event = Event(1, 1, 10 * HOUR, FOREVER, 2)
+    work = Said(100, 1, 14 * HOUR, 16 * HOUR, 0, 7, 0, FOREVER, 0, maintenance=True, created=0)
+    open_one = Said(101, 1, 11 * HOUR, FOREVER, 0, 7, 0, FOREVER, 0, maintenance=False, created=0)
+
+    def at(hour: float, *said: Said) -> tuple[Any, ...]:
+        found = match([event], said, [], now=int(hour * HOUR))
+        pairs = [(one.ticket, one.overlap) for one in frames.rows_of(found.pairs)]
+        (only,) = frames.rows_of(found.detected)
+        return only.documented, pairs, only.changes_at
+
+    # it counts from an hour on
+    assert at(10.5, work) == (False, [], 11 * HOUR)
+    assert at(13.99, work) == (False, [], 14 * HOUR)
+    assert at(14, work) == (True, [(100, FOREVER)], 16 * HOUR)
+    assert at(15.99, work) == (True, [(100, FOREVER)], 16 * HOUR)
+    assert at(16, work) == (True, [(100, 2 * HOUR)], FOREVER)
+    assert at(12, open_one) == (True, [(101, FOREVER)], FOREVER)
+    # an event that ended is documented by what begins within the tolerance, once it has begun
+    event = event._replace(end=13 * HOUR)
+    assert at(13.5, work) == (False, [], 14 * HOUR)
+    assert at(14, work) == (True, [(100, 0)], FOREVER)
+    assert at(13.5, work._replace(start=13 * HOUR, end=13 * HOUR)) == (
+        *(True, [(100, 0)]),
+        FOREVER,
+    )
 
 
 @given(worlds(), st.randoms(use_true_random=False), st.sampled_from((1, 2, MANY)))

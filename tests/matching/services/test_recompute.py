@@ -62,9 +62,9 @@ from tests.harness.databases import KINDS, fresh_database, open_engine
 BEGIN: Final = datetime(2013, 3, 20, tzinfo=UTC)
 """Quarters and summer time change within the time that these histories tell of."""
 KEPT: Final[Mapping[Any, frozenset[str]]] = {
-    DetectedEvent: frozenset({"computed_at", "seconds"}),
+    DetectedEvent: frozenset({"computed_at", "seconds", "changes_at"}),
     EventOfDetected: frozenset(),
-    EventTicket: frozenset({"seconds", "why"}),
+    EventTicket: frozenset(),
     ServiceLoss: frozenset(),
     Duty: frozenset({"amount"}),
     DutySum: frozenset(),
@@ -110,6 +110,9 @@ class History:
         """On a grid, so that things touch, miss each other by a second, or are off by hours."""
         hours = self.dice.randrange(12) + self.dice.choice((0, 0, 0, 24, 24 * 11 + 12))
         grid = self.dice.choice((0, 0, 5, 10, 30, 50, 60))
+        if self.dice.random() < 0.3:  # about now: what has begun, and what is to come
+            step = timedelta(minutes=self.dice.choice((-90, -60, -5, 0, 1, 30, 60, 90, 60 * 30)))
+            return self.now + step + timedelta(seconds=self.dice.choice((0, 0, 1, -1)))
         return BEGIN + timedelta(hours=hours, minutes=grid, seconds=self.dice.choice((0, 0, 1, -1)))
 
     def span(self) -> tuple[datetime, datetime | None]:
@@ -339,7 +342,7 @@ def _rules_of_duty(story: History) -> None:
 
 
 def _wait(story: History) -> None:
-    story.now += timedelta(hours=story.dice.choice((1, 30)))
+    story.now += timedelta(minutes=story.dice.choice((1, 29, 30, 60, 60 * 30)))
 
 
 def _work_in(story: History) -> None:
@@ -365,7 +368,16 @@ DEEDS: Final[tuple[Callable[[History], None], ...]] = (
     *(_change,) * 4,
     *(_work_in, _follow) * 3,
     *(_bind, _part, _decide, _undecide) * 2,
-    *(_withdraw, _alter_link, _alter_site, _rule_of_matching, _calendar, _rules_of_duty, _wait),
+    *(
+        _withdraw,
+        _alter_link,
+        _alter_site,
+        _rule_of_matching,
+        _calendar,
+        _rules_of_duty,
+        _wait,
+        _wait,
+    ),
 )
 
 
@@ -379,6 +391,13 @@ def kept(session: Session) -> dict[str, list[tuple[Any, ...]]]:
         rows = session.execute(select(*columns)).all()
         found[model.__tablename__] = sorted((tuple(row) for row in rows), key=repr)
     return found
+
+
+def changes_at(session: Session) -> dict[int, datetime]:
+    """When time alone changes each detected event next."""
+    never = datetime.max.replace(tzinfo=UTC)
+    rows = session.execute(select(DetectedEvent.id, DetectedEvent.changes_at))
+    return {event: moment or never for event, moment in rows}
 
 
 def brought_up(session: Session, now: datetime) -> None:
@@ -409,11 +428,61 @@ def told(seed: int, steps: int, engine: Engine) -> None:
             story.step()
             if place % 10 == 9 or place == steps - 1:
                 brought_up(session, story.now)
-                followed = kept(session)
-                anew = recomputed_from_nothing(session, story.now)
-                for table, rows in anew.items():
-                    old, new = set(followed[table]), set(rows)
-                    assert old == new, (table, old - new, new - old, story.log[-10:])
+                compared(session, story)
+
+
+def compared(session: Session, story: History) -> None:
+    """What is kept is what would be computed from nothing now."""
+    followed, due = kept(session), changes_at(session)
+    anew = recomputed_from_nothing(session, story.now)
+    for table, rows in anew.items():
+        old, new = set(followed[table]), set(rows)
+        assert old == new, (table, old - new, new - old, story.log[-10:])
+    # a ticket that went elsewhere may have left an earlier time, never a later one
+    for event, moment in changes_at(session).items():
+        assert due[event] <= moment, (event, story.log[-10:])
+
+
+def _fail(story: History) -> None:
+    """A link goes down and stays so, or came back a moment ago."""
+    begun = timedelta(minutes=story.dice.choice((1, 30, 59, 200)))
+    over = story.dice.choice((None, None, None, timedelta(minutes=story.dice.choice((0, 5, 29)))))
+    message = EventMessage(
+        *(0, "event 0", "a", str(next(story._keys))),
+        link=story.link(),
+        state=story.dice.choice(("down", "degraded")),
+        start=story.now - begun,
+        end=None if over is None else story.now - min(over, begun),
+        is_open=over is None,
+    )
+    report_events(story.session, story.by(), [message], keep_unresolved=True)
+
+
+def _plan(story: History) -> None:
+    """A ticket whose times lie about now."""
+    start = story.now + timedelta(minutes=story.dice.choice((-30, 0, 20, 45, 60, 90, 200)))
+    end = start + timedelta(minutes=story.dice.choice((0, 15, 60, 90)))
+    kind = story.dice.choice(("event", "window"))
+    times: dict[str, Any] = {f"{kind}_start": start, f"{kind}_end": end}
+    if story.dice.random() < 0.3:
+        del times[f"{kind}_end"]
+    category = story.dice.choice(("incident", "maintenance"))
+    new = NewTicket("Something", category=category, **times, **_where(story))
+    open_ticket(story.session, story.by(), new)
+
+
+def time_passed(seed: int, engine: Engine) -> None:
+    """A few things are done, and then only time passes; compared after each step of it."""
+    with Session(engine) as session:
+        story = History(session, enter(session), seed)
+        for deed in (_fail, _plan, *story.dice.choices((_fail, _plan), k=5)):
+            with transaction(session):
+                deed(story)
+        brought_up(session, story.now)
+        for _ in range(5):
+            story.now += timedelta(minutes=story.dice.choice((1, 15, 20, 45, 60)))
+            brought_up(session, story.now)
+            compared(session, story)
 
 
 @contextmanager
@@ -450,5 +519,25 @@ def test_what_is_kept_is_what_would_be_reckoned_from_nothing(
         try:
             with bounds(most, changes, written):
                 told(seed, 30, engine)
+        finally:
+            engine.dispose()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(seed=st.integers(0, 2**32), most=st.sampled_from((1, MAX_KEPT)))
+@settings(
+    max_examples=10,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
+def test_what_time_alone_changes_is_followed(kind: str, seed: int, most: int) -> None:
+    if kind == "postgresql" and postgres.programs() is None:
+        pytest.skip(f"needs {postgres.NEED}")
+    with fresh_database(kind) as url:
+        engine = open_engine(url)
+        try:
+            with bounds(most, stale_links.MAX_CHANGES, result_diff.MAX_ROWS):
+                time_passed(seed, engine)
         finally:
             engine.dispose()
