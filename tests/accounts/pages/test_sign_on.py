@@ -221,6 +221,31 @@ def test_who_loses_the_role_there_keeps_nothing_here(
     assert client.get("/api/v1/sites", headers=bearer).status_code == 401, "it stays ended"
 
 
+def test_pages_say_who_signs_on_and_when_its_programs_end(
+    strict: Flask, session: Session, cast: Cast, mapped: None
+) -> None:
+    visitor = Visitor(strict)
+    come_back(visitor, "curie")
+    session.rollback()
+    with transaction(session):
+        identity = session.scalars(select(Identity)).one()
+        identity.used_at = datetime(2026, 3, 6, 12, 0, tzinfo=UTC)
+    # 30 days later, the default of SIGN_ON_LAPSE_DAYS
+    for page in ("/profile", "/profile/tokens"):
+        assert "2026-04-05" in visitor.get(page).text, page
+    admin = Visitor(strict)
+    with transaction(session):
+        admin_id = people.find_user(session, "admin").id
+        admin.carry(people.start_login(session, admin_id, datetime.now(UTC)))
+    row = admin.get("/admin/people").text.partition('href="/admin/people/mcurie"')[2]
+    assert "2026-03-06" in row.partition("</tr>")[0].partition('class="c-sign-on"')[2]
+    local = admin.get("/admin/people").text.partition('href="/admin/people/kit"')[2]
+    assert ">no<" in local.partition("</tr>")[0].partition('class="c-sign-on"')[2]
+    for page in ("/profile", "/profile/tokens"):
+        assert "unless you sign on again" not in admin.read(page).text
+        assert "Without another sign-on" not in admin.read(page).text
+
+
 def test_a_role_that_is_set_here_needs_no_row(
     strict: Flask, session: Session, cast: Cast, mapped: None
 ) -> None:
