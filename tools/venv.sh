@@ -76,7 +76,7 @@ if [ -z "$have" ] || { [ -n "${PYTHON:-}" ] && [ "$(version_of "$PYTHON" || true
     "$python" -m venv .venv
     # What Python brings along is as old as it is: its pip gives way to the pinned one, and setuptools,
     # which nothing here uses, goes. Where no index can be asked pip stays.
-    .venv/bin/python -m pip uninstall -q -y --disable-pip-version-check setuptools wheel >&2 || true
+    .venv/bin/python -m pip uninstall -qq -y --disable-pip-version-check setuptools wheel >&2 || true
     .venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes \
         -r requirements-pip.txt >&2 || say "make: the pinned pip cannot be had; Python's own stays"
 fi
@@ -140,7 +140,8 @@ install() {
 
 install run requirements.txt
 [ "$want" = dev ] && install dev requirements.txt requirements-dev.txt
-if [ "$want" = audit ] && [ ! -x .venv/audit/bin/pip-audit ]; then
+if [ "$want" = audit ] && ! [ .venv/audit/bin/pip-audit -nt requirements-audit.txt ]; then
+    rm -rf .venv/audit
     .venv/bin/python -m venv .venv/audit
     .venv/audit/bin/python -m pip install -q --disable-pip-version-check --require-hashes \
         -r requirements-audit.txt >&2 || say "make: pip-audit cannot be had"
