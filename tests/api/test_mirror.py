@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import random
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from http.client import HTTPConnection
 from itertools import count
+from pathlib import Path
 from threading import Event
 from typing import Any, Final
 
@@ -18,12 +22,15 @@ from sqlalchemy.orm import Session
 
 from app.accounts.services.tokens import create_own_token
 from app.core.database.transactions import transaction
+from app.core.settings import PROJECT
 from app.demo.bulk import write_copies, write_patterns
 from tests.cast import enter, writer
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import LiveServer, live, test_settings
 
 TICKETS: Final = 10_000
+COPIED: Final = 250
+RECIPE: Final = PROJECT / "docs" / "examples" / "rest_mirror.py"
 WRITERS: Final = 20
 WRITES: Final = 15
 """Of each writer, at least."""
@@ -115,14 +122,16 @@ def listed(client: Client) -> Iterator[tuple[int, Mapping[str, Any]]]:
         at = page["next"]
 
 
-def write(server: LiveServer, secret: str, seed: int, enough: Event) -> None:
+def write(
+    server: LiveServer, secret: str, seed: int, enough: Event, tickets: int = TICKETS
+) -> None:
     """Change tickets, by one writer, until the mirror has read enough of it."""
     chance = random.Random(seed)  # repeatable on purpose
     with closing(Client(server, secret)) as client:
         for turn in count():
             if turn >= WRITES and enough.is_set():
                 break
-            at = f"/api/v1/tickets/{chance.randint(1, TICKETS)}"
+            at = f"/api/v1/tickets/{chance.randint(1, tickets)}"
             kind = chance.randrange(4)
             if kind == 0:
                 client.ask("POST", "/api/v1/tickets", {"title": f"CERN-PIC {seed}-{turn}"})
@@ -135,8 +144,9 @@ def write(server: LiveServer, secret: str, seed: int, enough: Event) -> None:
                 client.ask("PATCH", at, {"impact": impact, "sites": sites}, 409)
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
-def test_a_mirror_made_from_the_feed_alone_is_equal_row_by_row(kind: str) -> None:
+@contextmanager
+def filled(kind: str, tickets: int) -> Iterator[tuple[LiveServer, str]]:
+    """A portal with so many tickets, and an operator's token."""
     with fresh_database(kind) as url:
         engine = open_engine(url)
         with Session(engine) as session:
@@ -147,30 +157,73 @@ def test_a_mirror_made_from_the_feed_alone_is_equal_row_by_row(kind: str) -> Non
                 )
             with transaction(session):
                 bulk = write_patterns(
-                    session, {"operator": cast.operator, "partner": cast.ggus}, now, TICKETS
+                    session, {"operator": cast.operator, "partner": cast.ggus}, now, tickets
                 )
-                write_copies(session, bulk, len(bulk.numbers), TICKETS - len(bulk.numbers))
+                write_copies(session, bulk, len(bulk.numbers), tickets - len(bulk.numbers))
         engine.dispose()
-        enough = Event()
-        with (
-            live(test_settings(url)) as server,
-            ThreadPoolExecutor(WRITERS) as pool,
-            closing(Client(server, made.secret)) as client,
-        ):
-            writers: list[Future[None]] = [
-                pool.submit(write, server, made.secret, seed, enough) for seed in range(WRITERS)
-            ]
-            mirror = Mirror()
-            try:
-                while mirror.read(client) or not all(one.done() for one in writers):
-                    if mirror.by_api >= READ_MEANWHILE:
-                        enough.set()
-            finally:
-                enough.set()
-            for one in writers:
-                one.result()
-            while mirror.read(client):
-                pass
-            truth = dict(listed(client))
-            assert len(truth) >= TICKETS
-            assert mirror.rows() == truth
+        with live(test_settings(url)) as server:
+            yield server, made.secret
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_a_mirror_made_from_the_feed_alone_is_equal_row_by_row(kind: str) -> None:
+    enough = Event()
+    with (
+        filled(kind, TICKETS) as (server, secret),
+        ThreadPoolExecutor(WRITERS) as pool,
+        closing(Client(server, secret)) as client,
+    ):
+        writers: list[Future[None]] = [
+            pool.submit(write, server, secret, seed, enough) for seed in range(WRITERS)
+        ]
+        mirror = Mirror()
+        try:
+            while mirror.read(client) or not all(one.done() for one in writers):
+                if mirror.by_api >= READ_MEANWHILE:
+                    enough.set()
+        finally:
+            enough.set()
+        for one in writers:
+            one.result()
+        while mirror.read(client):
+            pass
+        truth = dict(listed(client))
+        assert len(truth) >= TICKETS
+        assert mirror.rows() == truth
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_the_client_of_the_recipe_misses_nothing_while_others_write(
+    kind: str, tmp_path: Path
+) -> None:
+    """As it is printed: the first copy and three updates beside four writers, and one after them,
+    which leaves each ticket as the portal answers it."""
+    enough = Event()
+    with (
+        filled(kind, COPIED) as (server, secret),
+        ThreadPoolExecutor(4) as pool,
+        closing(Client(server, secret)) as client,
+    ):
+        env = {"PATH": os.environ["PATH"], "PORTAL_URL": server.url, "PORTAL_TOKEN": secret}
+
+        def update() -> None:
+            subprocess.run([sys.executable, str(RECIPE), str(tmp_path)], env=env, check=True)
+
+        writers = [pool.submit(write, server, secret, seed, enough, COPIED) for seed in range(4)]
+        try:
+            for _run in range(4):
+                update()
+        finally:
+            enough.set()
+        for one in writers:
+            one.result()
+        update()
+        at = "/api/v1/tickets?expand=all"
+        truth: dict[int, Any] = {}
+        while at:
+            page = client.ask("GET", at)
+            truth |= {row["number"]: row["ticket"] for row in page["items"]}
+            at = page["next"]
+        mirrored = {int(one.stem): json.loads(one.read_text()) for one in tmp_path.glob("*.json")}
+        assert len(truth) > COPIED
+        assert mirrored == truth
