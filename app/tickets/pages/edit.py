@@ -307,7 +307,7 @@ def _lent_by_address(rows: Session, events: TicketOfEvents | None) -> dict[str, 
     if named := request.args.getlist("link"):
         found = [link for link in all_links(rows) if link.name in named]
         networks = {link.network for link in found} | {lent.get("network") or None} - {None}
-        links = dict.fromkeys((*lent.get("links", ()), *(link.name for link in found)))
+        links = {*lent.get("links", ()), *(link.name for link in found)}
         lent["links"] = [*links]
         if found:
             lent["network"] = networks.pop() if len(networks) == 1 else ""
@@ -318,6 +318,10 @@ def _lent_by_address(rows: Session, events: TicketOfEvents | None) -> dict[str, 
     if named := request.args.getlist("site"):
         known = [site.key for site in all_sites(rows) if site.key in named]
         lent["sites"] = [*dict.fromkeys((*lent.get("sites", ()), *known))]
+    if len(lent.get("links", ())) > 1:
+        # as the form offers and sends them: the first one says who is responsible
+        places = {link.name: place for place, link in enumerate(all_links(rows))}
+        lent["links"].sort(key=lambda name: (places.get(name, -1), name))
     return lent
 
 

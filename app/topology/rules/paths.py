@@ -33,9 +33,9 @@ class Joint:
 
 def path_over(status: LinkStatus) -> Path:
     """Whether traffic runs over a link: it does over a degraded one. A window that is running says
-    nothing of it by itself."""
+    nothing of it by itself, nor does what a source reported that is silent since."""
     if status.state in DOWN_NOW:
-        return Path.NONE
+        return Path.UNKNOWN if status.is_last_report else Path.NONE
     if not status.is_watched or status.state in (LinkState.UNMONITORED, LinkState.MAINTENANCE):
         return Path.UNKNOWN
     return Path.WORKS

@@ -6,7 +6,7 @@ only.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -15,10 +15,12 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.core.rules.language import joined
+from app.events.models.events import Event
 from app.registry.models.registry import Link, Site
 from app.registry.rules.networks import Network
 from app.registry.services.record_lists import in_use_on
 from app.registry.services.tiers import tier_of
+from app.topology.rules.flapping import LOOKED_BACK, Outage, flapping
 from app.topology.rules.link_states import (
     DOWN_NOW,
     UNKNOWN_TO_ALL,
@@ -69,6 +71,8 @@ class TroubledLink:
     the one with most links in trouble; else an end that is no T0."""
     path: Path
     """What is known of that site's path to the T0."""
+    flapping: str = ""
+    """That it goes down again and again, in words; "" = it does not."""
 
     @property
     def is_down(self) -> bool:
@@ -178,6 +182,7 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
     said = {one.silence for one in states.values() if not one.is_watched and one.silence}
     drawn = [one for one in links.values() if one.network == Network.LHCOPN]
     paths = _paths(drawn, links, backups, tiers)
+    flaps = _flapping(session, worst, now)
     troubled = Counter(end for key in worst for end in (links[key].end_a, links[key].end_b))
     trouble = []
     for key in worst:
@@ -185,7 +190,8 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
         site = min((one.end_a, one.end_b), key=lambda end: _place(end, tiers, paths, troubled))
         primary = links.get(one.backs_up or 0)
         path = paths.get(site, Path.UNKNOWN)
-        trouble.append(TroubledLink(one, backups[key], primary, site, path))
+        words = flaps.get(key, "")
+        trouble.append(TroubledLink(one, backups[key], primary, site, path, words))
     trouble.sort(key=lambda one: _urgency(one, now))
     cut_off = _cut_off(drawn, backups, paths)
     if len(drawn) > MAX_LINKS:
@@ -196,6 +202,23 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
         joined("; ", sorted(said)[:_NAMED]),
     )
     return NetworkNow(cut_off, trouble, drawn, tiers, watched, places)
+
+
+def _flapping(session: Session, keys: Collection[int], now: datetime) -> Mapping[int, str]:
+    """Which of these links flap, in words; one statement, none without links."""
+    found: dict[int, list[Outage]] = defaultdict(list)
+    if keys:
+        query = select(Event.link_id, Event.start, Event.end).where(
+            Event.link_id.in_(keys),
+            Event.start > now - LOOKED_BACK,
+            Event.start <= now,
+            Event.state.in_((LinkState.DOWN, LinkState.DEGRADED)),
+            Event.withdrawn_at.is_(None),
+        )
+        for row in session.execute(query):
+            found[row.link_id].append((row.start, row.end))
+    said = ((key, flapping(outages, now)) for key, outages in found.items())
+    return {key: one.words(now) for key, one in said if one is not None}
 
 
 def _paths(

@@ -309,3 +309,22 @@ def test_the_bar_says_when_monitoring_reported_last(
     assert bar(visitor) == ("last report 3 min ago, 1 source silent", False)
     silent(session, "test", now - 4 * HOUR)
     assert bar(visitor) == ("monitoring silent, last report 3 h ago", True)
+
+
+@pytest.mark.usefixtures("backups")
+def test_a_link_that_goes_down_again_and_again_is_said_to_flap(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    now = datetime.now(UTC).replace(microsecond=0)
+    for turn in range(7):
+        begun = now - timedelta(minutes=40 - 5 * turn)
+        over = begun + timedelta(minutes=1)
+        ends = f"{over:%Y-%m-%d %H:%M:%S}"
+        report(session, cast, f"{begun:%Y-%m-%d %H:%M:%S}", ends, now=now, link=PIC)
+    visitor = visit(cast.reader)
+    happened(session, cast, KIT, 1)
+    begun = now - timedelta(minutes=1)
+    report(session, cast, f"{begun:%Y-%m-%d %H:%M:%S}", None, now=now, link=PIC)
+    states = {row[0].split(" event")[0]: row[1] for row in rows(visitor)}
+    assert states[KIT] == "down, no ticket"
+    assert states[PIC].startswith("down, no ticket flapping, 8 times in 40 min, 8 min down")

@@ -1,0 +1,65 @@
+"""A link that goes down again and again is flapping, which is not the same as down all the time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from app.core.rules.durations import length_in_words
+from app.core.rules.language import _
+
+MANY: Final = 5
+"""More beginnings than these within ``SPAN`` are flapping, as the clause of R2009 has it."""
+SPAN: Final = timedelta(minutes=60)
+GAP: Final = timedelta(minutes=10)
+"""Two outages with no more than this between them belong together (decisions, section 9)."""
+LOOKED_BACK: Final = timedelta(days=1)
+"""How far back outages are read."""
+
+Outage = tuple[datetime, datetime | None]
+"""Start and end (UTC); None = ongoing."""
+
+
+@dataclass(frozen=True)
+class Flapping:
+    """How often a link went down since a moment, and for how long together."""
+
+    times: int
+    since: datetime
+    """UTC."""
+    down: timedelta
+
+    def words(self, now: datetime) -> str:
+        """``flapping, 40 times in 3 h 15 min, 33 min down``."""
+        return _(
+            "flapping, %(times)s times in %(span)s, %(down)s down",
+            times=self.times,
+            span=length_in_words(now - self.since),
+            down=length_in_words(self.down),
+        )
+
+
+def flapping(outages: Sequence[Outage], now: datetime) -> Flapping | None:
+    """What is said of a link with these outages, of whichever source, if it flaps at ``now`` (UTC):
+    the newest of them reaches until now, and those before it lie close to one another."""
+    together: list[Outage] = []
+    begin = now
+    for start, end in sorted(outages, key=lambda one: one[1] or now, reverse=True):
+        if start > now or (end or now) < begin - GAP:
+            continue
+        together.append((start, end))
+        begin = min(begin, start)
+    starts = sorted(start for start, _end in together)
+    is_dense = any(
+        later - first <= SPAN for first, later in zip(starts, starts[MANY:], strict=False)
+    )
+    if not is_dense:
+        return None
+    down, until = timedelta(), begin
+    for start, end in sorted(together, key=lambda one: one[0]):
+        over = end or now
+        down += max(over - max(start, until), timedelta())
+        until = max(until, over)
+    return Flapping(len(starts), begin, down)
