@@ -36,7 +36,7 @@ from app.topology.rules.topology import (
     Spot,
     lay_out,
 )
-from app.topology.services.link_states import link_states
+from app.topology.services.link_states import link_states, still_reported
 from app.topology.services.registry_on import (
     MAX_LINKS,
     LinkOn,
@@ -328,10 +328,12 @@ def topology_panel(_actor: Actor, ticket: Ticket) -> dict[str, Any]:
     moment = now()
     today = moment.astimezone(UTC).date()
     links = [item.link for item in ticket.affected_links]
-    in_use = [one.id for one in links if covers((one.valid_from, one.valid_until), today)]
+    in_use = {one.id: one.name for one in links if covers((one.valid_from, one.valid_until), today)}
+    states = link_states(db.session(), in_use.keys(), moment)
     return {
         "topology": topology_of(ticket),
-        "link_states": link_states(db.session(), in_use, moment),
+        "link_states": states,
+        "still_reported": still_reported(db.session(), in_use, states),
     }
 
 

@@ -54,6 +54,7 @@ from app.topology.rules.link_states import (
     AHEAD,
     HEARD,
     NEVER,
+    LinkState,
     LinkStatus,
     Monitoring,
     OngoingEvent,
@@ -97,6 +98,50 @@ def ongoing_event(session: Session, event_id: int, now: datetime) -> OngoingEven
     """An ongoing event of a link with its ticket, as the state of the link takes it."""
     query = _events(Event.id == event_id, _of_ongoing(now))
     return _ongoing(session.execute(query).one())
+
+
+_TROUBLE: Final = frozenset(one for one in LinkState if one.endswith(("down", "degraded")))
+
+
+@dataclass(frozen=True)
+class StillReported:
+    """A link of which a source still reports that it is down or degraded; times are UTC."""
+
+    link: str
+    state: LinkState
+    event: int
+    since: datetime | None
+    heard_at: datetime | None
+    """When the event's source was last heard."""
+
+
+def still_reported(
+    session: Session, links: Mapping[int, str], states: Mapping[int, LinkStatus]
+) -> Sequence[StillReported]:
+    """Those of these links (names by key) whose state comes from an ongoing event, by name."""
+    found = [
+        (name, states[key], event)
+        for key, name in links.items()
+        if key in states
+        and states[key].state in _TROUBLE
+        and (event := states[key].event) is not None
+    ]
+    if not found:
+        return []
+    events = {event for _, _, event in found}
+    reported = session.execute(
+        select(Event.id, EventSource.last_heard_at)
+        .join(EventSource, EventSource.id == Event.source_id)
+        .where(Event.id.in_(events))
+    )
+    heard = {row.id: row.last_heard_at for row in reported}
+    return sorted(
+        (
+            StillReported(name, status.state, event, status.since, heard.get(event))
+            for name, status, event in found
+        ),
+        key=lambda one: one.link,
+    )
 
 
 def link_states_on(

@@ -1,0 +1,45 @@
+"""Before a ticket is solved its page says what monitoring still reports of its links."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from tests.cast import Cast
+from tests.harness.visits import Enter, Open
+from tests.matching.matching_world import LINK, report
+
+BEGUN = timedelta(hours=3)
+
+
+def test_it_warns_while_a_source_reports_the_link_down_and_forbids_nothing(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    now = datetime.now(UTC)
+    number = opened(links=(LINK,), now=now - BEGUN)
+    other = opened(links=("CERN-PIC-LHCOPN-001",), now=now)
+    visitor, place = visit(cast.operator), f"/tickets/{number}"
+    assert "Monitoring still reports" not in visitor.read(place).text
+    begun = f"{now - BEGUN:%Y-%m-%d %H:%M}"
+    event = report(session, cast, begun, None, now=now, source_id="one")
+    page = visitor.read(place)
+    assert f"Monitoring still reports {LINK} down since {begun} UTC" in page.text
+    assert "(last report" in page.text
+    assert f"/events/{event}" in [href for href, _ in page.links]
+    assert "Monitoring still reports" not in visitor.read(f"/tickets/{other}").text
+    form = next(one for one in page.forms if one.values("state") == ["solved"])
+    answer = visitor.send(form.action, {**form.data(), "solution": "Fibre spliced."})
+    assert answer.status_code == 303, answer.text
+    assert "Monitoring still reports" not in visitor.read(place).text, "it is solved"
+
+
+def test_it_does_not_warn_when_the_event_is_over(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    now = datetime.now(UTC)
+    number = opened(links=(LINK,), impact="outage", now=now - BEGUN)
+    times = [f"{now - BEGUN * part:%Y-%m-%d %H:%M}" for part in (1, 0.5)]
+    report(session, cast, times[0], times[1], now=now)
+    # the state is down by the ticket itself
+    assert "Monitoring still reports" not in visit(cast.operator).read(f"/tickets/{number}").text
