@@ -19,9 +19,9 @@
   }
   function age() {
     document.querySelectorAll("time .rel").forEach(function (one) {
-      const was = one.textContent, passed = (Date.now() + ahead - Date.parse(one.closest("time").dateTime)) / 60000;
+      const was = one.textContent, at = Date.parse(one.closest("time").dateTime), passed = (Date.now() + ahead - at) / 60000;
       let is = length(Math.max(0, passed));
-      if (!one.closest(".c-age")) is = passed < -1 ? _("in %(length)s", { length: length(-passed) }) : passed < 1 ? _("just now") : _("%(length)s ago", { length: is });
+      if (!one.closest(".c-age")) is = Math.abs(passed) > 90 * 1440 ? new Date(at).toISOString().slice(0, 10) : passed < -1 ? _("in %(length)s", { length: length(-passed) }) : passed < 1 ? _("just now") : _("%(length)s ago", { length: is });
       if (is !== was) one.textContent = is;
     });
   }

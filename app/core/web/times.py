@@ -6,6 +6,7 @@ Everything stored is UTC; pages show UTC, and a person's own zone beside it.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import Final
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -95,9 +96,14 @@ def age(moment: datetime) -> str:
     return _in_words(max(now() - moment, timedelta()))
 
 
+_LONG_AGO: Final = timedelta(days=90)
+
+
 def ago(moment: datetime) -> str:
-    """How long ago, or in how long."""
+    """How long ago, or in how long; beyond some months the day (UTC)."""
     passed = now() - moment
+    if abs(passed) > _LONG_AGO:
+        return f"{moment.astimezone(UTC):%Y-%m-%d}"
     if passed < timedelta(seconds=-60):
         return _("in %(in_words)s", in_words=_in_words(-passed))
     return (

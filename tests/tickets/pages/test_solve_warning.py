@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from tests.cast import Cast
+from app.core.database.transactions import transaction
+from app.tickets.services.lifecycle import change_ticket
+from tests.cast import Cast, writer
 from tests.harness.visits import Enter, Open
 from tests.matching.matching_world import LINK, report
 
@@ -43,3 +45,18 @@ def test_it_does_not_warn_when_the_event_is_over(
     report(session, cast, times[0], times[1], now=now)
     # the state is down by the ticket itself
     assert "Monitoring still reports" not in visit(cast.operator).read(f"/tickets/{number}").text
+
+
+def test_an_old_ticket_says_days_and_calls_the_state_of_its_link_the_one_now(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened(links=(LINK,), now=datetime(2012, 3, 5, 9, 30, tzinfo=UTC))
+    visitor, place = visit(cast.operator), f"/tickets/{number}"
+    page = visitor.read(place)
+    assert "2012-03-05" in page.text
+    assert "years ago" not in page.text
+    assert "now: unmonitored" not in page.text
+    with transaction(session):
+        wanted = {"state": "solved", "solution": "Done."}
+        change_ticket(session, writer(cast.operator), number, wanted)
+    assert "now: unmonitored" in visitor.read(place).text
