@@ -97,11 +97,11 @@ class ReportFigure:
 
 
 def _percent(value: float) -> str:
-    """Never rounded up to 100."""
+    """Never rounded up to 100, nor down to 0."""
     text = f"{value:.2f}"
     if text == "100.00":
         return "100 %" if value >= 100 else "> 99.99 %"
-    return f"{text} %"
+    return "< 0.01 %" if value > 0 and text == "0.00" else f"{text} %"
 
 
 @dataclass(frozen=True)

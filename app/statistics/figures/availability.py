@@ -140,14 +140,14 @@ def by_link_and_period(
 
 def _leave_out_silence(row: Lengths, mine: LinkSpans, limits: Times) -> None:
     """Count the silence of a link's sources as unmonitored, as far as they reported nothing else of
-    it; a period in which nobody was heard at all has no data."""
+    it; a period of which nobody reported anything and nobody was heard has no data."""
     silent = np.diff(_covered_until(mine.unwatched, limits))
     reported = [mine.spans[state] for state in STATES]
     known = tuple(np.sort(np.concatenate(sides)) for sides in zip(*reported, strict=True))
     both = np.diff(_covered_until(_in_both(mine.unwatched, (known[0], known[1])), limits))
     has_data = row[:, COLUMNS.index("length")] > 0
     row[:, COLUMNS.index("unmonitored")] += np.where(has_data, silent - both, 0)
-    nobody = silent >= row[:, COLUMNS.index("length")]
+    nobody = silent - both >= row[:, COLUMNS.index("length")]
     row[nobody, : COLUMNS.index("whole")] = 0
 
 

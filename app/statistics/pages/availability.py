@@ -135,13 +135,13 @@ def _events_url(periods: Sequence[CalendarPeriod], where: dict[str, str]) -> str
 
 
 def percent(share: float | None) -> str:
-    """``99.95 %``; never rounded up to 100."""
+    """``99.95 %``; never rounded up to 100, nor down to 0."""
     if share is None:
         return "unknown"
     text = f"{100 * share:.2f}"
     if text == "100.00":
         return "100 %" if share >= 1 else "> 99.99 %"
-    return f"{text} %"
+    return "< 0.01 %" if share > 0 and text == "0.00" else f"{text} %"
 
 
 def unmonitored_in_words(whole: Availability) -> str:

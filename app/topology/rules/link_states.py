@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
+from app.core.rules.durations import length_in_words
 from app.core.rules.language import _, counted, joined, said_word
 from app.matching.rules.matching import Evidence, How, evidence_of, evidence_words
 from app.tickets.rules.tickets import ENDED_STATES, Category, Impact, Layer
@@ -49,6 +50,8 @@ _IN_WINDOW: Final = {
     LinkState.DOWN: LinkState.MAINTENANCE_DOWN,
     LinkState.DEGRADED: LinkState.MAINTENANCE_DEGRADED,
 }
+FLAPS: Final = 5
+"""A link flaps whose detected event began more often than this, the number of the flap clause."""
 _OF_EVENT: Final = _("An event is ongoing")
 _OF_INCIDENT: Final = _("An open incident has the impact {impact}")
 _OF_BOTH: Final = _("An event is ongoing in a running window")
@@ -87,6 +90,10 @@ class OngoingEvent:
     """Why that ticket documents it: link, site or hand (``app.matching.rules.matching.How``)."""
     silence: str = ""
     """In words, that the source which reported it is silent; "" = it is heard."""
+    flapping: str = ""
+    """In words, how often its detected event began; "" = so seldom that it does not flap."""
+    flapping_since: datetime | None = None
+    """When that detected event began, UTC; None = it does not flap."""
 
     @property
     def evidence(self) -> Evidence:
@@ -183,6 +190,8 @@ class LinkStatus:
     silence: str = ""
     """In words, which sources are silent: those that watch the link, or the one that reported the
     event that makes the state. "" = none is, or no source ever reported it."""
+    flapping: str = ""
+    """In words, how often the event began that makes the state; "" = it does not flap."""
     is_last_report: bool = False
     """Whether the source of the event that makes the state is silent: so it was reported last."""
 
@@ -200,6 +209,8 @@ class LinkStatus:
     def words(self) -> str:
         """The state as every door says it: ``down, as last reported, no ticket``."""
         said = said_word(self.state)
+        if self.flapping:
+            said = _("%(state)s, %(flapping)s", state=said, flapping=self.flapping)
         if self.is_last_report:
             said = _("%(state)s, as last reported", state=said)
         if self.evidence is Evidence.NONE:
@@ -234,6 +245,18 @@ class LinkStatus:
 
 UNKNOWN_TO_ALL: Final = LinkStatus(LinkState.UNMONITORED, _NEVER_SEEN, is_watched=False)
 """Of a link of which neither a source nor a ticket says anything."""
+
+
+def flapping_in_words(beginnings: int, length: timedelta) -> str:
+    """``flapping: 40 times in 3 h 15 min``, of an ongoing detected event; "" = so seldom that it
+    does not flap."""
+    if beginnings <= FLAPS:
+        return ""
+    return _(
+        "flapping: %(count)s times in %(length)s",
+        count=beginnings,
+        length=length_in_words(length),
+    )
 
 
 def can_carry(status: LinkStatus, now: datetime) -> bool:
@@ -327,7 +350,10 @@ def _trouble(
 
 
 def _as_reported(status: LinkStatus, ongoing: Sequence[OngoingEvent]) -> LinkStatus:
-    """With what is said where every source of these events is silent."""
+    """With what is said where the first of these events flaps, and where every source is silent."""
+    first = ongoing[0]
+    if first.flapping:
+        status = replace(status, flapping=first.flapping, since=first.flapping_since)
     said = tuple(dict.fromkeys(one.silence for one in ongoing))
     if not all(said):
         return status

@@ -45,7 +45,7 @@ from app.events.rules.hearing import (
     unwatched,
 )
 from app.events.services.hearing import HAND, silences
-from app.matching.models.matching import EventOfDetected, EventTicket
+from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
 from app.matching.rules.matching import How
 from app.registry.models.registry import Link
 from app.tickets.models.tickets import Ticket, TicketLink
@@ -60,6 +60,7 @@ from app.topology.rules.link_states import (
     OngoingEvent,
     OpenTickets,
     WindowPhase,
+    flapping_in_words,
     state_of_link,
 )
 
@@ -97,7 +98,7 @@ def link_states(session: Session, link_ids: Keys, now: datetime) -> Mapping[int,
 def ongoing_event(session: Session, event_id: int, now: datetime) -> OngoingEvent:
     """An ongoing event of a link with its ticket, as the state of the link takes it."""
     query = _events(Event.id == event_id, _of_ongoing(now))
-    return _ongoing(session.execute(query).one())
+    return _ongoing(session.execute(query).one(), now)
 
 
 _TROUBLE: Final = frozenset(one for one in LinkState if one.endswith(("down", "degraded")))
@@ -210,7 +211,7 @@ def _judged(
     every = union_all(_events(which, documents), _watches(link_ids, until), tickets)
     for row in session.execute(every):
         if row.kind == _EVENT:
-            events[row.link_id].append((row.newest, _ongoing(row)))
+            events[row.link_id].append((row.newest, _ongoing(row, until)))
         elif row.kind == _WATCH:
             expected = timedelta(minutes=row.first)
             hearing = Hearing(row.word, expected, row.at)
@@ -242,10 +243,14 @@ def _judged(
     }
 
 
-def _ongoing(row: Row[*tuple[Any, ...]]) -> OngoingEvent:
+def _ongoing(row: Row[*tuple[Any, ...]], now: datetime) -> OngoingEvent:
+    begun = row.window_start
+    flapping = flapping_in_words(row.ends, now - begun) if row.ends and begun else ""
     return OngoingEvent(
         *(row.id, row.word, row.at, row.first),
         *(row.ticket_state or "", row.how or ""),
+        flapping=flapping,
+        flapping_since=begun if flapping else None,
     )
 
 
@@ -338,14 +343,15 @@ def _events(which: ColumnElement[bool], documents: ColumnElement[Any]) -> Select
             literal(_EVENT).label("kind"),
             Event.link_id,
             *(Event.id, _of_event.number.label("first"), Event.source_id.label("newest")),
-            _NUMBER.label("ends"),
+            case((is_ongoing, DetectedEvent.beginnings)).label("ends"),
             *(Event.state.label("word"), _WORD.label("layer"), _WORD.label("impact")),
             *(_WORD.label("phase"), Event.start.label("at")),
-            *(_TIME.label("window_start"), _TIME.label("window_end")),
+            *(DetectedEvent.start.label("window_start"), _TIME.label("window_end")),
             case((is_ongoing, _of_event.state)).label("ticket_state"),
             case((is_ongoing, _pair.how)).label("how"),
         )
         .outerjoin(EventOfDetected, EventOfDetected.event_id == Event.id)
+        .outerjoin(DetectedEvent, DetectedEvent.id == EventOfDetected.detected_id)
         .outerjoin(_of_event, _of_event.number == documents)
         .outerjoin(
             _pair,

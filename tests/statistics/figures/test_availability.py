@@ -245,6 +245,14 @@ def test_a_period_in_which_nobody_was_heard_has_no_data() -> None:
     assert second.whole == EDGES[2] - EDGES[1]
 
 
+def test_what_is_ongoing_when_everybody_falls_silent_counts_on() -> None:
+    """As the state of the link has it: down, as last reported."""
+    one = spans_by_link(facts_of([event(1, "down", at(3, 31), None)]))[1]
+    table = by_link_and_period({1: silent(one, (2183, 9000))}, [ALWAYS], EDGES, LATER)
+    second = summed_by_period(table)[1]
+    assert (second.down, second.unmonitored) == (EDGES[2] - EDGES[1], 0)
+
+
 SILENCES = st.lists(st.integers(0, 399), max_size=8, unique=True).map(sorted)
 
 
@@ -273,7 +281,7 @@ def test_with_silence_it_is_as_counted_minute_by_minute(
                 if start <= at_minute and (length is None or at_minute < start + length)
             ]
             is_silent = any(start <= at_minute < end for start, end in pairs)
-            heard += not is_silent
+            heard += bool(states) or not is_silent
             if states or is_silent:
                 counted[min([*states, *["unmonitored"] * is_silent], key=STATES.index)] += 1
         found = summed(frame[:, period : period + 1])

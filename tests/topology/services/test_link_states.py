@@ -407,3 +407,26 @@ def test_a_file_was_heard_when_it_speaks_of(session: Session, cast: Cast) -> Non
         report_events(session, writer(cast.operator), [message], kind="file", heard=Heard.THEN)
     found = status(session, PIC)
     assert (found.words, found.since) == ("unmonitored", NOON - 4 * DAY)
+
+
+def test_a_flapping_link_says_how_often(session: Session, cast: Cast) -> None:
+    """V12: 40 flaps of 50 s read as "down, 3 h 15 min"."""
+    for turn in range(39):
+        begun = NOON - 3.25 * HOUR + turn * HOUR / 12
+        report(
+            session, cast, f"{begun.isoformat()[:19]}", f"{(begun + HOUR / 72).isoformat()[:19]}"
+        )
+    begun = NOON - HOUR / 72
+    report(session, cast, f"{begun.isoformat()[:19]}", None)
+    recompute_all(session)
+    found = status(session)
+    assert found.words == "down, flapping: 40 times in 3 h 15 min, no ticket"
+    assert found.since == NOON - 3.25 * HOUR
+
+
+def test_a_link_that_went_down_again_does_not_flap(session: Session, cast: Cast) -> None:
+    report(session, cast, "6 11:40", "6 11:45")
+    report(session, cast, "6 11:50", None)
+    recompute_all(session)
+    found = status(session)
+    assert (found.words, found.since) == ("down, no ticket", NOON - HOUR / 6)
