@@ -221,6 +221,17 @@ def handed_over_sockets() -> int:
     return int(number) if process == str(os.getpid()) and number.isdecimal() else 0
 
 
+def service_manager() -> tuple[str, float] | None:
+    """Where systemd listens for signs of life of this process, and within how many seconds it wants
+    them (0 = it does not), as sd_notify(3) and sd_watchdog_enabled(3) tell it; None = nowhere."""
+    address, process = os.environ.get("NOTIFY_SOCKET", ""), os.environ.get("WATCHDOG_PID", "")
+    interval = os.environ.get("WATCHDOG_USEC", "")
+    if not address.startswith(("/", "@")):
+        return None
+    is_ours = process in ("", str(os.getpid())) and interval.isdecimal()
+    return address, int(interval) / 1_000_000 if is_ours else 0.0
+
+
 def process_environment(settings: Settings) -> dict[str, str]:
     """The environment for a server process that is to see exactly these settings."""
     environ = _MEMORY | {name: value for name, value in os.environ.items() if name not in NAMES}

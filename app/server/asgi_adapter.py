@@ -43,6 +43,11 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
+_BEAT: Final = 1.0
+"""Seconds between two signs of life."""
+_LONGEST_WORK: Final = 120.0
+"""Seconds after which threads that took nothing new count as hung: longer than all that a request
+may wait for (a lock, a statement, a connection of the pool), one after another."""
 HEADERS_LIMIT: Final = 64 * 1024
 """Bytes of all header lines of one request, with their line ends."""
 
@@ -160,6 +165,9 @@ class Bridge:
         self._stream_threads = ThreadPoolExecutor(
             self._bounds.stream_threads, thread_name_prefix="stream"
         )
+        self.beat: Callable[[], None] | None = None
+        """Called about once a second while this process serves: by the event loop, after a thread
+        was at work, and not while the requests' threads have finished nothing for long."""
         self._streams = 0
         self._buffered = {False: 0, True: 0}
         self._leaving = 0
@@ -218,15 +226,31 @@ class Bridge:
         return Answer(status, headers, text)
 
     async def _live(self, receive: Receive, send: Send) -> None:
+        beating: asyncio.Task[None] | None = None
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
+                if self.beat is not None:
+                    beating = asyncio.create_task(self._beat_while_serving(self.beat))
                 await send({"type": "lifespan.startup.complete"})
                 continue
+            if beating is not None:
+                beating.cancel()
             if self._at_end is not None:
                 await asyncio.get_running_loop().run_in_executor(None, self._at_end)
             await send({"type": "lifespan.shutdown.complete"})
             return
+
+    async def _beat_while_serving(self, beat: Callable[[], None]) -> None:
+        loop = asyncio.get_running_loop()
+        at_work, since = loop.run_in_executor(self._threads, _nothing), loop.time()
+        while True:
+            await loop.run_in_executor(None, _nothing)
+            if at_work.done():
+                at_work, since = loop.run_in_executor(self._threads, _nothing), loop.time()
+            if loop.time() - since < _LONGEST_WORK:
+                beat()
+            await asyncio.sleep(_BEAT)
 
     async def _check_head(self, scope: Scope, path: str, receive: Receive) -> None:
         """Raise ``_Refused`` for header lines that no honest client sends."""
@@ -476,6 +500,10 @@ def _declared_length(scope: Scope) -> int | None:
         if name == b"content-length" and value.isdigit() and len(value) < 20:
             return int(value)
     return None
+
+
+def _nothing() -> None:
+    """What a thread does to show that it works."""
 
 
 def _environ(scope: Scope, path: str, query: str, body: bytes) -> WSGIEnvironment:

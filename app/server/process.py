@@ -1,7 +1,8 @@
 """One server process on a socket that it was given: ``python -m app.server.process FD READY``.
 
 ``FD`` is the number of the listening socket, ``READY`` that of a pipe on which one byte says that
-the portal is loaded and requests are taken. The supervisor starts it and holds the socket: whatever
+the portal is loaded and requests are taken, and each one after that the event loop and its threads
+are at work. The supervisor starts it and holds the socket: whatever
 happens to this process, connections wait there and are not refused. SIGUSR1 tells it to leave new
 ones to others: granian, told to end, closes those of which it has read nothing yet.
 
@@ -19,6 +20,7 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -60,8 +62,9 @@ class ServerProcess(MPServer):
         def load() -> Callable[..., Any]:
             portal = self._portal = target_loader()
             signal.signal(signal.SIGUSR1, self._take_no_more)
+            os.set_blocking(self._ready, False)
+            portal.beat = self._beat  # type: ignore[attr-defined]
             os.write(self._ready, b".")
-            os.close(self._ready)
             return portal
 
         holder: Any = SocketHolder  # its stub lacks the arguments
@@ -74,6 +77,11 @@ class ServerProcess(MPServer):
         logging.shutdown()
         sys.stdout.flush()
         os._exit(0)
+
+    def _beat(self) -> None:
+        """Say to the supervisor that this process serves."""
+        with suppress(OSError):  # it is gone, or stopped and has read nothing for hours
+            os.write(self._ready, b"b")
 
     def _take_no_more(self, _number: int, _frame: FrameType | None) -> None:
         """Put a socket to which nobody connects in the place of the one that granian accepts from.

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.core.rules.errors import SettingError
-from app.core.settings import WORKERS, Settings, handed_over_sockets
+from app.core.settings import WORKERS, Settings, handed_over_sockets, service_manager
 
 BACKLOG: Final = 1024
 """Connections that wait in the socket until a process takes them; granian's own default."""
@@ -35,7 +35,7 @@ def serving_command(
     numbers = [one.fileno() for one in listening]
     worker = worker_command() if settings.worker else None
     url = f"{settings.public_url}/"
-    plan = json.dumps([numbers, WORKERS, server_command(), worker, url, began])
+    plan = json.dumps([numbers, WORKERS, server_command(), worker, url, began, service_manager()])
     return [sys.executable, "-m", "app.server.supervisor", plan]
 
 

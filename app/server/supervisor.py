@@ -2,14 +2,16 @@
 
 Run as ``python -m app.server.supervisor`` with one argument, a JSON list: the numbers of the
 listening sockets, how many server processes there are, their command, the worker's command or null,
-and the portal's URL and the moment when the start began, of which one line tells once it answers.
+the portal's URL and the moment when the start began, of which one line tells once it answers, and,
+where systemd started it, its socket and watchdog.
 
-A process that ends is started again after a pause; the others go on meanwhile and take its
-connections. Only a server that fails before any of them was ready ends the start, with its exit
-code. SIGTERM and SIGINT are passed on once, and awaited. SIGUSR1 replaces the server processes one
-by one: a new one is ready before an old one is told to end; then the worker. When this process is
-killed, Linux ends the others: the servers at once, so that nothing holds the port, and the worker
-in order. It is this small so that it costs no memory: standard library only.
+A process that ends is started again after a pause; the others continue meanwhile and take its
+connections. One that hangs, seen by the signs of life that are missing, is killed and replaced.
+Only a server that fails before any of them was ready ends the start, with its exit code. SIGTERM
+and SIGINT are passed on once, and awaited. SIGUSR1 replaces the server processes one by one: a new
+one is ready before an old one is told to end; then the worker. When this process is killed, Linux
+ends the others: the servers at once, so that nothing holds the port, and the worker in order. It is
+this small so that it costs no memory: standard library only.
 """
 
 from __future__ import annotations
@@ -45,6 +47,13 @@ FAREWELL: Final = 0.3
 WORKER_STOP_TIMEOUT: Final = 15.0
 """Seconds that the worker has to end; it needs 8 at most by itself."""
 _LOOK: Final = 0.1
+SILENT: Final = 5.0
+"""Seconds without a sign of life after which new connections are led to the other servers."""
+HUNG: Final = 20.0
+"""Seconds without a sign of life after which a process is killed; one comes every second. Seconds
+in which this process itself was not given the processor do not count: then nobody was."""
+_OWN_GAP: Final = 1.0
+"""Seconds between two looks above which this process was not given the processor."""
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -94,33 +103,55 @@ class Process:
         self._is_ending = False
         self._terminate_at: float | None = None
         self._kill_at: float | None = None
-        self._pipe: int | None = None
-        given: list[int] = []
-        if listening is not None:
-            self._pipe, write_end = os.pipe()
-            os.set_blocking(self._pipe, False)
-            given = [listening, write_end]
+        self.seen: float | None = None
+        """The newest sign of life, by ``monotonic``; None = it has given none yet."""
+        self._pipe, write_end = os.pipe()
+        os.set_blocking(self._pipe, False)
+        inherited = [write_end] if listening is None else [listening, write_end]
+        given = ["--beats", write_end] if listening is None else inherited
         # a group of its own: Ctrl-C reaches the supervisor alone, which tells each child once
         self._process = subprocess.Popen(  # noqa: S603  # the commands that `flask serve` made
             [*command, *map(str, given)],
             stdin=subprocess.DEVNULL,
             process_group=0,
-            pass_fds=given,
+            pass_fds=inherited,
             preexec_fn=_ends_with_parent(  # this process has one thread
                 signal.SIGTERM if listening is None else signal.SIGKILL
             ),
         )
-        if listening is not None:
-            os.close(write_end)
+        self.pid = self._process.pid
+        os.close(write_end)
+
+    def _hear(self) -> None:
+        """Take what it said: the first byte of a server, that it is ready; more, that it lives."""
+        with suppress(BlockingIOError):
+            while said := os.read(self._pipe, 1000):
+                if not self.is_ready:
+                    self.is_ready, said = True, said[1:]
+                if said:
+                    self.seen = monotonic()
+
+    def silence(self) -> float:
+        """Seconds since its newest sign of life; 0 where none was ever given."""
+        return 0.0 if self.seen is None else monotonic() - self.seen
+
+    def pardon(self, seconds: float) -> None:
+        """Leave that time out of its silence."""
+        if self.seen is not None:
+            self.seen += seconds
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
 
     def look(self) -> int | None:
         """Note whether it is ready; kill it if it is late in ending; its exit code if it ended."""
-        if self._pipe is not None:
-            with suppress(BlockingIOError):
-                self.is_ready = os.read(self._pipe, 1) != b""
-                os.close(self._pipe)
-                self._pipe = None
         code = self._process.poll()
+        if self._pipe >= 0:
+            self._hear()
+            if code is not None:
+                os.close(self._pipe)
+                self._pipe = -1
         now = monotonic()
         if code is None and self._kill_at is not None and now > self._kill_at:
             self._process.kill()
@@ -151,6 +182,7 @@ class Slot:
     def __init__(self, name: str, command: list[str], listening: int | None, start: float) -> None:
         self.name, self._command, self._listening = name, command, listening
         self._start_at, self._pause = start, MIN_PAUSE
+        self._is_killed = False
         self.process: Process | None = None
         self.successor: Process | None = None
 
@@ -162,7 +194,15 @@ class Slot:
             return None
         code = self.process.look()
         if code is None:
+            if self.process.silence() > HUNG and not self._is_killed:
+                self._is_killed = True
+                _say(
+                    f"The {self.name} (pid {self.process.pid}) has given no sign of life for"
+                    f" {HUNG:g} s; it is killed and replaced."
+                )
+                self.process.kill()
             return None
+        self._is_killed = False
         if monotonic() - self.process.began > LIVED_WELL:
             self._pause = MIN_PAUSE
         _say(f"The {self.name} ended ({code}); it is started again in {self._pause:g} s.")
@@ -172,8 +212,11 @@ class Slot:
 
     @property
     def takes_connections(self) -> bool:
-        """Whether a process is ready here."""
-        return any(one is not None and one.is_ready for one in (self.process, self.successor))
+        """Whether a process is ready here, and lives."""
+        return any(
+            one is not None and one.is_ready and one.silence() < SILENT
+            for one in (self.process, self.successor)
+        )
 
     def begin_replacing(self) -> Process:
         """Start a successor beside what runs here."""
@@ -184,6 +227,31 @@ class Slot:
         """Let the successor take the place; who had it."""
         before, self.process, self.successor = self.process, self.successor, None
         return before
+
+
+class ServiceManager:
+    """What systemd is told over its socket (sd_notify(3)): that the portal serves, and that this
+    process lives. ``every``: seconds within which it wants to hear so; 0 = it does not."""
+
+    def __init__(self, address: str, every: float) -> None:
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._every, self._next = every, 0.0
+        self._said_ready = False
+
+    def beat(self) -> None:
+        """Say it, where it is time to."""
+        if not self._said_ready:
+            self._said_ready = self._tell(b"READY=1")
+        if self._every and monotonic() >= self._next:
+            self._next = monotonic() + self._every / 4
+            self._tell(b"WATCHDOG=1")
+
+    def _tell(self, line: bytes) -> bool:
+        with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
+            own.setblocking(False)  # noqa: FBT003  # positional only
+            own.sendto(line, self._address)
+            return True
+        return False
 
 
 class Supervisor:
@@ -197,7 +265,9 @@ class Supervisor:
         worker: list[str] | None,
         url: str,
         began: float,
+        manager: tuple[str, float] | None = None,
     ) -> None:
+        self._manager = ServiceManager(*manager) if manager else None
         self._sockets = [socket.socket(fileno=number) for number in listening]
         self._led_to: int | None = None
         self._servers = [
@@ -211,6 +281,7 @@ class Supervisor:
         self._to_replace: list[Slot] = []
         self._leaving: list[Process] = []
         self._ending = self._replacing = False
+        self._paused_at = monotonic()
         self._awake, wakes = os.pipe()
         for number in (self._awake, wakes):
             os.set_blocking(number, False)
@@ -231,6 +302,13 @@ class Supervisor:
         """Until a signal comes, or it is time to look again."""
         if select.select([self._awake], [], [], _LOOK)[0]:
             os.read(self._awake, 100)
+        now = monotonic()
+        gap, self._paused_at = now - self._paused_at, now
+        if gap > _OWN_GAP:  # this process was kept from running: then nobody's silence counts
+            for place in self._servers + self._workers:
+                for one in (place.process, place.successor):
+                    if one is not None:
+                        one.pardon(gap)
 
     def run(self) -> int:
         """The exit code: 0 where a signal ended it, else that of the server that did not start."""
@@ -244,6 +322,8 @@ class Supervisor:
                 self._lead_connections()
                 self._leaving = [process for process in self._leaving if process.look() is None]
                 self._go_on_replacing()
+                if self._manager is not None and self._started:
+                    self._manager.beat()
                 self._pause()
         finally:
             running = [one for place in places for one in (place.process, place.successor) if one]

@@ -23,7 +23,11 @@ from sqlalchemy import create_engine
 
 from app import tables  # noqa: F401  # relationships are by name, so every table must be known
 from app.core.catalogues import catalogue_of
-from app.core.database.transactions import LONG_STATEMENT_TIMEOUT, configure_engine
+from app.core.database.transactions import (
+    LONG_IDLE_TIMEOUT,
+    LONG_STATEMENT_TIMEOUT,
+    configure_engine,
+)
 from app.core.log import configure_logging
 from app.core.rules.language import write_mails
 from app.core.settings import PROJECT, Settings, process_environment
@@ -82,7 +86,7 @@ def main() -> None:
     settings = Settings.from_env()
     write_mails(catalogue_of(settings.mail.language))
     engine = create_engine(settings.database_url, hide_parameters=True)
-    configure_engine(engine, LONG_STATEMENT_TIMEOUT)
+    configure_engine(engine, LONG_STATEMENT_TIMEOUT, LONG_IDLE_TIMEOUT)
     try:
         resolve_name(sys.argv[1])(
             Context(engine, settings, is_ending=ending.is_set), json.loads(sys.argv[2])

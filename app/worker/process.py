@@ -48,7 +48,17 @@ class Part(Protocol):
 class WorkerProcess:
     """Does the portal's background work until it is told to end."""
 
-    def __init__(self, context: Context, pace: Pace = PACE, *, with_parent: bool = False) -> None:
+    def __init__(
+        self,
+        context: Context,
+        pace: Pace = PACE,
+        *,
+        with_parent: bool = False,
+        beat: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``beat`` is called twice a second, by the main thread: a process that is stopped, or in
+        which a thread does not give way, does not come to it."""
+        self._beat = beat
         self._ending = threading.Event()
         self._with_parent = with_parent
         self._context = replace(context, is_ending=self._ending.is_set)
@@ -86,6 +96,7 @@ class WorkerProcess:
             self._thread("commits", self._watch_commits),
         ]
         while not self._ending.wait(0.5):
+            self._beat()
             if self._with_parent and os.getppid() != parent:
                 _log.info("whoever started this worker is gone")
                 self.end()

@@ -21,7 +21,8 @@ from time import monotonic
 import pytest
 
 from app.core.rules.errors import SettingError
-from app.core.settings import PROJECT
+from app.core.settings import PROJECT, service_manager
+from app.server import supervisor
 from app.server.sockets import open_sockets
 from tests.harness.server import free_port, test_settings
 from tests.harness.until import until
@@ -310,3 +311,133 @@ def test_a_server_that_leaves_serves_whoever_is_connected_and_takes_no_others(
         assert leaving.wait(60) == 0
         start()
         assert waiting.recv(100).startswith(b"HTTP/1.1 200 ")
+
+
+# signs of life
+
+
+_BEATING = """
+import contextlib, os, pathlib, sys, time
+pipe = int(sys.argv[-1])
+os.set_blocking(pipe, False)
+os.write(pipe, b".")
+while True:
+    if not pathlib.Path("hangs").exists():
+        os.write(pipe, b"b")
+    time.sleep(0.02)
+"""
+"""A server, or a worker, that says that it lives until it is told to hang."""
+
+
+@pytest.fixture
+def slot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[supervisor.Slot]:
+    """A place whose process counts as hung after 0.3 s."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(supervisor, "SILENT", 0.1)
+    monkeypatch.setattr(supervisor, "HUNG", 0.3)
+    monkeypatch.setattr(supervisor, "MIN_PAUSE", 0.0)
+    with socket.socket() as listening:
+        command = [sys.executable, "-S", "-c", _BEATING]
+        place = supervisor.Slot("server process 1", command, listening.fileno(), 0.0)
+        yield place
+        if place.process is not None:
+            place.process.kill()
+            until(lambda: place.process is None or place.process.look() is not None)
+
+
+def _beats(place: supervisor.Slot) -> bool:
+    place.look()
+    return place.process is not None and place.process.seen is not None
+
+
+def test_a_process_that_is_stopped_is_killed_and_replaced(
+    slot: supervisor.Slot, capfd: pytest.CaptureFixture[str]
+) -> None:
+    until(lambda: _beats(slot))
+    assert slot.process is not None
+    assert slot.takes_connections
+    before = slot.process.pid
+    os.kill(before, signal.SIGSTOP)
+    until(lambda: not slot.takes_connections)
+    assert _lives(before), "connections are led away first"
+    until(lambda: _beats(slot) and slot.process is not None and slot.process.pid != before)
+    assert slot.takes_connections
+    said = capfd.readouterr().err.splitlines()
+    assert said[0] == (
+        f"The server process 1 (pid {before}) has given no sign of life for 0.3 s; it is killed and"
+        " replaced."
+    )
+    assert said[1].startswith("The server process 1 ended (-9)")
+
+
+def test_a_process_whose_loop_hangs_is_replaced(slot: supervisor.Slot, tmp_path: Path) -> None:
+    """It runs, and answers nobody."""
+    until(lambda: _beats(slot))
+    assert slot.process is not None
+    before = slot.process.pid
+    (tmp_path / "hangs").touch()
+    until(lambda: slot.look() is not None)
+    assert not _lives(before)
+
+
+def test_the_supervisors_own_sleep_is_held_against_nobody(slot: supervisor.Slot) -> None:
+    until(lambda: _beats(slot))
+    assert slot.process is not None
+    os.kill(slot.process.pid, signal.SIGSTOP)
+    slot.process.pardon(3600)  # it slept for an hour, and so did all others
+    for _look in range(20):
+        assert slot.look() is None
+    assert slot.process.silence() < 0
+    os.kill(slot.process.pid, signal.SIGCONT)
+
+
+def test_one_that_never_gave_a_sign_is_not_measured(slot: supervisor.Slot, tmp_path: Path) -> None:
+    """A start may take minutes: the tables of a large database are upgraded in it."""
+    (tmp_path / "hangs").touch()
+    until(lambda: slot.look() is None and slot.takes_connections)
+    assert slot.process is not None
+    assert (slot.process.seen, slot.process.silence()) == (None, 0.0)
+
+
+def test_systemd_hears_that_it_is_ready_once_and_that_it_lives_again_and_again(
+    tmp_path: Path,
+) -> None:
+    address = str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(address)
+        manager.setblocking(False)  # noqa: FBT003  # positional only
+        own = supervisor.ServiceManager(address, 0.04)
+        heard = []
+        while len(heard) < 4:
+            own.beat()
+            with suppress(BlockingIOError):
+                heard.append(manager.recv(100))
+        assert heard == [b"READY=1", b"WATCHDOG=1", b"WATCHDOG=1", b"WATCHDOG=1"]
+    own.beat()  # nobody listens any more: it goes on
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, None),
+        ({"NOTIFY_SOCKET": "no address"}, None),
+        ({"NOTIFY_SOCKET": "/run/notify"}, ("/run/notify", 0.0)),
+        ({"NOTIFY_SOCKET": "@notify", "WATCHDOG_USEC": "30000000"}, ("@notify", 30.0)),
+        (
+            {"NOTIFY_SOCKET": "/n", "WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"},
+            ("/n", 0.0),  # it is for another process
+        ),
+        (
+            {"NOTIFY_SOCKET": "/n", "WATCHDOG_USEC": "5000000", "WATCHDOG_PID": str(os.getpid())},
+            ("/n", 5.0),
+        ),
+    ],
+)
+def test_what_systemd_asks_for(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], expected: object
+) -> None:
+    for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert service_manager() == expected

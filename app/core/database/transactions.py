@@ -41,6 +41,11 @@ TCP_USER_TIMEOUT = 20
 """Seconds after which a connection ends whose network takes nothing any more."""
 LOCK_TIMEOUT = 10
 """Seconds that a statement waits for what another transaction holds."""
+IDLE_TIMEOUT = 15
+"""Seconds that a transaction may be left open without a statement: then the server ends it, and its
+locks with it, for its process may be stopped for good."""
+LONG_IDLE_TIMEOUT = 120
+"""The same of a job in a process of its own, which computes for longer between two statements."""
 STATEMENT_TIMEOUT = 30
 """Seconds of one statement of a request."""
 LONG_STATEMENT_TIMEOUT = 3600
@@ -66,15 +71,20 @@ class CommitFailed(Exception):
     """
 
 
-def configure_engine(engine: Engine, statement_timeout: int = STATEMENT_TIMEOUT) -> None:
+def configure_engine(
+    engine: Engine,
+    statement_timeout: int = STATEMENT_TIMEOUT,
+    idle_timeout: int = IDLE_TIMEOUT,
+) -> None:
     """Set an engine up for the portal; call once after it was made.
 
-    ``statement_timeout`` is that of its connections to PostgreSQL, in seconds.
+    ``statement_timeout`` is that of its connections to PostgreSQL, in seconds; ``idle_timeout`` how
+    long they may be in a transaction without a statement.
     """
     if engine.dialect.name == "sqlite":
         _configure_sqlite(engine)
     else:
-        _configure_postgresql(engine, statement_timeout)
+        _configure_postgresql(engine, statement_timeout, idle_timeout)
         _leave_out_dead_connections(engine)
 
 
@@ -107,10 +117,11 @@ def _configure_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if _may_write(connection) else "BEGIN")
 
 
-def _configure_postgresql(engine: Engine, statement_timeout: int) -> None:
+def _configure_postgresql(engine: Engine, statement_timeout: int, idle_timeout: int) -> None:
     settings = POSTGRESQL_SETTINGS | {
         "statement_timeout": f"{statement_timeout}s",
         "lock_timeout": f"{LOCK_TIMEOUT}s",
+        "idle_in_transaction_session_timeout": f"{idle_timeout}s",
         # the server, too, ends the transaction of a client that is gone, and its locks with it
         "tcp_user_timeout": f"{TCP_USER_TIMEOUT}s",
         "tcp_keepalives_idle": f"{TCP_USER_TIMEOUT}s",

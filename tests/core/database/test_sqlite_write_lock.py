@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sqlite3
 import stat
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from multiprocessing.synchronize import Event
 from pathlib import Path
 from threading import Barrier
+from time import time
 
 import pytest
 from sqlalchemy import create_engine, text
@@ -98,19 +101,91 @@ def test_a_killed_holder_lets_the_next_one_in(tmp_path: Path) -> None:
     holder = _processes.Process(target=hold, args=(database, inside))
     holder.start()
     assert inside.wait(60)
-    gate = WriteLock(database, timeout=0.01)
-    with ThreadPoolExecutor(2) as threads:
+    gate = WriteLock(database)
+    with ThreadPoolExecutor(1) as threads:
         first = threads.submit(gate.enter)
         until(lambda: gate.is_taken)
-        # the first of this process waits for the other process; who comes behind gives up
-        with pytest.raises(WriteLockTimeout, match="does not end"):
-            threads.submit(gate.enter).result(60)
         assert not first.done()
         holder.kill()
         first.result(60)
     gate.leave()  # by another thread than came
     with gate:
         pass
+
+
+def queued_threads() -> int:
+    return sum(one.name == "write-lock" for one in threading.enumerate())
+
+
+def test_a_stopped_holder_is_named_and_nobody_waits_for_it_without_end(tmp_path: Path) -> None:
+    database = str(tmp_path / "portal.db")
+    inside = _processes.Event()
+    holder = _processes.Process(target=hold, args=(database, inside))
+    holder.start()
+    assert inside.wait(60)
+    assert holder.pid is not None
+    os.kill(holder.pid, signal.SIGSTOP)
+    gate = WriteLock(database, timeout=0.01)
+    before = queued_threads()
+    named = (
+        rf"another process does not end its writing: pid {holder.pid} \(.+\) holds the write lock"
+    )
+    for _ in range(5):
+        with pytest.raises(WriteLockTimeout, match=named):
+            gate.enter()
+    assert queued_threads() == before + 1, "one place in the queue, however many gave up"
+    told = gate.holder()
+    assert told is not None
+    assert told.pid == holder.pid
+    assert 0 <= time() - told.since < 3600
+    holder.kill()
+    holder.join()
+    with WriteLock(database):
+        pass
+    with gate:
+        assert str(gate.holder()).startswith(f"pid {os.getpid()} (")
+    assert gate.holder() is None
+    until(lambda: queued_threads() == before)
+
+
+def test_a_place_in_the_queue_that_was_given_up_is_taken_over(tmp_path: Path) -> None:
+    database = str(tmp_path / "portal.db")
+    holder, gate = WriteLock(database), WriteLock(database, timeout=0.01)
+    holder.enter()
+    with pytest.raises(WriteLockTimeout):
+        gate.enter()
+    gate._timeout = 60
+    with ThreadPoolExecutor(1) as threads:
+        second = threads.submit(gate.enter)
+        until(lambda: gate.is_taken)
+        holder.leave()
+        second.result(60)
+    assert not holder.try_enter()
+    gate.leave()
+    with holder:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["/x/bin/flask", "events", "import", "secret.csv"], "flask events import"),
+        (["/x/flask/__main__.py", "worker", "--with-parent"], "flask worker"),
+        (["/x/bin/flask", "user", "create", "anna", "--password", "s3cret"], "flask user create"),
+        (["/x/app/server/process.py", "3", "5"], "flask serve"),
+        (["/x/app/worker/child.py", "a:b", "{}"], "a job of flask worker"),
+        ([], ""),
+    ],
+)
+def test_a_holder_is_named_by_its_command_without_what_it_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], expected: str
+) -> None:
+    monkeypatch.setattr("sys.argv", arguments)
+    gate = WriteLock(str(tmp_path / "portal.db"))
+    with gate:
+        told = gate.holder()
+    assert told is not None
+    assert told.command == expected
 
 
 @only_sqlite
