@@ -380,3 +380,77 @@ def test_a_pushed_answer_ends_with_its_client() -> None:
     application = Pushing(b"x", b"x", b"x", b"x")
     stream(application, taken=3, leaves=True)  # type: ignore[arg-type]
     assert application.closed == 1
+
+
+class Lived:
+    """A server's lifespan, with each sign of life."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, bounds: Bounds | None = None) -> None:
+        monkeypatch.setattr("app.server.asgi_adapter._BEAT", 0.0)
+        self.application = Application()
+        self.bridge = bridge_of(self.application, bounds)
+        self.beats = 0
+        self.bridge.beat = self._beat
+        self.wanted, self.ending = 5, asyncio.Event()
+
+    def _beat(self) -> None:
+        self.beats += 1
+        if self.beats == self.wanted:
+            self.ending.set()
+
+    async def receive(self) -> Any:
+        if not self.beats and not self.ending.is_set() and not hasattr(self, "began"):
+            self.began = True
+            return {"type": "lifespan.startup"}
+        await self.ending.wait()
+        return {"type": "lifespan.shutdown"}
+
+    async def send(self, _message: Any) -> None:
+        """Nobody listens."""
+
+    async def live(self) -> None:
+        await self.bridge({"type": "lifespan"}, self.receive, self.send)
+
+
+def test_it_says_again_and_again_that_it_serves(monkeypatch: pytest.MonkeyPatch) -> None:
+    lived = Lived(monkeypatch)
+    asyncio.run(lived.live())
+    assert lived.beats >= lived.wanted
+
+
+def test_it_says_so_no_longer_while_its_threads_finish_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One thread, and a request in it that does not end; the event loop runs on."""
+    monkeypatch.setattr("app.server.asgi_adapter._LONGEST_WORK", 0.05)
+    stuck, inside = threading.Event(), threading.Event()
+    lived = Lived(monkeypatch, Bounds(threads=1))
+    lived.wanted = -1
+
+    def hang(_environ: object, start: Any) -> Any:
+        inside.set()
+        stuck.wait(60)
+        start("200 OK", [])
+        return [b""]
+
+    lived.bridge._application = hang
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def whole() -> None:
+        living = asyncio.create_task(lived.live())
+        request = asyncio.create_task(lived.bridge({**SCOPE}, receive, lived.send))
+        await asyncio.to_thread(inside.wait, 60)
+        while True:  # until a while has brought no sign of life
+            before = lived.beats
+            await asyncio.sleep(0.2)
+            if lived.beats == before:
+                break
+        stuck.set()
+        await request
+        lived.wanted = lived.beats + 3
+        await living
+
+    asyncio.run(whole())
+    assert lived.beats == lived.wanted, "it says so again once they do"

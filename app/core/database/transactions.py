@@ -61,6 +61,8 @@ _IDLE_SINCE = "portal_idle_since"
 _COMMITTED = "portal_committed"
 _COMPLETION_UNKNOWN = "40003"
 """SQLSTATE statement_completion_unknown."""
+_LEFT_OPEN = "25P03"
+"""SQLSTATE idle_in_transaction_session_timeout: this process did nothing for too long."""
 _write_locks: WeakKeyDictionary[Engine, WriteLock] = WeakKeyDictionary()
 
 
@@ -342,6 +344,8 @@ def is_unavailable(error: BaseException | None) -> bool:
     if isinstance(error, (WriteLockTimeout, PoolTimeout)):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if getattr(getattr(error, "orig", None), "sqlstate", None) == _LEFT_OPEN:
         return True
     if not isinstance(error, OperationalError):
         return False

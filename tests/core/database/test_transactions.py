@@ -7,8 +7,16 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from app.core.database.transactions import (
+    IDLE_TIMEOUT,
+    begin_write,
+    configure_engine,
+    is_unavailable,
+    transaction,
+)
 from tests.harness.databases import open_engine
 
 _END_OTHERS = text(
@@ -34,5 +42,30 @@ def test_ended_connections_cost_no_caller_an_error(database: str) -> None:
         with other.connect() as connection:
             assert connection.scalars(_END_OTHERS).all() == [True] * 3
         assert [one.result() for one in [callers.submit(call) for _ in range(3)]] == [1, 1, 1]
+    engine.dispose()
+    other.dispose()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_transaction_that_is_left_open_is_ended_and_its_lock_with_it(database: str) -> None:
+    """As by a process that is stopped. The limit is a setting of each connection."""
+    engine, other = create_engine(database), open_engine(database)
+    configure_engine(engine, idle_timeout=1)
+    take = text("UPDATE counters SET value = value + 1 WHERE name = 'left open'")
+    with Session(other) as session, transaction(session):
+        session.execute(text("INSERT INTO counters (name, value) VALUES ('left open', 0)"))
+    with Session(engine) as stopped:
+        begin_write(stopped)
+        stopped.execute(take)
+        with Session(other) as session, transaction(session):
+            session.execute(take)  # waits until the server has ended the other one
+        with pytest.raises(DBAPIError) as ended:
+            stopped.scalar(text("SELECT 1"))
+        assert is_unavailable(ended.value)
+        stopped.rollback()
+    with Session(other) as session:
+        assert session.scalar(text("SELECT value FROM counters WHERE name = 'left open'")) == 1
+        told = session.scalar(text("SHOW idle_in_transaction_session_timeout"))
+    assert told == f"{IDLE_TIMEOUT}s"
     engine.dispose()
     other.dispose()
