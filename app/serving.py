@@ -72,6 +72,8 @@ def bridge_of(flask_app: Flask) -> Bridge:
     def end() -> None:
         feed.close()
         doors.close()
+        with flask_app.app_context():
+            db.engine.dispose()  # SQLite writes its log into the file when the last one closes it
 
     return Bridge(
         doors,

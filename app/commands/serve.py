@@ -11,33 +11,43 @@ from time import monotonic, process_time
 
 import click
 from flask import current_app
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import demo
+from app.accounts.models.partners import Partner
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand
 from app.commands.search import write_missing_words
 from app.core.database.schema import misfit, need_fitting_schema, revision_of
 from app.core.database.transactions import transaction
 from app.core.rules.errors import SettingError
-from app.core.services.sealing import publish_key
+from app.core.services.sealing import key_fits, publish_key
 from app.core.settings import PROJECT, Settings, is_loopback, process_environment
 from app.core.web.extensions import db
+from app.exchange.models.connections import Connection, ConnectionSecret
 from app.reference.seed import seed_reference
 from app.reports.services.first_quarter import ask_reports_from
 from app.server.sockets import open_sockets, serving_command
+from app.webhooks.models.webhooks import WebhookSecret
 from soap_service.addresses import wsdl_urls
 
 
 @click.command("serve", cls=PortalCommand, any_schema=True)
-def serve() -> None:
+@click.option(
+    "--new-key",
+    is_flag=True,
+    help="SECRET_KEY was changed on purpose: stored secrets that it does not open are to be set"
+    " again.",
+)
+def serve(new_key: bool) -> None:
     """Upgrade the database, seed it, and serve the portal until Ctrl-C."""
     began = monotonic() - process_time()  # until here it imported, which is nothing but computing
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # the supervisor's; nothing runs yet to replace
     settings = _settings().for_serving()
     with ExitStack() as held:
         sockets = [held.enter_context(one) for one in open_sockets(settings)]
-        _prepare(settings)
+        _prepare(settings, new_key=new_key)
         os.chdir(PROJECT)
         for listening in sockets:
             listening.set_inheritable(True)
@@ -45,7 +55,7 @@ def serve() -> None:
         os.execve(command[0], command, process_environment(settings))  # noqa: S606  # our server
 
 
-def _prepare(settings: Settings) -> None:
+def _prepare(settings: Settings, *, new_key: bool) -> None:
     """Bring the database up to date, and say where the portal is."""
     need_fitting_schema(db.engine, older_fits=True)
     with db.engine.connect() as connection:
@@ -59,7 +69,10 @@ def _prepare(settings: Settings) -> None:
     if settings.demo and not demo.is_demo(session):
         _say("Writing demo data, which takes some seconds.")
     with transaction(session):
+        unreadable = use_key(session, settings, new_key=new_key)
         seed_first(session, settings)
+    if unreadable:
+        _say(f"SECRET_KEY is new. Secrets to be set again: {', '.join(unreadable)}.")
     write_missing_words(session)
     _say("\n".join(greeting(settings)))
     db.session.remove()
@@ -100,6 +113,43 @@ def seed_first(session: Session, settings: Settings) -> None:
         ask_reports_from(session, settings.reports_from)
     if settings.secret_key is not None:
         publish_key(session, settings.secret_key.encode())
+
+
+def use_key(session: Session, settings: Settings, *, new_key: bool) -> Sequence[str]:
+    """Make SECRET_KEY the one for which secrets are sealed; where there is another one, the names
+    of what has secrets of it. Raises ``SettingError`` where there is such and ``new_key`` is not
+    said: after a restore with the wrong key all of them would be lost without a word."""
+    key = (settings.secret_key or "").encode()
+    if settings.secret_key is None or key_fits(session, key) in (None, True):
+        return ()
+    sealed = _sealed(session)
+    if sealed and not new_key:
+        raise SettingError(
+            f"SECRET_KEY is not the one with which {len(sealed)} stored secrets were encrypted"
+            f" ({', '.join(sealed[:3])}{', ...' if len(sealed) > 3 else ''}); set that one, or"
+            " `flask serve --new-key` where it is lost: each of them is then to be set again"
+        )
+    publish_key(session, key, replace=True)
+    return sealed
+
+
+def _sealed(session: Session) -> Sequence[str]:
+    """What has a live secret that is sealed: connections with partners, and webhooks."""
+    connections = session.execute(
+        select(Partner.code, Connection.kind)
+        .join(Connection, Connection.partner_id == Partner.id)
+        .join(ConnectionSecret, ConnectionSecret.connection_id == Connection.id)
+        .where(ConnectionSecret.ended_at.is_(None))
+        .distinct()
+        .order_by(Partner.code, Connection.kind)
+    )
+    webhooks = session.scalars(
+        select(WebhookSecret.webhook_id).distinct().order_by(WebhookSecret.webhook_id)
+    )
+    return [
+        *(f"connection {code} {kind}" for code, kind in connections),
+        *(f"webhook {number}" for number in webhooks),
+    ]
 
 
 def _settings() -> Settings:

@@ -34,6 +34,8 @@ def worker(once: bool, with_parent: bool, beats: int | None) -> None:
             process.work_once()
             return
         in_order = process.run()
+    if in_order:
+        db.engine.dispose()  # SQLite writes its log into the file when the last one closes it
     if not in_order:
         # a job does not end: its thread would keep this process, another worker begins it anew
         sys.stderr.flush()

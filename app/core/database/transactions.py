@@ -375,9 +375,9 @@ class ShortTransactions:
 
 
 @contextmanager
-def transaction_if_free(session: Session) -> Iterator[bool]:
+def transaction_if_free(session: Session, *, is_trial: bool = False) -> Iterator[bool]:
     """One write transaction, or none at all (False) where SQLite is being written: for work that
-    others do later if it is not done now. PostgreSQL is always free."""
+    others do later if it is not done now. PostgreSQL is always free. Of a trial nothing stays."""
     lock = _write_locks.get(session.get_bind().engine)
     _end_reading(session)
     if lock is not None and not lock.try_enter():
@@ -386,7 +386,10 @@ def transaction_if_free(session: Session) -> Iterator[bool]:
     try:
         begin_write(session)
         yield True
-        _commit(session)
+        if is_trial:
+            session.rollback()
+        else:
+            _commit(session)
     except BaseException:
         session.rollback()
         raise

@@ -28,14 +28,32 @@ _POINT: Final = 32
 """Bytes of a public key."""
 
 
-def publish_key(session: Session, key: bytes) -> None:
-    """Let others seal secrets that the owner of ``key``, the portal's secret, can open."""
-    public = base64.b64encode(_public(_pair(key))).decode()
+def publish_key(session: Session, key: bytes, *, replace: bool = False) -> None:
+    """Let others seal secrets that the owner of ``key``, the portal's secret, can open.
+
+    Raises ``Invalid`` where they are sealed for another key, unless it is to be replaced: what was
+    sealed for that one can be read no more.
+    """
     fact = session.get(PortalFact, PUBLIC_KEY)
     if fact is None:
-        session.add(PortalFact(name=PUBLIC_KEY, value=public))
-    elif fact.value != public:
-        fact.value = public
+        session.add(PortalFact(name=PUBLIC_KEY, value=_published(key)))
+    elif fact.value != _published(key):
+        if not replace:
+            raise Invalid(
+                "secret",
+                _("SECRET_KEY is not the one for which the portal's secrets are encrypted"),
+            )
+        fact.value = _published(key)
+
+
+def key_fits(session: Session, key: bytes) -> bool | None:
+    """Whether secrets are sealed for ``key``, the portal's secret; None = for none yet."""
+    fact = session.get(PortalFact, PUBLIC_KEY)
+    return None if fact is None else fact.value == _published(key)
+
+
+def _published(key: bytes) -> str:
+    return base64.b64encode(_public(_pair(key))).decode()
 
 
 def seal(session: Session, secret: str, place: str) -> str:

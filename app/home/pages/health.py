@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -11,16 +12,24 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.database.schema import misfit, revision_of
 from app.core.database.transactions import begin_read
+from app.core.services.sealing import key_fits
 from app.core.web.extensions import db
-from app.core.web.person import public
+from app.core.web.person import public, secret_key
 from app.core.web.times import iso
 from app.home.services.readiness import readiness
+from app.home.services.write_probe import WriteProbe
 
 blueprint = Blueprint("health", __name__)
 RETRY_AFTER: Final = "10"
 """Seconds after which it is worth asking again."""
 STARTED: Final = "portal_started"
 """Where the application keeps when it was made."""
+PROBE: Final = "portal_write_probe"
+"""Where the application keeps what it knows of whether it can write."""
+_WRONG_KEY: Final = (
+    "SECRET_KEY is not the one with which stored secrets were encrypted: partners and webhooks that"
+    " need them are not served"
+)
 _READS: Final[Any] = {"methods": ["GET"], "provide_automatic_options": False}
 
 
@@ -43,6 +52,10 @@ def ready() -> Response:
         if (reason := misfit(revision)) is not None:
             return _answer({"ready": False, "reasons": [reason], "schema": revision})
         found = readiness(rows, datetime.now(UTC), current_app.extensions[STARTED])
+        fits = key_fits(rows, secret_key())
+        rows.rollback()
+        if (problem := current_app.extensions[PROBE].problem(rows)) is not None:
+            found = replace(found, reasons=[problem, *found.reasons])
     except SQLAlchemyError:  # also where the pool has no connection left
         # what the driver says may name the server and the account
         return _answer({"ready": False, "reasons": ["the database does not answer"]})
@@ -50,7 +63,8 @@ def ready() -> Response:
         {
             "ready": not found.reasons,
             "reasons": found.reasons,
-            "degraded": found.degraded,
+            "degraded": [*found.degraded, *([_WRONG_KEY] if fits is False else [])],
+            "key_fits": fits is not False,
             "schema": revision,
             "worker_seen_seconds": found.worker_seen,
             "oldest_job_seconds": found.oldest_job,
@@ -75,4 +89,5 @@ def _answer(content: dict[str, Any]) -> Response:
 def register(flask_app: Flask) -> None:
     """Bind both addresses; the process has started now."""
     flask_app.extensions[STARTED] = datetime.now(UTC)
+    flask_app.extensions[PROBE] = WriteProbe()
     flask_app.register_blueprint(blueprint)

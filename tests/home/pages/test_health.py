@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.schema import known_revisions
 from app.core.database.transactions import transaction
+from app.core.services.sealing import publish_key
 from app.events.models.events import EventSource
 from app.home.pages.health import STARTED
 from app.jobs.models.work import Job, Worker
@@ -148,6 +150,69 @@ def test_a_follower_that_fails_is_named_while_the_portal_serves(
         for name in TITLES:
             note_failure(session, name, since, "no such table")
     assert _reasons(client) == ["nothing follows the change log: every follower fails"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_writer_that_does_not_end_is_named_at_once(
+    client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.home.services.write_probe.FRESH", 0.0)
+    assert _reasons(client) == []
+    with transaction(session):
+        assert _reasons(client) == [], "a moment is no trouble"
+        monkeypatch.setattr("app.home.services.write_probe.LONG_HELD", -1.0)
+        (told,) = _reasons(client)
+    assert told.startswith(f"nothing can be written: pid {os.getpid()} (")
+    assert " holds the write lock since " in told
+    assert _reasons(client) == []
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_transaction_that_holds_up_all_writers_is_said_at_once(
+    client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.home.services.write_probe.FRESH", 0.0)
+    monkeypatch.setattr("app.home.services.write_probe._PATIENCE", "50ms")
+    with transaction(session):
+        session.execute(text("INSERT INTO counters VALUES ('change', 0) ON CONFLICT DO NOTHING"))
+    assert _reasons(client) == []
+    with transaction(session):
+        session.execute(text("UPDATE counters SET value = value WHERE name = 'change'"))
+        (told,) = _reasons(client)
+    assert told == "nothing can be written: another transaction holds the lock of all writers"
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_disk_that_is_full_and_a_database_that_refuses_are_said(
+    client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.home.services.write_probe.FRESH", 0.0)
+    monkeypatch.setattr("app.home.services.write_probe.LEAST_FREE", 2**62)
+    assert _reasons(client) == ["nothing can be written soon: the disk of the database is full"]
+    with transaction(session):
+        session.execute(
+            text(
+                "CREATE TRIGGER refuse BEFORE INSERT ON counters"
+                " BEGIN SELECT RAISE(ABORT, 'no'); END"
+            )
+        )
+    assert _reasons(client) == ["nothing can be written: the database refuses it"]
+    with transaction(session):
+        session.execute(text("DROP TRIGGER refuse"))
+
+
+def test_a_key_that_does_not_fit_what_is_stored_is_said(
+    app: Flask, client: FlaskClient, session: Session
+) -> None:
+    assert json.loads(client.get("/readyz").data)["key_fits"] is True, "nothing is encrypted yet"
+    with transaction(session):
+        publish_key(session, app.config["SECRET_KEY"].encode())
+    assert json.loads(client.get("/readyz").data)["key_fits"] is True
+    with transaction(session):
+        publish_key(session, b"another secret of at least 32 characters", replace=True)
+    told = json.loads(client.get("/readyz").data)
+    assert told["key_fits"] is False
+    assert told["degraded"][0].startswith("SECRET_KEY is not the one")
 
 
 def test_a_schema_that_does_not_fit_counts_at_once(client: FlaskClient, session: Session) -> None:

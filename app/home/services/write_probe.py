@@ -1,0 +1,77 @@
+"""Whether anything can be written now: tried, and taken back."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from time import monotonic, time
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import Session
+
+from app.core.database.sqlite_write_lock import WriteLock, WriteLockTimeout
+from app.core.database.transactions import transaction_if_free
+
+FRESH: Final = 5.0
+"""Seconds for which an answer is used again: whoever asks often makes nobody wait."""
+LONG_HELD: Final = 10.0
+"""Seconds after which one who writes holds everybody up."""
+LEAST_FREE: Final = 16 * 1024 * 1024
+"""Bytes that the disk of an SQLite file must have left: a backup of what is written meanwhile."""
+_PATIENCE: Final = "2s"
+"""How long PostgreSQL waits for the lock of all writers."""
+
+
+class WriteProbe:
+    """What one process knows of it."""
+
+    def __init__(self) -> None:
+        self._asking = threading.Lock()
+        self._asked = float("-inf")
+        self._problem: str | None = None
+
+    def problem(self, session: Session) -> str | None:
+        """Why nothing can be written, in plain words for anybody; None = it can."""
+        with self._asking:
+            if monotonic() - self._asked >= FRESH:
+                self._problem, self._asked = _problem_now(session), monotonic()
+            return self._problem
+
+
+def _problem_now(session: Session) -> str | None:
+    database = session.get_bind().engine.url.database
+    if session.get_bind().dialect.name == "postgresql":
+        return _problem_of_postgresql(session)
+    if database in (None, "", ":memory:"):
+        return None
+    try:
+        with transaction_if_free(session, is_trial=True) as is_free:
+            if is_free:
+                session.execute(text("INSERT INTO counters (name, value) VALUES ('try', 0)"))
+    except WriteLockTimeout:
+        return "nothing can be written: the lock file beside the database cannot be opened"
+    except DBAPIError:
+        return "nothing can be written: the database refuses it"
+    if not is_free:
+        holder = WriteLock.of(str(database)).holder()
+        if holder is not None and time() - holder.since > LONG_HELD:
+            return f"nothing can be written: {holder}"
+        return None
+    if shutil.disk_usage(database).free < LEAST_FREE:
+        return "nothing can be written soon: the disk of the database is full"
+    return None
+
+
+def _problem_of_postgresql(session: Session) -> str | None:
+    try:
+        session.execute(text(f"SET LOCAL lock_timeout = '{_PATIENCE}'"))
+        session.execute(text("UPDATE counters SET value = value WHERE name = 'change'"))
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) == "55P03":
+            return "nothing can be written: another transaction holds the lock of all writers"
+        return "nothing can be written: the database refuses it"
+    finally:
+        session.rollback()
+    return None

@@ -1,0 +1,72 @@
+"""A start with another SECRET_KEY than the one with which stored secrets were encrypted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy.orm import Session
+
+from app.commands.serve import use_key
+from app.core.database.transactions import transaction
+from app.core.rules.errors import Invalid, SettingError
+from app.core.services.sealing import key_fits, publish_key
+from app.core.settings import Settings
+from app.exchange.services.connections import connect
+from app.exchange.services.secrets import LOGIN, add_secret
+from tests.cast import Cast, writer
+from tests.harness.server import test_settings
+
+FIRST = test_settings("sqlite://")
+OTHER = replace(FIRST, secret_key="another-secret-of-at-least-32-characters")
+
+
+def key_of(settings: Settings) -> bytes:
+    return (settings.secret_key or "").encode()
+
+
+def start(session: Session, settings: Settings, *, new_key: bool = False) -> list[str]:
+    with transaction(session):
+        told = use_key(session, settings, new_key=new_key)
+        publish_key(session, key_of(settings))
+    return list(told)
+
+
+def test_where_nothing_is_encrypted_any_key_will_do(session: Session) -> None:
+    for settings in (FIRST, FIRST, OTHER):
+        assert start(session, settings) == []
+        assert key_fits(session, key_of(settings))
+        session.rollback()
+
+
+def test_a_wrong_key_ends_the_start_in_one_line_and_changes_nothing(
+    session: Session, cast: Cast
+) -> None:
+    start(session, FIRST)
+    with transaction(session):
+        by, how = writer(cast.admin), {"url": "https://b.example", "direction": "both"}
+        made = connect(session, by, "NREN-A", "zammad", **how)
+        add_secret(session, by, made, LOGIN, "a token of theirs", key_of(FIRST))
+    with pytest.raises(SettingError) as refused:
+        start(session, OTHER)
+    assert str(refused.value) == (
+        "SECRET_KEY is not the one with which 1 stored secrets were encrypted (connection NREN-A"
+        " zammad); set that one, or `flask serve --new-key` where it is lost: each of them is then"
+        " to be set again"
+    )
+    assert key_fits(session, key_of(FIRST))
+    session.rollback()
+    assert start(session, OTHER, new_key=True) == ["connection NREN-A zammad"]
+    assert start(session, OTHER) == [], "said once"
+    assert key_fits(session, key_of(OTHER))
+
+
+def test_nobody_replaces_the_key_by_the_way(session: Session, cast: Cast) -> None:
+    """A server with another key, beside the right one, that is given a secret on its page."""
+    start(session, FIRST)
+    with transaction(session):
+        by, how = writer(cast.admin), {"url": "https://b.example", "direction": "both"}
+        made = connect(session, by, "NREN-A", "zammad", **how)
+    with pytest.raises(Invalid, match="SECRET_KEY is not the one"), transaction(session):
+        add_secret(session, writer(cast.admin), made, LOGIN, "a token", key_of(OTHER))
+    assert key_fits(session, key_of(FIRST))
