@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from app import demo
 from app.accounts.models.partners import Partner
+from app.accounts.models.people import User
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand
 from app.commands.search import write_missing_words
@@ -134,7 +135,8 @@ def use_key(session: Session, settings: Settings, *, new_key: bool) -> Sequence[
 
 
 def _sealed(session: Session) -> Sequence[str]:
-    """What has a live secret that is sealed: connections with partners, and webhooks."""
+    """What has a live secret that is encrypted: connections with partners, webhooks, and people
+    with a code of a second factor."""
     connections = session.execute(
         select(Partner.code, Connection.kind)
         .join(Connection, Connection.partner_id == Partner.id)
@@ -146,9 +148,11 @@ def _sealed(session: Session) -> Sequence[str]:
     webhooks = session.scalars(
         select(WebhookSecret.webhook_id).distinct().order_by(WebhookSecret.webhook_id)
     )
+    people = session.scalars(select(User.name).where(User.totp_secret != "").order_by(User.name))
     return [
         *(f"connection {code} {kind}" for code, kind in connections),
         *(f"webhook {number}" for number in webhooks),
+        *(f"second factor of {name}" for name in people),
     ]
 
 

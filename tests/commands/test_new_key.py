@@ -44,8 +44,8 @@ def test_a_wrong_key_ends_the_start_in_one_line_and_changes_nothing(
 ) -> None:
     start(session, FIRST)
     with transaction(session):
-        by, how = writer(cast.admin), {"url": "https://b.example", "direction": "both"}
-        made = connect(session, by, "NREN-A", "zammad", **how)
+        by, url = writer(cast.admin), "https://b.example"
+        made = connect(session, by, "NREN-A", "zammad", url=url, direction="both")
         add_secret(session, by, made, LOGIN, "a token of theirs", key_of(FIRST))
     with pytest.raises(SettingError) as refused:
         start(session, OTHER)
@@ -65,8 +65,8 @@ def test_nobody_replaces_the_key_by_the_way(session: Session, cast: Cast) -> Non
     """A server with another key, beside the right one, that is given a secret on its page."""
     start(session, FIRST)
     with transaction(session):
-        by, how = writer(cast.admin), {"url": "https://b.example", "direction": "both"}
-        made = connect(session, by, "NREN-A", "zammad", **how)
+        by, url = writer(cast.admin), "https://b.example"
+        made = connect(session, by, "NREN-A", "zammad", url=url, direction="both")
     with pytest.raises(Invalid, match="SECRET_KEY is not the one"), transaction(session):
         add_secret(session, writer(cast.admin), made, LOGIN, "a token", key_of(OTHER))
     assert key_fits(session, key_of(FIRST))

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import socket
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 from time import monotonic
 
@@ -19,7 +20,8 @@ from flask.sessions import SecureCookieSessionInterface
 
 from tests.harness.asgi import HOST, Answer, Door, doors
 from tests.harness.databases import fresh_database
-from tests.harness.server import TEST_SECRET, LiveServer
+from tests.harness.server import TEST_SECRET, LiveServer, live, test_settings
+from tests.soap_service.wire import Wire, create_accounts
 
 ARS = "/arsys/services/ARService?server=ggus&webService=GGUS"
 FORM = ("content-type", "application/x-www-form-urlencoded")
@@ -314,3 +316,16 @@ def test_a_head_without_end_is_given_up(sqlite_server: LiveServer) -> None:
                 peer.sendall(b"x" * 65_536)
                 sent += 65_536
         assert sent < 64 << 20
+
+
+def test_after_an_orderly_end_the_file_alone_has_everything() -> None:
+    """Whoever copies the database of a portal that was ended copies one file."""
+    with fresh_database("sqlite") as url:
+        file = url.removeprefix("sqlite:///")
+        with live(test_settings(url)) as server:
+            create_accounts(server)
+            number = Wire(server).create()
+            assert Path(f"{file}-wal").stat().st_size
+        assert not Path(f"{file}-wal").exists()
+        with closing(sqlite3.connect(f"file:{file}?mode=ro&immutable=1", uri=True)) as copied:
+            assert copied.execute("SELECT number FROM tickets").fetchall() == [(int(number),)]

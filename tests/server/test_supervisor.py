@@ -407,7 +407,7 @@ def test_systemd_hears_that_it_is_ready_once_and_that_it_lives_again_and_again(
         manager.bind(address)
         manager.setblocking(False)  # noqa: FBT003  # positional only
         own = supervisor.ServiceManager(address, 0.04)
-        heard = []
+        heard: list[bytes] = []
         while len(heard) < 4:
             own.beat()
             with suppress(BlockingIOError):
