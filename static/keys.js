@@ -155,7 +155,7 @@
 
   document.addEventListener("keydown", function (event) {
     const at = event.target;
-    if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && at.matches("textarea")) {
+    if ((event.ctrlKey || event.metaKey) && event.key === "Enter" && at.matches("textarea, input, select") && at.form && at.form.method === "post") {
       event.preventDefault();
       at.form.requestSubmit();
       return;
