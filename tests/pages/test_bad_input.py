@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from wtforms import (
     Field,
     HiddenField,
+    IntegerField,
     PasswordField,
     RadioField,
     SelectField,
@@ -384,6 +385,8 @@ def bad_texts(kind: type[FlaskForm], field: Field) -> Iterator[str]:
         yield from (f"p; 1; http://example.org/{'u' * 256}", *(f"p; {bad}" for bad in CONTROL))
     elif isinstance(field, HiddenField):
         yield from ("nonsense", "a\0b", "x" * 5000)
+    elif isinstance(field, IntegerField):
+        yield from ("", "x", "-1", "0", "1.5", "9" * 30, *CONTROL)
     elif isinstance(field, PasswordField):
         yield from ("", "short", "x" * 1025, *(f"another {bad} horse" for bad in CONTROL))
     elif isinstance(field, StringField | TextAreaField):
