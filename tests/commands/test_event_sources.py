@@ -77,3 +77,16 @@ def test_a_name_that_the_address_of_a_webhook_cannot_hold_is_refused(
         assert code != 0
         assert "stands in the address of its webhook" in output
     assert session.scalars(select(EventSource)).all() == []
+
+
+def test_a_source_is_heard_by_a_scheduled_job(app: Flask, session: Session) -> None:
+    assert ran(app, *SET, "--expected-minutes", "15")[0] == 0
+    assert ran(app, "events", "heard", "noc") == (0, "Source noc was heard.\n")
+    source = session.scalars(select(EventSource)).one()
+    assert (source.expected_minutes, source.calls) == (15, True)
+    assert source.last_heard_at is not None
+    session.rollback()
+    code, told = ran(app, "events", "heard", "nocc")
+    assert code != 0
+    assert "There is no source of this name" in told
+    assert ran(app, *SET, "--expected-minutes", "0")[0] != 0

@@ -73,8 +73,8 @@ def times_in_words(names: Sequence[str], silence: Span) -> str:
     return _(
         "%(sources)s not heard from %(start)s to %(end)s UTC",
         sources=joined(", ", names[:_NAMED]),
-        start=f"{silence[0]:%Y-%m-%d %H:%M}",
-        end=f"{silence[1]:%Y-%m-%d %H:%M}",
+        start=format(silence[0], "%Y-%m-%d %H:%M"),
+        end=format(silence[1], "%Y-%m-%d %H:%M"),
     )
 
 

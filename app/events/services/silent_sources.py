@@ -88,7 +88,7 @@ def _mail_silent(
         " again. Check the monitoring system. If it works and has nothing to report, let it send an"
         " empty list, or run `flask events heard` beside it.",
         name=source.name,
-        at=f"{silence.start:%Y-%m-%d %H:%M}",
+        at=format(silence.start, "%Y-%m-%d %H:%M"),
         length=length_in_words(now - silence.start),
         every=length_in_words(hearing_of(source).expected),
     )
@@ -103,7 +103,7 @@ def _mail_heard(
         "The event source %(name)s is heard again since %(at)s UTC. It was silent for %(length)s;"
         " what happened in that time is not known unless it reports it now.",
         name=source.name,
-        at=f"{silence.end:%Y-%m-%d %H:%M}",
+        at=format(silence.end, "%Y-%m-%d %H:%M"),
         length=length_in_words(silence.end - silence.start),
     )
     subject = _("%(name)s is heard again", name=source.name)

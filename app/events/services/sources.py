@@ -124,7 +124,7 @@ def set_source(
     if expected_minutes is not None and not 1 <= expected_minutes <= MAX_MINUTES:
         raise Invalid(
             "expected_minutes",
-            _("From 1 to %(most)s minutes (31 days)", most=f"{MAX_MINUTES:,}"),
+            _("From 1 to %(most)s minutes (31 days)", most=format(MAX_MINUTES, ",")),
         )
     new_id = insert_missing_source(session, by, name, "alertmanager")
     if new_id is not None and not _NOT_IN_ADDRESSES.isdisjoint(name.split("/")):
