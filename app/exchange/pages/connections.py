@@ -64,7 +64,7 @@ from app.exchange.services.overview import (
     traffic,
     troubles,
 )
-from app.exchange.services.planning import profile_in_use
+from app.exchange.services.planning import profile_in_use, reads
 from app.exchange.services.secrets import HINT, LOGIN, add_secret, end_secret, live_secrets
 from app.exchange.services.standing import answers
 from app.mail.rules.reply_addresses import CONNECTION, reply_address
@@ -468,6 +468,7 @@ def _page(
         secrets=_secrets(found),
         secret_form=secret_form or SecretForm(formdata=None),
         comparison=last_comparison(found),
+        is_read=reads(found),
         test=newest_test(found),
         profile=profile,
         missing=profile.missing_out(),

@@ -221,7 +221,7 @@ def again(number: int, message: int) -> Response:
     return _done(
         number,
         lambda: verbs.send_again(db.session(), writer(), number, message),
-        _("It is sent again now."),
+        _("It is queued again."),
     )
 
 
