@@ -28,10 +28,12 @@ from tests import cric_sample, never_fine
 from tests.cast import NOON, SYSTEM, Cast
 from tests.exchange.seeded import seed_connection, seed_pair
 from tests.harness.jobs import seed_background_work
+from tests.harness.visitor import PageReader
 from tests.harness.visits import Enter, Open
 from tests.mails import enter_with_mails, plan
 from tests.mails import opened as opened_with_mails
 from tests.matching.matching_world import LINK, report, ticket
+from tests.registry.pages.test_imports import upload
 from tests.reports.services.test_grid import seed
 
 HOUR = timedelta(hours=1)
@@ -412,3 +414,28 @@ def test_a_test_of_a_connection_passed_only_with_every_step(
         (last,) = (item for item in page.split("<li>") if f"{steps[-1]}</span>" in item)
         assert ("state ok" in last) is (not problem)
         assert ("state trouble" in last and problem in last) is bool(problem)
+
+
+def test_no_open_ticket_and_no_due_report_are_said_only_of_none(
+    cast: Cast, visit: Enter, opened: Open
+) -> None:
+    said = "No open tickets."
+    assert said in read(visit, cast, "/sites/DE-KIT")
+    opened(sites=("DE-KIT",))
+    assert said not in read(visit, cast, "/sites/DE-KIT")
+    assert "No reports due" in read(visit, cast, "/reports?from=2001-Q1&to=2001-Q2")
+    assert "No reports due" not in read(visit, cast, "/reports?from=2013-Q1&to=2013-Q2")
+
+
+def test_a_preview_says_that_nothing_changes_only_of_an_equal_file(
+    cast: Cast, visit: Enter
+) -> None:
+    admin = visit(cast.admin)
+    same = admin.get("/sites.csv").data
+    said = ("Nothing would change", "Every line of the file matches the registry.")
+    text = PageReader(upload(admin, same, "sites", "s.csv").text).text
+    assert all(one in text for one in said)
+    other = same.replace(b"DE-KIT,DE,", b"DE-KIT,FR,")
+    assert other != same
+    text = PageReader(upload(admin, other, "sites", "s.csv").text).text
+    assert not any(one in text for one in said)
