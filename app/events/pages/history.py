@@ -52,10 +52,17 @@ def history_entries(changes: Iterable[Change]) -> Sequence[Entry]:
     return [_entry(change) for change in changes]
 
 
+def _shown(field: str, text: str | None) -> str | None:
+    """A logged value as pages write it: times in UTC, to the second as sources correct them."""
+    if text is None or field not in ("start", "end"):
+        return text
+    return text.replace("T", " ").replace("Z", " UTC")
+
+
 def _entry(change: Change) -> Entry:
     found = {item.field: item for item in change.fields}
     lines = [
-        Line(LABELS[item.field], item.old, item.new)
+        Line(LABELS[item.field], _shown(item.field, item.old), _shown(item.field, item.new))
         for item in change.fields
         if item.field in LABELS
     ]

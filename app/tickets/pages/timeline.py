@@ -9,15 +9,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.core.rules.access import DOOR_WORDS, Door
+from app.core.rules.access import DOOR_WORDS, Door, Kind
 from app.core.rules.language import _, said_word
-from app.tickets.pages.words import moved_words
+from app.core.rules.texts import read_time
+from app.core.services.changes import FieldChange
+from app.tickets.pages.words import moved_words, undone_words
 from app.tickets.rules.acknowledgements import ACKNOWLEDGEMENT
 from app.tickets.rules.attachments import id_in_label
-from app.tickets.rules.content import LABELS
+from app.tickets.rules.content import LABELS, TIMES
 from app.tickets.rules.merging import MERGED_COMMENT
 from app.tickets.rules.relations import RELATION_FIELDS, RelationRole
 from app.tickets.rules.reminders import REMINDER
+from app.tickets.rules.undo import is_undo
 from app.tickets.services.attachments import ATTACHMENT
 from app.tickets.services.merging import MergedStory
 from app.tickets.services.timeline import Step
@@ -25,11 +28,11 @@ from app.tickets.services.timeline import Step
 
 @dataclass(frozen=True)
 class FieldLine:
-    """One field that changed; None = not set."""
+    """One field that changed; None = not set, times are UTC."""
 
     label: str
-    old: str | None
-    new: str | None
+    old: str | datetime | None
+    new: str | datetime | None
     names_ticket: bool
     """Whether the values are numbers of tickets."""
 
@@ -96,7 +99,29 @@ def _answered(logged: str | None) -> str:
 
 def entries_of(steps: Iterable[Step], *, fresh: int = 0) -> list[Entry]:
     """The entries of these steps; ``fresh`` is the version just written."""
-    return [_entry(step, fresh=step.version == fresh) for step in steps]
+    found = list(steps)
+    return [
+        _entry(step, fresh=step.version == fresh, undoes=_undoes(before, step))
+        for before, step in zip([None, *found], found, strict=False)
+    ]
+
+
+def _undoes(before: Step | None, step: Step) -> bool:
+    """Whether a step took back the move of the step before it."""
+    if (
+        before is None
+        or step.actor_kind != Kind.PERSON
+        or (step.public_comment or step.internal_comment)
+    ):
+        return False
+    if (before.version + 1, before.actor_kind, before.account) != (
+        step.version,
+        step.actor_kind,
+        step.account,
+    ):
+        return False
+    old, new = ({item.field: (item.old, item.new) for item in one.fields} for one in (before, step))
+    return is_undo(old, new, step.at - before.at)
 
 
 def with_stories(entries: Sequence[Entry], stories: Iterable[MergedStory]) -> list[Entry]:
@@ -125,18 +150,23 @@ def _told_by(story: MergedStory) -> Iterator[Entry]:
             yield replace(entry, duplicate=story.number, comment=comment, rich=rich, changes=lines)
 
 
-def _entry(step: Step, *, fresh: bool) -> Entry:
+def _line(name: str, item: FieldChange) -> FieldLine:
+    old, new = (
+        read_time(name, text) if text and name in TIMES else text for text in (item.old, item.new)
+    )
+    return FieldLine(LABELS.get(name, name), old, new, name in RELATION_FIELDS)
+
+
+def _entry(step: Step, *, fresh: bool, undoes: bool) -> Entry:
     found = {item.field: item for item in step.fields}
     comment, internal = step.public_comment, step.internal_comment
     first = step.version == 1
-    lines = [
-        FieldLine(LABELS.get(name, name), item.old, item.new, name in RELATION_FIELDS)
-        for name, item in found.items()
-        if name != ATTACHMENT and not first
-    ]
+    lines = [_line(name, item) for name, item in found.items() if name != ATTACHMENT and not first]
     state, file = found.get("state"), found.get(ATTACHMENT)
     if first:
         what, icon = _("opened the ticket"), "plus"
+    elif undoes and state is not None and state.old:
+        what, icon = undone_words(state.old), "reopened"
     elif state is not None and state.new:
         what, icon = moved_words(state.new), state.new.replace(" ", "-")
         lines = [line for line in lines if line.label != LABELS["state"] and line.old != line.new]

@@ -75,6 +75,11 @@ def moved_words(state: str) -> str:
     return _MOVED_WORDS.get(State(state), _("set it to %(state)s", state=said_word(state)))
 
 
+def undone_words(state: str) -> str:
+    """What the story says of a move to this state that was undone."""
+    return _("undid the move to %(state)s", state=said_word(state))
+
+
 def where_affected(page: Listed, number: int) -> str:
     """All affected links and sites of a listed ticket in one line."""
     return ", ".join(item.shown for item in (*page.links[number], *page.sites[number]))

@@ -1,8 +1,8 @@
-"""Whether a single move of a ticket may be taken back (decisions, section 2)."""
+"""A single move of a ticket that is taken back: whether it may be, and whether it was."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,3 +19,17 @@ def is_undoable(fields: Collection[str], at: datetime, now: datetime) -> bool:
     return (
         "state" in fields and set(fields) <= {*BROUGHT_ALONG, *ENTRIES} and now - at <= UNDO_WINDOW
     )
+
+
+def is_undo(
+    before: Mapping[str, tuple[str | None, str | None]],
+    after: Mapping[str, tuple[str | None, str | None]],
+    between: timedelta,
+) -> bool:
+    """Whether a change took back the move that is the change just before it.
+
+    Both as old and new values by field, of one person, ``between`` apart. Undoing puts back all
+    that the move brought along and writes nothing else; entries that came with the move stay.
+    """
+    brought = {field: (new, old) for field, (old, new) in before.items() if field not in ENTRIES}
+    return "state" in after and dict(after) == brought and between <= UNDO_WINDOW

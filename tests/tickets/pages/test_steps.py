@@ -181,6 +181,58 @@ def test_a_move_is_undone_with_what_it_brought_and_without_its_comment(
     page = visitor.read(f"/tickets/{number}")
     assert "Undone: the ticket is new again." in page.text
     assert "Done" in page.text
+    story = page.text.partition("Timeline")[2]
+    assert "undid the move to solved" in story
+    assert "State: solved → becomes new" in story
+    assert "set it to new" not in story
+    again = {"kind": "public", "text": "Called", "then": "on hold"}
+    assert visitor.send(f"/tickets/{number}/comment", again).status_code == 303
+    assert visitor.read(f"/tickets/{number}").text.count("undid the move") == 1
+
+
+@pytest.mark.parametrize("another", ["person", "later", "comment"])
+def test_a_move_back_is_no_undo(
+    session: Session, cast: Cast, visit: Enter, opened: Open, another: str
+) -> None:
+    """Of another person, after more than 10 minutes, or with a comment of its own."""
+    number = opened()
+    minutes = 12 if another == "later" else 2
+    first, second = (
+        writer(by, NOON + timedelta(minutes=at))
+        for by, at in (
+            (cast.operator, 1),
+            (cast.admin if another == "person" else cast.operator, minutes),
+        )
+    )
+    words = {"public_comment": "Again"} if another == "comment" else {}
+    steps = ((first, "in progress"), (first, "on hold"))
+    for by, state in steps:
+        with transaction(session):
+            change_ticket(session, by, number, {"state": state})
+    with transaction(session):
+        change_ticket(session, second, number, {"state": "in progress", **words})
+    story = visit(cast.operator).read(f"/tickets/{number}").text
+    assert "undid the move" not in story
+    assert story.count("set it to in progress") == 2
+
+
+def test_the_timeline_shows_times_as_the_page_does(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened(event_start=NOON, event_end=NOON + timedelta(minutes=4))
+    seconds = NOON + timedelta(seconds=7)
+    for end in (NOON + timedelta(hours=2, minutes=4), None, NOON, seconds):
+        with transaction(session):
+            change_ticket(session, writer(cast.operator), number, {"event_end": end})
+    page = visit(cast.operator).read(f"/tickets/{number}")
+    before, after = (
+        f"{NOON + timedelta(hours=hours, minutes=4):%Y-%m-%d %H:%M} UTC" for hours in (0, 2)
+    )
+    assert f"Event end: {before} → becomes {after}" in page.text
+    assert f"Event end: {after} → becomes not set" in page.text
+    day = f"{NOON:%Y-%m-%d}"
+    assert f"Event end: {day} 12:00 UTC → becomes {day} 12:00:07 UTC" in page.text
+    assert ":04:00Z" not in page.text
 
 
 def test_undoing_a_reopening_gives_the_ticket_its_end_back(
