@@ -228,6 +228,7 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
         "url": "https://helpdesk.example.org",
         "direction": "push",
         "internal": "sent",
+        "password": PASSWORD,
     },
     **{
         kind: {"name": "Typed name", "url": "https://noc.example.org/typed", "password": PASSWORD}
@@ -257,7 +258,7 @@ PLAIN = {
     filter_forms.ReplaceFilterForm,
 }
 """Whose refusals may be a page that shows what was typed, to copy."""
-SECRET = {"old", "new", "again", "password", "one_time_code"}
+SECRET = {"old", "new", "again", "password", "one_time_code", "remote_secret"}
 UNREADABLE = (b"bad \xff bytes", b"half a pair \xed\xa0\x80", b"overlong \xc0\xaf", b"cut \xe2\x82")
 CONTROL = ("a\x01b", "a\0b", "a\x0bb", "a\x7fb\x00c", "a\ufffeb")
 TIMES = (
@@ -387,6 +388,8 @@ def bad_texts(kind: type[FlaskForm], field: Field) -> Iterator[str]:
         yield from ("nonsense", "a\0b", "x" * 5000)
     elif isinstance(field, IntegerField):
         yield from ("", "x", "-1", "0", "1.5", "9" * 30, *CONTROL)
+    elif name == "remote_secret":  # theirs: as short as they like, and none where the old one stays
+        yield from ("x" * 4001, *CONTROL)
     elif isinstance(field, PasswordField):
         yield from ("", "short", "x" * 1025, *(f"another {bad} horse" for bad in CONTROL))
     elif isinstance(field, StringField | TextAreaField):

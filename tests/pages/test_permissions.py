@@ -193,7 +193,12 @@ _WEBHOOK: Final = {
 SENT: Final[Mapping[str, Sent]] = {
     "POST /exchange/new": (
         "/exchange/new",
-        {"code": "{partner_code}", "kind": "zammad", "url": "https://helpdesk.example.org"},
+        {
+            "code": "{partner_code}",
+            "kind": "zammad",
+            "url": "https://helpdesk.example.org",
+            "password": "{password}",
+        },
     ),
     "POST /webhooks/new": ("/webhooks/new", _WEBHOOK),
     "POST /webhooks/new partner": ("/webhooks/new", {**_WEBHOOK, "account": "nren_a"}),
@@ -237,13 +242,16 @@ SENT: Final[Mapping[str, Sent]] = {
     "GET /exchange/*": ("/exchange/{connection}", {}),
     "GET /exchange/* unknown": ("/exchange/999999", {}),
     "GET /exchange/*/edit": ("/exchange/{connection}/edit", {}),
-    "POST /exchange/*/edit": ("/exchange/{connection}/edit", {"remote_login": "{new_name}"}),
+    "POST /exchange/*/edit": (
+        "/exchange/{connection}/edit",
+        {"remote_login": "{new_name}", "password": "{password}"},
+    ),
     "POST /exchange/*/pause": ("/exchange/{connection}/pause", {}),
     "POST /exchange/*/resume": ("/exchange/{paused_connection}/resume", {}),
     "POST /exchange/*/end": ("/exchange/{connection}/end", {"reason": "x"}),
     "POST /exchange/*/add-secret": (
         "/exchange/{connection}/add-secret",
-        {"use": "login", "remote_secret": "x"},
+        {"use": "login", "remote_secret": "x", "password": "{password}"},
     ),
     "POST /exchange/*/end-secret": (
         "/exchange/{connection}/end-secret",

@@ -1,5 +1,6 @@
 """Asking the person who is logged in for the password again, before what a stolen cookie alone must
-not do: a new token or calendar address, a second factor, its recovery codes, another password."""
+not do: a new token or calendar address, a second factor, its recovery codes, another password,
+where secrets of partners are sent."""
 
 from __future__ import annotations
 

@@ -86,6 +86,11 @@ def check_url(url: str) -> str:
     return ""
 
 
+def is_same_place(one: str, other: str) -> bool:
+    """Whether two well written addresses have scheme, host and port in common."""
+    return _origin(urlsplit(one)) == _origin(urlsplit(other))
+
+
 def get(
     url: str, limits: Limits, private_hosts: Collection[str], headers: Mapping[str, str]
 ) -> bytes:
@@ -155,7 +160,7 @@ def is_public(address: IPv4Address | IPv6Address) -> bool:
 
 
 def _origin(parts: SplitResult) -> tuple[str, str, int]:
-    return parts.scheme, _host(parts), parts.port or _SCHEMES[parts.scheme]
+    return parts.scheme, _host(parts), parts.port or _SCHEMES.get(parts.scheme, 0)
 
 
 def _host(parts: SplitResult) -> str:

@@ -20,6 +20,8 @@ from flask import (
     url_for,
 )
 
+from app.accounts.pages.own_password import ask_password
+from app.accounts.services.logins import verified_user
 from app.accounts.services.partners import all_partners
 from app.core.database.transactions import transaction
 from app.core.rules.access import Role, require_admin, require_operator
@@ -66,6 +68,7 @@ from app.exchange.services.overview import (
 )
 from app.exchange.services.planning import profile_in_use, reads
 from app.exchange.services.secrets import HINT, LOGIN, add_secret, end_secret, live_secrets
+from app.exchange.services.settings import change_connection
 from app.exchange.services.standing import answers
 from app.mail.rules.reply_addresses import CONNECTION, reply_address
 
@@ -111,15 +114,19 @@ def listing() -> str:
 
 @blueprint.route("/new", methods=["GET", "POST"])
 def new() -> Response:
-    """Set up a connection; it is paused until it is resumed."""
+    """Set up a connection, by one's own password; it is paused until it is resumed."""
     rows, by = db.session(), writer()
     require_admin(by.actor, _("manage connections with partners"))
     form = NewConnectionForm()
     codes = [partner.code for partner in all_partners(rows)]
     if request.method == "GET" or not form.validate():
         return _form_page("exchange/new.html", form, codes=codes)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _form_page("exchange/new.html", form, asked.status, codes=codes)
     try:
         with writing_once(rows):
+            verified_user(rows, asked.attempt)
             connection = verbs.connect(
                 rows,
                 by,
@@ -150,7 +157,7 @@ def connection(number: int) -> Response:
 
 @blueprint.route(f"/{NUMBER}/edit", methods=["GET", "POST"])
 def edit(number: int) -> Response:
-    """Change how the portal speaks with the system."""
+    """Change how the portal speaks with the system, by one's own password."""
     rows, by = db.session(), writer()
     require_admin(by.actor, _("manage connections with partners"))
     found = connection_of_number(rows, number)
@@ -166,12 +173,18 @@ def edit(number: int) -> Response:
     form = ConnectionForm()
     if not form.validate():
         return _form_page("exchange/edit.html", form, connection=found)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        found = connection_of_number(rows, number)
+        return _form_page("exchange/edit.html", form, asked.status, connection=found)
     try:
         with transaction(rows):
+            verified_user(rows, asked.attempt)
             found = connection_of_number(rows, number)
-            verbs.change_connection(rows, by, found, **form.settings())
+            secret = form.remote_secret.data or ""
+            change_connection(rows, by, found, **form.settings(), secret=secret, key=secret_key())
     except Invalid as error:
-        attach(form, error)
+        attach(form, error, {"secret": "remote_secret"})
         return _form_page("exchange/edit.html", form, connection=connection_of_number(rows, number))
     flash(_("The connection is saved."), "ok")
     return go_to(_base(number))
@@ -201,13 +214,18 @@ def end(number: int) -> Response:
 
 @blueprint.post(f"/{NUMBER}/add-secret")
 def new_secret(number: int) -> Response:
-    """Add a secret; the newest is used."""
+    """Add a secret, by one's own password; the newest is used."""
     rows, by, form = db.session(), writer(), SecretForm()
     require_admin(by.actor, _("manage connections with partners"))
+    connection_of_number(rows, number)
     if not form.validate():
         return _page(number, secret_form=form, status=422)
+    asked = ask_password(form.password)
+    if asked.attempt is None:
+        return _page(number, secret_form=form, status=asked.status)
     try:
         with writing_once(rows):
+            verified_user(rows, asked.attempt)
             found = connection_of_number(rows, number)
             use, secret = form.use.data or "", form.remote_secret.data or ""
             add_secret(rows, by, found, use, secret, secret_key())
@@ -442,8 +460,8 @@ def _base(number: int) -> str:
     return url_for("exchange.connection", number=number)
 
 
-def _form_page(template: str, form: ConnectionForm, **more: Any) -> Response:
-    status = 422 if form.errors or form.form_errors else 200
+def _form_page(template: str, form: ConnectionForm, status: int = 0, **more: Any) -> Response:
+    status = status or (422 if form.errors or form.form_errors else 200)
     return make_response(render_template(template, form=form, **more), status)
 
 

@@ -10,7 +10,16 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, SelectMultipleField, StringField
 
 from app.core.rules.language import _
-from app.core.web.forms import Choice, Radio, chosen, one_line, options, required, sent
+from app.core.web.forms import (
+    Choice,
+    Radio,
+    chosen,
+    one_line,
+    options,
+    own_password,
+    required,
+    sent,
+)
 from app.core.web.rows_field import Column, RowsField
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.profiles import CHOICES, Direction, Kind, Profile, Row
@@ -79,6 +88,15 @@ class ConnectionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         default="not sent",
         description=_("Whether notes that only operators see here go to the partner."),
     )
+    remote_secret = PasswordField(
+        _("Secret"),
+        description=_(
+            "Required where the address changes to another scheme, host or port: the stored one is"
+            " not sent there and ends. Else leave it empty."
+        ),
+        render_kw={"autocomplete": "new-password"},
+    )
+    password = own_password()
 
     def settings(self) -> dict[str, Any]:
         """What was typed, as the services take it."""
@@ -131,6 +149,7 @@ class SecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     remote_secret = PasswordField(
         _("Secret"), required(_("Secret")), render_kw={"autocomplete": "new-password"}
     )
+    password = own_password()
 
 
 class EndConnectionSecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -59,7 +59,7 @@ def connect(
                 kinds=", ".join(Kind),
             ),
         )
-    url = _checked(kind, url, direction, remote_login)
+    url = checked_address(kind, url, direction, remote_login)
     earlier = connection_of(session, code, kind)
     if earlier is not None and earlier.ended_at is None:
         raise Invalid(
@@ -85,41 +85,6 @@ def connect(
     _begin_to_follow(session)
     _begin_open(session, connection)
     return connection
-
-
-def change_connection(
-    session: Session,
-    by: Writer,
-    connection: Connection,
-    *,
-    url: str,
-    direction: str,
-    remote_login: str,
-    internal: bool,
-) -> None:
-    """Change how a connection speaks. A new address or direction has to be tested again."""
-    require_admin(by.actor, MANAGE)
-    require_live(connection)
-    url = _checked(connection.kind, url, direction, remote_login)
-    wanted = {
-        "url": url,
-        "direction": direction,
-        "remote_login": remote_login,
-        "internal": internal,
-    }
-    changed = {
-        name: (str(getattr(connection, name)), str(value))
-        for name, value in wanted.items()
-        if getattr(connection, name) != value
-    }
-    for name, value in wanted.items():
-        setattr(connection, name, value)
-    if {"url", "direction"} & set(changed):
-        connection.tested_at = None
-    record(session, by, connection, changed)
-    if changed:
-        how, code = ", ".join(changed), connection.partner.code
-        log_on_commit(session, by, "connection changed", CONNECTION, code, how=how)
 
 
 def set_profile(session: Session, by: Writer, connection: Connection, content: str) -> int:
@@ -221,7 +186,7 @@ def is_told_by_mail(connection: Connection) -> bool:
     return connection.kind == Kind.MAIL and not is_receiver(connection.url)
 
 
-def _checked(kind: str, url: str, direction: str, remote_login: str) -> str:
+def checked_address(kind: str, url: str, direction: str, remote_login: str) -> str:
     """The address as it is kept; raises ``Invalid`` for what cannot be."""
     checked_text("url", url, _MOST_URL, label=_("Address"))
     checked_text("remote_login", remote_login, 255, label=_("Login"))

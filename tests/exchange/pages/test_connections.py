@@ -22,14 +22,16 @@ from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice
 from app.exchange.services import decisions
 from app.exchange.services.planning import begin_pair, profile_in_use
+from app.exchange.services.secrets import HINT, LOGIN, add_secret, live_secrets
 from app.exchange.services.secrets import opened as unsealed
 from app.tickets.models.tickets import Ticket
-from tests.cast import NOON, Cast
+from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.exchange.seeded import SeededPair, seed_connection, seed_pair
 from tests.harness.server import TEST_SECRET
 from tests.harness.visitor import PageReader, Visitor
 from tests.harness.visits import Enter, Open
 
+KEY = TEST_SECRET.encode()
 TOKEN = "their-token-55aa"
 NEW = {
     "code": "GGUS-TEST",
@@ -40,6 +42,14 @@ NEW = {
     "internal": "not sent",
     "tickets": "shared",
     "remote_secret": TOKEN,
+    "password": PASSWORD,
+}
+EDITED = {
+    "url": "https://helpdesk.example.org",
+    "direction": "both",
+    "remote_login": "",
+    "internal": "not sent",
+    "password": PASSWORD,
 }
 
 
@@ -109,9 +119,10 @@ def test_two_secrets_live_at_once_and_none_is_shown(
         seed_connection(session, "GGUS-TEST")
     visitor = visit(cast.admin)
     for secret in ("first-77aa", "second-88bb"):
-        data = {"use": "login", "remote_secret": secret}
+        data = {"use": "login", "remote_secret": secret, "password": PASSWORD}
         assert visitor.send("/exchange/1/add-secret", data).status_code == 303
-    third = visitor.send("/exchange/1/add-secret", {"use": "login", "remote_secret": "third-99cc"})
+    data = {"use": "login", "remote_secret": "third-99cc", "password": PASSWORD}
+    third = visitor.send("/exchange/1/add-secret", data)
     assert third.status_code == 422
     assert "two live secrets already" in PageReader(third.text).text
     for secret in ("first-77aa", "second-88bb", "third-99cc"):
@@ -126,8 +137,106 @@ def test_two_secrets_live_at_once_and_none_is_shown(
     ).one()
     assert unsealed(live, TEST_SECRET.encode()) == "second-88bb"
     session.rollback()
-    answer = visitor.send("/exchange/1/add-secret", {"use": "login", "remote_secret": ""})
+    data = {"use": "login", "remote_secret": "", "password": PASSWORD}
+    answer = visitor.send("/exchange/1/add-secret", data)
     assert "Secret is required" in PageReader(answer.text).text
+
+
+@pytest.mark.parametrize("password", ["", "wrong", None])
+def test_no_secret_and_no_address_without_the_password(
+    session: Session, cast: Cast, visit: Enter, password: str | None
+) -> None:
+    """A stolen cookie alone sends no secret anywhere, and sets none."""
+    with transaction(session):
+        made = seed_connection(session, "NREN-A", paused=True)
+        add_secret(session, writer(cast.admin), made, LOGIN, "theirs-22bb", KEY)
+    visitor = visit(cast.admin)
+    given = {} if password is None else {"password": password}
+    typed = {"url": "https://helpdesk.example.org/typed", "remote_login": "typed login"}
+    for path, at, fields in (
+        ("/exchange/new", "/exchange/new", {**NEW, **typed}),
+        ("/exchange/1/edit", "/exchange/1/edit", {**EDITED, **typed}),
+        ("/exchange/1/edit", "/exchange/1/edit", {**EDITED, **typed, "remote_secret": TOKEN}),
+        ("/exchange/1/add-secret", "", {"use": "hint", "remote_secret": TOKEN}),
+    ):
+        sent = {name: value for name, value in fields.items() if name != "password"} | given
+        answer = visitor.send(path, sent)
+        page = PageReader(answer.text)
+        assert answer.status_code == 422, path
+        assert "password" in " ".join(page.alerts), path
+        assert TOKEN not in answer.text
+        if at:  # what was typed is still there
+            assert [page.form(at).values(name) for name in typed] == [
+                [one] for one in typed.values()
+            ]
+        else:
+            assert page.form(path).values("use") == ["hint"]
+    found = session.scalars(select(Connection)).one()
+    assert (found.url, found.remote_login) == ("https://helpdesk.example.org", "")
+    assert session.scalar(select(func.count()).select_from(ConnectionSecret)) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example",
+        "http://helpdesk.example.org",
+        "https://helpdesk.example.org:8443",
+        "https://helpdesk.example.org.evil.example/helpdesk.example.org",
+    ],
+)
+def test_a_stored_secret_is_not_sent_to_another_place(
+    session: Session, cast: Cast, visit: Enter, url: str
+) -> None:
+    with transaction(session):
+        made = seed_connection(session, "NREN-A")
+        for secret in ("first-11aa", "theirs-22bb"):
+            add_secret(session, writer(cast.admin), made, LOGIN, secret, KEY)
+        add_secret(session, writer(cast.admin), made, HINT, "hint-33cc", KEY)
+    visitor = visit(cast.admin)
+    answer = visitor.send("/exchange/1/edit", {**EDITED, "url": url})
+    page = PageReader(answer.text)
+    assert answer.status_code == 422
+    assert "another scheme, host or port: type the secret for it" in " ".join(page.alerts)
+    assert page.form("/exchange/1/edit").values("url") == [url]
+    assert session.get_one(Connection, 1).url == "https://helpdesk.example.org"
+    session.rollback()
+    sent = {**EDITED, "url": url, "remote_secret": TOKEN}
+    assert visitor.send("/exchange/1/edit", sent).status_code == 303
+    found = session.get_one(Connection, 1)
+    assert found.url == url
+    live = [
+        unsealed(one, KEY) for use in (LOGIN, HINT) for one in live_secrets(session, found, use)
+    ]
+    assert live == [TOKEN, "hint-33cc"], "what is sent nowhere stays"
+    session.rollback()
+    audit = visitor.read("/admin/audit").text
+    assert "login secret" in audit
+    assert TOKEN not in audit
+
+
+def test_a_stored_secret_stays_where_the_host_does(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    with transaction(session):
+        made = seed_connection(session, "NREN-A")
+        add_secret(session, writer(cast.admin), made, LOGIN, "theirs-22bb", KEY)
+    visitor = visit(cast.admin)
+    url = "https://HELPDESK.example.org:443/api"
+    assert visitor.send("/exchange/1/edit", {**EDITED, "url": url}).status_code == 303
+    found = session.get_one(Connection, 1)
+    assert found.url == url
+    assert [unsealed(one, KEY) for one in live_secrets(session, found, LOGIN)] == ["theirs-22bb"]
+
+
+def test_an_address_without_a_secret_changes_by_the_password_alone(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    with transaction(session):
+        seed_connection(session, "NREN-A")
+    answer = visit(cast.admin).send("/exchange/1/edit", {**EDITED, "url": "https://new.example"})
+    assert answer.status_code == 303
+    assert session.get_one(Connection, 1).url == "https://new.example"
 
 
 def test_operators_look_and_see_no_secrets_and_no_verbs_of_admins(
@@ -354,7 +463,8 @@ def test_what_was_done_is_in_the_audit(
         entry = seed_pair(session, "GGUS-TEST", number).waiting().id
     visitor = visit(cast.admin)
     visitor.send("/exchange/1/pause", {})
-    visitor.send("/exchange/1/add-secret", {"use": "login", "remote_secret": TOKEN})
+    secret = {"use": "login", "remote_secret": TOKEN, "password": PASSWORD}
+    visitor.send("/exchange/1/add-secret", secret)
     visitor.send(f"/exchange/entries/{entry}/skip", {"reason": "Sent by phone"})
     page = visitor.read("/admin/audit")
     for words in ("paused", "login secret", "Sent by phone"):
@@ -390,8 +500,8 @@ def test_an_admin_ends_a_connection_for_good(
     for path, data in (
         ("resume", {}),
         ("pause", {}),
-        ("edit", {"url": "https://x.example", "direction": "both", "internal": "not sent"}),
-        ("add-secret", {"use": "login", "remote_secret": TOKEN}),
+        ("edit", {**EDITED, "url": "https://x.example"}),
+        ("add-secret", {"use": "login", "remote_secret": TOKEN, "password": PASSWORD}),
         ("test", {}),
         ("share", {"ticket": str(number)}),
     ):
