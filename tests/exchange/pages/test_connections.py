@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
 from sqlalchemy import event, func, select
 from sqlalchemy.orm import Session
 
+from app.accounts.models.people import Login
+from app.accounts.services.people import find_user, start_login
 from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.exchange.models.connections import Connection, ConnectionSecret, ExchangeCall
@@ -174,6 +176,29 @@ def test_no_secret_and_no_address_without_the_password(
     found = session.scalars(select(Connection)).one()
     assert (found.url, found.remote_login) == ("https://helpdesk.example.org", "")
     assert session.scalar(select(func.count()).select_from(ConnectionSecret)) == 1
+
+
+def test_whoever_has_no_password_signs_on_again_before(
+    app: Flask, session: Session, cast: Cast
+) -> None:
+    with transaction(session):
+        seed_connection(session, "NREN-A")
+        admin = find_user(session, "admin")
+        admin.password_hash = ""
+        at = datetime.now(UTC)
+        token = start_login(session, admin.id, at, second_factor=True, sign_on=True)
+    visitor = Visitor(app)
+    visitor.carry(token)
+    sent = {name: value for name, value in EDITED.items() if name != "password"}
+    fresh, late = ({**sent, "remote_login": word} for word in ("fresh", "late"))
+    assert visitor.send("/exchange/1/edit", fresh).status_code == 303
+    with transaction(session):
+        for login in session.scalars(select(Login)):
+            login.created_at -= timedelta(minutes=10)
+    answer = visitor.send("/exchange/1/edit", late)
+    assert answer.status_code == 422
+    assert "Sign in again first" in " ".join(PageReader(answer.text).alerts)
+    assert session.get_one(Connection, 1).remote_login == "fresh"
 
 
 @pytest.mark.parametrize(
