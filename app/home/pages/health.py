@@ -64,7 +64,7 @@ def ready() -> Response:
             "ready": not found.reasons,
             "reasons": found.reasons,
             "degraded": [*found.degraded, *([_WRONG_KEY] if fits is False else [])],
-            "key_fits": fits is not False,
+            "key_fits": fits,
             "schema": revision,
             "worker_seen_seconds": found.worker_seen,
             "oldest_job_seconds": found.oldest_job,
