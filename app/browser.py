@@ -113,7 +113,7 @@ from app.tickets.pages import edit as ticket_edit
 from app.tickets.pages import imports as ticket_imports
 from app.tickets.pages import merging as ticket_merging  # noqa: F401  # on a blueprint
 from app.tickets.pages import writing as ticket_writing  # noqa: F401  # on a blueprint
-from app.tickets.pages.panels import TICKET_PANELS
+from app.tickets.pages.panels import SOLVE_PANELS, TICKET_PANELS
 from app.tickets.pages.recipients import RECIPIENTS
 from app.topology.pages import states, topology
 from app.topology.services.proposals import propose_urgency
@@ -132,6 +132,7 @@ def register(flask_app: Flask) -> None:
         conflicts.conflicts_panel,
         exchange_panel,
     )
+    SOLVE_PANELS.show(topology.solve_panel)
     ticket_edit.EVENTS.read = event_page.read_for_ticket
     ticket_edit.PROPOSALS.read = propose_urgency
     RECIPIENTS.read = mail_section.will_notify

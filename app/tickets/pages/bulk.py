@@ -21,7 +21,9 @@ from app.tickets.models.desk import BulkChange
 from app.tickets.pages.bulk_forms import FOLLOWS, BulkForm, UndoBulkForm
 from app.tickets.pages.filter_forms import read_query
 from app.tickets.pages.list import back_to_list
+from app.tickets.pages.panels import SOLVE_PANELS
 from app.tickets.rules.content import LABELS
+from app.tickets.rules.tickets import State
 from app.tickets.services import bulk_changes as verbs
 from app.tickets.services.bulk_changes import MAX_SELECTED, Planned
 from app.tickets.services.pages import list_tickets
@@ -175,8 +177,18 @@ def _page(
         labels=LABELS,
         earlier=_earlier() if not chosen.numbers else (),
         back=back_to_list(),
+        **SOLVE_PANELS.values(_solved_by(plan or ())),
     )
     return make_response(page, status)
+
+
+def _solved_by(plan: Sequence[Planned]) -> Sequence[int]:
+    """The tickets that this would solve."""
+    return [
+        item.number
+        for item in plan
+        if any((change.field, change.new) == ("state", State.SOLVED) for change in item.changes)
+    ]
 
 
 def _earlier() -> Sequence[dict[str, Any]]:

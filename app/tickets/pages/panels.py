@@ -1,7 +1,8 @@
-"""What other rooms show on the page of a ticket (``tickets/_ticket.html``)."""
+"""What other rooms show on pages of one ticket and of several (``_ticket.html``, ``bulk/``)."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from app.core.rules.access import Actor
@@ -9,3 +10,5 @@ from app.core.web.panels import Panels
 from app.tickets.models.tickets import Ticket
 
 TICKET_PANELS: Final[Panels[[Actor, Ticket]]] = Panels()
+SOLVE_PANELS: Final[Panels[[Collection[int]]]] = Panels()
+"""What other rooms show before the tickets with these numbers are solved at once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date
 from functools import partial
@@ -36,7 +36,7 @@ from app.topology.rules.topology import (
     Spot,
     lay_out,
 )
-from app.topology.services.link_states import link_states, still_reported
+from app.topology.services.link_states import link_states, still_reported, still_reported_of
 from app.topology.services.registry_on import (
     MAX_LINKS,
     LinkOn,
@@ -335,6 +335,11 @@ def topology_panel(_actor: Actor, ticket: Ticket) -> dict[str, Any]:
         "link_states": states,
         "still_reported": still_reported(db.session(), in_use, states),
     }
+
+
+def solve_panel(tickets: Collection[int]) -> dict[str, Any]:
+    """What monitoring still reports of the links of tickets that are to be solved at once."""
+    return {"still_reported": still_reported_of(db.session(), tickets, now())}
 
 
 def topology_of(ticket: Ticket) -> TicketTopology:

@@ -48,6 +48,7 @@ from app.events.services.hearing import HAND, silences
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
 from app.matching.rules.matching import How
 from app.registry.models.registry import Link
+from app.registry.rules.registry import covers
 from app.tickets.models.tickets import Ticket, TicketLink
 from app.tickets.rules.tickets import OPEN_STATES, Category, Impact, Layer
 from app.topology.rules.link_states import (
@@ -143,6 +144,34 @@ def still_reported(
         ),
         key=lambda one: one.link,
     )
+
+
+def still_reported_of(
+    session: Session, tickets: Collection[int], now: datetime
+) -> Mapping[int, Sequence[StillReported]]:
+    """For those of these tickets (by number) that affect such a link in use: which ones, by name.
+
+    The statements are as many for all of them as for one.
+    """
+    if not tickets:
+        return {}
+    today = now.astimezone(UTC).date()
+    affected = session.execute(
+        select(TicketLink.ticket_number, Link.id, Link.name, Link.valid_from, Link.valid_until)
+        .join(Link, Link.id == TicketLink.link_id)
+        .where(TicketLink.ticket_number.in_(tickets))
+    )
+    rows = [one for one in affected if covers((one.valid_from, one.valid_until), today)]
+    names = {one.id: one.name for one in rows}
+    reported = still_reported(session, names, link_states(session, names.keys(), now))
+    numbers: dict[str, set[int]] = {}
+    for one in rows:
+        numbers.setdefault(one.name, set()).add(one.ticket_number)
+    found: dict[int, list[StillReported]] = {}
+    for trouble in reported:
+        for number in numbers[trouble.link]:
+            found.setdefault(number, []).append(trouble)
+    return found
 
 
 def link_states_on(

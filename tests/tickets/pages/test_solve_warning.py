@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.tickets.services.lifecycle import change_ticket
+from app.topology.services.link_states import still_reported_of
 from tests.cast import Cast, writer
 from tests.harness.visits import Enter, Open
 from tests.matching.matching_world import LINK, report
+from tests.tickets.pages.test_bulk import now_of, previewed, sent
 
 BEGUN = timedelta(hours=3)
 
@@ -60,3 +63,57 @@ def test_an_old_ticket_says_days_and_calls_the_state_of_its_link_the_one_now(
         wanted = {"state": "solved", "solution": "Done."}
         change_ticket(session, writer(cast.operator), number, wanted)
     assert "now: unmonitored" in visitor.read(place).text
+
+
+def test_solving_several_warns_of_those_whose_links_are_still_reported(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    now = datetime.now(UTC)
+    pic = "CERN-PIC-LHCOPN-001"
+    down, other, both = (
+        opened(title=title, links=links, now=now - BEGUN)
+        for title, links in (("A", (LINK,)), ("B", (pic,)), ("C", (LINK, pic)))
+    )
+    closed = opened(title="D", links=(LINK,), now=now - BEGUN)
+    for state in ("solved", "closed"):
+        with transaction(session):
+            wanted = {"state": state, "solution": "Done."}
+            change_ticket(session, writer(cast.operator), closed, wanted)
+    visitor, numbers = visit(cast.operator), (down, other, both, closed)
+    solved = {"state": "solved", "solution": "Fibre spliced."}
+    assert "Monitoring still reports" not in previewed(visitor, numbers, **solved).text
+    begun = f"{now - BEGUN:%Y-%m-%d %H:%M}"
+    reported = report(session, cast, begun, None, now=now, source_id="one")
+    preview = previewed(visitor, numbers, **solved)
+    assert "reports links of 2 of the tickets to be solved down or degraded" in preview.text
+    sentence = f"Monitoring still reports {LINK} down since {begun} UTC"
+    assert preview.text.count(sentence) == 2, "not of the one that is refused"
+    assert [href for href, _ in preview.links].count(f"/events/{reported}") == 2
+    assert "Monitoring still reports" not in previewed(visitor, numbers, state="on hold").text
+    assert "Monitoring still reports" not in previewed(visitor, (other,), **solved).text
+    # it forbids nothing
+    sent(visitor, preview, agree="yes")
+    assert [now_of(session, one).state for one in (down, other, both)] == ["solved"] * 3
+
+
+def test_the_reports_of_many_tickets_take_as_many_statements_as_those_of_one(
+    session: Session, cast: Cast, opened: Open
+) -> None:
+    now = datetime.now(UTC)
+    report(session, cast, f"{now - BEGUN:%Y-%m-%d %H:%M}", None, now=now)
+    numbers = [opened(links=(LINK,), now=now) for _ in range(6)]
+    counted: list[object] = []
+
+    def note(*args: object) -> None:
+        counted.append(args[2])
+
+    event.listen(session.get_bind(), "before_cursor_execute", note)
+    counts = []
+    for some in (numbers[:1], numbers):
+        session.rollback()
+        counted.clear()
+        assert list(still_reported_of(session, some, now)) == some
+        counts.append(len(counted))
+    event.remove(session.get_bind(), "before_cursor_execute", note)
+    assert 0 < counts[0] == counts[1]
+    assert still_reported_of(session, (), now) == {}
