@@ -39,8 +39,9 @@ class Hearing:
     """None = never."""
 
     def is_silent(self, now: datetime) -> bool:
-        """Whether it was not heard for longer than expected."""
-        return self.last is None or now - self.last > self.expected
+        """Whether it was not heard for longer than expected. One that was heard in the time to
+        come, by a clock that was wrong, is not known to be heard either."""
+        return self.last is None or abs(now - self.last) > self.expected
 
     def words(self, now: datetime) -> str:
         """``perfSONAR not heard for 3 h (expected every 15 min)``."""
@@ -49,10 +50,16 @@ class Hearing:
             return _(
                 "%(source)s never heard (expected every %(every)s)", source=self.name, every=every
             )
+        if self.last > now:
+            return _(
+                "%(source)s heard last at %(at)s UTC, which is in the future",
+                source=self.name,
+                at=format(self.last, "%Y-%m-%d %H:%M"),
+            )
         return _(
             "%(source)s not heard for %(length)s (expected every %(every)s)",
             source=self.name,
-            length=length_in_words(max(timedelta(0), now - self.last)),
+            length=length_in_words(now - self.last),
             every=every,
         )
 

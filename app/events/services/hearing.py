@@ -67,10 +67,11 @@ def may_report_for(actor: Actor, partner_id: int | None) -> bool:
 def hear(session: Session, source: EventSource, now: datetime) -> None:
     """Note that this source, which the caller's transaction has locked, calls now.
 
-    A silence that this ends is written down, from when the source was heard last.
+    A silence that this ends is written down, from when the source was heard last. A time to come,
+    which a clock that was wrong wrote, is put right.
     """
     last = source.last_heard_at
-    if last is not None and source.calls and now - last < WRITTEN_EVERY:
+    if last is not None and source.calls and timedelta(0) <= now - last < WRITTEN_EVERY:
         return
     expected = timedelta(minutes=source.expected_minutes)
     silence = ongoing_silence(last, expected, source.silence_from, now) if last else None

@@ -7,7 +7,7 @@ operators were notified of it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -45,7 +45,6 @@ def notify_of_silence(session: Session, now: datetime) -> Sequence[str]:
             continue
         one = SourceSilence(source_id=key, start=source.last_heard_at, to_mail=True)
         session.add(one)
-        session.flush()
         _mail_silent(session, one, source, now)
         written.append(_("%(name)s is silent", name=source.name))
     for one in ended:
@@ -89,10 +88,10 @@ def _mail_silent(
         " empty list, or run `flask events heard` beside it.",
         name=source.name,
         at=format(silence.start, "%Y-%m-%d %H:%M"),
-        length=length_in_words(now - silence.start),
+        length=length_in_words(max(timedelta(0), now - silence.start)),
         every=length_in_words(hearing_of(source).expected),
     )
-    _queue(session, f"silence {silence.id}", _("%(name)s is silent", name=source.name), text, now)
+    _queue(session, f"silence {source.id}", _("%(name)s is silent", name=source.name), text, now)
 
 
 def _mail_heard(
@@ -107,10 +106,11 @@ def _mail_heard(
         length=length_in_words(silence.end - silence.start),
     )
     subject = _("%(name)s is heard again", name=source.name)
-    _queue(session, f"silence {silence.id} ended", subject, text, now)
+    _queue(session, f"silence {source.id} ended", subject, text, now)
 
 
-def _queue(session: Session, key: str, subject: str, text: str, now: datetime) -> None:
+def _queue(session: Session, about: str, subject: str, text: str, now: datetime) -> None:
+    """Queue a mail; the key has the moment, as ids of silences that were deleted come again."""
     people = session.execute(
         select(User.id, User.mail)
         .where(User.role.in_((Role.OPERATOR, Role.ADMIN)), User.disabled_at.is_(None))
@@ -119,7 +119,7 @@ def _queue(session: Session, key: str, subject: str, text: str, now: datetime) -
     why = _("because you are an operator or administrator")
     queue_message(
         session,
-        key=key,
+        key=f"{about} {now.isoformat()}",
         recipients=[MessageRecipient(row.mail, row.id, why) for row in people if row.mail],
         subject=subject,
         text=text,

@@ -30,6 +30,12 @@ def test_a_source_is_silent_after_its_interval(ago: float, *, is_silent: bool) -
     assert Hearing("probe", 15 * MINUTE, at(-ago)).is_silent(NOON) is is_silent
 
 
+def test_a_source_that_was_heard_in_the_time_to_come_is_not_known_to_be_heard() -> None:
+    # clocks of two servers differ by less than an interval; else one of them was wrong
+    assert not Hearing("probe", 15 * MINUTE, at(15)).is_silent(NOON)
+    assert Hearing("probe", 15 * MINUTE, at(15.1)).is_silent(NOON)
+
+
 def test_a_source_that_never_called_is_silent() -> None:
     never = Hearing("probe", 15 * MINUTE, None)
     assert never.is_silent(NOON)

@@ -100,6 +100,14 @@ def test_being_heard_is_no_change_and_seldom_written(session: Session, cast: Cas
     assert session.scalar(select(Change.id).order_by(Change.id.desc())) == before
 
 
+def test_a_clock_that_was_ahead_does_not_let_a_source_be_heard_for_years(
+    session: Session, cast: Cast
+) -> None:
+    call(session, cast, 525_600)  # a server whose clock was a year ahead
+    call(session, cast, 5)
+    assert heard_at(session) == NOON + 5 * MINUTE
+
+
 def test_a_person_is_no_monitoring_and_a_file_speaks_of_its_time(
     session: Session, cast: Cast
 ) -> None:

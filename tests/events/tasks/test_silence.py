@@ -111,6 +111,12 @@ def test_a_longer_interval_ends_what_was_noted(session: Session, cast: Cast) -> 
     assert look(session, 17) == "No news"
     assert session.scalars(select(SourceSilence)).all() == []
     session.rollback()
+    # it goes silent by the new interval: another silence, of which operators are notified, too
+    assert look(session, 61) == "probe is silent"
+    assert [one[0] for one in mails(session)] == ["probe is silent"] * 2
+    call(session, cast, 70)
+    assert look(session, 70.5) == "probe is heard again"
+    assert len(mails(session)) == 3
 
 
 def test_what_a_demo_makes_up_is_heard_while_its_worker_runs(session: Session, cast: Cast) -> None:
