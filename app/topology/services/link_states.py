@@ -120,30 +120,33 @@ class StillReported:
 def still_reported(
     session: Session, links: Mapping[int, str], states: Mapping[int, LinkStatus]
 ) -> Sequence[StillReported]:
-    """Those of these links (names by key) whose state comes from an ongoing event, by name."""
-    found = [
-        (name, states[key], event)
-        for key, name in links.items()
-        if key in states
-        and states[key].state in _TROUBLE
-        and (event := states[key].event) is not None
-    ]
-    if not found:
+    """Those of these links (names by key) with an ongoing event that says down or degraded, by
+    name; also where the state comes from a ticket that says worse, as one that is solved may."""
+    asked = [key for key in links if key in states and states[key].state in _TROUBLE]
+    if not asked:
         return []
-    events = {event for _, _, event in found}
-    reported = session.execute(
-        select(Event.id, EventSource.last_heard_at)
+    ongoing: dict[int, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
+    for row in session.execute(
+        select(Event.link_id, Event.id, Event.state, Event.start, EventSource.last_heard_at)
         .join(EventSource, EventSource.id == Event.source_id)
-        .where(Event.id.in_(events))
-    )
-    heard = {row.id: row.last_heard_at for row in reported}
-    return sorted(
-        (
-            StillReported(name, status.state, event, status.since, heard.get(event))
-            for name, status, event in found
-        ),
-        key=lambda one: one.link,
-    )
+        .where(
+            *(Event.link_id.in_(asked), Event.end.is_(None), Event.withdrawn_at.is_(None)),
+            Event.state.in_((LinkState.DOWN, LinkState.DEGRADED)),
+        )
+        .order_by(Event.start, Event.id)
+    ):
+        ongoing[row.link_id].append(row)
+    found = []
+    for key, rows in ongoing.items():
+        status = states[key]
+        of_state = next((row for row in rows if row.id == status.event), None)
+        if of_state is not None:
+            row, state, since = of_state, status.state, status.since
+        else:
+            row = rows[0]
+            state, since = LinkState(row.state), row.start
+        found.append(StillReported(links[key], state, row.id, since, row.last_heard_at))
+    return sorted(found, key=lambda one: one.link)
 
 
 def still_reported_of(

@@ -39,6 +39,18 @@ def test_it_warns_while_a_source_reports_the_link_down_and_forbids_nothing(
     assert "Monitoring still reports" not in visitor.read(place).text, "it is solved"
 
 
+def test_it_warns_of_what_is_reported_where_the_ticket_itself_says_worse(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    now = datetime.now(UTC)
+    number = opened(links=(LINK,), impact="outage", now=now - BEGUN)
+    begun = f"{now - BEGUN:%Y-%m-%d %H:%M}"
+    event = report(session, cast, begun, None, state="degraded", now=now)
+    page = visit(cast.operator).read(f"/tickets/{number}")
+    assert f"Monitoring still reports {LINK} degraded since {begun} UTC" in page.text
+    assert f"/events/{event}" in [href for href, _ in page.links]
+
+
 def test_it_does_not_warn_when_the_event_is_over(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
