@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, or_, select, true
@@ -32,7 +32,7 @@ from app.registry.models.registry import Link, Site
 from app.registry.services.tiers import tier_of
 from app.tickets.models.relations import Acknowledgement
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
-from app.tickets.rules.tickets import Category, State
+from app.tickets.rules.tickets import OPEN_STATES, Category, State
 from app.tickets.services.concerned_sites import concerns_sites
 from app.tickets.services.lists.query import readable
 
@@ -331,6 +331,25 @@ def windows_between(
         Window(row.number, row.window_start, row.window_end, links.get(row.number, ())): row.title
         for row in rows
     }
+
+
+def windows_without_end(session: Session, actor: Actor, last: datetime) -> Sequence[Window]:
+    """Windows of open tickets that begin before ``last`` (UTC) and of which nobody knows the end;
+    it is given as the last moment of all."""
+    rows = session.execute(
+        select(Ticket.number, Ticket.window_start)
+        .where(
+            Ticket.state.in_(OPEN_STATES),
+            Ticket.category.in_(CATEGORIES),
+            Ticket.window_start < last,
+            Ticket.window_end.is_(None),
+            readable(actor),
+        )
+        .order_by(Ticket.number)
+    ).all()
+    links = _links(session, {row.number: row.window_start for row in rows}) if rows else {}
+    end = datetime.max.replace(tzinfo=UTC)
+    return [Window(row.number, row.window_start, end, links.get(row.number, ())) for row in rows]
 
 
 def _sites(session: Session, numbers: Collection[int]) -> Mapping[int, tuple[str, ...]]:

@@ -1,8 +1,8 @@
 """What collides with one window of planned work, and when nothing does: for forms, tickets, mails.
 
-The rule is the calendar's own (``app.calendar.rules.calendar``). Two statements, three where links
-are given by their ids. It reads only, but for the mails that it hands to whoever plans mails; times
-are UTC.
+The rule is the calendar's own (``app.calendar.rules.calendar``). Two statements, four or five
+where links are given by their ids. It reads only, but for the mails that it hands to whoever plans
+mails; times are UTC.
 """
 
 from __future__ import annotations
@@ -17,7 +17,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.calendar.rules.calendar import Conflict, Window, conflicts_of, free_spans
-from app.calendar.services.calendar import CATEGORIES, planned_links, windows_between
+from app.calendar.services.calendar import (
+    CATEGORIES,
+    planned_links,
+    windows_between,
+    windows_without_end,
+)
 from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Actor
 from app.core.rules.language import _, joined
@@ -95,6 +100,15 @@ def conflicts_of_plan(
     found = windows_between(session, actor, min(first, start), last)
     others = [one for one in found if one.ticket != ticket]
     clashes = conflicts_of(plan, others)
+    endless = [one for one in windows_without_end(session, actor, end) if one.ticket != ticket]
+    met = sorted(
+        {number for one in conflicts_of(plan, endless) for number in one.tickets} - {ticket}
+    )
+    if met and not unchecked:
+        unchecked = _(
+            "Not checked for conflicts with %(tickets)s: no end of the window is known.",
+            tickets=joined(", ", (f"#{number}" for number in met)),
+        )
     beside = {number for one in clashes for number in one.tickets}
     titles = {one.ticket: title for one, title in found.items() if one.ticket in beside}
     before = after = None

@@ -93,6 +93,22 @@ def test_the_form_tells_the_conflict_and_the_nearest_free_windows(
     assert "After: 2040-03-06 08:00 to 11:00 UTC" in found.text
 
 
+def test_work_of_which_no_end_is_known_is_named_and_not_called_free(
+    cast: Cast, visit: Enter, opened: Open, card: int
+) -> None:
+    visitor = visit(cast.kit)
+    plan = {"category": "maintenance", "links": [SECOND]}
+    number = opened(title="Cable found", window_start=at("07 02:00"), **plan)
+    said = f"Not checked for conflicts with #{number}: no end of the window is known."
+    assert typed(visitor, "2040-03-08 06:00", "2040-03-08 07:00", FIRST).text == said
+    # before it begins, of another site's link, and for itself it does not matter
+    free = "No conflict with planned work."
+    assert typed(visitor, "2040-03-06 07:00", "2040-03-07 02:00", FIRST).text == free
+    assert typed(visitor, "2040-03-08 06:00", "2040-03-08 07:00", PIC).text == free
+    own = typed(visitor, "2040-03-08 06:00", "2040-03-08 07:00", FIRST, ticket=number)
+    assert own.text == free
+
+
 def test_the_form_tells_that_there_is_none_or_nothing_while_it_is_not_filled_in(
     cast: Cast, visit: Enter, card: int
 ) -> None:
