@@ -168,6 +168,8 @@ class Bridge:
         self.beat: Callable[[], None] | None = None
         """Called about once a second while this process serves: by the event loop, after a thread
         was at work, and not while the requests' threads have finished nothing for long."""
+        self._finished_at = 0.0
+        """When a thread last ended a request, by the event loop's clock."""
         self._streams = 0
         self._buffered = {False: 0, True: 0}
         self._leaving = 0
@@ -187,9 +189,10 @@ class Bridge:
             environ = _environ(scope, path, query, body)
             is_heavy = self._is_heavy(path, query, body)
             threads = self._heavy_threads if is_heavy else self._threads
-            answer = await asyncio.get_running_loop().run_in_executor(
-                threads, _run, self._application, environ
-            )
+            loop = asyncio.get_running_loop()
+            answer = await loop.run_in_executor(threads, _run, self._application, environ)
+            if not is_heavy:
+                self._finished_at = loop.time()
         except _Refused as refused:
             answer = self._refused(path, query, refused.status, refused.why)
         finally:
@@ -248,7 +251,8 @@ class Bridge:
             await loop.run_in_executor(None, _nothing)
             if at_work.done():
                 at_work, since = loop.run_in_executor(self._threads, _nothing), loop.time()
-            if loop.time() - since < _LONGEST_WORK:
+            # where many wait, it comes to a thread late: what these end shows that they work
+            if loop.time() - max(since, self._finished_at) < _LONGEST_WORK:
                 beat()
             await asyncio.sleep(_BEAT)
 

@@ -454,3 +454,52 @@ def test_it_says_so_no_longer_while_its_threads_finish_nothing(
 
     asyncio.run(whole())
     assert lived.beats == lived.wanted, "it says so again once they do"
+
+
+def test_it_says_so_while_its_threads_end_one_request_after_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """More requests wait than the threads end in a long time, as while the database is stuck."""
+    monkeypatch.setattr("app.server.asgi_adapter._LONGEST_WORK", 120.0)
+    inside, may_end = threading.Semaphore(0), threading.Semaphore(0)
+    lived = Lived(monkeypatch, Bounds(threads=1))
+    lived.wanted = -1
+    clock = [1000.0]
+
+    def wait(_environ: object, start: Any) -> Any:
+        inside.release()
+        may_end.acquire()
+        start("200 OK", [])
+        return [b""]
+
+    lived.bridge._application = wait
+
+    async def receive() -> Any:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def is_inside() -> bool:
+        return await asyncio.to_thread(inside.acquire, timeout=60)
+
+    async def whole() -> None:
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: clock[0])
+        asked = [
+            asyncio.create_task(lived.bridge({**SCOPE}, receive, lived.send)) for _ in range(3)
+        ]
+        assert await is_inside()
+        living = asyncio.create_task(lived.live())
+        for _ in range(2):
+            clock[0] += 100
+            may_end.release()
+            assert await is_inside()
+        clock[0] += 100
+        before = lived.beats
+        for _ in range(50):  # as many steps of the loop
+            await asyncio.to_thread(lambda: None)
+        heard = lived.beats
+        may_end.release()
+        await asyncio.gather(*asked)
+        lived.ending.set()
+        await living
+        assert heard > before
+
+    asyncio.run(whole())
