@@ -2,16 +2,17 @@
 
 Of an account whose role follows the map of sign-on the provider says at each sign-on what it may.
 Its API tokens, webhooks and calendar address would outlive that: they end after so many days
-without a sign-on, and a mail says so a week before and when it happens. Accounts with a password
-are not concerned: an administrator disables them.
+without a sign-on, and a mail says so a week before and when it happens: also to those who were away
+when this began to apply, as after an upgrade, or when the days became fewer. Accounts with a
+password are not concerned: an administrator disables them.
 """
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from sqlalchemy import exists, func, or_, select
+from sqlalchemy import delete, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.feeds import CalendarFeed
@@ -21,11 +22,15 @@ from app.accounts.services.people import PERSON, locked_user
 from app.accounts.services.personal_secrets import end_personal_secrets
 from app.accounts.services.security_notices import notify_person, warn_person
 from app.core.models.base import UtcTime
+from app.core.models.changes import PortalFact
 from app.core.rules.access import Writer
 from app.core.rules.language import _
 from app.core.services.changes import FieldChange, record_change
 
 WARNED_BEFORE: Final = timedelta(days=7)
+APPLIES: Final = "lapses_apply"
+"""The row of ``portal_facts`` with the days without a sign-on, and since when they apply (ISO 8601
+UTC): nothing ends within a week of that."""
 _LAST_SIGN_ON: Final = func.max(
     func.coalesce(Identity.used_at, Identity.created_at, type_=UtcTime()), type_=UtcTime()
 )
@@ -46,14 +51,20 @@ def lapses_at(session: Session, user: User, days: int) -> datetime | None:
     newest = session.scalar(
         select(_LAST_SIGN_ON).where(Identity.follows_map, Identity.user_id == user.id)
     )
-    return newest + timedelta(days=days) if newest is not None else None
+    if newest is None:
+        return None
+    told = session.scalar(select(PortalFact.value).where(PortalFact.name == APPLIES))
+    ends = newest + timedelta(days=days)
+    return ends if told is None else max(ends, _since(told) + WARNED_BEFORE)
 
 
 def end_lapsed(session: Session, by: Writer, days: int) -> Lapsed:
     """End what belongs to people who did not sign on for ``days`` (0 = nothing), and warn those to
     whom it happens within a week, once for each sign-on. ``by`` is the portal."""
     if not days:
+        session.execute(delete(PortalFact).where(PortalFact.name == APPLIES))
         return Lapsed(0, 0)
+    first = _applies_since(session, days, by.now) + WARNED_BEFORE
     last, ended, warned = by.now - timedelta(days=days), 0, 0
     absent = session.execute(
         select(User.name, _LAST_SIGN_ON.label("at"))
@@ -72,11 +83,25 @@ def end_lapsed(session: Session, by: Writer, days: int) -> Lapsed:
     ).all()
     for name, at in absent:
         user = locked_user(session, name)
-        if at <= last:
+        ends = max(at + timedelta(days=days), first)
+        if ends <= by.now:
             ended += _end(session, by, user, days)
         else:
-            warned += _warn(session, by, user, at, at + timedelta(days=days))
+            warned += _warn(session, by, user, at, ends)
     return Lapsed(ended, warned)
+
+
+def _applies_since(session: Session, days: int, now: datetime) -> datetime:
+    """Since when so many days, or more, apply."""
+    fact = session.get(PortalFact, APPLIES)
+    is_new = fact is None or days < int(fact.value.partition(" ")[0])
+    since = now if fact is None or is_new else _since(fact.value)
+    session.merge(PortalFact(name=APPLIES, value=f"{days} {since.astimezone(UTC).isoformat()}"))
+    return since
+
+
+def _since(told: str) -> datetime:
+    return datetime.fromisoformat(told.partition(" ")[2])
 
 
 def _end(session: Session, by: Writer, user: User, days: int) -> bool:

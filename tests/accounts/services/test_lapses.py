@@ -119,3 +119,20 @@ def test_whom_it_does_not_concern(session: Session, cast: Cast) -> None:
         disable_user(session, writer(cast.admin), user)
     assert pass_days(session, 400) == (0, 0)
     assert live(session) == (2, 1)
+
+
+def test_who_was_away_before_anything_ended_is_warned_first(session: Session, cast: Cast) -> None:
+    """As after an upgrade, and where the days become fewer: nothing ends without the mail."""
+    user = sign_on(session, 0)
+    give(session, user)
+    assert pass_days(session, 200) == (0, 1)
+    assert lapses_at(session, user, DAYS) == NOON + timedelta(days=207)
+    session.rollback()
+    assert [pass_days(session, day) for day in (201, 206.9, 207)] == [(0, 0), (0, 0), (1, 0)]
+    assert [one.split("] ")[-1] for one in subjects(session)] == [SOON, ENDED]
+    again = writer(actor_of_user(sign_on(session, 210)))
+    with transaction(session):
+        make_feed(session, again)
+    assert pass_days(session, 250, days=300) == (0, 0)
+    assert [pass_days(session, day) for day in (251, 257.9, 258)] == [(0, 1), (0, 0), (1, 0)]
+    assert live(session) == (0, 0)
