@@ -31,14 +31,10 @@ class Flapping:
     """UTC."""
     down: timedelta
 
-    def words(self, now: datetime) -> str:
-        """``flapping, 40 times in 3 h 15 min, 33 min down``."""
-        return _(
-            "flapping, %(times)s times in %(span)s, %(down)s down",
-            times=self.times,
-            span=length_in_words(now - self.since),
-            down=length_in_words(self.down),
-        )
+    @property
+    def words(self) -> str:
+        """``33 min down in total``, beside a state that says how often and since when."""
+        return _("%(down)s down in total", down=length_in_words(self.down))
 
 
 def flapping(outages: Sequence[Outage], now: datetime) -> Flapping | None:

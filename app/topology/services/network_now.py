@@ -72,7 +72,7 @@ class TroubledLink:
     path: Path
     """What is known of that site's path to the T0."""
     flapping: str = ""
-    """That it goes down again and again, in words; "" = it does not."""
+    """If it goes down again and again, for how long it was down together, in words; else ""."""
 
     @property
     def is_down(self) -> bool:
@@ -190,7 +190,7 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
         site = min((one.end_a, one.end_b), key=lambda end: _place(end, tiers, paths, troubled))
         primary = links.get(one.backs_up or 0)
         path = paths.get(site, Path.UNKNOWN)
-        words = flaps.get(key, "")
+        words = flaps.get(key, "") if one.status.flapping else ""
         trouble.append(TroubledLink(one, backups[key], primary, site, path, words))
     trouble.sort(key=lambda one: _urgency(one, now))
     cut_off = _cut_off(drawn, backups, paths)
@@ -205,7 +205,8 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
 
 
 def _flapping(session: Session, keys: Collection[int], now: datetime) -> Mapping[int, str]:
-    """Which of these links flap, in words; one statement, none without links."""
+    """Of those of these links that flap for how long they were down; one statement, none without
+    links."""
     found: dict[int, list[Outage]] = defaultdict(list)
     if keys:
         query = select(Event.link_id, Event.start, Event.end).where(
@@ -218,7 +219,7 @@ def _flapping(session: Session, keys: Collection[int], now: datetime) -> Mapping
         for row in session.execute(query):
             found[row.link_id].append((row.start, row.end))
     said = ((key, flapping(outages, now)) for key, outages in found.items())
-    return {key: one.words(now) for key, one in said if one is not None}
+    return {key: one.words for key, one in said if one is not None}
 
 
 def _paths(
