@@ -179,7 +179,8 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
             tiers[one.end_a] = tier_of(row.tier, row.tier_since, row.tier_until, today)
             tiers[one.end_b] = tier_of(row.tier_b, row.since_b, row.until_b, today)
             places |= {one.end_a: row.map_place, one.end_b: row.place_b}
-    said = {one.silence for one in states.values() if not one.is_watched and one.silence}
+    silences = {one.silence for one in states.values() if not one.is_watched and one.silence}
+    said = list(dict.fromkeys(source for one in sorted(silences) for source in one.split("; ")))
     drawn = [one for one in links.values() if one.network == Network.LHCOPN]
     paths = _paths(drawn, links, backups, tiers)
     flaps = _flapping(session, worst, now)
@@ -199,7 +200,7 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
     watched = Watched(
         rows[0].in_use if rows else session.scalar(select(counted)) or 0,
         sum(one.is_watched for one in states.values()),
-        joined("; ", sorted(said)[:_NAMED]),
+        joined("; ", said[:_NAMED]),
     )
     return NetworkNow(cut_off, trouble, drawn, tiers, watched, places)
 

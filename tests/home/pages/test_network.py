@@ -265,6 +265,11 @@ def test_quiet_only_where_every_link_is_monitored(
         " (expected every 1 h). Only tickets say what the links do."
     )
     assert marks == grey
+    # a source is named once, whatever others watch its links
+    report(session, cast, "1 10:00", over, now=now, link=KIT, source="other")
+    silent(session, "other", now - 3 * HOUR)
+    assert head(visitor)[0].count("other not heard") == 1
+    assert head(visitor)[0].count("test not heard") == 1
     # what was reported before stands as the last report
     happened(session, cast, KIT, 3)
     silent(session, "test", now - 2 * HOUR)
