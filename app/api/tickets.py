@@ -368,13 +368,25 @@ GET_TICKET: Final = Operation(
 )
 
 
+def _numbers(call: Call) -> set[int]:
+    """The ticket that a call changes, and the other one of a relation."""
+    found = {call.number()}
+    if "other" in call.keys:
+        found.add(call.number("other"))
+    elif isinstance(call.body, Mapping) and "role" in call.body:
+        found.add(call.body["number"])
+    return found
+
+
 def _as_seen(view: View) -> View:
     """The view, but only if the ticket still has the version that If-Match stands for: looked at
     under its lock, so that nobody is overtaken between the two. Notes for the answer whether the
     ticket is what it was before."""
 
     def carry_out(call: Call) -> Mapping[str, Any] | Response | PortalError:
-        version = locked_ticket(session(), call.number()).version
+        # in the order in which everybody locks two tickets
+        locked = {one: locked_ticket(session(), one) for one in sorted(_numbers(call))}
+        version = locked[call.number()].version
         if call.version is not None and version != call.version:
             raise StaleVersion(version)
         content = view(call)

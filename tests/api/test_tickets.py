@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Engine, event, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.api_requests import ApiRequest
@@ -407,6 +407,25 @@ def test_tickets_are_bound_and_unbound(operator: Program) -> None:
     assert loose.json["relations"] == []
     assert operator.send("DELETE", f"{at}/friend/{two}").status_code == 404
     assert operator.post(at, {"role": "child", "number": one}).status_code == 422
+
+
+def test_two_tickets_are_locked_in_the_order_of_their_numbers(operator: Program) -> None:
+    """As everywhere: else two who bind the same two wait for each other (SQLite locks no rows)."""
+    one, two = made(operator)["number"], made(operator, title="Other")["number"]
+    locked: list[int] = []
+
+    def note(_1: Any, _2: Any, statement: str, parameters: Any, *_more: Any) -> None:
+        if "FROM tickets" in statement and statement.rstrip().endswith("UPDATE OF tickets"):
+            locked.append(parameters["number"])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        at = f"/api/v1/tickets/{two}/relations"
+        assert operator.post(at, {"role": "related", "number": one}).status_code == 200
+        assert operator.send("DELETE", f"{at}/related/{one}").status_code == 200
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert list(dict.fromkeys(locked)) in ([], [one, two])
 
 
 def test_rights_are_those_of_the_account(calling: Calling, cast: Cast, operator: Program) -> None:
