@@ -92,8 +92,8 @@ def hear(session: Session, source: EventSource, now: datetime) -> None:
 
 def heard_in_file(source: EventSource, newest: datetime) -> None:
     """Note that a file speaks of this source's events until a moment that has been: it was alive
-    then, which says nothing of now."""
-    if source.last_heard_at is None or source.last_heard_at < newest:
+    then, which says nothing of now. Of a source that calls only its calls say that it is heard."""
+    if not source.calls and (source.last_heard_at is None or source.last_heard_at < newest):
         source.last_heard_at = newest
 
 

@@ -186,7 +186,8 @@ DEFINITIONS: Final[Sequence[Definition]] = (
                 "A source is silent while it was not heard for longer than expected, from the"
                 " moment when it was heard last. While every source that ever reported a link is"
                 " silent, that time is unmonitored, unless an event that they reported covers it."
-                " A file is heard when its newest event is; what people enter is not monitoring."
+                " A source of files alone is heard when its newest event is; what people enter is"
+                " not monitoring."
                 " Silence before the portal recorded it is not known and not counted."
             ),
             _(

@@ -108,28 +108,27 @@ def test_a_clock_that_was_ahead_does_not_let_a_source_be_heard_for_years(
     assert heard_at(session) == NOON + 5 * MINUTE
 
 
-def test_a_person_is_no_monitoring_and_a_file_speaks_of_its_time(
+def test_neither_a_person_nor_a_file_speaks_for_a_source_that_calls(
     session: Session, cast: Cast
 ) -> None:
     later = writer(cast.operator, NOON + 120 * MINUTE)
-    message = replace(DOWN, start=NOON + 60 * MINUTE, end=None, is_open=True, source_id="2")
+    message = replace(DOWN, start=NOON + 110 * MINUTE, end=None, is_open=True, source_id="2")
     with transaction(session):
         report_events(session, later, [message], kind="hand", heard=Heard.NOT)
-    assert heard_at(session) == NOON
-    with transaction(session):
         report_events(session, later, [replace(message, source_id="3")], heard=Heard.THEN)
-    assert heard_at(session) == NOON + 60 * MINUTE
-    old = replace(DOWN, source_id="4", start=NOON - 900 * MINUTE, end=NOON - 800 * MINUTE)
-    with transaction(session):
-        report_events(session, later, [old], heard=Heard.THEN)
-    assert heard_at(session) == NOON + 60 * MINUTE
-    assert written(session) == []
+    assert heard_at(session) == NOON
+    call(session, cast, 125)
+    assert written(session) == [(0, 125)]
 
 
 def test_a_source_of_files_is_heard_when_its_file_speaks_of(session: Session, cast: Cast) -> None:
     old = replace(DOWN, source="old", start=NOON - 900 * MINUTE, end=NOON - 800 * MINUTE)
     with transaction(session):
         report_events(session, writer(cast.operator), [old], kind="file", heard=Heard.THEN)
+    assert heard_at(session, "old") == NOON - 800 * MINUTE
+    older = replace(old, source_id="4", start=NOON - 950 * MINUTE, end=NOON - 900 * MINUTE)
+    with transaction(session):
+        report_events(session, writer(cast.operator), [older], kind="file", heard=Heard.THEN)
     assert heard_at(session, "old") == NOON - 800 * MINUTE
     calls = session.scalar(select(EventSource.calls).where(EventSource.name == "old"))
     assert calls is False
