@@ -465,12 +465,23 @@ ROWS: Final[Sequence[Row]] = (
         ),
     ),
     Row(
+        "Not down",
+        "link and site: past",
+        "each link was monitored all the time, and no event says down",
+        "a link was not monitored all the time",
+        (
+            "tests/registry/pages/test_dashboards.py::test_was_it_down_in_a_month",
+            "tests/registry/pages/test_dashboards.py::test_a_link_that_nobody_watched_all_the_time_is_not_said_to_have_been_up",
+        ),
+    ),
+    Row(
         "No conflict with planned work.",
         "ticket form: window",
         "both times are read as they are stored, the links are known, and no "
         "other window is in conflict",
-        "a time or link is not read, or a window is in conflict",
+        "a time or link is not read, or a window is in conflict or has no known end",
         (
+            "tests/calendar/pages/test_conflicts.py::test_work_of_which_no_end_is_known_is_named_and_not_called_free",
             "tests/calendar/pages/test_conflicts.py::test_the_form_tells_that_there_is_none_or_nothing_while_it_is_not_filled_in",
             "tests/calendar/pages/test_conflicts.py::test_a_weekday_of_a_window_is_the_same_for_the_check_and_for_what_is_stored",
         ),

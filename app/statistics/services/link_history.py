@@ -110,6 +110,13 @@ class History:
         return self.whole.has_data
 
     @property
+    def is_known(self) -> bool:
+        """Whether each of the links was monitored all the time: only then are they known not to
+        have been down."""
+        states = {state for link in self.links.values() for state in link.days}
+        return not self.whole.unmonitored and LinkState.UNMONITORED not in states
+
+    @property
     def trouble(self) -> Sequence[Day]:
         """The days on which something happened, the newest first."""
         return [one for one in reversed(self.days) if not one.is_quiet]

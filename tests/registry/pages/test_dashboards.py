@@ -127,6 +127,15 @@ def test_90_days_of_a_link(cast: Cast, visit: Enter, happened: Happened, now: da
     assert "6 h" in visitor.get(address).text
 
 
+def test_a_link_that_nobody_watched_all_the_time_is_not_said_to_have_been_up(
+    cast: Cast, session: Session, visit: Enter, happened: Happened, now: datetime
+) -> None:
+    happened(40 * DAY, 40 * DAY - HOUR, state="degraded")
+    # of the 90 days the 50 before its first event were not monitored
+    past = part(visit(cast.reader), OF_KIT, "h-past")
+    assert "Not down while monitored; degraded on 1 day." in past
+
+
 def test_was_it_down_in_a_month(
     cast: Cast, session: Session, visit: Enter, happened: Happened, now: datetime
 ) -> None:

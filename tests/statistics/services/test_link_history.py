@@ -72,6 +72,16 @@ def test_90_days_of_a_link(session: Session) -> None:
 
 
 @pytest.mark.usefixtures("cast")
+def test_what_was_not_monitored_all_the_time_is_not_known_not_to_have_been_down(
+    session: Session,
+) -> None:
+    january, december = Month(2013, 1), Month(2012, 12)
+    assert history(session, KIT, month=january).is_known
+    assert not history(session, KIT, month=december).is_known, "until its first event"
+    assert not history(session, KIT, PIC, month=january).is_known, "of one of them nothing"
+
+
+@pytest.mark.usefixtures("cast")
 def test_the_figures_are_those_of_the_statistics(session: Session) -> None:
     quarter = Quarter(2013, 1)
     figures = availability_of(session, [quarter], NOON)
