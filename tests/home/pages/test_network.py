@@ -85,14 +85,14 @@ def test_down_now(session: Session, cast: Cast, visit: Enter, opened: Open) -> N
             f"{BACKUP} event {on_backup}",
             "down, no ticket",
             "since 1 h ago",
-            f"backup of {KIT} down, no ticket",
+            f"backup of {KIT} down",
             "Write ticket",
         ],
         [
             f"{KIT} event {on_kit}",
             "down, no ticket",
             "since 3 h ago",
-            f"{BACKUP} down, no ticket {PATH} not known: unmonitored",
+            f"{BACKUP} down {PATH} not known: unmonitored",
             "Write ticket",
         ],
         [
