@@ -115,6 +115,7 @@ def page_of(
     start, end = ticket.event_start or ticket.window_start, ticket.event_end or ticket.window_end
     panels = TICKET_PANELS.values(actor, ticket)
     panels["announced"] = None
+    is_reported = bool(panels.get("still_reported"))
     if refusal is None and (preview or status >= 400):  # else it is fetched when one writes
         panels |= will_notify_of(ticket)
     return page_or_fragment(
@@ -143,10 +144,14 @@ def page_of(
         preview=preview,
         comment_form=comment_form
         or _asking_end(
-            ticket, comment_form_of(actor, moves, formdata=None, solution=ticket.solution)
+            ticket,
+            comment_form_of(actor, moves, formdata=None, solution=ticket.solution),
+            is_over=not is_reported,
         ),
         move_form=move_form
-        or _asking_end(ticket, MoveForm(formdata=None, solution=ticket.solution)),
+        or _asking_end(
+            ticket, MoveForm(formdata=None, solution=ticket.solution), is_over=not is_reported
+        ),
         asks_end=ticket.event_start is not None
         or ticket.category == Category.INCIDENT
         or any(form is not None and form.event_end.errors for form in (comment_form, move_form)),
@@ -179,10 +184,11 @@ def _remind_form(panels: Mapping[str, Any]) -> ReminderForm:
 _Solving = TypeVar("_Solving", CommentForm, MoveForm)
 
 
-def _asking_end(ticket: Ticket, form: _Solving) -> _Solving:
-    """Ask when the event ended: as it is known, else "now", which is read when it is sent."""
+def _asking_end(ticket: Ticket, form: _Solving, *, is_over: bool) -> _Solving:
+    """Ask when the event ended: as it is known, else "now", which is read when it is sent; nothing
+    is proposed while monitoring reports that it is not over."""
     form.event_end.data = ticket.event_end
-    if ticket.event_end is None:
+    if ticket.event_end is None and is_over:
         form.event_end.raw_data = ["now"]
     return form
 

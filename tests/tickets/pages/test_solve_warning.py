@@ -25,7 +25,10 @@ def test_it_warns_while_a_source_reports_the_link_down_and_forbids_nothing(
     number = opened(links=(LINK,), now=now - BEGUN)
     other = opened(links=("CERN-PIC-LHCOPN-001",), now=now)
     visitor, place = visit(cast.operator), f"/tickets/{number}"
-    assert "Monitoring still reports" not in visitor.read(place).text
+    page = visitor.read(place)
+    assert "Monitoring still reports" not in page.text
+    form = next(one for one in page.forms if one.values("state") == ["solved"])
+    assert form.values("event_end") == ["now"]
     begun = f"{now - BEGUN:%Y-%m-%d %H:%M}"
     event = report(session, cast, begun, None, now=now, source_id="one")
     page = visitor.read(place)
@@ -34,6 +37,7 @@ def test_it_warns_while_a_source_reports_the_link_down_and_forbids_nothing(
     assert f"/events/{event}" in [href for href, _ in page.links]
     assert "Monitoring still reports" not in visitor.read(f"/tickets/{other}").text
     form = next(one for one in page.forms if one.values("state") == ["solved"])
+    assert form.values("event_end") == [""], "no end is proposed of what is not over"
     answer = visitor.send(form.action, {**form.data(), "solution": "Fibre spliced."})
     assert answer.status_code == 303, answer.text
     assert "Monitoring still reports" not in visitor.read(place).text, "it is solved"
