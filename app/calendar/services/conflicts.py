@@ -100,7 +100,7 @@ def conflicts_of_plan(
     found = windows_between(session, actor, min(first, start), last)
     others = [one for one in found if one.ticket != ticket]
     clashes = conflicts_of(plan, others)
-    endless = [one for one in windows_without_end(session, actor, end) if one.ticket != ticket]
+    endless = [one for one in windows_without_end(session, actor, last) if one.ticket != ticket]
     met = sorted(
         {number for one in conflicts_of(plan, endless) for number in one.tickets} - {ticket}
     )
@@ -114,7 +114,7 @@ def conflicts_of_plan(
     before = after = None
     length = end - start
     if beside - {ticket} and length <= MAX_LENGTH:
-        free = free_spans(plan, others, first, last)
+        free = free_spans(plan, [*others, *endless], first, last)
         earlier = [min(until - length, start) for since, until in free if since <= start]
         later = [max(since, start) for since, until in free if until - length >= start]
         before = (earlier[-1], earlier[-1] + length) if earlier else None
@@ -244,7 +244,10 @@ def free_windows(
     and what collides among the links themselves, whenever it is."""
     first = _rounded_up(first)
     plan = Window(0, first, first + length, planned_links(session, links, first.date()))
-    others = [*windows_between(session, actor, first, last)]
+    others = [
+        *windows_between(session, actor, first, last),
+        *windows_without_end(session, actor, last),
+    ]
     return conflicts_of(plan, ()), free_spans(plan, others, first, last)
 
 

@@ -101,6 +101,16 @@ def test_work_of_which_no_end_is_known_is_named_and_not_called_free(
     number = opened(title="Cable found", window_start=at("07 02:00"), **plan)
     said = f"Not checked for conflicts with #{number}: no end of the window is known."
     assert typed(visitor, "2040-03-08 06:00", "2040-03-08 07:00", FIRST).text == said
+    # nor is a window behind its beginning called free
+    found = typed(visitor, "2040-03-06 04:00", "2040-03-06 20:00", FIRST)
+    assert "After: 2040-03-06 06:00 to 22:00 UTC" in found.text
+    found = typed(visitor, "2040-03-06 04:00", "2040-03-07 01:00", FIRST)
+    assert "Before: " in found.text
+    assert "After: " not in found.text
+    page = visitor.read(f"/calendar/free?link={FIRST}&from=2040-03-06&days=14").text
+    assert "2040-03-06 06:00" in page
+    assert "2040-03-07 02:00" in page
+    assert "2040-03-20" not in page
     # before it begins, of another site's link, and for itself it does not matter
     free = "No conflict with planned work."
     assert typed(visitor, "2040-03-06 07:00", "2040-03-07 02:00", FIRST).text == free
