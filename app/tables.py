@@ -121,10 +121,10 @@ from app.tickets.models.tickets import (
 from app.tickets.models.watchers import TicketWatcher
 from app.tickets.services.record_use import open_tickets_on
 from app.webhooks.models.webhooks import Webhook, WebhookDelivery, WebhookSecret
-from app.webhooks.services.webhooks import end_with_sessions
+from app.webhooks.services.webhooks import IS_ON_FOR_PERSON, end_with_sessions
 
 blocks_retirement("open tickets", open_tickets_on)
-ends_with_sessions(end_with_sessions)
+ends_with_sessions(end_with_sessions, IS_ON_FOR_PERSON)
 
 __all__ = [
     "ENGINE_TABLES",

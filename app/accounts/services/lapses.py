@@ -12,14 +12,13 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
-from sqlalchemy import delete, exists, func, or_, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from app.accounts.models.feeds import CalendarFeed
-from app.accounts.models.people import ApiToken, User
+from app.accounts.models.people import User
 from app.accounts.models.sign_on import Identity
 from app.accounts.services.people import PERSON, locked_user
-from app.accounts.services.personal_secrets import end_personal_secrets
+from app.accounts.services.personal_secrets import end_personal_secrets, has_personal_secrets
 from app.accounts.services.security_notices import notify_person, warn_person
 from app.core.models.base import UtcTime
 from app.core.models.changes import PortalFact
@@ -72,10 +71,7 @@ def end_lapsed(session: Session, by: Writer, days: int) -> Lapsed:
         .where(
             Identity.follows_map,
             User.disabled_at.is_(None),
-            or_(
-                exists().where(ApiToken.user_id == User.id, ApiToken.ended_at.is_(None)),
-                exists().where(CalendarFeed.user_id == User.id),
-            ),
+            has_personal_secrets(),
         )
         .group_by(User.id, User.name)
         .having(last + WARNED_BEFORE >= _LAST_SIGN_ON)
@@ -127,8 +123,9 @@ def _warn(session: Session, by: Writer, user: User, last: datetime, ends: dateti
         f"lapse-{user.id}-{last:%Y%m%d%H%M%S}",
         _("Your API tokens and calendar address end soon"),
         _(
-            "Your API tokens and the address of your calendar end on %(day)s (UTC), as you have not"
-            " signed on for a while. Sign on once before that, and they stay (account %(name)s).",
+            "Your API tokens, webhooks and the address of your calendar end on %(day)s (UTC), as"
+            " you have not signed on for a while. Sign on once before that, and they stay (account"
+            " %(name)s).",
             day=format(ends, "%Y-%m-%d %H:%M"),
             name=user.name,
         ),

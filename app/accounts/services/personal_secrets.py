@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import delete, update
+from sqlalchemy import ColumnElement, delete, exists, or_, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models.feeds import CalendarFeed
@@ -22,17 +22,29 @@ FEED: Final = "feed"
 """The kind of the calendar's address in the change log; its key is the person's."""
 
 
-_ALSO: Final[list[Callable[[Session, Writer, User], object]]] = []
+_ALSO: Final[dict[Callable[[Session, Writer, User], str], ColumnElement[bool]]] = {}
 
 
-def ends_with_sessions(end: Callable[[Session, Writer, User], object]) -> None:
-    """Let what a room above gave a person's programs end with the person's logins, too."""
-    if end not in _ALSO:
-        _ALSO.append(end)
+def ends_with_sessions(
+    end: Callable[[Session, Writer, User], str], has: ColumnElement[bool]
+) -> None:
+    """Let what a room above gave a person's programs end with the person's logins, too: ``end``
+    ends it and says what ended, in words or "", ``has`` whether the person (``User``) has any."""
+    _ALSO[end] = has
+
+
+def has_personal_secrets() -> ColumnElement[bool]:
+    """Whether a person (``User``) has something that ``end_personal_secrets`` ends."""
+    return or_(
+        exists().where(ApiToken.user_id == User.id, ApiToken.ended_at.is_(None)),
+        exists().where(CalendarFeed.user_id == User.id),
+        *_ALSO.values(),
+    )
 
 
 def end_personal_secrets(session: Session, by: Writer, user: User) -> str:
-    """End every API token and the calendar's address of a person whose row the caller has locked.
+    """End every API token, the calendar's address and what else opens the portal for the programs
+    of a person whose row the caller has locked.
 
     What ended, in words: ``2 API tokens and the calendar address``, or "".
     """
@@ -54,11 +66,11 @@ def end_personal_secrets(session: Session, by: Writer, user: User) -> str:
         fields = [FieldChange("secret", "set", None)]
         record_change(session, by, kind=FEED, thing_id=key, fields=fields)
         log_on_commit(session, by, "calendar address ended", FEED, key)
-    for end in _ALSO:
-        end(session, by, user)
+    also = [end(session, by, user) for end in _ALSO]
     words = []
     if tokens:
         words.append(counted("%(num)s API token", "%(num)s API tokens", len(tokens)))
     if feeds:
         words.append(_("the calendar address"))
+    words.extend(filter(None, also))
     return joined(_(" and "), words) if words else ""

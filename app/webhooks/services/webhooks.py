@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
@@ -23,7 +23,7 @@ from app.accounts.services.security_notices import notify_person
 from app.core.adapters.outbound import check_url, is_public
 from app.core.rules.access import Actor, Kind, Role, Writer, refusal_by_scope
 from app.core.rules.errors import Forbidden, Invalid, InvalidMany, NotFound
-from app.core.rules.language import _
+from app.core.rules.language import _, counted
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.changes import FieldChange, newest_change_id, record_change
@@ -221,16 +221,25 @@ def switch_off(session: Session, by: Writer, number: int) -> None:
     _record(session, by, webhook, {"on": ("yes", "no")})
 
 
-def end_with_sessions(session: Session, by: Writer, user: User) -> None:
-    """Switch off the webhooks of a person whose sessions are ended: they may be a thief's."""
-    for webhook in session.scalars(
+IS_ON_FOR_PERSON: Final = exists().where(
+    Webhook.user_id == User.id, Webhook.account_id.is_(None), Webhook.off_at.is_(None)
+)
+"""Whether a person (``User``) has a webhook of their own that is on."""
+
+
+def end_with_sessions(session: Session, by: Writer, user: User) -> str:
+    """Switch off the webhooks of a person whose sessions are ended: they may be a thief's. How
+    many, in words, or ""."""
+    found = session.scalars(
         select(Webhook)
         .where(Webhook.user_id == user.id, Webhook.account_id.is_(None), Webhook.off_at.is_(None))
         .order_by(Webhook.id)
         .with_for_update(of=Webhook)
-    ).all():
+    ).all()
+    for webhook in found:
         webhook.off_at, webhook.off_why, webhook.due_at = by.now, Off.SESSIONS, None
         _record(session, by, webhook, {"on": ("yes", "no")})
+    return counted("%(num)s webhook", "%(num)s webhooks", len(found)) if found else ""
 
 
 def add_secret(session: Session, by: Writer, number: int, key: bytes) -> str:

@@ -19,7 +19,9 @@ from app.accounts.services.tokens import create_own_token
 from app.calendar.services.feeds import make_feed
 from app.core.database.transactions import transaction
 from app.mail.models.mails import MailMessage
+from app.webhooks.models.webhooks import Webhook
 from tests.cast import NOON, SYSTEM, Cast, enter, writer
+from tests.webhooks.seeded import seed_webhook
 
 CURIE = Claimed("https://sso.example", "s-1", "curie", "Marie Curie", "curie@example.org", ())
 DAYS = 30
@@ -136,3 +138,14 @@ def test_who_was_away_before_anything_ended_is_warned_first(session: Session, ca
     assert pass_days(session, 250, days=300) == (0, 0)
     assert [pass_days(session, day) for day in (251, 257.9, 258)] == [(0, 1), (0, 0), (1, 0)]
     assert live(session) == (0, 0)
+
+
+def test_webhooks_end_too_where_there_is_nothing_else(session: Session, cast: Cast) -> None:
+    user = sign_on(session, 0)
+    with transaction(session):
+        number, _secret = seed_webhook(session, writer(actor_of_user(user)))
+    assert [pass_days(session, day) for day in (1, 23, 24)] == [(0, 0), (0, 1), (0, 0)]
+    assert [pass_days(session, day) for day in (30, 31)] == [(1, 0), (0, 0)]
+    assert session.get_one(Webhook, number).off_why == "sessions"
+    text = session.scalars(select(MailMessage.text).order_by(MailMessage.id.desc())).first() or ""
+    assert "Ended: 1 webhook. Sign on" in text
