@@ -243,6 +243,12 @@ class LinkStatus:
         return joined(", ", parts) if parts else ""
 
 
+NOT_YET: Final = LinkStatus(
+    LinkState.UNMONITORED,
+    _("That day is still to come: no window is planned then, and nothing else is known of it"),
+    is_watched=False,
+)
+"""Of a link on a day to come for which no window is planned."""
 UNKNOWN_TO_ALL: Final = LinkStatus(LinkState.UNMONITORED, _NEVER_SEEN, is_watched=False)
 """Of a link of which neither a source nor a ticket says anything."""
 

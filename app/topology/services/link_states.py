@@ -55,6 +55,7 @@ from app.topology.rules.link_states import (
     AHEAD,
     HEARD,
     NEVER,
+    NOT_YET,
     LinkState,
     LinkStatus,
     Monitoring,
@@ -213,7 +214,7 @@ def link_states_on(
         _phase(running, planned),
         or_(and_(_IS_INCIDENT, met) if is_past else false(), running, planned),
     )
-    return _judged(
+    found = _judged(
         session,
         link_ids,
         happening if is_past else false(),
@@ -222,6 +223,10 @@ def link_states_on(
         until=end if is_past else now,
         silent=_OnDay(begin, end, silences(session, begin, end, now)) if is_past else None,
     )
+    if is_past:
+        return found
+    calm = (LinkState.OK, LinkState.UNMONITORED)
+    return {key: NOT_YET if one.state in calm else one for key, one in found.items()}
 
 
 def _judged(

@@ -430,3 +430,10 @@ def test_a_link_that_went_down_again_does_not_flap(session: Session, cast: Cast)
     recompute_all(session)
     found = status(session)
     assert (found.words, found.since) == ("down, no ticket", NOON - HOUR / 6)
+
+
+def test_nothing_is_known_of_a_link_on_a_day_to_come(session: Session, cast: Cast) -> None:
+    report(session, cast, "6 11:40", "6 11:45")
+    assert words(session) == "ok"
+    assert words(session, days=1) == "unmonitored"
+    assert status(session, days=1).reason.startswith("That day is still to come: no window is")
