@@ -245,7 +245,7 @@ class LinkStatus:
 
 NOT_YET: Final = LinkStatus(
     LinkState.UNMONITORED,
-    _("That day is still to come: no window is planned then, and nothing else is known of it"),
+    _("That day is still to come: no window is planned then, and nothing else is known"),
     is_watched=False,
 )
 """Of a link on a day to come for which no window is planned."""
