@@ -161,12 +161,14 @@ def test_availability_of_links_and_sites(calling: Calling, events: None) -> None
     program = calling("read")
     found = program.read(f"{STATISTICS}/availability?from=2013-Q1&to=2013-Q1")
     rows = {(one["link"] or one["site"], one["period"]): one for one in found["items"]}
-    # of 90 days (2160 h) DE-KIT's link was down 1 h, 2 h and a second less than an hour
-    down = (1 + 2 + 3599 / 3600) / 2160
+    # of 90 days (2160 h) DE-KIT's link was down 1 h, 2 h and a second less than an hour; its source
+    # was heard last on March 6 at noon, and the 612 h from then on are unmonitored
+    down = (1 + 2 + 3599 / 3600) / (2160 - 612)
     for name in (LINK, "DE-KIT"):
         one = rows[name, "2013-Q1"]
         assert one["hours"] == 2160
         assert one["availability"] == pytest.approx(1 - down)
+        assert one["unmonitored_hours"] == pytest.approx(612)
         assert one["down_hours"] == pytest.approx(4, abs=0.001)
     # 2 h of the other one's outage lie in this quarter
     assert rows[PIC, "2013-Q1"]["down_hours"] == 2

@@ -25,12 +25,15 @@ USUAL = ("unknown", "less urgent")
 
 @pytest.fixture
 def down(session: Session, cast: Cast) -> int:
-    """DE-KIT's link, which has a backup, is down by this event; that of ES-PIC is fine."""
+    """DE-KIT's link, whose backup is monitored, is down by this event; that of ES-PIC is fine."""
     with transaction(session):
         main = session.query(Link).filter_by(name=KIT).one()
         backup = Link(name=BACKUP, network="LHCOPN", end_a=main.end_a, end_b=main.end_b)
         backup.role, backup.backs_up = "backup", main
         session.add(backup)
+    now = datetime.now(UTC)
+    times = [f"{now - timedelta(days=days):%Y-%m-%d %H:%M}" for days in (3, 2)]
+    report(session, cast, times[0], times[1], link=BACKUP, now=now)
     return happened(session, cast, KIT)
 
 
