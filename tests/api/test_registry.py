@@ -148,6 +148,10 @@ def test_a_link_as_it_stands(registry: None, calling: Calling) -> None:
             "ticket_count": 0,
             "performance_tickets": 0,
             "no_impact_tickets": 0,
+            "unknown_impact_tickets": 0,
+            "monitored": False,
+            "silence": "",
+            "last_report": False,
         },
     }
     primary = program.read(f"{LINKS}/CERN-PIC-LHCOPN-001")
