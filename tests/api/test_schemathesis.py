@@ -63,6 +63,10 @@ LEFT_OUT: Final[dict[tuple[str, str], str]] = {
         if one.path.startswith(_IN_WORDS)
     },
     ("listReports", "positive_data_acceptance"): "quarters exclude each other, and sites exist",
+    **{
+        (name, "positive_data_acceptance"): "no pattern says which characters no text can hold"
+        for name in ("reportEvents", "attachFile", "attachReportFile")
+    },
     ("reportNotices", "positive_data_acceptance"): "no schema says what a mail or a calendar is",
     ("reportAlertsOf", "positive_data_acceptance"): "a source has fewer characters than other keys",
     **{

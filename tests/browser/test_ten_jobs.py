@@ -368,6 +368,7 @@ def scene(sqlite_server: LiveServer) -> Scene:
         lately = f"{now - timedelta(hours=2):%Y-%m-%d %H:%M}"
         begun, ended = (f"{MARCH + timedelta(hours=hour):%Y-%m-%d %H:%M}" for hour in (0, 3))
         report(session, cast, begun, ended, link=OTHER_LINK, now=now, source_id="March")
+        report(session, cast, begun, ended, link=BACKUP, now=now, source_id="backup")
         report(session, cast, lately, None, link=OTHER_LINK, now=now, source_id="now")
         stale = 1
         while stale:

@@ -36,7 +36,14 @@ def on_its_way(page: Page, button: str, *, refused: int | None = None) -> Iterat
     """What is done while the request of a button is under way, and what status it is refused with
     without having come to the portal."""
     held: list[Route] = []
-    page.route("**/tickets/*/*", lambda route: held.append(route))
+
+    def hold(route: Route) -> None:
+        if route.request.method == "POST":
+            held.append(route)
+        else:  # who will be notified, which is asked for when one writes
+            route.continue_()
+
+    page.route("**/tickets/*/*", hold)
     with page.expect_request("**/tickets/*/*"):
         page.get_by_role("button", name=button, exact=True).click()
     yield

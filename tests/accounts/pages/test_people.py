@@ -78,7 +78,7 @@ def test_the_list_says_who_is_who(cast: Cast, session: Session, visit: Enter) ->
     assert (PEOPLE, "People") in visitor.read("/admin").links
     text = visitor.read(PEOPLE).text
     for words in (
-        "kit enabled reporter DE-KIT off never",
+        "kit enabled reporter DE-KIT off no never",
         "waiting no password yet operator",
         "admin enabled admin off",
         "Without one now: admin",
