@@ -34,9 +34,10 @@ KINDS = ("sqlite", "postgresql")
 
 
 def open_engine(url: str) -> Engine:
-    """An engine set up as the portal does it."""
+    """An engine set up as the portal does it; a test may stay in a transaction, however slow the
+    machine is."""
     engine = create_engine(url)
-    configure_engine(engine)
+    configure_engine(engine, idle_timeout=0)
     return engine
 
 

@@ -49,8 +49,9 @@ def test_ended_connections_cost_no_caller_an_error(database: str) -> None:
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_transaction_that_is_left_open_is_ended_and_its_lock_with_it(database: str) -> None:
     """As by a process that is stopped. The limit is a setting of each connection."""
-    engine, other = create_engine(database), open_engine(database)
+    engine, other = create_engine(database), create_engine(database)
     configure_engine(engine, idle_timeout=1)
+    configure_engine(other)
     take = text("UPDATE counters SET value = value + 1 WHERE name = 'left open'")
     with Session(other) as session, transaction(session):
         session.execute(text("INSERT INTO counters (name, value) VALUES ('left open', 0)"))
