@@ -58,7 +58,7 @@ def read_mail_apart(
     if answer is None:
         return unread(content, OUT_OF_LIMITS)
     files = [AttachedFile(name, b64decode(data)) for name, data in answer.pop("files")]
-    return Reply(**answer, files=files)
+    return Reply(**{**answer, "gone": tuple(answer["gone"])}, files=files)
 
 
 def plain_text(html: str, limits: Limits = LIMITS) -> str:

@@ -17,8 +17,8 @@ from tests.harness.visits import Enter
 @pytest.mark.parametrize(
     ("query", "shown"),
     [
-        ("event_start=2026-01-31+09:05", "= Sat 2026-01-31 09:05 UTC (10:05 CET), "),
-        ("event_start=2026-01-31+09:05%2B02:00", "= Sat 2026-01-31 07:05 UTC (08:05 CET), "),
+        ("event_start=2026-01-31+09:05", "= Sat 2026-01-31 09:05 UTC (10:05 CET)"),
+        ("event_start=2026-01-31+09:05%2B02:00", "= Sat 2026-01-31 07:05 UTC (08:05 CET)"),
         ("start=", ""),
         ("", ""),
         ("start=soon", "This is not a readable time; write now, 40 min ago"),
@@ -62,6 +62,6 @@ def test_a_day_alone_is_read_where_it_will_do_and_the_echo_names_the_day(
 ) -> None:
     visitor = visit(cast.operator)
     echo = visitor.read("/typed-time?tense=coming&days=yes&due_at=2099-12-01").text
-    assert echo.startswith("= Tue 2099-12-01 09:00 UTC, in ")
+    assert echo.strip() == "= Tue 2099-12-01 09:00 UTC", "the day is not said twice"
     refused = visitor.read("/typed-time?tense=coming&x=tomorrow").text
     assert refused.startswith("This is not a readable time; write now, 40 min ago")
