@@ -25,7 +25,7 @@ from app.core.web.times import now
 from app.registry.models.registry import Link, Site
 from app.registry.rules.networks import Network
 from app.registry.services.choices import choices
-from app.registry.services.registry import all_links, all_sites
+from app.registry.services.registry import all_links, all_sites, link_names_in
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.forms import (
     EditForm,
@@ -194,7 +194,8 @@ def _similar(form: TicketForm, told: Collection[int]) -> Similar:
 def _links_meant(form: TicketForm) -> Sequence[str]:
     """The links of the ticket if it were created now: those chosen, else those in its texts."""
     texts = (form.title.data or "", form.description.data or "")
-    return links_meant(db.session(), *texts, form.links.data or ())[0]
+    named = link_names_in(db.session(), texts)
+    return links_meant(db.session(), texts, form.links.data or (), named)[0]
 
 
 def _proposed_urgency(form: TicketForm, *, choose: bool) -> ProposedUrgency | None:

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor
 from app.registry.models.registry import Link, Site
-from app.registry.services.registry import responsible_site_of_link, site_meant
+from app.registry.services.registry import link_names_in, responsible_site_of_link, site_meant
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.concern import AffectedSite, Concern
 from app.tickets.services.recognised import links_meant, sites_meant
@@ -49,11 +49,12 @@ def concern_of_new(
 
     ``responsible``: the site that an operator chose; "" = it follows the links and sites.
     """
-    names, _found = links_meant(session, *texts, links)
+    named = link_names_in(session, texts)
+    names, _found = links_meant(session, texts, links, named)
     usable = [name for name in names if name.isprintable()]  # PostgreSQL refuses the others
     first = session.scalars(select(Link).where(Link.name.in_(usable[:1]))).first()
     found: dict[int, AffectedSite] = {}
-    stated, _found = sites_meant(session, *texts, sites, day)
+    stated, _found = sites_meant(session, texts[0], sites, named, day)
     for name in stated:
         site = site_meant(session, name, day) if name.isprintable() else None
         if site is not None:

@@ -34,6 +34,7 @@ from app.registry.rules.networks import Network
 from app.registry.rules.recognition import (
     holds_word,
 )
+from app.registry.services.registry import link_names_in
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import (
     FINAL_FIELDS,
@@ -204,9 +205,10 @@ def create_ticket(
 def _affect(session: Session, by: Writer, ticket: Ticket, new: NewTicket) -> None:
     """Affect the stated links and sites, else those that the texts name."""
     texts = (new.title, new.description)
-    links, in_texts = links_meant(session, *texts, new.links)
+    named = link_names_in(session, texts)
+    links, in_texts = links_meant(session, texts, new.links, named)
     set_links(session, ticket, links, recognised=in_texts)
-    sites, in_title = sites_meant(session, *texts, new.sites, day_of(ticket))
+    sites, in_title = sites_meant(session, new.title, new.sites, named, day_of(ticket))
     for name, row in set_sites(session, ticket, sites, recognised=in_title).items():
         if not in_title:
             spell(by, row, name)

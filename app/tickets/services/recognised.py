@@ -11,30 +11,30 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from app.registry.rules.recognition import bare_title, recognised_links, recognised_sites
-from app.registry.services.registry import link_names_in, site_keys_in
+from app.registry.services.registry import site_keys_in
 from app.tickets.services.link_words import links_by_alias
 
 
 def links_meant(
-    session: Session, title: str, description: str, links: Sequence[str]
+    session: Session, texts: tuple[str, str], links: Sequence[str], named: Sequence[str]
 ) -> tuple[tuple[str, ...], bool]:
-    """The ids of the links, and whether they were found in the texts."""
+    """The ids of the links, and whether they were found in the texts.
+
+    ``texts``: title and description; ``named``: the link ids in both (``link_names_in``).
+    """
     if links:
         return tuple(links), False
-    texts = (title, description)
-    names = link_names_in(session, texts)
-    found = recognised_links(texts, names)
-    more = links_by_alias(session, texts, names)
+    found = recognised_links(texts, named)
+    more = links_by_alias(session, texts, named)
     return (*found, *(name for name in more if name not in found)), True
 
 
 def sites_meant(
-    session: Session, title: str, description: str, sites: Sequence[str], day: date
+    session: Session, title: str, sites: Sequence[str], named: Sequence[str], day: date
 ) -> tuple[tuple[str, ...], bool]:
     """The sites as they are named, and whether they were found in the title; ``day`` (UTC) is that
-    on which the ticket's interval begins."""
+    on which the ticket's interval begins, ``named`` as for links."""
     if sites:
         return tuple(sites), False
-    names = link_names_in(session, (title, description))
-    known = site_keys_in(session, bare_title(title, names), day)
-    return recognised_sites(title, known, names), True
+    known = site_keys_in(session, bare_title(title, named), day)
+    return recognised_sites(title, known, named), True
