@@ -691,7 +691,7 @@ def test_axe_finds_nothing_serious_where_a_window_collides(
 def test_axe_finds_nothing_serious_where_nothing_happened_yet(
     scheme: str, browser: Browser
 ) -> None:
-    """A quiet night of a portal without tickets, events and windows."""
+    """A portal without tickets, events and windows."""
     found, wide = [], []
     with fresh_database("sqlite") as url, live(settings_of(url)) as server:
         people_of(server)
@@ -704,7 +704,7 @@ def test_axe_finds_nothing_serious_where_nothing_happened_yet(
                 if sideways(page) > 0:
                     wide.append(path)
             page.goto(server.url)
-            assert "All quiet" in page.locator("#network-now").inner_text()
+            assert "No link is monitored" in page.locator("#network-now").inner_text()
     assert (found, wide) == ([], [])
 
 

@@ -103,6 +103,12 @@ def test_the_word_by_which_a_name_is_found(name: str, word: str) -> None:
     assert first_word(name) == word
 
 
+def test_a_long_word_that_could_be_the_scheme_of_a_url_is_read_at_once() -> None:
+    """Squared, these letters would take minutes: the limit of a test ends it."""
+    assert bare_title("x" * 300_000, LINKS) == "x" * 300_000
+    assert link_words(["x" * 300_000 + " -LHC"]) == ()
+
+
 def test_words_of_texts_ignore_case_and_letters_that_look_alike() -> None:
     assert words_in(["a-b, C\u0131T", "\u212a\u017f", "\u00fc", "x" * 101]) == {
         *("", "A-B", "CIT", "KS"),
