@@ -106,6 +106,11 @@ def _allow_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
 
 
-if __name__ == "__main__":
+def serve(listening: int, ready: int) -> None:
+    """Be a server process on this socket, with this pipe, until it is told to end."""
     _allow_open_files()
-    ServerProcess(int(sys.argv[1]), int(sys.argv[2])).serve()
+    ServerProcess(listening, ready).serve()
+
+
+if __name__ == "__main__":
+    serve(int(sys.argv[1]), int(sys.argv[2]))

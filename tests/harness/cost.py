@@ -1,8 +1,8 @@
-"""What the tests cost: processor time by folder, for ``pytest --cost``.
+"""What the tests cost: processor time by folder and of the most expensive files, ``pytest --cost``.
 
-Counted is each test's own process with its children that ended: their set-up, call and clean-up,
-so a server that a module's tests share counts with the last of them. The PostgreSQL server of the
-run is told apart: it serves all of them.
+Counted is each test's own process with its children that ended: their set-up, call and clean-up.
+The portal's servers (``preloaded``) and the PostgreSQL server of the run have a line each: they
+serve many tests.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import pytest
 
 from app.core.settings import PROJECT
-from tests.harness import postgres, run
+from tests.harness import postgres, preloaded, run
 
+_FILES: Final = 60
 _BY_FILE: Counter[str] = Counter()
 _TESTS: Counter[str] = Counter()
 
@@ -43,7 +45,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if session.config.getoption("--cost") and _BY_FILE:
-        told = json.dumps({"seconds": _BY_FILE, "tests": _TESTS})
+        told = json.dumps({"seconds": _BY_FILE, "tests": _TESTS, "servers": preloaded.seconds()})
         (run.folder() / f"cost-{os.getpid()}.json").write_text(told)
 
 
@@ -54,17 +56,24 @@ def pytest_terminal_summary(
         return
     folders: Counter[str] = Counter()
     tests: Counter[str] = Counter()
+    files: Counter[str] = Counter()
+    servers = 0.0
     for file in run.folder().glob("cost-*.json"):
         told = json.loads(file.read_text())
+        servers += told["servers"]
         for name, seconds in told["seconds"].items():
             folders[_folder(name)] += seconds
+            files[name] += seconds
         for name, number in told["tests"].items():
             tests[_folder(name)] += number
     terminalreporter.section("processor seconds by folder")
     for name, seconds in folders.most_common():
         terminalreporter.write_line(f"{seconds:8.1f}  {tests[name]:5}  {name}")
     terminalreporter.write_line(f"{sum(folders.values()):8.1f}  {sum(tests.values()):5}  together")
+    terminalreporter.write_line(f"{servers:8.1f}         the portal's servers")
     terminalreporter.write_line(f"{postgres.seconds():8.1f}         the PostgreSQL server")
+    for name, seconds in files.most_common(_FILES):
+        terminalreporter.write_line(f"{seconds:8.1f}         {name}")
 
 
 def _folder(file: str) -> str:

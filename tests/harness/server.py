@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app.core.mail_settings import MailSettings
 from app.core.settings import PROJECT, Settings, process_environment
 from app.server.sockets import open_sockets, serving_command
-from tests.harness import run
+from tests.harness import preloaded, run
 from tests.harness.databases import open_engine
 
 TEST_SECRET = "only-for-tests-0123456789-abcdefghij"  # signs nothing outside of a test run
@@ -78,25 +78,39 @@ def free_port() -> int:
 
 
 @contextmanager
-def live(settings: Settings, public_url: str = "", host: str = "127.0.0.1") -> Iterator[LiveServer]:
+def live(
+    settings: Settings,
+    public_url: str = "",
+    host: str = "127.0.0.1",
+    *,
+    supervised: bool = False,
+) -> Iterator[LiveServer]:
     """Start the server that ``flask serve`` would start, without a worker, behind this address
-    (default: its own, under this name); all its processes end afterwards."""
+    (default: its own, under this name); all its processes end afterwards.
+
+    ``supervised``: by its own command, loaded anew and with the supervisor that replaces processes;
+    otherwise ``preloaded`` has loaded it already.
+    """
     port = free_port()
     url = f"http://{host}:{port}"
-    settings = replace(settings, port=port, public_url=public_url or url)
+    settings = replace(settings, port=port, public_url=public_url or url, worker=False)
     log = run.folder() / f"server-{port}.log"
     sockets = open_sockets(settings)
+    process: subprocess.Popen[bytes] | preloaded.Group
     with log.open("wb") as out:
-        process = subprocess.Popen(
-            serving_command(replace(settings, worker=False), sockets, monotonic()),
-            cwd=PROJECT,
-            env=process_environment(settings),
-            pass_fds=[one.fileno() for one in sockets],
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        if supervised:
+            process = subprocess.Popen(
+                serving_command(settings, sockets, monotonic()),
+                cwd=PROJECT,
+                env=process_environment(settings),
+                pass_fds=[one.fileno() for one in sockets],
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        else:
+            process = preloaded.serve(settings, sockets, out.fileno())
     for one in sockets:  # the server's own alone hold the port
         one.close()
     try:
@@ -107,7 +121,7 @@ def live(settings: Settings, public_url: str = "", host: str = "127.0.0.1") -> I
 
 
 def wait_until_answering(
-    process: subprocess.Popen[bytes],
+    process: subprocess.Popen[bytes] | preloaded.Group,
     port: int,
     log: Path,
     seconds: float = 120,
@@ -132,7 +146,7 @@ def wait_until_answering(
     raise AssertionError(f"the server did not answer; it wrote:\n{log.read_text()[-4000:]}")
 
 
-def end_group(process: subprocess.Popen[bytes]) -> None:
+def end_group(process: subprocess.Popen[bytes] | preloaded.Group) -> None:
     """End a process started in its own session, and all its children.
 
     Only the first is asked: it ends its workers, which wait long when they are asked twice.

@@ -27,7 +27,7 @@ from tests.harness.server import TEST_SECRET, LiveServer, live, test_settings
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[LiveServer]:
-    with fresh_database("sqlite") as url, live(test_settings(url)) as running:
+    with fresh_database("sqlite") as url, live(test_settings(url), supervised=True) as running:
         yield running
 
 
