@@ -30,7 +30,8 @@ class ScopeMissing(Forbidden):
         self.scope = scope
 
 
-_LISTS: Final = "lists_logged"
+LISTS: Final = "lists_logged"
+"""Where the application keeps which lists were logged, and when."""
 _LIST_EVERY: Final = 3600.0
 """Seconds."""
 _MAX_LISTS: Final = 10_000
@@ -126,7 +127,7 @@ def note(what: str, thing: str) -> None:
 def note_list(name: str) -> None:
     """The same for a list that was read: of one token and operation once an hour of this process,
     as programs page through lists and read them again."""
-    told: dict[tuple[int, str], float] = current_app.extensions.setdefault(_LISTS, {})
+    told: dict[tuple[int, str], float] = current_app.extensions.setdefault(LISTS, {})
     key, moment = (g.token_id, name), monotonic()
     if key in told and moment < told[key] + _LIST_EVERY:
         return

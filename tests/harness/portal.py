@@ -16,6 +16,7 @@ from flask import Flask
 from sqlalchemy import Engine
 
 from app import cli
+from app.api.caller import LISTS
 from app.core.database.sqlite_write_lock import WriteLock
 from app.core.database.transactions import write_lock_of
 from app.core.services.refusals import Refusals
@@ -68,7 +69,9 @@ def kept_portal(url: str) -> Iterator[Flask]:
         made.config["TESTING"] = True
     else:
         refusals = Refusals()
-        made.extensions["refusals"] = made.extensions[API].extensions["refusals"] = refusals
+        programs = made.extensions[API].extensions
+        made.extensions["refusals"] = programs["refusals"] = refusals
+        programs.pop(LISTS, None)
         address_limits.register(made)
         made.extensions[STARTED] = datetime.now(UTC)
     before = _state(made)

@@ -260,7 +260,6 @@ def test_lists_and_too_many_calls_of_a_program(
             client.get(f"/api/v1/{path}", headers=bearer)
     finally:
         programs.extensions[RATE_LIMIT] = usual
-        programs.extensions.pop("lists_logged")
     told = [
         re.sub(
             r'^event="(.*?)" account="(.*?)" .* door="api" kind="(.*?)" thing="(.*?)".*',
