@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping, Sequence
 from html.parser import HTMLParser
 from urllib.parse import quote_plus, urlsplit
 
-from flask import Flask
+from flask import Flask, session
+from flask_wtf.csrf import generate_csrf
 from werkzeug.test import TestResponse
+
+from app.core.web.form_keys import TOKEN
 
 Fields = Mapping[str, str | bytes | Sequence[str]]
 _VOID = frozenset({"meta", "link", "input", "br", "path", "circle", "rect", "use", "img", "hr"})
@@ -203,10 +207,12 @@ class Visitor:
         return PageReader(answer.text)
 
     def token(self) -> str:
-        """A valid CSRF token of this browser."""
-        answer = self.get("/profile")
-        page = answer.text if answer.status_code == 200 else self.get("/login").text
-        return next(value for form in PageReader(page).forms for value in form.values("csrf_token"))
+        """A valid CSRF token of this browser, as any page would give it."""
+        with self.client.session_transaction() as cookie:
+            held = cookie.setdefault(TOKEN, secrets.token_hex(20))
+        with self.client.application.test_request_context():
+            session[TOKEN] = held
+            return generate_csrf()
 
     def send(
         self, path: str, fields: Fields, headers: Mapping[str, str] | None = None
