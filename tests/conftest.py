@@ -33,7 +33,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy.orm import Session
 
 from tests.exchange.rt import request_tracker
-from tests.harness import between_runs, guardian, hashing, postgres, preloaded, run
+from tests.harness import between_runs, guardian, hashing, postgres, preloaded, run, templates
 from tests.harness.databases import KINDS, fresh_database
 from tests.harness.server import LiveServer, live, test_settings
 from tests.stacks.programs import STACKS
@@ -101,16 +101,21 @@ def session(database: str) -> Iterator[Session]:
 def app(database: str) -> Iterator[Flask]:
     from tests.harness.portal import kept_portal
 
-    with kept_portal(database) as flask_app:
+    with kept_portal(test_settings(database)) as flask_app:
+        flask_app.config["TESTING"] = True
         yield flask_app
 
 
 @pytest.fixture
 def app_with(database: str) -> Iterator[Callable[..., Flask]]:
-    from tests.harness.portal import portal
+    from tests.harness.portal import kept_portal
+
+    def made(**more: object) -> Flask:
+        settings = replace(test_settings(database), **more)  # type: ignore[arg-type]
+        return opened.enter_context(kept_portal(settings))
 
     with ExitStack() as opened:
-        yield lambda **more: opened.enter_context(portal(replace(test_settings(database), **more)))
+        yield made
 
 
 @pytest.fixture
@@ -174,6 +179,7 @@ def pytest_configure(config: pytest.Config) -> None:
             guardian.tidy(old)
         config.stash[_RUN] = run.begin()
         config.stash[_GUARDIAN] = guardian.watch(config.stash[_RUN])
+    templates.share()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

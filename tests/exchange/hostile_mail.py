@@ -124,7 +124,11 @@ def _decided(server: LiveServer, mail: bytes) -> bool:
 
 def rows(kind: str) -> Iterator[tuple[str, bool]]:
     """The lines of the table for one kind of database, and whether each is as it should be."""
-    with fresh_database(kind) as url, live(test_settings(url), supervised=True) as server, _working(server):
+    with (
+        fresh_database(kind) as url,
+        live(test_settings(url), supervised=True) as server,
+        _working(server),
+    ):
         with server.session() as session:
             enter(session)
         for _ in range(5):

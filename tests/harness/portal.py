@@ -1,8 +1,8 @@
 """The Flask application in this process, with nothing left open afterwards.
 
 To make one costs as much as ten pages, and so do the templates and statements that it compiles
-anew. So those of an address are kept for the next test whose database has it, which finds them as
-just made.
+anew. So those of some settings are kept for the next test with the same settings and database,
+which finds them as just made.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from flask import Flask
 from sqlalchemy import Engine
@@ -27,17 +27,15 @@ from app.factory import API, create_app
 from app.home.pages.health import STARTED
 from app.statistics.services import cache
 from tests.harness.databases import open_engine
-from tests.harness.server import test_settings
 
-_KEPT: Final = 4
-"""Addresses whose application and engine are kept; a process seldom uses more than two."""
+_KEPT: Final = 8
+"""Applications that are kept, each with its settings, and engines."""
 _EVENTS: Final = (
     *("before_execute", "after_execute", "before_cursor_execute", "after_cursor_execute"),
     *("engine_connect", "begin", "commit", "rollback"),
 )
 _EVENTS_OF_POOLS: Final = ("connect", "checkout", "checkin")
-T = TypeVar("T")
-_applications: dict[str, Flask] = {}
+_applications: list[tuple[Settings, Flask]] = []
 _engines: dict[str, Engine] = {}
 
 
@@ -60,20 +58,21 @@ def close(made: Flask) -> None:
 
 
 @contextmanager
-def kept_portal(url: str) -> Iterator[Flask]:
-    """The application with the settings of tests on this database, as just made."""
-    made = _applications.pop(url, None)
+def kept_portal(settings: Settings) -> Iterator[Flask]:
+    """The application with these settings, as just made."""
+    made = _taken(settings)
     if made is None:
-        made = create_app(test_settings(url))
+        made = create_app(settings)
         cli.register(made)
-        made.config["TESTING"] = True
     else:
         refusals = Refusals()
         programs = made.extensions[API].extensions
         made.extensions["refusals"] = programs["refusals"] = refusals
         programs.pop(LISTS, None)
+        made.extensions.pop("sign_on", None)
         address_limits.register(made)
         made.extensions[STARTED] = datetime.now(UTC)
+    made.config["TESTING"] = False
     before = _state(made)
     try:
         yield made
@@ -81,8 +80,18 @@ def kept_portal(url: str) -> Iterator[Flask]:
         close(made)
         with made.app_context():
             _forget_facts(db.engine)
+        made.config["TESTING"] = False
         if _state(made) == before:
-            _keep(_applications, url, made)
+            _applications.append((settings, made))
+            del _applications[:-_KEPT]
+
+
+def _taken(settings: Settings) -> Flask | None:
+    for index, (known, made) in enumerate(_applications):
+        if known == settings:
+            del _applications[index]
+            return made
+    return None
 
 
 @contextmanager
@@ -96,17 +105,13 @@ def kept_engine(url: str) -> Iterator[Engine]:
         engine.dispose()
         _forget_facts(engine)
         if _state_of_engine(engine) == before:
-            _keep(_engines, url, engine)
+            while len(_engines) >= _KEPT:
+                del _engines[next(iter(_engines))]
+            _engines[url] = engine
 
 
 def _forget_facts(engine: Engine) -> None:
     cache._cached.pop(engine, None)  # it follows a log that begins anew
-
-
-def _keep(kept: dict[str, T], url: str, one: T) -> None:
-    while len(kept) >= _KEPT:
-        del kept[next(iter(kept))]
-    kept[url] = one
 
 
 def _state(made: Flask) -> list[Any]:

@@ -206,7 +206,9 @@ def main() -> None:
 
     import app.server.process
     import app.serving  # noqa: F401  # all of the portal
+    from tests.harness import templates
 
+    templates.share()
     _fork_for_each_request(asked)
 
 

@@ -19,6 +19,7 @@ from tests.cast import Cast, enter, writer
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.portal import kept_engine, kept_portal
 from tests.harness.rows import Rows, read_rows
+from tests.harness.server import test_settings
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_who_is_still_connected_reaches_nobody_elses_rows(kind: str) -> None:
 def test_an_application_is_kept_unless_it_was_changed(kind: str) -> None:
     made: list[Flask] = []
     for number in range(3):
-        with fresh_database(kind) as url, kept_portal(url) as flask_app:
+        with fresh_database(kind) as url, kept_portal(test_settings(url)) as flask_app:
             assert "CHANGED" not in flask_app.config
             flask_app.test_client().get("/login")
             if not number:
