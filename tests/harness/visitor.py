@@ -212,7 +212,8 @@ class Visitor:
             held = cookie.setdefault(TOKEN, secrets.token_hex(20))
         with self.client.application.test_request_context():
             session[TOKEN] = held
-            return generate_csrf()
+            token: str = generate_csrf()
+            return token
 
     def send(
         self, path: str, fields: Fields, headers: Mapping[str, str] | None = None
