@@ -33,7 +33,7 @@ from hypothesis import HealthCheck, settings
 from sqlalchemy.orm import Session
 
 from tests.exchange.rt import request_tracker
-from tests.harness import between_runs, guardian, hashing, postgres, preloaded, run, templates
+from tests.harness import between_runs, guardian, hashing, postgres, run, templates
 from tests.harness.databases import KINDS, fresh_database
 from tests.harness.server import LiveServer, live, test_settings
 from tests.stacks.programs import STACKS
@@ -183,7 +183,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    preloaded.end()
     if _RUN in config.stash:
         guardian.tidy(config.stash[_RUN])
         config.stash[_GUARDIAN].wait()

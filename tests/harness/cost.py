@@ -1,8 +1,8 @@
 """What the tests cost: processor time by folder and of the most expensive files, ``pytest --cost``.
 
 Counted is each test's own process with its children that ended: their set-up, call and clean-up.
-The portal's servers (``preloaded``) and the PostgreSQL server of the run have a line each: they
-serve many tests.
+The processes that are forked (``loaded``) and the PostgreSQL server of the run have a line each:
+they serve many tests.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Final
 import pytest
 
 from app.core.settings import PROJECT
-from tests.harness import postgres, preloaded, run
+from tests.harness import loaded, postgres, run
 
 _FILES: Final = 60
 _BY_FILE: Counter[str] = Counter()
@@ -45,7 +45,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     if session.config.getoption("--cost") and _BY_FILE:
-        told = json.dumps({"seconds": _BY_FILE, "tests": _TESTS, "servers": preloaded.seconds()})
+        told = json.dumps({"seconds": _BY_FILE, "tests": _TESTS, "forked": loaded.seconds()})
         (run.folder() / f"cost-{os.getpid()}.json").write_text(told)
 
 
@@ -57,10 +57,10 @@ def pytest_terminal_summary(
     folders: Counter[str] = Counter()
     tests: Counter[str] = Counter()
     files: Counter[str] = Counter()
-    servers = 0.0
+    forked = 0.0
     for file in run.folder().glob("cost-*.json"):
         told = json.loads(file.read_text())
-        servers += told["servers"]
+        forked += told["forked"]
         for name, seconds in told["seconds"].items():
             folders[_folder(name)] += seconds
             files[name] += seconds
@@ -70,7 +70,9 @@ def pytest_terminal_summary(
     for name, seconds in folders.most_common():
         terminalreporter.write_line(f"{seconds:8.1f}  {tests[name]:5}  {name}")
     terminalreporter.write_line(f"{sum(folders.values()):8.1f}  {sum(tests.values()):5}  together")
-    terminalreporter.write_line(f"{servers:8.1f}         the portal's servers")
+    terminalreporter.write_line(
+        f"{forked:8.1f}         servers, workers and writers that were forked"
+    )
     terminalreporter.write_line(f"{postgres.seconds():8.1f}         the PostgreSQL server")
     for name, seconds in files.most_common(_FILES):
         terminalreporter.write_line(f"{seconds:8.1f}         {name}")

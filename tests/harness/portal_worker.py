@@ -1,14 +1,8 @@
-"""A real worker process with jobs for tests: ``python -m tests.harness.portal_worker URL PACE``.
-
-PACE is a JSON object of ``app.jobs.rules.jobs.Pace``. Its jobs leave lines in the file that they
-name.
-"""
+"""A real worker process with jobs for tests, which leave lines in the file that they name."""
 
 from __future__ import annotations
 
-import json
 import os
-import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
@@ -45,9 +39,8 @@ def _leave(file: str, line: str) -> None:
         out.write(f"{line}\n")
 
 
-def main() -> None:
-    """Work until a signal."""
-    url, pace, file = sys.argv[1:]
+def work(url: str, pace: Mapping[str, Any], file: str) -> None:
+    """Work until a signal, at this pace (``app.jobs.rules.jobs.Pace``), and end the process."""
     configure_logging()
     JOBS.update(note=note, slow=slow)
     TIMED.clear()
@@ -59,12 +52,8 @@ def main() -> None:
     TIMED[TIDY.name] = tidy
     engine = open_engine(url)
     settings = replace(test_settings(url), outbound_private_hosts=frozenset({"127.0.0.1"}))
-    worker = WorkerProcess(Context(engine, settings), Pace(**json.loads(pace)))
+    worker = WorkerProcess(Context(engine, settings), Pace(**pace))
     with ended_by_signals(worker):
         in_order = worker.run()
     engine.dispose()
     os._exit(0 if in_order else 3)
-
-
-if __name__ == "__main__":
-    main()

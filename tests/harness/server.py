@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from app.core.mail_settings import MailSettings
 from app.core.settings import PROJECT, Settings, process_environment
 from app.server.sockets import open_sockets, serving_command
-from tests.harness import preloaded, run
+from tests.harness import loaded, run
 from tests.harness.databases import open_engine
 
 TEST_SECRET = "only-for-tests-0123456789-abcdefghij"  # signs nothing outside of a test run
@@ -89,16 +89,16 @@ def live(
     (default: its own, under this name); all its processes end afterwards.
 
     ``supervised``: by its own command, loaded anew and with the supervisor that replaces processes;
-    otherwise ``preloaded`` has loaded it already.
+    otherwise forked from a process that has loaded it (``loaded``).
     """
     port = free_port()
     url = f"http://{host}:{port}"
     settings = replace(settings, port=port, public_url=public_url or url, worker=False)
     log = run.folder() / f"server-{port}.log"
     sockets = open_sockets(settings)
-    process: subprocess.Popen[bytes] | preloaded.Group
-    with log.open("wb") as out:
-        if supervised:
+    process: subprocess.Popen[bytes] | loaded.Child
+    if supervised:
+        with log.open("wb") as out:
             process = subprocess.Popen(
                 serving_command(settings, sockets, monotonic()),
                 cwd=PROJECT,
@@ -109,8 +109,8 @@ def live(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        else:
-            process = preloaded.serve(settings, sockets, out.fileno())
+    else:
+        process = loaded.start_server(settings, sockets, log)
     for one in sockets:  # the server's own alone hold the port
         one.close()
     try:
@@ -121,7 +121,7 @@ def live(
 
 
 def wait_until_answering(
-    process: subprocess.Popen[bytes] | preloaded.Group,
+    process: subprocess.Popen[bytes] | loaded.Child,
     port: int,
     log: Path,
     seconds: float = 120,
@@ -146,7 +146,7 @@ def wait_until_answering(
     raise AssertionError(f"the server did not answer; it wrote:\n{log.read_text()[-4000:]}")
 
 
-def end_group(process: subprocess.Popen[bytes] | preloaded.Group) -> None:
+def end_group(process: subprocess.Popen[bytes] | loaded.Child) -> None:
     """End a process started in its own session, and all its children.
 
     Only the first is asked: it ends its workers, which wait long when they are asked twice.

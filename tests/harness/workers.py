@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.core.settings import PROJECT
 from tests.harness.databases import open_engine
+from tests.harness.loaded import Child
+from tests.harness.portal_worker import work
 from tests.harness.server import test_settings
 
-StartWorker = Callable[..., subprocess.Popen[bytes]]
+StartWorker = Callable[..., Child]
 
 
 @pytest.fixture
@@ -30,18 +28,11 @@ def notes(tmp_path: Path) -> Path:
 @pytest.fixture
 def start_worker(database: str, notes: Path) -> Iterator[StartWorker]:
     """Starts a real worker process; what still runs is killed afterwards."""
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[Child] = []
 
-    def start(**pace: float) -> subprocess.Popen[bytes]:
+    def start(**pace: float) -> Child:
         given = {"look": 0.05, "beat": 0.2, **pace}
-        process = subprocess.Popen(
-            [
-                *(sys.executable, "-m", "tests.harness.portal_worker"),
-                *(database, json.dumps(given), str(notes)),
-            ],
-            cwd=PROJECT,
-            stdin=subprocess.DEVNULL,
-        )
+        process = Child(work, [database, given, str(notes)])
         started.append(process)
         return process
 

@@ -54,7 +54,7 @@ def test_nothing_is_left(way: signal.Signals, workers: str) -> None:
     assert process.poll() is None, Path(log.name).read_text()
     (inner,) = set(run.folder().glob("portal-tests-*")) - known
     running = _commands(inner)
-    for name in ("app.server.supervisor", "postgres", "chrom", "portal_worker", "guardian"):
+    for name in ("multiprocessing.forkserver", "postgres", "chrom", "guardian"):
         assert name in running
     if way == signal.SIGINT:
         os.killpg(process.pid, way)  # as a terminal does it

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
@@ -34,9 +33,8 @@ from app.tickets.models.tickets import UnknownLink
 from app.tickets.services.lists.lists import TicketFilter
 from app.tickets.services.pages import first_numbers
 from app.tickets.services.search.index import index_tickets
+from tests.harness import loaded
 from tests.harness.databases import alembic_config, differences, migrate, open_engine
-
-_processes = multiprocessing.get_context("spawn")
 
 
 def test_upgrade_from_empty_leaves_nothing_to_autogenerate(empty_database: str) -> None:
@@ -96,9 +94,9 @@ def upgrade_at_once(url: str, together: Barrier) -> None:
 
 def test_processes_that_upgrade_at_once_wait_for_each_other(empty_database: str) -> None:
     """As two servers that are started on one new database."""
-    together = _processes.Barrier(3)
+    together = loaded.PROCESSES.Barrier(3)
     workers = [
-        _processes.Process(target=upgrade_at_once, args=(empty_database, together))
+        loaded.PROCESSES.Process(target=upgrade_at_once, args=(empty_database, together))
         for _ in range(3)
     ]
     for worker in workers:

@@ -6,7 +6,6 @@ the process that made it and in another one that has its own guess.
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from multiprocessing.pool import Pool
@@ -33,12 +32,12 @@ from app.accounts.services.partners import (
 from app.core.database.transactions import read_connection, transaction
 from app.core.rules.access import Actor, Kind
 from tests.cast import NOON, PASSWORD, SYSTEM, enter
+from tests.harness import loaded
 from tests.harness.databases import open_engine
 
 KEY = b"only for tests, thirty-two bytes"
 OTHER = "another password of sixteen"
 LOGIN = "nren_a"
-_processes = multiprocessing.get_context("spawn")
 
 
 def ask(url: str, password: str, now: datetime = NOON, login: str = LOGIN) -> Actor | None:
@@ -75,7 +74,7 @@ def account(session: Session) -> PartnerAccount:
 @pytest.fixture
 def other_process(database: str) -> Iterator[Pool]:
     """One process that lives on, with what it has seen before."""
-    with _processes.Pool(1) as pool:
+    with loaded.PROCESSES.Pool(1) as pool:
         yield pool
 
 

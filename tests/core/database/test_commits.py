@@ -6,7 +6,6 @@ databases is tried on both. Nothing waits for a fixed time.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -26,9 +25,9 @@ from app.core.rules.errors import Invalid
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import comment_ticket, open_ticket
 from tests.cast import enter, writer
+from tests.harness import loaded
 from tests.harness.databases import fresh_database, open_engine
 
-_processes = multiprocessing.get_context("spawn")
 Change = Callable[[Session], object]
 THREADS = 8
 
@@ -181,7 +180,9 @@ def test_what_was_told_before_a_kill_is_on_disk(tmp_path: Path, engine: Engine, 
     os.mkfifo(told)
     seen: set[str] = set()
     for least in (1, 60, 200):  # right after the first answers, and in the middle
-        worker = _processes.Process(target=write_until_killed, args=(url, str(told), f"{least}"))
+        worker = loaded.PROCESSES.Process(
+            target=write_until_killed, args=(url, str(told), f"{least}")
+        )
         worker.start()
         names: list[str] = []
         with told.open() as pipe:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
 import sqlite3
@@ -31,6 +30,7 @@ from app.core.database.transactions import (
 )
 from app.core.models.changes import Counter
 from tests.commands.test_commands import done
+from tests.harness import loaded
 from tests.harness.commands import flask
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import LiveServer
@@ -38,7 +38,6 @@ from tests.harness.until import until
 from tests.soap_service.wire import Wire, create_accounts
 
 TIMES = 200
-_processes = multiprocessing.get_context("spawn")
 only_sqlite = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
@@ -70,7 +69,7 @@ def hold(database: str, inside: Event) -> None:
     """Enter, and stay until killed."""
     with WriteLock(database):
         inside.set()
-        _processes.Event().wait()
+        loaded.PROCESSES.Event().wait()
 
 
 def write_once(url: str, name: str) -> None:
@@ -85,7 +84,8 @@ def test_threads_and_processes_are_in_one_after_another(tmp_path: Path) -> None:
     number.write_text("0")
     database = str(tmp_path / "portal.db")
     workers = [
-        _processes.Process(target=count_in_threads, args=(database, str(number))) for _ in range(2)
+        loaded.PROCESSES.Process(target=count_in_threads, args=(database, str(number)))
+        for _ in range(2)
     ]
     for worker in workers:
         worker.start()
@@ -97,8 +97,8 @@ def test_threads_and_processes_are_in_one_after_another(tmp_path: Path) -> None:
 
 def test_a_killed_holder_lets_the_next_one_in(tmp_path: Path) -> None:
     database = str(tmp_path / "portal.db")
-    inside = _processes.Event()
-    holder = _processes.Process(target=hold, args=(database, inside))
+    inside = loaded.PROCESSES.Event()
+    holder = loaded.PROCESSES.Process(target=hold, args=(database, inside))
     holder.start()
     assert inside.wait(60)
     gate = WriteLock(database)
@@ -119,8 +119,8 @@ def queued_threads() -> int:
 
 def test_a_stopped_holder_is_named_and_nobody_waits_for_it_without_end(tmp_path: Path) -> None:
     database = str(tmp_path / "portal.db")
-    inside = _processes.Event()
-    holder = _processes.Process(target=hold, args=(database, inside))
+    inside = loaded.PROCESSES.Event()
+    holder = loaded.PROCESSES.Process(target=hold, args=(database, inside))
     holder.start()
     assert inside.wait(60)
     assert holder.pid is not None
@@ -191,8 +191,8 @@ def test_a_holder_is_named_by_its_command_without_what_it_was_given(
 @only_sqlite
 def test_who_does_not_wait_is_told_and_is_in_nobodys_way(database: str, session: Session) -> None:
     """Beside another process that writes, and beside a writer of this one."""
-    inside = _processes.Event()
-    holder = _processes.Process(target=hold, args=(str(file_of(database)), inside))
+    inside = loaded.PROCESSES.Event()
+    holder = loaded.PROCESSES.Process(target=hold, args=(str(file_of(database)), inside))
     holder.start()
     assert inside.wait(60)
     with transaction_if_free(session) as free:
@@ -258,8 +258,8 @@ def test_a_lock_file_that_was_deleted_is_made_anew(tmp_path: Path) -> None:
     with gate:
         pass
     (tmp_path / f"portal.db{SUFFIX}").unlink()
-    inside = _processes.Event()
-    holder = _processes.Process(target=hold, args=(database, inside))
+    inside = loaded.PROCESSES.Event()
+    holder = loaded.PROCESSES.Process(target=hold, args=(database, inside))
     holder.start()
     assert inside.wait(60)
     with ThreadPoolExecutor(1) as threads:
@@ -331,7 +331,7 @@ def test_a_folder_that_may_not_be_written_into_is_said(database: str) -> None:
     folder = file_of(database).parent
     folder.chmod(0o555)
     try:
-        with _processes.Pool(1) as other:
+        with loaded.PROCESSES.Pool(1) as other:
             told = other.apply(refusal_of_nobody, (str(file_of(database)),))
     finally:
         folder.chmod(0o755)

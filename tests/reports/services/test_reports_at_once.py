@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,6 +31,7 @@ from app.reports.services.reports import (
     submit_report,
 )
 from tests.cast import SYSTEM, enter, writer
+from tests.harness import loaded
 from tests.harness.databases import open_engine
 
 Q1 = Quarter(2013, 1)
@@ -43,7 +43,6 @@ ANSWERS = {
 }
 FIELDS = ("answer.issues", "answer.plans", "answer.remarks")
 PROCESSES, THREADS, SAVES = 4, 10, 4
-_processes = multiprocessing.get_context("spawn")
 
 
 def reporter(name: str, site_id: int) -> Actor:
@@ -117,7 +116,7 @@ def test_forty_people_save_drafts_at_once(database: str, session: Session) -> No
         Job(database, keys[first : first + per_process])
         for first in range(0, len(keys), per_process)
     ]
-    with _processes.Pool(PROCESSES) as pool:
+    with loaded.PROCESSES.Pool(PROCESSES) as pool:
         assert [error for part in pool.map(write_drafts, jobs, chunksize=1) for error in part] == []
     session.rollback()
     assert session.scalar(select(func.count()).select_from(Report)) == len(keys)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -29,13 +28,13 @@ from app.tickets.figures.facts import PAIR, TICKET, TicketFacts
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import change_ticket, comment_ticket, move_ticket, open_ticket
 from tests.cast import NOON, Cast, enter, writer
+from tests.harness import loaded
 from tests.harness.databases import open_engine
 from tests.matching.matching_world import report
 
 PROCESSES, THREADS, CHANGES = 5, 10, 4
 MOST = range(1, 1000)
 """More numbers than any test gives out."""
-_processes = multiprocessing.get_context("spawn")
 
 
 @pytest.fixture
@@ -194,7 +193,7 @@ def test_facts_miss_nothing_while_fifty_writers_write(
         return read
 
     with (
-        _processes.Pool(PROCESSES) as pool,
+        loaded.PROCESSES.Pool(PROCESSES) as pool,
         ThreadPoolExecutor(2) as threads,
     ):
         readers = [threads.submit(follow) for _ in range(2)]

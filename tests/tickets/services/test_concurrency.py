@@ -6,7 +6,6 @@ and nothing waits for a fixed time.
 
 from __future__ import annotations
 
-import multiprocessing
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -31,14 +30,13 @@ from app.tickets.services.lifecycle import (
     open_ticket,
 )
 from tests.cast import NOON, PASSWORD, SYSTEM, enter, writer
+from tests.harness import loaded
 from tests.harness.databases import open_engine
 
 PROCESSES = 5
 THREADS = 10
 CHANGES = 4
 """Changes by each writer of the cursor test."""
-
-_processes = multiprocessing.get_context("spawn")
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ def test_fifty_parallel_creations_with_one_origin_id_make_one_ticket(
 ) -> None:
     cast = enter(session)
     jobs = [Job(database, cast.nren_a, position) for position in range(PROCESSES)]
-    with _processes.Pool(PROCESSES) as pool:
+    with loaded.PROCESSES.Pool(PROCESSES) as pool:
         answers = [number for part in pool.map(create_in_parallel, jobs) for number in part]
     assert answers == [1] * (PROCESSES * THREADS)
     assert session.scalars(select(Ticket.number)).all() == [1]
@@ -128,7 +126,7 @@ def test_a_cursor_misses_nothing_while_fifty_writers_write(database: str, sessio
         Job(database, cast.operator, first, ticket=common)
         for first in range(0, PROCESSES * THREADS, THREADS)
     ]
-    with _processes.Manager() as manager, _processes.Pool(PROCESSES + 1) as pool:
+    with loaded.PROCESSES.Manager() as manager, loaded.PROCESSES.Pool(PROCESSES + 1) as pool:
         ended = manager.Event()
         reading = pool.apply_async(follow, (database, ended))
         pool.map(write_in_parallel, jobs, chunksize=1)
