@@ -1,15 +1,12 @@
 """A real worker that nobody believes to live.
 
-``python -m tests.system.hasty_worker URL PORT SHIFT`` starts it.
-
 What it claims is its own for a moment only, shorter than its work takes, as that of a worker that
 was stopped for a minute and goes on: so another one does the same work at the same time. It sends
-mails to the SMTP server at PORT. Its clock goes SHIFT seconds before the machine's.
+mails to the SMTP server at this port. Its clock goes before the machine's.
 """
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -27,14 +24,13 @@ from tests.harness.smtp import SMTP_TIMEOUT
 HASTY = Pace(look=0.01, beat=30, lease=0.02)
 
 
-def main() -> None:
+def work(url: str, port: int, ahead: timedelta) -> None:
     """Work until a signal."""
-    url, port, shift = sys.argv[1:]
     configure_logging()
     for name in set(TIMED) - {REPORT_REMINDERS.name}:
         del TIMED[name]
-    mail = MailSettings(host="127.0.0.1", port=int(port), timeout=SMTP_TIMEOUT)
-    engine, ahead = open_engine(url), timedelta(seconds=float(shift))
+    mail = MailSettings(host="127.0.0.1", port=port, timeout=SMTP_TIMEOUT)
+    engine = open_engine(url)
     context = Context(
         engine, replace(test_settings(url), mail=mail), now=lambda: datetime.now(UTC) + ahead
     )
@@ -42,7 +38,3 @@ def main() -> None:
     with ended_by_signals(worker):
         worker.run()
     engine.dispose()
-
-
-if __name__ == "__main__":
-    main()

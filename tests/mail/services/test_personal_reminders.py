@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 
 import pytest
 from sqlalchemy import select
@@ -17,7 +16,6 @@ from app.accounts.services.people import disable_user, find_user
 from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.core.rules.errors import Forbidden
-from app.core.settings import PROJECT
 from app.jobs.rules.work import TICKET_REMINDERS
 from app.jobs.tasks.context import Context
 from app.mail.models.mails import Mail
@@ -35,6 +33,7 @@ from app.tickets.services.personal_reminders import (
 from app.worker.timed import TIMED
 from tests.cast import NOON, Cast, writer
 from tests.harness.databases import open_engine
+from tests.harness.loaded import Child
 from tests.harness.server import test_settings
 from tests.mails import SENDER, body, enter_with_mails, message, opened, plan
 
@@ -163,28 +162,19 @@ def test_workers_at_once_remind_once(database: str, session: Session, cast: Cast
     assert addresses(session) == expected
 
 
-DIES = """
-import os, signal, sys
-from datetime import datetime
-from sqlalchemy.orm import Session
-from app import tables
-from app.core.database.transactions import transaction
-from app.mail.services.personal_reminders import send_due_reminders
-from tests.harness.databases import open_engine
-
-database, now, committed = sys.argv[1:]
-with Session(open_engine(database)) as session:
-    with transaction(session):
-        assert send_due_reminders(session, datetime.fromisoformat(now)) == 2
-        if committed == "no":
-            os.kill(os.getpid(), signal.SIGKILL)
-    os.kill(os.getpid(), signal.SIGKILL)
-"""
+def send_and_die(database: str, now: datetime, *, committed: bool) -> None:
+    """The process is killed before or after it commits."""
+    with Session(open_engine(database)) as session:
+        with transaction(session):
+            assert send_due_reminders(session, now) == 2
+            if not committed:
+                os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
-@pytest.mark.parametrize("committed", ["no", "yes"])
+@pytest.mark.parametrize("committed", [False, True])
 def test_a_worker_killed_in_the_middle_loses_and_doubles_none(
-    database: str, session: Session, cast: Cast, committed: str
+    database: str, session: Session, cast: Cast, *, committed: bool
 ) -> None:
     number = opened(session, cast.operator)
     plan(session)
@@ -192,16 +182,10 @@ def test_a_worker_killed_in_the_middle_loses_and_doubles_none(
         remind(session, by, number, NOON + HOUR)
     session.rollback()
     now = NOON + HOUR
-    died = subprocess.run(
-        [sys.executable, "-c", DIES, database, now.isoformat(), committed],
-        cwd=PROJECT,
-        env=dict(os.environ),
-        timeout=120,
-        check=False,
-    )
-    assert died.returncode == -signal.SIGKILL
+    died = Child(partial(send_and_die, committed=committed), [database, now])
+    assert died.wait(120) == -signal.SIGKILL
     marks = session.scalars(select(TicketReminder.reminded_at)).all()
-    assert [mark is not None for mark in marks] == [committed == "yes"] * 2
+    assert [mark is not None for mark in marks] == [committed] * 2
     session.rollback()
     send(session, now)
     assert addresses(session) == ["kit@people.example", "reader@people.example"]

@@ -5,8 +5,6 @@ Everything is real: the processes, their claims that run out, an SMTP server, bo
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,7 +17,6 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.rules.quarters import USUAL_DUE_DAYS
-from app.core.settings import PROJECT
 from app.jobs.models.work import Worker
 from app.jobs.rules.work import REPORT_REMINDERS
 from app.jobs.services.timed_work import know_timed_work, run_soon
@@ -28,8 +25,10 @@ from app.registry.models.registry import Site, SiteContact, SiteName
 from app.reports.models.reminders import ReportReminder
 from app.reports.services.reminders import reminders_due
 from tests.cast import enter
+from tests.harness.loaded import Child
 from tests.harness.smtp import smtp_server
 from tests.mail.test_delivery import wait_for
+from tests.system.hasty_worker import work
 
 SITES = 60
 REMINDED = datetime(2013, 5, 7, 7, tzinfo=UTC)
@@ -85,21 +84,10 @@ def test_two_workers_remind_each_site_once(
     quarters = len({quarter for _site, quarter, _step in due})
     session.rollback()
     logs = [tmp_path / "first", tmp_path / "second"]
-    workers: list[subprocess.Popen[bytes]] = []
+    workers: list[Child] = []
     try:
         for log in logs:
-            with log.open("wb") as out:
-                workers.append(
-                    subprocess.Popen(
-                        [
-                            *(sys.executable, "-m", "tests.system.hasty_worker"),
-                            *(database, str(port), str(ahead.total_seconds())),
-                        ],
-                        cwd=PROJECT,
-                        stdin=subprocess.DEVNULL,
-                        stderr=out,
-                    )
-                )
+            workers.append(Child(work, [database, port, ahead], out=log))
 
         def count(query: Any) -> int:
             session.rollback()
