@@ -49,7 +49,7 @@ SLOW: Final = (
     Slow(
         ("tests/pages", "tests/*/pages"),
         _BODIES,
-        but=("tests/tickets/pages/test_tickets.py", "tests/tickets/pages/test_list.py"),
+        but=("tests/tickets/pages/test_tickets.py",),
         on="postgresql",
     ),
     Slow(("tests/api",), _BODIES, but=("tests/api/test_events.py",), on="postgresql"),
@@ -97,7 +97,6 @@ SLOW: Final = (
         ("tests/server/test_make_run.py",),
         "`make run` and commands for real, each a start of the whole portal",
         but=(
-            "tests/server/test_make_run.py::test_it_says_where_it_is_and_serves",
             "tests/server/test_make_run.py::test_a_taken_port_is_one_line",
             "tests/server/test_make_run.py::test_a_command_before_the_tables_exist_is_one_line",
             "tests/server/test_make_run.py::test_a_python_that_does_not_fit_is_named",
@@ -152,14 +151,32 @@ SLOW: Final = (
             "::test_what_is_kept_is_what_would_be_reckoned_from_nothing",
             "tests/duties/services/test_duties.py"
             "::test_what_follows_step_by_step_is_what_is_reckoned_from_nothing",
-            "tests/tickets/services/test_file_import.py"
-            "::test_an_export_of_the_demo_comes_back_the_same",
+            "tests/matching/services/test_recompute.py::test_what_time_alone_changes_is_followed",
             "tests/statistics/services/test_cache.py"
             "::test_facts_miss_nothing_while_fifty_writers_write",
             "tests/backups/test_backup.py::test_a_restore_takes_a_first_start_and_asks_before_more",
         ),
-        "long random histories and whole demo databases; the shorter tests beside them run on both",
+        "long random histories; the shorter tests beside them run on both",
         on="postgresql",
+    ),
+    Slow(
+        (
+            "tests/commands/test_seed_bulk.py",
+            "tests/demo/test_demo.py::test_every_state_is_shown_whenever_it_is_made",
+            "tests/tickets/services/test_file_import.py"
+            "::test_an_export_of_the_demo_comes_back_the_same",
+            "tests/tickets/services/test_nttdm.py::test_the_demo_comes_back_the_same",
+        ),
+        "whole demo databases, each seeded for one test",
+        but=("tests/commands/test_seed_bulk.py::test_other_peoples_data_is_left_alone",),
+    ),
+    Slow(
+        ("tests/system/test_slow_tests.py",),
+        "whole runs of pytest, each with processes of its own",
+        but=(
+            "tests/system/test_slow_tests.py::test_the_readme_tells_what_is_slow_and_why",
+            "tests/system/test_slow_tests.py::test_every_row_names_tests_that_are_there",
+        ),
     ),
     Slow(
         ("tests/mail/test_delivery.py::test_each_of_a_thousand_mails_is_delivered_once",),

@@ -56,6 +56,7 @@ def test_nothing_is_left(way: signal.Signals, workers: str) -> None:
     running = _commands(inner)
     for name in ("multiprocessing.forkserver", "postgres", "chrom", "guardian"):
         assert name in running
+    assert running.count("multiprocessing.forkserver") >= 5  # with a server, its two, a worker
     if way == signal.SIGINT:
         os.killpg(process.pid, way)  # as a terminal does it
     else:
