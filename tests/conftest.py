@@ -8,6 +8,7 @@ module_database   like ``database``, one per test module
 live_server       the real server on ``module_database`` (both databases), one per module
 sqlite_server     the real server on SQLite only, one per module: where the database
                   cannot make a difference
+supervised_server the same by its own command, with its supervisor and the memory of a real start
 browser_page      a strict Chromium page; ``expected_statuses`` is the set of answers from 400 on
                   that the test provokes
 plain_page        the same without JavaScript
@@ -132,6 +133,12 @@ def live_server(module_database: str) -> Iterator[LiveServer]:
 @pytest.fixture(scope="module")
 def sqlite_server() -> Iterator[LiveServer]:
     with fresh_database("sqlite") as url, live(test_settings(url)) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def supervised_server() -> Iterator[LiveServer]:
+    with fresh_database("sqlite") as url, live(test_settings(url), supervised=True) as server:
         yield server
 
 

@@ -259,22 +259,22 @@ def on_the_wire(server: LiveServer, head: str, body: bytes = b"") -> bytes:
     return raw
 
 
-def test_eight_forms_of_300000_fields_cost_nothing(sqlite_server: LiveServer) -> None:
+def test_eight_forms_of_300000_fields_cost_nothing(supervised_server: LiveServer) -> None:
     head = "POST /login HTTP/1.1\nHost: localhost\nConnection: close\n"
     form = b"&".join(b"f%06d=x" % number for number in range(300_000))
     head += f"Content-Type: {FORM[1]}\nContent-Length: {len(form)}\n"
     logged = head + "Cookie: {}\n".format(cookie_of("expired")[1])
     page = "GET /login HTTP/1.1\nHost: localhost\nConnection: close\n"
     for _ in range(4):  # until both processes are warm
-        assert b" 200 " in on_the_wire(sqlite_server, page)[:20]
-    before = most = resident(sqlite_server.pid)
+        assert b" 200 " in on_the_wire(supervised_server, page)[:20]
+    before = most = resident(supervised_server.pid)
     with ThreadPoolExecutor(8) as senders:
         for sent in (head, logged):
-            pending = [senders.submit(on_the_wire, sqlite_server, sent, form) for _ in range(8)]
+            pending = [senders.submit(on_the_wire, supervised_server, sent, form) for _ in range(8)]
             while not all(one.done() for one in pending):
-                most = max(most, resident(sqlite_server.pid))
+                most = max(most, resident(supervised_server.pid))
             began = monotonic()
-            assert b" 200 " in on_the_wire(sqlite_server, page)[:20]
+            assert b" 200 " in on_the_wire(supervised_server, page)[:20]
             assert monotonic() - began < 1
             for one in pending:
                 raw = one.result()

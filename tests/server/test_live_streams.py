@@ -21,14 +21,12 @@ from app.server.asgi_adapter import Bounds
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import comment_ticket, open_ticket
 from tests.cast import Cast, enter, writer
-from tests.harness.databases import fresh_database
-from tests.harness.server import TEST_SECRET, LiveServer, live, test_settings
+from tests.harness.server import TEST_SECRET, LiveServer
 
 
 @pytest.fixture(scope="module")
-def server() -> Iterator[LiveServer]:
-    with fresh_database("sqlite") as url, live(test_settings(url), supervised=True) as running:
-        yield running
+def server(supervised_server: LiveServer) -> LiveServer:
+    return supervised_server
 
 
 @pytest.fixture(scope="module")

@@ -23,6 +23,7 @@ import pytest
 from sqlalchemy import func, select
 
 from app.core.models.changes import Change
+from tests.harness.server import LiveServer
 from tests.soap_service.wire import (
     CREATED,
     ENDPOINT,
@@ -165,6 +166,12 @@ def changes(wire: Wire) -> int:
     """How many changes of anything there are."""
     with wire.server.session() as session:
         return session.scalar(select(func.count()).select_from(Change)) or 0
+
+
+@pytest.fixture(scope="module")
+def sqlite_server(supervised_server: LiveServer) -> LiveServer:
+    """With the memory of a real start, which is measured here."""
+    return supervised_server
 
 
 @pytest.fixture
