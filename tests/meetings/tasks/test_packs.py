@@ -6,6 +6,8 @@ import csv
 import io
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +26,7 @@ from app.core.models.changes import Change
 from app.core.rules.access import Actor
 from app.core.rules.quarters import Quarter
 from app.core.rules.slides import SlideKind
+from app.core.settings import PROJECT
 from app.jobs.rules.jobs import MAX_ATTEMPTS
 from app.jobs.services.queue import failed_jobs, queued_jobs
 from app.jobs.tasks.context import Context
@@ -448,12 +451,21 @@ def test_a_pack_whose_last_worker_was_killed_has_failed(
 
 
 def test_a_worker_that_made_a_pack_has_loaded_nothing_for_it(
-    session: Session, cast: Cast, start_worker: StartWorker
+    database: str, session: Session, cast: Cast, notes: Path
 ) -> None:
-    worker = start_worker()
-    number = order(session, cast, ["matching"])
-    until(lambda: stands(session, number) == "made")
-    loaded = Path(f"/proc/{worker.pid}/maps").read_text()
+    """A worker that was forked would have what the tests' fork server has loaded."""
+    begin = (
+        "import sys; from tests.harness.portal_worker import work;"
+        " work(sys.argv[1], {'look': 0.05, 'beat': 0.2}, sys.argv[2])"
+    )
+    command = [sys.executable, "-c", begin, database, str(notes)]
+    with subprocess.Popen(command, cwd=PROJECT) as worker:
+        try:
+            number = order(session, cast, ["matching"])
+            until(lambda: stands(session, number) == "made")
+            loaded = Path(f"/proc/{worker.pid}/maps").read_text()
+        finally:
+            worker.kill()
     assert "/numpy/" in loaded, "libraries are seen there"
     assert [library for library in ("lxml", "PIL") if f"/{library}/" in loaded] == []
 
