@@ -98,6 +98,6 @@ def _openapi() -> Response:
 
 @cache
 def _document() -> str:
-    """The document as text: made when it is first asked for, since that takes a third of the time
-    in which a process starts."""
+    """The document as text: made when it is first asked for, since that takes half of the time
+    in which an application is made."""
     return json.dumps(document(OPERATIONS), ensure_ascii=False, indent=1)

@@ -84,16 +84,17 @@ def live(
     host: str = "127.0.0.1",
     *,
     supervised: bool = False,
+    worker: bool = False,
 ) -> Iterator[LiveServer]:
-    """Start the server that ``flask serve`` would start, without a worker, behind this address
-    (default: its own, under this name); all its processes end afterwards.
+    """Start the server that ``flask serve`` would start, behind this address (default: its own,
+    under this name); all its processes end afterwards.
 
-    ``supervised``: by its own command, loaded anew and with the supervisor that replaces processes;
-    otherwise forked from a process that has loaded it (``loaded``).
+    ``supervised``: by its own command, with the supervisor that replaces processes, which can have
+    a ``worker`` too; otherwise forked from a process that has loaded the portal (``loaded``).
     """
     port = free_port()
     url = f"http://{host}:{port}"
-    settings = replace(settings, port=port, public_url=public_url or url, worker=False)
+    settings = replace(settings, port=port, public_url=public_url or url, worker=worker)
     log = run.folder() / f"server-{port}.log"
     sockets = open_sockets(settings)
     process: subprocess.Popen[bytes] | loaded.Child

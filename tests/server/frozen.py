@@ -27,17 +27,14 @@ from sqlalchemy import create_engine, select, text
 from sqlalchemy.orm import Session
 
 from app.core.database.sqlite_write_lock import WriteLock
-from app.core.settings import PROJECT, process_environment
-from app.server.sockets import open_sockets, serving_command
+from app.core.settings import PROJECT
 from app.tickets.models.tickets import Ticket
 from tests.harness import run
 from tests.harness.databases import KINDS, fresh_database, open_engine
 from tests.harness.server import (
     LiveServer,
-    end_group,
-    free_port,
+    live,
     test_settings,
-    wait_until_answering,
 )
 from tests.harness.until import until
 from tests.soap_service.wire import CREATED, Wire, create_accounts, in_order
@@ -135,34 +132,12 @@ class Portal:
 def portal(kind: str) -> Iterator[Portal]:
     """Start it on a new database of this kind."""
     with fresh_database(kind) as url:
-        port = free_port()
-        address = f"http://127.0.0.1:{port}"
-        settings = replace(
-            test_settings(url), port=port, public_url=address, same_calls_per_minute=0
-        )
-        log, sockets = run.folder() / f"frozen-{port}.log", open_sockets(settings)
-        with log.open("wb") as out:
-            process = subprocess.Popen(
-                serving_command(settings, sockets, monotonic()),
-                cwd=PROJECT,
-                env=process_environment(settings),
-                pass_fds=[one.fileno() for one in sockets],
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        for one in sockets:
-            one.close()
-        try:
-            wait_until_answering(process, port, log)
-            server = LiveServer(address, port, settings, log, process.pid)
+        settings = replace(test_settings(url), same_calls_per_minute=0)
+        with live(settings, supervised=True, worker=True) as server:
             create_accounts(server)
-            found = Portal(server, process.pid, kind)
+            found = Portal(server, server.pid, kind)
             until(lambda: found.worker() > 0 and found.said("worker began") > 0)
             yield found
-        finally:
-            end_group(process)
 
 
 @contextmanager
