@@ -52,6 +52,9 @@ SILENT: Final = 5.0
 HUNG: Final = 20.0
 """Seconds without a sign of life after which a process is killed; one comes every second. Seconds
 in which this process itself was not given the processor do not count: then nobody was."""
+LOADING: Final = 120.0
+"""The same for one that has given none yet: it loads for some seconds, on a busy machine for many.
+The tables of a database are upgraded before any process is started."""
 _OWN_GAP: Final = 1.0
 """Seconds between two looks above which this process was not given the processor."""
 _PR_SET_PDEATHSIG: Final = 1
@@ -100,11 +103,12 @@ class Process:
         self.is_ready = listening is None
         self.timeout = WORKER_STOP_TIMEOUT if listening is None else SERVER_STOP_TIMEOUT
         self._listens = listening is not None
-        self._is_ending = False
+        self._is_ending = self._is_killed = False
         self._terminate_at: float | None = None
         self._kill_at: float | None = None
-        self.seen: float | None = None
-        """The newest sign of life, by ``monotonic``; None = it has given none yet."""
+        self.has_given_sign = False
+        self._seen = self.began
+        """The newest sign of life, by ``monotonic``; before the first one, its start."""
         self._pipe, write_end = os.pipe()
         os.set_blocking(self._pipe, False)
         inherited = [write_end] if listening is None else [listening, write_end]
@@ -123,22 +127,34 @@ class Process:
         os.close(write_end)
 
     def _hear(self) -> None:
-        """Take what it said: the first byte of a server, that it is ready; more, that it lives."""
+        """Take its signs of life: the first of a server says that it is ready."""
         with suppress(BlockingIOError):
-            while said := os.read(self._pipe, 1000):
-                if not self.is_ready:
-                    self.is_ready, said = True, said[1:]
-                if said:
-                    self.seen = monotonic()
+            while os.read(self._pipe, 1000):
+                self.is_ready = self.has_given_sign = True
+                self._seen = monotonic()
 
     def silence(self) -> float:
-        """Seconds since its newest sign of life; 0 where none was ever given."""
-        return 0.0 if self.seen is None else monotonic() - self.seen
+        """Seconds since its newest sign of life, or since its start where it has given none."""
+        return monotonic() - self._seen
+
+    @property
+    def may_be_silent(self) -> float:
+        """Seconds of silence after which it counts as hung."""
+        return HUNG if self.has_given_sign else LOADING
 
     def pardon(self, seconds: float) -> None:
         """Leave that time out of its silence."""
-        if self.seen is not None:
-            self.seen += seconds
+        self._seen += seconds
+
+    def kill_if_hung(self, name: str) -> None:
+        """End it at once, and say so, where it has been silent for too long."""
+        if self.silence() > self.may_be_silent and not self._is_killed:
+            self._is_killed = True
+            _say(
+                f"The {name} (pid {self.pid}) has given no sign of life for"
+                f" {self.may_be_silent:g} s; it is killed and replaced."
+            )
+            self.kill()
 
     def kill(self) -> None:
         """End it at once."""
@@ -182,7 +198,6 @@ class Slot:
     def __init__(self, name: str, command: list[str], listening: int | None, start: float) -> None:
         self.name, self._command, self._listening = name, command, listening
         self._start_at, self._pause = start, MIN_PAUSE
-        self._is_killed = False
         self.process: Process | None = None
         self.successor: Process | None = None
 
@@ -194,15 +209,8 @@ class Slot:
             return None
         code = self.process.look()
         if code is None:
-            if self.process.silence() > HUNG and not self._is_killed:
-                self._is_killed = True
-                _say(
-                    f"The {self.name} (pid {self.process.pid}) has given no sign of life for"
-                    f" {HUNG:g} s; it is killed and replaced."
-                )
-                self.process.kill()
+            self.process.kill_if_hung(self.name)
             return None
-        self._is_killed = False
         if monotonic() - self.process.began > LIVED_WELL:
             self._pause = MIN_PAUSE
         _say(f"The {self.name} ended ({code}); it is started again in {self._pause:g} s.")
@@ -356,7 +364,9 @@ class Supervisor:
         if (code := successor.look()) is not None:
             place.successor, self._to_replace = None, []
             _say(f"The new {place.name} ended ({code}); nothing more is replaced.")
-        elif successor.is_ready:
+            return
+        successor.kill_if_hung(f"new {place.name}")
+        if successor.is_ready:
             del self._to_replace[0]
             if (before := place.end_replacing()) is not None:
                 before.stop(REPLACED_STOP_TIMEOUT)

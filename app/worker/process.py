@@ -56,8 +56,8 @@ class WorkerProcess:
         with_parent: bool = False,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        """``beat`` is called twice a second, by the main thread: a process that is stopped, or in
-        which a thread does not give way, does not come to it."""
+        """``beat`` is called at once and twice a second, by the main thread: a process that is
+        stopped, or in which a thread does not give way, does not come to it."""
         self._beat = beat
         self._ending = threading.Event()
         self._with_parent = with_parent
@@ -83,8 +83,9 @@ class WorkerProcess:
         Returns whether all parts ended within the grace; what did not is done by another worker
         when its lease ends.
         """
-        parent = os.getppid()
-        self._begin()
+        parent, begun = os.getppid(), threading.Event()
+        self._thread("begin", lambda: self._begin(begun))
+        self._live_until(begun, parent)
         _log.info("worker began", extra={"worker": self._id})
         threads = [
             self._thread("heartbeat", self._over_and_over(self._heartbeat, self._ending)),
@@ -95,11 +96,7 @@ class WorkerProcess:
             self._thread("jobs", self._over_and_over(self._jobs, self._wake())),
             self._thread("commits", self._watch_commits),
         ]
-        while not self._ending.wait(0.5):
-            self._beat()
-            if self._with_parent and os.getppid() != parent:
-                _log.info("whoever started this worker is gone")
-                self.end()
+        self._live_until(self._ending, parent)
         self._wake_all()
         deadline = monotonic() + self._pace.grace
         for thread in threads:
@@ -136,8 +133,17 @@ class WorkerProcess:
             with suppress(SQLAlchemyError):  # the next one may come through
                 self._heartbeat.step()
 
-    def _begin(self) -> None:
-        """Be known, as soon as the database can be used."""
+    def _live_until(self, event: threading.Event, parent: int) -> None:
+        """Give signs of life meanwhile, and end with the parent where that is wanted."""
+        self._beat()
+        while not event.wait(0.5):
+            self._beat()
+            if self._with_parent and os.getppid() != parent and not self._ending.is_set():
+                _log.info("whoever started this worker is gone")
+                self.end()
+
+    def _begin(self, begun: threading.Event) -> None:
+        """Be known, as soon as the database can be used; then say so to the other thread."""
         pause = 0.5
         while not self._ending.is_set():
             try:
@@ -147,7 +153,8 @@ class WorkerProcess:
                 self._ending.wait(pause)
                 pause = min(_AFTER_TROUBLE, pause * 2)
             else:
-                return
+                break
+        begun.set()
 
     def _thread(self, name: str, work: Callable[[], None]) -> threading.Thread:
         thread = threading.Thread(target=work, name=name, daemon=True)

@@ -30,6 +30,7 @@ from tests.harness.until import until
 _SERVER = """
 import contextlib, os, pathlib, select, signal, socket, sys
 if pathlib.Path("broken").exists(): sys.exit(3)
+while pathlib.Path("loads").exists(): signal.sigtimedwait([], 0.02)
 listening, taking = socket.socket(fileno=int(sys.argv[1])), [True]
 listening.setblocking(False)
 signal.signal(signal.SIGUSR1, lambda *_: taking.clear())
@@ -58,6 +59,12 @@ def build_server():
     return portal
 """
 """In place of the portal's ``wsgi.py``, behind the real server."""
+_IMPATIENT = """
+from app.server import supervisor
+supervisor.LOADING = 3.0
+supervisor.main()
+"""
+"""The supervisor, with less patience for what loads."""
 _WORKER = """
 import os, pathlib, signal
 pathlib.Path("worker").write_text(str(os.getpid()))
@@ -114,9 +121,12 @@ def running(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Running]
     numbers = [one.fileno() for one in sockets]
     plan = json.dumps([numbers, 2, *commands, "http://portal.example/", monotonic()])
     unread = getattr(request, "param", "") == "unread"
+    start = ["-m", "app.server.supervisor"]
+    if getattr(request, "param", "") == "impatient":
+        start = ["-c", _IMPATIENT]
     with (tmp_path / "log").open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.server.supervisor", plan],
+            [sys.executable, *start, plan],
             cwd=tmp_path,
             env=os.environ | {"PYTHONPATH": str(PROJECT)},
             pass_fds=numbers,
@@ -251,6 +261,16 @@ def test_a_new_server_that_does_not_start_leaves_the_old_ones(running: Running) 
     assert sorted(running.servers()) == servers
 
 
+@pytest.mark.parametrize("running", ["impatient"], indirect=True)
+def test_a_new_server_that_hangs_as_it_loads_leaves_the_old_ones(running: Running) -> None:
+    servers = running.both()
+    (running.folder / "loads").touch()
+    running.process.send_signal(signal.SIGUSR1)
+    until(lambda: "nothing more is replaced" in (running.folder / "log").read_text())
+    assert "has given no sign of life for 3 s" in (running.folder / "log").read_text()
+    assert sorted(running.servers()) == servers
+
+
 @pytest.mark.parametrize("running", ["broken"], indirect=True)
 def test_a_server_that_never_was_ready_ends_the_start(running: Running) -> None:
     assert running.process.wait(60) == 3
@@ -320,25 +340,30 @@ _BEATING = """
 import contextlib, os, pathlib, sys, time
 pipe = int(sys.argv[-1])
 os.set_blocking(pipe, False)
+while pathlib.Path("loads").exists(): time.sleep(0.02)
 os.write(pipe, b".")
 while True:
     if not pathlib.Path("hangs").exists():
         os.write(pipe, b"b")
     time.sleep(0.02)
 """
-"""A server, or a worker, that says that it lives until it is told to hang."""
+"""A server, or a worker, that says that it lives until it is told to hang, or still loads."""
 
 
 @pytest.fixture
-def slot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[supervisor.Slot]:
-    """A place whose process counts as hung after 0.3 s."""
+def slot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[supervisor.Slot]:
+    """A place, by default a server's, whose process counts as hung after 0.3 s."""
+    name = getattr(request, "param", "server process 1")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(supervisor, "SILENT", 0.1)
     monkeypatch.setattr(supervisor, "HUNG", 0.3)
     monkeypatch.setattr(supervisor, "MIN_PAUSE", 0.0)
     with socket.socket() as listening:
         command = [sys.executable, "-S", "-c", _BEATING]
-        place = supervisor.Slot("server process 1", command, listening.fileno(), 0.0)
+        number = None if name == "worker" else listening.fileno()
+        place = supervisor.Slot(name, command, number, 0.0)
         yield place
         if place.process is not None:
             place.process.kill()
@@ -347,7 +372,7 @@ def slot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[supervisor
 
 def _beats(place: supervisor.Slot) -> bool:
     place.look()
-    return place.process is not None and place.process.seen is not None
+    return place.process is not None and place.process.has_given_sign
 
 
 def test_a_process_that_is_stopped_is_killed_and_replaced(
@@ -391,12 +416,27 @@ def test_the_supervisors_own_sleep_is_held_against_nobody(slot: supervisor.Slot)
     os.kill(slot.process.pid, signal.SIGCONT)
 
 
-def test_one_that_never_gave_a_sign_is_not_measured(slot: supervisor.Slot, tmp_path: Path) -> None:
-    """A start may take minutes: the tables of a large database are upgraded in it."""
-    (tmp_path / "hangs").touch()
-    until(lambda: slot.look() is None and slot.takes_connections)
+@pytest.mark.parametrize("slot", ["server process 1", "worker"], indirect=True)
+def test_one_that_hangs_before_its_first_sign_of_life_is_replaced(
+    slot: supervisor.Slot,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """It has longer: it loads first."""
+    monkeypatch.setattr(supervisor, "LOADING", 1.0)
+    (tmp_path / "loads").touch()
+    until(lambda: slot.look() is None and slot.process is not None)
     assert slot.process is not None
-    assert (slot.process.seen, slot.process.silence()) == (None, 0.0)
+    before = slot.process
+    until(lambda: slot.look() is not None)
+    assert not before.has_given_sign
+    assert not _lives(before.pid)
+    assert monotonic() - before.began >= 1.0
+    assert f"(pid {before.pid}) has given no sign of life for 1 s" in capfd.readouterr().err
+    (tmp_path / "loads").unlink()
+    until(lambda: _beats(slot))
+    assert slot.process.pid != before.pid
 
 
 def test_systemd_hears_that_it_is_ready_once_and_that_it_lives_again_and_again(
