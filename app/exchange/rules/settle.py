@@ -1,0 +1,258 @@
+"""What becomes of a value that both sides hold: the one place that decides it.
+
+What was agreed is a pair, our value in our words and theirs in theirs: a partner has fewer words
+than we, so that the word that comes back may mean another one than was sent. A side has changed
+when it differs from its own half (docs/adr/0067).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from app.exchange.rules.fields import Owner, ValueMap
+
+MOVES_WITHIN: Final = timedelta(minutes=2)
+"""How long after a text of ours was begun a read may say what was so before it arrived: a call and
+a read take at most so long together."""
+
+
+class Settlement(StrEnum):
+    """What is done about a value."""
+
+    NOTHING = "nothing"
+    """Both sides mean the same."""
+    SEND = "send"
+    """Ours goes to them."""
+    TAKE = "take"
+    """Theirs becomes ours."""
+    ASK = "ask"
+    """Both stay; a person chooses."""
+    SAY = "say"
+    """Both stay, and nothing may be done: the difference is named, with its reason."""
+
+
+class Why(StrEnum):
+    """Why a difference stays."""
+
+    NO_WORD_OF_OURS = "our value has no counterpart there"
+    NO_WORD_OF_THEIRS = "their value has no counterpart here"
+    NOT_KEPT = "they do not keep our value"
+    UNKNOWN = "nobody knows who changed it"
+
+
+@dataclass(frozen=True)
+class Settled:
+    """What ``settle`` answers. ``why``: of what is only said."""
+
+    what: Settlement
+    why: Why | None = None
+
+
+@dataclass(frozen=True)
+class Base:
+    """What was agreed of a field: each side's own value when both were known to mean the same, or
+    when a call had carried ours."""
+
+    ours: str | None
+    """In our words; None = whatever is here counts as changed."""
+    theirs: str | None
+    """In their words; None = whatever is there counts as unchanged."""
+    moved: str | None = None
+    """To what our newest text moves theirs by a rule of that system; None = it does not."""
+    moved_at: datetime | None = None
+    """When the call began that carried that text (UTC)."""
+    over: str | None = None
+    """Their value over which ours, which decides, was sent; if it comes back they do not keep
+    ours."""
+
+
+@dataclass(frozen=True)
+class Times:
+    """When a value was set, each by the clock of its own side (UTC); None = nobody says."""
+
+    ours: datetime | None = None
+    theirs: datetime | None = None
+
+    @property
+    def ours_is_newer(self) -> bool | None:
+        """Whether ours was set after theirs; None = nobody knows."""
+        if self.ours is None or self.theirs is None or self.ours == self.theirs:
+            return None
+        return self.ours > self.theirs
+
+
+NO_TIMES: Final = Times()
+
+
+def same(words: ValueMap, ours: str, theirs: str) -> bool:
+    """Whether our value and theirs mean the same: the map makes one of the other, either way."""
+    told = theirs.casefold()
+    return (words.theirs_of(ours) or "").casefold() == told or words.ours_of(told) == ours
+
+
+def settle(
+    base: Base | None,
+    ours: str,
+    theirs: str,
+    words: ValueMap,
+    owner: Owner,
+    times: Times = NO_TIMES,
+) -> Settled:
+    """What becomes of a value, ``ours`` in our words and ``theirs`` in theirs.
+
+    An owner decides wherever a side changed it. Else the side counts that alone changed it; where
+    both did, the one that did so later, if that is known, and else a person. Where a text of ours
+    moved theirs by a rule of their system nobody there changed it, and ours is set once more.
+    """
+    if same(words, ours, theirs):
+        return Settled(Settlement.NOTHING)
+    if owner is Owner.THEM:
+        return _take(words, theirs)
+    ours_changed, theirs_changed = _changed(base, ours, theirs)
+    is_moved = base is not None and _is_moved(base, theirs)
+    if not (ours_changed or theirs_changed or is_moved):
+        return Settled(Settlement.SAY, _why_unchanged(words, ours, theirs))
+    if owner is Owner.US:
+        is_refused = base is not None and not ours_changed and _is(theirs, base.over)
+        return Settled(Settlement.SAY, Why.NOT_KEPT) if is_refused else _send(words, ours)
+    if ours_changed and theirs_changed:
+        return _contested(base, theirs, words, ours, owner, times)
+    return _take(words, theirs) if theirs_changed else _send(words, ours)
+
+
+def _contested(
+    base: Base | None, theirs: str, words: ValueMap, ours: str, owner: Owner, times: Times
+) -> Settled:
+    """Both sides changed it, or nobody knows which of them."""
+    newer = times.ours_is_newer if base is not None and owner is Owner.NEWEST else None
+    if newer:
+        return _send(words, ours)
+    if newer is not None or words.ours_of(theirs.casefold()) is None:
+        return _take(words, theirs)
+    return Settled(Settlement.SAY, Why.UNKNOWN) if base is None else Settled(Settlement.ASK)
+
+
+def _changed(base: Base | None, ours: str, theirs: str) -> tuple[bool, bool]:
+    """Which side differs from its own half: ours, and theirs."""
+    if base is None:
+        return True, True
+    is_theirs = base.theirs is not None and not _is(theirs, base.theirs)
+    return base.ours != ours, is_theirs and not _is_moved(base, theirs)
+
+
+def _is_moved(base: Base, theirs: str) -> bool:
+    """Whether theirs is what our text moved it to, and not what it was before."""
+    is_as_before = base.theirs is None or _is(theirs, base.theirs)
+    return not is_as_before and _is(theirs, base.moved)
+
+
+def _is(theirs: str, other: str | None) -> bool:
+    return other is not None and theirs.casefold() == other.casefold()
+
+
+def _send(words: ValueMap, ours: str) -> Settled:
+    if words.theirs_of(ours) is None:
+        return Settled(Settlement.SAY, Why.NO_WORD_OF_OURS)
+    return Settled(Settlement.SEND)
+
+
+def _take(words: ValueMap, theirs: str) -> Settled:
+    if words.ours_of(theirs.casefold()) is None:
+        return Settled(Settlement.SAY, Why.NO_WORD_OF_THEIRS)
+    return Settled(Settlement.TAKE)
+
+
+def _why_unchanged(words: ValueMap, ours: str, theirs: str) -> Why:
+    if words.ours_of(theirs.casefold()) is None:
+        return Why.NO_WORD_OF_THEIRS
+    return Why.NOT_KEPT if words.theirs_of(ours) is not None else Why.NO_WORD_OF_OURS
+
+
+# what each outcome makes of the base
+
+
+def agreed(base: Base | None, ours: str, theirs: str, now: datetime) -> Base:
+    """Both mean the same, as read. What our text may have moved meanwhile is forgotten once no read
+    can be under way that is older than the text; over what ours was sent, once ours is another."""
+    if base is None:
+        return Base(ours, theirs)
+    over = base.over if base.ours == ours else None
+    is_open = base.moved_at is not None and now - base.moved_at <= MOVES_WITHIN
+    if not is_open or _is(theirs, base.moved):
+        return Base(ours, theirs, over=over)
+    return Base(ours, theirs, base.moved, base.moved_at, over)
+
+
+def to_be_sent(base: Base | None, theirs: str) -> Base:
+    """Ours is to be sent over theirs, which is seen by that: only what they change from now on
+    speaks against it."""
+    if base is not None and base.theirs is not None and _is(theirs, base.theirs):
+        return base
+    return Base(None, theirs)
+
+
+def carried(base: Base | None, ours: str, theirs: str | None, over: str | None = None) -> Base:
+    """A call carried ours, which is ``theirs`` in their words; None = what they have by their own
+    word stays what it was. ``over``: their value that was read before the call, remembered where
+    ours was sent because theirs had changed."""
+    if base is None:
+        return Base(ours, theirs, over=over)
+    if base.ours is not None:
+        over = base.over if base.ours == ours else None
+    return Base(ours, base.theirs if theirs is None else theirs, over=over)
+
+
+def not_set(base: Base | None, ours: str) -> Base:
+    """A call told them ours, and they did not set it: it is not sent again by itself."""
+    if base is None:
+        return Base(ours, None)
+    return Base(ours, base.moved or base.theirs)
+
+
+def text_begun(base: Base, moved_by_text: Mapping[str, str], now: datetime) -> Base:
+    """A public text of ours is on its way there, which moves some values by a rule of theirs: from,
+    to."""
+    moved = {old.casefold(): new for old, new in moved_by_text.items()}
+    to = moved.get((base.theirs or "").casefold())
+    return replace(base, moved=to, moved_at=now) if to else base
+
+
+def answered(base: Base) -> Base:
+    """Somebody there wrote a public text since: whatever moved the value is their doing."""
+    return replace(base, moved=None, moved_at=None)
+
+
+# as it is stored
+
+
+def bases_of(stored: str) -> dict[str, Base]:
+    """The bases of a pair by field, from JSON."""
+    return {name: _base(told) for name, told in json.loads(stored).items()}
+
+
+def as_stored(bases: Mapping[str, Base]) -> str:
+    """The bases of a pair as JSON."""
+    return json.dumps({name: _told(one) for name, one in bases.items()}, ensure_ascii=False)
+
+
+def _base(told: Mapping[str, Any]) -> Base:
+    at = told.get("moved_at")
+    return Base(
+        told["ours"],
+        told["theirs"],
+        told.get("moved"),
+        datetime.fromisoformat(at) if at else None,
+        told.get("over"),
+    )
+
+
+def _told(base: Base) -> Mapping[str, Any]:
+    told: dict[str, Any] = {"ours": base.ours, "theirs": base.theirs}
+    if base.moved_at is not None:
+        told |= {"moved": base.moved, "moved_at": base.moved_at.isoformat()}
+    return told | ({"over": base.over} if base.over is not None else {})
