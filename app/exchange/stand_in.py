@@ -81,6 +81,7 @@ class _Ticket:
     articles: list[dict[str, Any]] = field(default_factory=list)
     created_by: int = 0
     merged_into: int | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Refused(Exception):
@@ -102,6 +103,11 @@ class StandIn:
         self._files: dict[int, bytes] = {}
         self.calls: list[str] = []
         self.groups = ["Users", "Network"]
+        self.states: tuple[str, ...] = STATES
+        self.follow_ups: Mapping[str, str] = {}
+        """To which state a text moves a ticket: from, to."""
+        self.shows_history = True
+        """The account may read histories."""
         self.window = 10_000
         """Hits of a search behind which it answers none, as Elasticsearch does."""
 
@@ -135,6 +141,8 @@ class StandIn:
                     "attachments": [],
                 }
             )
+            state = self.tickets[key].state
+            self._set(self.tickets[key], {"state": self.follow_ups.get(state, state)}, by)
             self._touch(key)
             return self._articles
 
@@ -151,7 +159,7 @@ class StandIn:
     def move(self, key: int, state: str) -> None:
         """Set the state."""
         with self._lock:
-            self.tickets[key].state = state
+            self._set(self.tickets[key], {"state": state}, PERSON)
             self._touch(key)
 
     def merge(self, key: int, into: int) -> None:
@@ -248,7 +256,7 @@ class StandIn:
             (r"GET /api/v1/users/me", lambda *_: {"id": PORTAL, "login": "portal"}),
             (
                 r"GET /api/v1/ticket_states",
-                lambda *_: [{"id": key, "name": name} for key, name in enumerate(STATES, 1)],
+                lambda *_: [{"id": key, "name": name} for key, name in enumerate(self.states, 1)],
             ),
             (
                 r"GET /api/v1/ticket_priorities",
@@ -272,6 +280,7 @@ class StandIn:
                 r"GET /api/v1/ticket_attachment/(\d+)/(\d+)/(\d+)",
                 lambda found, *_: self._files[int(found[3])],
             ),
+            (r"GET /api/v1/ticket_history/(\d+)", lambda found, *_: self._history(found[1])),
             (r"GET /api/v1/links", lambda _f, query, _b: self._links(query)),
         )
 
@@ -279,6 +288,11 @@ class StandIn:
         if (ticket := self.tickets.get(int(key))) is None:
             raise Refused("404 Not Found")
         return ticket
+
+    def _history(self, key: str) -> Any:
+        if not self.shows_history:
+            raise Refused("403 Forbidden")
+        return {"history": self._find(key).history}
 
     def _told(self, ticket: _Ticket) -> dict[str, Any]:
         shown = self._shown(ticket)
@@ -309,14 +323,18 @@ class StandIn:
         self._touch(ticket.id)
         return self._shown(ticket)
 
-    def _set(self, ticket: _Ticket, body: Mapping[str, Any]) -> None:
-        if (state := body.get("state", ticket.state)) not in STATES:
-            raise Refused("422 Unprocessable Entity")
-        ticket.state = state
+    def _set(self, ticket: _Ticket, body: Mapping[str, Any], by: int = PORTAL) -> None:
+        for name, known in (("state", self.states), ("priority", PRIORITIES)):
+            before = getattr(ticket, name)
+            if (value := body.get(name, before)) not in known:
+                raise Refused("422 Unprocessable Entity")
+            if value != before:
+                setattr(ticket, name, value)
+                row = {"object": "Ticket", "type": "updated", "attribute": name}
+                told = {"value_from": before, "value_to": value, "created_by_id": by}
+                at = self._now().isoformat().replace("+00:00", "Z")
+                ticket.history.append(row | told | {"created_at": at})
         ticket.title = body.get("title", ticket.title)
-        if (priority := body.get("priority", ticket.priority)) not in PRIORITIES:
-            raise Refused("422 Unprocessable Entity")
-        ticket.priority = priority
 
     def _article(self, body: Mapping[str, Any]) -> Any:
         key = self._find(str(body["ticket_id"])).id

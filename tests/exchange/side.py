@@ -21,6 +21,7 @@ from app.exchange.rules.partner import PartnerSystem
 from app.exchange.rules.profiles import Choice, Profile
 from app.exchange.services.connections import connect, set_profile
 from app.exchange.services.secrets import LOGIN, add_secret, end_secret, live_secrets
+from app.exchange.services.standing import Compared, compared
 from app.exchange.tasks.deliveries import Deliveries, Opener, plan_entries
 from app.exchange.tasks.pulls import Pulls
 from app.exchange.tasks.systems import open_system
@@ -204,6 +205,14 @@ class Side:
         with Session(self.engine, expire_on_commit=False) as session:
             found = select(TicketPair).where(TicketPair.ticket_number == number)
             return session.scalars(found).one()
+
+    def compared(self, number: int) -> Compared:
+        """What people are told of how the two tickets are to each other."""
+        with Session(self.engine) as session:
+            pair = session.scalars(
+                select(TicketPair).where(TicketPair.ticket_number == number)
+            ).one()
+            return compared(session, [pair], self.now())[pair.id]
 
     def tickets(self) -> list[int]:
         """All tickets' numbers."""

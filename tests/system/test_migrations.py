@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from importlib import resources
+from json import dumps, loads
 from multiprocessing.synchronize import Barrier
 
 import pytest
@@ -586,5 +587,58 @@ def test_only_what_time_may_change_is_computed_again(empty_database: str) -> Non
         command.downgrade(alembic_config(engine), "0058")
         with engine.connect() as connection:
             assert [*connection.execute(text("SELECT counts_at FROM detected_events"))]
+    finally:
+        engine.dispose()
+
+
+def test_what_was_agreed_of_a_value_becomes_a_pair(empty_database: str) -> None:
+    """Revision 0060: both as they are where they mean the same, else what is sent for our word."""
+    engine = open_engine(empty_database)
+    rows = [["in progress", "open", "both"], ["assigned", "open", "out"]]
+    content = {"maps": {"state": [*rows, ["solved", "resolved", "both"], ["closed", "7", "in"]]}}
+    cases = {  # ours now, the old word, as they were last read: what is agreed
+        1: ("assigned", {"state": "in progress"}, {"state": "Open"}, ["assigned", "Open"]),
+        2: ("assigned", {"state": "in progress"}, {"state": "resolved"}, ["in progress", "open"]),
+        3: ("solved", {"state": "in progress", "impact": "none"}, {}, ["in progress", "open"]),
+        4: ("closed", {"state": "closed"}, {"state": "7"}, ["closed", "7"]),
+        5: ("solved", {"state": "closed"}, {"state": "7"}, None),
+        6: ("solved", {}, {"state": "open"}, None),
+        7: ("solved", {}, {"state": "RESOLVED"}, ["solved", "RESOLVED"]),
+    }
+    try:
+        command.upgrade(alembic_config(engine), "0059")
+        with engine.begin() as connection:
+            add = adder(connection)
+            add("partners", id=1, code="NREN-A")
+            add("connections", id=1, partner_id=1, profile_version=2)
+            add("connection_profiles", id=1, connection_id=1, version=1, content="{}")
+            add("connection_profiles", id=2, connection_id=1, version=2, content=dumps(content))
+            for number, (ours, old, told, _agreed) in cases.items():
+                add("tickets", number=number, state=ours)
+                add(
+                    "ticket_pairs",
+                    id=number,
+                    ticket_number=number,
+                    connection_id=1,
+                    their_id=f"{number}",
+                    values=dumps(old),
+                    their_values=dumps(told),
+                )
+        command.upgrade(alembic_config(engine), "0060")
+        with engine.connect() as connection:
+            found = connection.execute(text("SELECT id, bases FROM ticket_pairs"))
+            assert {key: loads(bases) for key, bases in found} == {
+                number: {"state": dict(zip(("ours", "theirs"), agreed, strict=True))}
+                if agreed
+                else {}
+                for number, (_ours, _old, _told, agreed) in cases.items()
+            }
+        command.downgrade(alembic_config(engine), "0059")
+        with engine.connect() as connection:
+            kept = connection.execute(text('SELECT "values" FROM ticket_pairs ORDER BY id'))
+            assert [loads(one) for (one,) in kept][:2] == [
+                {"state": "assigned"},
+                {"state": "in progress"},
+            ]
     finally:
         engine.dispose()

@@ -121,8 +121,20 @@ class Ggus:
             title=ticket["GHD_Short_Description"] or "",
             number=their_id,
             url=self._page(their_id),
-            changed_at=_utc(ticket["GHD_Date_Of_Change"]),
         )
+
+    def times(self, their_id: str) -> Mapping[str, datetime]:
+        """See ``PartnerSystem.times``: those of the rows of its history in which a value began."""
+        rows = self._call("GGUS_HISTORY", "OpGetTicketHist", GHD_Request_ID=their_id, maxLimit="-1")
+        found: dict[str, datetime] = {}
+        values: dict[str, str] = {}
+        for row in rows:
+            at = _utc(row["GHD_Creation_Date"])
+            for name, element in (("state", "GHD_Status"), ("priority", "GHD_Priority")):
+                value = row[element]
+                if value and at is not None and values.get(name) != value:
+                    values[name], found[name] = value, at
+        return found
 
     def send(self, their_id: str, entry: Outgoing) -> Sent:
         """See ``PartnerSystem.send``."""

@@ -7,8 +7,8 @@ until then its ticket has our reference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from datetime import timedelta
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from app.core.rules.language import _
@@ -50,6 +50,10 @@ class MailNotices:
     def read(self, their_id: str) -> TheirTicket:
         """Nothing is known of it but its id."""
         return TheirTicket(their_id, ())
+
+    def times(self, their_id: str) -> Mapping[str, datetime]:
+        """Nobody can be asked."""
+        return {}
 
     def send(self, their_id: str, entry: Outgoing) -> Sent:
         """Tell of a change."""

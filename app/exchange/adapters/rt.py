@@ -46,6 +46,8 @@ MOST_LOOKED_AT: Final = 20
 """Tickets without a reference whose texts are read in a look-up."""
 MAX_SUBJECT: Final = 200
 """Characters of a subject that it keeps."""
+MOVED_BY_TEXT: Final = {"new": "open", "resolved": "open", "rejected": "open"}
+"""Correspondence moves a ticket so by the rule that it has as delivered."""
 _SLACK: Final = timedelta(minutes=1)
 """It may go on with a request after nobody waits for its answer any more."""
 _SECONDS: Final = timedelta(seconds=2)
@@ -71,7 +73,9 @@ class RequestTracker:
     profile: Profile
     now: datetime
     login: str
-    traits: Traits = field(default=Traits(can_look_up=True, settles=LONGEST_CALL + _SLACK))
+    traits: Traits = field(
+        default=Traits(can_look_up=True, settles=LONGEST_CALL + _SLACK, moved_by_text=MOVED_BY_TEXT)
+    )
     _known_queue: Mapping[str, Any] | None = None
 
     def test(self) -> Iterator[Check]:
@@ -164,6 +168,17 @@ class RequestTracker:
             url=self._url(their_id),
             is_whole=True,
         )
+
+    def times(self, their_id: str) -> Mapping[str, datetime]:
+        """See ``PartnerSystem.times``: its newest transaction that set the status."""
+        place = f"ticket/{_checked(their_id)}/history"
+        asked = {"orderby": "id", "fields": "Type,Field,Created"}
+        set_ = [
+            _time(one, "Created")
+            for one in self._all(place, asked)
+            if "Status" in (_text(one, "Type"), _text(one, "Field"))
+        ]
+        return {"state": max(set_)} if set_ else {}
 
     def send(self, their_id: str, entry: Outgoing) -> Sent:
         """See ``PartnerSystem.send``."""

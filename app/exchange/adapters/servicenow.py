@@ -122,6 +122,10 @@ class ServiceNow:
             url=self._page(their_id),
         )
 
+    def times(self, their_id: str) -> Mapping[str, datetime]:
+        """See ``PartnerSystem.times``: its audit is not for accounts like ours."""
+        return {}
+
     def send(self, their_id: str, entry: Outgoing) -> Sent:
         """See ``PartnerSystem.send``."""
         path = f"{_INCIDENT}/{_checked(their_id)}"

@@ -52,6 +52,10 @@ class WebhookNotices:
         """Nothing is known of it but its id."""
         return TheirTicket(their_id, ())
 
+    def times(self, their_id: str) -> Mapping[str, datetime]:
+        """Nobody can be asked."""
+        return {}
+
     def send(self, their_id: str, entry: Outgoing) -> Sent:
         """Tell of a change."""
         self._tell(entry)

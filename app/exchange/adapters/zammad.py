@@ -51,6 +51,14 @@ TEST: Final = 0
 _FIRST: Final = 1
 """The sequence of the entry that makes a ticket."""
 _MERGED: Final = "merged"
+MOVED_BY_TEXT: Final = {
+    "new": "open",
+    "pending close": "open",
+    "closed": "open",
+}
+"""A text moves a ticket so by the rule for answers that a Zammad has as delivered (a group's
+"follow-up possible", a state's "default for follow-ups"). What waits for an answer is left out: an
+answer is meant to end it."""
 _MAPPED: Final = {"state": "ticket_states", "priority": "ticket_priorities"}
 """Fields that are set, and where their values are listed."""
 _HIGHEST: Final = 2**63 - 1
@@ -66,7 +74,11 @@ class Zammad:
     caller: JsonCaller
     profile: Profile
     now: datetime
-    traits: Traits = field(default=Traits(can_look_up=True, settles=LONGEST_CALL + SEARCH_LAG))
+    traits: Traits = field(
+        default=Traits(
+            can_look_up=True, settles=LONGEST_CALL + SEARCH_LAG, moved_by_text=MOVED_BY_TEXT
+        )
+    )
     _me: int | None = None
     _lists: dict[str, set[str]] = field(default_factory=dict)
     _test_ticket: str = ""
@@ -175,9 +187,20 @@ class Zammad:
             number=_called(ticket),
             url=self._page(their_id),
             merged_into=merged,
-            changed_at=_updated(ticket) if "updated_at" in ticket else None,
             is_whole=True,
         )
+
+    def times(self, their_id: str) -> Mapping[str, datetime]:
+        """See ``PartnerSystem.times``: the newest row of the ticket's history for each field."""
+        path = f"/api/v1/ticket_history/{int(their_id)}"
+        rows = _object(self.caller.call("GET", path)).get("history")
+        found: dict[str, datetime] = {}
+        for row in _objects(rows if rows is not None else []):
+            name = row.get("attribute")
+            if row.get("object") == "Ticket" and isinstance(name, str) and name in _MAPPED:
+                at = _time(row, "created_at")
+                found[name] = max(at, found.get(name, at))
+        return found
 
     def send(self, their_id: str, entry: Outgoing) -> Sent:
         """See ``PartnerSystem.send``."""
@@ -521,11 +544,15 @@ def _called(ticket: Mapping[str, Any]) -> str:
 
 
 def _updated(ticket: Mapping[str, Any]) -> datetime:
+    return _time(ticket, "updated_at")
+
+
+def _time(of: Mapping[str, Any], name: str) -> datetime:
     try:
-        told = datetime.fromisoformat(str(ticket.get("updated_at", "")))
+        told = datetime.fromisoformat(str(of.get(name, "")))
         found = (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise CallFailed(Failure(Outcome.TRANSIENT, "Its answer lacks updated_at")) from None
+        raise CallFailed(Failure(Outcome.TRANSIENT, f"Its answer lacks {name}")) from None
     return min(max(found, _EARLIEST), _LATEST)
 
 

@@ -44,8 +44,8 @@ class TicketPair(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     due_at: Mapped[datetime | None] = mapped_column(UtcTime)
     reason: Mapped[str] = mapped_column(String(500), default="")
-    values: Mapped[str] = mapped_column(Text, default="{}")
-    """JSON: each mapped field's value when both sides last agreed on it, in our words."""
+    bases: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")
+    """JSON: what was agreed of each mapped field, our value and theirs (``rules.settle.Base``)."""
     their_values: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")
     """JSON: each mapped field's value in their words, as their ticket was last read."""
     copies: Mapped[str] = mapped_column(Text, default="[]")

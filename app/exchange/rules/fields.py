@@ -1,8 +1,8 @@
-"""A field that both sides hold: whose value counts, and in which words."""
+"""A field that both sides hold: whose value counts, and in which words (``settle`` decides)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -14,41 +14,6 @@ class Owner(StrEnum):
     THEM = "them"
     NEWEST = "whoever wrote last"
     ASK = "ask"
-
-
-class Decision(StrEnum):
-    """What is done about a field."""
-
-    AGREED = "agreed"
-    SEND = "send"
-    """Our value goes to them."""
-    TAKE = "take"
-    """Their value becomes ours."""
-    ASK = "ask"
-    """Both stay; a person chooses."""
-
-
-def decide(
-    owner: Owner, base: str, ours: str, theirs: str, *, ours_is_newer: bool | None = None
-) -> Decision:
-    """What becomes of one field. ``base`` is the value that both sides had when they last agreed.
-
-    Where one side alone changed it that side's value counts, unless the owner is the other.
-    ``ours_is_newer``: None = nobody can say.
-    """
-    if ours == theirs:
-        return Decision.AGREED
-    if owner is Owner.US:
-        return Decision.SEND
-    if owner is Owner.THEM:
-        return Decision.TAKE
-    if theirs == base:
-        return Decision.SEND
-    if ours == base:
-        return Decision.TAKE
-    if owner is Owner.NEWEST and ours_is_newer is not None:
-        return Decision.SEND if ours_is_newer else Decision.TAKE
-    return Decision.ASK
 
 
 @dataclass(frozen=True)
@@ -66,3 +31,10 @@ class ValueMap:
     def ours_of(self, value: str) -> str | None:
         """What their value means here; None = nobody said."""
         return self.to_us.get(value)
+
+    def all_of(self, value: str) -> Sequence[str]:
+        """All of ours that their value may stand for, the one that it means here first."""
+        told = value.casefold()
+        sent = (ours for ours, theirs in self.to_them.items() if theirs.casefold() == told)
+        meant = self.ours_of(told)
+        return tuple(dict.fromkeys(sent if meant is None else (meant, *sent)))

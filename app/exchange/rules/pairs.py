@@ -7,7 +7,8 @@ answer was lost) waits until the call must be visible over there, looks, and onl
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -39,6 +40,10 @@ class Traits:
     settles: timedelta
     """From the beginning of a call until what it wrote is found over there at the latest: the
     longest call, and what their search lags behind."""
+    moved_by_text: Mapping[str, str] = field(default_factory=dict)
+    """To which state a public text of ours moves one of their tickets by a rule that such a system
+    has as delivered, where nobody there means it: from, to, in their words. Ours is set once
+    more."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from app.exchange.rules.entries import Outgoing
@@ -89,6 +90,10 @@ class PartnerSystem(Protocol):
 
     def read(self, their_id: str) -> TheirTicket:
         """Their ticket as it is now. Raises ``CallFailed`` (permanent) where it is gone."""
+
+    def times(self, their_id: str) -> Mapping[str, datetime]:
+        """When the value of each field was set that it has now, as far as its history says so: no
+        other time of the ticket counts (UTC)."""
 
     def send(self, their_id: str, entry: Outgoing) -> Sent:
         """Add a comment or a file, or set fields."""

@@ -53,8 +53,10 @@ class TheirTicket:
     """What people call it there."""
     url: str = ""
     merged_into: str = ""
-    changed_at: datetime | None = None
-    """When anything of it was last changed there, None = they do not say."""
+    asked_at: datetime | None = None
+    """When the read began, by our clock; None = nobody says."""
+    times: Mapping[str, datetime] = field(default_factory=dict)
+    """When values were set there (UTC), of those whose time was asked for and is known."""
     is_whole: bool = False
     """``texts`` are all that it ever had, with keys that never change: one that holds none of those
     that we know, nor our reference, is another ticket."""

@@ -13,9 +13,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from app.exchange.rules.fields import ValueMap
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
+from app.exchange.rules.settle import same
 
 HEARD_WITHIN: Final = timedelta(minutes=10)
 """How long ago their changes may have been asked for: the portal does so every minute."""
@@ -162,19 +162,13 @@ def compare_values(
     profile: Profile, ours: Callable[[str], str], theirs: Mapping[str, str]
 ) -> tuple[Sequence[ValueDifference], Sequence[str]]:
     """The mapped fields whose values differ, and those of which theirs is not known. ``ours`` gives
-    the value of a field here; ``theirs`` are in their words, as last read. Values are equal where
-    the map makes one of the other, either way."""
+    the value of a field here; ``theirs`` are in their words, as last read (``settle.same``)."""
     differing, unknown = [], []
     for name, rows in profile.maps.items():
         if not rows:
             continue
         if name not in theirs:
             unknown.append(name)
-        elif not _is_same(profile.map_of(name), ours(name), theirs[name]):
+        elif not same(profile.map_of(name), ours(name), theirs[name]):
             differing.append(ValueDifference(name, ours(name), theirs[name]))
     return differing, unknown
-
-
-def _is_same(found: ValueMap, ours: str, theirs: str) -> bool:
-    told = theirs.casefold()
-    return (found.theirs_of(ours) or "").casefold() == told or found.ours_of(told) == ours

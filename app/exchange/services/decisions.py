@@ -7,8 +7,9 @@ the name of who chose.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import select
@@ -27,6 +28,7 @@ from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Direction
+from app.exchange.rules.settle import Base, as_stored, bases_of
 from app.exchange.services.connections import require_live, wake
 from app.exchange.services.deliveries import (
     as_rule,
@@ -37,19 +39,18 @@ from app.exchange.services.deliveries import (
 )
 from app.exchange.services.endings import exchange_again
 from app.exchange.services.planning import (
-    add_entry,
     begin_pair,
     enqueue_pair,
     hold_planning,
     pair_with,
     plan_missed,
+    profile_in_use,
 )
-from app.exchange.services.readings import end_asked, solution_of, writer_of
+from app.exchange.services.readings import end_asked, set_theirs, writer_of
 from app.exchange.services.trouble import PAIR
+from app.exchange.services.values import send_value, their_value, value_here
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.tickets import ENDED_STATES
-from app.tickets.services.fields import as_logged, current_value
-from app.tickets.services.lifecycle import change_ticket, hand_to_partner, locked_ticket
+from app.tickets.services.lifecycle import hand_to_partner, locked_ticket
 
 AGAIN_AT_ONCE: Final = 200
 """Most tickets that are sent again in one step."""
@@ -209,12 +210,15 @@ def replay(session: Session, by: Writer, entry_id: int) -> None:
     require_exchanged(pair)
     if entry.origin == Origin.OURS and entry.state == EntryState.SKIPPED:
         entry.state, entry.reason, entry.done_at = EntryState.WAITING, "", None
+        if entry.kind == EntryKind.FIELDS:  # they may not have set it before
+            bases = bases_of(pair.bases)
+            for name in bases.keys() & json.loads(entry.content).keys():
+                bases[name] = replace(bases[name], ours=None)
+            pair.bases = as_stored(bases)
         enqueue_pair(session, pair)
     elif _is_applicable(entry):
-        wanted = json.loads(entry.content)
-        if wanted.get("state") in ENDED_STATES:
-            wanted["solution"] = solution_of(session, pair)
-        _change(session, writer_of(pair.connection, by.now), pair.ticket_number, wanted)
+        for name, value in json.loads(entry.content).items():
+            _change(session, writer_of(pair.connection, by.now), pair, name, (value,))
         entry.state, entry.reason, entry.done_at = EntryState.APPLIED, "", by.now
     else:
         return
@@ -235,29 +239,19 @@ def choose(session: Session, by: Writer, entry_id: int, *, ours: bool) -> bool:
     if asked.state != EntryState.ASKED:
         return False
     ticket = locked_ticket(session, pair.ticket_number)
-    agreed = json.loads(pair.values)
-    for name, theirs in json.loads(asked.content).items():
-        if ours:
-            content = {name: as_logged(current_value(ticket, name)) or ""}
-            add_entry(
-                session,
-                pair,
-                Origin.OURS,
-                EntryKind.FIELDS,
-                content,
-                author=by.shown_author,
-                at=by.now,
-                state=EntryState.WAITING,
-            )
-            enqueue_pair(session, pair)
-        elif as_logged(current_value(ticket, name)) != theirs:
-            wanted = {name: theirs}
-            if name == "state" and theirs in ENDED_STATES:
-                wanted["solution"] = solution_of(session, pair)
-            _change(session, by, pair.ticket_number, wanted)
+    profile, bases = profile_in_use(session, pair.connection), bases_of(pair.bases)
+    for name, value in json.loads(asked.content).items():
+        words = profile.map_of(name)
+        theirs = their_value(pair, name) or words.theirs_of(value) or value
+        if ours:  # it counts as changed, and theirs as seen
+            bases[name] = Base(None, theirs)
+            send_value(session, pair, name, value_here(ticket, name), by.now, by.shown_author)
+            continue
+        if value_here(ticket, name) != value:
+            _change(session, by, pair, name, tuple(dict.fromkeys((value, *words.all_of(theirs)))))
             # the change is exchanged already: it is the partner's own value
             asked.change_id = _change_of(session, pair.ticket_number)
-        agreed[name] = theirs
+        bases[name] = Base(value_here(ticket, name), theirs)
     whose = "ours" if ours else "theirs"
     reason = f"{by.shown_author} chose {whose}"
     asked.state = EntryState.SKIPPED if ours else EntryState.APPLIED
@@ -267,14 +261,16 @@ def choose(session: Session, by: Writer, entry_id: int, *, ours: bool) -> bool:
     for name in names:
         end_asked(session, pair, name, by.now, reason)
     _note(session, by, pair, f"{', '.join(names)} chosen", whose)
-    pair.values = json.dumps(agreed, ensure_ascii=False)
+    pair.bases = as_stored(bases)
     return True
 
 
-def _change(session: Session, by: Writer, number: int, wanted: Mapping[str, str]) -> None:
-    """Give our ticket values of the partner; a move that is not allowed is said in words."""
+def _change(
+    session: Session, by: Writer, pair: TicketPair, name: str, meant: Sequence[str]
+) -> None:
+    """Give our ticket a value of the partner; a move that is not allowed is said in words."""
     try:
-        change_ticket(session, by, number, wanted)
+        set_theirs(session, by, pair, name, meant)
     except (MoveNotAllowed, Forbidden) as error:
         raise Invalid("value", error.message) from None
 

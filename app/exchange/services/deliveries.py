@@ -7,8 +7,8 @@ Nothing is open in the database while a partner is called. What is to be called 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -22,22 +22,29 @@ from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState, Outgoing
 from app.exchange.rules.failures import Failure, Outcome, pause_after
-from app.exchange.rules.fields import Owner
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
 from app.exchange.services.connections import is_called, is_told_by_mail
 from app.exchange.services.planning import LANES, WAKE, add_entry, profile_in_use, reads
+from app.exchange.services.values import (
+    Left,
+    note_text_begun,
+    note_values_created,
+    note_values_sent,
+    set_once_more,
+    values_to_send,
+)
 from app.jobs.services.queue import enqueue
 from app.tickets.models.attachments import AttachmentContent
-from app.tickets.models.tickets import Ticket
 from app.tickets.rules.attachments import attachment_id
 from app.tickets.rules.marks import Mark, marked, reference_of
-from app.tickets.services.fields import as_logged, current_value
 
 NOT_LOGGED_IN: Final = 401
 _NEWEST: Final = 1000
 """Pairs whose ids there are compared with a new one."""
+_MOVING: Final = (EntryKind.COMMENT, EntryKind.ATTACHMENT)
+"""Kinds of entries that are public texts on a ticket that is there."""
 FAILURES_TO_REST: Final = 3
 """Calls in a row without success after which the partner's system counts as away."""
 
@@ -53,6 +60,8 @@ class Claim:
     entry_id: int | None = None
     outgoing: Outgoing | None = None
     until: datetime | None = None
+    left: Mapping[str, Left] = field(default_factory=dict)
+    """Values of the entry that are not sent, and why."""
 
     @property
     def reference(self) -> str:
@@ -81,7 +90,7 @@ def claim(
     if what.step is Step.SEND and has_values and not was_read and reads(connection):
         what = Next(Step.READ)
     if what.step in (Step.CREATE, Step.SEND):
-        return _begun(session, row, entry, what, now)
+        return _begun(session, row, entry, what, traits.moved_by_text, now)
     return Claim(
         what.step,
         row.ticket_number,
@@ -98,7 +107,7 @@ def begin_create(session: Session, pair_id: int, now: datetime) -> Claim:
     entry = first_waiting(session, pair_id)
     if row.state != PairState.CREATING or row.begun_at is not None or entry is None:
         return Claim(Step.REST, row.ticket_number, "", None)  # somebody else went on
-    return _begun(session, row, entry, Next(Step.CREATE), now)
+    return _begun(session, row, entry, Next(Step.CREATE), {}, now)
 
 
 def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
@@ -115,7 +124,11 @@ def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
     store(row, rules.found(as_rule(row), tuple(ids)))
     if row.state == PairState.PAIRED and (entry := first_waiting(session, pair_id)) is not None:
         entry.state, entry.done_at = EntryState.SENT, begun
-        agree_on_sent(session, row, json.loads(entry.content))
+        content = json.loads(entry.content)
+        profile = profile_in_use(session, row.connection)
+        state = content.get("state", "")
+        left = {"state": state} if profile.state_to_create(state) != state else {}
+        note_values_created(session, row, _without(content, left), left)
     return PairState(row.state)
 
 
@@ -141,11 +154,10 @@ def note_created(
     entry = _note_entry(session, row, claimed.entry_id, "", now)
     if entry is not None and claimed.outgoing is not None:
         values = claimed.outgoing.values
-        agree_on_sent(
-            session, row, {one: values[one] for one in values if one not in created.left_out}
-        )
+        rest = {one: values[one] for one in created.left_out if values.get(one)}
+        note_values_created(session, row, _without(values, created.left_out), rest)
         entry.reason = created.remark[:500]
-        if rest := {one: values[one] for one in created.left_out if values.get(one)}:
+        if rest:
             add_entry(
                 session,
                 row,
@@ -160,21 +172,21 @@ def note_created(
     row.connection.sent_at = now
 
 
-def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: datetime) -> None:
-    """An entry arrived. Where their ticket was merged into another one meanwhile, the read that
-    followed it told whether it is there; else it is sent again."""
+def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: datetime) -> bool:
+    """An entry arrived; whether it may have moved a value there, so that it is worth a read. Where
+    their ticket was merged into another one meanwhile, the read that followed it told whether it is
+    there; else it is sent again."""
     row = locked_pair(session, pair_id)
     if row.begun_at == claimed.begun:
         store(row, rules.done(as_rule(row)))
     if row.their_id != claimed.their_id:
-        return
+        return False
     entry = _note_entry(session, row, claimed.entry_id, sent.key, now)
     if entry is not None and claimed.outgoing is not None:
         values = claimed.outgoing.values
-        agree_on_sent(
-            session, row, {one: values[one] for one in values if one not in sent.left_out}
-        )
-        reasons = [_gave_way(entry, values)] if entry.kind == EntryKind.FIELDS else []
+        not_set = {one: values[one] for one in sent.left_out if one in values}
+        note_values_sent(session, row, _without(values, not_set), not_set)
+        reasons = [_in_words(claimed.left)]
         if sent.left_out:
             reasons.append(f"Not set there: {', '.join(sent.left_out)}")
         entry.reason = "; ".join(filter(None, reasons))[:500]
@@ -183,23 +195,33 @@ def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: d
             entry.state = EntryState.SKIPPED
     note_success(row.connection)
     row.connection.sent_at = now
+    is_text = claimed.outgoing is not None and claimed.outgoing.kind in _MOVING
+    return is_text and row.state != PairState.ENDED and set_once_more(session, row, now)
 
 
 def note_not_carried(session: Session, claimed: Claim, pair_id: int, now: datetime) -> None:
-    """All values of an entry gave way to the partner's: nothing was called."""
+    """No value of an entry is to be sent: nothing was called."""
     row = locked_pair(session, pair_id)
     if row.begun_at == claimed.begun:
         store(row, rules.done(as_rule(row)))
     entry = session.get(Entry, claimed.entry_id) if claimed.entry_id is not None else None
     if entry is not None and entry.state == EntryState.WAITING:
-        entry.state, entry.done_at = EntryState.GAVE_WAY, now
-        entry.reason = _gave_way(entry, {})
+        gave_way = Left.GAVE_WAY in claimed.left.values()
+        entry.state = EntryState.GAVE_WAY if gave_way else EntryState.SKIPPED
+        entry.done_at, entry.reason = now, _in_words(claimed.left)[:500]
 
 
-def _gave_way(entry: Entry, carried: Mapping[str, str]) -> str:
-    """Which values of an entry no call carried, "" = none."""
-    names = [name for name in json.loads(entry.content) if name not in carried]
-    return f"Gave way to the partner's value: {', '.join(names)}"[:500] if names else ""
+def _in_words(left: Mapping[str, Left]) -> str:
+    """Which values of an entry no call carried, and why; "" = none."""
+    return "; ".join(
+        f"{why}: {', '.join(name for name in left if left[name] is why)}"
+        for why in Left
+        if why in left.values()
+    )
+
+
+def _without(values: Mapping[str, str], names: Collection[str]) -> Mapping[str, str]:
+    return {name: value for name, value in values.items() if name not in names}
 
 
 def note_failed(
@@ -362,38 +384,20 @@ def _begun(
     row: TicketPair,
     entry: Entry | None,
     what: Next,
+    moved_by_text: Mapping[str, str],
     now: datetime,
 ) -> Claim:
     assert entry is not None, "there is something to send"
     store(row, rules.begin(as_rule(row), now))
     outgoing = outgoing_of(session, row.ticket_number, entry)
+    left: Mapping[str, Left] = {}
     if outgoing.kind is EntryKind.FIELDS:
-        outgoing = replace(outgoing, values=_still_to_send(session, row, outgoing.values))
-    return Claim(what.step, row.ticket_number, row.their_id or "", now, entry.id, outgoing)
-
-
-def _still_to_send(
-    session: Session, row: TicketPair, values: Mapping[str, str]
-) -> Mapping[str, str]:
-    """Values of an entry that are ours to send now: not those that the partner decides on, nor
-    those about which a person is asked, nor those that gave way to the partner's since."""
-    profile, agreed = profile_in_use(session, row.connection), json.loads(row.values)
-    ticket = session.get_one(Ticket, row.ticket_number)
-    asked: set[str] = set()
-    for content in session.scalars(
-        select(Entry.content).where(Entry.pair_id == row.id, Entry.state == EntryState.ASKED)
-    ):
-        asked |= set(json.loads(content))
-    return {
-        name: value
-        for name, value in values.items()
-        if profile.owner_of(name) is not Owner.THEM
-        and name not in asked
-        and (
-            agreed.get(name, value) == value
-            or as_logged(current_value(ticket, name)) != agreed[name]
-        )
-    }
+        wanted = values_to_send(session, row, entry)
+        outgoing, left = replace(outgoing, values=wanted.values), wanted.left
+    elif outgoing.kind in _MOVING:  # recorded before the call: what moves by it is not their doing
+        note_text_begun(session, row, moved_by_text, now)
+    their_id = row.their_id or ""
+    return Claim(what.step, row.ticket_number, their_id, now, entry.id, outgoing, left=left)
 
 
 def _note_entry(
@@ -410,19 +414,6 @@ def _note_entry(
         entry.state, entry.done_at = EntryState.SENT, now
         entry.their_key = entry.their_key or key or None
     return entry
-
-
-def agree_on_sent(session: Session, pair: TicketPair, values: Mapping[str, str]) -> None:
-    """After values arrived: both sides have the value that theirs means here."""
-    profile, agreed = profile_in_use(session, pair.connection), json.loads(pair.values)
-    for name, value in values.items():
-        if name in profile.maps:
-            found = profile.map_of(name)
-            theirs = found.theirs_of(value)
-            meant = found.ours_of(theirs.casefold()) if theirs is not None else None
-            if meant is not None:
-                agreed[name] = meant
-    pair.values = json.dumps(agreed, ensure_ascii=False)
 
 
 def _highest_before(session: Session, row: TicketPair, begun: datetime) -> int | None:

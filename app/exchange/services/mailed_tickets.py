@@ -95,7 +95,6 @@ def take_mailed(
         read.values,
         title=read.title or reply.subject,
         number=read.number,
-        changed_at=now,
     )
     if pair is not None:
         if pair.their_id in (None, reference_of(pair.ticket_number)):

@@ -9,23 +9,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.core.models.base import UtcTime
-from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Actor, Door, Kind, TicketAccess, Writer
 from app.core.rules.errors import Invalid, PortalError
 from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, storable_text
-from app.core.services.changes import TICKET, of_kind
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState
-from app.exchange.rules.fields import Decision, Owner, decide
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
@@ -39,6 +36,16 @@ from app.exchange.rules.reading import (
     news_of,
     why_lost,
 )
+from app.exchange.rules.settle import (
+    Base,
+    Settlement,
+    Why,
+    agreed,
+    as_stored,
+    bases_of,
+    settle,
+    to_be_sent,
+)
 from app.exchange.services.deliveries import (
     as_rule,
     locked_pair,
@@ -47,13 +54,13 @@ from app.exchange.services.deliveries import (
     store,
 )
 from app.exchange.services.planning import add_entry, enqueue_pair, profile_in_use
+from app.exchange.services.values import is_older, note_answered, send_value, times_of, value_here
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.attachments import label as attachment_label
 from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.rules.marks import MAX_HOPS, digest_of, hops_of
 from app.tickets.rules.tickets import CREATION_STATES, ENDED_STATES, State
 from app.tickets.services.attachments import add_attachment
-from app.tickets.services.fields import as_logged, current_value
 from app.tickets.services.lifecycle import (
     change_ticket,
     comment_ticket,
@@ -104,9 +111,13 @@ def take_in(session: Session, pair_id: int, read: TheirTicket, now: datetime) ->
     for author, files in news.files.items():
         for file in files:
             _take_file(session, pair, file, author, now)
-    pair.read_at, pair.unread_since = now, None
+    began = read.asked_at or now  # what was written since may not be in it
+    pair.read_at = began if pair.read_at is None else max(began, pair.read_at)
+    pair.unread_since = None
     pair.their_number = read.number or pair.their_number
     pair.their_url = read.url or pair.their_url
+    if any(not text.internal for text in news.texts):
+        note_answered(pair)
     _take_values(session, pair, ticket, read, now)
     return news
 
@@ -195,7 +206,7 @@ def take_new(session: Session, connection_id: int, read: TheirTicket, now: datet
         their_number=read.number,
         their_url=read.url,
         began_here=False,
-        values=json.dumps({"state": new.state, **values}),
+        bases=as_stored(_bases_of_new(read, new.state, state, values)),
         created_at=now,
     )
     session.add(pair)
@@ -213,6 +224,17 @@ def take_new(session: Session, connection_id: int, read: TheirTicket, now: datet
     )
     take_in(session, pair.id, read, now)
     return pair.id
+
+
+def _bases_of_new(
+    read: TheirTicket, made: str, state: str, values: Mapping[str, str]
+) -> Mapping[str, Base]:
+    """What is agreed of a ticket that was opened for one of theirs. Where it could not be made in
+    the state that they have, theirs counts as changed."""
+    bases = {name: Base(value, read.values[name]) for name, value in values.items()}
+    if "state" in read.values:
+        bases["state"] = Base(made, read.values["state"] if made == state else "")
+    return bases
 
 
 def known_files(session: Session, connection_id: int, their_id: str) -> frozenset[str]:
@@ -382,39 +404,44 @@ def _take_file(
 def _take_values(
     session: Session, pair: TicketPair, ticket: Ticket, read: TheirTicket, now: datetime
 ) -> None:
-    """Bring mapped values together, each by its owner. A value without a counterpart stays what it
-    is on both sides, and is named."""
-    profile = profile_in_use(session, pair.connection)
-    agreed = json.loads(pair.values)
+    """Bring mapped values together, as ``settle`` says. What differs and stays is named."""
+    if is_older(session, pair, read.asked_at):
+        return
+    profile, bases = profile_in_use(session, pair.connection), bases_of(pair.bases)
     note_their_values(pair, profile, read)
     for name, rows in profile.maps.items():
         if not rows or name not in read.values:
             continue
-        map_, told = profile.map_of(name), read.values[name]
-        theirs = map_.ours_of(told.casefold())
-        ours = as_logged(current_value(ticket, name)) or ""
-        if (map_.theirs_of(ours) or "").casefold() == told.casefold():
-            theirs = ours if theirs is None else theirs
-            what = Decision.AGREED
-        elif theirs is None:
-            pair.reason = f"No counterpart for {name} {told!r}; set one in the map"[:500]
+        words, theirs, owner = profile.map_of(name), read.values[name], profile.owner_of(name)
+        ours, base = value_here(ticket, name), bases.get(name)
+        if base is not None and base.theirs is None:  # what is read first is what they had
+            base = bases[name] = replace(base, theirs=theirs)
+        times = times_of(session, ticket, name, read.times.get(name))
+        settled = settle(base, ours, theirs, words, owner, times)
+        if settled.what is Settlement.ASK:
+            _ask(session, pair, name, words.ours_of(theirs.casefold()) or theirs, now)
             continue
-        else:
-            is_newer = _ours_is_newer(session, ticket, name, read.changed_at)
-            base = agreed.get(name, theirs)
-            what = decide(profile.owner_of(name), base, ours, theirs, ours_is_newer=is_newer)
-        if what is Decision.AGREED:
-            agreed[name] = theirs
-            end_asked(session, pair, name, now)
-        elif what is Decision.TAKE:
-            agreed[name] = theirs
-            end_asked(session, pair, name, now)
-            _take_value(session, pair, name, theirs, now)
-        elif what is Decision.ASK:
-            _ask(session, pair, name, theirs, now)
-        elif profile.owner_of(name) is Owner.US:
-            _send_again(session, pair, name, ours, now)
-    pair.values = json.dumps(agreed, ensure_ascii=False)
+        end_asked(session, pair, name, now)
+        if settled.what is Settlement.NOTHING:
+            bases[name] = agreed(base, ours, theirs, now)
+        elif settled.what is Settlement.TAKE:
+            if _take_value(session, pair, name, words.all_of(theirs), now):
+                bases[name] = Base(value_here(ticket, name), theirs)
+        elif settled.what is Settlement.SEND:
+            bases[name] = to_be_sent(base, theirs)
+            send_value(session, pair, name, ours, now)
+        elif settled.why in _SAID:
+            told = _SAID[settled.why].format(name=name, ours=ours, theirs=theirs)
+            pair.reason = told[:500]
+    pair.bases = as_stored(bases)
+
+
+_SAID: Final[Mapping[Why | None, str]] = {
+    Why.NO_WORD_OF_THEIRS: "No counterpart for {name} {theirs!r}; set one in the map",
+    Why.NO_WORD_OF_OURS: "No counterpart for our {name} {ours!r}; set one in the map",
+    Why.NOT_KEPT: "{name}: they do not keep our {ours!r}",
+}
+"""Why values stay different; of what nobody knows the two values say it all."""
 
 
 def note_their_values(pair: TicketPair, profile: Profile, read: TheirTicket) -> None:
@@ -423,72 +450,52 @@ def note_their_values(pair: TicketPair, profile: Profile, read: TheirTicket) -> 
     pair.their_values = json.dumps(told, ensure_ascii=False)
 
 
-def _ours_is_newer(
-    session: Session, ticket: Ticket, name: str, theirs_at: datetime | None
-) -> bool | None:
-    if theirs_at is None:
-        return None
-    ours_at = session.scalar(
-        select(func.max(Change.at, type_=UtcTime))
-        .join(ChangedField, ChangedField.change_id == Change.id)
-        .where(of_kind(TICKET), Change.thing_id == ticket.number, ChangedField.field == name)
-    )
-    return ours_at is not None and ours_at > theirs_at
-
-
-def _send_again(session: Session, pair: TicketPair, name: str, ours: str, now: datetime) -> None:
-    """The partner changed what is ours to say: our value is sent again, unless it was not taken
-    the last time either."""
-    newest = session.scalars(
-        _ours(pair).where(Entry.kind == EntryKind.FIELDS).order_by(Entry.sequence.desc()).limit(1)
-    ).first()
-    if (
-        newest is not None
-        and newest.change_id is None
-        and json.loads(newest.content) == {name: ours}
-    ):
-        pair.reason = f"{name}: they do not keep our {ours!r}"[:500]
-        return
-    if newest is not None and newest.state == EntryState.WAITING:
-        return
-    add_entry(
-        session,
-        pair,
-        Origin.OURS,
-        EntryKind.FIELDS,
-        {name: ours},
-        author="",
-        at=now,
-        state=EntryState.WAITING,
-    )
-    enqueue_pair(session, pair)
-
-
-def _take_value(session: Session, pair: TicketPair, name: str, theirs: str, now: datetime) -> None:
-    """Their value becomes ours; a move that is not allowed here is recorded as told, not forced:
-    once, however often it is read."""
-    by, state, reason = writer_of(pair.connection, now), EntryState.APPLIED, ""
-    if _is_recorded(session, pair, {name: theirs}):
-        return
-    wanted = {name: theirs}
-    if name == "state" and theirs in ENDED_STATES:
-        wanted["solution"] = solution_of(session, pair)
+def _take_value(
+    session: Session, pair: TicketPair, name: str, meant: Sequence[str], now: datetime
+) -> bool:
+    """Their value becomes ours, the first that it may stand for and that our ticket may be moved
+    to; whether it did. A move that is not allowed here is recorded as told, not forced: once,
+    however often it is read."""
+    by, reason, value = writer_of(pair.connection, now), "", meant[0]
+    if _is_recorded(session, pair, {name: value}):
+        return False
     try:
-        with session.begin_nested():
-            change_ticket(session, by, pair.ticket_number, wanted)
+        value = set_theirs(session, by, pair, name, meant)
     except PortalError as error:
-        state, reason = EntryState.RECORDED, error.message
+        reason = error.message
     add_entry(
         session,
         pair,
         Origin.THEIRS,
         EntryKind.FIELDS,
-        {name: theirs},
+        {name: value},
         author=by.shown_author,
         at=now,
-        state=state,
+        state=EntryState.RECORDED if reason else EntryState.APPLIED,
         reason=reason[:500],
     )
+    return not reason
+
+
+def set_theirs(
+    session: Session, by: Writer, pair: TicketPair, name: str, meant: Sequence[str]
+) -> str:
+    """Give our ticket a value of theirs: the first of those that it may stand for to which it may
+    be moved. Raises what speaks against the first of them, if none may."""
+    refused: PortalError | None = None
+    for value in meant:
+        wanted = {name: value}
+        if name == "state" and value in ENDED_STATES:
+            wanted["solution"] = solution_of(session, pair)
+        try:
+            with session.begin_nested():
+                change_ticket(session, by, pair.ticket_number, wanted)
+        except PortalError as error:
+            refused = refused or error
+        else:
+            return value
+    assert refused is not None, "a value stands for something"
+    raise refused
 
 
 def solution_of(session: Session, pair: TicketPair) -> str:

@@ -232,7 +232,9 @@ class Deliveries:
                 return
             sent = system.send(claimed.their_id, claimed.outgoing)
             with context.transaction() as session:
-                note_sent(session, claimed, pair_id, sent, context.now())
+                moves = note_sent(session, claimed, pair_id, sent, context.now())
+                if moves:
+                    _read_what_was_said(session, pair_id)
         elif claimed.step is Step.READ:
             with context.reading() as session:
                 connection_id = session.get_one(TicketPair, pair_id).connection_id

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Final
 
 from app.core.rules.attached_files import LIMIT_IN_WORDS, SIZE_LIMIT
@@ -10,7 +12,8 @@ from app.core.rules.texts import SHORT_TEXT_LIMIT, storable_text
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.partner import CallFailed, PartnerSystem
 from app.exchange.rules.reading import TheirFile, TheirTicket
-from app.exchange.services.readings import known_files
+from app.exchange.services.readings import known_files, pair_of_their_id
+from app.exchange.services.values import needs_times
 from app.jobs.tasks.context import Context
 
 _UNFORESEEN: Final = (
@@ -25,6 +28,7 @@ def read_whole(
 ) -> TheirTicket:
     """Read a ticket, and fetch the files that are not known. Nothing is open in the database
     meanwhile. Raises ``CallFailed``."""
+    asked_at = context.now()
     try:
         ticket = system.read(their_id)
     except _UNFORESEEN as error:  # of this ticket alone: the others go on
@@ -38,7 +42,8 @@ def read_whole(
         )
         for text in ticket.texts
     ]
-    ticket = replace(ticket, texts=storable)
+    times = _times(context, system, connection_id, ticket)
+    ticket = replace(ticket, texts=storable, times=times, asked_at=asked_at)
     if not any(text.files and not text.by_us for text in ticket.texts):
         return ticket
     with context.reading() as session:
@@ -51,6 +56,22 @@ def read_whole(
         for text in ticket.texts
     ]
     return replace(ticket, texts=texts)
+
+
+def _times(
+    context: Context, system: PartnerSystem, connection_id: int, ticket: TheirTicket
+) -> Mapping[str, datetime]:
+    """When its values were set, where that decides. Who may not know it asks a person."""
+    with context.reading() as session:
+        pair = pair_of_their_id(session, connection_id, ticket.id)
+        if pair is None or not needs_times(session, pair, ticket.values):
+            return {}
+    try:
+        return system.times(ticket.id)
+    except CallFailed as error:
+        if error.failure.outcome is Outcome.PERMANENT:
+            return {}
+        raise
 
 
 def _fetched(file: TheirFile) -> TheirFile:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 TOKENS: Final = {"lhcopn": f"1-35-{'a' * 32}", "beth": f"1-37-{'b' * 32}"}
-_USERS: Final = {"lhcopn": 35, "beth": 37}
+_USERS: Final = {"RT_System": 1, "lhcopn": 35, "beth": 37}
 _STATES: Final = ("new", "open", "stalled", "resolved", "rejected", "deleted")
 _OPENED: Final = frozenset({"new", "resolved", "rejected"})
 """States that correspondence opens, by the rule that RT has as delivered."""
@@ -73,7 +73,7 @@ class RequestTrackerStandIn:
             (r"GET tickets", lambda _: self._search(query, by)),
             (r"POST ticket", lambda _: self._create(body, by)),
             (r"GET ticket/(\d+)", lambda found: self._shown(self._find(found[1]))),
-            (r"PUT ticket/(\d+)", lambda found: self._change(self._find(found[1]), body)),
+            (r"PUT ticket/(\d+)", lambda found: self._change(self._find(found[1]), body, by)),
             (
                 r"POST ticket/(\d+)/(correspond|comment)",
                 lambda found: self._write(self._find(found[1]), found[2], body, by),
@@ -133,7 +133,7 @@ class RequestTrackerStandIn:
         self._say(ticket, "Create", body, by)
         return {"id": str(key), "type": "ticket", "_url": f"/REST/2.0/ticket/{key}"}
 
-    def _change(self, ticket: _Ticket, body: Mapping[str, Any]) -> Any:
+    def _change(self, ticket: _Ticket, body: Mapping[str, Any], by: str) -> Any:
         said = []
         if "MergeInto" in body:
             self.tickets[ticket.id].into = int(body["MergeInto"])
@@ -143,7 +143,7 @@ class RequestTrackerStandIn:
             said.append(f"Status '{status}' isn't a valid status for this ticket.")
         elif status != ticket.status:
             said.append(f"Status changed from '{ticket.status}' to '{status}'")
-            ticket.status = status
+            self._set_status(ticket, status, by)
         if (queue := body.get("Queue", ticket.queue)) != ticket.queue:
             said.append(f"Queue changed from {ticket.queue} to {queue}")
             ticket.queue = queue
@@ -156,14 +156,22 @@ class RequestTrackerStandIn:
     def _write(self, ticket: _Ticket, verb: str, body: Mapping[str, Any], by: str) -> Any:
         self._say(ticket, "Correspond" if verb == "correspond" else "Comment", body, by)
         if verb == "correspond" and ticket.status in _OPENED:
-            ticket.status = "open"
+            self._set_status(ticket, "open", "RT_System")
         return ["Correspondence added" if verb == "correspond" else "Comments added"]
 
+    def _set_status(self, ticket: _Ticket, status: str, by: str) -> None:
+        self._note(ticket, "Status", by, Field="Status", OldValue=ticket.status, NewValue=status)
+        ticket.status = status
+
+    def _note(self, ticket: _Ticket, kind: str, by: str, **more: str) -> str:
+        """Add a transaction; its id."""
+        key, now = str(len(self.transactions) + 80), datetime.now(UTC)
+        row = {"id": key, "Type": kind, "Creator": _creator(by), "ticket": ticket.id}
+        self.transactions.append(row | {"Created": f"{now:%Y-%m-%dT%H:%M:%SZ}"} | more)
+        return key
+
     def _say(self, ticket: _Ticket, kind: str, body: Mapping[str, Any], by: str) -> None:
-        key = str(len(self.transactions) + 80)
-        self.transactions.append(
-            {"id": key, "Type": kind, "Creator": _creator(by), "ticket": ticket.id}
-        )
+        key = self._note(ticket, kind, by)
         contents = [("", "text/plain", body["Content"].encode())]
         for file in body.get("Attachments", ()):
             content = base64.b64decode(file["FileContent"])

@@ -1,4 +1,4 @@
-"""A field that both sides hold: which of two values counts, and what is sent of it."""
+"""Whose value of a field counts, and in which words, as profiles say it."""
 
 from __future__ import annotations
 
@@ -7,41 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.rules.errors import Invalid
-from app.exchange.rules.fields import Decision, Owner, decide
+from app.exchange.rules.fields import Owner, ValueMap
 from app.exchange.rules.ggus_profile import GGUS_PROFILE
 from app.exchange.rules.profiles import CHOICES, Choice, Guard, Profile, Row, profile_of
 
-VALUES = st.sampled_from(["new", "assigned", "solved"])
 OWNERS = st.sampled_from(tuple(Owner))
-
-
-@given(OWNERS, VALUES, VALUES, st.booleans())
-def test_equal_values_are_agreed_whoever_owns_them(
-    owner: Owner, base: str, value: str, newer: bool
-) -> None:
-    assert decide(owner, base, value, value, ours_is_newer=newer) is Decision.AGREED
-
-
-@given(VALUES, VALUES, VALUES)
-def test_only_where_both_changed_it_a_person_is_asked(base: str, ours: str, theirs: str) -> None:
-    both = len({base, ours, theirs}) == 3
-    assert (decide(Owner.ASK, base, ours, theirs) is Decision.ASK) is both
-
-
-@given(st.sampled_from([Owner.NEWEST, Owner.ASK]), VALUES, VALUES)
-def test_where_one_side_changed_it_its_value_counts(owner: Owner, base: str, value: str) -> None:
-    if value != base:
-        assert decide(owner, base, value, base) is Decision.SEND
-        assert decide(owner, base, base, value) is Decision.TAKE
-
-
-@given(VALUES, VALUES, VALUES, st.booleans())
-def test_an_owner_counts_always(base: str, ours: str, theirs: str, newer: bool) -> None:
-    if ours != theirs:
-        assert decide(Owner.US, base, ours, theirs, ours_is_newer=newer) is Decision.SEND
-        assert decide(Owner.THEM, base, ours, theirs, ours_is_newer=newer) is Decision.TAKE
-
-
 TEXTS = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn")), max_size=255)
 """Those that may be stored."""
 ROWS = st.lists(
@@ -84,3 +54,12 @@ def test_the_profile_of_ggus_leaves_no_value_of_ours_without_a_counterpart() -> 
 def test_an_unknown_guard_is_refused() -> None:
     with pytest.raises(Invalid, match="Unknown guards: never sleep"):
         profile_of('{"guards": ["never sleep"]}')
+
+
+def test_a_word_of_theirs_stands_for_all_that_are_sent_as_it_the_one_it_means_first() -> None:
+    to_them = {"assigned": "Open", "in progress": "Open", "solved": "resolved"}
+    found = ValueMap(to_them, {"open": "in progress", "stalled": "on hold"})
+    assert found.all_of("open") == ("in progress", "assigned")
+    assert found.all_of("Resolved") == ("solved",)
+    assert found.all_of("stalled") == ("on hold",)
+    assert found.all_of("frozen") == ()

@@ -121,7 +121,8 @@ def test_ours_goes_to_the_partner_and_is_not_asked_again(
     sent = session.scalars(select(Entry).where(Entry.state == EntryState.WAITING)).one()
     assert json.loads(sent.content) == {"priority": "urgent"}
     assert session.get_one(Entry, asked).reason == "operator chose ours"
-    assert json.loads(session.get_one(TicketPair, key).values)["priority"] == "top priority"
+    agreed = json.loads(session.get_one(TicketPair, key).bases)
+    assert agreed == {"priority": {"ours": None, "theirs": "top priority"}}, "ours has changed"
 
 
 def test_older_questions_about_the_field_end_with_the_newest(

@@ -87,8 +87,8 @@ def test_what_is_written_is_queued_and_then_sent_but_not_in_step_before_a_read(
     assert found(world, number).in_step
 
 
-def test_a_state_that_differs_is_named_with_both_values(world: World) -> None:
-    """Their ticket, we ask, they answer: ours moves by itself, and they are not told (E4)."""
+def test_what_our_own_rule_moved_in_their_change_is_sent(world: World) -> None:
+    """Their ticket, we ask, they answer: ours moves by itself, and they are told (E4)."""
     world.partner.open("Link down", "The fibre is cut.", group="Network")
     world.pull()
     world.later(minutes=1)
@@ -100,11 +100,31 @@ def test_a_state_that_differs_is_named_with_both_values(world: World) -> None:
     world.partner.comment(1001, "It is mended")
     world.later(minutes=1)
     world.pull()
+    assert found(world).standing is Standing.QUEUED
+    world.later(seconds=5)
     world.deliver()
+    assert world.partner.tickets[1001].state == "in progress"
+    world.later(minutes=1)
+    world.pull()
+    assert found(world).in_step
+
+
+def test_a_state_that_differs_is_named_with_both_values(world: World) -> None:
+    """Nothing is sent over a connection that only reads."""
+    world.partner.open("Link down", "The fibre is cut.", group="Network")
+    world.pull()
+    with world.writing() as rows:
+        rows.get_one(Connection, world.connection_id).direction = "pull"
+    world.later(minutes=1)
+    world.do(move_ticket, 1, "waiting for reply")
+    world.deliver()
+    world.later(minutes=1)
+    world.partner.comment(1001, "We look into it", internal=True)
+    world.pull()
     told = found(world)
     assert told.standing is Standing.DIFFERENT
     assert [(one.name, one.ours, one.theirs) for one in told.differing] == [
-        ("state", "in progress", "waiting for reply")
+        ("state", "waiting for reply", "assigned")
     ]
 
 
