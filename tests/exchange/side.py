@@ -161,6 +161,10 @@ class Side:
         """Read what changed there."""
         self.pulls.pull(self.context, {"connection": self.connection_id})
 
+    def read(self, their_id: str) -> None:
+        """Read one of their tickets, as after a hint."""
+        self.pulls.read(self.context, {"connection": self.connection_id, "ticket": their_id})
+
     def sweep(self) -> None:
         """Read all open pairs."""
         self.pulls.sweep(self.context, {"connection": self.connection_id})
