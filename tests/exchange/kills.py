@@ -1,7 +1,9 @@
 """Layer 2 of the proof: the real code, killed at each of its points, on a real database.
 
 One history of a ticket and its counterpart is played without a kill, which counts the points; then
-once for each point, with the process killed there and begun anew.
+once for each point, with the process killed there and begun anew. Both sides write and move it, and
+the partner reopens what is closed where somebody writes: in the end both hold the same texts and
+values.
 ``python -m tests.exchange.kills`` prints the table for both databases.
 """
 
@@ -13,7 +15,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
@@ -21,10 +23,11 @@ from sqlalchemy.orm import Session
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.ledger import Origin
+from app.exchange.rules.profiles import Row
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.marks import without_marks
 from app.tickets.services.lifecycle import comment_ticket, move_ticket
-from tests.exchange.exchange_world import Killed, World
+from tests.exchange.exchange_world import PROFILE, Killed, World
 from tests.harness import run
 from tests.harness.databases import KINDS, fresh_database
 from tests.harness.portal import kept_engine
@@ -32,8 +35,20 @@ from tests.harness.portal import kept_engine
 OURS = ("The link is down.", "Any news?", "One more", "Any news?")
 """What is said here, the same thing twice."""
 THEIRS = ("Any news?", "A splice failed", "A splice failed")
-GOOD = "one pair, nothing lost, nothing doubled"
-_ROUNDS = 7
+REPORT = "The report follows."
+"""What is said here on the ticket that they closed."""
+GOOD = "one pair, nothing lost, nothing doubled, values equal"
+VALUES = replace(
+    PROFILE,
+    maps={
+        "state": (
+            *(Row("assigned", "assigned"), Row("new", "assigned", "out")),
+            *(Row("in progress", "open"), Row("reopened", "open", "out")),
+            Row("solved", "closed"),
+        )
+    },
+)
+_ROUNDS = 8
 _BETWEEN_ROUNDS = 200
 """Seconds: more than it takes until a call's outcome is visible over there."""
 
@@ -55,7 +70,9 @@ class Outcome:
 
 def every_kill(engine: Engine) -> Iterator[Outcome]:
     """The history without a kill, then with one at each point."""
-    world = World(engine)
+    world = World(engine, VALUES)
+    world.partner.states = (*world.partner.states, "open")
+    world.partner.follow_ups = {"closed": "open"}
     _play(world, None)  # the first has more points: the partner's search is tried
     yield Outcome(0, "never", _play(world, None))
     count = len(world.points.passed)
@@ -80,7 +97,9 @@ def _play(world: World, point: int | None) -> str:
             for key in _counterparts(world, number):
                 for text in THEIRS:
                     world.partner.comment(key, text)
-                world.partner.move(key, "solved")
+                world.partner.move(key, "closed")
+        if turn == 4:
+            world.do(comment_ticket, number, REPORT)
         world.later(seconds=_BETWEEN_ROUNDS)
     return _outcome(world, number)
 
@@ -116,7 +135,7 @@ def _outcome(world: World, number: int) -> str:
         return f"{len(keys)} tickets there"
     there = world.partner.tickets[keys[0]]
     texts = Counter(without_marks(article["body"]) for article in there.articles)
-    wanted = Counter((*OURS, *THEIRS))
+    wanted = Counter((*OURS, *THEIRS, REPORT))
     if texts != wanted:
         return f"there lost {dict(wanted - texts)}, doubled {dict(texts - wanted)}"
     with Session(world.engine) as session:
@@ -136,7 +155,7 @@ def _outcome(world: World, number: int) -> str:
         return f"{len(pairs)} pairs"
     if came != Counter(THEIRS):
         return f"here lost {dict(Counter(THEIRS) - came)}, doubled {dict(came - Counter(THEIRS))}"
-    if (state, there.state) != ("solved", "solved"):
+    if (state, there.state) != ("solved", "closed"):
         return f"{state} here, {there.state} there"
     return GOOD
 
