@@ -38,8 +38,9 @@ from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profil
 from app.jobs.services.queue import enqueue
 from app.registry.models.registry import Site
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.fields import ENTRIES
 from app.tickets.rules.marks import MAX_HOPS, hops_of, references_in
-from app.tickets.rules.tickets import OPEN_STATES
+from app.tickets.rules.tickets import OPEN_STATES, State
 from app.tickets.services.fields import as_logged, current_value, facts_of
 from app.tickets.services.lifecycle import hand_to_partner
 
@@ -476,6 +477,28 @@ def _note_theirs(session: Session, connection: Connection, change: Change, now: 
             position=position,
             state=EntryState.APPLIED,
         )
+    if pair.state != PairState.CREATING and _is_moved_here(connection, change):
+        add_entry(
+            session,
+            pair,
+            Origin.OURS,
+            EntryKind.FIELDS,
+            {"state": fields["state"] or ""},
+            author="",
+            at=change.at,
+            state=EntryState.WAITING,
+        )
+        enqueue_pair(session, pair)
+
+
+def _is_moved_here(connection: Connection, change: Change) -> bool:
+    """Whether our own rule may have moved the state inside a change of a partner that is not read:
+    its answer ended the waiting for one. Where it sent the state itself, it has it already."""
+    if reads(connection) or not Direction(connection.direction).pushes:
+        return False
+    moves = {one.field: (one.old, one.new) for one in change.fields}
+    is_answer = bool(moves.get(ENTRIES[0], (None, None))[1])
+    return is_answer and moves.get("state") == (State.WAITING, State.IN_PROGRESS)
 
 
 def _complete(session: Session, pair: TicketPair, ticket: Ticket) -> None:
