@@ -494,7 +494,7 @@ def set_theirs(
             refused = refused or error
         else:
             return value
-    assert refused is not None, "a value stands for something"
+    assert refused is not None, "each value has a word"
     raise refused
 
 
