@@ -23,7 +23,7 @@ from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Direction
-from app.exchange.services.standing import Compared, compared
+from app.exchange.services.standing import Compared, compared, is_left_out
 from app.tickets.models.tickets import Ticket
 
 CALLS_COUNTED: Final = timedelta(days=1)
@@ -251,6 +251,9 @@ class Counterpart:
     """Kinds of the entries that wait, in their order."""
     oldest: datetime | None = None
     conflicts: Sequence[Conflict] = field(default=())
+    left_out: Sequence[Entry] = field(default=())
+    """Comments and files that one side has and the other not, newest first; their reasons say
+    why."""
     compared: Compared | None = None
     """How the two tickets are to each other; None = not exchanged."""
 
@@ -278,7 +281,7 @@ def counterparts(
     if keys := [pair.id for _connection, pair in rows if pair is not None]:
         for entry in session.scalars(
             select(Entry)
-            .where(Entry.pair_id.in_(keys), Entry.state.in_(_OPEN))
+            .where(Entry.pair_id.in_(keys), or_(Entry.state.in_(_OPEN), is_left_out()))
             .where(or_(Entry.kind != EntryKind.INTERNAL, literal(internal)))
             .order_by(Entry.pair_id, Entry.sequence)
         ):
@@ -295,6 +298,7 @@ def counterparts(
 def _counterpart(
     connection: Connection, pair: TicketPair, entries: Iterable[Entry], found: Compared
 ) -> Counterpart:
+    entries = list(entries)
     waiting = [entry for entry in entries if entry.state == EntryState.WAITING]
     conflicts = {
         name: Conflict(entry.id, name, value)
@@ -308,5 +312,6 @@ def _counterpart(
         tuple(entry.kind for entry in waiting),
         min((entry.at for entry in waiting), default=None),
         tuple(conflicts.values()),
+        [entry for entry in reversed(entries) if entry.state not in _OPEN],
         found,
     )

@@ -59,6 +59,7 @@ _ANSWER_HERE: Final = (Kind.GGUS, Kind.MAIL)
 """Kinds of partners that answer at our own door."""
 _WITHOUT_SOLUTION: Final = (Kind.ZAMMAD, Kind.RT)
 """Kinds of systems that have no field for how a ticket was solved."""
+_PASSED_TOO_MANY: Final = f"It has passed {MAX_HOPS} systems already"
 _lanes_due: Final = UntilCommit[tuple[int, int]]()
 AT_ONCE: Final = 200
 """Most changes that are planned in one transaction."""
@@ -427,11 +428,11 @@ def _add_ours(
         internal=pair.connection.internal,
         solution_as_text=pair.connection.kind in _WITHOUT_SOLUTION,
     )
-    parts = [part for part in parts if hops_of(part[1].get("text", "")) < MAX_HOPS]
     if texts_alone:
         parts = [part for part in parts if part[0] is not EntryKind.FIELDS]
     for position, (kind, content) in enumerate(parts):
-        add_entry(
+        is_round = hops_of(content.get("text", "")) >= MAX_HOPS
+        entry = add_entry(
             session,
             pair,
             Origin.OURS,
@@ -441,8 +442,10 @@ def _add_ours(
             at=change.at,
             change_id=change.id,
             position=position,
-            state=EntryState.WAITING,
+            state=EntryState.SKIPPED if is_round else EntryState.WAITING,
+            reason=_PASSED_TOO_MANY if is_round else "",
         )
+        entry.done_at = change.at if is_round else None
     return len(parts)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.core.models.base import UtcTime
@@ -141,21 +141,29 @@ def _ours(ticket: Ticket, name: str) -> str:
     return as_logged(current_value(ticket, name)) or ""
 
 
-def _counts(session: Session, ids: Sequence[int]) -> Mapping[int, _Counts]:
-    is_ours = Entry.origin == Origin.OURS
-    is_left_out = or_(
-        and_(is_ours, Entry.state == EntryState.SKIPPED, Entry.kind == EntryKind.COMMENT),
+def is_left_out() -> ColumnElement[bool]:
+    """The condition that an entry is a comment or a file that one side has and the other not."""
+    return or_(
+        and_(
+            Entry.origin == Origin.OURS,
+            Entry.state == EntryState.SKIPPED,
+            Entry.kind == EntryKind.COMMENT,
+        ),
         and_(
             Entry.kind == EntryKind.ATTACHMENT,
             Entry.state.in_((EntryState.SKIPPED, EntryState.RECORDED)),
         ),
     )
+
+
+def _counts(session: Session, ids: Sequence[int]) -> Mapping[int, _Counts]:
+    is_ours = Entry.origin == Origin.OURS
     rows = session.execute(
         select(
             Entry.pair_id,
             func.count().filter(is_ours, Entry.state == EntryState.WAITING),
             func.count().filter(Entry.state == EntryState.ASKED),
-            func.count().filter(is_left_out),
+            func.count().filter(is_left_out()),
             func.max(Entry.done_at, type_=UtcTime).filter(is_ours, Entry.state == EntryState.SENT),
         )
         .where(Entry.pair_id.in_(ids))

@@ -76,8 +76,15 @@ def without_marks(text: str) -> str:
 
 
 def hops_of(text: str) -> int:
-    """How many systems of this kind a text has passed: the marks that it holds."""
-    return sum(1 for line in text.splitlines() if _MARK.match(line.strip()))
+    """How many systems of this kind a text has passed: the marks with which it ends. Marks further
+    up belong to what its author quotes."""
+    count = 0
+    for line in reversed(text.splitlines()):
+        if _MARK.match(line.strip()):
+            count += 1
+        elif line.strip():
+            break
+    return count
 
 
 def normalised(text: str) -> str:

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import transaction
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
-from app.exchange.rules.entries import EntryState
+from app.exchange.rules.entries import EntryKind, EntryState
+from app.exchange.rules.ledger import Origin
 from app.exchange.rules.profiles import Profile, Row
 from app.exchange.services.connections import set_profile
 from app.tickets.models.tickets import Ticket
@@ -73,6 +74,22 @@ def test_both_numbers_stand_beside_each_other(
         assert (link, "2013030648000012") in page.links
         assert f"our #{number}" in page.text
         assert "in step" in page.text
+
+
+def test_an_operator_reads_why_a_text_was_left_out(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        seeded = seed_pair(session, "NREN-A", number).read(datetime.now(UTC))
+        content = {"text": "We dig"}
+        left = seeded.entry(Origin.OURS, EntryKind.COMMENT, content, EntryState.SKIPPED)
+        left.reason = "It has passed 5 systems already"
+    for actor, shown in ((cast.operator, True), (cast.reader, False)):
+        page = visit(actor).read(f"/tickets/{number}")
+        assert "1 text or file was not sent" in page.text
+        assert (f"comment {left.sequence}: It has passed 5 systems already" in page.text) is shown
+        assert "in step" not in page.text
 
 
 def test_what_differs_is_named_and_what_is_not_known_is_not_in_step(

@@ -14,9 +14,10 @@ from sqlalchemy.orm import Session
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Door
 from app.exchange.models.connections import Connection
-from app.exchange.models.pairs import Entry
+from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, parts_of
 from app.exchange.rules.fields import Owner
+from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Guard
 from app.exchange.services import decisions
@@ -78,6 +79,40 @@ def test_a_ticket_and_what_is_said_are_there_in_their_order(world: World) -> Non
     assert world.partner.tickets[1001].title == "Link down"
     last = world.partner.tickets[1001].articles[-1]["body"]
     assert last == f"Three\n\n(operator via LHCOPN#{number}/4)"
+
+
+THREAD = "\n\n".join(f"Line {n}\n\n(anna via LHCOPN#{n}/2)" for n in range(1, 7))
+PASSED = "We dig\n\n" + "\n".join(f"(anna via LHCOPN#{n}/2)" for n in range(1, 6))
+
+
+def entries_of(world: World, number: int) -> list[tuple[str, str, str]]:
+    """Kind, state and reason of our entries."""
+    with Session(world.engine) as session:
+        pairs = select(TicketPair.id).where(TicketPair.ticket_number == number)
+        found = select(Entry).where(Entry.pair_id.in_(pairs), Entry.origin == Origin.OURS)
+        rows = session.scalars(found.order_by(Entry.sequence))
+        return [(entry.kind, entry.state, entry.reason) for entry in rows]
+
+
+def test_a_thread_that_somebody_pastes_is_sent(world: World) -> None:
+    number = world.open("Link down", f"{THREAD}\n\nSee above.")
+    world.do(comment_ticket, number, THREAD)
+    world.deliver()
+    there = [article["body"] for article in world.partner.tickets[1001].articles]
+    assert there[0].startswith(THREAD)
+    assert there[1] == f"{THREAD}\n\n(operator via LHCOPN#{number}/2)"
+
+
+def test_a_text_that_passed_five_systems_is_left_out_and_says_so(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.do(comment_ticket, number, PASSED)
+    world.do(comment_ticket, number, "One")
+    world.deliver()
+    assert texts_there(world, 1001) == ["The fibre is cut.", "One"]
+    assert entries_of(world, number)[1:] == [
+        ("comment", "skipped", "It has passed 5 systems already"),
+        ("comment", "sent", ""),
+    ]
 
 
 def test_what_came_from_them_is_not_sent_to_them(world: World) -> None:

@@ -54,6 +54,14 @@ def test_each_system_that_passes_a_text_on_is_counted(text: str, hops: int) -> N
     assert hops_of(without_marks(text)) == 0
 
 
+@given(TEXTS, st.integers(0, 9), LINE.filter(lambda line: line.strip() and hops_of(line) == 0))
+def test_marks_that_a_text_quotes_are_none_that_it_passed(text: str, hops: int, last: str) -> None:
+    for number in range(hops):
+        text = marked(text, Mark(number + 1, 1, "anna"))
+    assert hops_of(f"{text}\n{last}") == 0
+    assert hops_of(marked(f"{text}\n{last}", Mark(10, 1, "anna"))) == 1
+
+
 @given(TEXTS, st.sampled_from([str.upper, str.lower, str.title, lambda text: f"  {text}\n\n"]))
 def test_case_and_white_space_make_no_other_text(text: str, change: object) -> None:
     plain = text.encode("ascii", "ignore").decode()
