@@ -49,6 +49,7 @@ from app.exchange.rules.reading import (
     TheirTicket,
     left_behind,
     news_of,
+    trace_of,
     why_lost,
 )
 from app.exchange.rules.settle import (
@@ -66,7 +67,6 @@ from app.exchange.rules.settle import (
 from app.tickets.rules.marks import (
     MAX_HOPS,
     Mark,
-    digest_of,
     hops_of,
     mark_of,
     marked,
@@ -562,7 +562,7 @@ class Portal(System):
         log = self.tickets[number].log
         for text in news.texts:
             link.arrived.add(text.key)
-            link.digests[text.key] = digest_of(text.text)
+            link.digests[text.key] = trace_of(text.text)
             begins = len(log)
             self.add(self.partner.name, number, text.text)
             link.from_them.update(range(begins, len(log)))
@@ -664,7 +664,7 @@ class Portal(System):
         self.links[number] = Link(
             paired(Pair(number), str(there)),
             arrived={first.key},
-            digests={first.key: digest_of(first.text)},
+            digests={first.key: trace_of(first.text)},
             from_them={0},
             base=Base(_FIRST, theirs if is_so else ""),
         )

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 LONGEST: Final = 2 * 1024 * 1024
@@ -17,7 +18,14 @@ LONGEST: Final = 2 * 1024 * 1024
 MOST_TAGS: Final = 100_000
 MOST_ATTRIBUTES: Final = 500
 """Of one tag."""
-_BLOCKS: Final = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3", "blockquote", "pre"})
+LONGEST_NAME: Final = 100
+"""Characters of a picture's name."""
+_BLOCKS: Final = frozenset({"p", "div", "br", "li", "table", "h1", "h2", "h3", "blockquote", "pre"})
+_BREAK: Final = "\x1e"
+"""A line end that a tag makes; one in the text is white space, as far as a row of cells goes."""
+_SHOWN: Final = re.compile(r"(?:https?|ftp|mailto|tel):|/", re.IGNORECASE)
+"""Addresses that are of use to whoever reads them elsewhere."""
+_SCHEME: Final = re.compile(r"(?:https?://|mailto:|tel:)?", re.IGNORECASE)
 _SILENT: Final = frozenset({"script", "style", "title"})
 """What they hold is no text, and no tags either."""
 _ATTRIBUTE: Final = r"""[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+))?+"""
@@ -34,44 +42,129 @@ class TooComplex(Exception):
 
 
 def plain_of(text: str) -> str:
-    """The text of HTML, a line for each block. A tag that does not end is text, as all behind it.
+    """The text of HTML, a line for each block. A row of a table is a line with " | " between its
+    cells where each of these is one line (a cell that ends with ":" names the next one); a link
+    keeps its address, and a picture its name. A tag that does not end is text, as all behind it.
     Raises ``TooComplex``."""
     if len(text) > LONGEST or text.count("<") > MOST_TAGS:
         raise TooComplex
-    lines = [line.strip() for line in "".join(_texts(text)).splitlines()]
+    written = Written()
+    read_html(text, written)
     kept: list[str] = []
-    for line in lines:
+    for line in (line.strip() for line in written.text().splitlines()):
         if line or (kept and kept[-1]):
             kept.append(line)
     return "\n".join(kept).strip().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
-def _texts(text: str) -> Iterator[str]:
-    """The texts in their order, with line ends around blocks."""
+@dataclass
+class Written:
+    """What was read so far. A row and a link are looked at once more when they end; a row with a
+    table in it is not, so that no part is looked at a third time."""
+
+    parts: list[str] = field(default_factory=list)
+    row: list[int] | None = None
+    """Where the row, and each cell of it, begins in ``parts``."""
+    link: tuple[int, str] | None = None
+    """Where the text of a link begins, and its address."""
+    is_between: bool = False
+    """Behind a row: white space there is no text."""
+    is_pre: bool = False
+
+    def text(self) -> str:
+        """All of it."""
+        self.end_row()
+        return "".join(self.parts)
+
+    def add(self, text: str) -> None:
+        """A text between two tags."""
+        if not text or (self.is_between and text.isspace()):
+            return
+        self.is_between = False
+        self.parts.append(_unescaped(text.replace("\n", _BREAK) if self.is_pre else text))
+
+    def tag(self, name: str, attributes: str, *, closes: bool) -> None:
+        """A tag begins or ends something."""
+        if name in ("tr", "table"):
+            self.end_row()
+        if name == "a":
+            self.end_link()
+            address = "" if closes else " ".join(_attribute(attributes, "href").split())
+            if _SHOWN.match(address):
+                self.link = (len(self.parts), address)
+        elif name == "img" and not closes:
+            self.parts.append(_picture(attributes))
+        elif name in ("td", "th") and not closes:
+            self.end_link()
+            self.row = self.row or [len(self.parts)]
+            self._break_once()
+            self.row.append(len(self.parts))
+        elif name == "pre":
+            self.is_pre = not closes
+        if name == "tr":
+            self.row = None if closes else [len(self.parts)]
+            self.is_between = closes
+        if name in _BLOCKS or (name == "tr" and closes):
+            self.parts.append(_BREAK)
+
+    def end_link(self) -> None:
+        """Its address stands behind its text, unless that says it."""
+        if self.link is not None:
+            begin, address = self.link
+            text = " ".join("".join(self.parts[begin:]).split())
+            if text and _plain_address(text) != _plain_address(address):
+                self.parts.append(f" ({address})")
+        self.link = None
+
+    def end_row(self) -> None:
+        """Its cells are one line, if each of them is."""
+        self.end_link()
+        row, self.row = self.row, None
+        if row is None or len(row) < 3:
+            return
+        edges = [*row[1:], len(self.parts)]
+        cells = ["".join(self.parts[begin:end]) for begin, end in pairwise(edges)]
+        lines = [[" ".join(one.split()) for one in cell.strip().split(_BREAK)] for cell in cells]
+        lines = [[one for one in cell if one] for cell in lines]
+        begins = "".join(self.parts[row[0] : row[1]]).strip()
+        if begins or sum(map(bool, lines)) < 2 or max(map(len, lines)) > 1:
+            return
+        del self.parts[row[0] :]
+        self._break_once()
+        *all_but_one, last = ("".join(cell) for cell in lines)
+        edged = (f"{one} " if one.endswith(":") else f"{one} | " for one in all_but_one)
+        self.parts.append("".join([*edged, last]))
+
+    def _break_once(self) -> None:
+        if self.parts and self.parts[-1] != _BREAK:
+            self.parts.append(_BREAK)
+
+
+def read_html(text: str, written: Written) -> None:
+    """Read all of it, in its order."""
     place = 0
     never_closed: set[str] = set()
     while (found := text.find("<", place)) >= 0:
-        yield _unescaped(text[place:found])
+        written.add(text[place:found])
         if text.startswith(("!", "?"), found + 1):
             mark = "-->" if text.startswith("<!--", found) else ">"
             end = text.find(mark, found + 2)
             if end < 0:
-                yield _unescaped(text[found:])
+                written.add(text[found:])
                 return
             place = end + len(mark)
             continue
         tag = _TAG.match(text, found)
         if tag is None:
             if _TAG_BEGINS.match(text, found):
-                yield _unescaped(text[found:])
+                written.add(text[found:])
                 return
-            yield "<"
+            written.add("<")
             place = found + 1
             continue
         _check_attributes(tag[3])
         place, name = tag.end(), tag[2].lower()
-        if name in _BLOCKS:
-            yield "\n"
+        written.tag(name, tag[3], closes=bool(tag[1]))
         if name in _SILENT and not tag[1] and name not in never_closed:
             closing = re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE).search(text, place)
             end = text.find(">", closing.end()) if closing is not None else -1
@@ -79,7 +172,31 @@ def _texts(text: str) -> Iterator[str]:
                 never_closed.add(name)
             else:
                 place = end + 1
-    yield _unescaped(text[place:])
+    written.add(text[place:])
+
+
+def _attribute(attributes: str, name: str) -> str:
+    """The value of the first attribute of that name, "" = it has none."""
+    for one in _ATTRIBUTES.finditer(attributes):
+        told, _sign, value = one[0].partition("=")
+        if told.rstrip().lower() == name:
+            value = value.lstrip()
+            return _unescaped(value[1:-1] if value[:1] in ("'", '"') else value)
+    return ""
+
+
+def _picture(attributes: str) -> str:
+    """What stands for a picture: what it shows, else the name of its file."""
+    name = " ".join(_attribute(attributes, "alt").split())
+    if not name and not (source := _attribute(attributes, "src")).startswith("data:"):
+        file = source.partition("?")[0].rpartition("/")[2]
+        name = file.removeprefix("cid:").partition("@")[0] if "." in file else ""
+    return f"[picture: {name[:LONGEST_NAME]}]" if name else "[picture]"
+
+
+def _plain_address(told: str) -> str:
+    """An address as people write it."""
+    return _SCHEME.sub("", told).rstrip("/").casefold()
 
 
 def _check_attributes(attributes: str) -> None:

@@ -6,6 +6,7 @@ through here, as often and in whatever order it may: what is known already is no
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -100,6 +101,18 @@ class News:
     """Their files that are new, by the author of the text."""
 
 
+_WRITTEN_OF_HTML: Final = re.compile(
+    r"\((?:https?:|ftp:|mailto:|tel:|/)[^()]*\)|\[picture[^\[\]]*\]|\|"
+)
+"""What stands for links, pictures and edges of cells in the text of HTML."""
+
+
+def trace_of(text: str) -> str:
+    """The digest by which a text is known that was read before: whatever of its HTML was written
+    then, and is now."""
+    return digest_of("".join(_WRITTEN_OF_HTML.sub("", normalised(text)).split()))
+
+
 def why_lost(ticket: TheirTicket, known: Known, *, their_number: str, moved: bool) -> str:
     """Why a ticket is not the one that had this id before, "" = it is. Whoever restored an old copy
     gives ids a second time (F12). ``moved``: ours was merged into it."""
@@ -113,7 +126,7 @@ def why_lost(ticket: TheirTicket, known: Known, *, their_number: str, moved: boo
     if not known.digests and not known.sent:  # nothing of it is known yet
         return ""
     # keys are given again, too: what they name must be what it was
-    if any(known.digests.get(one.key) == digest_of(one.text) for one in ticket.texts):
+    if any(known.digests.get(one.key) == trace_of(one.text) for one in ticket.texts):
         return ""
     return f"Their ticket {ticket.id} holds neither our reference nor anything that it held before"
 

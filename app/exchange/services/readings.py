@@ -34,6 +34,7 @@ from app.exchange.rules.reading import (
     TheirTicket,
     left_behind,
     news_of,
+    trace_of,
     why_lost,
 )
 from app.exchange.rules.settle import (
@@ -295,7 +296,7 @@ def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
     for entry in session.scalars(select(Entry).where(Entry.pair_id == pair.id)):
         if entry.their_key is not None:
             arrived.add(entry.their_key)
-            digests[entry.their_key] = digest_of(_text_of(pair, entry))
+            digests[entry.their_key] = trace_of(_text_of(pair, entry))
             if entry.origin == Origin.OURS:
                 placed[entry.sequence] = entry.their_key
         if entry.origin == Origin.THEIRS:

@@ -8,8 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.exchange.rules.reading import Known, TheirFile, TheirText, TheirTicket, news_of, why_lost
-from app.tickets.rules.marks import Mark, digest_of, marked, without_marks
+from app.exchange.rules.reading import (
+    Known,
+    TheirFile,
+    TheirText,
+    TheirTicket,
+    news_of,
+    trace_of,
+    why_lost,
+)
+from app.tickets.rules.marks import Mark, marked, without_marks
 
 OURS = {1: "The link is down.", 2: "Any news?", 3: "Any news?", 4: "It is up again."}
 SENT = {key: marked(text, Mark(12, key, "anna")) for key, text in OURS.items()}
@@ -102,10 +110,19 @@ def test_files_are_news_once_and_only_theirs() -> None:
 def test_an_id_that_was_given_a_second_time_is_seen(
     texts: tuple[TheirText, ...], number: str, lost: bool
 ) -> None:
-    known = replace(KNOWN, arrived=frozenset({"7"}), digests={"7": digest_of("known")})
+    known = replace(KNOWN, arrived=frozenset({"7"}), digests={"7": trace_of("known")})
     read = ticket(*texts, number=number)
     assert bool(why_lost(read, known, their_number="10081", moved=False)) is lost
     assert not why_lost(replace(read, is_whole=False), known, their_number="10081", moved=False)
+
+
+def test_a_text_of_html_that_is_written_otherwise_since_is_the_same() -> None:
+    """What was read before links, pictures and cells were kept is known again."""
+    known = replace(KNOWN, sent={}, digests={"7": trace_of("CERNdown since noon, see map")})
+    text = "CERN | down since noon, see map (https://a.example) [picture: a.png]"
+    assert not why_lost(ticket(TheirText("7", text)), known, their_number="", moved=False)
+    other = ticket(TheirText("7", "CERN | up since noon, see map"))
+    assert why_lost(other, known, their_number="", moved=False)
 
 
 def test_a_ticket_that_was_merged_away_is_not_lost() -> None:
