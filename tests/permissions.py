@@ -312,6 +312,7 @@ Read an unknown notice          | GET /notices/* unknown                | 404 | 
 See what becomes of a notice    | POST /notices                         | yes | yes | 403 | 403 | 403 | login
 Bring a notice in               | POST /notices/confirm                 | yes | yes | 403 | 403 | 403 | login
 Create a ticket from a notice   | POST /notices/*/ticket                | yes | yes | 403 | 403 | 403 | login
+Update its ticket               | POST /notices/*/update                | yes | yes | 403 | 403 | 403 | login
 Dismiss a notice                | POST /notices/*/dismiss               | yes | yes | 403 | 403 | 403 | login
 Have it read again              | POST /notices/*/restore               | yes | yes | 403 | 403 | 403 | login
 Say which link a circuit is     | POST /notices/*/circuits              | yes | yes | 403 | 403 | 403 | login

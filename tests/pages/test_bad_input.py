@@ -479,7 +479,7 @@ def test_every_form_is_tried(app: Flask) -> None:
         *(f"/mails/incoming/{key}/{what}" for what in ("add", "dismiss")),  # test_incoming_mails
         "/notices",  # test_notices
         "/notices/confirm",
-        *(f"/notices/{key}/{what}" for what in ("circuits", "dismiss", "ticket")),
+        *(f"/notices/{key}/{what}" for what in ("circuits", "dismiss", "ticket", "update")),
         "/reports/teleconferences/new",  # test_teleconferences
         *(f"/reports/teleconferences/series/{what}" for what in ("cancel", "resume")),
         *(

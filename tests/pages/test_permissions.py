@@ -106,7 +106,7 @@ from app.meetings.services.teleconferences import (
 from app.names.services.name_decisions import make_alias
 from app.names.services.unresolved import NameKind
 from app.notices.adapters.maintnote import read
-from app.notices.services.decisions import dismiss
+from app.notices.services.decisions import dismiss, make_ticket
 from app.notices.services.notices import take_in
 from app.registry.models.registry import Proposal, Site, SiteContact, SiteName
 from app.registry.services.cric import refuse_proposal
@@ -431,6 +431,14 @@ SENT: Final[Mapping[str, Sent]] = {
             "window_start": "2013-03-09 05:00",
             "window_end": "2013-03-09 07:00",
             "impact": "outage",
+        },
+    ),
+    "POST /notices/*/update": (
+        "/notices/{further_notice}/update",
+        {
+            "update-window_start": "2013-03-09 05:00",
+            "update-window_end": "2013-03-09 08:00",
+            "update-state": "",
         },
     ),
     "POST /notices/*/dismiss": ("/notices/{unread_notice}/dismiss", {"reason": "x"}),
@@ -1642,6 +1650,14 @@ class Things(dict[str, str]):
     def make_unread_notice(self) -> int:
         """A notice that waits for a person."""
         return self._bring_in(f"Subject: {self['new_name']}\r\n\r\nWorks.".encode())
+
+    def make_further_notice(self) -> int:
+        """A second notice of a maintenance of which a person created a ticket."""
+        mail = f"From: noc@nren.example\r\n\r\nTicket Number: {self['new_name']}\r\n{{}}"
+        first = self._bring_in(mail.format("Works.").encode())
+        by, new = writer(self.world.cast.operator), NewTicket(title="Works")
+        make_ticket(self.world.session, by, first, new)
+        return self._bring_in(mail.format("More of it.").encode())
 
     def make_dismissed_notice(self) -> int:
         """A notice that somebody put aside."""

@@ -1,4 +1,4 @@
-"""Mails of ticket systems: lines of a key and a value, and a text below them.
+"""Mails of ticket systems: lines of a key and a value, in one column or two, and a text below them.
 
 Network operations centres write so ("Ticket Number: 479", "Status: Open"); which keys a sender uses
 for what is data of its connection. Nothing of a mail is lost by reading it: its text stays whole.
@@ -9,18 +9,20 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
+
+from app.core.rules.mail_lines import columns_of, utc_time
 
 NUMBER, OURS, TITLE, TEXT = "number", "ours", "title", "text"
 """What a line may hold besides a field's value: their number, ours, the title; and where a text
 begins that goes on to the end."""
 MAPPED: Final = ("state", "priority", "category", "layer", "impact")
-TIMES: Final = (
-    *("event_start", "event_detected", "event_end"),
-    *("window_start", "window_end", "estimated_end"),
-)
+WINDOW: Final = ("window_start", "window_end")
+TIMES: Final = ("event_start", "event_detected", "event_end", *WINDOW, "estimated_end")
 MEANINGS: Final = (NUMBER, OURS, TITLE, TEXT, *MAPPED, *TIMES, "links", "sites")
-"""What a key may stand for. Links, sites and times are written, and read by people."""
+"""What a key may stand for. Links, sites and times but those of the window are written, and read
+by people."""
 LONGEST_NUMBER: Final = 100
 LONGEST_KEY: Final = 60
 """Characters of a key."""
@@ -42,6 +44,8 @@ class StructuredMail:
     title: str = ""
     text: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
+    window: Mapping[str, datetime] = field(default_factory=dict)
+    """Start and end of the window, where both say that they are UTC and are in order."""
 
 
 def read_mail(text: str, lines: Lines) -> StructuredMail | None:
@@ -50,17 +54,19 @@ def read_mail(text: str, lines: Lines) -> StructuredMail | None:
     meanings = {key.casefold(): meaning for key, meaning in lines}
     found: dict[str, str] = {}
     rows = text.replace("\r\n", "\n").split("\n")
-    for place, row in enumerate(rows):
-        if _QUOTED.match(row.rstrip()):
+    for place, columns in enumerate(columns_of(rows, meanings)):
+        if _QUOTED.match(rows[place].rstrip()) or TEXT in found:
             break
-        line = _LINE.match(row)
-        meaning = meanings.get(" ".join(line[1].split()).casefold(), "") if line else ""
-        if line is None or not meaning or meaning in found:
-            continue
-        if meaning == TEXT:
-            found[TEXT] = "\n".join([line[2], *rows[place + 1 :]]).strip()
-            break
-        found[meaning] = line[2].strip()
+        for at, column in enumerate(columns):
+            line = _LINE.match(column)
+            meaning = meanings.get(" ".join(line[1].split()).casefold(), "") if line else ""
+            if line is None or not meaning or meaning in found:
+                continue
+            if meaning == TEXT:
+                first = "".join([line[2], *columns[at + 1 :]])
+                found[TEXT] = "\n".join([first, *rows[place + 1 :]]).strip()
+                break
+            found[meaning] = line[2].strip()
     if not found.get(NUMBER) or len(found[NUMBER]) > LONGEST_NUMBER:
         return None
     return StructuredMail(
@@ -69,7 +75,15 @@ def read_mail(text: str, lines: Lines) -> StructuredMail | None:
         title=found.get(TITLE, ""),
         text=found.get(TEXT, "") or text.strip(),
         values={name: found[name] for name in MAPPED if found.get(name)},
+        window=_window(found),
     )
+
+
+def _window(found: Mapping[str, str]) -> Mapping[str, datetime]:
+    times = {name: utc_time(found.get(name, "")) for name in WINDOW}
+    window = {name: time for name, time in times.items() if time is not None}
+    is_whole = len(window) == len(WINDOW) and window[WINDOW[0]] <= window[WINDOW[1]]
+    return window if is_whole else {}
 
 
 def write_mail(values: Mapping[str, str], text: str, lines: Lines) -> str:

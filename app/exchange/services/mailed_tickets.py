@@ -19,8 +19,11 @@ from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
 from app.exchange.rules.replies import Reply
 from app.exchange.rules.structured_mail import StructuredMail, read_mail
 from app.exchange.services.planning import profile_in_use
-from app.exchange.services.readings import pair_of_their_id, take_in, take_new
+from app.exchange.services.readings import pair_of_their_id, take_in, take_new, writer_of
+from app.tickets.models.tickets import Ticket
 from app.tickets.rules.marks import reference_of, references_in
+from app.tickets.rules.tickets import FINAL_STATES
+from app.tickets.services.lifecycle import change_ticket
 
 NOT_EXCHANGED = _("The ticket is not exchanged with that partner")
 _BY_A_PROGRAM = ("Auto-Submitted: auto-generated", "Precedence: ")
@@ -84,7 +87,8 @@ def take_mailed(
 ) -> int:
     """Take a mail in; the number of our ticket. ``key`` is the mail's own, so that it is one text
     however often it is taken. Without a pair a new ticket is opened, where the connection takes
-    theirs. Raises ``Invalid``."""
+    theirs. The window of a ticket that began there is the one that their newest mail states.
+    Raises ``Invalid``."""
     files = tuple(
         TheirFile(f"{key}/{place}", file.name, len(file.content), content=file.content)
         for place, file in enumerate(reply.files, start=1)
@@ -100,6 +104,8 @@ def take_mailed(
         if pair.their_id in (None, reference_of(pair.ticket_number)):
             pair.their_id = read.number  # until now it had our reference for a number
         take_in(session, pair.id, theirs, now)
+        if not pair.began_here:
+            _set_window(session, connection, pair.ticket_number, read, now)
         return pair.ticket_number
     if not Direction(connection.direction).pulls:
         raise Invalid(
@@ -108,4 +114,13 @@ def take_mailed(
     made = take_new(session, connection.id, theirs, now)
     if made is None:
         raise Invalid("mail", _("It holds no text, or has passed too many systems"))
-    return session.get_one(TicketPair, made).ticket_number
+    number = session.get_one(TicketPair, made).ticket_number
+    _set_window(session, connection, number, read, now)
+    return number
+
+
+def _set_window(
+    session: Session, connection: Connection, number: int, read: StructuredMail, now: datetime
+) -> None:
+    if read.window and session.get_one(Ticket, number).state not in FINAL_STATES:
+        change_ticket(session, writer_of(connection, now), number, read.window)

@@ -19,6 +19,7 @@ import icalendar
 
 from app.calendar.rules.maintnote import IMPACTS, Status
 from app.core.rules.errors import Invalid
+from app.core.rules.mail_lines import is_in_reach
 from app.core.rules.mail_reading import (
     FAILURES,
     MAX_PARTS,
@@ -40,7 +41,6 @@ from app.notices.rules.notices import (
     clean,
     cut_line,
     guess,
-    is_in_reach,
     one_line,
 )
 

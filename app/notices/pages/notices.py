@@ -26,7 +26,7 @@ from app.core.web.packed_file import packed, unpacked
 from app.core.web.person import acting, writer
 from app.notices.adapters.maintnote import MAX_BYTES, read
 from app.notices.models.notices import MaintenanceNotice
-from app.notices.rules.notices import Outcome
+from app.notices.rules.notices import Outcome, ended_as
 from app.notices.services import decisions as verbs
 from app.notices.services.lists import (
     PAGE,
@@ -42,13 +42,15 @@ from app.registry.services.choices import choices
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import LABELS, NewTicket, Reference
 from app.tickets.rules.fields import BY_NAME
-from app.tickets.rules.tickets import Category, Impact, Layer
+from app.tickets.rules.tickets import Category, Impact, Layer, State
 
 blueprint = Blueprint("notices", __name__, url_prefix="/notices")
 NUMBER: Final = "/<int(max=2147483647):number>"
 PACKED_LIMIT: Final = 3 * 1024 * 1024
 """Letters that a form carries, beside its other fields."""
 _SHOWN_CIRCUITS: Final = 200
+_UPDATE: Final = "update-"
+"""Before the names of one form's fields: another one on the page has the same."""
 _TIME_HELP = _("UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00")
 
 
@@ -105,6 +107,23 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             window_end=self.window_end.data,
             references=(Reference(provider or "provider", reference),) if reference else (),
         )
+
+
+class UpdateForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """What another notice changes in the ticket of its maintenance."""
+
+    window_start = UtcTimeField(
+        LABELS["window_start"],
+        BY_NAME["window_start"].tense,
+        required(_("Window start")),
+        description=_TIME_HELP,
+    )
+    window_end = UtcTimeField(
+        LABELS["window_end"], BY_NAME["window_end"].tense, required(_("Window end"))
+    )
+    state = Choice(
+        _("State"), choices=options(State.SOLVED, State.UNSOLVED, empty=_("keep the state"))
+    )
 
 
 class DismissForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -236,6 +255,34 @@ def make(number: int) -> Response:
     return _notice_page(find_notice(rows, number), form=form, status=422)
 
 
+@blueprint.post(f"{NUMBER}/update")
+def update(number: int) -> Response:
+    """Update the ticket of a notice's maintenance as a person has read it."""
+    require_take(acting())
+    rows, form = db.session(), UpdateForm(prefix=_UPDATE)
+    if form.validate():
+        start, end, state = form.window_start.data, form.window_end.data, form.state.data
+        assert start is not None, "required"
+        assert end is not None, "required"
+        try:
+            with writing_once(rows):
+                ticket = verbs.update_ticket(rows, writer(), number, start, end, state or "").number
+                leads_to(url_for("tickets.detail", number=ticket))
+        except Invalid as error:
+            attach(form, error)
+        else:
+            flash(
+                _(
+                    "Ticket %(ticket)s updated from notice %(number)s.",
+                    ticket=ticket,
+                    number=number,
+                ),
+                "ok",
+            )
+            return go_to(url_for("tickets.detail", number=ticket))
+    return _notice_page(find_notice(rows, number), update_form=form, status=422)
+
+
 @blueprint.post(f"{NUMBER}/dismiss")
 def dismiss(number: int) -> Response:
     """Put a notice aside, with a reason."""
@@ -323,6 +370,7 @@ def _notice_page(
     row: MaintenanceNotice,
     *,
     form: TicketForm | None = None,
+    update_form: UpdateForm | None = None,
     dismiss_form: DismissForm | None = None,
     circuit_form: CircuitForm | None = None,
     status: int = 200,
@@ -330,6 +378,7 @@ def _notice_page(
     actor = acting()
     may_decide = refusal_to_take(actor) is None
     unknown = [one for one in row.circuits if one.link_id is None]
+    ticket = verbs.ticket_to_update(db.session(), row) if row.state == Outcome.TO_READ else None
     page = render_template(
         "notices/notice.html",
         notice=row,
@@ -338,6 +387,8 @@ def _notice_page(
         may_decide=may_decide,
         may_remember=actor.role == "admin",
         form=form or (_draft_form(row) if row.state == Outcome.TO_READ else None),
+        to_update=ticket,
+        update_form=update_form or (_update_form(row, ticket) if ticket is not None else None),
         dismiss_form=dismiss_form or DismissForm(formdata=None),
         circuit_form=circuit_form or _circuit_form(),
         known=[one for one in row.circuits if one.link_id is not None][:_SHOWN_CIRCUITS],
@@ -346,6 +397,15 @@ def _notice_page(
         **choices(db.session()),
     )
     return make_response(page, status)
+
+
+def _update_form(row: MaintenanceNotice, ticket: Ticket) -> UpdateForm:
+    draft = {
+        "window_start": row.start or ticket.window_start,
+        "window_end": row.end or ticket.window_end,
+        "state": ended_as(row.status),
+    }
+    return UpdateForm(formdata=None, data=draft, prefix=_UPDATE)
 
 
 def _draft_form(row: MaintenanceNotice) -> TicketForm:

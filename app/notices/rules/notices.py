@@ -12,13 +12,15 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
+from email.utils import parseaddr
 from enum import StrEnum
 from typing import Final
 
 from app.calendar.rules.maintnote import IMPACTS, Status
+from app.core.rules.mail_lines import columns_of, utc_time
 from app.core.rules.texts import SHORT_TEXT_LIMIT, TITLE_LIMIT
-from app.tickets.rules.tickets import Impact
+from app.tickets.rules.tickets import Impact, State
 
 
 class Outcome(StrEnum):
@@ -106,6 +108,8 @@ class Draft:
     reference: str = ""
     start: datetime | None = None
     end: datetime | None = None
+    status: str = ""
+    """In its sender's words, in upper case; "" = not said."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +131,11 @@ class Reading:
     found: Sequence[Notice | Unread]
     sender: str = ""
     subject: str = ""
+
+    @property
+    def sender_domain(self) -> str:
+        """The host of the sender's address in small letters, "" = it has none. A claim."""
+        return parseaddr(self.sender)[1].rpartition("@")[2].casefold()
 
 
 def clean(text: str) -> str:
@@ -151,20 +160,34 @@ def guess(text: str, subject: str = "") -> Draft:
     """A draft from a plain mail in the form of "Name: value" lines, as NRENs write them.
 
     Source of the form: HEAnet's announcements of 2008 (Ticket Number, Problem Start and End in
-    UTC, Site/line, Problem Description). Only times that say UTC, GMT or Z are taken.
+    UTC, Site/line, Problem Description), in one column or in two. Only times that say UTC, GMT or
+    Z are taken.
     """
     said: dict[str, str] = {}
-    for line in text[:_LOOKED_AT].splitlines():
-        match = _FIELD.match(line)
-        if match is not None and match[2].strip():
-            said.setdefault(match[1].strip().casefold(), match[2].strip())
+    for columns in columns_of(text[:_LOOKED_AT].splitlines(), _NAMES):
+        for column in columns:
+            match = _FIELD.match(column)
+            if match is not None and match[2].strip():
+                said.setdefault(match[1].strip().casefold(), match[2].strip())
     title = subject or next((said[name] for name in _TITLES if name in said), "")
-    start = next(filter(None, (_time(said.get(name, "")) for name in _STARTS)), None)
-    end = next(filter(None, (_time(said.get(name, "")) for name in _ENDS)), None)
+    start = next(filter(None, (utc_time(said.get(name, "")) for name in _STARTS)), None)
+    end = next(filter(None, (utc_time(said.get(name, "")) for name in _ENDS)), None)
     if start is not None and end is not None and end < start:
         end = None
     reference = next((said[name] for name in _REFERENCES if name in said), "")
-    return Draft(cut_line(title, TITLE_LIMIT), cut_line(reference, MAX_ID_LENGTH), start, end)
+    status = next((said[name] for name in _STATUSES if name in said), "")
+    return Draft(
+        cut_line(title, TITLE_LIMIT),
+        cut_line(reference, MAX_ID_LENGTH),
+        start,
+        end,
+        cut_line(status, _STATUS_LENGTH).upper(),
+    )
+
+
+def ended_as(status: str) -> str:
+    """The state of a ticket whose work has this status in a plain mail, "" = it has not ended."""
+    return _ENDED_AS.get(status.casefold(), "")
 
 
 # XML 1.0 (fifth edition), production 2: the characters that any partner can be given.
@@ -200,23 +223,10 @@ _REFERENCES: Final = (
     "change id",
     "ticket id",
 )
-_TIME = re.compile(
-    r"(\d{4})-?(\d{2})-?(\d{2})[T ]\s{0,5}(\d{2}):?(\d{2})(?::?(\d{2}))?\s{0,5}(?:UTC|GMT|Z)\b",
-    re.I,
-)
-
-
-def _time(text: str) -> datetime | None:
-    match = _TIME.search(text)
-    if match is None:
-        return None
-    try:
-        moment = datetime(*(int(part or 0) for part in match.groups()), tzinfo=UTC)  # type: ignore[misc, arg-type]  # six numbers
-    except ValueError:
-        return None
-    return moment if is_in_reach(moment) else None
-
-
-def is_in_reach(moment: datetime) -> bool:
-    """Whether a time may be a real one: 1990 to 2100."""
-    return 1990 <= moment.year < 2100
+_STATUSES: Final = ("ticket status", "status")
+_NAMES: Final = frozenset((*_TITLES, *_STARTS, *_ENDS, *_REFERENCES, *_STATUSES))
+_STATUS_LENGTH: Final = 50
+_ENDED_AS: Final = {
+    **dict.fromkeys(("close", "closed", "completed", "resolved"), State.SOLVED),
+    **dict.fromkeys(("cancel", "cancelled", "canceled"), State.UNSOLVED),
+}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -12,13 +15,19 @@ from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.changes import take_number
 from app.notices.models.notices import MaintenanceNotice, ProviderMaintenance
 from app.notices.rules.notices import WHY_LIMIT, Outcome, cut_line
-from app.notices.services.notices import NOTICE, record_notice, require_take
+from app.notices.services.notices import (
+    NOTICE,
+    maintenance_of,
+    record_notice,
+    require_take,
+    span,
+)
 from app.registry.models.registry import Link
 from app.registry.rules.registry import CircuitValue
 from app.registry.services.links import change_link, link_values
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import MAX_THINGS, NewTicket
-from app.tickets.rules.tickets import FINAL_STATES
+from app.tickets.rules.tickets import FINAL_STATES, State
 from app.tickets.services.fields import current_value
 from app.tickets.services.lifecycle import change_ticket, locked_ticket, open_ticket
 
@@ -33,10 +42,64 @@ def make_ticket(session: Session, by: Writer, number: int, new: NewTicket) -> Ti
     ticket = open_ticket(session, by, new, check_needs=True)
     session.flush()
     row.ticket_number = ticket.number
-    known = _maintenance_of(session, row)
+    known = maintenance_of(session, row)
     if known is not None:
         known.ticket_number, known.notice_id = ticket.number, row.id
+    elif row.uid:
+        known = ProviderMaintenance(provider_key=row.provider_key, uid=row.uid)
+        known.ticket_number, known.notice_id = ticket.number, row.id
+        session.add(known)
     _decide(session, by, row, Outcome.MADE, f"Ticket {ticket.number} created by {by.shown_author}")
+    return ticket
+
+
+def ticket_to_update(session: Session, row: MaintenanceNotice) -> Ticket | None:
+    """The ticket that a notice which a person has to read may update: that of its maintenance, and
+    not closed for good."""
+    known = maintenance_of(session, row)
+    number = row.ticket_number or (known.ticket_number if known else None)
+    ticket = None if number is None else session.get(Ticket, number)
+    return None if ticket is None or ticket.state in FINAL_STATES else ticket
+
+
+def update_ticket(
+    session: Session,
+    by: Writer,
+    number: int,
+    start: datetime,
+    end: datetime,
+    state: str = "",
+) -> Ticket:
+    """Give the ticket of a notice's maintenance this window, and a comment that says what the
+    notice states; ``state``: solved or unsolved, "" = unchanged.
+
+    Raises ``NotFound``, ``Forbidden``, ``MoveNotAllowed``, ``Invalid``.
+    """
+    row = _to_decide(session, by, number)
+    found = ticket_to_update(session, row)
+    if found is None:
+        raise MoveNotAllowed(_("This notice has no ticket that may be updated; create one"))
+    ticket = locked_ticket(session, found.number)
+    provider = row.provider or row.file.sender or "The provider"
+    told = f"{provider} sent another notice of this maintenance (notice {row.id})"
+    if row.status:
+        told += f": status {row.status}"
+    if (ticket.window_start, ticket.window_end) != (start, end):
+        was = span(ticket.window_start, ticket.window_end)
+        told += f"; the window is now {span(start, end)}, it was {was}"
+    wanted: dict[str, Any] = {
+        "window_start": start,
+        "window_end": end,
+        "public_comment": f"{told}.",
+    }
+    if state and state != ticket.state:
+        wanted["state"] = state
+        if state == State.SOLVED:
+            wanted["solution"] = f"{provider} reports this maintenance as ended (notice {row.id})."
+    change_ticket(session, by, ticket.number, wanted)
+    row.ticket_number = ticket.number
+    why = f"Ticket {ticket.number} updated by {by.shown_author}"
+    _decide(session, by, row, Outcome.UPDATED, why)
     return ticket
 
 
@@ -120,17 +183,6 @@ def _to_decide(session: Session, by: Writer, number: int) -> MaintenanceNotice:
     if row.state != Outcome.TO_READ:
         raise MoveNotAllowed(_("This notice is decided already: %(state)s", state=row.state))
     return row
-
-
-def _maintenance_of(session: Session, row: MaintenanceNotice) -> ProviderMaintenance | None:
-    if not row.uid:
-        return None
-    return session.scalars(
-        select(ProviderMaintenance).where(
-            ProviderMaintenance.provider_key == row.provider_key,
-            ProviderMaintenance.uid == row.uid,
-        )
-    ).first()
 
 
 def _decide(

@@ -90,6 +90,19 @@ def take_in(session: Session, by: Writer, reading: Reading) -> Sequence[Result]:
     return [taking.take(one) for one in reading.found]
 
 
+def maintenance_of(session: Session, row: MaintenanceNotice) -> ProviderMaintenance | None:
+    """The maintenance of a notice, if one is known; without a UID or number there is none."""
+    return _maintenance(session, row.provider_key, row.uid) if row.uid else None
+
+
+def _maintenance(session: Session, provider_key: str, uid: str) -> ProviderMaintenance | None:
+    return session.scalars(
+        select(ProviderMaintenance).where(
+            ProviderMaintenance.provider_key == provider_key, ProviderMaintenance.uid == uid
+        )
+    ).first()
+
+
 def _same(row: MaintenanceNotice, why: str) -> Result:
     return Result(Outcome.SAME, why, row.title, row.provider, row.id, row.ticket_number)
 
@@ -124,8 +137,19 @@ class _Taking:
             row = self._row(Outcome.TO_READ, found.why)
             row.title = draft.title or self.reading.subject
             row.maintenance_ids, row.start, row.end = draft.reference, draft.start, draft.end
+            row.status = draft.status
+            if (
+                draft.reference and self.reading.sender_domain
+            ):  # mails of one number belong together
+                row.provider = row.provider_key = self.reading.sender_domain
+                row.uid = draft.reference
+            known = maintenance_of(self.session, row)
+            if known is not None and known.ticket_number is not None:
+                row.ticket_number = known.ticket_number
+                row.why += f"; ticket {known.ticket_number} was created from notice"
+                row.why += f" {known.notice_id} of the same provider and number"
             return self._keep(row)
-        before = self._maintenance(found)
+        before = _maintenance(self.session, found.provider_key, found.uid)
         if before is None:
             return self._first(found)
         newest = self.session.get_one(MaintenanceNotice, before.notice_id)
@@ -147,14 +171,6 @@ class _Taking:
             row.ticket_number = before.ticket_number
             return self._keep(row)
         return self._next(found, before, newest)
-
-    def _maintenance(self, notice: Notice) -> ProviderMaintenance | None:
-        return self.session.scalars(
-            select(ProviderMaintenance).where(
-                ProviderMaintenance.provider_key == notice.provider_key,
-                ProviderMaintenance.uid == notice.uid,
-            )
-        ).first()
 
     def _known(self, notice: Notice) -> MaintenanceNotice | None:
         return self.session.scalars(
@@ -431,8 +447,8 @@ def _differences(notice: Notice, newest: MaintenanceNotice) -> str:
         parts.append(f"status {notice.status}")
     if (notice.start, notice.end) != (newest.start, newest.end):
         parts.append(
-            f"the window is now {_span(notice.start, notice.end)}, it was"
-            f" {_span(newest.start, newest.end)}"
+            f"the window is now {span(notice.start, notice.end)}, it was"
+            f" {span(newest.start, newest.end)}"
         )
     if notice.impact != newest.impact:
         parts.append(f"impact {notice.impact or 'not said'}, it was {newest.impact or 'not said'}")
@@ -448,7 +464,8 @@ def _differences(notice: Notice, newest: MaintenanceNotice) -> str:
     return "; ".join(parts) or "the same window, impact and circuits"
 
 
-def _span(start: datetime | None, end: datetime | None) -> str:
+def span(start: datetime | None, end: datetime | None) -> str:
+    """A window in words, UTC."""
     return " to ".join(
         "not set" if one is None else f"{one.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         for one in (start, end)

@@ -91,3 +91,18 @@ def test_what_is_quoted_is_no_news() -> None:
     ):
         assert read_mail(f"Thank you!\n\n{above}\n{quoted}", HEANET) is None
     assert read_mail("Thank you!\n> " + quoted.replace("\n", "\n> "), HEANET) is None
+
+
+def test_lines_in_two_columns() -> None:
+    read = read_mail(
+        "Ticket Number: 479      Status: Open\n"
+        "Type: Unscheduled       Resolver: Carrier A\n"
+        "Opened:                 Description: It is   Status: cut.\n"
+        "Title:    never     Status: Closed",
+        (*HEANET, ("Title", "title")),
+    )
+    assert read == StructuredMail(
+        number="479",
+        text="It is   Status: cut.\nTitle:    never     Status: Closed",
+        values={"state": "Open", "category": "Unscheduled"},
+    )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -28,6 +29,7 @@ from tests.exchange.mails import KEY, address, answer, said_on
 from tests.exchange.rules.test_structured_mail import HEANET
 from tests.harness.server import test_settings
 
+SAMPLES = Path(__file__).parents[2] / "notices_sample"
 NOC = "noc@nren.example"
 PROFILE = Profile(
     tickets=Choice.NEW,
@@ -46,14 +48,16 @@ PROFILE = Profile(
 class _World:
     """The portal beside one partner whose ticket system writes mails."""
 
-    def __init__(self, session: Session, direction: str = "both") -> None:
+    def __init__(
+        self, session: Session, direction: str = "both", profile: Profile = PROFILE
+    ) -> None:
         self.session, self.now, self._mails = session, BEGIN, 0
         engine = session.get_bind().engine
         self.context = Context(engine, test_settings(str(engine.url)), now=lambda: self.now)
         with transaction(session):
             by = Writer(SYSTEM, Door.COMMAND, self.now)
             made = connect(
-                session, by, "NREN", "mail", url=NOC, direction=direction, profile=PROFILE
+                session, by, "NREN", "mail", url=NOC, direction=direction, profile=profile
             )
             self.connection = made.id
         plan_entries(self.context)
@@ -236,3 +240,57 @@ def test_more_texts_than_a_mail_holds_come_in_the_next_one(world: _World) -> Non
             comment_ticket(world.session, by, number, f"Text {one:02}")
     told = "\n".join(world.told())
     assert all(f"Text {one:02}" in told for one in range(30))
+
+
+TWO_COLUMNS = Profile(
+    tickets=Choice.NEW,
+    maps={
+        "state": (
+            Row("assigned", "OPEN"),
+            Row("in progress", "UPDATE"),
+            Row("solved", "CLOSE"),
+        ),
+        "category": (Row("maintenance", "scheduled"),),
+    },
+    mail=(
+        ("Ticket Number", "number"),
+        ("Ticket Status", "state"),
+        ("Ticket Type", "category"),
+        ("Problem Start", "window_start"),
+        ("Problem End", "window_end"),
+        ("Site/line", "links"),
+        ("Description", "text"),
+    ),
+)
+
+
+def mailed(name: str) -> str:
+    """The text of a sample."""
+    whole = (SAMPLES / f"two-columns-{name}.eml").read_text(encoding="utf-8")
+    return whole.split("\n\n", 1)[1]
+
+
+def test_mails_in_two_columns_are_one_ticket_and_one_window(session: Session) -> None:
+    world = _World(session, profile=TWO_COLUMNS)
+    start = datetime(2013, 3, 9, 23, 59, tzinfo=UTC)
+    for name, state, end in (
+        ("open", "assigned", datetime(2013, 3, 10, 8, 0, tzinfo=UTC)),
+        ("update", "in progress", datetime(2013, 3, 10, 9, 30, tzinfo=UTC)),
+        ("close", "solved", datetime(2013, 3, 10, 7, 40, tzinfo=UTC)),
+    ):
+        taken = world.get(mailed(name))
+        assert (taken.state, taken.reason) == ("added", "")
+        (ticket,) = world.tickets()
+        assert (ticket.state, ticket.category) == (state, "maintenance")
+        assert (ticket.window_start, ticket.window_end) == (start, end)
+    assert world.session.scalars(select(TicketPair.their_id)).all() == ["NREN-NOC/20130304-8"]
+    assert world.told() == []
+
+
+def test_a_window_that_is_not_whole_changes_none(session: Session) -> None:
+    world = _World(session, profile=TWO_COLUMNS)
+    world.get(mailed("open"))
+    for old, new in (("09:30 UTC", "09:30"), ("20130310 09:30", "20130301 09:30")):
+        world.get(mailed("update").replace(old, new))
+        (ticket,) = world.tickets()
+        assert ticket.window_end == datetime(2013, 3, 10, 8, 0, tzinfo=UTC)

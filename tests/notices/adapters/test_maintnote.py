@@ -164,6 +164,14 @@ def test_a_plain_mail_of_an_nren_is_a_draft() -> None:
     assert "Loss of connectivity" in reading.text
 
 
+def test_a_mail_in_two_columns_is_a_draft() -> None:
+    (found,) = read(sample("two-columns-update.eml")).found
+    assert isinstance(found, Unread)
+    assert (found.draft.reference, found.draft.status) == ("NREN-NOC/20130304-8", "UPDATE")
+    assert found.draft.start == datetime(2013, 3, 9, 23, 59, tzinfo=UTC)
+    assert found.draft.end == datetime(2013, 3, 10, 9, 30, tzinfo=UTC)
+
+
 def test_several_events_and_many_circuits() -> None:
     text = sample("new.ics").decode()
     begin, end = text.index("BEGIN:VEVENT"), text.index("END:VCALENDAR")

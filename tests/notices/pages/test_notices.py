@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import func, select
@@ -14,6 +15,7 @@ from app.notices.adapters.maintnote import read
 from app.notices.models.notices import MaintenanceNotice
 from app.notices.services.notices import take_in
 from app.tickets.models.tickets import Ticket
+from app.tickets.services.lifecycle import change_ticket
 from tests.cast import Cast, writer
 from tests.harness.visitor import PageReader, Visitor
 
@@ -28,6 +30,10 @@ def sample(name: str) -> bytes:
 def bring(session: Session, cast: Cast, content: bytes) -> None:
     with transaction(session):
         take_in(session, writer(cast.operator), read(content, "a file"))
+
+
+def moment(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
 def count(session: Session, row: type[Ticket] | type[MaintenanceNotice]) -> int:
@@ -144,3 +150,59 @@ def test_wrong_files_and_addresses(cast: Cast, visit: Visit) -> None:
     assert visitor.send("/notices/confirm", {"content": "rubbish"}).status_code == 422
     for address in ("/notices?state=gone", "/notices?before=x", "/notices/999999"):
         assert visitor.get(address).status_code == 404, address
+
+
+def test_mails_in_two_columns_are_one_ticket_and_one_window(
+    session: Session, cast: Cast, visit: Visit
+) -> None:
+    visitor = visit(cast.operator)
+    bring(session, cast, sample("two-columns-open.eml"))
+    form = visitor.read("/notices/1").form("/notices/1/ticket")
+    assert form.values("reference") == ["NREN-NOC/20130304-8"]
+    assert form.values("window_start") == ["2013-03-09 23:59"]
+    assert visitor.send("/notices/1/ticket", form.data()).location == "/tickets/1"
+    for number, name, end, state in (
+        (2, "update", "2013-03-10 09:30", "new"),
+        (3, "close", "2013-03-10 07:40", "solved"),
+    ):
+        bring(session, cast, sample(f"two-columns-{name}.eml"))
+        page = visitor.read(f"/notices/{number}")
+        assert "ticket 1 was created from notice 1 of the same provider and number" in page.text
+        form = page.form(f"/notices/{number}/update")
+        assert form.values("update-window_end") == [end]
+        assert visitor.send(f"/notices/{number}/update", form.data()).location == "/tickets/1"
+        ticket = session.get_one(Ticket, 1)
+        session.rollback()
+        assert (ticket.state, ticket.window_end) == (state, moment(end))
+        session.rollback()
+    assert count(session, Ticket) == 1
+    told = visitor.read("/tickets/1").text
+    assert (
+        "nren.example sent another notice of this maintenance (notice 2): status UPDATE; the window"
+        " is now 2013-03-09 23:59 UTC to 2013-03-10 09:30 UTC, it was 2013-03-09 23:59 UTC to"
+        " 2013-03-10 08:00 UTC."
+    ) in told
+    again = visitor.send("/notices/3/update", {**form.data(), "update-state": ""})
+    assert "decided already" in again.text
+
+
+def test_a_mail_of_another_provider_or_of_a_closed_ticket_updates_nothing(
+    session: Session, cast: Cast, visit: Visit
+) -> None:
+    visitor = visit(cast.operator)
+    bring(session, cast, sample("two-columns-open.eml"))
+    form = visitor.read("/notices/1").form("/notices/1/ticket")
+    visitor.send("/notices/1/ticket", form.data())
+    bring(session, cast, sample("two-columns-update.eml").replace(b"nren.example", b"no.example"))
+    assert "Create another ticket" not in visitor.read("/notices/2").text
+    bring(session, cast, sample("two-columns-update.eml"))
+    change = visitor.read("/notices/3").form("/notices/3/update").data()
+    wrong = visitor.send("/notices/3/update", {**change, "update-window_end": "2013-03-08 01:00"})
+    assert wrong.status_code == 422
+    assert "The window ends before it starts" in wrong.text
+    with transaction(session):
+        for state in ("solved", "closed"):
+            change_ticket(session, writer(cast.operator), 1, {"state": state, "solution": "Done"})
+    assert "Create another ticket" not in visitor.read("/notices/3").text
+    refused = visitor.send("/notices/3/update", change).text
+    assert "This notice has no ticket that may be updated" in refused
