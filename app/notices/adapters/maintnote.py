@@ -33,6 +33,7 @@ from app.notices.rules.notices import (
     MAX_ID_LENGTH,
     MAX_OBJECTS,
     MAX_SEQUENCE,
+    NO_CIRCUIT,
     Circuit,
     Draft,
     Notice,
@@ -244,7 +245,7 @@ def _notice(event: icalendar.Component, method: str) -> Notice:
         start=start,
         end=end,
         maintenance_ids=ids,
-        circuits=_circuits(event),
+        circuits=_circuits(event, may_lack=status == Status.CANCELLED),
         impact=_impact(_id(event, "X-MAINTNOTE-IMPACT")),
         status=str(status),
         stamp=_time(event, "DTSTAMP") if event.get("DTSTAMP") is not None else None,
@@ -267,15 +268,16 @@ def _sequence(event: icalendar.Component) -> int:
     return int(value)
 
 
-def _circuits(event: icalendar.Component) -> tuple[Circuit, ...]:
+def _circuits(event: icalendar.Component, *, may_lack: bool) -> tuple[Circuit, ...]:
+    """The circuits; ``may_lack``: a cancellation names none where its UID says enough."""
     found: dict[str, Circuit] = {}
     for value in _values(event, "X-MAINTNOTE-OBJECT-ID"):
         params = getattr(value, "params", {})
         impact = _impact(one_line(str(params.get("X-MAINTNOTE-OBJECT-IMPACT", ""))))
         found.setdefault(_short("X-MAINTNOTE-OBJECT-ID", str(value)), Circuit(str(value), impact))
     circuits = tuple(Circuit(key, one.impact) for key, one in found.items() if key)
-    if not circuits:
-        raise _Unreadable("X-MAINTNOTE-OBJECT-ID is missing: no circuit is named")
+    if not circuits and not may_lack:
+        raise _Unreadable(NO_CIRCUIT)
     if len(circuits) > MAX_OBJECTS:
         raise _Unreadable(f"The event names more than {MAX_OBJECTS} circuits")
     return circuits

@@ -40,6 +40,7 @@ class Outcome(StrEnum):
 
 MAX_OBJECTS: Final = 2000
 """Circuits of one notice; with more it is for a person."""
+NO_CIRCUIT: Final = "X-MAINTNOTE-OBJECT-ID is missing: no circuit is named"
 MAX_ID_LENGTH: Final = SHORT_TEXT_LIMIT
 WHY_LIMIT: Final = 500
 """Characters in which it is told what became of a notice."""
@@ -65,6 +66,7 @@ class Notice:
     end: datetime
     maintenance_ids: tuple[str, ...]
     circuits: tuple[Circuit, ...]
+    """Those that it affects; a cancellation may name none: those of its UID are meant."""
     impact: str
     """As it was sent, in upper case; "" = not said."""
     status: str = ""

@@ -22,7 +22,15 @@ from app.core.rules.scopes import Scope
 from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, cut_with_pointer
 from app.core.services.changes import FieldChange, record_change, take_number
 from app.notices.models.notices import MaintenanceNotice, NoticeFile, ProviderMaintenance
-from app.notices.rules.notices import WHY_LIMIT, Notice, Outcome, Reading, Unread, cut_line
+from app.notices.rules.notices import (
+    NO_CIRCUIT,
+    WHY_LIMIT,
+    Notice,
+    Outcome,
+    Reading,
+    Unread,
+    cut_line,
+)
 from app.notices.services.circuits import resolved_circuits
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import MAX_THINGS, NewTicket, Reference
@@ -150,6 +158,8 @@ class _Taking:
                 row.why += f" {known.notice_id} of the same provider and number"
             return self._keep(row)
         before = _maintenance(self.session, found.provider_key, found.uid)
+        if before is None and not found.circuits:
+            return self._keep(self._row(Outcome.TO_READ, NO_CIRCUIT, found))
         if before is None:
             return self._first(found)
         newest = self.session.get_one(MaintenanceNotice, before.notice_id)
@@ -279,11 +289,13 @@ class _Taking:
         wanted: dict[str, Any] = {
             "window_start": notice.start,
             "window_end": notice.end,
-            "impact": notice.ticket_impact(),
-            "links": _links_after(ticket, row, newest),
             "references": _references_after(ticket, notice),
             "public_comment": comment,
         }
+        if notice.circuits:
+            wanted["links"] = _links_after(ticket, row, newest)
+        if notice.impact or not notice.is_cancelled:
+            wanted["impact"] = notice.ticket_impact()
         if ticket.title == newest.title:  # nobody gave it another one
             wanted["title"] = notice.title()
         row.state = _OUTCOME_OF.get(notice.status, Outcome.UPDATED)
@@ -450,13 +462,14 @@ def _differences(notice: Notice, newest: MaintenanceNotice) -> str:
             f"the window is now {span(notice.start, notice.end)}, it was"
             f" {span(newest.start, newest.end)}"
         )
-    if notice.impact != newest.impact:
+    if notice.impact != newest.impact and (notice.impact or not notice.is_cancelled):
         parts.append(f"impact {notice.impact or 'not said'}, it was {newest.impact or 'not said'}")
     if notice.title() != newest.title:
         parts.append(f"it is called “{notice.title()}”")
     circuits = {one.object_id for one in notice.circuits}
     before = {one.object_id for one in newest.circuits}
-    for word, names in (("added", circuits - before), ("no longer named", before - circuits)):
+    gone = before - circuits if circuits else set()
+    for word, names in (("added", circuits - before), ("no longer named", gone)):
         if names:
             some = sorted(names)
             more = f" and {len(some) - _NAMED} more" if len(some) > _NAMED else ""

@@ -21,7 +21,13 @@ from app.notices.adapters.maintnote import read
 from app.notices.models.notices import MaintenanceNotice
 from app.notices.rules.notices import Outcome
 from app.notices.services import decisions as notice_decisions
-from app.notices.services.decisions import dismiss, make_ticket, settle_circuit, take_back
+from app.notices.services.decisions import (
+    dismiss,
+    make_ticket,
+    settle_circuit,
+    take_back,
+    ticket_to_update,
+)
 from app.notices.services.lists import counts_of, find_notice, list_notices, siblings_of
 from app.notices.services.notices import Result, take_in
 from app.registry.models.registry import Link, LinkCircuit
@@ -115,6 +121,40 @@ def test_new_update_cancel(session: Session) -> None:
         "updated",
         "cancelled",
     ]
+
+
+WITHOUT_CIRCUITS = (
+    ("X-MAINTNOTE-OBJECT-ID:EC-77001\r\n", ""),
+    (f"X-MAINTNOTE-OBJECT-ID:{PIC}\r\n", ""),
+    ("X-MAINTNOTE-IMPACT:DEGRADED\r\n", ""),
+)
+
+
+def test_a_known_maintenance_is_cancelled_without_naming_circuits(session: Session) -> None:
+    cast = world(session)
+    bring(session, cast.operator, sample("new.ics"))
+    bring(session, cast.operator, sample("update.ics"), 1)
+    cancelled = bring(session, cast.operator, sample("cancel.ics", *WITHOUT_CIRCUITS), 2)
+    assert (cancelled.outcome, cancelled.ticket) == (Outcome.CANCELLED, 1)
+    ticket = the_ticket(session, cast)
+    assert (ticket.state, ticket.impact) == ("unsolved", "degraded")
+    assert current_value(ticket, "links") == (GRIDKA, PIC)
+    told = [one.new for one in changes_of(session, TICKET, 1)[-1].fields if "comment" in one.field]
+    assert told == ["carrier.example sent sequence 3 of this maintenance: status CANCELLED."]
+
+
+def test_an_unknown_maintenance_is_not_cancelled_without_circuits(session: Session) -> None:
+    cast = world(session)
+    result = bring(session, cast.operator, sample("cancel.ics", *WITHOUT_CIRCUITS))
+    assert (result.outcome, result.ticket) == (Outcome.TO_READ, None)
+    assert "no circuit is named" in result.why
+    assert bring(session, cast.operator, sample("new.ics"), 1).outcome is Outcome.MADE
+    row = find_notice(session, 1)
+    waiting = ticket_to_update(session, row)
+    assert waiting is not None
+    assert (waiting.number, row.state) == (1, "to read")
+    update = sample("update.ics", *WITHOUT_CIRCUITS)
+    assert bring(session, cast.operator, update, 2).outcome is Outcome.TO_READ
 
 
 def test_completed_work_solves_the_ticket(session: Session) -> None:
