@@ -44,11 +44,18 @@ def list_(*, failed: bool, as_json: bool) -> None:
             pair.their_number or pair.their_id,
             pair.compared.standing,
             str(pair.waiting),
-            pair.reason,
+            pair.reason or _held(pair),
         )
         for pair in pairs
     ]
     print_table(("TICKET", "PARTNER", "KIND", "THEIRS", "STANDING", "WAITING", "REASON"), rows)
+
+
+def _held(pair: PairNow) -> str:
+    """Why nothing of a pair moves although nothing failed; "" = it may."""
+    if pair.stopped or pair.paused:
+        return "the connection is stopped" if pair.stopped else "the connection is paused"
+    return ""
 
 
 @exchange.command("retry", cls=PortalCommand)
@@ -141,6 +148,8 @@ def _told(pair: PairNow) -> dict[str, object]:
         "attempts": pair.attempts,
         "next_attempt": pair.due.isoformat().replace("+00:00", "Z") if pair.due else None,
         "reason": pair.reason,
+        "paused": pair.paused,
+        "stopped": pair.stopped,
     }
 
 

@@ -75,7 +75,8 @@ _one_kind = click.option(
     "file",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     default=None,
-    help="A file with the choice of tickets, the maps of values and the owners of fields.",
+    help="A file with the choice of tickets, the maps of values and the owners of fields, as"
+    " docs/partner-systems.md describes it.",
 )
 def connect(
     code: str,
@@ -92,7 +93,7 @@ def connect(
 ) -> None:
     """Connect the portal with a system of the partner CODE, who may be new."""
     secret = read_password(from_stdin=True) if from_stdin else ""
-    profile = profile_of(file.read_text("utf-8")) if file is not None else profile_for(kind)
+    profile = profile_of(file.read_text("utf-8")) if file is not None else profile_for(kind, url)
     profile = replace(
         profile,
         tickets=Choice(tickets) if tickets is not None else profile.tickets,

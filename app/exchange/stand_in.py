@@ -32,8 +32,12 @@ STATES: Final = (
     "closed",
     "verified",
     "merged",
+    *("new", "open", "pending reminder", "pending close"),
 )
-PRIORITIES: Final = ("2 normal", "less urgent", "urgent", "very urgent", "top priority")
+PRIORITIES: Final = (
+    *("2 normal", "less urgent", "urgent", "very urgent", "top priority"),
+    *("1 low", "3 high"),
+)
 PORTAL, PERSON = 1, 2
 """Ids of the two accounts: the portal's, and that of everybody else there."""
 

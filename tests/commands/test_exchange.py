@@ -127,6 +127,10 @@ def test_pairs_are_listed_for_people_and_programs(database: str, session: Sessio
     assert table[1].split() == [str(number), "GGUS", "zammad", "-", "queued", "1", "-"]
     assert flask(database, "exchange", "retry", str(number), "GGUS").returncode == 0
     flask(database, "partner", "pause", "GGUS")
+    table = flask(database, "exchange", "list").stdout.decode().splitlines()
+    assert table[1].endswith("held      1        the connection is paused"), table[1]
+    (pair,) = json.loads(flask(database, "exchange", "list", "--json").stdout)
+    assert (pair["standing"], pair["paused"], pair["stopped"]) == ("held", True, False)
     paused = flask(database, "exchange", "retry", str(number), "GGUS").stdout.decode()
     assert paused == f"#{number} is tried again at GGUS once its connection is resumed.\n"
     flask(database, "partner", "resume", "GGUS")

@@ -133,7 +133,9 @@ def new() -> Response:
                 form.code.data or "",
                 form.kind.data or "",
                 profile=replace(
-                    profile_for(form.kind.data or ""), tickets=Choice(form.tickets.data)
+                    profile_for(form.kind.data or "", form.url.data or ""),
+                    tickets=Choice(form.tickets.data),
+                    group=form.group.data or "",
                 ),
                 paused=True,
                 **form.settings(),

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, SelectMultipleField, StringField
+from wtforms.validators import ValidationError
 
 from app.core.rules.language import _
 from app.core.web.forms import (
@@ -124,6 +125,16 @@ class NewConnectionForm(ConnectionForm):
         validators=[sent],
         description=_("GGUS is a Zammad since 2025."),
     )
+    group = StringField(
+        _("Their queue or group"),
+        filters=[one_line],
+        description=_(
+            "Where tickets are created and read, as it is called there: the group of a Zammad, the"
+            " queue of a Request Tracker (required), the assignment group of a ServiceNow. The test"
+            " looks whether it is there. Leave it empty for mail and SOAP."
+        ),
+        render_kw={"autocomplete": "off", "maxlength": 255},
+    )
     tickets = Radio(
         _("Tickets"),
         choices=_choices(TICKETS),
@@ -135,6 +146,11 @@ class NewConnectionForm(ConnectionForm):
         description=_("Their token or password. It is stored encrypted and never shown."),
         render_kw={"autocomplete": "new-password"},
     )
+
+    def validate_group(self, field: StringField) -> None:
+        """Without a queue a Request Tracker is neither written to nor read."""
+        if self.kind.data == Kind.RT and not field.data:
+            raise ValidationError(_("Name the queue of the Request Tracker"))
 
 
 class SecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

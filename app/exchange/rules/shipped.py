@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Final
+from urllib.parse import urlsplit
 
 from app.exchange.rules.ggus_profile import GGUS_PROFILE
 from app.exchange.rules.profiles import Kind, Profile, Row
@@ -68,6 +69,35 @@ _SERVICENOW: Final = Profile(
 Progress, 3 On Hold, 6 Resolved, 7 Closed, 8 Canceled), with resolution codes as delivered; our
 priority is its urgency, from 1 High to 3 Low, and so is the impact."""
 
+_ZAMMAD: Final = Profile(
+    maps={
+        "state": (
+            Row(State.NEW, "new"),
+            Row(State.ASSIGNED, "open", "out"),
+            Row(State.IN_PROGRESS, "open"),
+            Row(State.REOPENED, "open", "out"),
+            Row(State.WAITING, "open", "out"),
+            Row(State.WAITING, "pending reminder", "in"),
+            Row(State.ON_HOLD, "open", "out"),
+            Row(State.ON_HOLD, "pending close", "in"),
+            Row(State.SOLVED, "closed"),
+            Row(State.UNSOLVED, "closed", "out"),
+            Row(State.VERIFIED, "closed", "out"),
+            Row(State.CLOSED, "closed", "out"),
+        ),
+        "priority": (
+            Row(Priority.LESS_URGENT, "1 low"),
+            Row(Priority.NORMAL, "2 normal"),
+            Row(Priority.URGENT, "3 high"),
+            Row(Priority.VERY_URGENT, "3 high", "out"),
+            Row(Priority.TOP, "3 high", "out"),
+        ),
+    }
+)
+"""States and priorities that a Zammad has as delivered (docs.zammad.org, "Ticket States" and
+"Ticket Priorities"). Its pending states need a time, which we do not have: they are only
+read."""
+
 _GGUS: Final = Profile(
     maps={
         "state": tuple(Row(state, state) for state in State),
@@ -81,12 +111,22 @@ is created so, none is downgraded, and none is solved over a final state."""
 
 SHIPPED: Final[Mapping[str, Profile]] = {
     Kind.GGUS: _GGUS,
-    Kind.ZAMMAD: GGUS_PROFILE,
+    Kind.ZAMMAD: _ZAMMAD,
     Kind.RT: _RT,
     Kind.SERVICENOW: _SERVICENOW,
 }
 
 
-def profile_for(kind: str) -> Profile:
-    """The profile with which a connection of a kind begins: none where its words are ours."""
+GGUS_HOSTS: Final = ("ggus.eu", "helpdesk.egi.eu")
+
+
+def profile_for(kind: str, url: str) -> Profile:
+    """The profile with which a connection of a kind begins: none where its words are ours. A Zammad
+    at an address of GGUS has the states and priorities of GGUS."""
+    try:
+        host = (urlsplit(url).hostname or "").casefold()
+    except ValueError:  # the address is refused elsewhere
+        host = ""
+    if kind == Kind.ZAMMAD and any(host == one or host.endswith(f".{one}") for one in GGUS_HOSTS):
+        return GGUS_PROFILE
     return SHIPPED.get(kind, Profile())

@@ -48,7 +48,7 @@ def connect(
     paused: bool = False,
 ) -> Connection:
     """Set up a connection with the partner ``code``, who may be new. ``paused``: nothing is called
-    until it is resumed."""
+    until it is resumed. Raises ``Invalid``."""
     require_admin(by.actor, MANAGE)
     if kind not in tuple(Kind):
         raise Invalid(
@@ -77,7 +77,7 @@ def connect(
     )
     session.add(connection)
     session.flush()
-    content = (profile or Profile()).as_json()
+    content = profile_of((profile or Profile()).as_json()).as_json()  # raises what is wrong
     session.add(_version(by, connection, 1, content))
     stated = {"partner": code, "kind": kind, "url": url, "direction": direction}
     record(session, by, connection, {name: (None, value) for name, value in stated.items()})

@@ -45,6 +45,10 @@ class PairNow:
     attempts: int
     due: datetime | None
     reason: str
+    paused: bool
+    """Its connection is paused; a person resumes it."""
+    stopped: bool
+    """The portal stopped its connection; a person resumes it."""
     compared: Compared
 
 
@@ -65,7 +69,13 @@ def pairs_now(
         "theirs": func.count().filter(Entry.origin == Origin.THEIRS),
     }
     chosen = (
-        select(TicketPair.id, Partner.code.label("partner"), Connection.kind.label("kind"))
+        select(
+            TicketPair.id,
+            Partner.code.label("partner"),
+            Connection.kind.label("kind"),
+            Connection.paused_at.is_not(None).label("paused"),
+            Connection.stopped_at.is_not(None).label("stopped"),
+        )
         .join(Connection, Connection.id == TicketPair.connection_id)
         .join(Partner, Partner.id == Connection.partner_id)
         .order_by(TicketPair.ticket_number.desc(), TicketPair.id)
@@ -97,6 +107,8 @@ def pairs_now(
             TicketPair.attempts,
             TicketPair.due_at.label("due"),
             TicketPair.reason,
+            pairs.c.paused,
+            pairs.c.stopped,
         )
         .join(pairs, pairs.c.id == TicketPair.id)
         .outerjoin(of_pair, of_pair.c.pair_id == TicketPair.id)

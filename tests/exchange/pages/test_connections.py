@@ -18,10 +18,10 @@ from app.exchange.models.connections import Connection, ConnectionSecret, Exchan
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.pages import connections as pages
 from app.exchange.rules.entries import EntryKind, EntryState
-from app.exchange.rules.ggus_profile import GGUS_PROFILE
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice
+from app.exchange.rules.shipped import SHIPPED
 from app.exchange.services import decisions
 from app.exchange.services.planning import begin_pair, profile_in_use
 from app.exchange.services.secrets import HINT, LOGIN, add_secret, live_secrets
@@ -42,6 +42,7 @@ NEW = {
     "direction": "both",
     "remote_login": "",
     "internal": "not sent",
+    "group": "Network",
     "tickets": "shared",
     "remote_secret": TOKEN,
     "password": PASSWORD,
@@ -64,7 +65,7 @@ def test_an_admin_sets_a_connection_up(session: Session, cast: Cast, visit: Ente
     assert (found.partner.code, found.kind, found.direction) == ("GGUS-TEST", "zammad", "both")
     assert found.paused_at is not None, "nothing is called before somebody looked at it"
     begun = profile_in_use(session, found)
-    assert begun == replace(GGUS_PROFILE, tickets=Choice.SHARED)
+    assert begun == replace(SHIPPED["zammad"], group="Network", tickets=Choice.SHARED)
     secret = session.scalars(select(ConnectionSecret)).one()
     assert TOKEN not in secret.sealed
     assert unsealed(secret, TEST_SECRET.encode()) == TOKEN
@@ -85,6 +86,7 @@ def test_an_admin_sets_a_connection_up(session: Session, cast: Cast, visit: Ente
         ("direction", "sideways", "Direction"),
         ("internal", "perhaps", "Internal notes"),
         ("tickets", "some", "Tickets"),
+        ("group", "x" * 256, "Their queue or group"),
         ("url", "x" * 501, "Address"),
         ("url", "https://a\x01b", "Address"),
         ("remote_login", "x" * 256, "login"),
@@ -103,6 +105,14 @@ def test_what_cannot_be_is_told_and_nothing_is_stored(
     assert TOKEN not in answer.text, "what was typed as secret is not shown again"
     if field != "url":
         assert page.form("/exchange/new").values("url") == [NEW["url"]]
+    assert session.scalars(select(Connection)).all() == []
+
+
+def test_a_request_tracker_needs_a_queue(session: Session, cast: Cast, visit: Enter) -> None:
+    visitor = visit(cast.admin)
+    answer = visitor.send("/exchange/new", {**NEW, "kind": "rt", "group": " "})
+    assert answer.status_code == 422
+    assert "Name the queue of the Request Tracker" in PageReader(answer.text).text
     assert session.scalars(select(Connection)).all() == []
 
 

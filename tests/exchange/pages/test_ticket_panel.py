@@ -115,8 +115,16 @@ def test_what_differs_is_named_and_what_is_not_known_is_not_in_step(
     assert "Priority: not compared" in text
     with transaction(session):
         pair.connection.paused_at = NOON
+    assert "connection paused" in seen()
+    with transaction(session):
+        pair.connection.stopped_at = NOON
+    assert "connection stopped" in seen()
+    with transaction(session):
+        pair.connection.stopped_at = None
         pair.state = "being created"
-    assert "waiting: the connection is paused" in seen()
+    text = seen()
+    assert "waiting: the connection is paused" in text
+    assert "connection paused" not in text
 
 
 def test_why_it_failed_is_for_operators(

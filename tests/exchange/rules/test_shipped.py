@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from app.exchange.rules.profiles import CHOICES, Guard, Kind, profile_of
-from app.exchange.rules.shipped import SHIPPED
+from app.exchange.rules.ggus_profile import GGUS_PROFILE
+from app.exchange.rules.profiles import CHOICES, Guard, Kind, Profile, profile_of
+from app.exchange.rules.shipped import SHIPPED, profile_for
+from app.exchange.rules.structured_mail import read_mail
 from app.tickets.rules.tickets import State
+
+PROJECT = Path(__file__).parents[3]
+EXAMPLES = PROJECT / "docs/examples"
 
 
 @pytest.mark.parametrize("kind", SHIPPED)
@@ -27,7 +35,7 @@ def test_what_has_no_counterpart_is_known(kind: str, missing: dict[str, tuple[st
     assert SHIPPED[kind].missing_out() == missing
 
 
-@pytest.mark.parametrize("kind", [Kind.RT, Kind.SERVICENOW])
+@pytest.mark.parametrize("kind", [Kind.ZAMMAD, Kind.RT, Kind.SERVICENOW])
 def test_what_is_sent_means_a_value_here_when_it_comes_back(kind: str) -> None:
     for name in SHIPPED[kind].maps:
         found = SHIPPED[kind].map_of(name)
@@ -57,3 +65,47 @@ def test_ggus_itself_begins_with_its_own_states_and_rules() -> None:
     assert priorities.theirs_of("normal") == "less urgent"
     assert priorities.ours_of("top priority") == "top priority"
     assert profile.guards == tuple(Guard)
+
+
+def test_a_zammad_begins_with_words_that_one_has_as_delivered() -> None:
+    profile = profile_for(Kind.ZAMMAD, "https://helpdesk.example.org")
+    sent = {name: set(profile.map_of(name).to_them.values()) for name in profile.maps}
+    assert sent == {
+        "state": {"new", "open", "closed"},
+        "priority": {"1 low", "2 normal", "3 high"},
+    }
+    assert profile.map_of("state").ours_of("pending reminder") == "waiting for reply"
+    assert profile.guards == ()
+
+
+@pytest.mark.parametrize(
+    ("url", "is_ggus"),
+    [
+        ("https://helpdesk.ggus.eu", True),
+        ("https://HELPDESK.GGUS.EU:443/", True),
+        ("https://test.helpdesk.egi.eu", True),
+        ("https://notggus.eu", False),
+        ("https://ggus.eu.example.org", False),
+        ("https://[", False),
+        ("", False),
+    ],
+)
+def test_ggus_is_known_by_its_address(url: str, is_ggus: bool) -> None:
+    assert (profile_for(Kind.ZAMMAD, url) is GGUS_PROFILE) is is_ggus
+    assert profile_for(Kind.RT, url) is SHIPPED[Kind.RT]
+
+
+def test_the_examples_of_the_guide_are_profiles() -> None:
+    found = {
+        file.name: profile_of(file.read_text("utf-8")) for file in EXAMPLES.glob("profile_*.json")
+    }
+    assert found["profile_zammad.json"].map_of("state").theirs_of("solved") == "closed"
+    mail = (PROJECT / "tests/notices_sample/two-columns-open.eml").read_text("utf-8")
+    read = read_mail(mail.split("\n\n", 1)[1], found["profile_mail.json"].mail)
+    assert read is not None
+    assert (read.number, read.values["state"]) == ("NREN-NOC/20130304-8", "OPEN")
+
+
+def test_the_guide_names_each_key_of_a_profile() -> None:
+    guide = (PROJECT / "docs/partner-systems.md").read_text("utf-8")
+    assert [name for name in json.loads(Profile().as_json()) if f"`{name}`" not in guide] == []
