@@ -162,8 +162,12 @@ class StandIn:
 
     def move(self, key: int, state: str) -> None:
         """Set the state."""
+        self.change(key, state=state)
+
+    def change(self, key: int, **values: str) -> None:
+        """Set values."""
         with self._lock:
-            self._set(self.tickets[key], {"state": state}, PERSON)
+            self._set(self.tickets[key], values, PERSON)
             self._touch(key)
 
     def merge(self, key: int, into: int) -> None:

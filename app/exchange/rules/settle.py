@@ -69,6 +69,8 @@ class Base:
     over: str | None = None
     """Their value over which ours, which decides, was sent; if it comes back they do not keep
     ours."""
+    is_seen: bool = False
+    """Nobody agreed: it is what both had when they were first compared."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +118,7 @@ def settle(
     ours_changed, theirs_changed = _changed(base, ours, theirs)
     is_moved = base is not None and _is_moved(base, theirs)
     if not (ours_changed or theirs_changed or is_moved):
-        return Settled(Settlement.SAY, _why_unchanged(words, ours, theirs))
+        return Settled(Settlement.SAY, _why_unchanged(base, words, ours, theirs))
     if owner is Owner.US:
         is_refused = base is not None and not ours_changed and _is(theirs, base.over)
         return Settled(Settlement.SAY, Why.NOT_KEPT) if is_refused else _send(words, ours)
@@ -167,10 +169,12 @@ def _take(words: ValueMap, theirs: str) -> Settled:
     return Settled(Settlement.TAKE)
 
 
-def _why_unchanged(words: ValueMap, ours: str, theirs: str) -> Why:
+def _why_unchanged(base: Base | None, words: ValueMap, ours: str, theirs: str) -> Why:
     if words.ours_of(theirs.casefold()) is None:
         return Why.NO_WORD_OF_THEIRS
-    return Why.NOT_KEPT if words.theirs_of(ours) is not None else Why.NO_WORD_OF_OURS
+    if words.theirs_of(ours) is None:
+        return Why.NO_WORD_OF_OURS
+    return Why.UNKNOWN if base is not None and base.is_seen else Why.NOT_KEPT
 
 
 # what each outcome makes of the base
@@ -248,6 +252,7 @@ def _base(told: Mapping[str, Any]) -> Base:
         told.get("moved"),
         datetime.fromisoformat(at) if at else None,
         told.get("over"),
+        told.get("seen", False),
     )
 
 
@@ -255,4 +260,5 @@ def _told(base: Base) -> Mapping[str, Any]:
     told: dict[str, Any] = {"ours": base.ours, "theirs": base.theirs}
     if base.moved_at is not None:
         told |= {"moved": base.moved, "moved_at": base.moved_at.isoformat()}
-    return told | ({"over": base.over} if base.over is not None else {})
+    told |= {"over": base.over} if base.over is not None else {}
+    return told | ({"seen": True} if base.is_seen else {})

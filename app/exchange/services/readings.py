@@ -23,6 +23,7 @@ from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState
+from app.exchange.rules.fields import Owner
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
@@ -55,7 +56,14 @@ from app.exchange.services.deliveries import (
     store,
 )
 from app.exchange.services.planning import add_entry, enqueue_pair, profile_in_use
-from app.exchange.services.values import is_older, note_answered, send_value, times_of, value_here
+from app.exchange.services.values import (
+    first_seen,
+    is_older,
+    note_answered,
+    send_value,
+    times_of,
+    value_here,
+)
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.attachments import label as attachment_label
 from app.tickets.rules.content import NewTicket, Reference
@@ -431,7 +439,9 @@ def _take_values(
         elif settled.what is Settlement.SEND:
             bases[name] = to_be_sent(base, theirs)
             send_value(session, pair, name, ours, now)
-        elif settled.why in _SAID:
+        elif base is None and owner is not Owner.US:
+            bases[name] = first_seen(session, pair, name, ours, theirs)
+        if settled.why in _SAID:
             told = _SAID[settled.why].format(name=name, ours=ours, theirs=theirs)
             pair.reason = told[:500]
     pair.bases = as_stored(bases)

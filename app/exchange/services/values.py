@@ -194,6 +194,13 @@ def set_once_more(session: Session, pair: TicketPair, now: datetime) -> bool:
     return True
 
 
+def first_seen(session: Session, pair: TicketPair, name: str, ours: str, theirs: str) -> Base:
+    """Nothing was agreed of a field, and both differ: who changes it from now on is known. A change
+    of ours that is under way counts."""
+    is_changed = _is_under_way(session, pair, name)
+    return Base(None if is_changed else ours, theirs, is_seen=True)
+
+
 def send_value(
     session: Session, pair: TicketPair, name: str, ours: str, now: datetime, author: str = ""
 ) -> None:

@@ -220,17 +220,39 @@ def test_a_read_from_before_a_call_changes_nothing(world: World) -> None:
     assert fields(world, "theirs") == []
 
 
-def test_a_field_that_is_mapped_later_is_said_and_nobody_is_asked(world: World) -> None:
-    priority = (Row("less urgent", "less urgent"), Row("urgent", "urgent"))
+def map_priority(world: World) -> None:
+    """Priorities are mapped only now; ours and theirs were never compared."""
+    rows = (Row(one, one) for one in ("less urgent", "urgent", "top priority"))
     world.partner.tickets[int(THERE)].priority = "urgent"
-    with world.writing() as rows:
-        connection = rows.get_one(Connection, world.connection_id)
-        profile = replace(STATES, maps={**STATES.maps, "priority": priority})
-        set_profile(rows, world.admin(), connection, profile.as_json())
+    with world.writing() as session:
+        connection = session.get_one(Connection, world.connection_id)
+        profile = replace(STATES, maps={**STATES.maps, "priority": tuple(rows)})
+        set_profile(session, world.admin(), connection, profile.as_json())
+
+
+def test_a_field_that_is_mapped_later_is_said_and_nobody_is_asked(world: World) -> None:
+    map_priority(world)
     hear(world)
     assert standing(world) == (Standing.DIFFERENT, [("priority", "less urgent", "urgent")])
     world.do(change_ticket, 1, {"priority": "urgent"})
     hear(world)
+    assert standing(world) == (Standing.IN_STEP, [])
+
+
+@pytest.mark.parametrize("who", ["we", "we at once", "they"])
+def test_who_changes_what_was_never_agreed_is_followed(world: World, who: str) -> None:
+    """From the first comparison on it is known which side changed it."""
+    map_priority(world)
+    if who != "we at once":
+        hear(world)
+    if who == "they":
+        world.partner.change(int(THERE), priority="top priority")
+    else:
+        world.do(change_ticket, 1, {"priority": "top priority"})
+    hear(world)
+    with Session(world.engine) as rows:
+        assert rows.get_one(Ticket, 1).priority == "top priority"
+    assert world.partner.tickets[int(THERE)].priority == "top priority"
     assert standing(world) == (Standing.IN_STEP, [])
 
 
