@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
@@ -21,6 +21,7 @@ from app.exchange.adapters.http import JsonCaller
 from app.exchange.adapters.zammad import Zammad
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
+from app.exchange.rules.partner import PartnerSystem
 from app.exchange.rules.profiles import Choice, Profile, Row
 from app.exchange.rules.profiles import Kind as SystemKind
 from app.exchange.services.connections import connect
@@ -81,13 +82,34 @@ class _Context(Context):
             self.points.passes("after commit")
 
 
-class World:
-    """The portal's side of one connection with a stand-in partner."""
+class Partner(Protocol):
+    """A partner's system of any kind that is spoken with over HTTP."""
 
-    def __init__(self, engine: Engine, profile: Profile = PROFILE, **connection: Any) -> None:
+    kind: SystemKind
+    login: str
+    """Our account's ``Authorization``."""
+    application: Callable[..., Any]
+    """What answers (WSGI)."""
+
+    def system(self, caller: JsonCaller, profile: Profile, now: datetime) -> PartnerSystem:
+        """What speaks with it."""
+
+
+class World:
+    """The portal's side of one connection with a stand-in partner; ``other``: one that is no
+    Zammad (``tests.exchange.kinds``)."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        profile: Profile = PROFILE,
+        other: Partner | None = None,
+        **connection: Any,
+    ) -> None:
         self.engine, self.now = engine, BEGIN
         self.points = Points()
         self.partner = StandIn(TOKEN, now=lambda: self.now)
+        self._other = other
         self.context = _Context(engine, test_settings(str(engine.url)), now=lambda: self.now)
         object.__setattr__(self.context, "points", self.points)
         self.deliveries = Deliveries(self._open, chance=lambda: 0.5)
@@ -95,7 +117,8 @@ class World:
         how = {"url": "http://partner.example", "direction": "both"} | connection
         with self.writing() as session:
             by = Writer(actor=SYSTEM, door=Door.COMMAND, now=self.now)
-            made = connect(session, by, "GGUS", SystemKind.ZAMMAD, profile=profile, **how)
+            kind = SystemKind.ZAMMAD if other is None else other.kind
+            made = connect(session, by, "GGUS", kind, profile=profile, **how)
             self.connection_id = made.id
         plan_entries(self.context)
         self.points.passed.clear()
@@ -157,14 +180,20 @@ class World:
         """Read what changed there."""
         self.pulls.pull(self.context, {"connection": self.connection_id})
 
-    def _open(self, context: Context, session: Session, connection: Connection) -> Zammad:
-        caller = JsonCaller(
-            connection.url,
-            (),
-            {"Authorization": f"Token token={TOKEN}"},
-            transport=self._ask,
-        )
-        return Zammad(caller, profile_in_use(session, connection), context.now())
+    def system(self) -> PartnerSystem:
+        """What speaks with the partner's system."""
+        with Session(self.engine) as session:
+            connection = session.get_one(Connection, self.connection_id)
+            return self._open(self.context, session, connection)
+
+    def _open(self, context: Context, session: Session, connection: Connection) -> PartnerSystem:
+        other, profile = self._other, profile_in_use(session, connection)
+        login = f"Token token={TOKEN}" if other is None else other.login
+        headers = {"Authorization": login}
+        caller = JsonCaller(connection.url, (), headers, transport=self._ask)
+        if other is not None:
+            return other.system(caller, profile, context.now())
+        return Zammad(caller, profile, context.now())
 
     def _ask(
         self,
@@ -190,8 +219,10 @@ class World:
             "QUERY_STRING": query,
             "CONTENT_LENGTH": str(len(body or b"")),
             "HTTP_AUTHORIZATION": headers["Authorization"],
+            "CONTENT_TYPE": headers.get("Content-Type", ""),
             "wsgi.input": BytesIO(body or b""),
         }
-        content = b"".join(self.partner(environ, start))
+        partner = self.partner if self._other is None else self._other.application
+        content = b"".join(partner(environ, start))
         self.points.passes(f"after {method} {path}")
         return Answer(status[0], told, content)

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, Final
 from urllib.parse import parse_qs
 
@@ -41,6 +42,7 @@ class _Ticket:
 class RequestTrackerStandIn:
     """A WSGI application: queues Network, which has the field, and Bare, which lacks it."""
 
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     keeps_fields: bool = True
     """The account may write custom fields."""
     tickets: dict[int, _Ticket] = field(default_factory=dict)
@@ -66,6 +68,16 @@ class RequestTrackerStandIn:
     def _answer(self, environ: Mapping[str, Any], body: Mapping[str, Any], by: str) -> Any:
         call = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO'].removeprefix('/REST/2.0/')}"
         query = {name: found[0] for name, found in parse_qs(environ["QUERY_STRING"]).items()}
+        return self.ask(call, body, by, query)
+
+    def ask(
+        self,
+        call: str,
+        body: Mapping[str, Any],
+        by: str = "beth",
+        query: Mapping[str, str] = MappingProxyType({}),
+    ) -> Any:
+        """What one call of somebody is answered."""
         for pattern, verb in (
             (r"GET rt", lambda _: {"Version": "5.0.7"}),
             (r"GET user/(.+)", lambda found: self._user(found[1])),
@@ -126,7 +138,7 @@ class RequestTrackerStandIn:
             refusal = f"Status '{status}' isn't a valid status for tickets in this queue."
             raise _Refused("400 Bad Request", refusal)
         key = len(self.tickets) + 1
-        ticket = _Ticket(key, name, body["Subject"][:200], by, status)
+        ticket = _Ticket(key, name, body["Subject"][:200], by, status, updated=self.now())
         if name == "Network" and self.keeps_fields:
             ticket.reference = body.get("CustomFields", {}).get("LHCOPN", "")
         self.tickets[key] = ticket
@@ -137,7 +149,7 @@ class RequestTrackerStandIn:
         said = []
         if "MergeInto" in body:
             self.tickets[ticket.id].into = int(body["MergeInto"])
-            self._find(body["MergeInto"]).updated = datetime.now(UTC)
+            self._find(body["MergeInto"]).updated = self.now()
             return ["Merge Successful"]
         if (status := body.get("Status", ticket.status)) not in _STATES:
             said.append(f"Status '{status}' isn't a valid status for this ticket.")
@@ -150,7 +162,7 @@ class RequestTrackerStandIn:
         if (subject := body.get("Subject", ticket.subject)) != ticket.subject:
             said.append(f"Subject changed from '{ticket.subject}' to '{subject}'")
             ticket.subject = subject[:200]
-        ticket.updated = datetime.now(UTC)
+        ticket.updated = self.now()
         return [f"Ticket {ticket.id}: {one}" for one in said]
 
     def _write(self, ticket: _Ticket, verb: str, body: Mapping[str, Any], by: str) -> Any:
@@ -165,7 +177,7 @@ class RequestTrackerStandIn:
 
     def _note(self, ticket: _Ticket, kind: str, by: str, **more: str) -> str:
         """Add a transaction; its id."""
-        key, now = str(len(self.transactions) + 80), datetime.now(UTC)
+        key, now = str(len(self.transactions) + 80), self.now()
         row = {"id": key, "Type": kind, "Creator": _creator(by), "ticket": ticket.id}
         self.transactions.append(row | {"Created": f"{now:%Y-%m-%dT%H:%M:%SZ}"} | more)
         return key
@@ -187,7 +199,7 @@ class RequestTrackerStandIn:
                     "content": content,
                 }
             )
-        ticket.updated = datetime.now(UTC)
+        ticket.updated = self.now()
 
     def _history(self, key: str, query: Mapping[str, str]) -> Any:
         return _page(self._of(self._find(key)), query)
