@@ -3,12 +3,13 @@ them: the stand-ins of each kind with the same verbs."""
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from base64 import b64encode
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from app.exchange.adapters.http import JsonCaller
 from app.exchange.adapters.rt import RequestTracker
@@ -37,43 +38,55 @@ STATES = (
 """Words of a Zammad that has fewer than we."""
 
 
-class There(Protocol):
+class There(ABC):
     """A partner's system. ``key``: the id of a ticket there."""
 
     kind: Kind
     login: str
-    application: Callable[..., Any]
+    application: Any
+    """The stand-in: a WSGI application."""
     profile: Profile
-    errs: Any
-    """How it errs (``Misbehaviour``), where it can."""
     values: Mapping[str, Sequence[str]]
     """What people there may set."""
-    clock: Callable[[], datetime]
 
+    @abstractmethod
+    def __init__(self, follow_ups: Mapping[str, str]) -> None:
+        """``follow_ups``: what a text moves there, where that can be set."""
+        self.clock: Callable[[], datetime] = lambda: BEGIN
+
+    @abstractmethod
     def system(self, caller: JsonCaller, profile: Profile, now: datetime) -> PartnerSystem:
         """What speaks with it."""
 
+    @abstractmethod
     def open(self, title: str, text: str) -> str:
         """Somebody there opens a ticket; its id."""
 
+    @abstractmethod
     def say(self, key: str, text: str) -> None:
         """Somebody there writes a public text."""
 
+    @abstractmethod
     def attach(self, key: str, name: str, content: bytes) -> None:
         """Somebody there adds a file."""
 
+    @abstractmethod
     def set(self, key: str, **values: str) -> None:
         """Somebody there sets values, in the words of the map."""
 
+    @abstractmethod
     def keys(self, number: int) -> Sequence[str]:
         """Their tickets that begin with our first entry of this ticket."""
 
+    @abstractmethod
     def held(self, key: str) -> Mapping[str, str]:
         """The values that it has, in the words of the map."""
 
+    @abstractmethod
     def texts(self, key: str) -> Counter[str]:
         """The public texts that stand there, without our marks."""
 
+    @abstractmethod
     def files(self, key: str) -> Counter[str]:
         """The names of its files."""
 
@@ -83,7 +96,7 @@ def _begins(number: int, text: str) -> bool:
     return mark is not None and (mark.number, mark.sequence) == (number, 1)
 
 
-class ZammadThere:
+class ZammadThere(There):
     """A Zammad. ``follow_ups``: what a text moves there."""
 
     kind, login = Kind.ZAMMAD, f"Token token={TOKEN}"
@@ -94,15 +107,10 @@ class ZammadThere:
     }
 
     def __init__(self, follow_ups: Mapping[str, str]) -> None:
-        self.clock: Callable[[], datetime] = lambda: BEGIN
+        super().__init__(follow_ups)
         self.application = StandIn(TOKEN, now=lambda: self.clock())
         self.application.states = (*self.values["state"], "merged", "assigned")
         self.application.follow_ups = follow_ups
-
-    @property
-    def errs(self) -> Any:
-        """How it errs."""
-        return self.application.errs
 
     def system(self, caller: JsonCaller, profile: Profile, now: datetime) -> PartnerSystem:
         return Zammad(caller, profile, now)
@@ -138,17 +146,17 @@ class ZammadThere:
         return Counter(file["filename"] for one in articles for file in one["attachments"])
 
 
-class RtThere:
+class RtThere(There):
     """A Request Tracker with the rules that it has as delivered."""
 
-    kind, login, errs = Kind.RT, f"token {TOKENS['lhcopn']}", None
+    kind, login = Kind.RT, f"token {TOKENS['lhcopn']}"
     profile = replace(SHIPPED[Kind.RT], group="Network", tickets=PROFILE.tickets)
     values: Mapping[str, Sequence[str]] = {
         "state": ("new", "open", "stalled", "resolved", "rejected")
     }
 
-    def __init__(self, _follow_ups: Mapping[str, str]) -> None:
-        self.clock: Callable[[], datetime] = lambda: BEGIN
+    def __init__(self, follow_ups: Mapping[str, str]) -> None:
+        super().__init__(follow_ups)
         self.application = RequestTrackerStandIn(now=lambda: self.clock())
 
     def system(self, caller: JsonCaller, profile: Profile, now: datetime) -> PartnerSystem:
@@ -192,10 +200,10 @@ class RtThere:
         return [one for one in self.application.parts if one["TransactionId"] in own]
 
 
-class ServiceNowThere:
+class ServiceNowThere(There):
     """A ServiceNow. It has no history that our account may read."""
 
-    kind, errs = Kind.SERVICENOW, None
+    kind = Kind.SERVICENOW
     login = f"Basic {b64encode(f'{servicenow.LOGIN}:{servicenow.PASSWORD}'.encode()).decode()}"
     profile = replace(SHIPPED[Kind.SERVICENOW], group="Network", tickets=PROFILE.tickets)
     values: Mapping[str, Sequence[str]] = {
@@ -204,15 +212,15 @@ class ServiceNowThere:
         "impact": ("1", "2", "3"),
     }
 
-    def __init__(self, _follow_ups: Mapping[str, str]) -> None:
-        self.clock: Callable[[], datetime] = lambda: BEGIN
+    def __init__(self, follow_ups: Mapping[str, str]) -> None:
+        super().__init__(follow_ups)
         self.application = servicenow.ServiceNowStandIn(now=lambda: self.clock())
 
     def system(self, caller: JsonCaller, profile: Profile, now: datetime) -> PartnerSystem:
         return ServiceNow(caller, profile, now, servicenow.LOGIN)
 
     def open(self, title: str, text: str) -> str:
-        return self.application.open(title, text)
+        return str(self.application.open(title, text))
 
     def say(self, key: str, text: str) -> None:
         self.application.write(key, comments=text)
@@ -241,14 +249,16 @@ class ServiceNowThere:
 
     def texts(self, key: str) -> Counter[str]:
         said = [self._row(key)["description"], *self.application.said(key, "comments")]
-        return Counter(map(without_marks, said))
+        texts, names = map(without_marks, said), self.files(key)
+        return Counter(text for text in texts if text not in names)  # a file's, named there
 
     def files(self, key: str) -> Counter[str]:
         rows = self.application.tables["sys_attachment"]
         return Counter(one["file_name"] for one in rows if one["table_sys_id"] == key)
 
     def _row(self, key: str) -> Mapping[str, str]:
-        return self.application.incident(key)
+        row: Mapping[str, str] = self.application.incident(key)
+        return row
 
 
-KINDS: Sequence[Callable[[Mapping[str, str]], There]] = (ZammadThere, RtThere, ServiceNowThere)
+KINDS: Sequence[type[There]] = (ZammadThere, RtThere, ServiceNowThere)

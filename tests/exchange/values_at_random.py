@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from random import Random
@@ -43,7 +43,7 @@ from tests.harness import run
 from tests.harness.databases import fresh_database
 from tests.harness.portal import kept_engine
 
-_FOLLOW_UPS = (
+_FOLLOW_UPS: Sequence[Mapping[str, str]] = (
     *({}, {"closed": "open"}, {"closed": "open", "rejected": "open", "stalled": "open"}),
     {"open": "stalled"},
 )
@@ -208,8 +208,9 @@ class Play:
                 self._note("a read ends", old.values)
 
     def _err(self) -> None:
-        if self.there.errs is not None:
-            setattr(self.there.errs, self.dice.choice(("refuse", "fail_after", "html")), 1)
+        if self.there.kind is Kind.ZAMMAD:
+            errs = self.there.application.errs
+            setattr(errs, self.dice.choice(("refuse", "fail_after", "html")), 1)
             self._note("they err")
 
     def _choose(self) -> None:

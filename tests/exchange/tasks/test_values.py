@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -43,7 +44,7 @@ THERE = "1001"
 def make(session: Session) -> Callable[..., World]:
     """Makes a world with a ticket, 1, that both sides have in progress."""
 
-    def made(profile: Profile = STATES, **connection: str) -> World:
+    def made(profile: Profile = STATES, **connection: Any) -> World:
         world = World(session.get_bind().engine, profile, **connection)
         world.partner.states = (*world.partner.states, "open")
         world.open("Link down", "The fibre is cut.")
