@@ -1,33 +1,34 @@
 """Layer 2 of the proof: the real code, killed at each of its points, on a real database.
 
 One history of a ticket and its counterpart is played without a kill, which counts the points; then
-once for each point, with the process killed there and begun anew. Both sides write and move it, and
-the partner reopens what is closed where somebody writes: in the end both hold the same texts and
-values.
+once for each point, with the process killed there and begun anew: with a partner of each kind that
+is read. Both sides write, add files, and move values; the partner's rules move its state where
+somebody writes. In the end texts and files are the same on both sides, each once, and values are
+equal; where both sides moved one before they heard of each other, a person is asked.
 ``python -m tests.exchange.kills`` prints the table for both databases.
 """
 
 from __future__ import annotations
 
-import json
-import re
+import argparse
 import sys
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
-from app.exchange.models.pairs import Entry, TicketPair
-from app.exchange.rules.entries import EntryKind
-from app.exchange.rules.ledger import Origin
-from app.exchange.rules.profiles import Row
+from app.core.models.changes import Change, ChangedField
+from app.exchange.models.pairs import TicketPair
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.marks import without_marks
-from app.tickets.services.lifecycle import comment_ticket, move_ticket
-from tests.exchange.exchange_world import PROFILE, Killed, World
+from app.tickets.services.attachments import add_attachment
+from app.tickets.services.lifecycle import change_ticket, comment_ticket, move_ticket
+from tests.exchange.both_sides import GOOD, Value, values_of
+from tests.exchange.exchange_world import Killed, World
+from tests.exchange.kinds import KINDS as SYSTEMS
+from tests.exchange.kinds import RtThere, ServiceNowThere, There, ZammadThere
 from tests.harness import run
 from tests.harness.databases import KINDS, fresh_database
 from tests.harness.portal import kept_engine
@@ -37,18 +38,10 @@ OURS = ("The link is down.", "Any news?", "One more", "Any news?")
 THEIRS = ("Any news?", "A splice failed", "A splice failed")
 REPORT = "The report follows."
 """What is said here on the ticket that they closed."""
-GOOD = "one pair, nothing lost, nothing doubled, values equal"
-VALUES = replace(
-    PROFILE,
-    maps={
-        "state": (
-            *(Row("assigned", "assigned"), Row("new", "assigned", "out")),
-            *(Row("in progress", "open"), Row("reopened", "open", "out")),
-            Row("solved", "closed"),
-        )
-    },
-)
-_ROUNDS = 8
+OUR_FILE, THEIR_FILE = "otdr.txt", "splice.txt"
+ENDED = {ZammadThere: "closed", RtThere: "resolved", ServiceNowThere: "6:Solution provided"}
+STALLED = {ZammadThere: "stalled", RtThere: "stalled", ServiceNowThere: "3"}
+_ROUNDS = 9
 _BETWEEN_ROUNDS = 200
 """Seconds: more than it takes until a call's outcome is visible over there."""
 
@@ -61,54 +54,78 @@ class Outcome:
     """Which point of the history, from 1; 0 = it was not killed."""
     point: str
     """``before`` or ``after`` and the call or commit."""
-    outcome: str
+    values: tuple[str, ...] = ()
+    """Equal, asked or said, or what is wrong with a value: for each."""
+    wrong: str = ""
+    """What was lost or doubled."""
+
+    @property
+    def is_good(self) -> bool:
+        """Texts and files are the same, and values are equal, or asked, or said."""
+        return not self.wrong and bool(self.values) and set(self.values) <= set(GOOD)
 
     def __str__(self) -> str:
         side, _, what = self.point.partition(" ")
-        return f"{self.number} | {side} | {what or '-'} | {self.outcome}"
+        told = self.wrong or "texts and files the same; values " + ", ".join(self.values)
+        return f"{self.number} | {side} | {what or '-'} | {told}"
 
 
-def every_kill(engine: Engine) -> Iterator[Outcome]:
-    """The history without a kill, then with one at each point."""
-    world = World(engine, VALUES)
-    world.partner.states = (*world.partner.states, "open")
-    world.partner.follow_ups = {"closed": "open"}
-    _play(world, None)  # the first has more points: the partner's search is tried
-    yield Outcome(0, "never", _play(world, None))
-    count = len(world.points.passed)
-    for point in range(1, count + 1):
-        outcome = _play(world, point)
-        yield Outcome(point, world.points.passed[point - 1], outcome)
+def every_kill(
+    engine: Engine, kind: type[There], *, contested: bool = False, each: int = 1
+) -> Iterator[Outcome]:
+    """The history without a kill, then with one at each point. ``contested``: both sides move the
+    state before they hear of each other, and nobody says who was last. ``each``: only every so
+    manyth point."""
+    there = kind({"closed": "open"})
+    world = World(engine, there.profile, there)
+    there.clock = lambda: world.now
+    if isinstance(there, ZammadThere):
+        there.application.shows_history = False
+    _play(world, there, 0, contested=contested)  # the first has more points: a search is tried
+    yield _play(world, there, 0, contested=contested)
+    passed = list(world.points.passed)
+    for point in range(1, len(passed) + 1, each):
+        yield _play(world, there, point, contested=contested, name=passed[point - 1])
 
 
-def _play(world: World, point: int | None) -> str:
+def _play(
+    world: World, there: There, point: int, *, contested: bool, name: str = "never"
+) -> Outcome:
     world.points.passed.clear()
     world.points.at = None
     number = world.open("Link down", OURS[0])
     for text in OURS[1:]:
         world.do(comment_ticket, number, text)
         world.later(minutes=11)  # the same words by the same person are a repeat before
+    world.do(add_attachment, number, OUR_FILE, b"1.2 km")
     world.do(move_ticket, number, "in progress")
-    world.points.at = point
+    world.points.at = point or None
     for turn in range(_ROUNDS):
         with _may_be_killed():
-            _turn(world, number)
+            _turn(world, there, number)
+        keys = there.keys(number)
         if turn == 2:
-            for key in _counterparts(world, number):
+            for key in keys:
                 for text in THEIRS:
-                    world.partner.comment(key, text)
-                world.partner.move(key, "closed")
+                    there.say(key, text)
+                there.attach(key, THEIR_FILE, b"a splice")
+                there.set(key, state=ENDED[type(there)])
         if turn == 4:
             world.do(comment_ticket, number, REPORT)
+        if turn == 5 and contested:
+            world.do(change_ticket, number, {"state": "reopened"})
+            for key in keys:
+                there.set(key, state=STALLED[type(there)])
+        if turn == 5 and "priority" in there.values:
+            world.do(change_ticket, number, {"priority": "top priority"})
         world.later(seconds=_BETWEEN_ROUNDS)
-    return _outcome(world, number)
+    return _outcome(world, there, number, point, name)
 
 
-def _turn(world: World, number: int) -> None:
+def _turn(world: World, there: There, number: int) -> None:
     world.deliver(number)
-    pair = world.pair_of(number)
-    if pair is not None and pair.their_id is not None:
-        world.read(pair.their_id)
+    for key in there.keys(number):
+        world.read(key)
 
 
 @contextmanager
@@ -119,61 +136,69 @@ def _may_be_killed() -> Iterator[None]:
         return
 
 
-def _counterparts(world: World, number: int) -> Sequence[int]:
-    reference = re.compile(rf"LHCOPN#{number}/1\)$")
-    return [
-        key
-        for key, ticket in world.partner.tickets.items()
-        if reference.search(ticket.articles[0]["body"])
-    ]
-
-
-def _outcome(world: World, number: int) -> str:
+def _outcome(world: World, there: There, number: int, point: int, name: str) -> Outcome:
     """Compare both sides, by what they hold and not by what was recorded of it."""
-    keys = _counterparts(world, number)
+    keys = there.keys(number)
     if len(keys) != 1:
-        return f"{len(keys)} tickets there"
-    there = world.partner.tickets[keys[0]]
-    texts = Counter(without_marks(article["body"]) for article in there.articles)
-    wanted = Counter((*OURS, *THEIRS, REPORT))
-    if texts != wanted:
-        return f"there lost {dict(wanted - texts)}, doubled {dict(texts - wanted)}"
+        return Outcome(point, name, wrong=f"{len(keys)} tickets there")
     with Session(world.engine) as session:
         pairs = session.scalars(select(TicketPair).where(TicketPair.ticket_number == number)).all()
-        came = Counter(
-            json.loads(entry.content)["text"]
-            for entry in session.scalars(
-                select(Entry).where(
-                    Entry.pair_id == pairs[0].id,
-                    Entry.origin == Origin.THEIRS,
-                    Entry.kind == EntryKind.COMMENT,
-                )
+        if len(pairs) != 1:
+            return Outcome(point, name, wrong=f"{len(pairs)} pairs")
+        held = _held_here(session, number)
+        wrong = [
+            f"{side} lost {dict(wanted - found)}, doubled {dict(found - wanted)}"
+            for side, found, wanted in (
+                ("there", there.texts(keys[0]), Counter((*OURS, *THEIRS, REPORT))),
+                ("here", held[0], Counter((*OURS, *THEIRS, REPORT))),
+                ("files there", there.files(keys[0]), Counter((OUR_FILE, THEIR_FILE))),
+                ("files here", held[1], Counter((OUR_FILE, THEIR_FILE))),
             )
-        )
-        state = session.get_one(Ticket, number).state
-    if len(pairs) != 1:
-        return f"{len(pairs)} pairs"
-    if came != Counter(THEIRS):
-        return f"here lost {dict(Counter(THEIRS) - came)}, doubled {dict(came - Counter(THEIRS))}"
-    if (state, there.state) != ("solved", "closed"):
-        return f"{state} here, {there.state} there"
-    return GOOD
+            if found != wanted
+        ]
+        values = list(values_of(session, pairs[0], there.profile, there.held(keys[0]), world.now))
+    return Outcome(point, name, tuple(map(_told, values)), "; ".join(wrong))
+
+
+def _told(value: Value) -> str:
+    return value.outcome if value.outcome in GOOD else str(value)
+
+
+def _held_here(session: Session, number: int) -> tuple[Counter[str], Counter[str]]:
+    """The public texts and the names of the files of our ticket."""
+    rows = session.execute(
+        select(ChangedField.field, ChangedField.new)
+        .join(Change, Change.id == ChangedField.change_id)
+        .where(Change.kind == "ticket", Change.thing_id == number)
+    ).all()
+    told = [(field, new or "") for field, new in rows]
+    texts = Counter(new for field, new in told if field == "public_comment")
+    texts[session.get_one(Ticket, number).description] += 1
+    files = Counter(new.partition(" ")[2] for field, new in told if field == "attachment")
+    return texts, files
 
 
 def main() -> int:
     """Print the table; 1 if a row is not good."""
-    bad = count = 0
-    print("| database | no. | killed | point | outcome |\n|---|---:|---|---|---|")
+    options = argparse.ArgumentParser(prog="python -m tests.exchange.kills")
+    options.add_argument("--database", choices=KINDS, help="this one alone")
+    given = options.parse_args()
+    bad, counts = 0, Counter[str]()
+    print("| database | partner | no. | killed | point | outcome |\n|---|---|---:|---|---|---|")
     folder = run.begin()
     try:
-        for kind in KINDS:
-            with fresh_database(kind) as url, kept_engine(url) as engine:
-                for row in every_kill(engine):
-                    count, bad = count + 1, bad + (row.outcome != GOOD)
-                    print(f"| {kind} | {row} |", flush=True)
+        for database in (given.database,) if given.database else KINDS:
+            for system in SYSTEMS:
+                for contested in (False, True):
+                    with fresh_database(database) as url, kept_engine(url) as engine:
+                        for row in every_kill(engine, system, contested=contested):
+                            bad += not row.is_good
+                            counts.update(row.values)
+                            told = f"{system.kind}{', contested' if contested else ''}"
+                            print(f"| {database} | {told} | {row} |", flush=True)
     finally:
         run.end(folder)
-    print(f"\n{count} rows, {bad} of them not good.")
+    print(f"\n{bad} rows are not good; values: {dict(counts)}.")
     return min(bad, 1)
 
 
