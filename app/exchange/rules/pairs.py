@@ -131,7 +131,7 @@ def paired(pair: Pair, their_id: str) -> Pair:
 
 def done(pair: Pair) -> Pair:
     """An entry was sent, or found over there; or was not there and may be sent again."""
-    if pair.state is PairState.ENDED:
+    if pair.state in (PairState.STOPPED, PairState.ENDED):
         return replace(pair, begun=None)
     return replace(pair, begun=None, attempts=0, due=None, reason="")
 

@@ -61,6 +61,8 @@ class TheirTicket:
     is_whole: bool = False
     """``texts`` are all that it ever had, with keys that never change: one that holds none of those
     that we know, nor our reference, is another ticket."""
+    is_cut: bool = False
+    """Not all of its files were fetched: those that are left are by the next read."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +99,8 @@ class News:
     """Keys of texts that are copies of ours: recorded as seen, and nothing else."""
     keyed: Mapping[str, str]
     """Keys of texts that came before by another way, with the digest of each."""
-    files: Mapping[str, Sequence[TheirFile]] = field(default_factory=dict)
-    """Their files that are new, by the author of the text."""
+    files: Sequence[tuple[str, TheirFile]] = ()
+    """Their files that are new, each with the author of its text."""
 
 
 _WRITTEN_OF_HTML: Final = re.compile(
@@ -183,13 +185,13 @@ def news_of(ticket: TheirTicket, known: Known) -> News:
                     copies.append(text.key)
                 continue
         texts.append(text)
-    files: dict[str, list[TheirFile]] = {}
-    seen = known.arrived | known.elsewhere
+    files: list[tuple[str, TheirFile]] = []
+    seen, copied = known.arrived | known.elsewhere, frozenset(copies)
     for text in ticket.texts:
-        if not text.by_us and text.key not in copies:
+        if not text.by_us and text.key not in copied:
             problem = _OF_INTERNAL if text.internal else ""
-            files.setdefault(text.author, []).extend(
-                replace(file, problem=problem or file.problem)
+            files.extend(
+                (text.author, replace(file, problem=problem or file.problem))
                 for file in text.files
                 if file.key not in seen
             )

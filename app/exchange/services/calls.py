@@ -17,7 +17,7 @@ def note_unreadable(
     """What was read of their ticket cannot be kept here: said on the pair and among the calls."""
     pair = pair_of_their_id(session, connection_id, their_id)
     if pair is not None:
-        pair.reason = reason[:500]
+        pair.reason, pair.unread_since = reason[:500], pair.unread_since or now
     session.add(
         ExchangeCall(
             connection_id=connection_id,

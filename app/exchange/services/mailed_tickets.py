@@ -103,7 +103,7 @@ def take_mailed(
     if pair is not None:
         if pair.their_id in (None, reference_of(pair.ticket_number)):
             pair.their_id = read.number  # until now it had our reference for a number
-        take_in(session, pair.id, theirs, now)
+        _take_whole(session, pair.id, theirs, now)
         if not pair.began_here:
             _set_window(session, connection, pair.ticket_number, read, now)
         return pair.ticket_number
@@ -114,6 +114,7 @@ def take_mailed(
     made = take_new(session, connection.id, theirs, now)
     if made is None:
         raise Invalid("mail", _("It holds no text, or has passed too many systems"))
+    _take_whole(session, made, theirs, now)
     number = session.get_one(TicketPair, made).ticket_number
     _set_window(session, connection, number, read, now)
     return number
@@ -124,3 +125,10 @@ def _set_window(
 ) -> None:
     if read.window and session.get_one(Ticket, number).state not in FINAL_STATES:
         change_ticket(session, writer_of(connection, now), number, read.window)
+
+
+def _take_whole(session: Session, pair_id: int, theirs: TheirTicket, now: datetime) -> None:
+    """Take a mail in with all of its files: nobody reads it a second time."""
+    left = take_in(session, pair_id, theirs, now)
+    while left is not None:
+        left = take_in(session, pair_id, theirs, now, left)

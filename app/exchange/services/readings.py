@@ -1,7 +1,7 @@
 """What a partner's ticket brought: comments, values, and the news that our entries arrived.
 
-Whatever reads comes through ``take_in``, in one transaction with what it records: a text is here
-once, however often and in whatever order it is read.
+Whatever reads comes through ``take_in``, some texts in each transaction with what it records: a
+text is here once, however often and in whatever order it is read.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, storable_t
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
+from app.exchange.rules.budget import FILES_AT_ONCE, MOST_TEXTS, TEXTS_AT_ONCE
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.ledger import Origin
@@ -98,57 +99,116 @@ def writer_of(connection: Connection, now: datetime, author: str = "") -> Writer
     return Writer(actor=actor, door=Door.EXCHANGE, now=now, author=author)
 
 
-def take_in(session: Session, pair_id: int, read: TheirTicket, now: datetime) -> News:
-    """Record what is new in their ticket, and bring it into ours. A ticket that is not the one
-    that it was stops the connection, and nothing of it is taken; nor is of one whose exchange has
-    ended."""
+@dataclass(frozen=True)
+class Looked:
+    """What is new in a ticket that was read, and not taken yet. ``lost``: see ``why_lost``;
+    ``newest``: the newest entry of theirs when that was found out, 0 = there was none."""
+
+    pair_id: int
+    news: News
+    lost: str
+    newest: int
+
+
+def look(session: Session, pair_id: int, read: TheirTicket) -> Looked:
+    """Find out what is new in their ticket: what takes long, and needs no transaction that holds
+    up others."""
+    newest, pair = _newest(session, pair_id), session.get_one(TicketPair, pair_id)
+    if len(read.texts) > MOST_TEXTS:
+        return Looked(pair_id, _NO_NEWS, "", newest)
+    known = _known(session, pair, read)
+    lost = why_lost(read, known, their_number=pair.their_number, moved=bool(pair.moved_from))
+    return Looked(pair_id, news_of(read, known), lost, newest)
+
+
+def take_in(
+    session: Session, pair_id: int, read: TheirTicket, now: datetime, looked: Looked | None = None
+) -> Looked | None:
+    """Record some of what is new in their ticket, in its order, and bring it into ours; what is
+    left for the next transaction, None = nothing. Only then their values count, and the ticket as
+    read. ``looked``: what ``look`` found, or this function left; where somebody else took something
+    since, it is found out again.
+
+    A ticket that is not the one that it was stops the connection, and nothing of it is taken; nor
+    is of one whose exchange has ended, or that has more texts than a ticket may."""
     pair = locked_pair(session, pair_id)
     if pair.state == PairState.ENDED:
-        return News({}, (), (), {})
-    known = _known(session, pair, read)
-    if _is_elsewhere(session, pair, read, known, now):
-        return News({}, (), (), {})
+        return None
+    if looked is None or (looked.pair_id, looked.newest) != (pair_id, _newest(session, pair_id)):
+        looked = look(session, pair_id, read)
+    if _is_elsewhere(session, pair, read, looked.lost, now) or _is_too_long(pair, read, now):
+        return None
     ticket = locked_ticket(session, pair.ticket_number)
-    news = news_of(read, known)
+    news = looked.news
+    pair.their_number = read.number or pair.their_number
+    pair.their_url = read.url or pair.their_url
     _confirm(session, pair, news, now)
-    for key, digest in news.keyed.items():
-        _give_key(session, pair, key, digest)
-    if news.copies:
-        pair.copies = json.dumps([*json.loads(pair.copies), *news.copies])
-    for text in news.texts:
+    _give_keys(session, pair, news.keyed)
+    _note_copies(pair, news.copies)
+    texts, files = news.texts[:TEXTS_AT_ONCE], news.files
+    for text in texts:
         _take_text(session, pair, text, now)
-    for author, files in news.files.items():
-        for file in files:
+    if any(not text.internal for text in texts):
+        note_answered(pair)
+    if len(texts) == len(news.texts):
+        for author, file in files[:FILES_AT_ONCE]:
             _take_file(session, pair, file, author, now)
+        files = files[FILES_AT_ONCE:]
+    rest = News({}, news.texts[len(texts) :], (), {}, files)
+    if rest.texts or rest.files or read.is_cut:
+        pair.unread_since = pair.unread_since or now
+        is_left = bool(rest.texts or rest.files)
+        return Looked(pair_id, rest, "", _newest(session, pair_id)) if is_left else None
     began = read.asked_at or now  # what was written since may not be in it
     pair.read_at = began if pair.read_at is None else max(began, pair.read_at)
     pair.unread_since = None
-    pair.their_number = read.number or pair.their_number
-    pair.their_url = read.url or pair.their_url
-    if any(not text.internal for text in news.texts):
-        note_answered(pair)
     _take_values(session, pair, ticket, read, now)
-    return news
+    return None
 
 
-def confirm(session: Session, pair_id: int, read: TheirTicket, now: datetime) -> None:
+def confirm(
+    session: Session, pair_id: int, read: TheirTicket, now: datetime, looked: Looked
+) -> None:
     """Record which entries of ours are there. Nothing of theirs is taken: they push it."""
     pair = locked_pair(session, pair_id)
     if pair.state == PairState.ENDED:
         return
-    known = _known(session, pair, read)
-    if not _is_elsewhere(session, pair, read, known, now):
-        _confirm(session, pair, news_of(read, known), now)
+    if not _is_elsewhere(session, pair, read, looked.lost, now):
+        _confirm(session, pair, looked.news, now)
+
+
+_NO_NEWS: Final = News({}, (), (), {})
+
+
+def _newest(session: Session, pair_id: int) -> int:
+    """The id of the newest entry of theirs. One of ours that came since is in no earlier read."""
+    newest = select(func.max(Entry.id)).where(
+        Entry.pair_id == pair_id, Entry.origin == Origin.THEIRS
+    )
+    return session.scalar(newest) or 0
+
+
+def _is_too_long(pair: TicketPair, read: TheirTicket, now: datetime) -> bool:
+    """Whether a ticket has more texts than are taken: a person is asked, and nothing is taken."""
+    if len(read.texts) <= MOST_TEXTS:
+        return False
+    pair.unread_since = pair.unread_since or now
+    if pair.state != PairState.STOPPED:
+        reason = (
+            f"Their ticket has {len(read.texts)} texts, and at most {MOST_TEXTS} are taken: none"
+            " was. Shorten or split it there, or end the exchange here"
+        )
+        store(pair, rules.stop(as_rule(pair), reason))
+    return True
 
 
 def _is_elsewhere(
-    session: Session, pair: TicketPair, read: TheirTicket, known: Known, now: datetime
+    session: Session, pair: TicketPair, read: TheirTicket, lost: str, now: datetime
 ) -> bool:
     """Whether this is not their ticket any more: it was read before somebody followed a merge, its
     id was given again, or it is merged now."""
     if read.id != pair.their_id:
         return True
-    lost = why_lost(read, known, their_number=pair.their_number, moved=bool(pair.moved_from))
     if lost:
         if pair.state != PairState.STOPPED:
             stop_connection(pair.connection, f"{lost}: it may have restored an old copy", now)
@@ -174,8 +234,8 @@ def _confirm(session: Session, pair: TicketPair, news: News, now: datetime) -> N
 
 
 def take_new(session: Session, connection_id: int, read: TheirTicket, now: datetime) -> int | None:
-    """Open a ticket for one of theirs that has no pair; the pair's id, None where it has one by
-    now, is ours, or is not to be taken."""
+    """Open a ticket for one of theirs that has no pair, with its first text: the pair's id, from
+    which ``take_in`` goes on; None where it has one by now, is ours, or is not to be taken."""
     connection = session.get_one(Connection, connection_id)
     first = next((text for text in read.texts if not text.internal), None)
     if pair_of_their_id(session, connection_id, read.id) is not None:
@@ -231,7 +291,6 @@ def take_new(session: Session, connection_id: int, read: TheirTicket, now: datet
         state=EntryState.APPLIED,
         their_key=first.key or None,
     )
-    take_in(session, pair.id, read, now)
     return pair.id
 
 
@@ -339,22 +398,27 @@ def _text_of(pair: TicketPair, entry: Entry) -> str:
     return str(json.loads(entry.content).get("text", ""))
 
 
-def _give_key(session: Session, pair: TicketPair, key: str, digest: str) -> None:
-    """A text that was pushed to us before it was read has its key now."""
-    without = session.scalars(
-        select(Entry)
-        .where(
-            Entry.pair_id == pair.id,
-            Entry.origin == Origin.THEIRS,
-            Entry.their_key.is_(None),
-            Entry.kind.in_(_WITH_TEXT),
-        )
-        .order_by(Entry.sequence)
-    )
-    for entry in without:
-        if digest_of(json.loads(entry.content).get("text", "")) == digest:
-            entry.their_key = key
-            return
+def _give_keys(session: Session, pair: TicketPair, keyed: Mapping[str, str]) -> None:
+    """Texts that were pushed to us before they were read have their keys now; ``keyed``: see
+    ``News``. Another worker may have given them meanwhile."""
+    if not keyed:
+        return
+    theirs = select(Entry).where(Entry.pair_id == pair.id, Entry.origin == Origin.THEIRS)
+    given = set(session.scalars(theirs.with_only_columns(Entry.their_key)))
+    without: dict[str, list[Entry]] = {}
+    plain = theirs.where(Entry.their_key.is_(None), Entry.kind.in_(_WITH_TEXT))
+    for entry in session.scalars(plain.order_by(Entry.sequence.desc())):
+        digest = digest_of(json.loads(entry.content).get("text", ""))
+        without.setdefault(digest, []).append(entry)
+    for key, digest in keyed.items():
+        if key not in given and without.get(digest):
+            without[digest].pop().their_key = key
+
+
+def _note_copies(pair: TicketPair, keys: Sequence[str]) -> None:
+    """Their texts that are no entries: they are seen, and that is all."""
+    if keys:
+        pair.copies = json.dumps(list(dict.fromkeys([*json.loads(pair.copies), *keys])))
 
 
 def _take_text(session: Session, pair: TicketPair, text: TheirText, now: datetime) -> None:
@@ -362,7 +426,7 @@ def _take_text(session: Session, pair: TicketPair, text: TheirText, now: datetim
     by = writer_of(pair.connection, now, storable_text(text.author, SHORT_TEXT_LIMIT))
     whole = storable_text(text.text)
     if not whole.strip():  # a file alone
-        pair.copies = json.dumps([*json.loads(pair.copies), text.key])
+        _note_copies(pair, [text.key])
         return
     for begin in range(0, len(whole), PORTAL_TEXT_LIMIT):  # a longer one comes in parts
         part = whole[begin : begin + PORTAL_TEXT_LIMIT]

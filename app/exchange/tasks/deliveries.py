@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any, Final, TypeAlias
+from typing import Any, TypeAlias
 
 from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid, PortalError
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
+from app.exchange.rules.budget import Budget
 from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import PairState, Step
@@ -50,13 +50,11 @@ from app.exchange.services.planning import (
     plan_next,
     reads,
 )
-from app.exchange.services.readings import confirm, take_in
-from app.exchange.tasks.reads import read_whole
+from app.exchange.services.readings import confirm, look
+from app.exchange.tasks.reads import read_whole, take_read
 from app.jobs.services.queue import enqueue
 from app.jobs.tasks.context import Context
 
-SLICE: Final = timedelta(seconds=2)
-"""How long a job works for one partner before the jobs of others have their turn."""
 Opener: TypeAlias = Callable[[Context, Session, Connection], PartnerSystem]
 
 
@@ -117,25 +115,26 @@ class Deliveries:
         each part). What is left then comes behind the jobs of others: a slow partner with much to
         be sent holds up nobody but itself."""
         key, lane = int(arguments["connection"]), int(arguments["lane"])
-        ends, after = context.now() + SLICE, 0
+        budget, after = Budget(context.now), 0
         while True:
             with context.reading() as session:
                 ids = pairs_that_wait(session, key, lane, after, AT_ONCE)
             for pair_id in ids:
-                if context.is_ending() or context.now() >= ends:
+                if context.is_ending() or budget.is_spent:
                     with context.transaction() as session:
                         enqueue_lane(session, key, lane)
                     return
-                if not self._deliver(context, pair_id, ends):
+                if not self._deliver(context, pair_id, budget):
                     return
             if len(ids) < AT_ONCE:
                 return
             after = ids[-1]
 
-    def _deliver(self, context: Context, pair_id: int, ends: datetime | None) -> bool:
-        """Do what is due for one pair, until then; whether the partner may be called still."""
+    def _deliver(self, context: Context, pair_id: int, budget: Budget | None) -> bool:
+        """Do what is due for one pair, until the budget is spent; whether the partner may be called
+        still."""
         system, was_read = None, False
-        while not context.is_ending() and (ends is None or context.now() < ends):
+        while not context.is_ending() and (budget is None or not budget.is_spent):
             with context.transaction() as session:
                 pair = locked_pair(session, pair_id)
                 if not may_call(pair.connection, context.now()):
@@ -152,14 +151,16 @@ class Deliveries:
                         key = f"pair {pair_id} at {claimed.until:%Y%m%d%H%M%S%f}"
                         enqueue(session, JOB, {"pair": pair_id}, key=key, due=claimed.until)
                     return True
+            was_read = False
             try:
-                self._step(context, pair_id, system, claimed)
+                turn = budget or Budget(context.now)
+                turn.spend(calls=1)
+                was_read = self._step(context, pair_id, system, claimed, turn)
             except CallFailed as error:
                 self._note_failed(context, claimed, pair_id, error.failure)
             except PortalError as error:  # what they hold cannot be kept here: a person is asked
                 failure = Failure(Outcome.PERMANENT, error.message)
                 self._note_failed(context, claimed, pair_id, failure)
-            was_read = claimed.step is Step.READ
         with context.transaction() as session:  # it goes on behind others, or with another worker
             enqueue_pair(session, locked_pair(session, pair_id))
         return True
@@ -207,7 +208,15 @@ class Deliveries:
         with context.transaction() as session:
             note_failed(session, claimed, pair_id, failure, context.now(), self._chance())
 
-    def _step(self, context: Context, pair_id: int, system: PartnerSystem, claimed: Claim) -> None:
+    def _step(
+        self,
+        context: Context,
+        pair_id: int,
+        system: PartnerSystem,
+        claimed: Claim,
+        budget: Budget,
+    ) -> bool:
+        """Do what was claimed; whether their ticket was read, and all of it taken."""
         if claimed.step is Step.LOOK_UP:
             ids = system.find(claimed.reference)
             with context.transaction() as session:
@@ -215,21 +224,21 @@ class Deliveries:
                 if state is PairState.PAIRED:
                     _read_what_was_said(session, pair_id)
                 if state is not PairState.CREATING:
-                    return
+                    return False
                 claimed = begin_create(session, pair_id, context.now())
         if claimed.step is Step.CREATE and claimed.outgoing is not None:
             try:
                 created = system.create(claimed.outgoing)
             except CallFailed as error:
                 self._note_failed(context, claimed, pair_id, error.failure)
-                return
+                return False
             with context.transaction() as session:
                 note_created(session, claimed, pair_id, created, context.now())
         elif claimed.step is Step.SEND and claimed.outgoing is not None:
             if claimed.outgoing.kind is EntryKind.FIELDS and not claimed.outgoing.values:
                 with context.transaction() as session:
                     note_not_carried(session, claimed, pair_id, context.now())
-                return
+                return False
             sent = system.send(claimed.their_id, claimed.outgoing)
             with context.transaction() as session:
                 moves = note_sent(session, claimed, pair_id, sent, context.now())
@@ -237,14 +246,22 @@ class Deliveries:
                     _read_what_was_said(session, pair_id)
         elif claimed.step is Step.READ:
             with context.reading() as session:
-                connection_id = session.get_one(TicketPair, pair_id).connection_id
-            ticket = read_whole(context, system, connection_id, claimed.their_id)
+                connection = session.get_one(TicketPair, pair_id).connection
+                connection_id, takes = connection.id, reads(connection)
+            ticket = read_whole(context, system, connection_id, claimed.their_id, budget)
+            if takes:
+                taken = take_read(context, connection_id, ticket, budget)
+                if taken is None or not taken.is_whole:
+                    return False
+            else:
+                with context.reading() as session:
+                    looked = look(session, pair_id, ticket)
+                with context.transaction() as session:
+                    confirm(session, pair_id, ticket, context.now(), looked)
             with context.transaction() as session:
-                if reads(locked_pair(session, pair_id).connection):
-                    take_in(session, pair_id, ticket, context.now())
-                else:
-                    confirm(session, pair_id, ticket, context.now())
                 note_looked(session, claimed, pair_id)
+            return True
+        return False
 
 
 def _read_what_was_said(session: Session, pair_id: int) -> None:

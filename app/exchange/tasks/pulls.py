@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid, PortalError
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
 from app.exchange.rules import pairs as rules
+from app.exchange.rules.budget import Budget
 from app.exchange.rules.failures import Failure, Outcome, pause_after
 from app.exchange.rules.pairs import MOST_ATTEMPTS, PairState
 from app.exchange.rules.partner import CallFailed, Changed, PartnerSystem
@@ -34,10 +36,10 @@ from app.exchange.services.deliveries import (
 from app.exchange.services.hints import PULL, READ, read_soon
 from app.exchange.services.ledgers import JOB as COMPARE
 from app.exchange.services.planning import reads
-from app.exchange.services.readings import pair_of_their_id, take_in, take_new
-from app.exchange.tasks.deliveries import SLICE, Opener
-from app.exchange.tasks.reads import read_whole
-from app.jobs.services.queue import JSON, enqueue
+from app.exchange.services.readings import pair_of_their_id
+from app.exchange.tasks.deliveries import Opener
+from app.exchange.tasks.reads import Taken, read_whole, take_read
+from app.jobs.services.queue import JSON, enqueue, is_pending
 from app.jobs.tasks.context import Context
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import OPEN_STATES
@@ -70,6 +72,21 @@ def read_partners(context: Context) -> str:
 def sweep_partners(context: Context) -> str:
     """Leave to the worker to read every open pair, and to call for what waits (timed work)."""
     return _for_each(context, SWEEP)
+
+
+def _rest_key(connection_id: int) -> str:
+    return f"{PULL} {connection_id}, the rest"
+
+
+def _read_later(session: Session, connection_id: int, left: Changed | None) -> None:
+    """Have the rest of a page, or the next one, read behind the jobs of others."""
+    page: dict[str, JSON] = {}
+    if left is not None:
+        versions = {one: left.versions[one] for one in left.ids if one in left.versions}
+        page = {"ids": list(left.ids), "versions": versions}
+        page |= {"cursor": left.cursor, "more": left.more}
+    arguments: dict[str, JSON] = {"connection": connection_id, "page": page}
+    enqueue(session, PULL, arguments, key=_rest_key(connection_id))
 
 
 def _for_each(context: Context, job: str) -> str:
@@ -107,41 +124,54 @@ class Pulls:
         self._proven: dict[int, datetime] = {}
 
     def pull(self, context: Context, arguments: Mapping[str, Any]) -> None:
-        """Read what changed there since the last time (a job, one at a time for a connection)."""
-        key, ends = int(arguments["connection"]), context.now() + SLICE
+        """Read what changed there since the last time (a job, one at a time for a connection). What
+        is left after a while is a job of its own behind those of others, with the rest of the
+        ``page`` ({} = ask for the next); until it is done nothing else is asked."""
+        key, budget = int(arguments["connection"]), Budget(context.now)
+        page, is_rest = arguments.get("page"), "page" in arguments
+        if not is_rest:
+            with context.reading() as session:
+                if is_pending(session, PULL, _rest_key(key)):
+                    return
         for _ in range(_MOST_PAGES):
             opened = self._opened(context, key)
             if opened is None or context.is_ending():
                 return
             cursor, system = opened
             try:
-                changed = self._changed(context, key, system, cursor)
+                budget.spend(calls=1)
+                changed = Changed(**page) if page else self._changed(context, key, system, cursor)
             except CallFailed as error:
                 self._note(context, key, error.failure)
                 return
-            problem = self._read_all(context, key, system, changed.ids, changed.versions)
+            problem, left = self._read_all(
+                context, key, system, changed.ids, changed.versions, budget
+            )
             if problem is None:
                 return
             with context.transaction() as session:
                 connection = session.get_one(Connection, key)
                 if connection.stopped_at is not None:
                     return
-                connection.cursor, connection.read_at = changed.cursor, context.now()
                 note_success(connection)
                 connection.reason = problem[:500]
-            if not changed.more or changed.cursor == cursor:
-                return
-            if context.now() >= ends:  # the next page comes behind the jobs of others
-                with context.transaction() as session:
+                if not left:
+                    connection.cursor, connection.read_at = changed.cursor, context.now()
+                is_more = bool(left) or (changed.more and changed.cursor != cursor)
+                if is_more and budget.is_spent:
+                    _read_later(session, key, replace(changed, ids=left) if left else None)
+                elif not is_more and is_rest:  # what was announced meanwhile
                     enqueue(session, PULL, {"connection": key}, key=f"{PULL} {key}")
+            if not is_more or budget.is_spent:
                 return
+            page = None
 
     def sweep(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Read every open pair by its id: what no search told (a job, each night). What is left
         after a while comes behind the jobs of others: ``after`` the pair that was read last,
         ``gone`` what was not there so far. Tickets that are gone stop the connection."""
         key, after = int(arguments["connection"]), int(arguments.get("after", 0))
-        gone, ends = [str(one) for one in arguments.get("gone", ())], context.now() + SLICE
+        gone, budget = [str(one) for one in arguments.get("gone", ())], Budget(context.now)
         opened = self._opened(context, key)
         while opened is not None:
             with context.reading() as session:
@@ -158,19 +188,20 @@ class Pulls:
                     .order_by(TicketPair.id)
                     .limit(_SWEPT_AT_ONCE)
                 ).all()
-            ids = [their_id for _pair, their_id in pairs if their_id]
-            problem = self._read_all(context, key, opened[1], ids, {}, gone)
+            ids = [their_id or "" for _pair, their_id in pairs]
+            problem, left = self._read_all(context, key, opened[1], ids, {}, budget, gone)
             if len(gone) >= _GONE:
                 reason = f"Their tickets {', '.join(gone)} are gone: it may have lost data"
                 with context.transaction() as session:
                     stop_connection(session.get_one(Connection, key), reason, context.now())
                 return
             is_ending = context.is_ending()
-            if not is_ending and (problem is None or len(pairs) < _SWEPT_AT_ONCE):
+            is_last = len(pairs) < _SWEPT_AT_ONCE and not left
+            if not is_ending and (problem is None or is_last):
                 return
-            if not is_ending:
-                after = pairs[-1].id
-            if is_ending or context.now() >= ends:
+            if not is_ending and len(left) < len(pairs):
+                after = pairs[len(pairs) - len(left) - 1].id
+            if is_ending or budget.is_spent:
                 rest: Mapping[str, JSON] = {"connection": key, "after": after, "gone": gone}
                 with context.transaction() as session:
                     enqueue(session, SWEEP, rest, key=f"{SWEEP} {key}")
@@ -183,7 +214,10 @@ class Pulls:
         if (opened := self._opened(context, key)) is None:
             return
         try:
-            self._read(context, key, opened[1], their_id)
+            taken = self._read(context, key, opened[1], their_id, Budget(context.now))
+            if taken is not None and not taken.is_whole:
+                with context.transaction() as session:
+                    read_soon(session, key, their_id)
         except CallFailed as error:
             attempts = int(arguments.get("attempt", 0)) + 1
             self._failed(context, key, their_id, error.failure, attempts)
@@ -195,38 +229,46 @@ class Pulls:
         system: PartnerSystem,
         ids: Sequence[str],
         versions: Mapping[str, str],
+        budget: Budget,
         gone: list[str] | None = None,
-    ) -> str | None:
+    ) -> tuple[str | None, Sequence[str]]:
         """Read tickets; what was wrong with one of them ("" = nothing), None where the partner is
-        away or the worker is to end. A ticket that cannot be read holds up no other one: it is
-        tried again by itself. Those that are not there any more are added to ``gone``."""
-        in_row, problem = 0, ""
-        for their_id in ids:
+        away or the worker is to end; and those that are left, the budget being spent: the first
+        of them may have been taken in part. A ticket that cannot be read holds up no other one: it
+        is tried again by itself. Those that are not there any more are added to ``gone``."""
+        in_row, problem, is_begun = 0, "", False
+        for place, their_id in enumerate(ids):
             if context.is_ending() or (gone is not None and len(gone) >= _GONE):
-                return None
+                return None, ()
             version = versions.get(their_id)
             if version is not None and self._versions.get((key, their_id)) == version:
                 continue
+            if is_begun and budget.is_spent:
+                return problem, ids[place:]
+            is_begun = True
             try:
-                if not self._read(context, key, system, their_id):
-                    return None
+                taken = self._read(context, key, system, their_id, budget)
             except CallFailed as error:
                 failure, is_away = error.failure, error.failure.outcome is not Outcome.PERMANENT
                 in_row = in_row + 1 if is_away else 0
                 if in_row >= _DOWN or failure.status == _NOT_LOGGED_IN:
                     self._note(context, key, failure)
-                    return None
+                    return None, ()
                 if gone is not None and failure.status == _NOT_FOUND:
                     gone.append(their_id)
                 self._failed(context, key, their_id, failure, 1)
                 problem = f"Their ticket {their_id}: {failure.reason}"
                 continue
+            if taken is None or (context.is_ending() and not taken.is_whole):
+                return None, ()
+            if not taken.is_whole:
+                return problem, ids[place:]
             in_row = 0
             if version is not None:
                 if len(self._versions) >= _MOST_REMEMBERED:
                     self._versions.clear()
                 self._versions[key, their_id] = version
-        return problem
+        return problem, ()
 
     def _changed(self, context: Context, key: int, system: PartnerSystem, cursor: str) -> Changed:
         """What changed behind the cursor. Now and then it is asked as for the first time, which
@@ -276,36 +318,22 @@ class Pulls:
         connection_id: int,
         system: PartnerSystem,
         their_id: str,
+        budget: Budget,
         moves: int = 0,
-    ) -> bool:
-        """Read one of their tickets, and take in what is new, in one transaction; whether it was
-        taken: of a connection that is stopped nothing is. What cannot be kept here is noted, and
-        holds no other ticket up; a merge is followed."""
-        ticket = read_whole(context, system, connection_id, their_id)
-        on = ""
-        for is_last in (False, True):
-            try:
-                with context.transaction() as session:
-                    if session.get_one(Connection, connection_id).stopped_at is not None:
-                        return False
-                    pair = pair_of_their_id(session, connection_id, their_id)
-                    if pair is not None:
-                        take_in(session, pair.id, ticket, context.now())
-                        on = pair.their_id or ""
-                    else:
-                        take_new(session, connection_id, ticket, context.now())
-            except IntegrityError:  # another one took the same ticket at this moment
-                if is_last:
-                    raise
-            except PortalError as error:
-                with context.transaction() as session:
-                    note_unreadable(session, connection_id, their_id, error.message, context.now())
-                return True
-            else:
-                break
+    ) -> Taken | None:
+        """Read one of their tickets, and take in what is new: see ``take_read``. What cannot be
+        kept here is noted, and holds no other ticket up; a merge is followed."""
+        ticket = read_whole(context, system, connection_id, their_id, budget)
+        try:
+            taken = take_read(context, connection_id, ticket, budget)
+        except PortalError as error:
+            with context.transaction() as session:
+                note_unreadable(session, connection_id, their_id, error.message, context.now())
+            return Taken(is_whole=True)
+        on = taken.their_id if taken is not None else ""
         if on and on != their_id and moves < _MOST_MOVES:
-            return self._read(context, connection_id, system, on, moves + 1)
-        return True
+            return self._read(context, connection_id, system, on, budget, moves + 1)
+        return taken
 
     def _note(self, context: Context, key: int, failure: Failure) -> None:
         with context.transaction() as session:

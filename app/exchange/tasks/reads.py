@@ -1,18 +1,30 @@
-"""One of their tickets, read whole: its texts, its values, and those of its files that are new."""
+"""One of their tickets, read whole: its texts, its values, and those of its files that are new; and
+taken in, some texts in each transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from sqlalchemy.exc import IntegrityError
+
 from app.core.rules.attached_files import LIMIT_IN_WORDS, SIZE_LIMIT
 from app.core.rules.texts import SHORT_TEXT_LIMIT, storable_text
+from app.exchange.models.connections import Connection
+from app.exchange.rules.budget import TEXTS_AT_ONCE, Budget
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.partner import CallFailed, PartnerSystem
 from app.exchange.rules.reading import TheirFile, TheirTicket
-from app.exchange.services.readings import known_files, pair_of_their_id
+from app.exchange.services.readings import (
+    Looked,
+    known_files,
+    look,
+    pair_of_their_id,
+    take_in,
+    take_new,
+)
 from app.exchange.services.values import needs_times
 from app.jobs.tasks.context import Context
 
@@ -24,11 +36,16 @@ _UNFORESEEN: Final = (
 
 
 def read_whole(
-    context: Context, system: PartnerSystem, connection_id: int, their_id: str
+    context: Context,
+    system: PartnerSystem,
+    connection_id: int,
+    their_id: str,
+    budget: Budget | None = None,
 ) -> TheirTicket:
-    """Read a ticket, and fetch the files that are not known. Nothing is open in the database
-    meanwhile. Raises ``CallFailed``."""
-    asked_at = context.now()
+    """Read a ticket, and fetch the files that are not known, as many as the budget lets. Nothing is
+    open in the database meanwhile. Raises ``CallFailed``."""
+    asked_at, budget = context.now(), budget or Budget(context.now)
+    budget.spend(calls=1)
     try:
         ticket = system.read(their_id)
     except _UNFORESEEN as error:  # of this ticket alone: the others go on
@@ -48,14 +65,65 @@ def read_whole(
         return ticket
     with context.reading() as session:
         known = known_files(session, connection_id, their_id)
-    texts = [
-        replace(
-            text,
-            files=[_fetched(one) for one in text.files if not text.by_us and one.key not in known],
-        )
-        for text in ticket.texts
-    ]
-    return replace(ticket, texts=texts)
+    texts, is_cut, fetched = [], False, 0
+    for text in ticket.texts:
+        files = []
+        for file in text.files:
+            if text.by_us or file.key in known:
+                continue
+            if fetched and budget.is_spent:
+                is_cut = True
+                continue
+            files.append(_fetched(file))
+            fetched += 1
+            budget.spend(calls=1)
+        texts.append(replace(text, files=files))
+    return replace(ticket, texts=texts, is_cut=is_cut)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What became of a ticket that was read. ``is_whole``: nothing of it is left to be taken;
+    ``their_id``: that of its pair now, "" = it has none or a new one."""
+
+    is_whole: bool
+    their_id: str = ""
+
+
+def take_read(
+    context: Context, connection_id: int, ticket: TheirTicket, budget: Budget
+) -> Taken | None:
+    """Take in a ticket that was read, or open one for it, until the budget is spent: what is left
+    then is taken by the next read. None = of a connection that is stopped nothing is. What is
+    new is found out before anything is locked."""
+    looked: Looked | None = None
+    with context.reading() as session:
+        if (pair := pair_of_their_id(session, connection_id, ticket.id)) is not None:
+            looked = look(session, pair.id, ticket)
+    is_first = True
+    while True:
+        try:
+            with context.transaction() as session:
+                if session.get_one(Connection, connection_id).stopped_at is not None:
+                    return None
+                pair = pair_of_their_id(session, connection_id, ticket.id)
+                key = pair.id if pair is not None else None
+                if key is None:
+                    key = take_new(session, connection_id, ticket, context.now())
+                if key is None:
+                    return Taken(is_whole=True)
+                looked = take_in(session, key, ticket, context.now(), looked)
+                on = (pair.their_id or "") if pair is not None else ""
+        except IntegrityError:  # another one took the same ticket at this moment
+            if not is_first:
+                raise
+            is_first, looked = False, None
+            continue
+        if looked is None:
+            return Taken(not ticket.is_cut, on)
+        budget.spend(texts=TEXTS_AT_ONCE)
+        if context.is_ending() or budget.is_spent:
+            return Taken(is_whole=False, their_id=on)
 
 
 def _times(

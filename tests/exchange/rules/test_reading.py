@@ -81,7 +81,7 @@ def test_what_came_with_a_merge_from_another_ticket_of_ours_is_not_news() -> Non
     known = replace(KNOWN, elsewhere=frozenset({"7", "7/1"}))
     file = TheirFile("7/1", "plot.png")
     news = news_of(ticket(ours("1", 1), TheirText("7", "Known", files=(file,))), known)
-    assert (news.texts, news.copies, dict(news.files)) == ([], ["7"], {})
+    assert (news.texts, news.copies, list(news.files)) == ([], ["7"], [])
 
 
 def test_files_are_news_once_and_only_theirs() -> None:
@@ -90,9 +90,7 @@ def test_files_are_news_once_and_only_theirs() -> None:
     mine = replace(ours("6", 4), files=(TheirFile("6/1", "c.txt"),))
     known = replace(KNOWN, arrived=frozenset({"5", "5/1"}))
     news = news_of(ticket(text, mine), known)
-    assert {author: [one.key for one in found] for author, found in news.files.items()} == {
-        "jo": ["5/2"]
-    }
+    assert [(author, file.key) for author, file in news.files] == [("jo", "5/2")]
 
 
 @pytest.mark.parametrize(

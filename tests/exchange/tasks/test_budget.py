@@ -1,0 +1,255 @@
+"""A ticket with very many texts: it is taken in slices, and holds nobody up."""
+
+from __future__ import annotations
+
+import json
+import threading
+from itertools import count
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.core.models.changes import Change, ChangedField
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules.standing import Standing
+from app.exchange.services import decisions, readings
+from app.exchange.services.hints import PULL, READ
+from app.exchange.services.planning import LANE_JOB
+from app.exchange.services.readings import Looked, look, take_in
+from app.exchange.services.standing import compared
+from app.exchange.tasks.pulls import SWEEP
+from app.jobs.rules.jobs import Pace
+from app.jobs.services.backend import Runner
+from app.jobs.services.queue import queued_jobs, run_jobs
+from app.tickets.services.lifecycle import comment_ticket, move_ticket
+from tests.exchange.exchange_world import Killed, World
+
+SLICE = 3
+"""Texts in one transaction, here: 50 would take long."""
+THERE = "1001"
+
+
+@pytest.fixture
+def world(session: Session, monkeypatch: pytest.MonkeyPatch) -> World:
+    monkeypatch.setattr(readings, "TEXTS_AT_ONCE", SLICE)
+    made = World(session.get_bind().engine)
+    made.pull()  # what changes from now on
+    made.later(minutes=1)
+    return made
+
+
+def say(world: World, texts: int) -> list[str]:
+    """They say so much on their ticket; all of it."""
+    said = [f"Text {number}" for number in range(texts)]
+    for text in said:
+        world.partner.comment(int(THERE), text)
+    return said
+
+
+def here(world: World) -> list[str]:
+    """What was said on our ticket, in its order."""
+    with Session(world.engine) as rows:
+        found = (
+            select(ChangedField.new)
+            .join(Change, Change.id == ChangedField.change_id)
+            .where(ChangedField.field == "public_comment")
+            .order_by(Change.id)
+        )
+        return [text or "" for text in rows.scalars(found)]
+
+
+def keys(world: World) -> list[str]:
+    """Keys of their texts that are recorded, in the order of the ledger."""
+    with Session(world.engine) as rows:
+        theirs = select(Entry.their_key).where(Entry.origin == "theirs", Entry.kind == "comment")
+        return [key or "" for key in rows.scalars(theirs.order_by(Entry.sequence))]
+
+
+def pair(world: World) -> TicketPair:
+    """The pair, as it is now."""
+    found = world.pair_of(1)
+    assert found is not None
+    return found
+
+
+def standing(world: World) -> Standing:
+    """What people are told."""
+    with Session(world.engine) as rows:
+        row = rows.scalars(select(TicketPair)).one()
+        return compared(rows, [row], world.now)[row.id].standing
+
+
+def work(world: World) -> None:
+    """Let a worker do all jobs that are there."""
+
+    def of(job: Any) -> Any:
+        return lambda arguments: job(world.context, arguments)
+
+    pulls, ending = world.pulls, threading.Event()
+    functions = {PULL: of(pulls.pull), READ: of(pulls.read), SWEEP: of(pulls.sweep)}
+    functions[LANE_JOB] = of(world.deliveries.deliver_lane)
+    runner = Runner(world.engine, "worker", functions, Pace(look=0.1), lambda: world.now, ending)
+    while run_jobs(runner, until_empty=True):
+        pass
+
+
+def waits(world: World, name: str) -> int:
+    """Jobs of this name that wait."""
+    with Session(world.engine) as rows:
+        return sum(job.waiting for job in queued_jobs(rows) if job.name == name)
+
+
+def test_texts_come_in_slices_and_a_kill_between_two_loses_and_doubles_none(world: World) -> None:
+    """Killed before and after each call and each commit, and read again."""
+    world.partner.open("Down", "The fibre is cut.", group="Network")
+    world.pull()
+    said = say(world, 3 * SLICE + 1)
+    slices = set()
+    for point in count(1):
+        before = len(here(world))
+        world.points.at = len(world.points.passed) + point
+        try:
+            world.read(THERE)
+        except Killed:
+            slices.add(len(here(world)) - before)
+        else:  # it came to its end
+            world.points.at = None
+            break
+        assert said[: len(here(world))] == here(world)
+        if 0 < len(here(world)) < len(said):
+            assert standing(world) is not Standing.IN_STEP
+        if point > 40:
+            raise AssertionError("it never ends")
+    assert max(slices) <= 2 * SLICE, "a transaction held more than a slice"
+    assert here(world) == said
+    assert len(keys(world)) == len(set(keys(world))) == len(said)
+    assert pair(world).unread_since is None
+    assert pair(world).read_at == world.now
+
+
+def test_a_ticket_is_not_in_step_before_all_of_it_was_taken(world: World) -> None:
+    """The turn ends after four slices; what is left is a job behind those of others."""
+    world.partner.open("Down", "The fibre is cut.", group="Network")
+    world.pull()
+    assert standing(world) is Standing.IN_STEP
+    read_at = pair(world).read_at
+    said = say(world, 4 * SLICE + 2)
+    world.partner.move(int(THERE), "in progress")
+    world.later(seconds=30)
+    world.read(THERE)
+    assert here(world) == said[: 4 * SLICE]
+    assert standing(world) is Standing.NOT_COMPARED
+    assert pair(world).read_at == read_at
+    assert waits(world, READ) == 1
+    assert json.loads(pair(world).their_values) == {"state": "assigned"}, "values come last"
+    world.read(THERE)
+    assert here(world) == said
+    assert json.loads(pair(world).their_values) == {"state": "in progress"}
+    assert standing(world) is Standing.IN_STEP
+
+
+def test_a_pull_comes_back_to_a_ticket_that_it_took_in_part(world: World) -> None:
+    world.partner.open("Down", "The fibre is cut.", group="Network")
+    world.partner.open("Another", "It is slow.", group="Network")
+    said = say(world, 4 * SLICE + 2)
+    world.pull()
+    assert here(world) == said[: 4 * SLICE]
+    assert waits(world, PULL) == 1, "it is the others' turn"
+    with Session(world.engine) as rows:
+        assert rows.get_one(Connection, world.connection_id).read_at != world.now
+    world.pull()
+    assert here(world) == said[: 4 * SLICE], "the rest comes first"
+    work(world)
+    assert here(world) == said
+    with Session(world.engine) as rows:
+        assert rows.scalar(select(func.count(TicketPair.id))) == 2
+        assert rows.get_one(Connection, world.connection_id).read_at == world.now
+
+
+def test_values_are_sent_after_a_read_in_slices(world: World) -> None:
+    """Before values are sent their ticket is read, and here that takes more than one turn."""
+    world.partner.open("Down", "The fibre is cut.", group="Network")
+    world.read(THERE)
+    said = say(world, 5 * SLICE)
+    world.do(move_ticket, 1, "in progress")
+    world.deliver()
+    assert here(world) == said
+    assert world.partner.tickets[int(THERE)].state == "in progress"
+
+
+def test_a_second_worker_that_took_some_meanwhile_doubles_none(world: World) -> None:
+    """Both read the same; each takes a slice in turn."""
+    world.partner.open("Down", "The fibre is cut.", group="Network")
+    world.read(THERE)
+    said = say(world, 4 * SLICE)
+    with Session(world.engine) as rows:
+        key = rows.scalars(select(TicketPair.id)).one()
+        connection = pair(world).connection
+        system = world._open(world.context, rows, connection)
+        read = system.read(THERE)
+        looked = look(rows, key, read)
+    one: Looked | None = looked
+    other: Looked | None = looked
+    is_left = True
+    while is_left:
+        with world.writing() as rows:
+            one = take_in(rows, key, read, world.now, one)
+        with world.writing() as rows:
+            other = take_in(rows, key, read, world.now, other)
+        is_left = one is not None or other is not None
+        world.do(comment_ticket, 1, "Ours, beside it")
+    theirs = [text for text in here(world) if text != "Ours, beside it"]
+    assert theirs == said
+    assert len(keys(world)) == len(set(keys(world))) == len(said)
+
+
+def test_a_ticket_with_more_texts_than_are_taken_is_a_persons_business(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing of it is taken, and the pair says why; it goes on when it is shorter."""
+    monkeypatch.setattr(readings, "MOST_TEXTS", 10)
+    world.partner.open("Down", "The fibre is cut.", group="Network")
+    world.read(THERE)
+    say(world, 10)
+    world.do(move_ticket, 1, "in progress")
+    world.deliver()  # which reads it before it sends the state
+    assert here(world) == []
+    assert (pair(world).state, standing(world)) == ("stopped", Standing.FAILED)
+    assert pair(world).reason.startswith(
+        "Their ticket has 11 texts, and at most 10 are taken: none was."
+    )
+    del world.partner.tickets[int(THERE)].articles[-1]
+    with world.writing() as rows:
+        decisions.retry(rows, world.operator(), pair(world).id)
+    world.read(THERE)
+    assert len(here(world)) == 9
+
+
+def test_a_new_ticket_with_more_texts_than_are_taken_is_opened_and_says_so(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "MOST_TEXTS", 10)
+    world.partner.open("Down", "The fibre is cut.", group="Network")
+    say(world, 10)
+    world.pull()
+    assert pair(world).state == "stopped"
+    assert "11 texts" in pair(world).reason
+    assert here(world) == []
+
+
+def test_files_of_a_ticket_come_in_slices_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(readings, "FILES_AT_ONCE", 2)
+    world.partner.open("Down", "The fibre is cut.", group="Network")
+    for number in range(5):
+        world.partner.attach(int(THERE), f"plot-{number}.png", b"x%d" % number)
+    world.read(THERE)
+    with Session(world.engine) as rows:
+        files = select(Entry.content).where(Entry.kind == "attachment").order_by(Entry.sequence)
+        names = [json.loads(content)["file"] for content in rows.scalars(files)]
+    assert [name.partition("plot-")[2] for name in names] == [f"{one}.png" for one in range(5)]
+    assert pair(world).read_at == world.now
