@@ -78,6 +78,7 @@ class _Ticket:
     number: str
     title: str
     group: str
+    created: datetime
     state: str = "assigned"
     priority: str = "2 normal"
     updated: datetime = field(default_factory=lambda: datetime.now(UTC))
@@ -122,8 +123,9 @@ class StandIn:
         with self._lock:
             self._last += 1
             key = 1000 + self._last
-            ticket = _Ticket(key, f"29{key}", title, group, updated=self._now(), created_by=by)
-            ticket.seen_from = self._now() + timedelta(seconds=self.errs.search_lag)
+            now = self._now()
+            ticket = _Ticket(key, f"29{key}", title, group, now, updated=now, created_by=by)
+            ticket.seen_from = now + timedelta(seconds=self.errs.search_lag)
             self.tickets[key] = ticket
             self.comment(key, text, by)
             return key
@@ -316,6 +318,7 @@ class StandIn:
             "priority": ticket.priority,
             "created_by_id": ticket.created_by,
             "article_ids": [one["id"] for one in ticket.articles],
+            "created_at": ticket.created.isoformat().replace("+00:00", "Z"),
             "updated_at": ticket.updated.isoformat().replace("+00:00", "Z"),
         }
 

@@ -22,7 +22,7 @@ from app.exchange.adapters.http import LIMITS, LONGEST_CALL, JsonCaller, Told
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import Traits
-from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Sent
+from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Ours, Sent
 from app.exchange.rules.profiles import Profile
 from app.exchange.rules.reading import TheirText, TheirTicket
 from app.tickets.rules.marks import mark_of, reference_of
@@ -76,6 +76,12 @@ class Ggus:
     def find(self, reference: str) -> Sequence[str]:
         """Tickets that we created with this origin id."""
         return self._find(f"'GHD_Origin ID'=\"{reference}\"")
+
+    def ours(self, since: datetime, cursor: str = "") -> Ours:
+        """See ``PartnerSystem.ours``. The contract cannot ask who made a ticket: all that changed
+        since then, which those that were made are among."""
+        found = self._find(f"'GHD_Last Update' >= \"{int(since.timestamp())}\"")
+        return Ours(found[::-1])
 
     def create(self, entry: Outgoing) -> Created:
         """See ``PartnerSystem.create``. It is created as new, whatever it is here."""

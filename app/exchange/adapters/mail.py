@@ -14,7 +14,7 @@ from typing import TypeAlias
 from app.core.rules.language import _
 from app.exchange.rules.entries import Outgoing
 from app.exchange.rules.pairs import Traits
-from app.exchange.rules.partner import Changed, Check, Created, Sent
+from app.exchange.rules.partner import Changed, Check, Created, Ours, Sent
 from app.exchange.rules.reading import TheirTicket
 from app.tickets.rules.marks import reference_of
 
@@ -41,6 +41,10 @@ class MailNotices:
     def find(self, reference: str) -> Sequence[str]:
         """Nothing is there that could be asked."""
         return ()
+
+    def ours(self, since: datetime, cursor: str = "") -> Ours:
+        """Nothing is there that could be asked."""
+        return Ours(())
 
     def create(self, entry: Outgoing) -> Created:
         """Tell of a ticket; it has our reference until they say theirs."""

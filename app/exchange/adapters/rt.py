@@ -35,15 +35,13 @@ from app.exchange.adapters.trial import Trial, checks, refuse
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import Traits
-from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Sent
+from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Ours, Sent
 from app.exchange.rules.profiles import Profile
 from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
-from app.tickets.rules.marks import mark_of, reference_of, references_in
+from app.tickets.rules.marks import reference_of
 
 FIELD: Final = "LHCOPN"
 """The custom field of tickets that holds our reference."""
-MOST_LOOKED_AT: Final = 20
-"""Tickets without a reference whose texts are read in a look-up."""
 MAX_SUBJECT: Final = 200
 """Characters of a subject that it keeps."""
 MOVED_BY_TEXT: Final = {"new": "open", "resolved": "open", "rejected": "open"}
@@ -88,14 +86,27 @@ class RequestTracker:
     def find(self, reference: str) -> Sequence[str]:
         """Tickets of our account that hold our reference in the field or in the subject, whatever
         became of them: merged ones, and those that were moved to a queue without the field. People
-        who clone a ticket clone its fields. Then those that were left without a reference."""
+        who clone a ticket clone its fields."""
         query = f"Subject LIKE '{reference}'"
         if self._has_field():
             query += f" OR 'CF.{{{FIELD}}}' = '{reference}'"
         asked = {"fields": "Subject,CustomFields,Creator", "fields[Creator]": "id,Name"}
         found = self._all("tickets", {"query": f"({query}) AND EffectiveId > 0", **asked})
-        ids = [_id(one) for one in found if self._is_us(one) and _may_hold(one, reference)]
-        return ids or self._left_without(reference)
+        return [_id(one) for one in found if self._is_us(one) and _may_hold(one, reference)]
+
+    def ours(self, since: datetime, cursor: str = "") -> Ours:
+        """See ``PartnerSystem.ours``, whatever their fields say: one may not have been kept, and
+        whoever would have seen to it was ended before."""
+        page = int(cursor or 0)
+        query = (
+            f"Creator = '__CurrentUser__' AND Created > '{since - SPARE:%Y-%m-%d}' AND "
+            "EffectiveId > 0"
+        )
+        asked = {"query": query, "fields": "EffectiveId", "orderby": "id", "order": "DESC"}
+        rows = self._page("tickets", asked, page)
+        is_last = len(rows) < PAGE or page >= MOST_PAGES
+        ids = [_id(one) for one in rows if _text(one, "EffectiveId") in ("", _id(one))]
+        return Ours(ids, "" if is_last else str(page + 1))
 
     def create(self, entry: Outgoing) -> Created:
         """See ``PartnerSystem.create``. The ticket is read back: fields are left out without a
@@ -130,26 +141,6 @@ class RequestTracker:
         if has_field:
             return ""
         return f"Its queue has no custom field {FIELD}: our reference is in the subject"
-
-    def _left_without(self, reference: str) -> Sequence[str]:
-        """New tickets of ours without any reference, whose text says that they are of this one: the
-        field was not kept, and whoever would have seen to it was ended before."""
-        if not self._has_field():
-            return []
-        query = (
-            f"Creator = '__CurrentUser__' AND Created > '{self.now - SPARE:%Y-%m-%d}' AND "
-            f"'CF.{{{FIELD}}}' IS NULL AND Subject NOT LIKE 'LHCOPN#' AND EffectiveId > 0"
-        )
-        asked = {"query": query, "fields": "Subject", "orderby": "id", "order": "DESC"}
-        number = references_in(reference)[0]
-        return [
-            _id(row)
-            for row in self._page("tickets", asked, 0)[:MOST_LOOKED_AT]
-            if any(
-                one.by_us and (mark := mark_of(one.text)) is not None and mark.number == number
-                for one in self._texts(_id(row))
-            )
-        ]
 
     def read(self, their_id: str) -> TheirTicket:
         """See ``PartnerSystem.read``. What was merged is told without its texts, which are those of

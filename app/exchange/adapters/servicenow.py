@@ -25,12 +25,12 @@ from urllib.parse import quote
 
 from app.core.rules.attached_files import SIZE_LIMIT, media_type
 from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
-from app.exchange.adapters.newest import MOST_PAGES, PAGE, Row, changed_since
+from app.exchange.adapters.newest import MOST_PAGES, PAGE, SPARE, Row, changed_since
 from app.exchange.adapters.trial import Trial, checks, refuse
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import Traits
-from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Sent
+from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Ours, Sent
 from app.exchange.rules.profiles import Profile
 from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
 from app.tickets.rules.marks import reference_of
@@ -78,6 +78,18 @@ class ServiceNow:
         """Incidents whose ``correlation_id`` is our reference."""
         found = self._search("incident", f"correlation_id={reference}", "sys_id,correlation_id")
         return [_id(one) for one in found if one.get("correlation_id") == reference]
+
+    def ours(self, since: datetime, cursor: str = "") -> Ours:
+        """See ``PartnerSystem.ours``."""
+        begin = int(cursor or 0)
+        query = (
+            f"sys_created_by={self.login}^sys_created_on>={since - SPARE:%Y-%m-%d} 00:00:00"
+            "^ORDERBYDESCsys_created_on"
+        )
+        rows = self._search("incident", query, "sys_id,sys_created_by", offset=begin)
+        ids = [_id(one) for one in rows if self._is_us(_text(one, "sys_created_by"))]
+        is_last = len(rows) < PAGE or begin >= PAGE * MOST_PAGES
+        return Ours(ids, "" if is_last else str(begin + PAGE))
 
     def create(self, entry: Outgoing) -> Created:
         """See ``PartnerSystem.create``."""

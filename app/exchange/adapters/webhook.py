@@ -16,7 +16,7 @@ from app.core.rules.webhooks import signed_headers
 from app.exchange.adapters.http import JsonCaller
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.pairs import Traits
-from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Sent
+from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Ours, Sent
 from app.exchange.rules.reading import TheirTicket
 from app.tickets.rules.marks import reference_of
 
@@ -42,6 +42,10 @@ class WebhookNotices:
     def find(self, reference: str) -> Sequence[str]:
         """Nothing is there that could be asked."""
         return ()
+
+    def ours(self, since: datetime, cursor: str = "") -> Ours:
+        """Nothing is there that could be asked."""
+        return Ours(())
 
     def create(self, entry: Outgoing) -> Created:
         """Tell of a ticket; it has our reference until they say theirs."""

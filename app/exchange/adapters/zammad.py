@@ -32,7 +32,7 @@ from app.exchange.adapters.newest import AHEAD
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import Traits
-from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Sent
+from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Ours, Sent
 from app.exchange.rules.profiles import Profile
 from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
 from app.tickets.rules.marks import Mark, mark_of, marked, normalised, reference_of, references_in
@@ -132,6 +132,30 @@ class Zammad:
         others = [one for one in hits if one not in ours]
         looked_at = [*ours, *others][:MOST_LOOKED_AT]
         return [_id(one) for one in looked_at if self._is_ours(_id(one), number)]
+
+    def ours(self, since: datetime, cursor: str = "") -> Ours:
+        """See ``PartnerSystem.ours``: the plain list, which the database serves, from its last page
+        back. New tickets are added behind, and one that was deleted moves the others to a page that
+        is still to be read."""
+        page = int(cursor) if cursor else self._last_page()
+        rows, me = self._listed_on(page), self._my_id()
+        ids = [_id(one) for one in rows if one.get("created_by_id") == me]
+        is_last = page == 1 or (bool(rows) and _time(rows[0], "created_at") < since)
+        return Ours(ids[::-1], "" if is_last else str(page - 1))
+
+    def _last_page(self) -> int:
+        """The last page of the plain list with a ticket on it, by halves: it says no total."""
+        low, high = 1, 2
+        while self._listed_on(high):
+            low, high = high, high * 2
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if self._listed_on(middle) else (low, middle)
+        return low
+
+    def _listed_on(self, page: int) -> Sequence[Mapping[str, Any]]:
+        query: dict[str, str | int] = {"per_page": PAGE, "page": page, "expand": "true"}
+        return _objects(self.caller.call("GET", "/api/v1/tickets", query=query))
 
     def create(self, entry: Outgoing) -> Created:
         """See ``PartnerSystem.create``. What is answered is read: an id of another ticket leaves
@@ -334,10 +358,8 @@ class Zammad:
     def _known_ticket(self) -> Mapping[str, Any] | None:
         """The ticket of our group that changed longest ago, so that the search knows it: of the
         plain list, which no index serves."""
-        query: dict[str, str | int] = {"per_page": PAGE, "page": 1, "expand": "true"}
-        listed = _objects(self.caller.call("GET", "/api/v1/tickets", query=query))
         group = self.profile.group
-        of_group = [one for one in listed if not group or one.get("group") == group]
+        of_group = [one for one in self._listed_on(1) if not group or one.get("group") == group]
         return min(of_group, key=_updated, default=None)
 
     def _check_round_trip(self) -> None:

@@ -45,6 +45,15 @@ class Changed:
 
 
 @dataclass(frozen=True)
+class Ours:
+    """Tickets there that our account made; ``cursor`` is where the next page begins, "" = there is
+    none."""
+
+    ids: Sequence[str]
+    cursor: str = ""
+
+
+@dataclass(frozen=True)
 class Created:
     """A ticket that was made there."""
 
@@ -84,6 +93,11 @@ class PartnerSystem(Protocol):
 
     def find(self, reference: str) -> Sequence[str]:
         """The ids of their tickets that hold our reference in its place."""
+
+    def ours(self, since: datetime, cursor: str = "") -> Ours:
+        """Tickets that our account made there since then, or a little earlier, a page of them, the
+        newest first: asked without a search index, which may not have them yet. ``cursor``: of the
+        page before, "" = the first one."""
 
     def create(self, entry: Outgoing) -> Created:
         """Make a ticket of an entry of kind ``ticket``."""

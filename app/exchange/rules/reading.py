@@ -15,6 +15,9 @@ from typing import Final
 
 from app.tickets.rules.marks import digest_of, is_copy, mark_of, normalised
 
+FIRST: Final = 1
+"""The sequence of the entry that makes a ticket."""
+
 
 @dataclass(frozen=True)
 class TheirFile:
@@ -113,6 +116,12 @@ def trace_of(text: str) -> str:
     """The digest by which a text is known that was read before: whatever of its HTML was written
     then, and is now."""
     return digest_of("".join(_WRITTEN_OF_HTML.sub("", normalised(text)).split()))
+
+
+def beginnings_in(ticket: TheirTicket) -> set[int]:
+    """The numbers of our tickets whose first text is in this one, written by our account."""
+    marks = (mark_of(text.text) for text in ticket.texts if text.by_us)
+    return {mark.number for mark in marks if mark is not None and mark.sequence == FIRST}
 
 
 def why_lost(ticket: TheirTicket, known: Known, *, their_number: str, moved: bool) -> str:

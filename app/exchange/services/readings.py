@@ -329,6 +329,21 @@ def pair_of_their_id(session: Session, connection_id: int, their_id: str) -> Tic
     ).first()
 
 
+def without_pair(session: Session, connection_id: int, ids: Sequence[str]) -> Sequence[str]:
+    """Those of these tickets of theirs that are no pair's, in their order."""
+    paired: set[str | None] = set()
+    for begin in range(0, len(ids), _AT_ONCE):
+        paired.update(
+            session.scalars(
+                select(TicketPair.their_id).where(
+                    TicketPair.connection_id == connection_id,
+                    TicketPair.their_id.in_(ids[begin : begin + _AT_ONCE]),
+                )
+            )
+        )
+    return [one for one in ids if one not in paired]
+
+
 def _has_moved(session: Session, connection_id: int, read: TheirTicket) -> bool:
     """Whether this was the counterpart of one of ours, which followed its merge into another."""
     moved = select(TicketPair.id).where(

@@ -3,9 +3,9 @@ taken in, some texts in each transaction."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy.exc import IntegrityError
@@ -13,10 +13,12 @@ from sqlalchemy.exc import IntegrityError
 from app.core.rules.attached_files import LIMIT_IN_WORDS, SIZE_LIMIT
 from app.core.rules.texts import SHORT_TEXT_LIMIT, storable_text
 from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import TicketPair
 from app.exchange.rules.budget import TEXTS_AT_ONCE, Budget
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.partner import CallFailed, PartnerSystem
-from app.exchange.rules.reading import TheirFile, TheirTicket
+from app.exchange.rules.reading import TheirFile, TheirTicket, beginnings_in
+from app.exchange.services.deliveries import Claim
 from app.exchange.services.readings import (
     Looked,
     known_files,
@@ -24,10 +26,15 @@ from app.exchange.services.readings import (
     pair_of_their_id,
     take_in,
     take_new,
+    without_pair,
 )
 from app.exchange.services.values import needs_times
 from app.jobs.tasks.context import Context
 
+MOST_LOOKED_AT: Final = 30
+"""Tickets of ours without a pair that are read before a second creation."""
+_CLOCKS: Final = timedelta(days=1)
+"""How far a partner's clock may be behind ours: what its tickets' times are compared with."""
 _UNFORESEEN: Final = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError),
     *(RecursionError, TypeError, ValueError),
@@ -46,11 +53,7 @@ def read_whole(
     open in the database meanwhile. Raises ``CallFailed``."""
     asked_at, budget = context.now(), budget or Budget(context.now)
     budget.spend(calls=1)
-    try:
-        ticket = system.read(their_id)
-    except _UNFORESEEN as error:  # of this ticket alone: the others go on
-        reason = f"Their ticket {their_id} cannot be read: {type(error).__name__}: {error}"
-        raise CallFailed(Failure(Outcome.PERMANENT, reason[:300])) from error
+    ticket = _asked(system, their_id)
     storable = [
         replace(
             text,
@@ -124,6 +127,43 @@ def take_read(
         budget.spend(texts=TEXTS_AT_ONCE)
         if context.is_ending() or budget.is_spent:
             return Taken(is_whole=False, their_id=on)
+
+
+def made_since(
+    context: Context, system: PartnerSystem, pair_id: int, claimed: Claim, budget: Budget
+) -> Sequence[str]:
+    """Tickets that our account made there since a creation began whose outcome is not known, and
+    that hold the beginning of this ticket of ours: each that is no pair's is read by its id, and no
+    index is asked. Raises ``CallFailed``, for a person, where there are more than can be read."""
+    assert claimed.begun is not None, "a creation was begun"
+    with context.reading() as session:
+        connection_id = session.get_one(TicketPair, pair_id).connection_id
+    found: list[str] = []
+    looked_at, cursor = 0, ""
+    while True:
+        page = system.ours(claimed.begun - _CLOCKS, cursor)
+        with context.reading() as session:
+            ids = without_pair(session, connection_id, page.ids)
+        for their_id in ids:
+            if (looked_at := looked_at + 1) > MOST_LOOKED_AT:
+                reason = f"Too many tickets of ours there have no pair: is one {claimed.reference}?"
+                raise CallFailed(Failure(Outcome.PERMANENT, reason))
+            ticket = _asked(system, their_id)
+            if ticket.merged_into:
+                ticket = _asked(system, ticket.merged_into)
+            budget.spend(calls=1)
+            if claimed.number in beginnings_in(ticket):
+                found.append(their_id)
+        if not (cursor := page.cursor):
+            return found
+
+
+def _asked(system: PartnerSystem, their_id: str) -> TheirTicket:
+    try:
+        return system.read(their_id)
+    except _UNFORESEEN as error:  # of this ticket alone: the others go on
+        reason = f"Their ticket {their_id} cannot be read: {type(error).__name__}: {error}"
+        raise CallFailed(Failure(Outcome.PERMANENT, reason[:300])) from error
 
 
 def _times(

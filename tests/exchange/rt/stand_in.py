@@ -238,6 +238,8 @@ class RequestTrackerStandIn:
             rows = [one for one in rows if not one.into]
         if query.get("orderby") == "LastUpdated":
             rows.sort(key=lambda one: one.updated, reverse=query.get("order") == "DESC")
+        elif query.get("order") == "DESC":
+            rows.reverse()
         return _page([self._shown(one) | {"id": str(one.id)} for one in rows], query)
 
 

@@ -10,15 +10,16 @@ from typing import Any, cast
 from urllib.error import HTTPError
 
 import pytest
+from sqlalchemy.orm import Session
 
 from app.core.adapters.outbound import Answer, OutboundError, ask
 from app.exchange.adapters.rt import RequestTracker
-from app.exchange.rules.entries import EntryKind, Outgoing
-from app.exchange.rules.failures import Outcome
-from app.exchange.rules.partner import CallFailed
+from app.exchange.models.connections import Connection
+from app.exchange.rules.partner import CallFailed, PartnerSystem
 from app.exchange.rules.profiles import Row
 from app.exchange.rules.shipped import SHIPPED
-from app.tickets.rules.marks import Mark, marked
+from app.exchange.tasks.systems import open_system
+from app.jobs.tasks.context import Context
 from tests.exchange.rt.request_tracker import RT
 from tests.exchange.side import Side
 from tests.harness.until import until
@@ -174,9 +175,9 @@ def test_a_field_that_is_seen_and_not_kept_is_noticed(side: Side, rt: RT) -> Non
 def test_a_ticket_that_was_left_without_its_reference_is_found_by_its_text(
     side: Side, rt: RT
 ) -> None:
-    """The field is not kept, and nothing is answered any more once the ticket is made."""
-    number = side.open("Link down", "No light.")
-    system = cast(RequestTracker, side.system())
+    """The field is not kept, and nothing is answered any more once the ticket is made: no search
+    for our reference finds it, and it is not created a second time."""
+    number = side.open("Cut off", "No light.")
     calls: list[str] = []
 
     def cut(method: str, *given: Any) -> Answer:
@@ -185,18 +186,21 @@ def test_a_ticket_that_was_left_without_its_reference_is_found_by_its_text(
         calls.append(method)
         return ask(method, *given)
 
-    system.caller = replace(system.caller, transport=cut)
-    text = marked("No light.", Mark(number, 1, "operator"))
-    entry = Outgoing(number, 1, EntryKind.TICKET, text, values={"title": "Cut off"})
-    with rt.without_right("ModifyCustomField"), pytest.raises(CallFailed) as caught:
-        system.create(entry)
-    assert caught.value.failure.outcome is Outcome.UNKNOWN
+    def opened(context: Context, session: Session, connection: Connection) -> PartnerSystem:
+        system = cast(RequestTracker, open_system(context, session, connection))
+        system.caller = replace(system.caller, transport=cut)
+        return system
+
+    with rt.without_right("ModifyCustomField"):
+        side.send(opened)
     (key,) = rt.find("Subject LIKE 'Cut off'")
     assert rt.reference(key) == []
-    assert side.system().find(f"LHCOPN#{number}") == [key]
-    assert side.system().find(f"LHCOPN#{number}0") == []
+    assert side.system().find(f"LHCOPN#{number}") == []
+    assert side.pair(number).their_id is None
+    side.later(minutes=5)
     side.send()
     assert key_of(side, number) == key
+    assert rt.find("Subject LIKE 'Cut off'") == [key]
 
 
 def test_a_ticket_that_was_moved_to_a_queue_without_the_field_is_found(side: Side, rt: RT) -> None:

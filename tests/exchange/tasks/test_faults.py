@@ -20,7 +20,7 @@ from app.exchange.rules.profiles import Profile
 from app.exchange.services.connections import resume
 from app.exchange.services.hints import READ
 from app.exchange.services.readings import take_in, take_new
-from app.exchange.stand_in import PORTAL, Misbehaviour
+from app.exchange.stand_in import PERSON, PORTAL, Misbehaviour
 from app.jobs.services.queue import queued_jobs
 from app.tickets.services.attachments import add_attachment, attachments_of, remove_attachment
 from app.tickets.services.lifecycle import comment_ticket, move_ticket
@@ -209,6 +209,46 @@ def test_a_ticket_that_was_found_is_read_at_once(world: World) -> None:
     world.deliver()
     with Session(world.engine) as rows:
         assert READ in {job.name for job in queued_jobs(rows)}
+
+
+@pytest.mark.parametrize("others", [0, 250])
+def test_a_creation_without_an_answer_is_found_without_the_search(
+    world: World, others: int
+) -> None:
+    for number in range(others):  # more than one page of the plain list, whoever made them
+        world.partner.open(f"Other {number}", "text", PORTAL if number % 100 == 7 else PERSON)
+    world.partner.errs = Misbehaviour(search_lag=1e9)
+    before = len(world.partner.tickets)
+    number = world.open("Link down", "The fibre is cut.")
+    world.do(comment_ticket, number, "We dig")
+    left = ["fail_after"]
+
+    def erring(path: str) -> str:
+        is_create = path == "/api/v1/tickets" and len(world.partner.calls) > 1
+        return left.pop() if is_create and left else ""
+
+    world.partner._erring = erring  # type: ignore[method-assign]
+    for _ in range(4):
+        world.deliver()
+        world.later(minutes=10)
+    pair = world.pair_of(number)
+    assert pair is not None
+    assert len(world.partner.tickets) == before + 1
+    assert (pair.state, pair.their_id) == (PairState.PAIRED, str(max(world.partner.tickets)))
+    assert len(bodies(world, max(world.partner.tickets))) == 2
+
+
+def test_a_creation_that_did_nothing_is_repeated(world: World) -> None:
+    world.partner.errs = Misbehaviour(search_lag=1e9, failed_word="fibre")
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.partner.errs = Misbehaviour(search_lag=1e9)
+    world.later(minutes=10)
+    world.deliver()
+    assert list(world.partner.tickets) == [1001]
+    pair = world.pair_of(number)
+    assert pair is not None
+    assert pair.their_id == "1001"
 
 
 # F8: a partner that answers with anything
