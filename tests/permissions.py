@@ -421,6 +421,7 @@ Send a ticket again             | POST /exchange/pairs/*/again          | yes | 
 End the exchange of a ticket    | POST /exchange/pairs/*/end            | yes | yes | 403 | 403 | 403 | login
 Exchange it again               | POST /exchange/pairs/*/resume         | yes | yes | 403 | 403 | 403 | login
 Say which ticket is theirs      | POST /exchange/pairs/*/theirs         | yes | 403 | 403 | 403 | 403 | login
+Leave a ticket without a pair   | POST /exchange/unpaired/*/leave       | yes | yes | 403 | 403 | 403 | login
 Skip an entry                   | POST /exchange/entries/*/skip         | yes | 403 | 403 | 403 | 403 | login
 Replay an entry                 | POST /exchange/entries/*/replay       | yes | 403 | 403 | 403 | 403 | login
 Choose one of two values        | POST /exchange/entries/*/choose       | yes | yes | 403 | 403 | 403 | login

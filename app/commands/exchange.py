@@ -16,6 +16,7 @@ from app.core.web.extensions import db
 from app.exchange.services import decisions, endings
 from app.exchange.services.connections import is_called
 from app.exchange.services.trouble import PairNow, find_pair, pairs_now
+from app.exchange.services.unpaired import Unpaired, unpaired_tickets
 from app.exchange.stand_in import StandIn, server_of
 
 _TICKET = click.argument("ticket", type=int)
@@ -31,12 +32,15 @@ def exchange() -> None:
 @click.option("--failed", is_flag=True, help="Only those about which a person is asked.")
 @click.option("--json", "as_json", is_flag=True, help="As one JSON list.")
 def list_(*, failed: bool, as_json: bool) -> None:
-    """List every pair of tickets: both numbers, what waits, and why."""
+    """List every pair of tickets: both numbers, what waits, and why; then partners' tickets with
+    our reference that are no pair's."""
     pairs = pairs_now(db.session(), datetime.now(UTC), failed_alone=failed)
+    others = unpaired_tickets(db.session())
     if as_json:
-        click.echo(json.dumps([_told(pair) for pair in pairs], indent=2, ensure_ascii=False))
+        told = [*map(_told, pairs), *map(_told_unpaired, others)]
+        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
         return
-    rows = [
+    rows: list[tuple[str, ...]] = [
         (
             str(pair.ticket),
             pair.partner,
@@ -48,6 +52,8 @@ def list_(*, failed: bool, as_json: bool) -> None:
         )
         for pair in pairs
     ]
+    names = ("ticket", "partner", "kind", "their_number", "standing", "waiting", "reason")
+    rows += [tuple(str(_told_unpaired(one)[name]) for name in names) for one in others]
     print_table(("TICKET", "PARTNER", "KIND", "THEIRS", "STANDING", "WAITING", "REASON"), rows)
 
 
@@ -150,6 +156,28 @@ def _told(pair: PairNow) -> dict[str, object]:
         "reason": pair.reason,
         "paused": pair.paused,
         "stopped": pair.stopped,
+    }
+
+
+def _told_unpaired(one: Unpaired) -> dict[str, object]:
+    row = one.row
+    return {
+        "ticket": row.ticket_number,
+        "partner": row.connection.partner.code,
+        "kind": row.connection.kind,
+        "their_id": row.their_id,
+        "their_number": row.their_number or row.their_id,
+        "their_url": row.their_url,
+        "state": "",
+        "standing": "second ticket" if one.is_second else "no pair",
+        "in_step": False,
+        "differs": [],
+        "waiting": 0,
+        "entries_ours": 0,
+        "entries_theirs": 0,
+        "attempts": 0,
+        "next_attempt": None,
+        "reason": "Their ticket has our reference, and is no pair's",
     }
 
 

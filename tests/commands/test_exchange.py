@@ -6,12 +6,13 @@ import json
 from threading import Event, Thread
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.services.sealing import publish_key
 from app.exchange.models.connections import Connection, ConnectionProfile
+from app.exchange.models.pairs import UnpairedTicket
 from app.exchange.rules.profiles import Choice, profile_of
 from app.exchange.rules.shipped import SHIPPED
 from app.exchange.services.secrets import LOGIN, live_secrets, opened
@@ -21,6 +22,7 @@ from app.jobs.tasks.context import Context
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
 from tests.cast import enter, writer
+from tests.exchange.seeded import seed_unpaired
 from tests.harness.commands import flask
 from tests.harness.server import TEST_SECRET, test_settings
 
@@ -125,6 +127,16 @@ def test_pairs_are_listed_for_people_and_programs(database: str, session: Sessio
     assert json.loads(flask(database, "exchange", "list", "--failed", "--json").stdout) == []
     table = flask(database, "exchange", "list").stdout.decode().splitlines()
     assert table[1].split() == [str(number), "GGUS", "zammad", "-", "queued", "1", "-"]
+    with transaction(session):
+        seed_unpaired(session, session.scalars(select(Connection)).one(), number)
+    for only in ((), ("--failed",)):
+        other = json.loads(flask(database, "exchange", "list", "--json", *only).stdout)[-1]
+        assert (other["standing"], other["their_id"]) == ("second ticket", "9000")
+        assert (other["in_step"], other.keys()) == (False, pair.keys())
+    table = flask(database, "exchange", "list").stdout.decode().splitlines()
+    assert table[2].split()[:5] == [str(number), "GGUS", "zammad", "299000", "second"]
+    with transaction(session):
+        session.execute(delete(UnpairedTicket))
     assert flask(database, "exchange", "retry", str(number), "GGUS").returncode == 0
     flask(database, "partner", "pause", "GGUS")
     table = flask(database, "exchange", "list").stdout.decode().splitlines()

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.language import _
 from app.exchange.models.connections import Connection, ExchangeCall
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import Entry, TicketPair, UnpairedTicket
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.ledger import Origin
@@ -100,6 +100,23 @@ class SeededPair:
         return self.entry(Origin.THEIRS, EntryKind.FIELDS, content, EntryState.ASKED)
 
 
+def seed_unpaired(session: Session, connection: Connection, number: int) -> UnpairedTicket:
+    """A ticket there that our account made for this number, and that is no pair's."""
+    key = session.scalar(select(func.count()).select_from(UnpairedTicket)) or 0
+    row = UnpairedTicket(
+        connection_id=connection.id,
+        ticket_number=number,
+        their_id=f"{9000 + key}",
+        their_number=f"29{9000 + key}",
+        their_url=f"https://helpdesk.example.org/#ticket/zoom/{9000 + key}",
+        found_at=NOON,
+        seen_at=NOON,
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
 def plan_all(session: Session, now: datetime) -> None:
     """What the worker plans, as far as there is anything."""
     while plan_next(session, now):
@@ -154,6 +171,8 @@ def seed_exchange(session: Session, tickets: tuple[int, int, int]) -> None:
                 failure=failure,
             )
         )
+    for number in (tickets[1], 999_999):
+        seed_unpaired(session, connection, number)
     ask_test(session, SYSTEM, connection)
     begin_test(connection, NOON)
     note_check(connection, Check(_("Reachable and logged in")))

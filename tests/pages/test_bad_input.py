@@ -506,6 +506,7 @@ def test_every_form_is_tried(app: Flask) -> None:
         ),
         *(f"/exchange/{key}/{what}" for what in ("end", "pause", "resume", "share", "test")),
         *(f"/exchange/pairs/{key}/{what}" for what in ("end", "resume", "theirs")),
+        f"/exchange/unpaired/{key}/leave",
         *(f"/exchange/entries/{key}/{what}" for what in ("choose", "replay", "skip")),
     }
     assert {rule for rule in posted - paths - elsewhere if not rule.endswith(buttons)} == set()

@@ -140,7 +140,7 @@ from app.webhooks.services.webhooks import delete_webhook
 from tests import cric_sample
 from tests.accounts.pages.test_login import log_in
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
-from tests.exchange.seeded import SeededPair, seed_connection, seed_pair
+from tests.exchange.seeded import SeededPair, seed_connection, seed_pair, seed_unpaired
 from tests.harness.authenticator import ORIGIN, Authenticator
 from tests.harness.databases import open_engine
 from tests.harness.identity_provider import sign_on_settings
@@ -276,6 +276,7 @@ SENT: Final[Mapping[str, Sent]] = {
     "POST /exchange/pairs/*/end": ("/exchange/pairs/{pair}/end", {"reason": "x"}),
     "POST /exchange/pairs/*/resume": ("/exchange/pairs/{ended_pair}/resume", {}),
     "POST /exchange/pairs/*/theirs": ("/exchange/pairs/{pair}/theirs", {"their_id": "77"}),
+    "POST /exchange/unpaired/*/leave": ("/exchange/unpaired/{unpaired}/leave", {"reason": "x"}),
     "POST /exchange/entries/*/skip": ("/exchange/entries/{waiting_entry}/skip", {"reason": "x"}),
     "POST /exchange/entries/*/replay": ("/exchange/entries/{skipped_entry}/replay", {}),
     "POST /exchange/entries/*/choose": (
@@ -1054,6 +1055,11 @@ class Things(dict[str, str]):
     def make_waiting_entry(self) -> int:
         """An entry that their system refused."""
         return self._seed_pair().waiting().id
+
+    def make_unpaired(self) -> int:
+        """A ticket there with our reference that is no pair's."""
+        pair = self._seed_pair().pair
+        return seed_unpaired(self.world.session, pair.connection, pair.ticket_number).id
 
     def make_skipped_entry(self) -> int:
         """An entry that was left out."""

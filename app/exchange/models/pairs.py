@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.models.base import Base, UtcTime
@@ -62,6 +62,33 @@ class TicketPair(Base):
     """The first change that could not be planned: it and those behind it are planned when a person
     tries again, or with the next change. None = there is none."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+    connection: Mapped[Connection] = relationship(lazy="joined")
+
+
+class UnpairedTicket(Base):
+    """A ticket there that our account made, with our reference, and that is no pair's: a second one
+    for a ticket of ours, or one for which nothing is here."""
+
+    __tablename__ = "unpaired_tickets"
+    __table_args__ = (
+        UniqueConstraint("connection_id", "their_id"),
+        Index(None, "ticket_number", "connection_id"),
+        Index(None, "left_at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
+    ticket_number: Mapped[int] = mapped_column(BigInteger)
+    """The number that its first text names; there may be no such ticket here."""
+    their_id: Mapped[str] = mapped_column(String(255))
+    their_number: Mapped[str] = mapped_column(String(255), default="")
+    their_url: Mapped[str] = mapped_column(String(500), default="")
+    found_at: Mapped[datetime] = mapped_column(UtcTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcTime)
+    """When it was last read."""
+    left_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When a person said that it stays as it is; None = it waits for one."""
 
     connection: Mapped[Connection] = relationship(lazy="joined")
 

@@ -52,7 +52,7 @@ from app.exchange.pages.forms import (
 from app.exchange.rules.profiles import Choice, Profile
 from app.exchange.rules.shipped import profile_for
 from app.exchange.services import connections as verbs
-from app.exchange.services import decisions, endings
+from app.exchange.services import decisions, endings, unpaired
 from app.exchange.services.connection_tests import ask_test, newest_test
 from app.exchange.services.connections import is_called
 from app.exchange.services.decisions import AGAIN_AT_ONCE
@@ -70,6 +70,7 @@ from app.exchange.services.planning import profile_in_use, reads
 from app.exchange.services.secrets import HINT, LOGIN, add_secret, end_secret, live_secrets
 from app.exchange.services.settings import change_connection
 from app.exchange.services.standing import answers
+from app.exchange.services.unpaired import unpaired_tickets
 from app.mail.rules.reply_addresses import CONNECTION, reply_address
 
 blueprint = Blueprint("exchange", __name__, url_prefix="/exchange")
@@ -107,6 +108,7 @@ def listing() -> str:
         nothing=Traffic(),
         troubles=found[:TROUBLES_SHOWN],
         more=len(found) > TROUBLES_SHOWN,
+        unpaired=unpaired_tickets(rows, TROUBLES_SHOWN),
         kinds=KINDS,
         directions=DIRECTIONS,
     )
@@ -389,6 +391,16 @@ def theirs(number: int) -> Response:
     )
 
 
+@blueprint.post(f"/unpaired/{NUMBER}/leave")
+def leave_unpaired(number: int) -> Response:
+    """Say that a ticket there without a pair stays as it is."""
+    why = ReasonForm().reason.data or ""
+    return _decided(
+        lambda rows, by: unpaired.leave_unpaired(rows, by, number, why),
+        _("It is left as it is."),
+    )
+
+
 @blueprint.post(f"/entries/{NUMBER}/skip")
 def skip(number: int) -> Response:
     """Leave an entry out, with a reason."""
@@ -482,6 +494,7 @@ def _page(
         at_once=AGAIN_AT_ONCE,
         troubles=shown[:TROUBLES_SHOWN],
         more=len(shown) > TROUBLES_SHOWN,
+        unpaired=unpaired_tickets(rows, TROUBLES_SHOWN, connection_id=number),
         left_out=left_out(rows, number, LEFT_OUT_SHOWN),
         calls=recent_calls(rows, number, CALLS_SHOWN, failed=failed),
         only_failed=failed,

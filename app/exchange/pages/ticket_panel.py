@@ -25,6 +25,7 @@ def exchange_panel(actor: Actor, ticket: Ticket) -> Mapping[str, Any]:
         "partners_to_share": [one for one in found if one.is_shareable]
         if actor.is_operator
         else [],
+        "partners_unpaired": [one for one in found if one.unpaired],
         "partner_kinds": KINDS,
         "our_values": {
             one.name: as_logged(current_value(ticket, one.name)) or "" for one in conflicts

@@ -124,6 +124,13 @@ def beginnings_in(ticket: TheirTicket) -> set[int]:
     return {mark.number for mark in marks if mark is not None and mark.sequence == FIRST}
 
 
+def beginning_of(ticket: TheirTicket) -> int | None:
+    """The number of our ticket for which our account made this one; None = it did not."""
+    first = ticket.texts[0] if ticket.texts else None
+    mark = mark_of(first.text) if first is not None and first.by_us else None
+    return mark.number if mark is not None and mark.sequence == FIRST else None
+
+
 def why_lost(ticket: TheirTicket, known: Known, *, their_number: str, moved: bool) -> str:
     """Why a ticket is not the one that had this id before, "" = it is. Whoever restored an old copy
     gives ids a second time (F12). ``moved``: ours was merged into it."""

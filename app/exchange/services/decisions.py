@@ -48,6 +48,7 @@ from app.exchange.services.planning import (
 )
 from app.exchange.services.readings import end_asked, set_theirs, writer_of
 from app.exchange.services.trouble import PAIR
+from app.exchange.services.unpaired import forget_unpaired
 from app.exchange.services.values import send_value, their_value, value_here
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.lifecycle import hand_to_partner, locked_ticket
@@ -182,6 +183,8 @@ def name_theirs(session: Session, by: Writer, pair_id: int, their_id: str) -> No
         pair.their_number = pair.their_url = ""
     pair.their_id = their_id or pair.their_id
     pair.begun_at = None
+    if their_id:
+        forget_unpaired(session, pair.connection_id, their_id)
     if their_id and (first := _beginning(session, pair)) is not None:
         first.state, first.done_at = EntryState.SKIPPED, by.now
         first.reason = f"{by.shown_author} said that it is {their_id} there"[:500]

@@ -18,12 +18,13 @@ from sqlalchemy.orm import Session, defer
 from app.core.models.base import UtcTime
 from app.core.rules.errors import NotFound
 from app.exchange.models.connections import Connection, ConnectionProfile, ExchangeCall
-from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.models.pairs import Entry, TicketPair, UnpairedTicket
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Direction
 from app.exchange.services.standing import Compared, compared, is_left_out
+from app.exchange.services.unpaired import count_unpaired
 from app.tickets.models.tickets import Ticket
 
 CALLS_COUNTED: Final = timedelta(days=1)
@@ -166,9 +167,10 @@ def in_trouble() -> ColumnElement[bool]:
 
 
 def count_troubles() -> Any:
-    """How many tickets' exchange waits for a person, as part of another statement: two indexes
-    tell."""
-    return select(func.count()).select_from(TicketPair).where(in_trouble()).scalar_subquery()
+    """How many tickets' exchange waits for a person, here or there, as part of another statement:
+    three indexes tell."""
+    pairs = select(func.count()).select_from(TicketPair).where(in_trouble()).scalar_subquery()
+    return pairs + count_unpaired()
 
 
 def _asked_of_pair() -> Any:
@@ -256,6 +258,8 @@ class Counterpart:
     why."""
     compared: Compared | None = None
     """How the two tickets are to each other; None = not exchanged."""
+    unpaired: Sequence[UnpairedTicket] = field(default=())
+    """Other tickets there with our reference, that wait for a person."""
 
     @property
     def is_shareable(self) -> bool:
@@ -269,16 +273,29 @@ def counterparts(
 ) -> Sequence[Counterpart]:
     """Every partner that one speaks with, beside this ticket; ``internal``: with internal notes
     that wait. One statement, and some more where the ticket is exchanged (``compared``)."""
-    rows: Sequence[Any] = session.execute(
-        select(Connection, TicketPair)
+    found: dict[Connection, tuple[TicketPair | None, list[UnpairedTicket]]] = {}
+    for connection, pair, other in session.execute(
+        select(Connection, TicketPair, UnpairedTicket)
         .outerjoin(
             TicketPair,
             and_(TicketPair.connection_id == Connection.id, TicketPair.ticket_number == number),
         )
-        .order_by(Connection.id)
-    ).all()
+        .outerjoin(
+            UnpairedTicket,
+            and_(
+                UnpairedTicket.connection_id == Connection.id,
+                UnpairedTicket.ticket_number == number,
+                UnpairedTicket.left_at.is_(None),
+            ),
+        )
+        .order_by(Connection.id, UnpairedTicket.id)
+    ):
+        others = found.setdefault(connection, (pair, []))[1]
+        if other is not None:
+            others.append(other)
+    pairs = [pair for pair, _others in found.values() if pair is not None]
     open_: dict[int, list[Entry]] = defaultdict(list)
-    if keys := [pair.id for _connection, pair in rows if pair is not None]:
+    if keys := [pair.id for pair in pairs]:
         for entry in session.scalars(
             select(Entry)
             .where(Entry.pair_id.in_(keys), or_(Entry.state.in_(_OPEN), is_left_out()))
@@ -286,17 +303,21 @@ def counterparts(
             .order_by(Entry.pair_id, Entry.sequence)
         ):
             open_[entry.pair_id].append(entry)
-    standings = compared(session, [pair for _connection, pair in rows if pair is not None], now)
+    standings = compared(session, pairs, now)
     return [
-        Counterpart(connection, None)
+        Counterpart(connection, None, unpaired=others)
         if pair is None
-        else _counterpart(connection, pair, open_[pair.id], standings[pair.id])
-        for connection, pair in rows
+        else _counterpart(connection, pair, open_[pair.id], standings[pair.id], others)
+        for connection, (pair, others) in found.items()
     ]
 
 
 def _counterpart(
-    connection: Connection, pair: TicketPair, entries: Iterable[Entry], found: Compared
+    connection: Connection,
+    pair: TicketPair,
+    entries: Iterable[Entry],
+    found: Compared,
+    others: Sequence[UnpairedTicket],
 ) -> Counterpart:
     entries = list(entries)
     waiting = [entry for entry in entries if entry.state == EntryState.WAITING]
@@ -314,4 +335,5 @@ def _counterpart(
         tuple(conflicts.values()),
         [entry for entry in reversed(entries) if entry.state not in _OPEN],
         found,
+        others,
     )

@@ -57,6 +57,7 @@ from app.exchange.services.deliveries import (
     store,
 )
 from app.exchange.services.planning import add_entry, enqueue_pair, profile_in_use
+from app.exchange.services.unpaired import note_unpaired
 from app.exchange.services.values import (
     first_seen,
     is_older,
@@ -243,7 +244,10 @@ def take_new(session: Session, connection_id: int, read: TheirTicket, now: datet
     if _has_moved(session, connection_id, read):  # and was read before that
         return None
     begins = read.texts[0] if read.texts else None
-    if begins is None or begins.by_us or read.merged_into or hops_of(begins.text) >= MAX_HOPS:
+    if begins is None or begins.by_us or read.merged_into:
+        note_unpaired(session, connection, read, now)
+        return None
+    if hops_of(begins.text) >= MAX_HOPS:
         return None
     if first is None or first.by_us:  # all of it is internal: that comes as internal comments
         first = TheirText("", "", begins.author)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -65,6 +65,8 @@ def test_a_ticket_is_created_once_and_found_by_our_reference(there: LiveServer) 
     assert portal.find("LHCOPN#1001") == ()
     first = created(portal, 1001)
     assert portal.find("LHCOPN#1001") == [first]
+    assert first in portal.ours(datetime.now(UTC) - timedelta(hours=1)).ids
+    assert portal.ours(datetime.now(UTC) + timedelta(hours=1)).ids == ()
     assert created(portal, 1001) == first  # the contract's own key
     ticket = portal.read(first)
     assert ticket.title == "Link 1001 down"

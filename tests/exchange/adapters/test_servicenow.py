@@ -446,6 +446,33 @@ def test_a_process_that_dies_after_a_call_doubles_nothing(
     assert {state for _kind, _text, state in side.ours(number)} == {"sent"}
 
 
+def test_an_incident_that_lost_our_reference_is_not_created_again(
+    side: Side, theirs: ServiceNowStandIn, clock: Clock
+) -> None:
+    clock.at, theirs.read_only = side.now(), frozenset({"correlation_id"})
+    number = side.open("Link down", "No light.")
+    theirs.open("Another one", "By hand.", LOGIN)
+    side.die_after("create")
+    for _ in range(2):
+        side.later(minutes=5)
+        side.send()
+    made = [one for one in theirs.tables["incident"] if one["short_description"] == "Link down"]
+    assert [side.pair(number).their_id] == [one["sys_id"] for one in made]
+
+
+def test_more_incidents_of_ours_than_a_page_come_newest_first(
+    system: ServiceNow, theirs: ServiceNowStandIn, clock: Clock
+) -> None:
+    keys = []
+    for number in range(130):
+        clock.later(seconds=1)
+        by = LOGIN if number % 2 else "beth"
+        keys.append((theirs.open(f"Number {number}", "text", by), by))
+    first = system.ours(NOW)
+    assert first.cursor == ""
+    assert first.ids == [key for key, by in reversed(keys) if by == LOGIN]
+
+
 def test_their_incident_becomes_a_ticket_and_other_groups_do_not(
     side: Side, theirs: ServiceNowStandIn, clock: Clock
 ) -> None:

@@ -17,7 +17,7 @@ from app.exchange.rules.profiles import Profile, Row
 from app.exchange.services.connections import set_profile
 from app.tickets.models.tickets import Ticket
 from tests.cast import NOON, SYSTEM, Cast
-from tests.exchange.seeded import plan_all, seed_connection, seed_pair
+from tests.exchange.seeded import plan_all, seed_connection, seed_pair, seed_unpaired
 from tests.harness.visitor import PageReader
 from tests.harness.visits import Enter, Open
 
@@ -49,6 +49,38 @@ def test_an_operator_shares_a_ticket_with_a_click(
     assert "not created yet" in text
     assert "queued" in text
     assert "Share with" not in visit(cast.kit).read(f"/tickets/{number}").text
+
+
+def test_a_second_ticket_there_is_said_and_left_with_a_reason(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        pair = seed_pair(session, "NREN-A", number).read(datetime.now(UTC)).pair
+        row = seed_unpaired(session, pair.connection, number).id
+        seed_unpaired(session, pair.connection, 999_999)
+    visitor = visit(cast.operator)
+    page = visitor.read(f"/tickets/{number}")
+    assert "second ticket" in page.text
+    assert "which is exchanged with another one" in page.text
+    assert ("https://helpdesk.example.org/#ticket/zoom/9000", "299000") in page.links
+    assert "299001" not in page.text
+    reader = visit(cast.reader).read(f"/tickets/{number}")
+    assert "second ticket" in reader.text
+    assert not reader.has_form(f"/exchange/unpaired/{row}/leave")
+    assert ("/exchange", "2 exchanged tickets need review") in visitor.read("/").links
+    for path in ("/exchange", "/exchange/1"):
+        text = visitor.read(path).text
+        assert "299000" in text
+        assert "299001" in text
+        assert "None." not in text.partition("Failed exchanges")[2].partition("Tickets without")[0]
+    refused = visitor.send(f"/exchange/unpaired/{row}/leave", {"reason": " "})
+    assert refused.status_code == 422
+    answer = visitor.send(f"/exchange/unpaired/{row}/leave", {"reason": "Closed there"})
+    assert answer.status_code == 303
+    assert "second ticket" not in visitor.read(f"/tickets/{number}").text
+    assert "1 exchanged ticket needs review" in visitor.read("/").text
+    assert visitor.send("/exchange/unpaired/77/leave", {"reason": "x"}).status_code == 404
 
 
 @pytest.mark.parametrize("bad", ["", "x", "9" * 30])

@@ -19,7 +19,9 @@ from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
 from app.exchange.services.connections import resume
 from app.exchange.services.hints import READ
+from app.exchange.services.overview import count_troubles, counterparts
 from app.exchange.services.readings import take_in, take_new
+from app.exchange.services.unpaired import leave_unpaired, unpaired_tickets
 from app.exchange.stand_in import PERSON, PORTAL, Misbehaviour
 from app.jobs.services.queue import queued_jobs
 from app.tickets.services.attachments import add_attachment, attachments_of, remove_attachment
@@ -246,6 +248,52 @@ def test_a_creation_that_did_nothing_is_repeated(world: World) -> None:
     world.later(minutes=10)
     world.deliver()
     assert list(world.partner.tickets) == [1001]
+    pair = world.pair_of(number)
+    assert pair is not None
+    assert pair.their_id == "1001"
+
+
+def test_a_second_ticket_there_is_a_persons_business_at_once(world: World) -> None:
+    (number,) = paired(world, "The fibre is cut.")
+    text = world.partner.tickets[1001].articles[0]["body"]
+    second = world.partner.open("Link down", text, PORTAL, "Network")
+    unknown = world.partner.open("Old", text.replace(f"#{number}/", "#777/"), PORTAL, "Network")
+    world.partner.open("Test", text.replace(f"#{number}/", "#0/"), PORTAL, "Network")
+    world.partner.open("Not with our reference", "By hand", PORTAL, "Network")
+    merged = world.partner.open("Merged", text, PORTAL, "Network")
+    world.partner.merge(merged, 1001)
+    for _ in range(2):
+        world.pull()
+        world.later(minutes=1)
+    with Session(world.engine) as rows:
+        found = unpaired_tickets(rows)
+        told = [(one.row.their_id, one.title, one.is_second) for one in found]
+        assert told == [(str(unknown), None, False), (str(second), "The fibre is cut.", True)]
+        assert rows.scalar(select(count_troubles())) == 2
+        (partner,) = counterparts(rows, number, world.now, internal=True)
+        assert [one.their_id for one in partner.unpaired] == [str(second)]
+    with world.writing() as rows:
+        leave_unpaired(rows, world.operator(), found[0].row.id, "Of the test portal")
+    world.partner.merge(second, 1001)
+    for key in (second, unknown):
+        world.read(str(key))
+    with Session(world.engine) as rows:
+        assert unpaired_tickets(rows) == []
+        assert rows.scalar(select(count_troubles())) == 0
+
+
+def test_what_is_being_created_is_no_second_ticket(world: World) -> None:
+    number = world.open("Link down", "text")
+    left = ["fail_after"]
+    world.partner._erring = (  # type: ignore[method-assign]
+        lambda path: left.pop() if path == "/api/v1/tickets" and left else ""
+    )
+    world.deliver()
+    world.read("1001")
+    with Session(world.engine) as rows:
+        assert unpaired_tickets(rows) == []
+    world.later(minutes=10)
+    world.deliver()
     pair = world.pair_of(number)
     assert pair is not None
     assert pair.their_id == "1001"
