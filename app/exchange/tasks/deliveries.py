@@ -51,7 +51,7 @@ from app.exchange.services.planning import (
     reads,
 )
 from app.exchange.services.readings import confirm, look
-from app.exchange.tasks.reads import made_since, read_whole, take_read
+from app.exchange.tasks.reads import look_up, read_whole, take_read
 from app.jobs.services.queue import enqueue
 from app.jobs.tasks.context import Context
 
@@ -218,9 +218,7 @@ class Deliveries:
     ) -> bool:
         """Do what was claimed; whether their ticket was read, and all of it taken."""
         if claimed.step is Step.LOOK_UP:
-            ids = system.find(claimed.reference)
-            if not ids and claimed.begun is not None:  # its index may not have it yet, or never
-                ids = made_since(context, system, pair_id, claimed, budget)
+            ids = look_up(context, system, pair_id, claimed, budget)
             with context.transaction() as session:
                 state = note_found(session, pair_id, ids)
                 if state is PairState.PAIRED:

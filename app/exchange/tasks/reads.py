@@ -129,13 +129,16 @@ def take_read(
             return Taken(is_whole=False, their_id=on)
 
 
-def made_since(
+def look_up(
     context: Context, system: PartnerSystem, pair_id: int, claimed: Claim, budget: Budget
 ) -> Sequence[str]:
-    """Tickets that our account made there since a creation began whose outcome is not known, and
-    that hold the beginning of this ticket of ours: each that is no pair's is read by its id, and no
-    index is asked. Raises ``CallFailed``, for a person, where there are more than can be read."""
-    assert claimed.begun is not None, "a creation was begun"
+    """The tickets there that are this ticket of ours: found by our reference, else, where what came
+    of a creation is not known, among those that our account made since it began. Of these each that
+    is no pair's is read by its id: no index is asked, which may lag, and for ever. Raises
+    ``CallFailed``, for a person, where there are more of them than can be read."""
+    ids = system.find(claimed.reference)
+    if ids or claimed.begun is None:
+        return ids
     with context.reading() as session:
         connection_id = session.get_one(TicketPair, pair_id).connection_id
     found: list[str] = []
