@@ -4,8 +4,8 @@ The real portal, two server processes and a worker, with clients that write thro
 all the time; then one process is stopped by SIGSTOP: a server while it holds the lock that every
 writer needs, a server that holds nothing, the worker, and a program of its own in an open
 transaction.
-``python -m tests.server.frozen`` prints for each when others write again, when the process was
-replaced, and whether what was acknowledged is there, once.
+``python -m tests.server.frozen [sqlite] [postgresql]`` prints for each when others write again,
+when the process was replaced, and whether what was acknowledged is there, once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import monotonic
@@ -44,21 +44,22 @@ WITHIN: Final = 30.0
 CLIENTS = 6
 _HOLDER = """
 import os, signal, sys
+from sqlalchemy import create_engine
 from sqlalchemy.orm import Session
 from app import tables
-from app.core.database.transactions import transaction
+from app.core.database.transactions import configure_engine, transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
 from datetime import datetime, UTC
-from tests.harness.databases import open_engine
-with Session(open_engine(sys.argv[1])) as session, transaction(session):
+configure_engine(engine := create_engine(sys.argv[1]))
+with Session(engine) as session, transaction(session):
     by = Writer(actor=SYSTEM, door=Door.COMMAND, now=datetime.now(UTC))
     open_ticket(session, by, NewTicket(title="never stored"))
     print("in", flush=True)
     os.kill(os.getpid(), signal.SIGSTOP)
 """
-"""A program that is stopped in the middle of a new ticket."""
+"""A program that is stopped in the middle of a new ticket, with an engine as the portal has it."""
 
 
 @dataclass
@@ -291,10 +292,14 @@ def play_outside(kind: str) -> Outcome:
     with portal(kind) as found:
         with clients(found) as writing:
             url = found.server.settings.database_url
-            with subprocess.Popen(
-                [sys.executable, "-c", _HOLDER, url], cwd=PROJECT, stdout=subprocess.PIPE
-            ) as holder:
+            with (
+                subprocess.Popen(
+                    [sys.executable, "-c", _HOLDER, url], cwd=PROJECT, stdout=subprocess.PIPE
+                ) as holder,
+                ExitStack() as ending,
+            ):
                 assert holder.stdout is not None
+                ending.callback(holder.kill)  # whatever happens: a stopped one is awaited for ever
                 holder.stdout.readline()
                 at, replaced, said = monotonic(), None, ""
                 if kind == "sqlite":
@@ -317,6 +322,12 @@ CASES: Mapping[str, Callable[[Portal], tuple[int, float]]] = {
 }
 
 
+def _rows(kind: str) -> Iterator[Outcome]:
+    for case, stop in CASES.items():
+        yield play(kind, case, stop)
+    yield play_outside(kind)
+
+
 def main() -> int:
     """Print the table; 1 if a row is not good."""
     bad = 0
@@ -326,11 +337,8 @@ def main() -> int:
     )
     folder = run.begin()
     try:
-        for kind in KINDS:
-            for row in (
-                *(play(kind, case, stop) for case, stop in CASES.items()),
-                play_outside(kind),
-            ):
+        for kind in sys.argv[1:] or KINDS:
+            for row in _rows(kind):
                 bad += not row.is_good
                 print(f"| {kind} | {row} |", flush=True)
     finally:
