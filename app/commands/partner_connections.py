@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic, sleep
@@ -22,7 +22,12 @@ from app.exchange.rules.partner import Check
 from app.exchange.rules.profiles import Choice, Direction, Kind, profile_of
 from app.exchange.rules.shipped import profile_for
 from app.exchange.services import connections
-from app.exchange.services.connection_tests import ask_test, newest_test
+from app.exchange.services.connection_tests import (
+    BETWEEN_GOES,
+    MOST_GOES,
+    ask_test,
+    newest_test,
+)
 from app.exchange.services.endings import end_connection
 from app.exchange.services.secrets import (
     HINT,
@@ -35,8 +40,8 @@ from app.exchange.services.secrets import (
 from app.exchange.tasks.systems import try_connection
 from app.jobs.tasks.context import Context
 
-_LONGEST_WAIT: Final = 180.0
-"""Seconds: six calls of half a minute."""
+_LONGEST_WAIT: Final = 420.0
+"""Seconds: some calls of half a minute, and what a search needs to know a new ticket."""
 _BETWEEN_LOOKS: Final = 0.3
 _KIND = click.Choice([kind.value for kind in Kind])
 _one_kind = click.option(
@@ -198,26 +203,50 @@ def test(code: str, kind: str | None) -> None:
     context = Context(db.engine, current_app.config["PORTAL"])
     problem = ""
     has_key = context.settings.secret_key is not None
-    for check in (try_connection if has_key else tested_by_worker)(context, connection_id):
+    for check in (checks_here if has_key else tested_by_worker)(context, connection_id):
         problem = problem or check.problem
         click.echo(f"{check.what}: {check.problem or 'yes'}")
     if problem:
         raise Invalid("test", f"The test ended with a problem: {problem}")
 
 
+def checks_here(
+    context: Context, connection_id: int, pause: Callable[[float], object] = sleep
+) -> Iterator[Check]:
+    """The checks as this process does them; where their search may lag it is tried again after a
+    ``pause`` of seconds, and each go says so."""
+    ticket, seen = "", 0
+    for go in range(1, MOST_GOES + 1):
+        for place, check in enumerate(try_connection(context, connection_id, ticket)):
+            if check.problem and check.ticket and go < MOST_GOES:
+                ticket, seen = check.ticket, place
+                break
+            if place >= seen:
+                yield check
+        else:
+            return
+        click.echo(
+            f"Waiting for its search to know ticket {ticket} ({go} of {MOST_GOES})", err=True
+        )
+        pause(BETWEEN_GOES.total_seconds())
+
+
 def tested_by_worker(context: Context, connection_id: int) -> Iterator[Check]:
     """The checks as the worker does them; raises ``SettingError`` where none begins."""
     with context.transaction() as session:
         ask_test(session, command_writer(), session.get_one(Connection, connection_id))
-    seen, ends = 0, monotonic() + _LONGEST_WAIT
+    seen, goes, ends = 0, 0, monotonic() + _LONGEST_WAIT
     while monotonic() < ends:
         with context.reading() as session:
             found = newest_test(session.get_one(Connection, connection_id))
         assert found is not None, "it was asked for"
         yield from found.checks[seen:]
-        seen = len(found.checks)
+        seen = max(seen, len(found.checks))
         if found.ended_at is not None:
             return
+        if found.ticket and found.goes > goes:
+            goes = found.goes
+            click.echo(f"Waiting for its search ({goes} of {MOST_GOES})", err=True)
         sleep(_BETWEEN_LOOKS)
     raise SettingError("SECRET_KEY is not set here, and no worker ended the test; start the portal")
 

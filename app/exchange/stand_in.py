@@ -263,6 +263,7 @@ class StandIn:
 
     def _routes(self) -> Iterable[tuple[str, Callable[..., Any]]]:
         return (
+            (r"GET /api/v1/version", lambda *_: {"version": "0 (a stand-in)"}),
             (r"GET /api/v1/users/me", lambda *_: {"id": PORTAL, "login": "portal"}),
             (
                 r"GET /api/v1/ticket_states",

@@ -58,7 +58,7 @@ class Ggus:
     traits: Traits = field(default=Traits(can_look_up=True, settles=LONGEST_CALL))
     _clients: dict[str, Any] = field(default_factory=dict)
 
-    def test(self) -> Iterator[Check]:
+    def test(self, _ticket: str = "") -> Iterator[Check]:
         """See ``PartnerSystem.test``."""
         for what, step in (
             (_("Reachable"), lambda: self._client("GGUS")),

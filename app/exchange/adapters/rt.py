@@ -28,6 +28,7 @@ from urllib.parse import quote
 
 from app.core.rules.attached_files import media_type
 from app.core.rules.language import _
+from app.core.rules.texts import storable_text
 from app.exchange.adapters.apart import plain_text
 from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
 from app.exchange.adapters.newest import AHEAD, MOST_PAGES, PAGE, SPARE, Row, changed_since
@@ -40,6 +41,11 @@ from app.exchange.rules.profiles import Profile
 from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
 from app.tickets.rules.marks import reference_of
 
+TRIED: Final = "5.0.7"
+"""The version with which the portal was tried (``make test-rt``)."""
+_SWITCHED_OFF: Final = (
+    "its REST interface, version 2, may be switched off: RT 6 has it where $EnableREST2 is set"
+)
 FIELD: Final = "LHCOPN"
 """The custom field of tickets that holds our reference."""
 MAX_SUBJECT: Final = 200
@@ -75,11 +81,14 @@ class RequestTracker:
         default=Traits(can_look_up=True, settles=LONGEST_CALL + _SLACK, moved_by_text=MOVED_BY_TEXT)
     )
     _known_queue: Mapping[str, Any] | None = None
+    _version: str = ""
 
-    def test(self) -> Iterator[Check]:
+    def test(self, _ticket: str = "") -> Iterator[Check]:
         """See ``PartnerSystem.test``."""
         for check in checks(self._check_login, self._has_field, Trial(self, self.now)):
             yield check
+            if check.what == _("Logged in") and not check.problem:
+                yield Check(self._version)
             if check.what == _("May read") and not check.problem:
                 yield Check(self._place_of_reference())
 
@@ -341,9 +350,33 @@ class RequestTracker:
         )
 
     def _check_login(self) -> None:
+        self._version = self._named_version()
         account = _object(self.caller.call("GET", f"{_REST}/user/{quote(self.login, safe='')}"))
         if self.login not in (_text(account, "Name"), str(account.get("id"))):
             raise refuse(f"It does not know our login {self.login!r}")
+
+    def _named_version(self) -> str:
+        """Which version it is, and whether the portal was tried with it."""
+        try:
+            found = _text(_object(self.caller.call("GET", f"{_REST}/rt")), "Version")
+        except CallFailed as error:
+            status = error.failure.status
+            if status in (404, 405) or 200 <= status < 400:  # another page, or none
+                reason = f"{error.failure.reason}; {_SWITCHED_OFF}"
+                raise CallFailed(replace(error.failure, reason=reason)) from None
+            if status != 403:
+                raise
+            found = ""
+        if not found:
+            return _(
+                "It does not name its version; the portal was tried with RT %(tried)s", tried=TRIED
+            )
+        found = storable_text(found, 40)
+        if found.startswith(TRIED):
+            return _("RT %(found)s, with which the portal was tried", found=found)
+        return _(
+            "RT %(found)s; the portal was tried with RT %(tried)s alone", found=found, tried=TRIED
+        )
 
     def _is_us(self, of: Mapping[str, Any]) -> bool:
         creator = _object(of.get("Creator"))

@@ -68,7 +68,7 @@ class ServiceNow:
     traits: Traits = field(default=Traits(can_look_up=True, settles=LONGEST_CALL + _SLACK))
     _group: str = ""
 
-    def test(self) -> Iterator[Check]:
+    def test(self, _ticket: str = "") -> Iterator[Check]:
         """See ``PartnerSystem.test``."""
         return checks(
             self._check_login, self._check_names, Trial(self, self.now), self._check_nonsense

@@ -53,7 +53,7 @@ from app.exchange.rules.profiles import Choice, Profile
 from app.exchange.rules.shipped import profile_for
 from app.exchange.services import connections as verbs
 from app.exchange.services import decisions, endings, unpaired
-from app.exchange.services.connection_tests import ask_test, newest_test
+from app.exchange.services.connection_tests import MOST_GOES, ask_test, newest_test
 from app.exchange.services.connections import is_called
 from app.exchange.services.decisions import AGAIN_AT_ONCE
 from app.exchange.services.ledgers import compare, keep_comparison, last_comparison
@@ -310,6 +310,7 @@ def test(number: int) -> Response:
         "exchange/_test.html",
         connection=found,
         test=newest_test(found),
+        most_goes=MOST_GOES,
         looks=looks,
         pause=_LOOK[min(looks, len(_LOOK) - 1)],
     )

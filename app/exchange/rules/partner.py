@@ -25,11 +25,13 @@ class CallFailed(Exception):
 @dataclass(frozen=True)
 class Check:
     """One step of the connection test. ``problem``: "" = all is well; ``for_reading``: only who
-    reads changes there needs it."""
+    reads changes there needs it; ``ticket``: their ticket for tests, where the problem may be that
+    their search lags, so that the test is to be tried again with this ticket."""
 
     what: str
     problem: str = ""
     for_reading: bool = False
+    ticket: str = ""
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,11 @@ class PartnerSystem(Protocol):
 
     traits: Traits
 
-    def test(self) -> Iterator[Check]:
+    def test(self, ticket: str = "") -> Iterator[Check]:
         """Reachable, logged in, may read, may write, search means what we think, a round trip: in
         this order, each given as soon as it is known; after a problem that is not ``for_reading``
-        alone the rest is left out."""
+        alone the rest is left out. ``ticket``: their ticket for tests, on which an earlier go of
+        the same test wrote."""
 
     def find(self, reference: str) -> Sequence[str]:
         """The ids of their tickets that hold our reference in its place."""

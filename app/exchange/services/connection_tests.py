@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -18,17 +18,23 @@ from app.exchange.services.connections import require_live
 from app.jobs.services.queue import enqueue
 
 JOB: Final = "test a connection"
+MOST_GOES: Final = 8
+BETWEEN_GOES: Final = timedelta(seconds=20)
+"""So that a search has more than two minutes to know a new ticket."""
 
 
 @dataclass(frozen=True)
 class ConnectionTest:
-    """A test: by whom it was asked, which checks are done, and when it ended."""
+    """A test: by whom it was asked, which checks are done, and when it ended. ``goes``: how often
+    it was begun; ``ticket``: their ticket for tests, where it waits for their search to know it."""
 
     by: str
     asked_at: datetime
     begun_at: datetime | None = None
     ended_at: datetime | None = None
     checks: Sequence[Check] = field(default=())
+    goes: int = 0
+    ticket: str = ""
 
     @property
     def is_passed(self) -> bool:
@@ -49,7 +55,8 @@ def newest_test(connection: Connection) -> ConnectionTest | None:
     checks = tuple(Check(**check) for check in told["checks"])
     asked_at = times.pop("asked_at")
     assert asked_at is not None
-    return ConnectionTest(told["by"], asked_at, checks=checks, **times)
+    goes, ticket = told.get("goes", 1), told.get("ticket", "")
+    return ConnectionTest(told["by"], asked_at, checks=checks, goes=goes, ticket=ticket, **times)
 
 
 def ask_test(session: Session, by: Writer, connection: Connection) -> None:
@@ -60,10 +67,25 @@ def ask_test(session: Session, by: Writer, connection: Connection) -> None:
     enqueue(session, JOB, {"connection": connection.id}, key=f"test {connection.id}")
 
 
-def begin_test(connection: Connection, now: datetime) -> None:
-    """A worker begins; what an interrupted one found is done anew."""
+def begin_test(connection: Connection, now: datetime) -> str:
+    """A worker begins; what an interrupted one found is done anew. The ticket for tests on which an
+    earlier go wrote, "" = it is the first."""
     found = newest_test(connection) or ConnectionTest("portal", now)
-    _keep(connection, ConnectionTest(found.by, found.asked_at, now))
+    _keep(connection, ConnectionTest(found.by, found.asked_at, now, goes=found.goes + 1))
+    return found.ticket
+
+
+def wait_for_search(session: Session, connection: Connection, check: Check, now: datetime) -> bool:
+    """Have the test done again a little later, because their search may lag; whether that is so. At
+    most ``MOST_GOES`` times."""
+    found = newest_test(connection)
+    if not check.problem or not check.ticket or found is None or found.goes >= MOST_GOES:
+        return False
+    _keep(connection, found, ticket=check.ticket)
+    arguments = {"connection": connection.id}
+    key = f"test {connection.id}"
+    enqueue(session, JOB, arguments, key=key, due=now + BETWEEN_GOES)
+    return True
 
 
 def note_check(connection: Connection, check: Check) -> None:

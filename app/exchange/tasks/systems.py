@@ -88,8 +88,9 @@ def _announce(context: Context, connection_id: int, number: int, sequence: int) 
         announce(session, connection_id, number, sequence, context.now())
 
 
-def try_connection(context: Context, connection_id: int) -> Iterator[Check]:
-    """Test a connection step by step; that all was well that its direction needs is noted."""
+def try_connection(context: Context, connection_id: int, ticket: str = "") -> Iterator[Check]:
+    """Test a connection step by step; that all was well that its direction needs is noted.
+    ``ticket``: see ``PartnerSystem.test``."""
     with context.reading() as session:
         connection = session.get_one(Connection, connection_id)
         reads = Direction(connection.direction).pulls
@@ -99,7 +100,7 @@ def try_connection(context: Context, connection_id: int) -> Iterator[Check]:
             yield Check(_("Set up"), error.message)
             return
     is_fine = True
-    for check in system.test():
+    for check in system.test(ticket):
         if check.problem and check.for_reading and not reads:
             what, why = check.what, check.problem
             yield Check(_("%(what)s: no, and only to read (%(why)s)", what=what, why=why))

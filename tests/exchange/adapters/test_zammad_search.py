@@ -3,10 +3,12 @@ what the connection test says of it."""
 
 from __future__ import annotations
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.core.adapters.outbound import Answer
 from app.exchange.adapters import zammad as adapter
 from app.exchange.rules.failures import Outcome
 from app.exchange.rules.ggus_profile import GGUS_PROFILE
@@ -14,11 +16,13 @@ from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.profiles import Profile, Row
 from app.exchange.stand_in import PORTAL, Misbehaviour, StandIn
 from app.tickets.rules.marks import Mark, marked
-from tests.exchange.adapters.zammad_calls import NOW, TOKEN, before
+from tests.exchange.adapters.zammad_calls import ADDRESS, NOW, TOKEN, answer_of, before, zammad
 
 STEPS = [
     "Reachable",
     "Logged in",
+    "Zammad 0 (a stand-in); the portal follows the documentation of 6.4 and was tried with no real"
+    " Zammad",
     "May read",
     "May write",
     "Search means what we think",
@@ -52,6 +56,37 @@ def test_all_is_well(partner: StandIn, clock: Clock) -> None:
     clock.now = NOW
     checks = list(before(partner).test())
     assert [(one.what, one.problem) for one in checks] == [(step, "") for step in STEPS]
+
+
+def test_a_search_that_lags_is_tried_again_with_the_same_ticket(
+    partner: StandIn, clock: Clock
+) -> None:
+    partner.errs = Misbehaviour(search_lag=30)
+    clock.now = NOW
+    checks = {one.what: one for one in before(partner).test()}
+    assert checks["Search means what we think"].ticket == "1001"
+    assert "does not find ticket 1001" in checks["Search means what we think"].problem
+    clock.now = NOW + timedelta(seconds=31)
+    assert not any(one.problem for one in before(partner, now=clock.now).test("1001"))
+    assert list(partner.tickets) == [1001]
+    assert not any(one.ticket for one in before(partner, now=clock.now).test("1001"))
+    gone = list(before(partner, now=clock.now).test("1999"))[-1]
+    assert (gone.what, gone.problem) == ("May write", "It answers 404")
+
+
+def test_a_version_that_is_not_named_is_said(partner: StandIn, clock: Clock) -> None:
+    def refusing(method: str, address: str, *_: object) -> Answer:
+        path = address.removeprefix(ADDRESS)
+        if path == "/api/v1/version":
+            return Answer(403, {}, b"")
+        return answer_of(partner, method, address, {"Authorization": f"Token token={TOKEN}"}, None)
+
+    partner.open("An old one", "It was down.", group="Network")
+    clock.now = NOW
+    assert (
+        list(itertools.islice(zammad(refusing).test(), 3))[2].what
+        == "It does not name its version; the portal follows the documentation of 6.4"
+    )
 
 
 def test_a_second_test_writes_on_the_same_ticket(partner: StandIn, clock: Clock) -> None:

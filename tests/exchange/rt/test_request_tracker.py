@@ -314,9 +314,12 @@ def test_the_connection_test(side_with: Callable[[str], Side], queue: str) -> No
     }[queue]
     for _ in range(2):
         checks = list(side.system().test())
+        named = next(one.what for one in checks if one.what.startswith("RT "))[3:].partition(",")[0]
+        assert named.startswith("5.0.7"), named
         assert [(one.what, one.problem) for one in checks] == [
             ("Reachable", ""),
             ("Logged in", ""),
+            (f"RT {named}, with which the portal was tried", ""),
             ("May read", ""),
             (place, ""),
             ("May write", ""),

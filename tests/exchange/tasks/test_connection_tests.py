@@ -11,12 +11,14 @@ import pytest
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from app.commands.partner_connections import checks_here
 from app.core.database.transactions import transaction
 from app.exchange.models.connections import Connection
-from app.exchange.services.connection_tests import ask_test, newest_test
+from app.exchange.services.connection_tests import JOB, MOST_GOES, ask_test, newest_test
 from app.exchange.services.secrets import LOGIN, add_secret
-from app.exchange.stand_in import StandIn, server_of
+from app.exchange.stand_in import Misbehaviour, StandIn, server_of
 from app.exchange.tasks.connection_tests import test_connection as run_test
+from app.jobs.services.queue import is_pending
 from app.jobs.tasks.context import Context
 from tests.cast import NOON, Cast, writer
 from tests.exchange.seeded import seed_connection
@@ -118,3 +120,67 @@ def test_an_open_page_looks_again_until_the_test_ends(
     run_test(context(session), {"connection": 1})
     assert 'hx-trigger="load' not in visitor.get("/exchange/1/test").text
     assert visitor.get("/exchange/1/test?looks=nonsense").status_code == 200
+
+
+def test_a_search_that_lags_is_waited_for(
+    session: Session, cast: Cast, visit: Enter, stand_in: tuple[StandIn, str]
+) -> None:
+    partner, url = stand_in
+    partner.errs = Misbehaviour(search_lag=3600)
+    key = connect_stand_in(session, cast, url)
+    run_test(context(session), {"connection": key})
+    text = visit(cast.operator).read(f"/exchange/{key}/test").text
+    assert "running" in text
+    assert "Waiting until their search finds ticket 1001 (1 of 8)" in text
+    assert is_pending(session, JOB, f"test {key}")
+    session.rollback()
+    partner.tickets[1001].seen_from -= timedelta(hours=2)
+    run_test(context(session), {"connection": key})
+    test = newest_test(session.get_one(Connection, key, populate_existing=True))
+    assert test is not None
+    assert test.is_passed, test.checks
+    assert list(partner.tickets) == [1001]
+
+
+def test_a_search_that_finds_nothing_fails_the_test_after_some_goes(
+    session: Session, cast: Cast, stand_in: tuple[StandIn, str]
+) -> None:
+    partner, url = stand_in
+    partner.errs = Misbehaviour(search_lag=3600)
+    key = connect_stand_in(session, cast, url)
+    for go in range(1, MOST_GOES + 1):
+        run_test(context(session), {"connection": key})
+        test = newest_test(session.get_one(Connection, key, populate_existing=True))
+        assert test is not None
+        assert test.goes == go
+        assert (test.ended_at is not None) is (go == MOST_GOES)
+        session.rollback()
+    assert test is not None
+    assert any("does not find ticket 1001" in one.problem for one in test.checks)
+    assert not test.is_passed
+    assert session.get_one(Connection, key).tested_at is None
+    assert list(partner.tickets) == [1001]
+
+
+def test_the_command_waits_for_a_search_that_lags(
+    session: Session, cast: Cast, stand_in: tuple[StandIn, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    partner, url = stand_in
+    partner.errs = Misbehaviour(search_lag=3600)
+    key = connect_stand_in(session, cast, url)
+    paused: list[float] = []
+
+    def pause(seconds: float) -> None:
+        paused.append(seconds)
+        if len(paused) == 2:
+            partner.tickets[1001].seen_from -= timedelta(hours=2)
+
+    checks = list(checks_here(context(session), key, pause))
+    assert [one.problem for one in checks] == [""] * 7
+    assert [one.what for one in checks].count("Logged in") == 1
+    assert paused == [20, 20]
+    assert capsys.readouterr().err.splitlines() == [
+        "Waiting for its search to know ticket 1001 (1 of 8)",
+        "Waiting for its search to know ticket 1001 (2 of 8)",
+    ]
+    assert session.get_one(Connection, key, populate_existing=True).tested_at == SOON
