@@ -50,8 +50,8 @@ from app.exchange.services.secrets import LOGIN, add_secret
 from app.exchange.stand_in import StandIn, server_of
 from app.server.sockets import open_sockets, serving_command
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.marks import without_marks
 from tests.exchange.bad_network import BadNetwork
+from tests.exchange.said import said_in
 from tests.harness import postgres, run
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import TEST_SECRET, LiveServer, free_port, test_settings
@@ -426,7 +426,7 @@ class Chaos:
         """Whether the partner holds a text that the first portal has not read yet."""
         with self.a.rows() as rows:
             held = {
-                number: {without_marks(text) for text in self._texts(rows, number)}
+                number: {said_in(text) for text in self._texts(rows, number)}
                 for number in rows.scalars(select(Ticket.number))
             }
         for said in self.said:
@@ -487,14 +487,14 @@ class Chaos:
                         unpaired.append(f"#{number} of {name}: {len(same)} times at {portal.name}")
                         continue
                     texts = self._texts(rows, same[0])
-                    held[portal.name][ticket] = Counter(without_marks(text) for text in texts)
+                    held[portal.name][ticket] = Counter(said_in(text) for text in texts)
                     if portal is self.a:
                         keys = self._zammad_keys(same[0])
                         if len(keys) != 1:
                             unpaired.append(f"#{same[0]} of a: {len(keys)} times in zammad")
                             continue
                         there = self.zammad.tickets[keys[0]].articles
-                        held["z"][ticket] = Counter(without_marks(one["body"]) for one in there)
+                        held["z"][ticket] = Counter(said_in(one["body"]) for one in there)
         for said in self.said:
             counts = {side: held[side].get(said.ticket, Counter())[said.text] for side in held}
             if said.acknowledged and min(counts.values()) < 1:

@@ -19,10 +19,11 @@ from app.exchange.rules.partner import PartnerSystem
 from app.exchange.rules.profiles import Kind, Profile, Row
 from app.exchange.rules.shipped import SHIPPED
 from app.exchange.stand_in import StandIn
-from app.tickets.rules.marks import mark_of, without_marks
+from app.tickets.rules.marks import mark_of
 from tests.exchange.adapters import servicenow_stand_in as servicenow
 from tests.exchange.exchange_world import BEGIN, PROFILE, TOKEN
 from tests.exchange.rt.stand_in import TOKENS, RequestTrackerStandIn
+from tests.exchange.said import said_in
 
 PRIORITIES = (
     *(Row("less urgent", "less urgent"), Row("normal", "less urgent", "out")),
@@ -139,7 +140,7 @@ class ZammadThere(There):
 
     def texts(self, key: str) -> Counter[str]:
         articles = self.application.tickets[int(key)].articles
-        return Counter(filter(None, (without_marks(one["body"]) for one in articles)))
+        return Counter(filter(None, (said_in(one["body"]) for one in articles)))
 
     def files(self, key: str) -> Counter[str]:
         articles = self.application.tickets[int(key)].articles
@@ -187,7 +188,7 @@ class RtThere(There):
         return {"state": self.application.tickets[int(key)].status}
 
     def texts(self, key: str) -> Counter[str]:
-        return Counter(filter(None, map(without_marks, self._said(key))))
+        return Counter(filter(None, map(said_in, self._said(key))))
 
     def files(self, key: str) -> Counter[str]:
         return Counter(one["Filename"] for one in self._parts(key) if one["Filename"])
@@ -249,7 +250,7 @@ class ServiceNowThere(There):
 
     def texts(self, key: str) -> Counter[str]:
         said = [self._row(key)["description"], *self.application.said(key, "comments")]
-        texts, names = map(without_marks, said), self.files(key)
+        texts, names = map(said_in, said), self.files(key)
         return Counter(text for text in texts if text not in names)  # a file's, named there
 
     def files(self, key: str) -> Counter[str]:

@@ -90,7 +90,7 @@ class Ggus:
             "GGUS",
             "OpCreate",
             GHD_Short_Description=values.get("title", "")[:TITLE] or f"Ticket {entry.number}",
-            GHD_Description=_cut(entry.text),
+            GHD_Description=_cut(entry.text, entry.facts),
             GHD_Origin_ID=reference_of(entry.number),
             GHD_Status="new",
             **self._sent(values, ("priority",)),
@@ -360,14 +360,16 @@ def _base(url: str) -> str:
     return f"{url.rstrip('/')}/arsys/WSDL/public/{_SERVER}"
 
 
-def _cut(text: str) -> str:
-    """A text within the contract's limit: what is too long loses its end, not its mark."""
+def _cut(text: str, facts: str = "") -> str:
+    """A text within the contract's limit: what is too long loses its end, not its facts (unless
+    these are long themselves) and its mark."""
     if len(text) <= TEXT:
         return text
     if mark_of(text) is None:  # a value, and no text of ours
         return text[: TEXT - 3] + "..."
     body, _, mark = text.rpartition("\n\n")
-    pointer = f"...\n[The rest is in {mark.split(' via ')[-1].rstrip(')')}]\n\n{mark}"
+    end = f"{facts}\n\n{mark}" if facts and len(facts) < TEXT // 2 else mark
+    pointer = f"...\n[The rest is in {mark.split(' via ')[-1].rstrip(')')}]\n\n{end}"
     return body[: TEXT - len(pointer)] + pointer
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from flask import Response, flash, make_response, render_template, request, url_for
+from flask import Response, current_app, flash, make_response, render_template, request, url_for
 
 from app.core.database.transactions import dry_run
 from app.core.rules.access import require_admin
@@ -139,7 +139,9 @@ def preview_ticket(number: int) -> Response:
         try:
             with dry_run(rows):
                 connection = connection_of_number(rows, number)
-                shown["found"] = preview(rows, acting(), connection, key, now())
+                shown["found"] = preview(
+                    rows, acting(), connection, key, now(), current_app.config["PORTAL"].public_url
+                )
         except NotFound:
             shown["problem"] = _("There is no ticket with this number")
     page = render_template(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
@@ -62,6 +62,8 @@ EXCHANGED: Final = (
     "estimated_end",
 )
 """Fields that cross, as far as the kind of partner knows them."""
+PLACES: Final = ("links", "sites")
+"""Fields of ours that say where; they cross from here alone."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +80,8 @@ class Outgoing:
     file: str = ""
     """Name of the attachment."""
     content: bytes = b""
+    facts: str = ""
+    """What, where and when, as ``text`` says it: it is kept where a text is cut."""
 
 
 def digest_of_entry(kind: str, text: str, values: Mapping[str, Any] | None = None) -> str:
@@ -93,11 +97,15 @@ def parts_of(
     is_new: bool,
     internal: bool,
     solution_as_text: bool = False,
+    moves: str = "",
+    said: Collection[str] = (),
 ) -> Sequence[tuple[EntryKind, Mapping[str, str]]]:
     """The entries of one change of a ticket, in the order in which they are sent: its fields by
     name with their new values. ``internal``: internal comments go out, too. ``solution_as_text``:
-    the other side has no field for it, so that it is said, before the state that it explains."""
-    values = {name: fields[name] or "" for name in EXCHANGED if name in fields}
+    the other side has no field for it, so that it is said, before the state that it explains.
+    ``moves``: what became of facts, which is said, too; ``said`` are their names."""
+    names = [name for name in (*EXCHANGED, *PLACES) if name in fields and name not in said]
+    values = {name: fields[name] or "" for name in names}
     parts: list[tuple[EntryKind, Mapping[str, str]]] = []
     if is_new:
         parts.append((EntryKind.TICKET, values))
@@ -110,6 +118,8 @@ def parts_of(
         parts.append((EntryKind.ATTACHMENT, {"file": fields["attachment"] or ""}))
     if solution_as_text and (solution := fields.get("solution")):
         parts.append((EntryKind.COMMENT, {"text": f"Solution: {solution}"}))
+    if moves:
+        parts.append((EntryKind.COMMENT, {"text": moves}))
     if values and not is_new:
         parts.append((EntryKind.FIELDS, values))
     return parts

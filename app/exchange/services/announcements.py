@@ -18,6 +18,7 @@ from app.core.rules.language import _, mailed, said_word
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState
+from app.exchange.rules.facts import STORED, with_facts
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
@@ -169,7 +170,7 @@ def _said(entry: Entry) -> str:
     """What an entry says in a structured mail, whose lines hold the values; with its mark."""
     content = json.loads(entry.content)
     if entry.kind == EntryKind.TICKET:
-        return str(content.get("description", ""))
+        return with_facts(str(content.get("description", "")), content.get(STORED, ""))
     if entry.kind == EntryKind.COMMENT:
         said = mailed(_("%(author)s commented:", author=entry.author or "portal"))
         return f"{said}\n{content['text']}"
@@ -204,6 +205,8 @@ def _in_words(entry: Entry) -> str:
     if entry.kind == EntryKind.ATTACHMENT:
         name = content["file"].partition(" ")[2]
         return mailed(_("%(author)s attached %(name)s.", author=author, name=name))
+    if entry.kind == EntryKind.FIELDS:
+        content = {name: value or mailed(_("not set")) for name, value in content.items()}
     lines = [
         f"{mailed(LABELS[name])}: {mailed(said_word(value[:_MOST_OF_A_TEXT]))}"
         for name, value in content.items()

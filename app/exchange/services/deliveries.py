@@ -21,10 +21,12 @@ from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState, Outgoing
+from app.exchange.rules.facts import STORED, block_of, has_field, said_of, with_facts
 from app.exchange.rules.failures import Failure, Outcome, pause_after
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
+from app.exchange.rules.profiles import Kind
 from app.exchange.services.connections import is_called, is_told_by_mail
 from app.exchange.services.planning import LANES, WAKE, add_entry, profile_in_use, reads
 from app.exchange.services.values import (
@@ -70,10 +72,17 @@ class Claim:
 
 
 def claim(
-    session: Session, pair_id: int, traits: Traits, now: datetime, *, was_read: bool = False
+    session: Session,
+    pair_id: int,
+    traits: Traits,
+    now: datetime,
+    portal: str = "",
+    *,
+    was_read: bool = False,
 ) -> Claim:
     """What is to be done for a pair now; a call that writes is recorded as begun. Before values are
-    sent their ticket is read, unless ``was_read``: a change of theirs is not overwritten unseen."""
+    sent their ticket is read, unless ``was_read``: a change of theirs is not overwritten unseen.
+    ``portal``: our address, which a first text names."""
     row = locked_pair(session, pair_id)
     connection = row.connection
     if not may_call(connection, now):
@@ -90,7 +99,7 @@ def claim(
     if what.step is Step.SEND and has_values and not was_read and reads(connection):
         what = Next(Step.READ)
     if what.step in (Step.CREATE, Step.SEND):
-        return _begun(session, row, entry, what, traits.moved_by_text, now)
+        return _begun(session, row, entry, what, traits.moved_by_text, portal, now)
     return Claim(
         what.step,
         row.ticket_number,
@@ -101,13 +110,13 @@ def claim(
     )
 
 
-def begin_create(session: Session, pair_id: int, now: datetime) -> Claim:
+def begin_create(session: Session, pair_id: int, now: datetime, portal: str = "") -> Claim:
     """After a look-up that found nothing: record that their ticket is being created."""
     row = locked_pair(session, pair_id)
     entry = first_waiting(session, pair_id)
     if row.state != PairState.CREATING or row.begun_at is not None or entry is None:
         return Claim(Step.REST, row.ticket_number, "", None)  # somebody else went on
-    return _begun(session, row, entry, Next(Step.CREATE), {}, now)
+    return _begun(session, row, entry, Next(Step.CREATE), {}, portal, now)
 
 
 def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
@@ -128,7 +137,11 @@ def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
         profile = profile_in_use(session, row.connection)
         state = content.get("state", "")
         left = {"state": state} if profile.state_to_create(state) != state else {}
-        note_values_created(session, row, _without(content, left), left)
+        said = (*said_of(row.connection.kind, profile, content), STORED)
+        values = _without(content, said)
+        not_set = _without_field(session, row, values)
+        note_values_created(session, row, _without(values, (*left, *not_set)), left)
+        entry.reason = _not_set_there([one for one in not_set if one not in left])[:500]
     return PairState(row.state)
 
 
@@ -155,8 +168,10 @@ def note_created(
     if entry is not None and claimed.outgoing is not None:
         values = claimed.outgoing.values
         rest = {one: values[one] for one in created.left_out if values.get(one)}
-        note_values_created(session, row, _without(values, created.left_out), rest)
-        entry.reason = created.remark[:500]
+        not_set = _without_field(session, row, values)
+        note_values_created(session, row, _without(values, (*created.left_out, *not_set)), rest)
+        reasons = (created.remark, _not_set_there([one for one in not_set if one not in rest]))
+        entry.reason = "; ".join(filter(None, reasons))[:500]
         if rest:
             add_entry(
                 session,
@@ -184,14 +199,16 @@ def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: d
     entry = _note_entry(session, row, claimed.entry_id, sent.key, now)
     if entry is not None and claimed.outgoing is not None:
         values = claimed.outgoing.values
-        not_set = {one: values[one] for one in sent.left_out if one in values}
+        left_out = sent.left_out
+        if row.connection.kind == Kind.MAIL:
+            left_out = _without_field(session, row, values, EntryKind(entry.kind))
+        not_set = {one: values[one] for one in left_out if one in values}
         note_values_sent(session, row, _without(values, not_set), not_set)
         reasons = [_in_words(claimed.left)]
-        if sent.left_out:
-            reasons.append(f"Not set there: {', '.join(sent.left_out)}")
+        reasons.append(_not_set_there(left_out))
         entry.reason = "; ".join(filter(None, reasons))[:500]
         is_values = entry.kind == EntryKind.FIELDS and entry.state == EntryState.SENT
-        if is_values and set(values) <= set(sent.left_out):  # the partner has no place for them
+        if is_values and set(values) <= set(left_out):  # the partner has no place for them
             entry.state = EntryState.SKIPPED
     note_success(row.connection)
     row.connection.sent_at = now
@@ -218,6 +235,27 @@ def _in_words(left: Mapping[str, Left]) -> str:
         for why in Left
         if why in left.values()
     )
+
+
+def _not_set_there(names: Collection[str]) -> str:
+    return f"Not set there: {', '.join(names)}" if names else ""
+
+
+def _without_field(
+    session: Session,
+    row: TicketPair,
+    values: Mapping[str, str],
+    kind: EntryKind = EntryKind.TICKET,
+) -> Sequence[str]:
+    """Names of values that the partner's system has no field for. The description of a new ticket
+    is its text, and what a new ticket does not have is not missing there."""
+    profile, is_new = profile_in_use(session, row.connection), kind is EntryKind.TICKET
+    return [
+        name
+        for name, value in values.items()
+        if not (is_new and (not value or name == "description"))
+        and not has_field(row.connection.kind, profile, name, value)
+    ]
 
 
 def _without(values: Mapping[str, str], names: Collection[str]) -> Mapping[str, str]:
@@ -355,7 +393,7 @@ def first_waiting(session: Session, pair_id: int) -> Entry | None:
 def outgoing_of(session: Session, number: int, entry: Entry) -> Outgoing:
     """An entry as it is given to the partner."""
     content = json.loads(entry.content)
-    values = {name: value for name, value in content.items() if name not in ("text", "file")}
+    values = {name: content[name] for name in content if name not in ("text", "file", STORED)}
     kind, text, data, file = EntryKind(entry.kind), marked_text(number, entry), b"", ""
     if kind is EntryKind.ATTACHMENT:
         key, _, file = content["file"].partition(" ")
@@ -369,14 +407,29 @@ def outgoing_of(session: Session, number: int, entry: Entry) -> Outgoing:
             gone = f"The file {file} was removed before it was sent."
             text = marked(gone, Mark(number, entry.sequence, entry.author))
         data = found or b""
-    return Outgoing(number, entry.sequence, kind, text, entry.author, values, file, data)
+    facts = content.get(STORED, "")
+    return Outgoing(number, entry.sequence, kind, text, entry.author, values, file, data, facts)
 
 
 def marked_text(number: int, entry: Entry) -> str:
     """The text of an entry of ours as it is sent."""
     content = json.loads(entry.content)
     name = "description" if entry.kind == EntryKind.TICKET else "text"
-    return marked(content.get(name, ""), Mark(number, entry.sequence, entry.author))
+    text = with_facts(content.get(name, ""), content.get(STORED, ""))
+    return marked(text, Mark(number, entry.sequence, entry.author))
+
+
+def add_facts(session: Session, row: TicketPair, entry: Entry, portal: str) -> None:
+    """Store with the beginning of a ticket which facts its text says, once: it is known again by
+    that text. A mail names the ticket's page by itself, and a webhook has no text."""
+    content = json.loads(entry.content)
+    if STORED not in content:
+        kind, profile = row.connection.kind, profile_in_use(session, row.connection)
+        said = said_of(kind, profile, content)
+        is_named = portal and kind != Kind.MAIL
+        address = f"{portal}/tickets/{row.ticket_number}" if is_named else ""
+        content[STORED] = block_of(profile, content, said, address)
+        entry.content = json.dumps(content, ensure_ascii=False)
 
 
 def _begun(
@@ -385,13 +438,20 @@ def _begun(
     entry: Entry | None,
     what: Next,
     moved_by_text: Mapping[str, str],
+    portal: str,
     now: datetime,
 ) -> Claim:
     assert entry is not None, "there is something to send"
     store(row, rules.begin(as_rule(row), now))
+    if entry.kind == EntryKind.TICKET:
+        add_facts(session, row, entry, portal)
     outgoing = outgoing_of(session, row.ticket_number, entry)
     left: Mapping[str, Left] = {}
-    if outgoing.kind is EntryKind.FIELDS:
+    if outgoing.kind is EntryKind.TICKET:
+        profile = profile_in_use(session, row.connection)
+        said = said_of(row.connection.kind, profile, outgoing.values)
+        outgoing = replace(outgoing, values=_without(outgoing.values, said))
+    elif outgoing.kind is EntryKind.FIELDS:
         wanted = values_to_send(session, row, entry)
         outgoing, left = replace(outgoing, values=wanted.values), wanted.left
     elif outgoing.kind in _MOVING:  # recorded before the call: what moves by it is not their doing

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState, digest_of_entry
+from app.exchange.rules.facts import STORED, with_facts
 from app.exchange.rules.ledger import START, Origin, chain
 from app.exchange.rules.standing import Standing
 from app.exchange.services.planning import chain_name
@@ -100,7 +101,9 @@ def _head(name: str, entries: Sequence[Entry]) -> Head:
 
 def _digest(kind: str, content: Mapping[str, Any]) -> str:
     if kind == EntryKind.TICKET:
-        text = content.get("description", content.get("text", ""))
+        text = with_facts(
+            content.get("description", content.get("text", "")), content.get(STORED, "")
+        )
         return digest_of_entry(kind, text, {"title": content.get("title", "")})
     if kind == EntryKind.ATTACHMENT:
         return digest_of_entry(kind, str(content["file"]).partition(" ")[2])

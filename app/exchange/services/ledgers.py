@@ -22,6 +22,7 @@ from app.core.rules.language import _
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState, digest_of_entry
+from app.exchange.rules.facts import STORED
 from app.exchange.rules.ledger import Linked, Origin, first_broken, name_of_chain
 from app.exchange.rules.profiles import Kind
 
@@ -135,6 +136,7 @@ def _altered_texts(session: Session, connection_id: int) -> Iterator[FirstDiffer
         session, connection_id, columns
     ):
         values = json.loads(content)
+        values.pop(STORED, None)  # added when it was sent
         if digest_of_entry(kind, values.pop("text", ""), values) != digest:
             yield FirstDifference(number, origin, sequence, "altered")
 

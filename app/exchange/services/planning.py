@@ -27,11 +27,13 @@ from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import (
     EXCHANGED,
+    PLACES,
     EntryKind,
     EntryState,
     digest_of_entry,
     parts_of,
 )
+from app.exchange.rules.facts import STORED, moves_of, said_of
 from app.exchange.rules.ledger import START, Origin, link, name_of_chain
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profile_of
@@ -286,7 +288,8 @@ def begin_pair(
     changes = session.scalars(
         select(Change).where(of_kind(TICKET), Change.thing_id == ticket.number).order_by(Change.id)
     ).all()
-    whole = {name: as_logged(current_value(ticket, name)) or "" for name in EXCHANGED}
+    names = (*EXCHANGED, *PLACES)
+    whole = {name: as_logged(current_value(ticket, name)) or "" for name in names}
     add_entry(
         session,
         pair,
@@ -422,11 +425,21 @@ def _add_ours(
     ):
         return 0
     fields = {one.field: one.new for one in change.fields}
+    said: Collection[str] = ()
+    moves = ""
+    if not is_new:
+        profile = profile_in_use(session, pair.connection)
+        values = {name: value or "" for name, value in fields.items()}
+        said = said_of(pair.connection.kind, profile, values)
+        changed = {one.field: (one.old, one.new) for one in change.fields}
+        moves = "" if texts_alone else moves_of(profile, changed, said)
     parts = parts_of(
         fields,
         is_new=is_new,
         internal=pair.connection.internal,
         solution_as_text=pair.connection.kind in _WITHOUT_SOLUTION,
+        moves=moves,
+        said=said,
     )
     if texts_alone:
         parts = [part for part in parts if part[0] is not EntryKind.FIELDS]
@@ -553,7 +566,7 @@ def add_entry(
         .limit(1)
     ).first()
     sequence, before = (last.sequence + 1, last.hash) if last is not None else (1, START)
-    values = {name: value for name, value in content.items() if name != "text"}
+    values = {name: value for name, value in content.items() if name not in ("text", STORED)}
     linked = link(
         chain_name(pair, origin),
         sequence,

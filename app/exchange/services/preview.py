@@ -14,9 +14,10 @@ from app.core.rules.access import Actor
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
+from app.exchange.rules.facts import STORED, has_field, said_of
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.profiles import Direction, Profile
-from app.exchange.services.deliveries import marked_text
+from app.exchange.services.deliveries import add_facts, marked_text
 from app.exchange.services.planning import begin_pair, chooses, pair_with, profile_in_use
 from app.tickets.services.fields import facts_of
 from app.tickets.services.lifecycle import find_ticket
@@ -55,10 +56,16 @@ class Preview:
 
 
 def preview(
-    session: Session, by: Actor, connection: Connection, number: int, now: datetime
+    session: Session,
+    by: Actor,
+    connection: Connection,
+    number: int,
+    now: datetime,
+    portal: str,
 ) -> Preview:
     """What waits for a ticket that is exchanged, else what sharing it would send. Writes what it
-    shows: the caller gives it a transaction of which nothing stays (``dry_run``)."""
+    shows: the caller gives it a transaction of which nothing stays (``dry_run``). ``portal``: our
+    address."""
     ticket = find_ticket(session, by, number)
     profile = profile_in_use(session, connection)
     pair = pair_with(session, connection, ticket)
@@ -68,7 +75,7 @@ def preview(
         or chooses(session, connection, profile, ticket)
     )
     pair = pair or begin_pair(session, connection, ticket, now)
-    entries = session.scalars(
+    waiting = session.scalars(
         select(Entry)
         .where(
             Entry.pair_id == pair.id,
@@ -76,31 +83,38 @@ def preview(
             Entry.state == EntryState.WAITING,
         )
         .order_by(Entry.sequence)
-    )
+    ).all()
+    for entry in waiting:
+        if entry.kind == EntryKind.TICKET:
+            add_facts(session, pair, entry, portal)
     return Preview(
         number,
         ticket.title,
         is_paired,
         is_chosen,
         Direction(connection.direction).pushes,
-        [_planned(pair, entry, profile) for entry in entries],
+        [_planned(pair, entry, profile) for entry in waiting],
     )
 
 
 def _planned(pair: TicketPair, entry: Entry, profile: Profile) -> PlannedEntry:
     content = json.loads(entry.content)
-    kind = EntryKind(entry.kind)
+    content.pop(STORED, None)
+    kind, system = EntryKind(entry.kind), pair.connection.kind
+    in_text = said_of(system, profile, content) if kind is EntryKind.TICKET else ()
     said = content.pop("description" if kind is EntryKind.TICKET else "text", "")
     file = content.pop("file", "").partition(" ")[2]
     has_text = said or kind is EntryKind.TICKET
     text = marked_text(pair.ticket_number, entry) if has_text else ""
     values = [
-        SentValue(name, value, _theirs(profile, name, value))
+        SentValue(name, value, _theirs(system, profile, name, value))
         for name, value in content.items()
-        if value
+        if value and name not in in_text
     ]
     return PlannedEntry(kind, entry.author, text, file, values)
 
 
-def _theirs(profile: Profile, name: str, value: str) -> str | None:
+def _theirs(system: str, profile: Profile, name: str, value: str) -> str | None:
+    if not has_field(system, profile, name, value):
+        return None
     return profile.map_of(name).theirs_of(value) if name in profile.maps else value

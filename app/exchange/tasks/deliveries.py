@@ -144,7 +144,8 @@ class Deliveries:
                 except Invalid as error:
                     stop_connection(pair.connection, error.message, context.now())
                     return False
-                claimed = claim(session, pair_id, system.traits, context.now(), was_read=was_read)
+                portal, now = context.settings.public_url, context.now()
+                claimed = claim(session, pair_id, system.traits, now, portal, was_read=was_read)
                 if claimed.step is Step.REST:
                     if claimed.until is not None:
                         # a key for each time: one that waits for long lets a sooner one in
@@ -225,7 +226,7 @@ class Deliveries:
                     _read_what_was_said(session, pair_id)
                 if state is not PairState.CREATING:
                     return False
-                claimed = begin_create(session, pair_id, context.now())
+                claimed = begin_create(session, pair_id, context.now(), context.settings.public_url)
         if claimed.step is Step.CREATE and claimed.outgoing is not None:
             try:
                 created = system.create(claimed.outgoing)

@@ -78,13 +78,16 @@ def without_marks(text: str) -> str:
 def hops_of(text: str) -> int:
     """How many systems of this kind a text has passed: the marks with which it ends. Marks further
     up belong to what its author quotes."""
-    count = 0
-    for line in reversed(text.splitlines()):
-        if _MARK.match(line.strip()):
-            count += 1
-        elif line.strip():
-            break
-    return count
+    return len(parted_at_marks(text)[1])
+
+
+def parted_at_marks(text: str) -> tuple[str, list[str]]:
+    """A text without the marks with which it ends, and these, oldest first."""
+    lines, marks = text.splitlines(), list[str]()
+    while lines and (not (last := lines[-1].strip()) or _MARK.match(last)):
+        lines.pop()
+        marks += [last] if last else []
+    return "\n".join(lines), marks[::-1]
 
 
 def normalised(text: str) -> str:

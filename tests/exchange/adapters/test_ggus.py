@@ -113,6 +113,17 @@ def test_long_texts_are_cut_with_a_pointer_and_keep_their_mark(there: LiveServer
     assert text.endswith("...\n[The rest is in LHCOPN#1004/1]\n\n(A person via LHCOPN#1004/1)")
 
 
+def test_a_long_first_text_keeps_its_facts(there: LiveServer) -> None:
+    portal, facts = partner(there), "Impact: outage\nAffected sites: DE-KIT"
+    text = f"{'x' * 5000}\n\n{facts}"
+    values = {"title": "Link down", "state": "new"}
+    sent = entry(1015, 1, EntryKind.TICKET, text, values=values, facts=facts)
+    text = portal.read(portal.create(sent).id).texts[0].text
+    assert len(text) == 4000
+    assert text.endswith(f"LHCOPN#1015/1]\n\n{facts}\n\n(A person via LHCOPN#1015/1)")
+    assert text.count(facts) == 1
+
+
 def test_an_attachment_arrives_byte_by_byte(there: LiveServer) -> None:
     portal, trace = partner(there), b"traceroute\x00\xff"
     key = created(portal, 1005)

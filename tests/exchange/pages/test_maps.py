@@ -242,6 +242,9 @@ def test_what_would_be_sent_is_shown_in_their_words_and_not_sent(
         f"(operator via LHCOPN#{number}/1)",
         "State new assigned",
         "Priority urgent no counterpart, not sent",
+        "Layer unknown no counterpart, not sent",
+        "Packets are lost Category: incident Ticket: http",
+        f"/tickets/{number} (operator via LHCOPN#{number}/1)",
     ):
         assert words in text
     assert session.scalars(select(TicketPair)).all() == []

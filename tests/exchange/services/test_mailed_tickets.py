@@ -23,7 +23,8 @@ from app.jobs.tasks.context import Context
 from app.mail.models.mails import Mail
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
-from app.tickets.services.lifecycle import comment_ticket, open_ticket
+from app.tickets.services.lifecycle import change_ticket, comment_ticket, open_ticket
+from tests.cast import Cast
 from tests.exchange.exchange_world import BEGIN
 from tests.exchange.mails import KEY, address, answer, said_on
 from tests.exchange.rules.test_structured_mail import HEANET
@@ -148,6 +149,32 @@ def test_ours_goes_there_in_their_lines_and_their_answer_completes_it(world: _Wo
         "Any news?",
         "Not yet.",
     ]
+
+
+def test_facts_without_a_line_are_in_the_text_and_what_has_no_place_is_not_sent(
+    world: _World, cast: Cast
+) -> None:
+    by = Writer(SYSTEM, Door.PORTAL, world.now, author="operator")
+    with transaction(world.session):
+        new = NewTicket(
+            "Works",
+            "The fibre is replaced.",
+            category="maintenance",
+            impact="outage",
+            links=("CERN-PIC-LHCOPN-001",),
+            window_start=BEGIN,
+            window_end=BEGIN + timedelta(hours=2),
+        )
+        number = open_ticket(world.session, by, new).number
+    (first,) = world.told()
+    assert "Impact: outage" in first
+    assert first.count("CERN-PIC-LHCOPN-001") == 1
+    assert first.count("2026-03-02") == 2
+    with transaction(world.session):
+        change_ticket(world.session, by, number, {"impact": "degraded", "layer": "performance"})
+    assert "Impact: was outage, now degraded" in world.told()[1]
+    fields = world.session.scalars(select(Entry).where(Entry.kind == "fields")).one()
+    assert (fields.state, fields.reason) == ("skipped", "Not set there: layer")
 
 
 def test_a_subject_with_our_reference_finds_the_ticket(world: _World) -> None:

@@ -28,9 +28,9 @@ from app.exchange.tasks.deliveries import begin_open, plan_entries
 from app.jobs.services.queue import Queued, queued_jobs
 from app.jobs.tasks.context import Context
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.marks import without_marks
 from app.tickets.services.lifecycle import change_ticket, comment_ticket, move_ticket
 from tests.exchange.exchange_world import PROFILE, World
+from tests.exchange.said import said_in
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def world(session: Session) -> World:
 
 def texts_there(world: World, key: int) -> list[str]:
     """What their ticket says, in its order, without our marks."""
-    return [without_marks(article["body"]) for article in world.partner.tickets[key].articles]
+    return [said_in(article["body"]) for article in world.partner.tickets[key].articles]
 
 
 def comments_here(world: World, number: int) -> list[str]:

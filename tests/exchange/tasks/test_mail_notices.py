@@ -45,6 +45,7 @@ from app.tickets.services.lifecycle import (
     hand_to_partner,
     open_ticket,
 )
+from tests.cast import Cast
 from tests.exchange.exchange_world import BEGIN
 from tests.exchange.mails import KEY, MAILBOX, address, answer, said_on
 from tests.harness.server import test_settings
@@ -115,6 +116,24 @@ class _World:
 @pytest.fixture
 def world(session: Session) -> _World:
     return _World(session)
+
+
+def test_a_mail_says_where_and_what_is_not_set_any_more(world: _World, cast: Cast) -> None:
+    link = "CERN-PIC-LHCOPN-001"
+    with transaction(world.session):
+        new = NewTicket(title="Link down", links=(link,), event_start=BEGIN)
+        number = open_ticket(world.session, world.by, new).number
+        hand_to_partner(world.session, world.by, number, "NREN")
+    world.deliver()
+    with transaction(world.session):
+        wanted = {"links": (), "sites": ("ES-PIC",), "event_start": None}
+        change_ticket(world.session, world.by, number, wanted)
+    world.deliver()
+    (_subject, first), (_same, second) = world.told()
+    assert f"Affected links: {link}" in first
+    assert "Affected links: not set" in second
+    assert "Affected sites: ES-PIC" in second
+    assert "Event start: not set" in second
 
 
 def test_each_change_of_a_shared_ticket_is_one_mail(world: _World) -> None:

@@ -1,0 +1,121 @@
+"""What, where and when: the facts of a ticket that a partner's system has no field for.
+
+They are a block under the first text, above our mark, and a text of their own where one of them
+changes later. What a field holds there goes into the field, and is not said twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Final
+
+from app.core.rules.language import _, mailed, said_word
+from app.exchange.rules.entries import PLACES
+from app.exchange.rules.profiles import Kind, Profile
+from app.tickets.rules.content import LABELS
+from app.tickets.rules.fields import BY_NAME, ValueKind
+from app.tickets.rules.marks import parted_at_marks
+from app.tickets.rules.tickets import Impact
+
+FACTS: Final = ("category", "impact", *PLACES, "window_start", "window_end", "event_start")
+"""Fields that are said, in this order."""
+STORED: Final = "facts"
+"""Where an entry that begins a ticket holds the block that was sent."""
+_NOT_KNOWN: Final = ("", Impact.UNKNOWN)
+_FREE: Final[Mapping[Kind, Collection[str]]] = {
+    Kind.ZAMMAD: ("title",),
+    Kind.RT: ("title",),
+    Kind.SERVICENOW: ("title", "solution"),
+    Kind.GGUS: ("title", "solution"),
+}
+_MAPPED: Final[Mapping[Kind, Collection[str]]] = {
+    Kind.ZAMMAD: ("state", "priority"),
+    Kind.RT: ("state",),
+    Kind.SERVICENOW: ("state", "priority", "impact"),
+    Kind.GGUS: ("state", "priority"),
+}
+"""Fields that each kind has: those that hold any text, and those whose values are mapped."""
+
+
+def has_field(kind: str, profile: Profile, name: str, value: str) -> bool:
+    """Whether a call sets this value in a field of theirs. Whoever is told by mail or webhook reads
+    each: the mail has a line for it, or they fetch the ticket."""
+    if kind == Kind.MAIL:
+        is_line = value and any(meaning == name for _key, meaning in profile.mail)
+        is_mapped = name in profile.maps
+        word = profile.map_of(name).theirs_of(value) if is_mapped else value
+        return not profile.mail or bool(is_line and word)
+    if name in _FREE[Kind(kind)]:
+        return True
+    if name not in _MAPPED[Kind(kind)]:
+        return False
+    is_ours = kind == Kind.GGUS and name not in profile.maps  # its words are ours
+    return is_ours or profile.map_of(name).theirs_of(value) is not None
+
+
+def said_of(kind: str, profile: Profile, values: Mapping[str, str]) -> Collection[str]:
+    """Names of those of the values that are facts and have no field there."""
+    return [
+        name
+        for name in FACTS
+        if name in values and not has_field(kind, profile, name, values[name])
+    ]
+
+
+def block_of(
+    profile: Profile, values: Mapping[str, str], names: Collection[str], address: str = ""
+) -> str:
+    """The facts that are known, a line for each; ``address``: the ticket's page here. "" = there
+    is nothing to say."""
+    said = {name: values[name] for name in names if values[name] not in _NOT_KNOWN}
+    lines = []
+    if "window_start" in said and "window_end" in said:
+        begin, end = (_in_words(profile, name, said.pop(name)) for name in _WINDOW)
+        line = _("Window: %(begin)s to %(end)s", begin=begin, end=end)
+        lines.append(mailed(line))
+    lines += [
+        f"{mailed(LABELS[name])}: {_in_words(profile, name, value)}" for name, value in said.items()
+    ]
+    if address:
+        lines.append(mailed(_("Ticket: %(address)s", address=address)))
+    return "\n".join(lines)
+
+
+_WINDOW: Final = ("window_start", "window_end")
+
+
+def moves_of(
+    profile: Profile, changed: Mapping[str, tuple[str | None, str | None]], names: Collection[str]
+) -> str:
+    """What became of facts that were changed: a line for each, "" = of none. ``changed``: the value
+    before and the value now."""
+    lines = []
+    for name in names:
+        before, now = (_in_words(profile, name, one or "") for one in changed[name])
+        line = _(
+            "%(label)s: was %(before)s, now %(now)s", label=LABELS[name], before=before, now=now
+        )
+        lines.append(mailed(line))
+    return "\n".join(lines)
+
+
+def with_facts(text: str, facts: str) -> str:
+    """A first text with its facts: above the marks by which other systems passed it on, which are
+    counted at its end."""
+    if not facts:
+        return text
+    above, marks = parted_at_marks(text)
+    return "\n\n".join(filter(None, (above.rstrip(), facts, "\n".join(marks))))
+
+
+def _in_words(profile: Profile, name: str, value: str) -> str:
+    """A value as people there read it: in the words of the map, times in UTC."""
+    if not value:
+        return mailed(_("not set"))
+    if BY_NAME[name].kind is ValueKind.TIME:
+        at = datetime.fromisoformat(value)
+        return f"{at:%Y-%m-%d %H:%M:%S}".removesuffix(":00") + " UTC"
+    if name in PLACES:
+        return ", ".join(" ".join(one.split()) for one in value.split("; "))
+    return profile.map_of(name).theirs_of(value) or mailed(said_word(value))
