@@ -21,6 +21,7 @@ from app.exchange.rules.shipped import SHIPPED
 from app.exchange.tasks.systems import open_system
 from app.jobs.tasks.context import Context
 from tests.exchange.rt.request_tracker import RT
+from tests.exchange.said import said_in
 from tests.exchange.side import Side
 from tests.harness.until import until
 
@@ -40,8 +41,10 @@ def test_ours_goes_there_and_what_they_do_comes_here(side: Side, rt: RT) -> None
     assert (pair.their_number, pair.their_url) == (key, f"{rt.url}/Ticket/Display.html?id={key}")
     ticket = rt.ticket(key)
     assert (ticket["Subject"], rt.reference(key)) == ("Link down", [f"LHCOPN#{number}"])
-    assert rt.said(key) == [
-        ("Create", f"No light since 10:00.\n\n(operator via LHCOPN#{number}/1)"),
+    (begins, first), *rest = rt.said(key)
+    assert (begins, said_in(first)) == ("Create", "No light since 10:00.")
+    assert first.endswith(f"/tickets/{number}\n\n(operator via LHCOPN#{number}/1)")
+    assert rest == [
         ("Correspond", f"Any news?\n\n(operator via LHCOPN#{number}/2)"),
         ("Comment", f"The contract ends in May.\n\n(operator via LHCOPN#{number}/3)"),
     ]
