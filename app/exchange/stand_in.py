@@ -87,6 +87,7 @@ class _Ticket:
     created_by: int = 0
     merged_into: int | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
+    own: dict[str, str | None] = field(default_factory=dict)
 
 
 class Refused(Exception):
@@ -111,6 +112,8 @@ class StandIn:
         self.states: tuple[str, ...] = STATES
         self.follow_ups: Mapping[str, str] = {}
         """To which state a text moves a ticket: from, to."""
+        self.own_fields: Mapping[str, tuple[str, ...]] = {}
+        """Fields that were added to its tickets, and the values that they take; () = any."""
         self.shows_history = True
         """The account may read histories."""
         self.window = 10_000
@@ -321,12 +324,17 @@ class StandIn:
             "article_ids": [one["id"] for one in ticket.articles],
             "created_at": ticket.created.isoformat().replace("+00:00", "Z"),
             "updated_at": ticket.updated.isoformat().replace("+00:00", "Z"),
+            **{name: ticket.own.get(name) for name in self.own_fields},
         }
 
     def _create(self, body: Mapping[str, Any]) -> Any:
         article = body["article"]
+        own = {name: body[name] for name in self.own_fields if name in body}
+        if any(self.own_fields[name] and own[name] not in self.own_fields[name] for name in own):
+            raise Refused("422 Unprocessable Entity")
         key = self.open(body["title"], article["body"], PORTAL, body.get("group", self.groups[0]))
         self._set(self.tickets[key], body)
+        self.tickets[key].own = own
         return self._shown(self.tickets[key])
 
     def _change(self, found: re.Match[str], _query: Any, body: Mapping[str, Any]) -> Any:

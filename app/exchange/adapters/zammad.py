@@ -119,6 +119,8 @@ class Zammad:
                     return
             else:
                 yield Check(what, for_reading=for_reading)
+        if self.profile.extras:
+            yield from self._check_extras()
 
     def find(self, reference: str) -> Sequence[str]:
         """Tickets whose first text of ours ends with the reference. The search is for words alone,
@@ -184,12 +186,38 @@ class Zammad:
         }
         if self.profile.group:
             body["group"] = self.profile.group
-        made = _object(self.caller.call("POST", "/api/v1/tickets", body))
+        made, remark = self._made(body, entry.extras)
         key = _id(made)
         if not self._shows_ours(key, entry.number):
             reason = f"It answers with {key}, which does not hold our reference"
             raise CallFailed(Failure(Outcome.UNKNOWN, reason))
-        return Created(key, _called(made), self._page(key), left_out=left_out, serial=int(key))
+        return Created(
+            key,
+            _called(made),
+            self._page(key),
+            left_out=left_out,
+            serial=int(key),
+            remark=remark,
+        )
+
+    def _made(
+        self, body: Mapping[str, Any], extras: Mapping[str, str]
+    ) -> tuple[Mapping[str, Any], str]:
+        """What is answered to a create, and what people should know of its own fields. A value that
+        it refuses there (422: nothing is made then) does not keep a ticket back."""
+        refusal = ""
+        try:
+            made = self.caller.call("POST", "/api/v1/tickets", {**extras, **body})
+        except CallFailed as error:
+            if not extras or error.failure.status != 422:
+                raise
+            refusal = error.failure.reason
+            made = self.caller.call("POST", "/api/v1/tickets", body)
+        told = _object(made)
+        if refusal:
+            return told, f"Created without {', '.join(extras)}: {refusal}"
+        lost = [name for name, value in extras.items() if _parts(told.get(name)) != _parts(value)]
+        return told, f"It did not keep {', '.join(lost)}" if lost else ""
 
     def read(self, their_id: str) -> TheirTicket:
         """See ``PartnerSystem.read``."""
@@ -309,6 +337,23 @@ class Zammad:
         return True
 
     # the connection test
+
+    def _check_extras(self) -> Iterator[Check]:
+        """Which fields of the profile's own its tickets have. They are read and not tried: to set a
+        site would notify it."""
+        try:
+            ticket = self._ticket(self._test_ticket)
+        except CallFailed as error:
+            yield Check(_("Fields that the profile fills"), error.failure.reason)
+            return
+        there = [name for name in self.profile.extras if name in ticket]
+        missing = [name for name in self.profile.extras if name not in ticket]
+        found = _("It has the fields that are filled: %(names)s", names=", ".join(there))
+        lacks = _("It lacks fields, which are not sent: %(names)s", names=", ".join(missing))
+        if there:
+            yield Check(found, fields=there)
+        if missing:
+            yield Check(lacks, fields=there)
 
     def _version(self) -> str:
         """Which version it is, as far as our account is told, and what is known of that."""
@@ -587,6 +632,12 @@ def _number(of: Mapping[str, Any], name: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _HIGHEST:
         raise CallFailed(Failure(Outcome.UNKNOWN, f"Its answer lacks {name}"))
     return value
+
+
+def _parts(value: object) -> Sequence[str]:
+    """The values of a field, which may hold several: a list, or a text with commas."""
+    told = value if isinstance(value, list) else str(value or "").split(",")
+    return sorted(str(one).strip() for one in told)
 
 
 def _id(ticket: Mapping[str, Any]) -> str:

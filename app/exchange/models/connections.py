@@ -60,6 +60,9 @@ class Connection(Base):
     sent_at: Mapped[datetime | None] = mapped_column(UtcTime)
     test: Mapped[str] = mapped_column(Text, default="", server_default="")
     """The newest test with what it found so far, as JSON; "" = none was asked."""
+    fields_there: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """Which fields of the profile's ``extras`` the newest test read back, as a JSON list; "" = no
+    test looked."""
     compared_at: Mapped[datetime | None] = mapped_column(UtcTime)
     comparison: Mapped[str] = mapped_column(Text, default="", server_default="")
     """What the last comparison of its ledger found, as JSON."""

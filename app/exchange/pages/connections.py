@@ -56,6 +56,7 @@ from app.exchange.services import decisions, endings, unpaired
 from app.exchange.services.connection_tests import MOST_GOES, ask_test, newest_test
 from app.exchange.services.connections import is_called
 from app.exchange.services.decisions import AGAIN_AT_ONCE
+from app.exchange.services.extras import fields_left_out
 from app.exchange.services.ledgers import compare, keep_comparison, last_comparison
 from app.exchange.services.overview import (
     Traffic,
@@ -506,6 +507,7 @@ def _page(
         test=newest_test(found),
         profile=profile,
         missing=profile.missing_out(),
+        fields_left_out=fields_left_out(found, profile),
         kinds=KINDS,
         directions=DIRECTIONS,
         tickets=TICKETS,

@@ -82,6 +82,8 @@ class Outgoing:
     content: bytes = b""
     facts: str = ""
     """What, where and when, as ``text`` says it: it is kept where a text is cut."""
+    extras: Mapping[str, str] = field(default_factory=dict)
+    """Fields of the partner's own, in their words, for a ticket that is created."""
 
 
 def digest_of_entry(kind: str, text: str, values: Mapping[str, Any] | None = None) -> str:

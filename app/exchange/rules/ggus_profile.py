@@ -4,14 +4,17 @@ States and priorities are those of the pages for GGUS's users and supporters (do
 Staff Guide" and "Ticket Priority"); public clients of helpdesk.ggus.eu, a Zammad since 2025, were
 seen to use assigned, in progress, solved, unsolved, closed and verified of them. Which there are
 today its ``/ticket_states`` and ``/ticket_priorities`` say: the connection test names what is
-missing, and whoever runs the connection takes that row out. The fields that GGUS adds to a ticket
-(``wlcg_sites``, ``vo_support``, ``area``) are not described in public and are left alone.
+missing, and whoever runs the connection takes that row out. Its form has three priorities, less
+urgent, urgent and very urgent (docs.egi.eu, the guide for users). The fields that GGUS adds to a
+ticket are those that public clients read (``wlcg_sites``: GOCDB names, ``vo_support``, ``area``,
+``type``); a site in it notifies the site and its NGI. Each is sent only where the test found it.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from app.exchange.rules.extras import CATEGORY, SITES, VO
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.profiles import Guard, Profile, Row
 
@@ -34,10 +37,11 @@ GGUS_PROFILE: Final = Profile(
             Row("normal", "less urgent", "out"),
             Row("urgent", "urgent"),
             Row("very urgent", "very urgent"),
-            Row("top priority", "top priority"),
+            Row("top priority", "very urgent", "out"),
         ),
     },
     owners={"state": Owner.NEWEST, "priority": Owner.NEWEST},
     guards=tuple(Guard),
+    extras={"wlcg_sites": SITES, "vo_support": VO, "type": CATEGORY, "area": "Other"},
 )
 """Who connects sets the group, and which tickets; until then those that are shared go out."""

@@ -26,12 +26,14 @@ class CallFailed(Exception):
 class Check:
     """One step of the connection test. ``problem``: "" = all is well; ``for_reading``: only who
     reads changes there needs it; ``ticket``: their ticket for tests, where the problem may be that
-    their search lags, so that the test is to be tried again with this ticket."""
+    their search lags, so that the test is to be tried again with this ticket; ``fields``: those of
+    the profile's ``extras`` that it read back, None = it did not look."""
 
     what: str
     problem: str = ""
     for_reading: bool = False
     ticket: str = ""
+    fields: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any, Final
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.exchange.rules.extras import FILLED, MOST, NAME, OWN
 from app.exchange.rules.fields import Owner, ValueMap
 from app.exchange.rules.structured_mail import LONGEST_KEY, MEANINGS
 from app.tickets.rules.fields import BY_NAME
@@ -108,6 +109,8 @@ class Profile:
     mail: tuple[tuple[str, str], ...] = ()
     """Of a partner by mail: the keys of its lines and what each stands for (``MEANINGS``), in the
     order in which they are written; empty = mails are plain texts."""
+    extras: Mapping[str, str] = field(default_factory=dict)
+    """Fields that a Zammad added to its tickets, and what fills them (``rules.extras``)."""
 
     def map_of(self, name: str) -> ValueMap:
         """The map of a field. Of several rows with the same value the first counts."""
@@ -176,6 +179,7 @@ class Profile:
                 "owners": self.owners,
                 "guards": self.guards,
                 "mail": self.mail,
+                "extras": self.extras,
             },
             indent=2,
             ensure_ascii=False,
@@ -191,7 +195,7 @@ def profile_of(content: str) -> Profile:
     if not isinstance(told, dict):
         raise Invalid("profile", _("A profile is a JSON object"))
     known = {"networks", "sites", "categories", "tickets", "group", "maps", "owners", "guards"}
-    known.add("mail")
+    known |= {"mail", "extras"}
     if unknown := sorted(set(told) - known):
         raise Invalid("profile", _("Unknown: %(names)s", names=", ".join(unknown)))
     owners: dict[str, Owner] = {}
@@ -214,8 +218,34 @@ def profile_of(content: str) -> Profile:
     if unknown := sorted(set(guards) - set(Guard)):
         raise Invalid("profile", _("Unknown guards: %(names)s", names=", ".join(unknown)))
     kept = tuple(Guard(one) for one in guards)
-    mail = _lines(told.get("mail", []))
-    return Profile(Choice(tickets), networks, sites, categories, maps, owners, group, kept, mail)
+    mail, extras = _lines(told.get("mail", [])), _extras(told)
+    return Profile(
+        Choice(tickets), networks, sites, categories, maps, owners, group, kept, mail, extras
+    )
+
+
+def _extras(told: Mapping[str, Any]) -> Mapping[str, str]:
+    """Fields of a partner's own. Raises ``Invalid`` for one that could not be set."""
+    found = _mapping(told, "extras")
+    if len(found) > MOST:
+        raise Invalid("profile", _("extras has at most %(most)s fields", most=MOST))
+    for name, what in found.items():
+        if NAME.fullmatch(name) is None or name in OWN:
+            raise Invalid(
+                "profile", _("extras: %(name)s is not a field that a Zammad added", name=name)
+            )
+        is_word = isinstance(what, str) and "{" not in what and what.strip()
+        if what not in FILLED and not is_word:
+            raise Invalid(
+                "profile",
+                _(
+                    "extras: %(name)s is filled with a text or one of %(words)s",
+                    name=name,
+                    words=", ".join(FILLED),
+                ),
+            )
+        checked_text("profile", what, SHORT_TEXT_LIMIT, label=name)
+    return found
 
 
 def _lines(told: Any) -> tuple[tuple[str, str], ...]:

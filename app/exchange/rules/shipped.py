@@ -101,7 +101,13 @@ read."""
 _GGUS: Final = Profile(
     maps={
         "state": tuple(Row(state, state) for state in State),
-        "priority": GGUS_PROFILE.maps["priority"],
+        "priority": (
+            Row(Priority.LESS_URGENT, "less urgent"),
+            Row(Priority.NORMAL, "less urgent", "out"),
+            Row(Priority.URGENT, "urgent"),
+            Row(Priority.VERY_URGENT, "very urgent"),
+            Row(Priority.TOP, "top priority"),
+        ),
     },
     owners=GGUS_PROFILE.owners,
     guards=GGUS_PROFILE.guards,

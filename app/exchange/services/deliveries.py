@@ -28,6 +28,7 @@ from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
 from app.exchange.rules.profiles import Kind
 from app.exchange.services.connections import is_called, is_told_by_mail
+from app.exchange.services.extras import extras_of
 from app.exchange.services.planning import LANES, WAKE, add_entry, profile_in_use, reads
 from app.exchange.services.values import (
     Left,
@@ -446,6 +447,10 @@ def _begun(
     if entry.kind == EntryKind.TICKET:
         add_facts(session, row, entry, portal)
     outgoing = outgoing_of(session, row.ticket_number, entry)
+    if outgoing.kind is EntryKind.TICKET:
+        profile = profile_in_use(session, row.connection)
+        extras = extras_of(session, row.connection, profile, row.ticket_number)
+        outgoing = replace(outgoing, extras=extras)
     left: Mapping[str, Left] = {}
     if outgoing.kind is EntryKind.TICKET:
         profile = profile_in_use(session, row.connection)

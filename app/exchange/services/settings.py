@@ -60,6 +60,7 @@ def change_connection(
         setattr(connection, name, value)
     if {"url", "direction"} & set(changed):
         connection.tested_at = None
+        connection.fields_there = ""
     record(session, by, connection, changed)
     if changed:
         how, code = ", ".join(changed), connection.partner.code

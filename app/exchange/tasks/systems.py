@@ -24,6 +24,7 @@ from app.exchange.rules.partner import Check, PartnerSystem
 from app.exchange.rules.profiles import Direction, Kind, Profile
 from app.exchange.services.announcements import announce
 from app.exchange.services.connections import is_told_by_mail
+from app.exchange.services.extras import note_fields_there
 from app.exchange.services.planning import profile_in_use
 from app.exchange.services.secrets import LOGIN, live_secrets, opened
 from app.jobs.tasks.context import Context
@@ -106,6 +107,9 @@ def try_connection(context: Context, connection_id: int, ticket: str = "") -> It
             yield Check(_("%(what)s: no, and only to read (%(why)s)", what=what, why=why))
             continue
         is_fine = is_fine and not check.problem
+        if check.fields is not None:
+            with context.transaction() as session:
+                note_fields_there(session.get_one(Connection, connection_id), check.fields)
         yield check
     with context.transaction() as session:
         connection = session.get_one(Connection, connection_id)

@@ -10,6 +10,7 @@ import pytest
 
 from app.core.adapters.outbound import Answer
 from app.exchange.adapters import zammad as adapter
+from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Outcome
 from app.exchange.rules.ggus_profile import GGUS_PROFILE
 from app.exchange.rules.partner import CallFailed
@@ -311,3 +312,54 @@ def test_a_group_with_a_quote_in_its_name_asks_for_nothing_else(partner: StandIn
     profile = Profile(group='Net" OR id:>0')
     query = before(partner, profile)._within(NOW)
     assert query.endswith('AND group.name:"Net\\" OR id:>0"')
+
+
+EXTRAS = Profile(
+    group="Network", extras={"wlcg_sites": "{sites}", "area": "Other", "vo_support": "{vo}"}
+)
+
+
+def test_fields_of_their_own_are_read_and_not_tried(partner: StandIn, clock: Clock) -> None:
+    partner.open("An old one", "It was down.", group="Network")
+    clock.now = NOW
+    partner.own_fields = {"wlcg_sites": (), "area": ("Other",)}
+    last = list(before(partner, EXTRAS).test())[-2:]
+    assert [(one.what, one.problem) for one in last] == [
+        ("It has the fields that are filled: wlcg_sites, area", ""),
+        ("It lacks fields, which are not sent: vo_support", ""),
+    ]
+    assert {tuple(one.fields or ()) for one in last} == {("wlcg_sites", "area")}
+    assert all(ticket.own == {} for ticket in partner.tickets.values())
+    partner.own_fields = {}
+    (lacking,) = list(before(partner, EXTRAS).test())[-1:]
+    assert lacking.fields == []
+
+
+def beginning(**extras: str) -> Outgoing:
+    text = marked("It is down.", Mark(12, 1, "anna"))
+    return Outgoing(12, 1, EntryKind.TICKET, text, values={"title": "Down"}, extras=extras)
+
+
+def test_a_ticket_is_created_with_fields_of_their_own(partner: StandIn) -> None:
+    partner.own_fields = {"wlcg_sites": (), "area": ("Other",)}
+    made = before(partner).create(beginning(wlcg_sites="CERN-PROD, pic", area="Other"))
+    assert partner.tickets[int(made.id)].own == {"wlcg_sites": "CERN-PROD, pic", "area": "Other"}
+    assert made.remark == ""
+
+
+def test_a_refused_field_does_not_keep_a_ticket_back(partner: StandIn) -> None:
+    partner.own_fields = {"area": ("Network",)}
+    made = before(partner).create(beginning(area="Other"))
+    assert made.remark == "Created without area: It answers 422"
+    assert [ticket.own for ticket in partner.tickets.values()] == [{}]
+
+
+def test_a_field_that_was_not_kept_is_named(partner: StandIn) -> None:
+    made = before(partner).create(beginning(wlcg_sites="CERN-PROD"))
+    assert made.remark == "It did not keep wlcg_sites"
+
+
+def test_a_field_never_stands_for_one_that_every_ticket_has(partner: StandIn) -> None:
+    made = before(partner).create(beginning(title="Another", group="Users"))
+    ticket = partner.tickets[int(made.id)]
+    assert (ticket.title, ticket.group) == ("Down", "Network")

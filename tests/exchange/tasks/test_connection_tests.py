@@ -6,21 +6,31 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from app.commands.partner_connections import checks_here
 from app.core.database.transactions import transaction
 from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import TicketPair
+from app.exchange.rules.profiles import Profile
 from app.exchange.services.connection_tests import JOB, MOST_GOES, ask_test, newest_test
+from app.exchange.services.connections import set_profile
+from app.exchange.services.planning import begin_pair
 from app.exchange.services.secrets import LOGIN, add_secret
+from app.exchange.services.settings import change_connection
 from app.exchange.stand_in import Misbehaviour, StandIn, server_of
 from app.exchange.tasks.connection_tests import test_connection as run_test
+from app.exchange.tasks.deliveries import Deliveries
+from app.exchange.tasks.systems import open_system
 from app.jobs.services.queue import is_pending
 from app.jobs.tasks.context import Context
-from tests.cast import NOON, Cast, writer
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
+from tests.cast import NOON, SYSTEM, Cast, writer
 from tests.exchange.seeded import seed_connection
 from tests.harness.server import TEST_SECRET, test_settings
 from tests.harness.visits import Enter
@@ -184,3 +194,55 @@ def test_the_command_waits_for_a_search_that_lags(
         "Waiting for its search to know ticket 1001 (2 of 8)",
     ]
     assert session.get_one(Connection, key, populate_existing=True).tested_at == SOON
+
+
+EXTRAS = Profile(
+    extras={"wlcg_sites": "{sites}", "vo_support": "{vo}", "type": "{category}", "area": "Other"}
+)
+
+
+def test_fields_of_theirs_are_sent_only_where_the_test_read_them_back(
+    session: Session, cast: Cast, visit: Enter, stand_in: tuple[StandIn, str]
+) -> None:
+    partner, url = stand_in
+    partner.own_fields = {"wlcg_sites": (), "vo_support": (), "type": ()}
+    key = connect_stand_in(session, cast, url)
+    with transaction(session):
+        connection = session.get_one(Connection, key)
+        set_profile(session, SYSTEM, connection, EXTRAS.as_json())
+
+    def sent(**of_ticket: Any) -> dict[str, str | None]:
+        with transaction(session):
+            ticket = open_ticket(session, SYSTEM, NewTicket(title="Down", **of_ticket))
+            begin_pair(session, session.get_one(Connection, key), ticket, SOON)
+        pair = session.scalars(select(TicketPair.id).order_by(TicketPair.id.desc())).first()
+        session.rollback()
+        Deliveries(open_system).deliver(context(session), {"pair": pair})
+        return partner.tickets[max(partner.tickets)].own
+
+    page = visit(cast.operator).read(f"/exchange/{key}").text
+    assert "not sent, because no test found them: wlcg_sites vo_support type area" in page
+    assert sent(sites=("DE-KIT",), category="incident") == {}
+    run_test(context(session), {"connection": key})
+    page = visit(cast.operator).read(f"/exchange/{key}").text
+    assert "wlcg_sites vo_support type not sent, because no test found it: area" in page
+    links = ("CERN-PIC-LHCOPN-001",)
+    assert sent(sites=("DE-KIT", "ES-PIC"), affected_vo="ATLAS", category="incident") == {
+        "wlcg_sites": "FZK-LCG2, pic",
+        "vo_support": "atlas",
+        "type": "Incident",
+    }
+    assert sent(links=links) == {"wlcg_sites": "CERN-PROD, pic", "type": "Incident"}
+    with transaction(session):
+        connection = session.get_one(Connection, key)
+        change_connection(
+            session,
+            writer(cast.admin),
+            connection,
+            url=f"{url}/",
+            direction="both",
+            remote_login="",
+            internal=False,
+        )
+    page = visit(cast.operator).read(f"/exchange/{key}").text
+    assert "because no test found them: wlcg_sites" in page, "another address, another system"
