@@ -288,7 +288,7 @@ def _tokens(page: Page, shown: Shown) -> None:
         if not page.get_by_text(name, exact=True).count():  # the same server in each size
             page.get_by_label("Name").fill(name)
             page.get_by_label(f"{scope}:").check()
-            page.get_by_label("Your password").fill(PASSWORDS["admin"])
+            page.locator("#password").fill(PASSWORDS["admin"])
             page.get_by_role("button", name="Create token").click()
             page.get_by_role("heading", name="New secret").wait_for()
     page.goto(f"{shown.server.url}/admin/tokens")
