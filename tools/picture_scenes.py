@@ -367,6 +367,7 @@ def _person(page: Page, shown: Shown) -> None:
 def _second_factor(page: Page, shown: Shown) -> None:
     as_admin(page, shown)
     page.goto(f"{shown.server.url}/profile/second-factor")
+    page.locator("form.begin input[name=password]").fill(PASSWORDS["admin"])
     page.locator("form.begin button").click()
     page.locator(".qr-frame").wait_for()
 
