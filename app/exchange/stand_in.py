@@ -216,8 +216,8 @@ class StandIn:
                 start_response("200 OK", [*head, ("Content-Length", str(len(answer)))])
                 return [answer]
         except Refused as refused:
-            start_response(refused.status, [("Content-Type", "text/plain"), *refused.headers])
-            return [refused.status.encode()]
+            start_response(refused.status, [("Content-Type", "application/json"), *refused.headers])
+            return [json.dumps({"error": refused.status.partition(" ")[2]}).encode()]
         sleep(self.errs.seconds)
         status, kind, content = "200 OK", "application/json", json.dumps(answer).encode()
         if errs == "fail_after":

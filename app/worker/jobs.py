@@ -11,6 +11,7 @@ from typing import Final
 from app.events.services.import_runs import JOB as EVENT_IMPORT
 from app.events.services.withdrawal import JOB as EVENT_WITHDRAWAL
 from app.events.tasks.imports import import_events, withdraw_events
+from app.exchange.rules.budget import Turns
 from app.exchange.services.connection_tests import JOB as CONNECTION_TEST
 from app.exchange.services.endings import END_PAIRS
 from app.exchange.services.incoming_mails import JOB as INCOMING_MAIL
@@ -29,7 +30,8 @@ from app.registry.services.name_changes import JOB as NAMES_IN_SEARCH
 from app.tickets.tasks.search_names import follow_names
 from app.worker.child import JobFunction, in_child
 
-_deliveries, _pulls = Deliveries(open_system), Pulls(open_system)
+_turns = Turns()
+_deliveries, _pulls = Deliveries(open_system, turns=_turns), Pulls(open_system, turns=_turns)
 JOBS: Final[dict[str, JobFunction]] = {
     NAMES_IN_SEARCH: follow_names,
     EVENT_IMPORT: import_events,

@@ -18,9 +18,9 @@ from urllib.parse import urlsplit
 
 from app.core.adapters.outbound import OutboundError
 from app.core.rules.language import _
-from app.exchange.adapters.http import LIMITS, LONGEST_CALL, JsonCaller, Told
+from app.exchange.adapters.http import LIMITS, LONGEST_CALL, JsonCaller, Told, waited
 from app.exchange.rules.entries import EntryKind, Outgoing
-from app.exchange.rules.failures import Failure, Outcome
+from app.exchange.rules.failures import Failure, Outcome, is_of_gateways
 from app.exchange.rules.pairs import Traits
 from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Ours, Sent
 from app.exchange.rules.profiles import Profile
@@ -321,8 +321,10 @@ def _transport(caller: JsonCaller) -> Any:
 
 
 def _refused(status: int) -> Failure:
-    outcome = Outcome.TRANSIENT if status in (408, 429, 503) else Outcome.UNKNOWN
-    return Failure(outcome, f"It answers {status}")
+    """Its own errors are faults, with 500."""
+    is_transient = status in (408, 429, 503) or is_of_gateways(status)
+    outcome = Outcome.TRANSIENT if is_transient else Outcome.UNKNOWN
+    return Failure(outcome, f"It answers {status}", status=status)
 
 
 def _asked(
@@ -347,7 +349,8 @@ def _asked(
     except OutboundError as error:
         outcome = Outcome.UNKNOWN if body is not None and error.is_sent else Outcome.TRANSIENT
         tell("", str(error))
-        raise CallFailed(Failure(outcome, str(error))) from None
+        failure = Failure(outcome, str(error), waited=waited(began, LIMITS))
+        raise CallFailed(failure) from None
     shown = answer.content[:16000].decode(errors="replace")[:4000]
     tell(f"{answer.status} {shown}", "" if answer.status == 200 else f"It answers {answer.status}")
     return answer

@@ -16,7 +16,10 @@ from app.exchange.rules.failures import Failure, Outcome, outcome_of_status
 from app.exchange.rules.partner import CallFailed
 
 LONGEST_CALL: Final = timedelta(seconds=30)
-LIMITS: Final = Limits(most_bytes=16 * 1024 * 1024, seconds=LONGEST_CALL.total_seconds())
+"""What a partner was asked to write is there after that, whether or not its answer came."""
+LIMITS: Final = Limits(most_bytes=16 * 1024 * 1024, seconds=10)
+"""Of a call, from the first connection to the last byte, however they trickle: meanwhile a worker
+does nothing for others."""
 _SHOWN: Final = 4000
 """Characters of a request and of an answer that are kept for people."""
 
@@ -36,6 +39,10 @@ def _nobody(_told: Told) -> None:
     return None
 
 
+def _is_never(_found: Mapping[str, Any]) -> bool:
+    return False
+
+
 @dataclass(frozen=True)
 class JsonCaller:
     """Speaks JSON with one partner. ``secret_headers`` are sent and never told."""
@@ -48,6 +55,8 @@ class JsonCaller:
     """As ``app.core.adapters.outbound.ask``."""
     mask: Callable[[str], str] = field(default=str)
     """Takes secrets out of a reason that people are told: a partner may repeat what it was sent."""
+    is_own_error: Callable[[Mapping[str, Any]], bool] = field(default=_is_never)
+    """Whether an object is an error in the form of the partner's kind of system."""
 
     def call(
         self,
@@ -88,7 +97,7 @@ class JsonCaller:
         answer = self._ask(method, address, headers, sent, what, asked, LIMITS)
         shown = answer.content[: 4 * _SHOWN].decode(errors="replace")
         try:
-            found = _read(answer, writes=writes)
+            found = self._read(answer, writes=writes)
         except CallFailed as error:
             self._tell(what, asked, f"{answer.status} {shown}", began, error.failure.reason)
             raise CallFailed(self._masked(error.failure)) from None
@@ -102,7 +111,7 @@ class JsonCaller:
         what = "POST the webhook"
         answer = self._ask("POST", self.url, headers, content, what, asked, LIMITS)
         shown = f"{answer.status} {answer.content[: 4 * _SHOWN].decode(errors='replace')}"
-        failure = None if 200 <= answer.status < 300 else _refusal(answer, writes=True)
+        failure = None if 200 <= answer.status < 300 else self._refusal(answer, writes=True)
         self._tell(what, asked, shown, began, failure.reason if failure is not None else "")
         if failure is not None:
             raise CallFailed(self._masked(failure))
@@ -115,7 +124,7 @@ class JsonCaller:
         answer = self._ask("GET", self.url.rstrip("/") + path, headers, None, what, "", limits)
         shown, failure = f"{answer.status}, {len(answer.content)} bytes", None
         if not 200 <= answer.status < 300:
-            failure = _refusal(answer, writes=False)
+            failure = self._refusal(answer, writes=False)
         self._tell(what, "", shown, began, failure.reason if failure is not None else "")
         if failure is not None:
             raise CallFailed(self._masked(failure))
@@ -140,7 +149,33 @@ class JsonCaller:
             if writes and error.is_sent:
                 outcome = Outcome.UNKNOWN
             self._tell(what, asked, "", began, str(error))
-            raise CallFailed(Failure(outcome, str(error))) from None
+            raise CallFailed(Failure(outcome, str(error), waited=waited(began, limits))) from None
+
+    def _read(self, answer: Answer, *, writes: bool) -> Any:
+        if not 200 <= answer.status < 300:
+            raise CallFailed(self._refusal(answer, writes=writes))
+        if not answer.content.strip():
+            return None
+        try:
+            return json.loads(answer.content)
+        except (ValueError, RecursionError):
+            outcome = Outcome.UNKNOWN if writes else Outcome.TRANSIENT
+            kind = answer.headers.get("content-type", "nothing that says what it is")
+            reason = f"It answers {kind[:100]} where JSON is due"
+            raise CallFailed(Failure(outcome, reason, status=answer.status)) from None
+
+    def _refusal(self, answer: Answer, *, writes: bool) -> Failure:
+        """What a status other than success means."""
+        try:
+            found = json.loads(answer.content)
+        except (ValueError, RecursionError):
+            found = None
+        is_own = isinstance(found, dict) and self.is_own_error(found)
+        outcome = outcome_of_status(answer.status, is_own=is_own)
+        if not writes and outcome is Outcome.UNKNOWN:
+            outcome = Outcome.TRANSIENT
+        reason = f"It answers {answer.status}{_words(found)}"
+        return Failure(outcome, reason, _retry_after(answer), answer.status)
 
     def _masked(self, failure: Failure) -> Failure:
         return replace(failure, reason=self.mask(failure.reason))
@@ -150,37 +185,14 @@ class JsonCaller:
         self.tell(Told(what, asked[:_SHOWN], answered[:_SHOWN], took, failure))
 
 
-def _read(answer: Answer, *, writes: bool) -> Any:
-    if not 200 <= answer.status < 300:
-        raise CallFailed(_refusal(answer, writes=writes))
-    if not answer.content.strip():
-        return None
-    try:
-        return json.loads(answer.content)
-    except (ValueError, RecursionError):
-        outcome = Outcome.UNKNOWN if writes else Outcome.TRANSIENT
-        kind = answer.headers.get("content-type", "nothing that says what it is")
-        reason = f"It answers {kind[:100]} where JSON is due"
-        raise CallFailed(Failure(outcome, reason, status=answer.status)) from None
+def waited(began: float, limits: Limits) -> timedelta:
+    """As ``Failure.waited``, of a call without an answer."""
+    took = monotonic() - began
+    return timedelta(seconds=took if took >= limits.seconds else 0)
 
 
-def _refusal(answer: Answer, *, writes: bool) -> Failure:
-    """What a status other than success means."""
-    outcome = outcome_of_status(answer.status)
-    if not writes and outcome is Outcome.UNKNOWN:
-        outcome = Outcome.TRANSIENT
-    if 300 <= answer.status < 400:
-        outcome = Outcome.PERMANENT
-    reason = f"It answers {answer.status}{_words(answer)}"
-    return Failure(outcome, reason, _retry_after(answer), answer.status)
-
-
-def _words(answer: Answer) -> str:
-    """What a partner says of its refusal, shortened to a line."""
-    try:
-        found = json.loads(answer.content)
-    except (ValueError, RecursionError):
-        return ""
+def _words(found: Any) -> str:
+    """What an answer in JSON says of a refusal, shortened to a line."""
     inner = found.get("error") if isinstance(found, dict) else None
     found = inner if isinstance(inner, dict) else found  # ServiceNow
     if isinstance(found, dict):

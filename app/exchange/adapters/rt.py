@@ -83,6 +83,9 @@ class RequestTracker:
     _known_queue: Mapping[str, Any] | None = None
     _version: str = ""
 
+    def __post_init__(self) -> None:
+        self.caller = replace(self.caller, is_own_error=_is_own_error)
+
     def test(self, _ticket: str = "") -> Iterator[Check]:
         """See ``PartnerSystem.test``."""
         for check in checks(self._check_login, self._has_field, Trial(self, self.now)):
@@ -384,6 +387,11 @@ class RequestTracker:
 
     def _url(self, their_id: str) -> str:
         return f"{self.caller.url.rstrip('/')}/Ticket/Display.html?id={their_id}"
+
+
+def _is_own_error(found: Mapping[str, Any]) -> bool:
+    """Its errors are ``{"message": "..."}``."""
+    return isinstance(found.get("message"), str)
 
 
 def _subject(title: str, reference: str) -> str:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -67,6 +67,9 @@ class ServiceNow:
     login: str
     traits: Traits = field(default=Traits(can_look_up=True, settles=LONGEST_CALL + _SLACK))
     _group: str = ""
+
+    def __post_init__(self) -> None:
+        self.caller = replace(self.caller, is_own_error=_is_own_error)
 
     def test(self, _ticket: str = "") -> Iterator[Check]:
         """See ``PartnerSystem.test``."""
@@ -346,6 +349,11 @@ class ServiceNow:
     def _page(self, their_id: str) -> str:
         target = quote(f"incident.do?sys_id={their_id}", safe="")
         return f"{self.caller.url.rstrip('/')}/nav_to.do?uri={target}"
+
+
+def _is_own_error(found: Mapping[str, Any]) -> bool:
+    """Its errors are ``{"error": {...}}``."""
+    return isinstance(found.get("error"), dict)
 
 
 def _description(text: str) -> str:

@@ -30,7 +30,7 @@ def checks(login: Step, read: Step, trial: Trial, search: Step = lambda: None) -
     try:
         login()
     except CallFailed as error:
-        if error.failure.status == 0 or error.failure.status >= 500:
+        if error.failure.is_away:
             yield Check(_("Reachable"), error.failure.reason)
             return
         yield Check(_("Reachable"))

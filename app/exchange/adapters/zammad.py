@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -87,6 +87,9 @@ class Zammad:
     _test_ticket: str = ""
     _test_text: str = ""
 
+    def __post_init__(self) -> None:
+        self.caller = replace(self.caller, is_own_error=_is_own_error)
+
     def test(self, ticket: str = "") -> Iterator[Check]:
         """See ``PartnerSystem.test``."""
         self._test_ticket = ticket
@@ -94,7 +97,7 @@ class Zammad:
         try:
             self._my_id()
         except CallFailed as error:
-            if error.failure.status == 0 or error.failure.status >= 500:
+            if error.failure.is_away:
                 yield Check(reachable, error.failure.reason)
                 return
             yield Check(reachable)
@@ -608,6 +611,11 @@ class _Place:
         """The place as a text."""
         began = self.began.isoformat() if self.began is not None else ""
         return f"{self.since.isoformat()}|{'' if self.after is None else self.after}|{began}"
+
+
+def _is_own_error(found: Mapping[str, Any]) -> bool:
+    """Its errors are ``{"error": "..."}``."""
+    return isinstance(found.get("error"), str)
 
 
 def _reached(cursor: str, now: datetime) -> datetime:

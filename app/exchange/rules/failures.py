@@ -7,6 +7,9 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+SHARE_OF_SLOW: Final = 6
+"""After a call in vain that took the longest that one may, the partner is left alone for so many
+times that: what is slow or drips uses no more than a seventh of a worker."""
 FIRST_PAUSE: Final = timedelta(seconds=5)
 LONGEST_PAUSE: Final = timedelta(days=1)
 _DOUBLINGS: Final = 15
@@ -35,18 +38,33 @@ class Failure:
     status: int = 0
     """The HTTP status that it answered; 0 = there was no answer."""
 
+    waited: timedelta = timedelta(0)
+    """How long it was waited for, where that was the longest that a call may take; else zero."""
 
-def outcome_of_status(status: int) -> Outcome:
-    """What an HTTP status other than success says of a call that writes.
+    @property
+    def is_away(self) -> bool:
+        """Whether nothing is known of the partner's own system: it did not answer, or whatever
+        stands before it did."""
+        is_bare = self.outcome is Outcome.TRANSIENT and is_of_gateways(self.status)
+        return self.status == 0 or self.status >= 500 or is_bare
+
+
+def outcome_of_status(status: int, *, is_own: bool) -> Outcome:
+    """What an HTTP status other than success says of a call that writes. ``is_own``: its body is
+    an error in the form of the partner's own system.
 
     A server or a gateway that answers 5xx may have written before it failed. 408, 425 and 429 are
-    refusals to look at the request; the other 4xx are about what was asked.
+    refusals to look at the request. 3xx, 403, 404 and 405 come from whatever stands before the
+    partner's system, unless that says so itself. The other 4xx are about what was asked.
     """
-    if status in (408, 425, 429):
+    if status in (408, 425, 429) or (is_of_gateways(status) and not is_own):
         return Outcome.TRANSIENT
-    if 400 <= status < 500:
-        return Outcome.PERMANENT
-    return Outcome.UNKNOWN
+    return Outcome.PERMANENT if 300 <= status < 500 else Outcome.UNKNOWN
+
+
+def is_of_gateways(status: int) -> bool:
+    """Whether proxies and gateways answer so by themselves."""
+    return 300 <= status < 400 or status in (403, 404, 405)
 
 
 def pause_after(attempts: int, chance: float, asked: timedelta | None = None) -> timedelta:

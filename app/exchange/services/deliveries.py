@@ -22,7 +22,7 @@ from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState, Outgoing
 from app.exchange.rules.facts import STORED, block_of, has_field, said_of, with_facts
-from app.exchange.rules.failures import Failure, Outcome, pause_after
+from app.exchange.rules.failures import SHARE_OF_SLOW, Failure, Outcome, pause_after
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
@@ -304,16 +304,18 @@ def note_success(connection: Connection) -> None:
 def note_failure(
     session: Session, connection: Connection, failure: Failure, now: datetime, chance: float
 ) -> None:
-    """A call did not succeed. After several in a row, whatever they were for, nothing is called
-    for a while: a partner that is away costs one call for each pause, not one for each ticket."""
+    """A call did not succeed. After several in a row, whatever they were for, or one that took the
+    longest that a call may, nothing is called for a while: a partner that is away costs one call
+    for each pause, not one for each ticket."""
     if connection.stopped_at is None:
         connection.reason = failure.reason[:500]
     if failure.outcome is Outcome.PERMANENT:
         return
     connection.failures += 1
-    if connection.failures >= FAILURES_TO_REST:
-        attempts = connection.failures - FAILURES_TO_REST + 1
-        connection.resting_until = now + pause_after(attempts, chance, failure.retry_after)
+    if connection.failures >= FAILURES_TO_REST or failure.waited:
+        attempts = max(connection.failures - FAILURES_TO_REST + 1, 1)
+        pause = pause_after(attempts, chance, failure.retry_after)
+        connection.resting_until = now + max(pause, SHARE_OF_SLOW * failure.waited)
         wake_at(session, connection.id, connection.resting_until)
 
 

@@ -79,6 +79,10 @@ def read_soon(
         "ticket": their_id,
         "attempt": attempt,
     }
-    later = " later" if attempt else ""
-    key = f"read {connection_id} {their_id}{later}"
-    enqueue(session, READ, arguments, key=key, due=due)
+    enqueue(session, READ, arguments, key=read_key(connection_id, their_id, attempt), due=due)
+
+
+def read_key(connection_id: int, their_id: str, attempt: int) -> str:
+    """The key of the job that reads one of their tickets: one at most waits, and one at most is to
+    be tried again."""
+    return f"read {connection_id} {their_id}{' later' if attempt else ''}"

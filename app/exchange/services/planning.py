@@ -361,11 +361,13 @@ def _enqueue_lanes(session: Session) -> None:
         enqueue_lane(session, connection_id, lane)
 
 
-def enqueue_lane(session: Session, connection_id: int, lane: int) -> None:
+def enqueue_lane(
+    session: Session, connection_id: int, lane: int, due: datetime | None = None
+) -> None:
     """Leave to the worker what is due of one part of a connection's pairs. One job at most waits
     for it, behind those of other partners."""
     arguments = {"connection": connection_id, "lane": lane}
-    enqueue(session, LANE_JOB, arguments, key=f"exchange {connection_id} {lane}")
+    enqueue(session, LANE_JOB, arguments, key=f"exchange {connection_id} {lane}", due=due)
 
 
 def _new_pair(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Any, TypeAlias
 
 from sqlalchemy.orm import Session
@@ -12,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.core.rules.errors import Invalid, PortalError
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
-from app.exchange.rules.budget import Budget
+from app.exchange.rules.budget import Budget, Turns
 from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import PairState, Step
@@ -103,8 +104,13 @@ def take_up(context: Context, arguments: Mapping[str, Any]) -> None:
 class Deliveries:
     """Delivers pairs. ``open_system`` makes what speaks with a connection's system."""
 
-    def __init__(self, open_system: Opener, chance: Callable[[], float] = random.random) -> None:
-        self._open, self._chance = open_system, chance
+    def __init__(
+        self,
+        open_system: Opener,
+        chance: Callable[[], float] = random.random,
+        turns: Turns | None = None,
+    ) -> None:
+        self._open, self._chance, self._turns = open_system, chance, turns or Turns()
 
     def deliver(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Do all that is due for one pair."""
@@ -115,7 +121,16 @@ class Deliveries:
         each part). What is left then comes behind the jobs of others: a slow partner with much to
         be sent holds up nobody but itself."""
         key, lane = int(arguments["connection"]), int(arguments["lane"])
-        budget, after = Budget(context.now), 0
+        if (until := self._turns.until(key, context.now())) is not None:
+            with context.transaction() as session:
+                enqueue_lane(session, key, lane, until)
+            return
+        budget = Budget(context.now)
+        self._deliver_some(context, key, lane, budget)
+        self._turns.note(key, budget)
+
+    def _deliver_some(self, context: Context, key: int, lane: int, budget: Budget) -> None:
+        after = 0
         while True:
             with context.reading() as session:
                 ids = pairs_that_wait(session, key, lane, after, AT_ONCE)
@@ -189,7 +204,7 @@ class Deliveries:
             with context.transaction() as session:
                 stop_connection(session.get_one(Connection, key), reason, context.now())
             return
-        problem = next(iter(system_there.test())).problem
+        problem = next((one.problem for one in islice(system_there.test(), 2) if one.problem), "")
         with context.transaction() as session:
             connection = session.get_one(Connection, key)
             if problem:

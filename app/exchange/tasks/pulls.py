@@ -6,7 +6,8 @@ A hint (their webhook, their mail) only makes the next read come at once.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -18,12 +19,12 @@ from app.core.rules.errors import Invalid, PortalError
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
 from app.exchange.rules import pairs as rules
-from app.exchange.rules.budget import Budget
+from app.exchange.rules.budget import Budget, Turns
 from app.exchange.rules.failures import Failure, Outcome, pause_after
 from app.exchange.rules.pairs import MOST_ATTEMPTS, PairState
 from app.exchange.rules.partner import CallFailed, Changed, PartnerSystem
 from app.exchange.services.calls import note_unreadable
-from app.exchange.services.connections import all_connections, wake
+from app.exchange.services.connections import all_connections, is_called, wake
 from app.exchange.services.deliveries import (
     as_rule,
     locked_pair,
@@ -33,7 +34,7 @@ from app.exchange.services.deliveries import (
     stop_connection,
     store,
 )
-from app.exchange.services.hints import PULL, READ, read_soon
+from app.exchange.services.hints import PULL, READ, read_key, read_soon
 from app.exchange.services.ledgers import JOB as COMPARE
 from app.exchange.services.planning import reads
 from app.exchange.services.readings import pair_of_their_id
@@ -118,8 +119,13 @@ class Pulls:
     read again.
     """
 
-    def __init__(self, open_system: Opener, chance: Callable[[], float] = random.random) -> None:
-        self._open, self._chance = open_system, chance
+    def __init__(
+        self,
+        open_system: Opener,
+        chance: Callable[[], float] = random.random,
+        turns: Turns | None = None,
+    ) -> None:
+        self._open, self._chance, self._turns = open_system, chance, turns or Turns()
         self._versions: dict[tuple[int, str], str] = {}
         self._proven: dict[int, datetime] = {}
 
@@ -127,12 +133,40 @@ class Pulls:
         """Read what changed there since the last time (a job, one at a time for a connection). What
         is left after a while is a job of its own behind those of others, with the rest of the
         ``page`` ({} = ask for the next); until it is done nothing else is asked."""
-        key, budget = int(arguments["connection"]), Budget(context.now)
-        page, is_rest = arguments.get("page"), "page" in arguments
+        key, is_rest = int(arguments["connection"]), "page" in arguments
         if not is_rest:
             with context.reading() as session:
                 if is_pending(session, PULL, _rest_key(key)):
                     return
+        job_key = _rest_key(key) if is_rest else f"{PULL} {key}"
+        with self._turn(context, PULL, arguments, job_key) as budget:
+            if budget is not None:
+                self._pull(context, key, arguments.get("page"), budget, is_rest=is_rest)
+
+    @contextmanager
+    def _turn(
+        self, context: Context, job: str, arguments: Mapping[str, Any], job_key: str
+    ) -> Iterator[Budget | None]:
+        """The turn of a job's connection; None where it has to wait, and the job comes again."""
+        key = int(arguments["connection"])
+        if (until := self._turns.until(key, context.now())) is not None:
+            with context.transaction() as session:
+                enqueue(session, job, arguments, key=job_key, due=until)
+            yield None
+            return
+        budget = Budget(context.now)
+        yield budget
+        self._turns.note(key, budget)
+
+    def _pull(
+        self,
+        context: Context,
+        key: int,
+        page: Mapping[str, Any] | None,
+        budget: Budget,
+        *,
+        is_rest: bool,
+    ) -> None:
         for _ in range(_MOST_PAGES):
             opened = self._opened(context, key)
             if opened is None or context.is_ending():
@@ -170,8 +204,13 @@ class Pulls:
         """Read every open pair by its id: what no search told (a job, each night). What is left
         after a while comes behind the jobs of others: ``after`` the pair that was read last,
         ``gone`` what was not there so far. Tickets that are gone stop the connection."""
+        with self._turn(context, SWEEP, arguments, f"{SWEEP} {arguments['connection']}") as budget:
+            if budget is not None:
+                self._sweep(context, arguments, budget)
+
+    def _sweep(self, context: Context, arguments: Mapping[str, Any], budget: Budget) -> None:
         key, after = int(arguments["connection"]), int(arguments.get("after", 0))
-        gone, budget = [str(one) for one in arguments.get("gone", ())], Budget(context.now)
+        gone = [str(one) for one in arguments.get("gone", ())]
         opened = self._opened(context, key)
         while opened is not None:
             with context.reading() as session:
@@ -211,16 +250,30 @@ class Pulls:
         """Read one of their tickets, ``ticket`` by its id there (a job, after a hint, and again
         where that was in vain: ``attempt`` times)."""
         key, their_id = int(arguments["connection"]), str(arguments["ticket"])
+        attempts = int(arguments.get("attempt", 0))
         if (opened := self._opened(context, key)) is None:
+            self._after_rest(context, key, their_id, attempts)
             return
-        try:
-            taken = self._read(context, key, opened[1], their_id, Budget(context.now))
-            if taken is not None and not taken.is_whole:
-                with context.transaction() as session:
-                    read_soon(session, key, their_id)
-        except CallFailed as error:
-            attempts = int(arguments.get("attempt", 0)) + 1
-            self._failed(context, key, their_id, error.failure, attempts)
+        with self._turn(context, READ, arguments, read_key(key, their_id, attempts)) as budget:
+            if budget is None:
+                return
+            try:
+                taken = self._read(context, key, opened[1], their_id, budget)
+                if taken is not None and not taken.is_whole:
+                    with context.transaction() as session:
+                        read_soon(session, key, their_id)
+            except CallFailed as error:
+                if error.failure.waited:  # the partner itself is slow
+                    self._note(context, key, error.failure)
+                self._failed(context, key, their_id, error.failure, attempts + 1)
+
+    def _after_rest(self, context: Context, key: int, their_id: str, attempts: int) -> None:
+        """Read a ticket when its partner, which rests, may be called again."""
+        with context.transaction() as session:
+            connection = session.get_one(Connection, key)
+            if is_called(connection) and reads(connection) and connection.resting_until is not None:
+                due = max(connection.resting_until, context.now())
+                read_soon(session, key, their_id, attempts, due)
 
     def _read_all(
         self,
@@ -251,10 +304,11 @@ class Pulls:
             except CallFailed as error:
                 failure, is_away = error.failure, error.failure.outcome is not Outcome.PERMANENT
                 in_row = in_row + 1 if is_away else 0
-                if in_row >= _DOWN or failure.status == _NOT_LOGGED_IN:
+                is_slow = bool(failure.waited)
+                if in_row >= _DOWN or is_slow or failure.status == _NOT_LOGGED_IN:
                     self._note(context, key, failure)
                     return None, ()
-                if gone is not None and failure.status == _NOT_FOUND:
+                if gone is not None and not is_away and failure.status == _NOT_FOUND:
                     gone.append(their_id)
                 self._failed(context, key, their_id, failure, 1)
                 problem = f"Their ticket {their_id}: {failure.reason}"

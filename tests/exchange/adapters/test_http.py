@@ -98,10 +98,19 @@ def reset(caller: socket.socket) -> None:
     caller.sendall(b'HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"id":')
 
 
+BARE = ("302 There", "403 No", "404 Nothing", "405 Not so")
+"""What a proxy answers for the system behind it."""
+OWN = b'{"fault": "It is closed"}'
+"""An error in the form of the system's own."""
+
+
 def failure_of(url: str, method: str = "POST") -> tuple[Failure, list[Told]]:
     """What a call there fails with, and what is kept of it."""
     kept: list[Told] = []
-    caller = JsonCaller(url, HOSTS, {"Authorization": SECRET}, tell=kept.append)
+    headers = {"Authorization": SECRET}
+    caller = JsonCaller(
+        url, HOSTS, headers, tell=kept.append, is_own_error=lambda found: "fault" in found
+    )
     with pytest.raises(CallFailed) as failed:
         caller.call(method, "/api/v1/tickets", {"title": "x"} if method == "POST" else None)
     return failed.value.failure, kept
@@ -125,7 +134,12 @@ def whole(status: str, body: bytes = b"", *heads: str) -> bytes:
         (answering(whole("503 Later")), Outcome.UNKNOWN, Outcome.TRANSIENT),
         (answering(whole("429 Slow")), Outcome.TRANSIENT, Outcome.TRANSIENT),
         (answering(whole("422 No")), Outcome.PERMANENT, Outcome.PERMANENT),
-        (answering(whole("302 There", b"", "Location: /login")),) + 2 * (Outcome.PERMANENT,),
+        *((answering(whole(one)),) + 2 * (Outcome.TRANSIENT,) for one in BARE),
+        *((answering(whole(one, OWN)),) + 2 * (Outcome.PERMANENT,) for one in BARE),
+        *(
+            (answering(whole(one, b'{"message": "No"}')),) + 2 * (Outcome.TRANSIENT,)
+            for one in BARE
+        ),
         (answering(whole("200 OK", b"<html>Log in</html>")), Outcome.UNKNOWN, Outcome.TRANSIENT),
         (answering(whole("200 OK", b"[" * 999)), Outcome.UNKNOWN, Outcome.TRANSIENT),
         (answering(whole("200 OK", b"{" + b" " * 5000)), Outcome.UNKNOWN, Outcome.PERMANENT),
@@ -139,6 +153,12 @@ def test_what_a_call_in_vain_leaves_open(
     assert failure_of(serve(talk), "GET")[0].outcome is for_read
     assert [one.failure for one in kept] == [failure.reason]
     assert "secret-of-ours" not in str(kept)
+
+
+def test_a_call_that_took_the_longest_that_one_may_says_so(serve: Callable[[Talk], str]) -> None:
+    for talk in (silent, dripping):
+        assert failure_of(serve(talk))[0].waited >= timedelta(seconds=SMALL.seconds)
+    assert not failure_of(serve(reset))[0].waited
 
 
 def test_a_certificate_that_ended_and_a_name_that_is_gone_are_tried_again(tmp_path: Path) -> None:

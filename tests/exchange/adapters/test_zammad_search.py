@@ -103,7 +103,7 @@ def test_each_step_that_fails_is_the_last(partner: StandIn) -> None:
     partner.token = "another"
     checks = list(before(partner).test())
     assert [one.what for one in checks] == STEPS[:2]
-    assert checks[1].problem == "It answers 401"
+    assert checks[1].problem == "It answers 401: Unauthorized"
     partner.token, partner.errs = TOKEN, Misbehaviour(refuse=1)
     assert [one.what for one in before(partner).test()] == STEPS[:1]
 

@@ -1,9 +1,13 @@
-"""A ticket with very many texts: it is taken in slices, and holds nobody up."""
+"""A partner that is talkative, slow, or answered for by a proxy: it holds up nobody, and nothing of
+it is given up."""
 
 from __future__ import annotations
 
 import json
 import threading
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
 from itertools import count
 from typing import Any
 
@@ -11,15 +15,20 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.core.adapters.outbound import Answer
 from app.core.models.changes import Change, ChangedField
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
-from app.exchange.rules.standing import Standing
+from app.exchange.rules.failures import Failure, Outcome
+from app.exchange.rules.pairs import MOST_ATTEMPTS
+from app.exchange.rules.partner import CallFailed
+from app.exchange.rules.standing import Answering, Standing
 from app.exchange.services import decisions, readings
 from app.exchange.services.hints import PULL, READ
-from app.exchange.services.planning import LANE_JOB
+from app.exchange.services.planning import LANE_JOB, LANES
 from app.exchange.services.readings import Looked, look, take_in
-from app.exchange.services.standing import compared
+from app.exchange.services.standing import answers, compared
+from app.exchange.tasks.deliveries import plan_entries
 from app.exchange.tasks.pulls import SWEEP
 from app.jobs.rules.jobs import Pace
 from app.jobs.services.backend import Runner
@@ -253,3 +262,142 @@ def test_files_of_a_ticket_come_in_slices_too(
         names = [json.loads(content)["file"] for content in rows.scalars(files)]
     assert [name.partition("plot-")[2] for name in names] == [f"{one}.png" for one in range(5)]
     assert pair(world).read_at == world.now
+
+
+class Between(World):
+    """Something stands between the portal and its partner. ``answer``: what it answers to each
+    call, or to those alone whose body holds ``word``; ``seconds``: how long each call takes."""
+
+    answer: Answer | None = None
+    word = b""
+    seconds = 0.0
+
+    def _ask(
+        self,
+        method: str,
+        address: str,
+        limits: Any,
+        private: Any,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+    ) -> Answer:
+        self.now += timedelta(seconds=self.seconds)
+        if self.answer is not None and self.word in (body or b""):
+            return self.answer
+        return super()._ask(method, address, limits, private, headers, body)
+
+    def turn(self) -> None:
+        """What the worker does when the time has come."""
+        here = {"connection": self.connection_id}
+        self.deliveries.wake(self.context, here)
+        for lane in range(LANES):
+            self.deliveries.deliver_lane(self.context, {**here, "lane": lane})
+
+    def connection(self) -> Connection:
+        """The connection as it is now."""
+        with Session(self.engine) as rows:
+            return rows.get_one(Connection, self.connection_id)
+
+    def states(self) -> Counter[str]:
+        """How many pairs are in which state."""
+        with Session(self.engine) as rows:
+            return Counter(rows.scalars(select(TicketPair.state)))
+
+
+@pytest.fixture
+def between(session: Session) -> Between:
+    return Between(session.get_bind().engine)
+
+
+PAGE = b"<html><h1>Nothing here</h1></html>"
+
+
+@pytest.mark.parametrize("status", [302, 403, 404, 405])
+def test_a_proxy_that_answers_for_the_partner_stops_no_ticket(
+    between: Between, status: int
+) -> None:
+    """A minute of it over waiting tickets: the connection fails, and then all of them go."""
+    for number in range(12):
+        between.open(f"Ticket {number}", "Text")
+    plan_entries(between.context)
+    between.answer = Answer(status, {"content-type": "text/html", "location": "/"}, PAGE)
+    told = set()
+    for _ in range(30):
+        between.turn()
+        told.add(answers(between.connection(), between.now))
+        between.later(seconds=2)
+    assert told <= {Answering.FAILING, Answering.RESTING}
+    assert between.connection().reason == f"It answers {status}"
+    assert between.states() == {"being created": 12}
+    assert between.partner.tickets == {}
+    between.answer = None
+    between.later(minutes=10)
+    between.turn()
+    assert between.states() == {"paired": 12}
+    assert sorted(one.title for one in between.partner.tickets.values()) == sorted(
+        f"Ticket {number}" for number in range(12)
+    )
+    assert answers(between.connection(), between.now) is Answering.ANSWERS
+
+
+def test_a_text_that_a_firewall_refuses_holds_no_other_up(between: Between) -> None:
+    """Whatever stands before the partner lets all pass but this: in the end a person is asked."""
+    bad = between.open("Worm", "It sends ' OR 1=1; DROP TABLE tickets")
+    for number in range(6):
+        between.open(f"Ticket {number}", "Text")
+    plan_entries(between.context)
+    between.answer, between.word = Answer(403, {"content-type": "text/html"}, PAGE), b"DROP TABLE"
+    between.turn()
+    between.later(minutes=1)
+    between.turn()
+    assert between.states() == {"paired": 6, "being created": 1}
+    for _ in range(MOST_ATTEMPTS):
+        between.later(days=1)
+        between.turn()
+    assert between.states() == {"paired": 6, "stopped": 1}
+    pair = between.pair_of(bad)
+    assert pair is not None
+    assert pair.reason == f"It answers 403 ({MOST_ATTEMPTS} attempts)"
+
+
+def test_a_partner_whose_turn_was_long_waits_as_long_for_the_next(between: Between) -> None:
+    """However many of its tickets were announced, the jobs of others come between."""
+    keys = [str(between.partner.open(f"Theirs {one}", "Text", group="Network")) for one in range(3)]
+    between.seconds = 1
+    between.read(keys[0])
+    called = len(between.partner.calls)
+    assert called > 2
+    between.read(keys[1])
+    between.pull()
+    between.turn()
+    assert len(between.partner.calls) == called + 1, "the test of the connection alone"
+    assert waits(between, READ) == waits(between, PULL) == 1
+    between.later(seconds=called + 1)
+    between.read(keys[1])
+    assert len(between.partner.calls) > called + 1
+
+
+def test_a_partner_that_does_not_end_its_answers_rests_at_once(between: Between) -> None:
+    """One call of the longest time that one may take, and six times that without any."""
+    between.open("Ticket", "Text")
+    plan_entries(between.context)
+    key = str(between.partner.open("Theirs", "Text", group="Network"))
+    failure = Failure(Outcome.TRANSIENT, "longer than 10 s", waited=timedelta(seconds=10))
+    calls = []
+
+    def dripping(*given: Any) -> Any:
+        calls.append(given[0])
+        raise CallFailed(failure)
+
+    between.__dict__["_ask"] = dripping
+    between.read(key)
+    between.pull()
+    between.turn()
+    assert calls == ["GET"]
+    assert between.connection().resting_until == between.now + timedelta(seconds=60)
+    assert answers(between.connection(), between.now) is Answering.RESTING
+    del between.__dict__["_ask"]
+    between.later(minutes=2)
+    between.turn()
+    assert between.states() == {"paired": 1}
+    assert waits(between, READ) == 1

@@ -9,18 +9,20 @@ from functools import partial
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.core.adapters.outbound import Answer
 from app.exchange.adapters.http import JsonCaller
 from app.exchange.adapters.zammad import Zammad
 from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import TicketPair
+from app.exchange.rules import budget
 from app.exchange.services.connections import connect
 from app.exchange.services.planning import BEGIN_OPEN, JOB, LANE_JOB, profile_in_use
 from app.exchange.stand_in import StandIn
 from app.exchange.tasks.deliveries import begin_open, plan_entries, take_up
-from app.exchange.tasks.pulls import READ, SWEEP
+from app.exchange.tasks.pulls import PULL, READ, SWEEP
 from app.jobs.rules.jobs import Pace
 from app.jobs.services.backend import Runner
 from app.jobs.services.queue import enqueue, queued_jobs, run_jobs
@@ -73,6 +75,7 @@ class TwoPartners(World):
             BEGIN_OPEN: of(begin_open),
             SWEEP: of(self.pulls.sweep),
             READ: of(self.pulls.read),
+            PULL: of(self.pulls.pull),
         }
         ending = threading.Event()
         runner = Runner(self.engine, "worker", functions, Pace(look=0.1), lambda: self.now, ending)
@@ -82,11 +85,15 @@ class TwoPartners(World):
     def _is_more(self) -> bool:
         """Whether a job put itself behind the others that were there."""
         with Session(self.engine) as rows:
-            return any(job.waiting for job in queued_jobs(rows) if job.name in (LANE_JOB, SWEEP))
+            return any(
+                job.waiting for job in queued_jobs(rows) if job.name in (LANE_JOB, SWEEP, PULL)
+            )
 
 
 @pytest.fixture
-def world(session: Session) -> TwoPartners:
+def world(session: Session, monkeypatch: pytest.MonkeyPatch) -> TwoPartners:
+    """Without pauses between turns: for the queue on PostgreSQL another clock counts."""
+    monkeypatch.setattr(budget, "_LONGEST_PAUSE", timedelta(0))
     return TwoPartners(session)
 
 
@@ -133,3 +140,25 @@ def test_the_nightly_read_of_a_slow_partner_does_not_hold_up_another(world: TwoP
     first = world.order.index("QUICK POST")
     assert world.order[:first].count("GGUS GET") < MANY
     assert world.order.count("GGUS GET") >= 2 * MANY, "every open pair is read all the same"
+
+
+def test_what_changed_at_a_slow_partner_does_not_hold_up_another(world: TwoPartners) -> None:
+    """It is looked at the time between any two of its tickets."""
+    with world.writing() as rows:
+        rows.get_one(Connection, connection_of(world, "QUICK")).direction = "pull"
+    world.pull()
+    for turn in range(MANY):
+        world.slow.open(f"Theirs {turn}", "Text", group="Network")
+    with world.writing() as rows:
+        key = connection_of(world, "GGUS")
+        enqueue(rows, PULL, {"connection": key}, key=f"{PULL} {key}")
+        rows.get_one(Connection, connection_of(world, "QUICK")).direction = "push"
+    world.order.clear()
+    world.open("Urgent", "Text")
+    plan_entries(world.context)
+    world.work()
+    first = world.order.index("QUICK POST")
+    assert world.order[:first].count("GGUS GET") <= 20, "one turn of each of its jobs"
+    with Session(world.engine) as rows:
+        theirs = select(func.count(TicketPair.id)).where(TicketPair.began_here.is_(False))
+        assert rows.scalar(theirs) == MANY, "every ticket is read all the same"

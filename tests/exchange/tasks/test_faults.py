@@ -451,7 +451,7 @@ def test_one_ticket_that_is_gone_is_asked_about_and_many_stop_the_connection(
     assert connection_of(world).stopped_at is None
     pair = world.pair_of(numbers[1])
     assert pair is not None
-    assert (pair.state, pair.reason) == (PairState.STOPPED, "It answers 404")
+    assert (pair.state, pair.reason) == (PairState.STOPPED, "It answers 404: Not Found")
     world.partner.tickets.clear()
     sweep(world)
     connection = connection_of(world)
