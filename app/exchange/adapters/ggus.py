@@ -145,6 +145,8 @@ class Ggus:
     def send(self, their_id: str, entry: Outgoing) -> Sent:
         """See ``PartnerSystem.send``."""
         if entry.kind is EntryKind.ATTACHMENT:
+            if self._has_file(their_id, entry):
+                return Sent()
             key = self._call(
                 "GGUS_ATTACH",
                 "AddAttachment",
@@ -196,6 +198,25 @@ class Ggus:
                 return ()
             raise
         return [str(row["GHD_Request_ID"]) for row in rows]
+
+    def _has_file(self, their_id: str, entry: Outgoing) -> bool:
+        """Whether a file of ours is there: what came of an earlier call may not be known, and a
+        file has no mark."""
+        place = {"GAT_Request_ID": their_id, "maxLimit": "-1"}
+        try:
+            rows = self._call("GGUS_ATTACH", "GetAttachIDs", **place)
+        except CallFailed as error:
+            if NO_SUCH_ENTRY in error.failure.reason:  # as with lists of tickets
+                return False
+            raise
+        wanted = (entry.file[:TITLE], _signed(entry.author))
+        for row in rows:
+            if (row["GAT_Attachment_attachmentName"], row["GAT_Last_Modifier"]) == wanted:
+                key = {"GAT_Attachment_ID": row["GAT_Attachment-ID"]}
+                one = self._call("GGUS_ATTACH", "GetOneAttachment", **key)
+                if one["GAT_Attachment_attachmentData"] == entry.content:
+                    return True
+        return False
 
     def _sent(self, values: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
         """Values by the contract's elements; those of closed lists by the map, if there is one."""

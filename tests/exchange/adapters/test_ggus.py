@@ -131,6 +131,23 @@ def test_an_attachment_arrives_byte_by_byte(there: LiveServer) -> None:
     assert portal.send(key, sent).key.startswith("ATT")
 
 
+def test_a_file_that_is_there_is_not_sent_twice(there: LiveServer) -> None:
+    """Nobody knows what came of the first call, and something was said there since."""
+    portal = partner(there)
+    key = created(portal, 1015)
+    files = [
+        entry(1015, sequence, EntryKind.ATTACHMENT, file="otdr.txt", content=content)
+        for sequence, content in ((2, b"1.2 km"), (4, b"3.4 km"))
+    ]
+    portal.send(key, files[0])
+    portal.send(key, entry(1015, 3, EntryKind.COMMENT, "See the file"))
+    for _time in range(2):
+        for file in files:
+            portal.send(key, file)
+    rows = portal._call("GGUS_ATTACH", "GetAttachIDs", GAT_Request_ID=key)
+    assert [row["GAT_Attachment_attachmentName"] for row in rows] == ["otdr.txt"] * 2
+
+
 def test_what_is_refused_is_told_from_what_may_have_been_done(there: LiveServer) -> None:
     with pytest.raises(CallFailed) as gone:
         partner(there).read("999999")
