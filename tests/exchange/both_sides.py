@@ -16,11 +16,14 @@ from sqlalchemy.orm import Session
 
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.profiles import Profile, Row
+from app.exchange.rules.standing import Unread
 from app.exchange.services.standing import Compared, compared
 from app.tickets.models.tickets import Ticket
 
 EQUAL, ASKED, SAID = "equal", "asked", "said"
 GOOD = (EQUAL, ASKED, SAID)
+NOT_COMPARED = "different, not compared"
+"""Over a connection that does not read, where the panel says just that."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,8 @@ def _outcome(
         return f"equal, and named as {named}" if named else EQUAL
     if told.in_step:
         return "different and in step"
+    if told.why is Unread.ONE_WAY:
+        return NOT_COMPARED
     asked = session.scalars(
         select(Entry.content).where(Entry.pair_id == pair.id, Entry.state == "asked")
     )

@@ -1,10 +1,13 @@
 """Layer 3 of the proof: real processes, killed at random, with a bad network between them.
 
 Two portals, one on PostgreSQL and one on SQLite, are each other's partner of kind ``ggus``; the
-first has a Zammad-like partner, too. Operations come in at every side, servers and workers are
+first has a Zammad-like partner, too, which has fewer words for states than we and reopens what is
+closed where somebody writes. Texts, files and values come in at every side, servers and workers are
 killed with ``kill -9``, calls are cut, lost, delayed and doubled. At the end all heals; then the
-three hold the same texts, each once. What is compared is what they hold, read from outside; what
-was acknowledged stands in a journal of this program.
+three hold the same texts and files, each once, and each value of each pair is equal, or a person is
+asked, or the panel names the difference; of the pairs of the two portals, which push and do not
+read each other, the panel may also say that it does not compare. What is compared is what they
+hold, read from outside; what was acknowledged stands in a journal of this program.
 
 ``python -m tests.exchange.chaos --minutes 30`` (``make chaos``) prints what came of it.
 """
@@ -12,10 +15,10 @@ was acknowledged stands in a journal of this program.
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import signal
-import subprocess
 import sys
 import threading
 from collections import Counter
@@ -24,6 +27,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from http.client import HTTPConnection
+from pathlib import Path
 from random import Random
 from time import monotonic, sleep
 from typing import Any
@@ -36,38 +40,54 @@ from app.accounts.services.tokens import create_token
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import SYSTEM, Door, Writer
-from app.core.rules.errors import SettingError
+from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.scopes import Scope
+from app.core.services.changes import TICKET
 from app.core.settings import PROJECT, Settings, process_environment
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
-from app.exchange.rules.entries import EntryState
+from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Profile, Row
 from app.exchange.services import decisions
 from app.exchange.services.connections import connect, wake
+from app.exchange.services.deliveries import first_waiting
 from app.exchange.services.secrets import LOGIN, add_secret
 from app.exchange.stand_in import StandIn, server_of
-from app.server.sockets import open_sockets, serving_command
+from app.server.sockets import open_sockets
 from app.tickets.models.tickets import Ticket
+from tests.exchange import quick_worker
 from tests.exchange.bad_network import BadNetwork
+from tests.exchange.both_sides import GOOD, NOT_COMPARED, Value, values_of
+from tests.exchange.kinds import PRIORITIES, ZammadThere
 from tests.exchange.said import said_in
-from tests.harness import postgres, run
+from tests.harness import loaded, postgres, run
 from tests.harness.databases import fresh_database, open_engine
 from tests.harness.server import TEST_SECRET, LiveServer, free_port, test_settings
 from tests.soap_service.wire import PASSWORD, Wire, in_order
 
-STATES = ("new", "assigned", "in progress", "solved", "unsolved")
-BETWEEN_PORTALS = Profile(
-    tickets=Choice.NEW, maps={"state": tuple(Row(one, one) for one in STATES)}
+STATES = (
+    *("new", "assigned", "in progress", "waiting for reply", "on hold", "reopened"),
+    *("solved", "unsolved"),
 )
-WITH_ZAMMAD = Profile(tickets=Choice.NEW, group="Network")
+BETWEEN_PORTALS = Profile(
+    tickets=Choice.NEW,
+    maps={
+        "state": tuple(Row(one, one) for one in STATES),
+        "priority": tuple(Row(one.ours, one.ours) for one in PRIORITIES),
+    },
+)
+WITH_ZAMMAD = ZammadThere.profile
 BAD = {"cut": 0.05, "lost": 0.05, "late": 0.1, "doubled": 0.05}
+ENDS = (*GOOD, NOT_COMPARED)
+BAD_ENDS = ("lost", "doubled", "unpaired", "different", "out_of_step")
 LOSSES = {name: odds for name, odds in BAD.items() if name != "doubled"}
 """A Zammad whose network carries out a call twice makes two tickets, and no client can help it;
 the portal's own door knows a call again."""
-_SECONDS_BETWEEN_KILLS = 6.0
+_SECONDS_BETWEEN_KILLS = 4.0
 _LONGEST_HEALING = 900.0
+_LONGEST_READING = 300.0
+"""Seconds after which the last values of a healed exchange must have been read back."""
 
 
 @dataclass
@@ -78,7 +98,7 @@ class Portal:
     settings: Settings
     quick: float | None
     kills: int = 0
-    _processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+    _processes: dict[str, loaded.Child] = field(default_factory=dict)
 
     @property
     def wire(self) -> Wire:
@@ -114,41 +134,31 @@ class Portal:
         finally:
             engine.dispose()
 
-    def _begin_server(self) -> subprocess.Popen[bytes]:
+    def _begin_server(self) -> loaded.Child:
         sockets = open_sockets(self.settings)
-        command = serving_command(replace(self.settings, worker=False), sockets, monotonic())
-        process = self._begin("server", command, tuple(one.fileno() for one in sockets))
-        for one in sockets:
-            one.close()
-        return process
+        try:
+            return loaded.start_server(self.settings, sockets, self._log("server"))
+        finally:
+            for one in sockets:
+                one.close()
 
-    def _begin_worker(self) -> subprocess.Popen[bytes]:
-        quick = () if self.quick is None else (str(self.quick),)
-        module = "tests.exchange.quick_worker"
-        return self._begin(
-            "worker", (sys.executable, "-m", module, self.settings.database_url, *quick), ()
+    def _begin_worker(self) -> loaded.Child:
+        return loaded.Child(
+            quick_worker.work,
+            (self.settings.database_url, self.quick),
+            environment=process_environment(self.settings),
+            out=self._log("worker"),
         )
 
-    def _begin(
-        self, part: str, command: Sequence[str], sockets: Sequence[int]
-    ) -> subprocess.Popen[bytes]:
-        with (run.folder() / f"{self.name}-{part}.log").open("ab") as out:
-            return subprocess.Popen(
-                command,
-                cwd=PROJECT,
-                env=process_environment(self.settings),
-                pass_fds=sockets,
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+    def _log(self, part: str) -> Path:
+        return run.folder() / f"{self.name}-{part}.log"
 
 
 @dataclass
 class Said:
-    """One text that somebody said on a ticket: ``acknowledged`` = the door answered that it is
-    kept; else nobody knows, and it may be there or not, but the same everywhere."""
+    """One text that somebody said on a ticket, or a file, by its name: ``acknowledged`` = the door
+    answered that it is kept; else nobody knows, and it may be there or not, but the same
+    everywhere."""
 
     ticket: int
     """The journal's number of the ticket."""
@@ -162,7 +172,10 @@ class Result:
     """What a run showed."""
 
     operations: int
+    moved: int
+    """Values that people were told are set."""
     acknowledged: int
+    """Texts and files of which people were told that they are kept."""
     kills: int
     entries: int
     network: Mapping[str, int]
@@ -170,6 +183,11 @@ class Result:
     lost: list[str]
     doubled: list[str]
     unpaired: list[str]
+    """Tickets without a counterpart, or with a second one."""
+    values: Mapping[str, int]
+    """How often a value of a pair is equal, or asked, or said, or not compared."""
+    different: list[str]
+    """Values that are neither."""
     out_of_step: list[str]
     """Pairs of the two portals whose heads are not the same, as each answers over REST."""
     healed_after: float
@@ -177,7 +195,7 @@ class Result:
     @property
     def is_good(self) -> bool:
         """Nothing was lost, nothing doubled, and each ticket has one pair."""
-        return not (self.lost or self.doubled or self.unpaired or self.out_of_step)
+        return not any(getattr(self, name) for name in BAD_ENDS)
 
 
 class Chaos:
@@ -189,7 +207,9 @@ class Chaos:
         self.a, self.b = (
             self._portal(name, kind, quick) for name, kind in zip("ab", kinds, strict=True)
         )
-        self.zammad = StandIn("token-of-zammad")
+        there = ZammadThere({"closed": "open"})
+        there.clock = lambda: datetime.now(UTC)
+        self.zammad: StandIn = there.application
         server = held.enter_context(server_of(self.zammad))
         threading.Thread(target=server.serve_forever, daemon=True).start()
         held.callback(server.shutdown)
@@ -203,7 +223,8 @@ class Chaos:
         self.said: list[Said] = []
         self.tickets: list[tuple[str, int]] = []
         """Where each ticket was opened, and its number there."""
-        self.operations = 0
+        self.operations = self.moved = 0
+        self._tried: Counter[tuple[int, int]] = Counter()
 
     def _portal(self, name: str, kind: str, quick: float | None) -> Portal:
         url = self._held.enter_context(fresh_database(kind))
@@ -259,10 +280,17 @@ class Chaos:
     def operate(self) -> None:
         """One operation at a random side."""
         self.operations += 1
-        if not self.tickets or self._dice.random() < 0.1:
+        chance = self._dice.random()
+        if not self.tickets or chance < 0.1:
             self._open(self._dice.choice((self.a, self.b)))
+            return
+        ticket, where = self._dice.randrange(len(self.tickets)), self._dice.choice("abz")
+        if chance < 0.5:
+            self._say(ticket, where)
+        elif chance < 0.9:
+            self._move(ticket, where)
         else:
-            self._say(self._dice.randrange(len(self.tickets)))
+            self._attach(ticket, where)
 
     def _open(self, portal: Portal) -> None:
         text = f"Opened by operation {self.operations}"
@@ -278,27 +306,72 @@ class Chaos:
             self.tickets.append((portal.name, int(number)))
             self.said.append(Said(len(self.tickets) - 1, text, portal.name, acknowledged=True))
 
-    def _say(self, ticket: int) -> None:
+    def _say(self, ticket: int, where: str) -> None:
         text = f"Said by operation {self.operations}"
-        where = self._dice.choice("abz")
         if where == "z":
             key = self._in_zammad(ticket)
             if key is not None:
                 self.zammad.comment(key, text)
                 self.said.append(Said(ticket, text, where, acknowledged=True))
             return
+        done = self._modify(where, ticket, {"GHD_Public_Diary": text})
+        if done is not None:
+            self.said.append(Said(ticket, text, where, acknowledged=done))
+
+    def _move(self, ticket: int, where: str) -> None:
+        """Set a state or a priority."""
+        name = self._dice.choice(("state", "state", "priority"))
+        if where == "z":
+            value, key = self._dice.choice(ZammadThere.values[name]), self._in_zammad(ticket)
+            if key is not None:
+                self.zammad.change(key, **{name: value})
+                self.moved += 1
+            return
+        if name == "state":
+            values = {"GHD_Status": self._dice.choice(STATES)}
+            values["GHD_Detailed_Solution"] = f"How, by operation {self.operations}"
+        else:
+            values = {"GHD_Priority": self._dice.choice(PRIORITIES).ours}
+        self.moved += bool(self._modify(where, ticket, values))
+
+    def _attach(self, ticket: int, where: str) -> None:
+        name, content = f"{self.operations}.txt", f"File of operation {self.operations}".encode()
+        if where == "z":
+            key = self._in_zammad(ticket)
+            if key is not None:
+                self.zammad.attach(key, name, content)
+                self.said.append(Said(ticket, name, where, acknowledged=True))
+            return
         portal = self.a if where == "a" else self.b
         number = self._number_at(portal, ticket)
         if number is None:
             return
         values = {
+            "GAT_Attachment_Name": name,
+            "GAT_Attachment_Data": base64.b64encode(content).decode(),
+            "GAT_Attachment_Orig_Size": str(len(content)),
+            "GAT_Request_ID": str(number),
+            "GAT_Last_Modifier": "noc",
+            "GAT_Last_Login": "noc",
+        }
+        done = False
+        with suppress(OSError, ValueError, AssertionError, KeyError, IndexError):
+            answer = portal.wire.call("AddAttachment", values, user="noc", service="GGUS_ATTACH")
+            done = answer.status == 200
+        self.said.append(Said(ticket, name, where, acknowledged=done))
+
+    def _modify(self, where: str, ticket: int, values: Mapping[str, str]) -> bool | None:
+        """Change a ticket at a portal; whether that was acknowledged, None = it is not there."""
+        portal = self.a if where == "a" else self.b
+        number = self._number_at(portal, ticket)
+        if number is None:
+            return None
+        whose = {
             "GHD_Request_ID": str(number),
             "GHD_Last_Modifier": "noc",
             "GHD_Last_Login": "noc",
-            "GHD_Public_Diary": text,
         }
-        done = self._called(portal, "TicketModify", values)
-        self.said.append(Said(ticket, text, where, acknowledged=done is not None))
+        return self._called(portal, "TicketModify", {**whose, **values}) is not None
 
     @staticmethod
     def _called(portal: Portal, operation: str, values: Mapping[str, str]) -> str | None:
@@ -381,7 +454,16 @@ class Chaos:
             if not still_open and not self._unread():
                 break
             sleep(2)
+        healed = monotonic()
+        while monotonic() - healed < _LONGEST_READING and not self._is_settled():
+            sleep(2)
         return monotonic() - began
+
+    def _is_settled(self) -> bool:
+        """Whether nothing is to be sent or read back any more."""
+        return not any(map(self._is_open, (self.a, self.b))) and all(
+            value.outcome in ENDS for _pair, value in self.values()
+        )
 
     def _is_open(self, portal: Portal) -> bool:
         """Whether something waits there; what is stopped is tried again, as a person would."""
@@ -402,8 +484,11 @@ class Chaos:
             ).all()
             rows.rollback()
             for pair_id in stopped:
-                with transaction(rows):
-                    decisions.retry(rows, by, pair_id)
+                with suppress(Invalid), transaction(rows):
+                    if self._is_refused(rows, pair_id):
+                        decisions.leave_out(rows, by, pair_id, "They do not take this value")
+                    else:
+                        decisions.retry(rows, by, pair_id)
             lagging = newest - self._planned(rows)
         if waiting or stopped or lagging:
             print(
@@ -413,6 +498,15 @@ class Chaos:
                 flush=True,
             )
         return bool(waiting or stopped or lagging)
+
+    def _is_refused(self, rows: Session, pair_id: int) -> bool:
+        """Whether a pair stops once more at a value: a person leaves it out then."""
+        waiting = first_waiting(rows, pair_id)
+        pair = rows.get_one(TicketPair, pair_id)
+        if waiting is None or waiting.kind != EntryKind.FIELDS or pair.state != PairState.STOPPED:
+            return False
+        self._tried[pair.connection_id, waiting.id] += 1
+        return self._tried[pair.connection_id, waiting.id] > 2
 
     @staticmethod
     def _planned(rows: Session) -> int:
@@ -455,46 +549,80 @@ class Chaos:
 
     @staticmethod
     def _texts(rows: Session, number: int) -> list[str]:
+        """The texts of a ticket, and the names of its files."""
         ticket = rows.get(Ticket, number)
         texts = [ticket.description] if ticket is not None else []
-        said = rows.scalars(
-            select(ChangedField.new)
+        found = (Change.kind == TICKET, Change.thing_id == number, ChangedField.new.is_not(None))
+        said = rows.execute(
+            select(ChangedField.field, ChangedField.new)
             .join(Change, Change.id == ChangedField.change_id)
-            .where(Change.thing_id == number, ChangedField.field == "public_comment")
-        ).all()
-        return texts + [text for text in said if text is not None]
+            .where(*found, ChangedField.field.in_(("public_comment", "attachment")))
+        )
+        for name, text in said:
+            told = text or ""
+            texts.append(told if name == "public_comment" else told.partition(" ")[2])
+        return texts
 
-    def result(self, healed_after: float) -> Result:
-        """Compare the three sides by what they hold."""
-        lost, doubled, unpaired = [], [], []
-        entries = 0
+    def values(self) -> Iterator[tuple[str, Value]]:
+        """What became of each value of each pair, with the pair in words."""
+        now = datetime.now(UTC)
+        with self.a.rows() as at_a, self.b.rows() as at_b:
+            for ticket in range(len(self.tickets)):
+                sides = ((self.a, at_a, "B", at_b), (self.b, at_b, "A", at_a))
+                for portal, rows, partner, theirs in sides:
+                    pair = self._pair(rows, portal, ticket, partner)
+                    there = theirs.get(Ticket, int(pair.their_id or 0)) if pair else None
+                    if pair is not None and there is not None:
+                        held = {"state": there.state, "priority": there.priority}
+                        for value in values_of(rows, pair, BETWEEN_PORTALS, held, now):
+                            yield f"#{pair.ticket_number} of {portal.name} with {partner}", value
+                pair = self._pair(at_a, self.a, ticket, "ZAMMAD")
+                if pair is not None and pair.their_id:
+                    shown = vars(self.zammad.tickets[int(pair.their_id)])
+                    for value in values_of(at_a, pair, WITH_ZAMMAD, shown, now):
+                        yield f"#{pair.ticket_number} of a with zammad", value
+
+    def _pair(self, rows: Session, portal: Portal, ticket: int, partner: str) -> TicketPair | None:
+        number = self._counterpart(rows, portal, ticket)
+        pairs = rows.scalars(select(TicketPair).where(TicketPair.ticket_number == number))
+        return next((one for one in pairs if one.connection.partner.code == partner), None)
+
+    def _sides(self) -> tuple[Mapping[str, Mapping[int, Counter[str]]], list[str]]:
+        """What each side holds of each ticket, and tickets that are not there just once."""
+        unpaired: list[str] = []
         held: dict[str, dict[int, Counter[str]]] = {"a": {}, "b": {}, "z": {}}
         for portal in (self.a, self.b):
             with portal.rows() as rows:
-                entries += rows.scalar(select(func.count()).select_from(Entry)) or 0
-                for ticket in range(len(self.tickets)):
-                    name, number = self.tickets[ticket]
-                    same = (
-                        [number]
-                        if name == portal.name
-                        else list(
-                            rows.scalars(
-                                select(Ticket.number).where(Ticket.origin_id == f"LHCOPN#{number}")
-                            )
-                        )
+                for ticket, (name, number) in enumerate(self.tickets):
+                    found = rows.scalars(
+                        select(Ticket.number).where(Ticket.origin_id == f"LHCOPN#{number}")
                     )
+                    same = [number] if name == portal.name else list(found)
                     if len(same) != 1:
                         unpaired.append(f"#{number} of {name}: {len(same)} times at {portal.name}")
                         continue
                     texts = self._texts(rows, same[0])
                     held[portal.name][ticket] = Counter(said_in(text) for text in texts)
-                    if portal is self.a:
-                        keys = self._zammad_keys(same[0])
-                        if len(keys) != 1:
-                            unpaired.append(f"#{same[0]} of a: {len(keys)} times in zammad")
-                            continue
-                        there = self.zammad.tickets[keys[0]].articles
-                        held["z"][ticket] = Counter(said_in(one["body"]) for one in there)
+                    keys = self._zammad_keys(same[0]) if portal is self.a else [0]
+                    if len(keys) != 1:
+                        unpaired.append(f"#{same[0]} of a: {len(keys)} times in zammad")
+                    elif portal is self.a:
+                        held["z"][ticket] = self._in_articles(keys[0])
+        return held, unpaired
+
+    def _in_articles(self, key: int) -> Counter[str]:
+        articles = self.zammad.tickets[key].articles
+        found = Counter(said_in(one["body"]) for one in articles)
+        found.update(file["filename"] for one in articles for file in one["attachments"])
+        return found
+
+    def result(self, healed_after: float) -> Result:
+        """Compare the three sides by what they hold."""
+        lost, doubled, entries = [], [], 0
+        held, unpaired = self._sides()
+        for portal in (self.a, self.b):
+            with portal.rows() as rows:
+                entries += rows.scalar(select(func.count()).select_from(Entry)) or 0
         for said in self.said:
             counts = {side: held[side].get(said.ticket, Counter())[said.text] for side in held}
             if said.acknowledged and min(counts.values()) < 1:
@@ -503,11 +631,18 @@ class Chaos:
                 lost.append(f"{said.text} ({said.where}, not acknowledged): {counts}")
             if max(counts.values()) > 1:
                 doubled.append(f"{said.text} ({said.where}): {counts}")
+        outcomes, different = Counter[str](), []
+        for pair, value in self.values():
+            if value.outcome in ENDS:
+                outcomes[value.outcome] += 1
+            else:
+                different.append(f"{pair}: {value}")
         network: Counter[str] = Counter()
-        for one in self._networks.values():
-            network.update(one.done)
+        for way in self._networks.values():
+            network.update(way.done)
         return Result(
             operations=self.operations,
+            moved=self.moved,
             acknowledged=sum(said.acknowledged for said in self.said),
             kills=self.a.kills + self.b.kills,
             entries=entries,
@@ -516,6 +651,8 @@ class Chaos:
             lost=lost,
             doubled=doubled,
             unpaired=unpaired,
+            values=dict(sorted(outcomes.items())),
+            different=different,
             out_of_step=[
                 f"ticket {ticket}" for ticket in range(len(self.tickets)) if self._differs(ticket)
             ],
@@ -525,6 +662,7 @@ class Chaos:
 
 def play(seed: int, seconds: float, each: float, quick: float | None) -> Result:
     """One run; ``quick``: the longest call in seconds, None = as in the product."""
+    loaded.load_also("tests.exchange.quick_worker", "zeep")
     with ExitStack() as held:
         chaos = Chaos(held, seed, quick)
         chaos.run(seconds, each)
@@ -550,13 +688,15 @@ def main() -> int:
     finally:
         run.end(folder)
     print(f"seed {given.seed}, {given.minutes:g} minutes, {datetime.now(UTC):%Y-%m-%d}")
-    print(f"operations {result.operations:,}, acknowledged {result.acknowledged:,}")
+    print(f"operations {result.operations:,}, values moved {result.moved:,}")
+    print(f"texts and files acknowledged {result.acknowledged:,}")
     print(f"kills {result.kills}, tickets {result.tickets}, entries {result.entries:,}")
     print(f"calls on the way: {', '.join(f'{k} {v:,}' for k, v in result.network.items())}")
-    print(f"in step {result.healed_after:.0f} s after the last of it")
-    for name in ("lost", "doubled", "unpaired", "out_of_step"):
+    print(f"at rest {result.healed_after:.0f} s after the last of it")
+    print(f"values: {', '.join(f'{name} {count:,}' for name, count in result.values.items())}")
+    for name in BAD_ENDS:
         found: list[Any] = getattr(result, name)
-        print(f"{name} {len(found)}")
+        print(f"{name.replace('_', ' ')} {len(found)}")
         for one in found[:20]:
             print(f"  {one}")
     return 0 if result.is_good else 1

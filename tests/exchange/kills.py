@@ -71,11 +71,11 @@ class Outcome:
 
 
 def every_kill(
-    engine: Engine, kind: type[There], *, contested: bool = False, each: int = 1
+    engine: Engine, kind: type[There], *, contested: bool = False, first: int = 1, each: int = 1
 ) -> Iterator[Outcome]:
     """The history without a kill, then with one at each point. ``contested``: both sides move the
     state before they hear of each other, and nobody says who was last. ``each``: only every so
-    manyth point."""
+    manyth point, from the ``first`` on."""
     there = kind({"closed": "open"})
     world = World(engine, there.profile, there)
     there.clock = lambda: world.now
@@ -84,7 +84,7 @@ def every_kill(
     _play(world, there, 0, contested=contested)  # the first has more points: a search is tried
     yield _play(world, there, 0, contested=contested)
     passed = list(world.points.passed)
-    for point in range(1, len(passed) + 1, each):
+    for point in range(first, len(passed) + 1, each):
         yield _play(world, there, point, contested=contested, name=passed[point - 1])
 
 

@@ -1,5 +1,5 @@
 """A real worker that calls partners on this machine: ``python -m tests.exchange.quick_worker URL
-[SECONDS]``.
+[SECONDS]``, or ``work`` in a forked process.
 
 With SECONDS no call may last longer, and what became of an unanswered one is looked for after twice
 that: a run of a minute would else wait for the minutes that real partners are given.
@@ -15,7 +15,7 @@ from typing import Any
 from app.core.adapters.outbound import Limits
 from app.core.log import configure_logging
 from app.exchange.adapters import ggus, http
-from app.exchange.services.planning import JOB, WAKE
+from app.exchange.services.planning import LANE_JOB, WAKE
 from app.exchange.tasks.deliveries import Deliveries
 from app.exchange.tasks.systems import open_system
 from app.jobs.rules.jobs import Pace
@@ -40,15 +40,14 @@ def hurry(seconds: float) -> None:
         return system
 
     deliveries = Deliveries(opened)
-    JOBS[JOB], JOBS[WAKE] = deliveries.deliver, deliveries.wake
+    JOBS[LANE_JOB], JOBS[WAKE] = deliveries.deliver_lane, deliveries.wake
 
 
-def main() -> None:
+def work(url: str, seconds: float | None = None) -> None:
     """Work until a signal."""
-    url, *seconds = sys.argv[1:]
     configure_logging()
-    if seconds:
-        hurry(float(seconds[0]))
+    if seconds is not None:
+        hurry(seconds)
     engine = open_engine(url)
     private = frozenset({"127.0.0.1"})
     worker = WorkerProcess(
@@ -60,4 +59,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    work(sys.argv[1], *map(float, sys.argv[2:]))

@@ -23,15 +23,17 @@ from app.core.settings import Settings, process_environment
 
 PROCESSES: Final = multiprocessing.get_context("forkserver")
 """For whoever wants processes in which functions of tests run."""
-PROCESSES.set_forkserver_preload(
-    [
-        "app.serving",
-        "app.server.process",
-        "tests.harness.portal_worker",
-        "tests.harness.share_templates",
-    ]
+_LOADED: Final = (
+    *("app.serving", "app.server.process"),
+    *("tests.harness.portal_worker", "tests.harness.share_templates"),
 )
+PROCESSES.set_forkserver_preload([*_LOADED])
 _PR_SET_PDEATHSIG: Final = 1
+
+
+def load_also(*modules: str) -> None:
+    """Load these, too, if no process was forked yet."""
+    PROCESSES.set_forkserver_preload([*_LOADED, *modules])
 
 
 class Child:

@@ -133,7 +133,7 @@ SLOW: Final = (
     ),
     Slow(
         ("tests/exchange/test_kills.py",),
-        "the exchange, killed at each of its points: about 130 histories of a ticket",
+        "the exchange, killed at its points with three kinds of partners: some 300 histories",
     ),
     Slow(
         ("tests/system/test_lost_commits.py",),
