@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import inf
 from threading import Lock
 from time import monotonic
@@ -24,7 +25,7 @@ from app.exchange.rules.failures import Failure, Outcome, is_of_gateways
 from app.exchange.rules.pairs import Traits
 from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Ours, Sent
 from app.exchange.rules.profiles import Profile
-from app.exchange.rules.reading import TheirText, TheirTicket
+from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
 from app.tickets.rules.marks import mark_of, reference_of
 
 TITLE, TEXT = 255, 4000
@@ -39,6 +40,8 @@ MOVES_NEVER_MADE: Final[Mapping[str, frozenset[str]]] = {
 }
 """A state that is not set over one of those (GGUS's operators, in the contract's section 8)."""
 _SERVER: Final = "ggus"
+_SIGNATURE: Final = " (via LHCOPN)"
+"""How every name ends under which the portal writes there."""
 _OVERLAP: Final = timedelta(minutes=15)
 _DOCUMENT_KEPT: Final = 3600.0
 """Seconds for which a partner's WSDL is kept."""
@@ -64,7 +67,10 @@ class Ggus:
             (_("Reachable"), lambda: self._client("GGUS")),
             (_("Logged in"), lambda: self._find("'GHD_Request ID'=\"0\"")),
             (_("May read"), lambda: self._find("'GHD_Meta Status'=\"Open\"", "1")),
-            (_("May read the history"), lambda: self._client("GGUS_HISTORY")),
+            (
+                _("May read the history"),
+                lambda: [self._client(one) for one in ("GGUS_HISTORY", "GGUS_ATTACH")],
+            ),
         ):
             try:
                 step()
@@ -119,6 +125,7 @@ class Ggus:
                     texts.append(TheirText(key, text, author, by_us=by_us, internal=internal))
         if mark_of(texts[0].text) is None:
             texts[0] = TheirText(texts[0].key, texts[0].text, ticket["GHD_Name"] or "")
+        texts += self._files(their_id)
         values = {"state": ticket["GHD_Status"] or "", "priority": ticket["GHD_Priority"] or ""}
         return TheirTicket(
             their_id,
@@ -199,24 +206,48 @@ class Ggus:
             raise
         return [str(row["GHD_Request_ID"]) for row in rows]
 
+    def _attachments(self, their_id: str) -> Sequence[Any]:
+        place = {"GAT_Request_ID": their_id, "maxLimit": "-1"}
+        try:
+            rows: Sequence[Any] = self._call("GGUS_ATTACH", "GetAttachIDs", **place)
+        except CallFailed as error:
+            if NO_SUCH_ENTRY in error.failure.reason:  # as with lists of tickets
+                return ()
+            raise
+        return rows
+
+    def _file(self, key: str) -> bytes:
+        one = self._call("GGUS_ATTACH", "GetOneAttachment", GAT_Attachment_ID=key)
+        return bytes(one["GAT_Attachment_attachmentData"])
+
     def _has_file(self, their_id: str, entry: Outgoing) -> bool:
         """Whether a file of ours is there: what came of an earlier call may not be known, and a
         file has no mark."""
-        place = {"GAT_Request_ID": their_id, "maxLimit": "-1"}
-        try:
-            rows = self._call("GGUS_ATTACH", "GetAttachIDs", **place)
-        except CallFailed as error:
-            if NO_SUCH_ENTRY in error.failure.reason:  # as with lists of tickets
-                return False
-            raise
         wanted = (entry.file[:TITLE], _signed(entry.author))
-        for row in rows:
-            if (row["GAT_Attachment_attachmentName"], row["GAT_Last_Modifier"]) == wanted:
-                key = {"GAT_Attachment_ID": row["GAT_Attachment-ID"]}
-                one = self._call("GGUS_ATTACH", "GetOneAttachment", **key)
-                if one["GAT_Attachment_attachmentData"] == entry.content:
-                    return True
-        return False
+        return any(
+            (row["GAT_Attachment_attachmentName"], row["GAT_Last_Modifier"]) == wanted
+            and self._file(row["GAT_Attachment-ID"]) == entry.content
+            for row in self._attachments(their_id)
+        )
+
+    def _files(self, their_id: str) -> Sequence[TheirText]:
+        """Files of others, each as a text that says nothing."""
+        return [
+            TheirText(
+                key=f"file of {(key := row['GAT_Attachment-ID'])}",
+                text="",
+                author=row["GAT_Last_Modifier"] or "",
+                files=(
+                    TheirFile(
+                        f"file {key}",
+                        row["GAT_Attachment_attachmentName"] or "",
+                        load=partial(self._file, key),
+                    ),
+                ),
+            )
+            for row in self._attachments(their_id)
+            if not (row["GAT_Last_Modifier"] or "").endswith(_SIGNATURE)
+        ]
 
     def _sent(self, values: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
         """Values by the contract's elements; those of closed lists by the map, if there is one."""
@@ -398,7 +429,7 @@ def _cut(text: str, facts: str = "") -> str:
 
 
 def _signed(author: str) -> str:
-    return f"{author or 'The portal'} (via LHCOPN)"[:TITLE]
+    return (author or "The portal")[: TITLE - len(_SIGNATURE)] + _SIGNATURE
 
 
 def _utc(told: object) -> datetime | None:

@@ -28,7 +28,7 @@ from app.tickets.rules.marks import Mark, marked, without_marks
 from app.tickets.services.lifecycle import comment_ticket, create_ticket
 from tests.cast import NOON, enter, writer
 from tests.harness.server import LiveServer, test_settings
-from tests.soap_service.wire import PASSWORD, create_accounts
+from tests.soap_service.wire import PASSWORD, Wire, create_accounts
 
 STATES = tuple(Row(state, state) for state in ("new", "assigned", "in progress", "solved"))
 PROFILE = Profile(maps={"state": STATES})
@@ -146,6 +146,27 @@ def test_a_file_that_is_there_is_not_sent_twice(there: LiveServer) -> None:
             portal.send(key, file)
     rows = portal._call("GGUS_ATTACH", "GetAttachIDs", GAT_Request_ID=key)
     assert [row["GAT_Attachment_attachmentName"] for row in rows] == ["otdr.txt"] * 2
+    assert [text for text in portal.read(key).texts if text.files] == []
+
+
+def test_a_file_of_theirs_is_read(there: LiveServer) -> None:
+    portal = partner(there)
+    key = created(portal, 1016)
+    wire = Wire(there)
+    sent = {
+        "GAT_Attachment_Name": "splice.txt",
+        "GAT_Attachment_Data": "YSBzcGxpY2U=",
+        "GAT_Attachment_Orig_Size": "8",
+        "GAT_Request_ID": key,
+        "GAT_Last_Modifier": "beth",
+        "GAT_Last_Login": "beth",
+    }
+    assert wire.call("AddAttachment", sent, service="GGUS_ATTACH").status == 200
+    (text,) = (text for text in portal.read(key).texts if text.files)
+    (file,) = text.files
+    assert (text.author, text.by_us, text.text) == ("beth", False, "")
+    assert file.load is not None
+    assert (file.name, file.load()) == ("splice.txt", b"a splice")
 
 
 def test_what_is_refused_is_told_from_what_may_have_been_done(there: LiveServer) -> None:
