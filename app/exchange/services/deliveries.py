@@ -449,15 +449,12 @@ def _begun(
     if entry.kind == EntryKind.TICKET:
         add_facts(session, row, entry, portal)
     outgoing = outgoing_of(session, row.ticket_number, entry)
-    if outgoing.kind is EntryKind.TICKET:
-        profile = profile_in_use(session, row.connection)
-        extras = extras_of(session, row.connection, profile, row.ticket_number)
-        outgoing = replace(outgoing, extras=extras)
     left: Mapping[str, Left] = {}
     if outgoing.kind is EntryKind.TICKET:
         profile = profile_in_use(session, row.connection)
         said = said_of(row.connection.kind, profile, outgoing.values)
-        outgoing = replace(outgoing, values=_without(outgoing.values, said))
+        extras = extras_of(session, row.connection, profile, row.ticket_number)
+        outgoing = replace(outgoing, values=_without(outgoing.values, said), extras=extras)
     elif outgoing.kind is EntryKind.FIELDS:
         wanted = values_to_send(session, row, entry)
         outgoing, left = replace(outgoing, values=wanted.values), wanted.left
