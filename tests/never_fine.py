@@ -209,16 +209,18 @@ ROWS: Final[Sequence[Row]] = (
         "ticket, exchange panel; `flask exchange list`; REST, pairs of a ticket",
         "every change is planned, nothing waits, their ticket was read after the "
         "newest entry that was sent, their changes were asked for within ten "
-        "minutes, and each mapped value that was read means ours",
-        "a value differs or was not read; something waits; the connection is "
-        "paused, stopped or silent; their ticket could not be read; a text was "
-        "left out",
+        "minutes, each mapped value that was read means ours, and each text and "
+        "file that crossed is in it as it is here",
+        "a value, a text or a file differs or was not read; something waits; the "
+        "connection is paused, stopped or silent; their ticket could not be read; "
+        "a text was left out",
         (
             "tests/exchange/pages/test_ticket_panel.py::test_both_numbers_stand_beside_each_other",
             "tests/exchange/pages/test_ticket_panel.py::test_what_differs_is_named_and_what_is_not_known_is_not_in_step",
             "tests/exchange/services/test_standing.py::test_a_silent_paused_or_stopped_connection_is_never_in_step",
             "tests/exchange/services/test_standing.py::test_a_state_that_differs_is_named_with_both_values",
             "tests/exchange/services/test_standing.py::test_a_ticket_that_cannot_be_read_is_not_in_step",
+            "tests/exchange/tasks/test_faults.py::test_in_step_are_two_tickets_with_the_same_texts_and_files",
         ),
     ),
     Row(

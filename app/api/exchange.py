@@ -47,6 +47,15 @@ class PairDifference(Schema):
     theirs = a_text("Their value as last read, in their words.")
 
 
+class PartDifference(Schema):
+    """A text or a file that is not the same on both sides."""
+
+    part = a_text("text or file.")
+    origin = a_text("Where it was written first: ours or theirs.")
+    sequence = fields.Integer(required=True, metadata=about("Its place among those, from 1."))
+    why = a_text("missing or changed there, or not listed: their system does not say.")
+
+
 class TicketPairRow(Schema):
     """A ticket's counterpart with one partner."""
 
@@ -63,6 +72,11 @@ class TicketPairRow(Schema):
     standing_why = a_text("Why it is not known whether they are in step, or empty.")
     differs = fields.List(
         fields.Nested(PairDifference), required=True, metadata=about("Values that differ.")
+    )
+    parts = fields.List(
+        fields.Nested(PartDifference),
+        required=True,
+        metadata=about("Texts and files that differ, as last read: up to 100."),
     )
     opener = fields.Nested(
         PairHead, required=True, metadata=about("The side on which the ticket was opened.")

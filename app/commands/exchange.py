@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 import click
@@ -148,6 +149,7 @@ def _told(pair: PairNow) -> dict[str, object]:
             {"field": one.name, "ours": one.ours, "theirs": one.theirs}
             for one in pair.compared.differing
         ],
+        "parts": [asdict(one) for one in pair.compared.parts],
         "waiting": pair.waiting,
         "entries_ours": pair.ours,
         "entries_theirs": pair.theirs,
@@ -172,6 +174,7 @@ def _told_unpaired(one: Unpaired) -> dict[str, object]:
         "standing": "second ticket" if one.is_second else "no pair",
         "in_step": False,
         "differs": [],
+        "parts": [],
         "waiting": 0,
         "entries_ours": 0,
         "entries_theirs": 0,

@@ -24,11 +24,13 @@ from app.exchange.models.pairs import TicketPair
 from app.exchange.rules.partner import PartnerSystem
 from app.exchange.rules.profiles import Choice, Profile, Row
 from app.exchange.rules.profiles import Kind as SystemKind
+from app.exchange.rules.reading import TheirTicket
 from app.exchange.services.connections import connect
 from app.exchange.services.planning import profile_in_use
 from app.exchange.stand_in import StandIn
 from app.exchange.tasks.deliveries import Deliveries, plan_entries
 from app.exchange.tasks.pulls import Pulls
+from app.exchange.tasks.reads import read_whole
 from app.jobs.tasks.context import Context
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
@@ -175,6 +177,13 @@ class World:
     def read(self, their_id: str) -> None:
         """Read one of their tickets, as after a hint."""
         self.pulls.read(self.context, {"connection": self.connection_id, "ticket": their_id})
+
+    def read_now(self, their_id: str) -> TheirTicket:
+        """Their ticket as a read brings it, not taken in."""
+        with Session(self.engine) as session:
+            connection = session.get_one(Connection, self.connection_id)
+            system = self._open(self.context, session, connection)
+        return read_whole(self.context, system, self.connection_id, their_id)
 
     def pull(self) -> None:
         """Read what changed there."""

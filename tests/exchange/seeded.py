@@ -60,7 +60,7 @@ class SeededPair:
         """Every change here is planned, and their ticket was read then, with these values."""
         self.known()
         self.pair.read_at = self.pair.connection.read_at = at
-        self.pair.their_values = values
+        self.pair.their_values, self.pair.differing = values, "[]"
         plan_all(self.session, at)
         return self
 

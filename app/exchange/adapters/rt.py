@@ -38,7 +38,7 @@ from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import Traits
 from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Ours, Sent
 from app.exchange.rules.profiles import Profile
-from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
+from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket, our_sizes
 from app.tickets.rules.marks import reference_of
 
 TRIED: Final = "5.0.7"
@@ -164,11 +164,12 @@ class RequestTracker:
             return TheirTicket(their_id, (), merged_into=key)
         return TheirTicket(
             their_id,
-            self._texts(their_id),
+            texts := self._texts(their_id),
             {"state": _text(ticket, "Status")},
             title=_text(ticket, "Subject"),
             number=their_id,
             url=self._url(their_id),
+            our_files=our_sizes(texts),
             is_whole=True,
         )
 

@@ -128,13 +128,15 @@ class ServiceNow:
         first = TheirText(
             "description", _text(ticket, "description") or title, by, by_us=self._is_us(by)
         )
+        files = self._attachments(their_id)
         return TheirTicket(
             their_id,
-            [first, *self._journal(their_id), *self._files(their_id)],
+            [first, *self._journal(their_id), *self._files(files)],
             {ours: self._value(ticket, ours) for ours in _MAPPED},
             title=title,
             number=_called(ticket),
             url=self._page(their_id),
+            our_files=[_size(one) for one in files if self._is_us(_text(one, "sys_created_by"))],
         )
 
     def times(self, their_id: str) -> Mapping[str, datetime]:
@@ -225,7 +227,7 @@ class ServiceNow:
             for one in found
         ]
 
-    def _files(self, their_id: str) -> Sequence[TheirText]:
+    def _files(self, attached: Sequence[Mapping[str, Any]]) -> Sequence[TheirText]:
         """Files of others, each as a text that says nothing."""
         return [
             TheirText(
@@ -241,7 +243,7 @@ class ServiceNow:
                     ),
                 ),
             )
-            for one in self._attachments(their_id)
+            for one in attached
             if not self._is_us(_text(one, "sys_created_by"))
         ]
 

@@ -34,7 +34,7 @@ from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import Traits
 from app.exchange.rules.partner import CallFailed, Changed, Check, Created, Ours, Sent
 from app.exchange.rules.profiles import Profile
-from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
+from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket, our_sizes
 from app.tickets.rules.marks import Mark, mark_of, marked, normalised, reference_of, references_in
 
 FOLLOWS: Final = "6.4"
@@ -248,6 +248,7 @@ class Zammad:
             number=_called(ticket),
             url=self._page(their_id),
             merged_into=merged,
+            our_files=our_sizes(texts),
             is_whole=True,
         )
 

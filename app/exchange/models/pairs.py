@@ -48,6 +48,9 @@ class TicketPair(Base):
     """JSON: what was agreed of each mapped field, our value and theirs (``rules.settle.Base``)."""
     their_values: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")
     """JSON: each mapped field's value in their words, as their ticket was last read."""
+    differing: Mapped[str | None] = mapped_column(Text)
+    """JSON: texts and files that crossed and are not the same there, as their ticket was last read
+    (``rules.reading.PartDifference``); None = that was not looked at yet."""
     copies: Mapped[str] = mapped_column(Text, default="[]")
     """JSON: keys of their texts that are copies of ours, and no entries."""
     read_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
-from app.tickets.rules.marks import digest_of, is_copy, mark_of, normalised
+from app.exchange.rules.ledger import Origin
+from app.tickets.rules.marks import SHORTEST_CUT, digest_of, is_copy, mark_of, normalised
 
 FIRST: Final = 1
 """The sequence of the entry that makes a ticket."""
@@ -61,6 +63,11 @@ class TheirTicket:
     """When the read began, by our clock; None = nobody says."""
     times: Mapping[str, datetime] = field(default_factory=dict)
     """When values were set there (UTC), of those whose time was asked for and is known."""
+    our_files: Sequence[int] | None = None
+    """The sizes of the files that our account attached; None = it does not say."""
+    file_keys: frozenset[str] | None = None
+    """The keys of all files of its texts, also of those that need not be fetched; None = it does
+    not say."""
     is_whole: bool = False
     """``texts`` are all that it ever had, with keys that never change: one that holds none of those
     that we know, nor our reference, is another ticket."""
@@ -156,6 +163,91 @@ def left_behind(ticket: TheirTicket, number: int, sent: Mapping[int, str | None]
     marks = [mark_of(text.text) for text in ticket.texts if text.by_us]
     there = {mark.sequence for mark in marks if mark is not None and mark.number == number}
     return {one for one, key in sent.items() if one not in there and key not in keys}
+
+
+def our_sizes(texts: Iterable[TheirText]) -> Sequence[int]:
+    """The sizes of the files that came with texts of our account."""
+    return [file.size for text in texts if text.by_us for file in text.files]
+
+
+class Part(StrEnum):
+    """A part of a ticket that may differ."""
+
+    TEXT = "text"
+    FILE = "file"
+
+
+@dataclass(frozen=True)
+class Held:
+    """A text or a file that crossed, as it is here. ``size``: of a file of ours, None = it is not
+    here any more."""
+
+    part: Part
+    origin: str
+    sequence: int
+    key: str
+    text: str = ""
+    size: int | None = None
+
+
+@dataclass(frozen=True)
+class PartDifference:
+    """A text or a file that is not the same on both sides, as read back."""
+
+    part: Part
+    origin: str
+    sequence: int
+    why: str
+    """missing, changed, or unknown: their system does not say."""
+
+
+MISSING, CHANGED, UNKNOWN = "missing", "changed", "not listed"
+_POINTER: Final = re.compile(r"(\.\.\. ?)?\[(the rest is in |\.\.\. whole in ).*$")
+"""The end of a text that was cut to fit there."""
+
+
+def parts_that_differ(
+    read: TheirTicket, number: int, held: Iterable[Held]
+) -> Sequence[PartDifference]:
+    """What crossed and is not in their ticket as it is here: texts by their keys or our marks,
+    files of ours by their sizes, theirs by their keys."""
+    by_key = {text.key: text for text in read.texts}
+    marks = ((text, mark_of(text.text)) for text in read.texts if text.by_us)
+    ours = {mark.sequence: text for text, mark in marks if mark and mark.number == number}
+    sizes = Counter(read.our_files or ())
+    found = []
+    for one in held:
+        is_ours = one.origin == Origin.OURS
+        why = ""
+        if one.part is Part.TEXT:
+            text = (ours.get(one.sequence) if is_ours else None) or by_key.get(one.key)
+            if text is None:
+                why = MISSING
+            elif not _reads_alike(text.text, one.text, is_ours=is_ours):
+                why = CHANGED
+        elif not is_ours:
+            why = MISSING if read.file_keys is not None and one.key not in read.file_keys else ""
+        elif read.our_files is None:
+            why = UNKNOWN
+        elif one.size is not None:
+            why = "" if sizes[one.size] > 0 else MISSING
+            sizes[one.size] -= 1
+        if why:
+            found.append(PartDifference(one.part, one.origin, one.sequence, why))
+    return found
+
+
+def _reads_alike(there: str, here: str, *, is_ours: bool) -> bool:
+    """Whether a text there is the one that is here, but for what a system makes of its form; one
+    of ours may have been cut to fit."""
+    if trace_of(there) == trace_of(here):
+        return True
+    cut, whole = (_letters(_POINTER.sub("", normalised(one))) for one in (there, here))
+    return cut == whole or (is_ours and len(cut) >= SHORTEST_CUT and whole.startswith(cut))
+
+
+def _letters(text: str) -> str:
+    return "".join(one for one in _WRITTEN_OF_HTML.sub("", text) if one.isalnum())
 
 
 _OF_INTERNAL: Final = "It belongs to an internal text, and files here are for everybody"

@@ -2,7 +2,8 @@
 
 "In step" needs evidence: every change here is planned, nothing waits, the partner is called, their
 ticket was read after the last thing that we sent, their changes were asked for a short while ago,
-and every mapped value that was read means ours. What of this is missing has a name of its own.
+every mapped value that was read means ours, and every text and file that crossed is there. What of
+this is missing has a name of its own.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import Final
 
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
+from app.exchange.rules.reading import UNKNOWN, PartDifference
 from app.exchange.rules.settle import same
 
 HEARD_WITHIN: Final = timedelta(minutes=10)
@@ -46,6 +48,8 @@ class Unread(StrEnum):
     SILENT = "their changes have not been read recently"
     PAUSED = "the connection is not called"
     NO_VALUE = "they did not give every value"
+    NO_PARTS = "texts and files have not been compared"
+    NO_FILES = "they do not list the files that we sent"
 
 
 class Answering(StrEnum):
@@ -123,6 +127,8 @@ class Evidence:
     differing: Sequence[ValueDifference] = ()
     unknown: Sequence[str] = ()
     """Mapped fields whose value there was not given by the last read."""
+    parts: Sequence[PartDifference] | None = ()
+    """Texts and files that are not the same there, as last read; None = that is not known."""
 
 
 def standing_of(known: Evidence, now: datetime) -> Standing:
@@ -136,7 +142,8 @@ def standing_of(known: Evidence, now: datetime) -> Standing:
     if known.waiting or known.is_calling or known.state is PairState.CREATING:
         return Standing.QUEUED if known.is_called else Standing.HELD
     reason = unread(known, now)
-    if known.left_out or (known.differing and reason is not Unread.SENT_SINCE):
+    differs = known.differing or any(one.why != UNKNOWN for one in known.parts or ())
+    if known.left_out or (differs and reason is not Unread.SENT_SINCE):
         return Standing.DIFFERENT
     return Standing.IN_STEP if reason is None else Standing.NOT_COMPARED
 
@@ -155,7 +162,11 @@ def unread(known: Evidence, now: datetime) -> Unread | None:
         return Unread.FAILED
     if known.heard_at is None or now - known.heard_at > HEARD_WITHIN:
         return Unread.SILENT
-    return Unread.NO_VALUE if known.unknown else None
+    if known.unknown:
+        return Unread.NO_VALUE
+    if known.parts is None:
+        return Unread.NO_PARTS
+    return Unread.NO_FILES if any(one.why == UNKNOWN for one in known.parts) else None
 
 
 def compare_values(

@@ -19,6 +19,7 @@ from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState, digest_of_entry
 from app.exchange.rules.facts import STORED, with_facts
 from app.exchange.rules.ledger import START, Origin, chain
+from app.exchange.rules.reading import PartDifference
 from app.exchange.rules.standing import Standing
 from app.exchange.services.planning import chain_name
 from app.exchange.services.standing import Compared, compared
@@ -50,6 +51,7 @@ class PairHeads:
     standing: str
     standing_why: str
     differs: Sequence[Mapping[str, str]]
+    parts: Sequence[PartDifference]
     opener: Head
     answerer: Head
 
@@ -89,6 +91,7 @@ def _heads(session: Session, pair: TicketPair, found: Compared) -> PairHeads:
         differs=[
             {"field": one.name, "ours": one.ours, "theirs": one.theirs} for one in found.differing
         ],
+        parts=found.parts,
         **heads,
     )
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Door, Kind, TicketAccess, Writer
@@ -29,13 +29,17 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
 from app.exchange.rules.reading import (
+    Held,
     Known,
     News,
+    Part,
+    PartDifference,
     TheirFile,
     TheirText,
     TheirTicket,
     left_behind,
     news_of,
+    parts_that_differ,
     trace_of,
     why_lost,
 )
@@ -66,7 +70,9 @@ from app.exchange.services.values import (
     times_of,
     value_here,
 )
+from app.tickets.models.attachments import Attachment
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.attachments import attachment_id
 from app.tickets.rules.attachments import label as attachment_label
 from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.rules.marks import MAX_HOPS, digest_of, hops_of
@@ -83,6 +89,8 @@ _WITH_TEXT: Final = (EntryKind.TICKET, EntryKind.COMMENT, EntryKind.INTERNAL)
 _WITH_MARK: Final = (*_WITH_TEXT, EntryKind.ATTACHMENT)
 """Kinds of our entries that stand there as a text with our mark."""
 _ENDED: Final = "The values were changed since"
+_MOST_NAMED: Final = 100
+"""Texts and files of one ticket that are named as different."""
 _AT_ONCE: Final = 500
 """Keys in one statement."""
 
@@ -109,6 +117,7 @@ class Looked:
     news: News
     lost: str
     newest: int
+    differing: Sequence[PartDifference] = ()
 
 
 def look(session: Session, pair_id: int, read: TheirTicket) -> Looked:
@@ -119,7 +128,8 @@ def look(session: Session, pair_id: int, read: TheirTicket) -> Looked:
         return Looked(pair_id, _NO_NEWS, "", newest)
     known = _known(session, pair, read)
     lost = why_lost(read, known, their_number=pair.their_number, moved=bool(pair.moved_from))
-    return Looked(pair_id, news_of(read, known), lost, newest)
+    differing = parts_that_differ(read, pair.ticket_number, _held(session, pair, read))
+    return Looked(pair_id, news_of(read, known), lost, newest, differing)
 
 
 def take_in(
@@ -159,10 +169,12 @@ def take_in(
     if rest.texts or rest.files or read.is_cut:
         pair.unread_since = pair.unread_since or now
         is_left = bool(rest.texts or rest.files)
-        return Looked(pair_id, rest, "", _newest(session, pair_id)) if is_left else None
+        newest = _newest(session, pair_id)
+        return Looked(pair_id, rest, "", newest, looked.differing) if is_left else None
     began = read.asked_at or now  # what was written since may not be in it
     pair.read_at = began if pair.read_at is None else max(began, pair.read_at)
     pair.unread_since = None
+    pair.differing = json.dumps([asdict(one) for one in looked.differing[:_MOST_NAMED]])
     _take_values(session, pair, ticket, read, now)
     return None
 
@@ -176,6 +188,44 @@ def confirm(
         return
     if not _is_elsewhere(session, pair, read, looked.lost, now):
         _confirm(session, pair, looked.news, now)
+
+
+def _held(session: Session, pair: TicketPair, read: TheirTicket) -> Sequence[Held]:
+    """What crossed before this read began, as it is here. Files of theirs that were not taken have
+    a reason of their own."""
+    began, rows = read.asked_at, list(session.scalars(_crossed(pair)))
+    files = {
+        entry.sequence: attachment_id(json.loads(entry.content)["file"].partition(" ")[0])
+        for entry in rows
+        if entry.origin == Origin.OURS and entry.kind == EntryKind.ATTACHMENT
+    }
+    here = select(Attachment.id, Attachment.size).where(
+        Attachment.ticket_number == pair.ticket_number, Attachment.removed_at.is_(None)
+    )
+    sizes = {row.id: row.size for row in session.execute(here)} if files else {}
+    held = []
+    for entry in rows:
+        if began is not None and entry.done_at is not None and entry.done_at >= began:
+            continue
+        part = Part.FILE if entry.kind == EntryKind.ATTACHMENT else Part.TEXT
+        text = _text_of(pair, entry) if part is Part.TEXT else ""
+        size = sizes.get(files.get(entry.sequence, 0)) if entry.origin == Origin.OURS else None
+        held.append(Held(part, entry.origin, entry.sequence, entry.their_key or "", text, size))
+    return held
+
+
+def _crossed(pair: TicketPair) -> Any:
+    is_sent = and_(Entry.origin == Origin.OURS, Entry.state == EntryState.SENT)
+    is_taken = and_(
+        Entry.origin == Origin.THEIRS,
+        Entry.state == EntryState.APPLIED,
+        Entry.their_key.is_not(None),
+    )
+    return (
+        select(Entry)
+        .where(Entry.pair_id == pair.id, Entry.kind.in_(_WITH_MARK), or_(is_sent, is_taken))
+        .order_by(Entry.id)
+    )
 
 
 _NO_NEWS: Final = News({}, (), (), {})

@@ -21,6 +21,7 @@ from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile, profile_of
+from app.exchange.rules.reading import PartDifference
 from app.exchange.rules.standing import (
     Answering,
     Evidence,
@@ -49,6 +50,8 @@ class Compared:
     unknown: Sequence[str]
     left_out: int
     at: datetime | None
+    parts: Sequence[PartDifference] = ()
+    """Texts and files that are not the same there."""
 
     @property
     def in_step(self) -> bool:
@@ -107,6 +110,7 @@ def compared(
             known.unknown,
             known.left_out,
             known.heard_at,
+            known.parts or (),
         )
     return found
 
@@ -134,7 +138,12 @@ def _evidence(
         heard_at=connection.read_at,
         differing=differing if pair.read_at is not None else (),
         unknown=unknown,
+        parts=_parts(pair.differing),
     )
+
+
+def _parts(told: str | None) -> Sequence[PartDifference] | None:
+    return None if told is None else [PartDifference(**one) for one in json.loads(told)]
 
 
 def _ours(ticket: Ticket, name: str) -> str:

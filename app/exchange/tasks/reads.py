@@ -63,7 +63,8 @@ def read_whole(
         for text in ticket.texts
     ]
     times = _times(context, system, connection_id, ticket)
-    ticket = replace(ticket, texts=storable, times=times, asked_at=asked_at)
+    keys = frozenset(file.key for text in ticket.texts for file in text.files)
+    ticket = replace(ticket, texts=storable, times=times, asked_at=asked_at, file_keys=keys)
     if not any(text.files and not text.by_us for text in ticket.texts):
         return ticket
     with context.reading() as session:

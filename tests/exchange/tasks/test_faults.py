@@ -17,10 +17,12 @@ from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
+from app.exchange.rules.standing import Standing
 from app.exchange.services.connections import resume
 from app.exchange.services.hints import READ
 from app.exchange.services.overview import count_troubles, counterparts
 from app.exchange.services.readings import take_in, take_new
+from app.exchange.services.standing import Compared, compared
 from app.exchange.services.unpaired import leave_unpaired, unpaired_tickets
 from app.exchange.stand_in import PERSON, PORTAL, Misbehaviour
 from app.jobs.services.queue import queued_jobs
@@ -297,6 +299,56 @@ def test_what_is_being_created_is_no_second_ticket(world: World) -> None:
     pair = world.pair_of(number)
     assert pair is not None
     assert pair.their_id == "1001"
+
+
+def standing(world: World, number: int) -> Compared:
+    """How a ticket's two sides are to each other."""
+    with Session(world.engine) as rows:
+        pair = rows.scalars(select(TicketPair).where(TicketPair.ticket_number == number)).one()
+        return compared(rows, [pair], world.now)[pair.id]
+
+
+def test_in_step_are_two_tickets_with_the_same_texts_and_files(world: World) -> None:
+    (number,) = paired(world, LONG)
+    world.do(add_attachment, number, "trace.txt", b"traceroute")
+    world.do(comment_ticket, number, "We dig")
+    world.deliver()
+    world.partner.attach(1001, "plot.txt", b"a plot", "See the plot")
+    told = world.partner.tickets[1001].articles
+    told[0]["body"] = f"<p>{told[0]['body']}</p>"
+    told[0]["content_type"] = "text/html"
+    world.later(minutes=1)
+    world.pull()
+    world.read("1001")
+    assert standing(world, number).in_step, standing(world, number)
+    told[2]["body"] = "We do not dig" + told[2]["body"][6:]
+    told[1]["attachments"].clear()
+    told[3]["attachments"].clear()
+    told[3]["body"] = "See another plot"
+    world.read("1001")
+    found = standing(world, number)
+    assert found.standing is Standing.DIFFERENT
+    assert [(one.part, one.origin, one.sequence, one.why) for one in found.parts] == [
+        ("file", "ours", 2, "missing"),
+        ("text", "ours", 3, "changed"),
+        ("text", "theirs", 1, "changed"),
+        ("file", "theirs", 2, "missing"),
+    ]
+    del told[2:]
+    world.read("1001")
+    assert [one.why for one in standing(world, number).parts] == ["missing"] * 4
+
+
+def test_what_was_sent_after_a_read_began_is_not_missed(world: World) -> None:
+    (number,) = paired(world, "The fibre is cut.")
+    old = world.read_now("1001")
+    world.later(seconds=1)
+    world.do(comment_ticket, number, "We dig")
+    world.deliver()
+    with world.writing() as rows:
+        pair = rows.scalars(select(TicketPair)).one()
+        take_in(rows, pair.id, old, world.now)
+    assert standing(world, number).parts == ()
 
 
 # F8: a partner that answers with anything
