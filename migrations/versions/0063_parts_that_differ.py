@@ -1,6 +1,6 @@
 """Texts and files of two exchanged tickets that differ as read back
 
-Revision: 0062, after: 0061
+Revision: 0063, after: 0062
 """
 
 from __future__ import annotations
@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0062"
-down_revision: str | None = "0061"
+revision = "0063"
+down_revision: str | None = "0062"
 branch_labels = None
 depends_on = None
 
