@@ -148,6 +148,7 @@ class StandIn:
                     "from": name,
                     "created_by_id": by,
                     "attachments": [],
+                    "created_at": self._now().isoformat().replace("+00:00", "Z"),
                 }
             )
             state = self.tickets[key].state

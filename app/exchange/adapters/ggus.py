@@ -122,7 +122,10 @@ class Ggus:
                 if text := row[name]:
                     by_us = mark_of(text) is not None
                     key = f"{number} {name}"
-                    texts.append(TheirText(key, text, author, by_us=by_us, internal=internal))
+                    at = _utc(row["GHD_Creation_Date"])
+                    texts.append(
+                        TheirText(key, text, author, by_us=by_us, internal=internal, at=at)
+                    )
         if mark_of(texts[0].text) is None:
             texts[0] = TheirText(texts[0].key, texts[0].text, ticket["GHD_Name"] or "")
         texts += self._files(their_id)

@@ -263,7 +263,8 @@ class RequestTracker:
         """What was written on a ticket, in its order, with the files that came with it."""
         place, by_id = f"ticket/{their_id}", {"orderby": "id"}
         history = self._all(
-            f"{place}/history", by_id | {"fields": "Type,Creator", "fields[Creator]": "id,Name"}
+            f"{place}/history",
+            by_id | {"fields": "Type,Creator,Created", "fields[Creator]": "id,Name"},
         )
         bodies: dict[str, str] = {}
         asked = {"query": _TEXTS, "fields": "TransactionId,ContentType,Content"}
@@ -286,6 +287,7 @@ class RequestTracker:
                 author=_text(_object(one.get("Creator")), "Name"),
                 by_us=self._is_us(one),
                 internal=_text(one, "Type") == "Comment",
+                at=_written(one),
                 files=() if _text(one, "Type") == "Comment" else tuple(files.get(key, ())),
             )
             for one in history
@@ -456,3 +458,10 @@ def _time(of: Mapping[str, Any], name: str) -> datetime:
     if at is None or at.tzinfo is None:
         raise CallFailed(Failure(Outcome.TRANSIENT, f"Its answer lacks {name}"))
     return at.astimezone(UTC)
+
+
+def _written(of: Mapping[str, Any]) -> datetime | None:
+    try:
+        return _time(of, "Created")
+    except CallFailed:
+        return None

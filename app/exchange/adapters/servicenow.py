@@ -223,6 +223,7 @@ class ServiceNow:
                 author=(by := _text(one, "sys_created_by")),
                 by_us=self._is_us(by),
                 internal=one.get("element") == "work_notes",
+                at=_written(one),
             )
             for one in found
         ]
@@ -410,3 +411,10 @@ def _time(of: Mapping[str, Any], name: str) -> datetime:
         return datetime.strptime(_text(of, name), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError:
         raise CallFailed(Failure(Outcome.TRANSIENT, f"Its answer lacks {name}")) from None
+
+
+def _written(of: Mapping[str, Any]) -> datetime | None:
+    try:
+        return _time(of, "sys_created_on")
+    except CallFailed:
+        return None

@@ -234,6 +234,7 @@ class Zammad:
                 by_us=_number(article, "created_by_id") == me,
                 internal=bool(article.get("internal")),
                 files=self._files(their_id, article),
+                at=_written(article),
             )
             for article in self._articles(their_id)
         ]
@@ -669,6 +670,13 @@ def _time(of: Mapping[str, Any], name: str) -> datetime:
     except (ValueError, OverflowError):
         raise CallFailed(Failure(Outcome.TRANSIENT, f"Its answer lacks {name}")) from None
     return min(max(found, _EARLIEST), _LATEST)
+
+
+def _written(article: Mapping[str, Any]) -> datetime | None:
+    try:
+        return _time(article, "created_at")
+    except CallFailed:
+        return None
 
 
 def _versions(found: Sequence[Mapping[str, Any]]) -> dict[str, str]:

@@ -22,7 +22,8 @@ class IncomingMail(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(String(64), unique=True)
-    """A digest of its Message-ID, or of the whole where it has none."""
+    """A digest of its Message-ID, or of the whole where it has none; of the Message-ID and what the
+    mail holds where an earlier one has the same."""
     received_at: Mapped[datetime] = mapped_column(UtcTime)
     recipient: Mapped[str] = mapped_column(String(254), default="")
     """To whom the mail server delivered it, if it said so."""

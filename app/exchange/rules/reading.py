@@ -10,7 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
@@ -19,6 +19,13 @@ from app.tickets.rules.marks import SHORTEST_CUT, digest_of, is_copy, mark_of, n
 
 FIRST: Final = 1
 """The sequence of the entry that makes a ticket."""
+
+
+LATE: Final = timedelta(minutes=10)
+"""A text that was written so long before it is read says when; changes are asked for each
+minute."""
+_NAME: Final = 200
+"""Characters of an author's name beside such a time."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,15 @@ class TheirText:
     """Our account over there wrote it."""
     internal: bool = False
     files: Sequence[TheirFile] = ()
+    at: datetime | None = None
+    """When it was written there (UTC); None = nobody says."""
+
+    def signed(self, now: datetime, author: str) -> str:
+        """Who wrote it, and when, where it is read long after that: our log has the time of the
+        reading. ``author``: who is named beside a time where it names nobody."""
+        if self.at is None or now - self.at < LATE:
+            return self.author
+        return f"{(self.author or author)[:_NAME]}, written {self.at:%Y-%m-%d %H:%M} UTC"
 
 
 @dataclass(frozen=True)
@@ -94,6 +110,9 @@ class Known:
     placed: Mapping[int, str] = field(default_factory=dict)
     """Sequence and key of each entry of ours that was seen there: while that text is there, another
     one with its mark is a copy."""
+
+    hidden: frozenset[str] = frozenset()
+    """Keys of texts of theirs that came as internal ones."""
 
 
 @dataclass(frozen=True)
@@ -263,7 +282,8 @@ def news_of(ticket: TheirTicket, known: Known) -> News:
     plain: dict[int, str] = {}
     keys = {text.key for text in ticket.texts}
     for text in ticket.texts:
-        if text.key in known.arrived:
+        is_published = text.key in known.hidden and not text.internal
+        if text.key in known.arrived and not is_published:
             continue
         if text.key in known.elsewhere:
             copies.append(text.key)

@@ -7,6 +7,7 @@ the mail to the worker.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,6 +57,7 @@ from app.jobs.services.queue import enqueue
 from app.mail.models.mails import Mail
 from app.mail.rules.reply_addresses import CONNECTION, MAIL, PERSON, given_in
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.marks import digest_of
 from app.tickets.rules.tickets import FINAL_STATES
 from app.tickets.services.attachments import add_attachment
 from app.tickets.services.lifecycle import comment_ticket
@@ -98,11 +100,22 @@ def keep_mail(
     session: Session, reply: Reply, content: bytes, recipient: str, now: datetime
 ) -> IncomingMail | None:
     """Keep a mail that came; None = it is there already. Two that race for it: the second waits
-    until the first one's transaction ends."""
-    made = session.execute(
+    until the first one's transaction ends. One that has the Message-ID of another one, and other
+    words or files, is kept beside it."""
+    made = _insert(session, reply, reply.key, content, recipient, now)
+    if made is None and _differs(session, reply):
+        made = _insert(session, reply, _key_of_other(reply), content, recipient, now)
+    return session.get_one(IncomingMail, made) if made is not None else None
+
+
+def _insert(
+    session: Session, reply: Reply, key: str, content: bytes, recipient: str, now: datetime
+) -> int | None:
+    """The id of the mail's new row; None = there is one with this key."""
+    made: int | None = session.execute(
         _INSERT[session.get_bind().dialect.name](IncomingMail)
         .values(
-            key=reply.key,
+            key=key,
             received_at=now,
             recipient=storable_text(recipient, 254),
             sender=reply.sender,
@@ -111,7 +124,7 @@ def keep_mail(
             content=content,
             is_whole=True,
             size=len(content),
-            files=json.dumps([[_name(file.name), len(file.content)] for file in reply.files]),
+            files=_files(reply),
             state=MailState.RECEIVED,
             reason="",
             holder="",
@@ -119,12 +132,31 @@ def keep_mail(
         .on_conflict_do_nothing()
         .returning(IncomingMail.id)
     ).scalar()
-    return session.get_one(IncomingMail, made) if made is not None else None
+    return made
+
+
+def _files(reply: Reply) -> str:
+    return json.dumps([[_name(file.name), len(file.content)] for file in reply.files])
+
+
+def _key_of_other(reply: Reply) -> str:
+    """The key of a mail whose Message-ID another one has: of that, its words and its files."""
+    told = f"{reply.key} {digest_of(reply.text)} {_files(reply)}"
+    return hashlib.sha256(told.encode(errors="replace")).hexdigest()
+
+
+def _differs(session: Session, reply: Reply) -> bool:
+    """Whether the mail that came with this Message-ID says something else."""
+    first = session.scalars(select(IncomingMail).where(IncomingMail.key == reply.key)).first()
+    if first is None or digest_of(first.text) != digest_of(reply.text):
+        return first is not None
+    return first.files is not None and first.files != _files(reply)
 
 
 def is_known(session: Session, reply: Reply) -> bool:
     """Whether the same mail came before."""
-    return session.scalar(select(IncomingMail.id).where(IncomingMail.key == reply.key)) is not None
+    keys = [_key_of_other(reply)] if _differs(session, reply) else [reply.key]
+    return session.scalar(select(IncomingMail.id).where(IncomingMail.key.in_(keys))) is not None
 
 
 def admit(
@@ -181,13 +213,18 @@ def leave_to_worker(session: Session, mail: IncomingMail) -> None:
 
 
 def decide(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: datetime) -> None:
-    """Make of a mail that was received what it is; once."""
+    """Make of a mail that was received what it is; once. One that has the Message-ID of another
+    mail, and other words, is a person's."""
     if mail.state != MailState.RECEIVED:
         return
     if reply.automatic and not is_meant_to_come(
         session, _connections_of(session, reply, ours), reply
     ):
         mail.state, mail.reason = MailState.DROPPED, reply.automatic
+        return
+    if mail.key != reply.key:
+        mail.state, mail.ticket_number = MailState.REVIEW, _named(session, reply)
+        mail.reason = _("A mail with this Message-ID came before, with another text or other files")
         return
     try:
         with session.begin_nested():

@@ -317,7 +317,8 @@ def take_new(session: Session, connection_id: int, read: TheirTicket, now: datet
         ),
         **values,
     )
-    by = writer_of(connection, now, storable_text(first.author, SHORT_TEXT_LIMIT))
+    author = first.signed(now, connection.partner.code)
+    by = writer_of(connection, now, storable_text(author, SHORT_TEXT_LIMIT))
     number = create_ticket(session, by, new)
     if rest := description[PORTAL_TEXT_LIMIT:]:  # what is longer comes as a comment
         comment_ticket(session, by, number, rest[:PORTAL_TEXT_LIMIT])
@@ -429,6 +430,7 @@ def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
     pushed: Counter[str] = Counter()
     digests: dict[str, str] = {}
     placed: dict[int, str] = {}
+    hidden: set[str] = set()
     for entry in session.scalars(select(Entry).where(Entry.pair_id == pair.id)):
         if entry.their_key is not None:
             arrived.add(entry.their_key)
@@ -436,6 +438,8 @@ def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
             if entry.origin == Origin.OURS:
                 placed[entry.sequence] = entry.their_key
         if entry.origin == Origin.THEIRS:
+            if entry.kind == EntryKind.INTERNAL and entry.their_key is not None:
+                hidden.add(entry.their_key)
             if entry.their_key is None and entry.kind in _WITH_TEXT:
                 pushed[digest_of(json.loads(entry.content).get("text", ""))] += 1
         elif entry.kind in _WITH_MARK:
@@ -456,7 +460,14 @@ def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
             )
             elsewhere.update(key for key in found if key is not None)
     return Known(
-        pair.ticket_number, sent, frozenset(arrived), pushed, digests, frozenset(elsewhere), placed
+        pair.ticket_number,
+        sent,
+        frozenset(arrived),
+        pushed,
+        digests,
+        frozenset(elsewhere),
+        placed,
+        frozenset(hidden),
     )
 
 
@@ -490,10 +501,24 @@ def _note_copies(pair: TicketPair, keys: Sequence[str]) -> None:
         pair.copies = json.dumps(list(dict.fromkeys([*json.loads(pair.copies), *keys])))
 
 
+def _hidden(pair: TicketPair) -> Any:
+    """Entries of theirs that came as internal texts."""
+    return select(Entry).where(
+        Entry.pair_id == pair.id,
+        Entry.origin == Origin.THEIRS,
+        Entry.kind == EntryKind.INTERNAL,
+    )
+
+
 def _take_text(session: Session, pair: TicketPair, text: TheirText, now: datetime) -> None:
     kind = EntryKind.INTERNAL if text.internal else EntryKind.COMMENT
-    by = writer_of(pair.connection, now, storable_text(text.author, SHORT_TEXT_LIMIT))
+    author = text.signed(now, pair.connection.partner.code)
+    by = writer_of(pair.connection, now, storable_text(author, SHORT_TEXT_LIMIT))
     whole = storable_text(text.text)
+    hidden = session.scalars(_hidden(pair).where(Entry.their_key == text.key)).first()
+    if hidden is not None:  # it is a public text by now: the internal one stays what it was
+        hidden.their_key = f"{text.key} internal"
+        session.flush()
     if not whole.strip():  # a file alone
         _note_copies(pair, [text.key])
         return

@@ -23,6 +23,7 @@ from app.exchange.services.incoming_mails import (
     admit,
     decide,
     dismiss_mail,
+    is_known,
     keep_mail,
 )
 from app.tickets.models.attachments import Attachment
@@ -152,6 +153,32 @@ def test_a_person_who_left_answers_no_more(session: Session, number: int, receiv
     mail = receive(answer(to))
     assert mail is not None
     assert mail.state == "needs review"
+
+
+def test_other_words_under_the_same_message_id_reach_a_person(
+    session: Session, cast: Cast, number: int, receive: Receive
+) -> None:
+    to = address(number, person(session, "kit"))
+    assert receive(answer(to, "We dig.")) is not None
+    assert receive(answer(to, "We dig.  ")) is None
+    other = answer(to, "It is up again.")
+    second = receive(other)
+    assert second is not None
+    assert (second.state, second.ticket_number) == ("needs review", 1)
+    assert "A mail with this Message-ID came before" in second.reason
+    assert receive(other) is None
+    assert is_known(session, read_reply(bytes(other), "portal.example"))
+    attached = answer(to, "We dig.")
+    attached.add_attachment(b"trace", maintype="text", subtype="plain", filename="trace.txt")
+    assert not is_known(session, read_reply(bytes(attached), "portal.example"))
+    third = receive(attached)
+    assert third is not None
+    assert third.state == "needs review"
+    assert [text for _author, text in said_on(session, number)] == ["We dig."]
+    with transaction(session):
+        reply = read_reply(second.content, "portal.example")
+        add_as_comment(session, writer(cast.operator), second.id, number, reply, ())
+    assert len(said_on(session, number)) == 2
 
 
 def test_automatic_answers_are_dropped_and_a_loop_is_broken(

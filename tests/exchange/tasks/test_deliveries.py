@@ -126,6 +126,63 @@ def test_what_came_from_them_is_not_sent_to_them(world: World) -> None:
     assert texts_there(world, 1001) == ["The fibre is cut.", "We dig"]
 
 
+def said_here(world: World, number: int) -> list[tuple[str, str, str]]:
+    """Field, author and text of each comment and note on our ticket."""
+    with Session(world.engine) as session:
+        rows = session.execute(
+            select(ChangedField.field, Change.author, ChangedField.new)
+            .join(Change, Change.id == ChangedField.change_id)
+            .where(Change.thing_id == number, ChangedField.field.endswith("_comment"))
+            .order_by(Change.id)
+        )
+        return [(field, author, text or "") for field, author, text in rows]
+
+
+def test_a_text_that_is_read_late_says_when_it_was_written(world: World) -> None:
+    """The log has the time of the reading: of that the text does not speak."""
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.partner.comment(1001, "We dig")
+    world.later(minutes=50)
+    world.partner.comment(1001, "Spliced")
+    world.later(minutes=9)
+    world.read("1001")
+    assert said_here(world, number) == [
+        ("public_comment", "Staff there, written 2026-03-02 10:00 UTC", "We dig"),
+        ("public_comment", "Staff there", "Spliced"),
+    ]
+
+
+@pytest.mark.parametrize("bad", ["soon", "", "9999-99-99T00:00:00Z", "2999-01-01T00:00:00Z"])
+def test_a_time_that_nobody_can_have_written_at_is_left_out(world: World, bad: str) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.partner.comment(1001, "We dig")
+    world.partner.tickets[1001].articles[-1]["created_at"] = bad
+    world.later(hours=5)
+    world.read("1001")
+    assert said_here(world, number) == [("public_comment", "Staff there", "We dig")]
+
+
+def test_an_internal_text_that_they_make_public_is_public_here_once(world: World) -> None:
+    number = world.open("Link down", "The fibre is cut.")
+    world.deliver()
+    world.partner.comment(1001, "We dig", internal=True)
+    world.read("1001")
+    world.partner.tickets[1001].articles[-1]["internal"] = False
+    for _turn in range(2):
+        world.read("1001")
+    world.deliver()
+    assert said_here(world, number) == [
+        ("internal_comment", "Staff there", "We dig"),
+        ("public_comment", "Staff there", "We dig"),
+    ]
+    assert texts_there(world, 1001) == ["The fibre is cut.", "We dig"]
+    world.partner.tickets[1001].articles[-1]["internal"] = True
+    world.read("1001")
+    assert len(said_here(world, number)) == 2
+
+
 def test_the_same_words_twice_are_two_texts(world: World) -> None:
     number = world.open("Link down", "The fibre is cut.")
     world.deliver()
