@@ -156,7 +156,7 @@ def test_without_the_field_the_reference_is_in_the_subject(bare: Side, rt: RT) -
     assert subject.endswith(f"x [LHCOPN#{number}]")
     assert len(subject) == 200
     told = "Its queue has no custom field LHCOPN: our reference is in the subject"
-    assert bare.reasons(number) == [told]
+    assert bare.reasons(number) == [f"{told}; Not set there: priority, layer"]
     assert bare.system().find(f"LHCOPN#{number}") == [key]
     rt.open(f"Mentions [LHCOPN#{number}]", "by somebody else", "Bare")
     assert bare.system().find(f"LHCOPN#{number}") == [key]
@@ -171,7 +171,7 @@ def test_a_field_that_is_seen_and_not_kept_is_noticed(side: Side, rt: RT) -> Non
     assert rt.reference(key) == []
     assert rt.ticket(key)["Subject"] == f"Link down [LHCOPN#{number}]"
     told = "It did not keep the custom field LHCOPN: our reference is in the subject"
-    assert side.reasons(number) == [told]
+    assert side.reasons(number) == [f"{told}; Not set there: priority, layer"]
     assert side.system().find(f"LHCOPN#{number}") == [key]
 
 
