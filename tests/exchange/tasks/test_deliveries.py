@@ -22,6 +22,7 @@ from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Guard
 from app.exchange.services import decisions
 from app.exchange.services.connections import set_profile
+from app.exchange.services.overview import counterparts
 from app.exchange.services.planning import BEGIN_OPEN, JOB, LANE_JOB, LANES, WAKE, begin_pair
 from app.exchange.stand_in import PORTAL
 from app.exchange.tasks.deliveries import begin_open, plan_entries
@@ -178,6 +179,12 @@ def test_an_internal_text_that_they_make_public_is_public_here_once(world: World
         ("public_comment", "Staff there", "We dig"),
     ]
     assert texts_there(world, 1001) == ["The fibre is cut.", "We dig"]
+    world.later(minutes=1)
+    world.read("1001")
+    world.pull()
+    with Session(world.engine) as session:
+        found = counterparts(session, number, world.now, internal=True)
+        assert [one.compared.in_step for one in found if one.compared] == [True]
     world.partner.tickets[1001].articles[-1]["internal"] = True
     world.read("1001")
     assert len(said_here(world, number)) == 2
