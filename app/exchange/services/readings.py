@@ -518,7 +518,7 @@ def _take_text(session: Session, pair: TicketPair, text: TheirText, now: datetim
     hidden = session.scalars(_hidden(pair).where(Entry.their_key == text.key)).first()
     if hidden is not None:  # it is a public text by now: the internal one stays what it was
         hidden.their_key, hidden.state = f"{text.key} internal", EntryState.SKIPPED
-        hidden.reason = "It was made public there"
+        hidden.reason = "It is public there now"
         session.flush()
     if not whole.strip():  # a file alone
         _note_copies(pair, [text.key])
