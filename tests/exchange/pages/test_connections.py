@@ -418,7 +418,7 @@ def test_what_is_hostile_is_shown_as_text(
         assert "<b>theirs</b>" not in text, path
 
 
-@pytest.mark.parametrize(("path", "most"), [("/exchange", 8), ("/exchange/1", 13)])
+@pytest.mark.parametrize(("path", "most"), [("/exchange", 9), ("/exchange/1", 14)])
 def test_the_pages_take_few_statements(
     app: Flask, session: Session, cast: Cast, visit: Enter, opened: Open, path: str, most: int
 ) -> None:
