@@ -181,6 +181,8 @@ def _told_unpaired(one: Unpaired) -> dict[str, object]:
         "attempts": 0,
         "next_attempt": None,
         "reason": "Their ticket has our reference, and is no pair's",
+        "paused": False,
+        "stopped": False,
     }
 
 

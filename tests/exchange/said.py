@@ -11,5 +11,9 @@ _FACTS: Final = re.compile(r"\n*(?:(?:^|\n)[A-Z][a-z ]+: [^\n]+)*\nTicket: http\
 
 
 def said_in(text: str) -> str:
-    """A text without its marks, and without the facts that stand above them in a first text."""
-    return _FACTS.sub("", "\n" + without_marks(text)).removeprefix("\n")
+    """A text without its marks, and without the facts that stand above them in a first text: those
+    of each system that it passed."""
+    said = "\n" + without_marks(text)
+    while (less := "\n" + without_marks(_FACTS.sub("", said)).removeprefix("\n")) != said:
+        said = less
+    return said.removeprefix("\n")
