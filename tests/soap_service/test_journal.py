@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from threading import Event
 from time import monotonic
@@ -131,11 +131,12 @@ def test_a_killed_process_loses_at_most_the_last_calls(database: str) -> None:
 
 
 @pytest.fixture
-def engine(database: str) -> Engine:
+def engine(database: str) -> Iterator[Engine]:
     made = open_engine(database)
     with Session(made) as session:
         enter(session)
-    return made
+    yield made
+    made.dispose()
 
 
 def outcome(account: int | str | None = 1) -> Outcome:
@@ -173,7 +174,6 @@ def test_while_the_database_refuses_calls_wait_and_the_rest_is_counted(
     dropped = [record for record in caplog.records if "too many wait" in record.getMessage()]
     assert sum(record.__dict__["calls"] for record in dropped) == 4
     assert "calls not recorded yet" in caplog.text
-    engine.dispose()
 
 
 def test_what_can_never_be_stored_does_not_hold_up_the_rest(
@@ -185,7 +185,6 @@ def test_what_can_never_be_stored_does_not_hold_up_the_rest(
     journal.note(outcome(), None, 50)
     journal.close()
     assert stored(engine) == 1
-    engine.dispose()
 
 
 def test_of_unverified_calls_only_some_are_kept(engine: Engine) -> None:
@@ -200,7 +199,6 @@ def test_of_unverified_calls_only_some_are_kept(engine: Engine) -> None:
     assert logins.count("nren_a") == BOUNDED_PER_MINUTE
     assert logins.count("nren_b") == 1
     assert logins.count("ggus") == BOUNDED_PER_MINUTE + 20
-    engine.dispose()
 
 
 def test_of_a_loop_s_refused_calls_only_some_are_kept_and_every_other_one(engine: Engine) -> None:
@@ -219,7 +217,6 @@ def test_of_a_loop_s_refused_calls_only_some_are_kept_and_every_other_one(engine
         (2, 626): 1,
     }
     assert days == {1: 2 * BOUNDED_PER_MINUTE + 20, 2: 1}
-    engine.dispose()
 
 
 def test_a_closed_journal_takes_no_more_threads(engine: Engine) -> None:
@@ -229,4 +226,3 @@ def test_a_closed_journal_takes_no_more_threads(engine: Engine) -> None:
     journal.note(outcome(None), None, 50)
     journal.close()
     assert stored(engine) == 0
-    engine.dispose()
