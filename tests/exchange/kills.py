@@ -93,7 +93,7 @@ def _play(
 ) -> Outcome:
     world.points.passed.clear()
     world.points.at = None
-    number = world.open("Link down", OURS[0])
+    number = world.open("Link down", OURS[0], impact="outage")
     for text in OURS[1:]:
         world.do(comment_ticket, number, text)
         world.later(minutes=11)  # the same words by the same person are a repeat before

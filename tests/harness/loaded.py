@@ -136,6 +136,7 @@ def _lead(sockets: Sequence[socket.socket]) -> None:
     def end(_number: int, _frame: object) -> None:
         for server in servers:
             with suppress(ProcessLookupError):
+                os.kill(server, signal.SIGUSR1)  # first: what is pushed to pages ends whole
                 os.kill(server, signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, end)

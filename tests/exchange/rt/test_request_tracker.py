@@ -361,4 +361,4 @@ def test_the_ticket_for_tests_is_one_of_the_queue(side: Side) -> None:
     """Whoever changes the queue of a connection finds that of the other one first."""
     for queue in ("Network", "Bare", "Network", "Bare"):
         side.change_profile(replace(PROFILE, group=queue))
-        assert [one.problem for one in side.system().test()] == [""] * 7
+        assert [one.problem for one in side.system().test()] == [""] * 8
