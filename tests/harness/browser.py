@@ -100,5 +100,8 @@ def strict_page(
     try:
         yield page
     finally:
+        # requests that the end of the page cuts off are nobody's error
+        page.remove_listener("console", on_console)
+        page.remove_listener("pageerror", on_error)
         context.close()
     assert not problems, f"the page reported: {problems}"

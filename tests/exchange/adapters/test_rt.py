@@ -85,11 +85,11 @@ def test_the_version_is_named_and_whether_it_was_tried(
 
 
 @pytest.mark.parametrize(
-    ("status", "kind"), [("404 Not Found", "text/html"), ("200 OK", "text/html")]
+    ("status", "step"), [("404 Not Found", "Reachable"), ("200 OK", "Logged in")]
 )
-def test_an_interface_that_is_switched_off_is_named(status: str, kind: str) -> None:
-    last = checks_of(_Other(status, b"<html>Login</html>", kind))[-1]
-    assert last.what == "Logged in"
+def test_an_interface_that_is_switched_off_is_named(status: str, step: str) -> None:
+    last = checks_of(_Other(status, b"<html>Login</html>", "text/html"))[-1]
+    assert last.what == step
     assert "RT 6 has it where $EnableREST2 is set" in last.problem
 
 
