@@ -15,6 +15,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from sqlalchemy import event
 from sqlalchemy.orm import Session
 
 from app.core.mail_settings import MailSettings
@@ -45,6 +46,12 @@ class LiveServer:
                 yield session
         finally:
             engine.dispose()
+            event.listen(engine, "do_connect", _connects_no_more)
+
+
+def _connects_no_more(*_: object) -> None:
+    """A connection opened now would stay open, until Python reports it during any later test."""
+    raise AssertionError("the engine of a session that has ended connects again")
 
 
 def test_settings(database_url: str) -> Settings:

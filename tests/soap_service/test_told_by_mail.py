@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
@@ -36,9 +35,10 @@ def test_ticketmodify_with_their_number_completes_the_pair(sqlite_wire: Wire) ->
         Deliveries(open_system).deliver(context, {"pair": 1})
         mail = session.scalars(select(Mail).where(Mail.address == "noc@opn.example")).one()
         assert mail.ticket_number == number
-    assert sqlite_wire.get(str(number))["GHD_Short_Description"] == "Link down"
-    assert modify(sqlite_wire, str(number), {"GHD_Target_ID": "TT#479"}).status == 200
-    plan_entries(context)
-    with Session(engine) as session:
+        session.rollback()
+        assert sqlite_wire.get(str(number))["GHD_Short_Description"] == "Link down"
+        assert modify(sqlite_wire, str(number), {"GHD_Target_ID": "TT#479"}).status == 200
+        plan_entries(context)
+        session.rollback()
         pair = session.scalars(select(TicketPair)).one()
         assert (pair.state, pair.their_id) == ("paired", "TT#479")
