@@ -117,10 +117,10 @@ def test_a_long_first_text_keeps_its_facts(there: LiveServer) -> None:
     portal, facts = partner(there), "Impact: outage\nAffected sites: DE-KIT"
     text = f"{'x' * 5000}\n\n{facts}"
     values = {"title": "Link down", "state": "new"}
-    sent = entry(1015, 1, EntryKind.TICKET, text, values=values, facts=facts)
+    sent = entry(1019, 1, EntryKind.TICKET, text, values=values, facts=facts)
     text = portal.read(portal.create(sent).id).texts[0].text
     assert len(text) == 4000
-    assert text.endswith(f"LHCOPN#1015/1]\n\n{facts}\n\n(A person via LHCOPN#1015/1)")
+    assert text.endswith(f"LHCOPN#1019/1]\n\n{facts}\n\n(A person via LHCOPN#1019/1)")
     assert text.count(facts) == 1
 
 

@@ -536,7 +536,8 @@ def test_a_move_that_is_not_allowed_is_told_once_however_often_it_is_read(
     for _ in range(5):
         world.read("1001")
     with Session(world.engine) as rows:
-        told = rows.scalars(select(Entry).where(Entry.state == "recorded")).all()
+        recorded = select(Entry).where(Entry.state == "recorded").order_by(Entry.id)
+        told = rows.scalars(recorded).all()
     assert [json.loads(one.content) for one in told] == [
         {"state": "assigned"},
         {"state": "in progress"},
