@@ -58,6 +58,9 @@ def main() -> None:
         "--events", type=int, default=100_000, help="of figures, matching, reports, locks, http"
     )
     parser.add_argument(
+        "--open", type=int, default=http.OPEN, help="open tickets among those of http"
+    )
+    parser.add_argument(
         "--at",
         help="URL of a database that was filled before: of figures, reports; of http, which fills"
         " it if it is empty and asks a copy",
@@ -161,7 +164,8 @@ def _measure_by_size(
     if "http" in wanted and given.at:
         kinds = [make_url(given.at).get_backend_name()]
     for kind in kinds if "http" in wanted else ():
-        http.measure(kind, given.at, given.against, given.tickets, given.events, given.requests)
+        wanted_rows = http.Rows(given.tickets, given.events, given.open)
+        http.measure(kind, given.at, given.against, wanted_rows, given.requests)
     if "matching" in wanted:
         matching.measure_arrays(sizes)
     for kind in kinds if "matching" in wanted else ():

@@ -4,6 +4,10 @@ Each row is asked of the portal and, in turn, of another checkout (``--against``
 same database, so that both had the same load beside them. Times are those of the client; processor
 times are read from ``/proc``, of the server's processes and of the database's for this database.
 Statements are counted by ``bench/statements.py`` in a process of its own: the server has no switch.
+
+Each page is asked of a database with a tenth of the tickets and events as well, in turn, and its
+growth printed: 0 is as fast with ten times as much, 1 is ten times slower. What is slower than in
+``docs/bench.md`` by a fifth is bold.
 """
 
 from __future__ import annotations
@@ -21,11 +25,12 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from http.client import HTTPConnection
 from itertools import count
+from math import inf, log
 from multiprocessing.connection import Connection
 from pathlib import Path
 from random import Random
 from time import monotonic, perf_counter, sleep
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import psycopg
@@ -39,6 +44,7 @@ from app.demo import LOGINS
 from app.events.models.events import Event
 from app.matching.services.recompute import mark_between
 from app.tickets.models.tickets import Ticket
+from app.tickets.rules.tickets import OPEN_STATES
 from bench import desk, places, soak
 from bench.figures import add_events
 from bench.load import CLIENTS, Load, drive
@@ -60,10 +66,31 @@ PAUSE: Final = 0.2
 """Seconds that an operator looks at a page before the next one."""
 CALLS: Final = 37
 """SOAP calls a second of all clients beside the operators."""
+OPEN: Final = 300
+"""Open tickets, however many there are."""
+SMALLER: Final = 10
+"""How many times fewer tickets and events the database has from which growth is counted."""
+WORSE: Final = 1.2
+"""How many times the published time is marked."""
+PUBLISHED: Final = PROJECT / "docs" / "bench.md"
+_HEADING: Final = "## Pages and calls over HTTP"
 _QUIET: Final = 0.05
 """Processors below which a server counts as having nothing left to do."""
 _SOAP: Final = "/soap/GGUS"
 _COUNTING: Final = Path(__file__).with_name("statements.py")
+
+
+@dataclass(frozen=True)
+class Rows:
+    """How much a database is filled with."""
+
+    tickets: int
+    events: int
+    still_open: int = OPEN
+
+    def smaller(self) -> Rows:
+        """The same with fewer tickets and events, and as many open ones."""
+        return replace(self, tickets=self.tickets // SMALLER, events=self.events // SMALLER)
 
 
 @dataclass(frozen=True)
@@ -174,63 +201,81 @@ Request = tuple[str, str, Mapping[str, str], str]
 """Method, address, headers, body."""
 
 
-def measure(
-    kind: str, at: str | None, against: Path | None, tickets: int, events: int, requests: int
-) -> None:
+def measure(kind: str, at: str | None, against: Path | None, rows: Rows, requests: int) -> None:
     """Print the tables of one database."""
     with ExitStack() as held:
-        base = _base(kind, at, tickets, events)
+        base = _base(kind, at, rows)
+        fewer = _base(kind, at and _beside(at, rows.smaller().tickets), rows.smaller())
+        small = Portal("small", PROJECT, held.enter_context(_copied(fewer, "small")))
         checkouts = {"this": PROJECT} | ({"before": against.resolve()} if against else {})
         portals = [
             Portal(title, checkout, held.enter_context(_copied(base, title)))
             for title, checkout in reversed(checkouts.items())
         ]
         servers = held.enter_context(ExitStack())
-        for portal in portals:
+        for portal in (*portals, small):
             servers.enter_context(portal.serving())
             operator = next(login for login in LOGINS if login.role == "operator")
             with visitor(portal.url, operator.name, operator.password) as person:
                 portal.cookie = person.cookie
-        for portal in portals:
+        for portal in (*portals, small):
             print(
                 f"bench: {portal.title} was at rest after {portal.settle():.0f} s", file=sys.stderr
             )
-        _print_rows(portals, kind, requests)
+        _print_rows(portals, small, kind, requests)
         _print_creations(portals, kind, requests)
         _print_together(portals, kind)
         servers.close()
         _print_first_pages(portals, kind)
 
 
-def _base(kind: str, at: str | None, tickets: int, events: int) -> Place:
+def _base(kind: str, at: str | None, wanted: Rows) -> Place:
     """The database to copy: that of ``at``, filled if there is nothing, or one that is filled."""
-    url = at or places.another(kind, f"http{tickets}")
+    url = at or places.another(kind, f"http{wanted.tickets}")
     engine = open_engine(url)
     if not inspect(engine).has_table("alembic_version"):
         engine.dispose()
-        places.fill(url, tickets)
-        add_events(engine, events)
+        places.fill(url, wanted.tickets, wanted.still_open)
+        add_events(engine, wanted.events)
         with Session(engine) as session:
             with transaction(session):
                 mark_between(session, None, None)
             recompute_all(session)
-        if kind == "postgresql":
-            with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-                connection.exec_driver_sql("VACUUM ANALYZE")
+        places.vacuum(url)
     with Session(engine) as session:
 
         def rows(table: type) -> int:
             return session.scalar(select(func.count()).select_from(table)) or 0
 
         last = session.scalar(select(func.max(Ticket.number))) or 0
+        still_open = session.scalar(select(func.count()).where(Ticket.state.in_(OPEN_STATES)))
         print(
-            f"{TITLES[kind]}: {rows(Ticket):,} tickets, {rows(Event):,} events,"
+            f"{TITLES[kind]}: {rows(Ticket):,} tickets, of which {still_open:,} are open,"
+            f" {rows(Event):,} events,"
             f" {rows(Change) + rows(ChangedField):,} rows of history\n",
             flush=True,
         )
         place = Place(kind, url, last - rows(Ticket) + 1, last)
     engine.dispose()
     return place
+
+
+def _beside(at: str, tickets: int) -> str:
+    """The URL of a smaller database that stays beside that of ``at``."""
+    url = make_url(at)
+    beside = url.set(database=f"{url.database}_{tickets}")
+    if url.get_backend_name() == "postgresql":
+        with _server_of(at) as connection:
+            there = "SELECT 1 FROM pg_database WHERE datname = %s"
+            if connection.execute(there, (beside.database,)).fetchone() is None:
+                connection.execute(f"CREATE DATABASE {beside.database}".encode())
+    return beside.render_as_string(hide_password=False)
+
+
+def _server_of(url: str) -> psycopg.Connection[tuple[Any, ...]]:
+    """A connection to PostgreSQL beside this database, each statement committed by itself."""
+    other = make_url(url).set(drivername="postgresql", database="postgres")
+    return psycopg.connect(other.render_as_string(hide_password=False), autocommit=True)
 
 
 @contextmanager
@@ -249,10 +294,7 @@ def _copied(base: Place, name: str) -> Iterator[Place]:
         return
     url = make_url(base.url)
     copied = url.set(database=f"{url.database}_{name}")
-    other = url.set(drivername="postgresql", database="postgres")
-    with psycopg.connect(
-        other.render_as_string(hide_password=False), autocommit=True
-    ) as connection:
+    with _server_of(base.url) as connection:
         connection.execute(f"DROP DATABASE IF EXISTS {copied.database}".encode())
         connection.execute(f"CREATE DATABASE {copied.database} TEMPLATE {url.database}".encode())
         yield replace(base, url=copied.render_as_string(hide_password=False))
@@ -279,14 +321,10 @@ def pages(place: Place) -> Mapping[str, Sequence[str]]:
     return found
 
 
-def _print_rows(portals: Sequence[Portal], kind: str, requests: int) -> None:
-    place = portals[0].place
-    asked = pages(place)
-    rng = Random(place.first)
-    calls = [
-        f"<n:GHD_Request_ID>{rng.randint(place.first, place.last)}</n:GHD_Request_ID>"
-        for _ in range(requests)
-    ]
+def _print_rows(portals: Sequence[Portal], small: Portal, kind: str, requests: int) -> None:
+    every = (*portals, small)
+    of_each = [pages(portal.place) for portal in every]
+    asked, calls = of_each[0], _calls(portals[0].place, requests)
     for portal in portals:
         page = {"Accept": "text/html", "Cookie": portal.cookie, "Host": urlsplit(portal.url).netloc}
         call = page | {"Content-Type": "text/xml; charset=utf-8"}
@@ -303,25 +341,55 @@ def _print_rows(portals: Sequence[Portal], kind: str, requests: int) -> None:
         ]
         portal.count_statements(counted)
     found = {}
-    for name, addresses in asked.items():
-        visitors = [Visitor(portal.url, portal.cookie) for portal in portals]
-
-        found[name] = _row(portals, partial(_get, visitors, addresses), requests)
+    for name in asked:
+        visitors = [Visitor(portal.url, portal.cookie) for portal in every]
+        addresses = [one[name] for one in of_each]
+        found[name] = _row(every, partial(_get, visitors, addresses), requests)
         for one in visitors:
             one.close()
-    connections = [_connect(portal.url) for portal in portals]
+    connections = [_connect(portal.url) for portal in every]
+    calls_of = [_calls(portal.place, requests) for portal in every]
 
     def call_one(position: int, turn: int) -> float:
         began = perf_counter()
-        ask(portals[position].url + _SOAP, "TicketGet", calls[turn], connections[position])
+        values = calls_of[position][turn]
+        ask(every[position].url + _SOAP, "TicketGet", values, connections[position])
         return (perf_counter() - began) * 1000
 
-    found["TicketGet"] = _row(portals, call_one, requests)
-    _print(portals, f"Pages and calls over HTTP, {TITLES[kind]}, one client", found)
+    found["TicketGet"] = _row(every, call_one, requests)
+    title = f"Pages and calls over HTTP, {TITLES[kind]}, one client"
+    _print(portals, small, title, found, published_times(kind, PUBLISHED.read_text()))
 
 
-def _get(visitors: Sequence[Visitor], addresses: Sequence[str], position: int, turn: int) -> float:
-    address = addresses[turn % len(addresses)]
+def _calls(place: Place, requests: int) -> Sequence[str]:
+    """What TicketGet is asked for, the same each time."""
+    rng = Random(place.first)
+    numbers = (rng.randint(place.first, place.last) for _ in range(requests))
+    return [f"<n:GHD_Request_ID>{number}</n:GHD_Request_ID>" for number in numbers]
+
+
+def published_times(kind: str, document: str) -> Mapping[str, float]:
+    """The p50 of each page in milliseconds, as the table of pages in ``docs/bench.md`` says."""
+    table: list[list[str]] = []
+    for line in document.partition(_HEADING)[2].partition("\n## ")[0].splitlines():
+        if line.startswith("|"):
+            table.append([cell.strip() for cell in line.strip("|").split("|")])
+    head = f"{TITLES[kind]} now: p50, p95"
+    if not table or head not in table[0]:
+        return {}
+    place = table[0].index(head)
+    return {row[0]: float(row[place].split(",")[0].strip("* ")) for row in table[2:]}
+
+
+def growth(small: float, large: float, times: float) -> str:
+    """The exponent by which a time grew where there is ``times`` as much."""
+    return f"{log(large / small) / log(times):.2f}"
+
+
+def _get(
+    visitors: Sequence[Visitor], of_each: Sequence[Sequence[str]], position: int, turn: int
+) -> float:
+    address = of_each[position][turn % len(of_each[position])]
     got = visitors[position].get(address)
     assert got.status == 200, (address, got.status)
     return got.milliseconds
@@ -346,24 +414,50 @@ def _row(portals: Sequence[Portal], one: Asking, requests: int) -> Sequence[Meas
     return list(zip(times, used, strict=True))
 
 
-def _print(portals: Sequence[Portal], title: str, found: Mapping[str, Sequence[Measured]]) -> None:
+def _print(
+    portals: Sequence[Portal],
+    small: Portal,
+    title: str,
+    found: Mapping[str, Sequence[Measured]],
+    published: Mapping[str, float],
+) -> None:
     heads = ["milliseconds of a request"]
     for portal in portals:
         of = f"{portal.title}: " if len(portals) > 1 else ""
         heads += [f"{of}p50, p95", "statements", "processor: server, database", "by the floor"]
+    heads += [f"growth from {_tickets(small):,} tickets", "published p50"]
     rows = []
+    more = _tickets(portals[-1]) / _tickets(small)
     for name, measured in found.items():
         cells = [name]
         for position, portal in enumerate(portals):
             times, used = measured[position]
+            shown = f"{percentile(times, 0.5):,.1f}, {percentile(times, 0.95):,.1f}"
+            is_this = position == len(portals) - 1
+            is_worse = percentile(times, 0.5) > WORSE * published.get(name, inf)
             cells += [
-                f"{percentile(times, 0.5):,.1f}, {percentile(times, 0.95):,.1f}",
+                f"**{shown}**" if is_this and is_worse else shown,
                 str(portal.statements.get(name, "")),
                 f"{_each(used.server, times)}, {_each(used.database, times)}",
                 f"{_whole(measured[position]) / _whole(found[FLOOR][position]):.1f}",
             ]
+        large, fewer = (percentile(measured[place][0], 0.5) for place in (len(portals) - 1, -1))
+        cells += [growth(fewer, large, more), f"{published[name]:g}" if name in published else ""]
         rows.append(cells)
     print_table(f"{title}, load {os.getloadavg()[0]:.0f}", heads, rows)
+    if FLOOR not in published:
+        print(f"{PUBLISHED.name} has no table of this database: nothing is marked.\n")
+        return
+    floor = percentile(found[FLOOR][len(portals) - 1][0], 0.5) / published[FLOOR]
+    print(
+        f"Bold: p50 more than {WORSE:g} times the published one. On this machine, with its load of"
+        f" now, {FLOOR} takes {floor:.2f} times the published time.\n",
+        flush=True,
+    )
+
+
+def _tickets(portal: Portal) -> int:
+    return portal.place.last - portal.place.first + 1
 
 
 def _whole(measured: Measured) -> float:

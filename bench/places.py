@@ -13,7 +13,7 @@ from http.client import HTTPConnection, HTTPException
 from time import monotonic, sleep
 
 import psycopg
-from sqlalchemy import func, select
+from sqlalchemy import func, make_url, select
 from sqlalchemy.orm import Session
 
 from app import demo
@@ -50,15 +50,17 @@ def filled(kind: str, tickets: int, name: str = "bench") -> Iterator[Place]:
     yield fill(url, tickets)
 
 
-def fill(url: str, tickets: int) -> Place:
-    """Lay all that in an empty database."""
+def fill(url: str, tickets: int, still_open: int | None = None) -> Place:
+    """Write all that into an empty database; ``still_open`` of the bulk tickets are open, else a
+    third."""
     migrate(url)
     engine = open_engine(url)
     now = datetime.now(UTC)
     with Session(engine) as session:
         with transaction(session):
             demo.seed_demo(session, now)
-            made = bulk.write_patterns(session, demo.demo_actors(session), now, tickets)
+            actors = demo.demo_actors(session)
+            made = bulk.write_patterns(session, actors, now, tickets, still_open=still_open)
             create_partner_account(
                 session, Writer(SYSTEM, Door.COMMAND, now), "BENCH", LOGIN, PASSWORD, access="all"
             )
@@ -71,11 +73,20 @@ def fill(url: str, tickets: int) -> Place:
         last = session.scalar(select(func.max(Ticket.number))) or 0
         session.rollback()
     kind = engine.dialect.name
-    if kind == "postgresql":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("VACUUM ANALYZE")
     engine.dispose()
+    vacuum(url)
     return Place(kind, url, last - tickets + 1, last)
+
+
+def vacuum(url: str) -> None:
+    """Let PostgreSQL take the figures of its tables, as long as it takes; else nothing."""
+    address = make_url(url)
+    if address.get_backend_name() != "postgresql":
+        return
+    plain = address.set(drivername="postgresql").render_as_string(hide_password=False)
+    # not the portal's engine, which limits how long a statement may take
+    with psycopg.connect(plain, autocommit=True) as connection:
+        connection.execute("VACUUM ANALYZE")
 
 
 @contextmanager

@@ -37,7 +37,7 @@ from app.tickets.models.tickets import (
     TicketSite,
 )
 from app.tickets.rules.content import NewTicket, Reference
-from app.tickets.rules.tickets import Category, Impact, Layer, Priority, State
+from app.tickets.rules.tickets import OPEN_STATES, Category, Impact, Layer, Priority, State
 from app.tickets.rules.tokenizer import endings_of
 from app.tickets.services.fields import as_logged
 from app.tickets.services.idempotency import create_ticket_idempotent
@@ -82,10 +82,21 @@ class Bulk:
     apart: timedelta
     numbers: Sequence[int]
     rows: Mapping[Table, Mapping[int, Sequence[Row]]]
+    opened: tuple[int, Sequence[int], Sequence[int]] | None = None
+    """The first position of which copies are open, with the places of ended and of open patterns;
+    None: they are as their patterns, taken in turn."""
 
     def mark(self, position: int) -> str:
         """The mark of a ticket; all are equally long."""
         return f"bulk{self.first + position:010d}"
+
+    def pattern(self, position: int) -> int:
+        """The place of the pattern of which the ticket at this position is a copy."""
+        if self.opened is None or position < len(self.numbers):
+            return position % len(self.numbers)
+        first_open, ended, still_open = self.opened
+        among = ended if position < first_open else still_open
+        return among[position % len(among)]
 
 
 def write_patterns(
@@ -94,10 +105,13 @@ def write_patterns(
     now: datetime,
     tickets: int,
     by_services: int = PATTERNS,
+    *,
+    still_open: int | None = None,
 ) -> Bulk:
     """Write the first ``by_services`` of ``tickets`` tickets; what copies are made of.
 
-    ``actors`` are those of OPERATOR and PARTNER. All is over at ``now`` (UTC).
+    ``actors`` are those of OPERATOR and PARTNER. All is over at ``now`` (UTC). ``still_open``: so
+    many of the tickets are open, the newest copies and some of the first; None: a third.
     """
     apart = min(_MAX_APART, timedelta(seconds=_YEARS.total_seconds() // tickets))
     begin = now.replace(microsecond=0) - apart * tickets - _MAX_STORY_LENGTH
@@ -114,13 +128,22 @@ def write_patterns(
     numbers = _seed_stories(session, actors, stories)
     session.flush()
     skip_notifications(session)
-    return Bulk(bulk.first, apart, numbers, _rows_of(session, numbers))
+    rows = _rows_of(session, numbers)
+    if still_open is None:
+        return Bulk(bulk.first, apart, numbers, rows)
+    states = [rows[_table(Ticket)][number][0]["state"] for number in numbers]
+    ended, opened = (
+        [place for place, state in enumerate(states) if (state in OPEN_STATES) is wanted]
+        for wanted in (False, True)
+    )
+    first_open = tickets - max(0, still_open - len(opened))
+    return Bulk(bulk.first, apart, numbers, rows, (first_open, ended, opened))
 
 
 def write_copies(session: Session, bulk: Bulk, first: int, count: int) -> None:
     """Write ``count`` tickets from position ``first`` on, each with all its rows."""
     positions = range(first, first + count)
-    patterns = {position: bulk.numbers[position % len(bulk.numbers)] for position in positions}
+    patterns = {position: bulk.numbers[bulk.pattern(position)] for position in positions}
     last = take_number(session, TICKET, count)
     numbers = {position: last - count + 1 + position - first for position in positions}
 
@@ -133,7 +156,7 @@ def write_copies(session: Session, bulk: Bulk, first: int, count: int) -> None:
                 if table is _table(TicketWords):  # the first word is the number
                     old, new = patterns[position], numbers[position]
                     copy["public"] = copy["public"].replace(f" {old} ", f" {new} ", 1)
-                    marks = bulk.mark(position % len(bulk.numbers)), bulk.mark(position)
+                    marks = bulk.mark(bulk.pattern(position)), bulk.mark(position)
                     before, after = (" ".join(endings_of([mark])) for mark in marks)
                     copy["endings"] = row["endings"].replace(before, after)
                 yield copy | {"ticket_number": numbers[position]}
@@ -289,7 +312,7 @@ def _rows_of(
 
 def _again(bulk: Bulk, position: int) -> Callable[[Any], Any]:
     """How a value of the pattern becomes that of the ticket at ``position``."""
-    pattern = position % len(bulk.numbers)
+    pattern = bulk.pattern(position)
     later = bulk.apart * (position - pattern)
     old, new = bulk.mark(pattern), bulk.mark(position)
 

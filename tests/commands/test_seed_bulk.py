@@ -27,8 +27,11 @@ from app.demo import bulk
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.query import Comparison, Page
+from app.tickets.rules.tickets import OPEN_STATES
+from app.tickets.rules.tokenizer import read_search
 from app.tickets.services.lifecycle import change_ticket, open_ticket
 from app.tickets.services.lists.query import matching
+from app.tickets.services.search.search import condition_of_search
 from tests.commands.test_commands import PASSWORD, done, refused
 from tests.harness.commands import flask
 from tests.harness.databases import KINDS, fresh_database, open_engine
@@ -38,14 +41,16 @@ TICKETS = bulk.PATTERNS + 30
 
 
 @contextmanager
-def seeded(url: str, by_services: int) -> Iterator[Session]:
+def seeded(url: str, by_services: int, *, still_open: int | None = None) -> Iterator[Session]:
     engine = open_engine(url)
     try:
         with Session(engine) as session:
             with transaction(session):
                 demo.seed_demo(session, NOW)
                 actors = demo.demo_actors(session)
-                made = bulk.write_patterns(session, actors, NOW, TICKETS, by_services)
+                made = bulk.write_patterns(
+                    session, actors, NOW, TICKETS, by_services, still_open=still_open
+                )
             for first in range(by_services, TICKETS, 20):
                 with transaction(session):
                     bulk.write_copies(session, made, first, min(20, TICKETS - first))
@@ -96,6 +101,32 @@ def test_copies_are_the_rows_that_the_services_write(kind: str) -> None:
         assert len(rows["tickets"]) > TICKETS
         for name in ("ticket_links", "site_spellings", "external_references", "origin_keys"):
             assert rows[name]
+
+
+def test_as_many_copies_are_open_as_wanted_and_they_are_the_newest(database: str) -> None:
+    patterns = bulk.PATTERNS
+    with seeded(database, patterns) as session:
+        first = (session.scalar(select(func.max(Ticket.number))) or 0) - TICKETS + 1
+        of_patterns = _open_numbers(session, first, first + patterns - 1)
+        session.rollback()
+    assert 0 < len(of_patterns) < patterns
+    with (
+        fresh_database("sqlite") as url,
+        seeded(url, patterns, still_open=len(of_patterns) + 7) as session,
+    ):
+        last = session.scalar(select(func.max(Ticket.number))) or 0
+        opened = _open_numbers(session, first, last)
+        assert opened == [*of_patterns, *range(last - 6, last + 1)]
+        for number in (last - 7, last):  # an ended one and an open one, whole with their marks
+            mark = f"bulk{number:010d}"
+            assert mark in session.get_one(Ticket, number).title
+            found = condition_of_search(read_search(mark), internal=False, by_index=True)
+            assert session.scalars(select(Ticket.number).where(found)).all() == [number]
+
+
+def _open_numbers(session: Session, first: int, last: int) -> list[int]:
+    wanted = Ticket.number.between(first, last), Ticket.state.in_(OPEN_STATES)
+    return list(session.scalars(select(Ticket.number).where(*wanted).order_by(Ticket.number)))
 
 
 def test_the_next_ticket_and_the_readers_go_on(database: str) -> None:
