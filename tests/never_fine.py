@@ -223,6 +223,21 @@ ROWS: Final[Sequence[Row]] = (
             "tests/exchange/tasks/test_faults.py::test_in_step_are_two_tickets_with_the_same_texts_and_files",
         ),
     ),
+    *(
+        Row(
+            sentence,
+            "exchange: comparison, and page of a connection",
+            "a comparison that finished within 36 hours, its time beside it, found every ticket"
+            " that it read in step, and no other ticket there with our reference",
+            "none finished, the newest failed or has not ended, or it found a difference, a ticket"
+            " of which it is not known, or one without a pair",
+            (
+                "tests/exchange/pages/test_connections.py::test_what_a_comparison_found_is_said_with_its_time",
+                "tests/exchange/tasks/test_comparisons.py::test_nothing_differs_is_said_where_all_was_compared",
+            ),
+        )
+        for sentence in ("nothing differed", "in step when read")
+    ),
     Row(
         "answers",
         "exchange: list and page of a connection",

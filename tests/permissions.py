@@ -405,7 +405,7 @@ Resume it                       | POST /exchange/*/resume               | yes | 
 End it for good                 | POST /exchange/*/end                  | yes | 403 | 403 | 403 | 403 | login
 Add a secret                    | POST /exchange/*/add-secret           | yes | 403 | 403 | 403 | 403 | login
 End a secret                    | POST /exchange/*/end-secret           | yes | 403 | 403 | 403 | 403 | login
-Compare the ledger              | POST /exchange/*/compare              | yes | yes | 403 | 403 | 403 | login
+Compare it with the partner     | POST /exchange/*/compare              | yes | yes | 403 | 403 | 403 | login
 Send all failed tickets again   | POST /exchange/*/again                | yes | yes | 403 | 403 | 403 | login
 Look at a call                  | GET /exchange/*/calls/*               | yes | yes | 403 | 403 | 403 | login
 See what a test found           | GET /exchange/*/test                  | yes | yes | 403 | 403 | 403 | login
@@ -421,6 +421,8 @@ Send a ticket again             | POST /exchange/pairs/*/again          | yes | 
 End the exchange of a ticket    | POST /exchange/pairs/*/end            | yes | yes | 403 | 403 | 403 | login
 Exchange it again               | POST /exchange/pairs/*/resume         | yes | yes | 403 | 403 | 403 | login
 Say which ticket is theirs      | POST /exchange/pairs/*/theirs         | yes | 403 | 403 | 403 | 403 | login
+See what a comparison found     | GET /exchange/*/comparison            | yes | yes | 403 | 403 | 403 | login
+Leave two tickets different     | POST /exchange/pairs/*/leave          | yes | yes | 403 | 403 | 403 | login
 Leave a ticket without a pair   | POST /exchange/unpaired/*/leave       | yes | yes | 403 | 403 | 403 | login
 Skip an entry                   | POST /exchange/entries/*/skip         | yes | 403 | 403 | 403 | 403 | login
 Replay an entry                 | POST /exchange/entries/*/replay       | yes | 403 | 403 | 403 | 403 | login
@@ -699,7 +701,7 @@ See one connection               | GET /api/v1/exchange/connections/*           
 See failed exchanges             | GET /api/v1/exchange/failures                | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
 Try one again                    | POST /api/v1/exchange/failures/*/retry       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
 Try all of a connection again    | POST /api/v1/exchange/connections/*/retry    | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
-Compare a ledger                 | POST /api/v1/exchange/connections/*/compare  | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
+Compare it with the partner      | POST /api/v1/exchange/connections/*/compare  | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
 Choose between two values        | POST /api/v1/exchange/entries/*/choose       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 403 | yes | 401
 Leave an entry out               | POST /api/v1/exchange/entries/*/skip         | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401
 Send an entry after all          | POST /api/v1/exchange/entries/*/replay       | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | 403 | yes | 401

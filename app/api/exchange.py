@@ -6,22 +6,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from flask import g, request
 from marshmallow import Schema, fields, validate
 
 from app.api.caller import session
 from app.api.operations import Call, Operation, next_page
 from app.api.schemas import Moment, NoQuery, a_text, about, page_limit, page_next
 from app.core.rules.access import require_operator, require_scope
-from app.core.rules.errors import NotFound
 from app.core.rules.language import _
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.exchange.models.connections import Connection
 from app.exchange.services import decisions
+from app.exchange.services.comparisons import ask_comparison, newest_comparison
 from app.exchange.services.connections import all_connections, pause, resume
 from app.exchange.services.heads import heads_of
-from app.exchange.services.ledgers import Comparison, compare, keep_comparison, last_comparison
 from app.exchange.services.overview import Traffic, connection_of_number, traffic, troubles
 from app.tickets.services.lifecycle import find_ticket
 
@@ -90,28 +88,21 @@ class TicketPairs(Schema):
     items = fields.List(fields.Nested(TicketPairRow), required=True)
 
 
-class Difference(Schema):
-    """The first entry that differs."""
+class ComparisonRow(Schema):
+    """The newest comparison of a connection's tickets with the partner's. Nothing differs only
+    where it ended, all that were compared are in step, and no other ticket was found."""
 
-    ticket = fields.Integer(required=True, metadata=about("Our ticket's number."))
-    origin = a_text("Where the entry was written first: ours or theirs.")
-    sequence = fields.Integer(required=True, metadata=about("Its place among those, from 1."))
-    why = a_text("missing, doubled, altered or not in their ticket.")
-
-
-class LedgerComparison(Schema):
-    """What a comparison of the ledger found."""
-
-    entries = fields.Integer(required=True, metadata=about("Entries that there are."))
-    known = fields.Integer(required=True, metadata=about("Entries that there must be."))
-    lost = fields.Integer(required=True, metadata=about("Entries that are missing."))
-    doubled = fields.Integer(required=True, metadata=about("Entries that are there twice."))
-    altered = fields.Integer(required=True, metadata=about("Entries that hold something else."))
-    copies = fields.Integer(
-        required=True, metadata=about("Texts of ours that their tickets hold more than once.")
+    began = Moment("When it began.", attribute="began_at")
+    ended = Moment("When it finished; null = it has not.", attribute="ended_at", allow_none=True)
+    failure = a_text("Why it did not finish, or empty.")
+    compared = fields.Integer(required=True, metadata=about("Tickets that were read."))
+    in_step = fields.Integer(required=True, metadata=about("Of these in step."))
+    different = fields.Integer(required=True, metadata=about("Of these different."))
+    not_known = fields.Integer(
+        required=True, attribute="unknown", metadata=about("Of these not known to be either.")
     )
-    first = fields.Nested(
-        Difference, required=True, allow_none=True, metadata=about("The first that differs.")
+    others = fields.Integer(
+        required=True, metadata=about("Tickets there with our reference and without a pair.")
     )
 
 
@@ -136,9 +127,9 @@ class ConnectionRow(Schema):
     failed = fields.Integer(required=True, metadata=about("Tickets whose exchange failed."))
     calls = fields.Integer(required=True, metadata=about("Calls of the last 24 hours."))
     failed_calls = fields.Integer(required=True, metadata=about("Those of them in vain."))
-    compared = Moment("When its ledger was last compared; null = never.", allow_none=True)
+    compared = Moment("When a comparison last finished; null = never.", allow_none=True)
     comparison = fields.Nested(
-        LedgerComparison, required=True, allow_none=True, metadata=about("What that found.")
+        ComparisonRow, required=True, allow_none=True, metadata=about("The newest one.")
     )
 
 
@@ -296,20 +287,10 @@ def _stepping(verb: Callable[..., None]) -> Callable[[Call], Mapping[str, Any]]:
     return view
 
 
-def _compared() -> Comparison:
-    """Follow every chain, before the transaction: all who write wait for that."""
-    text = str((request.view_args or {})["number"])
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise NotFound
-    rows = session()
-    rows.rollback()  # then it reads in one transaction, as PostgreSQL needs it for many rows
-    return compare(rows, g.actor, connection_of_number(rows, int(text)))
-
-
-def keep_compared(call: Call) -> Mapping[str, Any]:
-    """Keep what the comparison found."""
+def compare(call: Call) -> Mapping[str, Any]:
+    """Queue a comparison."""
     found = connection_of_number(session(), call.number())
-    keep_comparison(found, call.body, call.now)
+    ask_comparison(session(), call.actor, found)
     return _at(call, found)
 
 
@@ -346,7 +327,7 @@ def _connection(found: Connection, does: Traffic | None) -> Mapping[str, Any]:
         "calls": does.calls,
         "failed_calls": does.failed_calls,
         "compared": found.compared_at,
-        "comparison": last_comparison(found),
+        "comparison": newest_comparison(found),
     }
 
 
@@ -431,13 +412,12 @@ OPERATIONS: Final = (
         _stepping(resume),
     ),
     _post(
-        "compareLedger",
+        "compareConnection",
         f"{_CONNECTION}/compare",
-        "Compare its ledger: whether an entry was lost, doubled or altered",
+        "Queue a comparison with the partner's tickets",
         _OPERATE,
         ConnectionRow,
-        keep_compared,
-        reads=_compared,
+        compare,
     ),
     _post(
         "retryConnection",

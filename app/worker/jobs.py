@@ -15,13 +15,11 @@ from app.exchange.rules.budget import Turns
 from app.exchange.services.connection_tests import JOB as CONNECTION_TEST
 from app.exchange.services.endings import END_PAIRS
 from app.exchange.services.incoming_mails import JOB as INCOMING_MAIL
-from app.exchange.services.ledgers import JOB as COMPARE_LEDGER
 from app.exchange.services.planning import BEGIN_OPEN, LANE_JOB, WAKE
 from app.exchange.services.planning import JOB as EXCHANGE
 from app.exchange.tasks.connection_tests import test_connection
 from app.exchange.tasks.deliveries import Deliveries, begin_open, end_pairs, take_up
 from app.exchange.tasks.incoming_mails import take_mail
-from app.exchange.tasks.ledgers import compare_ledger
 from app.exchange.tasks.pulls import PULL, READ, SWEEP, Pulls
 from app.exchange.tasks.systems import open_system
 from app.meetings.services.packs import JOB as MEETING_PACK
@@ -46,6 +44,5 @@ JOBS: Final[dict[str, JobFunction]] = {
     SWEEP: _pulls.sweep,
     READ: _pulls.read,
     CONNECTION_TEST: test_connection,
-    COMPARE_LEDGER: compare_ledger,
     INCOMING_MAIL: take_mail,
 }

@@ -8,15 +8,18 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
+from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.pairs import PairState
+from app.exchange.services.comparisons import JOB, begin_comparison
 from app.exchange.services.secrets import LOGIN, add_secret
+from app.jobs.services.queue import is_pending
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
 from tests.api.answers import as_described
 from tests.api.conftest import Calling, Program
-from tests.cast import Cast, writer
+from tests.cast import NOON, Cast, writer
 from tests.exchange.seeded import seed_pair
 from tests.harness.server import TEST_SECRET
 
@@ -71,21 +74,15 @@ def test_a_connection_is_paused_and_resumed(admin: Program) -> None:
     assert resumed["paused"] is None
 
 
-def test_a_ledger_is_compared(admin: Program, session: Session) -> None:
+def test_a_comparison_is_queued(admin: Program, session: Session) -> None:
     path = f"{EXCHANGE}/connections/1/compare"
-    found = as_described(admin.send("POST", path), "compareLedger")
-    assert found["comparison"]["entries"] == 3
-    assert found["comparison"]["first"] is None
+    found = as_described(admin.send("POST", path), "compareConnection")
+    assert (found["comparison"], found["compared"]) == (None, None)
+    assert is_pending(session, JOB, f"{JOB} 1")
     with transaction(session):
-        session.get_one(Entry, 2).content = '{"text": "another"}'
-    again = as_described(admin.send("POST", path), "compareLedger")
-    assert again["comparison"]["altered"] == 1
-    assert again["comparison"]["first"] == {
-        "ticket": 1,
-        "origin": "ours",
-        "sequence": 2,
-        "why": "altered",
-    }
+        begin_comparison(session.get_one(Connection, 1), NOON)
+    told = as_described(admin.get(f"{EXCHANGE}/connections/1"), "getConnection")["comparison"]
+    assert (told["ended"], told["compared"], told["not_known"]) == (None, 0, 0)
     assert admin.send("POST", f"{EXCHANGE}/connections/x/compare").status_code == 404
 
 

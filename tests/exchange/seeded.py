@@ -18,9 +18,9 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import Check
 from app.exchange.rules.profiles import Choice, Profile, Row
+from app.exchange.services.comparisons import begin_comparison, end_comparison, note_compared
 from app.exchange.services.connection_tests import ask_test, begin_test, end_test, note_check
 from app.exchange.services.connections import connect, set_profile
-from app.exchange.services.ledgers import compare, keep_comparison
 from app.exchange.services.planning import add_entry, begin_pair, plan_next
 from app.tickets.models.tickets import Ticket
 from tests.cast import NOON, SYSTEM
@@ -178,10 +178,11 @@ def seed_exchange(session: Session, tickets: tuple[int, int, int]) -> None:
     note_check(connection, Check(_("Reachable and logged in")))
     note_check(connection, Check(_("Tickets can be read"), "It answers 403"))
     end_test(connection, NOON)
-    keep_comparison(connection, compare(session, SYSTEM.actor, connection), NOON)
-    skipped.content = '{"text": "y"}'
-    session.flush()
-    keep_comparison(connection, compare(session, SYSTEM.actor, connection), NOON)
+    begin_comparison(connection, NOON)
+    other.pair.differing = '[{"part": "text", "origin": "ours", "sequence": 1, "why": "missing"}]'
+    other.pair.differs_at = NOON
+    note_compared(session, connection, [other.pair.id], NOON)
+    end_comparison(session, connection, NOON)
     resting = seed_connection(session, "NREN-A", direction="push", remote_login="lhcopn")
     resting.failures, resting.reason = 4, "It answers 503"
     resting.resting_until = datetime.now(UTC) + timedelta(hours=1)

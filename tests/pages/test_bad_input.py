@@ -505,7 +505,7 @@ def test_every_form_is_tried(app: Flask) -> None:
             for what in ("compare", "end-secret", "map", "map/import", "map/roll-back")
         ),
         *(f"/exchange/{key}/{what}" for what in ("end", "pause", "resume", "share", "test")),
-        *(f"/exchange/pairs/{key}/{what}" for what in ("end", "resume", "theirs")),
+        *(f"/exchange/pairs/{key}/{what}" for what in ("end", "leave", "resume", "theirs")),
         f"/exchange/unpaired/{key}/leave",
         *(f"/exchange/entries/{key}/{what}" for what in ("choose", "replay", "skip")),
     }

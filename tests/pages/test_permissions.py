@@ -273,6 +273,7 @@ SENT: Final[Mapping[str, Sent]] = {
     "GET /exchange/*/preview": ("/exchange/{connection}/preview?ticket={ticket}", {}),
     "POST /exchange/*/share": ("/exchange/{connection}/share", {"ticket": "{ticket}"}),
     "POST /exchange/pairs/*/again": ("/exchange/pairs/{pair}/again", {}),
+    "POST /exchange/pairs/*/leave": ("/exchange/pairs/{pair}/leave", {"reason": "x"}),
     "POST /exchange/pairs/*/end": ("/exchange/pairs/{pair}/end", {"reason": "x"}),
     "POST /exchange/pairs/*/resume": ("/exchange/pairs/{ended_pair}/resume", {}),
     "POST /exchange/pairs/*/theirs": ("/exchange/pairs/{pair}/theirs", {"their_id": "77"}),

@@ -58,7 +58,7 @@ class Ggus:
     login: str
     password: str
     now: datetime
-    traits: Traits = field(default=Traits(can_look_up=True, settles=LONGEST_CALL))
+    traits: Traits = field(default=Traits(can_look_up=True, settles=LONGEST_CALL, lists_ours=False))
     _clients: dict[str, Any] = field(default_factory=dict)
 
     def test(self, _ticket: str = "") -> Iterator[Check]:

@@ -64,8 +64,9 @@ class Connection(Base):
     """Which fields of the profile's ``extras`` the newest test read back, as a JSON list; "" = no
     test looked."""
     compared_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    """When its tickets were last compared with the partner's, all of them."""
     comparison: Mapped[str] = mapped_column(Text, default="", server_default="")
-    """What the last comparison of its ledger found, as JSON."""
+    """The newest comparison, finished or not, as JSON; "" = there was none."""
 
     partner: Mapped[Partner] = relationship(lazy="joined")
 

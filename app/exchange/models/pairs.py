@@ -51,6 +51,11 @@ class TicketPair(Base):
     differing: Mapped[str | None] = mapped_column(Text)
     """JSON: texts and files that crossed and are not the same there, as their ticket was last read
     (``rules.reading.PartDifference``); None = that was not looked at yet."""
+    differs_at: Mapped[datetime | None] = mapped_column(UtcTime, index=True)
+    """Since when a comparison has found values, texts or files that differ, and a person is
+    asked."""
+    left_differing: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """JSON: what differed when a person said that it stays as it is."""
     copies: Mapped[str] = mapped_column(Text, default="[]")
     """JSON: keys of their texts that are copies of ours, and no entries."""
     read_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -53,11 +53,12 @@ from app.exchange.rules.profiles import Choice, Profile
 from app.exchange.rules.shipped import profile_for
 from app.exchange.services import connections as verbs
 from app.exchange.services import decisions, endings, unpaired
+from app.exchange.services.comparisons import JOB as COMPARE
+from app.exchange.services.comparisons import ask_comparison, leave_different, newest_comparison
 from app.exchange.services.connection_tests import MOST_GOES, ask_test, newest_test
 from app.exchange.services.connections import is_called
 from app.exchange.services.decisions import AGAIN_AT_ONCE
 from app.exchange.services.extras import fields_left_out
-from app.exchange.services.ledgers import compare, keep_comparison, last_comparison
 from app.exchange.services.overview import (
     Traffic,
     call_of_number,
@@ -71,8 +72,11 @@ from app.exchange.services.planning import profile_in_use, reads
 from app.exchange.services.secrets import HINT, LOGIN, add_secret, end_secret, live_secrets
 from app.exchange.services.settings import change_connection
 from app.exchange.services.standing import answers
+from app.exchange.services.trouble import pairs_now
 from app.exchange.services.unpaired import unpaired_tickets
+from app.jobs.services.queue import is_pending
 from app.mail.rules.reply_addresses import CONNECTION, reply_address
+from app.tickets.rules.content import LABELS
 
 blueprint = Blueprint("exchange", __name__, url_prefix="/exchange")
 NUMBER: Final = "<int(max=2147483647):number>"
@@ -256,14 +260,44 @@ def old_secret(number: int) -> Response:
     return go_to(_base(number))
 
 
+@blueprint.get(f"/{NUMBER}/comparison")
+def comparison(number: int) -> str:
+    """What the newest comparison with the partner's tickets found, by ticket."""
+    rows = db.session()
+    found = connection_of_number(rows, number)
+    return render_template(
+        "exchange/comparison.html",
+        connection=found,
+        comparison=newest_comparison(found),
+        is_read=reads(found),
+        is_asked=is_pending(rows, COMPARE, f"{COMPARE} {number}"),
+        pairs=pairs_now(
+            rows, now(), connection_id=number, different_alone=True, limit=TROUBLES_SHOWN
+        ),
+        labels=LABELS,
+        unpaired=unpaired_tickets(rows, TROUBLES_SHOWN, connection_id=number),
+    )
+
+
 @blueprint.post(f"/{NUMBER}/compare")
-def compare_ledger(number: int) -> Response:
-    """Follow every chain of the ledger."""
+def compare(number: int) -> Response:
+    """Have the tickets of a connection compared with the partner's."""
     rows, actor = db.session(), acting()
-    found = compare(rows, actor, connection_of_number(rows, number))
-    with transaction(rows):  # which is short: all who write wait for it
-        keep_comparison(connection_of_number(rows, number), found, now())
-    return go_to(f"{_base(number)}#h-ledger")
+    try:
+        with transaction(rows):
+            ask_comparison(rows, actor, connection_of_number(rows, number))
+    except Invalid as error:
+        return _page(number, problem=error.message, status=422)
+    return go_to(url_for("exchange.comparison", number=number))
+
+
+@blueprint.post(f"/pairs/{NUMBER}/leave")
+def leave_pair(number: int) -> Response:
+    """Say that what differs between two tickets stays as it is."""
+    why = ReasonForm().reason.data or ""
+    return _decided(
+        lambda rows, by: leave_different(rows, by, number, why), _("It is left as it is.")
+    )
 
 
 @blueprint.post(f"/{NUMBER}/again")
@@ -502,7 +536,7 @@ def _page(
         only_failed=failed,
         secrets=_secrets(found),
         secret_form=secret_form or SecretForm(formdata=None),
-        comparison=last_comparison(found),
+        comparison=newest_comparison(found),
         is_read=reads(found),
         test=newest_test(found),
         profile=profile,

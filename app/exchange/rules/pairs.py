@@ -40,6 +40,8 @@ class Traits:
     settles: timedelta
     """From the beginning of a call until what it wrote is found over there at the latest: the
     longest call, and what their search lags behind."""
+    lists_ours: bool = True
+    """It can be asked for the tickets that our account made."""
     moved_by_text: Mapping[str, str] = field(default_factory=dict)
     """To which state a public text of ours moves one of their tickets by a rule that such a system
     has as delivered, where nobody there means it: from, to, in their words. Ours is set once

@@ -163,12 +163,13 @@ def troubles(
 def in_trouble() -> ColumnElement[bool]:
     """The condition that a pair waits for a person."""
     asked = select(Entry.pair_id).where(Entry.state == EntryState.ASKED)
-    return or_(TicketPair.state == PairState.STOPPED, TicketPair.id.in_(asked))
+    differs = and_(TicketPair.differs_at.is_not(None), TicketPair.state != PairState.ENDED)
+    return or_(TicketPair.state == PairState.STOPPED, TicketPair.id.in_(asked), differs)
 
 
 def count_troubles() -> Any:
     """How many tickets' exchange waits for a person, here or there, as part of another statement:
-    three indexes tell."""
+    four indexes tell."""
     pairs = select(func.count()).select_from(TicketPair).where(in_trouble()).scalar_subquery()
     return pairs + count_unpaired()
 

@@ -61,6 +61,7 @@ from app.exchange.services.deliveries import (
     store,
 )
 from app.exchange.services.planning import add_entry, enqueue_pair, profile_in_use
+from app.exchange.services.standing import compared
 from app.exchange.services.unpaired import note_unpaired
 from app.exchange.services.values import (
     first_seen,
@@ -176,6 +177,8 @@ def take_in(
     pair.unread_since = None
     pair.differing = json.dumps([asdict(one) for one in looked.differing[:_MOST_NAMED]])
     _take_values(session, pair, ticket, read, now)
+    if pair.differs_at is not None and compared(session, [pair], now)[pair.id].agrees:
+        pair.differs_at = None
     return None
 
 

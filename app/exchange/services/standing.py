@@ -21,7 +21,7 @@ from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile, profile_of
-from app.exchange.rules.reading import PartDifference
+from app.exchange.rules.reading import UNKNOWN, PartDifference
 from app.exchange.rules.standing import (
     Answering,
     Evidence,
@@ -52,6 +52,11 @@ class Compared:
     at: datetime | None
     parts: Sequence[PartDifference] = ()
     """Texts and files that are not the same there."""
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no value, text or file is known to differ."""
+        return not (self.differing or any(one.why != UNKNOWN for one in self.parts))
 
     @property
     def in_step(self) -> bool:

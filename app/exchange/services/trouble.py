@@ -59,6 +59,7 @@ def pairs_now(
     failed_alone: bool = False,
     ticket: int | None = None,
     connection_id: int | None = None,
+    different_alone: bool = False,
     limit: int | None = None,
 ) -> Sequence[PairNow]:
     """Pairs with what waits, newest ticket first (one statement, and those of ``compared``)."""
@@ -82,6 +83,8 @@ def pairs_now(
     )
     if failed_alone:
         chosen = chosen.where(in_trouble())
+    if different_alone:
+        chosen = chosen.where(TicketPair.differs_at.is_not(None))
     if ticket is not None:
         chosen = chosen.where(TicketPair.ticket_number == ticket)
     if connection_id is not None:

@@ -21,9 +21,16 @@ from app.exchange.models.pairs import TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.budget import Budget, Turns
 from app.exchange.rules.failures import Failure, Outcome, pause_after
-from app.exchange.rules.pairs import MOST_ATTEMPTS, PairState
+from app.exchange.rules.pairs import MOST_ATTEMPTS
 from app.exchange.rules.partner import CallFailed, Changed, PartnerSystem
 from app.exchange.services.calls import note_unreadable
+from app.exchange.services.comparisons import JOB as SWEEP
+from app.exchange.services.comparisons import (
+    begin_comparison,
+    end_comparison,
+    is_compared,
+    note_compared,
+)
 from app.exchange.services.connections import all_connections, is_called, wake
 from app.exchange.services.deliveries import (
     as_rule,
@@ -35,19 +42,17 @@ from app.exchange.services.deliveries import (
     store,
 )
 from app.exchange.services.hints import PULL, READ, read_key, read_soon
-from app.exchange.services.ledgers import JOB as COMPARE
 from app.exchange.services.planning import reads
-from app.exchange.services.readings import pair_of_their_id
+from app.exchange.services.readings import pair_of_their_id, without_pair
 from app.exchange.tasks.deliveries import Opener
-from app.exchange.tasks.reads import Taken, read_whole, take_read
+from app.exchange.tasks.reads import CLOCKS, Taken, read_whole, take_read
 from app.jobs.services.queue import JSON, enqueue, is_pending
 from app.jobs.tasks.context import Context
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.tickets import OPEN_STATES
+from app.tickets.rules.marks import reference_of
 
 __all__ = ["PULL", "READ", "SWEEP", "Pulls", "read_partners", "sweep_partners"]
 
-SWEEP: Final = "read all pairs of a partner"
 _DOWN: Final = 3
 """Tickets in a row that cannot be read now: then it is the partner, and not they."""
 _GONE: Final = 3
@@ -58,11 +63,11 @@ _MOST_PAGES: Final = 200
 _MOST_MOVES: Final = 5
 """Merges that are followed in one go."""
 _MOST_REMEMBERED: Final = 10_000
-_READ_BY: Final = timedelta(hours=1)
-"""From the beginning of the nightly reads until their ledgers are compared."""
 _PROVEN_FOR: Final = timedelta(hours=6)
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _NOT_LOGGED_IN, _NOT_FOUND = 401, 404
+_NOT_CALLED: Final = "The connection is not called now"
+_NO_ANSWER: Final = "Their system did not answer"
 
 
 def read_partners(context: Context) -> str:
@@ -98,13 +103,6 @@ def _for_each(context: Context, job: str) -> str:
                 continue
             if job == SWEEP:
                 wake(session, connection)
-                enqueue(
-                    session,
-                    COMPARE,
-                    {"connection": connection.id},
-                    key=f"compare {connection.id}",
-                    due=context.now() + _READ_BY,
-                )
             if reads(connection):
                 count += 1
                 key = f"{job} {connection.id}"
@@ -201,50 +199,134 @@ class Pulls:
             page = None
 
     def sweep(self, context: Context, arguments: Mapping[str, Any]) -> None:
-        """Read every open pair by its id: what no search told (a job, each night). What is left
-        after a while comes behind the jobs of others: ``after`` the pair that was read last,
-        ``gone`` what was not there so far. Tickets that are gone stop the connection."""
+        """Compare a connection (a job, each night and when a person asks): read every ticket there
+        that our account made and that has no pair, then every pair that is open or ended lately.
+        What is left after a while comes behind the jobs of others: ``page`` and ``ids`` of the
+        list, or ``after`` the pair that was read last, and ``gone`` what was not there so far.
+        Tickets that are gone stop the connection."""
         with self._turn(context, SWEEP, arguments, f"{SWEEP} {arguments['connection']}") as budget:
             if budget is not None:
                 self._sweep(context, arguments, budget)
 
     def _sweep(self, context: Context, arguments: Mapping[str, Any], budget: Budget) -> None:
-        key, after = int(arguments["connection"]), int(arguments.get("after", 0))
-        gone = [str(one) for one in arguments.get("gone", ())]
+        key = int(arguments["connection"])
         opened = self._opened(context, key)
-        while opened is not None:
+        if opened is None:
+            self._end_comparison(context, key, _NOT_CALLED)
+            return
+        system, rest = opened[1], dict(arguments)
+        if len(arguments) == 1:
+            with context.transaction() as session:
+                begin_comparison(session.get_one(Connection, key), context.now())
+            rest |= {"page": ""} if system.traits.lists_ours else {"after": 0}
+        while rest:
+            step = self._list_ours if "page" in rest else self._compare_pairs
+            try:
+                following = step(context, key, system, rest, budget)
+            except CallFailed as error:
+                self._note(context, key, error.failure)
+                following = None
+            if context.is_ending() or (following and budget.is_spent):
+                with context.transaction() as session:
+                    enqueue(session, SWEEP, following or rest, key=f"{SWEEP} {key}")
+                return
+            if following is None:
+                self._end_comparison(context, key, _NO_ANSWER)
+                return
+            rest = following
+        self._end_comparison(context, key)
+
+    def _list_ours(
+        self,
+        context: Context,
+        key: int,
+        system: PartnerSystem,
+        rest: Mapping[str, Any],
+        budget: Budget,
+    ) -> dict[str, Any] | None:
+        """Read the tickets of one page of ours that have no pair; what is to be done next, None =
+        the partner does not answer."""
+        page, ids = str(rest["page"]), [str(one) for one in rest.get("ids", ())]
+        with context.reading() as session:
+            since = session.get_one(Connection, key).created_at - CLOCKS
+        if not ids:
+            budget.spend(calls=1)
+            listed = system.ours(since, page)
+            page = listed.cursor
             with context.reading() as session:
-                pairs = session.execute(
-                    select(TicketPair.id, TicketPair.their_id)
-                    .join(Ticket, Ticket.number == TicketPair.ticket_number)
-                    .where(
-                        TicketPair.connection_id == key,
-                        TicketPair.id > after,
-                        TicketPair.state == PairState.PAIRED,
-                        TicketPair.their_id.is_not(None),
-                        Ticket.state.in_(OPEN_STATES),
-                    )
-                    .order_by(TicketPair.id)
-                    .limit(_SWEPT_AT_ONCE)
-                ).all()
-            ids = [their_id or "" for _pair, their_id in pairs]
-            problem, left = self._read_all(context, key, opened[1], ids, {}, budget, gone)
-            if len(gone) >= _GONE:
-                reason = f"Their tickets {', '.join(gone)} are gone: it may have lost data"
-                with context.transaction() as session:
-                    stop_connection(session.get_one(Connection, key), reason, context.now())
-                return
-            is_ending = context.is_ending()
-            is_last = len(pairs) < _SWEPT_AT_ONCE and not left
-            if not is_ending and (problem is None or is_last):
-                return
-            if not is_ending and len(left) < len(pairs):
-                after = pairs[len(pairs) - len(left) - 1].id
-            if is_ending or budget.is_spent:
-                rest: Mapping[str, JSON] = {"connection": key, "after": after, "gone": gone}
-                with context.transaction() as session:
-                    enqueue(session, SWEEP, rest, key=f"{SWEEP} {key}")
-                return
+                ids = list(without_pair(session, key, listed.ids))
+        problem, left = self._read_all(context, key, system, ids, {}, budget)
+        if problem is None:
+            return None
+        if left:
+            return {"connection": key, "page": page, "ids": list(left)}
+        return {"connection": key} | ({"page": page} if page else {"after": 0})
+
+    def _compare_pairs(
+        self,
+        context: Context,
+        key: int,
+        system: PartnerSystem,
+        rest: Mapping[str, Any],
+        budget: Budget,
+    ) -> dict[str, Any] | None:
+        """Read the tickets of the next pairs, and compare them; what is to be done next, {} =
+        nothing, None = the partner does not answer."""
+        after, gone = int(rest["after"]), [str(one) for one in rest.get("gone", ())]
+        with context.reading() as session:
+            pairs = session.execute(
+                select(TicketPair.id, TicketPair.their_id, TicketPair.ticket_number)
+                .join(Ticket, Ticket.number == TicketPair.ticket_number)
+                .where(
+                    TicketPair.connection_id == key,
+                    TicketPair.id > after,
+                    is_compared(context.now()),
+                )
+                .order_by(TicketPair.id)
+                .limit(_SWEPT_AT_ONCE)
+            ).all()
+        ids = [their_id or "" for _pair, their_id, _number in pairs]
+        problem, left = self._read_all(context, key, system, ids, {}, budget, gone)
+        if len(gone) >= _GONE:
+            reason = f"Their tickets {', '.join(gone)} are gone: it may have lost data"
+            with context.transaction() as session:
+                stop_connection(session.get_one(Connection, key), reason, context.now())
+            return None
+        if problem is None:
+            return None
+        done = pairs[: len(pairs) - len(left)]
+        if not system.traits.lists_ours:
+            self._find_others(context, key, system, [number for _p, _t, number in done], budget)
+        with context.transaction() as session:
+            connection = session.get_one(Connection, key)
+            note_compared(session, connection, [one for one, _t, _n in done], context.now())
+        if len(pairs) < _SWEPT_AT_ONCE and not left:
+            return {}
+        after = done[-1].id if done else after
+        return {"connection": key, "after": after, "gone": gone}
+
+    def _find_others(
+        self,
+        context: Context,
+        key: int,
+        system: PartnerSystem,
+        numbers: Sequence[int],
+        budget: Budget,
+    ) -> None:
+        """Where ours cannot be listed: read what is found by the reference of each and has no
+        pair."""
+        for number in numbers:
+            budget.spend(calls=1)
+            found = system.find(reference_of(number))
+            with context.reading() as session:
+                ids = without_pair(session, key, found)
+            self._read_all(context, key, system, ids, {}, budget)
+
+    def _end_comparison(self, context: Context, key: int, failure: str = "") -> None:
+        with context.transaction() as session:
+            connection = session.get_one(Connection, key)
+            why = f"{failure}: {connection.reason}" if failure and connection.reason else failure
+            end_comparison(session, connection, context.now(), why)
 
     def read(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Read one of their tickets, ``ticket`` by its id there (a job, after a hint, and again

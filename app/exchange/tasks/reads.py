@@ -33,7 +33,7 @@ from app.jobs.tasks.context import Context
 
 MOST_LOOKED_AT: Final = 30
 """Tickets of ours without a pair that are read before a second creation."""
-_CLOCKS: Final = timedelta(days=1)
+CLOCKS: Final = timedelta(days=1)
 """How far a partner's clock may be behind ours: what its tickets' times are compared with."""
 _UNFORESEEN: Final = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError),
@@ -145,7 +145,7 @@ def look_up(
     found: list[str] = []
     looked_at, cursor = 0, ""
     while True:
-        page = system.ours(claimed.begun - _CLOCKS, cursor)
+        page = system.ours(claimed.begun - CLOCKS, cursor)
         with context.reading() as session:
             ids = without_pair(session, connection_id, page.ids)
         for their_id in ids:

@@ -23,6 +23,11 @@ from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice
 from app.exchange.rules.shipped import SHIPPED
 from app.exchange.services import decisions
+from app.exchange.services.comparisons import (
+    begin_comparison,
+    end_comparison,
+    note_compared,
+)
 from app.exchange.services.planning import begin_pair, profile_in_use
 from app.exchange.services.secrets import HINT, LOGIN, add_secret, live_secrets
 from app.exchange.services.secrets import opened as unsealed
@@ -378,28 +383,55 @@ def test_calls_are_listed_and_each_shows_what_was_said(
     assert visitor.get(link.replace("/exchange/1/", "/exchange/2/")).status_code == 404
 
 
-def test_the_ledger_is_compared_on_demand(
+def test_what_a_comparison_found_is_said_with_its_time(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
-    number = opened()
+    number, at = opened(), datetime.now(UTC)
     with transaction(session):
-        pair = seed_pair(session, "GGUS-TEST", number).known()
-        pair.pair.read_at = NOON + timedelta(days=1)
+        seeded = seed_pair(session, "GGUS-TEST", number).read(at)
+    pair, connection = seeded.pair, seeded.pair.connection
     visitor = visit(cast.operator)
-    assert "Not compared yet" in visitor.read("/exchange/1").text
-    visitor.send("/exchange/1/compare", {})
-    told = visitor.read("/exchange/1").text
-    assert "1 entry 0 lost 0 doubled" in told
-    only_here = "Compared were the entries recorded here only"
-    assert only_here not in told
+    page = "/exchange/1/comparison"
+    for path in ("/exchange/1", page):
+        assert "Not compared yet. The portal compares each night." in visitor.read(path).text
+    assert visitor.send("/exchange/1/compare", {}).location == page
+    assert "A comparison is queued or running" in visitor.read(page).text
     with transaction(session):
-        pair.pair.connection.direction = "push"
-    assert only_here in visitor.read("/exchange/1").text
+        begin_comparison(connection, at)
+        note_compared(session, connection, [pair.id], at)
+    told = visitor.read(page).text
+    assert "not finished" in told
+    assert "nothing differed" not in told
     with transaction(session):
-        session.scalars(select(Entry)).one().content = '{"title": "Other"}'
-    visitor.send("/exchange/1/compare", {})
-    told = visitor.read("/exchange/1").text
-    assert f"ticket {number} , entry 1 of ours: altered" in told
+        end_comparison(session, connection, at)
+    told = visitor.read(page).text
+    assert "nothing differed" in told
+    assert "1 ticket compared 1 in step when read 0 different" in told
+    with transaction(session):
+        begin_comparison(connection, at)
+        end_comparison(session, connection, at, "Their system did not answer: 503")
+    told = visitor.read(page).text
+    assert "failed: Their system did not answer: 503" in told
+    assert "The last one that finished" in told
+    assert "nothing differed" not in told
+    with transaction(session):
+        begin_comparison(connection, at)
+        missing = '[{"part": "text", "origin": "ours", "sequence": 1, "why": "missing"}]'
+        pair.differing = missing
+        note_compared(session, connection, [pair.id], at)
+        end_comparison(session, connection, at)
+    told = visitor.read(page).text
+    assert "nothing differed" not in told
+    assert "text, entry 1 of ours: missing in their ticket" in told
+    assert "1 exchanged ticket needs review" in visitor.read("/").text
+    assert "different" in visitor.read("/exchange").text
+    assert visitor.send("/exchange/pairs/1/leave", {"reason": " "}).status_code == 422
+    assert visitor.send("/exchange/pairs/1/leave", {"reason": "So"}).status_code == 303
+    assert "needs review" not in visitor.read("/").text
+    with transaction(session):
+        connection.direction = "push"
+    assert "this connection does not read the partner" in visitor.read(page).text
+    assert visitor.send("/exchange/1/compare", {}).status_code == 422
 
 
 def test_what_is_hostile_is_shown_as_text(
@@ -526,7 +558,7 @@ def test_an_admin_ends_a_connection_for_good(
     answer = visitor.send("/exchange/1/end", {**form, "reason": "The NOC moved"})
     assert answer.location == "/exchange/1"
     page = visitor.read("/exchange/1")
-    for words in ("ended", "by admin, for good", "The NOC moved", "Sent by phone", "Ledger"):
+    for words in ("ended", "by admin, for good", "The NOC moved", "Sent by phone", "Comparison"):
         assert words in page.text, words
     for path in ("pause", "resume", "end", "add-secret"):
         assert not page.has_form(f"/exchange/1/{path}")

@@ -1,0 +1,187 @@
+"""What the comparison of a connection found: whether its tickets there hold what ours hold.
+
+It reads their tickets (``app.exchange.tasks.pulls``), which names what differs on each pair; here
+it is counted, and what is stable becomes a person's business. Nothing is said of a comparison
+that did not finish.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from app.core.rules.access import Actor, Writer, require_operator
+from app.core.rules.errors import Invalid
+from app.core.rules.language import _
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.core.services.changes import FieldChange, record_change
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import TicketPair, UnpairedTicket
+from app.exchange.rules.pairs import PairState
+from app.exchange.rules.reading import UNKNOWN
+from app.exchange.rules.standing import Standing
+from app.exchange.services.connections import is_called
+from app.exchange.services.deliveries import locked_pair
+from app.exchange.services.planning import reads
+from app.exchange.services.standing import Compared, compared
+from app.exchange.services.trouble import PAIR
+from app.jobs.services.queue import enqueue
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.tickets import OPEN_STATES
+
+JOB: Final = "read all pairs of a partner"
+RECENT: Final = timedelta(hours=36)
+"""How long a comparison says something of how it is now: one is made each night."""
+ENDED_FOR: Final = timedelta(days=30)
+"""How long tickets are compared that have ended here; older ones where they change there."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """The newest comparison of a connection. Counts are of tickets: read (``compared``), of these
+    in step, different, or not known to be either; ``others``: theirs without a pair."""
+
+    began: str
+    ended: str = ""
+    failure: str = ""
+    """Why it did not finish."""
+    compared: int = 0
+    in_step: int = 0
+    different: int = 0
+    others: int = 0
+
+    @property
+    def unknown(self) -> int:
+        """Tickets of which it is not known whether they are in step: something waits, say."""
+        return self.compared - self.in_step - self.different
+
+    @property
+    def began_at(self) -> datetime:
+        """When it began (UTC)."""
+        return datetime.fromisoformat(self.began)
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it finished (UTC)."""
+        return datetime.fromisoformat(self.ended) if self.ended else None
+
+    def nothing_differs(self, now: datetime) -> bool:
+        """Whether it finished a short while ago, and found every ticket in step and no other."""
+        ended = self.ended_at
+        is_recent = ended is not None and now - ended <= RECENT
+        return is_recent and self.compared == self.in_step and not self.others
+
+
+def newest_comparison(connection: Connection) -> Comparison | None:
+    """The newest one, finished or not; None = there was none."""
+    return Comparison(**json.loads(connection.comparison)) if connection.comparison else None
+
+
+def ask_comparison(session: Session, by: Actor, connection: Connection) -> None:
+    """Have the worker compare a connection now. Raises ``Invalid`` where it cannot be."""
+    require_operator(by, _("compare what was exchanged"))
+    if not reads(connection):
+        raise Invalid("connection", _("This connection does not read the partner's tickets"))
+    if not is_called(connection):
+        raise Invalid("connection", _("The connection is paused or stopped; resume it first"))
+    enqueue(session, JOB, {"connection": connection.id}, key=f"{JOB} {connection.id}")
+
+
+def begin_comparison(connection: Connection, now: datetime) -> None:
+    """A comparison begins; what the one before found is replaced."""
+    _store(connection, Comparison(now.isoformat()))
+
+
+def end_comparison(
+    session: Session, connection: Connection, now: datetime, failure: str = ""
+) -> None:
+    """A comparison finished, or did not (``failure``). Tickets without a pair that it did not
+    read are gone there, or merged."""
+    found = newest_comparison(connection)
+    if found is None or found.ended:
+        return
+    if failure:
+        _store(connection, replace(found, failure=failure[:300]))
+        return
+    of_connection = UnpairedTicket.connection_id == connection.id
+    session.execute(
+        delete(UnpairedTicket).where(of_connection, UnpairedTicket.seen_at < found.began_at)
+    )
+    others = select(func.count()).where(of_connection, UnpairedTicket.left_at.is_(None))
+    found = replace(found, ended=now.isoformat(), others=session.scalar(others) or 0)
+    connection.compared_at = now
+    _store(connection, found)
+
+
+def is_compared(now: datetime) -> ColumnElement[bool]:
+    """The condition that a pair is one that each comparison reads."""
+    return and_(
+        TicketPair.state.in_((PairState.PAIRED, PairState.STOPPED)),
+        TicketPair.their_id.is_not(None),
+        or_(Ticket.state.in_(OPEN_STATES), Ticket.changed_at > now - ENDED_FOR),
+    )
+
+
+def note_compared(
+    session: Session, connection: Connection, ids: Sequence[int], now: datetime
+) -> None:
+    """Count pairs whose tickets were read, and ask a person about those that differ, unless one
+    said that just this stays as it is."""
+    found = newest_comparison(connection)
+    pairs = session.scalars(select(TicketPair).where(TicketPair.id.in_(ids))).all()
+    standings = compared(session, pairs, now)
+    counts = {Standing.IN_STEP: 0, Standing.DIFFERENT: 0}
+    for pair in pairs:
+        told = standings[pair.id]
+        if told.standing in counts:
+            counts[told.standing] += 1
+        what = _what_differs(told)
+        is_asked = told.standing is Standing.DIFFERENT and bool(what)
+        if told.standing in counts:
+            is_new = is_asked and what != pair.left_differing
+            pair.differs_at = (pair.differs_at or now) if is_new else None
+    if found is not None:
+        _store(
+            connection,
+            replace(
+                found,
+                compared=found.compared + len(pairs),
+                in_step=found.in_step + counts[Standing.IN_STEP],
+                different=found.different + counts[Standing.DIFFERENT],
+            ),
+        )
+
+
+def leave_different(session: Session, by: Writer, pair_id: int, reason: str) -> None:
+    """Say that what differs now between two tickets stays as it is, and why: a person is asked
+    again once something else differs."""
+    require_operator(by.actor, _("leave two tickets different"))
+    checked_text("reason", reason, SHORT_TEXT_LIMIT, label=_("Reason"))
+    if not reason.strip():
+        raise Invalid("reason", _("Say why it stays as it is"))
+    pair = locked_pair(session, pair_id)
+    if pair.differs_at is None:
+        return
+    pair.left_differing = _what_differs(compared(session, [pair], by.now)[pair.id])
+    pair.differs_at = None
+    session.flush()
+    fields = [FieldChange("left different", None, reason)]
+    record_change(session, by, kind=PAIR, thing_id=pair.id, fields=fields)
+
+
+def _what_differs(told: Compared) -> str:
+    """What differs, to be recognised; "" = nothing. Entries that were left out have reasons of
+    their own."""
+    parts = [asdict(one) for one in told.parts if one.why != UNKNOWN]
+    values: Sequence[Mapping[str, Any]] = [asdict(one) for one in told.differing]
+    return json.dumps([*values, *parts], ensure_ascii=False) if parts or values else ""
+
+
+def _store(connection: Connection, found: Comparison) -> None:
+    connection.comparison = json.dumps(asdict(found), ensure_ascii=False)

@@ -1,0 +1,131 @@
+"""The nightly comparison of a connection with what its partner holds."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from app.core.rules.errors import Invalid
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import TicketPair
+from app.exchange.rules.pairs import PairState
+from app.exchange.services.comparisons import (
+    JOB,
+    Comparison,
+    ask_comparison,
+    leave_different,
+    newest_comparison,
+)
+from app.exchange.services.overview import count_troubles
+from app.exchange.services.unpaired import unpaired_tickets
+from app.exchange.stand_in import PORTAL, Misbehaviour
+from app.jobs.services.queue import queued_jobs
+from app.tickets.services.lifecycle import comment_ticket
+from tests.exchange.exchange_world import World
+
+
+@pytest.fixture
+def world(session: Session) -> World:
+    return World(session.get_bind().engine)
+
+
+def compare(world: World) -> Comparison:
+    """Compare all of it, and what that found."""
+    rest = {"connection": world.connection_id}
+    world.pull()
+    world.pulls.sweep(world.context, rest)
+    with Session(world.engine) as rows:
+        found = newest_comparison(rows.get_one(Connection, world.connection_id))
+    assert found is not None
+    return found
+
+
+def troubles(world: World) -> int:
+    with Session(world.engine) as rows:
+        return rows.scalar(select(count_troubles())) or 0
+
+
+def paired(world: World, count: int) -> list[int]:
+    numbers = [world.open(f"Ticket {n}", f"Text {n}") for n in range(count)]
+    world.deliver()
+    world.later(minutes=1)
+    for number in numbers:
+        world.do(comment_ticket, number, "More on it")
+    world.deliver()
+    world.later(minutes=1)
+    return numbers
+
+
+def test_nothing_differs_is_said_where_all_was_compared(world: World) -> None:
+    paired(world, 3)
+    found = compare(world)
+    assert (found.compared, found.in_step, found.different, found.others) == (3, 3, 0, 0)
+    assert found.ended_at == world.now
+    assert found.nothing_differs(world.now)
+    world.later(hours=37)
+    assert not found.nothing_differs(world.now)
+    assert troubles(world) == 0
+
+
+def test_what_was_altered_there_and_a_second_ticket_are_found(world: World) -> None:
+    numbers = paired(world, 3)
+    compare(world)
+    first = world.partner.tickets[1001].articles[0]["body"]
+    second = world.partner.open("Again", first, PORTAL, "Network")
+    world.partner.tickets[second].seen_from = world.now.replace(year=2999)  # no search has it
+    world.partner.tickets[1001].articles[1]["body"] = first.replace("Text 0", "Not this")
+    world.partner.tickets[1002].articles.pop()
+    found = compare(world)
+    assert (found.compared, found.in_step, found.different, found.others) == (3, 1, 2, 1)
+    assert not found.nothing_differs(world.now)
+    assert troubles(world) == 3
+    with world.writing() as rows:
+        pair = rows.scalars(select(TicketPair).where(TicketPair.ticket_number == numbers[1])).one()
+        leave_different(rows, world.operator(), pair.id, "Removed on purpose")
+        assert [one.row.their_id for one in unpaired_tickets(rows)] == [str(second)]
+    world.partner.merge(second, 1003)
+    compare(world)
+    assert troubles(world) == 1  # the first alone: just this was left, and that is merged
+    world.partner.tickets[1002].articles.pop()
+    compare(world)
+    assert troubles(world) == 2
+
+
+def test_one_that_does_not_finish_says_nothing_of_what_is_there(world: World) -> None:
+    paired(world, 2)
+    compare(world)
+    world.partner.errs = Misbehaviour(refuse=99)
+    world.later(hours=1)
+    world.pulls.sweep(world.context, {"connection": world.connection_id})
+    with Session(world.engine) as rows:
+        connection = rows.get_one(Connection, world.connection_id)
+        found = newest_comparison(connection)
+        assert found is not None
+        assert found.failure.startswith("Their system did not answer")
+        assert not found.nothing_differs(world.now)
+        assert connection.compared_at is not None
+        assert connection.compared_at < world.now
+
+
+def test_a_ticket_that_is_gone_there_is_a_persons_business(world: World) -> None:
+    (number, _other) = paired(world, 2)
+    del world.partner.tickets[1001]
+    found = compare(world)
+    assert (found.compared, found.in_step, found.unknown) == (2, 1, 1)
+    pair = world.pair_of(number)
+    assert pair is not None
+    assert pair.state == PairState.STOPPED
+    assert troubles(world) == 1
+
+
+def test_it_is_not_asked_of_a_connection_that_is_not_called(world: World) -> None:
+    with world.writing() as rows:
+        connection = rows.get_one(Connection, world.connection_id)
+        ask_comparison(rows, world.operator().actor, connection)
+    with Session(world.engine) as rows:
+        assert JOB in {job.name for job in queued_jobs(rows)}
+        rows.execute(update(Connection).values(paused_at=world.now))
+        connection = rows.get_one(Connection, world.connection_id)
+        with pytest.raises(Invalid):
+            ask_comparison(rows, world.operator().actor, connection)
