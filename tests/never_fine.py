@@ -227,10 +227,11 @@ ROWS: Final[Sequence[Row]] = (
         Row(
             sentence,
             "exchange: comparison, and page of a connection",
-            "a comparison that finished within 36 hours, its time beside it, found every ticket"
-            " that it read in step, and no other ticket there with our reference",
-            "none finished, the newest failed or has not ended, or it found a difference, a ticket"
-            " of which it is not known, or one without a pair",
+            "a comparison that finished within 36 hours, its time beside it, compared at least one"
+            " ticket, found each in step, and no other ticket there with our reference",
+            "none finished, the newest failed or has not ended, it compared none, or it found a"
+            " difference, a ticket of which it is not known, one without a pair, or one that could"
+            " not be read",
             (
                 "tests/exchange/pages/test_connections.py::test_what_a_comparison_found_is_said_with_its_time",
                 "tests/exchange/tasks/test_comparisons.py::test_nothing_differs_is_said_where_all_was_compared",

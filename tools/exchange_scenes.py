@@ -1,4 +1,4 @@
-"""Pictures of the exchange: laid beside the demo, with what failed, a conflict and a ledger."""
+"""Pictures of the exchange: laid beside the demo, with what failed, a conflict and a comparison."""
 
 from __future__ import annotations
 

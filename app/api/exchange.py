@@ -90,12 +90,14 @@ class TicketPairs(Schema):
 
 class ComparisonRow(Schema):
     """The newest comparison of a connection's tickets with the partner's. Nothing differs only
-    where it ended, all that were compared are in step, and no other ticket was found."""
+    where it ended, at least one was compared and all are in step, no other ticket was found, and
+    none is unread."""
 
     began = Moment("When it began.", attribute="began_at")
     ended = Moment("When it finished; null = it has not.", attribute="ended_at", allow_none=True)
     failure = a_text("Why it did not finish, or empty.")
-    compared = fields.Integer(required=True, metadata=about("Tickets that were read."))
+    unread = a_text("Why a ticket there without a pair could not be read, or empty.")
+    compared = fields.Integer(required=True, metadata=about("Tickets with a pair."))
     in_step = fields.Integer(required=True, metadata=about("Of these in step."))
     different = fields.Integer(required=True, metadata=about("Of these different."))
     not_known = fields.Integer(

@@ -1,4 +1,4 @@
-"""``flask partner connect|pause|resume|end|test|hints``: the systems of partners."""
+"""``flask partner connect|pause|resume|end|compare|test|hints``: the systems of partners."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from app.exchange.rules.partner import Check
 from app.exchange.rules.profiles import Choice, Direction, Kind, profile_of
 from app.exchange.rules.shipped import profile_for
 from app.exchange.services import connections
+from app.exchange.services.comparisons import ask_comparison
 from app.exchange.services.connection_tests import (
     BETWEEN_GOES,
     MOST_GOES,
@@ -152,7 +153,7 @@ def resume(code: str, kind: str | None) -> None:
 def end(code: str, kind: str | None, reason: str) -> None:
     """End the connection with CODE for good, and the exchange of each of its tickets.
 
-    What was exchanged, and the ledger, stay readable. A new one can be set up.
+    What was exchanged stays readable. A new one can be set up.
     """
     session = db.session()
     with transaction(session):
@@ -187,6 +188,17 @@ def hints(code: str, kind: str | None, *, end_old: bool) -> None:
         click.echo("The older secret has ended.")
         return
     click.echo(f"Webhooks of {code} are taken at {address}")
+
+
+@click.command("compare", cls=PortalCommand)
+@click.argument("code", type=TEXT)
+@_one_kind
+def compare(code: str, kind: str | None) -> None:
+    """Have the worker compare the tickets with those of CODE now, not only at night."""
+    session = db.session()
+    with transaction(session):
+        ask_comparison(session, command_writer().actor, _connection(session, code, kind))
+    click.echo(f"A comparison with {code} is queued; the connection's page says what it finds.")
 
 
 @click.command("test", cls=PortalCommand)
@@ -258,4 +270,4 @@ def _connection(session: Session, code: str, kind: str | None) -> Connection:
     return found
 
 
-COMMANDS: tuple[click.Command, ...] = (connect, pause, resume, end, test, hints)
+COMMANDS: tuple[click.Command, ...] = (connect, pause, resume, end, compare, test, hints)

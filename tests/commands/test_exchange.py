@@ -1,4 +1,4 @@
-"""``flask partner connect|pause|resume|end`` and ``flask exchange list|retry|skip|end|again``."""
+"""``flask partner connect|pause|resume|end|compare`` and ``flask exchange list|retry|skip|end|again``."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.models.pairs import UnpairedTicket
 from app.exchange.rules.profiles import Choice, profile_of
 from app.exchange.rules.shipped import SHIPPED
+from app.exchange.services.comparisons import JOB as COMPARE
 from app.exchange.services.secrets import LOGIN, live_secrets, opened
 from app.exchange.tasks import connection_tests
 from app.exchange.tasks.deliveries import plan_entries
+from app.jobs.services.queue import is_pending
 from app.jobs.tasks.context import Context
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
@@ -87,6 +89,16 @@ def test_pause_and_resume(database: str, session: Session) -> None:
     assert flask(database, "partner", "resume", "GGUS").returncode == 0
     session.refresh(connection)
     assert connection.paused_at is None
+    session.rollback()
+    refused = flask(database, "partner", "compare", "GGUS")  # it only pushes
+    assert refused.stderr.decode() == (
+        "Error: This connection does not read the partner's tickets\n"
+    )
+    with transaction(session):
+        connection.direction = "both"
+    done = flask(database, "partner", "compare", "GGUS")
+    assert done.returncode == 0, done.stderr
+    assert is_pending(session, COMPARE, f"{COMPARE} {connection.id}")
 
 
 def test_a_connection_is_ended_for_good(database: str, session: Session) -> None:

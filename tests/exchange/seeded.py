@@ -135,7 +135,7 @@ def seed_pair(session: Session, code: str, number: int, **more: Any) -> SeededPa
 
 def seed_exchange(session: Session, tickets: tuple[int, int, int]) -> None:
     """Two connections with all that their pages show: what failed, a conflict, what was left out,
-    calls, a map with versions, a test with a problem, and a ledger that differs."""
+    calls, a map with versions, a test with a problem, and a comparison that found something."""
     first = seed_pair(session, "GGUS-TEST", tickets[0])
     connection = first.pair.connection
     first.waiting()

@@ -160,7 +160,7 @@ def new() -> Response:
 
 @blueprint.get(f"/{NUMBER}")
 def connection(number: int) -> Response:
-    """One connection: how it does, what was called, what failed, and its ledger."""
+    """One connection: how it does, what was called, what failed, and the newest comparison."""
     return _page(number)
 
 
@@ -217,7 +217,7 @@ def end(number: int) -> Response:
     why = ReasonForm().reason.data or ""
     return _decided(
         lambda rows, by: endings.end_connection(rows, by, connection_of_number(rows, number), why),
-        _("The connection has ended. Its tickets follow; history and ledger stay."),
+        _("The connection has ended. Its tickets follow; its history stays."),
     )
 
 
@@ -275,7 +275,7 @@ def comparison(number: int) -> str:
             rows, now(), connection_id=number, different_alone=True, limit=TROUBLES_SHOWN
         ),
         labels=LABELS,
-        unpaired=unpaired_tickets(rows, TROUBLES_SHOWN, connection_id=number),
+        unpaired=unpaired_tickets(rows, TROUBLES_SHOWN, connection_id=number, with_left=True),
     )
 
 

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Writer, require_operator
@@ -44,17 +44,21 @@ ENDED_FOR: Final = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Comparison:
-    """The newest comparison of a connection. Counts are of tickets: read (``compared``), of these
-    in step, different, or not known to be either; ``others``: theirs without a pair."""
+    """The newest comparison of a connection. Counts are of tickets: with a pair (``compared``), of
+    these in step, different, or not known to be either; ``others``: theirs without a pair."""
 
     began: str
     ended: str = ""
     failure: str = ""
     """Why it did not finish."""
+    unread: str = ""
+    """Why one of their tickets without a pair could not be read: it may be a second one."""
     compared: int = 0
     in_step: int = 0
     different: int = 0
     others: int = 0
+    last: int = 0
+    """The pair that was counted last: a step that is done twice counts once."""
 
     @property
     def unknown(self) -> int:
@@ -72,10 +76,16 @@ class Comparison:
         return datetime.fromisoformat(self.ended) if self.ended else None
 
     def nothing_differs(self, now: datetime) -> bool:
-        """Whether it finished a short while ago, and found every ticket in step and no other."""
+        """Whether it finished a short while ago, compared at least one ticket, and found each in
+        step and no other."""
         ended = self.ended_at
         is_recent = ended is not None and now - ended <= RECENT
-        return is_recent and self.compared == self.in_step and not self.others
+        return is_recent and bool(self.compared) and not self.is_open
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it found something, or could not read something."""
+        return self.compared != self.in_step or bool(self.others or self.unread)
 
 
 def newest_comparison(connection: Connection) -> Comparison | None:
@@ -101,22 +111,22 @@ def begin_comparison(connection: Connection, now: datetime) -> None:
 def end_comparison(
     session: Session, connection: Connection, now: datetime, failure: str = ""
 ) -> None:
-    """A comparison finished, or did not (``failure``). Tickets without a pair that it did not
-    read are gone there, or merged."""
+    """A comparison finished, or did not (``failure``)."""
     found = newest_comparison(connection)
     if found is None or found.ended:
         return
     if failure:
         _store(connection, replace(found, failure=failure[:300]))
         return
-    of_connection = UnpairedTicket.connection_id == connection.id
-    session.execute(
-        delete(UnpairedTicket).where(of_connection, UnpairedTicket.seen_at < found.began_at)
-    )
-    others = select(func.count()).where(of_connection, UnpairedTicket.left_at.is_(None))
-    found = replace(found, ended=now.isoformat(), others=session.scalar(others) or 0)
+    others = select(func.count()).where(UnpairedTicket.connection_id == connection.id)
     connection.compared_at = now
-    _store(connection, found)
+    _store(connection, replace(found, ended=now.isoformat(), others=session.scalar(others) or 0))
+
+
+def note_unread(connection: Connection, why: str) -> None:
+    """One of their tickets without a pair could not be read."""
+    if (found := newest_comparison(connection)) is not None:
+        _store(connection, replace(found, unread=why[:300]))
 
 
 def is_compared(now: datetime) -> ColumnElement[bool]:
@@ -133,29 +143,37 @@ def note_compared(
 ) -> None:
     """Count pairs whose tickets were read, and ask a person about those that differ, unless one
     said that just this stays as it is."""
-    found = newest_comparison(connection)
-    pairs = session.scalars(select(TicketPair).where(TicketPair.id.in_(ids))).all()
+    found = newest_comparison(connection) or Comparison(now.isoformat())
+    pairs = session.scalars(
+        select(TicketPair)
+        .where(TicketPair.id.in_(ids), TicketPair.id > found.last)
+        .order_by(TicketPair.id)  # locked before the connection's row is, as in any other turn
+        .with_for_update(of=TicketPair)
+        .execution_options(populate_existing=True)
+    ).all()
     standings = compared(session, pairs, now)
     counts = {Standing.IN_STEP: 0, Standing.DIFFERENT: 0}
     for pair in pairs:
         told = standings[pair.id]
-        if told.standing in counts:
-            counts[told.standing] += 1
+        if told.standing not in counts:
+            continue
+        counts[told.standing] += 1
         what = _what_differs(told)
-        is_asked = told.standing is Standing.DIFFERENT and bool(what)
-        if told.standing in counts:
-            is_new = is_asked and what != pair.left_differing
-            pair.differs_at = (pair.differs_at or now) if is_new else None
-    if found is not None:
-        _store(
-            connection,
-            replace(
-                found,
-                compared=found.compared + len(pairs),
-                in_step=found.in_step + counts[Standing.IN_STEP],
-                different=found.different + counts[Standing.DIFFERENT],
-            ),
-        )
+        if not what:
+            pair.left_differing = ""
+        is_asked = bool(what) and what != pair.left_differing
+        pair.differs_at = (pair.differs_at or now) if is_asked else None
+    session.flush()
+    _store(
+        connection,
+        replace(
+            found,
+            compared=found.compared + len(pairs),
+            in_step=found.in_step + counts[Standing.IN_STEP],
+            different=found.different + counts[Standing.DIFFERENT],
+            last=max(ids, default=found.last),
+        ),
+    )
 
 
 def leave_different(session: Session, by: Writer, pair_id: int, reason: str) -> None:

@@ -1,6 +1,6 @@
 """What ends for good, with a reason: the exchange of one ticket, or a connection with all of them.
 
-Nothing is deleted: pairs, entries and the ledger stay as they are, and what waited is left out with
+Nothing is deleted: pairs and entries stay as they are, and what waited is left out with
 the reason. One ticket's exchange can be begun again; a connection that ended stays so, and another
 one takes its place.
 """

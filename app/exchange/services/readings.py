@@ -177,8 +177,9 @@ def take_in(
     pair.unread_since = None
     pair.differing = json.dumps([asdict(one) for one in looked.differing[:_MOST_NAMED]])
     _take_values(session, pair, ticket, read, now)
-    if pair.differs_at is not None and compared(session, [pair], now)[pair.id].agrees:
-        pair.differs_at = None
+    is_known = pair.differs_at is not None or pair.left_differing
+    if is_known and compared(session, [pair], now)[pair.id].agrees:
+        pair.differs_at, pair.left_differing = None, ""
     return None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import Partner
@@ -17,6 +17,7 @@ from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.ledger import Origin
+from app.exchange.rules.pairs import PairState
 from app.exchange.services.overview import in_trouble
 from app.exchange.services.standing import Compared, compared
 
@@ -49,6 +50,8 @@ class PairNow:
     """Its connection is paused; a person resumes it."""
     stopped: bool
     """The portal stopped its connection; a person resumes it."""
+    left: bool
+    """A person said that what differs stays as it is, and nothing else was found to differ."""
     compared: Compared
 
 
@@ -62,7 +65,8 @@ def pairs_now(
     different_alone: bool = False,
     limit: int | None = None,
 ) -> Sequence[PairNow]:
-    """Pairs with what waits, newest ticket first (one statement, and those of ``compared``)."""
+    """Pairs with what waits, newest ticket first (one statement, and those of ``compared``);
+    ``different_alone``: those that a comparison found to differ, also where that was left so."""
     counts = {
         "waiting": func.count().filter(Entry.state == EntryState.WAITING),
         "asked": func.count().filter(Entry.state == EntryState.ASKED),
@@ -84,7 +88,8 @@ def pairs_now(
     if failed_alone:
         chosen = chosen.where(in_trouble())
     if different_alone:
-        chosen = chosen.where(TicketPair.differs_at.is_not(None))
+        found = or_(TicketPair.differs_at.is_not(None), TicketPair.left_differing != "")
+        chosen = chosen.where(found, TicketPair.state != PairState.ENDED)
     if ticket is not None:
         chosen = chosen.where(TicketPair.ticket_number == ticket)
     if connection_id is not None:
@@ -112,6 +117,7 @@ def pairs_now(
             TicketPair.reason,
             pairs.c.paused,
             pairs.c.stopped,
+            and_(TicketPair.left_differing != "", TicketPair.differs_at.is_(None)).label("left"),
         )
         .join(pairs, pairs.c.id == TicketPair.id)
         .outerjoin(of_pair, of_pair.c.pair_id == TicketPair.id)

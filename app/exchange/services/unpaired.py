@@ -72,10 +72,33 @@ def forget_unpaired(session: Session, connection_id: int, their_id: str) -> None
     )
 
 
+def unread_others(
+    session: Session, connection_id: int, since: datetime, after: int, limit: int
+) -> Sequence[tuple[int, str]]:
+    """Recorded ones that were not read since then, behind the row ``after``: its key and their
+    id."""
+    found = session.execute(
+        select(UnpairedTicket.id, UnpairedTicket.their_id)
+        .where(
+            UnpairedTicket.connection_id == connection_id,
+            UnpairedTicket.seen_at < since,
+            UnpairedTicket.id > after,
+        )
+        .order_by(UnpairedTicket.id)
+        .limit(limit)
+    )
+    return [(key, their_id) for key, their_id in found]
+
+
 def unpaired_tickets(
-    session: Session, limit: int | None = None, *, connection_id: int | None = None
+    session: Session,
+    limit: int | None = None,
+    *,
+    connection_id: int | None = None,
+    with_left: bool = False,
 ) -> Sequence[Unpaired]:
-    """Those that wait for a person, newest first. One statement."""
+    """Those that wait for a person, newest first; ``with_left``: those that a person left as they
+    are, too. One statement."""
     pair = and_(
         TicketPair.ticket_number == UnpairedTicket.ticket_number,
         TicketPair.connection_id == UnpairedTicket.connection_id,
@@ -84,10 +107,11 @@ def unpaired_tickets(
         select(UnpairedTicket, Ticket.title, TicketPair.id)
         .outerjoin(Ticket, Ticket.number == UnpairedTicket.ticket_number)
         .outerjoin(TicketPair, pair)
-        .where(UnpairedTicket.left_at.is_(None))
         .order_by(UnpairedTicket.id.desc())
         .limit(limit)
     )
+    if not with_left:
+        rows = rows.where(UnpairedTicket.left_at.is_(None))
     if connection_id is not None:
         rows = rows.where(UnpairedTicket.connection_id == connection_id)
     return [

@@ -29,7 +29,9 @@ from app.exchange.services.comparisons import (
     begin_comparison,
     end_comparison,
     is_compared,
+    newest_comparison,
     note_compared,
+    note_unread,
 )
 from app.exchange.services.connections import all_connections, is_called, wake
 from app.exchange.services.deliveries import (
@@ -44,6 +46,7 @@ from app.exchange.services.deliveries import (
 from app.exchange.services.hints import PULL, READ, read_key, read_soon
 from app.exchange.services.planning import reads
 from app.exchange.services.readings import pair_of_their_id, without_pair
+from app.exchange.services.unpaired import forget_unpaired, unread_others
 from app.exchange.tasks.deliveries import Opener
 from app.exchange.tasks.reads import CLOCKS, Taken, read_whole, take_read
 from app.jobs.services.queue import JSON, enqueue, is_pending
@@ -200,40 +203,42 @@ class Pulls:
 
     def sweep(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Compare a connection (a job, each night and when a person asks): read every ticket there
-        that our account made and that has no pair, then every pair that is open or ended lately.
-        What is left after a while comes behind the jobs of others: ``page`` and ``ids`` of the
-        list, or ``after`` the pair that was read last, and ``gone`` what was not there so far.
+        that our account made and that has no pair, then every pair that is open or ended lately,
+        then what was recorded without a pair and not read yet. What is left after a while comes
+        behind the jobs of others: ``page`` and ``ids`` of the list, or ``after`` the pair that was
+        read last, and ``gone`` what was not there so far, or ``others`` the row that was read last.
         Tickets that are gone stop the connection."""
         with self._turn(context, SWEEP, arguments, f"{SWEEP} {arguments['connection']}") as budget:
             if budget is not None:
                 self._sweep(context, arguments, budget)
 
     def _sweep(self, context: Context, arguments: Mapping[str, Any], budget: Budget) -> None:
-        key = int(arguments["connection"])
-        opened = self._opened(context, key)
-        if opened is None:
-            self._end_comparison(context, key, _NOT_CALLED)
-            return
-        system, rest = opened[1], dict(arguments)
-        if len(arguments) == 1:
+        key, rest = int(arguments["connection"]), dict(arguments)
+        if len(rest) == 1:
             with context.transaction() as session:
                 begin_comparison(session.get_one(Connection, key), context.now())
+        if (opened := self._opened(context, key)) is None:
+            self._end_comparison(context, key, _NOT_CALLED)
+            return
+        system = opened[1]
+        if len(rest) == 1:
             rest |= {"page": ""} if system.traits.lists_ours else {"after": 0}
         while rest:
-            step = self._list_ours if "page" in rest else self._compare_pairs
+            step = self._compare_pairs if "after" in rest else self._read_others
+            step = self._list_ours if "page" in rest else step
             try:
                 following = step(context, key, system, rest, budget)
             except CallFailed as error:
                 self._note(context, key, error.failure)
                 following = None
-            if context.is_ending() or (following and budget.is_spent):
-                with context.transaction() as session:
-                    enqueue(session, SWEEP, following or rest, key=f"{SWEEP} {key}")
-                return
-            if following is None:
+            if following is None and not context.is_ending():
                 self._end_comparison(context, key, _NO_ANSWER)
                 return
-            rest = following
+            rest = rest if following is None else following
+            if rest and (context.is_ending() or budget.is_spent):
+                with context.transaction() as session:
+                    enqueue(session, SWEEP, rest, key=f"{SWEEP} {key}")
+                return
         self._end_comparison(context, key)
 
     def _list_ours(
@@ -258,6 +263,7 @@ class Pulls:
         problem, left = self._read_all(context, key, system, ids, {}, budget)
         if problem is None:
             return None
+        self._note_unread(context, key, problem)
         if left:
             return {"connection": key, "page": page, "ids": list(left)}
         return {"connection": key} | ({"page": page} if page else {"after": 0})
@@ -270,8 +276,8 @@ class Pulls:
         rest: Mapping[str, Any],
         budget: Budget,
     ) -> dict[str, Any] | None:
-        """Read the tickets of the next pairs, and compare them; what is to be done next, {} =
-        nothing, None = the partner does not answer."""
+        """Read the tickets of the next pairs, and compare them; what is to be done next, None = the
+        partner does not answer."""
         after, gone = int(rest["after"]), [str(one) for one in rest.get("gone", ())]
         with context.reading() as session:
             pairs = session.execute(
@@ -295,13 +301,14 @@ class Pulls:
         if problem is None:
             return None
         done = pairs[: len(pairs) - len(left)]
-        if not system.traits.lists_ours:
-            self._find_others(context, key, system, [number for _p, _t, number in done], budget)
+        numbers = () if system.traits.lists_ours else [number for _p, _t, number in done]
+        if not self._find_others(context, key, system, numbers, budget):
+            return None
         with context.transaction() as session:
             connection = session.get_one(Connection, key)
             note_compared(session, connection, [one for one, _t, _n in done], context.now())
         if len(pairs) < _SWEPT_AT_ONCE and not left:
-            return {}
+            return {"connection": key, "others": 0}
         after = done[-1].id if done else after
         return {"connection": key, "after": after, "gone": gone}
 
@@ -312,19 +319,53 @@ class Pulls:
         system: PartnerSystem,
         numbers: Sequence[int],
         budget: Budget,
-    ) -> None:
+    ) -> bool:
         """Where ours cannot be listed: read what is found by the reference of each and has no
-        pair."""
+        pair. False = the partner does not answer."""
         for number in numbers:
             budget.spend(calls=1)
             found = system.find(reference_of(number))
             with context.reading() as session:
                 ids = without_pair(session, key, found)
-            self._read_all(context, key, system, ids, {}, budget)
+            while ids:  # few, and not found again by what is left of the turn
+                problem, ids = self._read_all(context, key, system, ids, {}, budget)
+                if problem is None:
+                    return False
+                self._note_unread(context, key, problem)
+        return True
+
+    def _read_others(
+        self,
+        context: Context,
+        key: int,
+        system: PartnerSystem,
+        rest: Mapping[str, Any],
+        budget: Budget,
+    ) -> dict[str, Any] | None:
+        """Read the next recorded tickets without a pair that no step before read: one that is gone
+        there is forgotten. What is to be done next, {} = nothing, None = no answer."""
+        after = int(rest["others"])
+        with context.reading() as session:
+            found = newest_comparison(session.get_one(Connection, key))
+            began = found.began_at if found is not None else context.now()
+            rows = unread_others(session, key, began, after, _SWEPT_AT_ONCE)
+        ids = [their_id for _id, their_id in rows]
+        problem, left = self._read_all(context, key, system, ids, {}, budget)
+        if problem is None:
+            return None
+        done = rows[: len(rows) - len(left)]
+        return {"connection": key, "others": done[-1][0] if done else after} if rows else {}
+
+    def _note_unread(self, context: Context, key: int, problem: str) -> None:
+        if problem:
+            with context.transaction() as session:
+                note_unread(session.get_one(Connection, key), problem)
 
     def _end_comparison(self, context: Context, key: int, failure: str = "") -> None:
         with context.transaction() as session:
             connection = session.get_one(Connection, key)
+            if failure and connection.stopped_at is not None:
+                failure = _NOT_CALLED
             why = f"{failure}: {connection.reason}" if failure and connection.reason else failure
             end_comparison(session, connection, context.now(), why)
 
@@ -434,6 +475,8 @@ class Pulls:
                 read_soon(session, key, their_id, attempts, context.now() + pause)
             elif pair is not None:
                 store(pair, rules.stop(as_rule(pair), failure.reason))
+            elif failure.outcome is Outcome.PERMANENT and failure.status == _NOT_FOUND:
+                forget_unpaired(session, key, their_id)
 
     def _opened(self, context: Context, key: int) -> tuple[str, PartnerSystem] | None:
         with context.reading() as session:

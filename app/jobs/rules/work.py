@@ -121,8 +121,8 @@ SOURCES: Final = Work(
 )
 SWEEP_PARTNERS: Final = Work(
     "sweep-partners",
-    _("Read every open ticket of partners"),
-    _("Changes that their search missed, and what is still queued"),
+    _("Compare tickets with partners'"),
+    _("Values, texts, files and second tickets; sends what is still queued"),
     Rhythm(daily_at=time(3, 15)),
 )
 EVERY_WORK: Final = (

@@ -321,7 +321,7 @@ SETS = {
     "tickets/visits": {"begin_reading", "note_opened", "seen"},
     # the key of a delivery is unique
     "exchange/hooks": {"hint"},
-    "exchange/connections": {"edit", "_done", "compare_ledger"},  # decisions: twice is once
+    "exchange/connections": {"edit", "_done", "compare"},  # decisions: twice is once
     # have versions of their own
     "registry/record_pages": {"edit"},
     "tickets/edit": {"edit"},

@@ -27,6 +27,7 @@ from app.exchange.services.comparisons import (
     begin_comparison,
     end_comparison,
     note_compared,
+    note_unread,
 )
 from app.exchange.services.planning import begin_pair, profile_in_use
 from app.exchange.services.secrets import HINT, LOGIN, add_secret, live_secrets
@@ -428,8 +429,27 @@ def test_what_a_comparison_found_is_said_with_its_time(
     assert visitor.send("/exchange/pairs/1/leave", {"reason": " "}).status_code == 422
     assert visitor.send("/exchange/pairs/1/leave", {"reason": "So"}).status_code == 303
     assert "needs review" not in visitor.read("/").text
+    told = visitor.read(page)
+    assert "missing in their ticket left as it is" in told.text
+    assert not told.has_form("/exchange/pairs/1/leave")
+    with transaction(session):
+        begin_comparison(connection, at)
+        end_comparison(session, connection, at)
+    told = visitor.read(page).text
+    assert "no ticket compared" in told
+    assert "nothing differed" not in told
+    with transaction(session):
+        begin_comparison(connection, at)
+        pair.differing = "[]"
+        note_compared(session, connection, [pair.id], at)
+        note_unread(connection, "Their ticket 7: It answers 500")
+        end_comparison(session, connection, at)
+    told = visitor.read(page).text
+    assert "Not all of their tickets could be read: Their ticket 7: It answers 500" in told
+    assert "nothing differed" not in told
     with transaction(session):
         connection.direction = "push"
+    assert "nothing differed" not in visitor.read(page).text
     assert "this connection does not read the partner" in visitor.read(page).text
     assert visitor.send("/exchange/1/compare", {}).status_code == 422
 

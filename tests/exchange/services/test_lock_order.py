@@ -4,8 +4,9 @@ for ever."""
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from sqlalchemy import select, text
+from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
@@ -14,11 +15,20 @@ from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
 from app.exchange.rules.pairs import PairState
 from app.exchange.services import decisions
+from app.exchange.services.comparisons import begin_comparison, note_compared
 from app.exchange.services.deliveries import locked_pair
 from app.exchange.tasks.deliveries import plan_entries
 from tests.exchange.exchange_world import World
 from tests.harness.databases import open_engine
 from tests.harness.until import until
+
+
+def waits(engine: Engine) -> bool:
+    """Whether somebody waits for a lock."""
+    if engine.dialect.name == "sqlite":
+        return True  # its writers come one after another through a gate
+    with engine.connect() as own:
+        return bool(own.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 def test_many_that_are_sent_again_and_one_that_writes_do_not_wait_for_each_other(
@@ -40,18 +50,41 @@ def test_many_that_are_sent_again_and_one_that_writes_do_not_wait_for_each_other
             one = own.get_one(Connection, world.connection_id)
             return decisions.send_all_again(own, world.operator(), one)
 
-    def waits() -> bool:
-        if engine.dialect.name == "sqlite":
-            return True  # its writers come one after another through a gate
-        with engine.connect() as own:
-            return bool(own.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
-
     with ThreadPoolExecutor(1) as pool:
         with world.writing() as rows:
             locked_pair(rows, last)
             other = pool.submit(all_again)
-            until(waits)
+            until(partial(waits, engine))
             fields = [FieldChange("reason", None, "x")]
             record_change(rows, world.operator(), kind="ticket pair", thing_id=last, fields=fields)
         assert other.result() == len(numbers)
+    engine.dispose()
+
+
+def test_a_comparison_and_a_pair_that_is_written_do_not_wait_for_each_other(
+    database: str, session: Session
+) -> None:
+    """Somebody holds a pair and writes its connection, while its comparison is counted."""
+    world = World(session.get_bind().engine)
+    world.open("Ticket", "Text")
+    plan_entries(world.context)
+    with world.writing() as rows:
+        begin_comparison(rows.get_one(Connection, world.connection_id), world.now)
+        pair = rows.scalars(select(TicketPair)).one().id
+    engine = open_engine(database)
+
+    def count() -> None:
+        with Session(engine) as own, transaction(own):
+            connection = own.get_one(Connection, world.connection_id)
+            note_compared(own, connection, [pair], world.now)
+
+    with ThreadPoolExecutor(1) as pool:
+        with world.writing() as rows:
+            row = locked_pair(rows, pair)
+            other = pool.submit(count)
+            until(partial(waits, engine))
+            row.connection.reason = "It answers 503"
+        other.result()
+    with Session(engine) as rows:
+        assert '"compared": 1' in rows.get_one(Connection, world.connection_id).comparison
     engine.dispose()
