@@ -102,7 +102,7 @@ class UnpairedTicket(Base):
 
 
 class Entry(Base):
-    """One thing that crosses a pair, and a link of the chain of its origin."""
+    """One thing that crosses a pair."""
 
     __tablename__ = "exchange_entries"
     __table_args__ = (
@@ -133,8 +133,5 @@ class Entry(Base):
     """Which of the change's entries it is."""
     their_key: Mapped[str | None] = mapped_column(String(255))
     """Its id over there."""
-    digest: Mapped[str] = mapped_column(String(64))
-    before: Mapped[str] = mapped_column(String(64))
-    hash: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime] = mapped_column(UtcTime)
     done_at: Mapped[datetime | None] = mapped_column(UtcTime)

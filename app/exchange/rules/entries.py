@@ -87,7 +87,7 @@ class Outgoing:
 
 
 def digest_of_entry(kind: str, text: str, values: Mapping[str, Any] | None = None) -> str:
-    """The digest of an entry in the ledger: of its kind, its normalised text and its values, so
+    """The digest of an entry in its chain: of its kind, its normalised text and its values, so
     that both sides have the same whatever happened to white space on the way."""
     told = [kind, normalised(text), sorted((values or {}).items())]
     return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()

@@ -18,10 +18,9 @@ from sqlalchemy.orm import Session
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState, digest_of_entry
 from app.exchange.rules.facts import STORED, with_facts
-from app.exchange.rules.ledger import START, Origin, chain
+from app.exchange.rules.ledger import Origin, head_of, name_of_chain
 from app.exchange.rules.reading import PartDifference
 from app.exchange.rules.standing import Standing
-from app.exchange.services.planning import chain_name
 from app.exchange.services.standing import Compared, compared
 from app.tickets.models.tickets import Ticket
 
@@ -73,13 +72,11 @@ def _heads(session: Session, pair: TicketPair, found: Compared) -> PairHeads:
         .where(Entry.pair_id == pair.id, Entry.kind.in_(_COMPARED))
         .order_by(Entry.origin, Entry.sequence)
     ).all()
-    heads = {
-        chain_name(pair, origin): _head(
-            chain_name(pair, origin),
-            [one for one in entries if one.origin == origin and one.state not in _NOT_THERE],
-        )
-        for origin in Origin
-    }
+    heads = {}
+    for origin in Origin:
+        name = name_of_chain(origin, began_here=pair.began_here)
+        of_origin = (one for one in entries if one.origin == origin)
+        heads[name] = _head(name, [one for one in of_origin if one.state not in _NOT_THERE])
     return PairHeads(
         partner=pair.connection.partner.code,
         kind=pair.connection.kind,
@@ -98,8 +95,7 @@ def _heads(session: Session, pair: TicketPair, found: Compared) -> PairHeads:
 
 def _head(name: str, entries: Sequence[Entry]) -> Head:
     digests = [_digest(entry.kind, json.loads(entry.content)) for entry in entries]
-    linked = chain(name, digests)
-    return Head(len(linked), linked[-1].hash if linked else START, digests)
+    return Head(len(digests), head_of(name, digests), digests)
 
 
 def _digest(kind: str, content: Mapping[str, Any]) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import event, exists, select
+from sqlalchemy import event, exists, func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -30,11 +30,10 @@ from app.exchange.rules.entries import (
     PLACES,
     EntryKind,
     EntryState,
-    digest_of_entry,
     parts_of,
 )
-from app.exchange.rules.facts import STORED, moves_of, said_of
-from app.exchange.rules.ledger import START, Origin, link, name_of_chain
+from app.exchange.rules.facts import moves_of, said_of
+from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profile_of
 from app.jobs.services.queue import enqueue
@@ -561,24 +560,11 @@ def add_entry(
     reason: str = "",
 ) -> Entry:
     """Add the next entry of an origin to a pair whose row the caller has locked or just made."""
-    last = session.execute(
-        select(Entry.sequence, Entry.hash)
-        .where(Entry.pair_id == pair.id, Entry.origin == origin)
-        .order_by(Entry.sequence.desc())
-        .limit(1)
-    ).first()
-    sequence, before = (last.sequence + 1, last.hash) if last is not None else (1, START)
-    values = {name: value for name, value in content.items() if name not in ("text", STORED)}
-    linked = link(
-        chain_name(pair, origin),
-        sequence,
-        digest_of_entry(kind, content.get("text", ""), values),
-        before,
-    )
+    last = select(func.max(Entry.sequence)).where(Entry.pair_id == pair.id, Entry.origin == origin)
     entry = Entry(
         pair_id=pair.id,
         origin=origin,
-        sequence=sequence,
+        sequence=(session.scalar(last) or 0) + 1,
         kind=kind,
         author=author,
         content=json.dumps(content, ensure_ascii=False),
@@ -587,16 +573,8 @@ def add_entry(
         change_id=change_id,
         position=position,
         their_key=their_key,
-        digest=linked.digest,
-        before=linked.before,
-        hash=linked.hash,
         at=at,
     )
     session.add(entry)
     session.flush()
     return entry
-
-
-def chain_name(pair: TicketPair, origin: Origin) -> str:
-    """The origin in words that both sides use: who opened the ticket, or who answers."""
-    return name_of_chain(origin, began_here=pair.began_here)
