@@ -1,4 +1,4 @@
-"""``flask partner connect|pause|resume|end|compare`` and ``flask exchange list|retry|skip|end|again``."""
+"""``flask partner connect|pause|resume|end|compare`` and ``flask exchange``."""
 
 from __future__ import annotations
 

@@ -257,6 +257,7 @@ SENT: Final[Mapping[str, Sent]] = {
         "/exchange/{connection}/end-secret",
         {"secret_id": "{connection_secret}"},
     ),
+    "GET /exchange/*/comparison": ("/exchange/{connection}/comparison", {}),
     "POST /exchange/*/compare": ("/exchange/{connection}/compare", {}),
     "POST /exchange/*/again": ("/exchange/{connection_of_pair}/again", {}),
     "GET /exchange/*/calls/*": ("/exchange/{connection}/calls/{exchange_call}", {}),
@@ -273,7 +274,7 @@ SENT: Final[Mapping[str, Sent]] = {
     "GET /exchange/*/preview": ("/exchange/{connection}/preview?ticket={ticket}", {}),
     "POST /exchange/*/share": ("/exchange/{connection}/share", {"ticket": "{ticket}"}),
     "POST /exchange/pairs/*/again": ("/exchange/pairs/{pair}/again", {}),
-    "POST /exchange/pairs/*/leave": ("/exchange/pairs/{pair}/leave", {"reason": "x"}),
+    "POST /exchange/pairs/*/leave": ("/exchange/pairs/{differing_pair}/leave", {"reason": "x"}),
     "POST /exchange/pairs/*/end": ("/exchange/pairs/{pair}/end", {"reason": "x"}),
     "POST /exchange/pairs/*/resume": ("/exchange/pairs/{ended_pair}/resume", {}),
     "POST /exchange/pairs/*/theirs": ("/exchange/pairs/{pair}/theirs", {"their_id": "77"}),
@@ -1042,6 +1043,12 @@ class Things(dict[str, str]):
     def make_pair(self) -> int:
         """A ticket whose exchange failed before theirs was created."""
         return self._seed_pair().pair.id
+
+    def make_differing_pair(self) -> int:
+        """A pair that a comparison found to differ."""
+        pair = self._seed_pair().read(NOON).pair
+        pair.differs_at = NOON
+        return pair.id
 
     def make_ended_pair(self) -> int:
         """A pair whose exchange was ended."""

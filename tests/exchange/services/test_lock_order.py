@@ -67,10 +67,14 @@ def test_a_comparison_and_a_pair_that_is_written_do_not_wait_for_each_other(
     """Somebody holds a pair and writes its connection, while its comparison is counted."""
     world = World(session.get_bind().engine)
     world.open("Ticket", "Text")
-    plan_entries(world.context)
+    world.deliver()
+    world.later(minutes=1)
+    world.read("1001")
     with world.writing() as rows:
         begin_comparison(rows.get_one(Connection, world.connection_id), world.now)
-        pair = rows.scalars(select(TicketPair)).one().id
+        found = rows.scalars(select(TicketPair)).one()
+        found.differing = '[{"part": "text", "origin": "ours", "sequence": 1, "why": "missing"}]'
+        pair = found.id
     engine = open_engine(database)
 
     def count() -> None:
@@ -86,5 +90,6 @@ def test_a_comparison_and_a_pair_that_is_written_do_not_wait_for_each_other(
             row.connection.reason = "It answers 503"
         other.result()
     with Session(engine) as rows:
-        assert '"compared": 1' in rows.get_one(Connection, world.connection_id).comparison
+        assert '"different": 1' in rows.get_one(Connection, world.connection_id).comparison
+        assert rows.get_one(TicketPair, pair).differs_at == world.now
     engine.dispose()
