@@ -61,6 +61,15 @@ def checked_text(field: str, value: str, limit: int, *, label: str | None = None
 _LINK = re.compile(r"(?:https?://[^\s/?#]\S*|mailto:[^\s@]+@\S+)", re.IGNORECASE)
 
 
+def checked_reason(reason: str, missing: str) -> str:
+    """A reason that a person gave, without white space around it; raises ``Invalid`` where it may
+    not be stored, or with ``missing`` where there is none."""
+    text = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label=_("Reason"))
+    if not text:
+        raise Invalid("reason", missing)
+    return text
+
+
 def is_link(value: str) -> bool:
     """Whether ``value`` is an http, https or mailto URL."""
     return value.isprintable() and _LINK.fullmatch(value) is not None

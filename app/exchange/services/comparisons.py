@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from app.core.rules.access import Actor, Writer, require_operator
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
-from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.core.rules.texts import checked_reason
 from app.core.services.changes import FieldChange, record_change
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair, UnpairedTicket
@@ -180,9 +180,7 @@ def leave_different(session: Session, by: Writer, pair_id: int, reason: str) -> 
     """Say that what differs now between two tickets stays as it is, and why: a person is asked
     again once something else differs."""
     require_operator(by.actor, _("leave two tickets different"))
-    checked_text("reason", reason, SHORT_TEXT_LIMIT, label=_("Reason"))
-    if not reason.strip():
-        raise Invalid("reason", _("Say why it stays as it is"))
+    reason = checked_reason(reason, _("Say why it stays as it is"))
     pair = locked_pair(session, pair_id)
     if pair.differs_at is None:
         return

@@ -19,7 +19,7 @@ from app.core.models.changes import Change
 from app.core.rules.access import Writer, require_admin, require_operator
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed, NotFound
 from app.core.rules.language import _
-from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.core.rules.texts import checked_reason, checked_text
 from app.core.services.changes import TICKET, FieldChange, record_change
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
@@ -105,9 +105,7 @@ def retry(session: Session, by: Writer, pair_id: int) -> None:
 def leave_out(session: Session, by: Writer, pair_id: int, reason: str) -> None:
     """Leave out the entry of ours that waits first, for a reason; what comes behind it goes on."""
     require_admin(by.actor, _LEAVE_OUT)
-    checked_text("reason", reason, SHORT_TEXT_LIMIT, label=_("Reason"))
-    if not reason.strip():
-        raise Invalid("reason", _("Say why it is left out"))
+    reason = checked_reason(reason, _("Say why it is left out"))
     row = locked_pair(session, pair_id)
     entry = first_waiting(session, pair_id)
     if entry is None:
@@ -162,7 +160,7 @@ def name_theirs(session: Session, by: Writer, pair_id: int, their_id: str) -> No
     """Say which of their tickets is the counterpart, or ("") that there is none and it is to be
     created: where nobody knows, or where there are several."""
     require_admin(by.actor, _AGAIN)
-    pair = _pair(session, pair_id)
+    pair = locked_pair(session, pair_id)
     require_exchanged(pair)
     if pair.state == PairState.PAIRED:
         raise Invalid("their_id", _("The counterpart is known by now"))
@@ -288,12 +286,6 @@ def _beginning(session: Session, pair: TicketPair) -> Entry | None:
             Entry.state == EntryState.WAITING,
         )
     ).first()
-
-
-def _pair(session: Session, pair_id: int) -> TicketPair:
-    if session.get(TicketPair, pair_id) is None:
-        raise NotFound
-    return locked_pair(session, pair_id)
 
 
 def _entry(session: Session, entry_id: int) -> tuple[TicketPair, Entry]:

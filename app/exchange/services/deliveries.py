@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import BigInteger, and_, cast, exists, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.core.rules.errors import Invalid
+from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
@@ -344,13 +344,16 @@ def note_looked(session: Session, claimed: Claim, pair_id: int) -> None:
 
 
 def locked_pair(session: Session, pair_id: int) -> TicketPair:
-    """A pair's row, locked until the end of the transaction, as it is now."""
-    return session.scalars(
+    """A pair's row, locked until the end of the transaction, as it is now. Raises ``NotFound``."""
+    found = session.scalars(
         select(TicketPair)
         .where(TicketPair.id == pair_id)
         .with_for_update(of=TicketPair)
         .execution_options(populate_existing=True)
-    ).one()
+    ).one_or_none()
+    if found is None:
+        raise NotFound
+    return found
 
 
 def require_exchanged(row: TicketPair) -> None:

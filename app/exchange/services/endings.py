@@ -14,9 +14,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import SYSTEM, Door, Writer, require_admin, require_operator
-from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
-from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.core.rules.texts import checked_reason
 from app.core.services.changes import FieldChange, record_change
 from app.core.services.security_log import log_on_commit
 from app.exchange.models.connections import Connection
@@ -49,8 +48,8 @@ def end_exchange(session: Session, by: Writer, pair_id: int, reason: str) -> Non
     """Exchange a ticket with one partner no more: what waits, or is to be chosen, is left out with
     the reason, and whatever is written here or there stays there."""
     require_operator(by.actor, _END)
-    why = _checked_reason(reason)
-    pair = _pair(session, pair_id)
+    why = checked_reason(reason, _("Say why it ends"))
+    pair = locked_pair(session, pair_id)
     if pair.state != PairState.ENDED:
         _end_pair(session, by, pair, why)
 
@@ -59,7 +58,7 @@ def exchange_again(session: Session, by: Writer, pair_id: int) -> None:
     """Exchange a ticket once more whose exchange was ended: as if all that the end left out, and
     all that was written since, had only waited."""
     require_operator(by.actor, _("share a ticket with a partner"))
-    pair = _pair(session, pair_id)
+    pair = locked_pair(session, pair_id)
     if pair.state != PairState.ENDED:
         return
     require_live(pair.connection)
@@ -88,7 +87,7 @@ def end_connection(session: Session, by: Writer, connection: Connection, reason:
     """End a connection for good: nothing is planned or called any more, its secrets end, and the
     worker ends the exchange of each of its tickets with the same reason."""
     require_admin(by.actor, MANAGE)
-    why = _checked_reason(reason)
+    why = checked_reason(reason, _("Say why it ends"))
     if connection.ended_at is not None:
         return
     # whoever plans is done, and sees it from now on: no pair begins behind the end
@@ -140,19 +139,6 @@ def _end_pair(session: Session, by: Writer, pair: TicketPair, why: str) -> None:
         FieldChange("state", before, PairState.ENDED),
         FieldChange("reason", None, why),
     )
-
-
-def _checked_reason(reason: str) -> str:
-    text = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label=_("Reason"))
-    if not text:
-        raise Invalid("reason", _("Say why it ends"))
-    return text
-
-
-def _pair(session: Session, pair_id: int) -> TicketPair:
-    if session.get(TicketPair, pair_id) is None:
-        raise NotFound
-    return locked_pair(session, pair_id)
 
 
 def _note(session: Session, by: Writer, pair: TicketPair, *fields: FieldChange) -> None:

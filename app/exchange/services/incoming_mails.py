@@ -28,7 +28,7 @@ from app.core.rules.attached_files import check_content
 from app.core.rules.errors import Invalid, MoveNotAllowed, NotFound, PortalError
 from app.core.rules.language import _
 from app.core.rules.mail_addresses import address_key
-from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text, storable_text
+from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_reason, storable_text
 from app.core.services.changes import TICKET, FieldChange, of_kind, record_change
 from app.exchange.models.connections import Connection
 from app.exchange.models.incoming_mails import IncomingMail, IncomingMailDay
@@ -556,7 +556,7 @@ def add_as_comment(
 def dismiss_mail(session: Session, by: Writer, mail_id: int, reason: str) -> IncomingMail:
     """Put a mail aside that asks for nothing. Without a reason ``Invalid``."""
     mail = _to_decide(session, by, mail_id, MailState.REVIEW)
-    _decide(session, by, mail, MailState.DISMISSED, f"{by.shown_author}: {_reason(reason)}")
+    _decide(session, by, mail, MailState.DISMISSED, _dismissal(by, reason))
     return mail
 
 
@@ -572,7 +572,7 @@ def dismiss_of_sender(session: Session, by: Writer, sender: str, reason: str) ->
 
 def _dismiss_all(session: Session, by: Writer, which: ColumnElement[bool], reason: str) -> int:
     require_operator(by.actor, _("decide about mails that came in"))
-    text = f"{by.shown_author}: {_reason(reason)}"
+    text = _dismissal(by, reason)
     mails = session.scalars(
         select(IncomingMail)
         .where(which, IncomingMail.state == MailState.REVIEW)
@@ -586,11 +586,8 @@ def _dismiss_all(session: Session, by: Writer, which: ColumnElement[bool], reaso
     return len(mails)
 
 
-def _reason(reason: str) -> str:
-    text = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label=_("Reason"))
-    if not text:
-        raise Invalid("reason", _("Reason is required"))
-    return text
+def _dismissal(by: Writer, reason: str) -> str:
+    return f"{by.shown_author}: {checked_reason(reason, _('Reason is required'))}"
 
 
 def _to_decide(session: Session, by: Writer, mail_id: int, *states: MailState) -> IncomingMail:

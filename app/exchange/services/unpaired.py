@@ -12,9 +12,9 @@ from sqlalchemy import and_, delete, func, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer, require_operator
-from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.errors import NotFound
 from app.core.rules.language import _
-from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
+from app.core.rules.texts import checked_reason
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair, UnpairedTicket
 from app.exchange.rules.pairs import PairState
@@ -132,9 +132,7 @@ def count_unpaired() -> Any:
 def leave_unpaired(session: Session, by: Writer, key: int, reason: str) -> None:
     """Say that a ticket there stays as it is, and why: nobody is asked about it again."""
     require_operator(by.actor, _("leave a partner's ticket without a pair"))
-    checked_text("reason", reason, SHORT_TEXT_LIMIT, label=_("Reason"))
-    if not reason.strip():
-        raise Invalid("reason", _("Say why it stays as it is"))
+    reason = checked_reason(reason, _("Say why it stays as it is"))
     found = session.get(UnpairedTicket, key, with_for_update={"of": UnpairedTicket})
     if found is None:
         raise NotFound

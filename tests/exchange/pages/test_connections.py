@@ -427,6 +427,7 @@ def test_what_a_comparison_found_is_said_with_its_time(
     assert "1 exchanged ticket needs review" in visitor.read("/").text
     assert "different" in visitor.read("/exchange").text
     assert visitor.send("/exchange/pairs/1/leave", {"reason": " "}).status_code == 422
+    assert visitor.send("/exchange/pairs/999/leave", {"reason": "So"}).status_code == 404
     assert visitor.send("/exchange/pairs/1/leave", {"reason": "So"}).status_code == 303
     assert "needs review" not in visitor.read("/").text
     told = visitor.read(page)
