@@ -88,8 +88,8 @@ def pairs_now(
     if failed_alone:
         chosen = chosen.where(in_trouble())
     if different_alone:
-        found = or_(TicketPair.differs_at.is_not(None), TicketPair.left_differing != "")
-        chosen = chosen.where(found, TicketPair.state != PairState.ENDED)
+        differs = or_(TicketPair.differs_at.is_not(None), TicketPair.left_differing != "")
+        chosen = chosen.where(differs, TicketPair.state != PairState.ENDED)
     if ticket is not None:
         chosen = chosen.where(TicketPair.ticket_number == ticket)
     if connection_id is not None:
