@@ -89,6 +89,13 @@ def test_pause_and_resume(database: str, session: Session) -> None:
     assert flask(database, "partner", "resume", "GGUS").returncode == 0
     session.refresh(connection)
     assert connection.paused_at is None
+
+
+def test_compare(database: str, session: Session) -> None:
+    with transaction(session):
+        publish_key(session, KEY)
+    flask(database, *CONNECT, stdin="x")
+    connection = session.scalars(select(Connection)).one()
     session.rollback()
     refused = flask(database, "partner", "compare", "GGUS")  # it only pushes
     assert refused.stderr.decode() == (

@@ -52,7 +52,7 @@ from app.exchange.services.mailed_tickets import (
     take_mailed,
 )
 from app.exchange.services.planning import add_entry, pair_with
-from app.exchange.services.readings import writer_of
+from app.exchange.services.their_values import writer_of
 from app.jobs.services.queue import enqueue
 from app.mail.models.mails import Mail
 from app.mail.rules.reply_addresses import CONNECTION, MAIL, PERSON, given_in

@@ -19,7 +19,8 @@ from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
 from app.exchange.rules.replies import Reply
 from app.exchange.rules.structured_mail import StructuredMail, read_mail
 from app.exchange.services.planning import profile_in_use
-from app.exchange.services.readings import pair_of_their_id, take_in, take_new, writer_of
+from app.exchange.services.readings import pair_of_their_id, take_in, take_new
+from app.exchange.services.their_values import writer_of
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.marks import reference_of, references_in
 from app.tickets.rules.tickets import FINAL_STATES

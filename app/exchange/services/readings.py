@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from app.core.rules.access import Actor, Door, Kind, TicketAccess, Writer
 from app.core.rules.errors import Invalid, PortalError
 from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, storable_text
 from app.exchange.models.connections import Connection
@@ -24,7 +23,6 @@ from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.budget import FILES_AT_ONCE, MOST_TEXTS, TEXTS_AT_ONCE
 from app.exchange.rules.entries import EntryKind, EntryState
-from app.exchange.rules.fields import Owner
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
@@ -43,16 +41,7 @@ from app.exchange.rules.reading import (
     trace_of,
     why_lost,
 )
-from app.exchange.rules.settle import (
-    Base,
-    Settlement,
-    Why,
-    agreed,
-    as_stored,
-    bases_of,
-    settle,
-    to_be_sent,
-)
+from app.exchange.rules.settle import Base, as_stored
 from app.exchange.services.deliveries import (
     as_rule,
     locked_pair,
@@ -62,51 +51,25 @@ from app.exchange.services.deliveries import (
 )
 from app.exchange.services.planning import add_entry, enqueue_pair, profile_in_use
 from app.exchange.services.standing import compared
+from app.exchange.services.their_values import take_values, writer_of
 from app.exchange.services.unpaired import note_unpaired
-from app.exchange.services.values import (
-    first_seen,
-    is_older,
-    note_answered,
-    send_value,
-    times_of,
-    value_here,
-)
+from app.exchange.services.values import note_answered
 from app.tickets.models.attachments import Attachment
-from app.tickets.models.tickets import Ticket
 from app.tickets.rules.attachments import attachment_id
 from app.tickets.rules.attachments import label as attachment_label
 from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.rules.marks import MAX_HOPS, digest_of, hops_of
-from app.tickets.rules.tickets import CREATION_STATES, ENDED_STATES, State
+from app.tickets.rules.tickets import CREATION_STATES, State
 from app.tickets.services.attachments import add_attachment
-from app.tickets.services.lifecycle import (
-    change_ticket,
-    comment_ticket,
-    create_ticket,
-    locked_ticket,
-)
+from app.tickets.services.lifecycle import comment_ticket, create_ticket, locked_ticket
 
 _WITH_TEXT: Final = (EntryKind.TICKET, EntryKind.COMMENT, EntryKind.INTERNAL)
 _WITH_MARK: Final = (*_WITH_TEXT, EntryKind.ATTACHMENT)
 """Kinds of our entries that stand there as a text with our mark."""
-_ENDED: Final = "The values were changed since"
 _MOST_NAMED: Final = 100
 """Texts and files of one ticket that are named as different."""
 _AT_ONCE: Final = 500
 """Keys in one statement."""
-
-
-def writer_of(connection: Connection, now: datetime, author: str = "") -> Writer:
-    """The partner, as it acts here through what was read."""
-    actor = Actor(
-        kind=Kind.PARTNER,
-        account=connection.partner.code,
-        partner_id=connection.partner_id,
-        partner_code=connection.partner.code,
-        access=TicketAccess.ALL,
-        internal=True,
-    )
-    return Writer(actor=actor, door=Door.EXCHANGE, now=now, author=author)
 
 
 @dataclass(frozen=True)
@@ -176,7 +139,7 @@ def take_in(
     pair.read_at = began if pair.read_at is None else max(began, pair.read_at)
     pair.unread_since = None
     pair.differing = json.dumps([asdict(one) for one in looked.differing[:_MOST_NAMED]])
-    _take_values(session, pair, ticket, read, now)
+    take_values(session, pair, ticket, read, now)
     is_known = pair.differs_at is not None or pair.left_differing
     if is_known and compared(session, [pair], now)[pair.id].agrees:
         pair.differs_at, pair.left_differing = None, ""
@@ -571,179 +534,6 @@ def _take_file(
         reason=reason[:500],
         their_key=file.key,
     )
-
-
-def _take_values(
-    session: Session, pair: TicketPair, ticket: Ticket, read: TheirTicket, now: datetime
-) -> None:
-    """Bring mapped values together, as ``settle`` says. What differs and stays is named."""
-    if is_older(session, pair, read.asked_at):
-        return
-    profile, bases = profile_in_use(session, pair.connection), bases_of(pair.bases)
-    note_their_values(pair, profile, read)
-    for name, rows in profile.maps.items():
-        if not rows or name not in read.values:
-            continue
-        words, theirs, owner = profile.map_of(name), read.values[name], profile.owner_of(name)
-        ours, base = value_here(ticket, name), bases.get(name)
-        if base is not None and base.theirs is None:  # what is read first is what they had
-            base = bases[name] = replace(base, theirs=theirs)
-        times = times_of(session, ticket, name, read.times.get(name))
-        settled = settle(base, ours, theirs, words, owner, times)
-        if settled.what is Settlement.ASK:
-            _ask(session, pair, name, words.ours_of(theirs.casefold()) or theirs, now)
-            continue
-        end_asked(session, pair, name, now)
-        if settled.what is Settlement.NOTHING:
-            bases[name] = agreed(base, ours, theirs, now)
-        elif settled.what is Settlement.TAKE:
-            if _take_value(session, pair, name, words.all_of(theirs), now):
-                bases[name] = Base(value_here(ticket, name), theirs)
-        elif settled.what is Settlement.SEND:
-            bases[name] = to_be_sent(base, theirs)
-            send_value(session, pair, name, ours, now)
-        elif base is None and owner is not Owner.US:
-            bases[name] = first_seen(session, pair, name, ours, theirs)
-        if settled.why in _SAID:
-            told = _SAID[settled.why].format(name=name, ours=ours, theirs=theirs)
-            pair.reason = told[:500]
-    pair.bases = as_stored(bases)
-
-
-_SAID: Final[Mapping[Why | None, str]] = {
-    Why.NO_WORD_OF_THEIRS: "No counterpart for {name} {theirs!r}; set one in the map",
-    Why.NO_WORD_OF_OURS: "No counterpart for our {name} {ours!r}; set one in the map",
-    Why.NOT_KEPT: "{name}: they do not keep our {ours!r}",
-}
-"""Why values stay different; of what nobody knows the two values say it all."""
-
-
-def note_their_values(pair: TicketPair, profile: Profile, read: TheirTicket) -> None:
-    """Keep the values of mapped fields, in their words, to compare them with ours."""
-    told = {name: read.values[name] for name in profile.maps if name in read.values}
-    pair.their_values = json.dumps(told, ensure_ascii=False)
-
-
-def _take_value(
-    session: Session, pair: TicketPair, name: str, meant: Sequence[str], now: datetime
-) -> bool:
-    """Their value becomes ours, the first that it may stand for and that our ticket may be moved
-    to; whether it did. A move that is not allowed here is recorded as told, not forced: once,
-    however often it is read."""
-    by, reason, value = writer_of(pair.connection, now), "", meant[0]
-    if _is_recorded(session, pair, {name: value}):
-        return False
-    try:
-        value = set_theirs(session, by, pair, name, meant)
-    except PortalError as error:
-        reason = error.message
-    add_entry(
-        session,
-        pair,
-        Origin.THEIRS,
-        EntryKind.FIELDS,
-        {name: value},
-        author=by.shown_author,
-        at=now,
-        state=EntryState.RECORDED if reason else EntryState.APPLIED,
-        reason=reason[:500],
-    )
-    return not reason
-
-
-def set_theirs(
-    session: Session, by: Writer, pair: TicketPair, name: str, meant: Sequence[str]
-) -> str:
-    """Give our ticket a value of theirs: the first of those that it may stand for to which it may
-    be moved. Raises what speaks against the first of them, if none may."""
-    refused: PortalError | None = None
-    for value in meant:
-        wanted = {name: value}
-        if name == "state" and value in ENDED_STATES:
-            wanted["solution"] = solution_of(session, pair)
-        try:
-            with session.begin_nested():
-                change_ticket(session, by, pair.ticket_number, wanted)
-        except PortalError as error:
-            refused = refused or error
-        else:
-            return value
-    assert refused is not None, "each value has a word"
-    raise refused
-
-
-def solution_of(session: Session, pair: TicketPair) -> str:
-    """How a partner solved a ticket: its last word, for few systems have a field for it."""
-    ticket = session.get_one(Ticket, pair.ticket_number)
-    if ticket.solution:
-        return ticket.solution
-    last = session.scalars(
-        select(Entry.content)
-        .where(
-            Entry.pair_id == pair.id,
-            Entry.origin == Origin.THEIRS,
-            Entry.kind == EntryKind.COMMENT,
-        )
-        .order_by(Entry.sequence.desc())
-        .limit(1)
-    ).first()
-    where = pair.connection.partner.code
-    return str(json.loads(last)["text"]) if last else f"Solved at {where}, without a word on how"
-
-
-def _ask(session: Session, pair: TicketPair, name: str, theirs: str, now: datetime) -> None:
-    """Both values stay, and a person chooses. Asked once for each value of theirs."""
-    if any(json.loads(one.content) == {name: theirs} for one in _asked(session, pair, name)):
-        return
-    end_asked(session, pair, name, now)
-    add_entry(
-        session,
-        pair,
-        Origin.THEIRS,
-        EntryKind.FIELDS,
-        {name: theirs},
-        author=pair.connection.partner.code,
-        at=now,
-        state=EntryState.ASKED,
-    )
-
-
-def _asked(session: Session, pair: TicketPair, name: str) -> Sequence[Entry]:
-    entries = session.scalars(
-        select(Entry).where(Entry.pair_id == pair.id, Entry.state == EntryState.ASKED)
-    )
-    return [entry for entry in entries if name in json.loads(entry.content)]
-
-
-def end_asked(
-    session: Session,
-    pair: TicketPair,
-    name: str,
-    now: datetime,
-    reason: str = _ENDED,
-) -> None:
-    """Nobody has to choose any more: both sides agree, the partner has another value by now, or a
-    person chose."""
-    for entry in _asked(session, pair, name):
-        entry.state, entry.reason, entry.done_at = EntryState.SKIPPED, reason[:500], now
-
-
-def _is_recorded(session: Session, pair: TicketPair, content: Mapping[str, str]) -> bool:
-    """Whether the newest entry of theirs about this field says the same, and is not allowed."""
-    newest = session.scalars(
-        select(Entry)
-        .where(
-            Entry.pair_id == pair.id,
-            Entry.origin == Origin.THEIRS,
-            Entry.kind == EntryKind.FIELDS,
-        )
-        .order_by(Entry.sequence.desc())
-    )
-    for entry in newest:
-        told = json.loads(entry.content)
-        if told.keys() & content.keys():
-            return entry.state == EntryState.RECORDED and bool(told == content)
-    return False
 
 
 def _send_what_was_left(session: Session, pair: TicketPair, read: TheirTicket, last: int) -> None:

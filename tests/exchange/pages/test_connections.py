@@ -430,9 +430,9 @@ def test_what_a_comparison_found_is_said_with_its_time(
     assert visitor.send("/exchange/pairs/999/leave", {"reason": "So"}).status_code == 404
     assert visitor.send("/exchange/pairs/1/leave", {"reason": "So"}).status_code == 303
     assert "needs review" not in visitor.read("/").text
-    told = visitor.read(page)
-    assert "missing in their ticket left as it is" in told.text
-    assert not told.has_form("/exchange/pairs/1/leave")
+    left = visitor.read(page)
+    assert "missing in their ticket left as it is" in left.text
+    assert not left.has_form("/exchange/pairs/1/leave")
     with transaction(session):
         begin_comparison(connection, at)
         end_comparison(session, connection, at)

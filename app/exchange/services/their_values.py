@@ -1,0 +1,229 @@
+"""What values of theirs become here: taken, asked about, or said to differ, as ``settle`` says.
+
+Whoever reads their ticket comes through ``take_values``; a person who chose comes through
+``set_theirs`` and ``end_asked``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.core.rules.access import Actor, Door, Kind, TicketAccess, Writer
+from app.core.rules.errors import PortalError
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules.entries import EntryKind, EntryState
+from app.exchange.rules.fields import Owner
+from app.exchange.rules.ledger import Origin
+from app.exchange.rules.profiles import Profile
+from app.exchange.rules.reading import TheirTicket
+from app.exchange.rules.settle import (
+    Base,
+    Settlement,
+    Why,
+    agreed,
+    as_stored,
+    bases_of,
+    settle,
+    to_be_sent,
+)
+from app.exchange.services.planning import add_entry, profile_in_use
+from app.exchange.services.values import first_seen, is_older, send_value, times_of, value_here
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.tickets import ENDED_STATES
+from app.tickets.services.lifecycle import change_ticket
+
+_ENDED: Final = "The values were changed since"
+
+
+def writer_of(connection: Connection, now: datetime, author: str = "") -> Writer:
+    """The partner, as it acts here through what was read."""
+    actor = Actor(
+        kind=Kind.PARTNER,
+        account=connection.partner.code,
+        partner_id=connection.partner_id,
+        partner_code=connection.partner.code,
+        access=TicketAccess.ALL,
+        internal=True,
+    )
+    return Writer(actor=actor, door=Door.EXCHANGE, now=now, author=author)
+
+
+def take_values(
+    session: Session, pair: TicketPair, ticket: Ticket, read: TheirTicket, now: datetime
+) -> None:
+    """Bring mapped values together, as ``settle`` says. What differs and stays is named."""
+    if is_older(session, pair, read.asked_at):
+        return
+    profile, bases = profile_in_use(session, pair.connection), bases_of(pair.bases)
+    note_their_values(pair, profile, read)
+    for name, rows in profile.maps.items():
+        if not rows or name not in read.values:
+            continue
+        words, theirs, owner = profile.map_of(name), read.values[name], profile.owner_of(name)
+        ours, base = value_here(ticket, name), bases.get(name)
+        if base is not None and base.theirs is None:  # what is read first is what they had
+            base = bases[name] = replace(base, theirs=theirs)
+        times = times_of(session, ticket, name, read.times.get(name))
+        settled = settle(base, ours, theirs, words, owner, times)
+        if settled.what is Settlement.ASK:
+            _ask(session, pair, name, words.ours_of(theirs.casefold()) or theirs, now)
+            continue
+        end_asked(session, pair, name, now)
+        if settled.what is Settlement.NOTHING:
+            bases[name] = agreed(base, ours, theirs, now)
+        elif settled.what is Settlement.TAKE:
+            if _take_value(session, pair, name, words.all_of(theirs), now):
+                bases[name] = Base(value_here(ticket, name), theirs)
+        elif settled.what is Settlement.SEND:
+            bases[name] = to_be_sent(base, theirs)
+            send_value(session, pair, name, ours, now)
+        elif base is None and owner is not Owner.US:
+            bases[name] = first_seen(session, pair, name, ours, theirs)
+        if settled.why in _SAID:
+            told = _SAID[settled.why].format(name=name, ours=ours, theirs=theirs)
+            pair.reason = told[:500]
+    pair.bases = as_stored(bases)
+
+
+_SAID: Final[Mapping[Why | None, str]] = {
+    Why.NO_WORD_OF_THEIRS: "No counterpart for {name} {theirs!r}; set one in the map",
+    Why.NO_WORD_OF_OURS: "No counterpart for our {name} {ours!r}; set one in the map",
+    Why.NOT_KEPT: "{name}: they do not keep our {ours!r}",
+}
+"""Why values stay different; of what nobody knows the two values say it all."""
+
+
+def note_their_values(pair: TicketPair, profile: Profile, read: TheirTicket) -> None:
+    """Keep the values of mapped fields, in their words, to compare them with ours."""
+    told = {name: read.values[name] for name in profile.maps if name in read.values}
+    pair.their_values = json.dumps(told, ensure_ascii=False)
+
+
+def _take_value(
+    session: Session, pair: TicketPair, name: str, meant: Sequence[str], now: datetime
+) -> bool:
+    """Their value becomes ours, the first that it may stand for and that our ticket may be moved
+    to; whether it did. A move that is not allowed here is recorded as told, not forced: once,
+    however often it is read."""
+    by, reason, value = writer_of(pair.connection, now), "", meant[0]
+    if _is_recorded(session, pair, {name: value}):
+        return False
+    try:
+        value = set_theirs(session, by, pair, name, meant)
+    except PortalError as error:
+        reason = error.message
+    add_entry(
+        session,
+        pair,
+        Origin.THEIRS,
+        EntryKind.FIELDS,
+        {name: value},
+        author=by.shown_author,
+        at=now,
+        state=EntryState.RECORDED if reason else EntryState.APPLIED,
+        reason=reason[:500],
+    )
+    return not reason
+
+
+def set_theirs(
+    session: Session, by: Writer, pair: TicketPair, name: str, meant: Sequence[str]
+) -> str:
+    """Give our ticket a value of theirs: the first of those that it may stand for to which it may
+    be moved. Raises what speaks against the first of them, if none may."""
+    refused: PortalError | None = None
+    for value in meant:
+        wanted = {name: value}
+        if name == "state" and value in ENDED_STATES:
+            wanted["solution"] = solution_of(session, pair)
+        try:
+            with session.begin_nested():
+                change_ticket(session, by, pair.ticket_number, wanted)
+        except PortalError as error:
+            refused = refused or error
+        else:
+            return value
+    assert refused is not None, "each value has a word"
+    raise refused
+
+
+def solution_of(session: Session, pair: TicketPair) -> str:
+    """How a partner solved a ticket: its last word, for few systems have a field for it."""
+    ticket = session.get_one(Ticket, pair.ticket_number)
+    if ticket.solution:
+        return ticket.solution
+    last = session.scalars(
+        select(Entry.content)
+        .where(
+            Entry.pair_id == pair.id,
+            Entry.origin == Origin.THEIRS,
+            Entry.kind == EntryKind.COMMENT,
+        )
+        .order_by(Entry.sequence.desc())
+        .limit(1)
+    ).first()
+    where = pair.connection.partner.code
+    return str(json.loads(last)["text"]) if last else f"Solved at {where}, without a word on how"
+
+
+def _ask(session: Session, pair: TicketPair, name: str, theirs: str, now: datetime) -> None:
+    """Both values stay, and a person chooses. Asked once for each value of theirs."""
+    if any(json.loads(one.content) == {name: theirs} for one in _asked(session, pair, name)):
+        return
+    end_asked(session, pair, name, now)
+    add_entry(
+        session,
+        pair,
+        Origin.THEIRS,
+        EntryKind.FIELDS,
+        {name: theirs},
+        author=pair.connection.partner.code,
+        at=now,
+        state=EntryState.ASKED,
+    )
+
+
+def _asked(session: Session, pair: TicketPair, name: str) -> Sequence[Entry]:
+    entries = session.scalars(
+        select(Entry).where(Entry.pair_id == pair.id, Entry.state == EntryState.ASKED)
+    )
+    return [entry for entry in entries if name in json.loads(entry.content)]
+
+
+def end_asked(
+    session: Session,
+    pair: TicketPair,
+    name: str,
+    now: datetime,
+    reason: str = _ENDED,
+) -> None:
+    """Nobody has to choose any more: both sides agree, the partner has another value by now, or a
+    person chose."""
+    for entry in _asked(session, pair, name):
+        entry.state, entry.reason, entry.done_at = EntryState.SKIPPED, reason[:500], now
+
+
+def _is_recorded(session: Session, pair: TicketPair, content: Mapping[str, str]) -> bool:
+    """Whether the newest entry of theirs about this field says the same, and is not allowed."""
+    newest = session.scalars(
+        select(Entry)
+        .where(
+            Entry.pair_id == pair.id,
+            Entry.origin == Origin.THEIRS,
+            Entry.kind == EntryKind.FIELDS,
+        )
+        .order_by(Entry.sequence.desc())
+    )
+    for entry in newest:
+        told = json.loads(entry.content)
+        if told.keys() & content.keys():
+            return entry.state == EntryState.RECORDED and bool(told == content)
+    return False
