@@ -46,7 +46,8 @@ from app.exchange.services.planning import (
     plan_missed,
     profile_in_use,
 )
-from app.exchange.services.their_values import end_asked, set_theirs, writer_of
+from app.exchange.services.questions import end_asked
+from app.exchange.services.their_values import set_theirs, writer_of
 from app.exchange.services.trouble import PAIR
 from app.exchange.services.unpaired import forget_unpaired
 from app.exchange.services.values import send_value, their_value, value_here

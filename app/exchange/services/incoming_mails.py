@@ -44,6 +44,7 @@ from app.exchange.rules.replies import (
     numbers_in,
 )
 from app.exchange.services.connections import MAILTO
+from app.exchange.services.entries import add_entry
 from app.exchange.services.mailed_tickets import (
     NOT_EXCHANGED,
     is_meant_to_come,
@@ -51,7 +52,7 @@ from app.exchange.services.mailed_tickets import (
     structured,
     take_mailed,
 )
-from app.exchange.services.planning import add_entry, pair_with
+from app.exchange.services.planning import pair_with
 from app.exchange.services.their_values import writer_of
 from app.jobs.services.queue import enqueue
 from app.mail.models.mails import Mail

@@ -7,13 +7,12 @@ an entry once for each pair, however many plan at once and whenever one of them 
 
 from __future__ import annotations
 
-import json
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import event, exists, func, select
+from sqlalchemy import event, exists, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -36,6 +35,7 @@ from app.exchange.rules.facts import moves_of, said_of
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profile_of
+from app.exchange.services.entries import add_entry
 from app.jobs.services.queue import enqueue
 from app.registry.models.registry import Site
 from app.tickets.models.tickets import Ticket
@@ -542,39 +542,3 @@ def _complete(session: Session, pair: TicketPair, ticket: Ticket) -> None:
     pair.their_id = pair.their_number = target
     if pair.state == PairState.CREATING:
         pair.state, pair.begun_at = PairState.PAIRED, None
-
-
-def add_entry(
-    session: Session,
-    pair: TicketPair,
-    origin: Origin,
-    kind: EntryKind,
-    content: Mapping[str, str],
-    *,
-    author: str,
-    at: datetime,
-    state: EntryState,
-    change_id: int | None = None,
-    position: int = 0,
-    their_key: str | None = None,
-    reason: str = "",
-) -> Entry:
-    """Add the next entry of an origin to a pair whose row the caller has locked or just made."""
-    last = select(func.max(Entry.sequence)).where(Entry.pair_id == pair.id, Entry.origin == origin)
-    entry = Entry(
-        pair_id=pair.id,
-        origin=origin,
-        sequence=(session.scalar(last) or 0) + 1,
-        kind=kind,
-        author=author,
-        content=json.dumps(content, ensure_ascii=False),
-        state=state,
-        reason=reason,
-        change_id=change_id,
-        position=position,
-        their_key=their_key,
-        at=at,
-    )
-    session.add(entry)
-    session.flush()
-    return entry

@@ -49,7 +49,8 @@ from app.exchange.services.deliveries import (
     stop_connection,
     store,
 )
-from app.exchange.services.planning import add_entry, enqueue_pair, profile_in_use
+from app.exchange.services.entries import add_entry
+from app.exchange.services.planning import enqueue_pair, profile_in_use
 from app.exchange.services.standing import compared
 from app.exchange.services.their_values import take_values, writer_of
 from app.exchange.services.unpaired import note_unpaired

@@ -1,7 +1,7 @@
 """What values of theirs become here: taken, asked about, or said to differ, as ``settle`` says.
 
 Whoever reads their ticket comes through ``take_values``; a person who chose comes through
-``set_theirs`` and ``end_asked``.
+``set_theirs``.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ from app.exchange.rules.settle import (
     settle,
     to_be_sent,
 )
-from app.exchange.services.planning import add_entry, profile_in_use
+from app.exchange.services.entries import add_entry
+from app.exchange.services.planning import profile_in_use
+from app.exchange.services.questions import ask, end_asked
 from app.exchange.services.values import first_seen, is_older, send_value, times_of, value_here
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import ENDED_STATES
 from app.tickets.services.lifecycle import change_ticket
-
-_ENDED: Final = "The values were changed since"
 
 
 def writer_of(connection: Connection, now: datetime, author: str = "") -> Writer:
@@ -74,7 +74,7 @@ def take_values(
         times = times_of(session, ticket, name, read.times.get(name))
         settled = settle(base, ours, theirs, words, owner, times)
         if settled.what is Settlement.ASK:
-            _ask(session, pair, name, words.ours_of(theirs.casefold()) or theirs, now)
+            ask(session, pair, name, words.ours_of(theirs.casefold()) or theirs, now)
             continue
         end_asked(session, pair, name, now)
         if settled.what is Settlement.NOTHING:
@@ -172,43 +172,6 @@ def solution_of(session: Session, pair: TicketPair) -> str:
     ).first()
     where = pair.connection.partner.code
     return str(json.loads(last)["text"]) if last else f"Solved at {where}, without a word on how"
-
-
-def _ask(session: Session, pair: TicketPair, name: str, theirs: str, now: datetime) -> None:
-    """Both values stay, and a person chooses. Asked once for each value of theirs."""
-    if any(json.loads(one.content) == {name: theirs} for one in _asked(session, pair, name)):
-        return
-    end_asked(session, pair, name, now)
-    add_entry(
-        session,
-        pair,
-        Origin.THEIRS,
-        EntryKind.FIELDS,
-        {name: theirs},
-        author=pair.connection.partner.code,
-        at=now,
-        state=EntryState.ASKED,
-    )
-
-
-def _asked(session: Session, pair: TicketPair, name: str) -> Sequence[Entry]:
-    entries = session.scalars(
-        select(Entry).where(Entry.pair_id == pair.id, Entry.state == EntryState.ASKED)
-    )
-    return [entry for entry in entries if name in json.loads(entry.content)]
-
-
-def end_asked(
-    session: Session,
-    pair: TicketPair,
-    name: str,
-    now: datetime,
-    reason: str = _ENDED,
-) -> None:
-    """Nobody has to choose any more: both sides agree, the partner has another value by now, or a
-    person chose."""
-    for entry in _asked(session, pair, name):
-        entry.state, entry.reason, entry.done_at = EntryState.SKIPPED, reason[:500], now
 
 
 def _is_recorded(session: Session, pair: TicketPair, content: Mapping[str, str]) -> bool:

@@ -38,8 +38,8 @@ from app.exchange.rules.settle import (
     settle,
     text_begun,
 )
+from app.exchange.services.entries import add_entry
 from app.exchange.services.planning import (
-    add_entry,
     enqueue_pair,
     planned_up_to,
     profile_in_use,

@@ -1,0 +1,55 @@
+"""Which of two values of a field a person is asked to choose."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.exchange.models.pairs import Entry, TicketPair
+from app.exchange.rules.entries import EntryKind, EntryState
+from app.exchange.rules.ledger import Origin
+from app.exchange.services.entries import add_entry
+
+_ENDED: Final = "The values were changed since"
+
+
+def ask(session: Session, pair: TicketPair, name: str, theirs: str, now: datetime) -> None:
+    """Both values stay, and a person chooses. Asked once for each value of theirs."""
+    if any(json.loads(one.content) == {name: theirs} for one in _asked(session, pair, name)):
+        return
+    end_asked(session, pair, name, now)
+    add_entry(
+        session,
+        pair,
+        Origin.THEIRS,
+        EntryKind.FIELDS,
+        {name: theirs},
+        author=pair.connection.partner.code,
+        at=now,
+        state=EntryState.ASKED,
+    )
+
+
+def end_asked(
+    session: Session,
+    pair: TicketPair,
+    name: str,
+    now: datetime,
+    reason: str = _ENDED,
+) -> None:
+    """Nobody has to choose any more: both sides agree, the partner has another value by now, or a
+    person chose."""
+    for entry in _asked(session, pair, name):
+        entry.state, entry.reason, entry.done_at = EntryState.SKIPPED, reason[:500], now
+
+
+def _asked(session: Session, pair: TicketPair, name: str) -> Sequence[Entry]:
+    entries = session.scalars(
+        select(Entry).where(Entry.pair_id == pair.id, Entry.state == EntryState.ASKED)
+    )
+    return [entry for entry in entries if name in json.loads(entry.content)]
