@@ -23,7 +23,8 @@ from app.tickets.models.tickets import Ticket
 EQUAL, ASKED, SAID = "equal", "asked", "said"
 GOOD = (EQUAL, ASKED, SAID)
 NOT_COMPARED = "different, not compared"
-"""Over a connection that does not read, where the panel says just that."""
+"""Over a connection that does not read, where the panel says just that: good only where the other
+side asks."""
 
 
 @dataclass(frozen=True)
@@ -70,12 +71,12 @@ def _outcome(
         return f"equal, and named as {named}" if named else EQUAL
     if told.in_step:
         return "different and in step"
-    if told.why is Unread.ONE_WAY:
-        return NOT_COMPARED
     asked = session.scalars(
         select(Entry.content).where(Entry.pair_id == pair.id, Entry.state == "asked")
     )
     values = [content[name] for content in map(json.loads, asked) if name in content]
+    if told.why is Unread.ONE_WAY:  # which of two values they hold is not known, and is asked
+        return ASKED if values else NOT_COMPARED
     if values:
         is_theirs = is_equal(rows, values[0], theirs)
         return ASKED if is_theirs else f"asked about {values[0]}"

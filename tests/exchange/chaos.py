@@ -58,7 +58,7 @@ from app.server.sockets import open_sockets
 from app.tickets.models.tickets import Ticket
 from tests.exchange import quick_worker
 from tests.exchange.bad_network import BadNetwork
-from tests.exchange.both_sides import GOOD, NOT_COMPARED, Value, values_of
+from tests.exchange.both_sides import ASKED, GOOD, NOT_COMPARED, Value, values_of
 from tests.exchange.kinds import PRIORITIES, ZammadThere
 from tests.exchange.said import said_in
 from tests.harness import loaded, postgres, run
@@ -79,7 +79,6 @@ BETWEEN_PORTALS = Profile(
 )
 WITH_ZAMMAD = ZammadThere.profile
 BAD = {"cut": 0.05, "lost": 0.05, "late": 0.1, "doubled": 0.05}
-ENDS = (*GOOD, NOT_COMPARED)
 BAD_ENDS = ("lost", "doubled", "unpaired", "different", "out_of_step")
 LOSSES = {name: odds for name, odds in BAD.items() if name != "doubled"}
 """A Zammad whose network carries out a call twice makes two tickets, and no client can help it;
@@ -185,7 +184,7 @@ class Result:
     unpaired: list[str]
     """Tickets without a counterpart, or with a second one."""
     values: Mapping[str, int]
-    """How often a value of a pair is equal, or asked, or said, or not compared."""
+    """How often a value of a pair is equal, or asked, or said."""
     different: list[str]
     """Values that are neither."""
     out_of_step: list[str]
@@ -462,7 +461,7 @@ class Chaos:
     def _is_settled(self) -> bool:
         """Whether nothing is to be sent or read back any more."""
         return not any(map(self._is_open, (self.a, self.b))) and all(
-            value.outcome in ENDS for _pair, value in self.values()
+            value.outcome in GOOD for _pair, value in self.values()
         )
 
     def _is_open(self, portal: Portal) -> bool:
@@ -569,13 +568,19 @@ class Chaos:
         with self.a.rows() as at_a, self.b.rows() as at_b:
             for ticket in range(len(self.tickets)):
                 sides = ((self.a, at_a, "B", at_b), (self.b, at_b, "A", at_a))
+                found: list[tuple[str, Value]] = []
                 for portal, rows, partner, theirs in sides:
                     pair = self._pair(rows, portal, ticket, partner)
                     there = theirs.get(Ticket, int(pair.their_id or 0)) if pair else None
                     if pair is not None and there is not None:
                         held = {"state": there.state, "priority": there.priority}
-                        for value in values_of(rows, pair, BETWEEN_PORTALS, held, now):
-                            yield f"#{pair.ticket_number} of {portal.name} with {partner}", value
+                        name = f"#{pair.ticket_number} of {portal.name} with {partner}"
+                        values = values_of(rows, pair, BETWEEN_PORTALS, held, now)
+                        found += [(name, value) for value in values]
+                asked = {value.name for _, value in found if value.outcome == ASKED}
+                for name, value in found:
+                    is_asked_there = value.name in asked and value.outcome == NOT_COMPARED
+                    yield name, replace(value, outcome=ASKED) if is_asked_there else value
                 pair = self._pair(at_a, self.a, ticket, "ZAMMAD")
                 if pair is not None and pair.their_id:
                     shown = vars(self.zammad.tickets[int(pair.their_id)])
@@ -633,7 +638,7 @@ class Chaos:
                 doubled.append(f"{said.text} ({said.where}): {counts}")
         outcomes, different = Counter[str](), []
         for pair, value in self.values():
-            if value.outcome in ENDS:
+            if value.outcome in GOOD:
                 outcomes[value.outcome] += 1
             else:
                 different.append(f"{pair}: {value}")

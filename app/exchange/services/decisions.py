@@ -45,6 +45,7 @@ from app.exchange.services.planning import (
     pair_with,
     plan_missed,
     profile_in_use,
+    reads,
 )
 from app.exchange.services.questions import end_asked
 from app.exchange.services.their_values import set_theirs, writer_of
@@ -251,8 +252,8 @@ def choose(session: Session, by: Writer, entry_id: int, *, ours: bool) -> bool:
             continue
         if value_here(ticket, name) != value:
             _change(session, by, pair, name, tuple(dict.fromkeys((value, *words.all_of(theirs)))))
-            # the change is exchanged already: it is the partner's own value
-            asked.change_id = _change_of(session, pair.ticket_number)
+            if reads(pair.connection):  # it is the partner's own value: exchanged already
+                asked.change_id = _change_of(session, pair.ticket_number)
         bases[name] = Base(value_here(ticket, name), theirs)
     whose = "ours" if ours else "theirs"
     reason = f"{by.shown_author} chose {whose}"

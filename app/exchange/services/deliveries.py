@@ -31,8 +31,10 @@ from app.exchange.services.connections import is_called, is_told_by_mail
 from app.exchange.services.entries import add_entry
 from app.exchange.services.extras import extras_of
 from app.exchange.services.planning import LANES, WAKE, profile_in_use, reads
+from app.exchange.services.questions import ask
 from app.exchange.services.values import (
     Left,
+    is_overtaken,
     note_text_begun,
     note_values_created,
     note_values_sent,
@@ -206,6 +208,7 @@ def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: d
             left_out = _without_field(session, row, values, EntryKind(entry.kind))
         not_set = {one: values[one] for one in left_out if one in values}
         note_values_sent(session, row, _without(values, not_set), not_set)
+        _ask_what_crossed(session, row, _without(values, not_set), now)
         reasons = [_in_words(claimed.left)]
         reasons.append(_not_set_there(left_out))
         entry.reason = "; ".join(filter(None, reasons))[:500]
@@ -216,6 +219,17 @@ def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: d
     row.connection.sent_at = now
     is_text = claimed.outgoing is not None and claimed.outgoing.kind in _MOVING
     return is_text and row.state != PairState.ENDED and set_once_more(session, row, now)
+
+
+def _ask_what_crossed(
+    session: Session, row: TicketPair, values: Mapping[str, str], now: datetime
+) -> None:
+    """While a call carried ours, the partner set another value here: each may hold the other's now,
+    and nobody knows without reading its ticket."""
+    profile = profile_in_use(session, row.connection)
+    for name, value in values.items():
+        if profile.maps.get(name) and is_overtaken(session, row, name, value):
+            ask(session, row, name, value, now)
 
 
 def note_not_carried(session: Session, claimed: Claim, pair_id: int, now: datetime) -> None:
@@ -341,7 +355,8 @@ def note_looked(session: Session, claimed: Claim, pair_id: int) -> None:
         store(row, rules.done(as_rule(row)))
         entry = session.get(Entry, claimed.entry_id) if claimed.entry_id is not None else None
         if entry is not None and entry.state == EntryState.WAITING:
-            row.attempts = attempts  # it is not there: one that never gets there ends with a person
+            # it is not there: one that never gets there ends with a person; and values may be there
+            row.attempts = max(attempts, 1)
 
 
 def locked_pair(session: Session, pair_id: int) -> TicketPair:
@@ -449,6 +464,7 @@ def _begun(
     now: datetime,
 ) -> Claim:
     assert entry is not None, "there is something to send"
+    was_tried = row.begun_at is not None or row.attempts > 0
     store(row, rules.begin(as_rule(row), now))
     if entry.kind == EntryKind.TICKET:
         add_facts(session, row, entry, portal)
@@ -460,7 +476,10 @@ def _begun(
         extras = extras_of(session, row.connection, profile, row.ticket_number)
         outgoing = replace(outgoing, values=_without(outgoing.values, said), extras=extras)
     elif outgoing.kind is EntryKind.FIELDS:
-        wanted = values_to_send(session, row, entry)
+        wanted = values_to_send(session, row, entry, was_tried=was_tried)
+        for name in wanted.left:
+            if wanted.left[name] is Left.CROSSED:
+                ask(session, row, name, outgoing.values[name], now)
         outgoing, left = replace(outgoing, values=wanted.values), wanted.left
     elif outgoing.kind in _MOVING:  # recorded before the call: what moves by it is not their doing
         note_text_begun(session, row, moved_by_text, now)

@@ -36,6 +36,7 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profile_of
 from app.exchange.services.entries import add_entry
+from app.exchange.services.questions import end_asked
 from app.jobs.services.queue import enqueue
 from app.registry.models.registry import Site
 from app.tickets.models.tickets import Ticket
@@ -494,6 +495,9 @@ def _note_theirs(session: Session, connection: Connection, change: Change, now: 
             position=position,
             state=EntryState.APPLIED,
         )
+    if not reads(connection):  # what it sets last at our door is what it holds
+        for name in fields:
+            end_asked(session, pair, name, now, before=change.at)
     if pair.state != PairState.CREATING and _is_moved_here(connection, change):
         add_entry(
             session,

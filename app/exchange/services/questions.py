@@ -41,10 +41,14 @@ def end_asked(
     name: str,
     now: datetime,
     reason: str = _ENDED,
+    *,
+    before: datetime | None = None,
 ) -> None:
     """Nobody has to choose any more: both sides agree, the partner has another value by now, or a
-    person chose."""
+    person chose. ``before``: only what was asked before then."""
     for entry in _asked(session, pair, name):
+        if before is not None and entry.at >= before:
+            continue
         entry.state, entry.reason, entry.done_at = EntryState.SKIPPED, reason[:500], now
 
 

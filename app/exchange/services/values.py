@@ -57,6 +57,7 @@ class Left(StrEnum):
 
     GAVE_WAY = "Gave way to the partner's value"
     ASKED = "A person is asked"
+    CROSSED = "Both sides changed it at once, and a person is asked"
     REPLACED = "Changed again since"
     DIFFERS = "It cannot be set there"
 
@@ -80,8 +81,11 @@ def their_value(pair: TicketPair, name: str) -> str | None:
     return told
 
 
-def values_to_send(session: Session, pair: TicketPair, entry: Entry) -> ToSend:
-    """What of an entry of ours is to be sent, now that their ticket was read, if it can be."""
+def values_to_send(
+    session: Session, pair: TicketPair, entry: Entry, *, was_tried: bool = False
+) -> ToSend:
+    """What of an entry of ours is to be sent, now that their ticket was read, if it can be.
+    ``was_tried``: an earlier call may have carried it."""
     profile, bases = profile_in_use(session, pair.connection), bases_of(pair.bases)
     ticket, asked = session.get_one(Ticket, pair.ticket_number), _asked(session, pair)
     values: dict[str, str] = {}
@@ -89,6 +93,9 @@ def values_to_send(session: Session, pair: TicketPair, entry: Entry) -> ToSend:
     for name, value in json.loads(entry.content).items():
         if name in asked:
             left[name] = Left.ASKED
+            continue
+        if is_overtaken(session, pair, name, value):
+            left[name] = Left.CROSSED if was_tried and profile.maps.get(name) else Left.GAVE_WAY
             continue
         base, owner = bases.get(name), profile.owner_of(name)
         theirs = their_value(pair, name)
@@ -118,6 +125,22 @@ _LEFT: Final[Mapping[Settlement, Left | None]] = {
     Settlement.ASK: Left.GAVE_WAY,  # theirs is newer, and not allowed here
     Settlement.SAY: Left.DIFFERS,
 }
+
+
+def is_overtaken(session: Session, pair: TicketPair, name: str, value: str) -> bool:
+    """Whether a partner that is not read, and writes at our own door, has set a field after this
+    value of ours: what it wrote last is what it holds, unless a call with ours crosses it."""
+    ticket = session.get_one(Ticket, pair.ticket_number)
+    if reads(pair.connection) or value_here(ticket, name) == value:
+        return False
+    newest = session.scalars(
+        select(Change.partner_id)
+        .join(ChangedField, ChangedField.change_id == Change.id)
+        .where(of_kind(TICKET), Change.thing_id == ticket.number, ChangedField.field == name)
+        .order_by(Change.id.desc())
+        .limit(1)
+    ).first()
+    return newest == pair.connection.partner_id
 
 
 def is_older(session: Session, pair: TicketPair, asked_at: datetime | None) -> bool:
