@@ -126,7 +126,8 @@ def take_read(
         if looked is None:
             return Taken(not ticket.is_cut, on)
         budget.spend(texts=TEXTS_AT_ONCE)
-        if context.is_ending() or budget.is_spent:
+        # not the time: of a long ticket the read alone may take it, and is done again each turn
+        if context.is_ending() or budget.texts <= 0:
             return Taken(is_whole=False, their_id=on)
 
 
