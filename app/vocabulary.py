@@ -244,7 +244,7 @@ EXCHANGE = (
     _("their ticket has not been read"),
     _("this connection does not read"),
     _("sent, not read back yet"),
-    _("their ticket could not be read"),
+    _("their ticket could not be read to its end"),
     _("their changes have not been read recently"),
     _("the connection is not called"),
     _("they did not give every value"),

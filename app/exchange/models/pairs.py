@@ -60,7 +60,7 @@ class TicketPair(Base):
     """JSON: keys of their texts that are copies of ours, and no entries."""
     read_at: Mapped[datetime | None] = mapped_column(UtcTime)
     unread_since: Mapped[datetime | None] = mapped_column(UtcTime)
-    """Since when their ticket could not be read, None = the last read succeeded."""
+    """Since when their ticket was not read to its end; None = the last read took all of it."""
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When a person ended the exchange; ``reason`` says why."""
     ended_by: Mapped[str] = mapped_column(String(255), default="", server_default="")

@@ -44,7 +44,7 @@ class Unread(StrEnum):
     NEVER = "their ticket has not been read"
     ONE_WAY = "this connection does not read"
     SENT_SINCE = "sent, not read back yet"
-    FAILED = "their ticket could not be read"
+    FAILED = "their ticket could not be read to its end"
     SILENT = "their changes have not been read recently"
     PAUSED = "the connection is not called"
     NO_VALUE = "they did not give every value"
@@ -121,7 +121,7 @@ class Evidence:
     read_at: datetime | None
     """When their ticket was last read."""
     unread_since: datetime | None
-    """Since when reading their ticket has failed."""
+    """Since when their ticket was not read to its end."""
     heard_at: datetime | None
     """When their changes were last asked for, over this connection."""
     differing: Sequence[ValueDifference] = ()
