@@ -106,9 +106,11 @@ def listing() -> str:
     """Every connection and how it does, and the tickets whose exchange waits for a person."""
     rows = db.session()
     found = troubles(rows, TROUBLES_SHOWN + 1)
+    connections = verbs.all_connections(rows)
     return render_template(
         "exchange/list.html",
-        connections=verbs.all_connections(rows),
+        connections=connections,
+        comparisons={one.id: newest_comparison(one) for one in connections if reads(one)},
         traffic=traffic(rows, now()),
         nothing=Traffic(),
         troubles=found[:TROUBLES_SHOWN],

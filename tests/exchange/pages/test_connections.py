@@ -414,6 +414,7 @@ def test_what_a_comparison_found_is_said_with_its_time(
     told = visitor.read(page).text
     assert "failed: Their system did not answer: 503" in told
     assert "The last one that finished" in told
+    assert "failed last finished" in visitor.read("/exchange").text
     assert "nothing differed" not in told
     with transaction(session):
         begin_comparison(connection, at)
