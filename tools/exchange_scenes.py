@@ -7,12 +7,14 @@ from picture_scenes import Scene, as_admin
 from playwright.sync_api import Page
 from sqlalchemy import select
 
+from app.accounts.models.partners import Partner
 from app.core.database.transactions import transaction
+from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import OPEN_STATES
-from tests.exchange.seeded import seed_exchange
+from tests.exchange.seeded import PANELS, seed_exchange, seed_panels
 from tests.harness.server import LiveServer
 
 
@@ -36,7 +38,26 @@ def _ticket(page: Page, shown: Shown) -> None:
     page.goto(f"{shown.server.url}/tickets/{number}#h-exchange")
 
 
+def _panel(place: int) -> Scene:
+    def show(page: Page, shown: Shown) -> None:
+        with shown.server.session() as session:
+            number = session.scalars(
+                select(TicketPair.ticket_number)
+                .join(Connection, Connection.id == TicketPair.connection_id)
+                .join(Partner, Partner.id == Connection.partner_id)
+                .where(Partner.code == "NREN-C")
+                .order_by(TicketPair.id)
+            ).all()[place]
+        as_admin(page, shown)
+        page.goto(f"{shown.server.url}/tickets/{number}#h-exchange")
+
+    return show
+
+
 EXCHANGE_PAGES: dict[str, Scene] = {
+    **{f"exchange-panel-{name}": _panel(place) for place, name in enumerate(PANELS)},
+    "exchange-comparison": _as_admin("/exchange/1/comparison"),
+    "exchange-new": _as_admin("/exchange/new"),
     "exchange": _as_admin("/exchange"),
     "exchange-partner": _as_admin("/exchange/1"),
     "exchange-map": _as_admin("/exchange/1/map"),
@@ -49,10 +70,11 @@ EXCHANGE_PAGES: dict[str, Scene] = {
 def begin_exchange(server: LiveServer) -> None:
     """Connect partners, and lay what their pages are there for."""
     with server.session() as session, transaction(session):
-        first, second, third = session.scalars(
+        first, second, third, *others = session.scalars(
             select(Ticket.number)
             .where(Ticket.state.in_(OPEN_STATES))
             .order_by(Ticket.number.desc())
-            .limit(3)
+            .limit(3 + len(PANELS))
         ).all()
         seed_exchange(session, (first, second, third))
+        seed_panels(session, others)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +27,9 @@ from app.exchange.services.entries import add_entry
 from app.exchange.services.planning import begin_pair, plan_next
 from app.tickets.models.tickets import Ticket
 from tests.cast import NOON, SYSTEM
+from tests.exchange.kinds import PRIORITIES as PRIORITY_ROWS
+
+PRIORITIES = [row.ours for row in PRIORITY_ROWS]
 
 
 def seed_connection(session: Session, code: str, **more: Any) -> Connection:
@@ -191,3 +196,33 @@ def seed_exchange(session: Session, tickets: tuple[int, int, int]) -> None:
     begin_pair(session, resting, session.get_one(Ticket, tickets[0]), NOON)
     stopped = seed_connection(session, "NREN-B", paused=True)
     stopped.stopped_at, stopped.reason = NOON, "The partner may have lost its data"
+
+
+PANELS = ("in-step", "queued", "different", "asked", "not-compared")
+"""Ways in which a ticket's panel shows a partner, in the order of ``seed_panels``."""
+
+
+def seed_panels(session: Session, tickets: Sequence[int]) -> None:
+    """A ticket for each of ``PANELS``, exchanged over one more connection."""
+    ours = session.scalars(select(Ticket.priority).where(Ticket.number == tickets[2])).one()
+    words = tuple(Row(one, f"{place} {one}") for place, one in enumerate(PRIORITIES, start=1))
+    profile = Profile(maps={"priority": words})
+    connection = seed_connection(session, "NREN-C", profile=profile)
+    now, theirs = datetime.now(UTC), {row.ours: row.theirs for row in words}
+    for key, (number, panel) in enumerate(zip(tickets, PANELS, strict=True), start=4801):
+        ticket = session.get_one(Ticket, number)
+        seeded = SeededPair(session, begin_pair(session, connection, ticket, NOON))
+        value = theirs[ticket.priority]
+        if panel == "different":
+            value = next(one for name, one in theirs.items() if name != ours)
+        seeded.known(str(key), f"29{key}").read(now, json.dumps({"priority": value}))
+        if panel == "queued":
+            seeded.entry(
+                Origin.OURS, EntryKind.COMMENT, {"text": "Fibre is cut"}, EntryState.WAITING, now
+            )
+        elif panel == "asked":
+            other = next(one for one in PRIORITIES if one != ticket.priority)
+            seeded.asked("priority", other)
+        elif panel == "not-compared":
+            seeded.pair.unread_since = now
+    connection.read_at = now
