@@ -508,7 +508,7 @@ def test_one_ticket_that_is_gone_is_asked_about_and_many_stop_the_connection(
     sweep(world)
     connection = connection_of(world)
     assert connection.stopped_at is not None
-    assert connection.reason == ("Their tickets 1001, 1003, 1004 are gone: it may have lost data")
+    assert connection.reason == ("Their tickets 1001, 1002, 1003 are gone: it may have lost data")
 
 
 def test_another_number_under_the_same_id_stops_the_connection(world: World) -> None:
