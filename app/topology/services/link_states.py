@@ -1,8 +1,8 @@
 """The state of any number of links, now or on a day, with one statement.
 
-It reads the ongoing events (few, by an index of their own), which sources ever reported a link and
-when they were heard, and counts of open tickets by link and by what they say. What they mean
-together is the rule's (``app.topology.rules.link_states``).
+Now it begins with the ongoing events and the open tickets (few, by indexes of their own), whatever
+else was ever on the links; beside them it reads which sources ever reported a link and when they
+were heard. What they mean together is the rule's (``app.topology.rules.link_states``).
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 
 from sqlalchemy import (
+    CTE,
     ColumnElement,
     Integer,
     Row,
@@ -71,6 +72,8 @@ BEGUN: Final = func.coalesce(Ticket.event_start, Ticket.window_start, Ticket.cre
 OVER: Final = func.coalesce(Ticket.event_end, Ticket.window_end)
 """... and when it ended, as far as it says so itself."""
 _IS_INCIDENT: Final = Ticket.category == Category.INCIDENT
+_SAYS_STATE: Final = or_(_IS_INCIDENT, Ticket.window_start.is_not(None))
+"""Whether a ticket says something of the state of its links."""
 
 
 Keys = Collection[int] | Select[int]
@@ -87,19 +90,16 @@ def link_states(session: Session, link_ids: Keys, now: datetime) -> Mapping[int,
         Ticket.window_start <= now, or_(Ticket.window_end.is_(None), Ticket.window_end > now)
     )
     planned = and_(Ticket.window_start > now, Ticket.window_start <= now + AHEAD)
-    tickets = _tickets(
-        link_ids,
-        _phase(running, planned),
-        Ticket.state.in_(OPEN_STATES),
-        # SQLite would read every ticket that ever was about these links
-        "INDEXED BY ix_tickets_state",
-    )
-    return _judged(session, link_ids, happening, _of_ongoing(now), tickets, until=now)
+    said = _open_tickets(link_ids, _phase(running, planned))
+    tickets = _counted(said.c, said.c.is_of_state)
+    return _judged(session, link_ids, happening, _of_ongoing(now, said), tickets, until=now)
 
 
 def ongoing_event(session: Session, event_id: int, now: datetime) -> OngoingEvent:
     """An ongoing event of a link with its ticket, as the state of the link takes it."""
-    query = _events(Event.id == event_id, _of_ongoing(now))
+    link = select(Event.link_id).where(Event.id == event_id).correlate(None)
+    said = _open_tickets(link, literal(WindowPhase.NONE.value))
+    query = _events(Event.id == event_id, _of_ongoing(now, said))
     return _ongoing(session.execute(query).one(), now)
 
 
@@ -209,11 +209,9 @@ def link_states_on(
     )
     # what was written down late is of its own time all the same
     met = and_(end > BEGUN, or_(over.is_(None), over >= begin))
-    tickets = _tickets(
-        link_ids,
-        _phase(running, planned),
-        or_(and_(_IS_INCIDENT, met) if is_past else false(), running, planned),
-    )
+    counts = or_(and_(_IS_INCIDENT, met) if is_past else false(), running, planned)
+    said = _said(link_ids, _phase(running, planned)).where(_SAYS_STATE, counts)
+    tickets = _counted(said.subquery().c)
     found = _judged(
         session,
         link_ids,
@@ -265,19 +263,19 @@ def _judged(
             )
     silent = silent or _Now(until)
     keys = {*watches, *events, *said} if isinstance(link_ids, Select) else link_ids
-    return {
-        key: state_of_link(
+    found = {}
+    for key in keys:
+        # an event that a person entered is watched by nobody
+        of = watches.get(key, {})
+        found[key] = state_of_link(
             [
-                replace(one, silence=silent.source(watches[key][source]))
-                if source in watches[key]
-                else one
+                replace(one, silence=silent.source(of[source])) if source in of else one
                 for source, one in events.get(key, ())
             ],
             said.get(key, ()),
-            silent.link([*watches[key].values()]) if key in watches else NEVER,
+            silent.link([*of.values()]) if of else NEVER,
         )
-        for key in keys
-    }
+    return found
 
 
 def _ongoing(row: Row[*tuple[Any, ...]], now: datetime) -> OngoingEvent:
@@ -431,11 +429,11 @@ def first_report(until: datetime) -> ScalarSelect[datetime]:
     )
 
 
-def _of_ongoing(now: datetime) -> ColumnElement[Any]:
+def _of_ongoing(now: datetime, said: CTE) -> ColumnElement[Any]:
     """The ticket of an ongoing event that says most: an open one of the link or linked by a person,
     one that ended, one of the site."""
     attends = and_(Ticket.state.in_(OPEN_STATES), EventTicket.how != How.SITE)
-    return func.coalesce(_documents(now, attends), _open_on_link(now), _documents(now))
+    return func.coalesce(_documents(now, attends), _open_on_link(now, said), _documents(now))
 
 
 def _documents(now: datetime, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
@@ -465,27 +463,24 @@ def _documents(now: datetime, *conditions: ColumnElement[bool]) -> ScalarSelect[
     )
 
 
-def _open_on_link(now: datetime) -> ScalarSelect[int]:
+def _open_on_link(now: datetime, said: CTE) -> ScalarSelect[int]:
     """The newest open ticket of the link whose interval meets the event's: matching will say the
     same as soon as it was recomputed, unless a person took the ticket off."""
     taken_off = (
         exists()
         .where(
             EventTicket.detected_id == EventOfDetected.detected_id,
-            EventTicket.ticket_number == Ticket.number,
+            EventTicket.ticket_number == said.c.number,
             ~EventTicket.documents,
         )
-        .correlate(EventOfDetected, Ticket)
+        .correlate(EventOfDetected, said)
     )
     return (
-        select(func.max(TicketLink.ticket_number))
-        .join(Ticket, Ticket.number == TicketLink.ticket_number)
+        select(func.max(said.c.number))
         .where(
-            TicketLink.link_id == Event.link_id,
-            Ticket.state.in_(OPEN_STATES),
-            Ticket.category != Category.TEST,
-            now >= BEGUN,
-            or_(OVER.is_(None), Event.start <= OVER),
+            said.c.link_id == Event.link_id,
+            now >= said.c.begun,
+            or_(said.c.over.is_(None), Event.start <= said.c.over),
             ~taken_off,
         )
         .correlate(Event, EventOfDetected)
@@ -493,44 +488,54 @@ def _open_on_link(now: datetime) -> ScalarSelect[int]:
     )
 
 
-def _tickets(
-    link_ids: Keys,
-    phase: ColumnElement[str],
-    condition: ColumnElement[bool],
-    hint: str = "",
-) -> Select[*tuple[Any, ...]]:
-    """Tickets of these links, counted by the database: there may be thousands of them."""
+def _open_tickets(link_ids: Keys, phase: ColumnElement[str]) -> CTE:
+    """What the open tickets of these links say: by the state, of which few tickets are, and not by
+    the links, which had very many."""
+    said = _said(link_ids, phase).add_columns(_SAYS_STATE.label("is_of_state"))
+    return (
+        said.where(Ticket.state.in_(OPEN_STATES))
+        # SQLite knows nothing of how many rows are in which state
+        .with_hint(Ticket, "INDEXED BY ix_tickets_state", "sqlite")
+        .with_hint(TicketLink, "INDEXED BY ix_ticket_links_ticket_number", "sqlite")
+        .cte("open_tickets")
+        .prefix_with("MATERIALIZED")
+    )
+
+
+def _said(link_ids: Keys, phase: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
+    """What tickets say of these links, a row for each link that one names; no tests."""
     # of what the rule does not ask, all is one
     layer = case((Ticket.layer == Layer.PERFORMANCE, Layer.PERFORMANCE.value), else_="")
     asked = (Impact.OUTAGE, Impact.DEGRADED, Impact.UNKNOWN)
     impact = case(*((Ticket.impact == one, one.value) for one in asked), else_="")
-    said = (
+    return (
         select(
             TicketLink.link_id,
             Ticket.category,
             layer.label("layer"),
             impact.label("impact"),
             phase.label("phase"),
-            *(Ticket.number, Ticket.window_start, Ticket.window_end, BEGUN.label("begun")),
+            *(Ticket.number, Ticket.window_start, Ticket.window_end),
+            *(BEGUN.label("begun"), OVER.label("over")),
         )
         .join(Ticket, Ticket.number == TicketLink.ticket_number)
-        .where(
-            TicketLink.link_id.in_(link_ids),
-            Ticket.category != Category.TEST,
-            or_(_IS_INCIDENT, Ticket.window_start.is_not(None)),
-            condition,
-        )
+        .where(TicketLink.link_id.in_(link_ids), Ticket.category != Category.TEST)
     )
-    if hint:
-        said = said.with_hint(Ticket, hint, "sqlite")
-    one = said.subquery().c
-    return select(
-        *(literal(_TICKETS), one.link_id),
-        *(func.count(), func.min(one.number), func.max(one.number)),
-        func.count(one.window_end),
-        *(one.category, one.layer, one.impact, one.phase, func.min(one.begun)),
-        *(func.min(one.window_start), func.max(one.window_end), _WORD, _WORD),
-    ).group_by(one.link_id, one.category, one.layer, one.impact, one.phase)
+
+
+def _counted(one: Any, *conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
+    """What tickets say, counted by the database: of a past day there may be thousands of them."""
+    return (
+        select(
+            *(literal(_TICKETS), one.link_id),
+            *(func.count(), func.min(one.number), func.max(one.number)),
+            func.count(one.window_end),
+            *(one.category, one.layer, one.impact, one.phase, func.min(one.begun)),
+            *(func.min(one.window_start), func.max(one.window_end), _WORD, _WORD),
+        )
+        .where(*conditions)
+        .group_by(one.link_id, one.category, one.layer, one.impact, one.phase)
+    )
 
 
 def _phase(running: ColumnElement[bool], planned: ColumnElement[bool]) -> ColumnElement[str]:

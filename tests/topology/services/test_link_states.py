@@ -14,6 +14,7 @@ from app.core.database.transactions import transaction
 from app.events.models.events import EventSource
 from app.events.rules.events import EventMessage
 from app.events.services.events import Heard, report_events
+from app.events.services.hearing import HAND
 from app.events.services.withdrawal import withdraw_event
 from app.matching.services.by_hand import link_by_hand, unlink_by_hand
 from app.registry.models.registry import Link
@@ -61,6 +62,17 @@ def test_only_a_link_that_was_ever_reported_is_ok(session: Session, cast: Cast) 
     ongoing = report(session, cast, "6 10:00", None, link=PIC, state="unmonitored")
     found = status(session, PIC)
     assert (found.words, found.event) == ("unmonitored", ongoing)
+
+
+def test_a_link_of_which_only_people_report_is_watched_by_nobody(
+    session: Session, cast: Cast
+) -> None:
+    report(session, cast, "6 10:00", None, link=PIC)
+    assert status(session, PIC).is_watched
+    with transaction(session):
+        session.execute(update(EventSource).values(kind=HAND))
+    found = status(session, PIC)
+    assert (found.words, found.is_watched) == ("down, no ticket", False)
 
 
 def test_what_was_withdrawn_is_no_report(session: Session, cast: Cast) -> None:
@@ -332,7 +344,7 @@ def test_all_links_are_one_statement(session: Session, cast: Cast) -> None:
     listening.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
     assert {one.words for one in link_states(session, keys, NOON).values()} == {"ok", "unmonitored"}
     assert link_states(session, (), NOON) == {}
-    assert len([one for one in statements if one.startswith("SELECT")]) == 1
+    assert len([one for one in statements if one.startswith(("SELECT", "WITH"))]) == 1
 
 
 def test_a_link_of_a_dead_source_is_unmonitored(session: Session, cast: Cast) -> None:
