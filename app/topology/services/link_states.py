@@ -90,15 +90,14 @@ def link_states(session: Session, link_ids: Keys, now: datetime) -> Mapping[int,
         Ticket.window_start <= now, or_(Ticket.window_end.is_(None), Ticket.window_end > now)
     )
     planned = and_(Ticket.window_start > now, Ticket.window_start <= now + AHEAD)
-    said = _open_tickets(link_ids, _phase(running, planned))
-    tickets = _counted(said.c, said.c.is_of_state)
+    said = _open_tickets(_phase(running, planned))
+    tickets = _counted(said.c, said.c.link_id.in_(link_ids), said.c.is_of_state)
     return _judged(session, link_ids, happening, _of_ongoing(now, said), tickets, until=now)
 
 
 def ongoing_event(session: Session, event_id: int, now: datetime) -> OngoingEvent:
     """An ongoing event of a link with its ticket, as the state of the link takes it."""
-    link = select(Event.link_id).where(Event.id == event_id).correlate(None)
-    said = _open_tickets(link, literal(WindowPhase.NONE.value))
+    said = _open_tickets(literal(WindowPhase.NONE.value))
     query = _events(Event.id == event_id, _of_ongoing(now, said))
     return _ongoing(session.execute(query).one(), now)
 
@@ -210,7 +209,8 @@ def link_states_on(
     # what was written down late is of its own time all the same
     met = and_(end > BEGUN, or_(over.is_(None), over >= begin))
     counts = or_(and_(_IS_INCIDENT, met) if is_past else false(), running, planned)
-    said = _said(link_ids, _phase(running, planned)).where(_SAYS_STATE, counts)
+    named = TicketLink.link_id.in_(link_ids)
+    said = _said(_phase(running, planned)).where(named, _SAYS_STATE, counts)
     tickets = _counted(said.subquery().c)
     found = _judged(
         session,
@@ -488,12 +488,12 @@ def _open_on_link(now: datetime, said: CTE) -> ScalarSelect[int]:
     )
 
 
-def _open_tickets(link_ids: Keys, phase: ColumnElement[str]) -> CTE:
-    """What the open tickets of these links say: by the state, of which few tickets are, and not by
-    the links, which had very many."""
-    said = _said(link_ids, phase).add_columns(_SAYS_STATE.label("is_of_state"))
+def _open_tickets(phase: ColumnElement[str]) -> CTE:
+    """What the open tickets say, of whatever links: few are open, and a link had very many."""
     return (
-        said.where(Ticket.state.in_(OPEN_STATES))
+        _said(phase)
+        .add_columns(_SAYS_STATE.label("is_of_state"))
+        .where(Ticket.state.in_(OPEN_STATES))
         # SQLite knows nothing of how many rows are in which state
         .with_hint(Ticket, "INDEXED BY ix_tickets_state", "sqlite")
         .with_hint(TicketLink, "INDEXED BY ix_ticket_links_ticket_number", "sqlite")
@@ -502,8 +502,8 @@ def _open_tickets(link_ids: Keys, phase: ColumnElement[str]) -> CTE:
     )
 
 
-def _said(link_ids: Keys, phase: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
-    """What tickets say of these links, a row for each link that one names; no tests."""
+def _said(phase: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
+    """What tickets say of links, a row for each link that one names; no tests."""
     # of what the rule does not ask, all is one
     layer = case((Ticket.layer == Layer.PERFORMANCE, Layer.PERFORMANCE.value), else_="")
     asked = (Impact.OUTAGE, Impact.DEGRADED, Impact.UNKNOWN)
@@ -519,7 +519,7 @@ def _said(link_ids: Keys, phase: ColumnElement[str]) -> Select[*tuple[Any, ...]]
             *(BEGUN.label("begun"), OVER.label("over")),
         )
         .join(Ticket, Ticket.number == TicketLink.ticket_number)
-        .where(TicketLink.link_id.in_(link_ids), Ticket.category != Category.TEST)
+        .where(Ticket.category != Category.TEST)
     )
 
 
