@@ -45,6 +45,20 @@
     item.scrollIntoView({ block: "nearest" });
   });
 
+  /* columns that are not shown have no buttons for it: those of the first one, with their own key and word */
+  function movable(list) {
+    const first = list.querySelector(".one-place"), word = function (item) { return item.querySelector("label").textContent.trim(); };
+    list.querySelectorAll("li").forEach(function (item) {
+      if (item.querySelector(".one-place")) return;
+      const own = first.cloneNode(true), was = word(first.closest("li"));
+      own.querySelectorAll("[data-move]").forEach(function (button) {
+        button.value = button.dataset.move + ":" + item.querySelector("[type=checkbox]").value;
+        button.setAttribute("aria-label", button.getAttribute("aria-label").replace(was, function () { return word(item); }));
+      });
+      item.append(own);
+    });
+  }
+
   /* ---- copying a secret that is shown once ---- */
   document.querySelectorAll("[data-copies]").forEach(function (button) {
     const field = document.getElementById(button.dataset.copies);
@@ -89,6 +103,8 @@
   function combo(select) {
     if (select.dataset.ready) return;
     select.dataset.ready = "yes";
+    const namesIn = document.getElementById(select.dataset.namesIn); /* a list with the same options */
+    if (namesIn) [...select.options].forEach(function (option, at) { option.dataset.names = namesIn.options[at].dataset.names; });
     const number = ++serial;
     const label = document.querySelector('label[for="' + select.id + '"]');
     const box = element("div", { class: "combo-box" });
@@ -489,6 +505,7 @@
     root.querySelectorAll("[data-now]").forEach(function (button) { button.hidden = false; });
     root.querySelectorAll("form[data-upload]").forEach(upload);
     root.querySelectorAll("[data-ordered] .one-place[hidden]").forEach(function (one) { one.hidden = false; });
+    root.querySelectorAll(".column-choices").forEach(movable);
     if (narrow.matches) root.querySelectorAll("details.fold[open]").forEach(fold);
     const jump = root.querySelector("[data-focus]");
     if (jump) jump.focus();

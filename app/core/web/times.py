@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask, g
 from flask_login import current_user
+from markupsafe import Markup, escape
 
 from app.core.rules.durations import length_in_words
 from app.core.rules.human_times import Tense, read_human_time
@@ -113,6 +114,33 @@ def ago(moment: datetime) -> str:
     )
 
 
+def ago_time(moment: datetime) -> Markup:
+    """How long ago as a ``<time>``: pages let its inner part age, paper shows its title instead."""
+    return _time(moment, _aging(ago(moment)))
+
+
+def age_time(moment: datetime) -> Markup:
+    """The same with the length alone."""
+    return _time(moment, _aging(age(moment)))
+
+
+def minutes_time(moment: datetime) -> Markup:
+    """``2026-01-31 09:05`` as a ``<time>``, where a head says that it is UTC."""
+    return _time(moment, utc_minutes(moment))
+
+
+def _aging(text: str) -> Markup:
+    return Markup(f"<span>{escape(text)}</span>")  # noqa: S704  # it is escaped
+
+
+def _time(moment: datetime, shown: str) -> Markup:
+    """Put together by hand: a list has hundreds, and ``Markup.format`` took a third of its time."""
+    title = escape(both_zones(moment))
+    return Markup(  # noqa: S704  # all values are escaped or digits
+        f'<time datetime="{iso(moment)}" title="{title}">{escape(shown)}</time>'
+    )
+
+
 def length(start: datetime, end: datetime) -> str:
     """The length of a period: ``1 d 4 h 30 min``."""
     minutes = round((end - start).total_seconds() / 60)
@@ -169,6 +197,9 @@ def register(flask_app: Flask) -> None:
         iso,
         age,
         ago,
+        ago_time,
+        age_time,
+        minutes_time,
         safe_url,
         drop_none,
         length_words,

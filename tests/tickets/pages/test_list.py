@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
@@ -408,6 +409,23 @@ def test_a_fragment_is_for_htmx_alone(cast: Cast, visit: Enter, many: int) -> No
     cleared = visitor.get("/tickets?q=&network=LHCOPN&from=", htmx)
     assert cleared.status_code == 200
     assert cleared.headers["HX-Push-Url"] == "/tickets?network=LHCOPN"
+
+
+def test_rows_are_light(cast: Cast, visit: Enter, many: int) -> None:
+    page = visit(cast.operator).get("/tickets").text
+    rows = re.findall(r"<tr>.*?</tr>", page.partition("<tbody>")[2], re.DOTALL)
+    assert len(rows) == 50
+    for row in rows:
+        times = re.findall(
+            r'<time datetime="[^"]+Z" title="[^"]+ UTC[^"]*"><span>[^<]+</span>', row
+        )
+        assert len(times) == row.count("<time") == 2  # opened, changed
+        assert "<path" not in row
+        assert len(row) < 1200
+    drawn = set(re.findall(r'href="#(i-[^"]+)"', page))
+    assert {"i-new", "i-priority-1"} <= drawn
+    for name in drawn:
+        assert page.count(f'<symbol id="{name}"') == 1
 
 
 def test_the_way_back_leads_to_the_list_as_it_was(cast: Cast, visit: Enter, opened: Open) -> None:
