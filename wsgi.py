@@ -48,7 +48,6 @@ def _application() -> Flask:
     import click
 
     from app import cli
-    from app.core.database.transactions import LONG_STATEMENT_TIMEOUT
     from app.core.private_files import keep_files_private
     from app.core.rules.errors import SettingError
     from app.core.settings import Settings
@@ -58,8 +57,9 @@ def _application() -> Flask:
         keep_files_private(settings)
         command = click.get_current_context(silent=True)
         if command is not None and command.find_root().invoked_subcommand not in _OF_DOORS:
-            return cli.command_application(settings, LONG_STATEMENT_TIMEOUT)
+            return cli.command_application(settings)
         from app import factory
+        from app.core.database.transactions import LONG_STATEMENT_TIMEOUT
 
         flask_app = factory.create_app(settings, LONG_STATEMENT_TIMEOUT)
         cli.register(flask_app)

@@ -10,24 +10,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-MODULES: Final[Mapping[str, str]] = {
-    "backup": "backup",
-    "cric": "cric",
-    "db": "database",
-    "events": "events",
-    "exchange": "exchange",
-    "links": "registry_files",
-    "mail": "mail",
-    "notices": "notices",
-    "partner": "partner",
-    "restore": "backup",
-    "search": "search",
-    "seed": "seed",
-    "serve": "serve",
-    "sites": "registry_files",
-    "tickets": "tickets",
-    "token": "token",
-    "user": "user",
-    "worker": "worker",
+MODULES: Final[Mapping[str, tuple[str, str]]] = {
+    "backup": (
+        "backup",
+        "Copy the database, attachments included, into FILE, while the portal runs.",
+    ),
+    "cric": ("cric", "Reading CRIC, which proposes changes of sites."),
+    "db": ("database", "Perform database migrations."),
+    "events": ("events", "Network events as monitoring reported them."),
+    "exchange": ("exchange", "Tickets that are exchanged with partners' systems."),
+    "links": ("registry_files", "Links of the registry, as files."),
+    "mail": ("mail", "Mails that come in."),
+    "notices": ("notices", "Maintenance notices of providers."),
+    "partner": (
+        "partner",
+        "Partners: their systems that call the portal, and those that it calls.",
+    ),
+    "restore": (
+        "backup",
+        "Fill the database from FILE, which `flask backup` wrote; stop the portal before.",
+    ),
+    "search": ("search", "The index of the search."),
+    "seed": ("seed", "Reference data (sites, links, the LHC's calendar) and demo tickets."),
+    "serve": ("serve", "Upgrade the database, seed it, and serve the portal until Ctrl-C."),
+    "sites": ("registry_files", "Sites of the registry, as files."),
+    "tickets": ("tickets", "Tickets as files, and timed work on them."),
+    "token": ("token", "Tokens with which programs call the API."),
+    "user": ("user", "People, their roles and passwords."),
+    "worker": (
+        "worker",
+        "Do jobs and timed work until Ctrl-C or SIGTERM; any number of workers may run.",
+    ),
 }
-"""The module of each command: ``flask`` loads only the one that it was asked for."""
+"""The module of each command, and its help in one line: ``flask`` loads only the one that is run,
+and ``flask --help`` none."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
+from importlib import import_module
 from typing import Any
 
 import click
@@ -78,6 +79,8 @@ class PortalCommand(click.Command):
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: click.Context) -> Any:
+        # relationships are by name, so every table must be known; help does without
+        import_module("app.tables")
         with one_line_errors():
             return super().invoke(ctx)
 

@@ -34,7 +34,7 @@ from app.accounts.services.people import actor_of_user, create_user
 from app.accounts.services.tokens import create_token
 from app.cli import command_application
 from app.core.database.schema import known_revisions
-from app.core.database.transactions import LONG_STATEMENT_TIMEOUT, transaction
+from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
 from app.core.services.backups import MADE_AT
 from app.core.settings import PROJECT, process_environment
@@ -62,7 +62,7 @@ BYTES = bytes(range(256)) * 40 + "Zürich \u2028".encode()
 
 def run(database: str, *words: str | Path) -> Result:
     """A command on a database, with nothing left open."""
-    app = command_application(test_settings(database), LONG_STATEMENT_TIMEOUT)
+    app = command_application(test_settings(database))
     try:
         return app.test_cli_runner().invoke(args=[str(word) for word in words])
     finally:

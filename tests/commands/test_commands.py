@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -24,11 +26,13 @@ from app.accounts.services.credentials import attempt
 from app.accounts.services.partners import create_partner_account
 from app.accounts.services.people import actor_of_user, create_user, start_login
 from app.accounts.services.reset_links import find_reset_link, use_reset_link
-from app.cli import command_application
-from app.core.database.transactions import LONG_STATEMENT_TIMEOUT, transaction
+from app.cli import NamedCommand, command_application
+from app.commands import MODULES
+from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import SYSTEM, Door, Kind, Writer
 from app.core.rules.errors import AuthenticationFailed
+from app.core.settings import PROJECT
 from app.core.web.extensions import db
 from app.reference.seed import seed_reference
 from app.registry.models.registry import Site
@@ -336,7 +340,7 @@ CREATE_PARTNER = ("partner", "create", "NREN-DEMO", "--password-stdin", "--acces
 def test_wrong_arguments(
     wrong: Flask, arguments: tuple[str | bytes, ...], stdin: str | bytes, word: str
 ) -> None:
-    database = wrong.config["SQLALCHEMY_DATABASE_URI"]
+    database = wrong.config["PORTAL"].database_url
     before = changes(database)
     ran = wrong.test_cli_runner().invoke(args=[*map(os.fsdecode, arguments)], input=stdin)
     assert ran.exit_code != 0
@@ -365,7 +369,7 @@ def wrong() -> Iterator[Flask]:
             seed_reference(session, now)
             create_user(session, now, "taken", "reader", PASSWORD)
             create_partner_account(session, now, "TAKEN", "taken", PASSWORD, access="own")
-        flask_app = command_application(test_settings(url), LONG_STATEMENT_TIMEOUT)
+        flask_app = command_application(test_settings(url))
         yield flask_app
         with flask_app.app_context():
             db.session.remove()
@@ -476,3 +480,27 @@ def test_tokens_that_cannot_be_are_refused(database: str) -> None:
     ):
         assert words in refused(database, "token", "create", *arguments)
     assert "no token of this name" in refused(database, "token", "revoke", "nobody")
+
+
+def test_help_names_each_command_as_it_names_itself() -> None:
+    for name in MODULES:
+        command = NamedCommand(name, lambda: None)
+        assert command.get_short_help_str(200) == command.loaded().get_short_help_str(200), name
+
+
+def test_help_loads_no_database() -> None:
+    code = (
+        "import sys; from flask.cli import main\n"
+        "sys.argv = ['flask', '--help']\n"
+        "try: main()\n"
+        "finally: print(sorted(sys.modules.keys() & {'sqlalchemy.orm', 'app.tables', 'pandas'}))"
+    )
+    found = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    assert "People, their roles and passwords." in found
+    assert found.endswith("[]\n"), found

@@ -88,6 +88,8 @@ def _invoke(words: Sequence[str], environment: dict[str, str], content: bytes) -
             return runner.invoke(FlaskGroup(create_app=create_app), list(words), input=content)
         finally:
             for flask_app in made:
+                if "sqlalchemy" not in flask_app.extensions:
+                    continue  # no command was loaded
                 with flask_app.app_context():
                     db.session.remove()
                     db.engine.dispose()

@@ -6,9 +6,9 @@ from flask import Flask
 
 from app.core.catalogues import catalogue_of
 from app.core.database.transactions import configure_engine
-from app.core.log import configure_logging
 from app.core.rules.language import write_mails
-from app.core.settings import PROJECT, Settings, instance_folder
+from app.core.settings import Settings
+from app.core.web.bare_application import bare_application
 from app.core.web.extensions import db
 
 POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10}
@@ -18,18 +18,17 @@ POOL = {"pool_size": 10, "max_overflow": 10, "pool_timeout": 10}
 
 def plain_application(settings: Settings, statement_timeout: int) -> Flask:
     """``statement_timeout`` is what a statement may take on PostgreSQL, in seconds."""
-    configure_logging()
+    flask_app = bare_application(settings)
+    complete(flask_app, statement_timeout)
+    return flask_app
+
+
+def complete(flask_app: Flask, statement_timeout: int) -> None:
+    """Give a bare application what a plain one has."""
+    settings: Settings = flask_app.config["PORTAL"]
     write_mails(catalogue_of(settings.mail.language))
-    flask_app = Flask(
-        "app",
-        root_path=str(PROJECT / "app"),
-        instance_path=str(instance_folder()),
-        template_folder=str(PROJECT / "templates"),
-        static_folder=str(PROJECT / "static"),
-    )
     secure = settings.public_url.startswith("https://")
     flask_app.config.from_mapping(
-        PORTAL=settings,
         SECRET_KEY=settings.secret_key,
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=(
@@ -46,4 +45,3 @@ def plain_application(settings: Settings, statement_timeout: int) -> Flask:
     db.init_app(flask_app)
     with flask_app.app_context():
         configure_engine(db.engine, statement_timeout)
-    return flask_app
