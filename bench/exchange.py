@@ -29,6 +29,7 @@ from app.core.models.changes import PortalFact
 from app.core.rules.access import SYSTEM, Actor, Door, Kind, Role, Writer
 from app.core.settings import PROJECT
 from app.demo import LOGINS
+from app.demo.partner_system import StandIn, server_of
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryState
@@ -37,7 +38,6 @@ from app.exchange.rules.profiles import Choice, Profile
 from app.exchange.services import connections
 from app.exchange.services.planning import plan_next
 from app.exchange.services.secrets import LOGIN, add_secret
-from app.exchange.stand_in import StandIn, server_of
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import comment_ticket, open_ticket
 from bench.pages import Visitor, percentile, visitor

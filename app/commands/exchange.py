@@ -18,7 +18,6 @@ from app.exchange.services import decisions, endings
 from app.exchange.services.connections import is_called
 from app.exchange.services.trouble import PairNow, find_pair, pairs_now
 from app.exchange.services.unpaired import Unpaired, unpaired_tickets
-from app.exchange.stand_in import StandIn, server_of
 
 _TICKET = click.argument("ticket", type=int)
 _PARTNER = click.argument("partner", type=TEXT)
@@ -126,6 +125,8 @@ def again(ticket: int, partner: str, kind: str) -> None:
 @click.option("--token", type=TEXT, default="stand-in", show_default=True, help="Who may call it.")
 def stand_in(port: int, token: str) -> None:
     """Serve a small Zammad in memory, to try the exchange with, until Ctrl-C."""
+    from app.demo.partner_system import StandIn, server_of
+
     with server_of(StandIn(token), port) as server:
         click.echo(f"A simulated partner listens on http://127.0.0.1:{server.server_port}")
         click.echo("Ctrl-C ends it.")

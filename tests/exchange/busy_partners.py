@@ -28,12 +28,12 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.settings import PROJECT, process_environment
+from app.demo.partner_system import StandIn, server_of
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.services.connections import connect
 from app.exchange.services.hints import PULL, read_soon
 from app.exchange.services.secrets import LOGIN, add_secret
-from app.exchange.stand_in import StandIn, server_of
 from app.jobs.services.queue import enqueue
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import comment_ticket, open_ticket

@@ -44,6 +44,7 @@ from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.scopes import Scope
 from app.core.services.changes import TICKET
 from app.core.settings import PROJECT, Settings, process_environment
+from app.demo.partner_system import StandIn, server_of
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
@@ -53,7 +54,6 @@ from app.exchange.services import decisions
 from app.exchange.services.connections import connect, wake
 from app.exchange.services.deliveries import first_waiting
 from app.exchange.services.secrets import LOGIN, add_secret
-from app.exchange.stand_in import StandIn, server_of
 from app.server.sockets import open_sockets
 from app.tickets.models.tickets import Ticket
 from tests.exchange import quick_worker

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from app.core.adapters.outbound import Answer
 from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Actor, Door, Kind, Role, Writer
+from app.demo.partner_system import StandIn
 from app.exchange.adapters.http import JsonCaller
 from app.exchange.adapters.zammad import Zammad
 from app.exchange.models.connections import Connection
@@ -27,7 +28,6 @@ from app.exchange.rules.profiles import Kind as SystemKind
 from app.exchange.rules.reading import TheirTicket
 from app.exchange.services.connections import connect
 from app.exchange.services.planning import profile_in_use
-from app.exchange.stand_in import StandIn
 from app.exchange.tasks.deliveries import Deliveries, plan_entries
 from app.exchange.tasks.pulls import Pulls
 from app.exchange.tasks.reads import read_whole

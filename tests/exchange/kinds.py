@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from app.demo.partner_system import StandIn
 from app.exchange.adapters.http import JsonCaller
 from app.exchange.adapters.rt import RequestTracker
 from app.exchange.adapters.servicenow import ServiceNow
@@ -18,7 +19,6 @@ from app.exchange.adapters.zammad import Zammad
 from app.exchange.rules.partner import PartnerSystem
 from app.exchange.rules.profiles import Kind, Profile, Row
 from app.exchange.rules.shipped import SHIPPED
-from app.exchange.stand_in import StandIn
 from app.tickets.rules.marks import mark_of
 from tests.exchange.adapters import servicenow_stand_in as servicenow
 from tests.exchange.exchange_world import BEGIN, PROFILE, TOKEN

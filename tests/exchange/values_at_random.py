@@ -24,6 +24,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.errors import PortalError
+from app.demo.partner_system import Misbehaviour
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.fields import Owner
@@ -33,7 +34,6 @@ from app.exchange.rules.profiles import CHOICES, Guard, Kind
 from app.exchange.rules.reading import TheirTicket
 from app.exchange.services import decisions
 from app.exchange.services.readings import take_in
-from app.exchange.stand_in import Misbehaviour
 from app.exchange.tasks.reads import read_whole
 from app.tickets.services.lifecycle import change_ticket, comment_ticket
 from tests.exchange.both_sides import GOOD, SAID, Value, values_of

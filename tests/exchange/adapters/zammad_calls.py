@@ -11,10 +11,10 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from app.core.adapters.outbound import Answer
+from app.demo.partner_system import StandIn
 from app.exchange.adapters.http import JsonCaller
 from app.exchange.adapters.zammad import Zammad
 from app.exchange.rules.profiles import Profile
-from app.exchange.stand_in import StandIn
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)
 TOKEN = "a-token-of-tests"

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid
+from app.demo.partner_system import PORTAL, Misbehaviour
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair, UnpairedTicket
 from app.exchange.rules.pairs import PairState
@@ -23,7 +24,6 @@ from app.exchange.services.endings import end_exchange
 from app.exchange.services.overview import count_troubles
 from app.exchange.services.trouble import pairs_now
 from app.exchange.services.unpaired import leave_unpaired, unpaired_tickets
-from app.exchange.stand_in import PORTAL, Misbehaviour
 from app.exchange.tasks.pulls import Pulls
 from app.jobs.services.queue import queued_jobs
 from app.tickets.services.lifecycle import comment_ticket

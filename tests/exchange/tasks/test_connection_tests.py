@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.commands.partner_connections import checks_here
 from app.core.database.transactions import transaction
+from app.demo.partner_system import Misbehaviour, StandIn, server_of
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
 from app.exchange.rules.profiles import Profile
@@ -22,7 +23,6 @@ from app.exchange.services.connections import set_profile
 from app.exchange.services.planning import begin_pair
 from app.exchange.services.secrets import LOGIN, add_secret
 from app.exchange.services.settings import change_connection
-from app.exchange.stand_in import Misbehaviour, StandIn, server_of
 from app.exchange.tasks.connection_tests import test_connection as run_test
 from app.exchange.tasks.deliveries import Deliveries
 from app.exchange.tasks.systems import open_system

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Door
+from app.demo.partner_system import PORTAL
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, parts_of
@@ -24,7 +25,6 @@ from app.exchange.services import decisions
 from app.exchange.services.connections import set_profile
 from app.exchange.services.overview import counterparts
 from app.exchange.services.planning import BEGIN_OPEN, JOB, LANE_JOB, LANES, WAKE, begin_pair
-from app.exchange.stand_in import PORTAL
 from app.exchange.tasks.deliveries import begin_open, plan_entries
 from app.jobs.services.queue import Queued, queued_jobs
 from app.jobs.tasks.context import Context

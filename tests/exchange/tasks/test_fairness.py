@@ -13,6 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.core.adapters.outbound import Answer
+from app.demo.partner_system import StandIn
 from app.exchange.adapters.http import JsonCaller
 from app.exchange.adapters.zammad import Zammad
 from app.exchange.models.connections import Connection
@@ -20,7 +21,6 @@ from app.exchange.models.pairs import TicketPair
 from app.exchange.rules import budget
 from app.exchange.services.connections import connect
 from app.exchange.services.planning import BEGIN_OPEN, JOB, LANE_JOB, profile_in_use
-from app.exchange.stand_in import StandIn
 from app.exchange.tasks.deliveries import begin_open, plan_entries, take_up
 from app.exchange.tasks.pulls import PULL, READ, SWEEP
 from app.jobs.rules.jobs import Pace

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, ChangedField
+from app.demo.partner_system import PERSON, PORTAL, Misbehaviour
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.fields import Owner
@@ -24,7 +25,6 @@ from app.exchange.services.overview import count_troubles, counterparts
 from app.exchange.services.readings import take_in, take_new
 from app.exchange.services.standing import Compared, compared
 from app.exchange.services.unpaired import leave_unpaired, unpaired_tickets
-from app.exchange.stand_in import PERSON, PORTAL, Misbehaviour
 from app.jobs.services.queue import queued_jobs
 from app.tickets.services.attachments import add_attachment, attachments_of, remove_attachment
 from app.tickets.services.lifecycle import comment_ticket, move_ticket
