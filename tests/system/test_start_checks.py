@@ -135,6 +135,12 @@ def test_a_server_reads_the_facts_of_figures_before_anybody_asks(app: Flask) -> 
     assert [one[: len(grown)] for one in asked if one != "BEGIN"] == [grown] * 2
 
 
+def test_a_server_has_compiled_its_pages_before_it_takes_connections(app: Flask) -> None:
+    serving.warm(app)
+    compiled = {name for _loader, name in app.jinja_env.cache or {}}
+    assert {"base.html", "home/page.html", "tickets/_rows.html", "topology/page.html"} <= compiled
+
+
 def test_a_server_whose_database_is_away_begins_all_the_same(
     app: Flask, caplog: pytest.LogCaptureFixture
 ) -> None:
