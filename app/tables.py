@@ -89,6 +89,7 @@ from app.registry.models.registry import (
     SourceRun,
     Unit,
 )
+from app.registry.services.link_ends import follows_link_ends
 from app.registry.services.retirement import blocks_retirement
 from app.reports.models.reminders import ReportQuiet, ReportReminder
 from app.reports.models.reports import (
@@ -106,6 +107,7 @@ from app.tickets.models.personal_reminders import TicketReminder
 from app.tickets.models.relations import Acknowledgement, TicketRelation
 from app.tickets.models.search import TicketWords
 from app.tickets.models.tickets import (
+    ConcernedSite,
     ExternalReference,
     ImportedTicket,
     OriginDifference,
@@ -119,11 +121,13 @@ from app.tickets.models.tickets import (
     UnknownLink,
 )
 from app.tickets.models.watchers import TicketWatcher
+from app.tickets.services.concern_rows import follow_ends
 from app.tickets.services.record_use import open_tickets_on
 from app.webhooks.models.webhooks import Webhook, WebhookDelivery, WebhookSecret
 from app.webhooks.services.webhooks import IS_ON_FOR_PERSON, end_with_sessions
 
 blocks_retirement("open tickets", open_tickets_on)
+follows_link_ends("sites that tickets concern", follow_ends)
 ends_with_sessions(end_with_sessions, IS_ON_FOR_PERSON)
 
 __all__ = [
@@ -142,6 +146,7 @@ __all__ = [
     "CalendarFeed",
     "Change",
     "ChangedField",
+    "ConcernedSite",
     "Connection",
     "ConnectionProfile",
     "ConnectionSecret",

@@ -1,4 +1,4 @@
-"""``flask tickets close-due``: by hand what the worker does by itself."""
+"""``flask tickets close-due`` and ``rebuild-sites``: by hand what the portal does by itself."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from app.commands.base import PortalCommand, PortalGroup
 from app.commands.ticket_files import add_file_commands
 from app.core.database.transactions import transaction
 from app.core.web.extensions import db
+from app.tickets.services.concern_rows import rebuild
 from app.tickets.services.lifecycle import close_due_tickets
 
 STEP = 500
@@ -47,6 +48,24 @@ def close_due(as_of: datetime | None) -> None:
         click.echo(f"Closed: {', '.join(map(str, closed))}")
     else:
         click.echo("No ticket is due.")
+
+
+@tickets.command("rebuild-sites", cls=PortalCommand)
+def rebuild_sites() -> None:
+    """Write again which tickets concern which site, beside the running portal.
+
+    Lists by site read it. Needed for tickets that something else than the portal wrote.
+    """
+    session = db.session()
+    count = after = 0
+    while True:
+        with transaction(session):
+            done = rebuild(session, after)
+        if done is None:
+            break
+        after, written = done
+        count += written
+    click.echo(f"The sites of {count} tickets were written.")
 
 
 COMMANDS: tuple[click.Command, ...] = (tickets,)

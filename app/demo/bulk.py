@@ -28,6 +28,7 @@ from app.registry.services.registry import all_links, all_sites
 from app.tickets.models.relations import Acknowledgement
 from app.tickets.models.search import TicketWords
 from app.tickets.models.tickets import (
+    ConcernedSite,
     ExternalReference,
     OriginKey,
     SiteSpelling,
@@ -55,6 +56,7 @@ _SEED = 2017
 _OF_TICKETS: Final[tuple[type[Base], ...]] = (
     TicketLink,
     TicketSite,
+    ConcernedSite,
     ExternalReference,
     TicketPartner,
     Acknowledgement,

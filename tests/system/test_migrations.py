@@ -642,3 +642,37 @@ def test_what_was_agreed_of_a_value_becomes_a_pair(empty_database: str) -> None:
             ]
     finally:
         engine.dispose()
+
+
+def test_which_ticket_concerns_which_site_is_filled_in(empty_database: str) -> None:
+    """Revision 0066: affected and responsible sites and both ends of links, each pair once; of
+    tickets by the ten thousand."""
+    engine = open_engine(empty_database)
+    try:
+        command.upgrade(alembic_config(engine), "0065")
+        with engine.begin() as connection:
+            add = adder(connection)
+            for key in (1, 2, 3, 4):
+                add("sites", id=key, key=f"SITE-{key}")
+            add("links", id=1, name="A", end_a_id=1, end_b_id=2)
+            for number, responsible in ((1, None), (10_000, 2), (10_001, 4), (25_000, None)):
+                add("tickets", number=number, responsible_site_id=responsible)
+            add("ticket_links", id=1, ticket_number=10_000, link_id=1)
+            add("ticket_links", id=2, ticket_number=25_000, link_id=1)
+            for key, (number, site) in enumerate(
+                ((1, None), (10_000, 1), (10_000, 3), (10_001, 4), (10_001, None)), start=1
+            ):
+                add("ticket_sites", id=key, ticket_number=number, site_id=site, name=f"N{key}")
+        command.upgrade(alembic_config(engine), "0066")
+        with engine.connect() as connection:
+            found = connection.execute(text("SELECT ticket_number, site_id FROM concerned_sites"))
+            assert sorted(map(tuple, found)) == [
+                *((10_000, 1), (10_000, 2), (10_000, 3)),
+                (10_001, 4),
+                *((25_000, 1), (25_000, 2)),
+            ]
+        command.downgrade(alembic_config(engine), "0065")
+        with engine.connect() as connection:
+            assert connection.execute(text("SELECT count(*) FROM ticket_sites")).scalar() == 5
+    finally:
+        engine.dispose()

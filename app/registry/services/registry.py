@@ -24,6 +24,7 @@ from app.registry.models.registry import FactSource, Link, LinkName, Site, SiteN
 from app.registry.rules.recognition import first_word, is_recognisable, words_in
 from app.registry.rules.records import fact_of, logged
 from app.registry.rules.site_names import bearer_or_last, name_period
+from app.registry.services.link_ends import let_ends_follow
 from app.registry.services.name_changes import let_words_follow, names_changed
 
 SITE = "site"
@@ -527,6 +528,8 @@ def record(
 
     What its tickets are found by follows it in the worker.
     """
+    if kind == LINK and row.version > 1:  # before the counter of changes is locked
+        let_ends_follow(session, row.id, frozenset(item.field for item in fields))
     reason = [FieldChange(WHY, None, why)] if why else []
     record_change(
         session, by, kind=kind, thing_id=row.id, fields=[*fields, *reason], version=row.version

@@ -55,6 +55,8 @@ to solved or unsolved, if not reopened since; ``paused``: working time spent wai
 on hold, NOT_SET where it is not known; ``priority``: at submission."""
 PAIR: Final = np.dtype([("number", "<i4"), ("id", "<i4")])
 """A ticket and a link or site that it affects."""
+_BITS: Final = 32
+"""Of a key, which is never negative."""
 _EPOCH_DAY: Final = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001  # only its day is asked
 
 
@@ -187,13 +189,22 @@ def concerning(facts: TicketFacts, ends: Mapping[int, tuple[int, int]]) -> Ticke
         *(facts.links["number"] for _ in tables),
     ]
     sites = [facts.sites["id"], responsible[has_one], *(table[of_links] for table in tables)]
-    pairs = np.zeros(sum(map(len, numbers)), PAIR)
-    pairs["number"], pairs["id"] = np.concatenate(numbers), np.concatenate(sites)
-    return replace(facts, sites=Columns.of(np.unique(pairs)))
+    return replace(facts, sites=_each_once(np.concatenate(numbers), np.concatenate(sites)))
 
 
 def _pairs(pairs: Sequence[tuple[int, int]]) -> Columns:
-    return Columns.of(np.unique(np.array(list(pairs), dtype=PAIR)) if pairs else np.zeros(0, PAIR))
+    both = np.array(list(pairs), np.int64).reshape(-1, 2)
+    return _each_once(both[:, 0], both[:, 1])
+
+
+def _each_once(numbers: Table, keys: Table) -> Columns:
+    """Pairs in their order, each once. As one whole number for both they are sorted a hundred times
+    as fast as rows of two, and as ``np.unique`` would."""
+    both = np.sort((numbers.astype(np.int64) << _BITS) | keys.astype(np.int64), kind="stable")
+    both = both[np.diff(both, prepend=-1) != 0]
+    pairs = np.zeros(len(both), PAIR)
+    pairs["number"], pairs["id"] = both >> _BITS, both & (2**_BITS - 1)
+    return Columns.of(pairs)
 
 
 def _length(span: timedelta) -> int:

@@ -143,13 +143,16 @@ class TicketSite(Base):
     """A site that a ticket affects; ``site_id`` is None while nobody knows the name."""
 
     __tablename__ = "ticket_sites"
-    __table_args__ = (Index(None, "site_id", "ticket_number"),)
+    __table_args__ = (
+        Index(None, "site_id", "ticket_number"),
+        Index(None, "name", "site_id", "ticket_number"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     ticket_number: Mapped[int] = mapped_column(ForeignKey("tickets.number"), index=True)
     position: Mapped[int]
     site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"))
-    name: Mapped[str] = mapped_column(String(255), index=True)
+    name: Mapped[str] = mapped_column(String(255))
     """The name as it was sent or chosen."""
     recognised: Mapped[bool] = mapped_column(default=False)
 
@@ -161,6 +164,22 @@ class TicketSite(Base):
         """The name as this partner spells it, else as it was first sent or chosen."""
         own = (part.name for part in self.spellings if part.partner_id == partner_id)
         return next(own, self.name)
+
+
+class ConcernedSite(Base):
+    """A known site that a ticket concerns: affected, responsible, or an end of an affected link.
+
+    It follows from the ticket's other rows (``app.tickets.services.concern_rows``).
+    """
+
+    __tablename__ = "concerned_sites"
+
+    site_id: Mapped[int] = mapped_column(
+        ForeignKey("sites.id"), primary_key=True, autoincrement=False
+    )
+    ticket_number: Mapped[int] = mapped_column(
+        ForeignKey("tickets.number"), primary_key=True, autoincrement=False, index=True
+    )
 
 
 class UnknownLink(Base):

@@ -44,6 +44,7 @@ from app.core.services.changes import (
 from app.tickets.models.relations import Acknowledgement
 from app.tickets.models.search import TicketWords
 from app.tickets.models.tickets import (
+    ConcernedSite,
     ExternalReference,
     OriginKey,
     SiteSpelling,
@@ -52,6 +53,7 @@ from app.tickets.models.tickets import (
     TicketSite,
     UnknownLink,
 )
+from app.tickets.services.fields import facts_of
 from app.tickets.services.search.index import NewWords
 
 Row = Mapping[str, Any]
@@ -61,8 +63,9 @@ def _table(row: type[Base]) -> Table:
     return cast(Table, row.__table__)
 
 
-_tickets, _sites, _spellings, _unknown, _words, _keys = map(
-    _table, (Ticket, TicketSite, SiteSpelling, UnknownLink, TicketWords, OriginKey)
+_tickets, _sites, _spellings, _unknown, _words, _keys, _concerned = map(
+    _table,
+    (Ticket, TicketSite, SiteSpelling, UnknownLink, TicketWords, OriginKey, ConcernedSite),
 )
 _PARTS: Final[Mapping[Table, Sequence[str]]] = {
     _table(TicketLink): ("position", "link_id", "recognised"),
@@ -70,6 +73,7 @@ _PARTS: Final[Mapping[Table, Sequence[str]]] = {
     _table(ExternalReference): ("kind", "provider", "partner_id", "reference", "url"),
     _table(Acknowledgement): ("site_id", "answer", "reason", "author"),
     _unknown: ("name", "link_id"),
+    _concerned: ("site_id",),
 }
 """What a new ticket may have several of, with the columns that are told beside its number."""
 _COLUMNS: Final = tuple(column.name for column in _tickets.c if column.name != "number")
@@ -109,11 +113,12 @@ def insert_ticket(session: Session, by: Writer, ticket: Ticket, more: NewRows) -
     )
     parts = {
         table: [_row(item, _PARTS[table]) for item in items]
-        for table, items in zip(_PARTS, listed, strict=False)  # unknown links follow
+        for table, items in zip(_PARTS, listed, strict=False)  # the others follow
     }
     parts[_unknown] = [
         {"name": name, "link_id": link_id} for name, link_id in more.unknown_links.items()
     ]
+    parts[_concerned] = [{"site_id": site} for site in sorted(facts_of(ticket).site_ids)]
     spelled = [
         {"position": item.position, "partner_id": spelling.partner_id, "name": spelling.name}
         for item in ticket.affected_sites

@@ -59,6 +59,7 @@ from app.tickets.rules.tickets import (
 )
 from app.tickets.rules.working_time import working_days_before
 from app.tickets.services.bulk_insert import NewRows, insert_ticket
+from app.tickets.services.concern_rows import follow_concerned
 from app.tickets.services.fields import (
     apply_value,
     as_logged,
@@ -408,6 +409,8 @@ def _apply(session: Session, by: Writer, ticket: Ticket, differing: Mapping[str,
                 if ticket.state in ENDED_STATES
                 else (None if ticket.state == State.REOPENED else ticket.ended_at)
             )
+    if follows:
+        follow_concerned(session, ticket)
     logged = [
         FieldChange(name, old[name], new)
         for name in watched

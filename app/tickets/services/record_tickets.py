@@ -40,15 +40,16 @@ class RecordTickets:
 def tickets_of_record(
     session: Session, actor: Actor, row: Site | Link, now: datetime
 ) -> RecordTickets:
-    """One statement; times are UTC."""
+    """Times are UTC."""
     wanted = TicketFilter(
         states=("open",),
         sites=(row.key,) if isinstance(row, Site) else (),
         links=(row.name,) if isinstance(row, Link) else (),
     )
+    condition = condition_of(wanted, internal=may_read_internal(actor), session=session)
     found = (
         select(Ticket.number)
-        .where(readable(actor), condition_of(wanted, internal=may_read_internal(actor)))
+        .where(readable(actor), condition)
         # SQLite would read every ticket that ever was of them
         .with_hint(Ticket, "INDEXED BY ix_tickets_state", "sqlite")
     )
@@ -66,7 +67,7 @@ def tickets_of_record(
         *(Ticket.number, Ticket.title, Ticket.state, Ticket.category, Ticket.changed_at),
         *(Ticket.window_start, Ticket.window_end, literal(None, Integer()).label("counted")),
     ).where(Ticket.number.in_(numbers))
-    states = counts_by_state(actor, wanted).subquery().c
+    states = counts_by_state(session, actor, wanted, 2**31 - 2).subquery().c
     text, moment = literal(None, String()), literal(None, UtcTime())
     counted = select(
         *(literal(None, Integer()), text, states.state, text, *(moment,) * 3, states.tickets)

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from app.calendar.services.calendar import CalendarFilter, agenda
 from app.core.database.transactions import transaction
 from app.registry.services.registry import require_site
-from app.tickets.models.tickets import Ticket
+from app.tickets.services.lifecycle import change_ticket
 from app.tickets.services.record_use import open_tickets_on
-from tests.cast import Cast
+from tests.cast import Cast, writer
 from tests.harness.visitor import Visitor
 from tests.harness.visits import Enter, Open
 
@@ -39,7 +39,8 @@ def concerned(session: Session, cast: Cast, opened: Open) -> list[int]:
     opened(cast.kit, title="Of another site, written there", now=now)
     with transaction(session):
         kit = require_site(session, "DE-KIT")
-        session.get_one(Ticket, found[2]).responsible_site_id = kit.id
+        by = writer(cast.operator, now)
+        change_ticket(session, by, found[2], {"responsible_site": "DE-KIT"})
         names = [*kit.names]
         names[-1].name = "KIT then"
     return found

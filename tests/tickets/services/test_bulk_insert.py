@@ -128,5 +128,5 @@ def test_a_creation_takes_few_statements_and_its_number_last(session: Session) -
         assert len(statements) == 5
         assert behind == []
     else:
-        assert len(statements) <= 13
+        assert len(statements) <= 14
         assert [text for text in behind if text.startswith("SELECT")] == []

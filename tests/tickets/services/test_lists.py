@@ -36,11 +36,12 @@ def fill(session: Session, cast: Cast) -> None:
             start=1,
         ):
             now = NOON + timedelta(days=days)
-            open_ticket(session, writer(cast.operator, now), NewTicket(**fields))  # type: ignore[arg-type]
+            new = NewTicket(**fields)  # type: ignore[arg-type]
+            opened = open_ticket(session, writer(cast.operator, now), new).number
             if number == 2:
-                move_ticket(session, writer(cast.operator, now), number, "on hold")
+                move_ticket(session, writer(cast.operator, now), opened, "on hold")
             if number == 5:
-                move_ticket(session, writer(cast.operator, now), number, "unsolved")
+                move_ticket(session, writer(cast.operator, now), opened, "unsolved")
 
 
 @pytest.mark.parametrize(
@@ -88,6 +89,32 @@ def test_counts_leave_the_states_aside(session: Session) -> None:
     fill(session, cast)
     wanted = TicketFilter(states=("unsolved",), values={"category": ("incident", "test")})
     assert count_by_state(session, cast.reader, wanted) == {"new": 3, "on hold": 1, "unsolved": 1}
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"values": {"layer": ("unknown",)}},
+        {"sites": ("ES-PIC",)},
+        {"sites": ("Atlantis", "PIC"), "values": {"layer": ("unknown",)}},
+        {"affected": ("ES-PIC", "Atlantis")},
+        {"links": ("CERN-PIC-LHCOPN-001",)},
+        {"text": "LHCOPN-001"},
+    ],
+)
+def test_counts_stop_behind_the_most_that_are_shown(
+    session: Session, wanted: dict[str, Any]
+) -> None:
+    cast = enter(session)
+    for _ in range(3):
+        fill(session, cast)
+    tickets = list_tickets(session, cast.reader, TicketFilter(**wanted), limit=100).tickets
+    exact = Counter(ticket.state for ticket in tickets)
+    assert exact["new"] > 2
+    for most in (1, 2, 3, 100):
+        counts = count_by_state(session, cast.reader, TicketFilter(**wanted), most=most)
+        assert counts == {state: min(count, most + 1) for state, count in exact.items()}
 
 
 @pytest.mark.parametrize("sort", sorted(SORTS))

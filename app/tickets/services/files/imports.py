@@ -50,6 +50,7 @@ from app.tickets.rules.fields import ROW_FIELDS
 from app.tickets.rules.file_reading import MORE, ReadTicket, read_tickets
 from app.tickets.rules.files import FIELDS
 from app.tickets.rules.nttdm import is_xml, read_nttdm
+from app.tickets.services.concern_rows import add_rows
 from app.tickets.services.fields import as_logged, day_begun
 from app.tickets.services.search import index as ticket_words
 
@@ -449,6 +450,7 @@ def _write(session: Session, by: Writer, source: str, outcomes: Sequence[Outcome
     session.execute(insert(_table(Ticket)), tickets)
     insert_rows(session, TicketLink, _LINK_COLUMNS, links)
     insert_rows(session, TicketSite, _SITE_COLUMNS, sites)
+    add_rows(session, lambda number: number.between(first, first + count - 1))
     insert_rows(session, UnknownLink, ("ticket_number", "name", "link_id"), words)
     insert_rows(session, ExternalReference, _REFERENCE_COLUMNS, references)
     insert_rows(session, ImportedTicket, _KEY_COLUMNS, keys)

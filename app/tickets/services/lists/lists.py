@@ -16,13 +16,13 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
-from app.registry.models.registry import Link, Site, SiteName
+from app.registry.models.registry import Link
 from app.tickets.models.tickets import ExternalReference, Ticket, TicketLink
 from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, Priority, State
 from app.tickets.rules.tokenizer import read_search
-from app.tickets.services.concerned_sites import affects_sites, concerns_sites
+from app.tickets.services.concerned_sites import affects_sites, concerns_named, keys_of_sites
 from app.tickets.services.lists.desk import OnDesk, desk_condition
 from app.tickets.services.lists.statistics_conditions import CountedAt, counted_condition
 from app.tickets.services.lists.visits import Unseen, unseen_condition
@@ -100,12 +100,16 @@ def references_of(session: Session, tickets: Sequence[Row[Any]]) -> dict[int, li
 
 
 def condition_of(
-    wanted: TicketFilter, *, internal: bool = False, by_index: bool = True
+    wanted: TicketFilter,
+    *,
+    internal: bool = False,
+    by_index: bool = True,
+    session: Session | None = None,
 ) -> ColumnElement[bool]:
     """The filter as a condition on tickets; ``internal``: found by internal words, too.
 
     ``by_index``: words as their index finds all tickets that have them, else as each ticket is
-    looked at.
+    looked at. ``session``: to look up the names of sites first, as ``concerns_named`` does.
     """
     parts: list[ColumnElement[bool]] = [true()]
     for column, values in (
@@ -120,11 +124,11 @@ def condition_of(
     if wanted.links:
         parts.append(Ticket.number.in_(_with_links(wanted.links)))
     if wanted.sites:
-        parts.append(concerns_sites(_site_ids(wanted.sites), wanted.sites))
+        parts.append(concerns_named(wanted.sites, session))
     if wanted.affected:
-        parts.append(affects_sites(_site_ids(wanted.affected), wanted.affected))
+        parts.append(affects_sites(keys_of_sites(wanted.affected), wanted.affected))
     if wanted.responsible:
-        parts.append(Ticket.responsible_site_id.in_(_site_ids(wanted.responsible)))
+        parts.append(Ticket.responsible_site_id.in_(keys_of_sites(wanted.responsible)))
     if wanted.created_from is not None:
         parts.append(Ticket.created_at >= _midnight(wanted.created_from))
     if wanted.created_to is not None and wanted.created_to < date.max:
@@ -143,12 +147,6 @@ def _with_links(names: Sequence[str]) -> Select[int]:
     return select(TicketLink.ticket_number).where(
         TicketLink.link_id.in_(select(Link.id).where(Link.name.in_(names)))
     )
-
-
-def _site_ids(names: Sequence[str]) -> Select[int]:
-    """The keys of sites of these names."""
-    named = aliased(SiteName)
-    return select(Site.id).join(named, named.site_id == Site.id).where(named.name.in_(names))
 
 
 def _midnight(day: date) -> datetime:

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.tickets.models.tickets import Ticket, TicketLink
+from app.tickets.services.concern_rows import write_again
 from app.tickets.services.concerned_sites import concerns_sites
 from app.tickets.services.search.index import AT_ONCE, index_tickets
 
@@ -23,6 +24,8 @@ def follow_names_of(session: Session, kind: str, record_id: int, after: int) -> 
     if not numbers:
         return None
     index_tickets(session, numbers)
+    if kind == "link":  # of tickets that were written while its ends changed
+        write_again(session, lambda number: number.in_(numbers))
     return numbers[-1]
 
 
