@@ -98,7 +98,7 @@
     link.className = "button slim";
     link.href = "/login?next=" + encodeURIComponent(window.location.pathname + window.location.search);
     link.textContent = _("Log in");
-    tell(_("Your login has ended. What you typed is still here."), link);
+    tell(_("Your session has expired. Your text is still here."), link);
   }
   document.addEventListener("visibilitychange", function () {
     if (document.hidden) { stop(); return; }

@@ -323,7 +323,7 @@
     if (to.split("?")[0] !== "/login" || !guarded(sent).some(holdsText)) return;
     event.preventDefault();
     dirty.add(sent);
-    const notice = element("div", { class: "notice waiting", role: "alert" }), line = element("p", {}, "Your login has ended. What you typed is still here. ");
+    const notice = element("div", { class: "notice waiting", role: "alert" }), line = element("p", {}, "Your session has expired. Your text is still here. ");
     line.append(element("a", { href: to }, "Log in"));
     notice.append(line);
     document.getElementById("notices").replaceChildren(notice);

@@ -302,7 +302,7 @@ ROWS: Final[Sequence[Row]] = (
         ("tests/webhooks/pages/test_webhooks.py::test_messages_are_listed_with_what_came_back",),
     ),
     Row(
-        "Nothing is waiting for you.",
+        "Nothing needs your attention.",
         "home",
         "every part of home was read in this request and is empty",
         "any part has a row, for instance a new ticket",

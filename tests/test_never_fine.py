@@ -168,7 +168,7 @@ def test_none_failed_is_said_only_of_none(session: Session, visit: Enter) -> Non
 def test_nothing_waits_on_home_only_where_nothing_does(
     cast: Cast, visit: Enter, opened: Open
 ) -> None:
-    said = "Nothing is waiting for you."
+    said = "Nothing needs your attention."
     assert said in read(visit, cast, "/")
     opened()
     assert said not in read(visit, cast, "/")

@@ -48,7 +48,7 @@ def seed_teleconferences(session: Session, actors: Mapping[str, Actor], now: dat
 
     if now > _CANCELLED_AT:
         _seed_held(session, by(REPORTER, _HELD_AT - timedelta(days=8)), by(OPERATOR, _HELD_AT))
-        reason = "Sample: as the slide of 2013 tells; who decided it, when and why is made up."
+        reason = "Sample text based on the 2013 slides: who decided, when and why is fictitious."
         cancel_series(session, by(OPERATOR, _CANCELLED_AT), reason)
     asked_at = now - timedelta(days=2)
     first = (now + timedelta(days=7)).replace(hour=13, minute=0, second=0, microsecond=0)

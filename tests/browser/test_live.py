@@ -156,7 +156,7 @@ def test_a_login_that_ended_is_told_and_nothing_typed_is_lost(
     other.wait_for_url(re.compile("/login"))
     other.close()
     bar = page.locator("#live")
-    expect(bar).to_contain_text("Your login has ended")
+    expect(bar).to_contain_text("Your session has expired")
     expect(page.locator("#text")).to_have_value("Half a sentence")
     link = bar.get_by_role("link", name="Log in")
     expect(link).to_have_attribute("href", f"/login?next=%2Ftickets%2F{number}")

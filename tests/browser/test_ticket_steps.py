@@ -34,7 +34,7 @@ def test_a_ticket_is_taken_changed_in_place_held_and_moved_back(
     mark(page)
     page.keyboard.press("a")
     expect(page.locator(".assignee b")).to_have_text("operator")
-    expect(page.locator("#notices")).to_have_text(re.compile("You took this ticket."))
+    expect(page.locator("#notices")).to_have_text(re.compile("Assigned to you."))
     page.get_by_label("Change priority").click()
     expect(page.get_by_label("Priority", exact=True)).to_be_focused()
     page.get_by_label("Priority", exact=True).select_option("top priority")
@@ -117,7 +117,7 @@ def test_what_is_written_outlives_the_login(
     for button in ("Comment", "Solve"):
         page.get_by_role("button", name=button, exact=True).click()
         notice = page.locator("#notices")
-        expect(notice).to_contain_text("Your login has ended. What you typed is still here.")
+        expect(notice).to_contain_text("Your session has expired. Your text is still here.")
         page.locator("#notices").evaluate("place => place.replaceChildren()")
     expect(solution).to_have_value("Spliced at last")
     expect(text).to_have_value("Half a comment")

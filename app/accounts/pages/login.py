@@ -161,8 +161,8 @@ def _end_idle_login() -> str:
         people.end_login(rows, token, now())
     log_here("logout", name, "login", number, how="not used for too long")
     return counted(
-        "Your login has ended, as it was not used for %(num)s hour.",
-        "Your login has ended, as it was not used for %(num)s hours.",
+        "Your session expired because it was not used for %(num)s hour.",
+        "Your session expired because it was not used for %(num)s hours.",
         hours,
     )
 
@@ -185,7 +185,7 @@ def _gate() -> Response | None:
             return go_to(url_for("login.login", next=local_path(back) or None))
         form = LoginForm(formdata=None, next=local_path(back))
         kept = _to_send_again()
-        ended = ended or _("Your login has ended.")
+        ended = ended or _("Your session has expired.")
         problem = (
             _(
                 "%(ended)s Nothing was stored; what you typed is below, to send again after the"

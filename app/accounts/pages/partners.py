@@ -164,7 +164,7 @@ def end_secret(number: int) -> Response:
     rows = db.session()
     try:
         if not (key.isascii() and key.isdigit() and len(key) < 10):
-            raise Invalid("secret", _("The secret is none of this account's"))
+            raise Invalid("secret", _("This secret belongs to another account"))
         with writing_once(rows):
             found = verbs.account_of_number(rows, number)
             verbs.end_secret(rows, writer(), found, int(key))

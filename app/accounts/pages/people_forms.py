@@ -29,7 +29,7 @@ from app.core.web.forms import (
 
 PASSWORD_HELP = _(
     "At least %(min_password_length)s characters and not a common one. Any characters"
-    " and blanks: a few words that do not belong together are good.",
+    ", including spaces: a few unrelated words work well.",
     min_password_length=MIN_PASSWORD_LENGTH,
 )
 

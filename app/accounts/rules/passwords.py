@@ -44,8 +44,8 @@ def checked_password(password: str, name: str, is_common: IsCommon, field: str =
         raise Invalid(
             field,
             _(
-                "This password is among those that are guessed first;"
-                " three or four words that do not belong together are a good one"
+                "This password is among the first ones guessed;"
+                " three or four unrelated words work well"
             ),
         )
     return password

@@ -119,7 +119,7 @@ def link(session: Session, by: Writer, name: str, said: Claimed) -> None:
     if identity_of(session, user, said.issuer) is not None:
         raise Invalid("identity", _("This account is linked to another sign-on; unlink that first"))
     _identity, change = _added(session, by, user, said, follows_map=False)
-    text = _("Your account was linked to a sign-on: whoever logs in there is logged in here as you")
+    text = _("Your account is now linked to a sign-on provider: logging in there signs you in here")
     log_on_commit(session, by, "sign-on linked", PERSON, user.id)
     notify_person(session, by, user, change, _("Your account was linked to a sign-on"), text)
 

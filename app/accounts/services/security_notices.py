@@ -17,7 +17,7 @@ from app.core.rules.access import Door, Kind, Writer
 from app.core.rules.language import _
 from app.mail.services.messages import SECURITY, MessageRecipient, queue_message
 
-_WHY: Final = _("as it is about the security of your account; it comes whatever mails you chose")
+_WHY: Final = _("because it concerns the security of your account; such mails cannot be turned off")
 _WHAT_TO_DO: Final = _(
     "If it was not you: set a new password on your profile at once, and remove passkeys there that"
     " are not yours. A new password ends every login, your API tokens and the address of your"

@@ -206,7 +206,10 @@ def mails_to_others(
                                 for one in mine
                             ],
                         ),
-                        _("Neither window was moved; agree with the people of the other ticket."),
+                        _(
+                            "No window was changed. Please coordinate with ticket #%(number)s.",
+                            number=ticket.number,
+                        ),
                     ),
                 ),
                 url=f"/tickets/{other.number}",

@@ -111,7 +111,7 @@ def _record(session: Session, by: Writer, person: User, old: str | None, new: st
     log_on_commit(session, by, f"calendar address {done}", FEED, person.id)
     text = _("A private address of your calendar was %(done)s", done=done)
     if old and new:
-        text += _("; the one before it works no more")
+        text += _("; the previous one no longer works")
     notify_person(session, by, person, change, _("The address of your calendar was changed"), text)
 
 

@@ -82,9 +82,9 @@ _STATUS = {NotFound: 404, Forbidden: 403, MoveNotAllowed: 409, Invalid: 422, Too
 _HEADINGS = {
     400: _("This request cannot be read"),
     403: _("Not allowed"),
-    404: _("There is no such page or ticket"),
+    404: _("Page not found"),
     405: _("This address does not take that kind of request"),
-    409: _("Not possible now"),
+    409: _("Not possible at the moment"),
     413: _("This is too much for one request"),
     415: _("This kind of form is not accepted"),
     422: _("A value is not allowed"),
@@ -97,7 +97,7 @@ _WORDS = {
         "The browser sent something that this page does not take: only text in UTF-8 can be read."
         " Nothing was stored."
     ),
-    404: _("Nothing is known under this address. Check the number, or search for a word."),
+    404: _("Check the number in the address, or search."),
     405: _("Follow a link or a button of the portal instead of typing the address."),
     415: _("The pages take forms as browsers send them. Nothing was stored."),
     500: _("The error was logged; try again, and contact an administrator if it happens again."),
@@ -213,7 +213,7 @@ def message_page(
     **more: Any,
 ) -> Response:
     """A page, or for htmx a notice, that says what is wrong; ``typed`` is shown, to copy."""
-    heading = heading or _HEADINGS.get(status, _("This did not work"))
+    heading = heading or _HEADINGS.get(status, _("Something went wrong"))
     words = message or _words(status)
     template = "errors/_notice.html" if wants_fragment() else "errors/message.html"
     home = url_for("tickets.listing")

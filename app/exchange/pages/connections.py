@@ -255,7 +255,7 @@ def old_secret(number: int) -> Response:
     require_admin(by.actor, _("manage connections with partners"))
     key = EndConnectionSecretForm().secret_id.data or ""
     if not (key.isascii() and key.isdigit() and len(key) < 10):
-        return _page(number, problem=_("The secret is none of this connection's"), status=422)
+        return _page(number, problem=_("This secret belongs to another connection"), status=422)
     with writing_once(rows):
         end_secret(rows, by, connection_of_number(rows, number), int(key))
     flash(_("The secret has ended."), "ok")

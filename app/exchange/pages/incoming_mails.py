@@ -174,7 +174,7 @@ def add(number: int) -> Response:
         known = text.isascii() and text.isdigit() and len(text) < 10
         try:
             if not known:
-                raise Invalid("ticket", _("This is no number of a ticket"))
+                raise Invalid("ticket", _("Not a ticket number; use one such as 253"))
             reply = _read(found)
             with writing_once(rows):
                 ours = addresses_of(_settings())

@@ -70,7 +70,7 @@ def announce(
     first, ticket = waiting[0], session.get_one(Ticket, number)
     partner = pair.connection.partner.code
     address = pair.connection.url.removeprefix(MAILTO)
-    why = _("as tickets are exchanged with %(partner)s", partner=partner)
+    why = _("because tickets are exchanged with %(partner)s", partner=partner)
     queue_message(
         session,
         key=_new_key(session, connection_id, first.id),

@@ -116,7 +116,7 @@ _OPERATOR: Final = (
     _desk(
         Desk.ANSWER_MISSING,
         _("Changes awaiting sign-off"),
-        _("a site has not answered yet, the oldest first"),
+        _("waiting for at least one site; oldest first"),
         "created",
     ),
     Part(

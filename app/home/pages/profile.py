@@ -212,7 +212,7 @@ def end_login() -> Response:
             logins.end_one_login(rows, writer(), user, int(key))
     except NotFound as error:
         return _page(problem=f"{error.message}.", status=422)
-    flash(_("That login is ended."), "ok")
+    flash(_("Session ended."), "ok")
     return go_to(url_for("profile.show"))
 
 
@@ -223,7 +223,7 @@ def end_other_logins() -> Response:
     with transaction(rows):
         user = people.find_user(rows, current_user.name)
         ended = logins.end_other_logins(rows, writer(), user, current_user.token)
-    words = _("login is") if ended.logins == 1 else _("logins are")
+    words = _("session") if ended.logins == 1 else _("sessions")
     more = _(", and %(secrets)s", secrets=ended.secrets) if ended.secrets else ""
     flash(
         _("%(logins)s other %(words)s ended%(more)s.", logins=ended.logins, words=words, more=more),

@@ -97,7 +97,7 @@ class Notification:
         if self.happened is Happened.RESCHEDULED:
             return _("%(who)s changed the window of this planned work.", who=who)
         if self.happened is Happened.CONCERNED:
-            return _("%(who)s changed this ticket, so that it concerns you now.", who=who)
+            return _("%(who)s changed this ticket; it now concerns you.", who=who)
         if self.happened is Happened.COMMENTED:
             return _("%(who)s commented.", who=who)
         from_to = (

@@ -222,7 +222,7 @@ def make_digests(session: Session, now: datetime) -> int:
                 address=last.address,
                 address_key=key,
                 user_id=last.user_id,
-                why=mailed(_("as you asked for one mail a day")),
+                why=mailed(_("because you chose one mail a day")),
                 state=WAITING,
                 due_at=now,
                 created_at=now,

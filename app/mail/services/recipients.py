@@ -190,13 +190,13 @@ def roles_around(people: People, concern: Concern) -> Iterator[TicketRole]:
     """Everybody who has to do with the ticket, in the order in which reasons are told."""
     opener = people.users.get(concern.opener or 0)
     if opener is not None:
-        yield TicketRole(Part.OPENER, opener.mail, _("as you created this ticket"))
+        yield TicketRole(Part.OPENER, opener.mail, _("because you created this ticket"))
     elif concern.submitter_mail:
         yield TicketRole(Part.OPENER, concern.submitter_mail, _("as submitter of this ticket"))
     for user_id in people.watchers.get(concern.number, ()):
         if user_id in people.users:
             yield TicketRole(
-                Part.WATCHER, people.users[user_id].mail, _("as you watch this ticket")
+                Part.WATCHER, people.users[user_id].mail, _("because you watch this ticket")
             )
     for address in address_parts(concern.carbon_copy):
         yield TicketRole(Part.COPY, address, _("in carbon copy"), "carbon_copy", address)

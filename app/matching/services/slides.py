@@ -37,9 +37,7 @@ def matching_slide(
     rows.append(Row([_TOTAL, *_shares(table.totals, [True] * len(table.quarters))], is_total=True))
     words = [*said]
     if any(row.tier == 0 for row in table.rows):
-        words.append(
-            "The T0’s row has what has no T1 end; between two T1s an event counts for both."
-        )
+        words.append("T0 row: events without a T1 end. Events between two T1s count for both.")
     return Slide(
         title,
         f"{detected.capitalize()} and {RELATED_WORDS}; in the table, related of detected",

@@ -48,7 +48,7 @@ class AskForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description=_("What should be settled, at most 4,000 characters."),
     )
     quarter = Choice(
-        _("Quarter"), description=_("Its missing reports and events are on the agenda.")
+        _("Quarter"), description=_("Missing reports and events of that quarter go on the agenda.")
     )
     tickets = StringField(
         _("Tickets"), filters=[one_line], description=_("Numbers, separated by commas: 12, 15.")

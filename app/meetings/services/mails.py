@@ -173,7 +173,7 @@ def mail_answer(session: Session, row: Teleconference, to: User | None, now: dat
     queue_message(
         session,
         key=f"teleconference {row.id} {row.state}",
-        recipients=[_recipient(to, _("as you requested this meeting"))],
+        recipients=[_recipient(to, _("because you requested this meeting"))],
         subject=_("LHCOPN OPS-WG TC %(state)s: %(row)s", state=row.state, row=topic_of(row)),
         text=joined(
             "\n\n",

@@ -76,7 +76,7 @@ def _whys(session: Session, row: Teleconference) -> Mapping[int, str]:
     """Why it concerns whom, by the person's key; the first reason counts."""
     found: dict[int, str] = {}
     if row.requested_by_id is not None:
-        found[row.requested_by_id] = _("as you requested this meeting")
+        found[row.requested_by_id] = _("because you requested this meeting")
     for user in chair_people(session):
         found.setdefault(user.id, _("as chair of the operations group"))
     rows = session.execute(

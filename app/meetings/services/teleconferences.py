@@ -249,7 +249,7 @@ def join(session: Session, by: Writer, number: int, secretary: Secretary) -> Tel
     one = _person(row, user.id)
     if one is not None and one.is_in:
         return row
-    _put_in(session, by, row, [user], _("as you joined this meeting"), secretary)
+    _put_in(session, by, row, [user], _("because you joined this meeting"), secretary)
     return row
 
 
@@ -289,7 +289,7 @@ def add_people(
             by,
             row,
             new,
-            _("as you were added by %(shown_author)s", shown_author=by.shown_author),
+            _("because you were added by %(shown_author)s", shown_author=by.shown_author),
             secretary,
         )
     return [user.name for user in new]
@@ -301,7 +301,7 @@ def add_point(
     """Add a point of one's own to the agenda."""
     require_chair(by.actor, _("edit the agenda"))
     row = _locked(session, number)
-    require_state(row.state, _OPEN, _("given another agenda"))
+    require_state(row.state, _OPEN, _("given a new agenda"))
     checked = _Checking()
     said = checked.of(lambda: one_line_text("text", text, _("Point")))
     leads = checked.of(lambda: checked_address("address", address))
@@ -322,7 +322,7 @@ def remove_point(session: Session, by: Writer, number: int, key: int) -> None:
     """Take a point of the chair's off the agenda; ``NotFound`` where it is none of this TC's."""
     require_chair(by.actor, _("edit the agenda"))
     row = _locked(session, number)
-    require_state(row.state, _OPEN, _("given another agenda"))
+    require_state(row.state, _OPEN, _("given a new agenda"))
     point = next((one for one in row.points if one.id == key), None)
     if point is None:
         raise NotFound

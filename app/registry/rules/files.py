@@ -184,7 +184,7 @@ def _from_csv(
                 _("line %(line_num)s", line_num=rows.line_num),
                 "",
                 "",
-                _("this is no CSV: %(error)s", error=error),
+                _("this is not valid CSV: %(error)s", error=error),
             )
         )
 
@@ -241,7 +241,7 @@ def _from_json(
                 _("line %(lineno)s", lineno=error.lineno),
                 "",
                 "",
-                _("this is no JSON: %(msg)s", msg=error.msg),
+                _("this is not valid JSON: %(msg)s", msg=error.msg),
             )
         )
         return

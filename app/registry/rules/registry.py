@@ -110,7 +110,7 @@ def read_day(field: str, text: str, *, label: str | None = None) -> date | None:
     raise Invalid(
         field,
         _(
-            "%(name)s %(text)s is no day; write YYYY-MM-DD, 1900 to 2999",
+            "%(name)s %(text)s is not a date; use YYYY-MM-DD, 1900 to 2999",
             name=name,
             text=quoted(text),
         ),
@@ -124,7 +124,7 @@ def read_asn(field: str, text: str) -> int:
         raise Invalid(
             field,
             _(
-                "%(text)s is no ASN; numbers from 1 to %(max_asn)s are allowed",
+                "%(text)s is not an ASN; use a number from 1 to %(max_asn)s",
                 text=quoted(text),
                 max_asn=MAX_ASN,
             ),
@@ -138,7 +138,7 @@ def checked_asn(field: str, value: int) -> int:
         raise Invalid(
             field,
             _(
-                "%(value)s is no ASN; numbers from 1 to %(max_asn)s are allowed",
+                "%(value)s is not an ASN; use a number from 1 to %(max_asn)s",
                 value=quoted(value),
                 max_asn=MAX_ASN,
             ),

@@ -175,7 +175,7 @@ def _checked_country(field: RecordField, value: str) -> str:
         raise Invalid(
             field.name,
             _(
-                "%(value)s is no country; two capitals of ISO 3166 are allowed, such as CH",
+                "%(value)s is not a country code; use ISO 3166, such as CH",
                 value=quoted(value),
             ),
         )
@@ -187,7 +187,7 @@ def _checked_time_zone(field: RecordField, value: str) -> str:
         raise Invalid(
             field.name,
             _(
-                "%(value)s is no time zone; IANA names are allowed, such as Europe/Berlin",
+                "%(value)s is not a time zone; use an IANA name, such as Europe/Berlin",
                 value=quoted(value),
             ),
         )
@@ -211,7 +211,7 @@ def _checked_bandwidth(field: RecordField, value: float | None) -> float | None:
         raise Invalid(
             field.name,
             _(
-                "Bandwidth %(value)s is none; Gb/s above 0 and up to %(max_gbps)s",
+                "%(value)s is not a bandwidth; use Gb/s above 0, at most %(max_gbps)s",
                 value=quoted(value),
                 max_gbps=_MAX_GBPS,
             ),
@@ -255,7 +255,9 @@ def _checked_asns(field: RecordField, values: Iterable[int]) -> tuple[int, ...]:
 
 
 def _checked_prefix(field: str, text: str) -> str:
-    wrong = _("Prefix %(text)s is none; write 192.0.2.0/24 or 2001:db8::/32", text=quoted(text))
+    wrong = _(
+        "%(text)s is not a valid prefix; use 192.0.2.0/24 or 2001:db8::/32", text=quoted(text)
+    )
     if "/" not in text:
         raise Invalid(field, wrong)
     stripped = text.strip()
@@ -269,7 +271,7 @@ def _checked_prefix(field: str, text: str) -> str:
         raise Invalid(
             field,
             _(
-                "Prefix %(text)s has bits behind its length; %(meant)s holds it",
+                "Prefix %(text)s has host bits set; use %(meant)s",
                 text=quoted(text),
                 meant=meant,
             ),
@@ -278,7 +280,7 @@ def _checked_prefix(field: str, text: str) -> str:
         raise Invalid(
             field,
             _(
-                "Prefix %(text)s is not canonical; write %(canonical)s",
+                "Prefix %(text)s is not canonical; use %(canonical)s",
                 text=quoted(text),
                 canonical=canonical,
             ),

@@ -322,7 +322,7 @@ class RecordVerbs(Generic[Record]):
         elif fact_of(field) in self.kind.facts:
             asked = [fact_of(field)]
         else:
-            raise Invalid("field", _("This is no fact of the record"))
+            raise Invalid("field", _("Unknown field of the record"))
         fields = change_sources(lookup, by, self.kind.name, row, (), dict.fromkeys(asked, text))
         if not fields:
             return False

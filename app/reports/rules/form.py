@@ -244,7 +244,7 @@ def day_outside(question: ReportQuestion, value: str, quarter: Quarter) -> str:
     day = _day_of(value) if question.kind is QuestionKind.DATE else None
     if day is None or quarter.begin.date() <= day < quarter.end.date():
         return ""
-    return _("%(day)s is not in %(quarter)s: is it right?", day=day, quarter=quarter)
+    return _("%(day)s is outside %(quarter)s. Please check.", day=day, quarter=quarter)
 
 
 def _day_of(value: str) -> date | None:

@@ -46,23 +46,23 @@ NETWORK: Final = str(Network.LHCOPN)
 CATEGORIES: Final[Mapping[str, tuple[str, str, str]]] = {
     "incidents": (
         Category.INCIDENT,
-        _("Incidents that affect it"),
-        _("Incidents it is responsible for"),
+        _("Incidents affecting the site"),
+        _("Incidents the site is responsible for"),
     ),
     "maintenances": (
         Category.MAINTENANCE,
-        _("Maintenances that affect it"),
-        _("Maintenances it is responsible for"),
+        _("Maintenances affecting the site"),
+        _("Maintenances the site is responsible for"),
     ),
     "changes": (
         Category.CHANGE,
-        _("Changes that affect it"),
-        _("Changes it is responsible for"),
+        _("Changes affecting the site"),
+        _("Changes the site is responsible for"),
     ),
     "informational": (
         Category.INFORMATIONAL,
-        _("Informational tickets that affect it"),
-        _("Informational tickets it is responsible for"),
+        _("Informational tickets affecting the site"),
+        _("Informational tickets the site is responsible for"),
     ),
 }
 """The keys of what is counted of tickets, with their category, and what they are called of those

@@ -215,5 +215,5 @@ def _notes() -> list[str]:
             " which every source that watched the link was silent. Empty cells: no monitoring"
             " data until the period's end, or no source was heard in the period."
         ),
-        _("A site is all of its links together."),
+        _("By site: all links combined."),
     ]

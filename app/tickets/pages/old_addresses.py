@@ -229,7 +229,7 @@ def _day(name: str, text: str) -> str:
             return datetime.strptime(text, form).replace(tzinfo=UTC).date().isoformat()
         except ValueError:
             continue
-    raise Invalid(name, _("%(name)s is no day; write it as 11 May 2016 or 2016-05-11", name=name))
+    raise Invalid(name, _("%(name)s is not a date; use 11 May 2016 or 2016-05-11", name=name))
 
 
 def _as_xml(numbers: list[int]) -> Response:

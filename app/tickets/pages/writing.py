@@ -144,7 +144,9 @@ def move(number: int) -> Response:
     status, version = _written(form, write, at={"version": "state"}, rest="state")
     if version is None:
         return ticket_page(number, move_form=form, status=status)
-    return after_writing(number, version, _("Ticket is now %(state)s.", state=state))
+    return after_writing(
+        number, version, _("Ticket %(number)s: %(state)s.", number=number, state=state)
+    )
 
 
 @blueprint.post(f"/tickets/{NUMBER}/undo-move", endpoint="undo_move")
@@ -177,7 +179,7 @@ def take(number: int) -> Response:
         return ticket_page(number, problem=_meanwhile(conflict, again=_("Take")), status=409)
     except MoveNotAllowed as error:
         return ticket_page(number, problem=error.message, status=409)
-    return after_writing(number, version, _("You took this ticket."))
+    return after_writing(number, version, _("Assigned to you."))
 
 
 @blueprint.post(f"/tickets/{NUMBER}/set", endpoint="set")

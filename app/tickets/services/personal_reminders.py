@@ -44,11 +44,14 @@ def set_reminder(
     find_ticket(session, by.actor, number)
     person = _person(by.actor)
     if due_at is None:
-        raise Invalid("due_at", _("When is required"))
+        raise Invalid("due_at", _("Enter a time"))
     if due_at <= by.now:
         raise Invalid(
             "due_at",
-            _("When takes a future time; %(time)s UTC is past", time=f"{due_at:%Y-%m-%d %H:%M}"),
+            _(
+                "The time must be in the future; %(time)s UTC is past",
+                time=f"{due_at:%Y-%m-%d %H:%M}",
+            ),
         )
     checked_text("note", note, SHORT_TEXT_LIMIT, label=_("Note"))
     says = {"due_at": due_at, "note": " ".join(note.split()), "reminded_at": None}

@@ -161,7 +161,7 @@ def end_secret(number: int) -> Response:
     """End one of two secrets."""
     key = EndWebhookSecretForm().secret_id.data or ""
     if not (key.isascii() and key.isdigit() and len(key) < 10):
-        return _page(number, problem=_("The secret is none of this webhook's"), status=422)
+        return _page(number, problem=_("This secret belongs to another webhook"), status=422)
     return _done(
         number,
         lambda: verbs.end_secret(db.session(), writer(), number, int(key)),

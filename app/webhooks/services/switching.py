@@ -30,7 +30,9 @@ def switch_off(session: Session, webhook: Webhook, why: Off, now: datetime) -> N
     queue_message(
         session,
         key=f"webhook {webhook.id} off {change}",
-        recipients=[MessageRecipient(webhook.user.mail, webhook.user_id, _("as it is yours"))],
+        recipients=[
+            MessageRecipient(webhook.user.mail, webhook.user_id, _("because it is your webhook"))
+        ],
         subject=_("Your webhook “%(name)s” was switched off", name=webhook.name),
         text=joined(
             "\n\n",

@@ -517,7 +517,7 @@ def test_an_admin_who_needs_a_factor_may_add_a_passkey(
     app: Flask, session: Session, cast: Cast, visit: Enter
 ) -> None:
     visitor = visit(cast.admin)
-    assert "Your password alone opens the administration" in visitor.read("/").text
+    assert "Admin pages are protected by your password only" in visitor.read("/").text
     assert "Your password alone" not in visit(cast.operator).read("/").text
     assert visitor.send("/admin/second-factor", {"demand": "yes"}).status_code == 303
     assert visitor.get("/tickets").location == "/profile/second-factor"
@@ -525,7 +525,7 @@ def test_an_admin_who_needs_a_factor_may_add_a_passkey(
     assert "Admins need a second factor here" in visitor.read(HERE).text
     assert add(visitor, Authenticator()).status_code == 200
     assert alive(visitor)
-    assert "Your password alone opens the administration" not in visitor.read("/").text
+    assert "Admin pages are protected by your password only" not in visitor.read("/").text
     people = visitor.read("/admin/people").text
     assert "Without one now" not in people
     assert "on 1 passkey" in visitor.read("/admin/people/admin").text

@@ -91,7 +91,7 @@ def test_a_secret_that_is_none_of_the_accounts_is_not_ended(session: Session, ca
     ).one()
     do(session, partners.add_secret, SECOND)
     for key in (other, 999_999):
-        with pytest.raises(Invalid, match="none of this account"):
+        with pytest.raises(Invalid, match="belongs to another account"):
             do(session, partners.end_secret, key)
     assert verifies(session, PASSWORD, "nren_a")
 

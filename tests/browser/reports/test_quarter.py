@@ -159,7 +159,7 @@ def _draft(scene: Scene, kit: Page, kit2: Page) -> None:
 def _submit(kit: Page) -> None:
     """What is open is listed, and one is led to it; then it is signed."""
     kit.get_by_role("button", name="Submit…").click()
-    expect(kit.locator("#errors")).to_contain_text("3 questions left")
+    expect(kit.locator("#errors")).to_contain_text("3 items left")
     expect(kit.locator("#errors")).to_contain_text("Backup path tested")
     expect(kit.locator("[name='answer.backup_test']:focus")).to_have_count(1)
     expect(kit.get_by_label("Open issues")).to_have_value("The optics and the router are old")
@@ -216,7 +216,7 @@ def _pack(scene: Scene, chair: Page) -> None:
     chair.get_by_label("From quarter").fill(str(scene.quarter))
     chair.get_by_label("To quarter").fill(str(scene.quarter))
     chair.get_by_role("button", name="Create pack").click()
-    expect(chair.get_by_text("A worker creates it")).to_be_visible()
+    expect(chair.get_by_text("Being prepared")).to_be_visible()
     with worker(scene.server) as context:
         # in a thread of its own: this one has Playwright's event loop
         work = Thread(target=WorkerProcess(context).work_once)

@@ -344,7 +344,7 @@ def test_the_people_of_the_older_window_are_told_once(
     assert text.startswith("New planned work is in conflict with the window of this ticket.\n\n")
     assert f"Conflict with ticket {number}, 2040-03-06 04:00 to 06:00 UTC: {BOTH}\n" in text
     assert f"https://portal.example/tickets/{card}\n" in text
-    assert "You get this mail as you watch this ticket." in text
+    assert "You get this mail because you watch this ticket." in text
     assert "Fibre moved" not in text, "who may not read the other ticket is not told what it is"
 
     changed(session, cast, number, title="Fibre moved again")

@@ -367,7 +367,7 @@ def test_a_login_that_was_not_used_for_hours_ends(
     answer = visitor.get("/tickets?q=x")
     assert answer.location == "/login?next=/tickets?q%3Dx"
     page = visitor.read(answer.location)
-    assert "Your login has ended, as it was not used for 4 hours." in page.text
+    assert "Your session expired because it was not used for 4 hours." in page.text
     assert session.scalars(select(Login.ended_at)).one() is not None
     assert lines.events() == ["logout / not used for too long"]
     again = visit(cast.operator)

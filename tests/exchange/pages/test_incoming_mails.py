@@ -75,7 +75,7 @@ def test_a_mail_is_shown_whole_and_added(session: Session, cast: Cast, visit: Vi
     whole = visitor.get("/mails/incoming/1/whole")
     assert whole.mimetype == "application/octet-stream"
     assert whole.headers["Content-Disposition"].startswith("attachment")
-    for number, why in (("x", "no number of a ticket"), ("9", "There is no ticket 9"), ("", "")):
+    for number, why in (("x", "Not a ticket number"), ("9", "There is no ticket 9"), ("", "")):
         refused = visitor.send("/mails/incoming/1/add", {"ticket": number})
         assert refused.status_code == 422
         assert why in refused.text

@@ -237,7 +237,7 @@ def test_what_would_be_sent_is_shown_in_their_words_and_not_sent(
     visitor = visit(cast.operator)
     text = visitor.read(f"/exchange/1/preview?ticket=%23{number}").text
     for words in (
-        "It is not chosen by the map",
+        "Not selected by the mapping",
         "Packets are lost",
         f"(operator via LHCOPN#{number}/1)",
         "State new assigned",

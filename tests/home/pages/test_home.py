@@ -33,7 +33,7 @@ def test_what_is_empty_takes_no_room(who: str, cast: Cast, visit: Enter) -> None
     assert "No link is monitored: no source ever reported one." in page.text
     assert "quiet" not in page.text
     # a reporter's sites owe reports
-    assert ("Nothing is waiting for you." in page.text) is (who != "kit")
+    assert ("Nothing needs your attention." in page.text) is (who != "kit")
     for title in (*TITLES, "Events without a ticket"):
         assert title not in page.text
     assert ("Administration" in page.text) is (who == "admin")
@@ -192,4 +192,4 @@ def test_a_reporter_is_told_which_reports_the_sites_owe(
             row.state = "submitted"
     told = visit(cast.kit).read("/").text
     assert "Reports to submit" not in told
-    assert "Nothing is waiting for you." in told
+    assert "Nothing needs your attention." in told

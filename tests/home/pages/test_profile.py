@@ -79,7 +79,7 @@ def test_logins_are_listed_and_ended(
     assert elsewhere.get("/tickets").status_code == 303
     again = visit(cast.kit)
     assert visitor.send("/profile/end-other-logins", {}).status_code == 303
-    assert "2 other logins are ended" in visitor.read("/profile").text
+    assert "2 other sessions ended" in visitor.read("/profile").text
     assert again.get("/tickets").status_code == 303
     assert visitor.get("/tickets").status_code == 200
 
@@ -117,7 +117,7 @@ def test_single_keys_can_be_switched_off(cast: Cast, visit: Enter) -> None:
     assert visitor.send("/shortcuts", {"on": "no"}).status_code == 303
     assert 'data-shortcuts="off"' in visitor.get("/sites").text
     assert 'data-shortcuts="on"' in visit(cast.kit).get("/sites").text  # of each for itself
-    assert "Single keys are off" in visitor.read("/shortcuts").text
+    assert "Single-key shortcuts are off" in visitor.read("/shortcuts").text
     answer = visitor.send("/shortcuts", {"on": "perhaps"})
     assert answer.status_code == 422
     assert "Shortcuts takes yes or no" in answer.text

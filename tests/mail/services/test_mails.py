@@ -75,7 +75,7 @@ def test_what_is_told(
     number = opened(session, cast.kit, sites=("DE-KIT",))
     assert told(session) == CONTACTS
     changed(session, cast.operator, number, **happens)
-    everybody = CONTACTS | {"kit@people.example": "as you created this ticket"}
+    everybody = CONTACTS | {"kit@people.example": "because you created this ticket"}
     assert told(session) == (everybody if expected else {})
 
 
@@ -99,13 +99,13 @@ def test_everybody_concerned_is_told_once_and_nobody_of_an_own_change(
         watch_ticket(session, writer(cast.reader), number)
         watch_ticket(session, writer(cast.reader), number)
         watch_ticket(session, writer(cast.operator), number)
-    kit = {"kit@people.example": "as you created this ticket and in carbon copy"}
-    reader = {"reader@people.example": "as you watch this ticket"}
+    kit = {"kit@people.example": "because you created this ticket and in carbon copy"}
+    reader = {"reader@people.example": "because you watch this ticket"}
     changed(session, cast.operator, number, public_comment="Seen.")
     assert told(session) == expected | kit | reader
     changed(session, cast.kit, number, public_comment="Thanks.")
     assert told(session) == expected | reader | {
-        "operator@people.example": "as you watch this ticket"
+        "operator@people.example": "because you watch this ticket"
     }
     with transaction(session):
         unwatch_ticket(session, writer(cast.operator), number)

@@ -126,7 +126,7 @@ def test_a_tc_is_asked_for_and_the_chair_is_told(session: Session) -> None:
     assert [one.starts_at for one in row.times] == [SOON, LATER]
     concerned = {one.user.name: one.why for one in row.people}
     assert concerned == {
-        "reader": "as you requested this meeting",
+        "reader": "because you requested this meeting",
         "admin": "as chair of the operations group",
         "operator": "as chair of the operations group",
         "kit": "as reporter of DE-KIT",

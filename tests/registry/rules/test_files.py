@@ -181,19 +181,18 @@ def test_each_wrong_place_is_named_with_what_is_allowed() -> None:
         "B,DE,,,,,,Europe/Berlin\n"
         "C,DE\n",
     ) == [
-        'line 2, column asns, "513;x": "x" is no ASN; numbers from 1 to 4294967295 are allowed',
+        'line 2, column asns, "513;x": "x" is not an ASN; use a number from 1 to 4294967295',
         'line 2, column tier, "2": 0, 1 or nothing',
         'line 2, column bandwidth_gbps, "fast": Gb/s as a number such as 100 or 2.5, or nothing',
         'line 2, column names, "FZK-LCG2": SYSTEM:name or SYSTEM:name@from..until with days'
         " YYYY-MM-DD, separated by ;",
         'line 2, column valid_from, "2010-02-30": a day, YYYY-MM-DD from 1900 to 2999, or nothing',
-        'line 2, column country, "XX": "XX" is no country; two capitals of ISO 3166 are allowed,'
-        " such as CH",
-        'line 3, column asns, "0": "0" is no ASN; numbers from 1 to 4294967295 are allowed',
+        'line 2, column country, "XX": "XX" is not a country code; use ISO 3166, such as CH',
+        'line 3, column asns, "0": "0" is not an ASN; use a number from 1 to 4294967295',
         'line 3, column bandwidth_gbps, "1e999": Gb/s as a number such as 100 or 2.5, or nothing',
         'line 3, column names, "GOCDB:b@2010..": SYSTEM:name or SYSTEM:name@from..until with days'
         " YYYY-MM-DD, separated by ;",
-        'line 3, column time_zone, "Nowhere": "Nowhere" is no time zone; IANA names are allowed,'
+        'line 3, column time_zone, "Nowhere": "Nowhere" is not a time zone; use an IANA name,'
         " such as Europe/Berlin",
         'line 4, column key, "B": each record may occur once; line 3 is about it already',
         "line 5: 2 cells; as many as the first line has, 8, are allowed",
@@ -209,7 +208,7 @@ def test_each_wrong_place_is_named_with_what_is_allowed() -> None:
         ("key,key\nA,B\n", "the columns are key, country"),
         ("country\nDE\n", "line 1, column key: this column is needed"),
         ("key\n ,\n", "the file: it holds no sites"),
-        ('key\n"A\n', "line 2: this is no CSV"),
+        ('key\n"A\n', "line 2: this is not valid CSV"),
         ("key,nrens\n,DFN\n", "line 2, column key: each record needs it"),
         ('{"sites": [{"key": "A", "tier": true}]}', "record 1, column tier"),
         ('{"sites": [{"key": "A", "asns": "513"}]}', "record 1, column asns"),
@@ -219,7 +218,7 @@ def test_each_wrong_place_is_named_with_what_is_allowed() -> None:
         ('{"sites": [{"key": "A", "shoe": 1}]}', "record 1, column shoe: the fields are key"),
         ('{"sites": [7]}', 'record 1, "7": an object of fields is allowed'),
         ('{"links": []}', 'the file: an object with the list "sites" is allowed'),
-        ('{"sites": [', "line 1: this is no JSON"),
+        ('{"sites": [', "line 1: this is not valid JSON"),
         ('{"sites": [{"key": "A", "bandwidth_gbps": NaN}]}', "the file: this JSON holds"),
         ('{"sites": [{"key": "A", "bandwidth_gbps": 1' + "0" * 400 + "}]}", "column bandwidth"),
         ('{"sites": ' + "[" * 100_000, "the file: this JSON holds"),

@@ -44,12 +44,12 @@ def test_an_asn(asn: int) -> None:
 def test_no_asn(asn: int) -> None:
     problem = _problem("asns", (513, asn))
     assert problem is not None
-    assert f'"{asn}" is no ASN' in problem
+    assert f'"{asn}" is not an ASN' in problem
 
 
 @pytest.mark.parametrize("text", ["", "AS", "1.5", "5 13", "0", "4294967296", "٥١٣", "1" * 5000])
 def test_no_asn_in_words(text: str) -> None:
-    with pytest.raises(Invalid, match="no ASN"):
+    with pytest.raises(Invalid, match="not an ASN"):
         read_asn("asns", text)
 
 

@@ -158,7 +158,7 @@ def test_faults_of_the_source_are_found(session: Session, cast: Cast) -> None:
 
 def test_a_prefix_that_is_none_is_told_and_not_proposed(session: Session, cast: Cast) -> None:
     found = compare_with_registry(session, parse(cric_sample.CONTENT), TODAY).findings
-    words = "has bits behind its length; 198.51.100.128/25 holds it"
+    words = "has host bits set; use 198.51.100.128/25"
     assert f'FZK-LCG2: Prefix "198.51.100.129/25" {words}' in found
 
 

@@ -146,10 +146,8 @@ def test_one_bad_line_and_nothing_is_written(session: Session, cast: Cast) -> No
         "XX-2,DE,Europe/Berlin,GOCDB:pic,,\n"
     )
     assert problems_of(session, cast, Records.SITES, text)[:2] == [
-        'line 3, column country: "" is no country; two capitals of ISO 3166 are allowed,'
-        " such as CH",
-        'line 3, column time_zone: "" is no time zone; IANA names are allowed,'
-        " such as Europe/Berlin",
+        'line 3, column country: "" is not a country code; use ISO 3166, such as CH',
+        'line 3, column time_zone: "" is not a time zone; use an IANA name, such as Europe/Berlin',
     ]
     text = text.replace("XX-1,,,,,\n", "")
     assert problems_of(session, cast, Records.SITES, text) == [

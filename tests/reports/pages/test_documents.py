@@ -281,7 +281,7 @@ def test_what_was_signed_stays_and_what_changed_since_stands_beside_it(
     text = reader.read(f"{REPORT}/print").text
     assert "documented since" in text
     rows = {row[0]: row for row in cells_of_twiki(reader.get(f"{REPORT}.twiki").text)}
-    assert rows["Incidents that affect it"][1] == "1 (now 2)"
+    assert rows["Incidents affecting the site"][1] == "1 (now 2)"
     lines = list(csv.DictReader(io.StringIO(reader.get(f"{REPORT}.csv").text)))
     (incidents,) = [line for line in lines if line["key"] == "incidents"]
     assert (incidents["value"], incidents["now"], incidents["said"]) == ("1", "2", "2")

@@ -349,7 +349,7 @@ def test_questions_come_first_and_the_numbers_are_folded_below(
     assert places == sorted(places)
     assert "0 of 4 answered" in PageReader(text).text
     assert re.search(r"<details[^>]* id=\"numbers\"><summary>", text), "folded"
-    assert "Correct… Incidents that affect it" in PageReader(text).text
+    assert "Correct… Incidents affecting the site" in PageReader(text).text
     sent(visitor, form_of(visitor), **{"answer.backup_test": "Not tested"})
     assert "1 of 4 answered" in visitor.read(PAGE).text
     sent(visitor, form_of(visitor), **ANSWERS, **{f"event.{event}": "Our router"})
@@ -377,7 +377,7 @@ def test_another_number_needs_a_reason(session: Session, cast: Cast, visit: Ente
     assert answer.status_code == 422
     page = PageReader(answer.text)
     assert "Reason required for 4: the portal counts 0" in page.text
-    assert ("#f-reason-incidents", "Incidents that affect it") in page.links
+    assert ("#f-reason-incidents", "Incidents affecting the site") in page.links
     sent(visitor, form_of(visitor), **{"reason.incidents": "Three came by phone"})
     signed(visitor)
     page = visitor.read(PAGE)
@@ -407,7 +407,7 @@ def test_what_cannot_be_stays_where_it_was_typed(
 def test_a_day_outside_of_the_quarter_is_told_and_can_be_signed(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
-    words = "2012-12-31 is not in 2013-Q1: is it right?"
+    words = "2012-12-31 is outside 2013-Q1. Please check."
     visitor = visit(cast.kit)
     answer = save(visitor, "answer.backup_test_day", "2012-12-31")
     assert answer.status_code == 200

@@ -320,7 +320,7 @@ def test_what_was_typed_while_a_colleague_signed_is_shown_in_the_forms_words(
         page = PageReader(send.text)
         assert "Your changes were not saved" in page.text
         assert "Plans for the next quarter A <second> link" in page.text
-        assert "Incidents that affect it, site's number 7" in page.text
+        assert "Incidents affecting the site, site's number 7" in page.text
         for raw in ("seen.", "was.", "answer.plans", "number.incidents"):
             assert raw not in page.text
         assert page.form(f"{PAGE}/comment").values("text") == ["Not sent yet"]

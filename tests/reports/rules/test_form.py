@@ -173,7 +173,7 @@ def test_a_day_outside_of_the_quarter_is_told(
     question: ReportQuestion, value: str, is_told: bool
 ) -> None:
     words = day_outside(question, value, Quarter(2013, 1))
-    assert words == (f"{value} is not in 2013-Q1: is it right?" if is_told else "")
+    assert words == (f"{value} is outside 2013-Q1. Please check." if is_told else "")
 
 
 def numbers() -> ReportNumbers:

@@ -62,7 +62,7 @@ def test_taking_names_oneself_and_starts_work_where_nobody_works(
     ticket = session.get_one(Ticket, number, populate_existing=True)
     assert (ticket.person_in_charge, ticket.state) == ("operator", after)
     page = visitor.read(f"/tickets/{number}")
-    assert "You took this ticket." in page.text
+    assert "Assigned to you." in page.text
     assert not page.has_form(f"/tickets/{number}/take")  # it is one's own now
 
 

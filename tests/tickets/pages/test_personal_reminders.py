@@ -73,12 +73,12 @@ def test_a_person_is_reminded_and_moves_it_and_nobody_else_sees_it(
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ("", "When is required"),
+        ("", "Enter a time"),
         ("soon", "When is not a readable time; write Tuesday, tomorrow 9:00, in 3 days"),
-        ("2013-03-06 12:00", "When takes a future time; 2013-03-06 12:00 UTC is past"),
-        ("2 h ago", "When takes a future time; "),
-        ("now", "When takes a future time; "),
-        ("yesterday", "When takes a future time; "),
+        ("2013-03-06 12:00", "The time must be in the future; 2013-03-06 12:00 UTC is past"),
+        ("2 h ago", "The time must be in the future; "),
+        ("now", "The time must be in the future; "),
+        ("yesterday", "The time must be in the future; "),
     ],
 )
 def test_a_time_that_is_past_or_none_is_refused_and_what_was_typed_stays(
@@ -126,7 +126,7 @@ def test_what_is_due_stands_on_home_until_done_or_moved(
     found = page.text.partition("Reminders due")[2]
     assert found.index("Older one") < found.index("Newer one") < found.index("Look at the counters")
     assert "unsolved" in found.partition("Older one")[0], "the state of a closed ticket is said"
-    assert "Nothing is waiting for you." not in page.text
+    assert "Nothing needs your attention." not in page.text
     assert "Reminder due since" in visitor.read(f"/tickets/{first}").text
     for who in (cast.operator, cast.kit):
         assert "Reminders due" not in visit(who).read("/").text

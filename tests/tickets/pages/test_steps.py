@@ -101,7 +101,7 @@ def test_solving_asks_when_the_event_ended_and_proposes_now(
     ended = session.get_one(Ticket, number).event_end
     assert ended is not None
     assert before <= ended <= datetime.now(UTC)
-    assert "Ticket is now solved." in visitor.read(f"/tickets/{number}").text
+    assert f"Ticket {number}: solved." in visitor.read(f"/tickets/{number}").text
 
 
 def test_the_end_of_the_event_may_be_changed_left_out_or_wrong(

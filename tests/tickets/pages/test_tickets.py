@@ -202,7 +202,7 @@ def test_an_unknown_ticket_is_404_for_every_action(cast: Cast, visit: Enter) -> 
         for action in ACTIONS:
             answer = visitor.send(f"/tickets/{number}/{action}", {"text": "x", "kind": "public"})
             assert answer.status_code == 404, (number, action)
-            assert "There is no such page or ticket" in answer.text
+            assert "Page not found" in answer.text
 
 
 def test_known_but_not_allowed_is_403_with_the_reason_and_keeps_what_was_typed(

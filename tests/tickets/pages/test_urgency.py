@@ -54,7 +54,7 @@ def test_from_an_event(session: Session, cast: Cast, visit: Enter, down: int) ->
     page = visitor.read(f"{NEW}?event={down}")
     assert chosen(page) == ("reduced redundancy", "urgent")
     assert (
-        f"Proposed: impact reduced redundancy, urgent, since {KIT} is down and its backup"
+        f"Suggested: impact reduced redundancy, urgent, because {KIT} is down and its backup"
         f" {BACKUP} works." in page.text
     )
     happened(session, cast, BACKUP)
@@ -92,7 +92,7 @@ def test_it_follows_the_links_until_one_chooses(cast: Cast, visit: Enter, down: 
     found, proposed, text = asked(visitor, links=[KIT], proposed="", **usual)
     assert found == ("reduced redundancy", "urgent")
     assert proposed == "reduced redundancy;urgent"
-    assert "Choose otherwise" in text
+    assert "Change it if you know better" in text
     # links taken off again: what was proposed goes, too
     given = {"impact": found[0], "priority": found[1], "proposed": proposed}
     assert asked(visitor, links=[PIC], **given)[:2] == (USUAL, "")
