@@ -214,7 +214,7 @@ OPERATIONS: Final = (
     Operation(
         "listAudit",
         "/v1/audit/changes",
-        "Who changed what",
+        "List the audit log of changes",
         _ADMIN,
         AuditQuery,
         AuditedChanges,
@@ -223,7 +223,7 @@ OPERATIONS: Final = (
     Operation(
         "listRefusals",
         "/v1/audit/refusals",
-        "Which rights were refused",
+        "List refused requests",
         _ADMIN,
         RefusalsQuery,
         AuditedRefusals,
@@ -232,7 +232,7 @@ OPERATIONS: Final = (
     Operation(
         "listFailedLogins",
         "/v1/audit/failed-logins",
-        "Which logins failed",
+        "List failed logins",
         _ADMIN,
         FailedLoginsQuery,
         AuditedFailedLogins,

@@ -129,7 +129,7 @@ _ONE: Final = f"{_PERIODS}/{{period}}"
 GET_PERIOD: Final = Operation(
     "getLhcPeriod",
     _ONE,
-    "One period of the LHC",
+    "Get an LHC period",
     (Scope.READ, Scope.ADMIN),
     NoQuery,
     LhcPeriodRow,
@@ -139,7 +139,7 @@ OPERATIONS: Final = (
     Operation(
         "getCalendar",
         "/v1/calendar",
-        "Windows of planned work between two days, what collides, and when the LHC runs",
+        "List planned work between two days, with conflicts and LHC periods",
         _READ,
         CalendarQuery,
         Agenda,
@@ -148,7 +148,7 @@ OPERATIONS: Final = (
     Operation(
         "listLhcPeriods",
         _PERIODS,
-        "The periods of the LHC",
+        "List LHC periods",
         (Scope.READ, Scope.ADMIN),
         NoQuery,
         LhcPeriods,
@@ -157,7 +157,7 @@ OPERATIONS: Final = (
     Operation(
         "addLhcPeriod",
         _PERIODS,
-        "Add a period of the LHC",
+        "Add an LHC period",
         _ADMIN,
         NoQuery,
         LhcPeriodRow,
@@ -170,7 +170,7 @@ OPERATIONS: Final = (
     Operation(
         "changeLhcPeriod",
         _ONE,
-        "Change a period of the LHC",
+        "Change an LHC period",
         _ADMIN,
         NoQuery,
         LhcPeriodRow,
@@ -182,7 +182,7 @@ OPERATIONS: Final = (
     Operation(
         "removeLhcPeriod",
         _ONE,
-        "Take a period off the calendar of the LHC",
+        "Remove an LHC period",
         _ADMIN,
         RemovalQuery,
         LhcPeriodRow,

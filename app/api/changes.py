@@ -74,7 +74,7 @@ OPERATIONS: Final = (
     Operation(
         "getHistory",
         "/v1/tickets/{number}/history",
-        "The changes of one ticket, oldest first",
+        "List the changes of a ticket, oldest first",
         _SCOPES,
         HistoryQuery,
         History,
@@ -83,7 +83,7 @@ OPERATIONS: Final = (
     Operation(
         "listChanges",
         "/v1/changes",
-        "The changes of all tickets, in their order, without a gap",
+        "List the changes of all tickets in order, without gaps",
         _SCOPES,
         FeedQuery,
         Feed,

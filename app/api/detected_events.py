@@ -196,7 +196,7 @@ _DECISIONS: Final = "/v1/events/{event}/decisions"
 GET_MATCHING: Final = Operation(
     "getMatching",
     _MATCHING,
-    "The tickets of an event, and why each stands there",
+    "List the tickets of an event, and why each was matched",
     _READ,
     NoQuery,
     EventMatching,
@@ -206,7 +206,7 @@ OPERATIONS: Final = (
     Operation(
         "listDetectedEvents",
         "/v1/detected-events",
-        "Events as they were detected from reports",
+        "List events as detected from reports",
         _READ,
         DetectedQuery,
         DetectedPage,
@@ -216,7 +216,7 @@ OPERATIONS: Final = (
     Operation(
         "decideMatch",
         _DECISIONS,
-        "Say that a ticket documents an event, or does not",
+        "Decide whether a ticket documents an event",
         _WRITE,
         NoQuery,
         EventMatching,
@@ -228,7 +228,7 @@ OPERATIONS: Final = (
     Operation(
         "undoDecision",
         f"{_DECISIONS}/{{ticket}}",
-        "Take a decision back",
+        "Undo a decision",
         _WRITE,
         NoQuery,
         EventMatching,
@@ -239,7 +239,7 @@ OPERATIONS: Final = (
     Operation(
         "listDuties",
         "/v1/duties",
-        "Tickets that are due, under which rule, and what is there",
+        "List required tickets with their rule and status",
         (Scope.READ,),
         DutiesQuery,
         DutyPage,
@@ -248,7 +248,7 @@ OPERATIONS: Final = (
     Operation(
         "listDutyRules",
         "/v1/duty-rules",
-        "The rules under which tickets are due",
+        "List the rules that require tickets",
         (Scope.READ,),
         NoQuery,
         DutyRules,

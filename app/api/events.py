@@ -246,7 +246,7 @@ _READ = (Scope.EVENTS, Scope.READ)
 _WRITE = (Scope.EVENTS,)
 _HOOK = "/v1/events/alertmanager"
 GET_EVENT = Operation(
-    "getEvent", "/v1/events/{key}", "One event, by its id", _READ, NoQuery, OneEvent, get_event
+    "getEvent", "/v1/events/{key}", "Get an event by id", _READ, NoQuery, OneEvent, get_event
 )
 
 
@@ -265,11 +265,13 @@ def _write(name: str, path: str, summary: str, view: Any, **more: Any) -> Operat
 
 
 OPERATIONS = (
-    Operation("listEvents", "/v1/events", "Events", _READ, EventsQuery, EventPage, list_events),
+    Operation(
+        "listEvents", "/v1/events", "List events", _READ, EventsQuery, EventPage, list_events
+    ),
     Operation(
         "reportEvents",
         "/v1/events",
-        f"Report up to {MAX_AT_ONCE:,} events; the same again changes nothing",
+        f"Report up to {MAX_AT_ONCE:,} events; repeating a report has no effect",
         _WRITE,
         ReportQuery,
         ReportAnswer,
@@ -282,7 +284,7 @@ OPERATIONS = (
     _write(
         "correctEvent",
         "{key}",
-        "Correct an event by hand, or close it",
+        "Correct or close an event",
         correct,
         method="PATCH",
         body=EventCorrection,
@@ -290,15 +292,21 @@ OPERATIONS = (
     _write(
         "withdrawEvent",
         "{event}/withdraw",
-        "Say that an event never was",
+        "Withdraw an event that never happened",
         withdraw,
         body=EventReason,
     ),
-    _write("restoreEvent", "{event}/restore", "Take a withdrawal back", restore, body=EventReason),
+    _write(
+        "restoreEvent",
+        "{event}/restore",
+        "Undo the withdrawal of an event",
+        restore,
+        body=EventReason,
+    ),
     Operation(
         "reportAlerts",
         _HOOK,
-        "Alertmanager's webhook, of the source alertmanager",
+        "Receive Alertmanager's webhook for the source alertmanager",
         _WRITE,
         NoQuery,
         ReportAnswer,
@@ -310,7 +318,7 @@ OPERATIONS = (
     Operation(
         "reportAlertsOf",
         f"{_HOOK}/{{key}}",
-        "Alertmanager's webhook, of the source with this name",
+        "Receive Alertmanager's webhook for the source with this name",
         _WRITE,
         NoQuery,
         ReportAnswer,

@@ -373,7 +373,7 @@ OPERATIONS: Final = (
     Operation(
         "getPairs",
         "/v1/exchange/pairs/{key}",
-        "A ticket's counterparts with partners, by its number",
+        "List the partners' counterparts of a ticket",
         (Scope.READ,),
         NoQuery,
         TicketPairs,
@@ -382,7 +382,7 @@ OPERATIONS: Final = (
     Operation(
         "listConnections",
         "/v1/exchange/connections",
-        "Partners' systems, and how the exchange with them does",
+        "List partner connections and their status",
         _LOOK,
         NoQuery,
         Connections,
@@ -391,7 +391,7 @@ OPERATIONS: Final = (
     Operation(
         "getConnection",
         _CONNECTION,
-        "One partner's system",
+        "Get a partner connection",
         _LOOK,
         NoQuery,
         ConnectionRow,
@@ -400,7 +400,7 @@ OPERATIONS: Final = (
     _post(
         "pauseConnection",
         f"{_CONNECTION}/pause",
-        "Call nothing any more",
+        "Pause the connection",
         _ADMIN,
         ConnectionRow,
         _stepping(pause),
@@ -408,7 +408,7 @@ OPERATIONS: Final = (
     _post(
         "resumeConnection",
         f"{_CONNECTION}/resume",
-        "Call again",
+        "Resume the connection",
         _ADMIN,
         ConnectionRow,
         _stepping(resume),
@@ -424,7 +424,7 @@ OPERATIONS: Final = (
     _post(
         "retryConnection",
         f"{_CONNECTION}/retry",
-        "Try every ticket again whose exchange failed: up to 200",
+        "Retry all failed exchanges, at most 200 at once",
         _OPERATE,
         Retried,
         retry_all,
@@ -432,7 +432,7 @@ OPERATIONS: Final = (
     Operation(
         "listFailures",
         "/v1/exchange/failures",
-        "Tickets whose exchange waits for a person",
+        "List exchanges that need a person",
         _LOOK,
         FailuresQuery,
         Failures,
@@ -441,7 +441,7 @@ OPERATIONS: Final = (
     _post(
         "retryExchange",
         "/v1/exchange/failures/{pair}/retry",
-        "Try a ticket's exchange again at once",
+        "Retry the exchange of a ticket now",
         _OPERATE,
         Retried,
         retry,
@@ -449,7 +449,7 @@ OPERATIONS: Final = (
     _post(
         "skipEntry",
         f"{_ENTRY}/skip",
-        "Leave out the entry that waits first",
+        "Skip the first pending entry",
         _ADMIN,
         Retried,
         skip,
@@ -458,7 +458,7 @@ OPERATIONS: Final = (
     _post(
         "replayEntry",
         f"{_ENTRY}/replay",
-        "Send an entry that was left out, or apply what a partner told",
+        "Send a skipped entry, or apply the partner's change",
         _ADMIN,
         Retried,
         replay,

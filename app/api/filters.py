@@ -57,7 +57,7 @@ OPERATIONS: Final = (
     Operation(
         "listFilters",
         "/v1/filters",
-        "Saved filters of the list of tickets",
+        "List saved ticket filters",
         (Scope.READ, Scope.TICKETS),
         NoQuery,
         SavedFilters,

@@ -237,7 +237,7 @@ OPERATIONS: Final = (
     Operation(
         "listTeleconferences",
         "/v1/teleconferences",
-        "Teleconferences",
+        "List teleconferences",
         _READ,
         TeleconferencesQuery,
         TeleconferencePage,
@@ -246,18 +246,22 @@ OPERATIONS: Final = (
     Operation(
         "getTeleconference",
         "/v1/teleconferences/{number}",
-        "One teleconference",
+        "Get a teleconference",
         _READ,
         NoQuery,
         OneTeleconference,
         get_teleconference,
     ),
-    Operation("listPacks", "/v1/packs", "Meeting packs", _READ, PacksQuery, PackPage, list_packs),
-    Operation("getPack", "/v1/packs/{number}", "One meeting pack", _READ, NoQuery, Pack, get_pack),
+    Operation(
+        "listPacks", "/v1/packs", "List meeting packs", _READ, PacksQuery, PackPage, list_packs
+    ),
+    Operation(
+        "getPack", "/v1/packs/{number}", "Get a meeting pack", _READ, NoQuery, Pack, get_pack
+    ),
     Operation(
         "getPackFile",
         "/v1/packs/{number}/files/{kind}",
-        "The slides of a meeting pack",
+        "Download the slides of a meeting pack",
         _READ,
         NoQuery,
         Pack,

@@ -100,7 +100,7 @@ OPERATIONS: Final = (
     Operation(
         "listUnresolvedNames",
         "/v1/unresolved-names",
-        "Names in tickets and events that the registry does not know",
+        "List unresolved names of tickets and events",
         _SCOPES,
         UnresolvedQuery,
         UnresolvedPage,
@@ -109,7 +109,7 @@ OPERATIONS: Final = (
     Operation(
         "listDecidedNames",
         "/v1/unresolved-names/decisions",
-        "What was decided of such names",
+        "List decisions on unresolved names",
         _SCOPES,
         NoQuery,
         DecidedNames,
@@ -118,7 +118,7 @@ OPERATIONS: Final = (
     Operation(
         "decideName",
         "/v1/unresolved-names/decisions",
-        "Say what such a name means",
+        "Decide what an unresolved name means",
         _SCOPES,
         NoQuery,
         NameOutcome,
@@ -129,7 +129,7 @@ OPERATIONS: Final = (
     Operation(
         "addUnit",
         "/v1/units",
-        "Make a unit known by its name",
+        "Add a unit",
         _SCOPES,
         NoQuery,
         KnownUnit,

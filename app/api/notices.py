@@ -143,7 +143,7 @@ OPERATIONS = (
     Operation(
         "listNotices",
         "/v1/notices",
-        "Providers' maintenance notices",
+        "List providers' maintenance notices",
         _READ,
         NoticesQuery,
         NoticePage,
@@ -152,7 +152,7 @@ OPERATIONS = (
     Operation(
         "getNotice",
         "/v1/notices/{number}",
-        "One maintenance notice",
+        "Get a maintenance notice",
         _READ,
         NoQuery,
         Notice,
@@ -161,7 +161,7 @@ OPERATIONS = (
     Operation(
         "reportNotices",
         "/v1/notices",
-        "Bring in a provider's maintenance notice: a mail, or a MAINTNOTE calendar",
+        "Submit a provider's maintenance notice: a mail or a MAINTNOTE calendar",
         (Scope.TICKETS,),
         NoQuery,
         NoticesAnswer,

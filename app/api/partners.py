@@ -243,7 +243,7 @@ def _account(call: Call, account: PartnerAccount) -> Mapping[str, Any]:
 _ADMIN: Final = (Scope.ADMIN,)
 _ONE: Final = "/v1/accounts/{login}"
 GET_ACCOUNT: Final = Operation(
-    "getAccount", _ONE, "One account of a partner", _ADMIN, NoQuery, Account, get_account
+    "getAccount", _ONE, "Get a partner account", _ADMIN, NoQuery, Account, get_account
 )
 
 
@@ -282,7 +282,7 @@ OPERATIONS: Final = (
     Operation(
         "listPartners",
         "/v1/partners",
-        "Partners and their accounts",
+        "List partners and their accounts",
         _ADMIN,
         PartnersQuery,
         PartnerPage,
@@ -291,7 +291,7 @@ OPERATIONS: Final = (
     Operation(
         "getPartner",
         "/v1/partners/{code}",
-        "One partner, by its code",
+        "Get a partner by code",
         _ADMIN,
         NoQuery,
         FoundPartner,
@@ -300,16 +300,34 @@ OPERATIONS: Final = (
     _secret(
         "createAccount",
         "/v1/accounts",
-        "Create a partner's account, and its partner if the code is new",
+        "Create a partner account, and the partner if the code is new",
         create,
         body=NewAccount,
     ),
     GET_ACCOUNT,
-    _write("changeAccount", "", "Set what it may", change, method="PATCH", body=AccountChange),
-    _write("disableAccount", "/disable", "Shut it out at once", _stepping(verbs.disable_account)),
-    _write("enableAccount", "/enable", "Let it in again", _stepping(verbs.enable_account)),
-    _secret("addSecret", f"{_ONE}/secrets", "Add a second live secret", add_secret),
     _write(
-        "endSecret", "/secrets/{secret}", "End one of two live secrets", end_secret, method="DELETE"
+        "changeAccount",
+        "",
+        "Set the rights of a partner account",
+        change,
+        method="PATCH",
+        body=AccountChange,
+    ),
+    _write(
+        "disableAccount",
+        "/disable",
+        "Disable a partner account immediately",
+        _stepping(verbs.disable_account),
+    ),
+    _write(
+        "enableAccount", "/enable", "Re-enable a partner account", _stepping(verbs.enable_account)
+    ),
+    _secret("addSecret", f"{_ONE}/secrets", "Add a second active secret", add_secret),
+    _write(
+        "endSecret",
+        "/secrets/{secret}",
+        "End one of two active secrets",
+        end_secret,
+        method="DELETE",
     ),
 )

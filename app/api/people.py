@@ -274,7 +274,7 @@ _OF_ADMINS: Final = "No token makes an administrator or lets one in; a person lo
 _ADMIN: Final = (Scope.ADMIN,)
 _ONE: Final = "/v1/people/{person}"
 GET_PERSON: Final = Operation(
-    "getPerson", _ONE, "One person, by the login name", _ADMIN, NoQuery, Person, get_person
+    "getPerson", _ONE, "Get a user by login name", _ADMIN, NoQuery, Person, get_person
 )
 
 
@@ -294,11 +294,13 @@ def _step(name: str, path: str, summary: str, step: Callable[[Call], None]) -> O
 
 
 OPERATIONS: Final = (
-    Operation("listPeople", "/v1/people", "People", _ADMIN, PeopleQuery, PersonPage, list_people),
+    Operation(
+        "listPeople", "/v1/people", "List users", _ADMIN, PeopleQuery, PersonPage, list_people
+    ),
     Operation(
         "createPerson",
         "/v1/people",
-        "Create a person, and a one-time link to set a password",
+        "Create a user with a one-time link to set a password",
         _ADMIN,
         NoQuery,
         OneTimeLink,
@@ -312,7 +314,7 @@ OPERATIONS: Final = (
     Operation(
         "changePerson",
         _ONE,
-        "Set a person's role and sites",
+        "Set a user's role and sites",
         _ADMIN,
         NoQuery,
         Person,
@@ -321,21 +323,21 @@ OPERATIONS: Final = (
         body=PersonChange,
         of=GET_PERSON,
     ),
-    _step("disablePerson", "disable", "Shut a person out at once", disable),
-    _step("enablePerson", "enable", "Let a disabled person in again", enable),
+    _step("disablePerson", "disable", "Disable a user immediately", disable),
+    _step("enablePerson", "enable", "Re-enable a user", enable),
     _step(
-        "endLogins", "end-logins", "End a person's logins, tokens and calendar address", end_logins
+        "endLogins", "end-logins", "End a user's sessions, tokens and calendar address", end_logins
     ),
     _step(
         "takeOffSecondFactor",
         "take-off-second-factor",
-        "Take the second factor off somebody who lost it",
+        "Remove a lost second factor",
         take_second_factor_off,
     ),
     Operation(
         "makeOneTimeLink",
         f"{_ONE}/links",
-        "Make a one-time link, which ends an older one",
+        "Create a one-time link; the previous one stops working",
         _ADMIN,
         NoQuery,
         OneTimeLink,

@@ -163,10 +163,10 @@ def _link(call: Call, name: str) -> Mapping[str, Any]:
 
 _SCOPES = (Scope.READ, Scope.REGISTRY)
 _WRITE = (Scope.REGISTRY,)
-GET_SITE = Operation("getSite", "/v1/sites/{key}", "One site", _SCOPES, OneQuery, Site, get_site)
-GET_LINK = Operation("getLink", "/v1/links/{key}", "One link", _SCOPES, OneQuery, Link, get_link)
+GET_SITE = Operation("getSite", "/v1/sites/{key}", "Get a site", _SCOPES, OneQuery, Site, get_site)
+GET_LINK = Operation("getLink", "/v1/links/{key}", "Get a link", _SCOPES, OneQuery, Link, get_link)
 OPERATIONS = (
-    Operation("listSites", "/v1/sites", "Sites", _SCOPES, SitesQuery, SitePage, list_sites),
+    Operation("listSites", "/v1/sites", "List sites", _SCOPES, SitesQuery, SitePage, list_sites),
     Operation(
         "createSite",
         "/v1/sites",
@@ -183,7 +183,7 @@ OPERATIONS = (
     Operation(
         "changeSite",
         "/v1/sites/{key}",
-        "Change a site, or end it",
+        "Change or retire a site",
         _WRITE,
         NoQuery,
         Site,
@@ -192,7 +192,7 @@ OPERATIONS = (
         body=SiteChange,
         of=GET_SITE,
     ),
-    Operation("listLinks", "/v1/links", "Links", _SCOPES, LinksQuery, LinkPage, list_links),
+    Operation("listLinks", "/v1/links", "List links", _SCOPES, LinksQuery, LinkPage, list_links),
     Operation(
         "createLink",
         "/v1/links",
@@ -209,7 +209,7 @@ OPERATIONS = (
     Operation(
         "changeLink",
         "/v1/links/{key}",
-        "Change a link, or end it",
+        "Change or retire a link",
         _WRITE,
         NoQuery,
         Link,

@@ -105,7 +105,7 @@ OPERATIONS = (
     Operation(
         "listReports",
         "/v1/reports",
-        "Quarterly reports: how each site's stands",
+        "List quarterly reports: status per site",
         _SCOPES,
         ReportsQuery,
         ReportPage,
@@ -114,7 +114,7 @@ OPERATIONS = (
     Operation(
         "getReport",
         "/v1/reports/{key}",
-        "One signed report",
+        "Get a signed report",
         _SCOPES,
         OneReportQuery,
         SignedReport,

@@ -276,7 +276,7 @@ OPERATIONS: Final = (
     Operation(
         "countTickets",
         "/v1/statistics/tickets",
-        "Tickets created in each period, with the addresses of their rows",
+        "Count tickets created per period, with URLs of the lists",
         _READ,
         TicketCountsQuery,
         TicketCounts,
@@ -285,7 +285,7 @@ OPERATIONS: Final = (
     Operation(
         "timesOfTickets",
         "/v1/statistics/times",
-        "How long tickets took: response, solution, waiting, lifetime",
+        "Get ticket times: response, solution, waiting, lifetime",
         _READ,
         TicketTimesQuery,
         TicketTimes,
@@ -294,7 +294,7 @@ OPERATIONS: Final = (
     Operation(
         "countEvents",
         "/v1/statistics/matching",
-        "Detected events of an hour or more against those with a ticket, per T1 and quarter",
+        "Count detected events of an hour or more, and those with a ticket, per T1 and quarter",
         _READ,
         MatchingQuery,
         MatchingTable,
@@ -303,7 +303,7 @@ OPERATIONS: Final = (
     Operation(
         "availabilityOfLinks",
         "/v1/statistics/availability",
-        "How much of the time each link and site was up",
+        "Get the availability of each link and site",
         _READ,
         AvailabilityQuery,
         AvailabilityTable,
@@ -312,7 +312,7 @@ OPERATIONS: Final = (
     Operation(
         "compareRules",
         "/v1/statistics/what-if",
-        "Tickets that each rule would have asked for, per T1 and quarter",
+        "Compare rules: tickets that each would have required, per T1 and quarter",
         _READ,
         RulesQuery,
         RuleComparison,

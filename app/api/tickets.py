@@ -364,7 +364,7 @@ WRITE: Final = (Scope.TICKETS,)
 ONE: Final = "/v1/tickets/{number}"
 _FILE: Final = "/v1/attachments/{id}"
 GET_TICKET: Final = Operation(
-    "getTicket", ONE, "One ticket, by its number", _READ, NoQuery, OneTicket, get_ticket
+    "getTicket", ONE, "Get a ticket by number", _READ, NoQuery, OneTicket, get_ticket
 )
 
 
@@ -412,7 +412,13 @@ def changing(name: str, path: str, summary: str, view: Any, **more: Any) -> Oper
 
 OPERATIONS: Final = (
     Operation(
-        "listTickets", "/v1/tickets", "Tickets", _READ, TicketsQuery, TicketPage, list_of_tickets
+        "listTickets",
+        "/v1/tickets",
+        "List tickets",
+        _READ,
+        TicketsQuery,
+        TicketPage,
+        list_of_tickets,
     ),
     Operation(
         "createTicket",
@@ -428,21 +434,21 @@ OPERATIONS: Final = (
     ),
     GET_TICKET,
     changing("changeTicket", "", "Change a ticket", change, method="PATCH", body=TicketChange),
-    changing("commentTicket", "/comments", "Append an entry to a diary", comment, body=CommentBody),
+    changing("commentTicket", "/comments", "Add a comment to a ticket", comment, body=CommentBody),
     changing("moveTicket", "/moves", "Move a ticket to another state", move, body=MoveBody),
-    changing("takeTicket", "/take", "Become the assignee and start work", take),
-    changing("relateTickets", "/relations", "Bind two tickets", relate, body=Relation),
+    changing("takeTicket", "/take", "Take a ticket: become the assignee and start work", take),
+    changing("relateTickets", "/relations", "Link two tickets", relate, body=Relation),
     changing(
         "unrelateTickets",
         "/relations/{role}/{other}",
-        "Take a relation off both tickets",
+        "Remove a relation from both tickets",
         unrelate,
         method="DELETE",
     ),
     changing(
         "acknowledgeChange",
         "/acknowledgements",
-        "Answer to a change in the name of a site",
+        "Acknowledge a change on behalf of a site",
         acknowledge,
         body=AcknowledgementBody,
     ),
@@ -463,7 +469,7 @@ OPERATIONS: Final = (
     Operation(
         "getFile",
         _FILE,
-        "The content of a file",
+        "Download an attachment",
         _READ,
         NoQuery,
         TicketFile,
@@ -473,7 +479,7 @@ OPERATIONS: Final = (
     Operation(
         "removeFile",
         _FILE,
-        "Take a file off its ticket",
+        "Remove an attachment",
         WRITE,
         NoQuery,
         TicketFile,

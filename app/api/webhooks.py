@@ -193,13 +193,13 @@ OPERATIONS: Final = (
     Operation(
         "listWebhooks",
         "/v1/webhooks",
-        "One's own webhooks, for admins also those of partners",
+        "List your own webhooks; admins also see those of partners",
         _SCOPES,
         NoQuery,
         WebhookList,
         list_webhooks,
     ),
-    _of_one("getWebhook", "", "One webhook", get_webhook, answer=WebhookRow),
+    _of_one("getWebhook", "", "Get a webhook", get_webhook, answer=WebhookRow),
     _of_one(
         "deleteWebhook",
         "",
@@ -212,7 +212,7 @@ OPERATIONS: Final = (
     _of_one(
         "switchWebhookOff",
         "/off",
-        "Send nothing any more; switching on asks a person for the password",
+        "Switch a webhook off; switching it on needs a person and their password",
         switch_off,
         answer=WebhookRow,
         method="POST",
@@ -220,7 +220,7 @@ OPERATIONS: Final = (
     _of_one(
         "testWebhook",
         "/test",
-        "Send a message about nothing",
+        "Send a test message",
         send_test,
         answer=WebhookMessage,
         method="POST",
@@ -228,7 +228,7 @@ OPERATIONS: Final = (
     Operation(
         "listWebhookMessages",
         f"{_ONE}/messages",
-        "The messages of a webhook of the last 30 days, newest first",
+        "List a webhook's messages of the last 30 days, newest first",
         _SCOPES,
         MessagesQuery,
         WebhookMessages,

@@ -101,12 +101,12 @@ def _problems(done: Reported) -> list[Values]:
 OPERATIONS: Final = (
     Operation(
         "ReportEvents",
-        "Reports network events, at most 50 in one call; more go by REST. The same call again"
+        "Reports network events, at most 50 in one call; use REST for more. Repeating a call"
         " changes nothing: an event is known by its source and sourceId. A partner reports under"
         " sources of its own, which are made when they are seen for the first time.",
         (
             AUTHOR,
-            many("events", EVENT_REPORT, "what is told of each event"),
+            many("events", EVENT_REPORT, "the data reported for each event"),
             optional(
                 "onlyGood", BOOLEAN, "true: what is wrong is left out; default all or nothing"
             ),

@@ -455,8 +455,8 @@ ACCOUNT: Final = message(
 
 EVENT_REPORT: Final = message(
     "EventReport",
-    "What is told of one network event. The first report of it needs a link or site, a state and a"
-    " start; a later one closes or corrects it, and what it leaves out stays.",
+    "Data reported for one network event. The first report needs a link or site, a state and a"
+    " start; a later one closes or corrects the event, and fields that it omits stay unchanged.",
     (
         once("source", text_of(EVENT_LIMITS["source"]), "the system that reports; one of its own"),
         once("sourceId", TEXT, "that system's own id of the event"),

@@ -1,4 +1,4 @@
-"""The operations that bind tickets to each other."""
+"""The operations that link tickets to each other."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ _TAKES: Final = (
 OPERATIONS: Final = (
     Operation(
         "RelateTickets",
-        "Binds two tickets; both are changed. A relation that stands already is no change.",
+        "Links two tickets; both are changed. Repeating it has no effect.",
         _TAKES,
         WRITTEN,
         _carried_out_by(relate_tickets),
     ),
     Operation(
         "UnrelateTickets",
-        "Takes a relation off both tickets. A relation that does not stand is no change.",
+        "Removes a relation from both tickets. Without such a relation it has no effect.",
         _TAKES,
         WRITTEN,
         _carried_out_by(unrelate_tickets),
