@@ -72,17 +72,20 @@ def _json(body: bytes) -> Any:
             body.decode("utf-8"), parse_constant=_no_number, object_pairs_hook=object_of
         )
     except UnicodeDecodeError as error:
-        raise Invalid(BODY, f"The body is no UTF-8, from byte {error.start} on") from None
+        raise Invalid(BODY, f"The body is not valid UTF-8 from byte {error.start} on") from None
     except KeyTwice:
-        raise Invalid(BODY, "A key stands twice in one object") from None
+        raise Invalid(BODY, "A key appears twice in one object") from None
     except RecursionError:
         raise Invalid(BODY, "The body is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise Invalid(
-            BODY, f"The body is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+            BODY,
+            f"The body is not valid JSON: {error.msg} in line {error.lineno}, column {error.colno}",
         ) from None
     except ValueError:
-        raise Invalid(BODY, "The body is no JSON: it holds a number that JSON has not") from None
+        raise Invalid(
+            BODY, "The body is not valid JSON: it contains a number that JSON does not allow"
+        ) from None
 
 
 def _no_number(_word: str) -> Any:

@@ -65,9 +65,9 @@ _STATUS = {
 _log = logging.getLogger(__name__)
 _OF_HEADERS = ("Idempotency-Key",)
 _WORDS = {
-    404: "Nothing is known under this address.",
-    405: "This address does not take that method.",
-    500: "The portal made an error. It was recorded.",
+    404: "Nothing found at this address. Check its path and keys.",
+    405: "This address does not support that method.",
+    500: "Internal error. It was logged; try again later.",
 }
 
 
@@ -108,7 +108,7 @@ def _on_portal_error(error: PortalError) -> Response:
             note_failed_login()
         challenge = f'Bearer realm="{REALM}"' + (', error="invalid_token"' if sent else "")
         detail = (
-            "The Authorization header holds no token that is live."
+            "The Authorization header contains no valid token."
             if sent
             else "A token is needed: send the header Authorization: Bearer TOKEN."
         )

@@ -148,7 +148,7 @@ def test_adding_logging_in_and_removing(
     page.get_by_label("Name").fill("kit")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
-    page.get_by_text("Now your passkey or a recovery code").wait_for()
+    page.get_by_text("use your passkey or enter a recovery code").wait_for()
     look()
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_url(f"{server.url}/tickets")

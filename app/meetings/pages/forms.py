@@ -48,7 +48,8 @@ class AskForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description=_("What should be settled, at most 4,000 characters."),
     )
     quarter = Choice(
-        _("Quarter"), description=_("Missing reports and events of that quarter go on the agenda.")
+        _("Quarter"),
+        description=_("Adds missing reports and events of that quarter to the agenda."),
     )
     tickets = StringField(
         _("Tickets"), filters=[one_line], description=_("Numbers, separated by commas: 12, 15.")

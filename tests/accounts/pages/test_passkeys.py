@@ -201,7 +201,7 @@ def test_behind_the_password(
     assert give_password(visitor, "kit", next="/tickets").location == "/login/code?next=/tickets"
     assert not alive(visitor)
     page = visitor.read("/login/code?next=/tickets")
-    assert "Now your passkey or a recovery code" in page.text
+    assert "use your passkey or enter a recovery code" in page.text
     assert page.form("/login/code/passkey").values("next") == ["/tickets"]
     visitor.renew_token()
     asked = options_of(visitor, "/login/code/passkey/options")["get"]

@@ -263,7 +263,7 @@ def test_of_an_exchanged_ticket_what_waits_is_shown(
     with transaction(session):
         seed_pair(session, "GGUS-TEST", number).waiting("Second word")
     text = visit(cast.operator).read(f"/exchange/1/preview?ticket={number}").text
-    assert "this is what waits" in text
+    assert "pending changes below" in text
     assert "Second word" in text
 
 

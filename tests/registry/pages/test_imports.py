@@ -106,7 +106,7 @@ def test_wrong_lines_are_all_named(session: Session, cast: Cast, visit: Enter) -
     assert "The file has 2 wrong places; nothing was written" in text
     assert 'line 2 , column asns , <b>x</b> : "<b>x</b>" is not an ASN' in text
     assert "<b>x" not in answer.text
-    assert "two capitals of ISO 3166" in text
+    assert "use ISO 3166" in text
     assert changes(session) == before
 
 

@@ -316,7 +316,7 @@ def test_what_is_wrong_is_said_at_the_field_and_all_is_kept(
     for change, words in (
         ({"names-name": ["DE-KIT", "pic", "GRIDKA"]}, 'Name "pic" means ES-PIC'),
         ({"asns-asn": ["0"]}, '"0" is not an ASN'),
-        ({"prefixes-prefix": ["192.0.2.1/24"]}, "192.0.2.0/24 holds it"),
+        ({"prefixes-prefix": ["192.0.2.1/24"]}, "use 192.0.2.0/24"),
         ({"valid_until": ["2013-01-01"], "valid_from": ["2013-01-01"]}, "not after its first day"),
         ({"valid_from": ["2010-01-01"]}, "before the site's first day"),
         ({"valid_until": ["2013-01-01"]}, "links in use (CERN-GRIDKA-LHCOPN-001)"),

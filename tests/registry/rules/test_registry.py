@@ -68,14 +68,14 @@ def test_a_prefix(prefix: str) -> None:
 @pytest.mark.parametrize(
     ("prefix", "says"),
     [
-        ("192.0.2.1/24", "192.0.2.0/24 holds it"),
-        ("2001:0db8::/32", "write 2001:db8::/32"),
-        ("192.0.2.0/255.255.255.0", "write 192.0.2.0/24"),
-        ("192.0.2.0", "is none"),
-        ("192.0.2.0/33", "is none"),
-        ("192.0.2/24", "is none"),
-        ("hello/24", "is none"),
-        ("", "is none"),
+        ("192.0.2.1/24", "use 192.0.2.0/24"),
+        ("2001:0db8::/32", "use 2001:db8::/32"),
+        ("192.0.2.0/255.255.255.0", "use 192.0.2.0/24"),
+        ("192.0.2.0", "is not a valid prefix"),
+        ("192.0.2.0/33", "is not a valid prefix"),
+        ("192.0.2/24", "is not a valid prefix"),
+        ("hello/24", "is not a valid prefix"),
+        ("", "is not a valid prefix"),
         ("x" * 900, "…"),
     ],
 )

@@ -325,7 +325,7 @@ def test_twiki_says_what_the_pages_say(cast: Cast, visit: Enter, signed: int) ->
     assert len(numbers) == 16
     for label, number, stated, _reason in numbers:
         assert f"{label} {number}" in printed.text.replace(" of 0 ", " "), label
-        assert stated == ("2" if label.startswith("Incidents that") else "")
+        assert stated == ("2" if label.startswith("Incidents affecting") else "")
     assert markup.count("\n---++ ") == 3, "no text made a heading"
     assert "[[http://127.0.0.1:8000/reports/DE-KIT/2013-Q1][" in markup
 

@@ -122,7 +122,7 @@ def test_a_script_that_asks_for_one_number_reads_that_ticket_or_none(
             assert found(reader, f"{path.format(unknown)}&writeFormat=XML") == [], unknown
             page = reader.get(path.format(unknown))  # a person is told
             assert page.status_code == 404
-            assert "No ticket has this number" in page.text or "There is no" in page.text
+            assert "No ticket has this number" in page.text or "Page not found" in page.text
         assert reader.get(f"{path.format('1x')}&writeFormat=XML").status_code == 422
 
 
