@@ -63,7 +63,7 @@ def test_looking_at_it_uses_nothing_up_and_what_is_wrong_is_said(
         assert "For the login name kit" in visitor.read("/reset").text
     for new, again, words in (
         ("short", "short", "at least 10 characters"),
-        ("password123", "password123", "among those that are guessed first"),
+        ("password123", "password123", "among the first ones guessed"),
         ("kit-2026-12-31", "kit-2026-12-31", "login name"),
         (NEW, "another horse", "differ"),
         ("", "", "New password is required"),

@@ -537,7 +537,7 @@ def test_the_pages_stay_small_however_much_failed(
     for path in ("/exchange", "/exchange/1"):
         answer = visitor.get(path)
         assert len(answer.data) < 150_000, path
-        assert "The newest" in answer.text
+        assert "Showing the newest" in answer.text
     answer = visitor.send("/exchange/1/again", {})
     assert answer.status_code == 303
     stopped = select(func.count()).where(TicketPair.state == PairState.STOPPED)

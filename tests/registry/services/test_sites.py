@@ -339,7 +339,7 @@ def test_seeded_samples_are_marked_until_confirmed(session: Session) -> None:
 
     with pytest.raises(Invalid, match="Source is required"):
         SITES.confirm(session, SYSTEM, "DE-KIT", "tier", " ")
-    with pytest.raises(Invalid, match="no fact"):
+    with pytest.raises(Invalid, match="Unknown field"):
         SITES.confirm(session, SYSTEM, "DE-KIT", "colour", "me")
     with pytest.raises(NotFound):
         LINKS.confirm(session, SYSTEM, "DE-KIT", "ends", "me")
