@@ -30,7 +30,7 @@ def cric() -> None:
     "--even-if-smaller",
     "smaller",
     is_flag=True,
-    help="Use it though it holds far fewer records than the last one (never if it is empty).",
+    help="Accept it although it has far fewer records than the last one (never if it is empty).",
 )
 def import_(source: str, *, dry_run: bool, smaller: bool) -> None:
     """Read CRIC's rcsite JSON and propose what differs; people decide under Admin, CRIC.

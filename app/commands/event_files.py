@@ -154,7 +154,7 @@ def _write(
 
 
 def _tell_each(events: Sequence[ReadEvent], *, only_good: bool, keep_unknown: bool) -> None:
-    """Print what would become of each line."""
+    """Print the result for each line."""
     session, by = db.session(), command_writer()
     outcomes = examine_lines(session, by.actor, by.now, events, keep_unknown=keep_unknown)
     session.rollback()

@@ -75,7 +75,7 @@ def set_(
     expected_minutes: int | None,
     **labels: str | None,
 ) -> None:
-    """Make the source NAME, or change its settings."""
+    """Create the source NAME, or change its settings."""
     words: dict[str, str] = {}
     for pair in states:
         word, sign, state = pair.rpartition("=")

@@ -69,7 +69,7 @@ def _held(pair: PairNow) -> str:
 @_PARTNER
 @click.option("--kind", default="", help="Which of its systems, where it has several.")
 def retry(ticket: int, partner: str, kind: str) -> None:
-    """Try again what waits for the pair of TICKET with PARTNER."""
+    """Retry the pending entries of TICKET with PARTNER."""
     session = db.session()
     with transaction(session):
         pair = find_pair(session, ticket, partner, kind)
@@ -83,14 +83,14 @@ def retry(ticket: int, partner: str, kind: str) -> None:
 @_TICKET
 @_PARTNER
 @click.option("--kind", default="", help="Which of its systems, where it has several.")
-@click.option("--reason", type=TEXT, required=True, help="Why it is left out.")
+@click.option("--reason", type=TEXT, required=True, help="Why it is skipped.")
 def skip(ticket: int, partner: str, kind: str, reason: str) -> None:
-    """Leave out the entry that waits first for the pair of TICKET with PARTNER."""
+    """Skip the first pending entry of TICKET with PARTNER."""
     session = db.session()
     with transaction(session):
         pair = find_pair(session, ticket, partner, kind)
         decisions.leave_out(session, command_writer(), pair.id, reason)
-    click.echo(f"The first entry of #{ticket} that waits for {partner} is left out.")
+    click.echo(f"The first entry of #{ticket} pending for {partner} was skipped.")
 
 
 @exchange.command("end", cls=PortalCommand)
@@ -99,12 +99,12 @@ def skip(ticket: int, partner: str, kind: str, reason: str) -> None:
 @click.option("--kind", default="", help="Which of its systems, where it has several.")
 @click.option("--reason", type=TEXT, required=True, help="Why it ends.")
 def end(ticket: int, partner: str, kind: str, reason: str) -> None:
-    """Exchange TICKET with PARTNER no more; what waits is left out."""
+    """Stop exchanging TICKET with PARTNER; pending entries are skipped."""
     session = db.session()
     with transaction(session):
         pair = find_pair(session, ticket, partner, kind)
         endings.end_exchange(session, command_writer(), pair.id, reason)
-    click.echo(f"#{ticket} is not exchanged with {partner} any more.")
+    click.echo(f"#{ticket} is no longer exchanged with {partner}.")
 
 
 @exchange.command("again", cls=PortalCommand)
@@ -112,7 +112,7 @@ def end(ticket: int, partner: str, kind: str, reason: str) -> None:
 @_PARTNER
 @click.option("--kind", default="", help="Which of its systems, where it has several.")
 def again(ticket: int, partner: str, kind: str) -> None:
-    """Exchange TICKET with PARTNER once more, after its exchange was ended."""
+    """Resume the exchange of TICKET with PARTNER after it was ended."""
     session = db.session()
     with transaction(session):
         pair = find_pair(session, ticket, partner, kind)

@@ -110,7 +110,7 @@ def password(account: str, *, from_stdin: bool) -> None:
 @own_password
 @click.option("--end-old", is_flag=True, help="Add none; end the older of the two.")
 def rotate(account: str, *, from_stdin: bool, end_old: bool) -> None:
-    """Give ACCOUNT a second live secret; once its client uses that, --end-old ends the older."""
+    """Add a second active secret to ACCOUNT; once that is in use, --end-old ends the older."""
     if end_old and from_stdin:
         raise Invalid("end_old", "--end-old takes no password; it adds no secret")
     password = read_password(from_stdin=True) if from_stdin else partners.new_secret()
@@ -133,7 +133,7 @@ def rotate(account: str, *, from_stdin: bool, end_old: bool) -> None:
 @partner.command("disable", cls=PortalCommand)
 @click.argument("account", type=TEXT)
 def disable(account: str) -> None:
-    """Disable ACCOUNT at once: a login, or the code of a partner with one account."""
+    """Disable ACCOUNT immediately: a login, or the code of a partner with one account."""
     session = db.session()
     with transaction(session):
         found = _account(session, account)
@@ -145,7 +145,7 @@ def disable(account: str) -> None:
 @partner.command("enable", cls=PortalCommand)
 @click.argument("account", type=TEXT)
 def enable(account: str) -> None:
-    """Let ACCOUNT in again: a login, or the code of a partner with one account."""
+    """Re-enable ACCOUNT: a login, or the code of a partner with one account."""
     session = db.session()
     with transaction(session):
         found = _account(session, account)

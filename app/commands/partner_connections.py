@@ -97,7 +97,7 @@ def connect(
     from_stdin: bool,
     internal: bool,
 ) -> None:
-    """Connect the portal with a system of the partner CODE, who may be new."""
+    """Connect the portal with a system of the partner CODE, which may be new."""
     secret = read_password(from_stdin=True) if from_stdin else ""
     profile = profile_of(file.read_text("utf-8")) if file is not None else profile_for(kind, url)
     profile = replace(
@@ -128,7 +128,7 @@ def connect(
 @click.argument("code", type=TEXT)
 @_one_kind
 def pause(code: str, kind: str | None) -> None:
-    """Call the system of CODE no more; what is to be sent waits."""
+    """Pause calls to the system of CODE; outgoing changes are queued."""
     session = db.session()
     with transaction(session):
         connections.pause(session, command_writer(), _connection(session, code, kind))
@@ -139,7 +139,7 @@ def pause(code: str, kind: str | None) -> None:
 @click.argument("code", type=TEXT)
 @_one_kind
 def resume(code: str, kind: str | None) -> None:
-    """Call the system of CODE again, after a pause or a stop."""
+    """Resume calls to the system of CODE after a pause or a stop."""
     session = db.session()
     with transaction(session):
         connections.resume(session, command_writer(), _connection(session, code, kind))
@@ -194,7 +194,7 @@ def hints(code: str, kind: str | None, *, end_old: bool) -> None:
 @click.argument("code", type=TEXT)
 @_one_kind
 def compare(code: str, kind: str | None) -> None:
-    """Have the worker compare the tickets with those of CODE now, not only at night."""
+    """Queue a comparison with the tickets of CODE now, besides the nightly one."""
     session = db.session()
     with transaction(session):
         ask_comparison(session, command_writer().actor, _connection(session, code, kind))

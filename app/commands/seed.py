@@ -20,7 +20,7 @@ def seed() -> None:
 
 @seed.command("reference", cls=PortalCommand)
 def reference_() -> None:
-    """Add what is missing of this release's sites, links and LHC periods; keeps what is there."""
+    """Add missing sites, links and LHC periods of this release; existing ones stay unchanged."""
     session = db.session()
     with transaction(session):
         count = seed_reference(session, command_writer())

@@ -87,7 +87,7 @@ def _say(lines: str) -> None:
 
 
 def greeting(settings: Settings) -> Sequence[str]:
-    """What a start tells: the portal's address, the demo's logins, every WSDL."""
+    """What a start prints: the portal's address, the demo's logins, every WSDL."""
     lines = [f"Portal: {settings.public_url}/"]
     if settings.demo:
         lines += [

@@ -178,7 +178,7 @@ def _progress(lines: int) -> None:
 
 
 def _tell_each(source: Source, *, only_good: bool) -> None:
-    """Print what would become of each line."""
+    """Print the result for each line."""
     counts: Counter[ImportOutcome] = Counter()
     try:
         for outcome in examine_tickets(db.session(), command_writer(), source):

@@ -52,7 +52,7 @@ def create(name: str, scopes: tuple[str, ...], days: int, account: str) -> None:
 
 @token.command("list", cls=PortalCommand)
 def list_() -> None:
-    """List every token, those of systems first."""
+    """List all tokens, those of systems first."""
     now = datetime.now(UTC)
     rows = [
         (
@@ -72,7 +72,7 @@ def list_() -> None:
 @click.option("--expires", "days", type=int, metavar="DAYS", help=f"{_DAYS} Default: as before.")
 @click.option("--end-old", is_flag=True, help="Add none; end the older of the two.")
 def rotate(name: str, days: int | None, *, end_old: bool) -> None:
-    """Give the token NAME a second live secret; once that is in use, --end-old ends the older."""
+    """Add a second active secret to the token NAME; once in use, --end-old ends the older one."""
     if end_old and days is not None:
         raise Invalid("end_old", "--end-old takes no --expires; it adds no secret")
     session = db.session()
@@ -93,7 +93,7 @@ def rotate(name: str, days: int | None, *, end_old: bool) -> None:
 @token.command("revoke", cls=PortalCommand)
 @click.argument("name", type=TEXT)
 def revoke(name: str) -> None:
-    """End the token NAME with all its secrets at once."""
+    """End the token NAME with all its secrets immediately."""
     session = db.session()
     with transaction(session):
         tokens.end_token(session, command_writer(), tokens.find_token(session, name))

@@ -87,7 +87,7 @@ def role(name: str, role: str, sites: tuple[str, ...], why: str) -> None:
 @click.argument("name", type=TEXT)
 @why
 def disable(name: str, why: str) -> None:
-    """Disable NAME at once; what the person wrote stays."""
+    """Disable NAME immediately; their tickets and comments stay."""
     session = db.session()
     with transaction(session):
         people.disable_user(session, command_writer(), people.find_user(session, name), why=why)
@@ -98,7 +98,7 @@ def disable(name: str, why: str) -> None:
 @click.argument("name", type=TEXT)
 @why
 def enable(name: str, why: str) -> None:
-    """Let NAME in again, with the password that was set."""
+    """Re-enable NAME, with the password that was set."""
     session = db.session()
     with transaction(session):
         people.enable_user(session, command_writer(), people.find_user(session, name), why=why)
@@ -109,7 +109,7 @@ def enable(name: str, why: str) -> None:
 @click.argument("name", type=TEXT)
 @why
 def second_factor_off(name: str, why: str) -> None:
-    """Take the second factor off NAME, who lost it: codes of an app and passkeys."""
+    """Remove a lost second factor of NAME: app codes and passkeys."""
     session = db.session()
     with transaction(session):
         taken = second_factor.take_off(session, command_writer(), name, why=why)

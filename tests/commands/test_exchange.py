@@ -170,7 +170,7 @@ def test_pairs_are_listed_for_people_and_programs(database: str, session: Sessio
     end = ("exchange", "end", str(number), "GGUS", "--reason")
     assert b"Say why it ends" in flask(database, *end, " ").stderr
     done = flask(database, *end, "By phone")
-    assert done.stdout.decode() == f"#{number} is not exchanged with GGUS any more.\n"
+    assert done.stdout.decode() == f"#{number} is no longer exchanged with GGUS.\n"
     (pair,) = json.loads(flask(database, "exchange", "list", "--json").stdout)
     assert (pair["state"], pair["waiting"], pair["reason"]) == ("ended", 0, "By phone")
     refused = flask(database, "exchange", "retry", str(number), "GGUS")

@@ -475,7 +475,7 @@ def _set_role(user: User, role: str, found: list[Site]) -> list[FieldChange]:
 def _checked_role(session: Session, role: str, sites: Sequence[str]) -> list[Site]:
     checked_choice("role", role, Role, _("Role"))
     if role == Role.REPORTER and not sites:
-        raise Invalid("sites", _("Choose at least one site for a reporter"))
+        raise Invalid("sites", _("Sites: choose at least one for a reporter"))
     if role != Role.REPORTER and sites:
         raise Invalid("sites", _("Only reporters report for sites"))
     names = [checked_text("sites", key, SHORT_TEXT_LIMIT, label=_("Sites")) for key in sites]

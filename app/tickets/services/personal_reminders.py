@@ -44,12 +44,12 @@ def set_reminder(
     find_ticket(session, by.actor, number)
     person = _person(by.actor)
     if due_at is None:
-        raise Invalid("due_at", _("Enter a time"))
+        raise Invalid("due_at", _("When: enter a time"))
     if due_at <= by.now:
         raise Invalid(
             "due_at",
             _(
-                "The time must be in the future; %(time)s UTC is past",
+                "When: the time must be in the future; %(time)s UTC is past",
                 time=f"{due_at:%Y-%m-%d %H:%M}",
             ),
         )

@@ -128,7 +128,7 @@ def test_refused_values_stand_at_their_fields(cast: Cast, visit: Enter) -> None:
     for changed, words in (
         ({"name": "kit"}, "There is a user of this name already"),
         ({"name": "two words"}, "Name takes letters"),
-        ({"sites": ""}, "Choose at least one site for a reporter"),
+        ({"sites": ""}, "Sites: choose at least one for a reporter"),
         ({"role": "operator"}, "Only reporters report for sites"),
         ({"mail": "nobody"}, "Mail address takes mail addresses"),
         ({"mail": "a@b.example; c@d.example"}, "Mail address takes one address"),

@@ -73,12 +73,12 @@ def test_a_person_is_reminded_and_moves_it_and_nobody_else_sees_it(
 @pytest.mark.parametrize(
     ("typed", "words"),
     [
-        ("", "Enter a time"),
+        ("", "When: enter a time"),
         ("soon", "When is not a readable time; write Tuesday, tomorrow 9:00, in 3 days"),
-        ("2013-03-06 12:00", "The time must be in the future; 2013-03-06 12:00 UTC is past"),
-        ("2 h ago", "The time must be in the future; "),
-        ("now", "The time must be in the future; "),
-        ("yesterday", "The time must be in the future; "),
+        ("2013-03-06 12:00", "When: the time must be in the future; 2013-03-06 12:00 UTC is past"),
+        ("2 h ago", "When: the time must be in the future; "),
+        ("now", "When: the time must be in the future; "),
+        ("yesterday", "When: the time must be in the future; "),
     ],
 )
 def test_a_time_that_is_past_or_none_is_refused_and_what_was_typed_stays(
