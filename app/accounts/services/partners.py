@@ -216,7 +216,7 @@ def end_secret(session: Session, by: Writer, account: PartnerAccount, secret_id:
     live = live_secrets(session, account)
     ended = next((secret for secret in live if secret.id == secret_id), None)
     if ended is None:
-        raise Invalid("secret", _("This secret has expired already or belongs to another account"))
+        raise Invalid("secret", _("This secret is no longer active, or belongs to another account"))
     if len(live) == 1:
         raise Invalid(
             "secret",
