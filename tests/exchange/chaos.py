@@ -118,8 +118,10 @@ class Portal:
         """``kill -9`` a part with all its children."""
         process = self._processes.get(part)
         if process is not None and process.poll() is None:
-            with suppress(ProcessLookupError):
+            try:
                 os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:  # it was forked just now, and leads no group yet
+                process.kill()
             process.wait()
             self.kills += 1
 
