@@ -241,7 +241,7 @@ class _Stalled:
             freed = free_stalled(session, now, silence, list(self._ended_before))
         self._ended_before, self._ended = self._ended, set()
         if freed:
-            _log.warning("jobs of a killed worker are begun anew", extra={"jobs": freed})
+            _log.warning("jobs of a killed worker are started again", extra={"jobs": freed})
 
 
 def free_stalled(

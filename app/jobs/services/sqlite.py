@@ -159,7 +159,7 @@ def _due(worker: str, now: datetime) -> Select[Job]:
 def _claim(session: Session, job: Job, runner: Runner, now: datetime) -> bool:
     """Claim it; False if it has to be given up instead."""
     if job.state == RUNNING:
-        _log.warning("a job of a killed worker is begun anew", extra={"job": job.name})
+        _log.warning("a job of a killed worker is started again", extra={"job": job.name})
         job.attempts += 1
         note_failure(session, job.id, now, KILLED)
         if job.attempts >= MAX_ATTEMPTS:
