@@ -171,7 +171,7 @@ def test_a_refusal_by_the_server_stands_at_the_form(
     files.set_input_files([file("fine.log", b"fine")])
     page.locator("form.upload [name=csrf_token]").evaluate("field => { field.value = 'x' }")
     attach.click()
-    expect(page.locator("#notices")).to_contain_text("no valid token")
+    expect(page.locator("#notices")).to_contain_text("This page is out of date")
     expect(page.locator("#attachments")).to_be_visible()
 
 

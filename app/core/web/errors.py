@@ -276,8 +276,8 @@ def _on_http_error(error: HTTPException) -> Response:
 def _on_missing_token(_error: CSRFError) -> Response:
     """400: nothing was stored. Offers to send again only what came from one of our own pages."""
     message = _(
-        "The form had no valid token: it was open while you logged in or out elsewhere, or it came"
-        " from another site. Nothing was stored."
+        "This page is out of date: you logged in or out elsewhere, or the form came from another"
+        " site. Nothing was stored."
     )
     if wants_fragment():
         return make_response(
