@@ -173,12 +173,12 @@ def count_by_state(
 
 
 def counts_by_state(
-    session: Session, actor: Actor, wanted: TicketFilter, most: int
+    session: Session, actor: Actor, wanted: TicketFilter, most: int | None = None
 ) -> Select[str, int]:
-    """The query of ``count_by_state``: of each state as many as are counted are read. What makes a
-    list of tickets' numbers first is asked once for all of them, and not of each state."""
+    """The query of ``count_by_state``: at most ``most`` + 1 tickets of each state are read, None =
+    all. What makes a list of tickets' numbers first is asked once, and not for each state."""
     conditions = _conditions(session, actor, replace(wanted, states=()), by_index=True)
-    if is_asked_beside_tickets(wanted) or wanted.links or wanted.affected:
+    if most is None or is_asked_beside_tickets(wanted) or wanted.links or wanted.affected:
         return (
             select(Ticket.state, func.count().label("tickets"))
             .where(*conditions)

@@ -67,7 +67,7 @@ def tickets_of_record(
         *(Ticket.number, Ticket.title, Ticket.state, Ticket.category, Ticket.changed_at),
         *(Ticket.window_start, Ticket.window_end, literal(None, Integer()).label("counted")),
     ).where(Ticket.number.in_(numbers))
-    states = counts_by_state(session, actor, wanted, 2**31 - 2).subquery().c
+    states = counts_by_state(session, actor, wanted).subquery().c
     text, moment = literal(None, String()), literal(None, UtcTime())
     counted = select(
         *(literal(None, Integer()), text, states.state, text, *(moment,) * 3, states.tickets)
