@@ -42,7 +42,7 @@ class PairDifference(Schema):
 
     field = a_text("Name of the field.")
     ours = a_text("Our value.")
-    theirs = a_text("Their value as last read, in their words.")
+    theirs = a_text("Their value as last known, in their words. Empty: none, or not known.")
 
 
 class PartDifference(Schema):

@@ -24,7 +24,7 @@ EQUAL, ASKED, SAID = "equal", "asked", "said"
 GOOD = (EQUAL, ASKED, SAID)
 NOT_COMPARED = "different, not compared"
 """Over a connection that does not read, where the panel says just that: good only where the other
-side asks."""
+side asks or names the difference."""
 
 
 @dataclass(frozen=True)
@@ -75,8 +75,8 @@ def _outcome(
         select(Entry.content).where(Entry.pair_id == pair.id, Entry.state == "asked")
     )
     values = [content[name] for content in map(json.loads, asked) if name in content]
-    if told.why is Unread.ONE_WAY:  # which of two values they hold is not known, and is asked
-        return ASKED if values else NOT_COMPARED
+    if told.why is Unread.ONE_WAY and not named:
+        return ASKED if values else NOT_COMPARED  # which of two they hold is not known
     if values:
         is_theirs = is_equal(rows, values[0], theirs)
         return ASKED if is_theirs else f"asked about {values[0]}"

@@ -58,7 +58,7 @@ from app.server.sockets import open_sockets
 from app.tickets.models.tickets import Ticket
 from tests.exchange import quick_worker
 from tests.exchange.bad_network import BadNetwork
-from tests.exchange.both_sides import ASKED, GOOD, NOT_COMPARED, Value, values_of
+from tests.exchange.both_sides import ASKED, GOOD, NOT_COMPARED, SAID, Value, values_of
 from tests.exchange.kinds import PRIORITIES, ZammadThere
 from tests.exchange.said import said_in
 from tests.harness import loaded, postgres, run
@@ -579,10 +579,11 @@ class Chaos:
                         name = f"#{pair.ticket_number} of {portal.name} with {partner}"
                         values = values_of(rows, pair, BETWEEN_PORTALS, held, now)
                         found += [(name, value) for value in values]
-                asked = {value.name for _, value in found if value.outcome == ASKED}
+                known = {v.name: v.outcome for _, v in found if v.outcome in (ASKED, SAID)}
                 for name, value in found:
-                    is_asked_there = value.name in asked and value.outcome == NOT_COMPARED
-                    yield name, replace(value, outcome=ASKED) if is_asked_there else value
+                    if value.outcome == NOT_COMPARED:  # people of the other side may know of it
+                        value = replace(value, outcome=known.get(value.name, NOT_COMPARED))
+                    yield name, value
                 pair = self._pair(at_a, self.a, ticket, "ZAMMAD")
                 if pair is not None and pair.their_id:
                     shown = vars(self.zammad.tickets[int(pair.their_id)])

@@ -71,6 +71,8 @@ class Base:
     ours."""
     is_seen: bool = False
     """Nobody agreed: it is what both had when they were first compared."""
+    is_refused: bool = False
+    """A call carried ours, and they did not set it."""
 
 
 @dataclass(frozen=True)
@@ -213,9 +215,8 @@ def carried(base: Base | None, ours: str, theirs: str | None, over: str | None =
 
 def not_set(base: Base | None, ours: str) -> Base:
     """A call told them ours, and they did not set it: it is not sent again by itself."""
-    if base is None:
-        return Base(ours, None)
-    return Base(ours, base.moved or base.theirs)
+    theirs = base.moved or base.theirs if base is not None else None
+    return Base(ours, theirs, is_refused=True)
 
 
 def text_begun(base: Base, moved_by_text: Mapping[str, str], now: datetime) -> Base:
@@ -253,6 +254,7 @@ def _base(told: Mapping[str, Any]) -> Base:
         datetime.fromisoformat(at) if at else None,
         told.get("over"),
         told.get("seen", False),
+        told.get("refused", False),
     )
 
 
@@ -261,4 +263,5 @@ def _told(base: Base) -> Mapping[str, Any]:
     if base.moved_at is not None:
         told |= {"moved": base.moved, "moved_at": base.moved_at.isoformat()}
     told |= {"over": base.over} if base.over is not None else {}
-    return told | ({"seen": True} if base.is_seen else {})
+    told |= {"seen": True} if base.is_seen else {}
+    return told | ({"refused": True} if base.is_refused else {})

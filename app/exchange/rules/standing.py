@@ -17,7 +17,7 @@ from typing import Final
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
 from app.exchange.rules.reading import UNKNOWN, PartDifference
-from app.exchange.rules.settle import same
+from app.exchange.rules.settle import Base, same
 
 HEARD_WITHIN: Final = timedelta(minutes=10)
 """How long ago their changes may have been asked for: the portal does so every minute."""
@@ -93,7 +93,8 @@ def answering(
 
 @dataclass(frozen=True)
 class ValueDifference:
-    """A mapped field whose values differ: ours, and theirs in their words."""
+    """A mapped field whose values differ: ours, and theirs in their words. "" = they have none, or
+    they are not read, did not set ours, and what they have is not known."""
 
     name: str
     ours: str
@@ -183,3 +184,15 @@ def compare_values(
         elif not same(profile.map_of(name), ours(name), theirs[name]):
             differing.append(ValueDifference(name, ours(name), theirs[name]))
     return differing, unknown
+
+
+def values_not_set(
+    profile: Profile, ours: Callable[[str], str], bases: Mapping[str, Base]
+) -> Sequence[ValueDifference]:
+    """The mapped fields whose value of now a partner that is not read did not set when a call
+    carried it, and what it had by the last call that set one; "" = that is not known."""
+    return [
+        ValueDifference(name, ours(name), base.theirs or "")
+        for name, base in bases.items()
+        if profile.maps.get(name) and base.is_refused and base.ours == ours(name)
+    ]

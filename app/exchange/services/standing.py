@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -22,6 +22,7 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile, profile_of
 from app.exchange.rules.reading import UNKNOWN, PartDifference
+from app.exchange.rules.settle import bases_of
 from app.exchange.rules.standing import (
     Answering,
     Evidence,
@@ -32,6 +33,7 @@ from app.exchange.rules.standing import (
     compare_values,
     standing_of,
     unread,
+    values_not_set,
 )
 from app.exchange.services.connections import is_called
 from app.exchange.services.planning import planned_up_to, reads
@@ -105,7 +107,7 @@ def compared(
         known = _evidence(
             pair,
             counts.get(pair.id, _Counts()),
-            *compare_values(profiles[pair.connection_id], ours, json.loads(pair.their_values)),
+            *_compared_values(pair, profiles[pair.connection_id], ours),
             is_planned=unplanned.get(pair.ticket_number, set()) <= {pair.connection.partner_id},
         )
         found[pair.id] = Compared(
@@ -141,10 +143,19 @@ def _evidence(
         read_at=pair.read_at,
         unread_since=pair.unread_since,
         heard_at=connection.read_at,
-        differing=differing if pair.read_at is not None else (),
+        differing=differing,
         unknown=unknown,
         parts=_parts(pair.differing),
     )
+
+
+def _compared_values(
+    pair: TicketPair, profile: Profile, ours: Callable[[str], str]
+) -> tuple[Sequence[ValueDifference], Sequence[str]]:
+    if not reads(pair.connection):
+        return values_not_set(profile, ours, bases_of(pair.bases)), ()
+    differing, unknown = compare_values(profile, ours, json.loads(pair.their_values))
+    return differing if pair.read_at is not None else (), unknown
 
 
 def _parts(told: str | None) -> Sequence[PartDifference] | None:

@@ -262,7 +262,7 @@ def test_a_value_that_they_did_not_set_is_said_and_their_next_change_is_taken() 
     assert settle(base, "solved", "open", WORDS, Owner.NEWEST).what is Settlement.SEND
     moved = not_set(replace(OPEN, moved="stalled", moved_at=NOON), "solved")
     assert settle(moved, "solved", "stalled", WORDS, Owner.NEWEST).why is Why.NOT_KEPT
-    assert not_set(None, "on hold") == Base("on hold", None)
+    assert not_set(None, "on hold") == Base("on hold", None, is_refused=True)
 
 
 def test_a_text_moves_what_their_rule_moves_and_once() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
-from app.exchange.models.pairs import Entry
+from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import Step, Traits
@@ -27,6 +27,7 @@ from app.exchange.services.deliveries import (
     note_not_carried,
     note_sent,
 )
+from app.exchange.services.standing import compared
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import change_ticket, create_ticket
@@ -200,6 +201,31 @@ def test_so_is_one_whose_worker_was_killed_while_it_called(pair: Pair) -> None:
         note_looked(pair.session, looking, 1)
     assert carried(pair.claim()) == {}
     assert asked(pair) == ["urgent"]
+
+
+def told(pair: Pair) -> tuple[str, list[tuple[str, str, str]]]:
+    """How the two tickets are said to be to each other, and what is said to differ."""
+    pair.session.rollback()
+    found = compared(pair.session, [pair.session.get_one(TicketPair, 1)], pair.now)[1]
+    return found.standing, [(one.name, one.ours, one.theirs) for one in found.differing]
+
+
+def test_a_value_that_they_did_not_set_is_a_difference_until_one_of_them_moves(pair: Pair) -> None:
+    """They are not read, and still it is known that they do not have ours."""
+    assert told(pair) == ("not compared", [])
+    pair.set(pair.cast.operator, "urgent")
+    claimed = pair.claim()
+    with transaction(pair.session):
+        note_sent(pair.session, claimed, 1, Sent(left_out=["priority"]), pair.now)
+    assert told(pair) == ("different", [("priority", "urgent", "")])
+    pair.set(pair.cast.ggus, "top priority")
+    assert told(pair) == ("not compared", [])
+    for priority, left_out in (("very urgent", []), ("urgent", ["priority"])):
+        pair.set(pair.cast.operator, priority)
+        claimed = pair.claim()
+        with transaction(pair.session):
+            note_sent(pair.session, claimed, 1, Sent(left_out=left_out), pair.now)
+    assert told(pair) == ("different", [("priority", "urgent", "very urgent")])
 
 
 def _not_known(pair: Pair, claimed: Claim, now: datetime) -> None:
