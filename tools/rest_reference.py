@@ -1,7 +1,7 @@
-"""Writes ``docs/rest.md`` with its tables made anew from the operations of REST, and with the
-examples as they are in ``docs/examples``.
+"""Writes ``docs/rest.md`` with tables generated from the operations of REST, and with the
+examples of ``docs/examples``.
 
-``make docs`` puts the tables behind the line that says so; a test compares.
+``make docs`` writes the tables after the marked line; a test compares them.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def tables() -> str:
     whole = document(OPERATIONS)
     lines = [
         "\n## Operations\n",
-        "What must be sent is bold; all else may be left out. Parameters stand before a semicolon,"
-        " fields of the body behind it.\n",
+        "Required names are bold. Query parameters come before the semicolon, fields of the body"
+        " after it.\n",
     ]
     by_noun = sorted(OPERATIONS, key=_noun)
     for noun, operations in groupby(by_noun, _noun):
@@ -47,8 +47,8 @@ def fields_of_changes() -> str:
     """The names that the changes of tickets may hold, from their declarations."""
     lines = [
         "\n## Fields of changes\n",
-        "What `field` may say in the rows of `/v1/changes`, of a ticket's history and of webhooks."
-        " All values are texts.\n",
+        "Values of `field` in the rows of `/v1/changes`, in a ticket's history and in webhooks. All"
+        " values are strings.\n",
         "| field | on pages | values |",
         "| --- | --- | --- |",
     ]

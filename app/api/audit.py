@@ -39,7 +39,7 @@ class FailedLoginsQuery(Schema):
     who = _text("who", 100, "An account's name.")
     from_ = _day("from", "First day, UTC.", data_key="from")
     to = _day("to", "Last day, UTC.")
-    after = _text("after", 200, "Where a page begins: take it from `next` of the page before.")
+    after = _text("after", 200, "Where the page starts: take it from `next` of the previous page.")
     limit = page_limit()
 
 
@@ -48,35 +48,37 @@ class RefusalsQuery(FailedLoginsQuery):
 
     door = fields.String(
         validate=validate.OneOf(list(Door), error="door takes {choices}"),
-        metadata=about("Only through this door."),
+        metadata=about("Only entries from this interface."),
     )
 
 
 class AuditQuery(RefusalsQuery):
     """The same, and what was changed. Without kinds everything but tickets and events."""
 
-    kind = Several("Kinds of things: alternatives.")
-    thing = _text("thing", 255, "A name of a thing, or a ticket's or event's number.")
+    kind = Several("Kinds of objects; one of them applies.")
+    thing = _text("thing", 255, "Name of an object, or a ticket's or event's number.")
     field = _text("field", 50, "Part of the name of a field that changed.")
 
 
 class _Who(Schema):
     account = a_text("Login of the account.")
     account_kind = a_text("person, partner, token or system.")
-    remote = a_text("Address from which it came, or empty.")
+    remote = a_text("Network address of the request, or empty.")
 
 
 class AuditedChange(_Who):
     """One change. Values of secrets are never shown."""
 
-    id = fields.Integer(required=True, metadata=about("Its place in the order of all changes."))
+    id = fields.Integer(required=True, metadata=about("Position in the order of all changes."))
     at = Moment("When.")
     author = a_text("Who is shown as author.")
-    door = a_text("Through which door it came.")
-    kind = a_text("What kind of thing was changed.")
-    key = fields.Integer(required=True, metadata=about("The thing's number among its kind."))
-    thing = a_text("What it is called now, or empty.")
-    version = fields.Integer(required=True, metadata=about("The thing's version after it."))
+    door = a_text("The interface through which it came.")
+    kind = a_text("Kind of object that was changed.")
+    key = fields.Integer(required=True, metadata=about("The object's number among its kind."))
+    thing = a_text("The current name, or empty.")
+    version = fields.Integer(
+        required=True, metadata=about("The object's version after the change.")
+    )
     fields_ = fields.List(
         fields.Nested(ChangedField),
         required=True,
@@ -84,16 +86,16 @@ class AuditedChange(_Who):
         data_key="fields",
         metadata=about("What changed."),
     )
-    reason = a_text("Why, or empty.")
+    reason = a_text("The reason, or empty.")
 
 
 class AuditedRefusal(_Who):
     """One right that was refused."""
 
-    id = fields.Integer(required=True, metadata=about("Its place in the order of all refusals."))
+    id = fields.Integer(required=True, metadata=about("Position in the order of all refusals."))
     at = Moment("When.")
-    door = a_text("Through which door it came.")
-    what = a_text("Operation or address, without values that were sent.")
+    door = a_text("The interface through which it came.")
+    what = a_text("Operation or path, without the values that were sent.")
     reason = a_text("Why it was refused.")
 
 
@@ -101,13 +103,13 @@ class AuditedLogins(_Who):
     """How often logins of one account failed in one minute."""
 
     minute = Moment("The minute.")
-    failures = fields.Integer(required=True, metadata=about("How often."))
+    failures = fields.Integer(required=True, metadata=about("Number of times."))
 
 
 class _Page(Schema):
     next = page_next()
     searched_to = Moment(
-        "How far back was looked, where a page ends though there may be more; else null.",
+        "How far back the search went if the page ended early and there may be more; else null.",
         allow_none=True,
     )
 

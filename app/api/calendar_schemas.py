@@ -14,14 +14,16 @@ from app.registry.rules.networks import Network
 
 MAX_LIMIT = 1000
 _TIME = "CERN's clock, as exact as the source: 2013-02-14 07:24, 2013-02-14 or 2013-02."
-_STANDING = "attested (it was so), planned (it was to be so) or sample (no source says so)."
+_STANDING = (
+    "attested (a source confirms it), planned (a source announced it) or sample (no source)."
+)
 
 
 class CalendarQuery(Schema):
     """Which days, and what of the calendar."""
 
-    from_ = Edge("From this day or period on. Absent: from the running month on.", data_key="from")
-    to = Edge("Up to this day or period, and with it. Absent: the end of the month of `from`.")
+    from_ = Edge("First day or period. Default: the current month.", data_key="from")
+    to = Edge("Last day or period, included. Default: the end of the month of `from`.")
     site = fields.String(
         validate=validate.Length(1, MAX_KEY_LENGTH, error="site takes 1 to {max} characters"),
         metadata=about("Only windows that concern this site; any of its names."),
@@ -38,7 +40,9 @@ class CalendarQuery(Schema):
         load_default=MAX_WINDOWS,
         validate=validate.Range(1, MAX_LIMIT, error="limit takes 1 to {max}"),
         error_messages={"invalid": f"limit takes 1 to {MAX_LIMIT}"},
-        metadata=about("How many windows are looked at, at most; `more` says that there are more."),
+        metadata=about(
+            "Maximum number of windows that are read; `more` says whether there are more."
+        ),
     )
 
 
@@ -63,44 +67,43 @@ class PlannedWork(Schema):
     """The window of a ticket."""
 
     ticket = fields.Integer(required=True, metadata=about("The ticket's number."))
-    title = a_text("Its title.")
-    state = a_text("Its state.")
+    title = a_text("The title.")
+    state = a_text("The state.")
     category = a_text("maintenance or change.")
     network = a_text("LHCOPN or LHCONE.")
-    impact = a_text("Its impact.")
-    start = Moment("When the work begins.")
-    end = Moment("When it ends; null = that is not said.", allow_none=True)
-    cancelled = fields.Boolean(
-        required=True, metadata=about("It did not take place, or is not to.")
-    )
+    impact = a_text("The impact.")
+    start = Moment("Start of the work.")
+    end = Moment("End of the work; null = not stated.", allow_none=True)
+    cancelled = fields.Boolean(required=True, metadata=about("Whether the work was cancelled."))
     links = fields.List(fields.String(), required=True, metadata=about("Ids of its links."))
-    sites = fields.List(fields.String(), required=True, metadata=about("Its sites."))
-    asked = fields.Integer(required=True, metadata=about("Sites that are asked to accept it."))
-    accepted = fields.Integer(required=True, metadata=about("Those that accepted it."))
-    refused = fields.Integer(required=True, metadata=about("Those that refused it."))
-    season = a_text("The season of the LHC in which the detectors run then, or empty.")
+    sites = fields.List(fields.String(), required=True, metadata=about("The sites."))
+    asked = fields.Integer(required=True, metadata=about("Sites asked to accept the change."))
+    accepted = fields.Integer(required=True, metadata=about("Sites that accepted."))
+    refused = fields.Integer(required=True, metadata=about("Sites that refused."))
+    season = a_text("The LHC running period at that time, or empty.")
 
 
 class LhcPeriodRow(Schema):
     """A period of the LHC."""
 
     id = fields.Integer(required=True, metadata=about("The portal's own id."))
-    name = a_text("Its name.")
+    name = a_text("The name.")
     kind = a_text(
-        "The detectors run in physics and ions, but not in a stop or shutdown within.",
+        "Kind of period. The detectors run in physics and ions, but not during a stop or "
+        "shutdown within them.",
         validate=validate.OneOf([*PeriodKind]),
     )
-    begins_at = Moment("Its first moment, UTC.")
-    ends_at = Moment("The first moment behind it, UTC; null = it goes on.", allow_none=True)
-    begin = a_text(f"The same as the source tells it: {_TIME}")
-    begin_precision = a_text("How exact that is.", validate=validate.OneOf([*Precision]))
+    begins_at = Moment("Start, UTC.")
+    ends_at = Moment("End, not included, UTC; null = ongoing.", allow_none=True)
+    begin = a_text(f"The start as the source gives it: {_TIME}")
+    begin_precision = a_text("Precision.", validate=validate.OneOf([*Precision]))
     begin_standing = a_text(_STANDING, validate=validate.OneOf([*Certainty]))
-    end = a_text("The end likewise: a day or month belongs to the period; empty = it goes on.")
-    end_precision = a_text("How exact that is.", validate=validate.OneOf([*Precision]))
+    end = a_text("The end in the same form; a day or month is included; empty = ongoing.")
+    end_precision = a_text("Precision.", validate=validate.OneOf([*Precision]))
     end_standing = a_text(_STANDING, validate=validate.OneOf([*Certainty]))
-    source = a_text("Where it is known from, or empty.")
-    note = a_text("What else there is to say, or empty.")
-    version = fields.Integer(required=True, metadata=about("Raised with each change."))
+    source = a_text("The source, or empty.")
+    note = a_text("Other details, or empty.")
+    version = fields.Integer(required=True, metadata=about("Increases with each change."))
 
 
 class LhcPeriods(Schema):
@@ -112,42 +115,42 @@ class LhcPeriods(Schema):
 class Agenda(Schema):
     """The windows that touch the days asked for, by their beginning, and the LHC then."""
 
-    begin = Moment("The first moment that was asked for.")
-    end = Moment("The first moment behind.")
+    begin = Moment("Start of the requested time.")
+    end = Moment("End of the requested time, not included.")
     items = fields.List(fields.Nested(PlannedWork), required=True)
     more = fields.Boolean(
-        required=True, metadata=about("There are more windows: ask for fewer days, or a site.")
+        required=True,
+        metadata=about("Whether there are more windows: request fewer days, or one site."),
     )
     conflicts = fields.List(fields.Nested(WorkConflict), required=True)
     periods = fields.List(
-        fields.Nested(LhcPeriodRow), required=True, metadata=about("Those that touch these days.")
+        fields.Nested(LhcPeriodRow),
+        required=True,
+        metadata=about("LHC periods that overlap these days."),
     )
     feed = a_text(
-        "The page on which a person gets the secret address of the same as iCalendar, below the"
-        " portal's own."
+        "Path of the page on which a person gets the secret address of the iCalendar feed."
     )
 
 
 class _PeriodBody(Schema):
-    source = fields.String(
-        validate=validate.Length(0, 1000), metadata=about("Where it is known from.")
-    )
-    note = fields.String(validate=validate.Length(0, 1000), metadata=about("What else to say."))
+    source = fields.String(validate=validate.Length(0, 1000), metadata=about("The source."))
+    note = fields.String(validate=validate.Length(0, 1000), metadata=about("Other details."))
     end = fields.String(
         validate=validate.Length(0, 16),
-        metadata=about(f"{_TIME} A day or month belongs to the period; empty = it goes on."),
+        metadata=about(f"{_TIME} A day or month is included; empty = ongoing."),
     )
     why = fields.String(
         load_default="",
         validate=validate.Length(0, SHORT_TEXT_LIMIT),
-        metadata=about("Why; it is kept with the change."),
+        metadata=about("The reason; stored with the change."),
     )
 
 
 def _needed(*, required: bool) -> dict[str, fields.Field[str]]:
     return {
         "name": fields.String(
-            required=required, validate=validate.Length(1, 100), metadata=about("Its name.")
+            required=required, validate=validate.Length(1, 100), metadata=about("The name.")
         ),
         "kind": fields.String(
             required=required,
@@ -186,5 +189,5 @@ class RemovalQuery(Schema):
     why = fields.String(
         required=True,
         validate=validate.Length(1, SHORT_TEXT_LIMIT),
-        metadata=about("It is kept in the history."),
+        metadata=about("The reason; stored in the history."),
     )

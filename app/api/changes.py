@@ -83,7 +83,7 @@ OPERATIONS: Final = (
     Operation(
         "listChanges",
         "/v1/changes",
-        "List the changes of all tickets in order, without gaps",
+        "List the changes of all tickets in order",
         _SCOPES,
         FeedQuery,
         Feed,

@@ -196,7 +196,7 @@ _DECISIONS: Final = "/v1/events/{event}/decisions"
 GET_MATCHING: Final = Operation(
     "getMatching",
     _MATCHING,
-    "List the tickets of an event, and why each was matched",
+    "List the tickets matched with an event",
     _READ,
     NoQuery,
     EventMatching,

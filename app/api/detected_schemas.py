@@ -25,7 +25,7 @@ def _yes_no(text: str) -> fields.String:
 def _behind() -> fields.String:
     return fields.String(
         validate=validate.Length(1, 200, error="after takes 1 to {max} characters"),
-        metadata=about("Where a page begins: take it from `next` of the page before."),
+        metadata=about("Where the page starts: take it from `next` of the previous page."),
     )
 
 
@@ -33,29 +33,31 @@ class DetectedQuery(Schema):
     """Filters of the list of detected events, named as on its page. Several values of one parameter
     are alternatives, parameters are all required."""
 
-    from_ = Edge("Only events that begin then or later.", data_key="from")
+    from_ = Edge("Only events that start then or later.", data_key="from")
     to = Edge("... and up to the end of this.")
-    lasting = _yes_no("yes: also what began before from and went on then.")
+    lasting = _yes_no("yes: also events that started before `from` and were ongoing then.")
     quarter = Several("Quarters of the start, as 2013-Q1.")
-    t1 = Several("Any names of T1s at an end when the event began; none = of no T1.")
-    site = Several("Any names of sites at an end of the link.")
+    t1 = Several(
+        "T1s at an end of the link when the event started, by any of their names; `none` = no T1."
+    )
+    site = Several("Sites at an end of the link, by any of their names.")
     link = Several("Ids of links.")
     network = Several("Networks.", *Network)
     state = Several("States.", *_STATES)
-    source = Several("Sources that reported it.")
-    documented = _yes_no("Whether a ticket documents it.")
-    counted = _yes_no("Whether it counts: an hour or more.")
-    maintenance = _yes_no("Whether it is of planned work.")
-    how = Several("How it is documented.", *How)
+    source = Several("Sources that reported the event.")
+    documented = _yes_no("Whether a ticket documents the event.")
+    counted = _yes_no("Whether the event counts in the figures: an hour or more.")
+    maintenance = _yes_no("Whether the event is planned work.")
+    how = Several("How the event is documented.", *How)
     due = fields.String(
         validate=validate.OneOf(STATES, error="due takes {choices}"),
-        metadata=about("Only events of which a rule in force asks for a ticket that is so."),
+        metadata=about("Only events for which a current rule requires a ticket with this status."),
     )
-    ongoing = _yes_no("Whether it goes on.")
+    ongoing = _yes_no("Whether the event is ongoing.")
     sort = fields.String(
         load_default="-start",
         validate=validate.OneOf(["-start", "start"], error="sort takes {choices}"),
-        metadata=about("-start: the newest first."),
+        metadata=about("-start: newest first."),
     )
     after = _behind()
     limit = page_limit()
@@ -64,33 +66,33 @@ class DetectedQuery(Schema):
 class DetectedRow(Schema):
     """What became of the reports about one outage."""
 
-    id = fields.Integer(required=True, metadata=about("That of the report with which it begins."))
+    id = fields.Integer(required=True, metadata=about("The id of the first report."))
     link = a_text("The link's id, or empty.")
-    site = a_text("The site's LHCOPN name where it is of no link, else empty.")
+    site = a_text("The site's LHCOPN name if the event is not on a link; else empty.")
     state = a_text("down or degraded.", validate=validate.OneOf(_STATES))
-    start = Moment("When it began.")
-    end = Moment("When it ended; null = it goes on.", allow_none=True)
-    seconds = fields.Integer(required=True, metadata=about("How long it took, so far."))
-    beginnings = fields.Integer(required=True, metadata=about("How many reports are part of it."))
-    quarter = a_text("The quarter of its start, as 2013-Q1.")
+    start = Moment("Start time.")
+    end = Moment("End time; null = ongoing.", allow_none=True)
+    seconds = fields.Integer(required=True, metadata=about("Duration so far."))
+    beginnings = fields.Integer(required=True, metadata=about("Number of reports in the event."))
+    quarter = a_text("The quarter of the start, as 2013-Q1.")
     counted = fields.Boolean(required=True, attribute="is_counted")
     documented = fields.Boolean(
         required=True,
         attribute="is_documented",
         metadata=about(
-            "Whether a ticket documents it, as the figures count. While it is ongoing, how = site"
-            " fulfils no obligation: /v1/duties says what does."
+            "Whether a ticket documents the event, as the figures count. While the event is "
+            "ongoing, `how = site` fulfils no obligation; see /v1/duties."
         ),
     )
     maintenance = fields.Boolean(required=True, attribute="is_maintenance")
-    how = a_text("How it is documented: link, site, hand or none.")
+    how = a_text("How the event is documented: link, site, hand or none.")
 
 
 class ListedDetected(DetectedRow):
     """A detected event in a list."""
 
     tickets = fields.List(
-        fields.Integer(), required=True, metadata=about("Tickets that document it.")
+        fields.Integer(), required=True, metadata=about("Tickets that document the event.")
     )
 
 
@@ -101,7 +103,7 @@ class DetectedPage(Schema):
     next = fields.String(
         required=True,
         allow_none=True,
-        metadata=about("Address of the next page; null = this is the last."),
+        metadata=about("URL of the next page; null on the last page."),
     )
 
 
@@ -110,12 +112,14 @@ class MatchedTicket(Schema):
 
     number = fields.Integer(required=True, metadata=about("The ticket's number."))
     how = a_text("link, site, hand or none.")
-    documents = fields.Boolean(required=True, metadata=about("Whether it documents the event."))
-    why = a_text("Why, in words.")
+    documents = fields.Boolean(
+        required=True, metadata=about("Whether the ticket documents the event.")
+    )
+    why = a_text("The reason, in words.")
     suspected = fields.Boolean(
         required=True,
         attribute="is_suspected",
-        metadata=about("Its times look like those of another time zone."),
+        metadata=about("The ticket's times look like another time zone."),
     )
     decided = fields.Boolean(
         required=True, attribute="is_decided", metadata=about("A person decided about it.")
@@ -130,7 +134,7 @@ class MadeDecision(Schema):
     )
     ticket = fields.Integer(required=True, attribute="number")
     words = a_text("The decision in words.")
-    reason = a_text("Why.")
+    reason = a_text("The reason.")
     author = a_text("Who decided.", attribute="actor")
     at = Moment("When.")
 
@@ -138,25 +142,27 @@ class MadeDecision(Schema):
 class EventMatching(Schema):
     """What is known of the tickets of a reported event."""
 
-    event = fields.Integer(required=True, attribute="event_id", metadata=about("Its id."))
+    event = fields.Integer(required=True, attribute="event_id", metadata=about("The id."))
     detected = fields.Nested(
         DetectedRow,
         required=True,
         allow_none=True,
-        metadata=about("The detected event of which it is part; null = of none, or not yet."),
+        metadata=about("The detected event that contains it; null = none, or not yet."),
     )
     reports = fields.List(
         fields.Integer(),
         required=True,
-        metadata=about("The reported events of the detected one, by start: the first 200."),
+        metadata=about("Reported events in the detected one, by start: the first 200."),
     )
     matches = fields.List(
         fields.Nested(MatchedTicket),
         required=True,
-        metadata=about("Tickets beside it, those that document it first."),
+        metadata=about("Candidate tickets, those that document the event first."),
     )
     decisions = fields.List(
-        fields.Nested(MadeDecision), required=True, metadata=about("By hand, the newest first.")
+        fields.Nested(MadeDecision),
+        required=True,
+        metadata=about("Decisions by hand, newest first."),
     )
     may_decide = fields.Boolean(
         required=True, metadata=about("Whether this account may decide by hand.")
@@ -175,12 +181,12 @@ class DecisionBody(Schema):
     decision = fields.String(
         required=True,
         validate=validate.OneOf([*Decision], error="takes {choices}"),
-        metadata=about("linked: it documents the event; unlinked: it does not."),
+        metadata=about("linked: the ticket documents the event; unlinked: it does not."),
     )
     reason = fields.String(
         required=True,
         validate=validate.Length(1, REASON_LIMIT),
-        metadata=about("It is shown with the event."),
+        metadata=about("The reason; shown with the event."),
     )
 
 
@@ -190,22 +196,22 @@ class DutiesQuery(Schema):
     state = fields.String(
         load_default=STATES[0],
         validate=validate.OneOf(STATES, error="state takes {choices}"),
-        metadata=about("Whether the ticket is there; open = due or missing."),
+        metadata=about("Status of the required ticket; open = due or missing."),
     )
     rule = fields.String(
         validate=validate.Length(1, SHORT_TEXT_LIMIT),
-        metadata=about("Of this rule, in force or not. Absent: of the rules in force."),
+        metadata=about("Rule, in force or not. Default: all rules in force."),
     )
-    site = Several("Any names of the sites that are to write it.")
+    site = Several("Sites that have to write the ticket, by any of their names.")
     end = fields.String(
         validate=validate.Length(1, SHORT_TEXT_LIMIT),
-        metadata=about("Any name of a T1 at an end of the link, or of the T0: of no T1."),
+        metadata=about("Any name of a T1 at an end of the link; the T0 means links without a T1."),
     )
     link = fields.String(
         validate=validate.Length(1, SHORT_TEXT_LIMIT), metadata=about("Id of the link.")
     )
-    quarter = QuarterText("Only events that began in this quarter.")
-    from_ = QuarterText("Only events that began in this quarter or later.", data_key="from")
+    quarter = QuarterText("Only events that started in this quarter.")
+    from_ = QuarterText("Only events that started in this quarter or later.", data_key="from")
     to = QuarterText("... and up to the end of this one.")
     losses = fields.String(
         validate=validate.OneOf(["yes"], error="losses takes yes"),
@@ -222,21 +228,21 @@ class DutyRow(Schema):
         required=True, attribute="event_id", metadata=about("Id of the detected event.")
     )
     rule = a_text("The rule's label.")
-    clause = a_text("What of the rule asks for it, in words.")
+    clause = a_text("The clause of the rule that requires the ticket, in words.")
     link = a_text("The link's id.")
-    responsible = a_text("Key of the site that is to write it, or empty.")
-    start = Moment("When the event began.")
-    end = Moment("When it ended; null = it goes on.", allow_none=True)
-    state = a_text("The event's: down or degraded.")
+    responsible = a_text("Key of the site that has to write the ticket, or empty.")
+    start = Moment("Start of the event.")
+    end = Moment("End time; null = ongoing.", allow_none=True)
+    state = a_text("State of the event: down or degraded.")
     maintenance = fields.Boolean(required=True, attribute="is_maintenance")
     amount = fields.Integer(
         required=True, metadata=about("What the clause measured: seconds, or flaps.")
     )
     unsure = fields.Boolean(
-        required=True, attribute="is_unsure", metadata=about("It is not known for sure.")
+        required=True, attribute="is_unsure", metadata=about("The result is not certain.")
     )
     cut_off_site = a_text("The site that was cut off, or empty.", attribute="lost_site")
-    due = Moment("By when the ticket was to be there.", attribute="due_at")
+    due = Moment("Deadline for the ticket.", attribute="due_at")
     standing = a_text(
         "met, late, missing or due.", validate=validate.OneOf([one.value for one in DutyStatus])
     )
@@ -244,10 +250,10 @@ class DutyRow(Schema):
         required=True, allow_none=True, metadata=about("The ticket's number, or null.")
     )
     ticket_written = Moment(
-        "Since when it is there, or null.", attribute="there_at", allow_none=True
+        "When the ticket was created, or null.", attribute="there_at", allow_none=True
     )
     in_force = fields.Boolean(
-        required=True, attribute="is_due", metadata=about("The rule was in force.")
+        required=True, attribute="is_due", metadata=about("Whether the rule was in force.")
     )
 
 
@@ -258,7 +264,7 @@ class DutyPage(Schema):
     next = fields.String(
         required=True,
         allow_none=True,
-        metadata=about("Address of the next page; null = this is the last."),
+        metadata=about("URL of the next page; null on the last page."),
     )
 
 
@@ -268,10 +274,12 @@ class DutyRuleRow(Schema):
     label = a_text("R2009, or R2009 v2.")
     about_ = a_text("What it is.", attribute="about", data_key="about")
     clauses = fields.List(
-        fields.String(), required=True, metadata=about("Each is enough; in words.")
+        fields.String(),
+        required=True,
+        metadata=about("Clauses in words; one that applies is enough."),
     )
     hours = fields.Integer(
-        required=True, metadata=about("Within so many hours the ticket is to be there.")
+        required=True, metadata=about("Hours within which the ticket must be created.")
     )
     in_force = fields.Boolean(
         required=True, attribute="in_force_now", metadata=about("Whether it is in force now.")

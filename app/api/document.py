@@ -18,53 +18,54 @@ from app.core.rules.scopes import MEANINGS
 VERSION = "1.5.0"
 """Of the contract. A field or parameter that is added raises the second number."""
 _ABOUT = """\
-The portal for programs: what a page can do, a token can do within its scopes. Send the header
-`Authorization: Bearer TOKEN`; an administrator makes tokens of systems and of partners, and
-everybody their own, on the pages of the portal. Errors are problem details (RFC 9457). Times and
-days are UTC. Fields may be added to answers at any time; leave out what you do not know.
+REST API of the portal: a token can do what its account can do on the pages, within its scopes. Send
+the header `Authorization: Bearer TOKEN`. Administrators create tokens for systems and partners on
+the portal's pages; everybody can create their own. Errors are problem details (RFC 9457). Times and
+days are UTC. Answers may get new fields at any time; ignore those that you do not know.
 
-Each answer to a GET has a strong ETag: ask again with `If-None-Match`, or send it with a change as
-`If-Match`: 412 says what is there now if somebody else was faster. Each write takes an
-`Idempotency-Key` of your own (stored for 7 days): the same request again is carried out once and
-answered alike, another request under the same key is 409. Nothing but the key decides: without it,
-or with two keys, two equal requests are two comments or two files. `Idempotency-Replayed: true` in
-an answer says that this request stored nothing new: it was carried out before, or the ticket has
-these values already. `Prefer: return=minimal` answers a write without content. Lists have `next`,
-the address of the next page, also as `Link` with `rel="next"`. The headers `RateLimit-Policy` and
-`RateLimit` say how many calls a token has left; 429 says with `Retry-After` when to send it again.
+Each answer to a GET has a strong ETag. Send it as `If-None-Match` with the next GET, or as
+`If-Match` with a change: if somebody else was faster, the answer is 412 with the current version.
+Each write accepts an `Idempotency-Key` that you choose (stored for 7 days): a repeated request is
+carried out once and gets the same answer; another request with the same key is refused with 409.
+Only the key decides: two equal requests without a key, or with two keys, are two comments or two
+files. `Idempotency-Replayed: true` means that this request stored nothing new, because it was
+carried out before or the ticket already has these values. `Prefer: return=minimal` answers a write
+without content. Lists have `next`, the URL of the next page, also sent as `Link` with `rel="next"`.
+The headers `RateLimit-Policy` and `RateLimit` give the number of calls that a token has left; after
+429, `Retry-After` says when to retry.
 
 Scopes of tokens:
 """
 _PROBLEMS = {
     "400": "A parameter is not allowed; `errors` names it.",
-    "401": "No token, or none that is live.",
-    "403": "The token lacks the scope, or its account the right.",
-    "404": "There is no such thing, or this account may not know of it.",
-    "429": "This token made too many calls; the header `Retry-After` says when to send it again.",
-    "503": "The database cannot be used at the moment, and nothing was stored; the header"
-    " `Retry-After` says in how many seconds to send the request again.",
+    "401": "The token is missing, unknown, expired or revoked.",
+    "403": "The token lacks the scope, or its account lacks the right.",
+    "404": "Not found, or not visible to this account.",
+    "429": "Too many calls with this token; `Retry-After` says when to retry.",
+    "503": "The database is unavailable and nothing was stored; `Retry-After` says in how many "
+    "seconds to retry.",
 }
 _OUTCOME_UNKNOWN = (
-    "An error of the portal. Where `type` is `outcome-unknown` the database did not confirm that"
-    " what was sent is stored: look, or send the same again under its Idempotency-Key."
+    "An error in the portal. If `type` is `outcome-unknown`, the database did not confirm the "
+    "write: check, or repeat the request with the same Idempotency-Key."
 )
 _OF_WRITES = {
-    "400": "A parameter or a header is not allowed, or reported events, a notification or a"
-    " document in the body cannot be read; `errors` names it.",
-    "409": "The present state does not allow it, or the Idempotency-Key was used for another"
-    " request.",
+    "400": "A parameter or header is not allowed, or the events, notification or document in the "
+    "body cannot be read; `errors` names it.",
+    "409": "The current state does not allow this, or the Idempotency-Key was used for another "
+    "request.",
     "500": _OUTCOME_UNKNOWN,
-    "413": "The body is larger than this address takes, or holds more than one call takes.",
+    "413": "The body is too large, or has too many entries for one call.",
 }
-_TYPE = "The body is of another type than those named here."
+_TYPE = "The media type of the body is not one of those listed."
 _FIELDS = (
     "The body is not JSON, or some fields are unknown or not allowed; `errors` names them, and"
     " nothing was stored."
 )
-_CHANGED = "What If-Match stands for is not there any more; `current` is what is there now."
+_CHANGED = "If-Match names an outdated version; `current` is the current one."
 _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     "Idempotency-Key": (
-        "A key of your own, once per request.",
+        "A key that you choose, one per request.",
         {"type": "string", "pattern": f"^[!-~]{{1,{MAX_LENGTH}}}$"},
     ),
     "Prefer": ("`return=minimal` for an answer without content.", {"type": "string"}),
@@ -73,11 +74,11 @@ _NUMBER: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 999_999_9
 _NAME: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$"}
 _KEYS: dict[str, dict[str, Any]] = {
     "key": {
-        "description": "Its key, percent-encoded.",
+        "description": "The key, percent-encoded.",
         "schema": {"type": "string", "maxLength": MAX_KEY_LENGTH},
     },
     "number": {
-        "description": "Its number.",
+        "description": "The number.",
         "schema": _NUMBER,
     },
     "site": {
@@ -98,13 +99,13 @@ _KEYS: dict[str, dict[str, Any]] = {
         "description": "pptx or pdf.",
         "schema": {"type": "string", "enum": ["pptx", "pdf"]},
     },
-    "pair": {"description": "The pair's number, of listFailures.", "schema": _NUMBER},
-    "entry": {"description": "The entry's number, of listFailures.", "schema": _NUMBER},
+    "pair": {"description": "The pair's number, from listFailures.", "schema": _NUMBER},
+    "entry": {"description": "The entry's number, from listFailures.", "schema": _NUMBER},
     "person": {"description": "The login name.", "schema": _NAME},
     "login": {"description": "The account's login.", "schema": _NAME},
     "code": {"description": "The partner's code.", "schema": _NAME},
     "id": {
-        "description": "Its id.",
+        "description": "The id.",
         "schema": _NUMBER,
     },
 }
@@ -231,7 +232,7 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
             for name, (text, schema) in _HEADERS.items()
         ]
     if operation.of is not None:
-        text = f"The ETag of {operation.of.name}: change only what was seen."
+        text = f"ETag from {operation.of.name}; 412 if there is a newer version."
         tag = {"type": "string"}
         found.append({"in": "header", "name": "If-Match", "description": text, "schema": tag})
     return found
@@ -239,7 +240,10 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
 
 def _answers(operation: Operation) -> dict[str, Any]:
     content: dict[str, Any]
-    etag = {"description": "Strong; send it back in If-None-Match.", "schema": {"type": "string"}}
+    etag = {
+        "description": "Strong ETag; send it back in If-None-Match.",
+        "schema": {"type": "string"},
+    }
     if operation.gives:
         content = {media: {"schema": {"type": "string"}} for media in operation.gives}
         return {"200": {"description": operation.summary, "content": content}}
@@ -261,19 +265,19 @@ def _answers(operation: Operation) -> dict[str, Any]:
         }
     nothing = {
         "204": {
-            "description": "All of it is stored; there is nothing to say of it.",
+            "description": "Everything is stored; the answer has no content.",
             "headers": replayed,
         }
     }
     if operation.empty:
         return nothing
     done: dict[str, Any] = {
-        "200": {"description": "All of it is stored.", "headers": replayed, "content": content},
+        "200": {"description": "Everything is stored.", "headers": replayed, "content": content},
         **nothing,
     }
     if operation.location is not None:
-        at = {"description": "Where it is read.", "schema": {"type": "string"}}
+        at = {"description": "Path of the new resource.", "schema": {"type": "string"}}
         headers = {"Location": at, **replayed}
-        made = {"description": "It is created.", "headers": headers, "content": content}
+        made = {"description": "Created.", "headers": headers, "content": content}
         return {"201": made}
     return done

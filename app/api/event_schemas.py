@@ -18,19 +18,19 @@ def _text(name: str, text: str) -> fields.String:
 class EventCorrection(Schema):
     """What is otherwise than the source said: a field that is absent stays."""
 
-    link = _text("link", "The link's id. A link or a site is needed.")
+    link = _text("link", "The link's id. Either a link or a site is required.")
     site = _text("site", "Any name of the site.")
     state = fields.String(
         validate=validate.OneOf([*EventState], error="takes {choices}"),
         metadata=about("What was wrong."),
     )
-    start = Time(metadata=about("When it began. ISO 8601, without zone UTC."))
-    end = Time(metadata=about("When it ended; null = it goes on. ISO 8601, without zone UTC."))
+    start = Time(metadata=about("Start time. ISO 8601, UTC if it has no zone."))
+    end = Time(metadata=about("End time; null = ongoing. ISO 8601, UTC if it has no zone."))
     layer = fields.String(
         validate=validate.OneOf([*Layer], error="takes {choices}"),
-        metadata=about("Where in the network."),
+        metadata=about("Network layer."),
     )
-    detail = _text("detail", "What else there is to say.")
+    detail = _text("detail", "Other details.")
 
 
 class EventReason(Schema):
@@ -39,5 +39,5 @@ class EventReason(Schema):
     reason = fields.String(
         required=True,
         validate=validate.Length(1, LONG_TEXT_LIMIT),
-        metadata=about("It is shown in the history."),
+        metadata=about("The reason; shown in the history."),
     )

@@ -177,16 +177,17 @@ def _answer(done: Reported) -> Mapping[str, Any]:
 
 
 _MEANINGS: Final[Mapping[str, str]] = {
-    "source": "The system that reports; made when it is seen for the first time.",
-    "source_id": "Its own id of the event. The same id again closes or corrects the event.",
-    "link": "The link's id. A link or a site is needed.",
+    "source": "The reporting system; created when it reports for the first time.",
+    "source_id": "The source's own id of the event. Sending the same id again closes or corrects"
+    " the event.",
+    "link": "The link's id. Either a link or a site is required.",
     "site": "Any name of the site.",
-    "state": "What was wrong. Needed in the first message of an event.",
-    "start": "When it began: ISO 8601 with its zone. Needed in the first message.",
-    "end": "When it ended: ISO 8601 with its zone; null = it goes on, which opens"
-    " no event again that has ended. Left out, it stays.",
-    "layer": "Where in the network; default unknown.",
-    "detail": "What else there is to say.",
+    "state": "What was wrong. Required in the first message of an event.",
+    "start": "Start time: ISO 8601 with time zone. Required in the first message.",
+    "end": "End time: ISO 8601 with time zone; null = ongoing, which does not reopen an event that "
+    "ended. If omitted, it stays unchanged.",
+    "layer": "Network layer; default unknown.",
+    "detail": "Other details.",
 }
 
 
@@ -232,7 +233,7 @@ def _webhook_schema() -> Mapping[str, Any]:
     }
     return {
         "type": "object",
-        "description": "Alertmanager's own form, version 4.",
+        "description": "Alertmanager's webhook format, version 4.",
         "properties": {
             "version": {"type": "string", "const": "4"},
             "truncatedAlerts": {"type": "integer"},
@@ -271,7 +272,7 @@ OPERATIONS = (
     Operation(
         "reportEvents",
         "/v1/events",
-        f"Report up to {MAX_AT_ONCE:,} events; repeating a report has no effect",
+        f"Report up to {MAX_AT_ONCE:,} events",
         _WRITE,
         ReportQuery,
         ReportAnswer,
@@ -306,7 +307,7 @@ OPERATIONS = (
     Operation(
         "reportAlerts",
         _HOOK,
-        "Receive Alertmanager's webhook for the source alertmanager",
+        'Receive events from Alertmanager, source "alertmanager"',
         _WRITE,
         NoQuery,
         ReportAnswer,
@@ -318,7 +319,7 @@ OPERATIONS = (
     Operation(
         "reportAlertsOf",
         f"{_HOOK}/{{key}}",
-        "Receive Alertmanager's webhook for the source with this name",
+        "Receive events from Alertmanager for a named source",
         _WRITE,
         NoQuery,
         ReportAnswer,

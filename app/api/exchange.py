@@ -31,7 +31,9 @@ class PairHead(Schema):
     """One side of a pair: the texts that began there."""
 
     entries = fields.Integer(required=True, metadata=about("Texts so far."))
-    head = a_text("The hash of the newest; it holds all before. Equal heads mean equal texts.")
+    head = a_text(
+        "Hash of the newest text; it includes all previous ones. Equal heads mean equal texts."
+    )
     digests = fields.List(
         fields.String(), required=True, metadata=about("SHA-256 of each text, oldest first.")
     )
@@ -42,16 +44,20 @@ class PairDifference(Schema):
 
     field = a_text("Name of the field.")
     ours = a_text("Our value.")
-    theirs = a_text("Their value as last known, in their words. Empty: none, or not known.")
+    theirs = a_text(
+        "The partner's value as last known, in the partner's terms. Empty: none, or not known."
+    )
 
 
 class PartDifference(Schema):
     """A text or a file that is not the same on both sides."""
 
     part = a_text("text or file.")
-    origin = a_text("Where it was written first: ours or theirs.")
-    sequence = fields.Integer(required=True, metadata=about("Its place among those, from 1."))
-    why = a_text("missing or changed there, or not listed: their system does not say.")
+    origin = a_text("Where it was written: ours or theirs.")
+    sequence = fields.Integer(required=True, metadata=about("Position among these, from 1."))
+    why = a_text(
+        "missing or changed in the partner's system, or not listed: that system does not say."
+    )
 
 
 class TicketPairRow(Schema):
@@ -60,14 +66,14 @@ class TicketPairRow(Schema):
     partner = a_text("The partner's code.")
     kind = a_text("zammad, mail, rt, servicenow or ggus.")
     state = a_text("being created, paired, stopped or ended.")
-    their_id = a_text("The counterpart's id there, or empty.")
-    their_number = a_text("What people call it there.")
+    their_id = a_text("The counterpart's id in the partner's system, or empty.")
+    their_number = a_text("The number that people see in the partner's system.")
     standing = a_text(
-        "How the two are to each other, as far as is known: in step, different, not compared,"
-        " queued, held (queued, and the connection is paused or stopped), asked (two values to"
-        " choose from), failed or ended."
+        "State of the exchange, as far as known: in step, different, not compared, queued, held "
+        "(queued while the connection is paused or stopped), asked (two values to choose from), "
+        "failed or ended."
     )
-    standing_why = a_text("Why it is not known whether they are in step, or empty.")
+    standing_why = a_text("Why it is unknown whether the tickets are in step, or empty.")
     differs = fields.List(
         fields.Nested(PairDifference), required=True, metadata=about("Values that differ.")
     )
@@ -79,7 +85,7 @@ class TicketPairRow(Schema):
     opener = fields.Nested(
         PairHead, required=True, metadata=about("The side on which the ticket was opened.")
     )
-    answerer = fields.Nested(PairHead, required=True, metadata=about("The other side."))
+    answerer = fields.Nested(PairHead, required=True, metadata=about("The partner's ticket."))
 
 
 class TicketPairs(Schema):
@@ -93,45 +99,50 @@ class ComparisonRow(Schema):
     where it ended, at least one was compared and all are in step, no other ticket was found, and
     none is unread."""
 
-    began = Moment("When it began.", attribute="began_at")
-    ended = Moment("When it finished; null = it has not.", attribute="ended_at", allow_none=True)
+    began = Moment("Start time.", attribute="began_at")
+    ended = Moment("When it finished; null = not finished.", attribute="ended_at", allow_none=True)
     failure = a_text("Why it did not finish, or empty.")
-    unread = a_text("Why a ticket there without a pair could not be read, or empty.")
+    unread = a_text("Why a partner's ticket without a pair could not be read, or empty.")
     compared = fields.Integer(required=True, metadata=about("Tickets with a pair."))
-    in_step = fields.Integer(required=True, metadata=about("Of these in step."))
-    different = fields.Integer(required=True, metadata=about("Of these different."))
+    in_step = fields.Integer(required=True, metadata=about("Tickets in step."))
+    different = fields.Integer(required=True, metadata=about("Tickets that differ."))
     not_known = fields.Integer(
-        required=True, attribute="unknown", metadata=about("Of these not known to be either.")
+        required=True,
+        attribute="unknown",
+        metadata=about("Tickets of which neither is known."),
     )
     others = fields.Integer(
-        required=True, metadata=about("Tickets there with our reference and without a pair.")
+        required=True,
+        metadata=about("The partner's tickets with our reference and without a pair."),
     )
 
 
 class ConnectionRow(Schema):
     """A partner's system, and how the exchange with it does. Secrets are never answered."""
 
-    id = fields.Integer(required=True, metadata=about("Its number."))
+    id = fields.Integer(required=True, metadata=about("The number."))
     partner = a_text("The partner's code.")
     kind = a_text("zammad, mail, rt, servicenow or ggus.")
     direction = a_text("push, pull or both.")
-    url = a_text("Its address, or empty.")
-    paused = Moment("Since when a person lets nothing be called; else null.", allow_none=True)
-    stopped = Moment("Since when the portal waits for a person; else null.", allow_none=True)
-    resting = Moment("Until when nothing is called, as calls failed; else null.", allow_none=True)
-    reason = a_text("Why the last call was in vain, or why it is stopped; else empty.")
+    url = a_text("The URL, or empty.")
+    paused = Moment("When a person paused the connection; else null.", allow_none=True)
+    stopped = Moment("When the portal stopped and needs a person; else null.", allow_none=True)
+    resting = Moment("No calls before this time because calls failed; else null.", allow_none=True)
+    reason = a_text("Why the last call failed, or why the connection is stopped; else empty.")
     tested = Moment("When a test last succeeded; null = never.", allow_none=True)
     sent = Moment("When something was last sent; null = never.", allow_none=True)
-    read = Moment("When their changes were last read; null = never.", allow_none=True)
-    waiting = fields.Integer(required=True, metadata=about("Entries that wait."))
-    oldest = Moment("When the oldest of them was written; else null.", allow_none=True)
-    asked = fields.Integer(required=True, metadata=about("Values that wait for a person."))
+    read = Moment("When the partner's changes were last read; null = never.", allow_none=True)
+    waiting = fields.Integer(required=True, metadata=about("Pending entries."))
+    oldest = Moment("When the oldest pending entry was written; else null.", allow_none=True)
+    asked = fields.Integer(required=True, metadata=about("Values that need a decision."))
     failed = fields.Integer(required=True, metadata=about("Tickets whose exchange failed."))
     calls = fields.Integer(required=True, metadata=about("Calls of the last 24 hours."))
-    failed_calls = fields.Integer(required=True, metadata=about("Those of them in vain."))
+    failed_calls = fields.Integer(
+        required=True, metadata=about("Failed calls of the last 24 hours.")
+    )
     compared = Moment("When a comparison last finished; null = never.", allow_none=True)
     comparison = fields.Nested(
-        ComparisonRow, required=True, allow_none=True, metadata=about("The newest one.")
+        ComparisonRow, required=True, allow_none=True, metadata=about("The newest comparison.")
     )
 
 
@@ -147,12 +158,12 @@ class FailuresQuery(Schema):
     connection = fields.Integer(
         validate=validate.Range(1, _MOST, error="connection takes a connection's number"),
         error_messages={"invalid": "connection takes a connection's number"},
-        metadata=about("Only with this connection."),
+        metadata=about("Only exchanges over this connection."),
     )
     after = fields.Integer(
         validate=validate.Range(1, _MOST, error="after takes the id of the page's last one"),
         error_messages={"invalid": "after takes the id of the page's last one"},
-        metadata=about("Begin behind this pair: the last one of the page before."),
+        metadata=about("Start after this pair: the last one of the previous page."),
     )
     limit = page_limit()
 
@@ -160,7 +171,7 @@ class FailuresQuery(Schema):
 class FailedEntry(Schema):
     """The entry with which an exchange would go on."""
 
-    id = fields.Integer(required=True, metadata=about("By it, the entry is skipped."))
+    id = fields.Integer(required=True, metadata=about("The entry's number, to skip it."))
     kind = a_text("ticket, comment, internal comment, fields or attachment.")
     at = Moment("When it was written.")
 
@@ -168,21 +179,21 @@ class FailedEntry(Schema):
 class Failure(Schema):
     """A ticket whose exchange waits for a person."""
 
-    id = fields.Integer(required=True, metadata=about("The pair's number: by it, it is retried."))
+    id = fields.Integer(required=True, metadata=about("The pair's number, to retry it."))
     connection = fields.Integer(required=True, metadata=about("The connection's number."))
     ticket = fields.Integer(required=True, metadata=about("Our ticket's number."))
     title = a_text("Our ticket's title.")
     partner = a_text("The partner's code.")
     state = a_text("being created, paired, stopped or ended.")
-    their_id = a_text("The counterpart's id there, or empty.")
-    their_number = a_text("What people call it there.")
+    their_id = a_text("The counterpart's id in the partner's system, or empty.")
+    their_number = a_text("The number that people see in the partner's system.")
     reason = a_text("What failed, or empty.")
-    asked = fields.Integer(required=True, metadata=about("Values that wait for a person."))
+    asked = fields.Integer(required=True, metadata=about("Values that need a decision."))
     first = fields.Nested(
         FailedEntry,
         required=True,
         allow_none=True,
-        metadata=about("The entry of ours that waits first; null = none."),
+        metadata=about("Our first pending entry; null = none."),
     )
 
 
@@ -196,7 +207,7 @@ class Failures(Schema):
 class Retried(Schema):
     """What is tried again."""
 
-    tickets = fields.Integer(required=True, metadata=about("How many tickets."))
+    tickets = fields.Integer(required=True, metadata=about("Number of tickets."))
 
 
 class Reason(Schema):
@@ -205,7 +216,7 @@ class Reason(Schema):
     reason = fields.String(
         required=True,
         validate=validate.Length(1, SHORT_TEXT_LIMIT),
-        metadata=about("Kept with the entry, and in the change log."),
+        metadata=about("The reason; stored with the entry and in the change log."),
     )
 
 
@@ -215,7 +226,7 @@ class Choice(Schema):
     value = fields.String(
         required=True,
         validate=validate.OneOf(("ours", "theirs"), error="takes {choices}"),
-        metadata=about("ours goes to the partner, or theirs becomes ours."),
+        metadata=about("ours = send our value to the partner; theirs = use the partner's value."),
     )
 
 
@@ -424,7 +435,7 @@ OPERATIONS: Final = (
     _post(
         "retryConnection",
         f"{_CONNECTION}/retry",
-        "Retry all failed exchanges, at most 200 at once",
+        "Retry all failed exchanges of a connection",
         _OPERATE,
         Retried,
         retry_all,
@@ -432,7 +443,7 @@ OPERATIONS: Final = (
     Operation(
         "listFailures",
         "/v1/exchange/failures",
-        "List exchanges that need a person",
+        "List failed exchanges",
         _LOOK,
         FailuresQuery,
         Failures,

@@ -20,11 +20,11 @@ from app.tickets.services.lists.saved_filters import visible_filters
 class SavedFilter(Schema):
     """A filter under a name."""
 
-    id = fields.Integer(required=True, metadata=about("Its number."))
-    name = a_text("Its name.")
-    owner = a_text("Login name of whose it is.")
-    shared = fields.Boolean(required=True, metadata=about("Everybody may use it."))
-    query = a_text("The query of the list's page; its filters bear the names of listTickets.")
+    id = fields.Integer(required=True, metadata=about("The number."))
+    name = a_text("The name.")
+    owner = a_text("Login name of the owner.")
+    shared = fields.Boolean(required=True, metadata=about("Whether everybody may use the filter."))
+    query = a_text("The query of the list page; the filters have the names of listTickets.")
     changed = Moment("When it was last changed.")
 
 

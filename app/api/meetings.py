@@ -47,32 +47,30 @@ class TeleconferencesQuery(Schema):
         load_default="coming",
         validate=validate.OneOf(_WHICH, error="which takes {choices}"),
         metadata=about(
-            "coming (default), asked (nobody answered yet), over (without minutes so far), held,"
-            " or ended (declined or cancelled)."
+            "coming (default), asked (requested, not yet answered), over (no minutes yet), held, "
+            "or ended (declined or cancelled)."
         ),
     )
-    after = _before("Of held and ended ones: begin behind this number.")
+    after = _before("For held and ended meetings: start after this number.")
 
 
 class FoundTeleconference(Schema):
     """A teleconference in a list."""
 
-    number = fields.Integer(required=True, metadata=about("Its number."))
-    version = fields.Integer(required=True, metadata=about("Raised with each change."))
-    state = a_text("How it stands.", validate=validate.OneOf(list(TcState)))
-    reason = a_text("Why it was asked for.")
+    number = fields.Integer(required=True, metadata=about("The number."))
+    version = fields.Integer(required=True, metadata=about("Increases with each change."))
+    state = a_text("The state.", validate=validate.OneOf(list(TcState)))
+    reason = a_text("Why the meeting was requested.")
     quarter = a_text("The quarter concerned, as 2013-Q1, or empty.")
     tickets = fields.List(
         fields.Integer(), required=True, metadata=about("Numbers of the tickets concerned.")
     )
-    times = fields.List(
-        Moment("A time."), required=True, metadata=about("The times that were proposed.")
-    )
-    start = Moment("When it begins; null until it is set.", allow_none=True)
-    minutes_long = fields.Integer(required=True, metadata=about("Its length; 0 until it is set."))
+    times = fields.List(Moment("A time."), required=True, metadata=about("Proposed times."))
+    start = Moment("Start time; null until scheduled.", allow_none=True)
+    minutes_long = fields.Integer(required=True, metadata=about("Length; 0 until scheduled."))
     place = a_text("A room or an address, or empty.")
-    asked_by = a_text("Who asked for it.")
-    asked = Moment("When it was asked for.")
+    asked_by = a_text("Who requested the meeting.")
+    asked = Moment("When the meeting was requested.")
 
 
 class OneTeleconference(FoundTeleconference):
@@ -84,10 +82,10 @@ class OneTeleconference(FoundTeleconference):
     points = fields.List(
         fields.String(), required=True, metadata=about("The chair's own points of the agenda.")
     )
-    decided_by = a_text("Who set, declined or cancelled it last, or empty.")
-    decided = Moment("When; else null.", allow_none=True)
+    decided_by = a_text("Who last scheduled, declined or cancelled the meeting, or empty.")
+    decided = Moment("When that was; else null.", allow_none=True)
     why_not = a_text("Why it was declined or cancelled, or empty.")
-    minutes = a_text("What was said and decided, once it was held; else empty.")
+    minutes = a_text("Minutes, after the meeting; else empty.")
 
 
 class TeleconferencePage(Schema):
@@ -100,29 +98,29 @@ class TeleconferencePage(Schema):
 class PacksQuery(Schema):
     """Where a page of packs begins."""
 
-    after = _before("Begin behind this number.")
+    after = _before("Start after this number.")
 
 
 class Pack(Schema):
     """A pack of slides for a meeting; it never changes once it is made."""
 
-    number = fields.Integer(required=True, metadata=about("Its number."))
-    title = a_text("On its first slide.")
+    number = fields.Integer(required=True, metadata=about("The number."))
+    title = a_text("Title on the first slide.")
     first_quarter = a_text("As 2013-Q1.")
-    last_quarter = a_text("As 2013-Q2; it is included.")
+    last_quarter = a_text("As 2013-Q2; included.")
     slides = fields.List(
         fields.String(),
         required=True,
         metadata=about(f"Kinds of slides, in their order: {', '.join(SLIDE_WORDS)}."),
     )
     state = a_text("waiting, making, made or failed.")
-    trouble = a_text("Why the last try failed, or empty.")
-    author = a_text("Who ordered it.")
-    ordered = Moment("When it was ordered.")
-    made = Moment("When it was made; else null.", allow_none=True)
-    figures = Moment("Of when its figures are; else null.", allow_none=True)
+    trouble = a_text("Why the last attempt failed, or empty.")
+    author = a_text("Who ordered the pack.")
+    ordered = Moment("When the pack was ordered.")
+    made = Moment("Completion time; else null.", allow_none=True)
+    figures = Moment("Time of the figures; else null.", allow_none=True)
     files = fields.List(
-        fields.String(), required=True, metadata=about("pptx and pdf, once they are there.")
+        fields.String(), required=True, metadata=about("pptx and pdf, when available.")
     )
 
 

@@ -45,7 +45,7 @@ def _schema() -> Mapping[str, Any]:
         "type": "string",
         "format": "binary",
         "minLength": 1,
-        "description": "The file as it is.",
+        "description": "The file, unchanged.",
     }
 
 
@@ -54,12 +54,12 @@ class NoticesQuery(Schema):
 
     state = fields.String(
         validate=validate.OneOf(list(Outcome), error="state takes {choices}"),
-        metadata=about("Only those of which this became."),
+        metadata=about("Only notices with this result."),
     )
     after = fields.Integer(
         validate=validate.Range(1, 999_999_999, error="after takes a notice's number"),
         error_messages={"invalid": "after takes a notice's number"},
-        metadata=about("Begin behind this number: the last one of the page before."),
+        metadata=about("Start after this number: the last one of the previous page."),
     )
     limit = page_limit()
 
@@ -67,32 +67,32 @@ class NoticesQuery(Schema):
 class NoticedCircuit(Schema):
     """A circuit that a notice names."""
 
-    circuit = a_text("The provider's id of it.")
+    circuit = a_text("The provider's id of the circuit.")
     link = fields.String(
-        required=True, allow_none=True, metadata=about("The link that it means; null = unknown.")
+        required=True, allow_none=True, metadata=about("The link; null = unknown.")
     )
 
 
 class Notice(Schema):
     """A provider's maintenance notice. Its text, with the addresses there, is not answered."""
 
-    number = fields.Integer(required=True, metadata=about("Its number."))
-    state = a_text("What became of it.", validate=validate.OneOf(list(Outcome)))
-    why = a_text("The same in words.")
-    received = Moment("When it came.")
+    number = fields.Integer(required=True, metadata=about("The number."))
+    state = a_text("The result.", validate=validate.OneOf(list(Outcome)))
+    why = a_text("The result in words.")
+    received = Moment("When the notice arrived.")
     ticket = fields.Integer(
         required=True, allow_none=True, metadata=about("The ticket's number, or null.")
     )
-    provider = a_text("Who sent it, or empty where it could not be read.")
+    provider = a_text("The sender, or empty if it could not be read.")
     maintenance = a_text("The provider's id of the maintenance, or empty.")
     sequence = fields.Integer(required=True, metadata=about("The provider's count of changes."))
-    status = a_text("The provider's word, or empty.")
-    impact = a_text("The provider's word, or empty.")
-    title = a_text("Its title, or empty.")
-    start = Moment("When the work begins; else null.", allow_none=True)
-    end = Moment("When it ends; else null.", allow_none=True)
+    status = a_text("The provider's status, or empty.")
+    impact = a_text("The provider's impact, or empty.")
+    title = a_text("The title, or empty.")
+    start = Moment("Start of the work; else null.", allow_none=True)
+    end = Moment("End of the work; else null.", allow_none=True)
     circuits = fields.List(
-        fields.Nested(NoticedCircuit), required=True, metadata=about("What it affects.")
+        fields.Nested(NoticedCircuit), required=True, metadata=about("Circuits.")
     )
 
 
@@ -161,7 +161,7 @@ OPERATIONS = (
     Operation(
         "reportNotices",
         "/v1/notices",
-        "Submit a provider's maintenance notice: a mail or a MAINTNOTE calendar",
+        "Submit a provider's maintenance notice (mail or MAINTNOTE calendar)",
         (Scope.TICKETS,),
         NoQuery,
         NoticesAnswer,

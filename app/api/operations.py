@@ -317,7 +317,7 @@ class Operation:
 
 def a_file() -> Mapping[str, Any]:
     """The JSON schema of a body that is a file."""
-    text = "The file as it is."
+    text = "The file, unchanged."
     return {"type": "string", "format": "binary", "minLength": 1, "description": text}
 
 

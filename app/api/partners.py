@@ -37,12 +37,12 @@ class PartnersQuery(Schema):
 class FoundPartner(Schema):
     """A partner with the logins of its accounts."""
 
-    code = a_text("Its code.")
-    created = Moment("When it was made.")
+    code = a_text("The code.")
+    created = Moment("Creation time.")
     accounts = fields.List(
         fields.String(),
         required=True,
-        metadata=about("Logins of its accounts, also disabled ones."),
+        metadata=about("Logins of the partner's accounts, disabled ones included."),
     )
 
 
@@ -56,31 +56,37 @@ class PartnerPage(Schema):
 class AccountSecretRow(Schema):
     """What is known of a live secret."""
 
-    id = fields.Integer(required=True, metadata=about("Its id."))
-    created = Moment("When it was made.")
+    id = fields.Integer(required=True, metadata=about("The id."))
+    created = Moment("Creation time.")
 
 
 class Account(Schema):
     """One account of a partner."""
 
-    login = a_text("Its name in the requests.")
+    login = a_text("The account's name in requests.")
     partner = a_text("The partner's code.")
-    access = a_text("The tickets that it sees.", validate=validate.OneOf(list(TicketAccess)))
-    read_only = fields.Boolean(required=True, metadata=about("It writes nothing."))
-    internal = fields.Boolean(required=True, metadata=about("It reads internal entries."))
+    access = a_text(
+        "The tickets that the account sees.", validate=validate.OneOf(list(TicketAccess))
+    )
+    read_only = fields.Boolean(required=True, metadata=about("The account is read-only."))
+    internal = fields.Boolean(
+        required=True, metadata=about("Whether the account reads internal entries.")
+    )
     contract_year = fields.Integer(
-        required=True, metadata=about("The GGUS contract of its client.")
+        required=True, metadata=about("Year of the GGUS contract of the account's client.")
     )
     sites = fields.List(
-        fields.String(), required=True, metadata=about("Keys of the sites it answers for.")
+        fields.String(),
+        required=True,
+        metadata=about("Keys of the sites for which the account accepts or refuses changes."),
     )
-    created = Moment("When it was made.")
-    disabled = Moment("Since when its calls are refused; else null.", allow_none=True)
-    last_call = Moment("Its last call of the native or SOAP service, or null.", allow_none=True)
+    created = Moment("Creation time.")
+    disabled = Moment("When the account was disabled; else null.", allow_none=True)
+    last_call = Moment("The last call to the native or SOAP service, or null.", allow_none=True)
     secrets = fields.List(
         fields.Nested(AccountSecretRow),
         required=True,
-        metadata=about("Its live secrets, older first: at most two."),
+        metadata=about("Active secrets, oldest first: at most two."),
     )
 
 
@@ -95,17 +101,19 @@ class AccountChange(Schema):
         validate=validate.OneOf(list(TicketAccess), error="takes {choices}"),
         metadata=about("Own: created by an account of this partner, or handed to the partner."),
     )
-    read_only = _flag("It writes nothing.")
-    internal = _flag("It reads internal entries of others.")
+    read_only = _flag("The account is read-only.")
+    internal = _flag("Whether the account reads internal entries of others.")
     contract_year = fields.Integer(
         strict=True,
         validate=validate.OneOf(list(CONTRACT_YEARS), error="takes {choices}"),
-        metadata=about("The GGUS contract of its client."),
+        metadata=about("Year of the GGUS contract of the account's client."),
     )
     sites = fields.List(
         fields.String(validate=validate.Length(1, SHORT_TEXT_LIMIT)),
         validate=validate.Length(max=100),
-        metadata=about("Any names of the sites for which it accepts or refuses changes."),
+        metadata=about(
+            "Sites for which the account accepts or refuses changes, by any of their names."
+        ),
     )
 
 
@@ -129,11 +137,11 @@ class NewAccountSecret(Schema):
     """A secret that was made."""
 
     login = a_text("The account's name.")
-    id = fields.Integer(required=True, metadata=about("The secret's id, by which it is ended."))
+    id = fields.Integer(required=True, metadata=about("The secret's id, needed to end it."))
     secret = fields.String(
         required=True,
         allow_none=True,
-        metadata=about("Given once: null where a request is answered again."),
+        metadata=about("Shown once: null when a request is repeated."),
     )
 
 
@@ -300,7 +308,7 @@ OPERATIONS: Final = (
     _secret(
         "createAccount",
         "/v1/accounts",
-        "Create a partner account, and the partner if the code is new",
+        "Create a partner account",
         create,
         body=NewAccount,
     ),

@@ -40,26 +40,26 @@ class PeopleQuery(Schema):
 class FoundPerson(Schema):
     """A person in a list."""
 
-    name = a_text("The login name, also the author that is shown.")
-    role = a_text("What the person may.", validate=validate.OneOf(list(Role)))
+    name = a_text("The login name, also shown as the author.")
+    role = a_text("The role of the person.", validate=validate.OneOf(list(Role)))
     sites = fields.List(
         fields.String(), required=True, metadata=about("Keys of the sites a reporter reports for.")
     )
     mail = a_text("Mail address, or empty.")
-    second_factor = fields.Boolean(required=True, metadata=about("Asked for at each login."))
-    created = Moment("When the account was made.")
-    disabled = Moment("Since when nobody can log in as this person; else null.", allow_none=True)
-    last_login = Moment("The last login; null = none yet.", allow_none=True)
+    second_factor = fields.Boolean(
+        required=True, metadata=about("Whether a second factor is required at each login.")
+    )
+    created = Moment("Creation time of the account.")
+    disabled = Moment("When the person was disabled; else null.", allow_none=True)
+    last_login = Moment("The last login; null = never.", allow_none=True)
 
 
 class Person(FoundPerson):
     """One person."""
 
-    time_zone = a_text("In which times are shown beside UTC.")
-    logins = fields.Integer(required=True, metadata=about("Logins that are live now."))
-    link_until = Moment(
-        "How long the newest one-time link works; null = there is none.", allow_none=True
-    )
+    time_zone = a_text("Time zone in which times are shown besides UTC.")
+    logins = fields.Integer(required=True, metadata=about("Number of current sessions."))
+    link_until = Moment("When the newest one-time link expires; null = no link.", allow_none=True)
 
 
 class PersonPage(Schema):
@@ -73,20 +73,22 @@ def _why() -> fields.String:
     return fields.String(
         load_default="",
         validate=validate.Length(max=SHORT_TEXT_LIMIT),
-        metadata=about("Shown in the history."),
+        metadata=about("The reason; shown in the history."),
     )
 
 
 def _role(**more: Any) -> fields.String:
     allowed = validate.OneOf(list(Role), error="takes {choices}")
-    return fields.String(validate=allowed, metadata=about("What the person may."), **more)
+    return fields.String(validate=allowed, metadata=about("The role of the person."), **more)
 
 
 def _sites() -> fields.List[str]:
     return fields.List(
         fields.String(validate=validate.Length(1, SHORT_TEXT_LIMIT)),
         validate=validate.Length(max=100),
-        metadata=about("Any names of the sites that a reporter reports for; of nobody else."),
+        metadata=about(
+            "Sites that a reporter reports for, by any of their names; only for reporters."
+        ),
     )
 
 
@@ -125,13 +127,13 @@ class Why(Schema):
 class OneTimeLink(Schema):
     """An address at which its person sets a password once."""
 
-    name = a_text("Whose it is.")
+    name = a_text("The person's name.")
     link = fields.String(
         required=True,
         allow_none=True,
-        metadata=about("Given once: null where a request is answered again."),
+        metadata=about("Shown once: null when a request is repeated."),
     )
-    until = Moment("How long it works.")
+    until = Moment("When the link expires.")
 
 
 def list_people(call: Call) -> Mapping[str, Any]:
@@ -337,7 +339,7 @@ OPERATIONS: Final = (
     Operation(
         "makeOneTimeLink",
         f"{_ONE}/links",
-        "Create a one-time link; the previous one stops working",
+        "Create a one-time link to set a password",
         _ADMIN,
         NoQuery,
         OneTimeLink,

@@ -35,7 +35,9 @@ class Edge(fields.String):
     """A period or day: its first moment and the first one behind it, UTC."""
 
     def __init__(self, text: str, **more: Any) -> None:
-        super().__init__(metadata={"description": f"{text} Takes {_SHAPES}; UTC."}, **more)
+        super().__init__(
+            metadata={"description": f"{text} {_SHAPES[0].upper()}{_SHAPES[1:]}; UTC."}, **more
+        )
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
         text: str = super()._deserialize(value, attr, data, **more)

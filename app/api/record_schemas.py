@@ -100,7 +100,7 @@ class _Reasons(Schema):
     why = fields.String(
         validate=validate.Length(0, SHORT_TEXT_LIMIT),
         load_default="",
-        metadata=about("Why; it is kept with the change."),
+        metadata=about("The reason; stored with the change."),
     )
 
 
@@ -111,8 +111,8 @@ def _sources(kind: RecordKind) -> fields.Dict:
         fields.String(validate=validate.Length(1, SHORT_TEXT_LIMIT)),
         load_default=dict,
         metadata=about(
-            "By field where it comes from, under * where all others that are sent do. A field that"
-            " has a source is no sample any more."
+            "The source of each field; `*` is the source of all other fields that are sent. A "
+            "field with a source is no longer sample data."
         ),
     )
 
@@ -140,13 +140,13 @@ class UnresolvedQuery(Schema):
     kind = fields.String(
         load_default=str(NameKind.SITE),
         validate=validate.OneOf([*NameKind], error="kind takes {choices}"),
-        metadata=about("What the names stand for."),
+        metadata=about("What the names refer to."),
     )
     page = fields.Integer(
         load_default=1,
         validate=validate.Range(1, 10_000, error="page takes 1 to {max}"),
         error_messages={"invalid": "page takes 1 to 10000"},
-        metadata=about("Counted from 1; take it from `next`."),
+        metadata=about("Page number, from 1; take it from `next`."),
     )
     limit = page_limit()
 
@@ -155,14 +155,14 @@ class NearName(Schema):
     """A known name that is near."""
 
     name = a_text("The name.")
-    key = a_text("The key of what bears it.")
+    key = a_text("Key of the object with this name.")
 
 
 class NameWriter(Schema):
     """Who writes a name."""
 
     author = a_text("The account, or partner.")
-    count = fields.Integer(required=True, metadata=about("In how many tickets."))
+    count = fields.Integer(required=True, metadata=about("Number of tickets."))
 
 
 class UnresolvedRow(Schema):
@@ -170,30 +170,32 @@ class UnresolvedRow(Schema):
 
     kind = a_text("site, link or unit.")
     name = a_text("The name, as it was sent.")
-    tickets = fields.Integer(required=True, metadata=about("How many tickets bear it."))
+    tickets = fields.Integer(required=True, metadata=about("Number of tickets with this name."))
     newest_ticket = fields.Integer(
         required=True, allow_none=True, metadata=about("The newest of them, or null.")
     )
-    events = fields.Integer(required=True, metadata=about("How many events bear it."))
+    events = fields.Integer(required=True, metadata=about("Number of events with this name."))
     newest_event = fields.Integer(
         required=True, allow_none=True, metadata=about("The newest of them, or null.")
     )
     writers = fields.List(
-        fields.Nested(NameWriter), required=True, metadata=about("Those who write it most.")
+        fields.Nested(NameWriter), required=True, metadata=about("Accounts that use the name most.")
     )
     near = fields.List(fields.Nested(NearName), required=True, metadata=about("The nearest names."))
-    means = a_text("What bears the name by now: tickets have to follow; empty = nothing.")
+    means = a_text(
+        "The object that has this name now, so that tickets have to follow; empty = none."
+    )
 
 
 class UnresolvedPage(Schema):
     """One page of names, those of most tickets and events first."""
 
     items = fields.List(fields.Nested(UnresolvedRow), required=True)
-    total = fields.Integer(required=True, metadata=about("How many wait."))
+    total = fields.Integer(required=True, metadata=about("Number of unresolved names."))
     next = fields.String(
         required=True,
         allow_none=True,
-        metadata=about("Address of the next page; null = this is the last."),
+        metadata=about("URL of the next page; null on the last page."),
     )
 
 
@@ -203,7 +205,7 @@ class DecidedName(Schema):
     kind = a_text("site, link or unit.")
     name = a_text("The name.")
     decision = a_text("alias or dismissed.")
-    means = a_text("What an alias stands for now, or empty.")
+    means = a_text("What an alias refers to now, or empty.")
 
 
 class DecidedNames(Schema):
@@ -216,7 +218,7 @@ class _OneName(Schema):
     kind = fields.String(
         required=True,
         validate=validate.OneOf([*NameKind], error="takes {choices}"),
-        metadata=about("What the name stands for."),
+        metadata=about("What the name refers to."),
     )
     name = fields.String(
         required=True, validate=validate.Length(1, MAX_NAME_LENGTH), metadata=about("The name.")
@@ -234,33 +236,33 @@ class NameDecisionBody(_OneName):
         required=True,
         validate=validate.OneOf([*Decision, TAKE_BACK, FOLLOW], error="takes {choices}"),
         metadata=about(
-            "alias: it means target (that of a site needs the scope registry, too); dismissed: it"
-            " stays unresolved; taken back: nothing is decided any more; follow: nothing new, but"
-            " more tickets and events follow what it means."
+            "alias: the name means `target` (for a site, the scope `registry` is also required); "
+            "dismissed: the name stays unresolved; taken back: the decision is undone; follow: "
+            "no new decision, but more tickets and events are updated to it."
         ),
     )
     target = fields.String(
         load_default="",
         validate=validate.Length(0, MAX_NAME_LENGTH),
-        metadata=about("Of an alias: any name of the site, the link's id, or a known unit."),
+        metadata=about("For an alias: any name of the site, the link's id, or a known unit."),
     )
     system = fields.String(
         load_default=str(NameSystem.GOCDB),
         validate=validate.OneOf([*NameSystem], error="takes {choices}"),
-        metadata=about("Of an alias of a site: in which system it is so called."),
+        metadata=about("For an alias of a site: the system that uses this name."),
     )
     why = fields.String(
         load_default="",
         validate=validate.Length(0, SHORT_TEXT_LIMIT),
-        metadata=about("Why; it is kept with the change."),
+        metadata=about("The reason; stored with the change."),
     )
 
 
 class FollowedRows(Schema):
     """How many followed."""
 
-    done = fields.Integer(required=True, metadata=about("Now."))
-    left = fields.Integer(required=True, metadata=about("Not yet: send follow again."))
+    done = fields.Integer(required=True, metadata=about("Updated by this call."))
+    left = fields.Integer(required=True, metadata=about("Not updated yet: send `follow` again."))
 
 
 class NameOutcome(Schema):
@@ -281,11 +283,11 @@ class UnitBody(Schema):
     why = fields.String(
         load_default="",
         validate=validate.Length(0, SHORT_TEXT_LIMIT),
-        metadata=about("Why; it is kept with the change."),
+        metadata=about("The reason; stored with the change."),
     )
 
 
 class KnownUnit(Schema):
     """A known unit."""
 
-    name = a_text("Its name.")
+    name = a_text("The name.")

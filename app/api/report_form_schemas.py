@@ -20,14 +20,16 @@ MOVES = ("submit", "reopen", "accept")
 class FormQuestion(Schema):
     """A question of a form."""
 
-    name = a_text("The name of its field: `answer.` and the question's key.")
-    group = a_text("The title under which it is asked, or empty.")
-    label = a_text("Its words.")
-    help = a_text("What helps to answer, or empty.")
-    kind = a_text("What an answer is.", validate=validate.OneOf(_KINDS[:-1]))
-    required = fields.Boolean(required=True, metadata=about("Submitting needs an answer."))
+    name = a_text("Name of the question's field: `answer.` and the question's key.")
+    group = a_text("The section heading, or empty.")
+    label = a_text("The text.")
+    help = a_text("Help text, or empty.")
+    kind = a_text("Type of the answer.", validate=validate.OneOf(_KINDS[:-1]))
+    required = fields.Boolean(
+        required=True, metadata=about("Whether an answer is required to submit.")
+    )
     choices = fields.List(
-        fields.String(), required=True, metadata=about("Of a choice: what may be answered.")
+        fields.String(), required=True, metadata=about("Allowed answers of a choice.")
     )
     reusable = fields.Boolean(
         required=True, metadata=about("The answer of an earlier quarter is offered again.")
@@ -38,17 +40,15 @@ class QuestionForm(Schema):
     """A version of the questions. One that is in use never changes."""
 
     number = fields.Integer(required=True, metadata=about("Counted from 1."))
-    first_quarter = a_text("Reports of this quarter and later ones are begun with it.")
+    first_quarter = a_text("First quarter for which new reports use this form.")
     last_quarter = fields.String(
         required=True,
         allow_none=True,
         metadata=about("The last such quarter; null = until another form is published."),
     )
-    note = a_text("Why it was made, or empty.")
+    note = a_text("Why the form was created, or empty.")
     published = Moment("When it came into use.")
-    questions = fields.List(
-        fields.Nested(FormQuestion), required=True, metadata=about("In their order.")
-    )
+    questions = fields.List(fields.Nested(FormQuestion), required=True, metadata=about("In order."))
 
 
 class QuestionForms(Schema):
@@ -60,10 +60,12 @@ class QuestionForms(Schema):
 class ReportFieldValue(Schema):
     """What stands in one field of a report."""
 
-    name = a_text("`answer.`, `event.`, `number.` or `reason.` and the key of what it is about.")
-    value = a_text("What is written there; empty = nothing.")
+    name = a_text(
+        "`answer.`, `event.`, `number.` or `reason.`, followed by the key of its subject."
+    )
+    value = a_text("The content; empty = nothing.")
     version = fields.Integer(
-        required=True, metadata=about("Raised with each change of it; 0 = nobody wrote there.")
+        required=True, metadata=about("Increases with each change; 0 = never filled in.")
     )
     changed = Moment("When it was changed; null = never.", allow_none=True)
     changed_by = a_text("Who changed it, or empty.")
@@ -84,35 +86,37 @@ class AskedQuestion(FormQuestion):
         OfferedAnswer,
         required=True,
         allow_none=True,
-        metadata=about("Only where nothing is answered yet; else null."),
+        metadata=about("Only if there is no answer yet; else null."),
     )
 
 
 class CountedNumber(Schema):
     """A number that the portal counts now, and what the site says to it."""
 
-    key = a_text("Its name, the same in all reports.")
-    group = a_text("The title under which it stands.")
-    label = a_text("What it counts.")
+    key = a_text("Key of the figure, the same in all reports.")
+    group = a_text("The section heading.")
+    label = a_text("What the figure counts.")
     value = fields.Float(
         required=True, allow_none=True, metadata=about("null = no data, which is not 0.")
     )
     of = fields.Float(
-        required=True, allow_none=True, metadata=about("The whole of which it is a part, or null.")
+        required=True, allow_none=True, metadata=about("The total of which it is a part, or null.")
     )
     unit = a_text("Empty = a count.")
     told_by = fields.Integer(
         required=True,
         allow_none=True,
-        metadata=about("Of what is no count: of how many tickets or links it is told."),
+        metadata=about(
+            "For a figure that is not a count: the number of tickets or links behind it."
+        ),
     )
     rows = fields.String(
         required=True,
         allow_none=True,
-        metadata=about("The list of exactly the rows that were counted, or null."),
+        metadata=about("URL of the list of exactly the counted rows, or null."),
     )
     stated = fields.Nested(
-        ReportFieldValue, required=True, metadata=about("The site's number, where it differs.")
+        ReportFieldValue, required=True, metadata=about("The site's number, if it differs.")
     )
     reason = fields.Nested(ReportFieldValue, required=True, metadata=about("Why it differs."))
 
@@ -123,10 +127,10 @@ class UndocumentedEventRow(Schema):
     id = fields.Integer(required=True, metadata=about("Of the detected event."))
     link = a_text("The link's id.")
     state = a_text("down or degraded.")
-    start = Moment("When it began.")
-    end = Moment("When it ended; null = it goes on.", allow_none=True)
+    start = Moment("Start time.")
+    end = Moment("End time; null = ongoing.", allow_none=True)
     explanation = fields.Nested(
-        ReportFieldValue, required=True, metadata=about("The site's words; submitting needs some.")
+        ReportFieldValue, required=True, metadata=about("The site's text; required to submit.")
     )
 
 
@@ -134,20 +138,20 @@ class OtherEventRow(Schema):
     """An event with words that is not, or no more, among those without a ticket."""
 
     id = fields.Integer(
-        required=True, metadata=about("Of the detected event when the words were written.")
+        required=True, metadata=about("The detected event when the text was written.")
     )
     link = a_text("The link's id.")
-    state = a_text("down or degraded; empty = not known any more.")
-    start = Moment("When it began; null = not known any more.", allow_none=True)
-    end = Moment("When it ended; null = it goes on, or is not known any more.", allow_none=True)
+    state = a_text("down or degraded; empty = no longer known.")
+    start = Moment("Start time; null = no longer known.", allow_none=True)
+    end = Moment("End time; null = ongoing, or no longer known.", allow_none=True)
     fate = a_text(
-        "What became of it by now.",
+        "What happened to it since.",
         validate=validate.OneOf([one.value for one in ExplanationState]),
     )
     part_of = fields.Integer(
         required=True,
         allow_none=True,
-        metadata=about("The detected event that covers its time now, or null."),
+        metadata=about("The detected event that now covers this time, or null."),
     )
     explanation = fields.Nested(ReportFieldValue, required=True)
 
@@ -156,7 +160,7 @@ class OpenField(Schema):
     """What is still to be written before the report can be submitted."""
 
     name = a_text("The field's name.")
-    label = a_text("What it asks.")
+    label = a_text("The text of the question.")
     why = a_text("What is missing.")
 
 
@@ -164,10 +168,10 @@ class ReportFile(Schema):
     """What is known of a file at a report."""
 
     number = fields.Integer(required=True, metadata=about("Counted from 1 within the report."))
-    name = a_text("The file's name, cleaned.")
-    size = fields.Integer(required=True, metadata=about("Bytes."))
+    name = a_text("File name, without folders and control characters.")
+    size = fields.Integer(required=True, metadata=about("Size in bytes."))
     first_version = fields.Integer(
-        required=True, metadata=about("The first signed version that holds it, or will.")
+        required=True, metadata=about("The first signed version that contains it, or will.")
     )
     created = Moment("When it was added.", attribute="created_at")
     author = a_text("Who added it.")
@@ -178,7 +182,7 @@ class ReportCommentRow(Schema):
 
     at = Moment("When.")
     author = a_text("Who.")
-    text = a_text("The words.")
+    text = a_text("The text.")
 
 
 class ReportComments(Schema):
@@ -195,28 +199,26 @@ class WrittenReport(Schema):
     site = a_text("The site's LHCOPN name.")
     quarter = a_text("As 2013-Q1.")
     state = a_text(
-        "How it stands; draft = written, never submitted.",
+        "The state; draft = written, never submitted.",
         validate=validate.OneOf([one.value for one in ShownState]),
     )
-    late = fields.Boolean(required=True, metadata=about("Asked for, and late."))
-    due = Moment("By when it is to be submitted.")
+    late = fields.Boolean(required=True, metadata=about("Whether a required report is late."))
+    due = Moment("Due date.")
     version = fields.Integer(
-        required=True, metadata=about("Raised with each change; 0 = nothing is written.")
+        required=True, metadata=about("Increases with each change; 0 = nothing was written yet.")
     )
-    form = fields.Integer(
-        required=True, metadata=about("Number of the form whose questions are asked.")
-    )
+    form = fields.Integer(required=True, metadata=about("Number of the form in use."))
     moves = fields.List(
         fields.String(validate=validate.OneOf(MOVES)),
         required=True,
-        metadata=about("What this account may do with it now."),
+        metadata=about("What this account may do with the report now."),
     )
     writable = fields.Boolean(
-        required=True, metadata=about("Whether this account may write in it now.")
+        required=True, metadata=about("Whether this account may edit the report now.")
     )
     behind = fields.Boolean(
         required=True,
-        metadata=about("So much just changed that not all of it is in the numbers yet."),
+        metadata=about("Whether recent changes are not in the numbers yet."),
     )
     questions = fields.List(fields.Nested(AskedQuestion), required=True)
     numbers = fields.List(fields.Nested(CountedNumber), required=True)
@@ -225,15 +227,15 @@ class WrittenReport(Schema):
     open = fields.List(
         fields.Nested(OpenField),
         required=True,
-        metadata=about("What keeps it from being submitted, in the order of the form."),
+        metadata=about("What is missing before it can be submitted, in the order of the form."),
     )
     attachments = fields.List(
-        fields.Nested(ReportFile), required=True, metadata=about("Its files, oldest first.")
+        fields.Nested(ReportFile), required=True, metadata=about("Attachments, oldest first.")
     )
     versions = fields.List(
         fields.Nested(ReportSignature),
         required=True,
-        metadata=about("All that were signed, the oldest first."),
+        metadata=about("All signed versions, oldest first."),
     )
 
 
@@ -243,14 +245,14 @@ class ReportFieldBody(Schema):
     value = fields.String(
         required=True,
         validate=validate.Length(max=ANSWER_LIMIT),
-        metadata=about("What is written; empty = nothing."),
+        metadata=about("The content; empty = nothing."),
     )
     version = fields.Integer(
         strict=True,
         validate=validate.Range(0, 999_999_999),
         metadata=about(
-            "The field's version that was read: 412 if somebody else changed it since. Absent: it"
-            " is written over."
+            "The field's version that you read: 412 if somebody changed it since. If omitted, "
+            "the field is overwritten."
         ),
     )
 
@@ -265,7 +267,7 @@ class ReportChange(Schema):
         data_key="fields",
         attribute="fields",
         validate=validate.Length(1, MAX_FIELDS),
-        metadata=about("By the names of the fields."),
+        metadata=about("By field name."),
     )
 
 
@@ -275,7 +277,7 @@ class ReopenBody(Schema):
     reason = fields.String(
         required=True,
         validate=validate.Length(1, ANSWER_LIMIT),
-        metadata=about("It is shown with the report."),
+        metadata=about("The reason; shown with the report."),
     )
 
 
@@ -283,7 +285,7 @@ class ReportCommentBody(Schema):
     """What is said about a report."""
 
     text = fields.String(
-        required=True, validate=validate.Length(1, ANSWER_LIMIT), metadata=about("The words.")
+        required=True, validate=validate.Length(1, ANSWER_LIMIT), metadata=about("The text.")
     )
 
 
@@ -293,5 +295,5 @@ class ReportFileQuery(Schema):
     name = fields.String(
         required=True,
         validate=validate.Length(0, SHORT_TEXT_LIMIT),
-        metadata=about("The file's name; folders and control characters are taken off."),
+        metadata=about("File name; folders and control characters are removed."),
     )

@@ -443,7 +443,7 @@ OPERATIONS: Final = (
     _write(
         "submitReport",
         f"{_ONE}/submit",
-        "Sign and submit a report; requires If-Match",
+        "Sign and submit a report",
         submit,
         reads=_brought_up,
     ),

@@ -19,9 +19,12 @@ class ReportsQuery(Schema):
     quarter = fields.String(metadata=about("Only this quarter, as 2013-Q1."))
     from_ = fields.String(
         data_key="from",
-        metadata=about("From this quarter on. Without any of the three: the last four that ended."),
+        metadata=about(
+            "First quarter. Without any of these three parameters: the last four quarters that "
+            "ended."
+        ),
     )
-    to = fields.String(metadata=about("Up to this quarter, and with it. At most 60 at once."))
+    to = fields.String(metadata=about("Last quarter, included. At most 60 quarters at once."))
     site = fields.String(
         validate=validate.Length(1, MAX_KEY_LENGTH, error="site takes 1 to {max} characters"),
         metadata=about("Only this site; any of its names."),
@@ -47,19 +50,21 @@ class OneReportQuery(Schema):
 class ReportRow(Schema):
     """How the report of a site about a quarter stands."""
 
-    key = a_text("Site and quarter, as DE-KIT/2013-Q1: the address of what was signed.")
+    key = a_text("Site and quarter, as DE-KIT/2013-Q1: the path of the signed report.")
     site = a_text("The site's LHCOPN name.")
     quarter = a_text("As 2013-Q1.")
     state = a_text(
-        "not required, not yet (the quarter goes on), missing, submitted, accepted or reopened; a"
-        " draft that was never submitted is missing.",
+        "not required, not yet (the quarter has not ended), missing, submitted, accepted or "
+        "reopened; a draft that was never submitted is missing.",
         validate=validate.OneOf(_STATES),
     )
     late = fields.Boolean(
         required=True,
-        metadata=about("Asked for, and not submitted or submitted first after the due time."),
+        metadata=about(
+            "Whether a required report was not submitted, or first submitted after the due date."
+        ),
     )
-    due = Moment("By when it was to be submitted.")
+    due = Moment("Due date.")
 
 
 class ReportPage(Schema):
@@ -69,20 +74,20 @@ class ReportPage(Schema):
     next = fields.String(
         required=True,
         allow_none=True,
-        metadata=about("Address of the next page; null = this is the last."),
+        metadata=about("URL of the next page; null on the last page."),
     )
 
 
 class ReportFigure(Schema):
     """A number that the portal counted when the report was signed."""
 
-    key = a_text("Its name, the same in all reports.")
-    label = a_text("What it counts.")
+    key = a_text("Key of the figure, the same in all reports.")
+    label = a_text("What the figure counts.")
     value = fields.Float(
         required=True, allow_none=True, metadata=about("null = no data, which is not 0.")
     )
     of = fields.Float(
-        required=True, allow_none=True, metadata=about("The whole of which it is a part, or null.")
+        required=True, allow_none=True, metadata=about("The total of which it is a part, or null.")
     )
     unit = a_text("Empty = a count.")
 
@@ -90,21 +95,21 @@ class ReportFigure(Schema):
 class ReportContradiction(Schema):
     """A number that the site states otherwise."""
 
-    key = a_text("The figure's.")
+    key = a_text("Key of the figure.")
     stated = a_text("The site's number.")
-    counted = a_text("The portal's, in words.")
+    counted = a_text("The portal's number, in words.")
     reason = a_text("Why they differ.")
 
 
 class AnsweredQuestion(Schema):
     """A question and its answer."""
 
-    key = a_text("The question's, the same in all forms.", attribute="question.key")
-    group = a_text("The title under which it was asked, or empty.", attribute="question.group")
-    question = a_text("Its words.", attribute="question.label")
+    key = a_text("Key of the question, the same in all forms.", attribute="question.key")
+    group = a_text("The section heading, or empty.", attribute="question.group")
+    question = a_text("The text.", attribute="question.label")
     kind = a_text(f"{', '.join(_KINDS[:-1])} or {_KINDS[-1]}.", attribute="question.kind")
     required = fields.Boolean(required=True, attribute="question.is_required")
-    answer = a_text("What the site answered; empty = nothing.", attribute="value")
+    answer = a_text("The site's answer; empty = none.", attribute="value")
 
 
 class ReportEvent(Schema):
@@ -115,30 +120,30 @@ class ReportEvent(Schema):
     )
     link = a_text("The link's id.", attribute="event.link")
     state = a_text("down or degraded.", attribute="event.state")
-    start = Moment("When it began.", attribute="event.start")
-    end = Moment("When it ended; null = it went on.", attribute="event.end", allow_none=True)
-    explanation = a_text("The site's words; empty = none.")
+    start = Moment("Start time.", attribute="event.start")
+    end = Moment("End time; null = ongoing at that time.", attribute="event.end", allow_none=True)
+    explanation = a_text("The site's text; empty = none.")
 
 
 class ReportOtherEvent(Schema):
     """An event with signed words that is not among those without a ticket."""
 
     id = fields.Integer(
-        required=True, metadata=about("Of the detected event when the words were written.")
+        required=True, metadata=about("The detected event when the text was written.")
     )
     link = a_text("The link's id.")
-    state = a_text("down or degraded; empty = not known any more.")
-    start = Moment("When it began; null = not known any more.", allow_none=True)
-    end = Moment("When it ended; null = it goes on, or is not known any more.", allow_none=True)
-    explanation = a_text("The site's words.", attribute="words")
+    state = a_text("down or degraded; empty = no longer known.")
+    start = Moment("Start time; null = no longer known.", allow_none=True)
+    end = Moment("End time; null = ongoing, or no longer known.", allow_none=True)
+    explanation = a_text("The site's text.", attribute="words")
     fate = a_text(
-        "What became of it by now.",
+        "What happened to it since.",
         validate=validate.OneOf([one.value for one in ExplanationState]),
     )
     part_of = fields.Integer(
         required=True,
         allow_none=True,
-        metadata=about("The detected event that covers its time now, or null."),
+        metadata=about("The detected event that now covers this time, or null."),
     )
 
 
@@ -152,7 +157,7 @@ class ReportSignature(Schema):
     accepted_by = a_text("Who accepted it, or empty.")
     reopened = Moment("When it was reopened, or null.", attribute="reopened_at", allow_none=True)
     reopened_by = a_text("Who reopened it, or empty.")
-    reopen_reason = a_text("Why, or empty.")
+    reopen_reason = a_text("The reason, or empty.")
 
 
 class SignedReport(Schema):
@@ -162,21 +167,21 @@ class SignedReport(Schema):
     site = a_text("The site's LHCOPN name.", attribute="report.site.key")
     quarter = a_text("As 2013-Q1.", attribute="report.quarter")
     state = a_text(
-        "submitted, accepted or reopened: how the report stands now.",
+        "The current state of the report: submitted, accepted or reopened.",
         attribute="report.state",
         validate=validate.OneOf([one.value for one in ReportState if one != ReportState.DRAFT]),
     )
     form = fields.Integer(
         required=True,
         attribute="version.form_number",
-        metadata=about("Number of the form whose questions were asked."),
+        metadata=about("Number of the form that was used."),
     )
     version = fields.Nested(ReportSignature, required=True)
     versions = fields.List(
         fields.Nested(ReportSignature),
         required=True,
         attribute="report.versions",
-        metadata=about("All that were signed, the oldest first."),
+        metadata=about("All signed versions, oldest first."),
     )
     counted = Moment("When the portal counted the numbers.", attribute="numbers.counted_at")
     numbers = fields.List(fields.Nested(ReportFigure), required=True, attribute="numbers.figures")

@@ -25,7 +25,7 @@ class FigureNumber(Schema):
     rows = fields.String(
         required=True,
         allow_none=True,
-        metadata=about("The list of exactly so many rows; null = there are none, or no list."),
+        metadata=about("URL of the list of exactly these rows; null = no rows, or no such list."),
     )
 
 

@@ -20,7 +20,7 @@ from app.topology.rules.link_states import LinkState
 MAX_KEY_LENGTH = 100
 PAGE = 100
 MAX_PAGE = 1000
-_NEXT = "Address of the next page; null = this is the last."
+_NEXT = "URL of the next page; null on the last page."
 _NETWORKS = validate.OneOf([network.value for network in Network])
 
 
@@ -63,7 +63,7 @@ def behind_key() -> fields.String:
     """Where a page of a list begins, of lists that are ordered by key."""
     return fields.String(
         validate=validate.Length(1, MAX_KEY_LENGTH, error="after takes 1 to {max} characters"),
-        metadata=about("Begin behind this key: the last one of the page before."),
+        metadata=about("Start after this key: the last one of the previous page."),
     )
 
 
@@ -73,7 +73,7 @@ def page_limit() -> fields.Integer:
         load_default=PAGE,
         validate=validate.Range(1, MAX_PAGE, error="limit takes 1 to {max}"),
         error_messages={"invalid": f"limit takes 1 to {MAX_PAGE}"},
-        metadata=about("How many of them one page holds at most."),
+        metadata=about("Maximum number of entries per page."),
     )
 
 
@@ -87,11 +87,11 @@ class PageQuery(Schema):
 
     q = fields.String(
         validate=validate.Length(1, MAX_KEY_LENGTH, error="q takes 1 to {max} characters"),
-        metadata=about("Part of a name, in capital or small letters."),
+        metadata=about("Part of a name; upper and lower case are the same."),
     )
     on = fields.Date(
         error_messages={"invalid": "on takes a day as YYYY-MM-DD"},
-        metadata=about("Only what was valid on this day, as it was then. Absent: everything."),
+        metadata=about("Only records valid on this day, as they were then. Default: all."),
     )
     network = fields.String(
         validate=validate.OneOf(_NETWORKS.choices, error="network takes LHCOPN or LHCONE"),
@@ -107,7 +107,9 @@ class SitesQuery(PageQuery):
     tier = fields.Integer(
         validate=validate.OneOf([0, 1], error="tier takes 0 or 1"),
         error_messages={"invalid": "tier takes 0 or 1"},
-        metadata=about("Only T0 (0) or T1 (1): on the day of `on`, else ever."),
+        metadata=about(
+            "Only the T0 (0) or T1s (1): on the day `on`, or ever if that is not given."
+        ),
     )
 
 
@@ -134,15 +136,15 @@ class SiteName(Schema):
 
     system = a_text("LHCOPN, GOCDB, CRIC, NetSite or short (the form used in link ids).")
     name = a_text("The name, exact.")
-    valid_from = _day("First day of the name; null = since ever.")
-    valid_until = _day("First day on which it no longer was the name; null = still.")
+    valid_from = _day("First day of the name; null = unknown.")
+    valid_until = _day("First day on which the name was no longer valid; null = still valid.")
 
 
 class Prefix(Schema):
     """An address range that a site announces."""
 
     network = a_text("LHCOPN or LHCONE.", validate=_NETWORKS)
-    prefix = a_text("IPv4 or IPv6, canonical, with length.")
+    prefix = a_text("IPv4 or IPv6 prefix in canonical form, with length.")
 
 
 class Contact(Schema):
@@ -159,32 +161,31 @@ class Fact(Schema):
 
     field = a_text("The field's name.")
     source = a_text("The source, or empty.")
-    sample = fields.Boolean(
-        required=True, metadata=about("A guess that nobody confirmed: sample data.")
-    )
+    sample = fields.Boolean(required=True, metadata=about("Sample data that nobody confirmed."))
 
 
 class _Record(Schema):
     """What sites and links have alike."""
 
-    source = a_text("Where the fields come from that stand not in `facts`.", attribute="row.source")
+    source = a_text("Source of the fields that are not in `facts`.", attribute="row.source")
     sample = fields.Boolean(
         required=True,
         attribute="row.sample",
-        metadata=about("Sample data that no source confirms: of a site its T0/T1 dates."),
+        metadata=about("Sample data without a source; for a site, its T0/T1 dates."),
     )
     facts = fields.List(
         fields.Nested(Fact), required=True, metadata=about("Fields with a source of their own.")
     )
     version = fields.Integer(
-        required=True, attribute="row.version", metadata=about("Raised with each change.")
+        required=True, attribute="row.version", metadata=about("Increases with each change.")
     )
     bandwidth_gbps = fields.Float(
         required=True, allow_none=True, attribute="row.bandwidth_gbps", metadata=about("Gb/s.")
     )
-    valid_from = _day("First day of the record; null = since ever.", attribute="row.valid_from")
+    valid_from = _day("First day of the record; null = unknown.", attribute="row.valid_from")
     valid_until = _day(
-        "First day on which it no longer was; null = still.", attribute="row.valid_until"
+        "First day on which it was no longer valid; null = still valid.",
+        attribute="row.valid_until",
     )
 
 
@@ -238,52 +239,52 @@ class LinkStatus(Schema):
         metadata=about("Whether the state comes from an event that no ticket documents."),
     )
     evidence = a_text(
-        "What is missing of the event that makes the state, of several events the most:"
-        ' "no ticket"; "no ticket of the link", but one that names a site of it; "no open ticket",'
-        " but one that ended while the event is ongoing; or empty: an open ticket of the link is"
-        " there, or no event makes the state.",
+        'What the event behind the state lacks (the worst of several events): "no ticket"; '
+        '"no ticket of the link", only one that names a site at its end; "no open ticket", '
+        "only one that ended while the event is ongoing; or empty: an open ticket of the link "
+        "exists, or the state does not come from an event.",
         validate=validate.OneOf([one.value for one in Evidence]),
     )
-    reason = a_text("Why, in words.")
+    reason = a_text("The reason, in words.")
     monitored = fields.Boolean(
         required=True,
         attribute="is_watched",
         metadata=about(
-            "Whether a source that ever reported the link is heard now, so that it would report a"
-            " failure. Also of a state that comes from a ticket."
+            "Whether a source that ever reported the link calls now, so that it would report a "
+            "failure. Also for a state that comes from a ticket."
         ),
     )
     silence = a_text(
-        "Which sources are silent and since when, in words: all that watch the link, or the one"
-        " that reported the event. Empty = none is, or no source ever reported the link."
+        "Which sources are silent and since when, in words: all that watch the link, or the one "
+        "that reported the event. Empty = no silent source, or no source ever reported the link."
     )
     last_report = fields.Boolean(
         required=True,
         attribute="is_last_report",
         metadata=about(
-            "Whether the source of the event that makes the state is silent since: the state is as"
-            " it was reported last."
+            "Whether the source of the event behind the state is silent now: the state is as "
+            "last reported."
         ),
     )
     since = Moment(
-        "Start of the event, incident or window; of planned work when it begins; else null.",
+        "Start of the event, incident or window, or of the planned work; else null.",
         allow_none=True,
     )
-    until = Moment("End of the window of which the state tells; else null.", allow_none=True)
+    until = Moment("End of the window behind the state; else null.", allow_none=True)
     event = fields.Integer(
         required=True,
         allow_none=True,
-        metadata=about("Id of the event that makes the state; else null."),
+        metadata=about("Id of the event behind the state; else null."),
     )
     tickets = fields.List(
         fields.Integer(),
         required=True,
         metadata=about(
-            "Of the tickets that make the state or document its event the only one, or the first"
-            " and the newest."
+            "Tickets behind the state, or that document its event: the only one, or the first "
+            "and the newest."
         ),
     )
-    ticket_count = fields.Integer(required=True, metadata=about("How many these are."))
+    ticket_count = fields.Integer(required=True, metadata=about("The total."))
     performance_tickets = fields.Integer(
         required=True,
         attribute="performance",
@@ -293,20 +294,23 @@ class LinkStatus(Schema):
         required=True,
         attribute="minor",
         metadata=about(
-            "Open incidents with impact none, reduced redundancy or unknown, which do not either."
+            "Open incidents with impact none, reduced redundancy or unknown, which do not change "
+            "the state."
         ),
     )
     unknown_impact_tickets = fields.Integer(
         required=True,
         attribute="unknown_impact",
-        metadata=about("How many of these have an unknown impact."),
+        metadata=about(
+            "How many of the tickets without effect on the state have an unknown impact."
+        ),
     )
 
 
 class Link(_Record):
     """A circuit of LHCOPN or LHCONE between two sites."""
 
-    name = a_text("Its link id.", attribute="row.name")
+    name = a_text("The link id.", attribute="row.name")
     network = a_text("LHCOPN or LHCONE.", attribute="row.network", validate=_NETWORKS)
     end_a = a_text("Key of the site at one end.", attribute="row.end_a.key")
     end_b = a_text("Key of the site at the other end.", attribute="row.end_b.key")
@@ -315,12 +319,12 @@ class Link(_Record):
         required=True,
         allow_none=True,
         attribute="backs_up",
-        metadata=about("The link that it backs up, or null."),
+        metadata=about("The link for which this is the backup, or null."),
     )
-    responsible_site = a_text("Key of the site that is responsible.", attribute="responsible.key")
+    responsible_site = a_text("Key of the responsible site.", attribute="responsible.key")
     responsible_recorded = fields.Boolean(
         required=True,
-        metadata=about("Whether that is recorded; false = the rule says so: the T1 end."),
+        metadata=about("Whether that is recorded; false = the default rule: the T1 end."),
     )
     circuits = fields.List(fields.Nested(Circuit), required=True, attribute="row.circuits")
     state = fields.Nested(
@@ -328,8 +332,8 @@ class Link(_Record):
         required=True,
         allow_none=True,
         metadata=about(
-            "The state now, whatever `on` asks; null = the link is not in use today, or this"
-            " account reads its own tickets only."
+            "The current state, for any `on`; null = the link is not in use today, or this "
+            "account reads only its own tickets."
         ),
     )
 
@@ -361,23 +365,23 @@ class EventsQuery(Schema):
     )
     from_ = fields.String(
         data_key="from",
-        metadata=about("Only events that touch the time from here on: a day or time, UTC."),
+        metadata=about("Only events that overlap the time from this day or time on, UTC."),
     )
-    to = fields.String(metadata=about("... and before here: a day or time, UTC."))
+    to = fields.String(metadata=about("… and before this day or time, UTC."))
     open = fields.String(
         validate=validate.OneOf(["yes", "no"], error="open takes yes or no"),
-        metadata=about("yes: only events that go on; no: only those that have ended."),
+        metadata=about("yes: only ongoing events; no: only events that ended."),
     )
     changed_from = fields.String(
-        metadata=about("Only what was reported or corrected at this time or later, UTC."),
+        metadata=about("Only events reported or corrected at this time or later, UTC."),
     )
     after = fields.Integer(
         load_default=0,
         validate=validate.Range(0, error="after takes the id of an event"),
         error_messages={"invalid": "after takes the id of an event"},
         metadata=about(
-            "Begin behind this id. A lower id never becomes visible after a higher one: reading on"
-            " behind the last one misses no event."
+            "Start after this id. A lower id never becomes visible after a higher one, so "
+            "reading from the last id misses no event."
         ),
     )
     limit = page_limit()
@@ -389,22 +393,24 @@ class ReportQuery(Schema):
     only_good = fields.String(
         load_default="no",
         validate=validate.OneOf(["yes", "no"], error="only_good takes yes or no"),
-        metadata=about("yes: what is wrong is left out and told; no: all or nothing."),
+        metadata=about(
+            "yes: wrong events are left out and listed in the answer; no: all or nothing."
+        ),
     )
     keep_unresolved = fields.String(
         load_default="no",
         validate=validate.OneOf(["yes", "no"], error="keep_unresolved takes yes or no"),
         metadata=about(
-            "yes: unknown links and sites are kept as they were sent, for an administrator to"
-            " settle; no: they are wrong."
+            "yes: events of unknown links and sites are stored with the names as sent, for an "
+            "administrator to resolve; no: they are errors."
         ),
     )
     source = fields.String(
         load_default="",
         validate=validate.Length(max=50),
         metadata=about(
-            "The source that calls. Needed with an empty list, which says that monitoring works and"
-            " has nothing to report."
+            "The source that calls. Required with an empty list, which means that monitoring "
+            "works and has nothing to report."
         ),
     )
 
@@ -418,24 +424,26 @@ class EventRow(Schema):
 
     id = fields.Integer(required=True, attribute="row.id", metadata=about("The portal's own id."))
     source = a_text("The source that reported it.")
-    source_id = a_text("The source's own id.", attribute="row.source_key")
-    link = a_text("The link's id, or empty; as it was sent where it is not known.")
-    site = a_text("The site's LHCOPN name, or empty; as it was sent where it is not known.")
+    source_id = a_text("The source's own id of the event.", attribute="row.source_key")
+    link = a_text("The link's id, or empty; as sent if unknown.")
+    site = a_text("The site's LHCOPN name, or empty; as sent if unknown.")
     unresolved = fields.Boolean(
-        required=True, attribute="is_unresolved", metadata=about("One of the two is not known.")
+        required=True,
+        attribute="is_unresolved",
+        metadata=about("Whether the link or the site is unknown."),
     )
     state = a_text("down, degraded or unmonitored.", attribute="row.state")
-    start = Moment("When it began.", attribute="row.start")
-    end = Moment("When it ended; null = it goes on.", attribute="row.end", allow_none=True)
+    start = Moment("Start time.", attribute="row.start")
+    end = Moment("End time; null = ongoing.", attribute="row.end", allow_none=True)
     layer = a_text("L1/L2, L3, performance, other or unknown.", attribute="row.layer")
-    detail = a_text("What the source says of it.", attribute="row.detail")
+    detail = a_text("The source's own text.", attribute="row.detail")
     withdrawn = Moment(
-        "When a person said that it never was; null = it stands.",
+        "When a person withdrew the event; null = not withdrawn.",
         attribute="row.withdrawn_at",
         allow_none=True,
     )
     version = fields.Integer(
-        required=True, attribute="row.version", metadata=about("Raised with each correction.")
+        required=True, attribute="row.version", metadata=about("Increases with each correction.")
     )
     created = Moment("First report.", attribute="row.created_at")
     changed = Moment("Newest change.", attribute="row.changed_at")
@@ -473,23 +481,27 @@ class FieldProblem(Schema):
 
     field = a_text("The name of the parameter or key; empty = the event as a whole.")
     detail = a_text("What is allowed.")
-    index = fields.Integer(metadata=about("Of an event: its place in the list, from 0."))
-    value = fields.String(metadata=about("Of an event: what was sent there, its beginning."))
+    index = fields.Integer(metadata=about("For an event: its position in the list, from 0."))
+    value = fields.String(metadata=about("For an event: the start of the value that was sent."))
 
 
 class ReportAnswer(Schema):
     """What became of a report."""
 
     received = fields.Integer(required=True, metadata=about("Events in it."))
-    new = fields.Integer(required=True, metadata=about("Seen for the first time."))
-    changed = fields.Integer(required=True, metadata=about("Closed or corrected."))
+    new = fields.Integer(required=True, metadata=about("Events reported for the first time."))
+    changed = fields.Integer(required=True, metadata=about("Events closed or corrected."))
     same = fields.Integer(
         required=True,
-        metadata=about("Known as they were sent; or said to go on, late, and ended since."),
+        metadata=about(
+            "Events already stored like this, or reported late as ongoing although they have ended."
+        ),
     )
-    left_out = fields.Integer(required=True, metadata=about("Wrong, and not stored."))
+    left_out = fields.Integer(
+        required=True, metadata=about("Events that are wrong and were not stored.")
+    )
     unresolved = fields.Integer(
-        required=True, metadata=about("Stored with a name that is not known here.")
+        required=True, metadata=about("Events stored with an unknown name.")
     )
     truncated = fields.Integer(
         metadata=about("Alerts that Alertmanager left out: its max_alerts is too low.")
@@ -497,7 +509,7 @@ class ReportAnswer(Schema):
     errors = fields.List(
         fields.Nested(FieldProblem),
         required=True,
-        metadata=about("What is wrong with those that were left out: the first hundred."),
+        metadata=about("Problems of the events that were left out: the first hundred."),
     )
 
 
@@ -505,21 +517,21 @@ class NoticeResult(Schema):
     """What became of one notice."""
 
     outcome = a_text(
-        "made, updated, cancelled, completed (its ticket); same (it is here already); ignored"
-        " (older than what is known); to read (kept for a person).",
+        "made, updated, cancelled or completed: what happened to the ticket; same: a repeat; "
+        "ignored: older than what is known; to read: a person has to read it.",
         validate=validate.OneOf([one.value for one in Outcome if one is not Outcome.DISMISSED]),
     )
-    why = a_text("The same in words.")
-    title = a_text("What it announces.")
-    provider = a_text("Who announces it; empty where that could not be read.")
+    why = a_text("The result in words.")
+    title = a_text("The announced work.")
+    provider = a_text("The provider; empty if it could not be read.")
     notice = fields.Integer(
-        required=True, allow_none=True, metadata=about("Its number in the portal.")
+        required=True, allow_none=True, metadata=about("Number of the notice in the portal.")
     )
-    ticket = fields.Integer(required=True, allow_none=True, metadata=about("Number of its ticket."))
+    ticket = fields.Integer(required=True, allow_none=True, metadata=about("Number of the ticket."))
     unresolved = fields.List(
         fields.String(),
         required=True,
-        metadata=about("Circuits that are not known here; a person settles them."),
+        metadata=about("Circuits unknown to the portal; a person resolves them."),
     )
 
 
@@ -553,7 +565,7 @@ class EventPage(Schema):
 class Problem(Schema):
     """Problem details (RFC 9457)."""
 
-    type = a_text("about:blank: the status says what it is.")
+    type = a_text("about:blank: see the status.")
     title = a_text("The status in words.")
     status = fields.Integer(required=True, metadata=about("The HTTP status."))
     detail = a_text("What is wrong, and what is allowed.")
@@ -561,4 +573,4 @@ class Problem(Schema):
     errors = fields.List(
         fields.Nested(FieldProblem), metadata=about("Parameters, or events, at fault.")
     )
-    current = fields.Dict(metadata=about("With 412: what is there now, as its GET answers it."))
+    current = fields.Dict(metadata=about("With 412: the current version, as its GET answers it."))

@@ -276,7 +276,7 @@ OPERATIONS: Final = (
     Operation(
         "countTickets",
         "/v1/statistics/tickets",
-        "Count tickets created per period, with URLs of the lists",
+        "Count tickets created per period",
         _READ,
         TicketCountsQuery,
         TicketCounts,
@@ -294,7 +294,7 @@ OPERATIONS: Final = (
     Operation(
         "countEvents",
         "/v1/statistics/matching",
-        "Count detected events of an hour or more, and those with a ticket, per T1 and quarter",
+        "Count long detected events with and without ticket, per T1 and quarter",
         _READ,
         MatchingQuery,
         MatchingTable,
@@ -312,7 +312,7 @@ OPERATIONS: Final = (
     Operation(
         "compareRules",
         "/v1/statistics/what-if",
-        "Compare rules: tickets that each would have required, per T1 and quarter",
+        "Compare rules by required tickets, per T1 and quarter",
         _READ,
         RulesQuery,
         RuleComparison,

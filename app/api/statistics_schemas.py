@@ -24,20 +24,22 @@ class _PeriodsQuery(Schema):
         metadata=about("The kind of periods."),
     )
     from_ = Edge(
-        "From this period or day on. Absent: the last four periods and the running one.",
+        "First period or day. Default: the last four periods and the current one.",
         data_key="from",
     )
-    to = Edge("Up to this period or day, and with it. Absent: the running one.")
+    to = Edge("Last period or day, included. Default: the current one.")
 
 
 class _TicketFiguresQuery(_PeriodsQuery):
     network = Several("Networks.", *Network)
-    category = Several("Categories; without any all but test.", *Category)
+    category = Several("Categories. Default: all except test.", *Category)
     layer = Several("Layers.", *Layer)
-    state = Several("States; open and closed are all open and all closed ones.", "open", *State)
-    site = Several("Any names of sites that it concerns.")
-    affected = Several("Any names of affected sites.")
-    responsible = Several("Any names of responsible sites.")
+    state = Several(
+        "States; `open` and `closed` mean all open or all closed states.", "open", *State
+    )
+    site = Several("Sites that the ticket concerns, by any of their names.")
+    affected = Several("Affected sites, by any of their names.")
+    responsible = Several("Responsible sites, by any of their names.")
     link = Several("Ids of affected links.")
 
 
@@ -46,7 +48,7 @@ class TicketCountsQuery(_TicketFiguresQuery):
 
     by = fields.String(
         validate=validate.OneOf(BY, error="by takes {choices}"),
-        metadata=about("A row for each value of this property."),
+        metadata=about("One row for each value of this property."),
     )
 
 
@@ -55,7 +57,7 @@ class TicketTimesQuery(_TicketFiguresQuery):
 
     by = fields.String(
         validate=validate.OneOf(BY_TIMES, error="by takes {choices}"),
-        metadata=about("A row for each value of this property instead of each period."),
+        metadata=about("One row for each value of this property instead of each period."),
     )
 
 
@@ -68,7 +70,7 @@ class CountsOfPeriod(FigureNumber):
 class CountsRow(Schema):
     """Tickets of one value."""
 
-    value = a_text("The value; empty = it has none.")
+    value = a_text("The value; empty = none.")
     periods = fields.List(fields.Nested(CountsOfPeriod), required=True)
     total = fields.Nested(FigureNumber, required=True)
 
@@ -76,9 +78,11 @@ class CountsRow(Schema):
 class TicketCounts(Schema):
     """How many tickets were created in each period."""
 
-    total = fields.Nested(CountsRow, required=True, metadata=about("All of them; value is empty."))
+    total = fields.Nested(CountsRow, required=True, metadata=about("The total; `value` is empty."))
     items = fields.List(
-        fields.Nested(CountsRow), required=True, metadata=about("By value; nothing without by.")
+        fields.Nested(CountsRow),
+        required=True,
+        metadata=about("One row per value; empty without `by`."),
     )
 
 
@@ -86,20 +90,20 @@ class TicketMeasure(Schema):
     """One time of several tickets."""
 
     measure = a_text("What is measured.", validate=validate.OneOf(list(MEASURES)))
-    count = fields.Integer(required=True, metadata=about("Of how many tickets."))
+    count = fields.Integer(required=True, metadata=about("Number of tickets."))
     mean = fields.Float(
         required=True,
         allow_none=True,
-        metadata=about("Days; of response and solution working days. null = of none."),
+        metadata=about("Days; working days for response and solution. null = no tickets."),
     )
-    median = fields.Float(required=True, allow_none=True, metadata=about("Alike."))
+    median = fields.Float(required=True, allow_none=True, metadata=about("In the same unit."))
 
 
 class TimesRow(Schema):
     """The times of the tickets of one period or value."""
 
-    value = a_text("The period, or the value; empty = it has none.")
-    tickets = fields.Nested(FigureNumber, required=True, metadata=about("How many these are."))
+    value = a_text("The period, or the value; empty = none.")
+    tickets = fields.Nested(FigureNumber, required=True, metadata=about("The total."))
     measures = fields.List(fields.Nested(TicketMeasure), required=True)
 
 
@@ -113,9 +117,9 @@ class QuartersQuery(Schema):
     """Which quarters."""
 
     from_ = QuarterText(
-        "From this quarter on. Absent: the last four and the running one.", data_key="from"
+        "First quarter. Default: the last four and the current one.", data_key="from"
     )
-    to = QuarterText("Up to this quarter, and with it.")
+    to = QuarterText("Last quarter, included.")
 
 
 class MatchingQuery(QuartersQuery):
@@ -131,12 +135,12 @@ class MatchingQuery(QuartersQuery):
 class MatchingRow(Schema):
     """Events of an hour or more of one site and quarter."""
 
-    site = a_text("The site's LHCOPN name; empty = of all.")
+    site = a_text("The site's LHCOPN name; empty = all sites.")
     tier = fields.Integer(required=True, allow_none=True, metadata=about("0, 1 or null."))
     quarter = a_text("As 2013-Q1.")
     detected = fields.Nested(FigureNumber, required=True)
-    documented = fields.Nested(FigureNumber, required=True, metadata=about("With a ticket."))
-    missing = fields.Nested(FigureNumber, required=True, metadata=about("Without one."))
+    documented = fields.Nested(FigureNumber, required=True, metadata=about("Events with a ticket."))
+    missing = fields.Nested(FigureNumber, required=True, metadata=about("Events without a ticket."))
 
 
 class MatchingTable(Schema):
@@ -146,38 +150,48 @@ class MatchingTable(Schema):
         fields.Nested(MatchingRow),
         required=True,
         metadata=about(
-            "A row for each quarter in which a site was T0 or T1. Those of the T0 are the events"
-            " without a T1 end."
+            "One row for each quarter in which a site was T0 or T1. The rows of the T0 are the "
+            "events without a T1 end."
         ),
     )
     totals = fields.List(
-        fields.Nested(MatchingRow), required=True, metadata=about("A row for each quarter.")
+        fields.Nested(MatchingRow), required=True, metadata=about("One row per quarter.")
     )
 
 
 class RulesQuery(QuartersQuery):
     """Which rules, and which quarters."""
 
-    rule = Several("Labels of rules, as listDutyRules names them; without any all.")
+    rule = Several("Labels of rules, from listDutyRules. Default: all.")
 
 
 class RuleSums(Schema):
     """How many tickets a rule would have asked for."""
 
     rule = a_text("The rule's label.")
-    site = a_text("The site's LHCOPN name; empty = of all, each ticket once.")
+    site = a_text("The site's LHCOPN name; empty = all sites, each ticket counted once.")
     quarter = a_text("As 2013-Q1.")
-    asked = fields.Nested(FigureNumber, required=True, metadata=about("Tickets it asks for."))
-    there = fields.Nested(FigureNumber, required=True, metadata=about("Of these written."))
-    missing = fields.Nested(FigureNumber, required=True, metadata=about("Of these not written."))
-    late = fields.Nested(FigureNumber, required=True, metadata=about("Of these written late."))
+    asked = fields.Nested(
+        FigureNumber, required=True, metadata=about("Tickets that the rule requires.")
+    )
+    there = fields.Nested(
+        FigureNumber, required=True, metadata=about("Required tickets that exist.")
+    )
+    missing = fields.Nested(
+        FigureNumber, required=True, metadata=about("Required tickets that are missing.")
+    )
+    late = fields.Nested(
+        FigureNumber, required=True, metadata=about("Required tickets that were late.")
+    )
     cut_off = fields.Nested(
-        FigureNumber, required=True, metadata=about("Asked for because a T1 was cut off.")
+        FigureNumber,
+        required=True,
+        metadata=about("Tickets required because a T1 was cut off."),
     )
     unsure = fields.Integer(
         required=True,
         allow_none=True,
-        metadata=about("Of what is not known for sure; null = no data."),
+        metadata=about("Tickets whose requirement is uncertain; null = no data."),
     )
 
 
@@ -205,22 +219,22 @@ class AvailabilityQuery(_PeriodsQuery):
 class AvailabilityRow(Schema):
     """How much of a period a link was up, or all links of a site together."""
 
-    link = a_text("The link's id; empty = of a site, or of all.")
-    site = a_text("The site's LHCOPN name; empty = of a link, or of all of these links.")
+    link = a_text("The link's id; empty for a site or for all links.")
+    site = a_text("The site's LHCOPN name; empty for a link or for all links.")
     period = a_text("As 2013-Q1.")
     availability = fields.Float(
         required=True,
         allow_none=True,
-        metadata=about("0 to 1, of the time of which something is known; null = of none."),
+        metadata=about("0 to 1, of the time with data; null = no data."),
     )
-    hours = fields.Float(required=True, metadata=about("Of which there is data, so far."))
+    hours = fields.Float(required=True, metadata=about("Hours with data, so far."))
     down_hours = fields.Float(required=True)
     degraded_hours = fields.Float(required=True)
     unmonitored_hours = fields.Float(required=True)
     rows = fields.String(
         required=True,
         allow_none=True,
-        metadata=about("The reported events of that time; null where nothing is known."),
+        metadata=about("Number of events reported in that time; null = no data."),
     )
 
 

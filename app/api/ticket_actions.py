@@ -54,11 +54,11 @@ class PartnerBody(Schema):
 class ReminderBody(Schema):
     """When the caller is reminded of a ticket."""
 
-    due = Time(required=True, metadata=about("When: ISO 8601, without zone UTC; to come."))
+    due = Time(required=True, metadata=about("A future time: ISO 8601, UTC if it has no zone."))
     note = fields.String(
         load_default="",
         validate=validate.Length(max=SHORT_TEXT_LIMIT),
-        metadata=about("A line that the reminder holds."),
+        metadata=about("One line of text for the reminder."),
     )
 
 
@@ -66,7 +66,7 @@ class TicketOfDocument(Schema):
     """The ticket that a document made."""
 
     number = fields.Integer(required=True, metadata=about("The ticket's number."))
-    created = fields.Boolean(required=True, metadata=about("false = it was there already."))
+    created = fields.Boolean(required=True, metadata=about("false = it already existed."))
 
 
 class Nothing(Schema):
@@ -76,16 +76,20 @@ class Nothing(Schema):
 class OwnAccount(Schema):
     """The account behind the token, and what it may."""
 
-    account = a_text("Its login, or the token's name.")
+    account = a_text("The login, or the token's name.")
     kind = a_text("person, partner or token (a system's).")
-    role = fields.String(required=True, allow_none=True, metadata=about("Of a person; else null."))
+    role = fields.String(
+        required=True, allow_none=True, metadata=about("The person's role; else null.")
+    )
     partner = fields.String(
-        required=True, allow_none=True, metadata=about("Code of the partner, of its account.")
+        required=True,
+        allow_none=True,
+        metadata=about("The partner's code, for a partner's account."),
     )
     access = fields.String(
         required=True,
         allow_none=True,
-        metadata=about("Of a partner's account: all tickets, or its own; else null."),
+        metadata=about("For a partner's account: all tickets, or its own; else null."),
     )
     read_only = fields.Boolean(
         required=True, metadata=about("Whether it is a partner's account that only reads.")

@@ -25,7 +25,7 @@ from app.tickets.rules.tickets import CREATION_STATES, Category, Layer, Priority
 _ANSWERED: Final = tuple(field for field in FIELDS if field.meaning and field.name not in ENTRIES)
 _SORTS: Final = ("number", "-number", "changed", "-changed")
 _AT_CREATION: Final = {
-    "network": "that of the links, else LHCONE if the title says so, else LHCOPN",
+    "network": "the network of the links, else LHCONE if the title says so, else LHCOPN",
     "experiment_specific": "false",
 }
 """What a field is that a new ticket does not state, where it is not the usual value itself."""
@@ -74,20 +74,22 @@ class TicketsQuery(Schema):
 
     q = fields.String(
         validate=validate.Length(1, 1000, error="q takes 1 to {max} characters"),
-        metadata=about("Words of its texts, comments and names, or a number."),
+        metadata=about("Words in texts, comments and names, or a number."),
     )
-    state = Several("States; open and closed are all open and all closed ones.", "open", *State)
+    state = Several(
+        "States; `open` and `closed` mean all open or all closed states.", "open", *State
+    )
     network = Several("Networks.", *Network)
     category = Several("Categories.", *Category)
     layer = Several("Layers.", *Layer)
     priority = Several("Priorities.", *Priority)
-    site = Several("Any names of sites that it concerns.")
-    affected = Several("Any names of affected sites.")
-    responsible = Several("Any names of responsible sites.")
+    site = Several("Sites that the ticket concerns, by any of their names.")
+    affected = Several("Affected sites, by any of their names.")
+    responsible = Several("Responsible sites, by any of their names.")
     link = Several("Ids of affected links.")
     unit = Several("Responsible units.")
-    desk = Several("What waits on somebody's desk, of this account or at all.", *Desk)
-    figure = Several("What figures count; all of several are required.", *Counted)
+    desk = Several("Tickets that wait for this account, or for anybody.", *Desk)
+    figure = Several("What the figures count; several values must all apply.", *Counted)
     from_ = fields.Date(
         data_key="from",
         error_messages={"invalid": "from takes a day as YYYY-MM-DD"},
@@ -104,13 +106,13 @@ class TicketsQuery(Schema):
     )
     after = fields.String(
         validate=validate.Length(1, 200, error="after takes 1 to {max} characters"),
-        metadata=about("Where a page begins: take it from `next` of the page before."),
+        metadata=about("Where the page starts: take it from `next` of the previous page."),
     )
     expand = fields.String(
         validate=validate.OneOf((EXPAND_ALL,), error="expand takes {choices}"),
         metadata=about(
-            "all: each row has `ticket`, as getTicket answers it. A page holds at most"
-            f" {MAX_EXPANDED} tickets then."
+            "all: each row has `ticket`, as getTicket answers it. Then a page has at"
+            f" most {MAX_EXPANDED} tickets."
         ),
     )
     limit = page_limit()
@@ -141,7 +143,7 @@ def _answers(names: Iterable[str]) -> dict[str, fields.Field[Any]]:
 class TicketLink(Schema):
     """A link that the ticket affects."""
 
-    name = a_text("Its id.")
+    name = a_text("The id.")
     end_a = a_text("Key of the site at one end.")
     end_b = a_text("Key of the site at the other end.")
     recognised = fields.Boolean(
@@ -155,9 +157,9 @@ class TicketSite(Schema):
     key = fields.String(
         required=True,
         allow_none=True,
-        metadata=about("Its LHCOPN name; null where nobody knows the name."),
+        metadata=about("The LHCOPN name; null if the name is unknown."),
     )
-    name = a_text("The name that this account's partner sent, else as it was first sent.")
+    name = a_text("The name as this account's partner sent it, else as first sent.")
     recognised = fields.Boolean(
         required=True, metadata=about("Found in the ticket's title, not chosen by anyone.")
     )
@@ -171,12 +173,12 @@ def _short(text: str, *, required: bool = False, empty: bool = True) -> fields.S
 class Reference(Schema):
     """A ticket's number in another system."""
 
-    provider = _short("Who keeps that system.", required=True, empty=False)
-    reference = _short("The number there.", required=True)
-    url = _short("Where it can be read.")
+    provider = _short("The other system's operator.", required=True, empty=False)
+    reference = _short("The number in the other system.", required=True)
+    url = _short("URL in the other system.")
     kind = fields.String(
         validate=validate.OneOf(("target", "incident", "other")),
-        metadata=about("What it is to the ticket; default other."),
+        metadata=about("Relation to this ticket; default other."),
     )
 
 
@@ -185,7 +187,7 @@ class Submitter(Schema):
 
     name = _short("Name of the person or service.")
     mail = _short("Mail address.")
-    login = _short("Login name there.")
+    login = _short("Login name in the other system.")
     phone = _short("Phone number.")
 
 
@@ -195,7 +197,7 @@ class Relation(Schema):
     role = fields.String(
         required=True,
         validate=validate.OneOf(list(RelationRole), error="takes {choices}"),
-        metadata=about("What the other ticket is to this one."),
+        metadata=about("Role of the other ticket."),
     )
     number = fields.Integer(
         required=True,
@@ -208,8 +210,8 @@ class Relation(Schema):
 class TicketOrigin(Schema):
     """The partner that created the ticket."""
 
-    partner = a_text("Its code.")
-    id = a_text("The ticket's number there, or empty.")
+    partner = a_text("The code.")
+    id = a_text("The ticket's number in the partner's system, or empty.")
 
 
 class TicketAnswer(Schema):
@@ -219,8 +221,8 @@ class TicketAnswer(Schema):
     answer = fields.String(
         required=True, allow_none=True, metadata=about("accepted or refused; null = none yet.")
     )
-    reason = a_text("Why, or empty.")
-    at = Moment("When it was answered; else null.", allow_none=True)
+    reason = a_text("The reason, or empty.")
+    at = Moment("When the site answered; else null.", allow_none=True)
     author = a_text("Who answered, or empty.")
     outdated = fields.Boolean(
         required=True, metadata=about("Links, sites or times were changed after this answer.")
@@ -231,8 +233,8 @@ class TicketFile(Schema):
     """What is known of a file at the ticket."""
 
     id = a_text("ATT and a number.")
-    name = a_text("The file's name, cleaned.")
-    size = fields.Integer(required=True, metadata=about("Bytes."))
+    name = a_text("File name, without folders and control characters.")
+    size = fields.Integer(required=True, metadata=about("Size in bytes."))
     created = Moment("When it was added.")
     author = a_text("Who added it.")
 
@@ -242,15 +244,15 @@ class DiaryEntry(Schema):
 
     at = Moment("When it was written.")
     author = a_text("Who wrote it.")
-    internal = fields.Boolean(required=True, metadata=about("Of the internal diary."))
-    text = a_text("The entry, whole.")
+    internal = fields.Boolean(required=True, metadata=about("Whether the entry is internal."))
+    text = a_text("The full text of the entry.")
 
 
 class _TicketHead(Schema):
     number = fields.Integer(
-        required=True, metadata=about("Its number, one sequence for the whole portal.")
+        required=True, metadata=about("The number; one sequence for the whole portal.")
     )
-    version = fields.Integer(required=True, metadata=about("Raised with each change."))
+    version = fields.Integer(required=True, metadata=about("Increases with each change."))
 
 
 class _FoundTicket(_TicketHead):
@@ -260,7 +262,7 @@ class _FoundTicket(_TicketHead):
     sites = fields.List(
         fields.String(),
         required=True,
-        metadata=about("Keys of the affected sites, or names that nobody knows."),
+        metadata=about("Keys of the affected sites, or unknown names."),
     )
     responsible_site = fields.String(
         required=True, allow_none=True, metadata=about("Key of the responsible site, or null.")
@@ -280,13 +282,13 @@ class _Ticket(_TicketHead):
     moves = fields.List(
         fields.String(),
         required=True,
-        metadata=about("The states to which this account may move it now."),
+        metadata=about("The states to which this account may move the ticket now."),
     )
     links = fields.List(
-        fields.Nested(TicketLink), required=True, metadata=about("The first one first.")
+        fields.Nested(TicketLink), required=True, metadata=about("In order, the main one first.")
     )
     sites = fields.List(
-        fields.Nested(TicketSite), required=True, metadata=about("The first one first.")
+        fields.Nested(TicketSite), required=True, metadata=about("In order, the main one first.")
     )
     responsible_site = fields.String(
         required=True, allow_none=True, metadata=about("Key of the responsible site, or null.")
@@ -294,17 +296,17 @@ class _Ticket(_TicketHead):
     references = fields.List(
         fields.Nested(Reference), required=True, metadata=about("Numbers in other systems.")
     )
-    submitter = fields.Nested(Submitter, required=True, metadata=about("Who reported."))
+    submitter = fields.Nested(Submitter, required=True, metadata=about("The reporter."))
     origin = fields.Nested(
         TicketOrigin,
         required=True,
         allow_none=True,
-        metadata=about("The partner that created it, or null."),
+        metadata=about("The partner that created the ticket, or null."),
     )
     relations = fields.List(
         fields.Nested(Relation),
         required=True,
-        metadata=about("Tickets bound to it that this account may read."),
+        metadata=about("Linked tickets that this account may read."),
     )
     acknowledgements = fields.List(
         fields.Nested(TicketAnswer),
@@ -312,7 +314,7 @@ class _Ticket(_TicketHead):
         metadata=about("Sites asked to accept this change, by key."),
     )
     attachments = fields.List(
-        fields.Nested(TicketFile), required=True, metadata=about("Its files, oldest first.")
+        fields.Nested(TicketFile), required=True, metadata=about("Attachments, oldest first.")
     )
     diary = fields.List(
         fields.Nested(DiaryEntry),
@@ -321,7 +323,9 @@ class _Ticket(_TicketHead):
     )
     created = Moment("When it was created.")
     changed = Moment("When it was last changed; strictly increasing.")
-    ended = Moment("When it was solved or given up; null while it is open.", allow_none=True)
+    ended = Moment(
+        "When the ticket was solved or closed unsolved; null while it is open.", allow_none=True
+    )
     last_author = a_text("Who changed it last.")
 
 
@@ -340,7 +344,7 @@ FoundTicket: type[Schema] = type(
         "__doc__": "A ticket in a list; getTicket answers the rest.",
         **_answers(FOUND),
         "ticket": fields.Nested(
-            OneTicket, metadata=about("Only with expand=all: as getTicket answers it.")
+            OneTicket, metadata=about("Only with expand=all: the ticket as getTicket answers it.")
         ),
     },
 )
@@ -353,7 +357,7 @@ class TicketPage(Schema):
     next = fields.String(
         required=True,
         allow_none=True,
-        metadata=about("Address of the next page; null = this is the last."),
+        metadata=about("URL of the next page; null on the last page."),
     )
 
 
@@ -365,7 +369,7 @@ def _sent(field: TicketField, *, change: bool) -> fields.Field[Any]:
         notes.append(f"default {default}")
     text = "; ".join(filter(None, notes)) + "."
     if field.kind is ValueKind.TIME:
-        return Time(metadata=about(f"{text} ISO 8601, without zone UTC; null = none."))
+        return Time(metadata=about(f"{text} ISO 8601, UTC if it has no zone; null = none."))
     if field.kind is ValueKind.FLAG:
         return fields.Boolean(truthy={True}, falsy={False}, metadata=about(text))
     if field.choices is not None:
@@ -395,24 +399,30 @@ def _content(*, change: bool) -> dict[str, fields.Field[Any]]:
         if field.meaning and not (field.name == "solution" and not change)
     }
     found |= {
-        "links": _names("Ids of the affected links; of a new ticket those in its texts if absent."),
-        "sites": _names(
-            "Any names of the affected sites; unknown ones are kept as text. Of a new ticket the"
-            " one in its title, if absent."
+        "links": _names(
+            "Ids of the affected links. Default for a new ticket: the ids in its texts."
         ),
-        "asked_sites": _names("Any names of the sites that must accept this change."),
-        "responsible_site": _short("Any name of a site; for operators. Empty = it follows."),
+        "sites": _names(
+            "Affected sites, by any of their names; unknown names are stored as text. Default for a"
+            " new ticket: the site in its title."
+        ),
+        "asked_sites": _names("Sites that must accept this change, by any of their names."),
+        "responsible_site": _short(
+            "Any name of a site; only for operators. Empty = follow the links and sites."
+        ),
         "references": fields.List(
             fields.Nested(Reference),
             validate=validate.Length(max=MAX_THINGS),
-            metadata=about("Numbers in other systems; of a ticket that exists they replace all."),
+            metadata=about(
+                "Numbers in other systems; in an existing ticket they replace all others."
+            ),
         ),
     }
     return found
 
 
 class _Authored(Schema):
-    author = _short("Who writes there; of a partner's account only, and shown as the author.")
+    author = _short("The person who writes, shown as the author; only for partner accounts.")
 
 
 TicketChange: type[Schema] = type(
@@ -423,10 +433,8 @@ TicketChange: type[Schema] = type(
 
 
 class _NewTicket(_Authored):
-    submitter = fields.Nested(Submitter, metadata=about("Who reported, where that is not you."))
-    relation = fields.Nested(
-        Relation, metadata=about("A ticket to which it is bound from the start.")
-    )
+    submitter = fields.Nested(Submitter, metadata=about("The reporter, if that is not you."))
+    relation = fields.Nested(Relation, metadata=about("A ticket to link from the start."))
 
 
 NewTicketBody: type[Schema] = type(
@@ -452,7 +460,7 @@ class CommentBody(_Authored):
     )
     state = fields.String(
         validate=validate.OneOf(list(State), error="takes {choices}"),
-        metadata=about("A state to which it moves the ticket in the same change."),
+        metadata=about("Also move the ticket to this state."),
     )
 
 
@@ -491,7 +499,7 @@ class AcknowledgementBody(_Authored):
 class FileQuery(Schema):
     """How a file is called."""
 
-    name = _short("The file's name; folders and control characters are taken off.", required=True)
+    name = _short("File name; folders and control characters are removed.", required=True)
 
 
 class HistoryQuery(Schema):
@@ -501,7 +509,7 @@ class HistoryQuery(Schema):
         load_default=0,
         validate=validate.Range(0, 999_999_999, error="after takes a version"),
         error_messages={"invalid": "after takes a version"},
-        metadata=about("Begin behind this version of the ticket."),
+        metadata=about("Start after this version of the ticket."),
     )
     limit = page_limit()
 
@@ -516,8 +524,8 @@ class FeedQuery(Schema):
             error="cursor takes latest, or the one of the last answer",
         ),
         metadata=about(
-            "0 = from the first change; latest = no rows, only the cursor behind the newest change;"
-            " else that of the last answer."
+            "0 = from the first change; latest = no rows, only the cursor after the newest "
+            "change; else the cursor of the last answer."
         ),
     )
     limit = page_limit()
@@ -526,31 +534,31 @@ class FeedQuery(Schema):
 class ChangedField(Schema):
     """One field of one change."""
 
-    field = a_text("Its name.")
+    field = a_text("The name.")
     old = fields.String(
         required=True,
         allow_none=True,
         metadata=about("Before, as text: times in UTC, several values between `; `; null = none."),
     )
-    new = fields.String(required=True, allow_none=True, metadata=about("After, alike."))
+    new = fields.String(required=True, allow_none=True, metadata=about("After, in the same form."))
 
 
 class Step(Schema):
     """One change of a ticket, as this account may read it."""
 
     version = fields.Integer(
-        required=True, metadata=about("The ticket's version after it; 1 = its creation.")
+        required=True, metadata=about("The ticket's version after the change; 1 = creation.")
     )
     at = Moment("When.")
-    author = a_text("Who is shown: the person, or what a partner says.")
-    account = a_text("Login of the account that made it.")
+    author = a_text("The author shown: the person, or the name that a partner sent.")
+    account = a_text("Login of the account that made the change.")
     door = a_text("Through which door it came: " + ", ".join(Door) + ".")
     fields_ = fields.List(
         fields.Nested(ChangedField),
         required=True,
         attribute="fields",
         data_key="fields",
-        metadata=about("What changed, entries of the diaries among it."),
+        metadata=about("What changed, including diary entries."),
     )
 
 
@@ -562,16 +570,18 @@ class History(Schema):
     next = fields.String(
         required=True,
         allow_none=True,
-        metadata=about("Address of the next page; null = this is the last."),
+        metadata=about("URL of the next page; null on the last page."),
     )
 
 
 class FeedRow(Step):
     """One change of one ticket, in the order of all changes."""
 
-    id = fields.Integer(required=True, metadata=about("Its place in that order."))
+    id = fields.Integer(required=True, metadata=about("Position in the order of all changes."))
     number = fields.Integer(required=True, metadata=about("The ticket's number."))
-    own = fields.Boolean(required=True, metadata=about("Made by an account of the asking partner."))
+    own = fields.Boolean(
+        required=True, metadata=about("Whether an account of the calling partner made the change.")
+    )
 
 
 class Feed(Schema):
@@ -579,12 +589,12 @@ class Feed(Schema):
     page may hold fewer rows than the limit, or none, though there is more."""
 
     items = fields.List(fields.Nested(FeedRow), required=True)
-    cursor = fields.Integer(required=True, metadata=about("Where to read on."))
+    cursor = fields.Integer(required=True, metadata=about("Cursor for the next call."))
     more = fields.Boolean(
-        required=True, metadata=about("There is more by now; else ask again later.")
+        required=True, metadata=about("true = more changes are available; false = ask again later.")
     )
     next = fields.String(
         required=True,
         allow_none=True,
-        metadata=about("Address behind this page, where there is more by now; else null."),
+        metadata=about("URL of the next page if more changes are available; else null."),
     )

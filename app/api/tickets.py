@@ -436,7 +436,7 @@ OPERATIONS: Final = (
     changing("changeTicket", "", "Change a ticket", change, method="PATCH", body=TicketChange),
     changing("commentTicket", "/comments", "Add a comment to a ticket", comment, body=CommentBody),
     changing("moveTicket", "/moves", "Move a ticket to another state", move, body=MoveBody),
-    changing("takeTicket", "/take", "Take a ticket: become the assignee and start work", take),
+    changing("takeTicket", "/take", "Assign a ticket to yourself and start work", take),
     changing("relateTickets", "/relations", "Link two tickets", relate, body=Relation),
     changing(
         "unrelateTickets",

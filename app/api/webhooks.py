@@ -29,23 +29,23 @@ class WebhookRow(Schema):
     """A webhook. Times are UTC, ISO 8601 with Z."""
 
     number = fields.Integer(required=True, metadata=about("The portal's own id."))
-    name = a_text("What it is called.")
-    url = a_text("The address that is called.")
-    account = a_text("The partner's account whose rights it has; empty: those of the person.")
+    name = a_text("The name.")
+    url = a_text("The URL that is called.")
+    account = a_text("The partner account whose rights apply; empty: the person's rights.")
     kinds = fields.List(
         fields.String(validate=validate.OneOf([str(kind) for kind in Kind])),
         required=True,
         metadata=about("Kinds of changes."),
     )
-    filter = a_text("Which tickets, in the words of the list of tickets; empty: all.")
+    filter = a_text("Filter for tickets, as in the query of the ticket list; empty: all.")
     on = fields.Boolean(
-        required=True, metadata=about("Whether messages are sent; else they are collected.")
+        required=True, metadata=about("Whether messages are sent; if not, they are queued.")
     )
-    off_why = a_text("Why it is off; empty while it is on.")
+    off_why = a_text("Why the webhook is off; empty while it is on.")
     failures = fields.Integer(required=True, metadata=about("Attempts in a row that failed."))
-    failing_since = Moment("Since when nothing but failures came.", allow_none=True)
-    resting_until = Moment("Nothing is sent before.", allow_none=True)
-    delivered_at = Moment("When a message was last taken.", allow_none=True)
+    failing_since = Moment("When the current series of failures started.", allow_none=True)
+    resting_until = Moment("No message is sent before this time.", allow_none=True)
+    delivered_at = Moment("When a message was last accepted.", allow_none=True)
     created_at = Moment("When it was created.")
 
 
@@ -60,19 +60,21 @@ class WebhookMessage(Schema):
 
     number = fields.Integer(required=True, metadata=about("The portal's own id."))
     id = a_text("The webhook-id, the same at each attempt.")
-    type = a_text("Its kind.")
+    type = a_text("Kind of change.")
     ticket = fields.Integer(
-        required=True, allow_none=True, metadata=about("The ticket's number; null of a test.")
+        required=True, allow_none=True, metadata=about("The ticket's number; null for a test.")
     )
-    state = a_text("What became of it.", validate=validate.OneOf([str(one) for one in State]))
-    attempts = fields.Integer(required=True, metadata=about("How often it was tried."))
+    state = a_text("The result.", validate=validate.OneOf([str(one) for one in State]))
+    attempts = fields.Integer(required=True, metadata=about("Number of attempts."))
     status = fields.Integer(
-        required=True, allow_none=True, metadata=about("Of the newest answer; null if none came.")
+        required=True,
+        allow_none=True,
+        metadata=about("HTTP status of the newest answer; null = no answer."),
     )
-    failure = a_text("Why the newest attempt failed, or why it is not tried any more.")
-    created_at = Moment("When it was planned.")
-    tried_at = Moment("When it was tried last.", allow_none=True)
-    due_at = Moment("When it is tried next.", allow_none=True)
+    failure = a_text("Why the newest attempt failed, or why there are no more attempts.")
+    created_at = Moment("Creation time.")
+    tried_at = Moment("Last attempt.", allow_none=True)
+    due_at = Moment("Next attempt.", allow_none=True)
 
 
 class MessagesQuery(Schema):
@@ -83,13 +85,13 @@ class MessagesQuery(Schema):
         validate=validate.OneOf(
             ["", *(str(one) for one in State)], error=f"state takes one of: {', '.join(State)}"
         ),
-        metadata=about("Only messages of this state."),
+        metadata=about("Only messages with this state."),
     )
     before = fields.Integer(
         load_default=0,
         validate=validate.Range(0, 2**31 - 1, error="before takes a message's number"),
         error_messages={"invalid": "before takes a message's number"},
-        metadata=about("Only messages before the one of this number."),
+        metadata=about("Only messages before the one with this number."),
     )
     limit = page_limit()
 
@@ -99,7 +101,9 @@ class WebhookMessages(Schema):
 
     items = fields.List(fields.Nested(WebhookMessage), required=True)
     next = fields.String(
-        required=True, allow_none=True, metadata=about("The next page's address; null at the end.")
+        required=True,
+        allow_none=True,
+        metadata=about("URL of the next page; null on the last page."),
     )
 
 
@@ -193,7 +197,7 @@ OPERATIONS: Final = (
     Operation(
         "listWebhooks",
         "/v1/webhooks",
-        "List your own webhooks; admins also see those of partners",
+        "List your webhooks, and partners' webhooks for administrators",
         _SCOPES,
         NoQuery,
         WebhookList,
@@ -212,7 +216,7 @@ OPERATIONS: Final = (
     _of_one(
         "switchWebhookOff",
         "/off",
-        "Switch a webhook off; switching it on needs a person and their password",
+        "Disable a webhook",
         switch_off,
         answer=WebhookRow,
         method="POST",
@@ -237,7 +241,7 @@ OPERATIONS: Final = (
     _of_one(
         "sendWebhookMessageAgain",
         f"{_MESSAGE}/again",
-        "Send a message again under its id",
+        "Resend a message",
         send_again,
         answer=WebhookMessage,
         method="POST",

@@ -22,7 +22,7 @@ _FILE = click.argument("file", type=click.Path(path_type=Path))
 def backup(file: Path) -> None:
     """Copy the database, attachments included, into FILE, while the portal runs.
 
-    FILE holds secrets: only its owner may read it. SECRET_KEY is not in it; keep that beside it.
+    FILE contains secrets: only its owner may read it. SECRET_KEY is not in FILE; store it too.
     """
     now, session = datetime.now(UTC), db.session()
     manifest = make_backup(db.engine, file, now)
@@ -38,10 +38,10 @@ def backup(file: Path) -> None:
 @_FILE
 @click.option("--force", is_flag=True, help="Replace a database that is in use.")
 def restore(file: Path, force: bool) -> None:
-    """Fill the database from FILE, which `flask backup` wrote; stop the portal before.
+    """Restore the database from FILE, written by `flask backup`; stop the portal first.
 
-    The database must hold nothing beside a first start's reference data, unless --force says that
-    all of it may be replaced. Either all is restored, or nothing is changed.
+    The database must contain nothing but the reference data of a first start, unless --force
+    allows to replace everything. Either everything is restored, or nothing is changed.
     """
     manifest = restore_backup(db.engine, file, force=force)
     click.echo(

@@ -20,23 +20,23 @@ from app.registry.services.cric import check_size, compare_with_registry, read_s
 
 @click.group("cric", cls=PortalGroup)
 def cric() -> None:
-    """Reading CRIC, which proposes changes of sites."""
+    """Read CRIC and propose changes of sites."""
 
 
 @cric.command("import", cls=PortalCommand)
 @click.argument("source", metavar="FILE|URL")
-@click.option("--dry-run", is_flag=True, help="Only show what is doubtful and what is proposed.")
+@click.option("--dry-run", is_flag=True, help="Only show doubts and proposals.")
 @click.option(
     "--even-if-smaller",
     "smaller",
     is_flag=True,
-    help="Accept it although it has far fewer records than the last one (never if it is empty).",
+    help="Accept a source with far fewer records than the last one (but not an empty one).",
 )
 def import_(source: str, *, dry_run: bool, smaller: bool) -> None:
-    """Read CRIC's rcsite JSON and propose what differs; people decide under Admin, CRIC.
+    """Read CRIC's rcsite JSON and propose the differences; people decide under Admin, CRIC.
 
-    Nothing of the registry is changed. A source that is empty, or much smaller than the last good
-    one, is an alarm: the exit code is not 0 and all proposals stay as they were.
+    The registry is not changed. A source that is empty, or much smaller than the last good one,
+    is an error: the exit code is not 0 and the proposals stay unchanged.
     """
     if is_address(source):
         settings: Settings = current_app.config["PORTAL"]

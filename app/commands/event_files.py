@@ -44,9 +44,9 @@ def add_file_commands(group: click.Group) -> None:
 @click.command("export", cls=PortalCommand)
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
 def _export(file: str) -> None:
-    """Write all reported events as CSV to FILE, or - for output, the oldest first.
+    """Write all reported events as CSV to FILE, or - for output, oldest first.
 
-    Withdrawn ones are left out. An import of the file into another portal makes the same events.
+    Withdrawn events are left out. Importing the file into another portal creates the same events.
     """
     session, wanted, kind = db.session(), EventFilter(oldest_first=True), Reported(whole=True)
     query = kind.query(session, wanted, command_writer().now)
@@ -75,24 +75,24 @@ def _csv(chunks: Iterator[Sequence[ReportedRow]]) -> Iterator[bytes]:
 @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
 @click.option("--dry-run", is_flag=True, help="Only show the result for each line.")
 @click.option(
-    "--source", type=TEXT, default="", help="Who reported the events whose lines do not say it."
+    "--source", type=TEXT, default="", help="The source of events whose lines do not name one."
 )
 @click.option(
     "--encoding",
     type=click.Choice(list(ENCODINGS)),
-    help="Instead of UTF-8, or UTF-16 if the file is marked as such.",
+    help="Encoding of the file; default UTF-8, or UTF-16 with a byte order mark.",
 )
 @click.option(
     "--zone",
     default="",
     metavar="ZONE",
-    help="The zone of times that have none, such as UTC or Europe/Berlin; else they are wrong.",
+    help="Zone of times without one, such as UTC or Europe/Berlin; default: an error.",
 )
-@click.option("--only-good", is_flag=True, help="Leave out the lines that are wrong.")
+@click.option("--only-good", is_flag=True, help="Leave out wrong lines.")
 @click.option(
     "--keep-unknown",
     is_flag=True,
-    help="Keep events of links and sites that are not known as unresolved; else they are wrong.",
+    help="Store events of unknown links and sites as unresolved; without it they are errors.",
 )
 def _import(
     file: str,
@@ -104,11 +104,10 @@ def _import(
     only_good: bool,
     keep_unknown: bool,
 ) -> None:
-    """Take network events from FILE (CSV or JSON, packed with gzip or not), all or nothing.
+    """Import network events from FILE (CSV or JSON, gzip allowed), all or nothing.
 
-    An event is known by its source and its id there: the same file twice makes nothing twice, and
-    a line that says something else of a known one closes or corrects it. It holds at most 50,000
-    lines.
+    Source and source id identify an event: importing the same file again has no effect, and a line
+    that differs from a stored event closes or corrects it. At most 50,000 lines.
     """
     if zone and zone not in available_timezones():
         raise SettingError(f"--zone: {zone} is no zone; write UTC, or one such as Europe/Berlin")

@@ -14,10 +14,10 @@ from app.events.services.hearing import hear_source
 from app.events.services.sources import LABELS, all_sources, set_source
 
 _HELP = {
-    "link_label": "Label that holds the link's id.",
-    "site_label": "Label that holds any name of the site.",
-    "state_label": "Label that says what it is; else the label severity does.",
-    "layer_label": "Label that holds the layer.",
+    "link_label": "Label with the link's id.",
+    "site_label": "Label with any name of the site.",
+    "state_label": "Label with the state; default: the label severity.",
+    "layer_label": "Label with the network layer.",
 }
 
 
@@ -57,15 +57,15 @@ def list_() -> None:
     multiple=True,
     type=TEXT,
     metavar="WORD=STATE",
-    help=f"What a value of the state's label means: {', '.join(EventState)}; may be repeated, and"
-    " replaces those that were said before.",
+    help=f"Meaning of a value of the state's label: {', '.join(EventState)}; may be repeated, and"
+    " replaces the previous ones.",
 )
 @click.option("--usual-states", is_flag=True, help="Reset to the default states.")
 @click.option(
     "--expected-minutes",
     type=int,
     metavar="MINUTES",
-    help="The source is silent when it was not heard for longer than this.",
+    help="The source is silent if it does not call for longer than this.",
 )
 def set_(
     name: str,
@@ -100,9 +100,9 @@ def set_(
 @click.command("heard", cls=PortalCommand)
 @click.argument("name", type=TEXT)
 def heard(name: str) -> None:
-    """Note that the source NAME works and has nothing to report.
+    """Record that the source NAME works and has nothing to report.
 
-    For a scheduled job beside a source that reports only when something happens.
+    For a scheduled job next to a source that reports only failures.
     """
     session = db.session()
     with transaction(session):

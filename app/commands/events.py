@@ -12,7 +12,7 @@ from app.commands.matching import match
 
 @click.group("events", cls=PortalGroup)
 def events() -> None:
-    """Network events as monitoring reported them."""
+    """Network events reported by monitoring."""
 
 
 add_file_commands(events)

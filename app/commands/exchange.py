@@ -25,15 +25,15 @@ _PARTNER = click.argument("partner", type=TEXT)
 
 @click.group("exchange", cls=PortalGroup)
 def exchange() -> None:
-    """Tickets that are exchanged with partners' systems."""
+    """Exchange of tickets with partners' systems."""
 
 
 @exchange.command("list", cls=PortalCommand)
-@click.option("--failed", is_flag=True, help="Only those about which a person is asked.")
-@click.option("--json", "as_json", is_flag=True, help="As one JSON list.")
+@click.option("--failed", is_flag=True, help="Only exchanges that need a person.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON list.")
 def list_(*, failed: bool, as_json: bool) -> None:
-    """List every pair of tickets: both numbers, what waits, and why; then partners' tickets with
-    our reference that are no pair's."""
+    """List every pair of tickets: both numbers, pending entries and the reason; then partners'
+    tickets with our reference but without a pair."""
     pairs = pairs_now(db.session(), datetime.now(UTC), failed_alone=failed)
     others = unpaired_tickets(db.session())
     if as_json:
@@ -67,7 +67,7 @@ def _held(pair: PairNow) -> str:
 @exchange.command("retry", cls=PortalCommand)
 @_TICKET
 @_PARTNER
-@click.option("--kind", default="", help="Which of its systems, where it has several.")
+@click.option("--kind", default="", help="The system, if the partner has several.")
 def retry(ticket: int, partner: str, kind: str) -> None:
     """Retry the pending entries of TICKET with PARTNER."""
     session = db.session()
@@ -82,7 +82,7 @@ def retry(ticket: int, partner: str, kind: str) -> None:
 @exchange.command("skip", cls=PortalCommand)
 @_TICKET
 @_PARTNER
-@click.option("--kind", default="", help="Which of its systems, where it has several.")
+@click.option("--kind", default="", help="The system, if the partner has several.")
 @click.option("--reason", type=TEXT, required=True, help="Why it is skipped.")
 def skip(ticket: int, partner: str, kind: str, reason: str) -> None:
     """Skip the first pending entry of TICKET with PARTNER."""
@@ -96,7 +96,7 @@ def skip(ticket: int, partner: str, kind: str, reason: str) -> None:
 @exchange.command("end", cls=PortalCommand)
 @_TICKET
 @_PARTNER
-@click.option("--kind", default="", help="Which of its systems, where it has several.")
+@click.option("--kind", default="", help="The system, if the partner has several.")
 @click.option("--reason", type=TEXT, required=True, help="Why it ends.")
 def end(ticket: int, partner: str, kind: str, reason: str) -> None:
     """Stop exchanging TICKET with PARTNER; pending entries are skipped."""
@@ -110,7 +110,7 @@ def end(ticket: int, partner: str, kind: str, reason: str) -> None:
 @exchange.command("again", cls=PortalCommand)
 @_TICKET
 @_PARTNER
-@click.option("--kind", default="", help="Which of its systems, where it has several.")
+@click.option("--kind", default="", help="The system, if the partner has several.")
 def again(ticket: int, partner: str, kind: str) -> None:
     """Resume the exchange of TICKET with PARTNER after it was ended."""
     session = db.session()
@@ -121,8 +121,20 @@ def again(ticket: int, partner: str, kind: str) -> None:
 
 
 @exchange.command("stand-in", cls=PortalCommand, any_schema=True)
-@click.option("--port", type=int, default=8099, show_default=True, help="On this machine only.")
-@click.option("--token", type=TEXT, default="stand-in", show_default=True, help="Who may call it.")
+@click.option(
+    "--port",
+    type=int,
+    default=8099,
+    show_default=True,
+    help="Port; only reachable from this machine.",
+)
+@click.option(
+    "--token",
+    type=TEXT,
+    default="stand-in",
+    show_default=True,
+    help="The token that callers must send.",
+)
 def stand_in(port: int, token: str) -> None:
     """Serve a small Zammad in memory, to try the exchange with, until Ctrl-C."""
     from app.demo.partner_system import StandIn, server_of

@@ -56,7 +56,7 @@ class _Receiving(PortalCommand):
 
 @click.group("mail", cls=PortalGroup)
 def mail() -> None:
-    """Mails that come in."""
+    """Incoming mails."""
 
 
 @mail.command("receive", cls=_Receiving)
@@ -64,12 +64,12 @@ def mail() -> None:
     "--recipient", type=TEXT, default="", help="The address to which the mail server delivers it."
 )
 def receive(recipient: str) -> None:
-    """Take one mail from standard input, as a mail server gives it.
+    """Read one mail from standard input, as a mail server delivers it.
 
-    An answer to a mail of the portal becomes a comment. What cannot be read, or whose sender is in
-    doubt, is kept for a person (/mails/incoming); what a program sent by itself is dropped. The
-    exit code is 0 wherever nothing is lost, 69 where there is no room for more mails of unknown
-    senders today: the mail server returns it; else 75: the mail server tries again.
+    A reply to a mail of the portal becomes a comment. Unreadable mails and mails with a doubtful
+    sender are stored for review (/mails/incoming); automatic replies are dropped. Exit code: 0 if
+    the mail is handled, 69 if the limit for mails of unknown senders is reached today and the mail
+    server should return the mail, 75 if it should try again.
     """
     content = sys.stdin.buffer.read(MAX_BYTES + 1)
     while sys.stdin.buffer.read(1024 * 1024):

@@ -51,10 +51,10 @@ class EdgeArgument(click.ParamType[datetime]):
 @click.option("--from", "begin", type=EdgeArgument(is_end=False), help="2012-Q1, or a time (UTC)")
 @click.option("--to", "end", type=EdgeArgument(is_end=True), help="2013-Q2, or a time (UTC)")
 def match(begin: datetime | None, end: datetime | None) -> None:
-    """Match events and tickets anew.
+    """Match events and tickets again.
 
-    Matching follows every change by itself; this does it now, for the links that have events in
-    the range (without one, for all), with all of their events. What people decided stays.
+    Changes are matched automatically; this command matches all events of the links that have
+    events in the range (default: all links) now. Decisions of people stay unchanged.
     """
     if begin is not None and end is not None and end <= begin:
         raise click.UsageError("--to is not behind --from")

@@ -20,17 +20,17 @@ from app.notices.services.notices import Result, take_in
 
 @click.group("notices", cls=PortalGroup)
 def notices() -> None:
-    """Maintenance notices of providers."""
+    """Providers' maintenance notices."""
 
 
 @notices.command("import", cls=PortalCommand)
 @click.argument("file", metavar="FILE|-")
 @click.option("--dry-run", is_flag=True, help="Only show the result for each notice.")
 def import_(file: str, *, dry_run: bool) -> None:
-    """Bring in a mail (.eml) or calendar (.ics); - reads standard input, as a mail server gives it.
+    """Import a notice: a mail (.eml) or calendar (.ics), or - for standard input.
 
-    The same notice twice is nothing. What cannot be read is kept for a person at /notices, which is
-    no error: the exit code is 0 wherever nothing is lost.
+    Importing the same notice again has no effect. Unreadable notices are stored for review at
+    /notices, which is not an error: the exit code is 0 if nothing is lost.
     """
     content = sys.stdin.buffer.read(MAX_BYTES + 1) if file == "-" else _content(Path(file))
     reading = read(content, "" if file == "-" else Path(file).name)

@@ -31,7 +31,7 @@ own_password = click.option(
 
 @click.group("partner", cls=PortalGroup)
 def partner() -> None:
-    """Partners: their systems that call the portal, and those that it calls."""
+    """Partners: their accounts, and connections to their systems."""
 
 
 @partner.command("create", cls=PortalCommand)
@@ -44,20 +44,20 @@ def partner() -> None:
     required=True,
     help="Which tickets it sees: all, or the partner's own.",
 )
-@click.option("--read-only", is_flag=True, help="It may not write.")
-@click.option("--internal", is_flag=True, help="It reads and writes internal entries.")
+@click.option("--read-only", is_flag=True, help="Read-only account.")
+@click.option("--internal", is_flag=True, help="The account reads and writes internal entries.")
 @click.option(
     "--contract",
     type=click.Choice([str(year) for year in CONTRACT_YEARS]),
     default=str(max(CONTRACT_YEARS)),
     show_default=True,
-    help="The year of its client's GGUS contract.",
+    help="Year of the GGUS contract that the client uses.",
 )
 @click.option(
     "--sites",
     type=TEXT,
     default="",
-    help="Sites in whose name it answers to changes: any of their names, with commas between.",
+    help="Sites for which the account accepts or refuses changes, comma-separated.",
 )
 def create(
     code: str,
@@ -108,7 +108,7 @@ def password(account: str, *, from_stdin: bool) -> None:
 @partner.command("rotate", cls=PortalCommand)
 @click.argument("account", type=TEXT)
 @own_password
-@click.option("--end-old", is_flag=True, help="Add none; end the older of the two.")
+@click.option("--end-old", is_flag=True, help="Do not add one; end the older of the two.")
 def rotate(account: str, *, from_stdin: bool, end_old: bool) -> None:
     """Add a second active secret to ACCOUNT; once that is in use, --end-old ends the older."""
     if end_old and from_stdin:

@@ -46,36 +46,36 @@ _LONGEST_WAIT: Final = 420.0
 _BETWEEN_LOOKS: Final = 0.3
 _KIND = click.Choice([kind.value for kind in Kind])
 _one_kind = click.option(
-    "--kind", type=_KIND, default=None, help="Which of its systems, where it has several."
+    "--kind", type=_KIND, default=None, help="The system, if the partner has several."
 )
 
 
 @click.command("connect", cls=PortalCommand)
 @click.argument("code", type=TEXT)
-@click.option("--kind", type=_KIND, required=True, help="What system it is.")
+@click.option("--kind", type=_KIND, required=True, help="Kind of system.")
 @click.option("--url", type=TEXT, required=True, help="Its address.")
 @click.option(
     "--direction",
     type=click.Choice([direction.value for direction in Direction]),
     required=True,
-    help="push: ours go there; pull: theirs come here; both.",
+    help="push: send our tickets; pull: read the partner's; both.",
 )
-@click.option("--remote-login", type=TEXT, default="", help="The portal's login there.")
+@click.option("--remote-login", type=TEXT, default="", help="The portal's login at the partner.")
 @click.option(
     "--remote-password-stdin",
     "from_stdin",
     is_flag=True,
-    help="Read the password or token with which the portal logs in there from standard input.",
+    help="Read the portal's password or token at the partner from standard input.",
 )
 @click.option(
     "--tickets",
     type=click.Choice([choice.value for choice in Choice]),
     default=None,
-    help="shared: those that an operator shares (the default); new: those too that are created"
-    " from now on; all: those too that are open now.",
+    help="shared: tickets that an operator shares (default); new: also tickets created from now on;"
+    " all: also tickets that are open now.",
 )
-@click.option("--internal", is_flag=True, help="Internal comments go there, too.")
-@click.option("--group", type=TEXT, default="", help="The queue or group of its tickets.")
+@click.option("--internal", is_flag=True, help="Also send internal comments.")
+@click.option("--group", type=TEXT, default="", help="Queue or group for the tickets.")
 @click.option(
     "--profile",
     "file",
@@ -97,7 +97,7 @@ def connect(
     from_stdin: bool,
     internal: bool,
 ) -> None:
-    """Connect the portal with a system of the partner CODE, which may be new."""
+    """Connect the portal with a system of the partner CODE, creating the partner if needed."""
     secret = read_password(from_stdin=True) if from_stdin else ""
     profile = profile_of(file.read_text("utf-8")) if file is not None else profile_for(kind, url)
     profile = replace(
@@ -153,7 +153,7 @@ def resume(code: str, kind: str | None) -> None:
 def end(code: str, kind: str | None, reason: str) -> None:
     """End the connection with CODE for good, and the exchange of each of its tickets.
 
-    What was exchanged stays readable. A new one can be set up.
+    What was exchanged stays readable. A new connection can be set up.
     """
     session = db.session()
     with transaction(session):
@@ -164,11 +164,11 @@ def end(code: str, kind: str | None, reason: str) -> None:
 @click.command("hints", cls=PortalCommand)
 @click.argument("code", type=TEXT)
 @_one_kind
-@click.option("--end-old", is_flag=True, help="Add none; end the older of the two.")
+@click.option("--end-old", is_flag=True, help="Do not add one; end the older of the two.")
 def hints(code: str, kind: str | None, *, end_old: bool) -> None:
-    """Take the secret with which the system of CODE signs its webhooks, from standard input.
+    """Read from standard input the secret with which the system of CODE signs its webhooks.
 
-    A second one is live beside the first until --end-old.
+    A second secret is active beside the first until --end-old.
     """
     session, by = db.session(), command_writer()
     settings = current_app.config["PORTAL"]
@@ -207,7 +207,7 @@ def compare(code: str, kind: str | None) -> None:
 def test(code: str, kind: str | None) -> None:
     """Test the connection with CODE, step by step.
 
-    Without SECRET_KEY, which opens the partner's secret, the portal's worker does it.
+    Without SECRET_KEY, which decrypts the partner's secret, the portal's worker runs the test.
     """
     session = db.session()
     connection_id = _connection(session, code, kind).id

@@ -29,7 +29,7 @@ _STANDARD = "-"
 def _file_commands(kind: Records) -> click.Group:
     """The group of a kind, with its commands ``export`` and ``import``."""
     one = kind.kind.name
-    group = PortalGroup(kind.value, help=f"{kind.capitalize()} of the registry, as files.")
+    group = PortalGroup(kind.value, help=f"Export and import of {kind}.")
 
     @group.command("export", cls=PortalCommand, help=f"Write all {kind} to FILE, or - for output.")
     @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
@@ -37,7 +37,7 @@ def _file_commands(kind: Records) -> click.Group:
         "--format",
         "form",
         type=click.Choice([form.value for form in FileFormat]),
-        help="Instead of what the file's name ends with (CSV if it says nothing).",
+        help="Format; default: from the file's name, else CSV.",
     )
     def export(file: str, form: str | None) -> None:
         session = db.session()
@@ -57,12 +57,12 @@ def _file_commands(kind: Records) -> click.Group:
     @group.command(
         "import",
         cls=PortalCommand,
-        help=f"Take {kind} from FILE (CSV or JSON), all or nothing: new ones are added, fields that"
-        f" differ are changed, a {one} that the file does not name stays as it is.",
+        help=f"Import {kind} from FILE (CSV or JSON), all or nothing. New ones are added and"
+        f" different fields changed; a {one} that is not in the file stays unchanged.",
     )
     @click.argument("file", type=click.Path(dir_okay=False, allow_dash=True))
-    @click.option("--dry-run", is_flag=True, help="Only show the differences; nothing is written.")
-    @click.option("--source", type=TEXT, default="", help="Where what changes is known from.")
+    @click.option("--dry-run", is_flag=True, help="Only show the differences.")
+    @click.option("--source", type=TEXT, default="", help="Source of the changes.")
     @click.option("--why", type=TEXT, default="", help="The reason, for the history.")
     def import_(file: str, source: str, why: str, *, dry_run: bool) -> None:
         content = read_content(file)

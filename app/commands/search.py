@@ -15,16 +15,16 @@ _SHOWN_EACH = 10_000
 
 @click.group("search", cls=PortalGroup)
 def search() -> None:
-    """The index of the search."""
+    """The search index."""
 
 
 @search.command("rebuild", cls=PortalCommand)
-@click.option("--missing", is_flag=True, help="Only tickets that have no words yet.")
+@click.option("--missing", is_flag=True, help="Only tickets that are not in the index yet.")
 def rebuild_(missing: bool) -> None:
-    """Write the words of all tickets anew, beside the running portal.
+    """Rebuild the search index of all tickets while the portal runs.
 
-    Needed for tickets that something else than the portal wrote. After a site or link got another
-    name, or a site other prefixes, the worker does this for its tickets by itself.
+    Needed if anything but the portal wrote tickets. After names or prefixes of sites and links
+    change, the worker does this automatically.
     """
     count = write_words(db.session(), only_missing=missing)
     click.echo(f"The words of {count} tickets were written.")

@@ -31,7 +31,7 @@ def reference_() -> None:
 
 @seed.command("demo", cls=PortalCommand)
 def demo_() -> None:
-    """Demo tickets and logins, only into an empty database or one that is a demo already."""
+    """Add demo tickets and logins; only for an empty database or an existing demo."""
     session = db.session()
     with transaction(session):
         count = demo.seed_demo(session, command_writer().now)
@@ -45,13 +45,13 @@ def demo_() -> None:
 
 @seed.command("bulk", cls=PortalCommand)
 @click.option(
-    "--tickets", type=click.IntRange(1, 10_000_000), required=True, help="How many to add."
+    "--tickets", type=click.IntRange(1, 10_000_000), required=True, help="Number of tickets to add."
 )
 def bulk_(tickets: int) -> None:
-    """Sample tickets in great numbers, to measure with, beside the demo's own.
+    """Add many sample tickets for measurements.
 
-    Goes only into an empty database or one that holds the demo. Each thousand tickets are one
-    transaction: what was written when it is broken off stays, and is whole.
+    Only for an empty database or one with the demo. Each thousand tickets are one transaction: if
+    interrupted, the finished thousands stay.
     """
     session = db.session()
     now = command_writer().now

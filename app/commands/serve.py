@@ -38,8 +38,8 @@ from soap_service.addresses import wsdl_urls
 @click.option(
     "--new-key",
     is_flag=True,
-    help="SECRET_KEY was changed on purpose: stored secrets that it does not open are to be set"
-    " again.",
+    help="SECRET_KEY was changed on purpose: stored secrets that it cannot decrypt have to"
+    " be set again.",
 )
 def serve(new_key: bool) -> None:
     """Upgrade the database, seed it, and serve the portal until Ctrl-C."""

@@ -57,7 +57,7 @@ def add_file_commands(group: click.Group) -> None:
     "--format",
     "form",
     type=click.Choice(["csv", "xlsx", "nttdm"]),
-    help="Instead of what the file's name ends with (CSV if it says nothing).",
+    help="Format; default: from the file's name, else CSV.",
 )
 def _export(file: str, form: str | None) -> None:
     """Write all tickets to FILE, or - for output, by number."""
@@ -103,14 +103,14 @@ def _csv(engine: Engine, numbers: Sequence[int]) -> Iterator[bytes]:
     type=TEXT,
     default=DEFAULT_SOURCE,
     show_default=True,
-    help="The system that the tickets were in: system and number identify each ticket.",
+    help="The system that the tickets come from; system and number identify each ticket.",
 )
 @click.option(
     "--encoding",
     type=click.Choice(list(ENCODINGS)),
-    help="Instead of UTF-8, or UTF-16 if the file is marked as such.",
+    help="Encoding of the file; default UTF-8, or UTF-16 with a byte order mark.",
 )
-@click.option("--only-good", is_flag=True, help="Leave out the lines that are wrong.")
+@click.option("--only-good", is_flag=True, help="Leave out wrong lines.")
 @click.option(
     "--in-parts",
     is_flag=True,
@@ -120,10 +120,10 @@ def _csv(engine: Engine, numbers: Sequence[int]) -> Iterator[bytes]:
 def _import(
     file: str, name: str, encoding: str | None, *, dry_run: bool, only_good: bool, in_parts: bool
 ) -> None:
-    """Take old tickets from FILE (CSV, the columns of an export, or NTTDM), all or nothing.
+    """Import old tickets from FILE (CSV with the columns of an export, or NTTDM), all or nothing.
 
-    Their times and states are kept, their old numbers become external references, and nobody gets a
-    mail. A ticket that was imported before stays as it is. A file holds at most 50,000 lines.
+    Times and states are preserved, old numbers become external references, and nobody gets a mail.
+    Tickets that were imported before stay unchanged. At most 50,000 lines.
     """
     source = Source(read_content(file, MAX_BYTES), name, encoding or "")
     if dry_run:

@@ -20,7 +20,7 @@ STEP = 500
 
 @click.group("tickets", cls=PortalGroup)
 def tickets() -> None:
-    """Tickets as files, and timed work on them."""
+    """Export and import of tickets, and scheduled work."""
 
 
 add_file_commands(tickets)
@@ -31,7 +31,7 @@ add_file_commands(tickets)
     "--as-of",
     type=TIME,
     metavar="TIME",
-    help="What is due at this moment (UTC unless it has a zone), instead of now.",
+    help="Time to use instead of now (UTC unless it has a zone).",
 )
 def close_due(as_of: datetime | None) -> None:
     """Close what has been solved or unsolved for 10 working days."""
@@ -52,9 +52,9 @@ def close_due(as_of: datetime | None) -> None:
 
 @tickets.command("rebuild-sites", cls=PortalCommand)
 def rebuild_sites() -> None:
-    """Write again which tickets concern which site, beside the running portal.
+    """Rebuild the table of sites per ticket while the portal runs.
 
-    Lists by site read it. Needed for tickets that something else than the portal wrote.
+    Lists by site read this table. Needed if anything but the portal wrote tickets.
     """
     session = db.session()
     count = after = 0

@@ -24,7 +24,7 @@ _DAYS = f"In how many days its secret expires, 1 to {MAX_DAYS}."
 
 @click.group("token", cls=PortalGroup)
 def token() -> None:
-    """Tokens with which programs call the API."""
+    """API tokens for programs."""
 
 
 @token.command("create", cls=PortalCommand)
@@ -35,12 +35,14 @@ def token() -> None:
     multiple=True,
     required=True,
     type=click.Choice([scope.value for scope in Scope if scope is not Scope.ADMIN]),
-    help="What it is for; may be repeated. "
+    help="Scope; may be repeated. "
     + "; ".join(f"{scope}: {meaning}" for scope, meaning in MEANINGS.items())
     + ".",
 )
 @click.option("--expires", "days", type=int, required=True, metavar="DAYS", help=_DAYS)
-@click.option("--account", default="", metavar="LOGIN", help="Of this account of a partner.")
+@click.option(
+    "--account", default="", metavar="LOGIN", help="Let the token act as this account of a partner."
+)
 def create(name: str, scopes: tuple[str, ...], days: int, account: str) -> None:
     """Create the token NAME of a system or of a partner's account; print its secret once."""
     session = db.session()
@@ -70,7 +72,7 @@ def list_() -> None:
 @token.command("rotate", cls=PortalCommand)
 @click.argument("name", type=TEXT)
 @click.option("--expires", "days", type=int, metavar="DAYS", help=f"{_DAYS} Default: as before.")
-@click.option("--end-old", is_flag=True, help="Add none; end the older of the two.")
+@click.option("--end-old", is_flag=True, help="Do not add one; end the older of the two.")
 def rotate(name: str, days: int | None, *, end_old: bool) -> None:
     """Add a second active secret to the token NAME; once in use, --end-old ends the older one."""
     if end_old and days is not None:

@@ -20,9 +20,9 @@ sites_option = click.option(
     multiple=True,
     type=TEXT,
     metavar="KEY",
-    help="A site that a reporter reports for, under any of its names; may be repeated.",
+    help="A site of a reporter, by any of its names; may be repeated.",
 )
-why = click.option("--why", type=TEXT, default="", help="The reason, for the change log.")
+why = click.option("--why", type=TEXT, default="", help="Reason for the change log.")
 
 
 @click.group("user", cls=PortalGroup)

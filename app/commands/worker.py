@@ -19,11 +19,11 @@ from app.worker.process import WorkerProcess, ended_by_signals
 
 
 @click.command("worker", cls=PortalCommand)
-@click.option("--once", is_flag=True, help="Do all that is due now, then end.")
-@click.option("--with-parent", is_flag=True, help="End when the process that started it is gone.")
+@click.option("--once", is_flag=True, help="Run everything that is due now, then exit.")
+@click.option("--with-parent", is_flag=True, help="Exit when the parent process is gone.")
 @click.option("--beats", type=int, hidden=True, help="The pipe for signs of life.")
 def worker(once: bool, with_parent: bool, beats: int | None) -> None:
-    """Do jobs and timed work until Ctrl-C or SIGTERM; any number of workers may run."""
+    """Run jobs and scheduled work until Ctrl-C or SIGTERM; several workers may run."""
     process = WorkerProcess(
         Context(db.engine, current_app.config["PORTAL"]),
         with_parent=with_parent,

@@ -45,7 +45,7 @@ def operations(same_calls_per_minute: int) -> tuple[Operation, ...]:
     return (
         Operation(
             "GetAccount",
-            "Answers what the account of the credentials may do.",
+            "Returns what the account of the credentials may do.",
             (),
             (once("account", ACCOUNT, "the account"),),
             get,

@@ -35,14 +35,14 @@ def _acknowledge(call: NativeCall, sent: Any) -> Values:
 OPERATIONS: Final = (
     Operation(
         "AcknowledgeChange",
-        "Answers to a change in the name of a site that is asked; a new answer replaces the old"
-        " one. The account needs the right to answer for that site.",
+        "Accepts or refuses a change for a site that has to accept it; a new answer replaces the "
+        "old one. The account needs the right to answer for that site.",
         (
             ID,
             AUTHOR,
             once("site", TEXT, "any name of the site"),
             once("accepted", BOOLEAN, "true = accepts, false = refuses"),
-            optional("reason", REASON, "why; required for a refusal"),
+            optional("reason", REASON, "the reason; required for a refusal"),
         ),
         WRITTEN,
         _acknowledge,

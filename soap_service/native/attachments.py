@@ -57,15 +57,15 @@ def _get(call: NativeCall, sent: Any) -> Values:
 OPERATIONS: Final = (
     Operation(
         "AddAttachment",
-        "Adds a file to a ticket, in any state of it. Its content is stored as it is sent. With a"
-        " request key it can be sent again until it is answered. Without one, the same file (name,"
-        " size, bytes) again within ten minutes, with no other change of the ticket between, is"
-        " answered and not stored twice.",
+        "Adds a file to a ticket, in any state of the ticket. The content is stored as sent. "
+        "With a request key the call can be repeated until it is answered. Without one, the same "
+        "file (name, size, bytes) within ten minutes, with no other change of the ticket in "
+        "between, is answered but not stored twice.",
         (
             ID,
             AUTHOR,
-            once("name", TEXT, "the file's name; folders and control characters are taken off"),
-            once("content", BYTES, f"its bytes, at most {LIMIT_IN_WORDS}"),
+            once("name", TEXT, "file name; folders and control characters are removed"),
+            once("content", BYTES, f"content, at most {LIMIT_IN_WORDS}"),
             REQUEST_KEY,
         ),
         (
@@ -76,12 +76,12 @@ OPERATIONS: Final = (
     ),
     Operation(
         "GetAttachment",
-        "Answers a file with its content.",
+        "Returns a file with its content.",
         (once("id", TEXT, "ATT and a number, as GetTicket answers it"),),
         (
             once("number", INT, "the ticket's number"),
-            once("attachment", ATTACHMENT, "what is known of the file"),
-            once("content", BYTES, "its bytes"),
+            once("attachment", ATTACHMENT, "metadata of the file"),
+            once("content", BYTES, "content"),
         ),
         _get,
     ),

@@ -28,7 +28,9 @@ from soap_service.native.models import (
 )
 from soap_service.native.operations import NativeCall, Operation
 
-_LIMIT: Final = optional("limit", PAGE, f"most rows of the answer; default {PAGE_LIMIT}")
+_LIMIT: Final = optional(
+    "limit", PAGE, f"maximum number of rows in the answer; default {PAGE_LIMIT}"
+)
 
 
 def _history(call: NativeCall, sent: Any) -> Values:
@@ -64,32 +66,33 @@ def _list(call: NativeCall, sent: Any) -> Values:
 OPERATIONS: Final = (
     Operation(
         "GetHistory",
-        "Answers the changes of one ticket, oldest first. What this account may not read is left"
-        " out, and a change of which nothing is left. A page may hold fewer rows than the limit.",
+        "Returns the changes of one ticket, oldest first. Values that this account may not read "
+        "are left out, and so are changes without any other value. A page may have fewer rows "
+        "than the limit.",
         (
             ID,
-            optional("afterVersion", INT, "begin behind this version; default 0"),
+            optional("afterVersion", INT, "start after this version; default 0"),
             _LIMIT,
         ),
         (
             many("steps", STEP, "the changes"),
-            once("lastVersion", INT, "the last version of this page: read on behind it"),
-            once("more", BOOLEAN, "there is more by now"),
+            once("lastVersion", INT, "the last version of this page: continue after it"),
+            once("more", BOOLEAN, "more rows are available"),
         ),
         _history,
     ),
     Operation(
         "ListChanges",
-        "Answers the changes of all tickets that this account may read, in their order. A page may"
-        " hold fewer rows than the limit, or none, though there is more.",
+        "Returns the changes of all tickets that this account may read, in order. A page may "
+        "have fewer rows than the limit, or none, although more changes are available.",
         (
-            once("cursor", CURSOR, "0 at first, then that of the last answer"),
+            once("cursor", CURSOR, "0 at first, then the cursor of the last answer"),
             _LIMIT,
         ),
         (
             many("changes", CHANGE, "the changes"),
-            once("cursor", LONG, "where to read on"),
-            once("more", BOOLEAN, "there is more by now; else ask again later"),
+            once("cursor", LONG, "cursor for the next call"),
+            once("more", BOOLEAN, "true = more changes are available; false = ask again later"),
         ),
         _list,
     ),

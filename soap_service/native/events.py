@@ -101,28 +101,29 @@ def _problems(done: Reported) -> list[Values]:
 OPERATIONS: Final = (
     Operation(
         "ReportEvents",
-        "Reports network events, at most 50 in one call; use REST for more. Repeating a call"
-        " changes nothing: an event is known by its source and sourceId. A partner reports under"
-        " sources of its own, which are made when they are seen for the first time.",
+        "Reports network events, at most 50 in one call; use REST for more. Repeating a call "
+        "changes nothing: source and sourceId identify an event. A partner reports under its own "
+        "sources, which are created when they report for the first time.",
         (
             AUTHOR,
             many("events", EVENT_REPORT, "the data reported for each event"),
             optional(
-                "onlyGood", BOOLEAN, "true: what is wrong is left out; default all or nothing"
+                "onlyGood", BOOLEAN, "true: wrong events are left out; default: all or nothing"
             ),
             optional(
                 "keepUnresolved",
                 BOOLEAN,
-                "true: unknown links and sites are kept as sent, to be settled; default a fault",
+                "true: unknown links and sites are stored as sent, to be resolved; default: a "
+                "fault",
             ),
         ),
         (
-            once("new", INT, "events seen for the first time"),
+            once("new", INT, "events reported for the first time"),
             once("changed", INT, "events closed or corrected"),
-            once("same", INT, "events that are known as they were sent"),
+            once("same", INT, "events already stored as sent"),
             once("leftOut", INT, "events that are wrong and were not stored"),
-            once("unresolved", INT, "events stored with a name that is not known"),
-            many("problems", EVENT_PROBLEM, "what is wrong with those that were left out"),
+            once("unresolved", INT, "events stored with an unknown name"),
+            many("problems", EVENT_PROBLEM, "problems of the events that were left out"),
         ),
         _report,
         fault=EVENT_PROBLEMS,

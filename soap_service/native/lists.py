@@ -92,16 +92,16 @@ def _row(page: Listed, ticket: Row[Any]) -> Values:
 OPERATIONS: Final = (
     Operation(
         "FindTickets",
-        "Finds tickets, ordered by number, page by page.",
+        "Finds tickets, sorted by number, in pages.",
         (
-            optional("filter", FILTER, "which; left out = every one"),
-            optional("afterNumber", INT, "begin behind this number; default 0"),
-            optional("limit", PAGE, f"most rows of the answer; default {PAGE_LIMIT}"),
+            optional("filter", FILTER, "which one; left out = all"),
+            optional("afterNumber", INT, "start after this number; default 0"),
+            optional("limit", PAGE, f"maximum number of rows in the answer; default {PAGE_LIMIT}"),
         ),
         (
-            many("tickets", FOUND_TICKET, "those that this account may read"),
-            once("lastNumber", INT, "the last number of this page: read on behind it"),
-            once("more", BOOLEAN, "there is more by now"),
+            many("tickets", FOUND_TICKET, "the tickets that this account may read"),
+            once("lastNumber", INT, "the last number of this page: continue after it"),
+            once("more", BOOLEAN, "more rows are available"),
         ),
         _find,
     ),

@@ -71,38 +71,42 @@ AUTHENTICATION: Final = message(
     "The header with the account's credentials; all but the first two are ignored.",
     (
         once("userName", STRING, "login of the account"),
-        once("password", STRING, "one of its live secrets"),
+        once("password", STRING, "one of the account's active secrets"),
         optional("authentication", STRING, "ignored"),
         optional("locale", STRING, "ignored"),
-        optional("timeZone", STRING, "ignored: every time has its zone, or is UTC"),
+        optional("timeZone", STRING, "ignored: each time has its own zone, or is UTC"),
     ),
 )
 
 REFERENCE: Final = message(
     "Reference",
-    "A ticket's number in another system.",
+    "The ticket's number in another system.",
     (
-        once("provider", TEXT, "who keeps that system; a partner's own code is its own"),
-        once("reference", TEXT, "the number there"),
-        optional("url", TEXT, "where it can be read"),
+        once(
+            "provider",
+            TEXT,
+            "operator of the other system; for its own system a partner sends its own code",
+        ),
+        once("reference", TEXT, "number in the other system"),
+        optional("url", TEXT, "URL in the other system"),
         optional("kind", REFERENCE_KIND, "target, incident or other (default)"),
     ),
 )
 SUBMITTER: Final = message(
     "Submitter",
-    "Who reported; mail and phone are answered to the partner that sent them only.",
+    "The reporter; only the partner that sent mail and phone can read them.",
     (
         optional("name", TEXT, "name of the person or service"),
         optional("mail", TEXT, "mail address"),
-        optional("login", TEXT, "login name there"),
+        optional("login", TEXT, "login name in the other system"),
         optional("phone", TEXT, "phone number"),
     ),
 )
 RELATION: Final = message(
     "Relation",
-    "Another ticket as this one sees it.",
+    "A linked ticket and its role.",
     (
-        once("role", ROLE, "what the other ticket is to this one"),
+        once("role", ROLE, "role of the other ticket"),
         once("number", INT, "the other ticket's number"),
     ),
 )
@@ -114,16 +118,16 @@ _OTHERS: Final = tuple(field for field in FIELDS if field.meaning and field.name
 _CHOSEN: Final = tuple(field.name for field in _OTHERS if field.choices is not None)
 _PLAIN: Final = tuple(field.name for field in _OTHERS if field.choices is None)
 _AT_CREATION: Final = {
-    "network": "that of the links, else LHCONE if the title says so, else LHCOPN",
+    "network": "the network of the links, else LHCONE if the title says so, else LHCOPN",
     "experiment_specific": "false",
 }
 """What a field is that a new ticket does not state, where it is not the usual value itself."""
 _ANSWERED: Final = {
-    "description": "the whole story, never cut",
-    "priority": "GGUS's priorities",
-    "related_issue": "a URL; old tickets may hold any text",
+    "description": "full description, never shortened",
+    "priority": "priority, as in GGUS",
+    "related_issue": "a URL; old tickets may contain any text",
     "carbon_copy": "addresses that get the ticket's mails",
-    "solution": "how it was solved, never cut",
+    "solution": "solution, never shortened",
 }
 """What an answer says of a field in other words than a request."""
 _SIMPLE: Final = {ValueKind.FLAG: BOOLEAN, ValueKind.TIME: TIME}
@@ -166,7 +170,7 @@ def _content(*, change: bool) -> list[Member]:
     members = [
         title if change else replace(title, occurs=Occurs.ONCE),
         *first,
-        optional("state", STATE, "one of the ticket's moves")
+        optional("state", STATE, "a state to which this account may move the ticket")
         if change
         else optional("state", CREATION_STATE, "new (default) or assigned"),
         *_stated(_CHOSEN, change=change),
@@ -175,40 +179,38 @@ def _content(*, change: bool) -> list[Member]:
             TEXT,
             several,
             "ids of the affected links"
-            + at_creation("where none is sent, ids in title and description are recognised"),
+            + at_creation("if none is sent, ids in title and description are recognised"),
         ),
         Member(
             "sites",
             TEXT,
             several,
-            "any names of the affected sites; unknown ones are kept as text"
-            + at_creation("where none is sent, a site in the title is recognised"),
+            "affected sites, by any of their names; unknown names are stored as text"
+            + at_creation("if none is sent, a site in the title is recognised"),
         ),
         Member(
             "askedSites",
             TEXT,
             several,
-            "any names of the sites that must accept this change"
-            + at_creation("default the affected sites and the ends of the links"),
+            "sites that must accept this change, by any of their names"
+            + at_creation("default: the affected sites and the ends of the links"),
         ),
         *_stated(_PLAIN, change=change),
         Member(
             "references",
             REFERENCE,
             several,
-            "numbers in other systems" + ("; they replace all that stand" if change else ""),
+            "numbers in other systems" + ("; they replace all existing ones" if change else ""),
         ),
         *_stated(("carbon_copy", "solution", *ENTRIES), change=change),
     ]
-    return members if change else [*members, optional("submitter", SUBMITTER, "who reported")]
+    return members if change else [*members, optional("submitter", SUBMITTER, "the reporter")]
 
 
-NEW_TICKET: Final = message(
-    "NewTicket", "What is stated of a ticket when it is created.", _content(change=False)
-)
+NEW_TICKET: Final = message("NewTicket", "Fields of a new ticket.", _content(change=False))
 TICKET_CHANGE: Final = message(
     "TicketChange",
-    "What changes: absent = keep; nil or empty = clear, where the field is nillable.",
+    "Changed fields: absent = unchanged; nil or empty = clear, if the field is nillable.",
     _content(change=True),
 )
 
@@ -216,36 +218,36 @@ AFFECTED_LINK: Final = message(
     "AffectedLink",
     "A link that the ticket affects.",
     (
-        once("name", STRING, "its id"),
+        once("name", STRING, "the id"),
         once("endA", STRING, "key of the site at one end"),
         once("endB", STRING, "key of the site at the other end"),
-        once("recognised", BOOLEAN, "found in the ticket's texts, not chosen by anyone"),
+        once("recognised", BOOLEAN, "recognised in the ticket's texts, not chosen by a person"),
     ),
 )
 AFFECTED_SITE: Final = message(
     "AffectedSite",
     "A site that the ticket affects.",
     (
-        optional("key", STRING, "its LHCOPN name; left out where nobody knows the name"),
-        once("name", STRING, "the name that this partner sent, else as it was first sent"),
-        once("recognised", BOOLEAN, "found in the ticket's title, not chosen by anyone"),
+        optional("key", STRING, "the LHCOPN name; left out if the name is unknown"),
+        once("name", STRING, "the name as this partner sent it, else as first sent"),
+        once("recognised", BOOLEAN, "recognised in the ticket's title, not chosen by a person"),
     ),
 )
 ORIGIN: Final = message(
     "Origin",
     "The partner that created the ticket.",
     (
-        once("partner", STRING, "its code"),
-        optional("id", STRING, "the ticket's number there, as GHD_Origin_ID said"),
+        once("partner", STRING, "the code"),
+        optional("id", STRING, "the ticket's number in the partner's system, as in GHD_Origin_ID"),
     ),
 )
 ATTACHMENT: Final = message(
     "Attachment",
-    "What is known of a file at the ticket.",
+    "Metadata of an attachment.",
     (
         once("id", STRING, "ATT and a number"),
-        once("name", STRING, "the file's name, cleaned"),
-        once("size", INT, "bytes"),
+        once("name", STRING, "file name, without folders and control characters"),
+        once("size", INT, "size in bytes"),
         once("created", TIME, "when it was added"),
         once("author", STRING, "who added it"),
     ),
@@ -256,19 +258,19 @@ ENTRY: Final = message(
     (
         once("at", TIME, "when it was written"),
         once("author", STRING, "who wrote it"),
-        once("internal", BOOLEAN, "of the internal diary"),
-        once("text", STRING, "the entry, whole"),
+        once("internal", BOOLEAN, "whether the entry is internal"),
+        once("text", STRING, "the full text of the entry"),
     ),
 )
 
 ACKNOWLEDGEMENT: Final = message(
     "Acknowledgement",
-    "A site that is asked to accept this change, and its newest answer.",
+    "A site that has to accept this change, and its newest answer.",
     (
         once("site", STRING, "the site's key"),
-        optional("answer", ANSWER, "left out while it is missing"),
-        optional("reason", STRING, "why"),
-        optional("at", TIME, "when it was answered"),
+        optional("answer", ANSWER, "left out until the site answers"),
+        optional("reason", STRING, "the reason"),
+        optional("at", TIME, "when the site answered"),
         optional("author", STRING, "who answered"),
         once("outdated", BOOLEAN, "links, sites or times were changed after this answer"),
     ),
@@ -278,49 +280,53 @@ TICKET: Final = message(
     "Ticket",
     "A ticket as this account may read it.",
     (
-        once("number", INT, "its number, one sequence for the whole portal"),
-        once("version", INT, "raised with each change; UpdateTicket states it"),
+        once("number", INT, "the number; one sequence for the whole portal"),
+        once("version", INT, "increases with each change; send it with UpdateTicket"),
         *_answered("title", "description", "state"),
-        many("moves", STATE, "the states to which this account may move it now"),
+        many("moves", STATE, "the states to which this account may move the ticket now"),
         *_answered(*_CHOSEN),
-        many("links", AFFECTED_LINK, "affected links, the first one first"),
-        many("sites", AFFECTED_SITE, "affected sites, the first one first"),
+        many("links", AFFECTED_LINK, "affected links in order, the main one first"),
+        many("sites", AFFECTED_SITE, "affected sites in order, the main one first"),
         optional("responsibleSite", STRING, "key of the responsible site"),
         *_answered(*_PLAIN),
         many("references", REFERENCE, "numbers in other systems"),
         *_answered("carbon_copy", "solution"),
-        optional("submitter", SUBMITTER, "who reported"),
+        optional("submitter", SUBMITTER, "the reporter"),
         optional("origin", ORIGIN, "the partner that created it"),
-        many("relations", RELATION, "tickets bound to it that this account may read"),
+        many("relations", RELATION, "linked tickets that this account may read"),
         many("acknowledgements", ACKNOWLEDGEMENT, "sites asked to accept this change, by key"),
-        many("attachments", ATTACHMENT, "its files, oldest first"),
+        many("attachments", ATTACHMENT, "attachments, oldest first"),
         many("diary", ENTRY, "the entries that this account may read, oldest first"),
         optional(
             "olderEntries",
             INT,
-            "how many older entries are left out of an answer that would be too large; GetHistory"
-            " has them",
+            "number of older entries left out because the answer would be too large; GetHistory "
+            "has them",
         ),
         once("created", TIME, "when it was created"),
         once("changed", TIME, "when it was last changed; strictly increasing"),
-        optional("ended", TIME, "when it was solved or given up; left out while it is open"),
+        optional(
+            "ended",
+            TIME,
+            "when the ticket was solved or closed unsolved; left out while it is open",
+        ),
         once("lastAuthor", STRING, "who changed it last"),
     ),
 )
 FILTER: Final = message(
     "TicketFilter",
-    "Which tickets are found. Several values of one field are alternatives, fields are all"
-    " required, and no field at all finds every ticket.",
+    "Filter. Several values of one field are alternatives; all fields must match; without fields "
+    "all tickets are found.",
     (
-        optional("text", TEXT, "words of its texts, comments and names, or a number"),
-        many("states", FOUND_STATE, "states; open and closed stand for every open or closed one"),
+        optional("text", TEXT, "words in texts, comments and names, or a number"),
+        many("states", FOUND_STATE, "states; open and closed mean all open or all closed states"),
         many("networks", NETWORK, "networks"),
         many("categories", choice_of(Category), "categories"),
         many("layers", LAYER, "layers"),
         many("priorities", choice_of(Priority), "priorities"),
         many("links", TEXT, "ids of affected links"),
-        many("sites", TEXT, "any names of affected sites"),
-        many("responsible", TEXT, "any names of responsible sites"),
+        many("sites", TEXT, "affected sites, by any of their names"),
+        many("responsible", TEXT, "responsible sites, by any of their names"),
         many("units", TEXT, "units"),
         optional("createdFrom", DATE, "first day of creation, UTC"),
         optional("createdTo", DATE, "last day of creation, UTC"),
@@ -330,11 +336,11 @@ FOUND_TICKET: Final = message(
     "FoundTicket",
     "A ticket in a list; GetTicket answers the rest.",
     (
-        once("number", INT, "its number"),
-        once("version", INT, "its version"),
+        once("number", INT, "the number"),
+        once("version", INT, "the version"),
         *_answered("title", "state", *_CHOSEN),
         many("links", STRING, "ids of the affected links"),
-        many("sites", STRING, "keys of the affected sites, or names that nobody knows"),
+        many("sites", STRING, "keys of the affected sites, or unknown names"),
         optional("responsibleSite", STRING, "key of the responsible site"),
         *_answered("unit", "event_start", "event_end", "window_start", "window_end"),
         once("created", TIME, "when it was created"),
@@ -345,7 +351,7 @@ STALE_TICKET: Final = message(
     "StaleTicket",
     "The detail of fault 342: the ticket was changed since it was read.",
     (
-        once("currentVersion", INT, "the version to send with the next try"),
+        once("currentVersion", INT, "the version to send with the next attempt"),
         once("ticket", TICKET, "the ticket as it is now"),
     ),
 )
@@ -354,7 +360,7 @@ CHANGED_FIELD: Final = message(
     "ChangedField",
     "One field of one change; a value that is not set is left out.",
     (
-        once("field", STRING, "its name"),
+        once("field", STRING, "the name"),
         optional("old", STRING, "before, as text; times in UTC, several values between '; '"),
         optional("new", STRING, "after"),
     ),
@@ -363,11 +369,11 @@ STEP: Final = message(
     "Step",
     "One change of the ticket, as this account may read it.",
     (
-        once("version", INT, "the ticket's version after it; 1 = its creation"),
-        once("at", TIME, "when"),
-        once("author", STRING, "who is shown: the person, or what a partner says"),
-        once("account", STRING, "login of the account that made it"),
-        once("door", DOOR, "through which door it came"),
+        once("version", INT, "the ticket's version after the change; 1 = creation"),
+        once("at", TIME, "time of the change"),
+        once("author", STRING, "the author shown: the person, or the name that a partner sent"),
+        once("account", STRING, "login of the account that made the change"),
+        once("door", DOOR, "the interface through which it came"),
         many("fields", CHANGED_FIELD, "what changed"),
     ),
 )
@@ -375,14 +381,14 @@ CHANGE: Final = message(
     "Change",
     "One change of one ticket, in the order of all changes.",
     (
-        once("id", LONG, "its place in that order"),
+        once("id", LONG, "position in that order"),
         once("number", INT, "the ticket's number"),
         once("version", INT, "the ticket's version after it"),
-        once("at", TIME, "when"),
-        once("author", STRING, "who is shown"),
-        once("account", STRING, "login of the account that made it"),
-        once("door", DOOR, "through which door it came"),
-        once("own", BOOLEAN, "made by an account of the asking partner"),
+        once("at", TIME, "time of the change"),
+        once("author", STRING, "the author shown"),
+        once("account", STRING, "login of the account that made the change"),
+        once("door", DOOR, "the interface through which it came"),
+        once("own", BOOLEAN, "whether an account of the calling partner made the change"),
         many("fields", STRING, "names of the fields that changed"),
     ),
 )
@@ -392,50 +398,52 @@ SITE_NAME: Final = message(
     "One name of a site.",
     (
         once("system", STRING, "LHCOPN, GOCDB, CRIC, NetSite or short"),
-        once("name", STRING, "the name there"),
+        once("name", STRING, "the name in that system"),
         optional("validFrom", DATE, "first day"),
-        optional("validUntil", DATE, "first day on which it no longer was valid"),
+        optional("validUntil", DATE, "first day on which the name was no longer valid"),
     ),
 )
 SITE: Final = message(
     "Site",
     "A site of the LHCOPN.",
     (
-        once("key", STRING, "its LHCOPN name"),
+        once("key", STRING, "the LHCOPN name"),
         once("country", STRING, "ISO 3166 code"),
         once("timeZone", STRING, "IANA name"),
-        optional("tier", INT, "0 or 1 in this registry's own sense"),
+        optional("tier", INT, "0 or 1: role in the LHCOPN"),
         optional("tierSince", DATE, "first day as T0 or T1"),
-        optional("tierUntil", DATE, "first day on which it no longer was T0 or T1"),
+        optional("tierUntil", DATE, "first day on which the site was no longer T0 or T1"),
         many("names", SITE_NAME, "all its names"),
-        once("sample", BOOLEAN, "its dates are a guess that nobody confirmed"),
+        once("sample", BOOLEAN, "whether the dates are sample data that nobody confirmed"),
     ),
 )
 LINK: Final = message(
     "Link",
     "A circuit between two sites.",
     (
-        once("name", STRING, "its id"),
+        once("name", STRING, "the id"),
         once("network", NETWORK, "the network"),
         once("endA", STRING, "key of the site at one end"),
         once("endB", STRING, "key of the site at the other end"),
         once("role", STRING, "primary or backup"),
-        optional("backsUp", STRING, "id of the link that it backs up"),
-        once("responsibleSite", STRING, "key of the site that writes its tickets"),
+        optional("backsUp", STRING, "id of the link for which this is the backup"),
+        once("responsibleSite", STRING, "key of the site that writes the link's tickets"),
         optional("bandwidthGbps", DOUBLE, "Gbit/s"),
         optional("validFrom", DATE, "first day"),
-        optional("validUntil", DATE, "first day on which it no longer was valid"),
+        optional("validUntil", DATE, "first day on which the name was no longer valid"),
         once("sample", BOOLEAN, "sample data that no source confirms"),
     ),
 )
 LIMITS: Final = message(
     "Limits",
-    "What a request or an answer may hold.",
+    "Limits of requests and answers.",
     (
         once("requestBytes", INT, "largest request to this service"),
         once("attachmentBytes", INT, "largest attachment"),
-        once("rows", INT, "most rows of a page"),
-        optional("sameCallsPerMinute", INT, "how often the same call may be made; left out = ever"),
+        once("rows", INT, "maximum number of rows per page"),
+        optional(
+            "sameCallsPerMinute", INT, "how often the same call may be made; left out = no limit"
+        ),
     ),
 )
 ACCOUNT: Final = message(
@@ -443,54 +451,58 @@ ACCOUNT: Final = message(
     "What the account of the credentials may do.",
     (
         once("partner", STRING, "code of its partner"),
-        once("login", STRING, "its login"),
+        once("login", STRING, "the login"),
         once("access", ACCESS, "all tickets, or the partner's own"),
-        once("readOnly", BOOLEAN, "it may not write"),
-        once("internal", BOOLEAN, "it reads the internal entries of others"),
-        once("contractYear", INT, "year of the GGUS contract that it is answered by"),
-        many("sites", STRING, "keys of the sites in whose name it answers to changes"),
-        once("limits", LIMITS, "what requests and answers may hold"),
+        once("readOnly", BOOLEAN, "whether the account is read-only"),
+        once("internal", BOOLEAN, "whether the account reads internal entries of others"),
+        once("contractYear", INT, "year of the GGUS contract used for answers"),
+        many("sites", STRING, "keys of the sites for which the account accepts or refuses changes"),
+        once("limits", LIMITS, "limits of requests and answers"),
     ),
 )
 
 EVENT_REPORT: Final = message(
     "EventReport",
-    "Data reported for one network event. The first report needs a link or site, a state and a"
-    " start; a later one closes or corrects the event, and fields that it omits stay unchanged.",
+    "Data reported for one network event. The first report needs a link or site, a state and a "
+    "start; a later one closes or corrects the event, and omitted fields stay unchanged.",
     (
-        once("source", text_of(EVENT_LIMITS["source"]), "the system that reports; one of its own"),
-        once("sourceId", TEXT, "that system's own id of the event"),
+        once(
+            "source",
+            text_of(EVENT_LIMITS["source"]),
+            "the reporting system; one of the partner's own",
+        ),
+        once("sourceId", TEXT, "that system's id of the event"),
         optional("link", TEXT, "the link's id"),
         optional("site", TEXT, "any name of the site"),
         optional("state", EVENT_STATE, "down, degraded or unmonitored"),
-        optional("start", ZONED_TIME, "when it began, with the zone"),
-        optional("end", ZONED_TIME, "when it ended, with the zone; of a new event: default open"),
-        optional("goesOn", BOOLEAN, "true: it has not ended, also where an end was reported"),
-        optional("layer", LAYER, "where in the network; default unknown"),
-        optional("detail", LONG_TEXT, "what else there is to say"),
+        optional("start", ZONED_TIME, "start time, with time zone"),
+        optional("end", ZONED_TIME, "end time, with time zone; a new event without it is ongoing"),
+        optional("goesOn", BOOLEAN, "true: ongoing, even if an end was reported"),
+        optional("layer", LAYER, "network layer; default unknown"),
+        optional("detail", LONG_TEXT, "other details"),
     ),
 )
 EVENT_PROBLEM: Final = message(
     "EventProblem",
     "What is wrong with one of the events.",
     (
-        once("index", INT, "its place in the request, from 0"),
-        once("field", STRING, "the field at fault"),
-        once("allowed", STRING, "what is allowed there"),
+        once("index", INT, "position in the request, from 0"),
+        once("field", STRING, "the wrong field"),
+        once("allowed", STRING, "what is allowed"),
     ),
 )
 EVENT_PROBLEMS: Final = message(
     "EventProblems",
     "The detail of fault 310 of ReportEvents: nothing was stored.",
-    (many("problems", EVENT_PROBLEM, "all that is wrong"),),
+    (many("problems", EVENT_PROBLEM, "all problems"),),
 )
 
 ID: Final = once("number", INT, "the ticket's number")
 AUTHOR: Final = optional(
-    "author", TEXT, "the person who writes, shown as author; default the login"
+    "author", TEXT, "the person who writes, shown as author; default: the login"
 )
 WRITTEN: Final = (
     ID,
-    once("version", INT, "its version after the call"),
+    once("version", INT, "the version after the call"),
 )
 """What answers a write on a ticket."""

@@ -42,21 +42,21 @@ def _create(call: NativeCall, sent: Any) -> Values:
 OPERATIONS: Final = (
     Operation(
         "GetTicketNttdm",
-        "Answers a ticket as an NTTDM document (RFC 6137), without internal entries.",
+        "Returns a ticket as an NTTDM document (RFC 6137), without internal entries.",
         (ID,),
         (once("nttdm", STRING, "the XML document"),),
         _get,
     ),
     Operation(
         "CreateTicketNttdm",
-        "Creates a ticket from an NTTDM document that holds one open ticket. PARTNER_ID and"
-        " ORIGINAL_ID (or TT_ID) are its key, as GHD_Origin_SG and GHD_Origin_ID are: sent again,"
-        " it answers the same number while that ticket is open, and other content is kept for an"
-        " operator.",
+        "Creates a ticket from an NTTDM document with one open ticket. PARTNER_ID and "
+        "ORIGINAL_ID (or TT_ID) identify it, as GHD_Origin_SG and GHD_Origin_ID do: a repeat "
+        "returns the same number while that ticket is open, and different content is stored for "
+        "an operator.",
         (AUTHOR, once("nttdm", _DOCUMENT, "the XML document, without a document type declaration")),
         (
             once("number", INT, "the ticket's number"),
-            once("created", BOOLEAN, "false: the ticket was there already"),
+            once("created", BOOLEAN, "false: the ticket already existed"),
         ),
         _create,
     ),

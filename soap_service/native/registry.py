@@ -68,15 +68,15 @@ def _links(call: NativeCall, sent: Any) -> Values:
 OPERATIONS: Final = (
     Operation(
         "ListSites",
-        "Answers every site with all its names.",
+        "Returns all sites with all their names.",
         (),
         (many("sites", SITE, "the sites, by key"),),
         _sites,
     ),
     Operation(
         "ListLinks",
-        "Answers every link.",
-        (optional("network", NETWORK, "those of this network only"),),
+        "Returns all links.",
+        (optional("network", NETWORK, "only links of this network"),),
         (many("links", LINK, "the links, by id"),),
         _links,
     ),

@@ -35,7 +35,7 @@ def _carried_out_by(verb: Callable[..., Any]) -> Handler:
 
 _TAKES: Final = (
     ID,
-    once("role", ROLE, "what the other ticket is to this one"),
+    once("role", ROLE, "role of the other ticket"),
     once("other", INT, "the other ticket's number"),
     AUTHOR,
 )

@@ -59,8 +59,8 @@ _SAME_CHANGE: Final = "send the same request again: it is carried out once for i
 REQUEST_KEY: Final = optional(
     "requestKey",
     TEXT,
-    "a key of the caller's own, once per request and partner: nothing else decides then whether"
-    " the request is a repeat",
+    "a key that the caller chooses, unique per request and partner; with it, nothing else "
+    "decides whether the request is a repeat",
 )
 _LISTS: Final = ("links", "sites", "asked_sites")
 _STATED: Final = sorted(
@@ -214,30 +214,32 @@ def _comment(call: NativeCall, sent: Any) -> Values:
 OPERATIONS: Final = (
     Operation(
         "CreateTicket",
-        "Creates a ticket. With a request key it can be sent again until it is answered: the same"
-        " content answers the same number, other content is fault 343.",
+        "Creates a ticket. With a request key the call can be repeated until it is answered: the "
+        "same content answers the same number, other content is fault 343.",
         (
-            optional("requestKey", TEXT, "a key of the caller's own, once per ticket and partner"),
+            optional(
+                "requestKey", TEXT, "a key that the caller chooses, unique per ticket and partner"
+            ),
             AUTHOR,
-            once("ticket", NEW_TICKET, "what is stated of it"),
-            optional("relation", RELATION, "a ticket to which it is bound from the start"),
+            once("ticket", NEW_TICKET, "fields of the ticket"),
+            optional("relation", RELATION, "a ticket to link from the start"),
         ),
         (
             once("number", INT, "the ticket's number"),
-            once("version", INT, "its version as it was created"),
+            once("version", INT, "the version of the new ticket"),
         ),
         _create,
     ),
     Operation(
         "UpdateTicket",
-        "Changes a ticket, if nobody changed it since the version that is stated; else fault 342"
-        " holds the ticket as it is now, and nothing is changed. With a request key the same"
-        " request again is answered as the first time.",
+        "Changes a ticket if nobody changed it since the given version; otherwise nothing is "
+        "changed, and fault 342 contains the current ticket. With a request key a repeated "
+        "request gets the first answer.",
         (
             ID,
-            once("version", INT, "the version that the writer has seen"),
+            once("version", INT, "the version that the caller has read"),
             AUTHOR,
-            once("change", TICKET_CHANGE, "what changes"),
+            once("change", TICKET_CHANGE, "changed fields"),
             REQUEST_KEY,
         ),
         WRITTEN,
@@ -246,16 +248,16 @@ OPERATIONS: Final = (
     ),
     Operation(
         "GetTicket",
-        "Answers everything of a ticket that this account may read.",
+        "Returns everything in a ticket that this account may read.",
         (ID,),
         (once("ticket", TICKET, "the ticket"),),
         _get,
     ),
     Operation(
         "CommentTicket",
-        "Appends one entry to a diary, in any state of the ticket. With a request key it can be"
-        " sent again until it is answered. Without one, the same call again within ten minutes,"
-        " with no other change of the ticket between, is answered and not stored twice.",
+        "Adds one entry to a diary, in any state of the ticket. With a request key the call can "
+        "be repeated until it is answered. Without one, the same call within ten minutes, with "
+        "no other change of the ticket in between, is answered but not stored twice.",
         (
             ID,
             AUTHOR,
