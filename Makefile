@@ -5,6 +5,8 @@
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
+# Python keeps what it compiled: without that each start of the portal takes ten seconds more.
+unexport PYTHONDONTWRITEBYTECODE
 TESTS ?= tests
 # Test processes, as many as there are cores, or none but the first for one file; the tests of a file
 # stay in one of them. And the order in which they run, which each run says of its own.

@@ -19,6 +19,7 @@ for what has a make target of its own (make test-rt).
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -50,6 +51,7 @@ settings.register_profile("same", settings.get_profile("search"), derandomize=Tr
 settings.load_profile("same")
 
 hashing.make_cheap()
+gc.set_threshold(10_000, 20, 20)  # a search for garbage takes a tenth of a second, and finds little
 
 pytest_plugins = [
     "tests.harness.cost",
@@ -187,6 +189,12 @@ def pytest_configure(config: pytest.Config) -> None:
         config.stash[_RUN] = run.begin()
         config.stash[_GUARDIAN] = guardian.watch(config.stash[_RUN])
     templates.share()
+
+
+def pytest_collection_finish() -> None:
+    """What is loaded by now stays: no search for garbage looks through it."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

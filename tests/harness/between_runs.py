@@ -1,4 +1,4 @@
-"""What is the same in each run is kept in pytest's cache: migrated databases, compiled templates.
+"""What is the same in each run is kept in pytest's cache: migrated databases.
 
 ``make clean`` and ``pytest --cache-clear`` remove it. Outside of pytest nothing is kept.
 """
@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from flask import Flask
-from jinja2 import FileSystemBytecodeCache
 
 from app.core.settings import PROJECT
 
@@ -31,9 +29,6 @@ def begin(config: pytest.Config) -> None:
         folder = config.cache.mkdir("portal")
         if os.access(folder, os.W_OK):
             _folders.append(folder)
-            compiled = folder / "templates"
-            compiled.mkdir(exist_ok=True)
-            Flask.jinja_options = {"bytecode_cache": FileSystemBytecodeCache(str(compiled))}
 
 
 def migrated(kind: str) -> Path | None:
