@@ -12,15 +12,18 @@ from app.events.services.import_runs import JOB as EVENT_IMPORT
 from app.events.services.withdrawal import JOB as EVENT_WITHDRAWAL
 from app.events.tasks.imports import import_events, withdraw_events
 from app.exchange.rules.budget import Turns
+from app.exchange.services.comparisons import JOB as COMPARISON
 from app.exchange.services.connection_tests import JOB as CONNECTION_TEST
 from app.exchange.services.endings import END_PAIRS
+from app.exchange.services.hints import PULL, READ
 from app.exchange.services.incoming_mails import JOB as INCOMING_MAIL
 from app.exchange.services.planning import BEGIN_OPEN, LANE_JOB, WAKE
 from app.exchange.services.planning import JOB as EXCHANGE
+from app.exchange.tasks.comparisons import Comparisons
 from app.exchange.tasks.connection_tests import test_connection
 from app.exchange.tasks.deliveries import Deliveries, begin_open, end_pairs, take_up
 from app.exchange.tasks.incoming_mails import take_mail
-from app.exchange.tasks.pulls import PULL, READ, SWEEP, Pulls
+from app.exchange.tasks.pulls import Pulls
 from app.exchange.tasks.systems import open_system
 from app.meetings.services.packs import JOB as MEETING_PACK
 from app.meetings.tasks.packs import make_pack
@@ -41,7 +44,7 @@ JOBS: Final[dict[str, JobFunction]] = {
     END_PAIRS: end_pairs,
     WAKE: _deliveries.wake,
     PULL: _pulls.pull,
-    SWEEP: _pulls.sweep,
+    COMPARISON: Comparisons(_pulls).compare,
     READ: _pulls.read,
     CONNECTION_TEST: test_connection,
     INCOMING_MAIL: take_mail,

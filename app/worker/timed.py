@@ -10,7 +10,8 @@ from collections.abc import Callable
 from typing import Final, TypeAlias
 
 from app.events.tasks.silence import watch_sources
-from app.exchange.tasks.pulls import read_partners, sweep_partners
+from app.exchange.tasks.comparisons import compare_partners
+from app.exchange.tasks.pulls import read_partners
 from app.home.tasks.lapses import end_after_absence
 from app.home.tasks.tidying import tidy_up
 from app.jobs.rules.work import (
@@ -42,7 +43,7 @@ TIMED: Final[dict[str, TimedFunction]] = {
     REPORT_REMINDERS.name: remind_of_reports,
     READ_PARTNERS.name: read_partners,
     SOURCES.name: watch_sources,
-    SWEEP_PARTNERS.name: sweep_partners,
+    SWEEP_PARTNERS.name: compare_partners,
     LAPSES.name: end_after_absence,
     TIDY.name: tidy_up,
 }

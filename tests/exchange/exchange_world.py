@@ -28,6 +28,7 @@ from app.exchange.rules.profiles import Kind as SystemKind
 from app.exchange.rules.reading import TheirTicket
 from app.exchange.services.connections import connect
 from app.exchange.services.planning import profile_in_use
+from app.exchange.tasks.comparisons import Comparisons
 from app.exchange.tasks.deliveries import Deliveries, plan_entries
 from app.exchange.tasks.pulls import Pulls
 from app.exchange.tasks.reads import read_whole
@@ -116,6 +117,7 @@ class World:
         object.__setattr__(self.context, "points", self.points)
         self.deliveries = Deliveries(self._open, chance=lambda: 0.5)
         self.pulls = Pulls(self._open, chance=lambda: 0.5)
+        self.comparisons = Comparisons(self.pulls)
         how = {"url": "http://partner.example", "direction": "both"} | connection
         with self.writing() as session:
             by = Writer(actor=SYSTEM, door=Door.COMMAND, now=self.now)

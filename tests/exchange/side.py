@@ -22,6 +22,7 @@ from app.exchange.rules.profiles import Choice, Profile
 from app.exchange.services.connections import connect, set_profile
 from app.exchange.services.secrets import LOGIN, add_secret, end_secret, live_secrets
 from app.exchange.services.standing import Compared, compared
+from app.exchange.tasks.comparisons import Comparisons
 from app.exchange.tasks.deliveries import Deliveries, Opener, plan_entries
 from app.exchange.tasks.pulls import Pulls
 from app.exchange.tasks.systems import open_system
@@ -167,7 +168,7 @@ class Side:
 
     def sweep(self) -> None:
         """Read all open pairs."""
-        self.pulls.sweep(self.context, {"connection": self.connection_id})
+        Comparisons(self.pulls).compare(self.context, {"connection": self.connection_id})
 
     def system(self) -> PartnerSystem:
         """What speaks with the partner's system."""

@@ -1,7 +1,7 @@
 """What the comparison of a connection found: whether its tickets there hold what ours hold.
 
-It reads their tickets (``app.exchange.tasks.pulls``), which names what differs on each pair; here
-it is counted, and what is stable becomes a person's business. Nothing is said of a comparison
+Their tickets are read (``app.exchange.tasks.comparisons``), which names what differs on each pair;
+here it is counted, and what is stable becomes a person's business. Nothing is said of a comparison
 that did not finish.
 """
 

@@ -24,12 +24,12 @@ from app.exchange.rules.pairs import MOST_ATTEMPTS
 from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.standing import Answering, Standing
 from app.exchange.services import decisions, readings
+from app.exchange.services.comparisons import JOB as COMPARISON
 from app.exchange.services.hints import PULL, READ
 from app.exchange.services.planning import LANE_JOB, LANES
 from app.exchange.services.readings import Looked, look, take_in
 from app.exchange.services.standing import answers, compared
 from app.exchange.tasks.deliveries import plan_entries
-from app.exchange.tasks.pulls import SWEEP
 from app.jobs.rules.jobs import Pace
 from app.jobs.services.backend import Runner
 from app.jobs.services.queue import queued_jobs, run_jobs
@@ -98,7 +98,11 @@ def work(world: World) -> None:
         return lambda arguments: job(world.context, arguments)
 
     pulls, ending = world.pulls, threading.Event()
-    functions = {PULL: of(pulls.pull), READ: of(pulls.read), SWEEP: of(pulls.sweep)}
+    functions = {
+        PULL: of(pulls.pull),
+        READ: of(pulls.read),
+        COMPARISON: of(world.comparisons.compare),
+    }
     functions[LANE_JOB] = of(world.deliveries.deliver_lane)
     runner = Runner(world.engine, "worker", functions, Pace(look=0.1), lambda: world.now, ending)
     while run_jobs(runner, until_empty=True):

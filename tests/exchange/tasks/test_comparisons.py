@@ -39,7 +39,7 @@ def compare(world: World) -> Comparison:
     """Compare all of it, and what that found."""
     rest = {"connection": world.connection_id}
     world.pull()
-    world.pulls.sweep(world.context, rest)
+    world.comparisons.compare(world.context, rest)
     return newest(world)
 
 
@@ -112,7 +112,7 @@ def test_one_that_does_not_finish_says_nothing_of_what_is_there(world: World) ->
     compare(world)
     world.partner.errs = Misbehaviour(refuse=99)
     world.later(hours=1)
-    world.pulls.sweep(world.context, {"connection": world.connection_id})
+    world.comparisons.compare(world.context, {"connection": world.connection_id})
     with Session(world.engine) as rows:
         connection = rows.get_one(Connection, world.connection_id)
         found = newest_comparison(connection)
@@ -220,7 +220,7 @@ def test_a_step_that_is_done_twice_counts_once(world: World) -> None:
     """A worker that was killed does its job again."""
     paired(world, 3)
     compare(world)
-    world.pulls.sweep(world.context, {"connection": world.connection_id, "after": 0})
+    world.comparisons.compare(world.context, {"connection": world.connection_id, "after": 0})
     assert newest(world).compared == 3
 
 
@@ -252,6 +252,6 @@ def test_one_that_was_asked_for_while_nothing_is_called_says_so(world: World) ->
     with world.writing() as rows:
         connection = rows.get_one(Connection, world.connection_id)
         connection.resting_until = world.now.replace(hour=23)
-    world.pulls.sweep(world.context, {"connection": world.connection_id})
+    world.comparisons.compare(world.context, {"connection": world.connection_id})
     assert newest(world).failure.startswith("The connection is not called now")
     assert not newest(world).nothing_differs(world.now)

@@ -76,7 +76,7 @@ def test_nothing_crosses_an_exchange_that_ended(world: World) -> None:
     world.deliver()
     world.read("1001")
     world.pull()
-    world.pulls.sweep(world.context, {"connection": world.connection_id})
+    world.comparisons.compare(world.context, {"connection": world.connection_id})
     assert calls_of(world, "POST") == sent
     assert texts_there(world, 1001) == ["The fibre is cut.", "Theirs alone"]
     assert comments_here(world, number) == ["Waits", "Ours alone"]

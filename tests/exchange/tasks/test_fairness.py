@@ -19,10 +19,11 @@ from app.exchange.adapters.zammad import Zammad
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
 from app.exchange.rules import budget
+from app.exchange.services.comparisons import JOB as COMPARISON
 from app.exchange.services.connections import connect
+from app.exchange.services.hints import PULL, READ
 from app.exchange.services.planning import BEGIN_OPEN, JOB, LANE_JOB, profile_in_use
 from app.exchange.tasks.deliveries import begin_open, plan_entries, take_up
-from app.exchange.tasks.pulls import PULL, READ, SWEEP
 from app.jobs.rules.jobs import Pace
 from app.jobs.services.backend import Runner
 from app.jobs.services.queue import enqueue, queued_jobs, run_jobs
@@ -73,7 +74,7 @@ class TwoPartners(World):
             JOB: lambda arguments: take_up(self.context, arguments),
             LANE_JOB: of(self.deliveries.deliver_lane),
             BEGIN_OPEN: of(begin_open),
-            SWEEP: of(self.pulls.sweep),
+            COMPARISON: of(self.comparisons.compare),
             READ: of(self.pulls.read),
             PULL: of(self.pulls.pull),
         }
@@ -86,7 +87,7 @@ class TwoPartners(World):
         """Whether a job put itself behind the others that were there."""
         with Session(self.engine) as rows:
             return any(
-                job.waiting for job in queued_jobs(rows) if job.name in (LANE_JOB, SWEEP, PULL)
+                job.waiting for job in queued_jobs(rows) if job.name in (LANE_JOB, COMPARISON, PULL)
             )
 
 
@@ -132,7 +133,7 @@ def test_the_nightly_read_of_a_slow_partner_does_not_hold_up_another(world: TwoP
     world.order.clear()
     with world.writing() as rows:
         key = connection_of(world, "GGUS")
-        enqueue(rows, SWEEP, {"connection": key}, key=f"{SWEEP} {key}")
+        enqueue(rows, COMPARISON, {"connection": key}, key=f"{COMPARISON} {key}")
         rows.get_one(Connection, connection_of(world, "QUICK")).direction = "push"
     world.open("Urgent", "Text")
     plan_entries(world.context)

@@ -65,7 +65,7 @@ def bodies(world: World, key: int) -> list[str]:
 
 def sweep(world: World) -> None:
     """Read every open pair, as each night."""
-    world.pulls.sweep(world.context, {"connection": world.connection_id})
+    world.comparisons.compare(world.context, {"connection": world.connection_id})
 
 
 def paired(world: World, *texts: str) -> list[int]:

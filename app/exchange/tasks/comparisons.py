@@ -1,0 +1,225 @@
+"""The nightly comparison of a connection: every ticket there that our account made, every pair that
+is open or ended lately, and what was recorded without a pair.
+
+It reads their tickets as a pull does; ``app.exchange.services.comparisons`` notes what came of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sqlalchemy import select
+
+from app.exchange.models.connections import Connection
+from app.exchange.models.pairs import TicketPair
+from app.exchange.rules.budget import Budget
+from app.exchange.rules.partner import CallFailed, PartnerSystem
+from app.exchange.services.comparisons import (
+    JOB,
+    begin_comparison,
+    end_comparison,
+    is_compared,
+    newest_comparison,
+    note_compared,
+    note_unread,
+)
+from app.exchange.services.connections import all_connections, wake
+from app.exchange.services.deliveries import may_call, stop_connection
+from app.exchange.services.readings import without_pair
+from app.exchange.services.unpaired import unread_others
+from app.exchange.tasks.pulls import MOST_GONE, Pulls, enqueue_for_each
+from app.exchange.tasks.reads import CLOCKS
+from app.jobs.services.queue import enqueue
+from app.jobs.tasks.context import Context
+from app.tickets.models.tickets import Ticket
+from app.tickets.rules.marks import reference_of
+
+_AT_ONCE: Final = 10
+_NOT_CALLED: Final = "The connection is not called now"
+_NO_ANSWER: Final = "Their system did not answer"
+
+
+def compare_partners(context: Context) -> str:
+    """Leave to the worker to compare each connection, and to call for what waits (timed work)."""
+    with context.transaction() as session:
+        for connection in all_connections(session):
+            if may_call(connection, context.now()):
+                wake(session, connection)
+        return enqueue_for_each(session, JOB, context.now())
+
+
+class Comparisons:
+    """Compares partners' tickets with ours; ``pulls`` reads them, and gives each partner turns."""
+
+    def __init__(self, pulls: Pulls) -> None:
+        self._pulls = pulls
+
+    def compare(self, context: Context, arguments: Mapping[str, Any]) -> None:
+        """Compare a connection (a job, each night and when a person asks): read every ticket there
+        that our account made and that has no pair, then every pair that is open or ended lately,
+        then what was recorded without a pair and not read yet. What is left after a while comes
+        behind the jobs of others: ``page`` and ``ids`` of the list, or ``after`` the pair that was
+        read last, and ``gone`` what was not there so far, or ``others`` the row that was read last.
+        Tickets that are gone stop the connection."""
+        job_key = f"{JOB} {arguments['connection']}"
+        with self._pulls.turn(context, JOB, arguments, job_key) as budget:
+            if budget is not None:
+                self._go_on(context, arguments, budget)
+
+    def _go_on(self, context: Context, arguments: Mapping[str, Any], budget: Budget) -> None:
+        key, rest = int(arguments["connection"]), dict(arguments)
+        if len(rest) == 1:
+            with context.transaction() as session:
+                begin_comparison(session.get_one(Connection, key), context.now())
+        if (opened := self._pulls.opened(context, key)) is None:
+            self._end_comparison(context, key, _NOT_CALLED)
+            return
+        system = opened[1]
+        if len(rest) == 1:
+            rest |= {"page": ""} if system.traits.lists_ours else {"after": 0}
+        while rest:
+            step = self._compare_pairs if "after" in rest else self._read_others
+            step = self._list_ours if "page" in rest else step
+            try:
+                following = step(context, key, system, rest, budget)
+            except CallFailed as error:
+                self._pulls.note_failure(context, key, error.failure)
+                following = None
+            if following is None and not context.is_ending():
+                self._end_comparison(context, key, _NO_ANSWER)
+                return
+            rest = rest if following is None else following
+            if rest and (context.is_ending() or budget.is_spent):
+                with context.transaction() as session:
+                    enqueue(session, JOB, rest, key=f"{JOB} {key}")
+                return
+        self._end_comparison(context, key)
+
+    def _list_ours(
+        self,
+        context: Context,
+        key: int,
+        system: PartnerSystem,
+        rest: Mapping[str, Any],
+        budget: Budget,
+    ) -> dict[str, Any] | None:
+        """Read the tickets of one page of ours that have no pair; what is to be done next, None =
+        the partner does not answer."""
+        page, ids = str(rest["page"]), [str(one) for one in rest.get("ids", ())]
+        with context.reading() as session:
+            since = session.get_one(Connection, key).created_at - CLOCKS
+        if not ids:
+            budget.spend(calls=1)
+            listed = system.ours(since, page)
+            page = listed.cursor
+            with context.reading() as session:
+                ids = list(without_pair(session, key, listed.ids))
+        problem, left = self._pulls.read_all(context, key, system, ids, {}, budget)
+        if problem is None:
+            return None
+        self._note_unread(context, key, problem)
+        if left:
+            return {"connection": key, "page": page, "ids": list(left)}
+        return {"connection": key} | ({"page": page} if page else {"after": 0})
+
+    def _compare_pairs(
+        self,
+        context: Context,
+        key: int,
+        system: PartnerSystem,
+        rest: Mapping[str, Any],
+        budget: Budget,
+    ) -> dict[str, Any] | None:
+        """Read the tickets of the next pairs, and compare them; what is to be done next, None = the
+        partner does not answer."""
+        after, gone = int(rest["after"]), [str(one) for one in rest.get("gone", ())]
+        with context.reading() as session:
+            pairs = session.execute(
+                select(TicketPair.id, TicketPair.their_id, TicketPair.ticket_number)
+                .join(Ticket, Ticket.number == TicketPair.ticket_number)
+                .where(
+                    TicketPair.connection_id == key,
+                    TicketPair.id > after,
+                    is_compared(context.now()),
+                )
+                .order_by(TicketPair.id)
+                .limit(_AT_ONCE)
+            ).all()
+        ids = [their_id or "" for _pair, their_id, _number in pairs]
+        problem, left = self._pulls.read_all(context, key, system, ids, {}, budget, gone)
+        if len(gone) >= MOST_GONE:
+            reason = f"Their tickets {', '.join(gone)} are gone: it may have lost data"
+            with context.transaction() as session:
+                stop_connection(session.get_one(Connection, key), reason, context.now())
+            return None
+        if problem is None:
+            return None
+        done = pairs[: len(pairs) - len(left)]
+        numbers = () if system.traits.lists_ours else [number for _p, _t, number in done]
+        if not self._find_others(context, key, system, numbers, budget):
+            return None
+        with context.transaction() as session:
+            connection = session.get_one(Connection, key)
+            note_compared(session, connection, [one for one, _t, _n in done], context.now())
+        if len(pairs) < _AT_ONCE and not left:
+            return {"connection": key, "others": 0}
+        after = done[-1].id if done else after
+        return {"connection": key, "after": after, "gone": gone}
+
+    def _find_others(
+        self,
+        context: Context,
+        key: int,
+        system: PartnerSystem,
+        numbers: Sequence[int],
+        budget: Budget,
+    ) -> bool:
+        """Where ours cannot be listed: read what is found by the reference of each and has no
+        pair. False = the partner does not answer."""
+        for number in numbers:
+            budget.spend(calls=1)
+            found = system.find(reference_of(number))
+            with context.reading() as session:
+                ids = without_pair(session, key, found)
+            while ids:  # few, and not found again by what is left of the turn
+                problem, ids = self._pulls.read_all(context, key, system, ids, {}, budget)
+                if problem is None:
+                    return False
+                self._note_unread(context, key, problem)
+        return True
+
+    def _read_others(
+        self,
+        context: Context,
+        key: int,
+        system: PartnerSystem,
+        rest: Mapping[str, Any],
+        budget: Budget,
+    ) -> dict[str, Any] | None:
+        """Read the next recorded tickets without a pair that no step before read: one that is gone
+        there is forgotten. What is to be done next, {} = nothing, None = no answer."""
+        after = int(rest["others"])
+        with context.reading() as session:
+            found = newest_comparison(session.get_one(Connection, key))
+            began = found.began_at if found is not None else context.now()
+            rows = unread_others(session, key, began, after, _AT_ONCE)
+        ids = [their_id for _id, their_id in rows]
+        problem, left = self._pulls.read_all(context, key, system, ids, {}, budget)
+        if problem is None:
+            return None
+        done = rows[: len(rows) - len(left)]
+        return {"connection": key, "others": done[-1][0] if done else after} if rows else {}
+
+    def _note_unread(self, context: Context, key: int, problem: str) -> None:
+        if problem:
+            with context.transaction() as session:
+                note_unread(session.get_one(Connection, key), problem)
+
+    def _end_comparison(self, context: Context, key: int, failure: str = "") -> None:
+        with context.transaction() as session:
+            connection = session.get_one(Connection, key)
+            if failure and connection.stopped_at is not None:
+                failure = _NOT_CALLED
+            why = f"{failure}: {connection.reason}" if failure and connection.reason else failure
+            end_comparison(session, connection, context.now(), why)
