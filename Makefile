@@ -1,7 +1,7 @@
 # Every verb of this project. `make help` lists them.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv docs texts lock migration pictures bench soak bench-servers faults clean
+.PHONY: help run test test-all test-stacks test-rest test-rt chaos check audit format venv docs texts changelog lock migration pictures bench soak bench-servers faults clean
 BIN := .venv/bin
 DEMO ?= 1
 export DEMO
@@ -52,12 +52,13 @@ set -e; PYTHON="$(PYTHON)" tools/venv.sh dev; tools/test_programs.sh; unset DEMO
 	$(BIN)/pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --randomly-seed=$(SEED) $(1) $(TESTS)
 endef
 
-check: ## format, lint, types and floors
+check: ## format, lint, types, floors, changelog fragments
 	@PYTHON="$(PYTHON)" tools/venv.sh dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tools/fragments.py
 
 format: ## format the code and mend what can be mended
 	@tools/venv.sh dev
@@ -91,6 +92,11 @@ texts: ## gather all texts into translations/messages.pot; bring the catalogues 
 		language="$$(basename "$$(dirname "$$(dirname "$$catalogue")")")"; \
 		$(BIN)/pybabel -q update -i translations/messages.pot -d translations -l "$$language"; done
 	@$(BIN)/pybabel -q compile -d translations
+
+changelog: ## move the texts of changelog.d to CHANGELOG.md at a release (VERSION=0.4.0)
+	@tools/venv.sh dev
+	@test -n "$(VERSION)" || { echo 'make: name the version: make changelog VERSION=0.4.0' >&2; exit 2; }
+	$(BIN)/towncrier build --yes --version "$(VERSION)"
 
 audit: ## known weaknesses of the pinned packages (exit code 3 of the tool: not checked)
 	@PYTHON="$(PYTHON)" tools/venv.sh audit
