@@ -52,13 +52,14 @@ set -e; PYTHON="$(PYTHON)" tools/venv.sh dev; tools/test_programs.sh; unset DEMO
 	$(BIN)/pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --randomly-seed=$(SEED) $(1) $(TESTS)
 endef
 
-check: ## format, lint, types, floors, changelog fragments
+check: ## format, lint, types, floors, changelog fragments, words
 	@PYTHON="$(PYTHON)" tools/venv.sh dev
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python tools/fragments.py
+	$(BIN)/python tools/words.py
 
 format: ## format the code and mend what can be mended
 	@tools/venv.sh dev
