@@ -151,13 +151,84 @@ SLOW: Final = (
             "::test_what_is_kept_is_what_would_be_reckoned_from_nothing",
             "tests/duties/services/test_duties.py"
             "::test_what_follows_step_by_step_is_what_is_reckoned_from_nothing",
-            "tests/matching/services/test_recompute.py::test_what_time_alone_changes_is_followed",
-            "tests/statistics/services/test_cache.py"
-            "::test_facts_miss_nothing_while_fifty_writers_write",
-            "tests/backups/test_backup.py::test_a_restore_takes_a_first_start_and_asks_before_more",
+            "tests/topology/services/test_states_of_histories.py"
+            "::test_the_state_of_links_is_that_of_a_search_through_all_rows",
+            "tests/tickets/services/test_lists.py"
+            "::test_each_list_is_the_same_in_pages_forwards_and_backwards",
         ),
         "long random histories; the shorter tests beside them run on both",
         on="postgresql",
+    ),
+    Slow(
+        (
+            "tests/backups/test_backup.py::test_a_restore_takes_a_first_start_and_asks_before_more",
+            "tests/backups/test_backup.py::test_what_somebody_entered_is_not_a_first_start",
+            "tests/system/test_migrations.py::test_every_migration_can_be_taken_back",
+        ),
+        "several restores, and every migration there and back; other such tests run on both",
+        on="postgresql",
+    ),
+    Slow(
+        ("tests/matching/services/test_recompute.py::test_what_time_alone_changes_is_followed",),
+        "long random histories; the shorter tests beside them stay",
+    ),
+    Slow(
+        ("tests/exchange/tasks",),
+        "what partners are sent and send does not depend on the database; the services behind,"
+        " deliveries and savepoints run on both",
+        but=(
+            "tests/exchange/tasks/test_deliveries.py",
+            "tests/exchange/tasks/test_fairness.py",
+            "tests/exchange/tasks/test_savepoints.py",
+        ),
+        on="postgresql",
+    ),
+    Slow(
+        ("tests/webhooks/tasks",),
+        "what receivers are sent does not depend on the database; claims and order run on both",
+        but=(
+            "tests/webhooks/tasks/test_sending.py"
+            "::test_messages_about_a_ticket_come_in_their_order_whatever_fails",
+            "tests/webhooks/tasks/test_sending.py"
+            "::test_whoever_died_in_the_middle_is_followed_by_another",
+            "tests/webhooks/tasks/test_sending.py::test_one_that_lost_its_claim_notes_nothing",
+        ),
+        on="postgresql",
+    ),
+    Slow(
+        (
+            "tests/tickets/services/test_concurrency.py",
+            "tests/reports/services/test_reports_at_once.py::test_forty_people_save_drafts_at_once",
+            "tests/statistics/services/test_cache.py"
+            "::test_facts_miss_nothing_while_fifty_writers_write",
+            "tests/system/test_migrations.py"
+            "::test_processes_that_upgrade_at_once_wait_for_each_other",
+        ),
+        "forty or fifty at once, and processes that upgrade at once; one such race stays",
+        but=(
+            "tests/tickets/services/test_concurrency.py"
+            "::test_fifty_parallel_creations_with_one_origin_id_make_one_ticket",
+        ),
+    ),
+    Slow(
+        (
+            "tests/core/database/test_commits.py::test_what_was_told_before_a_kill_is_on_disk",
+            "tests/events/pages/test_imports.py"
+            "::test_a_job_whose_worker_was_killed_begins_anew_and_writes_each_line_once",
+            "tests/mail/services/test_personal_reminders.py::test_workers_at_once_remind_once",
+            "tests/mail/services/test_personal_reminders.py"
+            "::test_a_worker_killed_in_the_middle_loses_and_doubles_none",
+            "tests/reports/services/test_reminders_at_once.py",
+            "tests/server/test_live_streams.py"
+            "::test_a_server_that_is_replaced_ends_its_streams_and_others_take_them",
+            "tests/soap_service/test_journal.py::test_a_killed_process_loses_at_most_the_last_calls",
+            "tests/webhooks/test_worker.py::test_a_killed_worker_loses_nothing",
+            "tests/worker/test_parents.py",
+            "tests/worker/test_timed_work.py"
+            "::test_two_processes_do_it_once_and_a_killed_one_leaves_it",
+        ),
+        "processes that are killed or do the same work at once;"
+        " those of `tests/worker/test_jobs.py` stay",
     ),
     Slow(
         (
@@ -185,7 +256,7 @@ SLOW: Final = (
     Slow(
         ("tests/meetings/tasks/test_packs.py",),
         "workers that are killed or ended in the middle of a pack, a process for each",
-        but=("tests/meetings/tasks/test_packs.py::test_a_killed_process_loses_no_pack",),
+        but=("tests/meetings/tasks/test_packs.py::test_every_number_is_that_of_the_pages",),
     ),
     Slow(
         ("tests/server/test_deploy.py::test_what_the_units_start",),
