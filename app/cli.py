@@ -53,7 +53,7 @@ class PortalCommands(AppGroup):
         return sorted({*super().list_commands(ctx), *MODULES})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of that name; None = there is none."""
+        """The command of that name; None = none exists."""
         if cmd_name not in MODULES:
             return super().get_command(ctx, cmd_name)
         return NamedCommand(cmd_name, self._begin)

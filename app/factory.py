@@ -24,7 +24,7 @@ from app.core.web.requests.proxies import behind_proxies
 from app.core.web.requests.request_ids import with_request_id
 
 API = "portal_api"
-"""Where the application keeps the programs' door, for whoever wants to know its addresses."""
+"""Where the application keeps the programs' door, for anyone who wants to know its addresses."""
 
 
 def create_app(settings: Settings, statement_timeout: int = STATEMENT_TIMEOUT) -> Flask:

@@ -1,4 +1,4 @@
-"""The journal of calls: what each account called and what came of it, written behind the answers.
+"""The journal of calls: what each account called and the result, written behind the answers.
 
 A call costs one entry in a queue in memory; one thread per process writes the queue in batches. A
 process that is killed loses what it has not written yet: the last few seconds. It must not know

@@ -80,7 +80,7 @@ def _said(program: str, file: Path) -> list[Mapping[str, Any]]:
 
 
 def main(program: str) -> int:
-    """Look everything up, and say what came of it."""
+    """Look everything up, and say the result."""
     packages = [one for file in FILES for one in _said(program, file)]
     passed_over = accepted(ACCEPTED.read_text("utf-8"), datetime.now(UTC).date())
     code, lines = outcome(packages, passed_over)

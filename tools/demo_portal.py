@@ -1,4 +1,4 @@
-"""A server of its own with the demo's data, for pictures and for whoever measures pages."""
+"""A server of its own with the demo's data, for pictures and for anyone who measures pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes ``docs/native-service.md`` with its tables made anew from the models of the service.
+"""Writes ``docs/native-service.md`` with its tables created again from the models of the service.
 
 ``make docs`` puts them behind the line that says so; a test compares.
 """

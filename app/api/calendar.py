@@ -48,7 +48,7 @@ def get_calendar(call: Call) -> Mapping[str, Any]:
     if end <= begin:
         raise Invalid("to", "to lies before from")
     if end - begin > MAX_LENGTH:
-        raise Invalid("to", f"At most {MAX_LENGTH.days} days are told at once")
+        raise Invalid("to", f"At most {MAX_LENGTH.days} days per call")
     wanted = CalendarFilter(
         require_site(rows, query["site"]) if "site" in query else None,
         require_links(rows, [query["link"]], "link")[0] if "link" in query else None,

@@ -64,7 +64,7 @@ class DetectedQuery(Schema):
 
 
 class DetectedRow(Schema):
-    """What became of the reports about one outage."""
+    """What happened to the reports about one outage."""
 
     id = fields.Integer(required=True, metadata=about("The id of the first report."))
     link = a_text("The link's id, or empty.")

@@ -169,7 +169,7 @@ class FailuresQuery(Schema):
 
 
 class FailedEntry(Schema):
-    """The entry with which an exchange would go on."""
+    """The entry with which an exchange would continue."""
 
     id = fields.Integer(required=True, metadata=about("The entry's number, to skip it."))
     kind = a_text("ticket, comment, internal comment, fields or attachment.")

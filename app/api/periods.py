@@ -107,5 +107,5 @@ def quarters_asked(
 
 def _not_too_many(found: Sequence[P]) -> Sequence[P]:
     if len(found) > MOST:
-        raise Invalid("to", f"At most {MOST} periods are told at once")
+        raise Invalid("to", f"At most {MOST} periods per call")
     return found

@@ -266,7 +266,7 @@ class FollowedRows(Schema):
 
 
 class NameOutcome(Schema):
-    """What became of a name, and of what bears it."""
+    """What happened to a name, and of what has it."""
 
     kind = a_text("site, link or unit.")
     name = a_text("The name.")

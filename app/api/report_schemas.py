@@ -148,7 +148,7 @@ class ReportOtherEvent(Schema):
 
 
 class ReportSignature(Schema):
-    """When and by whom a version was signed, and what became of it."""
+    """When and by whom a version was signed, and what happened to it."""
 
     number = fields.Integer(required=True, metadata=about("Counted from 1."))
     submitted = Moment("When it was signed.", attribute="submitted_at")

@@ -486,7 +486,7 @@ class FieldProblem(Schema):
 
 
 class ReportAnswer(Schema):
-    """What became of a report."""
+    """What happened to a report."""
 
     received = fields.Integer(required=True, metadata=about("Events in it."))
     new = fields.Integer(required=True, metadata=about("Events reported for the first time."))
@@ -514,7 +514,7 @@ class ReportAnswer(Schema):
 
 
 class NoticeResult(Schema):
-    """What became of one notice."""
+    """What happened to one notice."""
 
     outcome = a_text(
         "made, updated, cancelled or completed: what happened to the ticket; same: a repeat; "
@@ -536,7 +536,7 @@ class NoticeResult(Schema):
 
 
 class NoticesAnswer(Schema):
-    """What became of a file: one entry for each of its notices."""
+    """What happened to a file: one entry for each of its notices."""
 
     items = fields.List(fields.Nested(NoticeResult), required=True)
 

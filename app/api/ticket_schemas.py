@@ -1,4 +1,4 @@
-"""The wire types of tickets, made from the one declaration of a ticket's fields: they bear the
+"""The wire types of tickets, made from the one declaration of a ticket's fields: they have the
 names that they have in the change log and on the pages, and in camel case the native service."""
 
 from __future__ import annotations

@@ -118,7 +118,7 @@ class Backup:
 
 @contextmanager
 def reading_backup(file: Path) -> Iterator[Backup]:
-    """Open a backup. Raises SettingError where it is none, cut, or of a newer version."""
+    """Open a backup. Raises SettingError if it is not one, cut, or of a newer version."""
     try:
         stream = file.open("rb")
     except OSError as error:

@@ -19,14 +19,14 @@ from app.backups.file import WRONG, TableSum
 from app.core.rules.errors import SettingError
 
 LOCK_TIMEOUT: Final = 1.0
-"""Seconds that a restore waits for whoever uses the database; a server does so until it ends."""
+"""Seconds that a restore waits for anyone who uses the database; a server does so until it ends."""
 _BLOCK: Final = 1 << 20
 _RESTORING: Final = "-restoring"
 """Of the name of what is being restored, behind the database's."""
 
 
 def copy_database(database: Path, copy: Path) -> None:
-    """Write what is committed now into a new file, while others go on writing.
+    """Write what is committed now into a new file, while others continue writing.
 
     Raises SettingError where there is no database, or it is damaged.
     """

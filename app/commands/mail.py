@@ -37,9 +37,9 @@ sysexits): with any other they send the mail back."""
 
 
 _WHY: Final = {
-    REFUSED: "The portal takes no more mails of this sender today; send it again tomorrow,"
-    " or answer a mail of the portal",
-    TRY_AGAIN: "Too many mails wait for the worker",
+    REFUSED: "The portal accepts no further mails from this sender today; send it again"
+    " tomorrow, or reply to a mail of the portal",
+    TRY_AGAIN: "Too many mails are waiting for the worker",
 }
 
 

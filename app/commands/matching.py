@@ -1,4 +1,4 @@
-"""``flask events match``: matches events and tickets anew, all of them or those of a range."""
+"""``flask events match``: matches events and tickets again, all of them or those of a range."""
 
 from __future__ import annotations
 

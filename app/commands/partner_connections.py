@@ -251,7 +251,7 @@ def tested_by_worker(context: Context, connection_id: int) -> Iterator[Check]:
     while monotonic() < ends:
         with context.reading() as session:
             found = newest_test(session.get_one(Connection, connection_id))
-        assert found is not None, "it was asked for"
+        assert found is not None, "the test was queued"
         yield from found.checks[seen:]
         seen = max(seen, len(found.checks))
         if found.ended_at is not None:

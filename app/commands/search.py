@@ -1,4 +1,4 @@
-"""``flask search rebuild``: writes the words anew by which tickets are found."""
+"""``flask search rebuild``: writes the words again by which tickets are found."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ FOLDER = PROJECT / "translations"
 
 
 def catalogue_of(language: str) -> NullTranslations:
-    """The catalogue of a language; of English, or where there is none, one that changes nothing."""
+    """The catalogue of a language; of English, or if none exists, one that changes nothing."""
     return translation("messages", FOLDER, [language], fallback=True)
 
 

@@ -182,7 +182,7 @@ class Settings:
     def for_serving(self) -> Settings:
         """These settings with a secret: the given one, or in demo mode one made on first use.
 
-        Raises SettingError when there is none and this is no demo.
+        Raises SettingError if none exists and this is no demo.
         """
         if self.secret_key is not None:
             return self

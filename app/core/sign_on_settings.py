@@ -27,7 +27,7 @@ NAMES = (
 SCOPES = "openid profile email"
 CLAIMS = "eduperson_entitlement groups"
 REFUSE, READER = "refuse", "reader"
-"""What becomes of somebody to whom the map gives no role."""
+"""What happens to somebody to whom the map gives no role."""
 LAPSE_DAYS = 30
 _MAX_NAME = 40
 _MAX_CONTACT = 200

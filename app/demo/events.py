@@ -238,7 +238,7 @@ def _line(session: Session, link: Link) -> _Line:
 
 
 def _span(trouble: Trouble, now: datetime) -> tuple[datetime, datetime | None]:
-    """From when to when it lasts; it has no end as long as it goes on."""
+    """From when to when it lasts; it has no end as long as it continues."""
     now = now.replace(second=0, microsecond=0)
     return now - trouble.begun, None if trouble.over is None else now - trouble.over
 

@@ -19,7 +19,7 @@ _LINK = "CERN-BNL-LHCOPN-002"
 
 
 MADE: Final = 1
-"""Tickets that come of them."""
+"""Tickets that result from them."""
 
 
 def notices_to_come(

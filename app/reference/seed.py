@@ -55,7 +55,7 @@ def names_in_reference(kind: str) -> set[str]:
 def add_sites(session: Session, by: Writer, file: Path) -> int:
     """Add the sites of a file, and to sites that are there the names and facts that they lack.
 
-    A name that another site bears already is left to that site; one that somebody took off its
+    A name that another site has already is left to that site; one that somebody took off its
     site stays off.
     """
     content = json.loads(file.read_text("utf-8"))

@@ -150,7 +150,7 @@ class Bridge:
     ) -> None:
         self._at_end = at_end
         self.end_pushed = end_pushed
-        """Ends all pushed answers, which would go on for hours: the process is about to end."""
+        """Ends all pushed answers, which would continue for hours: the process is about to end."""
         self._application = application
         self._body_limit = body_limit
         self._refusal = refusal

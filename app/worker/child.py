@@ -2,7 +2,7 @@
 
 Run as ``python -m app.worker.child MODULE:FUNCTION ARGUMENTS``, the job's function and its
 arguments as JSON. Standard input is the worker's: a line says that the worker is to end; at its end
-the worker is gone and so is this process, and another worker begins the job anew. On standard
+the worker is gone and so is this process, and another worker begins the job again. On standard
 output is why the job failed.
 """
 

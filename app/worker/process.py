@@ -139,7 +139,7 @@ class WorkerProcess:
         while not event.wait(0.5):
             self._beat()
             if self._with_parent and os.getppid() != parent and not self._ending.is_set():
-                _log.info("whoever started this worker is gone")
+                _log.info("the process that started this worker is gone")
                 self.end()
 
     def _begin(self, begun: threading.Event) -> None:

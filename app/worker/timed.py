@@ -1,6 +1,6 @@
 """What each kind of timed work does, by its name in ``app.jobs.rules.work``.
 
-A function returns what came of it in words for operators, and raises where it failed. It is safe to
+A function returns the result in words for operators, and raises where it failed. It is safe to
 repeat, and asks ``context.is_ending()`` between two steps where there may be many.
 """
 

@@ -1,6 +1,6 @@
 """The messages of the native service, as Spyne's typed models, with the meaning of every field.
 
-Fields bear the names that they have in the change log and in the portal, in camel case. A field of
+Fields have the names that they have in the change log and in the portal, in camel case. A field of
 an answer that is not set is left out; a list that is empty has no elements. It must not know values
 or rules.
 """

@@ -161,7 +161,7 @@ def test_ten_thousand_of_which_one_is_bad_and_one_too_many(
         (b"[" * 100_000, "nested too deeply"),
         (
             b'[{"source": "probe", "state": "down", "state": "degraded"}]',
-            "'state' stands there twice",
+            "'state' is there twice",
         ),
     ],
 )

@@ -99,7 +99,7 @@ def test_strangers_are_refused_over_their_room_and_known_senders_are_not(
     assert [receive(number, stranger)[0] for number in (1, 2)] == [0, 0]
     code, said = receive(3, stranger)
     assert code == 69, "EX_UNAVAILABLE: the mail server returns it"
-    assert said.startswith(b"The portal takes no more mails of this sender today")
+    assert said.startswith(b"The portal accepts no further mails from this sender today")
     assert receive(1, stranger)[0] == 0, "known already: it is not counted again"
     assert receive(4, to)[0] == 0
     assert sorted(session.scalars(select(IncomingMail.state))) == [

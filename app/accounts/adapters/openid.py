@@ -97,7 +97,7 @@ class CallPlaces:
 
     @contextmanager
     def hold(self, caller: str) -> Iterator[None]:
-        """Have a place. Raises ``ProviderUnavailable`` where there is none in time."""
+        """Have a place. Raises ``ProviderUnavailable`` if none exists in time."""
         with self._changed:
             if self._present.total() >= 2 * self._most or self._present[caller] >= 2 * self._of_one:
                 raise ProviderUnavailable("too many people wait for its answers")

@@ -34,7 +34,7 @@ def ask_password(field: Any) -> Asked:
 
     Whom only a provider of identities logs in has none: a fresh sign-on stands for it.
 
-    Whoever goes on takes ``logins.verified_user`` with the attempt in its own transaction.
+    Whoever continues takes ``logins.verified_user`` with the attempt in its own transaction.
     """
     rows, name = db.session(), current_user.name
     if current_user.instead_of_password:

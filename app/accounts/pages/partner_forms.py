@@ -94,7 +94,7 @@ _NAME_HELP = _("Letters, digits and . _ @ + -")
 
 
 class NewAccountForm(SwitchesForm):
-    """An account of a partner, which is made too if there is none of this code."""
+    """An account of a partner, which is made too if none exists of this code."""
 
     code = StringField(
         _("Partner code"),

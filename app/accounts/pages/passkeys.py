@@ -287,7 +287,7 @@ def confirm_options() -> Response:
 
 @blueprint.post(f"{HERE}/codes")
 def codes() -> Response:
-    """Make recovery codes anew, by a passkey."""
+    """Create new recovery codes, by a passkey."""
     rows, made = db.session(), []
     user = people.find_user(rows, current_user.name)
     with transaction(rows):

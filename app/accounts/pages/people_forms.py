@@ -149,7 +149,7 @@ class ConfirmForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 class CodesForm(AskPasswordForm):
-    """Recovery codes made anew."""
+    """Recovery codes created again."""
 
     one_time_code = _code()
 

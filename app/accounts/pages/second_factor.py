@@ -185,7 +185,7 @@ def confirm() -> Response:
 
 @blueprint.post(f"{HERE}/codes")
 def codes() -> Response:
-    """Make recovery codes anew, by password and code."""
+    """Create new recovery codes, by password and code."""
     form = CodesForm()
     if not form.validate():
         return _page(codes_form=form, status=422)

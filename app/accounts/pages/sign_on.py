@@ -86,7 +86,7 @@ class Begun(NamedTuple):
 
 
 def settings() -> SignOnSettings:
-    """The provider's; raises ``NotFound`` where there is none."""
+    """The provider's; raises ``NotFound`` if none exists."""
     found: Settings = current_app.config["PORTAL"]
     if not found.sign_on:
         raise NotFound
@@ -159,8 +159,8 @@ def done() -> Response:
     if begun is None:
         return _refused(
             _(
-                "This sign-in was not begun in this browser, was finished before, or took more than"
-                " ten minutes."
+                "This sign-in was not started in this browser, was finished before, or took more"
+                " than ten minutes."
             ),
             "state",
         )
@@ -256,7 +256,7 @@ def _without_role(said: Claimed) -> Response:
 
 def _link(person: int, said: Claimed) -> Response:
     if not current_user.is_authenticated or acting().account_id != person:
-        return _refused(_("The account that was to be linked is logged in no more."), "link")
+        return _refused(_("The account to link is no longer logged in."), "link")
     rows = db.session()
     try:
         with transaction(rows):
@@ -331,7 +331,8 @@ def leave() -> Response:
 
 
 def _taken(state: str) -> Begun | None:
-    """What this state was begun with, used up; None if it is none of this browser's, or too old."""
+    """What this state was begun with, used up; None if it is not one of this browser's, or too
+    old."""
     begun = dict(session.get(BEGUN, {}))
     known = next((one for one in begun if hmac.compare_digest(one.encode(), state.encode())), None)
     if known is None:
@@ -398,7 +399,7 @@ def _own_page(
 
 
 def _surroundings() -> dict[str, Any]:
-    """What people call the provider, for every page; "" where there is none."""
+    """What people call the provider, for every page; "" if none exists."""
     return {"sign_on_name": current_app.config["PORTAL"].sign_on.name}
 
 

@@ -35,7 +35,7 @@ class Claimed:
     """A login name to propose; it identifies nobody."""
     full_name: str
     mail: str
-    """"" where there is none, or where the provider says that it is not verified."""
+    """"" if none exists, or where the provider says that it is not verified."""
     values: tuple[str, ...]
     """Entitlements, groups or roles, each once, in order."""
     id_token: str = ""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 GUESSES: Final = 1_000_000
-"""Whoever must try so many can be held up by the door; fewer are too few (zxcvbn's scores 0, 1)."""
+"""Anyone who must try so many can be held up by the door; fewer are too few (zxcvbn's scores 0,
+1)."""
 _LOOKED_AT: Final = 32
 """Characters; the whole of a long one can take seconds."""
 _MARKS: Final = frozenset("4@8({[<3690!1|7$5+%2")

@@ -1,8 +1,8 @@
-"""Verifying names and passwords of people and partners, slowly for whoever guesses.
+"""Verifying names and passwords of people and partners, slowly for anyone who guesses.
 
 Only failures count, per account name (unknown names alike), never per address. From the 21st
 failure within 10 s an account is answered "too many attempts" for 5 s after its newest failure,
-except for credentials that were verified shortly before: the genuine client goes on. All of this
+except for credentials that were verified shortly before: the genuine client continues. All of this
 lies in the database, so that it holds across processes.
 
 A door calls ``attempt`` (reads and hashes only), then ``record_attempt`` in a write transaction if
@@ -77,7 +77,8 @@ class NameBound:
 
 NAMES_HASHED = NameBound(12)
 """Names whose password is hashed or waits for it, per process. Each waits in one of the server's 16
-threads; the others stay free for whoever needs no hashing, however many names somebody invents."""
+threads; the others stay free for anyone who needs no hashing, however many names somebody
+invents."""
 _NOBODY = _HASHER.hash("nobody has this password")
 """Hashed for unknown names, so that they cost what known ones cost."""
 _SECRETS_OF_A_PARTNER = 2
@@ -97,7 +98,7 @@ those of ``remembered_by``."""
 
 @dataclass(frozen=True)
 class Attempt:
-    """What came of one try: the account's key, or the error; and what is to be recorded."""
+    """The result of one try: the account's key, or the error; and what is to be recorded."""
 
     name_digest: str
     account_id: int | None = None

@@ -137,7 +137,7 @@ def unlink(session: Session, by: Writer, name: str, issuer: str, *, why: str = "
     session.delete(identity)
     change = record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
     log_on_commit(session, by, "sign-on unlinked", PERSON, user.id)
-    text = _("The sign-on was taken off your account: it logs you in here no more")
+    text = _("The sign-on was removed from your account and no longer logs you in here")
     notify_person(session, by, user, change, _("Your account was unlinked from a sign-on"), text)
 
 

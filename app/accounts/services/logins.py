@@ -146,7 +146,8 @@ def note_seen(session: Session, login_id: int, now: datetime) -> None:
 
 
 def end_one_login(session: Session, by: Writer, user: User, login_id: int) -> None:
-    """End one login of a person. One's own, or an admin somebody's; ``NotFound`` if it is none."""
+    """End one login of a person. One's own, or an admin somebody's; ``NotFound`` if it is not
+    one."""
     require_self_or_admin(by, user, _("end logins of others"))
     user = locked_user(session, user.name)
     ended = session.scalars(

@@ -54,7 +54,7 @@ def create_partner_account(
     contract_year: int = 2016,
     sites: Sequence[str] = (),
 ) -> PartnerAccount:
-    """Create an account of the partner ``code``; the partner too if there is none of this code.
+    """Create an account of the partner ``code``; the partner too if none exists of this code.
 
     ``sites`` (any of a site's names) are those in whose name it answers to changes.
     """
@@ -92,7 +92,7 @@ def create_partner_account(
 
 
 def partner_named(session: Session, by: Writer, code: str) -> Partner:
-    """The partner ``code``, who is made if there is none. Raises ``Invalid`` for a bad code."""
+    """The partner ``code``, who is made if none exists. Raises ``Invalid`` for a bad code."""
     require_admin(by.actor, _MANAGE)
     _check_code(code)
     partner = session.scalars(select(Partner).where(Partner.code == code)).first()

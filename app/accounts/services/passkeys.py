@@ -67,7 +67,7 @@ class Purpose(StrEnum):
 
 
 class Checked(NamedTuple):
-    """What came of an answer: the passkey, or None and why not."""
+    """The result of an answer: the passkey, or None and why not."""
 
     passkey: Passkey | None
     name: str = ""
@@ -360,7 +360,7 @@ def _registered(
     name: str,
     now: datetime,
 ) -> Passkey:
-    """The passkey that a device made; raises ``Invalid`` for what is none."""
+    """The passkey that a device made; raises ``Invalid`` for anything else."""
     from webauthn import verify_registration_response
     from webauthn.helpers import parse_registration_credential_json
     from webauthn.helpers.structs import CredentialDeviceType
@@ -394,7 +394,7 @@ def _registered(
 
 
 def _parsed(answer: str) -> Any:
-    """A browser's answer, read; None if it is none."""
+    """A browser's answer, read; None if it is not one."""
     from webauthn.helpers import parse_authentication_credential_json
 
     if len(answer) > MAX_ANSWER_LENGTH:

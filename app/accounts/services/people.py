@@ -222,8 +222,8 @@ def replace_password(session: Session, by: Writer, user: User, password: str, ho
 
 
 def require_no_map(session: Session, user: User, field: str) -> None:
-    """Raise ``Invalid`` where the role follows the map of sign-on: a password would go on opening
-    the account when the provider does not."""
+    """Raise ``Invalid`` where the role follows the map of sign-on: a password would continue
+    opening the account when the provider does not."""
     follows = select(exists().where(Identity.user_id == user.id, Identity.follows_map))
     if session.scalar(follows):
         raise Invalid(

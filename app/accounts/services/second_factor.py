@@ -106,13 +106,13 @@ def confirm_setup(session: Session, by: Writer, name: str, code: str, key: bytes
     where there are some since a passkey was added."""
     user = own_user(session, by, name)
     if not user.totp_secret or user.totp_since is not None:
-        raise Invalid("code", _("There is nothing to confirm; begin the set-up anew"))
+        raise Invalid("code", _("Nothing to confirm; start the set-up again"))
     if not _take_totp(session, user, _plain(code), by.now, key, codes=1):
         raise Invalid("code", WRONG_CODE)
     user.totp_since = by.now
     change = _record(session, by, user, [FieldChange("second_factor", "off", "on")])
     log_on_commit(session, by, "second factor on", PERSON, user.id)
-    text = _("A second factor was set up: after your password a code is asked for")
+    text = _("A second factor was set up: after your password you enter a code")
     notify_person(session, by, user, change, _("Your second factor was set up"), text)
     return [] if has_passkey(session, user.id) else make_codes(session, user)
 
@@ -183,7 +183,9 @@ def new_recovery_codes(session: Session, by: Writer, name: str) -> list[str]:
         raise Invalid("code", _("The second factor is off"))
     change = _record(session, by, user, [FieldChange("recovery_codes", None, "recreated")])
     log_on_commit(session, by, "recovery codes created", PERSON, user.id)
-    text = _("New recovery codes for your second factor were created; the ones before work no more")
+    text = _(
+        "New recovery codes for your second factor were created; the previous ones no longer work"
+    )
     notify_person(session, by, user, change, _("Your recovery codes were changed"), text)
     return make_codes(session, user)
 
@@ -197,7 +199,7 @@ def turn_off(session: Session, by: Writer, name: str) -> None:
 
 
 def take_off(session: Session, by: Writer, name: str, *, why: str = "") -> bool:
-    """Take every second factor, passkeys too, off somebody who lost it; False if there was none."""
+    """Take every second factor, passkeys too, off somebody who lost it; False if none existed."""
     require_admin(by.actor, _("take second factors off"))
     user = locked_user(session, name)
     removed = session.scalars(

@@ -88,7 +88,7 @@ def create_own_token(
     if len(name) > _MAX_NAME_LENGTH:
         room = _MAX_NAME_LENGTH - len(owner.name) - 1
         raise Invalid(
-            "name", _("Name takes at most %(room)s characters beside your own name", room=room)
+            "name", _("Name takes at most %(room)s characters besides your own name", room=room)
         )
     return _create(session, by, owner, name, scopes, days)
 

@@ -416,7 +416,7 @@ def names_of(session: Session, things: Iterable[tuple[str, int]]) -> Mapping[tup
 def things_named(
     session: Session, name: str, kinds: Sequence[str] = ()
 ) -> Sequence[tuple[str, int]]:
-    """Kind and key of everything that bears this name, a site under any of its names."""
+    """Kind and key of everything that has this name, a site under any of its names."""
     found: dict[tuple[str, int], None] = {}
     number = name.removeprefix("#")
     if number.isascii() and number.isdigit() and len(number) < 10:

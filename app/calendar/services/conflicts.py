@@ -54,7 +54,7 @@ class WindowConflicts:
     titles: Mapping[int, str] | None = None
     """The titles of the other tickets."""
     before: Span | None = None
-    """The nearest free windows of the same length; None = there is none, or not needed."""
+    """The nearest free windows of the same length; None = none exists, or not needed."""
     after: Span | None = None
     unchecked: str = ""
     """Why the window was not compared, or not on each of its links: a sentence; "" = it was. Only

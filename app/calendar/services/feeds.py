@@ -53,7 +53,7 @@ def make_feed(session: Session, by: Writer) -> str:
 
 
 def end_feed(session: Session, by: Writer) -> None:
-    """End the person's feed at once. Raises ``Invalid`` when there is none."""
+    """End the person's feed at once. Raises ``Invalid`` if none exists."""
     person = _person(session, by)
     feed = session.get(CalendarFeed, person.id)
     if feed is None:

@@ -35,7 +35,7 @@ def revision_of(connection: Connection) -> str | None:
 def misfit(revision: str | None, *, older_fits: bool = False) -> str | None:
     """Why this code cannot work on a database of that revision, in one line; None where it can.
 
-    ``older_fits``: for whoever brings an older or empty database up to date.
+    ``older_fits``: for anyone who brings an older or empty database up to date.
     """
     known = known_revisions()
     if revision == known[-1] or (older_fits and (revision is None or revision in known)):

@@ -55,7 +55,7 @@ _LATE = 2
 as gone. Only this ends the wait for a server that is silent and takes everything."""
 WORK_MEMORY = "64MB"
 """Of one step of a statement on PostgreSQL, unless the server gives more. With its own 4 MB it
-remembers only the pages of many hits, and makes the words of every ticket on them anew: 4.4 s
+remembers only the pages of many hits, and makes the words of every ticket on them again: 4.4 s
 instead of 0.4 s at a million tickets."""
 _IDLE_SINCE = "portal_idle_since"
 _COMMITTED = "portal_committed"
@@ -204,7 +204,7 @@ def _leave_out_dead_connections(engine: Engine) -> None:
 
     A connection whose server ended can be read from (its farewell and the end). Only such a one,
     and one that was idle for so long that the network may have dropped it, is asked; if it does not
-    answer, all are opened anew. ``pool_pre_ping`` would ask each time.
+    answer, all are opened again. ``pool_pre_ping`` would ask each time.
     """
 
     @event.listens_for(engine, "checkin")

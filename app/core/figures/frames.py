@@ -84,7 +84,7 @@ def quarter_name(number: int) -> str:
 
 
 def frame(columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> pd.DataFrame:
-    """Rows of whole numbers and flags as a frame with these columns, also where there are none."""
+    """Rows of whole numbers and flags as a frame with these columns, also if none exist."""
     by_column = [*zip(*rows, strict=True)] if rows else [()] * len(columns)
     return pd.DataFrame(
         {

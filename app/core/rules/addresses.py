@@ -6,7 +6,7 @@ from ipaddress import IPv6Address, IPv6Network, ip_address
 
 
 def kept_address(text: str | None) -> str:
-    """An IPv4 or IPv6 address in its canonical form, or "" for what is none.
+    """An IPv4 or IPv6 address in its canonical form, or "" for anything else.
 
     A proxy may pass anything on, such as ``unknown``; of ``fe80::1%eth0`` the zone is left out.
     """
@@ -18,7 +18,7 @@ def kept_address(text: str | None) -> str:
 
 def network_of(text: str) -> str:
     """For whom an address stands where requests are counted: an IPv4 address for itself, an IPv6
-    address for its /64, which one subscriber has as a whole (RFC 6177). "" for what is none."""
+    address for its /64, which one subscriber has as a whole (RFC 6177). "" for anything else."""
     try:
         address = ip_address(text)
     except ValueError:

@@ -16,7 +16,7 @@ def strictly_after(moment: datetime, previous: datetime | None) -> datetime:
     """``moment`` in milliseconds, moved on by one if it were not after ``previous``.
 
     Partners compare ``GHD_Date_Of_Change`` to notice changes, so no two changes of one ticket may
-    bear the same time.
+    have the same time.
     """
     moment = to_milliseconds(moment)
     if previous is not None and moment <= previous:

@@ -132,7 +132,7 @@ def read_human_time(
 
 
 def _moved(now: datetime, length: str, sign: int) -> datetime | None:
-    """``now`` moved by a length such as ``1 h 30 min``, to the minute; None if it is none."""
+    """``now`` moved by a length such as ``1 h 30 min``, to the minute; None if it is not one."""
     parts = {}
     for unit, amount in _AMOUNTS.items():
         hits = amount.findall(length)

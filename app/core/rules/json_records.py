@@ -119,9 +119,9 @@ def _value(text: _Text) -> Any:
                 text.use(end)
                 return value
         except KeyTwice as error:
-            raise text.wrong(f"the key {str(error)[:60]!r} stands there twice") from None
+            raise text.wrong(f"the key {str(error)[:60]!r} is there twice") from None
         except RecursionError:
-            raise text.wrong("this is no JSON that is used here: too many brackets") from None
+            raise text.wrong("this JSON is not accepted: too many brackets") from None
         except ValueError as error:
             if text.ended or len(text.text) - text.at > MAX_LENGTH:
                 raise text.wrong(f"this is no JSON: {error}") from None

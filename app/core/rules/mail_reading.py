@@ -66,8 +66,7 @@ def open_mail(content: bytes) -> Message:
     ):
         raise UnreadableMail(
             f"The headers of the mail are too many or too long to be read; at most"
-            f" {_MAX_HEADERS} lines of a mail may begin as a header does, and"
-            f" {_MAX_HEAD // 1024} kB stand before its text"
+            f" {_MAX_HEADERS} header lines and {_MAX_HEAD // 1024} kB of headers are allowed"
         )
     if any(len(found[0]) > _MAX_HEADER_LENGTH for found in _CONTENT_HEADER.finditer(lines)):
         raise UnreadableMail("A header of the mail is too long to be read")
@@ -78,7 +77,7 @@ def open_mail(content: bytes) -> Message:
 
 
 def header_of(mail: Message, name: str) -> str:
-    """A header, decoded, its white space as it came; "" = there is none."""
+    """A header, decoded, its white space as it came; "" = none exists."""
     value = str(mail.get(name, ""))[:_MAX_HEADER_LENGTH]
     try:
         return str(make_header(decode_header(value)))

@@ -186,7 +186,7 @@ def period_range(first: P, last: P, field: str = "to") -> Sequence[P]:
         raise Invalid(
             field,
             _(
-                "%(first)s to %(last)s is too long; at most %(max_periods)s are told at once",
+                "%(first)s to %(last)s is too long; at most %(max_periods)s at once",
                 first=first,
                 last=last,
                 max_periods=MAX_PERIODS,

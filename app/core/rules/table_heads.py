@@ -44,7 +44,7 @@ def columns_of(
         if name not in known
     ]
     problems += [
-        Problem(place, name, "", _("this column stands there twice"))
+        Problem(place, name, "", _("this column is there twice"))
         for name in known
         if names.count(name) > 1
     ]
@@ -72,6 +72,6 @@ def cells_below(columns: Sequence[str], row: Sequence[str]) -> dict[str, str]:
             count2=len(columns),
         )
         if len(cells) > len(columns):
-            why += _("; a cell that holds what stands between cells needs quotes around it")
+            why += _("; a cell that contains the separator needs quotes")
         raise ValueError(why)
     return dict(zip(columns, map(plain_cell, cells), strict=True))

@@ -63,7 +63,7 @@ _LINK = re.compile(r"(?:https?://[^\s/?#]\S*|mailto:[^\s@]+@\S+)", re.IGNORECASE
 
 def checked_reason(reason: str, missing: str) -> str:
     """A reason that a person gave, without white space around it; raises ``Invalid`` where it may
-    not be stored, or with ``missing`` where there is none."""
+    not be stored, or with ``missing`` if none exists."""
     text = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label=_("Reason"))
     if not text:
         raise Invalid("reason", missing)

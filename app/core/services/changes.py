@@ -199,7 +199,7 @@ def read_on(
 
 
 def newest_change(session: Session) -> int:
-    """The id of the newest change; 0 = there is none."""
+    """The id of the newest change; 0 = none exists."""
     return session.scalar(select(func.max(Change.id))) or 0
 
 
@@ -249,7 +249,7 @@ def record_changes(
     changes: Sequence[tuple[int, int, Sequence[FieldChange]]],
 ) -> int:
     """Write one change for each thing of a kind, given by key, new version and fields, at the
-    writer's ``now``; the id of the last one, 0 where there is none.
+    writer's ``now``; the id of the last one, 0 if none exists.
 
     Rows go in by the thousand: the log's lock is held until the commit, and all who write wait.
     """

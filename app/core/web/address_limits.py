@@ -47,7 +47,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Counted(NamedTuple):
-    """What came of counting one request."""
+    """The result of counting one request."""
 
     wait: int = 0
     """Seconds until the address may send again; 0 = the request is let through."""

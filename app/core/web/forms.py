@@ -64,7 +64,7 @@ class UtcTimeField(Field):
 
     @property
     def read(self) -> datetime | None:
-        """What a text that is to be read anew when it is sent ("now") means at this moment."""
+        """What a text that is to be read again when it is sent ("now") means at this moment."""
         if self.data is None and self.raw_data and not self.errors:
             try:
                 return self._read(str(self.raw_data[0]))

@@ -35,7 +35,7 @@ def page_or_fragment(page: str, fragment: str, status: int = 200, **context: Any
 
 
 def go_to(url: str) -> Response:
-    """Send the browser to another page; htmx follows redirects itself, so it is told apart."""
+    """Send the browser to another page; htmx follows redirects itself, so it is distinguished."""
     if request.htmx:
         answer = Response(status=204)
         answer.headers["HX-Redirect"] = url

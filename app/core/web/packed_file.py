@@ -16,7 +16,7 @@ def packed(content: bytes) -> str:
 
 
 def unpacked(letters: str, limit: int) -> bytes:
-    """The file that ``packed`` wrote; ``Invalid`` where it is none, or larger than ``limit``."""
+    """The file that ``packed`` wrote; ``Invalid`` if it is not one, or larger than ``limit``."""
     try:
         unpacker = zlib.decompressobj()
         content = unpacker.decompress(base64.urlsafe_b64decode(letters.encode("ascii")), limit + 1)

@@ -30,7 +30,7 @@ def show_once(page: str, secret: str) -> None:
 
 
 def take_shown_once(page: str) -> str:
-    """The secret that was left to this page, now gone; "" where there is none."""
+    """The secret that was left to this page, now gone; "" if none exists."""
     from cryptography.exceptions import InvalidTag
 
     for_page, text = session.get(_NAME, ("", ""))

@@ -211,7 +211,7 @@ class Judged:
     is_unsure: Flags
     lost_sites: Times
     t1_a: Times
-    """The T1 at an end of the link when the event began; the T0 where there is none; -1 = none."""
+    """The T1 at an end of the link when the event began; the T0 if none exists; -1 = none."""
     t1_b: Times
     """The other T1 of a link between two."""
 

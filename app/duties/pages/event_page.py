@@ -49,7 +49,7 @@ _TROUBLE = (LinkState.DOWN, LinkState.DEGRADED)
 
 
 def read_for_ticket(rows: Session, numbers: Sequence[int]) -> TicketOfEvents:
-    """What a new ticket of these events begins with; raises ``NotFound`` where there is none."""
+    """What a new ticket of these events begins with; raises ``NotFound`` if none exists."""
     fresh_figures()  # so that a ticket that was written a moment ago is known
     found = {one.event_id: one for one in (ticket_of_event(rows, each, now()) for each in numbers)}
     return TicketOfEvents([*found.values()])

@@ -37,7 +37,7 @@ LABELS: Final[Mapping[str, str]] = {
     "view": _("View"),
     "from": _("From"),
     "to": _("To"),
-    "lasting": _("Also begun before"),
+    "lasting": _("Also started before"),
     "quarter": _("Quarter"),
     "t1": "T1",
     "site": _("Site"),

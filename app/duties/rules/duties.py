@@ -59,7 +59,7 @@ class Lhc(StrEnum):
 
 
 class DutyStatus(StrEnum):
-    """What became of a duty."""
+    """What happened to a duty."""
 
     MET = "met"
     LATE = "late"
@@ -277,7 +277,7 @@ def storms(beginnings: Sequence[datetime], more_than: int, minutes: int) -> Sequ
 
 
 def duty_status(due_at: datetime, there_at: datetime | None, now: datetime) -> DutyStatus:
-    """What became of a duty; a ticket of the very moment is in time."""
+    """What happened to a duty; a ticket of the very moment is in time."""
     if there_at is not None:
         return DutyStatus.MET if there_at <= due_at else DutyStatus.LATE
     return DutyStatus.DUE if now <= due_at else DutyStatus.MISSING

@@ -74,7 +74,7 @@ def _lose(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
     """The losses of service of the T1s at a link.
 
     They are of all links of these T1s: whoever recomputes another one of them at the same time has
-    to begin anew, and links whose events answer otherwise than before are stale.
+    to begin again, and links whose events answer otherwise than before are stale.
     """
     kind, link = target
     if kind != "link":
@@ -92,7 +92,7 @@ def _lose(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
 def _ask(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
     """The duties of a link, their sums and when they ripen.
 
-    With the last of it, others of its T1s' links begin anew even where no loss differs: what they
+    With the last of it, others of its T1s' links begin again even where no loss differs: what they
     read of this link may be of before.
     """
     kind, link = target

@@ -62,7 +62,7 @@ class EventFilter:
     ends: datetime | None = None
     """... and before this one."""
     lasting: bool | None = None
-    """True: also what began before ``begins`` and went on then."""
+    """True: also what began before ``begins`` and were ongoing then."""
     quarters: tuple[str, ...] = ()
     """Of the start: ``2012-Q1``."""
     sites: tuple[str, ...] = ()
@@ -114,7 +114,7 @@ class ReportedRow:
 
 @dataclass(frozen=True)
 class DetectedRow:
-    """What became of the reports about one outage."""
+    """What happened to the reports about one outage."""
 
     id: int
     link: str
@@ -323,7 +323,7 @@ def is_unresolved_row(row: Any) -> bool:
 
 
 def _with_names() -> CompoundSelect[tuple[int]]:
-    """The events that bear the name of a link or site as it was sent, of which there are indexes.
+    """The events that have the name of a link or site as it was sent, of which there are indexes.
 
     Literally, as in these: a parameter would do without them.
     """
@@ -560,7 +560,7 @@ def link_ids(session: Session, names: Collection[str]) -> Sequence[int]:
 
 
 def site_ids(session: Session, names: Collection[str]) -> Sequence[int]:
-    """The sites that bear, or once bore, one of these names."""
+    """The sites that have, or once had, one of these names."""
     found = session.scalars(select(SiteName.site_id).where(SiteName.name.in_(names)).distinct())
     return sorted(found)
 

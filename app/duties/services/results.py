@@ -289,7 +289,7 @@ def _ripening(
 
 
 def ripe_links(session: Session, now: datetime, limit: int) -> set[int]:
-    """Links whose open events are to be judged anew by now."""
+    """Links whose open events are to be judged again by now."""
     return set(
         session.scalars(
             select(DutyRipening.link_id)

@@ -116,8 +116,8 @@ def put_in_force(
 ) -> DutyForce:
     """Let a version ask for tickets of events that begin at ``begins_at`` (None = now) or later.
 
-    Another version of the same rule that goes on then ends with it. ``Invalid`` if this version is
-    in force at that time already, or another version is to begin later.
+    Another version of the same rule that continues then ends with it. ``Invalid`` if this version
+    is in force at that time already, or another version is to begin later.
     """
     require_admin(by.actor, _MANAGE)
     version = session.get(DutyRuleVersion, version_id)
@@ -191,7 +191,7 @@ def retire(
 
 
 def undo(session: Session, by: Writer, force_id: int) -> DutyForce:
-    """Take the last step back: what was ended goes on, and what was put in force never was."""
+    """Take the last step back: what was ended continues, and what was put in force never was."""
     require_admin(by.actor, _MANAGE)
     force, rule = _force(session, force_id)
     if force.withdrawn_at is not None:

@@ -1,4 +1,4 @@
-"""Rows of files of events: each import with what came of it, and the file until it is written."""
+"""Rows of files of events: each import with the result, and the file until it is written."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def upload() -> Response:
 
 @blueprint.get(f"/imports/{_NUMBER}")
 def show(number: int) -> Response:
-    """An import: how far it is, what its lines would become, or what came of it."""
+    """An import: how far it is, what its lines would become, or the result."""
     return _import_page(number)
 
 

@@ -218,7 +218,7 @@ def read_moment(text: str) -> datetime:
             )
         if _DECIMAL_COMMA.fullmatch(stripped):
             raise ValueError(
-                _("%(a_time)s; a fraction of a second stands behind a point", a_time=A_TIME)
+                _("%(a_time)s; write fractions of a second after a point", a_time=A_TIME)
             )
         raise ValueError(A_TIME)
     if found["zone"] is None:

@@ -215,9 +215,7 @@ class _Reader:
             return 0
         if before == said:
             return line
-        allowed = _(
-            "an id that stands there once; line %(line)s says something else of it", line=line
-        )
+        allowed = _("an id only once; line %(line)s has different values for it", line=line)
         problems.append(Problem(message.where, "source_id", message.source_id, allowed))
         return 0
 
@@ -235,9 +233,9 @@ def _with_hint(problem: Problem) -> Problem:
     if _NUMBER.fullmatch(cell):
         hint = _("this is a number, as spreadsheets keep days: give the column a format of times")
     elif _OTHER_ORDER.match(cell):
-        hint = _("day and month are told apart only if the year comes first")
+        hint = _("day and month are unambiguous only if the year comes first")
     elif _ZONE_WORD.search(cell) and not cell.endswith("Z"):
-        hint = _("a zone is written as a difference, for its name means several")
+        hint = _("write a zone as an offset, because zone names are ambiguous")
     else:
         return problem
     return replace(problem, allowed=f"{A_TIME}; {hint}")

@@ -48,9 +48,7 @@ def read_json(body: bytes) -> Any:
     try:
         return json.loads(text, parse_constant=_no_number, object_pairs_hook=object_of)
     except KeyTwice as error:
-        raise Invalid(
-            BODY, f"The key {str(error)[:60]!r} stands there twice in one object"
-        ) from None
+        raise Invalid(BODY, f"The key {str(error)[:60]!r} is there twice in one object") from None
     except RecursionError:
         raise Invalid(BODY, "The body is nested too deeply") from None
     except json.JSONDecodeError as error:

@@ -102,18 +102,21 @@ class Outcome:
     def remarks(self) -> Sequence[str]:
         """What a person is to know of it beside its result, in words."""
         if self.overtaken:
-            return (*self.notes, _("it says that the event goes on, which has ended: it stays so"))
+            return (
+                *self.notes,
+                _("it reports the event as ongoing, but the event has ended and stays ended"),
+            )
         return self.notes
 
 
 @dataclass(frozen=True)
 class Reported:
-    """What came of a call."""
+    """The result of a call."""
 
     outcomes: Sequence[Outcome]
     counts: Mapping[EventResult, int] = field(default_factory=dict)
     unresolved: int = 0
-    """How many of the events bear a name that is not known."""
+    """How many of the events have a name that is not known."""
 
     @property
     def sources(self) -> Sequence[str]:
@@ -145,7 +148,7 @@ def examine_events(
     keep_unresolved: bool = False,
     limit: int = MAX_AT_ONCE,
 ) -> Reported:
-    """What would become of each message, in their order; nothing is written.
+    """What would happen to each message, in their order; nothing is written.
 
     ``keep_unresolved``: unknown links and sites are kept as they were sent, else they are wrong.
     Raises ``Forbidden``, and ``TooMuch`` above ``limit`` messages or 50 sources.
@@ -369,7 +372,7 @@ class _Looking:
         is_repeat = first is not message
         if is_repeat and _said(first) != _said(message):
             allowed = _(
-                "an id that stands there once; %(where)s says something else of it",
+                "an id only once; %(where)s has different values for it",
                 where=first.where,
             )
             problem = Problem(message.where, "source_id", message.source_id, allowed)
@@ -458,7 +461,7 @@ class _Looking:
         if self._keeps or was_kept:
             notes.append(
                 _(
-                    "the %(kind)s %(name)s is not known, and kept as it was sent",
+                    "the %(kind)s %(name)s is unknown and was stored as sent",
                     kind=kind,
                     name=name,
                 )
@@ -477,7 +480,7 @@ def _said(message: EventMessage) -> Sequence[object]:
 def _is_overtaken(message: EventMessage, old: Content) -> bool:
     """Whether a message that an event is ongoing was sent before the one that ended it.
 
-    Messages bear no time of their own, so one that opens again cannot be told from one that comes
+    Messages have no time of their own, so one that opens again cannot be told from one that comes
     late or twice; a false end is put right by the next one, a false opening by nobody. A start
     after the end cannot have been told before: that is a correction. What is told again and again
     has a rule of its own (``EventMessage.retold``).

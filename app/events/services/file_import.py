@@ -87,7 +87,7 @@ def examine_lines(
     *,
     keep_unknown: bool,
 ) -> Sequence[Outcome]:
-    """What would become of each line of a file, in their order; nothing is written.
+    """What would happen to each line of a file, in their order; nothing is written.
 
     ``keep_unknown``: events of unknown links and sites are kept as unresolved, else wrong. Raises
     ``BadFile`` for more than 50 sources.
@@ -113,7 +113,7 @@ def import_lines(
     only_good: bool,
     keep_unknown: bool,
 ) -> Totals:
-    """Write what the lines of a file say, all or nothing, and note in the import what came of them,
+    """Write what the lines of a file say, all or nothing, and note in the import the results,
     within the caller's transaction.
 
     Raises ``BadFile`` for wrong lines unless ``only_good`` leaves them out.

@@ -41,7 +41,7 @@ def hear_sources(session: Session, by: Writer, names: Collection[str]) -> None:
 
 
 def hear_source(session: Session, by: Writer, name: str) -> None:
-    """Note that one source calls now. ``NotFound`` if there is none of this name, ``Forbidden`` if
+    """Note that one source calls now. ``NotFound`` if none exists of this name, ``Forbidden`` if
     it belongs to another partner."""
     require_report(by.actor)
     source = session.scalar(select(EventSource).where(EventSource.name == name))

@@ -1,8 +1,8 @@
 """Imports of events as people see them: the file kept, read through, written, withdrawn.
 
 A file is written in one transaction: all of it or nothing. A page keeps a file until its person has
-seen what would become of its lines; a large one is read and written by the worker, whose job begins
-anew if it was killed. Callers give the transactions. An import that is to be read or written and
+seen what would happen to its lines; a large one is read and written by the worker, whose job begins
+again if it was killed. Callers give the transactions. An import that is to be read or written and
 has no job has failed, for nobody can be working on it.
 """
 
@@ -172,7 +172,7 @@ class Shown:
 
 @dataclass(frozen=True)
 class Examined:
-    """What would become of the lines of a file, or what is wrong with it as a whole."""
+    """What would happen to the lines of a file, or what is wrong with it as a whole."""
 
     state: str
     """read or broken."""
@@ -189,7 +189,7 @@ class Examined:
 
 
 def examine_file(session: Session, by: Writer, content: bytes, how: Reading) -> Examined:
-    """Go through a file: what would become of its lines; nothing is written.
+    """Go through a file: what would happen to its lines; nothing is written.
 
     Unknown names are not wrong: who looks at the lines decides.
     """
@@ -200,8 +200,8 @@ def examine_file(session: Session, by: Writer, content: bytes, how: Reading) -> 
         wrong = totals.counts[EventResult.WRONG]
         if wrong > MAX_WRONG:
             why = _(
-                "%(wrong)s of its %(count)s events are wrong; the first of them are told here. Mend"
-                " the file, or have `flask events import` read it",
+                "%(wrong)s of its %(count)s events are wrong; the first are listed here. Correct"
+                " the file, or import it with `flask events import`",
                 wrong=format(wrong, ","),
                 count=format(len(outcomes), ","),
             )
@@ -341,7 +341,7 @@ def _key_of(import_id: int) -> str:
 
 
 def take_up(session: Session, now: datetime, import_id: int) -> EventImport | None:
-    """The import that a worker begins with, or begins with anew; None if nothing is to be done."""
+    """The import that a worker begins with, or begins with again; None if nothing is to be done."""
     row = _locked(session, import_id)
     if row is None or row.state not in _TO_COME:
         return None

@@ -1,4 +1,4 @@
-"""Reported events for whoever reads them by program: by filter, in the order of their ids.
+"""Reported events for anyone who reads them by program: by filter, in the order of their ids.
 
 A lower id never becomes visible after a higher one, so reading on behind the last id misses no
 event. It must not know what the events are matched with.
@@ -44,7 +44,7 @@ class WantedEvents:
     ends: datetime | None = None
     """... to here, which is not part of it."""
     is_open: bool | None = None
-    """Only those that go on, or only those that have ended."""
+    """Only those that continue, or only those that have ended."""
     changed_from: datetime | None = None
     """Only what was reported or corrected at this time or later."""
 
@@ -104,7 +104,7 @@ def events_wanted(session: Session, wanted: WantedEvents) -> list[ListedEvent]:
 
 
 def event_of_id(session: Session, number: int) -> ListedEvent:
-    """The event of this id; ``NotFound`` if there is none."""
+    """The event of this id; ``NotFound`` if none exists."""
     known = Event.id == number if 0 < number <= _MAX_SIZE else false()
     row = session.execute(_events().where(known)).first()
     if row is None:

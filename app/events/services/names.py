@@ -119,7 +119,7 @@ class EventNames:
         return Meant(found.id)
 
     def site(self, name: str, on: date) -> Meant:
-        """The site that bore this name on that day, else that bears it later, as of a link."""
+        """The site that had this name on that day, else that has it later, as of a link."""
         periods = self._sites.get(name)
         if not periods:
             allowed = _("any name of a site that is known here")
@@ -130,7 +130,7 @@ class EventNames:
             return Meant(
                 None,
                 _(
-                    "a name that a site had then; %(key)s bore this one until %(ends)s",
+                    "a name that a site had at that time; %(key)s had this name until %(ends)s",
                     key=last.key,
                     ends=last.ends,
                 ),

@@ -85,7 +85,7 @@ def _mail_silent(
         "The event source %(name)s was last heard at %(at)s UTC, %(length)s ago. It is expected"
         " every %(every)s.\n\nLinks that no other source watches are unmonitored until it is heard"
         " again. Check the monitoring system. If it works and has nothing to report, let it send an"
-        " empty list, or run `flask events heard` beside it.",
+        " empty list, or run `flask events heard` from a scheduled job.",
         name=source.name,
         at=format(silence.start, "%Y-%m-%d %H:%M"),
         length=length_in_words(max(timedelta(0), now - silence.start)),

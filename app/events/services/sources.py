@@ -131,9 +131,8 @@ def set_source(
         raise Invalid(
             "name",
             _(
-                "The source's name stands in the address of its webhook, where no part"
-                " of it between"
-                " slashes can be empty, “.” or “..”"
+                "The source's name is part of the URL of its webhook, so no part between slashes"
+                " may be empty, “.” or “..”"
             ),
         )
     source = session.scalars(

@@ -82,7 +82,7 @@ def withdraw_import(
     if row.state not in (states.DONE, states.STOPPED, states.WITHDRAWN):
         raise Invalid(
             "state",
-            _("This import is %(state)s; nothing of it can be withdrawn yet", state=row.state),
+            _("This import is %(state)s; its events cannot be withdrawn yet", state=row.state),
         )
     of_it = (
         select(Event.id)

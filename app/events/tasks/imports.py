@@ -20,7 +20,7 @@ def import_events(context: Context, arguments: Mapping[str, Any]) -> None:
     """Do what an import's state asks for: go through its file, or write it.
 
     Either is noted in one transaction, with all that it writes: whoever was killed in the middle
-    has done nothing, and the job begins anew.
+    has done nothing, and the job begins again.
     """
     number = arguments["id"]
     with context.transaction() as session:

@@ -224,7 +224,7 @@ class Ggus:
         return bytes(one["GAT_Attachment_attachmentData"])
 
     def _has_file(self, their_id: str, entry: Outgoing) -> bool:
-        """Whether a file of ours is there: what came of an earlier call may not be known, and a
+        """Whether a file of ours is there: the result of an earlier call may not be known, and a
         file has no mark."""
         wanted = (entry.file[:TITLE], _signed(entry.author))
         return any(

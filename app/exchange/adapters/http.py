@@ -1,4 +1,5 @@
-"""Calls to partners over HTTP with JSON: limits of the door, outcomes told apart, each recorded."""
+"""Calls to partners over HTTP with JSON: limits of the door, outcomes distinguished, each
+recorded."""
 
 from __future__ import annotations
 

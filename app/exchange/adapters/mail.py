@@ -26,7 +26,7 @@ class MailNotices:
     """A partner that is told by mail."""
 
     traits = Traits(can_look_up=True, settles=timedelta(0))
-    """Whoever tells twice has told once: there is nothing to wait for."""
+    """Anyone who tells twice has told once: there is nothing to wait for."""
 
     def __init__(self, tell: Tell, mailbox: str) -> None:
         self._tell, self._mailbox = tell, mailbox

@@ -15,9 +15,9 @@ from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.partner import CallFailed, Changed
 
 OVERLAP: Final = timedelta(minutes=5)
-"""Read again before the cursor: what was written while the last read ran may bear an older time."""
+"""Read again before the cursor: what was written while the last read ran may have an older time."""
 AHEAD: Final = timedelta(minutes=1)
-"""How far the cursor may be ahead of our clock: a ticket that bears a time of some later year must
+"""How far the cursor may be ahead of our clock: a ticket that has a time of some later year must
 not hide all that changes until then. What is behind a faster clock there is read once more."""
 SPARE: Final = timedelta(days=2)
 """More than two time zones are apart."""

@@ -53,7 +53,7 @@ MAX_SUBJECT: Final = 200
 MOVED_BY_TEXT: Final = {"new": "open", "resolved": "open", "rejected": "open"}
 """Correspondence moves a ticket so by the rule that it has as delivered."""
 _SLACK: Final = timedelta(minutes=1)
-"""It may go on with a request after nobody waits for its answer any more."""
+"""It may continue with a request after nobody waits for its answer any more."""
 _SECONDS: Final = timedelta(seconds=2)
 _WRITTEN: Final = frozenset({"Create", "Correspond", "Comment"})
 _REST: Final = "/REST/2.0"

@@ -42,7 +42,7 @@ MAX_DESCRIPTION: Final = 4000
 """Characters of ``short_description`` and ``description``; what is longer is cut there."""
 MAX_FILES: Final = 1000
 _SLACK: Final = timedelta(minutes=1)
-"""It may go on with a request after nobody waits for its answer any more."""
+"""It may continue with a request after nobody waits for its answer any more."""
 _MAPPED: Final = {"state": "state", "priority": "urgency", "impact": "impact"}
 """Fields whose values are mapped, and what they are called there; its priority follows from the
 other two."""

@@ -1,7 +1,7 @@
 """The steps of a connection test that write, the same for every kind that can be written to.
 
 There is one ticket for tests at a partner, of number 0, which no ticket of ours has: it is looked
-up first, and opened where there is none. Nothing of it is recorded here.
+up first, and opened if none exists. Nothing of it is recorded here.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class WebhookNotices:
     """A partner that is told by a webhook; ``live`` secrets sign, ``portal`` is our address."""
 
     traits = Traits(can_look_up=True, settles=timedelta(0))
-    """Whoever is told twice knows it by the message's id: there is nothing to wait for."""
+    """Anyone who is told twice knows it by the message's id: there is nothing to wait for."""
 
     def __init__(self, caller: JsonCaller, live: Sequence[str], portal: str, now: datetime) -> None:
         self._caller, self._live, self._portal, self._now = caller, live, portal, now

@@ -592,7 +592,7 @@ _WORDS_ALONE: Final = "it may not have it yet, or be one for words alone (no Ela
 @dataclass(frozen=True)
 class _Place:
     """Up to where changes were read. At rest the cursor is a time. While more is to be read it also
-    holds the id behind which to go on within this second (None = by time), and when it began: no
+    holds the id behind which to continue within this second (None = by time), and when it began: no
     overlap is taken then, unless that is so long ago that the search has caught up since."""
 
     since: datetime

@@ -49,7 +49,7 @@ class Connection(Base):
     """A person ended it for good; it is stopped, too, and stays so."""
     ended_by: Mapped[str] = mapped_column(String(255), default="", server_default="")
     reason: Mapped[str] = mapped_column(String(500), default="")
-    """Why the last call was in vain, or why it is stopped or ended; "" after a success."""
+    """Why the last call failed, or why it is stopped or ended; "" after a success."""
     failures: Mapped[int] = mapped_column(default=0)
     """Calls in a row that did not succeed, whatever they were for."""
     resting_until: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -66,7 +66,7 @@ class Connection(Base):
     compared_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When its tickets were last compared with the partner's, all of them."""
     comparison: Mapped[str] = mapped_column(Text, default="", server_default="")
-    """The newest comparison, finished or not, as JSON; "" = there was none."""
+    """The newest comparison, finished or not, as JSON; "" = none existed."""
 
     partner: Mapped[Partner] = relationship(lazy="joined")
 
@@ -117,7 +117,7 @@ class ExchangeCall(Base):
     answered: Mapped[str] = mapped_column(Text, default="")
     milliseconds: Mapped[int]
     failure: Mapped[str] = mapped_column(String(500), default="")
-    """Why it was in vain; "" = it succeeded."""
+    """Why it failed; "" = it succeeded."""
 
 
 class ExchangeHint(Base):

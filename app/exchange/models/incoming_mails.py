@@ -1,4 +1,4 @@
-"""Rows of mails that came in, and what became of each."""
+"""Rows of mails that came in, and what happened to each."""
 
 from __future__ import annotations
 

@@ -68,7 +68,7 @@ class TicketPair(Base):
     """The newest change that was planned by then: those behind it wait until it begins again."""
     unplanned_from: Mapped[int | None]
     """The first change that could not be planned: it and those behind it are planned when a person
-    tries again, or with the next change. None = there is none."""
+    tries again, or with the next change. None = none exists."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
     connection: Mapped[Connection] = relationship(lazy="joined")

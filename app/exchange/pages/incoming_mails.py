@@ -1,4 +1,5 @@
-"""Mails that came in, for operators: what needs review with its whole text, and what became of it.
+"""Mails that came in, for operators: what needs review with its whole text, and what happened to
+it.
 
 Nothing of a mail is shown as HTML, and the mail itself is given out as a download only.
 """

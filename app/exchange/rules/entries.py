@@ -26,7 +26,7 @@ class EntryKind(StrEnum):
 
 
 class EntryState(StrEnum):
-    """What became of an entry."""
+    """What happened to an entry."""
 
     WAITING = "waiting"
     """Ours: still to be sent."""
@@ -105,7 +105,7 @@ def parts_of(
     """The entries of one change of a ticket, in the order in which they are sent: its fields by
     name with their new values. ``internal``: internal comments go out, too. ``solution_as_text``:
     the other side has no field for it, so that it is said, before the state that it explains.
-    ``moves``: what became of facts, which is said, too; ``said`` are their names."""
+    ``moves``: what happened to facts, which is said, too; ``said`` are their names."""
     names = [name for name in (*EXCHANGED, *PLACES) if name in fields and name not in said]
     values = {name: fields[name] or "" for name in names}
     parts: list[tuple[EntryKind, Mapping[str, str]]] = []

@@ -88,8 +88,8 @@ _WINDOW: Final = ("window_start", "window_end")
 def moves_of(
     profile: Profile, changed: Mapping[str, tuple[str | None, str | None]], names: Collection[str]
 ) -> str:
-    """What became of facts that were changed: a line for each, "" = of none. ``changed``: the value
-    before and the value now."""
+    """What happened to facts that were changed: a line for each, "" = of none. ``changed``: the
+    value before and the value now."""
     lines = []
     for name in names:
         before, now = (_in_words(profile, name, one or "") for one in changed[name])

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Final
 
 SHARE_OF_SLOW: Final = 6
-"""After a call in vain that took the longest that one may, the partner is left alone for so many
-times that: what is slow or drips uses no more than a seventh of a worker."""
+"""After a call without success that took the longest that one may, the partner is left alone for so
+many times that: what is slow or drips uses no more than a seventh of a worker."""
 FIRST_PAUSE: Final = timedelta(seconds=5)
 LONGEST_PAUSE: Final = timedelta(days=1)
 _DOUBLINGS: Final = 15

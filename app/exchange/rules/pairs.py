@@ -1,7 +1,7 @@
 """A pair of tickets, ours and theirs: what to do next, and what an answer makes of it.
 
 One rule holds for every call that writes: what is about to be called is recorded before the call,
-and what came of it after. Whoever finds a call recorded and no outcome (a process was killed, an
+and the result after. Whoever finds a call recorded and no outcome (a process was killed, an
 answer was lost) waits until the call must be visible over there, looks, and only then calls again.
 """
 
@@ -142,7 +142,7 @@ def failed(
     pair: Pair, failure: Failure, now: datetime, chance: float, *, wrote: bool = True
 ) -> Pair:
     """After a call that did not succeed. An unknown outcome leaves ``begun`` where it is, and so
-    does a call that only looked what came of an earlier one (``wrote`` is false)."""
+    does a call that only looked the result of an earlier one (``wrote`` is false)."""
     if failure.outcome is Outcome.PERMANENT or pair.state is PairState.ENDED:
         return stop(pair, failure.reason)
     is_open = failure.outcome is Outcome.UNKNOWN or not wrote

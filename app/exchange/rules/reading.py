@@ -65,7 +65,8 @@ class TheirText:
 
 @dataclass(frozen=True)
 class TheirTicket:
-    """A partner's ticket. ``values``: fields in their words; ``merged_into``: where it went on."""
+    """A partner's ticket. ``values``: fields in their words; ``merged_into``: where it was
+    ongoing."""
 
     id: str
     texts: Sequence[TheirText]
@@ -99,7 +100,7 @@ class Known:
     sent: Mapping[int, str]
     """Sequence and text of each entry of ours with a text, whether it arrived or not."""
     arrived: frozenset[str]
-    """Keys of their texts that were recorded, whatever came of them."""
+    """Keys of their texts that were recorded, whatever happened to them."""
     pushed: Mapping[str, int] = field(default_factory=dict)
     """Digest and count of entries of theirs that came by another way, without a key of theirs."""
     digests: Mapping[str, str] = field(default_factory=dict)

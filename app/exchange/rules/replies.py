@@ -36,7 +36,7 @@ _REFUSED: Final = (
 
 
 class MailState(StrEnum):
-    """What became of a mail that came in."""
+    """What happened to a mail that came in."""
 
     RECEIVED = "received"
     """It waits for the worker."""
@@ -136,7 +136,7 @@ def _is_quoted(line: str) -> bool:
 
 
 def _last_answer(lines: Sequence[str]) -> int:
-    """The last line that somebody wrote, but a signature's; -1 = there is none."""
+    """The last line that somebody wrote, but a signature's; -1 = none exists."""
     last = -1
     quotes_end = max((place for place, line in enumerate(lines) if _is_quoted(line)), default=-1)
     for place, line in enumerate(lines):

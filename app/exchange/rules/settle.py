@@ -1,4 +1,4 @@
-"""What becomes of a value that both sides hold: the one place that decides it.
+"""What happens to a value that both sides hold: the one place that decides it.
 
 What was agreed is a pair, our value in our words and theirs in theirs: a partner has fewer words
 than we, so that the word that comes back may mean another one than was sent. A side has changed
@@ -107,7 +107,7 @@ def settle(
     owner: Owner,
     times: Times = NO_TIMES,
 ) -> Settled:
-    """What becomes of a value, ``ours`` in our words and ``theirs`` in theirs.
+    """What happens to a value, ``ours`` in our words and ``theirs`` in theirs.
 
     An owner decides wherever a side changed it. Else the side counts that alone changed it; where
     both did, the one that did so later, if that is known, and else a person. Where a text of ours

@@ -114,7 +114,7 @@ class Evidence:
     """Entries of ours, and changes here that are not planned yet."""
     asked: int
     is_calling: bool
-    """A call that writes was begun, and what came of it is not recorded."""
+    """A call that writes was begun, and the result is not recorded."""
     left_out: int
     """Comments and files that one side has and the other does not take."""
     sent_at: datetime | None

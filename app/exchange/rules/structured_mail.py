@@ -16,7 +16,7 @@ from app.core.rules.mail_lines import columns_of, utc_time
 
 NUMBER, OURS, TITLE, TEXT = "number", "ours", "title", "text"
 """What a line may hold besides a field's value: their number, ours, the title; and where a text
-begins that goes on to the end."""
+begins that continues to the end."""
 MAPPED: Final = ("state", "priority", "category", "layer", "impact")
 WINDOW: Final = ("window_start", "window_end")
 TIMES: Final = ("event_start", "event_detected", "event_end", *WINDOW, "estimated_end")

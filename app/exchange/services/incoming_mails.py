@@ -336,7 +336,7 @@ def _held(session: Session, holder: str, now: datetime) -> _Held:
     if kind == PERSON:
         user = session.get(User, key)
         if user is None or user.disabled_at is not None:
-            raise _Doubt(_("The person to whom the address was given may not log in any more"))
+            raise _Doubt(_("The owner of this reply address can no longer log in"))
         return _Held(Writer(actor_of_user(user), Door.EXCHANGE, now), user.mail)
     if kind == MAIL:
         answered = session.get(Mail, key)

@@ -1,7 +1,7 @@
 """The nightly comparison of a connection: every ticket there that our account made, every pair that
 is open or ended lately, and what was recorded without a pair.
 
-It reads their tickets as a pull does; ``app.exchange.services.comparisons`` notes what came of it.
+It reads their tickets as a pull does; ``app.exchange.services.comparisons`` notes the result.
 """
 
 from __future__ import annotations

@@ -176,7 +176,7 @@ class Pulls:
 
     def read(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Read one of their tickets, ``ticket`` by its id there (a job, after a hint, and again
-        where that was in vain: ``attempt`` times)."""
+        where that failed: ``attempt`` times)."""
         key, their_id = int(arguments["connection"]), str(arguments["ticket"])
         attempts = int(arguments.get("attempt", 0))
         if (opened := self.opened(context, key)) is None:

@@ -87,7 +87,7 @@ def read_whole(
 
 @dataclass(frozen=True)
 class Taken:
-    """What became of a ticket that was read. ``is_whole``: nothing of it is left to be taken;
+    """What happened to a ticket that was read. ``is_whole``: nothing of it is left to be taken;
     ``their_id``: that of its pair now, "" = it has none or a new one."""
 
     is_whole: bool

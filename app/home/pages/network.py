@@ -46,7 +46,7 @@ class LiveMap:
     tiers: Mapping[str, int | None]
     font: float
     counts: Sequence[tuple[LinkState, int]]
-    """How many links are in each state, the most urgent first; none where there are none."""
+    """How many links are in each state, the most urgent first; none if none exist."""
 
     @property
     def words(self) -> str:

@@ -149,7 +149,7 @@ PAGES: Final = (
 
 
 def pages_named(actor: Actor, typed: str) -> Iterator[Page]:
-    """The pages that this person may see and that bear a word beginning with each one typed; those
+    """The pages that this person may see and that have a word beginning with each one typed; those
     that begin with all of what was typed first."""
     wanted = typed.lower().split()
     known = [*PAGES, *(Page(*place[:2], seen_by=_administers) for place in admin.PLACES)]

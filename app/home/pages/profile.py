@@ -102,7 +102,7 @@ def zone() -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            flash(_("Times are shown in %(data)s beside UTC.", data=form.time_zone.data), "ok")
+            flash(_("Times are shown in UTC and %(data)s.", data=form.time_zone.data), "ok")
             return go_to(url_for("profile.show"))
     return _page(zone_form=form, status=422)
 

@@ -67,7 +67,7 @@ class ZoneForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     time_zone = Choice(
         _("Time zone"),
         choices=lambda: options(*sorted(available_timezones())),
-        description=_("Times are always shown in UTC; this zone is shown beside it."),
+        description=_("Times are always shown in UTC; this zone is shown in brackets."),
     )
 
 

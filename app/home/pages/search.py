@@ -42,7 +42,7 @@ class Found(NamedTuple):
 
 @blueprint.get("/search")
 def find() -> Response:
-    """The options of a list; as a page: the one thing that bears this number or name, the list of
+    """The options of a list; as a page: the one thing that has this number or name, the list of
     tickets where nothing else is found, else all that is found, by kinds."""
     typed = request.args.get("q", "")[:_MAX_ECHOED]
     rows, actor = db.session(), acting()

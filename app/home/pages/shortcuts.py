@@ -60,7 +60,7 @@ GROUPS: Final = (
             ("c", _("Write a comment; in the list, on the ticket that is chosen")),
             ("i", _("Write an internal note (operators)")),
             ("e", _("Edit the ticket")),
-            ("w", _("Watch/unwatch: notify me of updates, or no more")),
+            ("w", _("Watch or unwatch the ticket")),
             ("r", _("Set or move a reminder")),
             ("Ctrl Enter", _("Send what is being written")),
         ),

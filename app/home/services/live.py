@@ -298,8 +298,8 @@ class Feed:
         return True
 
     def _end_dead_logins(self) -> None:
-        """Whoever logged out, was disabled or is idle hears nothing more; nor does anybody by the
-        rights of a role that is not theirs any more: the page comes back with the new ones."""
+        """Anyone who logged out, was disabled or is idle hears nothing more; nor does anybody by
+        the rights of a role that is not theirs any more: the page comes back with the new ones."""
         if monotonic() - self._logins_at < LOGINS_EVERY:
             return
         self._logins_at = monotonic()

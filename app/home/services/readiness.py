@@ -28,7 +28,7 @@ OLDEST_MAIL: Final = timedelta(hours=4)
 
 @dataclass(frozen=True)
 class Readiness:
-    """Ages in whole seconds, None = there is none; ``reasons`` in plain words, none = ready."""
+    """Ages in whole seconds, None = none exists; ``reasons`` in plain words, none = ready."""
 
     worker_seen: int | None
     oldest_job: int | None

@@ -51,7 +51,7 @@ def _problem_now(session: Session) -> str | None:
             if is_free:
                 session.execute(text("INSERT INTO counters (name, value) VALUES ('try', 0)"))
     except WriteLockTimeout:
-        return "nothing can be written: the lock file beside the database cannot be opened"
+        return "nothing can be written: the lock file next to the database cannot be opened"
     except DBAPIError:
         return "nothing can be written: the database refuses it"
     if not is_free:

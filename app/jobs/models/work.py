@@ -64,7 +64,7 @@ class JobFailure(Base):
 
 
 class TimedWork(Base):
-    """One kind of timed work: when it ran last, what came of it, when it is due next."""
+    """One kind of timed work: when it ran last, the result, when it is due next."""
 
     __tablename__ = "timed_work"
 
@@ -76,7 +76,7 @@ class TimedWork(Base):
     milliseconds: Mapped[int | None]
     """How long it took then."""
     outcome: Mapped[str] = mapped_column(Text, default="")
-    """What came of the newest run that ended well, in words."""
+    """The result of the newest run that ended well, in words."""
     failure: Mapped[str] = mapped_column(Text, default="")
     """Why the newest run failed; "" = it did not."""
     failures: Mapped[int] = mapped_column(default=0)

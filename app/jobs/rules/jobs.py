@@ -1,7 +1,7 @@
 """When jobs are tried again and given up, what their states are called, how often a worker looks.
 
 A job is done at least once: a worker that is killed in the middle leaves it to another one, which
-begins it anew. So whoever writes a job makes it safe to repeat.
+begins it again. So whoever writes a job makes it safe to repeat.
 """
 
 from __future__ import annotations

@@ -104,7 +104,7 @@ REPORT_REMINDERS: Final = Work(
 TICKET_REMINDERS: Final = Work(
     "ticket-reminders",
     _("Personal reminders"),
-    _("Mails of what people asked to be reminded of"),
+    _("Reminder mails that people requested"),
     Rhythm(timedelta(minutes=5)),
 )
 READ_PARTNERS: Final = Work(

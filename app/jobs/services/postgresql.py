@@ -247,8 +247,9 @@ class _Stalled:
 def free_stalled(
     session: Session, now: datetime, silence: timedelta, ended: Sequence[tuple[int, int]]
 ) -> int:
-    """Let others begin anew what workers held that said nothing for so long, and what ended without
-    its being noted: ``ended`` are ids of jobs with how often they had failed. How many jobs."""
+    """Let others begin again what workers held that said nothing for so long, and what ended
+    without its being noted: ``ended`` are ids of jobs with how often they had failed. How many
+    jobs."""
     ids, attempts = [job_id for job_id, _ in ended], [failed for _, failed in ended]
     given = {"silence": silence, "ids": ids, "attempts": attempts}
     stalled = session.execute(_STALLED, given).all()

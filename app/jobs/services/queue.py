@@ -138,7 +138,8 @@ def failed_jobs(session: Session, limit: int = 50) -> Sequence[Failed]:
 
 
 def retry(session: Session, job_id: int) -> str:
-    """Let a failed job be tried at once; its name. Raises ``NotFound`` if it is none (any more)."""
+    """Let a failed job be tried at once; its name. Raises ``NotFound`` if it is not one (any
+    more)."""
     name = _of(session).retry(session, job_id)
     if name is None:
         raise NotFound

@@ -41,7 +41,7 @@ def due_work(session: Session, names: Collection[str], worker: str, now: datetim
 
 
 def next_due(session: Session, names: Collection[str], worker: str) -> datetime | None:
-    """When the first of them is due for ``worker``, as it stands now; None = there are none."""
+    """When the first of them is due for ``worker``, as it stands now; None = none exist."""
     due = TimedWork.due
     until = func.coalesce(TimedWork.claimed_until, due)
     held = case((TimedWork.claimed_by == worker, due), (until > due, until), else_=due)

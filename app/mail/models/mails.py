@@ -1,4 +1,5 @@
-"""Rows of mails: what is told, to whom, what became of it; who watches tickets, who wants none."""
+"""Rows of mails: what is told, to whom, what happened to it; who watches tickets, who wants
+none."""
 
 from __future__ import annotations
 
@@ -75,7 +76,7 @@ class Mail(Base):
     """When it is to be tried; while it is being sent, until when nobody else tries it."""
     attempts: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str] = mapped_column(String(500), default="")
-    """Why the last attempt was in vain, with the server's words."""
+    """Why the last attempt failed, with the server's words."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcTime)
     taker: Mapped[str | None] = mapped_column(String(255))

@@ -1,6 +1,6 @@
 """Notifications: what is told, and the headers that make mail clients treat them well.
 
-Threads: the ``References`` of each mail about a ticket name one root, which no mail bears itself,
+Threads: the ``References`` of each mail about a ticket name one root, which no mail has itself,
 so that clients put them together whichever came first. The subject holds ``GGUS-Ticket-ID: #N``, by
 which people filtered GGUS's mails. Lists and robots: RFC 2369, 2919, 3834, 8058.
 """

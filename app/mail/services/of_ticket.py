@@ -51,8 +51,8 @@ class TicketMails:
 
 @dataclass(frozen=True)
 class Newest:
-    """What became of the mails about the newest change of which there are any: how many are in each
-    state. Accepted by the mail server is all that is known of those that were sent."""
+    """What happened to the mails about the newest change of which there are any: how many are in
+    each state. Accepted by the mail server is all that is known of those that were sent."""
 
     sent: int = 0
     failed: int = 0
@@ -63,7 +63,7 @@ class Newest:
     in_digest: int = 0
     """They stand in a daily mail, or will."""
     at: datetime | None = None
-    """When these mails were made; None = there are none."""
+    """When these mails were made; None = none exist."""
     unplanned: bool = False
     """Whether a later change is there of which the mails are not made yet."""
 

@@ -40,7 +40,7 @@ def send_due_reminders(session: Session, now: datetime) -> int:
         number, at = reminder.ticket_number, reminder.due_at.astimezone(UTC)
         parts = [
             _(
-                "You asked to be reminded of ticket %(number)s on %(day)s at %(time)s UTC.",
+                "You requested a reminder of ticket %(number)s for %(day)s at %(time)s UTC.",
                 number=number,
                 day=f"{at:%Y-%m-%d}",
                 time=f"{at:%H:%M}",

@@ -1,4 +1,4 @@
-"""The queue of mails: who sends which, what became of it, and once more on demand.
+"""The queue of mails: who sends which, what happened to it, and once more on demand.
 
 A mail is claimed for a time before it is sent, and marked right after it was taken. Who dies
 between leaves a claim that ends by itself: another sends the mail then, under the same message id.
@@ -58,7 +58,7 @@ REFUSALS: Final = Refusals()
 
 
 def next_mail_due(session: Session) -> datetime | None:
-    """When the first mail is to be tried; None = there is none."""
+    """When the first mail is to be tried; None = none exists."""
     first: datetime | None = session.scalar(select(func.min(Mail.due_at, type_=Mail.due_at.type)))
     return first
 
@@ -66,7 +66,7 @@ def next_mail_due(session: Session) -> datetime | None:
 def claim_mails(session: Session, now: datetime, until: datetime) -> dict[int, int]:
     """Take the mails that are due, some at once, so that nobody else sends them ``until`` then.
 
-    How often each was tried in vain, by its number, in the order in which they are due.
+    How often each was tried without success, by its number, in the order in which they are due.
     """
     due = (
         select(Mail.id, Mail.attempts)
@@ -182,7 +182,8 @@ def _mark(session: Session, mail_id: int, state: str, **values: Any) -> bool:
 
 
 def wait_after(attempts: int, first: timedelta, chance: float) -> timedelta:
-    """How long to wait after so many attempts in vain: twice as long each time, up to an hour.
+    """How long to wait after so many attempts without success: twice as long each time, up to an
+    hour.
 
     ``chance`` from 0 to 1 spreads it over its upper half, so that not all come back at once.
     """

@@ -67,7 +67,7 @@ def send_digests(context: Context) -> str:
 
 @dataclass
 class Counts:
-    """What became of the mails that were tried."""
+    """What happened to the mails that were tried."""
 
     sent: int = 0
     later: int = 0

@@ -1,4 +1,4 @@
-"""Rows of meeting packs: what was ordered, how far it is, and the files that came of it."""
+"""Rows of meeting packs: what was ordered, how far it is, and the files that result from it."""
 
 from __future__ import annotations
 

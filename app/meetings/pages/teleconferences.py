@@ -307,7 +307,7 @@ def cancel(number: int) -> Response:
 
 @blueprint.post(f"{NUMBER}/held")
 def mark_held(number: int) -> Response:
-    """Mark a TC as held, or write its minutes anew."""
+    """Mark a TC as held, or rewrite its minutes."""
     require_chair(acting(), _("write minutes"))
     rows, form = db.session(), MinutesForm()
     row = verbs.find_teleconference(rows, number)

@@ -1,7 +1,7 @@
 """Verbs of meeting packs: order one, make it step by step or again, fetch its files, delete it.
 
 The worker makes them (``app.meetings.tasks.packs``); what stands on the slides is counted by
-``app.meetings.services.pack_slides``. A pack whose making was broken off is made anew from its
+``app.meetings.services.pack_slides``. A pack whose making was broken off is created again from its
 beginning. One whose job was given up has failed, and waits for the chair's word.
 """
 
@@ -61,7 +61,7 @@ def order_pack(
     try:
         quarters = checked_range(first, last)
         if quarters[-1].is_future(by.now):
-            raise Invalid("last", f"{quarters[-1]} has not begun")
+            raise Invalid("last", f"{quarters[-1]} has not started")
     except Invalid as error:
         problems[error.field] = error.message
     try:
@@ -204,7 +204,7 @@ def find_pack(session: Session, actor: Actor, pack_id: int) -> ShownPack:
 
 
 def content_of(session: Session, actor: Actor, pack_id: int, kind: PackFile) -> bytes:
-    """A file of a pack. ``NotFound`` where there is none, or not yet."""
+    """A file of a pack. ``NotFound`` if none exists, or not yet."""
     find_pack(session, actor, pack_id)
     file = session.get(MeetingPackFile, (pack_id, kind))
     if file is None:
@@ -267,7 +267,7 @@ def note_progress(session: Session, pack_id: int, done: int, doing: str) -> bool
 
 
 def note_trouble(session: Session, pack_id: int, why: str) -> None:
-    """Keep at which step a try failed, and why; the next one begins anew."""
+    """Keep at which step a try failed, and why; the next one begins again."""
     pack = _to_make(session, pack_id)
     if pack is not None:
         pack.trouble = trouble_in_words(pack.doing, why)

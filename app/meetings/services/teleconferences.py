@@ -132,7 +132,7 @@ def set_time(
     secretary: Secretary,
     seen_version: int,
 ) -> Teleconference:
-    """Set a TC that is asked for, or move one that is set: all who are in are invited (anew).
+    """Set a TC that is asked for, or move one that is set: all who are in are invited (again).
 
     What stays as it is is no change, and mails nobody. Raises ``Forbidden``, ``MoveNotAllowed``,
     ``InvalidMany``, and ``Invalid`` where somebody else changed the TC since ``seen_version``.
@@ -218,7 +218,7 @@ def mark_held(
 ) -> Teleconference:
     """Mark a TC as held once it has begun, with its minutes; the agenda is kept as it stands.
 
-    Of one that was held, the minutes are written anew: ``Invalid`` where somebody else wrote them
+    Of one that was held, the minutes are written again: ``Invalid`` where somebody else wrote them
     since ``seen_version`` (None = whatever stands).
     """
     require_chair(by.actor, _("write minutes"))
@@ -319,7 +319,7 @@ def add_point(
 
 
 def remove_point(session: Session, by: Writer, number: int, key: int) -> None:
-    """Take a point of the chair's off the agenda; ``NotFound`` where it is none of this TC's."""
+    """Take a point of the chair's off the agenda; ``NotFound`` if it is not one of this TC's."""
     require_chair(by.actor, _("edit the agenda"))
     row = _locked(session, number)
     require_state(row.state, _OPEN, _("given a new agenda"))

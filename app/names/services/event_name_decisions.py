@@ -32,9 +32,9 @@ _events = cast(Table, Event.__table__)
 def follow_events(
     session: Session, by: Writer, kind: NameKind, name: str, limit: int = AT_ONCE
 ) -> Followed:
-    """Let up to ``limit`` events that bear a name be about what it means by now.
+    """Let up to ``limit`` events that have a name be about what it means by now.
 
-    Where a name meant several sites one after another, it is the one that bore it when the event
+    Where a name meant several sites one after another, it is the one that had it when the event
     began.
     """
     require_admin(by.actor, MANAGE)
@@ -53,7 +53,7 @@ def follow_events(
 
         def meant(event: Event) -> int:
             site = site_meant(session, name, event.start.date())
-            assert site is not None, "somebody bears the name"
+            assert site is not None, "a site has the name"
             return site.id
 
     bearing = is_unsettled(kind) & (_name_column(kind) == name)
@@ -63,7 +63,7 @@ def follow_events(
 def release_events(
     session: Session, by: Writer, kind: NameKind, name: str, limit: int = AT_ONCE
 ) -> Followed:
-    """The reverse after an alias was taken back: they bear the name unresolved again. While the
+    """The reverse after an alias was taken back: they have the name unresolved again. While the
     name means something, nothing is released."""
     require_admin(by.actor, MANAGE)
     check_bearable(name)

@@ -1,6 +1,6 @@
 """What administrators make of names that the registry does not know, and undoing it.
 
-A name becomes an alias of a known thing, or is dismissed. The tickets that bear it follow in
+A name becomes an alias of a known thing, or is dismissed. The tickets that have it follow in
 bounded steps, each with one row in the change log: whatever has not followed yet is listed by
 ``unresolved`` as such, so that nothing depends on finishing at once. Only admins may.
 """
@@ -74,7 +74,7 @@ def make_alias(
     """Say that a name of tickets means a known thing: it is an alias of it from then on.
 
     ``target`` is any name of the site, the link's id, or a known unit; ``system`` is where a site
-    bears the name. Raises ``Forbidden``, ``NotFound`` (no ticket bears the name unresolved), and
+    has the name. Raises ``Forbidden``, ``NotFound`` (no ticket has the name unresolved), and
     ``Invalid`` on target, system, why or name.
     """
     unresolved_name(session, by.actor, kind, name)
@@ -247,10 +247,10 @@ def _decide(
 
 
 def follow_tickets(session: Session, by: Writer, kind: NameKind, name: str, limit: int) -> Followed:
-    """Let up to ``limit`` tickets that bear a name affect what it means by now.
+    """Let up to ``limit`` tickets that have a name affect what it means by now.
 
     One change in the log for each. Where a name meant several sites one after another, a ticket
-    affects the one that bore it when the ticket's interval began. A name that means nothing moves
+    affects the one that had it when the ticket's interval began. A name that means nothing moves
     no ticket. Units need nothing: a ticket keeps its unit as it was sent.
     """
     require_admin(by.actor, MANAGE)
@@ -265,7 +265,7 @@ def follow_tickets(session: Session, by: Writer, kind: NameKind, name: str, limi
 
         def step(ticket: Ticket) -> None:
             site = site_meant(session, name, day_of(ticket))
-            assert site is not None, "somebody bears the name"
+            assert site is not None, "a site has the name"
             _resolve_site(ticket, name, site)
     else:
         bearing = select(UnknownLink.ticket_number).where(
@@ -282,7 +282,7 @@ def follow_tickets(session: Session, by: Writer, kind: NameKind, name: str, limi
 def release_tickets(
     session: Session, by: Writer, kind: NameKind, name: str, limit: int
 ) -> Followed:
-    """The reverse after an alias was taken back: up to ``limit`` tickets bear the name unresolved
+    """The reverse after an alias was taken back: up to ``limit`` tickets have the name unresolved
     again. While the name means something, nothing is released."""
     require_admin(by.actor, MANAGE)
     check_bearable(name)

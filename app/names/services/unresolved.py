@@ -1,7 +1,7 @@
 """Names in tickets and events that the registry does not know: which, how often, by whom, and what
 is near.
 
-A name that means something by now is listed while tickets bear it unresolved. What is made of names
+A name that means something by now is listed while tickets have it unresolved. What is made of names
 is in ``name_decisions``. Only admins may.
 """
 
@@ -45,7 +45,7 @@ class NameKind(StrEnum):
 
 
 class Decision(StrEnum):
-    """What became of a name; nothing = not decided, or taken back."""
+    """What happened to a name; nothing = not decided, or taken back."""
 
     ALIAS = "alias"
     DISMISSED = "dismissed"
@@ -53,9 +53,9 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class UnresolvedName:
-    """A name, how many tickets bear it, the newest of them, by whom, and the nearest known names.
+    """A name, how many tickets have it, the newest of them, by whom, and the nearest known names.
 
-    Where no ticket bears it, ``newest`` is 0: then events do. ``means`` is the thing that bears the
+    Where no ticket has it, ``newest`` is 0: then events do. ``means`` is the thing that has the
     name by now, "" = none: then tickets and events have to follow.
     """
 
@@ -68,14 +68,14 @@ class UnresolvedName:
     near: Sequence[Near]
     means: str
     events: int = 0
-    """How many reported events bear it."""
+    """How many reported events have it."""
     newest_event: int = 0
     """The id of the newest of them."""
 
 
 @dataclass(frozen=True)
 class UnresolvedPage:
-    """Names, those that most tickets and events bear first; ``total`` of them, without those that
+    """Names, those that most tickets and events have first; ``total`` of them, without those that
     are decided."""
 
     names: Sequence[UnresolvedName]
@@ -115,7 +115,7 @@ def unresolved_names(
 
 
 def unresolved_name(session: Session, actor: Actor, kind: NameKind, name: str) -> UnresolvedName:
-    """One name that a ticket or event bears unresolved, dismissed or not; else ``NotFound``."""
+    """One name that a ticket or event has unresolved, dismissed or not; else ``NotFound``."""
     require_admin(actor, MANAGE)
     check_bearable(name)
     rows = _counted(session, kind, name)
@@ -125,7 +125,7 @@ def unresolved_name(session: Session, actor: Actor, kind: NameKind, name: str) -
 
 
 def check_bearable(name: str) -> None:
-    """Raise ``NotFound`` for what no ticket or event can bear as a name."""
+    """Raise ``NotFound`` for what no ticket or event can have as a name."""
     if len(name) > MAX_NAME_LENGTH or storable_text(name) != name:
         raise NotFound
 
@@ -202,7 +202,7 @@ def _waiting(session: Session, kind: NameKind) -> list[Any]:
 
 
 def _names_waiting(session: Session, kind: NameKind) -> set[str]:
-    """The names of ``_waiting`` without how many tickets bear each: what a count needs."""
+    """The names of ``_waiting`` without how many tickets have each: what a count needs."""
     if kind is NameKind.UNIT:
         names = set(session.scalars(_DISTINCT_UNITS)) - known_units(session)
     else:
@@ -281,7 +281,7 @@ def same_units(session: Session) -> Mapping[str, str]:
 
 
 def meanings_of(session: Session, kind: NameKind, names: Sequence[str]) -> Mapping[str, str]:
-    """What bears these names by now."""
+    """What has these names by now."""
     if kind is NameKind.SITE:
         rows = session.execute(
             select(SiteName.name, Site.key)
@@ -310,7 +310,7 @@ def meanings_of(session: Session, kind: NameKind, names: Sequence[str]) -> Mappi
 def _writers(
     session: Session, kind: NameKind, names: Sequence[str]
 ) -> Mapping[str, Sequence[tuple[str, int]]]:
-    """Who wrote the tickets, and which sources reported the events, that bear each name, with how
+    """Who wrote the tickets, and which sources reported the events, that have each name, with how
     many, most first."""
     column = _column(kind)
     query = (

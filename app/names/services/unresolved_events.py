@@ -13,12 +13,12 @@ from app.events.models.events import Event, EventSource
 
 
 def borne_name(kind: str) -> InstrumentedAttribute[str] | None:
-    """The column of names of this kind (link or site); None where events bear none."""
+    """The column of names of this kind (link or site); None where events have none."""
     return {"link": Event.link_text, "site": Event.site_text}.get(kind)
 
 
 def is_unsettled(kind: str) -> ColumnElement[bool]:
-    """That an event bears a name of this kind which is not known, and is one."""
+    """That an event has a name of this kind which is not known, and is one."""
     column, known = {
         "link": (Event.link_text, Event.link_id),
         "site": (Event.site_text, Event.site_id),
@@ -29,7 +29,7 @@ def is_unsettled(kind: str) -> ColumnElement[bool]:
 def event_counts(
     session: Session, kind: str, name: str | None = None
 ) -> Mapping[str, tuple[int, int]]:
-    """Name to the number of events that bear it and the id of the newest: of all, or of one."""
+    """Name to the number of events that have it and the id of the newest: of all, or of one."""
     column = borne_name(kind)
     if column is None:
         return {}
@@ -42,7 +42,7 @@ def event_counts(
 def reporting_sources(
     session: Session, kind: str, names: Sequence[str]
 ) -> Mapping[str, Sequence[tuple[str, int]]]:
-    """Which sources reported the events that bear each name, with how many."""
+    """Which sources reported the events that have each name, with how many."""
     column = borne_name(kind)
     if column is None:
         return {}

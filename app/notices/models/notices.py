@@ -41,7 +41,7 @@ class MaintenanceNotice(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     file_id: Mapped[int] = mapped_column(ForeignKey("notice_files.id"), index=True)
     state: Mapped[str] = mapped_column(String(10))
-    """What became of it, an ``Outcome``."""
+    """What happened to it, an ``Outcome``."""
     why: Mapped[str] = mapped_column(String(500), default="")
     """The same in words."""
     received_at: Mapped[datetime] = mapped_column(UtcTime)

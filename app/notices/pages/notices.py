@@ -1,6 +1,6 @@
 """Providers' maintenance notices: the list, one with its whole text, and bringing them in.
 
-An upload is first shown as what would become of it. As with other files it then travels in the form
+An upload is first shown as what would happen to it. As with other files it then travels in the form
 that confirms it, and is read again as if it were new. Nothing of a mail is shown as HTML.
 """
 
@@ -159,7 +159,7 @@ def listing() -> Response:
 
 @blueprint.post("")
 def preview() -> Response:
-    """What would become of a file; nothing is written."""
+    """What would happen to a file; nothing is written."""
     require_take(acting())
     file = request.files.get("file")
     if file is None or not file.filename:
@@ -226,7 +226,7 @@ def in_words(results: Sequence[Result]) -> str:
 
 @blueprint.get(NUMBER)
 def notice(number: int) -> Response:
-    """One notice, with what became of it and what can be made of it."""
+    """One notice, with what happened to it and what can be made of it."""
     return _notice_page(find_notice(db.session(), number))
 
 

@@ -24,7 +24,7 @@ from app.tickets.rules.tickets import Impact, State
 
 
 class Outcome(StrEnum):
-    """What became of a notice, or would become of it."""
+    """What happened to a notice, or would happen to it."""
 
     MADE = "made"
     UPDATED = "updated"
@@ -43,7 +43,7 @@ MAX_OBJECTS: Final = 2000
 NO_CIRCUIT: Final = "X-MAINTNOTE-OBJECT-ID is missing: no circuit is named"
 MAX_ID_LENGTH: Final = SHORT_TEXT_LIMIT
 WHY_LIMIT: Final = 500
-"""Characters in which it is told what became of a notice."""
+"""Characters in which it is told what happened to a notice."""
 MAX_SEQUENCE: Final = 2**31 - 1
 
 

@@ -153,7 +153,7 @@ def settle_circuit(
                 raise Invalid(
                     "link",
                     _(
-                        "Ticket %(number)s names %(max_things)s links, and takes no more",
+                        "Ticket %(number)s already has %(max_things)s links, the maximum",
                         number=ticket.number,
                         max_things=MAX_THINGS,
                     ),

@@ -46,7 +46,8 @@ _NAMED: Final = 20
 
 @dataclass(frozen=True)
 class Result:
-    """What became of one notice, or would: its number, and that of its ticket, where it has one."""
+    """What happened to one notice, or would: its number, and that of its ticket, where it has
+    one."""
 
     outcome: Outcome
     why: str
@@ -453,7 +454,7 @@ def _links_after(
 
 
 def _differences(notice: Notice, newest: MaintenanceNotice) -> str:
-    """What a notice says anew, in words."""
+    """What a notice says again, in words."""
     parts = []
     if notice.status != newest.status and notice.status:
         parts.append(f"status {notice.status}")

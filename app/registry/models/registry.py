@@ -277,7 +277,7 @@ class Proposal(Base):
 
 
 class SourceRun(Base):
-    """One reading of an outside source, with what came of it."""
+    """One reading of an outside source, with the result."""
 
     __tablename__ = "source_runs"
 

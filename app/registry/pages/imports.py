@@ -67,7 +67,7 @@ class ImportForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             )
         ],
         filters=[one_line],
-        description=_("Where the facts that change are known from; shown beside them."),
+        description=_("Source of the changes; shown next to them."),
     )
     why = StringField(
         _("Reason"),

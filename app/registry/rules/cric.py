@@ -127,7 +127,7 @@ def digest_of(number: int, field_name: str, proposed: str) -> str:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of reading CRIC beside the registry."""
+    """The result of reading CRIC beside the registry."""
 
     wanted: tuple[Wanted, ...]
     findings: tuple[str, ...]

@@ -34,7 +34,7 @@ _LOOK_ALIKES = str.maketrans("\u0131\u0130\u017f\u212a", "IISK")
 def first_word(name: str) -> str:
     """The word by which a database finds a name in a text: its first, in capitals.
 
-    "" where there is none, or where the name is not of ASCII alone: such names are few, and each
+    "" if none exists, or where the name is not of ASCII alone: such names are few, and each
     text is searched for them. A word is of letters, digits, hyphens and low lines: what a hit of
     the name cannot be parted from.
     """

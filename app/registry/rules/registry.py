@@ -36,7 +36,7 @@ class LinkRole(StrEnum):
 
 
 class NameSystem(StrEnum):
-    """Where a site bears a name; ``short`` is the form used in link ids."""
+    """Where a site has a name; ``short`` is the form used in link ids."""
 
     LHCOPN = "LHCOPN"
     GOCDB = "GOCDB"

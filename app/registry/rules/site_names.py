@@ -9,7 +9,7 @@ from datetime import date
 
 @dataclass(frozen=True, slots=True, order=True)
 class NamePeriod:
-    """That a site bears a name from ``begins`` until before ``ends``."""
+    """That a site has a name from ``begins`` until before ``ends``."""
 
     begins: date
     ends: date
@@ -27,8 +27,8 @@ def name_period(
 
 
 def bearer_on(periods: Sequence[NamePeriod], day: date) -> NamePeriod | None:
-    """Of all sites that ever bore a name the one that is meant by it on that day (UTC): that bore
-    it then, else that bears it next, for most first days are guesses; None where all had ended.
+    """Of all sites that ever had a name the one that is meant by it on that day (UTC): that had
+    it then, else that has it next, for most first days are guesses; None where all had ended.
 
     Events and tickets, entered or imported, are resolved by it, each on its own day (event start,
     else window start, else creation; decisions, section 9), so that they match by site.
@@ -38,5 +38,5 @@ def bearer_on(periods: Sequence[NamePeriod], day: date) -> NamePeriod | None:
 
 
 def bearer_or_last(periods: Sequence[NamePeriod], day: date) -> NamePeriod | None:
-    """The same; where all had ended by then, the one that bore the name last."""
+    """The same; where all had ended by then, the one that had the name last."""
     return bearer_on(periods, day) or max(periods, key=lambda one: one.ends, default=None)

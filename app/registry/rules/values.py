@@ -160,8 +160,8 @@ def _checked_key(field: RecordField, value: str) -> str:
         raise Invalid(
             field.name,
             _(
-                "%(label)s %(name)s is used in addresses; it takes no slash and is"
-                " none of %(listed)s",
+                "%(label)s %(name)s is used in addresses; it must not contain a slash or be"
+                " one of %(listed)s",
                 label=field.label,
                 name=quoted(name),
                 listed=", ".join(_RESERVED),

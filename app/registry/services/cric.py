@@ -43,7 +43,7 @@ _RUN: Final = "source"
 
 
 class ProposalState(StrEnum):
-    """What became of a proposal; gone = the source, or the registry, no longer gives cause."""
+    """What happened to a proposal; gone = the source, or the registry, no longer gives cause."""
 
     OPEN = "open"
     ACCEPTED = "accepted"
@@ -53,7 +53,7 @@ class ProposalState(StrEnum):
 
 @dataclass(frozen=True)
 class Reading:
-    """What came of reading a source; with an ``alarm`` nothing was changed."""
+    """The result of reading a source; with an ``alarm`` nothing was changed."""
 
     run: SourceRun
     comparison: Comparison
@@ -254,7 +254,7 @@ def decided_proposals(session: Session, limit: int) -> list[ShownProposal]:
 
 
 def shown_proposal(session: Session, number: int) -> ShownProposal:
-    """One proposal, whatever its state; ``NotFound`` if there is none."""
+    """One proposal, whatever its state; ``NotFound`` if none exists."""
     found = _shown(session, [_proposal(session, number)])
     if not found:
         raise NotFound

@@ -93,10 +93,10 @@ def _check(lookup: Lookup, link: Link | None, before: Values, values: Values, na
 
 
 def name_of_ends(session: Session, stated: Mapping[str, Any]) -> str:
-    """The id that a new link of these ends and network would bear: their short names, the T0's
+    """The id that a new link of these ends and network would have: their short names, the T0's
     first, and the next free number, such as ``CERN-RAL-LHCOPN-001``.
 
-    Source of the form: domain, section 2.3. Raises ``InvalidMany`` for ends that no site bears.
+    Source of the form: domain, section 2.3. Raises ``InvalidMany`` for ends that no site has.
     """
     ends = LINK.checked({field: stated[field] for field in ("end_a", "end_b")})
     named = _named(Lookup(session), ends)
@@ -142,7 +142,7 @@ def _check_end(problems: dict[str, str], field: str, site: Site, values: Mapping
 
 
 def _cycle(link: Link | None, name: str, backs_up: Link | None) -> list[str]:
-    """The ids along a circle of backups through this link; empty where there is none."""
+    """The ids along a circle of backups through this link; empty if none exists."""
     chain, seen = [name], set()
     while backs_up is not None and backs_up.id not in seen:
         chain.append(name if link is not None and backs_up.id == link.id else backs_up.name)

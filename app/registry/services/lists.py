@@ -1,4 +1,4 @@
-"""Pages of sites and links for whoever reads the registry by program, by filter and keyset.
+"""Pages of sites and links for anyone who reads the registry by program, by filter and keyset.
 
 ``on`` means: what was valid on that day (UTC), with the names, and the tier, of that day. Without
 it everything is listed, whatever its validity.
@@ -82,7 +82,7 @@ def sites_wanted(session: Session, wanted: Wanted, tier: int | None = None) -> l
 
 
 def site_of_key(session: Session, key: str, on: date | None = None) -> ListedSite:
-    """The site of this key; ``NotFound`` if there is none, or it was not valid on that day."""
+    """The site of this key; ``NotFound`` if none exists, or it was not valid on that day."""
     found = session.scalars(select(Site).options(*SITE_PARTS).where(Site.key == key)).first()
     if found is None or not is_valid_on(found, on):
         raise NotFound(_("There is no site of this key"))
@@ -104,7 +104,7 @@ def links_wanted(session: Session, wanted: Wanted, site: str = "") -> list[Liste
 
 
 def link_of_name(session: Session, name: str, on: date | None = None) -> ListedLink:
-    """The link of this name; ``NotFound`` if there is none, or it was not valid on that day."""
+    """The link of this name; ``NotFound`` if none exists, or it was not valid on that day."""
     found = session.scalars(_links().where(Link.name == name)).first()
     if found is None or not is_valid_on(found, on):
         raise NotFound(_("There is no link of this name"))

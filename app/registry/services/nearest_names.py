@@ -14,7 +14,7 @@ FEWEST: Final = 65.0
 
 @dataclass(frozen=True)
 class Near:
-    """A known name, and the key of the thing that bears it."""
+    """A known name, and the key of the thing that has it."""
 
     name: str
     key: str

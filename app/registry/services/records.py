@@ -123,7 +123,7 @@ def _replace(
 ) -> None:
     """Make a record's list of rows the wanted one, in its order (which is that of their keys).
 
-    Rows at the beginning that are the same stay, with what else they hold set anew.
+    Rows at the beginning that are the same stay, with what else they hold set again.
     """
     same = 0
     while same < min(len(held), len(wanted)) and all(

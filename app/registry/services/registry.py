@@ -108,7 +108,7 @@ def valid_on(day: date) -> list[ColumnElement[bool]]:
 
 
 def find_site(session: Session, name: str, on: date | None = None) -> Site | None:
-    """The site that bears ``name`` in any system, exact case; ``on`` = valid on that day only."""
+    """The site that has ``name`` in any system, exact case; ``on`` = valid on that day only."""
     query = _BY_NAME if on is None else _BY_NAME.where(*valid_on(on))
     return session.scalars(query, {"name": name}).first()
 
@@ -217,7 +217,7 @@ def responsible_site_of_link(link: Link) -> Site:
 
 @dataclass(frozen=True)
 class NameUse:
-    """That a site bears a name in a period (from, until)."""
+    """That a site has a name in a period (from, until)."""
 
     site_id: int
     key: str
@@ -247,7 +247,7 @@ class Lookup:
         return find_site(self.session, name)
 
     def uses_of(self, names: Iterable[str]) -> Mapping[str, Sequence[NameUse]]:
-        """Which sites bear these names, in any system and at any time."""
+        """Which sites have these names, in any system and at any time."""
         found: dict[str, list[NameUse]] = {}
         wanted = list(set(names))
         for name, use in _name_uses(
@@ -364,7 +364,7 @@ class LoadedLookup(Lookup):
         return self._sites[newest.site_id]
 
     def uses_of(self, names: Iterable[str]) -> Mapping[str, Sequence[NameUse]]:
-        """Which sites bear these names, in any system and at any time."""
+        """Which sites have these names, in any system and at any time."""
         return {name: self._uses[name] for name in names if name in self._uses}
 
     def key_taken(self, key: str) -> int | None:

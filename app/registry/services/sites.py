@@ -38,14 +38,14 @@ def _find(lookup: Lookup, key: str) -> Site | None:
 
 
 def _named(_lookup: Lookup, values: Values) -> Named:
-    """A site names no other record, but bears its own name."""
+    """A site names no other record, but has its own name."""
     if values.keys() >= {"key", "names"}:
         _bear_own_key(values)
     return {}
 
 
 def _complete(by: Writer, before: Values, values: Values) -> None:
-    """A site bears its LHCOPN name, and who is made T0 or T1 without a day is one from today on."""
+    """A site has its LHCOPN name, and who is made T0 or T1 without a day is one from today on."""
     _bear_own_key(values)
     _begin_tier(by, before, values)
 

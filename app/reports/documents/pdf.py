@@ -83,7 +83,7 @@ class _Flow:
         self.new_page()
 
     def new_page(self) -> None:
-        """Go on on a new page."""
+        """Continue on a new page."""
         self._paper.add_page()
         self._y = _EDGE
         foot = self._height - _EDGE

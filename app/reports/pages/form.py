@@ -96,7 +96,7 @@ def save(site: str, quarter: str) -> Response:
 
 
 def after(place: ReportContext, typed: Typed, words: str, part: str = "") -> Response:
-    """Something is done: the page anew, at one of its parts. Where not all that came with it could
+    """Something is done: the page again, at one of its parts. Where not all that came with it could
     be stored, or sent, the page is answered with the rest in it: nothing typed is lost."""
     flash(words, "ok")
     if typed.is_done and not typed.words:

@@ -92,7 +92,7 @@ def one(site: str, quarter: str, name: str) -> Response:
 @blueprint.get(f"{PLACE}/changes")
 def changes(site: str, quarter: str) -> Response:
     """The fields that were written since the page asked last (``since``, seconds of the epoch), and
-    a fresh token: whoever logged in again elsewhere goes on saving.
+    a fresh token: whoever logged in again elsewhere continues saving.
 
     A save that had begun before may be committed after; so some are told twice, and the page knows
     them by their version.

@@ -105,7 +105,7 @@ def report_context(site: str, quarter: str) -> ReportContext:
 
 
 def sent_version(name: str) -> int:
-    """A version that the form carries; 0 for what is none."""
+    """A version that the form carries; 0 for anything else."""
     text = request.form.get(name, "")
     good = text.isascii() and text.isdigit() and len(text) <= _MAX_VERSION_LENGTH
     return int(text) if good else 0

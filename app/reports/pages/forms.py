@@ -152,7 +152,7 @@ def add(number: int) -> Response:
 
 @blueprint.route(_QUESTION, methods=["GET", "POST"])
 def question(number: int, key: str) -> Response:
-    """Word a question of a draft anew."""
+    """Reword a question of a draft."""
     verbs.require_manage(writer())
     rows = db.session()
     if request.method == "GET":

@@ -15,7 +15,7 @@ from app.reports.rules.questions import PARTS
 
 
 class QuestionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """A question of a draft, as it is added or worded anew."""
+    """A question of a draft, as it is added or reworded."""
 
     version = HiddenField()
     label = StringField(

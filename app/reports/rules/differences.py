@@ -39,7 +39,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class ValueDifference:
-    """A value that differs, in words. "" = there was none."""
+    """A value that differs, in words. "" = none existed."""
 
     label: str
     old: str

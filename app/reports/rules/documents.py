@@ -57,7 +57,7 @@ class FigureLine:
 
 
 class Since(StrEnum):
-    """What became of an event that was without a ticket when its report was signed."""
+    """What happened to an event that was without a ticket when its report was signed."""
 
     DOCUMENTED = "documented since"
     COUNTS_NO_MORE = "counts no more"
@@ -71,7 +71,7 @@ class EventLine:
     event: UndocumentedEvent
     words: str
     since: Since | None = None
-    """What became of it after its report was signed; None = it still is without a ticket."""
+    """What happened to it after its report was signed; None = it still is without a ticket."""
 
 
 @dataclass(frozen=True)
@@ -197,7 +197,7 @@ class SiteLine:
     signed_at: datetime | None
     accepted_at: datetime | None
     numbers: ReportNumbers
-    """Frozen ones of the newest signed version, else those of now."""
+    """Frozen ones of the newest signed version, else the current ones."""
     is_frozen: bool
     changed: Mapping[str, ChangedFigure]
     """Of frozen ones: what the portal counts today where that reads otherwise, by key."""

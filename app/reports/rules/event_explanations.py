@@ -1,6 +1,6 @@
 """Words of a report about events that are not among its events without a ticket any more.
 
-A person wrote them: they stay, are shown with what became of their event, and are signed with the
+A person wrote them: they stay, are shown with what happened to their event, and are signed with the
 rest until somebody empties them. Whether an event still counts is decided by matching.
 """
 
@@ -15,7 +15,7 @@ from app.reports.rules.form import EVENT
 
 
 class ExplanationState(StrEnum):
-    """What became of an event that was written about."""
+    """What happened to an event that was written about."""
 
     DOCUMENTED = "explained before it got its ticket"
     COUNTS_NO_MORE = "counts no more"

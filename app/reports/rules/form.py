@@ -285,7 +285,7 @@ def contradictions(fields: Mapping[str, str], numbers: ReportNumbers) -> Sequenc
     """Where the site's numbers are not the portal's, in the order of the figures.
 
     Two numbers are the same if they are read alike: with two decimals where there is a unit. A
-    number of a figure for which the portal has no data is one as well: nothing bears it out. So is
+    number of a figure for which the portal has no data is one as well: nothing confirms it. So is
     100 % where the portal counts a little less.
     """
     found = []

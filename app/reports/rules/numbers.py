@@ -112,7 +112,7 @@ class UndocumentedEvent:
     link: str
     start: datetime
     end: datetime | None
-    """None = it went on."""
+    """None = it was ongoing."""
     state: str
     """down or degraded."""
 

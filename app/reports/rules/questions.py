@@ -124,7 +124,7 @@ def key_for(label: str, taken: Collection[str]) -> str:
 def with_question(form: Form, question: ReportQuestion) -> Form:
     """The form with this question in the place of the one of its key.
 
-    A new one, one that is asked again and one of another group come behind their group.
+    A new one, one that is restored and one of another group come behind their group.
     """
     was = form.question(question.key)
     if was is not None and (was.group, was.is_retired) == (question.group, question.is_retired):
@@ -224,12 +224,12 @@ def checked_first_quarter(
 
 @dataclass(frozen=True)
 class QuestionDifference:
-    """What became of one question from one form to another."""
+    """What happened to one question from one form to another."""
 
     label: str
     """As the later form words it, or the earlier one where it is gone."""
     mark: str
-    """``new``, ``retired``, ``asked again``, ``removed``, ``changed`` or ``moved``."""
+    """``new``, ``retired``, ``restored``, ``removed``, ``changed`` or ``moved``."""
     words: Sequence[str]
     """Sentences, one for each part that differs."""
 
@@ -248,7 +248,7 @@ def differences(before: Form, after: Form) -> Sequence[QuestionDifference]:
             mark = "" if one.is_retired else "new"
             words = [_("Answer: %(one)s", one=_answer(one)), where]
         elif was.is_retired != one.is_retired:
-            mark = "retired" if one.is_retired else _("asked again")
+            mark = "retired" if one.is_retired else _("restored")
         elif one.key not in stayed and not one.is_retired:
             words.append(where)
             mark = "changed" if len(words) > 1 else "moved"

@@ -146,7 +146,7 @@ def refusal_to_write_report(
     if state is not None and state not in WRITABLE:
         return _("The report is %(state)s; reopen it to change it", state=state)
     if quarter.is_future(now):
-        return _("%(quarter)s has not begun", quarter=quarter)
+        return _("%(quarter)s has not started", quarter=quarter)
     return None
 
 

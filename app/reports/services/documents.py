@@ -270,7 +270,7 @@ def _is_sample(session: Session) -> bool:
 
 
 def _since(session: Session, events: Collection[int]) -> Mapping[int, Since]:
-    """What became of these, which are not among the site's events without a ticket any more."""
+    """What happened to these, which are not among the site's events without a ticket any more."""
     if not events:
         return {}
     documented = session.scalars(

@@ -1,4 +1,4 @@
-"""What became of the events that a report has words about, and where those words belong now.
+"""What happened to the events that a report has words about, and where those words belong now.
 
 An event is named by the raw event with which it begins; that changes when an earlier one comes in,
 and its words go with it. Only reads; who moves words is ``app.reports.services.reports``.

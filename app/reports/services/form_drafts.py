@@ -82,7 +82,7 @@ def add_question(
 def change_question(
     session: Session, by: Writer, number: int, key: str, stated: Mapping[str, Any], seen: int
 ) -> tuple[ReportForm, ReportQuestion]:
-    """Word a question of a draft anew.
+    """Reword a question of a draft.
 
     What somebody else changed since version ``seen`` stays unless it is stated differently; where
     both changed a part, ``EditConflict`` names it, and nothing is stored.

@@ -278,7 +278,7 @@ def _quarters_that_hold(
 
 
 def completeness(session: Session, now: datetime) -> Completeness | None:
-    """Reports by site and year, from the first one that is asked for on; None where there is none.
+    """Reports by site and year, from the first one that is asked for on; None if none exists.
 
     A year's number of reports is that of its quarters that have ended and of which the portal holds
     anything: of the others nobody was asked.

@@ -62,7 +62,7 @@ def report_address(site: str, quarter: str) -> str:
 
 
 def chair(session: Session) -> Sequence[MessageRecipient]:
-    """The group's chair: the operators with an address; where there is none, the admins."""
+    """The group's chair: the operators with an address; if none exists, the admins."""
     for role in (Role.OPERATOR, Role.ADMIN):
         found = session.execute(
             select(User.id, User.mail)

@@ -211,7 +211,7 @@ def remind_now(
 def reminders_sent(
     session: Session, before: int | None = None
 ) -> tuple[Sequence[SentReminder], int | None]:
-    """What was sent, newest first, and where the next page begins (None = there is none)."""
+    """What was sent, newest first, and where the next page begins (None = none exists)."""
     query = (
         select(ReportReminder)
         .options(joinedload(ReportReminder.message))

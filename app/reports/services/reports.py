@@ -92,7 +92,7 @@ class Saved:
 
 @dataclass(frozen=True)
 class SavedMany:
-    """What became of several fields, each by its name in exactly one of the three."""
+    """What happened to several fields, each by its name in exactly one of the three."""
 
     saved: Mapping[str, Saved]
     conflicts: Mapping[str, FieldConflict]

@@ -1,4 +1,4 @@
-"""Signed versions of reports as they were frozen, for whoever may see them. Only reads."""
+"""Signed versions of reports as they were frozen, for anyone who may see them. Only reads."""
 
 from __future__ import annotations
 
@@ -54,7 +54,8 @@ class SignedReport:
     """In the order of the form."""
     events: Sequence[ExplainedEvent]
     other_events: Sequence[OtherWords]
-    """Signed words about events that these numbers do not list, with what became of them by now."""
+    """Signed words about events that these numbers do not list, with what happened to them by
+    now."""
 
 
 def signed_report(
@@ -62,7 +63,7 @@ def signed_report(
 ) -> SignedReport:
     """A signed version (None = the newest one) of a site's report, the site under any name.
 
-    ``NotFound`` where there is none, or this account may not know of it.
+    ``NotFound`` if none exists, or this account may not know of it.
     """
     site = find_site(session, site_name)
     if site is None:

@@ -92,14 +92,14 @@ def spans_by_link(events: Events) -> dict[int, LinkSpans]:
 
 @dataclass(frozen=True, eq=False)
 class LinkEvents:
-    """Events, and the times of each link that come of them."""
+    """Events, and the times of each link that result from them."""
 
     events: Events
     spans: Mapping[int, LinkSpans]
 
 
 def followed(known: LinkEvents | None, newer: Events) -> LinkEvents:
-    """The events with what is newer of some; only links that it touches are looked at anew."""
+    """The events with what is newer of some; only links that it touches are looked at again."""
     if known is None:
         return LinkEvents(newer, spans_by_link(newer))
     events = replaced(known.events, newer)

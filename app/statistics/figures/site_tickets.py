@@ -57,7 +57,7 @@ def created_between(facts: TicketFacts, begin: int, end: int) -> TicketFacts:
 def tickets_of_site(
     facts: TicketFacts, name: str, keys: Collection[int], measures: Sequence[str], now: int
 ) -> SiteTickets:
-    """Count them; ``keys`` are those of all sites that bear the name, as the list of tickets takes
+    """Count them; ``keys`` are those of all sites that have the name, as the list of tickets takes
     it."""
     affected = counting(facts, Chosen({}, sites=Named(name, frozenset(keys), frozenset((name,)))))
     mine = counting(facts, Chosen({}, responsible=keys))

@@ -50,9 +50,8 @@ DEFINITIONS: Final[Sequence[Definition]] = (
         (
             _("The number of tickets that were created in the period. Test tickets never count."),
             _(
-                "Of a year of which the portal holds no ticket at all there is no"
-                " data, which is not 0;"
-                " in the running year 0 is 0. Pages show the running period and the"
+                "If the portal has no ticket of a year, that year has no data, which is"
+                " not 0; in the current year 0 is 0. Pages show the current period and the"
                 " last four, unless"
                 " they are asked for others."
             ),
@@ -166,7 +165,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             _(
                 "Of a link: 1 - down / (period - unmonitored), from the times that"
                 " sources reported."
-                " Degraded time counts as available and is shown beside it."
+                " Degraded time counts as available and is shown separately."
             ),
             _(
                 "Where reports of the same moment differ, the worst state applies:"
@@ -250,7 +249,7 @@ DEFINITIONS: Final[Sequence[Definition]] = (
             ),
             _(
                 "Nothing overlaps in the future: an ongoing event ends now here, and a"
-                " ticket whose time has not begun documents nothing yet."
+                " ticket that has not started documents nothing yet."
             ),
             _(
                 "While an event is ongoing, a ticket “by site” counts here but fulfils no"

@@ -502,7 +502,7 @@ TIMES_TITLES: Final = {
 
 
 def time_in_words(days: float | None, day: str = "day") -> str:
-    """``25 min``, ``3 h``, ``2 days``; "no data" where there is none."""
+    """``25 min``, ``3 h``, ``2 days``; "no data" if none exists."""
     return _("no data") if days is None else days_in_words(days, day)
 
 

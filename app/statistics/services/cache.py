@@ -1,7 +1,8 @@
 """Facts of tickets and events for figures: read once by each process, then kept by the change log.
 
 The newest id of the log is the version of what is cached. Where the log has grown, the things that
-its new changes name are read anew, and nothing else: a page shows what was committed when it began.
+its new changes name are read again, and nothing else: a page shows what was committed when it
+began.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The facts of reported events for figures, and the times of each link that come of them."""
+"""The facts of reported events for figures, and the times of each link that result from them."""
 
 from __future__ import annotations
 

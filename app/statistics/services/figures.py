@@ -231,7 +231,7 @@ class TicketFigures:
 
 
 def site_keys(session: Session) -> Mapping[str, Collection[int]]:
-    """The sites that bear each name in any system, valid today or not."""
+    """The sites that have each name in any system, valid today or not."""
     found: dict[str, set[int]] = {}
     for name, key in session.execute(select(SiteName.name, SiteName.site_id)):
         found.setdefault(name, set()).add(key)

@@ -1,6 +1,6 @@
 """What figures need to know of each ticket, as arrays: a million tickets are some 70 MB.
 
-Times are int64 microseconds since 1970, UTC; ``NOT_SET`` where there is none. Words of closed lists
+Times are int64 microseconds since 1970, UTC; ``NOT_SET`` if none exists. Words of closed lists
 are their place in the list.
 """
 

@@ -52,7 +52,7 @@ class TicketVisit(Base):
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
     ticket_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
-    """No foreign key: its check would wait for whoever is changing the ticket."""
+    """No foreign key: its check would wait for anyone who is changing the ticket."""
     version: Mapped[int]
 
 

@@ -59,6 +59,4 @@ def span_of(ticket: Ticket) -> Span | None:
     assert shown is not None
     named = ((_("event"), event), (_("window"), window), (_("ticket"), life))
     words = joined(", ", (word for word, there in named if there))
-    return Span(
-        shown, bar(event), bar(window), _("When %(words)s lay beside each other", words=words)
-    )
+    return Span(shown, bar(event), bar(window), _("Times of %(words)s", words=words))

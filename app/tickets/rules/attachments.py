@@ -40,7 +40,7 @@ def label(attachment: int, name: str) -> str:
 
 
 def id_in_label(text: str) -> str:
-    """The public id at the beginning of a label, or "" if it is none."""
+    """The public id at the beginning of a label, or "" if it is not one."""
     match = _LABEL.fullmatch(text)
     return match[1] if match else ""
 

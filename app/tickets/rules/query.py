@@ -147,7 +147,7 @@ class Comparison:
             raise InvalidQuery(f"In the query, {error.message}, or seconds since 1970") from error
 
     def number(self) -> Decimal | None:
-        """The value as a number, or None if it is none."""
+        """The value as a number, or None if it is not one."""
         return Decimal(self.value) if _NUMBER.fullmatch(self.value) else None
 
 

@@ -2,7 +2,7 @@
 
 As GGUS did: a reminder after 5 and after 10 working days, unsolved after 5 more. Counting begins at
 the newest move to "waiting for reply"; an answer, any public comment but the portal's own, begins
-it anew (the submitter's own answer moves the ticket to "in progress" by itself).
+it again (the submitter's own answer moves the ticket to "in progress" by itself).
 """
 
 from __future__ import annotations
@@ -56,6 +56,6 @@ def reason_to_give_up(reminded: Sequence[datetime]) -> str:
     """The public comment with which a ticket becomes unsolved."""
     days = " and ".join(f"{made:%Y-%m-%d}" for made in reminded)
     return (
-        f"No reply came, though the portal reminded on {days} (UTC). The ticket is unsolved"
-        " therefore; whoever has the reply reopens it."
+        f"No reply, although the portal sent reminders on {days} (UTC). The ticket is now unsolved;"
+        " reopen it when there is a reply."
     )

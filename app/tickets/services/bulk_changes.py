@@ -53,7 +53,7 @@ MEANWHILE = _("Somebody changed it after the preview; it was skipped")
 
 @dataclass(frozen=True)
 class Planned:
-    """What would become of one ticket: its changes, none, or why it is refused."""
+    """What would happen to one ticket: its changes, none, or why it is refused."""
 
     number: int
     title: str
@@ -85,7 +85,7 @@ def checked_wishes(session: Session, wanted: Mapping[str, Any]) -> dict[str, Any
 def plan_bulk_change(
     session: Session, by: Writer, numbers: Collection[int], wanted: Mapping[str, Any]
 ) -> Sequence[Planned]:
-    """What would become of each ticket now, by number; writes nothing.
+    """What would happen to each ticket now, by number; writes nothing.
 
     Numbers of tickets that this person does not know are left out without a word.
     """

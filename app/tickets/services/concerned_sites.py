@@ -65,7 +65,7 @@ def _is_written(sites: Keys) -> ColumnElement[bool]:
 
 
 def _by_names(sites: Keys) -> Select[int]:
-    """Tickets that name a site which nobody knew by a name that one of the sites bears."""
+    """Tickets that name a site which nobody knew by a name that one of the sites has."""
     names = select(SiteName.name).where(SiteName.site_id.in_(sites))
     return select(_NUMBER).where(TicketSite.name.in_(names), TicketSite.site_id.is_(None))
 

@@ -138,7 +138,7 @@ def set_links(
 def set_sites(
     session: Session, ticket: Ticket, names: Sequence[str], *, recognised: bool = False
 ) -> Mapping[str, TicketSite]:
-    """Affect exactly these sites, under any name that they bore on the ticket's day (``day_of``);
+    """Affect exactly these sites, under any name that they had on the ticket's day (``day_of``);
     an unknown name is kept as text.
 
     Two names of one site are one; a site that stays keeps its row and its spellings. Gives the row

@@ -1,4 +1,4 @@
-"""Rows of webhooks: who is told of what, and what became of each message."""
+"""Rows of webhooks: who is told of what, and what happened to each message."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ GONE: Final = 410
 
 
 class State(StrEnum):
-    """What became of a message."""
+    """What happened to a message."""
 
     WAITING = "waiting"
     DELIVERED = "delivered"

@@ -74,7 +74,7 @@ def due_webhooks(session: Session, now: datetime, limit: int) -> int:
 
 def claim_webhook(session: Session, now: datetime) -> tuple[int, datetime] | None:
     """Take a webhook whose messages are due, the one that waits longest: its key, and until when it
-    is taken; None = there is none. Gives up its messages that are too old."""
+    is taken; None = none exists. Gives up its messages that are too old."""
     webhook = session.scalars(
         select(Webhook)
         .where(*_claimable(now))
@@ -98,7 +98,7 @@ def advance(
     now: datetime,
     done: tuple[int, Attempt] | None = None,
 ) -> tuple[int, datetime] | None:
-    """Note what became of a message, and take the next one: its key, and the claim as it is
+    """Note what happened to a message, and take the next one: its key, and the claim as it is
     extended. None = the turn is over: nothing is due, the webhook rests after a failure, or another
     worker has it by now.
     """
@@ -129,7 +129,7 @@ def end_turn(
     now: datetime,
     done: tuple[int, Attempt] | None = None,
 ) -> None:
-    """Note what became of the last message of a turn, and let others send what waits."""
+    """Note what happened to the last message of a turn, and let others send what waits."""
     webhook = _locked(session, webhook_id)
     if webhook is not None and webhook.claimed_until == claim:
         if done is not None:

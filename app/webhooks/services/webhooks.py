@@ -289,7 +289,7 @@ def send_test(session: Session, by: Writer, number: int) -> int:
 
 
 def send_again(session: Session, by: Writer, number: int, delivery_id: int) -> None:
-    """Send a message again under its id, at once, whatever became of it. The receiver may take it
+    """Send a message again under its id, at once, whatever happened to it. The receiver may take it
     for a repeat: that is what the id is for."""
     webhook = _own(session, by, number)
     delivery = delivery_of(session, webhook, delivery_id)

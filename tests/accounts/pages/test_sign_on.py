@@ -489,7 +489,7 @@ def test_a_provider_that_is_gone_on_the_way_back(
 def test_a_stolen_answer_a_used_one_and_one_without_its_begin_are_refused(
     app: Flask, session: Session, cast: Cast, caplog: pytest.LogCaptureFixture
 ) -> None:
-    visitor, thief, words = Visitor(app), Visitor(app), "was not begun in this browser"
+    visitor, thief, words = Visitor(app), Visitor(app), "was not started in this browser"
     back = ProviderVisitor(PORTAL).come_back(begin(visitor), "curie")
     with caplog.at_level("INFO", "portal.security"):
         is_refused(thief.get(back), 400, words)

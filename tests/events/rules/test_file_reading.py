@@ -96,7 +96,7 @@ def test_what_programs_write_is_read(content: bytes, encoding: str) -> None:
         (b"\xd0\xcf\x11\xe0\xa1", "the file: this is a workbook; save it as “CSV UTF-8”"),
         (f"{HEAD},colour\n{ROW},red\n", 'line 1, "colour": the columns are source, source_id'),
         (f"{ROW}\n", 'line 1, "psnr": the first line names the columns; the columns are source'),
-        (f"{HEAD},state\n", "line 1, column state: this column stands there twice"),
+        (f"{HEAD},state\n", "line 1, column state: this column is there twice"),
         ("source_id,link,state,start\n", "line 1, column source: this column is needed"),
         ("source,link,state,start\n", "line 1, column source_id: this column is needed"),
         ("a" * 2_000_000, "line 1: this is no CSV: this row is longer than 1,000,000 characters"),
@@ -109,8 +109,8 @@ def test_what_programs_write_is_read(content: bytes, encoding: str) -> None:
         ("[\n{},\n{]", "line 3: this is no JSON: Expecting property name"),
         ("[{}\n{}]", "line 2: this is no JSON: , or ] is missing here"),
         ("[{}] []", "line 1: there is more behind the end of the list"),
-        ('[\n{"state": "down", "state": "up"}]', "line 2: the key 'state' stands there twice"),
-        ("[" * 100_000, "line 1: this is no JSON that is used here: too many brackets"),
+        ('[\n{"state": "down", "state": "up"}]', "line 2: the key 'state' is there twice"),
+        ("[" * 100_000, "line 1: this JSON is not accepted: too many brackets"),
     ],
 )
 def test_what_is_no_file_of_events_is_refused(content: bytes | str, wrong: str) -> None:
@@ -135,8 +135,8 @@ def test_a_file_may_hold_no_events(content: str) -> None:
         ({"detail": "a,b"}, "line 2: it has 10 cells, and the first line 9; a cell that holds"),
         ({"start": ""}, "line 2, column start: an ISO 8601 time with its zone"),
         ({"start": "2012-03-06T10:05:00"}, "the zone is missing"),
-        ({"start": "2012-03-06 10:05 CET"}, "a zone is written as a difference, for its name"),
-        ({"start": "2012-03-06 10:05 Europe/Berlin"}, "a zone is written as a difference"),
+        ({"start": "2012-03-06 10:05 CET"}, "write a zone as an offset, because zone names are"),
+        ({"start": "2012-03-06 10:05 Europe/Berlin"}, "write a zone as an offset"),
         ({"start": "2012-03-06T10:05:00+25:00"}, "an ISO 8601 time with its zone"),
         ({"start": "2012-03-06"}, "the time of day and the zone are missing"),
         ({"start": "2012-02-30T10:05:00Z"}, "there is no such day, hour or zone"),
@@ -144,7 +144,7 @@ def test_a_file_may_hold_no_events(content: str) -> None:
         ({"start": "06.03.2012 10:05"}, "only if the year comes first"),
         ({"start": "03/06/2012 10:05"}, "only if the year comes first"),
         ({"start": '"40974,4201"'}, "this is a number, as spreadsheets keep days"),
-        ({"start": '"2012-03-06T10:05:00,5Z"'}, "a fraction of a second stands behind a point"),
+        ({"start": '"2012-03-06T10:05:00,5Z"'}, "write fractions of a second after a point"),
     ],
 )
 def test_a_wrong_line_says_where_and_what_is_allowed(changed: dict[str, str], wrong: str) -> None:

@@ -249,7 +249,7 @@ def test_figures_that_lack_what_began_to_count_with_the_time_do_not_say_that_the
     [
         ("from=2013-Q5", "Write a quarter as 2012-Q1"),
         ("from=2013-Q2&to=2013-Q1", "ends before it begins"),
-        ("from=1990-Q1&to=2099-Q4", "at most 400 are told at once"),
+        ("from=1990-Q1&to=2099-Q4", "at most 400 at once"),
         ("from=9998-Q4", "from 1990-Q1"),
         ("network=GEANT", "choose LHCOPN or LHCONE"),
         ("quarters=all", "write slides"),

@@ -169,7 +169,7 @@ def test_a_quarter_that_has_not_begun_and_no_slides_are_refused(
 ) -> None:
     visitor = visit(cast.operator)
     ahead = visitor.send(PACKS, {**GOOD, "first": "2098-Q1", "last": "2098-Q1"})
-    assert "2098-Q1 has not begun" in ahead.text
+    assert "2098-Q1 has not started" in ahead.text
     for slides, said in (
         ([], "choose at least one"),
         (["matching", "nonsense"], "Slides takes of"),

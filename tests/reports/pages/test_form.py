@@ -173,7 +173,7 @@ def test_a_quarter_to_come_says_so(cast: Cast, visit: Enter) -> None:
     quarter = Quarter.of(datetime.now(UTC)).next
     address = f"/reports/DE-KIT/{quarter}"
     page = visit(cast.kit).read(address)
-    assert f"{quarter} has not begun" in page.text
+    assert f"{quarter} has not started" in page.text
     assert "answer.issues" not in [name for form in page.forms for name in form.names]
     answer = visit(cast.kit).send(address, {"answer.issues": "x", "seen.answer.issues": "0"})
     assert answer.status_code == 409

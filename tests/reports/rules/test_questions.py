@@ -159,7 +159,7 @@ def test_the_difference_of_two_forms_is_told_in_words() -> None:
             "new",
             ["Answer: p; q (optional, reusable)", "It follows “Second, anew”"],
         ),
-        ("Old", "asked again", []),
+        ("Old", "restored", []),
         ("First", "retired", []),
     ]
     assert differences(FORM, FORM) == []

@@ -121,7 +121,7 @@ def test_who_reads_what(actor: Actor, chair: bool, fields: bool, signed: bool) -
         (REOPENED, END, "", ""),
         (SUBMITTED, END, "is submitted", "is submitted"),
         (ACCEPTED, END, "is accepted", "is accepted"),
-        (None, datetime(2012, 12, 31, tzinfo=UTC), "has not begun", "has not begun"),
+        (None, datetime(2012, 12, 31, tzinfo=UTC), "has not started", "has not started"),
     ],
 )
 def test_when_a_report_is_written_and_submitted(

@@ -338,7 +338,7 @@ def test_no_report_before_its_quarter_has_ended(session: Session, cast: Cast) ->
     save(session, cast.kit, "answer.issues", "x", 0, Q1.begin)
     with pytest.raises(MoveNotAllowed, match="ends on 2013-04-01"):
         submit(session, cast.kit, now=Q1.end - timedelta(seconds=1))
-    with pytest.raises(MoveNotAllowed, match="has not begun"):
+    with pytest.raises(MoveNotAllowed, match="has not started"):
         save(session, cast.kit, "answer.issues", "y", 1, Q1.begin - timedelta(seconds=1))
 
 

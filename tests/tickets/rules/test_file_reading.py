@@ -49,7 +49,7 @@ def test_what_spreadsheets_write_is_read(content: bytes, encoding: str) -> None:
         (b"\n\n", "the file: it is empty"),
         (b"number,title,created\n1,x,2011-01-02\n", "line 1, column state: this column is needed"),
         (f"{HEAD},colour\n".encode(), 'line 1, "colour": the columns are number, title'),
-        (f"{HEAD},State\n".encode(), "line 1, column state: this column stands there twice"),
+        (f"{HEAD},State\n".encode(), "line 1, column state: this column is there twice"),
         (f'{HEAD}\n1,"x,new,2011-01-02\n'.encode(), "line 2: this is no CSV"),
         (b"PK\x03\x04\x14\x00\x06\x00", "the file: this is a workbook; save it as"),
     ],

@@ -14,7 +14,7 @@ from app.core.rules.language import _
 from app.core.settings import Settings, is_loopback
 
 ANY_HOST: Final = frozenset({"/healthz", "/readyz"})
-"""Whoever watches a server asks by any address; these pages hold nothing and link to nothing."""
+"""Anyone who watches a server asks by any address; these pages hold nothing and link to nothing."""
 NOT_OURS: Final = _(
     "The Host header names no address of this portal. Use the portal's own address; an"
     " administrator can allow further names with ALLOWED_HOSTS."

@@ -71,7 +71,7 @@ def too_much(path: str) -> str:
     """What a person reads whose request was larger."""
     if _HINT.fullmatch(path):
         return _("A webhook takes at most 1 MiB.")
-    return _("%(limit)s Whoever is not logged in may send 64 kB.", limit=_too_much(path))
+    return _("%(limit)s Without a login, 64 kB.", limit=_too_much(path))
 
 
 def _too_much(path: str) -> str:

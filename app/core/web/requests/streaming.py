@@ -3,7 +3,7 @@
 An application marks its request in the WSGI environment; whoever serves it then takes one piece
 after another instead of the whole. Between two pieces nothing may be held that others need.
 
-An answer may also be pushed: it goes on for hours, and has something to give out now and then. It
+An answer may also be pushed: it continues for hours, and has something to give out now and then. It
 takes no thread while it waits.
 """
 

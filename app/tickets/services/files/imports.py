@@ -178,7 +178,7 @@ def parts_of(source: Source, now: datetime) -> Iterator[list[ReadTicket]]:
 
 
 def examine_tickets(session: Session, by: Writer, source: Source) -> Iterator[Outcome]:
-    """What would become of each line, in the file's order; nothing is written.
+    """What would happen to each line, in the file's order; nothing is written.
 
     Raises ``Forbidden``, and ``BadFile`` where the file as a whole cannot be used.
     """

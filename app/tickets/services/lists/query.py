@@ -384,7 +384,7 @@ def _compare_category(answer: ColumnElement[str], asked: Comparison) -> ColumnEl
 
 
 def _compare_site(actor: Actor, asked: Comparison) -> ColumnElement[bool]:
-    """Equal if any affected site bears the name in any system, valid today or not, or was sent
+    """Equal if any affected site has the name in any system, valid today or not, or was sent
     under it; unequal if none does. "" = no affected site."""
     if asked.value == "":
         any_site = exists().where(TicketSite.ticket_number == Ticket.number)

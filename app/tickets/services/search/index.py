@@ -1,7 +1,7 @@
 """Keeps the words of tickets, by which the search finds them, in step with the tickets.
 
 They are written in the transaction of the change itself, so that a new ticket is found at once.
-A comment only adds its words; any other change of a text or name writes the ticket's words anew.
+A comment only adds its words; any other change of a text or name writes the ticket's words again.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ MAX_LENGTH: Final = 250_000
 value of PostgreSQL holds 1 MiB: a diary without end must not stop a ticket from being written."""
 _LATER: Final = "words_at_the_end"
 AT_ONCE: Final = 500
-"""Tickets that are read and written together when words are made anew."""
+"""Tickets that are read and written together when words are created again."""
 
 _PUBLIC, _INTERNAL = "public_comment", "internal_comment"
 _COMMENTS: Final = (_PUBLIC, _INTERNAL)
@@ -214,7 +214,7 @@ def follow_change(
 
 
 def index_tickets(session: Session, numbers: Sequence[int]) -> None:
-    """Write the words of these tickets (at most ``AT_ONCE``) anew.
+    """Write the words of these tickets (at most ``AT_ONCE``) again.
 
     Their rows are locked, as by whoever changes one: no words are lost that come meanwhile.
     """
@@ -242,7 +242,7 @@ def _replace(session: Session, gathered: Mapping[int, _Words]) -> None:
 
 
 def rebuild(session: Session, after: int, *, only_missing: bool = False) -> tuple[int, int] | None:
-    """Write the words of the next ``AT_ONCE`` tickets behind number ``after`` anew.
+    """Write the words of the next ``AT_ONCE`` tickets behind number ``after`` again.
 
     The number of the last of them and how many they were, or None when there are no more.
     """

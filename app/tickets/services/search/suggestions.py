@@ -69,7 +69,7 @@ def suggest(session: Session, actor: Actor, typed: str) -> Sequence[Suggestion]:
 
 
 def named(session: Session, actor: Actor, typed: str) -> Suggestion | None:
-    """The one ticket, link or site that bears exactly this number (``248``, ``#248``) or name, in
+    """The one ticket, link or site that has exactly this number (``248``, ``#248``) or name, in
     any case, also a former one; None where none does, more than one, or what may not be read."""
     typed = typed.strip()
     if not typed or "\0" in typed or len(typed) > MAX_CHARACTERS:
