@@ -1,4 +1,4 @@
-"""The portal: one floor per folder, one noun per file (docs/adr tells why)."""
+"""The portal: one floor per folder, one noun per file (docs/adr says why)."""
 
 from app.libraries import load_late
 

@@ -24,7 +24,7 @@ _lock: Final = Lock()
 
 
 class _Late(ModuleType):
-    """Stands for a library that is loaded when something of it is asked for."""
+    """Stands for a library that is loaded when something of it is requested."""
 
     def __getattr__(self, name: str) -> Any:
         is_special = name.startswith("__") and self.__name__ not in _used

@@ -36,7 +36,7 @@ class SoapFault(Exception):
     """A request that is refused with a SOAP fault (HTTP 500)."""
 
     operation = ""
-    """The operation that was asked for, if the service has it."""
+    """The operation that was requested, if the service has it."""
     claimed_login = ""
     """The login that the caller claims, not verified: for the journal of calls only."""
     detail: etree._Element | None = None
@@ -70,7 +70,7 @@ INTERNAL: Final = 900
 
 
 def internal_fault() -> SoapFault:
-    """What a partner is told of an error that is the portal's own."""
+    """What a partner is notified of an error that is the portal's own."""
     return SoapFault(
         INTERNAL,
         "The portal could not carry out the request and stored nothing",

@@ -171,7 +171,7 @@ _DEFAULTS: Final = {
     "GHD_VO_Specific": "No",
     "GHD_Ticket_Type": "USER",
 }
-"""Defaults that GGUS's field glossary names. They stand in creation requests and in no other
+"""Defaults that GGUS's field glossary names. They are in creation requests and in no other
 message: in TicketModify a default would look like a wish to change."""
 
 _SINCE: Final = {"GHD_ETA": 2013, "GHD_Related_Issue": 2016}

@@ -143,7 +143,7 @@ def _position(token: Token) -> int:
 
 
 def _what_is_wrong(error: UnexpectedInput, text: str) -> str:
-    """The fault's words: where it stopped, and what may stand there."""
+    """The fault's words: where it stopped, and what may be there."""
     if isinstance(error, UnexpectedToken):
         ended = error.token.type == "$END"
         allowed = set(error.expected)

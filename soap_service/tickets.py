@@ -124,7 +124,7 @@ def _get(operation: Operation) -> Handler:
 
 
 def _listed(call: Call, sent: Mapping[str, str]) -> Select[int]:
-    """Selects the numbers of the tickets that a list is asked for."""
+    """Selects the numbers of the tickets that a list is requested."""
     query = with_parameters(
         parse_qualification(sent.get("Qualification", "")),
         unit=sent.get("GHD_Responsible_Unit"),

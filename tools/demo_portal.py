@@ -119,7 +119,7 @@ def follow_changes(session: Session) -> None:
 
 @contextmanager
 def demo_portal() -> Iterator[Shown]:
-    """A server of its own with the demo as it stands now."""
+    """A server of its own with the demo as it is now."""
     folder = run.begin()
     try:
         with fresh_database("sqlite") as url:

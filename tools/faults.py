@@ -35,7 +35,7 @@ _FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (\S+::.*?)(?: - .*)?$", re.MULTI
 
 @dataclass(frozen=True)
 class Fault:
-    """One mistake in the code: ``old`` stands once in ``file``, ``new`` is put in its place."""
+    """One mistake in the code: ``old`` is once in ``file``, ``new`` is put in its place."""
 
     about: str
     file: str

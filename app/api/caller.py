@@ -94,7 +94,7 @@ def give_call_back() -> None:
 
 
 def note_refusal(error: Forbidden) -> None:
-    """Into the audit, by the address's pattern: what stands in the address was sent."""
+    """Into the audit, by the address's pattern: what is in the address was sent."""
     actor = g.get("actor")
     if actor is None:
         return

@@ -108,7 +108,7 @@ class DetectedPage(Schema):
 
 
 class MatchedTicket(Schema):
-    """A ticket beside an event, and why it stands there; getTicket tells what is in it."""
+    """A ticket beside an event, and why it is there; getTicket says what is in it."""
 
     number = fields.Integer(required=True, metadata=about("The ticket's number."))
     how = a_text("link, site, hand or none.")

@@ -104,7 +104,7 @@ def restore(call: Call) -> Mapping[str, Any]:
 
 
 def report(call: Call) -> Mapping[str, Any] | EventsLeft:
-    """Take in a list of events, all or nothing unless the good ones are asked for."""
+    """Take in a list of events, all or nothing unless the good ones are requested."""
     require_report(call.actor)
     try:
         with session().begin_nested():

@@ -31,7 +31,7 @@ from app.notices.services.notices import require_take, take_in
 
 
 def bring_in(call: Call) -> Mapping[str, Any]:
-    """Take in a mail or calendar; what cannot be read is kept for a person, and is no error."""
+    """Take in a mail or calendar; what cannot be read is stored for a person, and is no error."""
     require_take(call.actor)
     return {"items": take_in(session(), call.writer, call.body)}
 

@@ -53,7 +53,7 @@ class Call:
     actor: Actor
     query: Query
     keys: Mapping[str, str]
-    """What stands in the address, by its name there."""
+    """What is in the address, by its name there."""
     now: datetime
     body: Any = None
     """What the operation read of it: by its schema, or by ``Operation.reads``."""
@@ -66,7 +66,7 @@ class Call:
         return next(iter(self.keys.values()), "")
 
     def number(self, name: str = "number") -> int:
-        """A number of the address; ``NotFound`` if what stands there is none."""
+        """A number of the address; ``NotFound`` if what is there is none."""
         text = self.keys[name]
         if not (text.isascii() and text.isdigit() and len(text) < 10):
             raise NotFound
@@ -138,7 +138,7 @@ class Operation:
 
     @property
     def keys(self) -> tuple[str, ...]:
-        """The names of what stands in the address."""
+        """The names of what is in the address."""
         return tuple(_KEY.findall(self.path))
 
     def respond(self, **keys: str) -> Response:

@@ -58,7 +58,7 @@ class QuestionForms(Schema):
 
 
 class ReportFieldValue(Schema):
-    """What stands in one field of a report."""
+    """What is in one field of a report."""
 
     name = a_text(
         "`answer.`, `event.`, `number.` or `reason.`, followed by the key of its subject."

@@ -130,7 +130,7 @@ def _place(call: Call) -> _Place:
 
 
 def _of_writers(call: Call) -> _Place:
-    """Raise ``Forbidden`` for those who do not see what stands in a draft."""
+    """Raise ``Forbidden`` for those who do not see what is in a draft."""
     place = _place(call)
     if not may_read_fields(call.actor, place.site.id):
         reason = refusal_to_write_report(

@@ -112,7 +112,7 @@ def ticket_times(call: Call) -> Mapping[str, Any]:
 def _asked(
     call: Call,
 ) -> tuple[TicketFigures, Sequence[CalendarPeriod], Mapping[str, Sequence[str]]]:
-    """The figures of the tickets that are asked for, the periods, and the filters as they were
+    """The figures of the tickets that are requested, the periods, and the filters as they were
     sent."""
     require_all_tickets(call.actor)
     query = call.query

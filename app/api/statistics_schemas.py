@@ -53,7 +53,7 @@ class TicketCountsQuery(_TicketFiguresQuery):
 
 
 class TicketTimesQuery(_TicketFiguresQuery):
-    """Of which tickets times are told."""
+    """Of which tickets times are counted."""
 
     by = fields.String(
         validate=validate.OneOf(BY_TIMES, error="by takes {choices}"),

@@ -66,7 +66,7 @@ MAX_LISTENERS = 600
 """Open pages that one of them tells of changes; others ask every 30 s."""
 
 KEPT_DAYS = 365
-"""For which mails, calls and refusals are kept by default; tickets, their history and signed
+"""For which mails, calls and refusals are stored by default; tickets, their history and signed
 reports are for ever."""
 
 MIN_SECRET_LENGTH = 32

@@ -99,7 +99,7 @@ def is_demo(session: Session) -> bool:
 
 
 def seed_demo(session: Session, now: datetime) -> int:
-    """Fill an empty database with the demo as it stands at ``now`` (UTC); the number of tickets.
+    """Fill an empty database with the demo as it is at ``now`` (UTC); the number of tickets.
 
     A database that holds the demo already is left as it is (0). Raises ``SettingError`` where
     there are tickets or accounts that are not the demo's.

@@ -37,7 +37,7 @@ _BOTH = ("CERN-GRIDKA-LHCOPN-001", "CERN-GRIDKA-LHCOPN-002")
 
 
 def kin_stories(now: datetime) -> Iterator[Story]:
-    """The stories as they stand at ``now`` (UTC)."""
+    """The stories as they are at ``now`` (UTC)."""
     now = now.replace(second=0, microsecond=0)
     yield from _cut(CUT, now - CUT_AGO)
     yield _change(now - 70 * _HOUR)

@@ -1,5 +1,5 @@
 """The demo's quarterly reports: most of 2012, none of the quarter that the slides call missed, and
-those of the newest quarters as they stand now. All of what they say is a sample.
+those of the newest quarters as they are now. All of what they say is a sample.
 
 They are written through the verbs: by the site's reporter where the demo has one, else by the chair
 in the site's name.
@@ -90,7 +90,7 @@ written all the same."""
 
 
 def seed_reports(session: Session, actors: Mapping[str, Actor], now: datetime) -> int:
-    """Write them as they stand at ``now``; how many."""
+    """Write them as they are at ``now``; how many."""
     ask_reports_from(session, ASKED_FROM)
     last = Quarter.of(now).previous
     seeder = _Seeder(session, actors, now)

@@ -1,5 +1,5 @@
 """The demo's teleconferences: the series cancelled as on the slide of 2013, one that was held, and
-one that is asked for. All are samples, and say so; nobody is mailed of them."""
+one that is requested. All are samples, and say so; nobody is mailed of them."""
 
 from __future__ import annotations
 

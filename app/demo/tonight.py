@@ -1,7 +1,7 @@
 """The night on which the demo stands: each state that a page can show, all else as it should be.
 
 Nothing waits here for longer than the portal's own rules let it, but one reply that is overdue. Of
-the links four are in trouble; what monitoring says of them stands in ``TROUBLES``.
+the links four are in trouble; what monitoring says of them is in ``TROUBLES``.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ _DAYS_WAITED: Final = 7
 
 
 def tonight(now: datetime) -> Iterator[Story]:
-    """The stories as they stand at ``now`` (UTC)."""
+    """The stories as they are at ``now`` (UTC)."""
     now = now.replace(second=0, microsecond=0)
     yield from _troubles(now)
     yield from _works(now)

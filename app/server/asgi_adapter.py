@@ -361,7 +361,7 @@ class Bridge:
     async def _push(self, answer: PushedAnswer, receive: Receive, send: Send) -> None:
         """Give out what there is whenever there is something, until either side ends it.
 
-        What a client does not take is not heaped up: the body is asked for more only after that.
+        What a client does not take is not heaped up: the body is requested more only after that.
         """
         loop, awake = asyncio.get_running_loop(), asyncio.Event()
 

@@ -74,7 +74,7 @@ class Kind:
 
 
 class Occurs(Enum):
-    """How often a field stands in its message."""
+    """How often a field is in its message."""
 
     ONCE = "once"
     OPTIONAL = "optional"

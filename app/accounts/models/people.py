@@ -103,7 +103,7 @@ class PendingLogin(Base):
 
 
 class ResetLink(Base):
-    """A link with which a person sets a password once; its secret is kept as a hash."""
+    """A link with which a person sets a password once; its secret is stored as a hash."""
 
     __tablename__ = "reset_links"
 

@@ -64,7 +64,7 @@ SEND_TO = "send-to"
 KEPT = "kept."
 """Before the names of that form's fields."""
 FRESH_FOR = timedelta(minutes=10)
-"""So long a sign-on stands for a password that is asked for again."""
+"""So long a sign-on stands for a password that is requested again."""
 SIGN_ON_INSTEAD = _(
     "You have no password here: leave this empty. It counts that you signed in again within the"
     " last ten minutes (profile, Sign-on)."

@@ -124,7 +124,7 @@ def _words(error: AuthenticationFailed) -> tuple[str, int]:
 @public
 @limited(LOGIN)
 def login_options() -> Response:
-    """What a browser is asked for a login without a name. Anybody may ask, so nothing is stored."""
+    """What a browser is requested a login without a name. Anybody may ask, so nothing is stored."""
     return jsonify(get=_begin(Purpose.ALONE))
 
 
@@ -225,7 +225,7 @@ def show() -> Response:
 
 @blueprint.post(f"{HERE}/options")
 def add_options() -> Response:
-    """What a browser is asked for a new passkey, or before it for one that there is; by the
+    """What a browser is requested a new passkey, or before it for one that there is; by the
     password or what stands for it."""
     form, rows = AddPasskeyForm(), db.session()
     user = people.find_user(rows, current_user.name)

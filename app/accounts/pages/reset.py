@@ -1,6 +1,6 @@
 """Setting a password by a one-time link, without a login.
 
-The link's random id is taken out of the address at once and kept in the browser's own cookie: the
+The link's random id is taken out of the address at once and stored in the browser's own cookie: the
 page with the form has nothing in its address that could be passed on. Opening the link uses
 nothing up, as mail scanners open links too.
 """

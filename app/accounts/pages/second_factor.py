@@ -137,7 +137,7 @@ def from_the_start(target: str, kept: Sequence[tuple[str, str]]) -> Response:
 
 @blueprint.get(HERE)
 def show() -> Response:
-    """The second factor as it stands: off, being set up, or on."""
+    """The second factor as it is: off, being set up, or on."""
     return _page()
 
 

@@ -37,7 +37,7 @@ SEEN_EVERY = timedelta(minutes=1)
 PENDING_FOR = timedelta(minutes=5)
 """So long after the password the second factor may be given."""
 WRONG_CODES = 5
-"""After so many wrong codes the password is asked for again."""
+"""After so many wrong codes the password is requested again."""
 
 
 def is_idle(login: Login, now: datetime, most: timedelta) -> bool:
@@ -172,7 +172,7 @@ def end_other_logins(
     session: Session, by: Writer, user: User, keep: str = "", *, why: str = ""
 ) -> Ended:
     """End all logins of a person but that of the random id ``keep``, and with them the person's API
-    tokens and calendar address, which the person is told by mail."""
+    tokens and calendar address, which the person is notified by mail."""
     require_self_or_admin(by, user, _("end logins of others"))
     user = locked_user(session, user.name)
     count = _end_logins_but(session, by, user, keep)
@@ -231,7 +231,7 @@ def mark_second_factor(session: Session, token: str) -> None:
 
 def begin_pending(session: Session, user_id: int, now: datetime, *, sign_on: bool = False) -> str:
     """The password was right, or a provider said who it is: the random id under which the second
-    factor is asked for."""
+    factor is requested."""
     session.execute(delete(PendingLogin).where(PendingLogin.expires_at <= now))
     token = secrets.token_urlsafe(32)
     session.add(

@@ -328,8 +328,8 @@ _ACCOUNT_WITH_SECRETS = (
 """A row for each live secret and site."""
 _MAX_LOGINS = 10_000
 _seen_hashes: dict[str, tuple[str, ...]] = {}
-"""The live hashes of a login as they were read last: what is remembered is asked for with them in
-the same read that tells whether they are still the live ones."""
+"""The live hashes of a login as they were read last: what is remembered is requested with them in
+the same read that says whether they are still the live ones."""
 
 
 def actor_of_account(session: Session, account_id: int) -> Actor:

@@ -62,7 +62,7 @@ class Purpose(StrEnum):
     ALONE = "alone"
     SECOND = "second"
     CONFIRM = "confirm"
-    """Instead of the password that is asked for again."""
+    """Instead of the password that is requested again."""
     ADD = "add"
 
 

@@ -131,7 +131,7 @@ def find_user(session: Session, name: str) -> User:
 
 
 def locked_user(session: Session, name: str) -> User:
-    """The same, as it stands now, and nobody else changes it until the transaction ends."""
+    """The same, as it is now, and nobody else changes it until the transaction ends."""
     _require_a_name(name)
     user = session.scalars(
         select(User)
@@ -206,7 +206,7 @@ def follow_role(
 def replace_password(session: Session, by: Writer, user: User, password: str, how: str) -> None:
     """Set a checked password and end all logins, links, API tokens and the calendar's address.
 
-    ``how`` it was set stands in the log. The person is told by mail.
+    ``how`` it was set is in the log. The person is notified by mail.
     """
     require_no_map(session, user, "password")
     checked_password(password, user.name, is_common_password)

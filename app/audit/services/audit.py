@@ -378,7 +378,7 @@ _NAMES: Final[Mapping[str, tuple[InstrumentedAttribute[int], InstrumentedAttribu
 _NUMBERED: Final = {MATCHING_RULE: "version", TELECONFERENCE: "TC", SERIES: "pause"}
 """Things that have no name but a number, behind this word."""
 _MANY: Final = frozenset({TICKET, EVENT})
-"""Kinds that are shown only when they are asked for: there are so many."""
+"""Kinds that are shown only when they are requested: there are so many."""
 
 
 def names_of(session: Session, things: Iterable[tuple[str, int]]) -> Mapping[tuple[str, int], str]:

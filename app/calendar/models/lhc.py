@@ -21,7 +21,7 @@ class LhcPeriod(Base):
     """run, physics, ions, stop or shutdown."""
     begins_at: Mapped[datetime] = mapped_column(UtcTime)
     begin_precision: Mapped[str] = mapped_column(String(10))
-    """minute, day or month: how exactly the source tells it."""
+    """minute, day or month: how exactly the source states it."""
     begin_standing: Mapped[str] = mapped_column(String(10))
     """attested, planned or sample."""
     ends_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -30,6 +30,6 @@ class LhcPeriod(Base):
     end_standing: Mapped[str] = mapped_column(String(10))
     source: Mapped[str] = mapped_column(Text, default="")
     note: Mapped[str] = mapped_column(Text, default="")
-    """What the dates mean, where sources tell more than one."""
+    """What the dates mean, where sources state more than one."""
     version: Mapped[int] = mapped_column(default=1)
     """As of a site."""

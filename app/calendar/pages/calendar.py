@@ -67,7 +67,7 @@ class CalendarQuery:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether anything but the month is asked for."""
+        """Whether anything but the month is requested."""
         return bool(self.site or self.link or self.network)
 
     def url(self, endpoint: str = "", month: date | None = None) -> str:

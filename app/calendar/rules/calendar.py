@@ -38,7 +38,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Appointment:
-    """What else stands in the calendar: when, what, and where it leads. Times are UTC."""
+    """What else is in the calendar: when, what, and where it leads. Times are UTC."""
 
     start: datetime
     end: datetime

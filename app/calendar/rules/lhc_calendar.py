@@ -1,8 +1,8 @@
 """When the LHC runs: named periods, and whether the detectors take data at a moment.
 
 A period begins with its first moment and ends before ``end`` (UTC); without an end it is ongoing.
-Sources tell days and times of CERN's own clock, some only a month: how exact an end of a period is
-and how well it stands is kept beside it, because "runs" decides duties (decisions, section 9).
+Sources state days and times of CERN's own clock, some only a month: how exact an end of a period is
+and how well it stands is stored beside it, because "runs" decides duties (decisions, section 9).
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Certainty(StrEnum):
 
 
 class Precision(StrEnum):
-    """How exactly a source tells a moment."""
+    """How exactly a source states a moment."""
 
     MINUTE = "minute"
     DAY = "day"
@@ -271,7 +271,7 @@ def read_cern_time(text: str, *, is_end: bool) -> tuple[datetime, Precision]:
 
 
 def cern_words(moment: datetime, precision: str, *, is_end: bool) -> str:
-    """A moment (UTC) as its source told it: the other way round."""
+    """A moment (UTC) as its source stated it: the other way round."""
     if precision == Precision.MINUTE:
         return moment.astimezone(CERN).strftime("%Y-%m-%d %H:%M")
     last = (moment - timedelta(seconds=1)) if is_end else moment

@@ -1,4 +1,4 @@
-"""The windows of maintenances and changes between two moments, with what stands in their way.
+"""The windows of maintenances and changes between two moments, with what is in their way.
 
 Few statements however many windows: the tickets, their links with ends and backups, their sites
 with answers, and the periods of the LHC. It reads only.
@@ -138,7 +138,7 @@ def _touching(first: datetime, last: datetime) -> Any:
 
 
 def is_cancelled() -> ColumnElement[bool]:
-    """Unsolved, or verified or closed after it; the log tells which of the two ends it was."""
+    """Unsolved, or verified or closed after it; the log says which of the two ends it was."""
     ended_as = (
         select(ChangedField.new)
         .join(Change, Change.id == ChangedField.change_id)

@@ -94,7 +94,7 @@ class _SqliteCompiler(SQLiteCompiler):
     """Writes the hints of a statement: ``INDEXED BY`` is part of SQLite's language."""
 
     def get_from_hint_text(self, table: Any, text: str | None) -> str | None:
-        """What stands behind the table's name."""
+        """What is behind the table's name."""
         return text
 
 

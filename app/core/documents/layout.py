@@ -81,7 +81,7 @@ _WORDS: Final = 22.0
 
 @dataclass(frozen=True)
 class Placed:
-    """A slide with the places of what stands on it."""
+    """A slide with the places of what depends on it."""
 
     slide: Slide
     chart: Box | None
@@ -157,7 +157,7 @@ def _with_height(box: Box, height: float) -> Box:
 
 
 def _column_widths(table: Table, width: float, *, beside_chart: bool) -> Sequence[float]:
-    """By what stands in them where the table is narrow, else by the columns' shares."""
+    """By what is in them where the table is narrow, else by the columns' shares."""
     parts = _needed_widths(table) if beside_chart else [column.share for column in table.columns]
     return [width * part / sum(parts) for part in parts]
 

@@ -1,4 +1,4 @@
-"""The columns of the frames on this floor, and how times are kept in them.
+"""The columns of the frames on this floor, and how times are stored in them.
 
 A time is an int64: microseconds since 1970-01-01 00:00 UTC. What is ongoing ends at ``FOREVER``.
 Ids are int64 too; ``NOBODY`` is none. Frames are never changed in place.

@@ -137,7 +137,7 @@ class Writer:
 
 
 class TicketFacts(Protocol):
-    """What rights on one ticket depend on; each is asked for only by the rules that need it."""
+    """What rights on one ticket depend on; each is requested only by the rules that need it."""
 
     @property
     def created_by_user(self) -> int | None:

@@ -124,7 +124,7 @@ class EditConflict(PortalError):
 
 
 class FieldConflict(EditConflict):
-    """Somebody else saved this field of a report since it was read: what stands there by now."""
+    """Somebody else saved this field of a report since it was read: what is there by now."""
 
     def __init__(
         self,

@@ -15,14 +15,14 @@ MAX_LINES: Final = 50_000
 _MAX_COUNTED: Final = 20 * MAX_LINES
 """Lines up to which those of a larger file are counted."""
 MAX_PROBLEMS: Final = 100
-"""Wrong places of a file that are told at once."""
+"""Wrong places of a file that are reported at once."""
 
 SHOWN = 60
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A wrong place of a file: where it is, what stands there, what is allowed."""
+    """A wrong place of a file: where it is, what is there, what is allowed."""
 
     place: str
     """``line 7`` of a CSV file, ``record 7`` of a JSON file."""

@@ -43,7 +43,7 @@ class XmlBounds:
     """Characters of an element's or attribute's name."""
     attribute_value: int = 4096
     tag: int = 64 * 1024
-    """Bytes of one tag or comment: the parser keeps all of it before it tells what it met."""
+    """Bytes of one tag or comment: the parser keeps all of it before it says what it met."""
 
 
 class XmlListener(Protocol):
@@ -100,7 +100,7 @@ def scan_xml(content: bytes, bounds: XmlBounds) -> None:
 def scan_pieces(
     content: bytes, bounds: XmlBounds, listener: XmlListener | None = None
 ) -> Iterator[None]:
-    """Meet the document piece by piece: ``listener`` was told of one, so take what it gathered.
+    """Meet the document piece by piece: ``listener`` was notified of one, so take what it gathered.
 
     Raises ``XmlRefused`` at the first piece that is beyond a bound.
     """

@@ -21,7 +21,7 @@ _NO_LIST: Final = 'a JSON file is a list of objects, or {"events": [...]}'
 
 
 class KeyTwice(ValueError):
-    """A key stands twice in one object; its name."""
+    """A key is twice in one object; its name."""
 
 
 def object_of(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -20,7 +20,7 @@ _SEPARATOR = re.compile(r"[;,]")
 
 
 def mail_address(text: str) -> str | None:
-    """The address as it stands in an envelope, or None if ``text`` is none."""
+    """The address as it is in an envelope, or None if ``text`` is none."""
     local, at, host = text.strip().rpartition("@")
     if not at or len(local) > _LOCAL_LIMIT or not _LOCAL.fullmatch(local):
         return None

@@ -44,7 +44,7 @@ FAILURES: Final = (
     AttributeError,
     TypeError,
 )
-"""How the library fails on what is no mail, while it is opened and when its parts are asked for."""
+"""How the library fails on what is no mail, while it is opened and when its parts are requested."""
 
 
 class UnreadableMail(Exception):

@@ -1,4 +1,4 @@
-"""Quarters, and the other periods that figures are told for: months, half-years and years.
+"""Quarters, and the other periods that figures are counted for: months, half-years and years.
 
 All of them are of the calendar in UTC. A period begins with its first moment and ends before the
 first moment of the next one: an event at the very end of a year is in no period twice. Years
@@ -31,7 +31,7 @@ class CalendarPeriod:
     MONTHS: ClassVar[int]
     """Months in it."""
     MARK: ClassVar[str]
-    """What stands between the year and the number, as in ``2012-Q1``."""
+    """What is between the year and the number, as in ``2012-Q1``."""
     DIGITS: ClassVar[int] = 1
     WORD: ClassVar[str]
 

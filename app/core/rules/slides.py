@@ -117,7 +117,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """What stands in rows. ``tones`` marks words wherever they stand in a cell of their own."""
+    """What is in rows. ``tones`` marks words wherever they are in a cell of their own."""
 
     columns: Sequence[Column]
     rows: Sequence[Row]
@@ -141,13 +141,13 @@ class Slide:
 
     @property
     def foot(self) -> str:
-        """What stands below: a slide is copied into others' decks, and says what it is there."""
+        """What is below: a slide is copied into others' decks, and says what it is there."""
         said = f"Source: {self.source}"
         return f"Sample data. {said}" if self.is_sample else said
 
     @property
     def notes(self) -> str:
-        """What stands in the speaker's notes."""
+        """What is in the speaker's notes."""
         said = "\n".join((self.subtitle, *self.words))
         return f"{self.title}\n{said}\n\n{self.foot}"
 

@@ -76,7 +76,7 @@ def _undecodable(line: int, encoding: str) -> BadFile:
 def rows_of(text: IO[str]) -> Iterator[tuple[int, list[str]]]:
     """The rows of a table that are not empty, each with the number of its first line.
 
-    What stands between two cells is known by the first line. Raises ``BadFile`` where it is no CSV.
+    What is between two cells is known by the first line. Raises ``BadFile`` where it is no CSV.
     """
     lines, line = _Lines(text), 1
     try:
@@ -130,5 +130,5 @@ def _csv_error(error: csv.Error) -> str:
 
 
 def is_mark(cell: str) -> bool:
-    """Whether a spreadsheet wrote this to say what stands between two cells."""
+    """Whether a spreadsheet wrote this to say what is between two cells."""
     return cell.strip().lower().startswith(_MARK)

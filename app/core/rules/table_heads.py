@@ -17,7 +17,7 @@ def columns_of(
 ) -> tuple[str, ...]:
     """The columns in the order of the file, whatever their case; ``(UTC)`` behind one is left out.
 
-    Raises ``BadFile`` with all that is wrong: unknown ones, those that stand there twice, and
+    Raises ``BadFile`` with all that is wrong: unknown ones, those that are there twice, and
     ``needed`` ones that are missing; or that this line names no columns at all.
     """
     names = [plain_cell(cell.strip()).strip().casefold().removesuffix(" (utc)") for cell in row]

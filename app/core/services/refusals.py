@@ -52,7 +52,7 @@ class Refusals:
 
         ``what`` is the operation or address without any value that was sent, ``reason`` is what the
         account was told, ``remote`` the address it came from. ``now`` is aware UTC. ``thing`` is
-        what it was about, as it stood in the address, for the security log only.
+        what it was about, as it was in the address, for the security log only.
         """
         if not self._is_kept(actor, now):
             return

@@ -69,7 +69,7 @@ class File(Protocol):
 
     @property
     def media_type(self) -> str:
-        """Told from its content."""
+        """Derived from its content."""
 
     @property
     def author(self) -> str:
@@ -153,7 +153,7 @@ def _given_type(media_type: str) -> str:
 
 
 def previewed(file: File, content: Callable[[], bytes]) -> Mapping[str, Any]:
-    """What a page of its preview shows of a file; ``content`` is asked for only of a text."""
+    """What a page of its preview shows of a file; ``content`` is requested only of a text."""
     whole = ""
     if file.media_type == TEXT:
         whole = content().decode("utf-8").removeprefix("\ufeff")

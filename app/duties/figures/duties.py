@@ -217,7 +217,7 @@ class Judged:
 
 
 def summed(duties: Judged) -> pd.DataFrame:
-    """How many tickets were asked for and were there, by link, site and quarter of the event.
+    """How many tickets were requested and were there, by link, site and quarter of the event.
 
     A duty on a link between two T1s counts for both, and once in the whole (site 0).
     """

@@ -1,4 +1,4 @@
-"""The picture of links over time, one lane each; the list of events beside it tells the same."""
+"""The picture of links over time, one lane each; the list of events beside it says the same."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ STATE_WORDS: Final[Mapping[str, str]] = {
     THERE: _("Written"),
     ALL: _("All"),
 }
-"""What each state is called; its name stands in addresses."""
+"""What each state is called; its name is in addresses."""
 _LABELS: Final = {
     "site": _("Responsible"),
     "end": _("T1 at an end"),
@@ -175,7 +175,7 @@ class DutyQuery:
 
     @property
     def rule(self) -> str:
-        """The rule that is asked for, or "" for what is in force."""
+        """The rule that is requested, or "" for what is in force."""
         return self.first("rule")
 
     def first(self, name: str) -> str:

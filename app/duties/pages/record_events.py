@@ -19,7 +19,7 @@ SHOWN: Final = 8
 
 
 def events_panel(_actor: Actor, about: RecordOnDay) -> dict[str, Any]:
-    """The detected events that began last, of the month that is asked for those that were on."""
+    """The detected events that began last, of the month that is requested those that were on."""
     row, month = about.row, about.month
     end = datetime.combine(about.day, time(), UTC) + timedelta(days=1)
     wanted = EventFilter(ends=end)

@@ -98,7 +98,7 @@ class DutyFilter:
 
 @dataclass(frozen=True)
 class DutyRow:
-    """A duty with what a page tells of it."""
+    """A duty with what a page shows of it."""
 
     event_id: int
     rule: str
@@ -356,7 +356,7 @@ class WhatIf:
     """The same of all quarters together."""
 
     def at(self, version: int, site: int, quarter: Quarter) -> Asked:
-        """The sums there, zeros where nothing was asked for."""
+        """The sums there, zeros where nothing was requested."""
         return self.sums.get((version, site, quarter), Asked())
 
     def whole(self, version: int, site: int) -> Asked:

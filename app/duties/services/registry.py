@@ -42,7 +42,7 @@ class Registry:
 
 
 def registry_facts(session: Session) -> Registry:
-    """The registry as it stands."""
+    """The registry as it is."""
     query = select(Site.id, Site.tier, Site.tier_since, Site.tier_until).order_by(Site.id)
     keys, tiers, since, until = columns_of(session.execute(query).all(), 4)
     sites = {

@@ -62,7 +62,7 @@ class Judgement:
 
 
 def judgement_at(session: Session, now: datetime) -> Judgement:
-    """Rules, registry and calendar as they stand."""
+    """Rules, registry and calendar as they are."""
     versions = judged_versions(session)
     return Judgement(
         registry_facts(session),

@@ -1,7 +1,8 @@
 """Verbs on duty rules: compose, revise, put in force, retire, undo. Only admins may.
 
-A version never changes once it was made; what is in force is kept beside it, with who said so, when
-and why. Each verb writes one change of the rule, from which the kept duties follow. Times are UTC.
+A version never changes once it was made; what is in force is stored beside it, with who said so,
+when and why. Each verb writes one change of the rule, from which the kept duties follow. Times are
+UTC.
 """
 
 from __future__ import annotations

@@ -32,9 +32,9 @@ class EventImport(Base):
     only_good: Mapped[bool] = mapped_column(default=False)
     """Wrong lines are left out; else one of them keeps out all."""
     keeps_unknown: Mapped[bool] = mapped_column(default=False)
-    """Events of unknown links and sites are kept as unresolved; else their lines are wrong."""
+    """Events of unknown links and sites are stored as unresolved; else their lines are wrong."""
     state: Mapped[str] = mapped_column(String(10))
-    """reading, read, writing, done, stopped (a line was wrong by then and all was asked for, or an
+    """reading, read, writing, done, stopped (a line was wrong by then and all was requested, or an
     older portal broke it off in the middle), broken (no such file), dropped (by the
     person, before anything was written), failed (nobody could work on it to its end, and nothing
     was written) or withdrawn."""
@@ -44,7 +44,7 @@ class EventImport(Base):
     """Lines; these four hold all that was read, and from done on all that was written."""
     corrected: Mapped[int] = mapped_column(default=0)
     same: Mapped[int] = mapped_column(default=0)
-    """Known as they stand there."""
+    """Known as they are there."""
     wrong: Mapped[int] = mapped_column(default=0)
     unresolved: Mapped[int] = mapped_column(default=0)
     """New ones and corrections that name a link or site that is not known."""

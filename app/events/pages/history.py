@@ -1,4 +1,4 @@
-"""An event's history as its page tells it: who reported, closed, corrected, matched, withdrew."""
+"""An event's history as its page shows it: who reported, closed, corrected, matched, withdrew."""
 
 from __future__ import annotations
 

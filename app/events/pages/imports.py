@@ -1,6 +1,6 @@
 """Files of events: choose one, see the result of each line, write it, see what came with which.
 
-A file is kept in the database until its import has ended. A small one is gone through and written
+A file is stored in the database until its import has ended. A small one is gone through and written
 at once, a large one by the worker.
 """
 

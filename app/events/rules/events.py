@@ -3,7 +3,7 @@
 One message is about one event, known by its source and the source's own id. The first one needs a
 link or site, a state and a start; a later one closes or corrects it, and what it leaves out stays
 as it was. Every door reads its texts with ``read_event``, so that each takes the same values and
-tells the same of wrong ones.
+says the same of wrong ones.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ class EventMessage:
     problems: tuple[Problem, ...] = ()
     """What cannot be read; then the rest is as far as it could be."""
     retold: bool = False
-    """Its source tells the same event again and again, and each period under an id of its own: an
+    """Its source says the same event again and again, and each period under an id of its own: an
     event that has ended stays so, for messages may overtake each other, and the start and the
     detail stay those of the first one."""
     reopens: bool = False

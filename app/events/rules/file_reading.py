@@ -1,7 +1,7 @@
 """Files of network events, as monitoring and spreadsheets write them: what each line says.
 
-CSV with the columns of an export, or JSON with their names as keys. What is wrong is told by line,
-column, value and what is allowed; a line that is wrong says nothing of the others.
+CSV with the columns of an export, or JSON with their names as keys. What is wrong is reported by
+line, column, value and what is allowed; a line that is wrong says nothing of the others.
 """
 
 from __future__ import annotations

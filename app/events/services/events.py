@@ -89,7 +89,7 @@ class Outcome:
     """The event; None where it is wrong, or new and only looked at."""
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
-    """Names that are kept as unresolved, in words."""
+    """Names that are stored as unresolved, in words."""
     before: Content | None = None
     """What was known, where it changes."""
     after: Content | None = None
@@ -150,7 +150,7 @@ def examine_events(
 ) -> Reported:
     """What would happen to each message, in their order; nothing is written.
 
-    ``keep_unresolved``: unknown links and sites are kept as they were sent, else they are wrong.
+    ``keep_unresolved``: unknown links and sites are stored as they were sent, else they are wrong.
     Raises ``Forbidden``, and ``TooMuch`` above ``limit`` messages or 50 sources.
     """
     require_report(actor)
@@ -444,7 +444,7 @@ class _Looking:
         problems: list[Problem],
         notes: list[str],
     ) -> tuple[int | None, str]:
-        """Key of the link or site that a message means, and the text that is kept beside it."""
+        """Key of the link or site that a message means, and the text that is stored beside it."""
         name = message.link if kind == "link" else message.site
         known = text = None
         if old is not None:
@@ -480,10 +480,10 @@ def _said(message: EventMessage) -> Sequence[object]:
 def _is_overtaken(message: EventMessage, old: Content) -> bool:
     """Whether a message that an event is ongoing was sent before the one that ended it.
 
-    Messages have no time of their own, so one that opens again cannot be told from one that comes
-    late or twice; a false end is put right by the next one, a false opening by nobody. A start
-    after the end cannot have been told before: that is a correction. What is told again and again
-    has a rule of its own (``EventMessage.retold``).
+    Messages have no time of their own, so one that opens again cannot be distinguished from one
+    that comes late or twice; a false end is put right by the next one, a false opening by nobody. A
+    start after the end cannot have been told before: that is a correction. What is told again and
+    again has a rule of its own (``EventMessage.retold``).
     """
     if old.end is None or not message.is_open or message.reopens or message.retold:
         return False

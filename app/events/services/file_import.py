@@ -89,7 +89,7 @@ def examine_lines(
 ) -> Sequence[Outcome]:
     """What would happen to each line of a file, in their order; nothing is written.
 
-    ``keep_unknown``: events of unknown links and sites are kept as unresolved, else wrong. Raises
+    ``keep_unknown``: events of unknown links and sites are stored as unresolved, else wrong. Raises
     ``BadFile`` for more than 50 sources.
     """
     asked = [read.message for read in events if not read.repeats]

@@ -156,7 +156,7 @@ class Shown:
     lines: dict[str, list[dict[str, Any]]]
     """By their result: wrong, unresolved, changed, new, same."""
     unknown: list[tuple[str, str, int]]
-    """link or site, the name as it stands there, on how many lines."""
+    """link or site, the name as it is there, on how many lines."""
     more_unknown: int
 
     @classmethod
@@ -238,7 +238,7 @@ def begin_writing(
 ) -> EventImport:
     """Let an import that was read through be written, as the person chose.
 
-    Raises ``Invalid`` where lines are wrong and all was asked for, or there is nothing to write.
+    Raises ``Invalid`` where lines are wrong and all was requested, or there is nothing to write.
     """
     require_event_import(by.actor)
     row = find_import(session, by.actor, import_id, lock=True)
@@ -274,7 +274,7 @@ def write_import(
     """Write the lines of an import, all or nothing within the caller's transaction.
 
     None where it is not to be written (any more). Raises ``BadFile`` for a line that became wrong
-    since it was read through, where all was asked for: see ``stop_import``.
+    since it was read through, where all was requested: see ``stop_import``.
     """
     row = _locked(session, import_id)
     if row is None or row.state != lines.WRITING:

@@ -138,7 +138,7 @@ class EventNames:
         return Meant(found.site_id)
 
     def _proposed(self, kind: str, name: str) -> str:
-        """The nearest known names in words. All of them are read when the first is asked for."""
+        """The nearest known names in words. All of them are read when the first is requested."""
         if (kind, name) not in self._near:
             if kind not in self._nearest:
                 self._nearest[kind] = NearestNames(self._every(kind))

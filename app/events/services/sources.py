@@ -106,7 +106,7 @@ def set_source(
 
     ``labels`` are keys of ``LABELS`` to names of labels; ``words`` are values of the state's label
     to states, all of them, or None. ``expected_minutes``: when it was not heard for longer than
-    this, it is silent. A new one's name stands in the address of its webhook. Raises
+    this, it is silent. A new one's name is in the address of its webhook. Raises
     ``Forbidden`` and ``Invalid``.
     """
     require_admin(by.actor, MANAGE)

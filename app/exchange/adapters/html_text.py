@@ -108,7 +108,7 @@ class Written:
             self.parts.append(_BREAK)
 
     def end_link(self) -> None:
-        """Its address stands behind its text, unless that says it."""
+        """Its address is behind its text, unless that says it."""
         if self.link is not None:
             begin, address = self.link
             text = " ".join("".join(self.parts[begin:]).split())

@@ -205,7 +205,7 @@ def _words(found: Any) -> str:
 
 
 def _retry_after(answer: Answer) -> timedelta | None:
-    """The pause that is asked for, in seconds or until a time (RFC 9110, 10.2.3)."""
+    """The pause that is requested, in seconds or until a time (RFC 9110, 10.2.3)."""
     value = answer.headers.get("retry-after", "")
     if value.isascii() and value.isdecimal() and len(value) < 9:
         return timedelta(seconds=int(value))

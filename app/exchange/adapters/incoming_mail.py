@@ -29,7 +29,7 @@ from app.exchange.rules.replies import AttachedFile, Reply, why_automatic
 MAX_BYTES: Final = 16 * 1024 * 1024
 """Of a mail that is taken apart."""
 MAX_TEXT: Final = 256 * 1024
-"""Characters of a mail's text that are kept as such."""
+"""Characters of a mail's text that are stored as such."""
 _RECIPIENTS: Final = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To", "Resent-To")
 _FORWARDED: Final = "message/rfc822"
 _MAX_ADDRESSES: Final = 64 * 1024

@@ -1,7 +1,7 @@
-"""``mail``: a partner that only pulls is told of each change by a mail, and fetches the ticket.
+"""``mail``: a partner that only pulls is notified of each change by a mail, and fetches the ticket.
 
 Nothing is called: what is sent waits in the portal's own queue of mails, where it is told once
-however often it is asked for. The partner's own number comes with its answer (``GHD_Target_ID``);
+however often it is requested. The partner's own number comes with its answer (``GHD_Target_ID``);
 until then its ticket has our reference.
 """
 
@@ -23,7 +23,7 @@ Tell: TypeAlias = Callable[[int, int], None]
 
 
 class MailNotices:
-    """A partner that is told by mail."""
+    """A partner that is notified by mail."""
 
     traits = Traits(can_look_up=True, settles=timedelta(0))
     """Anyone who tells twice has told once: there is nothing to wait for."""
@@ -47,7 +47,7 @@ class MailNotices:
         return Ours(())
 
     def create(self, entry: Outgoing) -> Created:
-        """Tell of a ticket; it has our reference until they say theirs."""
+        """Notify the partner of a ticket; it has our reference until they say theirs."""
         self._tell(entry.number, entry.sequence)
         return Created(reference_of(entry.number))
 
@@ -60,7 +60,7 @@ class MailNotices:
         return {}
 
     def send(self, their_id: str, entry: Outgoing) -> Sent:
-        """Tell of a change."""
+        """Notify the partner of a change."""
         self._tell(entry.number, entry.sequence)
         return Sent()
 

@@ -8,7 +8,7 @@ Management state model", "Journal field type"); no live system was asked. Traps 
 - Nothing makes a create happen once: it is looked up by ``correlation_id``, our reference, before.
 - Fields that the account may not write are dropped without a word: what it answers is read.
 - Comments and work notes are written as fields of the incident, and read from a table of journals.
-- Times are UTC where actual values are asked for; in which zone it reads a time is the account's.
+- Times are UTC where actual values are requested; in which zone it reads a time is the account's.
 - An incident that is resolved needs a resolution code, whose values each instance has for itself: a
   row of the map of states is ``6``, or ``6:Solution provided`` with its code.
 """

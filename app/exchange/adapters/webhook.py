@@ -1,5 +1,5 @@
-"""``mail`` with the address of a receiver: a partner that only pulls is told of each change by a
-signed webhook, and fetches the ticket.
+"""``mail`` with the address of a receiver: a partner that only pulls is notified of each change by
+a signed webhook, and fetches the ticket.
 
 A message names the ticket and which of its changes it is, and holds nothing of its text. It has the
 same id at each try, so that one that arrives twice is known again.
@@ -22,7 +22,7 @@ from app.tickets.rules.marks import reference_of
 
 
 class WebhookNotices:
-    """A partner that is told by a webhook; ``live`` secrets sign, ``portal`` is our address."""
+    """A partner that is notified by a webhook; ``live`` secrets sign, ``portal`` is our address."""
 
     traits = Traits(can_look_up=True, settles=timedelta(0))
     """Anyone who is told twice knows it by the message's id: there is nothing to wait for."""
@@ -48,7 +48,7 @@ class WebhookNotices:
         return Ours(())
 
     def create(self, entry: Outgoing) -> Created:
-        """Tell of a ticket; it has our reference until they say theirs."""
+        """Notify the partner of a ticket; it has our reference until they say theirs."""
         self._tell(entry)
         return Created(reference_of(entry.number))
 
@@ -61,7 +61,7 @@ class WebhookNotices:
         return {}
 
     def send(self, their_id: str, entry: Outgoing) -> Sent:
-        """Tell of a change."""
+        """Notify the partner of a change."""
         self._tell(entry)
         return Sent()
 

@@ -48,7 +48,7 @@ PAGE: Final = 100
 MOST_PAGES: Final = 5
 """Pages of hits in which our reference is looked for."""
 MOST_LOOKED_AT: Final = 30
-"""Hits whose texts are read to see whether our reference stands in its place."""
+"""Hits whose texts are read to see whether our reference is in its place."""
 TEST: Final = 0
 """The number of the ticket here whose counterpart is the test ticket: there is none."""
 _FIRST: Final = 1

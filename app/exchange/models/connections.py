@@ -44,7 +44,7 @@ class Connection(Base):
     paused_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """A person paused it: entries are planned, nothing is called."""
     stopped_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """The portal stopped it, and a person is asked: the partner may have lost its data."""
+    """The portal stopped it, and a person decides: the partner may have lost its data."""
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """A person ended it for good; it is stopped, too, and stays so."""
     ended_by: Mapped[str] = mapped_column(String(255), default="", server_default="")

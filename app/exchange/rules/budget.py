@@ -17,7 +17,7 @@ FILES_AT_ONCE: Final = 5
 """Files likewise, of up to 2 MiB each."""
 MOST_TEXTS: Final = 5_000
 """Texts of one ticket. Large real ones have some hundreds: what has more is a loop of mails or of
-two programs, and a person is asked."""
+two programs, and a person decides."""
 _LONGEST_PAUSE: Final = timedelta(seconds=30)
 
 

@@ -40,7 +40,7 @@ class EntryState(StrEnum):
     """Both sides changed a field, and a person has to choose."""
     SKIPPED = "skipped"
     """Left out by a person, or because the partner has no place for it, or it is not our value any
-    more, or a person is asked about it; ``reason`` says which."""
+    more, or a person decides about it; ``reason`` says which."""
     GAVE_WAY = "gave way"
     """Ours: its values were given up for the partner's, and no call carried them."""
 

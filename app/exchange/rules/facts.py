@@ -39,8 +39,8 @@ _MAPPED: Final[Mapping[Kind, Collection[str]]] = {
 
 
 def has_field(kind: str, profile: Profile, name: str, value: str) -> bool:
-    """Whether a call sets this value in a field of theirs. Whoever is told by mail or webhook reads
-    each: the mail has a line for it, or they fetch the ticket."""
+    """Whether a call sets this value in a field of theirs. Whoever is notified by mail or webhook
+    reads each: the mail has a line for it, or they fetch the ticket."""
     if kind == Kind.MAIL:
         is_line = value and any(meaning == name for _key, meaning in profile.mail)
         is_mapped = name in profile.maps

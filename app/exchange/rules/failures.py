@@ -24,7 +24,7 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     """It may have been done: looked up before it is tried again."""
     PERMANENT = "permanent"
-    """Not done, and would not be the next time: a person is asked at once."""
+    """Not done, and would not be the next time: a person decides at once."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Failure:
     @property
     def is_away(self) -> bool:
         """Whether nothing is known of the partner's own system: it did not answer, or whatever
-        stands before it did."""
+        is before it did."""
         is_bare = self.outcome is Outcome.TRANSIENT and is_of_gateways(self.status)
         return self.status == 0 or self.status >= 500 or is_bare
 
@@ -54,7 +54,7 @@ def outcome_of_status(status: int, *, is_own: bool) -> Outcome:
     an error in the form of the partner's own system.
 
     A server or a gateway that answers 5xx may have written before it failed. 408, 425 and 429 are
-    refusals to look at the request. 3xx, 403, 404 and 405 come from whatever stands before the
+    refusals to look at the request. 3xx, 403, 404 and 405 come from whatever is before the
     partner's system, unless that says so itself. The other 4xx are about what was asked.
     """
     if status in (408, 425, 429) or (is_of_gateways(status) and not is_own):

@@ -15,7 +15,7 @@ from enum import StrEnum
 from app.exchange.rules.failures import Failure, Outcome, pause_after
 
 MOST_ATTEMPTS = 10
-"""Failed attempts after which a person is asked: with the pauses some 40 minutes."""
+"""Failed attempts after which a person decides: with the pauses some 40 minutes."""
 
 
 class PairState(StrEnum):
@@ -28,7 +28,7 @@ class PairState(StrEnum):
     """A person is asked; nothing is called until one answers."""
     ENDED = "ended"
     """A person said that the ticket is not exchanged any more: nothing crosses, whatever is written
-    here or there. An answer that comes yet tells what is there, and changes nothing else."""
+    here or there. An answer that comes yet says what is there, and changes nothing else."""
 
 
 @dataclass(frozen=True)

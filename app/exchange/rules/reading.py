@@ -22,7 +22,7 @@ FIRST: Final = 1
 
 
 LATE: Final = timedelta(minutes=10)
-"""A text that was written so long before it is read says when; changes are asked for each
+"""A text that was written so long before it is read says when; changes are requested each
 minute."""
 _NAME: Final = 200
 """Characters of an author's name beside such a time."""
@@ -79,7 +79,7 @@ class TheirTicket:
     asked_at: datetime | None = None
     """When the read began, by our clock; None = nobody says."""
     times: Mapping[str, datetime] = field(default_factory=dict)
-    """When values were set there (UTC), of those whose time was asked for and is known."""
+    """When values were set there (UTC), of those whose time was requested and is known."""
     our_files: Sequence[int] | None = None
     """The sizes of the files that our account attached; None = it does not say."""
     file_keys: frozenset[str] | None = None

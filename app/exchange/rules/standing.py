@@ -1,7 +1,7 @@
 """Whether our ticket and a partner's hold the same, as far as is known: the one place that says so.
 
 "In step" needs evidence: every change here is planned, nothing waits, the partner is called, their
-ticket was read after the last thing that we sent, their changes were asked for a short while ago,
+ticket was read after the last thing that we sent, their changes were requested a short while ago,
 every mapped value that was read means ours, and every text and file that crossed is there. What of
 this is missing has a name of its own.
 """

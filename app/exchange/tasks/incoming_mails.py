@@ -34,7 +34,7 @@ def take_mail(context: Context, arguments: Mapping[str, Any]) -> None:
 
 
 def own_domain(settings: Settings) -> str:
-    """What stands in the Message-IDs of the portal."""
+    """What is in the Message-IDs of the portal."""
     return Sender("", "", settings.public_url, b"").domain
 
 

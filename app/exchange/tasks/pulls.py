@@ -266,7 +266,7 @@ class Pulls:
     def _failed(
         self, context: Context, key: int, their_id: str, failure: Failure, attempts: int
     ) -> None:
-        """One of their tickets could not be read: later again, or a person is asked."""
+        """One of their tickets could not be read: later again, or a person decides."""
         if failure.status == _NOT_LOGGED_IN:  # it is not about this ticket
             self.note_failure(context, key, failure)
             return

@@ -93,7 +93,7 @@ def network_part(actor: Actor) -> dict[str, Any]:
 
 
 def _by_site(network: NetworkNow) -> Sequence[TroubledSite]:
-    """The links in trouble, the worst first, by site where many are down: a site stands where its
+    """The links in trouble, the worst first, by site where many are down: a site is where its
     worst link does."""
     if sum(one.is_down for one in network.trouble) <= _BY_SITE:
         return [TroubledSite("", network.trouble)]

@@ -31,7 +31,7 @@ FAILED_SHOWN = 50
 
 @dataclass(frozen=True)
 class Line:
-    """One kind of timed work: what it is, and how it stands."""
+    """One kind of timed work: what it is, and its state."""
 
     work: Work
     row: TimedWork

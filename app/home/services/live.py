@@ -166,7 +166,7 @@ class Listener:
 
 class Feed:
     """All listeners of a process, at most ``most``; ``idle``: how long a login may be unused, zero
-    = for ever; ``clock`` tells the time, aware UTC."""
+    = for ever; ``clock`` gives the time, aware UTC."""
 
     def __init__(
         self, engine: Engine, idle: timedelta, most: int, clock: Callable[[], datetime]

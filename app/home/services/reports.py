@@ -23,7 +23,7 @@ from app.reports.services.grid import GridCell, report_grid
 ROWS: Final = 5
 """Rows shown of a group."""
 QUARTERS: Final = 4
-"""Quarters that ended last, whose reports a reporter is told of."""
+"""Quarters that ended last, whose reports a reporter is notified of."""
 
 
 @dataclass(frozen=True)

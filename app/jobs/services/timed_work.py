@@ -41,7 +41,7 @@ def due_work(session: Session, names: Collection[str], worker: str, now: datetim
 
 
 def next_due(session: Session, names: Collection[str], worker: str) -> datetime | None:
-    """When the first of them is due for ``worker``, as it stands now; None = none exist."""
+    """When the first of them is due for ``worker``, as it is now; None = none exist."""
     due = TimedWork.due
     until = func.coalesce(TimedWork.claimed_until, due)
     held = case((TimedWork.claimed_by == worker, due), (until > due, until), else_=due)
@@ -119,7 +119,7 @@ def run_soon(session: Session, name: str, now: datetime) -> None:
 
 
 def timed_work(session: Session) -> Sequence[TimedWork]:
-    """Every kind that a worker knows, as it stands."""
+    """Every kind that a worker knows, as it is."""
     rows = session.scalars(select(TimedWork)).all()
     return sorted(
         (row for row in rows if row.name in WORK_NAMED), key=lambda row: _ORDER[row.name]

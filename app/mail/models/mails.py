@@ -12,7 +12,7 @@ from app.core.models.base import Base, UtcTime
 
 
 class MailNotification(Base):
-    """What all that are told of one change are told; made once, when the mails were planned."""
+    """What all that are notified of one change are told; made once, when the mails were planned."""
 
     __tablename__ = "mail_letters"
 
@@ -69,7 +69,7 @@ class Mail(Base):
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"))
     """Whose address it is, if a person has it."""
     why: Mapped[str] = mapped_column(String(255))
-    """Why this address is told, as it stands in the mail."""
+    """Why this address is told, as it is in the mail."""
     state: Mapped[str] = mapped_column(String(10))
     """waiting, sending, sent, failed; digest (waits for the next one), digested, dropped."""
     due_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -231,7 +231,7 @@ def _stop_page(found: Stop, token: str, done: str = "") -> Response:
 
 
 def _subject_line(mail: Mail) -> str:
-    """What a mail tells, in one line."""
+    """What a mail says, in one line."""
     if mail.message is not None:
         return mail.message.subject
     if mail.notification is None:

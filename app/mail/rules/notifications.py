@@ -44,7 +44,7 @@ _NOT_IN_A_HOST = re.compile(r"[^A-Za-z0-9.-]+")
 
 
 class Happened(StrEnum):
-    """What a mail tells."""
+    """What a mail says."""
 
     CREATED = "created"
     SOLVED = "solved"
@@ -54,12 +54,12 @@ class Happened(StrEnum):
     RESCHEDULED = "rescheduled"
     """The window of planned work is another one."""
     CONCERNED = "concerned"
-    """The ticket came to concern the one who is told, and nobody else is told of it."""
+    """The ticket came to concern the one who is notified, and nobody else is notified of it."""
 
 
 @dataclass(frozen=True)
 class Notification:
-    """What happened to a ticket and what the ticket is, for anybody who is told of it.
+    """What happened to a ticket and what the ticket is, for anybody who is notified of it.
 
     ``at`` is ISO 8601 in UTC. Nothing internal ever stands here.
     """
@@ -123,9 +123,9 @@ class Notification:
 
 
 def what_happened(version: int, fields: Mapping[str, str | None]) -> Happened | None:
-    """What people are told of a change with these new values by field; None = nothing.
+    """What people are notified of a change with these new values by field; None = nothing.
 
-    Text that is internal plays no part: a change of nothing else tells nobody.
+    Text that is internal plays no part: a change of nothing else notifies nobody.
     """
     if version == 1:
         return Happened.CREATED
@@ -168,7 +168,7 @@ class Sender:
 
     @property
     def domain(self) -> str:
-        """The host that stands in message and list ids."""
+        """The host that is in message and list ids."""
         host = urlsplit(self.public_url).hostname or ""
         return _NOT_IN_A_HOST.sub("-", host).strip("-.") or "localhost"
 
@@ -288,7 +288,7 @@ def _subject(text: str) -> bytes:
 
 
 def _plain_headers(sender: Sender, post: Post) -> bytes:
-    """Headers that clients read as they stand: ``email`` would encode those longer than a line."""
+    """Headers that clients read as they are: ``email`` would encode those longer than a line."""
     headers = {"Message-ID": f"<{message_key(post)}@{sender.domain}>"}
     if post.number is not None:
         root = f"<ticket-{post.number}@{sender.domain}>"

@@ -1,6 +1,6 @@
 """Addresses to which people answer the portal's mails: each is one ticket's and one recipient's.
 
-``tickets+t123.u45.<signature>@site.example``: mail systems deliver what stands behind the ``+`` to
+``tickets+t123.u45.<signature>@site.example``: mail systems deliver what is behind the ``+`` to
 the mailbox before it (RFC 5233). The signature proves that the portal gave the address to that
 recipient; who sends a mail proves nothing. Capitals make no difference on the way.
 """

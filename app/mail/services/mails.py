@@ -46,7 +46,7 @@ CURSOR = "mails_planned_up_to"
 AT_ONCE = 200
 """Most changes that are planned in one transaction."""
 OLDEST = timedelta(days=7)
-"""A change that is older when it is planned tells nobody: no worker ran for so long."""
+"""A change that is older when it is planned notifies nobody: no worker ran for so long."""
 WAITING, SENDING, SENT, FAILED = "waiting", "sending", "sent", "failed"
 IN_DIGEST, DIGESTED, DROPPED = "digest", "digested", "dropped"
 STATES: Final = (WAITING, SENDING, FAILED, SENT, IN_DIGEST, DIGESTED, DROPPED)
@@ -87,7 +87,7 @@ class Plan:
     mails: Sequence[Mapping[str, Any]] = ()
     also: Sequence[Also] = ()
     too_old: int = 0
-    """Changes that told nobody because they were made too long ago."""
+    """Changes that notified nobody because they were made too long ago."""
 
 
 def draft_mails(session: Session, now: datetime, public_url: str, address: str = "") -> Plan | None:
@@ -130,7 +130,7 @@ def put_mails(session: Session, plan: Plan) -> bool:
 
 
 def skip_notifications(session: Session) -> None:
-    """Pass over all changes up to now, those of this transaction included: they tell nobody."""
+    """Pass over all changes up to now, those of this transaction included: they notify nobody."""
     session.flush()
     newest = newest_change(session)
     insert = _INSERT[session.get_bind().dialect.name]
@@ -241,7 +241,7 @@ def notification_of(
     public_url: str,
     more: Sequence[tuple[str, str]] = (),
 ) -> Notification:
-    """What a change tells, with the ticket as it is now and ``more`` facts; nothing internal."""
+    """What a change says, with the ticket as it is now and ``more`` facts; nothing internal."""
     changed = {item.field: item for item in change.fields}
     url = f"{public_url}/tickets/{ticket.number}"
 

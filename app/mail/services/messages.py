@@ -113,7 +113,7 @@ def queue_message(
 def _wanting(
     session: Session, recipients: Sequence[MessageRecipient], *, security: bool
 ) -> list[tuple[str, MessageRecipient]]:
-    """Those that get it, each address once: as it stands in an envelope, for the first reason."""
+    """Those that get it, each address once: as it is in an envelope, for the first reason."""
     numbers = {one.user_id for one in recipients if one.user_id is not None}
     wants = {
         number: (choice != NEVER or security) and disabled is None

@@ -87,7 +87,7 @@ def message_texts(
 
 
 def notifications_of_digest(session: Session, mail_id: int) -> list[Notification]:
-    """What a digest tells, oldest first."""
+    """What a digest says, oldest first."""
     contents = session.scalars(
         select(MailNotification.content)
         .join(Mail, Mail.change_id == MailNotification.change_id)

@@ -61,7 +61,7 @@ class Newest:
     refused: int = 0
     """They are tried again: the mail server did not accept them yet."""
     in_digest: int = 0
-    """They stand in a daily mail, or will."""
+    """They are in a daily mail, or will."""
     at: datetime | None = None
     """When these mails were made; None = none exist."""
     unplanned: bool = False

@@ -1,8 +1,8 @@
-"""Who is told of a change of a ticket: by which address, and why.
+"""Who is notified of a change of a ticket: by which address, and why.
 
 The submitter (the person who opened it, else the mail that the partner sent), the addresses of the
 carbon copy, the contacts of the responsible and affected sites, and whoever watches the ticket. One
-address gets one mail, whatever it is told for. Nobody is told of a change of one's own.
+address gets one mail, whatever it is told for. Nobody is notified of a change of one's own.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Part(StrEnum):
 
 @dataclass(frozen=True)
 class TicketRole:
-    """An address that stands there for a ticket, and why."""
+    """An address that is there for a ticket, and why."""
 
     part: Part
     address: str
@@ -75,7 +75,7 @@ class TicketRole:
 
 @dataclass
 class People:
-    """Whatever says who is told of changes of some tickets; read once for all of them."""
+    """Whatever says who is notified of changes of some tickets; read once for all of them."""
 
     users: dict[int, User] = field(default_factory=dict)
     """People who may log in and have an address, by key."""
@@ -85,7 +85,7 @@ class People:
 
 
 def people_around(session: Session, tickets: Collection[Ticket]) -> People:
-    """Read who may be told of changes of these tickets."""
+    """Read who may be notified of changes of these tickets."""
     return people_concerned(session, [concern_of(ticket) for ticket in tickets])
 
 
@@ -120,7 +120,7 @@ def recipients_of(
     happened: Happened,
     changed: Ticket | None = None,
 ) -> Sequence[Recipient]:
-    """Who is told of this change, each address once, whether it wants mails or not.
+    """Who is notified of this change, each address once, whether it wants mails or not.
 
     ``changed`` is the ticket that was changed, where it is not this one.
     Addresses that are none, as partners may send, are passed over: ``bad_addresses`` names them.

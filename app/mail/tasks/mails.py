@@ -198,7 +198,7 @@ class PostOffice:
     @staticmethod
     def _written(session: Session, sender: Sender, number: int) -> tuple[Post, bytes] | None:
         """The mail and its bytes. One that cannot be written has failed: none holds up the others,
-        whatever stands in it."""
+        whatever is in it."""
         begin_read(session)
         try:
             post = post_of(session, sender, number)

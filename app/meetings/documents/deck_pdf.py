@@ -29,7 +29,7 @@ _MIN_LABEL: Final = 6.0
 
 
 def deck_as_pdf(deck: Deck, made_at: datetime) -> bytes:
-    """The deck as a file; ``made_at`` (UTC) stands in its properties."""
+    """The deck as a file; ``made_at`` (UTC) is in its properties."""
     paper = Paper((layout.WIDTH, layout.HEIGHT), deck.title, made_at)
     _title_page(paper, deck)
     for number, page in enumerate(layout.placed(deck.slides), 2):

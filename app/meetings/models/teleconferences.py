@@ -48,7 +48,7 @@ class Teleconference(Base):
     minutes: Mapped[str] = mapped_column(Text, default="")
     """What was said and decided, once it was held."""
     agenda: Mapped[str] = mapped_column(Text, default="")
-    """The agenda as it stood when it was marked as held, JSON; "" = it fills itself still."""
+    """The agenda as it was when it was marked as held, JSON; "" = it fills itself still."""
     version: Mapped[int] = mapped_column(default=1)
     """Raised by one with each change."""
 

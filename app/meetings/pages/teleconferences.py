@@ -118,7 +118,7 @@ def published(row: Teleconference) -> Invitation:
 
 @blueprint.get("")
 def listing() -> Response:
-    """The state of the series; TCs that come, that are asked for, and that were held."""
+    """The state of the series; TCs that come, that are requested, and that were held."""
     return _list_page()
 
 

@@ -57,7 +57,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True)
 class Invitation:
-    """A TC as one person's calendar is told of it.
+    """A TC as one person's calendar is notified of it.
 
     ``uid`` stays, ``sequence`` rises with each that tells something else. Without ``attendee`` it
     is nobody's in particular.
@@ -255,7 +255,7 @@ class AgendaPoint:
 
 
 def agenda_text(points: Iterable[AgendaPoint]) -> str:
-    """As it is kept with a TC that was held."""
+    """As it is stored with a TC that was held."""
     return json.dumps([asdict(point) for point in points], ensure_ascii=False)
 
 

@@ -99,7 +99,7 @@ def _word(state: str | None) -> ShownState:
 
 
 def _undocumented(quarter: Quarter, t1s: Sequence[TableRow]) -> AgendaPoint:
-    """Of each site apart: an event between two T1s stands under both."""
+    """Of each site apart: an event between two T1s is under both."""
     parts = []
     for one in t1s:
         (cell,) = one.cells

@@ -80,7 +80,7 @@ def invite(
     now: datetime,
     headline: str,
 ) -> None:
-    """Send these people the TC as it stands, under the sequence that it has."""
+    """Send these people the TC as it is, under the sequence that it has."""
     for one in people:
         one.is_invited = True
         _send_calendar(session, row, one, secretary, Method.REQUEST, now, headline)
@@ -146,7 +146,7 @@ def _send_calendar(
 def mail_request(
     session: Session, row: Teleconference, chair: Iterable[User], now: datetime
 ) -> None:
-    """Tell the chair that a TC is asked for."""
+    """Notify the chair that a TC is requested."""
     times = "\n".join(f"{one.starts_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC" for one in row.times)
     queue_message(
         session,
@@ -167,7 +167,7 @@ def mail_request(
 
 
 def mail_answer(session: Session, row: Teleconference, to: User | None, now: datetime) -> None:
-    """Tell the one who asked that there will be no TC, and why."""
+    """Notify the one who asked that there will be no TC, and why."""
     if to is None:
         return
     queue_message(

@@ -85,7 +85,7 @@ def find_teleconference(session: Session, number: int) -> Teleconference:
 
 
 def ask(session: Session, by: Writer, asked: Asked) -> Teleconference:
-    """Ask for a TC: the chair is told. Raises ``Forbidden``, ``InvalidMany``."""
+    """Ask for a TC: the chair is notified. Raises ``Forbidden``, ``InvalidMany``."""
     require_asking(by.actor)
     checked = _Checking()
     reason = checked.of(lambda: needed_text("reason", asked.reason, LONG_TEXT_LIMIT, _("Reason")))
@@ -132,7 +132,7 @@ def set_time(
     secretary: Secretary,
     seen_version: int,
 ) -> Teleconference:
-    """Set a TC that is asked for, or move one that is set: all who are in are invited (again).
+    """Set a TC that is requested, or move one that is set: all who are in are invited (again).
 
     What stays as it is is no change, and mails nobody. Raises ``Forbidden``, ``MoveNotAllowed``,
     ``InvalidMany``, and ``Invalid`` where somebody else changed the TC since ``seen_version``.
@@ -176,7 +176,7 @@ def set_time(
 
 
 def decline(session: Session, by: Writer, number: int, reason: str) -> Teleconference:
-    """Decline a TC that is asked for; who asked is told why."""
+    """Decline a TC that is requested; who asked is notified why."""
     require_chair(by.actor, _("decline meetings"))
     row = _locked(session, number)
     require_state(row.state, (TcState.ASKED,), "declined")
@@ -216,7 +216,7 @@ def mark_held(
     agenda: Sequence[AgendaPoint],
     seen_version: int | None = None,
 ) -> Teleconference:
-    """Mark a TC as held once it has begun, with its minutes; the agenda is kept as it stands.
+    """Mark a TC as held once it has begun, with its minutes; the agenda is stored as it is.
 
     Of one that was held, the minutes are written again: ``Invalid`` where somebody else wrote them
     since ``seen_version`` (None = whatever stands).
@@ -241,7 +241,7 @@ def mark_held(
 
 
 def join(session: Session, by: Writer, number: int, secretary: Secretary) -> Teleconference:
-    """Take part; once more is no change. Only who joins is told."""
+    """Take part; once more is no change. Only who joins is notified."""
     require_asking(by.actor)
     row = _locked(session, number)
     _require_ahead(row, by.now)
@@ -271,7 +271,7 @@ def leave(session: Session, by: Writer, number: int, secretary: Secretary) -> Te
 def add_people(
     session: Session, by: Writer, number: int, wanted: Sequence[str], secretary: Secretary
 ) -> Sequence[str]:
-    """Put people in by login name; only they are told. The names of those who were not in."""
+    """Put people in by login name; only they are notified. The names of those who were not in."""
     require_chair(by.actor, _("add people to a meeting"))
     row = _locked(session, number)
     _require_ahead(row, by.now)

@@ -35,7 +35,7 @@ from app.meetings.services.packs import (
 )
 
 _MAX_WHY_LENGTH: Final = 200
-"""Characters of an error's own text; all of it stands in the log and under Background work."""
+"""Characters of an error's own text; all of it is in the log and under Background work."""
 _STEPS: Final = 3
 """Beside one for each chosen slide: what changed is recomputed, and two files are drawn."""
 

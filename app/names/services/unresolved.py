@@ -84,7 +84,7 @@ class UnresolvedPage:
 
 @dataclass(frozen=True)
 class Decided:
-    """A decision as it stands; ``means`` is what an alias stands for now, "" = nothing."""
+    """A decision as it is; ``means`` is what an alias stands for now, "" = nothing."""
 
     kind: NameKind
     name: str

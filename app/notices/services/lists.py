@@ -61,5 +61,5 @@ def notices_of_ticket(session: Session, ticket: int) -> Sequence[MaintenanceNoti
 
 
 def may_read_text(actor: Actor) -> bool:
-    """Whether this account sees a notice's whole text, with the addresses that stand in it."""
+    """Whether this account sees a notice's whole text, with the addresses that are in it."""
     return actor.is_operator

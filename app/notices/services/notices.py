@@ -2,7 +2,7 @@
 
 A notice counts once, whatever file brings it. UIDs belong to their provider; of one maintenance the
 higher sequence counts, and of two with the same the later stamp (RFC 5546, 2.1.5). What cannot be
-read, or what the ticket's state forbids, is kept for a person. Nothing is left out in silence.
+read, or what the ticket's state forbids, is stored for a person. Nothing is left out in silence.
 """
 
 from __future__ import annotations

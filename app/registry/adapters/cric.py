@@ -1,7 +1,7 @@
 """Reading CRIC's ``rcsite`` JSON (``/api/core/rcsite/query/?json``) from a file or over HTTP.
 
-What it says is untrusted: any shape, any size. A record that cannot be read is left out and told;
-a source that is none raises ``Invalid``. Standard library only.
+What it says is untrusted: any shape, any size. A record that cannot be read is left out and
+reported; a source that is none raises ``Invalid``. Standard library only.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 CRIC knows no links. Its tier is no T0/T1 status, its ``lhcopn_active`` is set for sites that were
 never on the LHCOPN, and its NetSites and NetRoutes disagree about bandwidths: each of these is
-found and told, and ignored by itself. What does follow is proposed to a person, field by
+found and reported, and ignored by itself. What does follow is proposed to a person, field by
 field: single values replace ours, lists only grow.
 
 It must not know how CRIC is read, nor rows.

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Network(StrEnum):
-    """The two networks whose tickets are kept here."""
+    """The two networks whose tickets are stored here."""
 
     LHCOPN = "LHCOPN"
     LHCONE = "LHCONE"

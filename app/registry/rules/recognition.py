@@ -44,7 +44,7 @@ def first_word(name: str) -> str:
 
 def words_in(texts: Iterable[str]) -> set[str]:
     """All words of the texts as ``first_word`` has them, and "": a name whose first word is not
-    among them cannot stand in the texts as a whole word, whatever the case of its letters."""
+    among them cannot be in the texts as a whole word, whatever the case of its letters."""
     found = {""}
     for text in texts:
         runs = set(_RUN.findall(text.translate(_LOOK_ALIKES)))
@@ -61,7 +61,7 @@ def _whole_words(names: Iterable[str], flags: int = 0) -> re.Pattern[str] | None
 
 
 def recognised_links(texts: Iterable[str], link_names: Iterable[str]) -> tuple[str, ...]:
-    """The link ids that stand in ``texts`` as whole words, in order of appearance."""
+    """The link ids that are in ``texts`` as whole words, in order of appearance."""
     by_folded = {name.casefold(): name for name in link_names}
     pattern = _whole_words(by_folded.values(), re.IGNORECASE)
     if pattern is None:
@@ -86,7 +86,7 @@ def link_words(texts: Iterable[str]) -> tuple[str, ...]:
 
 
 def holds_word(text: str, word: str) -> bool:
-    """Whether ``word`` stands in ``text`` as a whole word, in any case."""
+    """Whether ``word`` is in ``text`` as a whole word, in any case."""
     pattern = _whole_words([word], re.IGNORECASE)
     return pattern is not None and pattern.search(text) is not None
 
@@ -106,7 +106,7 @@ def is_recognisable(name: str) -> bool:
 def recognised_sites(
     title: str, site_names: Mapping[str, str], link_names: Iterable[str]
 ) -> tuple[str, ...]:
-    """The sites whose names stand in ``title``, in order of appearance, each once.
+    """The sites whose names are in ``title``, in order of appearance, each once.
 
     ``site_names`` maps every name to its site's key; keys are returned. Exact case, four or more
     characters or holding a hyphen or a digit, outside link ids and URLs.

@@ -130,7 +130,7 @@ def _time_zones() -> frozenset[str]:
 
 
 def _word(field: str, value: str, limit: int, label: str) -> str:
-    """A text of one line that stands in lists separated by ``;``: trimmed, not empty."""
+    """A text of one line that is in lists separated by ``;``: trimmed, not empty."""
     text = checked_text(field, value.strip(), limit, label=label)
     if not text:
         raise Invalid(field, _("%(label)s is empty; say one", label=label))
@@ -563,7 +563,7 @@ def _choice(kind: type[StrEnum], allowed: str) -> ValueKind:
 
 TEXT: Final = ValueKind(_checked_text, _("a text, or nothing"))
 KEY: Final = ValueKind(_checked_key)
-"""A name that stands in addresses: ``/sites/DE-KIT``."""
+"""A name that is in addresses: ``/sites/DE-KIT``."""
 COUNTRY: Final = ValueKind(_checked_country, _("two capitals of ISO 3166"))
 TIME_ZONE: Final = ValueKind(_checked_time_zone, _("an IANA name such as Europe/Berlin"))
 NETWORK: Final = _choice(Network, _("LHCOPN or LHCONE"))

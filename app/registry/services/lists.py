@@ -37,7 +37,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class ListedSite:
-    """A site with what belongs to it, as of a day if one was asked for."""
+    """A site with what belongs to it, as of a day if one was requested."""
 
     row: Site
     names: Sequence[SiteName]

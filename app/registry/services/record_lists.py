@@ -59,7 +59,7 @@ class RecordOnDay:
     day: date
     """UTC, not after today."""
     month: Month | None = None
-    """The month whose past is asked for; it has begun by that day."""
+    """The month whose past is requested; it has begun by that day."""
 
     @property
     def own_links(self) -> Sequence[Link]:
@@ -161,7 +161,7 @@ def links_per_site(session: Session, sites: Collection[Site], day: date) -> Mapp
 
 
 def holds(column: Any, text: str) -> ColumnElement[bool]:
-    """Whether a text stands in the column, whatever the case of its letters."""
+    """Whether a text is in the column, whatever the case of its letters."""
     found: ColumnElement[bool] = func.lower(column).contains(text.lower(), autoescape=True)
     return found
 

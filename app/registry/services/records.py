@@ -2,7 +2,7 @@
 
 A record is never deleted: tickets, links and past quarters name it. One call is one change with one
 row in the change log. Only admins and the portal itself may write. What is particular to a kind
-stands in ``sites`` and ``links``.
+is in ``sites`` and ``links``.
 """
 
 from __future__ import annotations
@@ -254,7 +254,7 @@ class RecordVerbs(Generic[Record]):
         equal already is no change; if nothing is left, nothing is written.
 
         Raises ``NotFound``, ``Forbidden``, ``Invalid``, ``InvalidMany``; ending the record while
-        open tickets or links stand on it is ``Invalid`` and names them.
+        open tickets or links depend on it is ``Invalid`` and names them.
         """
         require_manager(by.actor)
         lookup = lookup or Lookup(session)

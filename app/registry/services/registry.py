@@ -154,8 +154,8 @@ def require_links(session: Session, names: Iterable[str], field: str = "links") 
 
 
 def link_names_in(session: Session, texts: Iterable[str]) -> list[str]:
-    """The link ids that may stand in the texts, and no more than a few others: all ids of which
-    the first word is there. ``recognised_links`` tells which do stand there."""
+    """The link ids that may be in the texts, and no more than a few others: all ids of which
+    the first word is there. ``recognised_links`` says which are there."""
     connection = session.connection()
     return [
         name
@@ -165,7 +165,7 @@ def link_names_in(session: Session, texts: Iterable[str]) -> list[str]:
 
 
 def site_keys_in(session: Session, text: str, on: date) -> dict[str, str]:
-    """The site names valid on a day that may stand in a text, mapped to their sites' keys."""
+    """The site names valid on a day that may be in a text, mapped to their sites' keys."""
     connection = session.connection()
     return {
         row.name: row.key
@@ -184,7 +184,7 @@ _RUN = re.compile(r"[\w-]+")
 def names_in(
     session: Session, texts: Iterable[str], on: date
 ) -> tuple[Sequence[str], Mapping[str, str]]:
-    """The link ids, and the names of sites valid on a day with their sites' keys, that may stand in
+    """The link ids, and the names of sites valid on a day with their sites' keys, that may be in
     the texts: one statement, of their first words. Only such names of sites as are no words of
     other meanings."""
     runs = dict.fromkeys(run for text in texts for run in _RUN.findall(text))

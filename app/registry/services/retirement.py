@@ -1,4 +1,5 @@
-"""What keeps a site or link from ending: links in use, and what rooms above know to stand on it."""
+"""What keeps a site or link from ending: links in use, and what rooms above know to depend on
+it."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from app.registry.models.registry import Link, Site
 from app.registry.services.registry import MAX_NAMED, listed
 
 Blocker = Callable[[Session, Site | Link, int], Sequence[str]]
-"""The names of what stands on a record, no more than so many."""
+"""The names of what depends on a record, no more than so many."""
 _BLOCKERS: Final[dict[str, Blocker]] = {}
 
 
@@ -23,7 +24,7 @@ def blocks_retirement(what: str, named: Blocker) -> None:
 
 
 def refuse_while_used(session: Session, row: Site | Link, links: Sequence[str]) -> None:
-    """Raise ``Invalid`` on the last day, naming the links and all else that stands on a record."""
+    """Raise ``Invalid`` on the last day, naming the links and all else that depends on a record."""
     if not _BLOCKERS:
         raise RuntimeError("Nobody said what keeps a site or link from ending: import app.tables")
     used = {"links in use": links} | {

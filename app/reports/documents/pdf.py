@@ -94,7 +94,7 @@ class _Flow:
         write(_EDGE, foot, self._wide, 12, number, layout.FOOT_SIZE, layout.GREY, align="R")
 
     def title(self, text: str, notes: Sequence[str]) -> None:
-        """What it is, and how it stands."""
+        """What it is, and its state."""
         for line in wrapped(text, self._wide, 18, bold=True):
             self._line(line, 18, bold=True)
         self._y += 4

@@ -89,7 +89,7 @@ class Report(Base):
 
 
 class ReportField(Base):
-    """What stands in one field of a report as it is written now."""
+    """What is in one field of a report as it is written now."""
 
     __tablename__ = "report_fields"
 
@@ -162,7 +162,7 @@ class ReportAttachment(Base):
     size: Mapped[int]
     """Bytes of its content."""
     media_type: Mapped[str] = mapped_column(String(30))
-    """What its content is, told from the bytes; decides what may be shown of it."""
+    """What its content is, derived from the bytes; decides what may be shown of it."""
     digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 of its content."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)

@@ -1,4 +1,4 @@
-"""What stands below a report on its page: its files, and what site and chair say to each other."""
+"""What is below a report on its page: its files, and what site and chair say to each other."""
 
 from __future__ import annotations
 

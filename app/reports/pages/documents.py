@@ -57,7 +57,7 @@ def newest() -> AnyResponse:
 
 @blueprint.get(_OF_QUARTER)
 def quarter_page(quarter: str) -> str:
-    """How each site stands, its numbers with their rows, and who is missing."""
+    """The state of each site, its numbers with their rows, and who is missing."""
     stand = fresh_figures()
     document = _quarter(quarter)
     return render_template(

@@ -24,7 +24,7 @@ _COLUMNS = (
 
 
 def table_of_report(document: ReportDocument) -> FigureTable:
-    """All of one report in one table: how it stands, its numbers, its events, its answers.
+    """All of one report in one table: its state, its numbers, its events, its answers.
 
     The rows of the part "report" say whether it was signed, by whom, when and in which version;
     ``now`` is what the portal counts today where that is another number; ``said`` the number that
@@ -72,7 +72,7 @@ def table_of_report(document: ReportDocument) -> FigureTable:
 
 
 def _standing(document: ReportDocument) -> Sequence[tuple[str, str, int | None, Cell]]:
-    """Key, label, number and words of how it stands; the same keys for every report, and
+    """Key, label, number and words of its state; the same keys for every report, and
     one more where its data is a sample."""
     sample: Sequence[tuple[str, str, int | None, Cell]] = (
         [("data", _("Data"), None, SAMPLE)] if document.is_sample else ()
@@ -93,7 +93,7 @@ def _standing(document: ReportDocument) -> Sequence[tuple[str, str, int | None, 
 
 
 def table_of_quarter(document: QuarterDocument) -> FigureTable:
-    """How each site stands, and its figures, a line for each site."""
+    """The state of each site, and its figures, a line for each site."""
     known = {one.key: one for line in document.sites for one in line.numbers.figures}
     head = (
         *("site", "quarter", "report", "late", "asked", "due_by"),

@@ -268,7 +268,7 @@ def report_page(
 
 
 def standing(place: ReportContext) -> ReportStatus:
-    """How the report stands, as the grid shows it."""
+    """The state of the report, as the grid shows it."""
     return report_status(
         place.quarter,
         place.state,

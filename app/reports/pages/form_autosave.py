@@ -1,6 +1,6 @@
 """Each field of a report saves itself, and shows what others wrote meanwhile.
 
-An answer replaces what stands below the field, or the whole field where the person asked for that:
+An answer replaces what is below the field, or the whole field where the person asked for that:
 what is being typed is never touched.
 """
 
@@ -40,7 +40,7 @@ MAX_SAVE: Final = 60
 
 @blueprint.post(FIELD)
 def save_one(site: str, quarter: str, name: str) -> Response:
-    """Save one field; how it stands then."""
+    """Save one field; its state then."""
     place = report_context(site, quarter)
     value = request.form.get(name, "").replace("\r\n", "\n")
     seen, was = sent_version(VERSION + name), request.form.get(DIGEST + name, "")
@@ -70,7 +70,7 @@ def save_one(site: str, quarter: str, name: str) -> Response:
 def _standing(
     place: ReportContext, view: FieldView, status: int = 200, *, saved: bool = False
 ) -> Response:
-    """What stands below a field."""
+    """What is below a field."""
     page = render_template(
         "reports/form/_field_standing.html", f=view, address=place.address, saved=saved
     )

@@ -35,7 +35,7 @@ VERSION: Final = "seen."
 DIGEST: Final = "was."
 """The digest of what the page showed in it."""
 CONFLICT: Final = "theirs."
-"""The version that stands there by now, where somebody else wrote."""
+"""The version that is there by now, where somebody else wrote."""
 _MAX_VERSION_LENGTH: Final = 9
 
 

@@ -1,4 +1,4 @@
-"""The fields of a report as its page shows them: what they ask, what stands there, how they stand.
+"""The fields of a report as its page shows them: what they ask, what is there, their state.
 
 A page makes all of them at once from the report's rows; an autosave makes a single one.
 """
@@ -50,7 +50,7 @@ class FieldView:
     value: str = ""
     version: int = 0
     was: str = ""
-    """Digest of what stood there in this version: the form tells by it what was touched."""
+    """Digest of what was there in this version: the form tells by it what was touched."""
     changed_by: str = ""
     changed_at: datetime | None = None
     question: ReportQuestion | None = None
@@ -240,13 +240,13 @@ def _answer(question: ReportQuestion) -> FieldView:
 
 
 def with_rows(fields: Fields, rows: Mapping[str, ReportField]) -> Fields:
-    """With what stands in the report; an earlier answer is offered only where nothing does."""
+    """With what is in the report; an earlier answer is offered only where nothing is."""
 
     return fields.changed(lambda one: with_row(one, rows.get(one.name)))
 
 
 def with_carried_words(fields: Fields, along: Mapping[int, Sequence[OtherWords]]) -> Fields:
-    """Words stand in the field of the event that covers theirs now (``carried_words``); with the
+    """Words are in the field of the event that covers theirs now (``carried_words``); with the
     next save they are stored there."""
 
     def carry(view: EventView) -> EventView:
@@ -265,7 +265,7 @@ def with_carried_words(fields: Fields, along: Mapping[int, Sequence[OtherWords]]
 
 
 def with_row(field: FieldView, row: ReportField | None) -> FieldView:
-    """The field with what stands in it."""
+    """The field with what is in it."""
     if row is None:
         return field
     return replace(

@@ -91,7 +91,7 @@ def answers_that_differ(
     old: Mapping[str, str], new: Mapping[str, str], labels: Mapping[str, str]
 ) -> Sequence[ValueDifference]:
     """Fields whose value differs. ``labels``: what each field is called, in the page's order; one
-    without a label stands last, by its name."""
+    without a label is last, by its name."""
     names = [*labels, *sorted((old.keys() | new.keys()) - labels.keys())]
     return [
         ValueDifference(labels.get(name) or _named(name), old.get(name, ""), new.get(name, ""))

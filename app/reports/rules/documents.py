@@ -39,7 +39,7 @@ _SIGNED: Final = (ShownState.SUBMITTED, ShownState.ACCEPTED)
 
 @dataclass(frozen=True)
 class FigureLine:
-    """A figure as it stands in the report."""
+    """A figure as it is in the report."""
 
     figure: ReportFigure
     """As it was when the report was signed; of a draft as it is now."""
@@ -144,7 +144,7 @@ class ReportDocument:
 
     @property
     def notes(self) -> Sequence[str]:
-        """How it stands, in sentences."""
+        """Its state, in sentences."""
         if self.version is None:
             what = (
                 _("This is a draft")
@@ -184,7 +184,7 @@ class ReportDocument:
 
 @dataclass(frozen=True)
 class SiteLine:
-    """How one site stands in the quarter, and its numbers."""
+    """The state of one site in the quarter, and its numbers."""
 
     site: str
     shown: ShownState
@@ -211,7 +211,7 @@ class SiteLine:
 
     @property
     def is_awaited(self) -> bool:
-        """Whether it is asked for and not submitted, also while its quarter is not over."""
+        """Whether it is requested and not submitted, also while its quarter is not over."""
         return self.is_required and self.shown not in _SIGNED
 
     @property
@@ -248,7 +248,7 @@ class QuarterDocument:
     due_at: datetime
     made_at: datetime
     sites: Sequence[SiteLine]
-    """Those that are asked for a report, and those that wrote one, by name."""
+    """Those that are requested a report, and those that wrote one, by name."""
     detected: int | None
     """Events of all of them, each once, as counted now; None = no data."""
     documented: int | None
@@ -413,7 +413,7 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
 
 
 def tables_of_quarter(document: QuarterDocument) -> Sequence[DocumentTable]:
-    """How each site stands, the numbers, and who is missing."""
+    """The state of each site, the numbers, and who is missing."""
     return [
         DocumentTable(
             _("Sites"),

@@ -27,7 +27,7 @@ class ExplanationState(StrEnum):
 
 @dataclass(frozen=True)
 class OtherWords:
-    """What stands in a report about such an event. ``id`` is that under which it was written."""
+    """What is in a report about such an event. ``id`` is that under which it was written."""
 
     id: int
     link: str

@@ -137,7 +137,7 @@ _FIGURE: Final = re.compile(r"(number|reason)\.[a-z][a-z0-9_]{0,59}", re.ASCII)
 def checked_answer(question: ReportQuestion, value: str) -> str:
     """The answer as it is stored, "" = none; raises ``Invalid`` on ``answer.KEY``.
 
-    That a required one is there is asked for when a report is submitted, not while it is written.
+    That a required one is there is requested when a report is submitted, not while it is written.
     """
     field = ANSWER + question.key
     if question.kind is QuestionKind.TEXT:
@@ -177,7 +177,7 @@ def checked_answer(question: ReportQuestion, value: str) -> str:
 
 
 def checked_field(form: Form, name: str, value: str) -> str:
-    """What may stand in a report's field, as it is stored; ``Invalid`` on ``name`` otherwise.
+    """What may be in a report's field, as it is stored; ``Invalid`` on ``name`` otherwise.
 
     Whether an event or a figure of this name exists is not known here.
     """

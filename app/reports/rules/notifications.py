@@ -21,7 +21,7 @@ REASON_FIELD: Final = "why"
 
 
 class News(StrEnum):
-    """What people are told of a change of a report."""
+    """What people are notified of a change of a report."""
 
     SUBMITTED = "submitted"
     REOPENED = "reopened"
@@ -45,7 +45,8 @@ class ReportNotification:
 
 
 def news_of(changed: Mapping[str, str | None]) -> News | None:
-    """What a change with these new values by field tells; None = nobody is told: a draft grows."""
+    """What a change with these new values by field tells; None = nobody is notified: a draft
+    grows."""
     state = changed.get("state")
     if state in set(_MOVES):
         return _MOVES[ReportState(state)]

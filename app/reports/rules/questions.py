@@ -44,9 +44,9 @@ def part_in_words(question: ReportQuestion, name: str) -> str:
 
 
 def checked_question(form: Form, question: ReportQuestion, *, is_used: bool) -> ReportQuestion:
-    """The question as it may stand in ``form``, instead of the one of its key or at its end.
+    """The question as it may be in ``form``, instead of the one of its key or at its end.
 
-    ``is_used``: it stands in a form that is, or was, in use: it keeps its kind, so that answers of
+    ``is_used``: it is in a form that is, or was, in use: it keeps its kind, so that answers of
     different quarters mean the same. Raises ``InvalidMany`` by part.
     """
     problems: dict[str, str] = {}
@@ -166,7 +166,7 @@ def _retired(form: Form) -> Sequence[ReportQuestion]:
 
 
 def _arranged(questions: Sequence[ReportQuestion]) -> Form:
-    """Each group in one place, that of its first question; what is retired stands last."""
+    """Each group in one place, that of its first question; what is retired is last."""
     titles = list(dict.fromkeys(one.group for one in questions if not one.is_retired))
     asked = [one for one in questions if not one.is_retired]
     return Form(

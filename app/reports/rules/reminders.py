@@ -22,7 +22,7 @@ AFTER: Final = (7, 21, 35, 49)
 LAST_HOLDS: Final = 14
 """Days for which the last step is made up where the portal was down."""
 BY_HAND: Final = "by hand "
-"""How the name of a reminder begins that the chair sent; the day stands behind."""
+"""How the name of a reminder begins that the chair sent; the day is behind."""
 
 
 @dataclass(frozen=True, order=True)

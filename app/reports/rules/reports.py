@@ -48,7 +48,7 @@ class ShownState(StrEnum):
 
 @dataclass(frozen=True)
 class ReportStatus:
-    """How a site's report of a quarter stands. ``is_late`` is a flag beside the state."""
+    """The state of a site's report of a quarter. ``is_late`` is a flag beside the state."""
 
     shown: ShownState
     is_late: bool
@@ -79,7 +79,7 @@ def report_status(
     is_required: bool,
     due_days: int = USUAL_DUE_DAYS,
 ) -> ReportStatus:
-    """How it stands; ``state`` None = nothing is stored.
+    """Its state; ``state`` None = nothing is stored.
 
     A site that is not asked may write all the same: what is stored is shown, and never late. Late
     is what was not submitted by the due date, or was submitted first after it.
@@ -119,7 +119,7 @@ def is_of_site(actor: Actor, site_id: int) -> bool:
 
 
 def may_read_fields(actor: Actor, site_id: int) -> bool:
-    """Whether this account sees what stands in a draft, or in a report that was reopened."""
+    """Whether this account sees what is in a draft, or in a report that was reopened."""
     return is_chair(actor) or is_of_site(actor, site_id)
 
 

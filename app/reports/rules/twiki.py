@@ -20,7 +20,7 @@ def twiki_of_report(document: ReportDocument, address: str) -> str:
 
 
 def twiki_of_quarter(document: QuarterDocument, address: str, reports: Sequence[str]) -> str:
-    """The quarter: how the sites stand, who is missing, and each signed report behind it.
+    """The quarter: the state of the sites, who is missing, and each signed report behind it.
 
     ``reports`` are the addresses of the signed reports, in their order.
     """

@@ -102,7 +102,7 @@ def document_of_quarter(
     *,
     due_days: int = USUAL_DUE_DAYS,
 ) -> QuarterDocument:
-    """The whole quarter: how each site stands, and what was signed."""
+    """The whole quarter: the state of each site, and what was signed."""
     numbers = dict(numbers_of_quarter(session, quarter, now))
     asked = set(numbers)
     reports = {

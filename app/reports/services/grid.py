@@ -56,7 +56,7 @@ DONE: Final = (ShownState.SUBMITTED, ShownState.ACCEPTED)
 
 @dataclass(frozen=True)
 class Count:
-    """How many of the reports that are asked for were submitted; of quarters that have ended."""
+    """How many of the reports that are requested were submitted; of quarters that have ended."""
 
     done: int = 0
     asked: int = 0
@@ -69,7 +69,7 @@ class Count:
 
 @dataclass(frozen=True)
 class GridCell:
-    """A site's report about a quarter. ``is_counted``: it is asked for, and the quarter ended."""
+    """A site's report about a quarter. ``is_counted``: it is requested, and the quarter ended."""
 
     quarter: Quarter
     standing: ReportStatus
@@ -161,7 +161,7 @@ def reports_of_site(
     now: datetime,
     due_days: int,
 ) -> Sequence[GridCell]:
-    """One site's row of the grid: nothing where none of these is asked for or written."""
+    """One site's row of the grid: nothing where none of these is requested or written."""
     first, reports = _reports(session, quarters, Report.site_id == site.id)
     asked = [is_asked(site, quarter, first) for quarter in quarters]
     if not (any(asked) or reports):
@@ -278,7 +278,7 @@ def _quarters_that_hold(
 
 
 def completeness(session: Session, now: datetime) -> Completeness | None:
-    """Reports by site and year, from the first one that is asked for on; None if none exists.
+    """Reports by site and year, from the first one that is requested on; None if none exists.
 
     A year's number of reports is that of its quarters that have ended and of which the portal holds
     anything: of the others nobody was asked.

@@ -1,7 +1,7 @@
 """Who gets mails about quarterly reports, and the mails of a report's moves and comments.
 
 A site's: its reporters, and its contacts for reports. The chair's: the operators; where none of
-them has an address, the admins. Nobody is told of a change of one's own.
+them has an address, the admins. Nobody is notified of a change of one's own.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from app.reports.rules.notifications import News, news_notification, news_of
 def mail_report_news(
     session: Session, by: Writer, report: Report, fields: Sequence[FieldChange], change_id: int
 ) -> None:
-    """Queue the mails of one change of a report; most changes tell nobody."""
+    """Queue the mails of one change of a report; most changes notify nobody."""
     changed = {one.field: one.new for one in fields}
     news = news_of(changed)
     if news is None or by.door is Door.IMPORT:
@@ -116,7 +116,7 @@ def _writer(by: Writer) -> int | None:
 
 
 def _own_keys(session: Session, by: Writer) -> set[str]:
-    """The address of whoever makes the change: it may stand among the site's contacts."""
+    """The address of whoever makes the change: it may be among the site's contacts."""
     if by.actor.kind is not Kind.PERSON or by.actor.account_id is None:
         return set()
     mail = session.scalar(select(User.mail).where(User.id == by.actor.account_id))

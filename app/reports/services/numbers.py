@@ -113,7 +113,7 @@ def numbers_of(session: Session, site: Site, quarter: Quarter, now: datetime) ->
 def numbers_of_quarter(
     session: Session, quarter: Quarter, now: datetime
 ) -> Mapping[int, ReportNumbers]:
-    """Those of all sites that are asked for a report, by their keys. Only reads."""
+    """Those of all sites that are requested a report, by their keys. Only reads."""
     return numbers_of_sites(session, asked_sites(session, quarter), quarter, now)
 
 

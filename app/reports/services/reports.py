@@ -79,7 +79,7 @@ _BEGIN: Final = {
 
 @dataclass(frozen=True)
 class Saved:
-    """A field as it stands after a save. ``version`` 0 = there was nothing to save: an empty value
+    """A field as it is after a save. ``version`` 0 = there was nothing to save: an empty value
     of a field that nobody wrote in yet."""
 
     version: int
@@ -231,7 +231,7 @@ def save_field(
     ``seen_version`` is the field's version that the writer saw, 0 = none. Raises ``FieldConflict``
     if somebody else saved another value since, ``Invalid`` on ``name`` for a value that is not
     allowed, ``NotFound``, ``Forbidden``, and ``MoveNotAllowed`` where the report is not to be
-    written now. The same value as stands there is no change and no conflict.
+    written now. The same value as is there is no change and no conflict.
     """
     result = save_fields(session, by, site, quarter, {name: (value, seen_version)})
     if name in result.conflicts:
@@ -251,7 +251,7 @@ def save_fields(
     """Save several fields at once, by name: value and seen version, as ``save_field``.
 
     What fits is saved; what somebody else changed meanwhile, or what is not allowed, is left as it
-    stands and told field by field. Raises ``NotFound``, ``Forbidden`` and ``MoveNotAllowed``.
+    stands and reported field by field. Raises ``NotFound``, ``Forbidden`` and ``MoveNotAllowed``.
     """
     report = _locked(session, site.id, str(quarter))
     require_write(by, site.id, report, quarter)
@@ -455,8 +455,8 @@ def record_on_report(
     session: Session, by: Writer, report: Report, fields: Sequence[FieldChange]
 ) -> None:
     """Write one change of a report. The log counts a report's changes by itself: a comment is one
-    too, and does not make a new version of what is written. Who is told of it is told in the same
-    transaction."""
+    too, and does not make a new version of what is written. Who is notified of it is told in the
+    same transaction."""
     change_id = record_change(session, by, kind=REPORT, thing_id=report.id, fields=fields)
     mail_report_news(session, by, report, fields, change_id)
 

@@ -3,8 +3,8 @@
 Availability is 1 - down / (period - unmonitored) (decisions, section 9). Degraded time is available
 and told beside it. The silence of every source that watched a link is unmonitored time, too. Where
 several sources tell different things of one moment, the worst that one of them saw holds: down
-before degraded before unmonitored. Of a link of which no source told anything until a period's end,
-or of which none was heard in it, there is no data.
+before degraded before unmonitored. Of a link of which no source stated anything until a period's
+end, or of which none was heard in it, there is no data.
 """
 
 from __future__ import annotations
@@ -192,7 +192,7 @@ class Availability:
 
     @property
     def has_data(self) -> bool:
-        """Whether any source told anything."""
+        """Whether any source stated anything."""
         return self.length > 0
 
     @property

@@ -85,7 +85,7 @@ class StatisticsQuery:
 
     @property
     def is_filtered(self) -> bool:
-        """Whether not all tickets are asked for."""
+        """Whether not all tickets are requested."""
         return any(self.given(name) for name in FILTERS)
 
     def given(self, name: str) -> list[str]:
@@ -94,7 +94,7 @@ class StatisticsQuery:
 
     @property
     def filter_words(self) -> str:
-        """What of all tickets is asked for, behind a title; "" = all."""
+        """What of all tickets is requested, behind a title; "" = all."""
         given = [f"{name} {' or '.join(self.given(name))}" for name in FILTERS if self.given(name)]
         return f"; {', '.join(given)}" if given else ""
 

@@ -15,7 +15,7 @@ from app.statistics.services.link_history import history_of_links
 
 
 def history_panel(_actor: Actor, about: RecordOnDay) -> dict[str, Any]:
-    """The last 90 days of the record's links, or the month that is asked for."""
+    """The last 90 days of the record's links, or the month that is requested."""
     row = about.row
     where = {"site": row.key} if isinstance(row, Site) else {"link": row.name}
 

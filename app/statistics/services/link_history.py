@@ -1,6 +1,6 @@
 """The past of some links in a few figures: their state day by day, and how available they were.
 
-Of few links and a few months the events are read as they are asked for, and not taken from the
+Of few links and a few months the events are read as they are requested, and not taken from the
 cached facts of all; the arithmetic is that of the page of availability, and so are the figures.
 """
 
@@ -36,7 +36,7 @@ from app.topology.rules.link_states import LinkState
 from app.topology.services.link_days import LinkPast, past_of_links
 
 DAYS: Final = 90
-"""Days of the strip, the day that is asked for included."""
+"""Days of the strip, the day that is requested included."""
 _SHORT: Final = 30
 _QUIET: Final = frozenset({LinkState.OK, LinkState.UNMONITORED})
 

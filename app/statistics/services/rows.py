@@ -80,7 +80,7 @@ def values_asked(session: Session, by: str, given: Sequence[str]) -> set[str] | 
 
 
 def in_order(rows: Sequence[CountRow], by: str) -> list[CountRow]:
-    """Values of closed lists as they stand there; links and sites by their number, none last."""
+    """Values of closed lists as they are there; links and sites by their number, none last."""
     if by in _WITHOUT:
         return sorted(rows, key=lambda row: (not row.value, -row.total, row.value))
     return list(rows)

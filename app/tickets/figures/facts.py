@@ -62,7 +62,7 @@ _EPOCH_DAY: Final = datetime(1970, 1, 1).toordinal()  # noqa: DTZ001  # only its
 
 @dataclass(frozen=True)
 class TicketFacts:
-    """The facts of some tickets, ordered by number; of pairs each stands once."""
+    """The facts of some tickets, ordered by number; of pairs each is once."""
 
     tickets: Columns
     """Those of ``TICKET``."""
@@ -78,7 +78,7 @@ class TicketFacts:
 
 @dataclass(frozen=True)
 class TicketRow:
-    """What a ticket's row tells; times are UTC."""
+    """What a ticket's row says; times are UTC."""
 
     number: int
     created: datetime

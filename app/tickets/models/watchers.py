@@ -1,4 +1,4 @@
-"""People who want to be told of a ticket."""
+"""People who want to be notified of a ticket."""
 
 from __future__ import annotations
 

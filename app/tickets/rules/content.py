@@ -36,7 +36,7 @@ class NewTicket:
     layer: str = Layer.UNKNOWN
     impact: str = Impact.UNKNOWN
     links: tuple[str, ...] = ()
-    """Link ids. Where empty, ids that stand in title or description are recognised."""
+    """Link ids. Where empty, ids that are in title or description are recognised."""
     sites: tuple[str, ...] = ()
     """Any names of sites. Where empty, a site named in the title is recognised."""
     asked_sites: tuple[str, ...] = ()

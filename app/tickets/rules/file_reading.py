@@ -1,8 +1,8 @@
 """Files of old tickets, as spreadsheets and other systems write them: what each line states.
 
 The columns are those of an export; some may be left out. Any state and any time of the past may
-stand there. What is wrong is told by line, column, value and what is allowed; a line that is wrong
-says nothing of the others.
+stand there. What is wrong is reported by line, column, value and what is allowed; a line that is
+wrong says nothing of the others.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ GEANT's table of NTTDM (wiki.geant.org/x/Voo7Bw). **Recalled, and not confirmed 
 text**, are: the names of the document and of its tickets, the namespace, the later fields
 (``is_recalled``), and all words of closed lists. So readers are lenient: names in any case and of
 any namespace, the words of the portal beside those of NTTDM; and what a closed list cannot tell
-apart stands in ``ADDITIONAL_DATA``, too. docs/nttdm.md says what is lost.
+apart is in ``ADDITIONAL_DATA``, too. docs/nttdm.md says what is lost.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class NttdmField:
     column: str
     """What of the portal's ticket it holds: a column of files, or what is said below."""
     is_needed: bool = False
-    """Whether it stands there also where it is empty."""
+    """Whether it is there also where it is empty."""
     is_recalled: bool = False
     """Whether its name was recalled and not confirmed against the RFC's text."""
     is_read: bool = True
@@ -113,7 +113,7 @@ _COLUMN_NAMES: Final[Mapping[str, str]] = {
     "impact": "TT_IMPACT_ASSESSMENT",
     "network": "AFFECTED_SERVICE",
 }
-"""Where a column of ours stands in a document."""
+"""Where a column of ours is in a document."""
 
 # ---- the words of closed lists: all of them recalled, none confirmed against the RFC's text
 
@@ -236,7 +236,7 @@ def nttdm_ticket(cells: Mapping[str, str]) -> str:
 
 
 def _escaped(text: str) -> str:
-    """As it stands between tags; a parser would take a bare carriage return for a line feed."""
+    """As it is between tags; a parser would take a bare carriage return for a line feed."""
     return escape(storable_text(text, len(text)), {"\r": "&#13;"})
 
 
@@ -465,7 +465,7 @@ _NEXT: Final = re.compile(r"\n(?!  )")
 
 
 def _additional_in(text: str) -> tuple[dict[str, str], str]:
-    """What of the portal's columns stands in ADDITIONAL_DATA, and what else does."""
+    """What of the portal's columns is in ADDITIONAL_DATA, and what else does."""
     found: dict[str, str] = {}
     rest: list[str] = []
     for part in _NEXT.split(text):

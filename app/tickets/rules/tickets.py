@@ -47,7 +47,7 @@ WORKING_DAYS_TO_CLOSE: Final = 10
 
 
 class Priority(StrEnum):
-    """GGUS priorities; ``normal`` exists at the SOAP door only and is kept as sent."""
+    """GGUS priorities; ``normal`` exists at the SOAP door only and is stored as sent."""
 
     LESS_URGENT = "less urgent"
     NORMAL = "normal"

@@ -1,4 +1,4 @@
-"""The diaries of tickets: the public and internal entries that stand in the change log."""
+"""The diaries of tickets: the public and internal entries that are in the change log."""
 
 from __future__ import annotations
 

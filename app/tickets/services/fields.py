@@ -63,7 +63,7 @@ class _Facts:
 
 
 def facts_of(ticket: Ticket) -> TicketFacts:
-    """What rights on this ticket depend on, as it is when they are asked for."""
+    """What rights on this ticket depend on, as it is when they are requested."""
     return _Facts(ticket)
 
 
@@ -139,7 +139,7 @@ def set_sites(
     session: Session, ticket: Ticket, names: Sequence[str], *, recognised: bool = False
 ) -> Mapping[str, TicketSite]:
     """Affect exactly these sites, under any name that they had on the ticket's day (``day_of``);
-    an unknown name is kept as text.
+    an unknown name is stored as text.
 
     Two names of one site are one; a site that stays keeps its row and its spellings. Gives the row
     of each name.

@@ -57,7 +57,7 @@ def create_ticket_idempotent(
     ``content`` is what the request sent, field by field as named on the wire, without what only
     names the sender (Last_Login, Last_Modifier); it decides whether a repeat is the same.
 
-    A repeat while the ticket is open answers its number; other content is kept as one marked
+    A repeat while the ticket is open answers its number; other content is stored as one marked
     internal entry, once per different content, and the ticket needs review. A repeat for a
     closed ticket with the same content answers its number; with other content it is refused.
     """

@@ -222,7 +222,7 @@ def is_costly_to_count(everything: AllTickets, wanted: TicketFilter) -> bool:
 
 
 def is_asked_beside_tickets(wanted: TicketFilter) -> bool:
-    """Whether each ticket is asked for something that no index of tickets holds."""
+    """Whether each ticket is requested something that no index of tickets holds."""
     return wanted != replace(wanted, text="", unseen=None, desk=(), counted=())
 
 

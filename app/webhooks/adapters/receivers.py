@@ -64,7 +64,7 @@ def _failure(status: int) -> Failure | None:
 
 
 def _retry_after(value: str) -> timedelta | None:
-    """The pause that is asked for, in seconds or until a time (RFC 9110, 10.2.3)."""
+    """The pause that is requested, in seconds or until a time (RFC 9110, 10.2.3)."""
     if value.isascii() and value.isdecimal() and len(value) < 9:
         return timedelta(seconds=int(value))
     try:

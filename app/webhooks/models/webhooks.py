@@ -1,4 +1,4 @@
-"""Rows of webhooks: who is told of what, and what happened to each message."""
+"""Rows of webhooks: who is notified of what, and what happened to each message."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.core.models.base import Base, UtcTime
 
 
 class Webhook(Base):
-    """An address that is told of changes."""
+    """An address that is notified of changes."""
 
     __tablename__ = "webhooks"
     __table_args__ = (
@@ -33,7 +33,7 @@ class Webhook(Base):
     filter: Mapped[str] = mapped_column(Text)
     """Which tickets, as the query of the list's address; "" = all that it may read."""
     after_change: Mapped[int]
-    """The newest change when it was created: it is told of what came later."""
+    """The newest change when it was created: it is notified of what came later."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     off_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """Since when nothing is sent; messages are collected."""

@@ -21,7 +21,7 @@ _KINDS: Final[Any] = {
 
 
 class WebhookForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """What a webhook is told of, and where."""
+    """What a webhook is notified of, and where."""
 
     name = StringField(
         _("Name"),

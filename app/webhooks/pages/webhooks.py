@@ -106,7 +106,7 @@ def webhook(number: int) -> Response:
 
 @blueprint.route(f"/{NUMBER}/edit", methods=["GET", "POST"])
 def edit(number: int) -> Response:
-    """Change what it is told of, or where."""
+    """Change what it is notified of, or where."""
     rows = db.session()
     found = verbs.find_own(rows, acting(), number)
     if request.method == "GET":

@@ -46,7 +46,7 @@ LISTED: Final = 30
 
 @dataclass(frozen=True)
 class Subscription:
-    """What a webhook is told of, and where."""
+    """What a webhook is notified of, and where."""
 
     name: str
     url: str
@@ -170,7 +170,7 @@ def create_webhook(
 def change_webhook(
     session: Session, by: Writer, number: int, wanted: Subscription, private_hosts: Collection[str]
 ) -> Webhook:
-    """Change what a webhook is told of, or where."""
+    """Change what a webhook is notified of, or where."""
     webhook = _own(session, by, number)
     checked = _checked(wanted, private_hosts)
     before = {"name": webhook.name, "address": webhook.url, **_logged(webhook)}
@@ -346,7 +346,7 @@ def _own(session: Session, by: Writer, number: int) -> Webhook:
 
 
 def _checked(wanted: Subscription, private_hosts: Collection[str]) -> Subscription:
-    """What was asked for, as it is stored. Raises ``InvalidMany`` with all that is wrong."""
+    """What was requested, as it is stored. Raises ``InvalidMany`` with all that is wrong."""
     problems: dict[str, str] = {}
     name = wanted.name.strip()
     try:

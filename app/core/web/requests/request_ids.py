@@ -1,7 +1,7 @@
 """An id for each request, with which an operator finds its lines in the log.
 
 It is made where a request comes in, answered as the header ``X-Request-Id``, shown on the pages of
-errors, and stands in each line that is logged meanwhile. What a client sends under that name is
+errors, and is in each line that is logged meanwhile. What a client sends under that name is
 ignored: it could name a line of somebody else.
 """
 

@@ -1,7 +1,7 @@
 """Tickets as rows of a file: read past the mapped rows, in chunks, with nothing held in between.
 
 What an export promises: *which* tickets it holds, and their order, are those of one moment, its
-beginning; each ticket then stands there as it is when its chunk is read, whole and once. Only the
+beginning; each ticket then is there as it is when its chunk is read, whole and once. Only the
 numbers are kept meanwhile, four bytes each. No transaction and no connection stays open while a
 slow reader takes a chunk: on SQLite such a one would keep the write-ahead log from being taken in,
 on PostgreSQL old rows from being cleaned away.

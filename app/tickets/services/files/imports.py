@@ -93,7 +93,7 @@ class ImportOutcome(StrEnum):
 
     NEW = "new"
     KNOWN = "known"
-    """It was imported before, as it stands there."""
+    """It was imported before, as it is there."""
     DIFFERS = "differs"
     """Another content was imported under its number; the ticket stays as it is."""
     WRONG = "wrong"
@@ -222,7 +222,7 @@ def import_lines(
     part: Sequence[ReadTicket],
     names: Names | None = None,
 ) -> Imported:
-    """Write what is new among these lines and good; what is wrong is told and left out."""
+    """Write what is new among these lines and good; what is wrong is reported and left out."""
     require_ticket_import(by.actor)
     take_number(session, _LOCK)
     outcomes = list(_outcomes(session, source, part, names or Names(session)))

@@ -83,7 +83,7 @@ def _empty_workbook(count: int) -> bytes:
 
 
 def _around_the_rows(sheet: str) -> tuple[str, str, str]:
-    """What stands before the rows, the style of times, and what stands behind."""
+    """What is before the rows, the style of times, and what is behind."""
     sample = _SAMPLE.search(sheet)
     style = _STYLE.search(sample[0]) if sample is not None else None
     if sample is None or style is None:

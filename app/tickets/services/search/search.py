@@ -1,7 +1,7 @@
 """Finds tickets by their words: one condition for both databases.
 
 Whether a ticket holds a term is defined by its kept words alone (see
-``app.tickets.rules.tokenizer``): the term stands in them as a text. The databases' full-text
+``app.tickets.rules.tokenizer``): the term is in them as a text. The databases' full-text
 indexes only spare looking at each ticket. Internal words are looked at for those alone who may read
 internal entries.
 """
@@ -244,7 +244,7 @@ def _parted(
 
 
 def _stands(function: str, needle: str, columns: Sequence[str]) -> str:
-    """That a text stands in one of the columns; ``needle`` as SQL."""
+    """That a text is in one of the columns; ``needle`` as SQL."""
     return "(" + " OR ".join(f"{function}({column}, {needle}) > 0" for column in columns) + ")"
 
 
