@@ -19,7 +19,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, Engine, create_engine
+from sqlalchemy import Connection, Engine, create_engine, event
 
 from app import tables  # noqa: F401  # relationships are by name, so every table must be known
 from app.core.database.transactions import configure_engine
@@ -38,7 +38,18 @@ def open_engine(url: str) -> Engine:
     machine is."""
     engine = create_engine(url)
     configure_engine(engine, idle_timeout=0)
+    sync_nothing(engine)
     return engine
+
+
+def sync_nothing(engine: Engine) -> None:
+    """Let SQLite leave to the system when it writes to the disk: each commit waits milliseconds for
+    that, and what a test leaves is thrown away. Another process sees it all the same."""
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def set_pragma(connection: sqlite3.Connection, _record: object) -> None:
+            connection.execute("PRAGMA synchronous=OFF")
 
 
 def alembic_config(engine: Engine) -> Config:
@@ -129,12 +140,17 @@ class _Sqlite:
 
     def _template(self) -> Path:
         template = run.folder() / "template.db"
+        if template.exists():
+            return template
         with run.alone("sqlite-template"):
+            making = template.with_suffix(".making")
             kept = between_runs.migrated("sqlite")
-            if not template.exists() and kept is not None and kept.exists():
-                shutil.copyfile(kept, template)
-            elif not template.exists():
-                making = template.with_suffix(".making")
+            if template.exists():
+                pass  # another process was first
+            elif kept is not None and kept.exists():
+                shutil.copyfile(kept, making)
+                making.rename(template)
+            else:
                 migrate(f"sqlite:///{making}")
                 # One file: what the write-ahead log still holds goes into it.
                 connection = sqlite3.connect(making)

@@ -26,7 +26,7 @@ from app.core.web.extensions import db
 from app.factory import API, create_app
 from app.home.pages.health import STARTED
 from app.statistics.services import cache
-from tests.harness.databases import open_engine
+from tests.harness.databases import open_engine, sync_nothing
 
 _KEPT: Final = 8
 """Applications that are kept, each with its settings, and engines."""
@@ -42,8 +42,7 @@ _engines: dict[str, Engine] = {}
 @contextmanager
 def portal(settings: Settings) -> Iterator[Flask]:
     """An application whose connections to the database are closed in the end."""
-    made = create_app(settings)
-    cli.register(made)
+    made = _made(settings)
     try:
         yield made
     finally:
@@ -62,8 +61,7 @@ def kept_portal(settings: Settings) -> Iterator[Flask]:
     """The application with these settings, as just made."""
     made = _taken(settings)
     if made is None:
-        made = create_app(settings)
-        cli.register(made)
+        made = _made(settings)
     else:
         refusals = Refusals()
         programs = made.extensions[API].extensions
@@ -84,6 +82,14 @@ def kept_portal(settings: Settings) -> Iterator[Flask]:
         if _state(made) == before:
             _applications.append((settings, made))
             del _applications[:-_KEPT]
+
+
+def _made(settings: Settings) -> Flask:
+    made = create_app(settings)
+    cli.register(made)
+    with made.app_context():
+        sync_nothing(db.engine)
+    return made
 
 
 def _taken(settings: Settings) -> Flask | None:
