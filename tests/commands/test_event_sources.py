@@ -75,7 +75,7 @@ def test_a_name_that_the_address_of_a_webhook_cannot_hold_is_refused(
     for name in ("..", "noc/../x", "noc/"):
         code, output = ran(app, "events", "source", "set", name)
         assert code != 0
-        assert "stands in the address of its webhook" in output
+        assert "is part of the URL of its webhook" in output
     assert session.scalars(select(EventSource)).all() == []
 
 

@@ -369,7 +369,7 @@ def test_an_admin_says_what_the_labels_of_alerts_are_called(
     for name in ("..", "team/./prom", "/prom"):
         refused = visitor.send("/events/sources/new", {**good, "name": name})
         assert refused.status_code == 422
-        assert "stands in the address of its webhook" in PageReader(refused.text).text
+        assert "is part of the URL of its webhook" in PageReader(refused.text).text
 
 
 def test_a_source_is_opened_whatever_it_calls_itself(
