@@ -34,7 +34,7 @@ from app.tickets.pages.page import NUMBER, page_of
 from app.tickets.pages.saved_menu import saved_menu
 from app.tickets.pages.visits import begin_reading, note_opened
 from app.tickets.rules.tokenizer import read_search
-from app.tickets.services.lists.lists import references_of
+from app.tickets.services.lists.lists import TicketFilter, references_of, with_known_sites
 from app.tickets.services.lists.settings import remember_columns
 from app.tickets.services.lists.visits import marks_of
 from app.tickets.services.pages import (
@@ -66,15 +66,18 @@ def listing() -> AnyResponse:
         return redirect(f"{base}?{canonical}" if canonical else base)
     since = begin_reading()
     saved = saved_menu(query)
-    rows, wanted = db.session(), query.filter()
+    rows = db.session()
+    wanted = with_known_sites(rows, query.filter())
     if fragment_target() == "tabs":
         return make_response(
-            render_template("tickets/_tabs.html", listing=_counted(query), counted_later=True)
+            render_template(
+                "tickets/_tabs.html", listing=_counted(query, wanted), counted_later=True
+            )
         )
     page = list_tickets(
         rows, actor, wanted, after=query.after(), before=query.before(), last=query.last
     )
-    shown = _counted(query, later=request.args.get("counts") != "yes")
+    shown = _counted(query, wanted, later=request.args.get("counts") != "yes")
     fragment = fragment_target() == "more"
     shown.set_pages(page.after, None if fragment else page.before)
     common = {
@@ -127,9 +130,10 @@ def changed() -> Response:
     return make_response(found)
 
 
-def _counted(query: ListQuery, *, later: bool = False) -> Listing:
-    """The list's surroundings; ``later``: without counts that cost more than the page itself."""
-    rows, actor, wanted = db.session(), acting(), query.filter()
+def _counted(query: ListQuery, wanted: TicketFilter, *, later: bool = False) -> Listing:
+    """The surroundings of the list of ``wanted``, the filter of the query; ``later``: without
+    counts that cost more than the page itself."""
+    rows, actor = db.session(), acting()
     base = url_for("tickets.listing")
     sees_internal = access.may_read_internal(actor)
     counts = found = None

@@ -9,9 +9,10 @@ nobody knew are stored as they were sent: they are found by each name of the sit
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Select, exists, or_, select, union_all
+from sqlalchemy import ColumnElement, CompoundSelect, Select, exists, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
 from app.registry.models.registry import Site, SiteName
@@ -27,22 +28,40 @@ def concerns_sites(sites: Keys) -> ColumnElement[bool]:
     return or_(_is_written(sites), Ticket.number.in_(_by_names(sites)))
 
 
-def concerns_named(names: Sequence[str], session: Session | None = None) -> ColumnElement[bool]:
+@dataclass(frozen=True)
+class NamedSites:
+    """The sites that some names meant when they were looked up."""
+
+    keys: tuple[int, ...]
+    is_text: bool
+    """Whether tickets name a site by a text alone that is one of the names, or of a name of the
+    sites."""
+
+
+def look_up_sites(session: Session, names: Sequence[str]) -> NamedSites:
+    """The sites with these names, in any system and at any time."""
+    sites = keys_of_sites(names)
+    found = session.execute(sites.add_columns(exists(_by_text(sites, names))).distinct()).all()
+    return NamedSites(tuple(key for key, _ in found), not found or found[0][1])
+
+
+def concerns_named(names: Sequence[str], known: NamedSites | None = None) -> ColumnElement[bool]:
     """Holds for the tickets that concern any of the sites with these names, in any system and at
     any time, or that name a site by just these texts.
 
-    With a session the names are looked up first: few tickets are found only by a text, and where
-    none is, the condition is one that databases answer by an index in the order of a list.
+    ``known``: what ``look_up_sites`` found for these names. Few tickets are found only by a text,
+    and where none is, the condition is one that databases answer by an index in the order of a
+    list.
     """
     sites = keys_of_sites(names)
-    others = union_all(_by_names(sites), *_by_texts(sites, names))
-    if session is None:
-        return or_(_is_written(sites), Ticket.number.in_(others))
-    found = session.execute(sites.add_columns(exists(others)).distinct()).all()
-    if not found:
+    if known is None:
+        return or_(_is_written(sites), Ticket.number.in_(_by_text(sites, names)))
+    if not known.keys:
         return affects_sites((), names)
-    is_written = _is_written([key for key, _ in found])
-    return or_(is_written, Ticket.number.in_(others)) if found[0][1] else is_written
+    is_written = _is_written(known.keys)
+    if not known.is_text:
+        return is_written
+    return or_(is_written, Ticket.number.in_(_by_text(sites, names)))
 
 
 def affects_sites(sites: Keys, texts: Sequence[str]) -> ColumnElement[bool]:
@@ -68,6 +87,11 @@ def _by_names(sites: Keys) -> Select[int]:
     """Tickets that name a site which nobody knew by a name that one of the sites has."""
     names = select(SiteName.name).where(SiteName.site_id.in_(sites))
     return select(_NUMBER).where(TicketSite.name.in_(names), TicketSite.site_id.is_(None))
+
+
+def _by_text(sites: Keys, names: Sequence[str]) -> CompoundSelect[Any]:
+    """Tickets that are found by a text alone."""
+    return union_all(_by_names(sites), *_by_texts(sites, names))
 
 
 def _by_texts(sites: Keys, texts: Sequence[str]) -> Sequence[Select[Any]]:

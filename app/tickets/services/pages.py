@@ -38,7 +38,13 @@ from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
 from app.tickets.rules.tickets import Priority, State
 from app.tickets.rules.tokenizer import read_search
-from app.tickets.services.lists.lists import PAGE, SORTS, TicketFilter, condition_of
+from app.tickets.services.lists.lists import (
+    PAGE,
+    SORTS,
+    TicketFilter,
+    condition_of,
+    with_known_sites,
+)
 from app.tickets.services.lists.query import readable
 from app.tickets.services.search.search import count_found
 
@@ -277,7 +283,8 @@ def _conditions(
     session: Session, actor: Actor, wanted: TicketFilter, *, by_index: bool
 ) -> Sequence[ColumnElement[bool]]:
     internal = may_read_internal(actor)
-    condition = condition_of(wanted, internal=internal, by_index=by_index, session=session)
+    wanted = with_known_sites(session, wanted)
+    condition = condition_of(wanted, internal=internal, by_index=by_index)
     return readable(actor), condition
 
 

@@ -15,7 +15,7 @@ from app.core.rules.access import Actor, may_read_internal
 from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import OPEN_STATES
-from app.tickets.services.lists.lists import TicketFilter, condition_of
+from app.tickets.services.lists.lists import TicketFilter, condition_of, with_known_sites
 from app.tickets.services.lists.query import readable
 from app.tickets.services.pages import counts_by_state
 
@@ -41,12 +41,15 @@ def tickets_of_record(
     session: Session, actor: Actor, row: Site | Link, now: datetime
 ) -> RecordTickets:
     """Times are UTC."""
-    wanted = TicketFilter(
-        states=("open",),
-        sites=(row.key,) if isinstance(row, Site) else (),
-        links=(row.name,) if isinstance(row, Link) else (),
+    wanted = with_known_sites(
+        session,
+        TicketFilter(
+            states=("open",),
+            sites=(row.key,) if isinstance(row, Site) else (),
+            links=(row.name,) if isinstance(row, Link) else (),
+        ),
     )
-    condition = condition_of(wanted, internal=may_read_internal(actor), session=session)
+    condition = condition_of(wanted, internal=may_read_internal(actor))
     found = (
         select(Ticket.number)
         .where(readable(actor), condition)

@@ -30,7 +30,7 @@ from app.tickets.rules.content import NewTicket
 from app.tickets.rules.tickets import Category
 from app.tickets.services import concern_rows
 from app.tickets.services.concern_rows import rebuild
-from app.tickets.services.concerned_sites import concerns_named, concerns_sites
+from app.tickets.services.concerned_sites import concerns_named, concerns_sites, look_up_sites
 from app.tickets.services.files.imports import Source, import_tickets
 from app.tickets.services.lifecycle import change_ticket, open_ticket
 from app.worker.process import WorkerProcess
@@ -96,7 +96,8 @@ def check(session: Session) -> None:
         known |= {n for site in sites for name in names[site] for n in unknown[name]}
         known |= {number for name in texts for number in sent[name]}
         assert found(session, concerns_named(texts)) == known, texts
-        assert found(session, concerns_named(texts, session)) == known, texts
+        looked_up = look_up_sites(session, texts)
+        assert found(session, concerns_named(texts, looked_up)) == known, texts
     session.rollback()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
@@ -22,7 +22,13 @@ from app.registry.models.registry import Link
 from app.tickets.models.tickets import ExternalReference, Ticket, TicketLink
 from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, Priority, State
 from app.tickets.rules.tokenizer import read_search
-from app.tickets.services.concerned_sites import affects_sites, concerns_named, keys_of_sites
+from app.tickets.services.concerned_sites import (
+    NamedSites,
+    affects_sites,
+    concerns_named,
+    keys_of_sites,
+    look_up_sites,
+)
 from app.tickets.services.lists.desk import OnDesk, desk_condition
 from app.tickets.services.lists.statistics_conditions import CountedAt, counted_condition
 from app.tickets.services.lists.visits import Unseen, unseen_condition
@@ -59,6 +65,8 @@ class TicketFilter:
     values: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Of declared fields, by name."""
     sites: tuple[str, ...] = ()
+    known: NamedSites | None = None
+    """What ``sites`` mean, once they were looked up (``with_known_sites``)."""
     links: tuple[str, ...] = ()
     affected: tuple[str, ...] = ()
     responsible: tuple[str, ...] = ()
@@ -80,6 +88,14 @@ class TicketFilter:
                 str(state) for given in self.states for state in groups.get(given, (given,))
             )
         )
+
+
+def with_known_sites(session: Session, wanted: TicketFilter) -> TicketFilter:
+    """The filter with its sites looked up, once; the same for one without sites. For one
+    transaction only: names of sites change."""
+    if not wanted.sites or wanted.known is not None:
+        return wanted
+    return replace(wanted, known=look_up_sites(session, wanted.sites))
 
 
 def references_of(session: Session, tickets: Sequence[Row[Any]]) -> dict[int, list[str]]:
@@ -104,12 +120,11 @@ def condition_of(
     *,
     internal: bool = False,
     by_index: bool = True,
-    session: Session | None = None,
 ) -> ColumnElement[bool]:
     """The filter as a condition on tickets; ``internal``: found by internal words, too.
 
     ``by_index``: words as their index finds all tickets that have them, else as each ticket is
-    looked at. ``session``: to look up the names of sites first, as ``concerns_named`` does.
+    looked at.
     """
     parts: list[ColumnElement[bool]] = [true()]
     for column, values in (
@@ -124,7 +139,7 @@ def condition_of(
     if wanted.links:
         parts.append(Ticket.number.in_(_with_links(wanted.links)))
     if wanted.sites:
-        parts.append(concerns_named(wanted.sites, session))
+        parts.append(concerns_named(wanted.sites, wanted.known))
     if wanted.affected:
         parts.append(affects_sites(keys_of_sites(wanted.affected), wanted.affected))
     if wanted.responsible:
