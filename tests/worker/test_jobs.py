@@ -331,6 +331,67 @@ def test_a_failed_job_that_is_retried_waits_for_the_running_one_of_its_key(
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_what_may_run_because_a_job_ended_is_run_at_once(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However rarely the worker looks at the queue of its own accord."""
+    log: list[str] = []
+    begun, may_end = threading.Event(), threading.Event()
+
+    def job(_context: Context, arguments: Mapping[str, Any]) -> None:
+        log.append(arguments["word"])
+        if arguments["word"] == "first":
+            begun.set()
+            assert may_end.wait(60)
+        if log.count("fails") == 1:
+            raise ValueError
+
+    monkeypatch.setitem(JOBS, "note", job)
+    monkeypatch.setattr(postgresql, "MAX_ATTEMPTS", 1)
+    ending = threading.Event()
+    worker = Jobs(context, "a", Pace(look=1000), ending)
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(worker.step)
+        try:
+            until(lambda: _listens(session))
+            for word in ("first", "second"):
+                with transaction(session):
+                    enqueue(session, "note", {"word": word}, key="k")
+                assert begun.wait(60)
+            may_end.set()
+            until(lambda: log == ["first", "second"] and not _queued(session), 60)
+            with transaction(session):
+                enqueue(session, "note", {"word": "fails"}, key="k")
+            until(lambda: _failed(session) != [], 60)
+            (given_up,) = _failed(session)
+            with transaction(session):
+                retry(session, given_up)
+            until(lambda: log[2:] == ["fails", "fails"] and not _queued(session), 60)
+        finally:
+            may_end.set()
+            ending.set()
+        running.result()
+
+
+def _listens(session: Session) -> bool:
+    """Whether a worker is notified of jobs."""
+    found = session.scalar(
+        text(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+            " AND datname = current_database()"
+        )
+    )
+    session.rollback()
+    return bool(found)
+
+
+def _failed(session: Session) -> list[int]:
+    found = [job.id for job in failed_jobs(session)]
+    session.rollback()
+    return found
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_look_for_stalled_jobs_that_fails_lets_the_worker_work(
     context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

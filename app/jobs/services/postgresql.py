@@ -19,7 +19,8 @@ from typing import Any, Final
 
 from procrastinate import App, PsycopgConnector
 from procrastinate.job_context import JobContext
-from procrastinate.jobs import Job
+from procrastinate.jobs import Job, Status
+from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from sqlalchemy import Engine, Integer, String, column, delete, text
 from sqlalchemy.orm import Session
@@ -33,6 +34,9 @@ from app.jobs.services.backend import Runner, note_failure
 _log = logging.getLogger(__name__)
 AT_ONCE: Final = 2
 """Jobs that one worker runs at once."""
+_LOOKS: Final = 10
+"""Looks of a worker at the change log for one at jobs that have come due: each is a transaction,
+also where nothing happens. New jobs, and those that others of their key held up, are notified."""
 
 JOBS: Final = (
     text(
@@ -118,6 +122,8 @@ def retry(session: Session, job_id: int) -> str | None:
         ),
         {"id": job_id},
     )
+    if name is not None:
+        session.execute(_NOTIFY_DUE, {"id": job_id})
     return name
 
 
@@ -159,6 +165,7 @@ async def _run(runner: Runner, *, until_empty: bool) -> None:
         conninfo=_conninfo(runner.engine), min_size=1, max_size=AT_ONCE + 2
     )
     app = App(connector=connector)
+    app.job_manager = _Manager(connector)
     for name, function in runner.functions.items():
         task = _task(runner, name, function, stalled)
         app.task(name=name, pass_context=True, retry=_Pauses())(task)
@@ -167,7 +174,7 @@ async def _run(runner: Runner, *, until_empty: bool) -> None:
             app.run_worker_async(
                 concurrency=AT_ONCE,
                 wait=not until_empty,
-                fetch_job_polling_interval=max(runner.pace.look, 0.1),
+                fetch_job_polling_interval=max(_LOOKS * runner.pace.look, 0.1),
                 update_heartbeat_interval=runner.pace.beat,
                 stalled_worker_timeout=runner.pace.lease,
                 delete_jobs="successful",
@@ -180,6 +187,17 @@ async def _run(runner: Runner, *, until_empty: bool) -> None:
         working.cancel()  # which lets it finish what it is in the middle of
         with suppress(asyncio.CancelledError):
             await working
+
+
+class _Manager(JobManager):
+    """Lets workers look at once for what may run because a job ended: procrastinate notifies of new
+    jobs alone, and one that waited for another of its key is found by a look."""
+
+    async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
+        """Note how it ended."""
+        await super().finish_job(job, status, delete_job)
+        if job.lock is not None:
+            await self.connector.execute_query_async(_NOTIFY_WAITING, lock=job.lock)
 
 
 def _task(
@@ -256,6 +274,7 @@ def free_stalled(
     for job_id, failed in stalled:
         note_failure(session, job_id, now, KILLED)
         session.execute(_GIVE_UP if failed + 1 >= MAX_ATTEMPTS else _RETRY, {"id": job_id})
+        session.execute(_NOTIFY_DUE, {"id": job_id})  # this one, or those that it held up
     return len(stalled)
 
 
@@ -268,6 +287,16 @@ _STALLED: Final = text(
     " OR (j.id, j.attempts) IN"
     "  (SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[]))))"
     " ORDER BY j.id FOR UPDATE OF j SKIP LOCKED"
+)
+# as its trigger notifies of a new job
+_NOTIFY_WAITING: Final = (
+    "SELECT pg_notify('procrastinate_any_queue_v1',"
+    " json_build_object('type', 'job_inserted', 'job_id', w.id)::text) FROM procrastinate_jobs w"
+    " WHERE w.lock = %(lock)s AND w.status = 'todo' ORDER BY w.id LIMIT 1"
+)
+_NOTIFY_DUE: Final = text(
+    "SELECT pg_notify('procrastinate_any_queue_v1',"
+    " json_build_object('type', 'job_inserted', 'job_id', :id)::text)"
 )
 _RETRY: Final = text("SELECT procrastinate_retry_job_v2(:id, now(), NULL, NULL, NULL)")
 _GIVE_UP: Final = text("SELECT procrastinate_finish_job_v1(:id, 'failed', false)")
