@@ -13,11 +13,11 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from flask import Response, current_app, g, request
-from marshmallow import RAISE, Schema, ValidationError
+from marshmallow import Schema, ValidationError
 from werkzeug.exceptions import UnsupportedMediaType
 
 from app.accounts.services import api_requests
-from app.api.bodies import JSON, digest_of_request, read_object
+from app.api.bodies import JSON, digest_of_request, read_object, schema_of
 from app.api.caller import caller, give_call_back, note_list, session
 from app.api.limits import PREFIX, body_limit
 from app.core.database.transactions import transaction
@@ -181,7 +181,7 @@ class Operation:
 
     def written(self, content: Mapping[str, Any]) -> tuple[bytes, str]:
         """The bytes of an answer, and their ETag."""
-        body = json.dumps(self.answer().dump(content), ensure_ascii=False).encode()
+        body = json.dumps(schema_of(self.answer).dump(content), ensure_ascii=False).encode()
         return body, hashlib.sha256(body).hexdigest()[:32]
 
     def _write(self, call: Call) -> Response:
@@ -267,20 +267,20 @@ class Operation:
         content = _plain(self.of.view(replace(call, query=self.of.usual_query())))
         _body, tag = self.of.written(content)
         if request.if_match.star_tag or request.if_match.is_strong(tag):
-            version = self.of.answer().dump(content).get("version")
+            version = schema_of(self.of.answer).dump(content).get("version")
             return replace(call, version=None if request.if_match.star_tag else version)
-        raise Changed(self.of.answer().dump(content), tag)
+        raise Changed(schema_of(self.of.answer).dump(content), tag)
 
     def _changed(self, call: Call) -> Changed:
         """What is there by now, for a writer that somebody else overtook."""
         assert self.of is not None
         session().rollback()
         content = _plain(self.of.view(replace(call, query=self.of.usual_query())))
-        return Changed(self.of.answer().dump(content), self.of.written(content)[1])
+        return Changed(schema_of(self.of.answer).dump(content), self.of.written(content)[1])
 
     def usual_query(self) -> Query:
         """The parameters where none is sent."""
-        return dict(self.query(unknown=RAISE).load({}))
+        return dict(schema_of(self.query).load({}))
 
     def _takes_media(self) -> bool:
         return request.mimetype in self.media or (JSON in self.media and request.is_json)
@@ -288,7 +288,8 @@ class Operation:
     def _read_query(self) -> Query:
         """The parameters; ``InvalidMany`` names each that is unknown, repeated or not allowed."""
         given = request.args.to_dict(flat=False)
-        fields = {field.data_key or name: field for name, field in self.query().fields.items()}
+        schema = schema_of(self.query)
+        fields = {field.data_key or name: field for name, field in schema.fields.items()}
         problems = {
             name: _ONCE if name in fields else f"Known parameters are {', '.join(sorted(fields))}"
             for name, values in given.items()
@@ -301,7 +302,7 @@ class Operation:
             if any("\0" in value for value in values)
         }
         try:
-            read = self.query(unknown=RAISE).load(
+            read = schema.load(
                 {
                     name: values if _is_several(fields[name]) else values[0]
                     for name, values in kept.items()

@@ -17,6 +17,7 @@ from app.tickets.services.diaries import Entry, entries_of
 from app.tickets.services.lifecycle import moves_of
 from app.tickets.services.relations import relations_of
 from app.tickets.services.timeline import Step, may_see_contacts
+from app.tickets.services.whole_ticket import read_whole_ticket
 from soap_service.native.kinds import wire_name
 from soap_service.native.operations import NativeCall
 
@@ -35,9 +36,11 @@ _AS_THEY_ARE: Final = (
 _CONTACTS: Final = tuple(field.name for field in FIELDS if field.meaning and field.is_contact)
 
 
-def ticket_values(call: NativeCall, ticket: Ticket) -> Values:
-    """The ticket as this account may read it."""
+def ticket_values(call: NativeCall, number: int) -> Values:
+    """The ticket as this account may read it; ``NotFound`` if it may not."""
     session, actor = call.session, call.actor
+    whole = read_whole_ticket(session, actor, number)
+    ticket = whole.ticket
     contacts = may_see_contacts(actor, ticket.created_by_partner_id)
     values: dict[str, Any] = {wire_name(name): getattr(ticket, name) for name in _AS_THEY_ARE}
     if contacts:
@@ -65,7 +68,7 @@ def ticket_values(call: NativeCall, ticket: Ticket) -> Values:
         "origin": _origin(ticket),
         "relations": [
             {"role": wire_name(item.role), "number": item.number}
-            for item in relations_of(session, actor, ticket.number)
+            for item in (relations_of(session, actor, number) if whole.has_relations else ())
         ],
         "acknowledgements": [
             {
@@ -79,9 +82,10 @@ def ticket_values(call: NativeCall, ticket: Ticket) -> Values:
             for item in answers_of(session, ticket)
         ],
         "attachments": [
-            attachment_values(item) for item in attachments_of(session, actor, ticket.number)
+            attachment_values(item)
+            for item in (attachments_of(session, actor, number) if whole.has_attachments else ())
         ],
-        **_diary(entries_of(session, actor, [ticket.number]).get(ticket.number, ())),
+        **_diary(entries_of(session, actor, [number]).get(number, ())),
         "created": ticket.created_at,
         "changed": ticket.changed_at,
         "ended": ticket.ended_at,

@@ -17,7 +17,6 @@ from app.tickets.rules.relations import RelationRole
 from app.tickets.services.lifecycle import (
     change_ticket_at,
     comment_ticket,
-    find_ticket,
     open_ticket,
 )
 from app.tickets.services.relations import open_related_ticket
@@ -157,7 +156,7 @@ def _update(call: NativeCall, sent: Any) -> Values:
         by = writer(call, sent)
         done = carried_out(call, sent, by, ("update", sent.version, wanted), change)
     except StaleVersion as stale:
-        now = ticket_values(call, find_ticket(call.session, call.actor, sent.number))
+        now = ticket_values(call, sent.number)
         fault = fault_of(stale, public_url=call.public_url)
         fault.detail = element_of(STALE_TICKET, {"currentVersion": now["version"], "ticket": now})
         raise fault from stale
@@ -194,8 +193,7 @@ def _submitter(sent: Any) -> dict[str, Any]:
 
 
 def _get(call: NativeCall, sent: Any) -> Values:
-    ticket = find_ticket(call.session, call.actor, sent.number)
-    return {"ticket": ticket_values(call, ticket)}
+    return {"ticket": ticket_values(call, sent.number)}
 
 
 def _comment(call: NativeCall, sent: Any) -> Values:
