@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select, update
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy.orm import Session, contains_eager, selectinload
 
 from app.accounts.models.partners import PartnerAccount
 from app.accounts.models.people import ApiToken, TokenSecret, User
@@ -220,6 +220,7 @@ def use_of_secret(session: Session, secret: str, now: datetime) -> TokenUse:
             TokenSecret.expires_at > now,
             ApiToken.ended_at.is_(None),
         )
+        .options(contains_eager(TokenSecret.token))
     ).first()
     if found is None or not hmac.compare_digest(found.secret_hash, digest):
         raise AuthenticationFailed

@@ -162,6 +162,8 @@ class TicketSite(Base):
 
     def name_for(self, partner_id: int | None) -> str:
         """The name as this partner spells it, else as it was first sent or chosen."""
+        if partner_id is None:
+            return self.name
         own = (part.name for part in self.spellings if part.partner_id == partner_id)
         return next(own, self.name)
 
