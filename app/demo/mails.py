@@ -8,7 +8,8 @@ from typing import Final
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
-from app.core.models.changes import Change, PortalFact
+from app.core.models.changes import Change
+from app.core.services.cursors import put_cursor
 from app.demo.tonight import DEAD_ADDRESS
 from app.mail.models.mails import Mail
 from app.mail.services.mails import (
@@ -17,7 +18,6 @@ from app.mail.services.mails import (
     SENT,
     draft_mails,
     put_mails,
-    skip_notifications,
 )
 
 _TOLD: Final = timedelta(hours=10)
@@ -27,13 +27,8 @@ _REFUSAL: Final = "550 5.1.1 User unknown in virtual mailbox table"
 
 def seed_mails(session: Session, now: datetime) -> None:
     """Write them as if a mail server had taken or refused them; none goes out."""
-    skip_notifications(session)
     before = select(func.max(Change.id)).where(Change.at <= now - _TOLD)
-    session.execute(
-        update(PortalFact)
-        .where(PortalFact.name == CURSOR)
-        .values(value=str(session.scalar(before) or 0))
-    )
+    put_cursor(session, CURSOR, session.scalar(before) or 0)
     while (plan := draft_mails(session, now, "")) is not None:
         put_mails(session, plan)
     told = select(Change.at).where(Change.id == Mail.change_id).scalar_subquery()

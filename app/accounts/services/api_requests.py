@@ -12,11 +12,10 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 from sqlalchemy import Table, delete, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.models.api_requests import ApiRequest
+from app.core.database.upsert import upsert
 from app.core.rules.errors import Invalid, KeyReused
 
 KEPT: Final = timedelta(days=7)
@@ -47,9 +46,8 @@ def claim(
     Who sends the same at the same moment waits here until the first one's transaction has ended.
     Raises ``KeyReused`` if the first request was another one.
     """
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
     claimed = session.scalar(
-        insert(_requests)
+        upsert(_requests)
         .values(token_id=token_id, key=key, digest=digest, at=now, status=0, headers="", body="")
         .on_conflict_do_nothing()
         .returning(_requests.c.key)

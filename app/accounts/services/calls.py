@@ -10,13 +10,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import delete, func, insert, or_, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import case, delete, func, insert, or_, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.calls import AccountDay, PartnerCall
 from app.accounts.models.partners import PartnerAccount
+from app.core.database.upsert import upsert
 
 MAX_LOGIN_LENGTH = 100
 LOOKED_THROUGH = 10_000
@@ -231,15 +230,14 @@ def _add_to_days(session: Session, calls: Sequence[tuple[int, CallRecord]]) -> N
         counts[key] += 1
         faults[key] += call.fault is not None
         last[key] = max(call.at, last.get(key, call.at))
-    sqlite = session.get_bind().dialect.name == "sqlite"
-    added = (sqlite_insert if sqlite else postgresql_insert)(AccountDay)
-    newest = func.max if sqlite else func.greatest
+    added = upsert(AccountDay)
+    newer = added.excluded.last_at
     statement = added.on_conflict_do_update(
         index_elements=[AccountDay.account_id, AccountDay.day],
         set_={
             "calls": AccountDay.calls + added.excluded.calls,
             "faults": AccountDay.faults + added.excluded.faults,
-            "last_at": newest(AccountDay.last_at, added.excluded.last_at),
+            "last_at": case((newer > AccountDay.last_at, newer), else_=AccountDay.last_at),
         },
     )
     for account_id, day in sorted(counts):

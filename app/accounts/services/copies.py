@@ -7,17 +7,15 @@ lies in the database, so that it holds across processes; what was refused or tak
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import date
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import case, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.models.copies import CopiesOfDay
 from app.accounts.models.people import User
+from app.core.database.upsert import upsert
 from app.core.rules.access import Kind, Writer
 from app.core.rules.errors import Invalid, TooManyCopies
 from app.core.rules.language import _
@@ -25,7 +23,6 @@ from app.core.rules.mail_addresses import address_key, address_parts, mail_addre
 
 _FIELD: Final = "carbon_copy"
 _BOUNDED: Final = (Kind.PERSON, Kind.PARTNER)
-_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 
 
 def count_copies(session: Session, by: Writer, new: str, old: str = "") -> None:
@@ -47,7 +44,7 @@ def count_copies(session: Session, by: Writer, new: str, old: str = "") -> None:
     if not keys:
         return
     table, day = CopiesOfDay.__table__, by.now.date()
-    wanted = _INSERT[session.get_bind().dialect.name](table).values(
+    wanted = upsert(table).values(
         kind=by.actor.kind, account_id=by.actor.account_id, day=day, addresses=len(keys)
     )
     today = session.scalar(

@@ -24,13 +24,12 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 from sqlalchemy import ColumnElement, bindparam, delete, func, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.accounts.models.partners import AccountSecret, PartnerAccount
 from app.accounts.models.people import FailedLogins, LoginFailure, User, VerifiedCredential
 from app.accounts.rules.passwords import MAX_PASSWORD_LENGTH
+from app.core.database.upsert import upsert
 from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed, TooManyAttempts
 
@@ -224,10 +223,8 @@ def record_attempt(session: Session, tried: Attempt, now: datetime, remote: str 
     the address that it came from, for the audit.
     """
     if tried.verified_digest is not None:
-        sqlite = session.get_bind().dialect.name == "sqlite"
-        insert = sqlite_insert if sqlite else postgresql_insert
         session.execute(
-            insert(VerifiedCredential)
+            upsert(VerifiedCredential)
             .values(digest=tried.verified_digest, at=now)
             .on_conflict_do_update(index_elements=[VerifiedCredential.digest], set_={"at": now})
         )
@@ -261,8 +258,7 @@ def count_failed_login(
     Names that no account has are counted together, under "": they may be mistyped secrets.
     """
     account = known_name(session, kind, name)
-    sqlite = session.get_bind().dialect.name == "sqlite"
-    counted = (sqlite_insert if sqlite else postgresql_insert)(FailedLogins).values(
+    counted = upsert(FailedLogins).values(
         kind=kind,
         account=account,
         minute=now.replace(second=0, microsecond=0),

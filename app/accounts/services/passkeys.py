@@ -17,8 +17,6 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.models.passkeys import Passkey, PasskeyChallenge
@@ -33,6 +31,7 @@ from app.accounts.services.second_factor import (
     own_user,
 )
 from app.accounts.services.security_notices import notify_person
+from app.core.database.upsert import upsert
 from app.core.rules.access import Writer
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
@@ -175,9 +174,8 @@ def _take_alone(session: Session, token: str, now: datetime) -> bytes | None:
         return None
     challenge = urlsafe_b64decode(f"{text}=")
     _sweep(session, now)
-    sqlite = session.get_bind().dialect.name == "sqlite"
     used = session.scalars(
-        (sqlite_insert if sqlite else postgresql_insert)(PasskeyChallenge)
+        upsert(PasskeyChallenge)
         .values(
             token_hash=token_hash(token),
             challenge=challenge,

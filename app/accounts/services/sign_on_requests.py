@@ -12,12 +12,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.models.sign_on import SignOnRequest
 from app.accounts.rules.sign_on import Claimed
+from app.core.database.upsert import upsert
 
 MOST: Final = 200
 KEPT: Final = timedelta(days=90)
@@ -27,7 +26,6 @@ _VALUES: Final = 20
 
 def note_request(session: Session, said: Claimed, now: datetime) -> None:
     """Write down that this person asked, at ``now`` (aware UTC)."""
-    sqlite = session.get_bind().dialect.name == "sqlite"
     known = {
         "login_name": said.login_name,
         "full_name": said.full_name,
@@ -35,7 +33,7 @@ def note_request(session: Session, said: Claimed, now: datetime) -> None:
         "granted": json.dumps(said.values[:_VALUES], ensure_ascii=False),
         "asked_at": now,
     }
-    added = (sqlite_insert if sqlite else postgresql_insert)(SignOnRequest).values(
+    added = upsert(SignOnRequest).values(
         issuer=said.issuer, subject=said.subject, first_at=now, times=1, **known
     )
     session.execute(

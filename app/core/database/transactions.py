@@ -18,7 +18,8 @@ from time import monotonic
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Connection, Dialect, Engine, event
+from sqlalchemy import Connection, Dialect, Engine, event, func
+from sqlalchemy import select as sql_select
 from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -268,6 +269,25 @@ def begin_read(session: Session) -> None:
     bind = session.get_bind()
     if not session.in_transaction() and (options := _reading_options(bind.dialect)):
         session.connection(execution_options=options)
+
+
+def begin_snapshot(session: Session) -> None:
+    """Begin a transaction in which everything that is read is as of one moment. On SQLite each
+    transaction is so."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
+def lock_until_commit(session: Session, key: int, *, waits: bool = True) -> bool:
+    """Let nobody else take the lock ``key`` until the transaction ends (PostgreSQL's advisory
+    lock); without ``waits`` False where another one holds it. On SQLite one transaction writes at a
+    time anyway."""
+    if session.get_bind().dialect.name == "sqlite":
+        return True
+    if waits:
+        session.execute(sql_select(func.pg_advisory_xact_lock(key)))
+        return True
+    return bool(session.scalar(sql_select(func.pg_try_advisory_xact_lock(key))))
 
 
 def read_connection(engine: Engine) -> Connection:

@@ -32,13 +32,12 @@ from sqlalchemy import (
     true,
 )
 from sqlalchemy import cast as sql_cast
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, joinedload
 
+from app.core.database.bulk_rows import insert_rows
+from app.core.database.upsert import upsert
 from app.core.models.changes import Change, ChangedField, Counter
 from app.core.rules.access import Writer
-from app.core.services.bulk_rows import insert_rows
 
 TICKET = "ticket"
 _counters = cast(Table, Counter.__table__)
@@ -48,15 +47,14 @@ _INSERT_CHANGE = insert(_changes)
 _fields = cast(Table, ChangedField.__table__)
 _INSERT_FIELDS = insert(_fields)
 _FIELD_COLUMNS: Final = ("position", "field", "old", "new")
-_TAKE: Final = {
-    dialect: upsert(_counters)
+_TAKE: Final = (
+    upsert(_counters)
     .values(name=bindparam("taken"), value=bindparam("count"))
     .on_conflict_do_update(
         index_elements=["name"], set_={"value": _counters.c.value + bindparam("count")}
     )
     .returning(_counters.c.value)
-    for dialect, upsert in (("sqlite", sqlite_insert), ("postgresql", postgresql_insert))
-}
+)
 
 
 def next_number(sequence: str, after: FromClause | None = None) -> Any:
@@ -64,7 +62,7 @@ def next_number(sequence: str, after: FromClause | None = None) -> Any:
     hold; once the one row of ``after`` is there."""
     row = select(cast(Any, literal_column(f"'{sequence}'")), literal_column("1", Integer))
     return (
-        postgresql_insert(_counters)
+        upsert(_counters)
         .from_select(["name", "value"], row if after is None else row.select_from(after))
         .on_conflict_do_update(index_elements=["name"], set_={"value": _counters.c.value + 1})
         .returning(_counters.c.value)
@@ -142,10 +140,8 @@ def take_number(session: Session, sequence: str, count: int = 1) -> int:
     Holds the sequence's lock until the transaction ends: a lower number never becomes visible
     after a higher one. Take it as late as possible.
     """
-    statement = _TAKE[session.get_bind().dialect.name]
-    return int(
-        session.connection().execute(statement, {"taken": sequence, "count": count}).scalar_one()
-    )
+    taken = session.connection().execute(_TAKE, {"taken": sequence, "count": count})
+    return int(taken.scalar_one())
 
 
 def next_version(session: Session, kind: str, thing_id: int) -> int:

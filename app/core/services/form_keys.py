@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from typing import Final, cast
 
 from sqlalchemy import Table, delete, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from app.core.database.upsert import upsert
 from app.core.models.form_keys import FormKey
 
 KEPT: Final = timedelta(days=1)
@@ -27,9 +26,8 @@ def claim(session: Session, user_id: int, digest: str, now: datetime) -> bool:
     ``digest`` stands for the form's key and content. Who sends the same at the same moment waits
     here until the first one's transaction has ended.
     """
-    insert = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
     first = session.scalar(
-        insert(_keys)
+        upsert(_keys)
         .values(user_id=user_id, digest=digest, at=now, location="")
         .on_conflict_do_nothing()
         .returning(_keys.c.digest)

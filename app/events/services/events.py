@@ -18,15 +18,14 @@ from typing import Any, Final, cast
 
 from sqlalchemy import Select, String, Table, bindparam, func, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from app.core.database.bulk_rows import insert_rows
+from app.core.database.upsert import upsert
 from app.core.rules.access import Actor, Writer, require_report
 from app.core.rules.errors import TooMuch
 from app.core.rules.file_problems import BadFile, Problem
 from app.core.rules.language import _
-from app.core.services.bulk_rows import insert_rows
 from app.core.services.changes import FieldChange, record_change, record_changes, take_number
 from app.events.models.events import Event, EventSource
 from app.events.rules.events import (
@@ -44,7 +43,6 @@ from app.tickets.rules.tickets import Layer
 EVENT: Final = "event"
 """The kind in the change log; the thing is the event's id."""
 SOURCE: Final = "event source"
-_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 _events = cast(Table, Event.__table__)
 _CONTENT: Final = (
     *("link_id", "site_id", "link_text", "site_text"),
@@ -288,7 +286,7 @@ def insert_missing_source(session: Session, by: Writer, name: str, kind: str) ->
     if session.scalar(select(EventSource.id).where(EventSource.name == name)) is not None:
         return None
     statement = (
-        _INSERT[session.get_bind().dialect.name](EventSource)
+        upsert(EventSource)
         .values(name=name, kind=kind, partner_id=by.actor.partner_id, created_at=by.now, version=1)
         .on_conflict_do_nothing(index_elements=["name"])
         .returning(EventSource.id)

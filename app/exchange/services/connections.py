@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session
 from app.accounts.models.partners import Partner
 from app.accounts.services.partners import partner_named
 from app.core.adapters.outbound import check_url
-from app.core.models.changes import PortalFact
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.rules.mail_addresses import mail_address
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, newest_change, record_change
+from app.core.services.cursors import begin_cursor
 from app.core.services.security_log import log_on_commit
 from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.rules.profiles import Direction, Kind, Profile, profile_of
@@ -249,5 +249,4 @@ def _begin_open(session: Session, connection: Connection) -> None:
 
 def _begin_to_follow(session: Session) -> None:
     """With the first connection the exchange begins to follow the log: from now on."""
-    if session.get(PortalFact, CURSOR) is None:
-        session.add(PortalFact(name=CURSOR, value=str(newest_change(session))))
+    begin_cursor(session, CURSOR, newest_change(session))

@@ -11,9 +11,9 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
+from app.core.database.upsert import upsert
 from app.core.rules.errors import Invalid
 from app.exchange.models.connections import Connection, ExchangeHint
 from app.exchange.rules.hints import is_signed
@@ -53,10 +53,9 @@ def take_hint(
 ) -> bool:
     """Record a delivery, and have read what it announces; whether it is new. Their ticket where it
     is the counterpart of one of ours, else ("" = it names none) all that changed."""
-    upsert = sqlite if session.get_bind().dialect.name == "sqlite" else postgresql
     row = {"connection_id": connection.id, "key": delivery, "at": now}
-    insert = upsert.insert(ExchangeHint).values(row).on_conflict_do_nothing()
-    if session.scalars(insert.returning(ExchangeHint.id)).first() is None:
+    new = upsert(ExchangeHint).values(row).on_conflict_do_nothing()
+    if session.scalars(new.returning(ExchangeHint.id)).first() is None:
         return False
     if is_called(connection) and Direction(connection.direction).pulls:
         if their_id and pair_of_their_id(session, connection.id, their_id) is not None:

@@ -12,15 +12,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ColumnElement, ScalarSelect, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
 from app.accounts.services.people import actor_of_user
+from app.core.database.upsert import upsert
 from app.core.mail_settings import ReceivingLimits
 from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Actor, Door, Writer, require_operator
@@ -73,7 +72,6 @@ MOST_FILES: Final = 20
 MOST_DISMISSED: Final = 500
 """Mails that one step dismisses."""
 _HOUR: Final = timedelta(hours=1)
-_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 
 
 @dataclass(frozen=True)
@@ -114,7 +112,7 @@ def _insert(
 ) -> int | None:
     """The id of the mail's new row; None = there is one with this key."""
     made: int | None = session.execute(
-        _INSERT[session.get_bind().dialect.name](IncomingMail)
+        upsert(IncomingMail)
         .values(
             key=key,
             received_at=now,
@@ -196,9 +194,7 @@ def _day(session: Session, day: date, room: str) -> IncomingMailDay:
     """The row of a day and a room, locked until the transaction ends."""
     none = {"kept": 0, "kept_bytes": 0, "refused": 0, "refused_bytes": 0, "unreviewed": 0}
     session.execute(
-        _INSERT[session.get_bind().dialect.name](IncomingMailDay)
-        .values(day=day, room=room, **none)
-        .on_conflict_do_nothing()
+        upsert(IncomingMailDay).values(day=day, room=room, **none).on_conflict_do_nothing()
     )
     return session.scalars(
         select(IncomingMailDay)

@@ -17,11 +17,12 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.core.database.until_commit import UntilCommit
-from app.core.models.changes import Change, PortalFact
+from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.errors import Invalid, PortalError
 from app.core.rules.language import _
 from app.core.services.changes import TICKET, newest_change, of_kind, read_on
+from app.core.services.cursors import begin_cursor, hold_cursor, move_cursor, place_of
 from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import (
@@ -70,14 +71,12 @@ AT_ONCE: Final = 200
 def plan_next(session: Session, now: datetime) -> bool:
     """Plan the entries of the next changes, in the caller's write transaction; whether there were
     any changes. The caller holds nothing else in this transaction."""
-    cursor = session.scalars(
-        select(PortalFact).where(PortalFact.name == CURSOR).with_for_update()
-    ).first()
-    if cursor is None:  # from the first connection on, not from the first ticket
-        session.add(PortalFact(name=CURSOR, value=str(newest_change(session))))
+    begins = hold_cursor(session, CURSOR)
+    if begins is None:  # from the first connection on, not from the first ticket
+        begin_cursor(session, CURSOR, newest_change(session))
         return False
     which = (of_kind(TICKET), Change.door != Door.IMPORT)
-    found = read_on(session, int(cursor.value), AT_ONCE, *which)
+    found = read_on(session, begins, AT_ONCE, *which)
     if found is None:
         return False
     changes, ends = found
@@ -101,8 +100,7 @@ def plan_next(session: Session, now: datetime) -> bool:
         if handed:  # a lock of the ticket was taken, and further pairs are locked before theirs
             ends = change.id
             break
-    cursor.value = str(ends)
-    return True
+    return move_cursor(session, CURSOR, begins, ends)
 
 
 def _plan_change(
@@ -228,7 +226,7 @@ def plan_missed(session: Session, pair: TicketPair, now: datetime) -> None:
 
 def planned_up_to(session: Session) -> int:
     """The newest change whose entries are planned."""
-    return int(session.scalar(select(PortalFact.value).where(PortalFact.name == CURSOR)) or 0)
+    return place_of(session, CURSOR) or 0
 
 
 def connections_in_use(session: Session) -> Sequence[tuple[Connection, Profile]]:
@@ -344,7 +342,7 @@ def hold_planning(session: Session) -> None:
     their ids), tickets, the change counter, and last the keys of jobs (sorted). Whoever locks one
     pair alone may leave the first one out.
     """
-    session.execute(select(PortalFact.value).where(PortalFact.name == CURSOR).with_for_update())
+    hold_cursor(session, CURSOR)
 
 
 def enqueue_pair(session: Session, pair: TicketPair) -> None:

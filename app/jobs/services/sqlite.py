@@ -14,10 +14,10 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Select, and_, delete, exists, func, or_, select, union_all, update
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.orm import Session, aliased
 
 from app.core.database.transactions import transaction
+from app.core.database.upsert import upsert
 from app.jobs.models.work import Job, JobFailure
 from app.jobs.rules.jobs import (
     FAILED,
@@ -54,7 +54,7 @@ def enqueue(
     session.flush()
     row = {"name": job, "arguments": json.dumps(arguments, ensure_ascii=False), "attempts": 0}
     session.connection().execute(
-        insert(Job.__table__)  # type: ignore[arg-type]  # it is a Table
+        upsert(Job.__table__)
         .values(**row, key=key, state=WAITING, due=due)
         .on_conflict_do_nothing()
     )

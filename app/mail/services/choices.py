@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import ColumnElement, delete, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
 from app.accounts.services.people import PERSON, actor_of_user, locked_user, require_self_or_admin
+from app.core.database.upsert import upsert
 from app.core.rules.access import Actor, Door, Kind, Writer
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
@@ -32,7 +30,6 @@ CHOICES: Final = {
 """What a person may choose, in words."""
 MAIL_STOP = "mail stop"
 """The kind of an address that wants no mails, in the change log."""
-_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 _MAX_TOKEN_LENGTH = 60
 
 
@@ -104,7 +101,7 @@ def _switch(
         deleted = delete(MailStop).where(MailStop.address_key == mail.address_key)
         changed = session.scalar(deleted.returning(MailStop.id))
     else:
-        new = _INSERT[session.get_bind().dialect.name](MailStop)
+        new = upsert(MailStop)
         row = new.values(address_key=mail.address_key, since=now).on_conflict_do_nothing()
         changed = session.scalar(row.returning(MailStop.id))
         _drop_what_waits(session, Mail.address_key == mail.address_key, Mail.user_id.is_(None))

@@ -12,14 +12,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
-from sqlalchemy import Table, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Table, func, select
 from sqlalchemy.orm import Session
 
-from app.core.models.changes import Change, PortalFact
+from app.core.database.upsert import upsert
+from app.core.models.changes import Change
 from app.core.rules.access import Door, Kind
 from app.core.services.changes import TICKET, newest_change, of_kind, read_on
+from app.core.services.cursors import move_cursor, place_of, put_cursor
 from app.mail.models.mails import Mail, MailNotification
 from app.mail.rules.notifications import (
     COMMENT_FIELD,
@@ -50,7 +50,6 @@ OLDEST = timedelta(days=7)
 WAITING, SENDING, SENT, FAILED = "waiting", "sending", "sent", "failed"
 IN_DIGEST, DIGESTED, DROPPED = "digest", "digested", "dropped"
 STATES: Final = (WAITING, SENDING, FAILED, SENT, IN_DIGEST, DIGESTED, DROPPED)
-_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 
 
 Also = Callable[[Session], object]
@@ -95,7 +94,7 @@ def draft_mails(session: Session, now: datetime, public_url: str, address: str =
 
     ``address`` is the one from which they will come.
     """
-    begins = int(session.scalar(_cursor()) or 0)
+    begins = place_of(session, CURSOR) or 0
     found = read_on(session, begins, AT_ONCE, of_kind(TICKET), Change.door != Door.IMPORT)
     if found is None:
         return None
@@ -112,18 +111,12 @@ def draft_mails(session: Session, now: datetime, public_url: str, address: str =
 
 def put_mails(session: Session, plan: Plan) -> bool:
     """Write a plan and move the cursor; False, and nothing, if another did so meanwhile."""
-    moved = session.connection().execute(
-        update(PortalFact)
-        .where(PortalFact.name == CURSOR, PortalFact.value == str(plan.begins))
-        .values(value=str(plan.ends))
-    )
-    if moved.rowcount != 1:
+    if not move_cursor(session, CURSOR, plan.begins, plan.ends):
         return False
-    insert = _INSERT[session.get_bind().dialect.name]
     for kind, rows in ((MailNotification, plan.notifications), (Mail, plan.mails)):
         if rows:
             table = cast(Table, kind.__table__)
-            session.connection().execute(insert(table).on_conflict_do_nothing(), list(rows))
+            session.connection().execute(upsert(table).on_conflict_do_nothing(), list(rows))
     for write in plan.also:
         write(session)
     return True
@@ -132,22 +125,12 @@ def put_mails(session: Session, plan: Plan) -> bool:
 def skip_notifications(session: Session) -> None:
     """Pass over all changes up to now, those of this transaction included: they notify nobody."""
     session.flush()
-    newest = newest_change(session)
-    insert = _INSERT[session.get_bind().dialect.name]
-    session.execute(
-        insert(PortalFact)
-        .values(name=CURSOR, value=str(newest))
-        .on_conflict_do_update(index_elements=["name"], set_={"value": str(newest)})
-    )
+    put_cursor(session, CURSOR, newest_change(session))
 
 
 def unplanned(session: Session) -> int:
     """How many changes of anything are behind the cursor: they wait for a worker."""
-    return max(0, newest_change(session) - int(session.scalar(_cursor()) or 0))
-
-
-def _cursor() -> Any:
-    return select(PortalFact.value).where(PortalFact.name == CURSOR)
+    return max(0, newest_change(session) - (place_of(session, CURSOR) or 0))
 
 
 def _news(session: Session, changes: Sequence[Change]) -> list[Change]:

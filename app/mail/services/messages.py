@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
+from app.core.database.upsert import upsert
 from app.core.rules.language import mailed
 from app.core.rules.mail_addresses import address_key, mail_address
 from app.core.rules.texts import SHORT_TEXT_LIMIT
@@ -34,7 +33,6 @@ PARTNER: Final = "partner "
 tells: whoever reads there stops none of them."""
 PRIVATE: Final = "private "
 """Before the keys of messages whose text is for nobody but the one who gets them."""
-_INSERT: Final[dict[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def queue_message(
     Two that race for a key: the second waits until the first one's transaction ends.
     """
     made = session.execute(
-        _INSERT[session.get_bind().dialect.name](MailMessage)
+        upsert(MailMessage)
         .values(
             key=key,
             subject=one_line(mailed(subject))[:SHORT_TEXT_LIMIT],

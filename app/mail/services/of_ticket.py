@@ -13,9 +13,10 @@ from sqlalchemy import Row, ScalarSelect, Select, and_, exists, func, or_, selec
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
-from app.core.models.changes import Change, PortalFact
+from app.core.models.changes import Change
 from app.core.rules.access import Actor, Door
 from app.core.services.changes import TICKET
+from app.core.services.cursors import cursor
 from app.mail.models.mails import Mail
 from app.mail.services.mails import (
     CURSOR,
@@ -76,7 +77,7 @@ def mails_of_ticket(session: Session, actor: Actor, number: int) -> TicketMails:
     newest = select(func.max(Mail.change_id)).where(Mail.ticket_number == number).scalar_subquery()
     of_newest = Mail.change_id == newest
     is_read = or_(of_newest, Mail.state == FAILED) if actor.is_operator else of_newest
-    planned = select(PortalFact.value).where(PortalFact.name == CURSOR).scalar_subquery()
+    planned = cursor(CURSOR)
     last_change = (
         select(func.max(Change.id))
         .where(Change.kind == TICKET, Change.thing_id == number, Change.door != Door.IMPORT)

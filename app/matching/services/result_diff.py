@@ -17,9 +17,9 @@ from typing import Any, Final, cast
 from sqlalchemy import Column, Table, and_, bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
+from app.core.database.bulk_rows import insert_rows
 from app.core.figures.frames import micros
 from app.core.models.base import Base
-from app.core.services.bulk_rows import insert_rows
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket
 from app.matching.services.affected_links import Target
 from app.matching.services.number_rows import parts_of, with_moments

@@ -8,18 +8,19 @@ results are written by one at a time (``lock``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import randbits
 from typing import Any, Final, cast
 
-from sqlalchemy import ScalarSelect, Table, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy import Table, delete, func, select, update
 from sqlalchemy.orm import Session
 
+from app.core.database.transactions import lock_until_commit
+from app.core.database.upsert import upsert
 from app.core.models.changes import Change, PortalFact
+from app.core.services.cursors import cursor, put_cursor
 from app.matching.models.matching import StaleMatching
 from app.matching.services.affected_links import Span, Target
 
@@ -29,10 +30,10 @@ COMPUTED_AT: Final = "matching_computed_at"
 """The row with the time up to which everything was recomputed, ISO 8601 UTC."""
 MAX_CHANGES: Final = 20_000
 """Changes that are looked through together: where more are behind the cursor, it moves in parts."""
-_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 _LOCK: Final = 2_600_026
-"""The key of PostgreSQL's advisory lock."""
+"""The key of the lock of all marks."""
 _stale = cast(Table, StaleMatching.__table__)
+_COMPUTED: Final = select(PortalFact.value).where(PortalFact.name == COMPUTED_AT).scalar_subquery()
 _NEWEST: Final = select(func.max(Change.id)).scalar_subquery()
 
 
@@ -60,50 +61,46 @@ class Freshness:
 def freshness(session: Session) -> Freshness:
     """How the figures stand, without looking at what the pending changes concern."""
     stale = select(func.count()).select_from(_stale).scalar_subquery()
-    row = session.execute(select(_of(CURSOR), _NEWEST, _of(COMPUTED_AT), stale)).one()
-    cursor, newest, computed, count = row
-    return Freshness(_as_time(computed), max(0, (newest or 0) - int(cursor or 0)), count)
+    row = session.execute(select(cursor(CURSOR), _NEWEST, _COMPUTED, stale)).one()
+    place, newest, computed, count = row
+    return Freshness(_as_time(computed), max(0, (newest or 0) - int(place or 0)), count)
 
 
 def next_span(session: Session) -> tuple[Span, int]:
     """The next changes behind the cursor, and how many are behind these."""
     # first the newest id: what is behind it in the next query is visible by now
-    cursor, newest = session.execute(select(_of(CURSOR), _NEWEST)).one()
-    begins, newest = int(cursor or 0), newest or 0
+    place, newest = session.execute(select(cursor(CURSOR), _NEWEST)).one()
+    begins, newest = int(place or 0), newest or 0
     ends = max(begins, min(newest, begins + MAX_CHANGES))
     return Span(begins, ends), max(0, newest - ends)
 
 
 def move_cursor(session: Session, span: Span) -> None:
     """Keep that these changes were looked through, and what they concern is marked."""
-    _put(session, CURSOR, str(span.ends))
+    put_cursor(session, CURSOR, span.ends)
 
 
 def computed_at(session: Session) -> datetime | None:
     """Up to when everything was recomputed (UTC)."""
-    return _as_time(session.scalar(select(_of(COMPUTED_AT))))
+    return _as_time(session.scalar(select(_COMPUTED)))
 
 
 def keep_computed_at(session: Session, now: datetime) -> None:
     """Keep that everything was recomputed up to ``now``."""
-    _put(session, COMPUTED_AT, now.astimezone(UTC).isoformat())
+    session.merge(PortalFact(name=COMPUTED_AT, value=now.astimezone(UTC).isoformat()))
+    session.flush()
 
 
 def lock(session: Session, *, waits: bool = True) -> bool:
     """Let nobody else mark, clear or write results until the transaction ends. Without ``waits``
-    False where another does so at the moment. On SQLite one transaction writes at a time anyway."""
-    if session.get_bind().dialect.name == "sqlite":
-        return True
-    if waits:
-        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
-        return True
-    return bool(session.scalar(select(func.pg_try_advisory_xact_lock(_LOCK))))
+    False where another does so at the moment."""
+    return lock_until_commit(session, _LOCK, waits=waits)
 
 
 def mark_stale(session: Session, targets: Collection[Target]) -> None:
     """Mark these to be recomputed, also those that are being recomputed."""
     if targets:
-        marked = _INSERT[session.get_bind().dialect.name](_stale)
+        marked = upsert(_stale)
         session.execute(
             marked.on_conflict_do_update(
                 index_elements=["kind", "thing_id"], set_={"mark": marked.excluded.mark}
@@ -158,17 +155,5 @@ def _is(target: Target) -> Sequence[Any]:
     return _stale.c.kind == target[0], _stale.c.thing_id == target[1]
 
 
-def _of(name: str) -> ScalarSelect[str]:
-    return select(PortalFact.value).where(PortalFact.name == name).scalar_subquery()
-
-
 def _as_time(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
-
-
-def _put(session: Session, name: str, value: str) -> None:
-    session.execute(
-        _INSERT[session.get_bind().dialect.name](PortalFact)
-        .values(name=name, value=value)
-        .on_conflict_do_update(index_elements=["name"], set_={"value": value})
-    )

@@ -11,8 +11,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.orm import Session
 
+from app.core.database.transactions import begin_snapshot
 from app.core.models.changes import PortalFact
 from app.core.rules.slides import SLIDE_WORDS, Deck, Slide
 from app.jobs.rules.jobs import reason_of
@@ -111,7 +111,7 @@ def _make(context: Context, pack_id: int, order: Order) -> None:
     due_days = context.settings.report_due_days
     slides: list[Slide] = []
     with context.reading() as session:
-        _see_one_moment(session)
+        begin_snapshot(session)  # all slides show one state, but counts of tickets may be newer
         state = freshness(session)
         is_sample = session.get(PortalFact, "demo") is not None
         for kind in order.kinds:
@@ -153,13 +153,6 @@ class _Progress:
             is_there = note_progress(session, self._pack_id, self._done, doing)
         if not is_there:
             raise _Gone
-
-
-def _see_one_moment(session: Session) -> None:
-    """All slides show one state of the database, but that counts of tickets may know of newer
-    ones. On SQLite every transaction does."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
 
 
 def _facts(

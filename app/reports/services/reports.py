@@ -14,11 +14,10 @@ from datetime import UTC, datetime
 from typing import Final, cast
 
 from sqlalchemy import Table, or_, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 from sqlalchemy.orm.attributes import set_committed_value
 
+from app.core.database.upsert import upsert
 from app.core.rules.access import Actor, Writer
 from app.core.rules.errors import (
     EditConflict,
@@ -71,10 +70,7 @@ CHANGE_REASON: Final = "why"
 _NO_WORD: Final = _("Explain it, or document it with a ticket")
 _MAX_KEY: Final = 2**31 - 1
 _reports = cast(Table, Report.__table__)
-_BEGIN: Final = {
-    dialect: upsert(_reports).on_conflict_do_nothing(index_elements=["quarter", "site_id"])
-    for dialect, upsert in (("sqlite", sqlite_insert), ("postgresql", postgresql_insert))
-}
+_BEGIN: Final = upsert(_reports).on_conflict_do_nothing(index_elements=["quarter", "site_id"])
 
 
 @dataclass(frozen=True)
@@ -498,7 +494,7 @@ def _fields(session: Session, report_id: int) -> list[ReportField]:
 def _begun(session: Session, by: Writer, site: Site, quarter: Quarter) -> Report:
     """Begin the report, unless somebody else did in this moment; locked."""
     session.connection().execute(
-        _BEGIN[session.get_bind().dialect.name],
+        _BEGIN,
         {
             "site_id": site.id,
             "quarter": str(quarter),

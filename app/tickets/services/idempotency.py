@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from sqlalchemy import Table, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from app.core.database.upsert import upsert
 from app.core.rules import access
 from app.core.rules.access import Writer
 from app.core.rules.errors import OriginConflict
@@ -34,10 +33,7 @@ CONTACTS = {
 }
 """Elements that only operators and the partner that sent them may read, and their fields."""
 _keys = cast(Table, OriginKey.__table__)
-_INSERT_KEY: Final = {
-    dialect: new(_keys).on_conflict_do_nothing().returning(_keys.c.id)
-    for dialect, new in (("sqlite", sqlite_insert), ("postgresql", postgresql_insert))
-}
+_INSERT_KEY: Final = upsert(_keys).on_conflict_do_nothing().returning(_keys.c.id)
 
 
 @dataclass(frozen=True)
@@ -70,7 +66,7 @@ def create_ticket_idempotent(
     first = (
         session.connection()
         .execute(
-            _INSERT_KEY[session.get_bind().dialect.name],
+            _INSERT_KEY,
             {
                 "partner_id": by.actor.partner_id,
                 "origin_system": new.origin_system,

@@ -6,16 +6,14 @@ nobody sees more of it than before, and whoever separates the two has both as th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session, joinedload
 
+from app.core.database.upsert import upsert
 from app.core.models.changes import Change, ChangedField
 from app.core.rules import access
 from app.core.rules.access import Actor, Writer
@@ -37,8 +35,6 @@ from app.tickets.services.relations import (
     unrelate_tickets,
 )
 from app.tickets.services.timeline import Step, steps_of
-
-_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 
 
 def merge_tickets(session: Session, by: Writer, number: int, master: int) -> Ticket:
@@ -161,7 +157,7 @@ def _bring_watchers(session: Session, ticket: Ticket, master: int, at: datetime)
     people = {*session.scalars(watching), ticket.created_by_user_id} - {None}
     rows = [{"ticket_number": master, "user_id": user, "since": at} for user in people]
     if rows:
-        new = _INSERT[session.get_bind().dialect.name](TicketWatcher)
+        new = upsert(TicketWatcher)
         session.execute(new.values(rows).on_conflict_do_nothing())
 
 

@@ -6,15 +6,14 @@ log holds nothing of it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from sqlalchemy import Row, Select, delete, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from app.core.database.upsert import upsert
 from app.core.rules.access import Actor, Kind, Writer
 from app.core.rules.errors import Forbidden, Invalid
 from app.core.rules.language import _
@@ -23,7 +22,6 @@ from app.tickets.models.personal_reminders import TicketReminder
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.lifecycle import find_ticket
 
-_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
 Reminder = Row[int, str, str, datetime, str]
 """A ticket's ``number``, ``title`` and ``state`` now, with ``due_at`` and ``note``."""
 _SHOWN: Final[Select[int, str, str, datetime, str]] = (
@@ -55,7 +53,7 @@ def set_reminder(
         )
     checked_text("note", note, SHORT_TEXT_LIMIT, label=_("Note"))
     says = {"due_at": due_at, "note": " ".join(note.split()), "reminded_at": None}
-    new = _INSERT[session.get_bind().dialect.name](TicketReminder)
+    new = upsert(TicketReminder)
     session.execute(
         new.values(ticket_number=number, user_id=person, **says).on_conflict_do_update(
             index_elements=["ticket_number", "user_id"], set_=says

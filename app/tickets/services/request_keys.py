@@ -13,10 +13,9 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
+from app.core.database.upsert import upsert
 from app.core.rules import access
 from app.core.rules.access import Writer
 from app.core.rules.errors import Invalid, RequestKeyConflict
@@ -78,11 +77,9 @@ def _once(
     if not key.strip():
         raise Invalid("request_key", _("A request key is not empty; leave it out, or send one"))
     checked_text("request_key", key, SHORT_TEXT_LIMIT, label=_("Request key"))
-    sqlite = session.get_bind().dialect.name == "sqlite"
-    insert = sqlite_insert if sqlite else postgresql_insert
     # a second writer of the same key waits here until the first has committed
     first = session.scalar(
-        insert(RequestKey)
+        upsert(RequestKey)
         .values(partner_id=by.actor.partner_id, key=key, content_digest=digest)
         .on_conflict_do_nothing()
         .returning(RequestKey.id)

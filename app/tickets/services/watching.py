@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
 
 from sqlalchemy import delete, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
+from app.core.database.upsert import upsert
 from app.core.rules.access import Actor, Kind, Writer
 from app.core.rules.errors import Forbidden
 from app.core.rules.language import _
@@ -18,13 +16,11 @@ from app.tickets.models.tickets import Ticket
 from app.tickets.models.watchers import TicketWatcher
 from app.tickets.services.lifecycle import find_ticket
 
-_INSERT: Final[Mapping[str, Any]] = {"sqlite": sqlite_insert, "postgresql": postgresql_insert}
-
 
 def watch_ticket(session: Session, by: Writer, number: int) -> None:
     """Get the mails of a ticket that one may read; a second time changes nothing."""
     find_ticket(session, by.actor, number)
-    new = _INSERT[session.get_bind().dialect.name](TicketWatcher)
+    new = upsert(TicketWatcher)
     row = {"ticket_number": number, "user_id": _person(by.actor), "since": by.now}
     session.execute(new.values(row).on_conflict_do_nothing())
 

@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, func, insert, select, update
+from sqlalchemy import ColumnElement, func, insert, select
 from sqlalchemy.orm import Session
 
 from app.accounts.services.partners import actor_of_account
 from app.accounts.services.people import actor_of_user
-from app.core.models.changes import Change, PortalFact
+from app.core.models.changes import Change
 from app.core.rules.access import Actor, Door, may_read_internal
 from app.core.rules.errors import AuthenticationFailed, Invalid
-from app.core.services.changes import TICKET, of_kind
+from app.core.services.changes import TICKET, newest_change, of_kind, read_on
+from app.core.services.cursors import begin_cursor, move_cursor, place_of
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.diaries import INTERNAL, PUBLIC
 from app.tickets.services.lists.lists import condition_of
@@ -53,51 +54,34 @@ class Plan:
 
 def draft_messages(session: Session, now: datetime) -> Plan | None:
     """The messages of the next changes, or None where there is no newer change. Writes nothing."""
-    value = session.scalar(select(PortalFact.value).where(PortalFact.name == CURSOR))
-    begins = None if value is None else int(value)
-    # first the newest id: what is behind it in the next query is visible by now
-    newest = session.scalar(select(func.max(Change.id))) or 0
+    begins = place_of(session, CURSOR)
     if begins is None:  # from the first webhook on, not from the first ticket
         first = session.scalar(select(func.min(Webhook.after_change)))
-        return Plan(None, newest if first is None else first, {})
-    if newest <= begins:
+        return Plan(None, newest_change(session) if first is None else first, {})
+    found = read_on(session, begins, AT_ONCE, of_kind(TICKET), Change.door != Door.IMPORT)
+    if found is None:
         return None
+    changes, ends = found
     webhooks = session.scalars(select(Webhook).order_by(Webhook.id)).all()
-    if not webhooks:
-        return Plan(begins, newest, {})
-    changes = session.scalars(
-        select(Change)
-        .where(Change.id > begins, Change.id <= newest)
-        .where(of_kind(TICKET), Change.door != Door.IMPORT)
-        .order_by(Change.id)
-        .limit(AT_ONCE)
-    ).all()
-    ends = changes[-1].id if len(changes) == AT_ONCE else newest
     messages: dict[int, Sequence[Mapping[str, Any]]] = {}
     unreadable = []
     for webhook in webhooks if changes else ():
         try:
-            found = [*_messages(session, webhook, changes, now)]
+            drafted = [*_messages(session, webhook, changes, now)]
         except Invalid:
             unreadable.append(webhook.id)
             continue
-        if found:
-            messages[webhook.id] = found
+        if drafted:
+            messages[webhook.id] = drafted
     return Plan(begins, ends, messages, unreadable)
 
 
 def put_messages(session: Session, plan: Plan, now: datetime) -> bool:
     """Write a plan and move the cursor; False, and nothing, if another did so meanwhile."""
     if plan.begins is None:
-        if session.get(PortalFact, CURSOR) is None:
-            session.add(PortalFact(name=CURSOR, value=str(plan.ends)))
+        begin_cursor(session, CURSOR, plan.ends)
         return True
-    moved = session.connection().execute(
-        update(PortalFact)
-        .where(PortalFact.name == CURSOR, PortalFact.value == str(plan.begins))
-        .values(value=str(plan.ends))
-    )
-    if moved.rowcount != 1:
+    if not move_cursor(session, CURSOR, plan.begins, plan.ends):
         return False
     for key in sorted({*plan.messages, *plan.unreadable}):
         # whoever ends its turn meanwhile waits here, or sees these messages

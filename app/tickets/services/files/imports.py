@@ -22,6 +22,7 @@ from typing import Any, Final, TypeVar
 from sqlalchemy import Table, insert, select
 from sqlalchemy.orm import Session
 
+from app.core.database.bulk_rows import insert_rows
 from app.core.models.base import Base
 from app.core.rules.access import Actor, Door, Writer, require_admin
 from app.core.rules.clock import to_milliseconds
@@ -30,7 +31,6 @@ from app.core.rules.file_problems import MAX_PROBLEMS, BadFile, Problem, check_l
 from app.core.rules.language import _
 from app.core.rules.spreadsheets import decoded, rows_of
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
-from app.core.services.bulk_rows import insert_rows
 from app.core.services.changes import TICKET, FieldChange, record_changes, take_number
 from app.registry.models.registry import Link, LinkName, Site, SiteName
 from app.registry.rules.networks import Network

@@ -14,11 +14,10 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import ColumnElement, Row, and_, case, delete, exists, select, update
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
+from app.core.database.upsert import upsert
 from app.core.rules.access import Actor
 from app.tickets.models.desk import TicketVisit
 from app.tickets.models.tickets import Ticket
@@ -138,8 +137,7 @@ def is_marked(session: Session, actor: Actor, ticket: Ticket, since: datetime | 
 
 def note_opened(session: Session, actor: Actor, number: int, version: int) -> None:
     """Write that a person saw this version of a ticket."""
-    insert = postgresql_insert if session.get_bind().dialect.name == "postgresql" else sqlite_insert
-    statement = insert(TicketVisit).values(
+    statement = upsert(TicketVisit).values(
         user_id=actor.account_id, ticket_number=number, version=version
     )
     session.execute(
