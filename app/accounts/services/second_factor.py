@@ -106,7 +106,7 @@ def confirm_setup(session: Session, by: Writer, name: str, code: str, key: bytes
     where there are some since a passkey was added."""
     user = own_user(session, by, name)
     if not user.totp_secret or user.totp_since is not None:
-        raise Invalid("code", _("Nothing to confirm; start the set-up again"))
+        raise Invalid("code", _("The set-up was not started; start it again"))
     if not _take_totp(session, user, _plain(code), by.now, key, codes=1):
         raise Invalid("code", WRONG_CODE)
     user.totp_since = by.now

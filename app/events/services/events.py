@@ -459,7 +459,7 @@ class _Looking:
         if self._keeps or was_kept:
             notes.append(
                 _(
-                    "the %(kind)s %(name)s is unknown and was stored as sent",
+                    "unknown %(kind)s %(name)s; stored as sent",
                     kind=kind,
                     name=name,
                 )

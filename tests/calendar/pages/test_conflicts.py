@@ -421,7 +421,7 @@ def test_free_windows_of_two_links(cast: Cast, visit: Enter, opened: Open, card:
     assert "2040-03-06 06:00 until 2040-03-19 00:00" in page.text
     assert "should not be worked on at the same time" not in page.text
     long = visitor.read(f"/calendar/free?link={FIRST}&hours=400&from=2040-03-05&days=14")
-    assert "There is none within 14 days" in long.text
+    assert "No free window within 14 days" in long.text
     backup = visitor.read(f"/calendar/free?link={FIRST}&link={SECOND}")
     assert f"These links should not be worked on at the same time {BOTH}" in backup.text
 

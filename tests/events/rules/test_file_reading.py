@@ -132,7 +132,7 @@ def test_a_file_may_hold_no_events(content: str) -> None:
         ({"source_id": ""}, "line 2, column source_id: a text of 1 to 255 characters"),
         ({"source": ""}, "line 2, column source: a text of 1 to 50 characters"),
         ({"source_id": "a\0b"}, "holds a character that cannot be passed on to partners"),
-        ({"detail": "a,b"}, "line 2: it has 10 cells, and the first line 9; a cell that holds"),
+        ({"detail": "a,b"}, "line 2: it has 10 cells, and the first line 9; a cell that contains"),
         ({"start": ""}, "line 2, column start: an ISO 8601 time with its zone"),
         ({"start": "2012-03-06T10:05:00"}, "the zone is missing"),
         ({"start": "2012-03-06 10:05 CET"}, "write a zone as an offset, because zone names are"),
@@ -169,7 +169,7 @@ def test_the_same_id_twice_is_a_repeat_or_told() -> None:
     events = read("\n".join([HEAD, ROW, same, other, elsewhere]))
     assert [event.repeats for event in events] == [0, 2, 0, 0]
     assert [len(event.message.problems) for event in events] == [0, 0, 1, 0]
-    wrong = 'line 4, column source_id, "7": an id that stands there once; line 2 says'
+    wrong = 'line 4, column source_id, "7": an id only once; line 2 has'
     assert str(events[2].message.problems[0]).startswith(wrong)
 
 
@@ -177,7 +177,7 @@ def test_the_same_id_twice_is_told_also_within_one_line() -> None:
     first = dict(zip(COLUMNS, ROW.split(","), strict=True))
     events = read(json.dumps([first, first, {**first, "state": "degraded"}]))
     assert [event.repeats for event in events] == [0, 1, 0]
-    assert "line 1 says something else of it" in str(events[2].message.problems[0])
+    assert "line 1 has different values for it" in str(events[2].message.problems[0])
 
 
 TWO_LINES = ROW.replace("Störung", '"one\ntwo"')

@@ -245,8 +245,7 @@ def test_one_id_twice_in_a_call(session: Session, cast: Cast) -> None:
     twice = (down(0), down(1))
     other = down(2, end="2013-03-06T11:30:00Z")
     assert told(session, *twice, other) == [
-        'event 2, column source_id, "a": an id that stands there once; event 0 says something'
-        " else of it"
+        'event 2, column source_id, "a": an id only once; event 0 has different values for it'
     ]
     assert report(session, *twice) == {EventResult.NEW: 1, EventResult.SAME: 1}
     assert len(events(session)) == 1
@@ -273,7 +272,7 @@ def test_names_of_then_and_links_that_have_ended(session: Session, cast: Cast) -
         )
     day_before = {"start": "2013-03-05T23:59:59Z", "end": "2013-03-06T02:00:00Z"}
     assert "ended on 2013-03-06" in told(session, down())[0]
-    assert "ES-PIC bore this one until 2013-03-06" in told(session, down(link="", site="pic"))[0]
+    assert "ES-PIC had this name until 2013-03-06" in told(session, down(link="", site="pic"))[0]
     assert report(session, down(0, site="pic", **day_before)) == {EventResult.NEW: 1}
 
 
@@ -282,7 +281,7 @@ def test_unknown_names_are_kept_where_that_is_asked_for(session: Session, cast: 
     with transaction(session):
         found = report_events(session, BY, [unknown], keep_unresolved=True)
     assert (found.counts, found.unresolved) == ({EventResult.NEW: 1}, 1)
-    assert "the link CERN-NOWHERE-1 is not known" in found.outcomes[0].notes[0]
+    assert "unknown link CERN-NOWHERE-1" in found.outcomes[0].notes[0]
     (event,) = events(session)
     assert (event.link_id, event.link_text) == (None, "CERN-NOWHERE-1")
     assert (event.site_id, event.site_text) == (None, "XX-NONE")

@@ -332,7 +332,7 @@ def test_a_ticket_that_names_as_many_links_as_it_may_takes_no_more(
     assert result.unresolved == ("EC-5",)
     assert current_value(the_ticket(session, cast), "links") == (GRIDKA,)
     session.rollback()
-    with pytest.raises(Invalid, match="names 1 links, and takes no more"), transaction(session):
+    with pytest.raises(Invalid, match="already has 1 links, the maximum"), transaction(session):
         settle_circuit(session, writer(cast.operator), 1, "EC-5", PIC)
     assert current_value(the_ticket(session, cast), "links") == (GRIDKA,)
     session.rollback()
