@@ -25,9 +25,9 @@ class SameCallThrottle:
     """At most ``limit`` equal calls within any 60 s; 0 = no limit. ``told`` is the limit that a
     refusal names: that of all processes, of which ``limit`` is this one's share."""
 
-    def __init__(self, limit: int, told: int = 0) -> None:
+    def __init__(self, limit: int, stated: int = 0) -> None:
         self._limit = limit
-        self._told = told or limit
+        self._stated = stated or limit
         self._made: OrderedDict[int, array[float]] = OrderedDict()
         """When each call was let through, by the call's digest; ordered by the newest of these."""
         self._lock = threading.Lock()
@@ -51,7 +51,7 @@ class SameCallThrottle:
                 made = self._made[digest] = array("d")
             del made[: bisect_right(made, now - MINUTE)]
             if len(made) >= self._limit:
-                raise TooManyCalls(self._told, ceil(made[0] + MINUTE - now))
+                raise TooManyCalls(self._stated, ceil(made[0] + MINUTE - now))
             made.append(now)
             self._made.move_to_end(digest)
             if len(self._made) > MAX_KEYS:

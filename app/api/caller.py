@@ -127,13 +127,13 @@ def note(what: str, thing: str) -> None:
 def note_list(name: str) -> None:
     """The same for a list that was read: of one token and operation once an hour of this process,
     as programs page through lists and read them again."""
-    told: dict[tuple[int, str], float] = current_app.extensions.setdefault(LISTS, {})
+    listed: dict[tuple[int, str], float] = current_app.extensions.setdefault(LISTS, {})
     key, moment = (g.token_id, name), monotonic()
-    if key in told and moment < told[key] + _LIST_EVERY:
+    if key in listed and moment < listed[key] + _LIST_EVERY:
         return
-    if len(told) >= _MAX_LISTS:
-        told.clear()
-    told[key] = moment
+    if len(listed) >= _MAX_LISTS:
+        listed.clear()
+    listed[key] = moment
     note("list", name)
 
 

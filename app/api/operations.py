@@ -310,7 +310,7 @@ class Operation:
                 }
             )
         except ValidationError as error:
-            problems |= {name: _told(texts) for name, texts in error.messages_dict.items()}
+            problems |= {name: _joined(texts) for name, texts in error.messages_dict.items()}
         if problems:
             raise InvalidMany(problems)
         return dict(read)
@@ -333,10 +333,10 @@ def _is_several(field: Any) -> bool:
     return bool(getattr(field, "several", False))
 
 
-def _told(texts: Any) -> str:
+def _joined(texts: Any) -> str:
     """What marshmallow says of one parameter, of a list of each wrong one."""
     if isinstance(texts, Mapping):
-        return "; ".join(dict.fromkeys(_told(one) for one in texts.values()))
+        return "; ".join(dict.fromkeys(_joined(one) for one in texts.values()))
     return "; ".join(texts)
 
 

@@ -41,7 +41,7 @@ def make_backup(engine: Engine, file: Path, now: datetime) -> Manifest:
     """
     need_free_place(file)
     with (
-        _troubles_told(),
+        _troubles_reported(),
         TemporaryDirectory(prefix=f".{file.name}-", dir=file.parent) as folder,
     ):
         whole = Path(folder) / "backup"
@@ -59,7 +59,7 @@ def restore_backup(engine: Engine, file: Path, *, force: bool = False) -> Manife
     Nobody else may use the database. Unless ``force`` it must hold nothing beside a first start's
     reference data. Raises SettingError, after which everything is as it was.
     """
-    with reading_backup(file) as backup, _troubles_told():
+    with reading_backup(file) as backup, _troubles_reported():
         manifest = backup.manifest
         if manifest.database != engine.dialect.name:
             raise SettingError(
@@ -80,7 +80,7 @@ def restore_backup(engine: Engine, file: Path, *, force: bool = False) -> Manife
 
 
 @contextmanager
-def _troubles_told() -> Iterator[None]:
+def _troubles_reported() -> Iterator[None]:
     """A full disk, a folder that may not be written to, a database that others lock."""
     try:
         yield

@@ -37,8 +37,8 @@ def list_(*, failed: bool, as_json: bool) -> None:
     pairs = pairs_now(db.session(), datetime.now(UTC), failed_alone=failed)
     others = unpaired_tickets(db.session())
     if as_json:
-        told = [*map(_told, pairs), *map(_told_unpaired, others)]
-        click.echo(json.dumps(told, indent=2, ensure_ascii=False))
+        listed = [*map(_as_json, pairs), *map(_unpaired_as_json, others)]
+        click.echo(json.dumps(listed, indent=2, ensure_ascii=False))
         return
     rows: list[tuple[str, ...]] = [
         (
@@ -53,7 +53,7 @@ def list_(*, failed: bool, as_json: bool) -> None:
         for pair in pairs
     ]
     names = ("ticket", "partner", "kind", "their_number", "standing", "waiting", "reason")
-    rows += [tuple(str(_told_unpaired(one)[name]) for name in names) for one in others]
+    rows += [tuple(str(_unpaired_as_json(one)[name]) for name in names) for one in others]
     print_table(("TICKET", "PARTNER", "KIND", "THEIRS", "STANDING", "WAITING", "REASON"), rows)
 
 
@@ -147,7 +147,7 @@ def stand_in(port: int, token: str) -> None:
             server.serve_forever()
 
 
-def _told(pair: PairNow) -> dict[str, object]:
+def _as_json(pair: PairNow) -> dict[str, object]:
     return {
         "ticket": pair.ticket,
         "partner": pair.partner,
@@ -174,7 +174,7 @@ def _told(pair: PairNow) -> dict[str, object]:
     }
 
 
-def _told_unpaired(one: Unpaired) -> dict[str, object]:
+def _unpaired_as_json(one: Unpaired) -> dict[str, object]:
     row = one.row
     return {
         "ticket": row.ticket_number,

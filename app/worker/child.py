@@ -61,12 +61,12 @@ def in_child(function: JobFunction) -> JobFunction:
         ) as child:
             assert child.stdin is not None
             assert child.stdout is not None
-            is_told = False
+            is_signalled = False
             while child.poll() is None:
                 with suppress(TimeoutExpired):
                     child.wait(_LOOK)
-                if context.is_ending() and not is_told:
-                    is_told = True
+                if context.is_ending() and not is_signalled:
+                    is_signalled = True
                     with suppress(BrokenPipeError):  # it has just ended
                         print("end", file=child.stdin, flush=True)
             reason = child.stdout.read().strip()

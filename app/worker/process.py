@@ -123,8 +123,8 @@ class WorkerProcess:
                 heard, worked = self._listening.step(), self._timed.step()
                 left = self._jobs.step(until_empty=True)
                 sent = self._mails.step()
-                told = self._webhooks.drain()
-                if self._ending.is_set() or not (heard or worked or left or sent or told):
+                delivered = self._webhooks.drain()
+                if self._ending.is_set() or not (heard or worked or left or sent or delivered):
                     return
         finally:
             done.set()

@@ -93,7 +93,7 @@ from app.matching.services.by_hand import link_by_hand
 from app.meetings.models.teleconferences import Teleconference
 from app.meetings.rules.packs import PackFile
 from app.meetings.services.packs import keep_pack, order_pack
-from app.meetings.services.series import cancel_series, pause_of_now, resume_series
+from app.meetings.services.series import cancel_series, current_pause, resume_series
 from app.meetings.services.teleconferences import (
     Asked,
     Setting,
@@ -1616,13 +1616,13 @@ class Things(dict[str, str]):
 
     def make_series_cancelled(self) -> str:
         """A reason, while the series is cancelled."""
-        if pause_of_now(self.world.session) is None:
+        if current_pause(self.world.session) is None:
             cancel_series(self.world.session, writer(self.world.cast.operator), "x")
         return "x"
 
     def make_series_goes_on(self) -> str:
         """A reason, while it is not."""
-        if pause_of_now(self.world.session) is not None:
+        if current_pause(self.world.session) is not None:
             resume_series(self.world.session, writer(self.world.cast.operator), "x")
         return "x"
 

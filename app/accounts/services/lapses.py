@@ -52,9 +52,9 @@ def lapses_at(session: Session, user: User, days: int) -> datetime | None:
     )
     if newest is None:
         return None
-    told = session.scalar(select(PortalFact.value).where(PortalFact.name == APPLIES))
+    stored = session.scalar(select(PortalFact.value).where(PortalFact.name == APPLIES))
     ends = newest + timedelta(days=days)
-    return ends if told is None else max(ends, _since(told) + WARNED_BEFORE)
+    return ends if stored is None else max(ends, _since(stored) + WARNED_BEFORE)
 
 
 def end_lapsed(session: Session, by: Writer, days: int) -> Lapsed:
@@ -96,8 +96,8 @@ def _applies_since(session: Session, days: int, now: datetime) -> datetime:
     return since
 
 
-def _since(told: str) -> datetime:
-    return datetime.fromisoformat(told.partition(" ")[2])
+def _since(stored: str) -> datetime:
+    return datetime.fromisoformat(stored.partition(" ")[2])
 
 
 def _end(session: Session, by: Writer, user: User, days: int) -> bool:

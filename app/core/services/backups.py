@@ -24,5 +24,5 @@ def note_backup(session: Session, now: datetime) -> None:
 
 def last_backup(session: Session) -> datetime | None:
     """When the newest known backup was made (UTC); None = no backup is known. One statement."""
-    told = session.scalar(select(PortalFact.value).where(PortalFact.name == MADE_AT))
-    return datetime.fromisoformat(told) if told else None
+    stored = session.scalar(select(PortalFact.value).where(PortalFact.name == MADE_AT))
+    return datetime.fromisoformat(stored) if stored else None

@@ -240,8 +240,8 @@ def _on_portal_error(error: PortalError) -> Response:
         _note_refusal(error)
     status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
     typed = typed_values() if request.method == "POST" else ()
-    is_told = isinstance(error, NoSuchPeriod) or not isinstance(error, NotFound)
-    return message_page(status, error.message if is_told else None, typed)
+    is_shown = isinstance(error, NoSuchPeriod) or not isinstance(error, NotFound)
+    return message_page(status, error.message if is_shown else None, typed)
 
 
 def _note_refusal(error: Forbidden) -> None:

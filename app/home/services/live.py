@@ -40,7 +40,7 @@ PAUSE: Final = 0.4
 """Seconds between two looks at the log: so many messages a listener gets at most."""
 KEPT: Final = 1_000
 """Changes that are kept for listeners who come back, or are slow."""
-MAX_TOLD: Final = 300
+MAX_IN_MESSAGE: Final = 300
 """Things in one message; of more only the kinds are told."""
 MAX_OF_ACCOUNT: Final = 4
 """The same of one person: a browser has six connections to one address, pages need some too."""
@@ -52,7 +52,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ShownChange:
     """One change, as far as it may be told."""
 
     id: int
@@ -79,7 +79,7 @@ class News:
         return json.dumps(told | more, separators=(",", ":"))
 
 
-def read_changes(session: Session, after: int, limit: int) -> list[Told]:
+def read_changes(session: Session, after: int, limit: int) -> list[ShownChange]:
     """Up to ``limit`` changes behind this place of the log, in order; of other kinds too."""
     few = (
         select(Change.id, Change.kind, Change.thing_id, Change.version)
@@ -93,11 +93,11 @@ def read_changes(session: Session, after: int, limit: int) -> list[Told]:
         .outerjoin(ChangedField, ChangedField.change_id == few.c.id)
         .order_by(few.c.id)
     )
-    found: dict[int, Told] = {}
+    found: dict[int, ShownChange] = {}
     for number, kind, key, version, name in rows:
         hidden = kind == TICKET and (name is None or is_hidden(name))
         if number not in found or (found[number].hidden and not hidden):
-            found[number] = Told(number, kind, key, version, hidden)
+            found[number] = ShownChange(number, kind, key, version, hidden)
     return list(found.values())
 
 
@@ -110,13 +110,13 @@ def news_since(session: Session, cursor: int, newest: int, *, internal: bool) ->
     return _news(newest, read_changes(session, cursor, newest - cursor), internal=internal)
 
 
-def _news(cursor: int, changes: Iterable[Told], *, internal: bool) -> News:
+def _news(cursor: int, changes: Iterable[ShownChange], *, internal: bool) -> News:
     found: dict[tuple[str, int], tuple[int, int]] = {}
     for one in changes:
         if one.kind in KINDS and (internal or not one.hidden):
             thing = one.kind, one.key
             found[thing] = one.version, found.get(thing, (0, 0))[1] + 1
-    if len(found) > MAX_TOLD:
+    if len(found) > MAX_IN_MESSAGE:
         return News(cursor, many=tuple(sorted({kind for kind, _ in found})))
     return News(cursor, tuple((*thing, *what) for thing, what in found.items()))
 
@@ -177,7 +177,7 @@ class Feed:
         self._lock = RLock()  # a signal's handler may come upon its own thread
         self._thread: Thread | None = None
         self._newest: int | None = None
-        self._kept: deque[Told] = deque(maxlen=KEPT)
+        self._kept: deque[ShownChange] = deque(maxlen=KEPT)
         self._known_from = 0
         """All changes behind this place are kept."""
         self._made: dict[tuple[int, bool], bytes] = {}

@@ -155,7 +155,7 @@ def _list_page(form: SeriesForm | None = None, status: int = 200) -> Response:
     off, more_off = lists.ended(rows, was_held=False, before=_before("off"))
     page = render_template(
         "meetings/teleconferences/list.html",
-        pause=series.pause_of_now(rows),
+        pause=series.current_pause(rows),
         pauses=series.earlier_pauses(rows, _PAUSES_SHOWN),
         groups=[
             (

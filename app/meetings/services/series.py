@@ -22,7 +22,7 @@ from app.meetings.rules.teleconferences import SERIES, needed_text, require_chai
 CANCELLED: Final = "cancelled until further notice"
 
 
-def pause_of_now(session: Session) -> TeleconferencePause | None:
+def current_pause(session: Session) -> TeleconferencePause | None:
     """Since when and why the series is cancelled; None while it is ongoing."""
     return session.scalars(
         select(TeleconferencePause).where(TeleconferencePause.lifted_at.is_(None))
@@ -43,7 +43,7 @@ def cancel_series(session: Session, by: Writer, reason: str) -> TeleconferencePa
     """Cancel the regular TCs until further notice; single ones that are set stay."""
     require_chair(by.actor, _("cancel the regular TCs"))
     take_number(session, SERIES, 0)  # one after the other: the lock alone
-    if pause_of_now(session) is not None:
+    if current_pause(session) is not None:
         raise MoveNotAllowed(_("The series is cancelled already"))
     row = TeleconferencePause(
         since=by.now, cancelled_by=by.shown_author, reason=_reason(reason), lifted_at=None
@@ -59,7 +59,7 @@ def resume_series(session: Session, by: Writer, reason: str) -> TeleconferencePa
     """Resume the regular TCs."""
     require_chair(by.actor, _("resume the regular TCs"))
     take_number(session, SERIES, 0)
-    row = pause_of_now(session)
+    row = current_pause(session)
     if row is None:
         raise MoveNotAllowed(_("The series is not cancelled"))
     row.lift_reason = _reason(reason)

@@ -42,7 +42,7 @@ _VERBS: Final[Mapping[Records, RecordVerbs[Any]]] = {Records.SITES: SITES, Recor
 _ROUNDS: Final = 3
 """How often what is refused is tried, every other time from the end: a name may be given up, or a
 backup end, further down."""
-_TOLD_EACH: Final = 500
+_REPORTED_EACH: Final = 500
 
 Progress = Callable[[int, int], None]
 """Is told how many of the records that differ are written."""
@@ -118,7 +118,7 @@ def import_file(
             else:
                 problems.pop(record.place, None)
                 done += 1
-                if progress is not None and done % _TOLD_EACH == 0:
+                if progress is not None and done % _REPORTED_EACH == 0:
                     progress(done, len(changing))
         if not refused or len(refused) == len(work):
             break

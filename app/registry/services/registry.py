@@ -188,8 +188,8 @@ def names_in(
     the texts: one statement, of their first words. Only such names of sites as are no words of
     other meanings."""
     runs = dict.fromkeys(run for text in texts for run in _RUN.findall(text))
-    told = (run for run in runs if "-" in run or not run.islower())
-    words = sorted(words_in(islice(told, _MAX_WORDS - 1)))
+    likely = (run for run in runs if "-" in run or not run.islower())
+    words = sorted(words_in(islice(likely, _MAX_WORDS - 1)))
     links: list[str] = []
     sites: dict[str, str] = {}
     if not runs or (words == [""] and all(map(str.isascii, runs))):

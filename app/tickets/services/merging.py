@@ -67,8 +67,8 @@ def merge_tickets(session: Session, by: Writer, number: int, master: int) -> Tic
         session.add(TicketRelation(kind=wanted.kind, ticket_number=number, other_number=master))
     record_on_ticket(session, by, ticket, changed, at)
     if not bound:
-        told = FieldChange(RelationRole.DUPLICATE, None, str(number))
-        record_on_ticket(session, by, other, [told], at)
+        link_change = FieldChange(RelationRole.DUPLICATE, None, str(number))
+        record_on_ticket(session, by, other, [link_change], at)
     _bring_watchers(session, ticket, master, at)
     return other
 
@@ -106,8 +106,8 @@ def separate_tickets(
     ]
     duplicate.state, duplicate.ended_at = merge.state, None
     record_on_ticket(session, by, duplicate, back, at)
-    told = FieldChange(RelationRole.DUPLICATE, str(duplicate.number), None)
-    record_on_ticket(session, by, master, [told], at)
+    link_change = FieldChange(RelationRole.DUPLICATE, str(duplicate.number), None)
+    record_on_ticket(session, by, master, [link_change], at)
     return ticket
 
 

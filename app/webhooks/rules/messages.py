@@ -51,7 +51,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Told:
+class TicketNews:
     """One change of one ticket, as far as the owner of a webhook may read it."""
 
     change: int
@@ -89,19 +89,19 @@ def test_message(message: str, at: datetime, webhook: str) -> bytes:
     return _written(message, TEST, at, {"webhook": webhook})
 
 
-def message_of(message: str, kind: str, told: Told, public_url: str) -> bytes:
+def message_of(message: str, kind: str, news: TicketNews, public_url: str) -> bytes:
     """The message about a change, in the words of REST's feed of changes."""
     data = {
-        "cursor": told.change,
-        "number": told.number,
-        "version": told.version,
-        "page": f"{public_url}/tickets/{told.number}",
-        "resource": f"{public_url}/api/v1/tickets/{told.number}",
-        "author": told.author,
-        "own": told.own,
-        "fields": list(_fields(told.values)),
+        "cursor": news.change,
+        "number": news.number,
+        "version": news.version,
+        "page": f"{public_url}/tickets/{news.number}",
+        "resource": f"{public_url}/api/v1/tickets/{news.number}",
+        "author": news.author,
+        "own": news.own,
+        "fields": list(_fields(news.values)),
     }
-    return _written(message, kind, told.at, data)
+    return _written(message, kind, news.at, data)
 
 
 def _written(message: str, kind: str, at: datetime, data: Mapping[str, Any]) -> bytes:

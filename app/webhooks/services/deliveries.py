@@ -34,7 +34,7 @@ from app.webhooks.rules.delivering import (
     reason_to_end,
     rest_of_webhook,
 )
-from app.webhooks.rules.messages import TEST, Told, Value, message_of, test_message
+from app.webhooks.rules.messages import TEST, TicketNews, Value, message_of, test_message
 from app.webhooks.services.planning import actor_of, readable_changes
 from app.webhooks.services.secrets import opened_secrets
 from app.webhooks.services.switching import switch_off
@@ -277,7 +277,7 @@ def _content(
     if found is None:
         return None
     step = found[1]
-    told = Told(
+    news = TicketNews(
         change=change.id,
         number=change.thing_id,
         version=step.version,
@@ -286,7 +286,7 @@ def _content(
         own=change.partner_id is not None and change.partner_id == actor.partner_id,
         values=[*_values(step)],
     )
-    return message_of(delivery.key, delivery.kind, told, public_url)
+    return message_of(delivery.key, delivery.kind, news, public_url)
 
 
 def _values(step: Step) -> list[Value]:

@@ -423,8 +423,8 @@ def _record(
     """Write the change, and tell the person by mail of what opens or closes a way out."""
     changed = [FieldChange(name, old, new) for name, (old, new) in fields.items() if old != new]
     change = record_change(session, by, kind=WEBHOOK, thing_id=webhook.id, fields=changed)
-    told = {"address", "secret"} & set(fields)
-    if told and webhook.account_id is None:
+    announced = {"address", "secret"} & set(fields)
+    if announced and webhook.account_id is None:
         text = _(
             "The webhook “%(name)s” sends what you may read of tickets to %(host)s. It was created,"
             " or its address or secrets were changed.",

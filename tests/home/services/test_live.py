@@ -169,7 +169,7 @@ def test_people_and_secrets_are_told_to_nobody(session: Session, cast: Cast) -> 
 def test_of_very_many_only_the_kinds_are_told(
     session: Session, cast: Cast, ticket: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live, "MAX_TOLD", 2)
+    monkeypatch.setattr(live, "MAX_IN_MESSAGE", 2)
     before = _newest(session)
     for _turn in range(3):
         _open(session, cast)

@@ -30,7 +30,7 @@ from app.meetings.rules.teleconferences import SERIES, TELECONFERENCE, AgendaPoi
 from app.meetings.services import lists
 from app.meetings.services import teleconferences as verbs
 from app.meetings.services.agenda import agenda_of
-from app.meetings.services.series import cancel_series, pause_of_now, resume_series
+from app.meetings.services.series import cancel_series, current_pause, resume_series
 from app.meetings.services.teleconferences import Asked, Setting
 from app.registry.services.registry import find_site
 from app.reports.models.reports import Report
@@ -552,7 +552,7 @@ def test_the_series_is_cancelled_and_taken_up_again(session: Session) -> None:
         key = cancel_series(session, writer(cast.operator), "Few come").id
     with pytest.raises(MoveNotAllowed), transaction(session):
         cancel_series(session, writer(cast.admin), "Again")
-    pause = pause_of_now(session)
+    pause = current_pause(session)
     assert pause is not None
     assert (pause.cancelled_by, pause.reason, pause.since) == ("operator", "Few come", NOON)
     assert verbs.find_teleconference(session, number).state == "set", "a single one stays"
@@ -563,7 +563,7 @@ def test_the_series_is_cancelled_and_taken_up_again(session: Session) -> None:
         resume_series(session, writer(cast.admin), "LS1 begins")
     with pytest.raises(MoveNotAllowed), transaction(session):
         resume_series(session, writer(cast.admin), "Again")
-    assert pause_of_now(session) is None
+    assert current_pause(session) is None
     assert [change.author for change in changes_of(session, SERIES, key)] == ["operator", "admin"]
 
 

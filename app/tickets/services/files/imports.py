@@ -296,7 +296,7 @@ class Names:
             (name, max(periods).key) for name, periods in self._bearers.items()
         )
         self._near_links = NearestNames((name, name) for name in self.links)
-        self._told: dict[tuple[str, str], str] = {}
+        self._nearest: dict[tuple[str, str], str] = {}
 
     def site(self, name: str, on: date) -> int | None:
         """The key of the site that this name meant on that day, as of an event."""
@@ -309,11 +309,11 @@ class Names:
 
     def near(self, kind: str, name: str) -> str:
         """The known names that are nearest to an unknown one, in words."""
-        if (kind, name) not in self._told:
+        if (kind, name) not in self._nearest:
             nearest = self._near_sites if kind == "site" else self._near_links
             found = ", ".join(near.name for near in nearest.of(name))
-            self._told[kind, name] = _("; nearest: %(found)s", found=found) if found else ""
-        return self._told[kind, name]
+            self._nearest[kind, name] = _("; nearest: %(found)s", found=found) if found else ""
+        return self._nearest[kind, name]
 
 
 def _known(
@@ -350,8 +350,8 @@ def _outcome(read: ReadTicket, names: Names, known: Mapping[str, tuple[int, str]
     if problems:
         return Outcome(read.line, read.number, ImportOutcome.WRONG, title, problems=tuple(problems))
     values["digest"] = digest
-    told = (*read.notes, *notes)
-    return Outcome(read.line, read.number, ImportOutcome.NEW, title, notes=told, values=values)
+    all_notes = (*read.notes, *notes)
+    return Outcome(read.line, read.number, ImportOutcome.NEW, title, notes=all_notes, values=values)
 
 
 def _resolved(read: ReadTicket, names: Names) -> tuple[dict[str, Any], list[Problem], list[str]]:

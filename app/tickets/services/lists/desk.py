@@ -60,7 +60,7 @@ def _waits_too_long(wanted: OnDesk) -> ColumnElement[bool]:
     """By the rule of reminders: since the move to this state, or the newest public comment of
     anybody but the portal. The log is asked only for tickets that were changed since."""
     limit = working_days_before(wanted.now, DAYS_BETWEEN)
-    begun_anew = exists(
+    restarted = exists(
         select(Change.id)
         .join(ChangedField, ChangedField.change_id == Change.id)
         .where(
@@ -73,7 +73,7 @@ def _waits_too_long(wanted: OnDesk) -> ColumnElement[bool]:
             ),
         )
     )
-    return and_(Ticket.state == State.WAITING, or_(Ticket.changed_at <= limit, ~begun_anew))
+    return and_(Ticket.state == State.WAITING, or_(Ticket.changed_at <= limit, ~restarted))
 
 
 def _not_taken(wanted: OnDesk) -> ColumnElement[bool]:

@@ -193,14 +193,14 @@ def follow_change(
     if (noted := session.info.get(_LATER)) is not None:
         noted.add(number)
         return
-    anew = any(item.field in _INDEXED for item in changed)
-    more = _gathered(session, [number])[number] if anew else _Words()
+    is_rewritten = any(item.field in _INDEXED for item in changed)
+    more = _gathered(session, [number])[number] if is_rewritten else _Words()
     for item in changed:
         if item.field == _PUBLIC:
             more.add(item.new, author)
         elif item.field == _INTERNAL:
             more.note(item.new, author)
-    if anew:
+    if is_rewritten:
         _replace(session, {number: more})
     elif more.public or more.internal:
         session.connection().execute(
