@@ -20,20 +20,20 @@ from app.mail.services.mails import (
     put_mails,
 )
 
-_TOLD: Final = timedelta(hours=10)
+_LAST_HOURS: Final = timedelta(hours=10)
 """Changes of this time before the demo's moment are told."""
 _REFUSAL: Final = "550 5.1.1 User unknown in virtual mailbox table"
 
 
 def seed_mails(session: Session, now: datetime) -> None:
     """Write them as if a mail server had taken or refused them; none goes out."""
-    before = select(func.max(Change.id)).where(Change.at <= now - _TOLD)
+    before = select(func.max(Change.id)).where(Change.at <= now - _LAST_HOURS)
     put_cursor(session, CURSOR, session.scalar(before) or 0)
     while (plan := draft_mails(session, now, "")) is not None:
         put_mails(session, plan)
-    told = select(Change.at).where(Change.id == Mail.change_id).scalar_subquery()
+    written_at = select(Change.at).where(Change.id == Mail.change_id).scalar_subquery()
     done = update(Mail).where(Mail.change_id.is_not(None)).values(due_at=None, attempts=1)
-    session.execute(done.values(state=SENT, created_at=told, sent_at=told))
+    session.execute(done.values(state=SENT, created_at=written_at, sent_at=written_at))
     session.execute(
         done.where(Mail.address == DEAD_ADDRESS).values(state=FAILED, sent_at=None, reason=_REFUSAL)
     )

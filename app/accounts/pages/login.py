@@ -286,7 +286,7 @@ def login() -> Response:
 
 
 def log_in(token: str, login: Login, how: str = "password") -> None:
-    """Give this browser a login that has begun."""
+    """Give this browser a login that has started."""
     login_user(Person(token, login))
     log_here("login", login.user.name, "login", login.id, how=how)
 

@@ -1,8 +1,8 @@
 """Signing on with a provider of identities: the way there and back, linking an account, logout.
 
-What a sign-on was begun with (state, nonce, PKCE verifier) is in the browser's signed cookie, once
-and for ten minutes: who brings an answer of the provider into another browser gets nothing. No form
-leads to the provider, as the pages' policy lets forms lead to this portal only: links do.
+What a sign-on was started with (state, nonce, PKCE verifier) is in the browser's signed cookie,
+once and for ten minutes: who brings an answer of the provider into another browser gets nothing. No
+form leads to the provider, as the pages' policy lets forms lead to this portal only: links do.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ _log = logging.getLogger(__name__)
 blueprint = Blueprint("sign_on", __name__)
 OWN: Final = "/profile/sign-on"
 BEGUN: Final = "sign_on"
-"""Under which the cookie holds what sign-ons were begun with, by their state."""
+"""Under which the cookie holds what sign-ons were started with, by their state."""
 MAY_LINK: Final = "may_link"
 """Under which it holds who gave the password to link an account, and when."""
 MAX_SECONDS: Final = 600
@@ -72,7 +72,7 @@ _MAX_CODE: Final = 4096
 
 
 class Begun(NamedTuple):
-    """What one sign-on was begun with."""
+    """What one sign-on was started with."""
 
     nonce: str
     verifier: str
@@ -331,7 +331,7 @@ def leave() -> Response:
 
 
 def _taken(state: str) -> Begun | None:
-    """What this state was begun with, used up; None if it is not one of this browser's, or too
+    """What this state was started with, used up; None if it is not one of this browser's, or too
     old."""
     begun = dict(session.get(BEGUN, {}))
     known = next((one for one in begun if hmac.compare_digest(one.encode(), state.encode())), None)

@@ -54,7 +54,7 @@ def status_of(state: str, *, is_cancelled: bool, is_agreed: bool, has_begun: boo
     """The status of planned work whose ticket is in ``state``.
 
     ``is_cancelled``: the ticket ended unsolved, also where it was closed since. ``is_agreed``: no
-    site is still to accept it. ``has_begun``: its window had begun when the ticket was last
+    site is still to accept it. ``has_begun``: its window had started when the ticket was last
     changed; by that, and not by now, one SEQUENCE never has two statuses.
     """
     if is_cancelled:

@@ -1,4 +1,4 @@
-"""An INSERT that says what becomes of a row whose key is there: one way on both databases."""
+"""An INSERT that says what happens to a row whose key is there: one way on both databases."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ class CalendarPeriod:
         return self.begin > now
 
     def is_partial(self, now: datetime) -> bool:
-        """Whether it is running: it has begun, and has not ended."""
+        """Whether it is running: it has started, and has not ended."""
         return self.begin <= now < self.end
 
     def __str__(self) -> str:

@@ -36,7 +36,7 @@ def hold_cursor(session: Session, name: str) -> int | None:
 
 
 def begin_cursor(session: Session, name: str, at: int) -> None:
-    """Begin behind the change ``at``, unless it has begun."""
+    """Begin behind the change ``at``, unless it has started."""
     new = upsert(PortalFact).values(name=name, value=str(at))
     session.execute(new.on_conflict_do_nothing())
 

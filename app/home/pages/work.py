@@ -44,7 +44,7 @@ class Line:
 
     @property
     def is_late(self) -> bool:
-        """Whether it should have begun and did not."""
+        """Whether it should have started and did not."""
         return not self.runs and (now() - self.row.due).total_seconds() > 120
 
     @property

@@ -26,7 +26,7 @@ class Runner:
     pace: Pace
     now: Callable[[], datetime]
     ending: threading.Event
-    """Set when nothing new is to be begun."""
+    """Set when nothing new is to be started."""
 
 
 class Backend(Protocol):

@@ -241,7 +241,7 @@ class _Stalled:
         self._ended.add((job_id, attempts))
 
     async def free_until_ending(self) -> None:
-        """Look now and then, until nothing new is to be begun."""
+        """Look now and then, until nothing new is to be started."""
         looked = monotonic()
         while not self._runner.ending.is_set():
             await asyncio.sleep(0.1)

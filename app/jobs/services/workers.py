@@ -30,7 +30,7 @@ class WorkerState:
 
 
 def greet_worker(session: Session, worker: str, host: str, pid: int, now: datetime) -> None:
-    """A worker has begun."""
+    """A worker has started."""
     session.add(Worker(id=worker, host=host[:255], pid=pid, begun_at=now, seen_at=now))
     session.flush()
 

@@ -1,5 +1,5 @@
 """What a person sees of the mails of a ticket: whether it watches it or is reminded of it, what
-became of the newest notification, and what failed."""
+happened to the newest notification, and what failed."""
 
 from __future__ import annotations
 

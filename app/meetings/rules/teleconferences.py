@@ -187,7 +187,7 @@ def checked_minutes(minutes: int | None) -> int:
 
 
 def checked_quarter(text: str, now: datetime) -> str:
-    """A quarter that has begun, as it is stored; "" stays; raises ``Invalid``."""
+    """A quarter that has started, as it is stored; "" stays; raises ``Invalid``."""
     if not text:
         return ""
     quarter = Quarter.parse(text, "quarter")

@@ -216,7 +216,7 @@ def mark_held(
     agenda: Sequence[AgendaPoint],
     seen_version: int | None = None,
 ) -> Teleconference:
-    """Mark a TC as held once it has begun, with its minutes; the agenda is stored as it is.
+    """Mark a TC as held once it has started, with its minutes; the agenda is stored as it is.
 
     Of one that was held, the minutes are written again: ``Invalid`` where somebody else wrote them
     since ``seen_version`` (None = whatever stands).

@@ -59,7 +59,7 @@ class RecordOnDay:
     day: date
     """UTC, not after today."""
     month: Month | None = None
-    """The month whose past is requested; it has begun by that day."""
+    """The month whose past is requested; it has started by that day."""
 
     @property
     def own_links(self) -> Sequence[Link]:

@@ -94,8 +94,8 @@ def changes(site: str, quarter: str) -> Response:
     """The fields that were written since the page asked last (``since``, seconds of the epoch), and
     a fresh token: whoever logged in again elsewhere continues saving.
 
-    A save that had begun before may be committed after; so some are told twice, and the page knows
-    them by their version.
+    A save that had started before may be committed after; so some are told twice, and the page
+    knows them by their version.
     """
     place = _read_place(site, quarter)
     if not wants_fragment():

@@ -60,7 +60,7 @@ class ReportContext:
 
     @property
     def form(self) -> Form:
-        """The questions of the report, or those with which it would be begun."""
+        """The questions of the report, or those with which it would be started."""
         row = form_for(db.session(), self.quarter) if self.report is None else self.report.form
         return content_of(row)
 

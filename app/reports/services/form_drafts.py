@@ -167,7 +167,7 @@ def publish(
 
 
 def take_out_of_use(session: Session, by: Writer, number: int, seen: int) -> ReportForm:
-    """Make a published form a draft again; only while no report was begun with it."""
+    """Make a published form a draft again; only while no report was started with it."""
     require_manage(by)
     row = _locked(session, number, seen)
     if not is_published(row):

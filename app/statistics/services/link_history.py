@@ -149,7 +149,7 @@ def history_of_links(
     session: Session, links: Sequence[Link], day: date, now: datetime, month: Month | None = None
 ) -> History:
     """The 90 days until ``day`` (UTC), or the days of a month until then, with their figures. The
-    month has begun by that day.
+    month has started by that day.
 
     Figures of several links are of all of them together: down time and period are summed.
     """

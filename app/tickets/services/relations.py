@@ -94,7 +94,7 @@ def open_related_ticket(
     """Open a ticket to which ``other`` is ``role``, in one transaction, and return it.
 
     Needs the right to create tickets and to read ``other``. A new ticket has no relations, so that
-    no circle can come of it.
+    no circle can result.
     """
     partner = locked_ticket(session, other)
     access.require_read(by.actor, facts_of(partner))
