@@ -44,9 +44,7 @@ class PairDifference(Schema):
 
     field = a_text("Name of the field.")
     ours = a_text("Our value.")
-    theirs = a_text(
-        "The partner's value as last known, in the partner's terms. Empty: none, or not known."
-    )
+    theirs = a_text("The partner's value as last read, in the partner's terms.")
 
 
 class PartDifference(Schema):
@@ -81,6 +79,13 @@ class TicketPairRow(Schema):
         fields.Nested(PartDifference),
         required=True,
         metadata=about("Texts and files that differ, as last read: up to 100."),
+    )
+    not_set = fields.List(
+        fields.String(),
+        required=True,
+        metadata=about(
+            "Fields that the partner did not set when they were sent, if its tickets are not read."
+        ),
     )
     opener = fields.Nested(
         PairHead, required=True, metadata=about("The side on which the ticket was opened.")

@@ -163,6 +163,7 @@ def _as_json(pair: PairNow) -> dict[str, object]:
             for one in pair.compared.differing
         ],
         "parts": [asdict(one) for one in pair.compared.parts],
+        "not_set": [*pair.compared.not_set],
         "waiting": pair.waiting,
         "entries_ours": pair.ours,
         "entries_theirs": pair.theirs,

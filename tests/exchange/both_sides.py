@@ -75,8 +75,8 @@ def _outcome(
         select(Entry.content).where(Entry.pair_id == pair.id, Entry.state == "asked")
     )
     values = [content[name] for content in map(json.loads, asked) if name in content]
-    if told.why is Unread.ONE_WAY and not named:
-        return ASKED if values else NOT_COMPARED  # which of two they hold is not known
+    if told.why is Unread.ONE_WAY:  # which of two values they hold is not known
+        return ASKED if values else SAID if name in told.not_set else NOT_COMPARED
     if values:
         is_theirs = is_equal(rows, values[0], theirs)
         return ASKED if is_theirs else f"asked about {values[0]}"

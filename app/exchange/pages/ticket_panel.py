@@ -19,7 +19,8 @@ from app.tickets.services.fields import as_logged, current_value
 def exchange_panel(actor: Actor, ticket: Ticket) -> Mapping[str, Any]:
     """All people see with whom a ticket is exchanged; operators why not, and what to do."""
     found = counterparts(db.session(), ticket.number, now(), internal=actor.is_operator)
-    conflicts = [one for partner in found for one in partner.conflicts]
+    names = {one.name for partner in found for one in partner.conflicts}
+    names.update(name for one in found if one.compared for name in one.compared.not_set)
     return {
         "partners_exchanged": [one for one in found if one.pair is not None],
         "partners_to_share": [one for one in found if one.is_shareable]
@@ -27,8 +28,6 @@ def exchange_panel(actor: Actor, ticket: Ticket) -> Mapping[str, Any]:
         else [],
         "partners_unpaired": [one for one in found if one.unpaired],
         "partner_kinds": KINDS,
-        "our_values": {
-            one.name: as_logged(current_value(ticket, one.name)) or "" for one in conflicts
-        },
+        "our_values": {name: as_logged(current_value(ticket, name)) or "" for name in names},
         "value_labels": LABELS,
     }

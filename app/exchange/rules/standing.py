@@ -93,8 +93,7 @@ def answering(
 
 @dataclass(frozen=True)
 class ValueDifference:
-    """A mapped field whose values differ: ours, and theirs in their words. "" = they have none, or
-    they are not read, did not set ours, and what they have is not known."""
+    """A mapped field whose values differ: ours, and theirs in their words."""
 
     name: str
     ours: str
@@ -188,11 +187,11 @@ def compare_values(
 
 def values_not_set(
     profile: Profile, ours: Callable[[str], str], bases: Mapping[str, Base]
-) -> Sequence[ValueDifference]:
-    """The mapped fields whose value of now a partner that is not read did not set when a call
-    carried it, and what it had by the last call that set one; "" = that is not known."""
+) -> Sequence[str]:
+    """The mapped fields whose value of now was not set there when a call carried it: of a partner
+    that is not read that is all that is known, for it may have set them since."""
     return [
-        ValueDifference(name, ours(name), base.theirs or "")
+        name
         for name, base in bases.items()
         if profile.maps.get(name) and base.is_refused and base.ours == ours(name)
     ]

@@ -51,6 +51,7 @@ class PairHeads:
     standing_why: str
     differs: Sequence[Mapping[str, str]]
     parts: Sequence[PartDifference]
+    not_set: Sequence[str]
     opener: Head
     answerer: Head
 
@@ -89,6 +90,7 @@ def _heads(session: Session, pair: TicketPair, found: Compared) -> PairHeads:
             {"field": one.name, "ours": one.ours, "theirs": one.theirs} for one in found.differing
         ],
         parts=found.parts,
+        not_set=found.not_set,
         **heads,
     )
 

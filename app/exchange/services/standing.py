@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -54,6 +54,8 @@ class Compared:
     at: datetime | None
     parts: Sequence[PartDifference] = ()
     """Texts and files that are not the same there."""
+    not_set: Sequence[str] = ()
+    """Fields that a partner that is not read did not set when they were sent."""
 
     @property
     def agrees(self) -> bool:
@@ -107,7 +109,7 @@ def compared(
         known = _evidence(
             pair,
             counts.get(pair.id, _Counts()),
-            *_compared_values(pair, profiles[pair.connection_id], ours),
+            *compare_values(profiles[pair.connection_id], ours, json.loads(pair.their_values)),
             is_planned=unplanned.get(pair.ticket_number, set()) <= {pair.connection.partner_id},
         )
         found[pair.id] = Compared(
@@ -118,6 +120,9 @@ def compared(
             known.left_out,
             known.heard_at,
             known.parts or (),
+            ()
+            if known.is_read
+            else values_not_set(profiles[pair.connection_id], ours, bases_of(pair.bases)),
         )
     return found
 
@@ -143,19 +148,10 @@ def _evidence(
         read_at=pair.read_at,
         unread_since=pair.unread_since,
         heard_at=connection.read_at,
-        differing=differing,
+        differing=differing if pair.read_at is not None else (),
         unknown=unknown,
         parts=_parts(pair.differing),
     )
-
-
-def _compared_values(
-    pair: TicketPair, profile: Profile, ours: Callable[[str], str]
-) -> tuple[Sequence[ValueDifference], Sequence[str]]:
-    if not reads(pair.connection):
-        return values_not_set(profile, ours, bases_of(pair.bases)), ()
-    differing, unknown = compare_values(profile, ours, json.loads(pair.their_values))
-    return differing if pair.read_at is not None else (), unknown
 
 
 def _parts(told: str | None) -> Sequence[PartDifference] | None:
