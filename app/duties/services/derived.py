@@ -16,7 +16,12 @@ from app.core.models.changes import Change, ChangedField
 from app.duties.figures.duties import microseconds
 from app.duties.models.duties import Duty
 from app.duties.services.registry import Registry, registry_facts
-from app.duties.services.results import difference_of_duties, judgement_at, ripe_links
+from app.duties.services.results import (
+    difference_of_duties,
+    duties_by_tickets,
+    judgement_at,
+    ripe_links,
+)
 from app.duties.services.rules import DUTY_RULE
 from app.duties.services.service_losses import cut_off_with, difference_of_losses
 from app.events.models.events import Event
@@ -33,7 +38,7 @@ _WHERE: Final = frozenset({"end_a", "end_b", "backs_up"})
 
 def compute_with_matches() -> None:
     """Let this process compute them with the matches; whoever composes one calls this."""
-    DERIVED.set(_affected, _lose, _ask)
+    DERIVED.set(_affected, _there, _lose, _ask)
 
 
 def _affected(session: Session, span: Span, now: datetime) -> set[Target]:
@@ -102,6 +107,15 @@ def _ask(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
     *batches, last = [*difference_of_duties(session, judgement, link)] or [_nothing]
     others = _others(judgement.registry, _t1s(session, judgement.registry, link), target)
     return [*batches, partial(_written, last, others, ())]
+
+
+def _there(
+    session: Session, target: Target, events: Collection[int], now: datetime
+) -> Iterable[Batch]:
+    """Which tickets are there of detected events whose tickets are others now. Losses are of events
+    alone, and no other link reads this."""
+    kind, link = target
+    return duties_by_tickets(session, link, events, now) if kind == "link" else ()
 
 
 def _t1s(session: Session, registry: Registry, link: int) -> set[int]:

@@ -6,18 +6,20 @@ before (``app.duties.services.service_losses``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, cast
+from functools import partial
+from typing import Any, Final, cast
 
 import numpy as np
-from sqlalchemy import ColumnElement, Table, func, select
+from sqlalchemy import ColumnElement, Table, and_, func, select, update
 from sqlalchemy.orm import Session
 
 from app.calendar.rules.lhc_calendar import running_spans
 from app.calendar.services.lhc_calendar import known_periods
-from app.core.figures.frames import moment_of, quarter_name
+from app.core.figures.frames import moment_of, quarter_name, quarters_of
 from app.duties.figures.duties import (
     Beginnings,
     Duties,
@@ -126,6 +128,64 @@ def difference_of_duties(
         *row_batches(DutySum, 4, _stored(session, DutySum, 4, link), sums, lambda key: key[3]),
         *row_batches(DutyRipening, 1, _stored(session, DutyRipening, 1, link), ripening, tuple),
     )
+
+
+def duties_by_tickets(
+    session: Session, link: int, events: Collection[int], now: datetime
+) -> Iterable[Callable[[Session], None]]:
+    """The same where only the tickets of these detected events changed, and which events are
+    maintenance did not: the duties are the same ones."""
+    columns = cast(Table, Duty.__table__).c
+    which = and_(Duty.link_id == link, Duty.event_id.in_(events))
+    before = {row[:2]: row for row in stored_rows(session, columns, which)}
+    if not before:
+        return ()
+    facts = facts_of(session, judgement_at(session, now), DetectedEvent.id.in_(events))
+    sites = dict(
+        zip(
+            facts.events.ids.tolist(),
+            zip(facts.t1_a.tolist(), facts.t1_b.tolist(), strict=True),
+            strict=True,
+        )
+    )
+    after = {
+        key: (*row[:_TICKET], *facts.tickets.get(key[1], (None, None)), *row[_TICKET + 2 :])
+        for key, row in before.items()
+    }
+    changes: dict[tuple[Any, ...], Times] = defaultdict(lambda: np.zeros(2, np.int64))
+    for (version, event), row in after.items():
+        change = _is_there(row) - _is_there(before[version, event])
+        (quarter,) = quarters_of(np.array([row[_START]], np.int64)).tolist()
+        for site in (0, *(one for one in sites[event] if one >= 0)):
+            changes[version, link, site, quarter_name(quarter)] += change
+    return (
+        *row_batches(Duty, 2, before, after, lambda key: key[1], owned=3),
+        partial(_add_to_sums, changes),
+    )
+
+
+def _is_there(row: Sequence[Any]) -> Times:
+    """Whether a ticket is there of a duty, and late."""
+    there_at = row[_TICKET + 1]
+    return np.array([there_at is not None, there_at is not None and there_at > row[_DUE_AT]], int)
+
+
+def _add_to_sums(changes: Mapping[tuple[Any, ...], Times], session: Session) -> None:
+    for (version, link, site, quarter), change in changes.items():
+        there, late = change.tolist()
+        if there or late:
+            session.execute(
+                update(DutySum)
+                .where(
+                    *(DutySum.rule_version_id == version, DutySum.link_id == link),
+                    *(DutySum.site_id == site, DutySum.quarter == quarter),
+                )
+                .values(there=DutySum.there + there, late=DutySum.late + late)
+            )
+
+
+_COLUMNS: Final = [one.name for one in cast(Table, Duty.__table__).c]
+_START, _DUE_AT, _TICKET = (_COLUMNS.index(one) for one in ("start", "due_at", "ticket_number"))
 
 
 def _stored(

@@ -6,9 +6,10 @@ the kept results, and what it documents now by its links and sites.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import CompoundSelect, Select, and_, exists, or_, select, union
@@ -19,11 +20,12 @@ from app.core.services.changes import TICKET, of_kind
 from app.events.models.events import Event
 from app.events.services.events import EVENT
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
-from app.matching.services.rules import MATCHING_RULE
+from app.matching.services.evidence import ticket_interval_columns
+from app.matching.services.rules import MATCHING_RULE, rules_in_order
 from app.registry.models.registry import Link, Site
 from app.registry.services.registry import LINK, SITE
 from app.tickets.models.relations import TicketRelation
-from app.tickets.models.tickets import TicketLink, TicketSite
+from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
 from app.tickets.rules.relations import BondKind, RelationRole
 
 Target = tuple[str, int]
@@ -36,6 +38,13 @@ _OF_TICKET: Final = frozenset(
     }
 )
 """Fields of a ticket, as the change log names them, that say what it documents."""
+MAX_TICKETS: Final = 20
+"""Changed tickets of which each is looked at by its own interval; of more, the links that they
+name are computed whole."""
+MAX_EVENTS: Final = 200
+"""Detected events of one link that changed tickets touch, and that are computed alone."""
+FARTHEST: Final = timedelta(hours=15)
+"""How far from an event a ticket begins at most that is off by a time zone."""
 _MOVES: Final = {
     EVENT: ("link", "site"),
     TICKET: ("links", "sites", RelationRole.DUPLICATE, RelationRole.DUPLICATE_OF),
@@ -56,8 +65,9 @@ class Span:
 
 
 def affected_links(session: Session, span: Span, now: datetime) -> set[Target]:
-    """The links and sites, among those that have events, whose matching these changes may alter;
-    and those with an event that time alone changed by ``now``."""
+    """The links and sites, among those that have events, whose matching these changes may alter,
+    but for those of tickets (``affected_by_tickets``); and those with an event that time alone
+    changed by ``now``."""
     # not distinct: SQLite would walk through an index of all links for that
     ripe = select(DetectedEvent.link_id, DetectedEvent.site_id).where(
         DetectedEvent.changes_at.is_not(None), DetectedEvent.changes_at <= now
@@ -70,8 +80,6 @@ def affected_links(session: Session, span: Span, now: datetime) -> set[Target]:
     found = _pairs(session.execute(_of_events(span)))
     found |= _of_registry(session, span)
     found |= _pairs(session.execute(ripe))
-    if session.scalar(select(Change.id).where(_says(span)).limit(1)) is not None:
-        found |= _of_tickets(session, span)
     return with_events(session, found)
 
 
@@ -95,9 +103,162 @@ def has_moved(session: Session, span: Span) -> bool:
     return session.scalar(found) is not None
 
 
-def _of_tickets(session: Session, span: Span) -> set[Target]:
+@dataclass(frozen=True)
+class Touched:
+    """Detected events of a link or site that changed tickets matched, or may match now."""
+
+    events: frozenset[int]
+    tickets: frozenset[int]
+    """The changed tickets, with their masters and all duplicates of these."""
+
+
+def affected_by_tickets(
+    session: Session, span: Span, now: datetime, begun: Collection[Target]
+) -> tuple[set[Target], Mapping[Target, Touched]]:
     """What the changed tickets documented when it was last recomputed, what people decided of them,
-    and what they may document now."""
+    and what they may document now, by their own intervals: links and sites that are to be computed
+    whole, and detected events of others.
+
+    ``begun`` is what was stale before: a worker that computes such a link may have read these
+    tickets as they were, and not have written their events yet.
+    """
+    if span.begins == span.ends:
+        return set(), {}
+    numbers = [*session.scalars(select(_tickets(span).c.number).limit(MAX_TICKETS + 1))]
+    if not numbers:
+        return set(), {}
+    if len(numbers) > MAX_TICKETS:
+        return with_events(session, _of_tickets(session, span)), {}
+    whole = _of_tickets(session, span) & {*begun} if begun else set()
+    events: dict[Target, set[int]] = defaultdict(set)
+    for target, event in _at(session.execute(_stored_with(numbers))):
+        events[target].add(event)
+    for group in _groups(session, numbers):
+        targets, reach = _named_by(session, group), _reach_of(session, group, now)
+        for target, event in _meeting(session, targets, reach):
+            events[target].add(event)
+    tickets = frozenset(numbers)
+    whole |= {target for target, some in events.items() if len(some) > MAX_EVENTS}
+    return whole, {
+        target: Touched(frozenset(some), tickets)
+        for target, some in events.items()
+        if target not in whole
+    }
+
+
+def _at(rows: Iterable[Any]) -> Iterable[tuple[Target, int]]:
+    """Detected events with their link or site, of rows of all three."""
+    for link, site, event in rows:
+        yield ("site", site) if link is None else ("link", link), event
+
+
+def with_duplicates(session: Session, masters: Collection[int]) -> frozenset[int]:
+    """These tickets, and those that lend them what they say."""
+    lent = select(TicketRelation.ticket_number).where(
+        TicketRelation.other_number.in_(masters), TicketRelation.kind == BondKind.DUPLICATE
+    )
+    return frozenset(masters) | frozenset(session.scalars(lent) if masters else ())
+
+
+def _stored_with(numbers: Collection[int]) -> CompoundSelect[Any, Any, Any]:
+    """Where these tickets are stored with events, and where people decided about them."""
+    at = select(DetectedEvent.link_id, DetectedEvent.site_id, DetectedEvent.id)
+    return union(
+        at.join(EventTicket, EventTicket.detected_id == DetectedEvent.id).where(
+            EventTicket.ticket_number.in_(numbers)
+        ),
+        at.join(EventOfDetected, EventOfDetected.detected_id == DetectedEvent.id)
+        .join(HandMade, HandMade.event_id == EventOfDetected.event_id)
+        .where(HandMade.ticket_number.in_(numbers)),
+    )
+
+
+def _groups(session: Session, numbers: Collection[int]) -> Iterable[Sequence[int]]:
+    """The masters with their duplicates; all of them are there."""
+    bonds = select(TicketRelation.ticket_number, TicketRelation.other_number).where(
+        TicketRelation.ticket_number.in_(numbers), TicketRelation.kind == BondKind.DUPLICATE
+    )
+    heads = {row.ticket_number: row.other_number for row in session.execute(bonds)}
+    groups: dict[int, list[int]] = defaultdict(list)
+    for number in numbers:
+        groups[heads.get(number, number)].append(number)
+    return groups.values()
+
+
+def _named_by(session: Session, group: Collection[int]) -> set[Target]:
+    """The links that these name, else the sites with the links of those that are or were T1."""
+    links = session.scalars(
+        select(TicketLink.link_id).where(TicketLink.ticket_number.in_(group)).distinct()
+    ).all()
+    if links:
+        return _links(links)
+    sites = select(TicketSite.site_id).where(
+        TicketSite.ticket_number.in_(group), TicketSite.site_id.is_not(None)
+    )
+    return _at_sites(session, session.scalars(sites.distinct()))
+
+
+@dataclass(frozen=True)
+class _Reach:
+    """Events that end from ``low`` on, or begin from ``begin`` on, and begin until ``high``; None =
+    however late, or not for that."""
+
+    low: datetime
+    begin: datetime | None
+    high: datetime | None
+
+
+def _reach_of(session: Session, group: Collection[int], now: datetime) -> _Reach:
+    """Of which events a master may be evidence, by its interval and those of its duplicates; and
+    which ones it may change as time passes."""
+    tolerance = max(one.tolerance for one in rules_in_order(session))
+    begun, ended = ticket_interval_columns()
+    rows = session.execute(select(begun, ended).where(Ticket.number.in_(group))).all()
+    starts = [start for start, _ in rows]
+    ends = [None if end is None else max(start, end) for start, end in rows]
+    first, last = min(starts), max(starts)
+    known = [end for end in ends if end is not None]
+    # what ended may be off by a time zone, and what has not begun changes what is near it then
+    is_near = bool(known) or last > now
+    return _Reach(
+        _earlier(first, tolerance),
+        _earlier(first, FARTHEST) if is_near else None,
+        max(_later(max(known), tolerance), _later(last, FARTHEST))
+        if len(known) == len(ends)
+        else None,
+    )
+
+
+def _meeting(
+    session: Session, targets: Collection[Target], reach: _Reach
+) -> Iterable[tuple[Target, int]]:
+    links = [key for kind, key in targets if kind == "link"]
+    sites = [key for kind, key in targets if kind == "site"]
+    ends = [Event.end >= reach.low, Event.end.is_(None)]
+    if reach.begin is not None:
+        ends.append(Event.start >= reach.begin)
+    for kind, where in (
+        ("link", Event.link_id.in_(links)),
+        ("site", and_(Event.site_id.in_(sites), Event.link_id.is_(None))),
+    ):
+        if not (links if kind == "link" else sites):
+            continue
+        # each by an index of its own
+        members = union(*(select(Event.id).where(where, one) for one in ends)).subquery()
+        found = (
+            select(DetectedEvent.link_id, DetectedEvent.site_id, DetectedEvent.id)
+            .join(EventOfDetected, EventOfDetected.detected_id == DetectedEvent.id)
+            .join(members, members.c.id == EventOfDetected.event_id)
+            .distinct()
+        )
+        if reach.high is not None:
+            found = found.where(DetectedEvent.start <= reach.high)
+        yield from _at(session.execute(found))
+
+
+def _of_tickets(session: Session, span: Span) -> set[Target]:
+    """The links and sites that the changed tickets name, and those where they are stored with
+    events or people decided about them."""
     tickets = _tickets(span)
     at = select(DetectedEvent.link_id, DetectedEvent.site_id).distinct()
     found = _pairs(
@@ -142,6 +303,18 @@ def _at_sites(session: Session, found: Iterable[int | None]) -> set[Target]:
         return set()
     t1s = session.scalars(select(Site.id).where(Site.id.in_(sites), Site.tier == 1)).all()
     return {("site", one) for one in sites} | _links(session.scalars(_ending_at(t1s)))
+
+
+def _earlier(moment: datetime, length: timedelta) -> datetime:
+    """So much before it, as far as the calendar goes."""
+    first = datetime.min.replace(tzinfo=UTC)
+    return moment - length if moment > first + length else first
+
+
+def _later(moment: datetime, length: timedelta) -> datetime:
+    """So much after it, as far as the calendar goes."""
+    last = datetime.max.replace(tzinfo=UTC)
+    return moment + length if moment < last - length else last
 
 
 def all_targets(session: Session) -> set[Target]:

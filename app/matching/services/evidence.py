@@ -24,6 +24,7 @@ from sqlalchemy import (
     func,
     or_,
     select,
+    true,
     union_all,
 )
 from sqlalchemy.orm import Session, aliased
@@ -130,16 +131,19 @@ def _midnight(day: date | None, missing: int) -> int:
     return missing if day is None else micros(datetime.combine(day, time(), UTC))
 
 
-def evidence_of(session: Session, thing: MatchTarget) -> Sequence[tuple[Any, ...]]:
-    """Rows of EVIDENCE for this link or site."""
+def evidence_of(
+    session: Session, thing: MatchTarget, among: Collection[int] | None = None
+) -> Sequence[tuple[Any, ...]]:
+    """Rows of EVIDENCE for this link or site: of all tickets, or of these, to which every master
+    and all its duplicates belong if one of them does."""
     found: list[tuple[Any, ...]] = []
     if thing.kind == "link":
-        found += _said(session, thing, _naming_link(thing.id), BY_LINK, {})
+        found += _said(session, thing, _naming_link(thing.id, among), BY_LINK, {})
         named = {end.id: end for end in thing.ends if end.since < FOREVER}
     else:
         named = {thing.id: End(thing.id, NEVER, FOREVER)}
     if named:
-        found += _said(session, thing, _naming_sites(named), BY_SITE, named)
+        found += _said(session, thing, _naming_sites(named, among), BY_SITE, named)
     return found
 
 
@@ -150,7 +154,7 @@ def _of_duplicate(number: Any) -> ColumnElement[bool]:
     return and_(_bond.kind == BondKind.DUPLICATE, _bond.ticket_number == number)
 
 
-def _naming_link(link: int) -> Select[int, int]:
+def _naming_link(link: int, among: Collection[int] | None) -> Select[int, int]:
     """The masters of the tickets that name a link; ``site`` is none."""
     return (
         select(
@@ -158,12 +162,16 @@ def _naming_link(link: int) -> Select[int, int]:
             TicketLink.link_id.label("site"),
         )
         .outerjoin(_bond, _of_duplicate(TicketLink.ticket_number))
-        .where(TicketLink.link_id == link)
+        .where(TicketLink.link_id == link, _is_one(TicketLink.ticket_number, among))
         .distinct()
     )
 
 
-def _naming_sites(sites: Collection[int]) -> Select[int, int]:
+def _is_one(number: Any, among: Collection[int] | None) -> ColumnElement[bool]:
+    return true() if among is None else number.in_(among)
+
+
+def _naming_sites(sites: Collection[int], among: Collection[int] | None) -> Select[int, int]:
     """The masters of tickets that name one of these sites, and no link all together."""
     naming = (
         select(
@@ -171,7 +179,7 @@ def _naming_sites(sites: Collection[int]) -> Select[int, int]:
             TicketSite.site_id.label("site"),
         )
         .outerjoin(_bond, _of_duplicate(TicketSite.ticket_number))
-        .where(TicketSite.site_id.in_(sites))
+        .where(TicketSite.site_id.in_(sites), _is_one(TicketSite.ticket_number, among))
         .distinct()
     )
     named = naming.subquery("named")

@@ -3,7 +3,9 @@ from what is stored."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, cast
 
@@ -16,7 +18,7 @@ from app.events.models.events import Event
 from app.matching.figures.matching import Matched, match_events
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
 from app.matching.rules.matching import MAX_KEPT, Decision, How, MatchingRule, why_in_words
-from app.matching.services.affected_links import Target
+from app.matching.services.affected_links import Target, Touched, with_duplicates
 from app.matching.services.evidence import MatchTarget, evidence_of, sound_masters, target_of
 from app.matching.services.number_rows import (
     columns_of,
@@ -30,6 +32,10 @@ from app.matching.services.result_diff import COMPUTED, Difference
 from app.matching.services.rules import rules_in_order
 from app.registry.models.registry import Site
 
+_BY_TICKETS: Final = frozenset({"changes_at", "is_documented", "how"})
+"""Columns of a detected event that tickets say, but for the one by which duties are judged."""
+_COMPUTED_NAMES: Final = [one.name for one in COMPUTED]
+_CHANGES_AT: Final = _COMPUTED_NAMES.index("changes_at")
 _STATES: Final = {"degraded": frames.DEGRADED, "down": frames.DOWN}
 _STATE_NAMES: Final = {number: name for name, number in _STATES.items()}
 _HOWS: Final = {
@@ -46,23 +52,81 @@ _pairs = cast(Table, EventTicket.__table__)
 def difference_of(session: Session, target: Target, now: datetime) -> Difference:
     """By what the matches of a link or site, as its events and tickets stand now, differ from what
     is stored; writes nothing."""
-    rules = rules_in_order(session)
     of = target_of(session, *target)
-    events = _events(session, of)
+    ours = (_detected.c.site_id if of.kind == "site" else _detected.c.link_id) == of.id
+    stored = {row[0]: row for row in stored_rows(session, COMPUTED, ours)}
+    return _difference(session, of, ours, stored, _events(session, of), None, now)
+
+
+def difference_by_tickets(
+    session: Session, target: Target, touched: Touched, now: datetime
+) -> Difference | None:
+    """The same where nothing but these tickets changed, by these detected events alone; None where
+    that is not enough, and the link is to be computed whole.
+
+    What is stored of another ticket does not change. If as many tickets of a kind are stored as
+    there may be, another one takes the place of one that goes: then all tickets of the link are
+    read.
+    """
+    of = target_of(session, *target)
+    ours = _detected.c.id.in_(touched.events)
+    stored = {row[0]: row for row in stored_rows(session, COMPUTED, ours)}
+    at = frames.micros(now)
+    if any(row[_CHANGES_AT] is not None and row[_CHANGES_AT] <= at for row in stored.values()):
+        return None
+    beside = _belonging(session, ours, _pairs)
+    counts = Counter(row[0] for row in beside)
+    some: Collection[int] | None = touched.tickets | with_duplicates(
+        session, {row[1] for row in beside}
+    )
+    if any(row[1] in touched.tickets and counts[row[0]] >= MAX_KEPT for row in beside):
+        some = None
+    events = _events(session, of, touched.events)
+    found = _difference(session, of, ours, stored, events, some, now)
+    if found.left or found.gone or found.new or found.members:
+        return None  # an event changed as well, and is looked at later
+    differs = []
+    for row in found.differs:
+        before = stored[row[0]]
+        if any(
+            one != other
+            for name, one, other in zip(_COMPUTED_NAMES, before, row, strict=True)
+            if name not in _BY_TICKETS
+        ):
+            return None
+        # other tickets may change it earlier than these
+        times = [one for one in (before[_CHANGES_AT], row[_CHANGES_AT]) if one is not None]
+        row = (*row[:_CHANGES_AT], min(times, default=None), *row[_CHANGES_AT + 1 :])
+        if row != before:
+            differs.append(row)
+    found = replace(found, differs=differs)
+    return found if len([*found.batches()]) < 2 else None  # else it is written in parts
+
+
+def _difference(
+    session: Session,
+    of: MatchTarget,
+    ours: ColumnElement[bool],
+    stored: Mapping[int, tuple[Any, ...]],
+    events: Any,
+    among: Collection[int] | None,
+    now: datetime,
+) -> Difference:
+    rules = rules_in_order(session)
     decided, reasons = _decisions(session, [*events["id"]])
+    evidence = [*evidence_of(session, of, among)] if len(events) else ()
     found = match_events(
         events,
         frames.frame(frames.THINGS, [of.row]),
-        frames.frame(frames.EVIDENCE, [*evidence_of(session, of)] if len(events) else ()),
+        frames.frame(frames.EVIDENCE, evidence),
         frames.frame(frames.DECISIONS, decided),
         frames.frame(frames.RULES, [_rule_row(rule) for rule in rules]),
         frames.micros(now),
         MAX_KEPT,
     )
-    ours = (_detected.c.site_id if of.kind == "site" else _detected.c.link_id) == of.id
     return Difference.of(
         now,
-        {row[0]: row for row in stored_rows(session, COMPUTED, ours)},
+        stored,
         {row[0]: row for row in _detected_rows(of, found, rules)},
         dict(_belonging(session, ours, _members)),
         dict(zip(found.members["event"].tolist(), found.members["detected"].tolist(), strict=True)),
@@ -80,8 +144,9 @@ def _rule_row(rule: MatchingRule) -> tuple[int, ...]:
     )
 
 
-def _events(session: Session, of: MatchTarget) -> Any:
-    """EVENTS: what was down or degraded, and was not withdrawn."""
+def _events(session: Session, of: MatchTarget, among: Collection[int] | None = None) -> Any:
+    """EVENTS: what was down or degraded, and was not withdrawn; all, or those that belong to these
+    detected events."""
     which: ColumnElement[bool] = Event.link_id == of.id
     if of.kind == "site":
         # a link that was named and is not known leaves its site: it is not the site's own event
@@ -90,6 +155,9 @@ def _events(session: Session, of: MatchTarget) -> Any:
     query = select(Event.id, Event.state, *times).where(
         which, Event.state.in_(_STATES), Event.withdrawn_at.is_(None)
     )
+    if among is not None:
+        members = select(EventOfDetected.event_id).where(EventOfDetected.detected_id.in_(among))
+        query = query.where(Event.id.in_(members))
     rows = rows_of(session, query)
     ids, states, starts, ends = columns_of(rows, 4)
     columns = (

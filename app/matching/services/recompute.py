@@ -3,7 +3,9 @@ tickets, people's decisions, rules, registry and calendar.
 
 A ticket's or event's own transaction does nothing for the figures. Whoever brings them up to date
 (a worker's listener, a page, the command) reads on from a cursor on the change log, and marks the
-links that the changes concern. A stale link is recomputed whole: what it differs by is found by
+links that the changes concern. Where only tickets changed, the same process computes the detected
+events that these touch, of links that were not stale before; if it does not get to that, the link
+is stale as any other. A stale link is recomputed whole: what it differs by is found by
 reading, beside all others, and written in short transactions; it is stale until the last of them.
 So nothing is lost whenever somebody dies, and two that recompute the same link at once cannot mix
 what they write: the second one notices that the link's mark is not what it was.
@@ -14,8 +16,8 @@ What else is computed per link is named by whoever composes a process (``DERIVED
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from time import sleep
@@ -28,12 +30,14 @@ from app.events.models.events import Event
 from app.matching.services.affected_links import (
     Span,
     Target,
+    Touched,
+    affected_by_tickets,
     affected_links,
     all_targets,
     has_moved,
     targets_between,
 )
-from app.matching.services.matches import difference_of
+from app.matching.services.matches import difference_by_tickets, difference_of
 from app.matching.services.stale_links import (
     ConcurrentUpdate,
     Freshness,
@@ -67,6 +71,8 @@ Batch = Callable[[Session], Collection[Target] | None]
 """Writes a few rows, in the caller's transaction; other targets that are stale by that."""
 Step = Callable[[Session, Target, datetime], Iterable[Batch]]
 """Finds out by reading what is to be written of a target, as of a time (UTC)."""
+StepByTickets = Callable[[Session, Target, Collection[int], datetime], Iterable[Batch]]
+"""The same of detected events whose tickets are others now, and nothing else of them."""
 Affected = Callable[[Session, Span, datetime], Collection[Target]]
 """The targets that changes of the log, or time alone, make stale beside those of matching."""
 
@@ -92,10 +98,11 @@ class Derived:
     def __init__(self) -> None:
         self.affected: Affected | None = None
         self.steps: Sequence[Step] = ()
+        self.by_tickets: StepByTickets | None = None
 
-    def set(self, affected: Affected, *steps: Step) -> None:
+    def set(self, affected: Affected, by_tickets: StepByTickets, *steps: Step) -> None:
         """This and nothing else."""
-        self.affected, self.steps = affected, steps
+        self.affected, self.by_tickets, self.steps = affected, by_tickets, steps
 
 
 DERIVED: Final = Derived()
@@ -137,6 +144,42 @@ def recompute_link(
                     return
 
 
+@dataclass(frozen=True)
+class _Marked:
+    """A link that was marked by changes of tickets alone."""
+
+    mark: int
+    touched: Touched
+
+
+def _recompute_touched(
+    transactions: Transactions,
+    marked: Mapping[Target, _Marked],
+    now: datetime,
+    may_write: Callable[[], bool] = _always,
+) -> None:
+    """Compute the detected events that tickets touch, and clear the marks of their links. Left are
+    those that somebody marked or took since, and those that are to be computed whole."""
+    assert DERIVED.by_tickets is not None, "nobody said what is computed with the matches"
+    for target, one in sorted(marked.items()):
+        with transactions.reading() as session:
+            if mark_of(session, target) != one.mark:
+                continue
+            found = difference_by_tickets(session, target, one.touched, now)
+        if found is None:
+            continue
+        if not may_write():
+            return
+        with suppress(ConcurrentUpdate), transactions.transaction() as session:
+            claim(session, target, one.mark)
+            found.write(session)
+            if events := {row[0] for row in (*found.pairs_on, *found.pairs_off)}:
+                for write in DERIVED.by_tickets(session, target, events, now):
+                    write(session)
+            clear_stale(session, target)
+            _finish(session, now)
+
+
 def follow(
     transactions: Transactions,
     clock: Callable[[], datetime],
@@ -156,8 +199,10 @@ def follow(
 
     while not is_ending():
         now = clock()
-        if _mark_affected(transactions, now):
+        later, marked = _mark_affected(transactions, now)
+        if later:
             continue  # more changes: else the same links would be recomputed again and again
+        _recompute_touched(transactions, marked, now, may_write)
         with transactions.reading() as session:
             targets = stale_targets(session)
         for target in targets:
@@ -174,23 +219,39 @@ def follow(
             return
 
 
-def _mark_affected(transactions: Transactions, now: datetime) -> int:
+def _mark_affected(
+    transactions: Transactions, now: datetime
+) -> tuple[int, Mapping[Target, _Marked]]:
     """Mark what the next changes concern, and what time alone makes stale; how many changes are
-    behind these."""
+    behind these, and what is marked by tickets alone."""
+    marked: Mapping[Target, _Marked] = {}
     with transactions.reading() as session:
         span, later = next_span(session)
-        targets = _affected_by(session, span, now)
+        targets, touched = _affected_by(session, span, now)
         if span.begins == span.ends:
             targets -= {*stale_targets(session)}
             if not targets and computed_at(session) is not None:
-                return later
+                return later, marked
     with transactions.transaction() as session:
         lock(session)
         if next_span(session)[0].begins == span.begins:  # else another looked through them
-            mark_stale(session, targets)
+            marked = _mark(session, targets, touched)
             move_cursor(session, span)
             _finish(session, now)
-    return later
+    return later, marked
+
+
+def _mark(
+    session: Session, targets: set[Target], touched: Mapping[Target, Touched]
+) -> Mapping[Target, _Marked]:
+    """Mark all these; those that were not stale, and only tickets touched."""
+    stale = {*stale_targets(session)} if touched else set()
+    marks = mark_stale(session, targets | touched.keys())
+    return {
+        target: _Marked(marks[target], one)
+        for target, one in touched.items()
+        if target not in targets | stale
+    }
 
 
 def _finish(session: Session, now: datetime) -> int:
@@ -202,11 +263,18 @@ def _finish(session: Session, now: datetime) -> int:
     return state.stale
 
 
-def _affected_by(session: Session, span: Span, now: datetime) -> set[Target]:
+def _affected_by(
+    session: Session, span: Span, now: datetime
+) -> tuple[set[Target], Mapping[Target, Touched]]:
+    """What is to be computed whole, and what tickets alone touch."""
     assert DERIVED.affected is not None, "nobody said what is computed with the matches"
     # read first: what is recomputed meanwhile either is stale still, or has been written
-    begun = {*stale_targets(session)} if has_moved(session, span) else set()
-    return begun | affected_links(session, span, now) | {*DERIVED.affected(session, span, now)}
+    begun = {*stale_targets(session)} if span.begins != span.ends else set()
+    whole = {*begun} if has_moved(session, span) else set()
+    whole |= affected_links(session, span, now) | {*DERIVED.affected(session, span, now)}
+    by_tickets, touched = affected_by_tickets(session, span, now, begun)
+    whole |= by_tickets
+    return whole, {target: one for target, one in touched.items() if target not in whole}
 
 
 # ---- in the transaction of a page, or of a decision by hand
@@ -244,11 +312,13 @@ def bring_up_to_date(
         return freshness(session)
     session.flush()
     span, later = next_span(session)
-    targets = _affected_by(session, span, now)
+    targets, touched = _affected_by(session, span, now)
     if everything:
         targets |= all_targets(session)
-    mark_stale(session, targets)
+    marked = _mark(session, targets, touched)
     move_cursor(session, span)
+    if most > 0 and not later:
+        _recompute_touched(_Within(session), marked, now)
     while most > 0 and not later and (targets := {*stale_targets(session, most)}):
         most -= len(targets)
         for target in sorted(targets):
@@ -289,7 +359,8 @@ class Pending:
     later: int
     """Changes behind those, at which nobody looked."""
     rows: int
-    """Events and tickets of these targets; few more than ``MAX_ROWS`` are counted."""
+    """Events and tickets of those that are computed whole; few more than ``MAX_ROWS`` are
+    counted."""
 
     @property
     def is_much(self) -> bool:
@@ -305,8 +376,10 @@ class Pending:
 def pending(session: Session, now: datetime) -> Pending:
     """What there is to do next."""
     span, later = next_span(session)
-    targets = frozenset(_affected_by(session, span, now) | {*stale_targets(session)})
-    return Pending(targets, later, count_rows(session, targets, MAX_ROWS))
+    whole, touched = _affected_by(session, span, now)
+    whole |= {*stale_targets(session)}
+    targets = frozenset(whole | touched.keys())
+    return Pending(targets, later, count_rows(session, whole, MAX_ROWS))
 
 
 def count_rows(session: Session, targets: Collection[Target], limit: int) -> int:

@@ -8,7 +8,7 @@ results are written by one at a time (``lock``).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from secrets import randbits
@@ -97,19 +97,18 @@ def lock(session: Session, *, waits: bool = True) -> bool:
     return lock_until_commit(session, _LOCK, waits=waits)
 
 
-def mark_stale(session: Session, targets: Collection[Target]) -> None:
-    """Mark these to be recomputed, also those that are being recomputed."""
-    if targets:
+def mark_stale(session: Session, targets: Collection[Target]) -> Mapping[Target, int]:
+    """Mark these to be recomputed, also those that are being recomputed; their new marks."""
+    marks = {target: randbits(62) for target in sorted(targets)}
+    if marks:
         marked = upsert(_stale)
         session.execute(
             marked.on_conflict_do_update(
                 index_elements=["kind", "thing_id"], set_={"mark": marked.excluded.mark}
             ),
-            [
-                {"kind": kind, "thing_id": key, "mark": randbits(62)}
-                for kind, key in sorted(targets)
-            ],
+            [{"kind": kind, "thing_id": key, "mark": mark} for (kind, key), mark in marks.items()],
         )
+    return marks
 
 
 def renew_marks(session: Session, targets: Collection[Target]) -> None:

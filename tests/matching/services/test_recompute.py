@@ -41,7 +41,7 @@ from app.matching.models.matching import (
     StaleMatching,
 )
 from app.matching.rules.matching import MAX_KEPT, MatchingRule
-from app.matching.services import matches, result_diff, stale_links
+from app.matching.services import affected_links, matches, result_diff, stale_links
 from app.matching.services.by_hand import link_by_hand, undo_decision, unlink_by_hand
 from app.matching.services.recompute import bring_up_to_date, follow
 from app.matching.services.rules import add_rule
@@ -485,6 +485,28 @@ def time_passed(seed: int, engine: Engine) -> None:
             compared(session, story)
 
 
+def tickets_changed(seed: int, engine: Engine) -> None:
+    """Events are matched, and then only tickets change; compared each time."""
+    with Session(engine) as session:
+        story = History(session, enter(session), seed)
+        for deed in (*(_report,) * 6, _fail, _fail, *(_open,) * 5):
+            story.do(deed)
+        story.do(_rules_of_duty)
+        brought_up(session, story.now)
+        for _ in range(8):
+            story.now += timedelta(seconds=story.dice.choice((1, 60, 1800)))
+            for change in story.dice.choices(OF_TICKETS, k=story.dice.choice((1, 1, 2, 3))):
+                story.do(change)
+            brought_up(session, story.now)
+            compared(session, story)
+
+
+OF_TICKETS: Final[tuple[Callable[[History], None], ...]] = (
+    *(_open, _plan, _change, _change) * 2,
+    *(_bind, _part),
+)
+
+
 @contextmanager
 def bounds(kept: int, changes: int, written: int) -> Iterator[None]:
     """So few tickets of a kind are kept, so few changes are included together, and so few rows are
@@ -539,5 +561,34 @@ def test_what_time_alone_changes_is_followed(kind: str, seed: int, most: int) ->
         try:
             with bounds(most, stale_links.MAX_CHANGES, result_diff.MAX_ROWS):
                 time_passed(seed, engine)
+        finally:
+            engine.dispose()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(
+    seed=st.integers(0, 2**32),
+    most=st.sampled_from((1, 2, MAX_KEPT)),
+    tickets=st.sampled_from((1, affected_links.MAX_TICKETS)),
+    events=st.sampled_from((1, affected_links.MAX_EVENTS)),
+)
+@settings(
+    max_examples=6,
+    deadline=None,
+    phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    suppress_health_check=[HealthCheck.too_slow],
+)
+def test_what_changed_tickets_touch_is_what_would_be_reckoned_from_nothing(
+    kind: str, seed: int, most: int, tickets: int, events: int
+) -> None:
+    if kind == "postgresql" and postgres.programs() is None:
+        pytest.skip(f"needs {postgres.NEED}")
+    with fresh_database(kind) as url, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(affected_links, "MAX_TICKETS", tickets)
+        patch.setattr(affected_links, "MAX_EVENTS", events)
+        engine = open_engine(url)
+        try:
+            with bounds(most, stale_links.MAX_CHANGES, result_diff.MAX_ROWS):
+                tickets_changed(seed, engine)
         finally:
             engine.dispose()

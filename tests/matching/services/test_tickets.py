@@ -195,6 +195,19 @@ def test_a_decision_on_a_link_of_very_many_rows_is_left_to_a_worker(
     assert [one.is_documented for one in detected(session)] == [True, False], "at once"
 
 
+def test_a_new_ticket_off_by_a_time_zone_stands_beside_an_event_that_ended_long_before(
+    session: Session,
+) -> None:
+    cast = enter(session)
+    report(session, cast, "5 10:00", "5 10:30")
+    recompute_all(session)
+    number = ticket(session, cast, links=(LINK,), event_start="5 12:05", event_end="5 12:32")
+    recompute_all(session)
+    rows = session.execute(select(EventTicket.ticket_number, EventTicket.why)).all()
+    assert [row.ticket_number for row in rows] == [number]
+    assert "suspected time zone" in rows[0].why
+
+
 def test_a_page_leaves_a_link_of_very_many_rows_to_a_worker(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -204,6 +217,9 @@ def test_a_page_leaves_a_link_of_very_many_rows_to_a_worker(
     recompute_all(session)
     monkeypatch.setattr(recompute, "MAX_ROWS", 3)
     ticket(session, cast, links=(LINK,), event_start="4 10:00", event_end="4 12:00")
+    assert not pending(session, NOON).is_much, "a ticket is matched by its own interval"
+    session.rollback()
+    report(session, cast, "3 10:00", "3 12:00")
     report(session, cast, "5 10:00", "5 12:00", link=PIC)
     assert pending(session, NOON).is_much
     session.rollback()
@@ -212,4 +228,4 @@ def test_a_page_leaves_a_link_of_very_many_rows_to_a_worker(
     assert [one.is_documented for one in detected(session)] == [False] * 4
     session.rollback()
     recompute_all(session)
-    assert sorted(one.is_documented for one in detected(session)) == [False] * 3 + [True]
+    assert sorted(one.is_documented for one in detected(session)) == [False] * 4 + [True]
