@@ -182,13 +182,14 @@ def main() -> int:
     """Print the table; 1 if a row is not good."""
     options = argparse.ArgumentParser(prog="python -m tests.exchange.kills")
     options.add_argument("--database", choices=KINDS, help="this one alone")
+    options.add_argument("--partner", choices=[one.kind for one in SYSTEMS], help="this one alone")
     given = options.parse_args()
     bad, counts = 0, Counter[str]()
     print("| database | partner | no. | killed | point | outcome |\n|---|---|---:|---|---|---|")
     folder = run.begin()
     try:
         for database in (given.database,) if given.database else KINDS:
-            for system in SYSTEMS:
+            for system in (one for one in SYSTEMS if given.partner in (None, one.kind)):
                 for contested in (False, True):
                     with fresh_database(database) as url, kept_engine(url) as engine:
                         for row in every_kill(engine, system, contested=contested):
