@@ -383,5 +383,5 @@ def test_few_statements(
         listening.remove(engine, "before_cursor_execute", note)
         return len([one for one in asked if not one.startswith("BEGIN")])
 
-    # a site's page looks its names up, for its lists and for its counts
-    assert (statements(OF_KIT), statements(SITE)) == (12, 15)
+    # a site's page looks its names up once, for its lists and its counts
+    assert (statements(OF_KIT), statements(SITE)) == (12, 14)
