@@ -189,6 +189,7 @@ def _unpaired_as_json(one: Unpaired) -> dict[str, object]:
         "in_step": False,
         "differs": [],
         "parts": [],
+        "not_set": [],
         "waiting": 0,
         "entries_ours": 0,
         "entries_theirs": 0,

@@ -172,7 +172,7 @@ def test_a_file_of_more_than_50_000_lines_is_refused_before_anything_is_stored(
 def test_a_file_of_wrong_lines_says_how_many(session: Session, cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.operator)
     _url, page = looked_at(visitor, f"{HEAD}\n" + "x\n" * 40_000)
-    assert "40,000 of its 40,000 events are wrong; the first of them are told here" in page.text
+    assert "40,000 of its 40,000 events are wrong; the first are listed here" in page.text
     assert len(page.text) < 50_000
     assert stored(session) == 0
 
