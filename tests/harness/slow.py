@@ -149,6 +149,11 @@ SLOW: Final = (
             "::test_what_follows_is_what_all_of_it_anew_gives",
             "tests/matching/services/test_recompute.py"
             "::test_what_is_kept_is_what_would_be_reckoned_from_nothing",
+            "tests/matching/services/test_recompute.py"
+            "::test_what_changed_tickets_touch_is_what_would_be_reckoned_from_nothing",
+            "tests/tickets/services/test_concerned_sites.py"
+            "::test_rows_follow_whatever_changes_what_a_ticket_concerns",
+            "tests/exchange/test_values_at_random.py::test_what_differs_is_asked_or_said",
             "tests/duties/services/test_duties.py"
             "::test_what_follows_step_by_step_is_what_is_reckoned_from_nothing",
             "tests/topology/services/test_states_of_histories.py"
