@@ -33,10 +33,6 @@ _LONGEST_REST: Final = 10.0
 """Seconds after which a part looks though nothing was committed and nothing is due: the clock may
 have been set meanwhile."""
 
-_LOOKS: Final = {"sqlite": 1, "postgresql": 2}
-"""Looks of the pace between two questions whether anything was committed: on PostgreSQL each is a
-transaction, also at night."""
-
 
 class Part(Protocol):
     """What is done over and over."""
@@ -172,8 +168,7 @@ class WorkerProcess:
 
     def _watch_commits(self) -> None:
         commits = Commits(self._context.engine)
-        pause = self._pace.look * _LOOKS[self._context.engine.dialect.name]
-        while not self._ending.wait(pause):
+        while not self._ending.wait(self._pace.look * commits.looks):
             if commits.came():
                 self._wake_all()
         commits.close()

@@ -7,6 +7,7 @@ It reads their tickets as a pull does; ``app.exchange.services.comparisons`` not
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import select
@@ -49,6 +50,16 @@ def compare_partners(context: Context) -> str:
         return enqueue_for_each(session, JOB, context.now())
 
 
+@dataclass(frozen=True)
+class _Turn:
+    """A partner's turn: ``key`` is that of its connection."""
+
+    context: Context
+    key: int
+    system: PartnerSystem
+    budget: Budget
+
+
 class Comparisons:
     """Compares partners' tickets with ours; ``pulls`` reads them, and gives each partner turns."""
 
@@ -75,14 +86,14 @@ class Comparisons:
         if (opened := self._pulls.opened(context, key)) is None:
             self._end_comparison(context, key, _NOT_CALLED)
             return
-        system = opened[1]
+        turn = _Turn(context, key, opened[1], budget)
         if len(rest) == 1:
-            rest |= {"page": ""} if system.traits.lists_ours else {"after": 0}
+            rest |= {"page": ""} if turn.system.traits.lists_ours else {"after": 0}
         while rest:
             step = self._compare_pairs if "after" in rest else self._read_others
             step = self._list_ours if "page" in rest else step
             try:
-                following = step(context, key, system, rest, budget)
+                following = step(turn, rest)
             except CallFailed as error:
                 self._pulls.note_failure(context, key, error.failure)
                 following = None
@@ -96,120 +107,100 @@ class Comparisons:
                 return
         self._end_comparison(context, key)
 
-    def _list_ours(
-        self,
-        context: Context,
-        key: int,
-        system: PartnerSystem,
-        rest: Mapping[str, Any],
-        budget: Budget,
-    ) -> dict[str, Any] | None:
+    def _list_ours(self, turn: _Turn, rest: Mapping[str, Any]) -> dict[str, Any] | None:
         """Read the tickets of one page of ours that have no pair; what is to be done next, None =
         the partner does not answer."""
         page, ids = str(rest["page"]), [str(one) for one in rest.get("ids", ())]
-        with context.reading() as session:
-            since = session.get_one(Connection, key).created_at - CLOCKS
+        with turn.context.reading() as session:
+            since = session.get_one(Connection, turn.key).created_at - CLOCKS
         if not ids:
-            budget.spend(calls=1)
-            listed = system.ours(since, page)
+            turn.budget.spend(calls=1)
+            listed = turn.system.ours(since, page)
             page = listed.cursor
-            with context.reading() as session:
-                ids = list(without_pair(session, key, listed.ids))
-        problem, left = self._pulls.read_all(context, key, system, ids, {}, budget)
+            with turn.context.reading() as session:
+                ids = list(without_pair(session, turn.key, listed.ids))
+        problem, left = self._pulls.read_all(
+            turn.context, turn.key, turn.system, ids, {}, turn.budget
+        )
         if problem is None:
             return None
-        self._note_unread(context, key, problem)
+        self._note_unread(turn.context, turn.key, problem)
         if left:
-            return {"connection": key, "page": page, "ids": list(left)}
-        return {"connection": key} | ({"page": page} if page else {"after": 0})
+            return {"connection": turn.key, "page": page, "ids": list(left)}
+        return {"connection": turn.key} | ({"page": page} if page else {"after": 0})
 
-    def _compare_pairs(
-        self,
-        context: Context,
-        key: int,
-        system: PartnerSystem,
-        rest: Mapping[str, Any],
-        budget: Budget,
-    ) -> dict[str, Any] | None:
+    def _compare_pairs(self, turn: _Turn, rest: Mapping[str, Any]) -> dict[str, Any] | None:
         """Read the tickets of the next pairs, and compare them; what is to be done next, None = the
         partner does not answer."""
         after, gone = int(rest["after"]), [str(one) for one in rest.get("gone", ())]
-        with context.reading() as session:
+        with turn.context.reading() as session:
             pairs = session.execute(
                 select(TicketPair.id, TicketPair.their_id, TicketPair.ticket_number)
                 .join(Ticket, Ticket.number == TicketPair.ticket_number)
                 .where(
-                    TicketPair.connection_id == key,
+                    TicketPair.connection_id == turn.key,
                     TicketPair.id > after,
-                    is_compared(context.now()),
+                    is_compared(turn.context.now()),
                 )
                 .order_by(TicketPair.id)
                 .limit(_AT_ONCE)
             ).all()
         ids = [their_id or "" for _pair, their_id, _number in pairs]
-        problem, left = self._pulls.read_all(context, key, system, ids, {}, budget, gone)
+        problem, left = self._pulls.read_all(
+            turn.context, turn.key, turn.system, ids, {}, turn.budget, gone
+        )
         if len(gone) >= MOST_GONE:
             reason = f"Their tickets {', '.join(gone)} are gone: it may have lost data"
-            with context.transaction() as session:
-                stop_connection(session.get_one(Connection, key), reason, context.now())
+            with turn.context.transaction() as session:
+                stop_connection(session.get_one(Connection, turn.key), reason, turn.context.now())
             return None
         if problem is None:
             return None
         done = pairs[: len(pairs) - len(left)]
-        numbers = () if system.traits.lists_ours else [number for _p, _t, number in done]
-        if not self._find_others(context, key, system, numbers, budget):
+        numbers = () if turn.system.traits.lists_ours else [number for _p, _t, number in done]
+        if not self._find_others(turn, numbers):
             return None
-        with context.transaction() as session:
-            connection = session.get_one(Connection, key)
-            note_compared(session, connection, [one for one, _t, _n in done], context.now())
+        with turn.context.transaction() as session:
+            connection = session.get_one(Connection, turn.key)
+            note_compared(session, connection, [one for one, _t, _n in done], turn.context.now())
         if len(pairs) < _AT_ONCE and not left:
-            return {"connection": key, "others": 0}
+            return {"connection": turn.key, "others": 0}
         after = done[-1].id if done else after
-        return {"connection": key, "after": after, "gone": gone}
+        return {"connection": turn.key, "after": after, "gone": gone}
 
-    def _find_others(
-        self,
-        context: Context,
-        key: int,
-        system: PartnerSystem,
-        numbers: Sequence[int],
-        budget: Budget,
-    ) -> bool:
+    def _find_others(self, turn: _Turn, numbers: Sequence[int]) -> bool:
         """Where ours cannot be listed: read what is found by the reference of each and has no
         pair. False = the partner does not answer."""
         for number in numbers:
-            budget.spend(calls=1)
-            found = system.find(reference_of(number))
-            with context.reading() as session:
-                ids = without_pair(session, key, found)
+            turn.budget.spend(calls=1)
+            found = turn.system.find(reference_of(number))
+            with turn.context.reading() as session:
+                ids = without_pair(session, turn.key, found)
             while ids:  # few, and not found again by what is left of the turn
-                problem, ids = self._pulls.read_all(context, key, system, ids, {}, budget)
+                problem, ids = self._pulls.read_all(
+                    turn.context, turn.key, turn.system, ids, {}, turn.budget
+                )
                 if problem is None:
                     return False
-                self._note_unread(context, key, problem)
+                self._note_unread(turn.context, turn.key, problem)
         return True
 
-    def _read_others(
-        self,
-        context: Context,
-        key: int,
-        system: PartnerSystem,
-        rest: Mapping[str, Any],
-        budget: Budget,
-    ) -> dict[str, Any] | None:
+    def _read_others(self, turn: _Turn, rest: Mapping[str, Any]) -> dict[str, Any] | None:
         """Read the next recorded tickets without a pair that no step before read: one that is gone
         there is forgotten. What is to be done next, {} = nothing, None = no answer."""
         after = int(rest["others"])
-        with context.reading() as session:
-            found = newest_comparison(session.get_one(Connection, key))
-            began = found.began_at if found is not None else context.now()
-            rows = unread_others(session, key, began, after, _AT_ONCE)
+        with turn.context.reading() as session:
+            found = newest_comparison(session.get_one(Connection, turn.key))
+            began = found.began_at if found is not None else turn.context.now()
+            rows = unread_others(session, turn.key, began, after, _AT_ONCE)
         ids = [their_id for _id, their_id in rows]
-        problem, left = self._pulls.read_all(context, key, system, ids, {}, budget)
+        problem, left = self._pulls.read_all(
+            turn.context, turn.key, turn.system, ids, {}, turn.budget
+        )
         if problem is None:
             return None
         done = rows[: len(rows) - len(left)]
-        return {"connection": key, "others": done[-1][0] if done else after} if rows else {}
+        return {"connection": turn.key, "others": done[-1][0] if done else after} if rows else {}
 
     def _note_unread(self, context: Context, key: int, problem: str) -> None:
         if problem:

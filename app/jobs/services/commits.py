@@ -18,6 +18,9 @@ _COUNTERS: Final = {
 which transactions that write run or ran, of all databases of its server."""
 
 
+_LOOKS: Final = {"sqlite": 1, "postgresql": 2}
+
+
 class Commits:
     """For one thread. It keeps a connection of the engine until it is closed."""
 
@@ -25,6 +28,9 @@ class Commits:
         self._engine = engine
         self._connection: Connection | None = None
         self._last: object = None
+        self.looks = _LOOKS[engine.dialect.name]
+        """Of a worker's pace between two questions: on PostgreSQL each is a transaction, also at
+        night."""
 
     def came(self) -> bool:
         """Whether there may be some since the last call; True where nobody can tell."""
