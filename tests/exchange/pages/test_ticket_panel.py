@@ -14,6 +14,7 @@ from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.profiles import Profile, Row
+from app.exchange.rules.settle import Base, as_stored, not_set
 from app.exchange.services.connections import set_profile
 from app.tickets.models.tickets import Ticket
 from tests.cast import NOON, SYSTEM, Cast
@@ -157,6 +158,26 @@ def test_what_differs_is_named_and_what_is_not_known_is_not_in_step(
     text = seen()
     assert "waiting: the connection is paused" in text
     assert "connection paused" not in text
+
+
+def test_a_value_that_was_not_set_there_is_named_where_nothing_is_read(
+    session: Session, cast: Cast, visit: Enter, opened: Open
+) -> None:
+    number = opened()
+    with transaction(session):
+        pair = seed_pair(session, "NREN-A", number).known().pair
+        pair.connection.direction = "push"
+        maps = {"state": (Row("new", "new"), Row("assigned", "open"))}
+        set_profile(session, SYSTEM, pair.connection, Profile(maps=maps).as_json())
+        pair.bases = as_stored({"state": not_set(Base("assigned", "open"), "new")})
+    for person in (cast.operator, cast.reader):
+        text = visit(person).read(f"/tickets/{number}").text
+        assert "not compared this connection does not read" in text
+        assert "State: new was not set there" in text
+        assert "in step" not in text
+    with transaction(session):
+        pair.bases = as_stored({"state": Base("new", "new")})
+    assert "was not set there" not in visit(cast.operator).read(f"/tickets/{number}").text
 
 
 def test_why_it_failed_is_for_operators(
