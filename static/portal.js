@@ -317,12 +317,14 @@
       if (one.getAttribute("action") === sent.getAttribute("action") && guarded(one).some(holdsText)) dirty.add(one);
     });
   });
-  /* whoever is not logged in any more is not led away from what is written here */
+  /* whoever is not logged in any more is not led away from what is written here, neither by sending it
+     nor by a part of the page that asks by itself */
   document.addEventListener("htmx:beforeOnLoad", function (event) {
     const sent = event.detail.requestConfig.elt, to = event.detail.xhr.getResponseHeader("HX-Redirect") || "";
-    if (to.split("?")[0] !== "/login" || !guarded(sent).some(holdsText)) return;
+    if (to.split("?")[0] !== "/login") return;
+    if (guarded(sent).some(holdsText)) dirty.add(sent);
+    if (!Array.from(dirty).some(function (form) { return form.isConnected; })) return;
     event.preventDefault();
-    dirty.add(sent);
     const notice = element("div", { class: "notice waiting", role: "alert" }), line = element("p", {}, "Your session has expired. Your text is still here. ");
     line.append(element("a", { href: to }, "Log in"));
     notice.append(line);

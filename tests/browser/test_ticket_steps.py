@@ -125,6 +125,22 @@ def test_what_is_written_outlives_the_login(
     expect(text).to_have_value("Half a comment")
 
 
+def test_a_part_that_asks_by_itself_leads_nobody_away_from_what_is_written(
+    browser_page: Page, sqlite_server: LiveServer, cast: Cast, number: int
+) -> None:
+    page = browser_page
+    log_in(page, sqlite_server, "operator", f"/tickets/{number}")
+    text = page.get_by_role("textbox", name="Comment", exact=True)
+    text.fill("Half a comment")
+    expect(page.locator("#notifies-comment")).to_contain_text("nobody is notified")
+    with sqlite_server.session() as session, transaction(session):
+        end_all_logins(session, find_user(session, "operator"), datetime.now(UTC))
+    page.locator("summary", has_text="Solve…").click()
+    page.locator("#move-solved textarea").focus()
+    expect(page.locator("#notices")).to_contain_text("Your session has expired.")
+    expect(text).to_have_value("Half a comment")
+
+
 def test_on_a_phone_the_description_begins_high_and_nothing_hangs_over(
     browser_page: Page, sqlite_server: LiveServer, cast: Cast
 ) -> None:
