@@ -1,1 +1,1 @@
-"""The queue of jobs, and what is known of timed work and workers."""
+"""The job queue, and the state of timed work and workers."""

@@ -1,1 +1,1 @@
-"""Notifications and messages by mail: planned from the change log, queued, handed to a server."""
+"""Notifications and messages by mail: planned from the change log, queued, passed to a server."""

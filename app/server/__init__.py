@@ -1,1 +1,1 @@
-"""The processes that serve the portal: sockets, supervisor, one server process, ASGI."""
+"""The processes that serve the portal: sockets, supervisor, server process, ASGI adapter."""

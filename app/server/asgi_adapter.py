@@ -1,16 +1,16 @@
 """Serves a WSGI application from an asynchronous server, whole requests only.
 
-A request takes one of the few worker threads only once all of it has arrived, within bounds of
-size and time, and the answer is given out after the thread is free again. Slow, half-sent, endless
-or oversized requests therefore cost a socket and a bounded buffer, never a thread: a server that
-hands threads the raw socket is stopped by as many half-sent requests as it has threads (measured
-in ``docs/adr/0002-wsgi-server.md``). An answer that the application marked as streamed
-(``app/core/web/requests/streaming.py``) is given out piece by piece: its next one is made when the
-client took the last, and it breaks off, so that the client sees it, where one cannot be made. One
-that is pushed (the same module) waits on the event loop, without a thread.
+A request gets one of the few worker threads only once it has arrived completely, within limits of
+size and time, and the answer is sent after the thread is free again. Slow, half-sent, endless or
+oversized requests therefore cost a socket and a bounded buffer, never a thread: a server that gives
+threads the raw socket is blocked by as many half-sent requests as it has threads (measured in
+``docs/adr/0002-wsgi-server.md``). An answer that the application marked as streamed
+(``app/core/web/requests/streaming.py``) is sent piece by piece: the next piece is computed when the
+client has accepted the last one, and if a piece fails, the answer is aborted so that the client
+notices. A pushed answer (the same module) waits on the event loop, without a thread.
 
-It speaks ASGI 3 on one side and PEP 3333 on the other, and knows nothing of tickets, SOAP or
-Flask: limits and the text of refusals come in as arguments.
+It connects ASGI 3 and PEP 3333 and does not know tickets, SOAP or Flask: limits and the text of
+refusals are arguments.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ Send = Callable[[Message], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
 
 _BEAT: Final = 1.0
-"""Seconds between two signs of life."""
+"""Seconds between two heartbeats."""
 _LONGEST_WORK: Final = 120.0
-"""Seconds after which threads that took nothing new count as hung: longer than all that a request
-may wait for (a lock, a statement, a connection of the pool), one after another."""
+"""Seconds after which threads that started nothing new count as hung: longer than all waits of a
+request (a lock, a statement, a connection of the pool) together."""
 HEADERS_LIMIT: Final = 64 * 1024
-"""Bytes of all header lines of one request, with their line ends."""
+"""Bytes of all header lines of one request, including line ends."""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """A whole HTTP answer, ready to be given out."""
+    """A complete HTTP answer, ready to be sent."""
 
     status: int
     headers: Headers
@@ -63,7 +63,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class StreamedAnswer:
-    """The beginning of an HTTP answer whose body is made while it is given out."""
+    """Status and headers of an HTTP answer whose body is computed while it is sent."""
 
     status: int
     headers: Headers
@@ -72,7 +72,7 @@ class StreamedAnswer:
 
 @dataclass(frozen=True)
 class PushedAnswer:
-    """The beginning of an HTTP answer whose body comes now and then."""
+    """Status and headers of an HTTP answer whose body is sent at irregular times."""
 
     status: int
     headers: Headers
@@ -81,36 +81,38 @@ class PushedAnswer:
 
 @dataclass(frozen=True)
 class Bounds:
-    """What one request may take. Times in seconds, sizes in bytes, per worker process."""
+    """Limits of one request. Times in seconds, sizes in bytes, per worker process."""
 
     threads: int = 16
-    """Requests worked on at once; more wait."""
+    """Requests processed at once; others wait."""
     heavy_threads: int = 2
-    """Heavy ones at once, which have threads of their own: however many wait, nobody else does."""
+    """Heavy requests at once, with threads of their own: however many wait, other requests
+    do not."""
     body_time: float = 15.0
     """Longest time from a request's headers to the end of its body, for a small body."""
     slowest: int = 256 * 1024
-    """Bytes a second: a larger body gets so much more time as it needs at this speed."""
+    """Bytes per second: a larger body gets the extra time that it needs at this speed."""
     send_time: float = 60.0
-    """Longest time that a client may take to accept one answer."""
+    """Longest time in which a client has to accept one answer."""
     small: int = 256 * 1024
-    """Up to this size a body or an answer counts as small."""
+    """A body or an answer up to this size counts as small."""
     buffered: int = 32 * 1024 * 1024
-    """All small bodies that are arriving or waiting, together; above it new ones get 503."""
+    """All small bodies that are arriving or waiting, together; above this, new ones get 503."""
     buffered_large: int = 32 * 1024 * 1024
-    """The same for large bodies: who sends them can only be in the way of others who do."""
+    """The same for large bodies, so that their senders only delay one another."""
     leaving: int = 64 * 1024 * 1024
-    """All large answers that clients have not taken yet, together; above it new ones are 503."""
+    """All large answers that clients have not accepted yet, together; above this, new ones
+    get 503."""
     streams: int = 16
-    """Streamed answers that are given out at once, one piece of each in memory; more get 503."""
+    """Streamed answers at once, with one piece of each in memory; above this, new ones get 503."""
     stream_threads: int = 2
-    """Threads that make their pieces: however many stream, nobody else waits for one."""
+    """Threads that compute their pieces, so that no other request waits for one."""
     drained: int = 4 * 1024 * 1024
-    """What is read and thrown away of an oversized body, so that its sender sees the answer."""
+    """How much of an oversized body is read and discarded, so that the sender sees the answer."""
 
 
 class _Refused(Exception):
-    """The request ends here with this HTTP status; ``why``: what the status does not say."""
+    """The request ends with this HTTP status; ``why`` adds what the status does not say."""
 
     def __init__(self, status: HTTPStatus, why: str = "") -> None:
         super().__init__(status)
@@ -119,20 +121,19 @@ class _Refused(Exception):
 
 
 class _NotMade(RuntimeError):
-    """A piece of a streamed answer could not be made: the cause says why."""
+    """A piece of a streamed answer failed; the cause says why."""
 
 
 class Bridge:
     """An ASGI application around a WSGI one.
 
-    ``body_limit(path, query, cookies)`` gives the largest body in bytes for an address and what
-    the Cookie header says; ``refusal(path,
-    query, status, why)`` the content type and the text with which a request is refused before the
-    application sees it, ``headers`` what such an answer carries besides. ``host_problem(path,
-    host)`` says in words why a request with this Host header is refused (400), or "".
-    ``is_heavy(path, query, body)`` tells of a whole request whether it takes much more work than
-    others. ``at_end()`` is called when the server ends this process in order, after the last
-    request.
+    ``body_limit(path, query, cookies)`` returns the largest body in bytes for an address and the
+    content of the Cookie header; ``refusal(path, query, status, why)`` returns the content type and
+    the text with which a request is refused before the application sees it, ``headers`` the further
+    headers of such an answer. ``host_problem(path, host)`` says in words why a request with this
+    Host header is refused (400), or "". ``is_heavy(path, query, body)`` returns whether a complete
+    request needs much more work than others. ``at_end()`` is called when the server shuts this
+    process down in order, after the last request.
     """
 
     def __init__(
@@ -150,7 +151,7 @@ class Bridge:
     ) -> None:
         self._at_end = at_end
         self.end_pushed = end_pushed
-        """Ends all pushed answers, which would continue for hours: the process is about to end."""
+        """Ends all pushed answers, which could last for hours: the process is about to end."""
         self._application = application
         self._body_limit = body_limit
         self._refusal = refusal
@@ -167,9 +168,9 @@ class Bridge:
         )
         self.beat: Callable[[], None] | None = None
         """Called about once a second while this process serves: by the event loop, after a thread
-        was at work, and not while the requests' threads have finished nothing for long."""
+        has worked, and not if the requests' threads have finished nothing for long."""
         self._finished_at = 0.0
-        """When a thread last ended a request, by the event loop's clock."""
+        """When a thread last finished a request, by the event loop's clock."""
         self._streams = 0
         self._buffered = {False: 0, True: 0}
         self._leaving = 0
@@ -178,7 +179,7 @@ class Bridge:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
             return
-        if scope["type"] != "http":  # no web sockets here
+        if scope["type"] != "http":  # no web sockets
             return
         path, query = _path(scope), scope["query_string"].decode("latin-1")
         received = _Body(self, 0, self._bounds.small)
@@ -251,7 +252,7 @@ class Bridge:
             await loop.run_in_executor(None, _nothing)
             if at_work.done():
                 at_work, since = loop.run_in_executor(self._threads, _nothing), loop.time()
-            # where many wait, it comes to a thread late: what these end shows that they work
+            # if many wait, this comes to a thread late: finished requests show that threads work
             if loop.time() - max(since, self._finished_at) < _LONGEST_WORK:
                 beat()
             await asyncio.sleep(_BEAT)
@@ -268,10 +269,10 @@ class Bridge:
             raise
 
     async def _read(self, scope: Scope, receive: Receive, received: _Body) -> bytes:
-        """The whole body, or ``_Refused``."""
+        """Return the whole body, or raise ``_Refused``."""
         declared = _declared_length(scope)
         if declared is not None and declared > received.limit:
-            # A sender that waits for "100 Continue" has sent nothing yet and needs no draining.
+            # A sender that waits for "100 Continue" has sent nothing yet, so nothing is drained.
             await self._drain(receive, declared)
             raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
         size = received.limit if declared is None else declared
@@ -295,7 +296,8 @@ class Bridge:
         raise _Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
     async def _drain(self, receive: Receive, expected: int) -> None:
-        """Read away a bounded rest: closing on unread bytes can cost the client our answer."""
+        """Read and discard a limited rest: closing on unread bytes can cost the client our
+        answer."""
         left = min(expected, self._bounds.drained)
         try:
             async with asyncio.timeout(min(1.0, self._bounds.body_time)):
@@ -319,13 +321,13 @@ class Bridge:
                 )
                 await send({"type": "http.response.body", "body": answer.body, "more_body": False})
         except (TimeoutError, OSError, RuntimeError):
-            # The client no longer takes what it asked for (granian raises RuntimeError then).
+            # The client no longer accepts its answer (granian raises RuntimeError then).
             _log.info("answer not taken by the client")
 
     async def _stream(self, answer: StreamedAnswer, receive: Receive, send: Send) -> None:
-        """Give out one piece after another, for as long as the client takes them in time.
+        """Send one piece after another, as long as the client accepts them in time.
 
-        Only an answer that is whole is ended; the server closes the connection of any other.
+        Only a complete answer is ended; the server closes the connection of any other.
         """
         self._streams += 1
         gone = asyncio.ensure_future(_until_gone(receive))
@@ -359,9 +361,9 @@ class Bridge:
             await self._in_stream_thread(answer.pieces.close)
 
     async def _push(self, answer: PushedAnswer, receive: Receive, send: Send) -> None:
-        """Give out what there is whenever there is something, until either side ends it.
+        """Send whatever is there as soon as it is there, until either side ends the answer.
 
-        What a client does not take is not heaped up: the body is requested more only after that.
+        Unaccepted data does not pile up: more of the body is requested only after it was accepted.
         """
         loop, awake = asyncio.get_running_loop(), asyncio.Event()
 
@@ -407,7 +409,7 @@ class Bridge:
         return await asyncio.get_running_loop().run_in_executor(self._stream_threads, run)
 
     def reserve(self, size: int, *, large: bool) -> bool:
-        """Count ``size`` more buffered bytes, unless that is above the bound of all requests."""
+        """Count ``size`` more buffered bytes, unless that exceeds the limit of all requests."""
         bound = self._bounds.buffered_large if large else self._bounds.buffered
         if self._buffered[large] + size > bound:
             return False
@@ -419,9 +421,9 @@ class Bridge:
 
 
 class _Body:
-    """The parts of one body as they come, counted against its own limit and that of all.
+    """The parts of one body as they arrive, counted against its own limit and the common one.
 
-    Its bytes up to ``small`` count as those of small bodies, what comes after as of large ones.
+    Bytes up to ``small`` count towards small bodies, the rest towards large ones.
     """
 
     def __init__(self, bridge: Bridge, limit: int, small: int) -> None:
@@ -433,7 +435,7 @@ class _Body:
         self._counted = {False: 0, True: 0}
 
     def add(self, part: bytes) -> bool:
-        """Keep ``part``; False when the body has become larger than its limit."""
+        """Store ``part``; return False if the body has exceeded its limit."""
         self._size += len(part)
         if self._size > self.limit:
             return False
@@ -463,7 +465,7 @@ async def _until_gone(receive: Receive) -> None:
 
 
 def _path(scope: Scope) -> str:
-    """The path as PEP 3333 wants it: percent-decoded bytes, read as Latin-1."""
+    """The path as PEP 3333 requires it: percent-decoded bytes, read as Latin-1."""
     raw: bytes | None = scope.get("raw_path")
     if raw is None:
         raw = str(scope["path"]).encode("utf-8")
@@ -473,10 +475,11 @@ def _path(scope: Scope) -> str:
 
 
 def _checked_host(scope: Scope) -> str:
-    """What the Host header says, "" where HTTP/1.0 has none. Raises ``_Refused``.
+    """The value of the Host header, "" if HTTP/1.0 has none. Raises ``_Refused``.
 
-    RFC 9112: sections 3.2 (exactly one Host) and 6.1 (no Content-Length beside Transfer-Encoding;
-    granian takes that header away by itself, and closes the connection after the answer).
+    RFC 9112: sections 3.2 (exactly one Host) and 6.1 (no Content-Length together with
+    Transfer-Encoding; granian itself removes that header and closes the connection after the
+    answer).
     """
     headers = scope["headers"]
     if sum(len(name) + len(value) + 4 for name, value in headers) > HEADERS_LIMIT:
@@ -507,7 +510,7 @@ def _declared_length(scope: Scope) -> int | None:
 
 
 def _nothing() -> None:
-    """What a thread does to show that it works."""
+    """Does nothing; a thread runs it to show that it works."""
 
 
 def _environ(scope: Scope, path: str, query: str, body: bytes) -> WSGIEnvironment:
@@ -533,7 +536,7 @@ def _environ(scope: Scope, path: str, query: str, body: bytes) -> WSGIEnvironmen
     has_body = False
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        if "_" in name:  # else "Content_Type" could pass for "Content-Type"
+        if "_" in name:  # otherwise "Content_Type" could pass for "Content-Type"
             continue
         if name in ("content-length", "transfer-encoding"):
             has_body = True
@@ -551,7 +554,7 @@ def _environ(scope: Scope, path: str, query: str, body: bytes) -> WSGIEnvironmen
 def _run(
     application: WSGIApplication, environ: WSGIEnvironment
 ) -> Answer | StreamedAnswer | PushedAnswer:
-    """Call ``application`` in this thread and collect its whole answer, unless it is streamed or
+    """Call ``application`` in this thread and collect the whole answer, unless it is streamed or
     pushed."""
     started: list[tuple[str, list[tuple[str, str]]]] = []
     parts: list[bytes] = []
@@ -564,7 +567,7 @@ def _run(
         | None = None,
         /,
     ) -> Callable[[bytes], object]:
-        del exc_info  # nothing has been given out yet, so a late error replaces what there was
+        del exc_info  # nothing has been sent yet, so a late error replaces what there was
         started[:] = [(status, headers)]
         return parts.append
 

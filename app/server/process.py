@@ -1,13 +1,13 @@
-"""One server process on a socket that it was given: ``python -m app.server.process FD READY``.
+"""One server process on an inherited socket: ``python -m app.server.process FD READY``.
 
-``FD`` is the number of the listening socket, ``READY`` that of a pipe on which one byte says that
-the portal is loaded and requests are taken, and each one after that the event loop and its threads
-are at work. The supervisor starts it and holds the socket: whatever
-happens to this process, connections wait there and are not refused. SIGUSR1 tells it to leave new
-ones to others: granian, told to end, closes those of which it has read nothing yet.
+``FD`` is the number of the listening socket, ``READY`` that of a pipe. The first byte on the pipe
+means that the portal is loaded and accepts requests, each further byte that the event loop and its
+threads work. The supervisor starts the process and holds the socket: whatever happens to this
+process, connections wait there and are not refused. On SIGUSR1 it leaves new connections to the
+other processes: when granian is stopped, it closes connections of which it has read nothing yet.
 
-granian's own main process is left out: it would bind a socket of its own in each of its processes,
-end all of them when one dies twice within seconds, and leave them behind when it is killed itself
+granian's own main process is not used: it would bind a socket of its own in each of its processes,
+end all of them when one dies twice within seconds, and leave them running when it is killed itself
 (granian 2.8.7, ``granian/server/common.py``).
 """
 
@@ -36,15 +36,15 @@ from app.server.sockets import BACKLOG
 
 
 class ServerProcess(MPServer):
-    """granian's settings and its way to serve, in this process and on a socket that exists."""
+    """Runs granian's server in this process, on an existing socket."""
 
     def __init__(self, listening: int, ready: int) -> None:
         super().__init__(
             "wsgi:build_server",
             interface=Interfaces.ASGI,
             http=HTTPModes.http1,
-            # The bridge refuses in the door's own form what is above its limit; what is far above
-            # it is not even held (an empty 431).
+            # The bridge refuses what exceeds its limit in the form of the interface; what far
+            # exceeds it is not even stored (an empty 431).
             http1_settings=HTTP1Settings(max_buffer_size=4 * HEADERS_LIMIT),
             websockets=False,
             factory=True,
@@ -57,7 +57,7 @@ class ServerProcess(MPServer):
     def _serve(
         self, spawn_target: Callable[..., None], target_loader: Callable[[], Callable[..., Any]]
     ) -> None:
-        """Called by ``serve`` in place of granian's own main process."""
+        """Called by ``serve`` instead of granian's own main process."""
 
         def load() -> Callable[..., Any]:
             portal = self._portal = target_loader()
@@ -71,22 +71,22 @@ class ServerProcess(MPServer):
         self._ssp, self._sso = None, None
         self._shd = holder(self._listening, uds=False, backlog=BACKLOG)
         self._start_ipc()  # type: ignore[no-untyped-call]
-        # what granian would run in a child, and its end there: the interpreter cannot be taken down
-        # under granian's own threads
+        # what granian would run in a child, and its end: the interpreter cannot be shut down under
+        # granian's own threads
         self._spawn_worker(0, spawn_target, load).inner.run()
         logging.shutdown()
         sys.stdout.flush()
         os._exit(0)
 
     def _beat(self) -> None:
-        """Say to the supervisor that this process serves."""
+        """Signal to the supervisor that this process serves."""
         with suppress(OSError):  # it is gone, or stopped and has read nothing for hours
             os.write(self._ready, b"b")
 
     def _take_no_more(self, _number: int, _frame: FrameType | None) -> None:
-        """Put a socket to which nobody connects in the place of the one that granian accepts from.
+        """Replace the socket from which granian accepts by one to which nobody connects.
 
-        The other processes and the supervisor have their own hold of that one.
+        The other processes and the supervisor have their own descriptors of the original.
         """
         with socket.socket() as nobodys:
             nobodys.bind(("127.0.0.1", 0))
@@ -97,7 +97,7 @@ class ServerProcess(MPServer):
 
 
 def _allow_open_files() -> None:
-    """As many as open pages and requests may need: many systems begin with 1,024."""
+    """Raise the limit to what open pages and requests may need: many systems start at 1,024."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = 4 * (BACKLOG + MAX_LISTENERS)
     if hard != resource.RLIM_INFINITY:
@@ -107,7 +107,7 @@ def _allow_open_files() -> None:
 
 
 def serve(listening: int, ready: int) -> None:
-    """Be a server process on this socket, with this pipe, until it is told to end."""
+    """Serve on this socket, with this pipe, until stopped."""
     _allow_open_files()
     ServerProcess(listening, ready).serve()
 

@@ -1,4 +1,4 @@
-"""How the processes of these settings are started; it knows no door and no database."""
+"""How the processes are started with these settings; does not know interfaces or the database."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from app.core.rules.errors import SettingError
 from app.core.settings import WORKERS, Settings, handed_over_sockets, service_manager
 
 BACKLOG: Final = 1024
-"""Connections that wait in the socket until a process takes them; granian's own default."""
+"""Connections that wait in the socket until a process accepts them; granian's own default."""
 _FIRST_HANDED_OVER: Final = 3
 """The number of the first socket of a service manager: SD_LISTEN_FDS_START of sd_listen_fds(3)."""
 
 
 def server_command() -> list[str]:
-    """A server process, to be run in the project's folder; needs two more arguments."""
+    """The command of a server process, run in the project's folder; needs two more arguments."""
     return [sys.executable, "-m", "app.server.process"]
 
 
 def worker_command() -> list[str]:
-    """A worker process, to be run in the project's folder; ends with whoever starts it."""
+    """The command of a worker process, run in the project's folder; ends with its parent."""
     return [sys.executable, "-m", "flask", "worker", "--with-parent"]
 
 
 def serving_command(
     settings: Settings, listening: Sequence[socket.socket], began: float
 ) -> list[str]:
-    """The server on these sockets, which it is to inherit, with a worker unless the settings say
-    otherwise. ``began``: the moment of ``monotonic`` from which on the start is timed."""
+    """The command of the server on these sockets, which it inherits, with a worker unless disabled
+    in the settings. ``began``: the value of ``monotonic`` from which the start is timed."""
     numbers = [one.fileno() for one in listening]
     worker = worker_command() if settings.worker else None
     url = f"{settings.public_url}/"
@@ -40,11 +40,11 @@ def serving_command(
 
 
 def open_sockets(settings: Settings) -> list[socket.socket]:
-    """Listen, or take the socket on which systemd listens: connections wait there from now on.
+    """Listen, or use the socket on which systemd listens: from now on connections wait there.
 
-    One socket for each server process, so that the kernel spreads connections among them: on one
-    that they share, whichever is the first to wake takes all that come at once. Raises SettingError
-    where the address is taken or not ours.
+    One socket for each server process, so that the kernel distributes connections: on a shared one,
+    the first process to wake accepts all that arrive together. Raises SettingError if the address
+    is in use or not local.
     """
     address = listening_address(settings)
     handed_over = _handed_over_socket()
@@ -56,7 +56,7 @@ def open_sockets(settings: Settings) -> list[socket.socket]:
             )
         return [handed_over]
     try:
-        _listen(address, settings.port, shared=False).close()  # nobody else's, not even by sharing
+        _listen(address, settings.port, shared=False).close()  # exclusive, not even shared
         return [_listen(address, settings.port, shared=True) for _ in range(WORKERS)]
     except PermissionError:
         raise SettingError(
@@ -90,7 +90,7 @@ def _handed_over_socket() -> socket.socket | None:
 
 
 def listening_address(settings: Settings) -> str:
-    """The server binds to addresses, not to names: the first one of HOST, IPv4 before IPv6."""
+    """The server binds to addresses, not names: the first one of HOST, IPv4 before IPv6."""
     try:
         found = socket.getaddrinfo(settings.host, None, type=socket.SOCK_STREAM)
     except OSError:

@@ -1,17 +1,17 @@
-"""Holds the portal's sockets and keeps its processes running.
+"""Holds the portal's sockets and restarts its processes.
 
 Run as ``python -m app.server.supervisor`` with one argument, a JSON list: the numbers of the
-listening sockets, how many server processes there are, their command, the worker's command or null,
-the portal's URL and the moment when the start began, of which one line tells once it answers, and,
-where systemd started it, its socket and watchdog.
+listening sockets, the number of server processes, their command, the worker's command or null, the
+portal's URL, the time when the start began (printed with the URL once the portal answers) and,
+under systemd, its socket and watchdog.
 
-A process that ends is started again after a pause; the others continue meanwhile and take its
-connections. One that hangs, seen by the signs of life that are missing, is killed and replaced.
-Only a server that fails before any of them was ready ends the start, with its exit code. SIGTERM
-and SIGINT are passed on once, and awaited. SIGUSR1 replaces the server processes one by one: a new
-one is ready before an old one is told to end; then the worker. When this process is killed, Linux
-ends the others: the servers at once, so that nothing holds the port, and the worker in order. It is
-this small so that it costs no memory: standard library only.
+A process that ends is restarted after a pause; the others continue and accept its connections. One
+that hangs, as missing heartbeats show, is killed and replaced. Only if a server fails before any
+was ready does the supervisor exit, with its exit code. SIGTERM and SIGINT are passed on once; the
+supervisor waits for the processes to end. SIGUSR1 replaces the server processes one by one, the new
+one ready before the old one is stopped, then the worker. When the supervisor is killed, Linux ends
+the others: the servers at once, so that nothing holds the port, and the worker in order. Uses only
+the standard library, to save memory.
 """
 
 from __future__ import annotations
@@ -32,31 +32,31 @@ from types import FrameType
 from typing import Final
 
 HEAD_START: Final = 2.0
-"""Seconds that the server has for itself: the first pages do not wait for the worker's start."""
+"""Seconds before the worker starts: the first pages do not wait for its start."""
 MIN_PAUSE: Final = 0.5
 MAX_PAUSE: Final = 30.0
-"""Seconds between a process's end and the next: twice as long each time it ends soon."""
+"""Longest pause in seconds before a restart: doubled each time a process ends soon."""
 LIVED_WELL: Final = 60.0
-"""A process that lived for so many seconds did not end soon."""
+"""A process that ran for so many seconds did not end soon."""
 SERVER_STOP_TIMEOUT: Final = 5.0
-"""Seconds that a server has for the requests in its hands before it is killed at the end."""
+"""Seconds that a server has for its current requests before it is killed at shutdown."""
 REPLACED_STOP_TIMEOUT: Final = 60.0
-"""The same where it is replaced: as long as a client may take to accept an answer."""
+"""The same when it is replaced: as long as a client may take to accept an answer."""
 FAREWELL: Final = 0.3
-"""Seconds from a server's last new connection to its end: whoever connected has sent something."""
+"""Seconds from a server's last new connection to its end: connected clients have sent something."""
 WORKER_STOP_TIMEOUT: Final = 15.0
-"""Seconds that the worker has to end; it needs 8 at most by itself."""
+"""Seconds that the worker has to end; by itself it needs 8 at most."""
 _LOOK: Final = 0.1
 SILENT: Final = 5.0
-"""Seconds without a sign of life after which new connections are led to the other servers."""
+"""Seconds without a heartbeat after which new connections are sent to the other servers."""
 HUNG: Final = 20.0
-"""Seconds without a sign of life after which a process is killed; one comes every second. Seconds
-in which this process itself was not given the processor do not count: then nobody was."""
+"""Seconds without a heartbeat after which a process is killed; one is sent every second. Seconds in
+which this process itself did not run do not count: then no process ran."""
 LOADING: Final = 120.0
-"""The same for one that has given none yet: it loads for some seconds, on a busy machine for many.
-The tables of a database are upgraded before any process is started."""
+"""The same before the first heartbeat: loading takes some seconds, on a busy machine many. The
+tables of a database are upgraded before any process is started."""
 _OWN_GAP: Final = 1.0
-"""Seconds between two looks above which this process was not given the processor."""
+"""Seconds between two checks above which this process did not run."""
 _PR_SET_PDEATHSIG: Final = 1
 
 
@@ -68,10 +68,10 @@ _BPF_RETURN: Final = 0x06
 
 
 def lead_to(sockets: Sequence[socket.socket], index: int | None) -> None:
-    """Let new connections come to this one of the sockets that share a port; None = to any.
+    """Send new connections to this one of the sockets that share a port; None = to any.
 
-    Without it, those that the kernel gives to the socket of a process that died wait until the next
-    one is loaded. Where it cannot be done they wait.
+    Otherwise connections that the kernel gives to the socket of a dead process wait until the next
+    one is loaded. They also wait on systems where this is not possible.
     """
     with suppress(OSError):
         if index is None:
@@ -96,7 +96,7 @@ def _ends_with_parent(by: signal.Signals) -> Callable[[], None]:
 
 
 class Process:
-    """A server (with ``listening``, the socket's number) or the worker, running."""
+    """A running server (with ``listening``, the socket's number) or worker."""
 
     def __init__(self, command: list[str], listening: int | None) -> None:
         self.began = monotonic()
@@ -108,12 +108,12 @@ class Process:
         self._kill_at: float | None = None
         self.has_given_sign = False
         self._seen = self.began
-        """The newest sign of life, by ``monotonic``; before the first one, its start."""
+        """The last heartbeat, by ``monotonic``; before the first one, the start."""
         self._pipe, write_end = os.pipe()
         os.set_blocking(self._pipe, False)
         inherited = [write_end] if listening is None else [listening, write_end]
         given = ["--beats", write_end] if listening is None else inherited
-        # a group of its own: Ctrl-C reaches the supervisor alone, which tells each child once
+        # its own process group: Ctrl-C reaches only the supervisor, which signals each child once
         self._process = subprocess.Popen(  # noqa: S603  # the commands that `flask serve` made
             [*command, *map(str, given)],
             stdin=subprocess.DEVNULL,
@@ -127,14 +127,14 @@ class Process:
         os.close(write_end)
 
     def _hear(self) -> None:
-        """Take its signs of life: the first of a server says that it is ready."""
+        """Read its heartbeats: the first one of a server means that it is ready."""
         with suppress(BlockingIOError):
             while os.read(self._pipe, 1000):
                 self.is_ready = self.has_given_sign = True
                 self._seen = monotonic()
 
     def silence(self) -> float:
-        """Seconds since its newest sign of life, or since its start where it has given none."""
+        """Seconds since the last heartbeat, or since the start if there was no heartbeat."""
         return monotonic() - self._seen
 
     @property
@@ -143,11 +143,11 @@ class Process:
         return HUNG if self.has_given_sign else LOADING
 
     def pardon(self, seconds: float) -> None:
-        """Leave that time out of its silence."""
+        """Do not count that time as silence."""
         self._seen += seconds
 
     def kill_if_hung(self, name: str) -> None:
-        """End it at once, and say so, where it has been silent for too long."""
+        """Kill it, and log so, if it has been silent for too long."""
         if self.silence() > self.may_be_silent and not self._is_killed:
             self._is_killed = True
             _say(
@@ -157,11 +157,12 @@ class Process:
             self.kill()
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it at once."""
         self._process.kill()
 
     def look(self) -> int | None:
-        """Note whether it is ready; kill it if it is late in ending; its exit code if it ended."""
+        """Note whether it is ready; kill it if it ends too slowly; return the exit code if it
+        ended."""
         code = self._process.poll()
         if self._pipe >= 0:
             self._hear()
@@ -182,7 +183,8 @@ class Process:
         return code
 
     def stop(self, timeout: float) -> None:
-        """In order, and at once after so many seconds. A server takes no new connections first."""
+        """Stop it in order, and kill it after so many seconds. A server first accepts no new
+        connections."""
         now = monotonic()
         if self._terminate_at is None:
             self._terminate_at = now
@@ -193,7 +195,8 @@ class Process:
 
 
 class Slot:
-    """What is to run always: one server or the worker, again and again."""
+    """A process that must always run, one server or the worker: it is restarted whenever it
+    ends."""
 
     def __init__(self, name: str, command: list[str], listening: int | None, start: float) -> None:
         self.name, self._command, self._listening = name, command, listening
@@ -202,7 +205,7 @@ class Slot:
         self.successor: Process | None = None
 
     def look(self) -> int | None:
-        """Start what is due; the exit code of a process that ended now."""
+        """Start what is due; return the exit code of a process that ended."""
         if self.process is None:
             if self.successor is None and monotonic() >= self._start_at:
                 self.process = Process(self._command, self._listening)
@@ -220,26 +223,26 @@ class Slot:
 
     @property
     def takes_connections(self) -> bool:
-        """Whether a process is ready here, and lives."""
+        """Return whether a ready process is alive."""
         return any(
             one is not None and one.is_ready and one.silence() < SILENT
             for one in (self.process, self.successor)
         )
 
     def begin_replacing(self) -> Process:
-        """Start a successor beside what runs here."""
+        """Start a successor in addition to the running process."""
         self.successor = Process(self._command, self._listening)
         return self.successor
 
     def end_replacing(self) -> Process | None:
-        """Let the successor take the place; who had it."""
+        """Replace the process by its successor; return the replaced one."""
         before, self.process, self.successor = self.process, self.successor, None
         return before
 
 
 class ServiceManager:
-    """What systemd is told over its socket (sd_notify(3)): that the portal serves, and that this
-    process lives. ``every``: seconds within which it wants to hear so; 0 = it does not."""
+    """Notifies systemd over its socket (sd_notify(3)): that the portal serves, and that this
+    process is alive. ``every``: seconds within which systemd expects it; 0 = never."""
 
     def __init__(self, address: str, every: float) -> None:
         self._address = "\0" + address[1:] if address.startswith("@") else address
@@ -247,7 +250,7 @@ class ServiceManager:
         self._said_ready = False
 
     def beat(self) -> None:
-        """Say it, where it is time to."""
+        """Send it if it is due."""
         if not self._said_ready:
             self._said_ready = self._tell(b"READY=1")
         if self._every and monotonic() >= self._next:
@@ -263,7 +266,7 @@ class ServiceManager:
 
 
 class Supervisor:
-    """Runs all until a signal comes, or the start fails."""
+    """Runs all processes until a signal comes or the start fails."""
 
     def __init__(
         self,
@@ -296,30 +299,32 @@ class Supervisor:
         signal.set_wakeup_fd(wakes)
 
     def end(self, _number: int, _frame: FrameType | None) -> None:
-        """End all; a signal's handler."""
+        """Stop everything; a signal's handler."""
         self._ending = True
 
     def replace(self, _number: int, _frame: FrameType | None) -> None:
-        """Replace all, one by one; a signal's handler."""
+        """Replace all processes one by one; a signal's handler."""
         self._replacing = True
 
     def notice(self, _number: int, _frame: FrameType | None) -> None:
-        """A process ended: look at once, and lead connections away from it; a signal's handler."""
+        """Handle the end of a process: check at once, and send no connections to it; a signal's
+        handler."""
 
     def _pause(self) -> None:
-        """Until a signal comes, or it is time to look again."""
+        """Wait for a signal, or until the next check is due."""
         if select.select([self._awake], [], [], _LOOK)[0]:
             os.read(self._awake, 100)
         now = monotonic()
         gap, self._paused_at = now - self._paused_at, now
-        if gap > _OWN_GAP:  # this process was kept from running: then nobody's silence counts
+        if gap > _OWN_GAP:  # this process did not run: then silence does not count
             for place in self._servers + self._workers:
                 for one in (place.process, place.successor):
                     if one is not None:
                         one.pardon(gap)
 
     def run(self) -> int:
-        """The exit code: 0 where a signal ended it, else that of the server that did not start."""
+        """Run; return the exit code: 0 if a signal ended it, else that of the server that failed to
+        start."""
         places = self._servers + self._workers
         try:
             while not self._ending:
@@ -339,12 +344,13 @@ class Supervisor:
         return 0
 
     def _lead_connections(self) -> None:
-        """Away from sockets of which no process takes them now, as long as another does."""
+        """Send no connections to sockets whose process accepts none, as long as another one
+        does."""
         ready = [index for index, place in enumerate(self._servers) if place.takes_connections]
         if ready and not self._started:
             self._started = True
             line = f"Ready: {self._url} answers after {monotonic() - self._began:.1f} s.\n"
-            with suppress(OSError):  # who started it may have read enough, and closed the pipe
+            with suppress(OSError):  # the parent may have read enough and closed the pipe
                 os.write(1, line.encode())
         if len(self._sockets) < len(self._servers):  # systemd's: all processes share it
             return
@@ -354,7 +360,7 @@ class Supervisor:
             self._led_to = to
 
     def _go_on_replacing(self) -> None:
-        """One step; a new process that does not start leaves the old one in its place."""
+        """Do one step; if a new process fails to start, the old one stays."""
         if self._replacing and not self._to_replace:
             self._replacing, self._to_replace = False, list(self._servers)
         if not self._to_replace:
@@ -383,7 +389,7 @@ def _say(line: str) -> None:
 
 
 def _end(processes: list[Process]) -> None:
-    """Tell each once, and wait."""
+    """Signal each once, and wait."""
     for process in processes:
         process.stop(process.timeout)
     while any(process.look() is None for process in processes):
@@ -391,13 +397,13 @@ def _end(processes: list[Process]) -> None:
 
 
 def main() -> None:
-    """Supervise what the command line names."""
+    """Supervise the processes named on the command line."""
     supervisor = Supervisor(*json.loads(sys.argv[1]))
     signal.signal(signal.SIGTERM, supervisor.end)
     signal.signal(signal.SIGINT, supervisor.end)
     signal.signal(signal.SIGUSR1, supervisor.replace)
     signal.signal(signal.SIGCHLD, supervisor.notice)
-    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as `nohup` has it
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as under `nohup`
         signal.signal(signal.SIGHUP, supervisor.end)
     sys.exit(supervisor.run())
 

@@ -1,1 +1,1 @@
-"""The worker: what the portal does by itself, put together from the tasks of all rooms."""
+"""The worker: everything that the portal does by itself, combined from the tasks of all rooms."""

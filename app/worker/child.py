@@ -1,9 +1,9 @@
-"""A job in a process of its own: what it loads and fills is gone when it is done.
+"""Runs a job in a process of its own, so that the memory it uses is freed when it ends.
 
-Run as ``python -m app.worker.child MODULE:FUNCTION ARGUMENTS``, the job's function and its
-arguments as JSON. Standard input is the worker's: a line says that the worker is to end; at its end
-the worker is gone and so is this process, and another worker begins the job again. On standard
-output is why the job failed.
+Run as ``python -m app.worker.child MODULE:FUNCTION ARGUMENTS``, with the job's function and its
+arguments as JSON. Standard input comes from the worker: a line means that the worker is shutting
+down; end of file means that the worker is gone, so this process exits and another worker starts the
+job again. Standard output contains the reason if the job failed.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ from app.jobs.tasks.context import Context
 
 JobFunction: TypeAlias = Callable[[Context, Mapping[str, Any]], None]
 _LOOK: Final = 0.5
-"""Seconds between two looks whether the worker is to end."""
+"""Seconds between two checks whether the worker is shutting down."""
 
 
 class ChildFailed(Exception):
-    """Why a job in a child process failed: the line that it left, or how the process ended."""
+    """Why a job in a child process failed: the line that it printed, or how the process ended."""
 
 
 def in_child(function: JobFunction) -> JobFunction:
-    """The same job, done by a child process. The function is found by its name, and its database
-    by the settings."""
+    """Return the same job, run in a child process. The child finds the function by name and the
+    database by the settings."""
 
     def run(context: Context, arguments: Mapping[str, Any]) -> None:
         name = f"{function.__module__}:{function.__name__}"
@@ -57,7 +57,7 @@ def in_child(function: JobFunction) -> JobFunction:
             text=True,
             cwd=PROJECT,
             env=process_environment(context.settings),
-            process_group=0,  # Ctrl-C and the like reach the worker, which tells it
+            process_group=0,  # Ctrl-C and similar signals reach the worker, which informs the child
         ) as child:
             assert child.stdin is not None
             assert child.stdout is not None
@@ -77,8 +77,8 @@ def in_child(function: JobFunction) -> JobFunction:
 
 
 def main() -> None:
-    """Do the job that the command line names."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # as a service manager sends it to all
+    """Run the job named on the command line."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # service managers send it to all processes
     ending = threading.Event()
     threading.Thread(target=_listen, args=(ending,), daemon=True).start()
     configure_logging()

@@ -1,7 +1,7 @@
-"""The jobs by name: what ``app.jobs.services.queue.enqueue`` leaves to the worker.
+"""Job functions by name, for ``app.jobs.services.queue.enqueue``.
 
-A job function raises where it failed; it is then tried again with growing pauses, and given up
-after ten attempts. It is safe to repeat: it may be run again after its worker was killed.
+A job function raises an exception on failure; the job is then retried with growing pauses and given
+up after ten attempts. It must be safe to repeat: it may run again after its worker was killed.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""What follows the change log: called within about a second after the log has grown.
+"""The followers of the change log: called within about a second after the log has grown.
 
-A listener reads on from a cursor of its own and moves it in the transaction in which it writes what
-follows: several workers may call it at once, and one that was killed has done nothing. It is also
-called once when a worker begins, and now and then without a change. A listener that fails is called
-again, with growing pauses of its own; the others are called as before.
+A listener has its own cursor and moves it in the transaction in which it writes its results:
+several workers may call it at once, and one that was killed has done nothing. It is also called
+when a worker starts, and at intervals without a change. A listener that fails is called again with
+growing pauses; the other listeners are not affected.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a worker does over and over: signs of life, the change log, timed work, jobs.
+"""The recurring work of a worker: heartbeats, the change log, timed work, jobs.
 
-Each part has ``step()``, which does what there is to do now and says whether there was anything,
-and ``again_at``: when there may be something again though nobody writes; None = not by time alone.
+Each part has ``step()``, which does what is due now and returns whether there was anything, and
+``again_at``: when something may be due without a commit; None = not by time alone.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ _log = logging.getLogger(__name__)
 
 
 class Heartbeat:
-    """Says that this worker lives."""
+    """Records that this worker is alive."""
 
     def __init__(self, context: Context, worker: str, pace: Pace) -> None:
         self._context, self._worker, self._pace = context, worker, pace
         self.again_at: datetime | None = None
 
     def begin(self) -> None:
-        """The worker is known from now on, and so is every kind of timed work."""
+        """Register this worker and every kind of timed work."""
         now = self._context.now()
         with self._context.transaction() as session:
             workers.greet_worker(session, self._worker, socket.gethostname(), os.getpid(), now)
             timed_work.know_timed_work(session, TIMED, now)
 
     def step(self) -> bool:
-        """One sign of life."""
+        """Record one heartbeat."""
         now = self._context.now()
         with self._context.transaction() as session:
             workers.note_worker_lives(session, self._worker, now, self._pace.lease_time)
@@ -64,39 +64,39 @@ class Heartbeat:
         return False
 
     def end(self) -> None:
-        """The worker ends in order."""
+        """Record the orderly end of the worker."""
         with self._context.transaction() as session:
             workers.dismiss_worker(session, self._worker, self._context.now())
 
 
 _AGAIN: Final = timedelta(seconds=20)
-"""After so long listeners are called without a change: what an ongoing event means for figures
-changes with the time alone, and what a command that was killed left is done."""
+"""Listeners are called without a change after so long: the effect of an ongoing event on the
+figures changes with time alone, and the work of a killed command has to be completed."""
 
 
 @dataclass
 class _Follower:
-    """How one listener does in this worker."""
+    """The state of one listener in this worker."""
 
     name: str
     listen: Listener
     heard: int | None = None
-    """The newest change of which it was told; None = of none by this worker."""
+    """The newest change for which it was called; None = not called by this worker yet."""
     called_at: datetime | None = None
     failures: int = 0
-    """In a row."""
+    """Failures in a row."""
     paused_until: float = 0.0
     """By ``monotonic``."""
 
     def again_at(self, now: datetime) -> datetime | None:
-        """When it is called again though nobody writes."""
+        """When it is called again without a commit."""
         if (paused := self.paused_until - monotonic()) > 0:
             return now + timedelta(seconds=paused)
         return self.called_at and self.called_at + _AGAIN
 
 
 class Listening:
-    """Notices that the change log has grown, and tells the listeners, each by itself."""
+    """Detects that the change log has grown, and calls each listener separately."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -105,9 +105,10 @@ class Listening:
         self.again_at: datetime | None = None
 
     def step(self) -> bool:
-        """Call each listener if there is a change that it was not told of, or it is long ago.
+        """Call each listener for which there is a new change, or whose last call is long ago.
 
-        One that fails pauses; the others are called all the same. Whether any did its work.
+        A listener that fails pauses; the others are called all the same. Returns whether any did
+        its work.
         """
         now = self._context.now()
         with self._context.reading() as session:
@@ -120,7 +121,7 @@ class Listening:
         return any(done)
 
     def _failing(self) -> Collection[str]:
-        """Names of those that failed, whichever worker called them."""
+        """Names of the listeners that failed, in any worker."""
         with self._context.reading() as session:
             names = frozenset(one.name for one in failing_followers(session))
         if self._is_first and names - LISTENERS.keys():
@@ -148,7 +149,7 @@ class Listening:
             return False
         if follower.name in failing:
             with suppress(SQLAlchemyError), self._context.transaction() as session:
-                note_success(session, follower.name)  # else by the next call
+                note_success(session, follower.name)  # otherwise by the next call
         follower.failures, follower.heard, follower.called_at = 0, newest, now
         return True
 
@@ -161,7 +162,7 @@ def _is_due(follower: _Follower, newest: int, now: datetime) -> bool:
 
 
 class TimedWork:
-    """Does the timed work that is due and that no other worker does."""
+    """Does timed work that is due and not claimed by another worker."""
 
     def __init__(self, context: Context, worker: str, pace: Pace) -> None:
         self._context, self._worker, self._pace = context, worker, pace
@@ -214,14 +215,14 @@ class Jobs:
         self.again_at: datetime | None = None
 
     def step(self, *, until_empty: bool = False) -> bool:
-        """Run jobs until the worker is to end, or ``until_empty`` until none is due, as far as one
-        call goes."""
+        """Run jobs until the worker shuts down or, with ``until_empty``, until none is due; one
+        call may leave some."""
         context = self._context
         functions = {name: partial(function, context) for name, function in JOBS.items()}
         runner = Runner(
             context.engine, self._worker, functions, self._pace, context.now, self._ending
         )
-        now = context.now()  # before: what comes due meanwhile was not run, perhaps
+        now = context.now()  # before the run: a job that comes due meanwhile may not have run
         if run_jobs(runner, until_empty=until_empty):
             return True
         with context.reading() as session:

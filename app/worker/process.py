@@ -1,4 +1,4 @@
-"""One worker process: its parts in threads, from its first sign of life to its orderly end."""
+"""One worker process: its parts in threads, from the first heartbeat to an orderly end."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ from app.worker.parts import Heartbeat, Jobs, Listening, TimedWork
 
 _log = logging.getLogger(__name__)
 MAX_ROUNDS: Final = 1000
-"""Of ``work_once``: work that always makes more work must not keep it for ever."""
+"""Limit of ``work_once``: work that always creates more work must not run forever."""
 _AFTER_TROUBLE: Final = 5.0
-"""Longest pause in seconds after the database could not be used."""
+"""Longest pause in seconds after a database error."""
 _LONGEST_REST: Final = 10.0
-"""Seconds after which a part looks though nothing was committed and nothing is due: the clock may
-have been set meanwhile."""
+"""A part polls after so many seconds even if nothing was committed and nothing is due: the clock
+may have been changed."""
 
 
 class Part(Protocol):
-    """What is done over and over."""
+    """Recurring work."""
 
     @property
     def again_at(self) -> datetime | None:
-        """When, after a step that found nothing, there may be something though nobody writes."""
+        """When there may be work without a commit, after a step that found none."""
 
     def step(self) -> bool:
-        """Do what there is to do now; whether there was anything."""
+        """Do what is due now; return whether there was anything."""
 
 
 class WorkerProcess:
-    """Does the portal's background work until it is told to end."""
+    """Does the portal's background work until it is stopped."""
 
     def __init__(
         self,
@@ -56,8 +56,8 @@ class WorkerProcess:
         with_parent: bool = False,
         beat: Callable[[], None] = lambda: None,
     ) -> None:
-        """``beat`` is called at once and twice a second, by the main thread: a process that is
-        stopped, or in which a thread does not give way, does not come to it."""
+        """``beat`` is called at once and then twice a second by the main thread: if the process is
+        stopped or a thread blocks it, the calls stop."""
         self._beat = beat
         self._ending = threading.Event()
         self._with_parent = with_parent
@@ -73,15 +73,15 @@ class WorkerProcess:
         self._woken: list[threading.Event] = []
 
     def end(self) -> None:
-        """Take nothing new; ``run`` returns when what is in the middle is done."""
+        """Start nothing new; ``run`` returns when the current work is done."""
         self._ending.set()
 
     def run(self) -> bool:
-        """Work until ``end`` is called; ``with_parent``, until whoever started this process is gone
-        too (not by itself: who starts one from a shell may leave that shell).
+        """Work until ``end`` is called or, with ``with_parent``, until the parent process is gone.
+        (That is not the default: a worker started from a shell may outlive the shell.)
 
-        Returns whether all parts ended within the grace; what did not is done by another worker
-        when its lease ends.
+        Returns whether all parts ended within the grace period; another worker does the rest when
+        the lease expires.
         """
         parent, begun = os.getppid(), threading.Event()
         self._thread("begin", lambda: self._begin(begun))
@@ -104,13 +104,13 @@ class WorkerProcess:
         in_order = not any(thread.is_alive() for thread in threads)
         in_order &= self._webhooks.join(max(0.0, deadline - monotonic()))
         if in_order:
-            with suppress(SQLAlchemyError):  # the database is away: its row tells that in time
+            with suppress(SQLAlchemyError):  # it is away: the row shows that in time
                 self._heartbeat.end()
         _log.info("worker ended", extra={"worker": self._id, "in_order": in_order})
         return in_order
 
     def work_once(self) -> None:
-        """Do all that is due now, and what follows from it; then end."""
+        """Do everything that is due now and all work that results from it; then return."""
         self._heartbeat.begin()
         done = threading.Event()
         beating = self._thread("heartbeat", lambda: self._beat_until(done))
@@ -128,13 +128,13 @@ class WorkerProcess:
             self._heartbeat.end()
 
     def _beat_until(self, done: threading.Event) -> None:
-        """What this worker holds stays its own, however long it takes."""
+        """Extend this worker's claims for as long as its work takes."""
         while not done.wait(self._pace.beat):
-            with suppress(SQLAlchemyError):  # the next one may come through
+            with suppress(SQLAlchemyError):  # the next one may succeed
                 self._heartbeat.step()
 
     def _live_until(self, event: threading.Event, parent: int) -> None:
-        """Give signs of life meanwhile, and end with the parent where that is wanted."""
+        """Send heartbeats meanwhile, and stop with the parent process if requested."""
         self._beat()
         while not event.wait(0.5):
             self._beat()
@@ -143,7 +143,7 @@ class WorkerProcess:
                 self.end()
 
     def _begin(self, begun: threading.Event) -> None:
-        """Be known, as soon as the database can be used; then say so to the other thread."""
+        """Register as soon as the database is available; then notify the other thread."""
         pause = 0.5
         while not self._ending.is_set():
             try:
@@ -178,7 +178,7 @@ class WorkerProcess:
             woken.set()
 
     def _rest_of(self, part: Part) -> float:
-        """Seconds that a part which found nothing may rest while nothing is committed."""
+        """Seconds that a part without work may rest while nothing is committed."""
         if part.again_at is None:
             return _LONGEST_REST
         left = (part.again_at - self._context.now()).total_seconds()
@@ -190,7 +190,7 @@ class WorkerProcess:
             while not self._ending.is_set():
                 began = monotonic()
                 if woken is not self._ending:
-                    woken.clear()  # what is committed from now on may be missed by this step
+                    woken.clear()  # this step may miss what is committed from now on
                 try:
                     busy = part.step()
                 except Exception as error:  # noqa: BLE001  # it continues, whatever it is
@@ -212,7 +212,7 @@ class WorkerProcess:
 
 @contextmanager
 def ended_by_signals(worker: WorkerProcess) -> Iterator[None]:
-    """SIGTERM and SIGINT tell the worker to end; only in the main thread."""
+    """Stop the worker on SIGTERM and SIGINT; only in the main thread."""
 
     def on_signal(_number: int, _frame: FrameType | None) -> None:
         worker.end()

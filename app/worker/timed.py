@@ -1,7 +1,7 @@
-"""What each kind of timed work does, by its name in ``app.jobs.rules.work``.
+"""The functions of timed work, by their names in ``app.jobs.rules.work``.
 
-A function returns the result in words for operators, and raises where it failed. It is safe to
-repeat, and asks ``context.is_ending()`` between two steps where there may be many.
+A function returns its result in words for operators, and raises an exception on failure. It must be
+safe to repeat, and calls ``context.is_ending()`` between steps if there may be many.
 """
 
 from __future__ import annotations

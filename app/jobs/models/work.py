@@ -1,7 +1,7 @@
-"""Rows of the background work: jobs, why some failed, timed work, and the workers that do it.
+"""Tables of the background work: jobs, failures, timed work and workers.
 
-On PostgreSQL jobs lie in the tables of procrastinate, which belong to its own schema and are no
-rows of ours; ``jobs`` stays empty there. The other tables serve both databases.
+On PostgreSQL, jobs are in procrastinate's own tables, which belong to its schema and have no models
+here; ``jobs`` stays empty. The other tables are used on both databases.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.core.models.base import Base, UtcTime
 
 ENGINE_TABLES = "procrastinate_"
-"""How the names of the job engine's own tables begin; the rows here do not describe them."""
+"""Prefix of the job engine's own tables, which have no models here."""
 
 
 class Job(Base):
-    """A job of the embedded queue (SQLite); gone when it is done."""
+    """A job of the embedded queue (SQLite); deleted when it is done."""
 
     __tablename__ = "jobs"
     __table_args__ = (
@@ -39,22 +39,22 @@ class Job(Base):
     arguments: Mapped[str] = mapped_column(Text)
     """A JSON object."""
     key: Mapped[str | None] = mapped_column(String(200))
-    """Jobs of one key are done one after another, and only one of them waits unbegun."""
+    """Jobs with the same key run one after another, and at most one of them is waiting."""
     state: Mapped[str] = mapped_column(String(10))
     """waiting, running, retrying (it failed, or its worker was killed) or failed (given up)."""
     due: Mapped[datetime | None] = mapped_column(UtcTime)
-    """Not before this time; None = at once."""
+    """Do not run before this time; None = at once."""
     enqueued_at: Mapped[datetime] = mapped_column(UtcTime, server_default=func.current_timestamp())
     attempts: Mapped[int] = mapped_column(default=0)
-    """How often it failed."""
+    """Number of failed attempts."""
     claimed_by: Mapped[str | None] = mapped_column(String(36), index=True)
     """The worker that runs it."""
     claimed_until: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When others may take it, unless its worker says again that it lives."""
+    """Other workers may claim the job after this time, unless its worker extends it."""
 
 
 class JobFailure(Base):
-    """Why a job failed last, whichever queue it is in; gone when it succeeds."""
+    """The last failure of a job, on either queue; deleted when the job succeeds."""
 
     __tablename__ = "job_failures"
 
@@ -64,7 +64,7 @@ class JobFailure(Base):
 
 
 class TimedWork(Base):
-    """One kind of timed work: when it ran last, the result, when it is due next."""
+    """A kind of timed work: its last run, the result, and when it is next due."""
 
     __tablename__ = "timed_work"
 
@@ -72,21 +72,21 @@ class TimedWork(Base):
     due: Mapped[datetime] = mapped_column(UtcTime)
     begun_at: Mapped[datetime | None] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When it ended last, well or not."""
+    """When the last run ended, successful or not."""
     milliseconds: Mapped[int | None]
-    """How long it took then."""
+    """How long that run took."""
     outcome: Mapped[str] = mapped_column(Text, default="")
-    """The result of the newest run that ended well, in words."""
+    """The result of the last successful run, in words."""
     failure: Mapped[str] = mapped_column(Text, default="")
-    """Why the newest run failed; "" = it did not."""
+    """Why the last run failed; "" = it succeeded."""
     failures: Mapped[int] = mapped_column(default=0)
-    """How often it failed since it last ended well."""
+    """Failed runs since the last success."""
     claimed_by: Mapped[str | None] = mapped_column(String(36))
     claimed_until: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class Worker(Base):
-    """A worker process that runs, or did. Old rows go."""
+    """A worker process, running or ended. Old rows are deleted."""
 
     __tablename__ = "workers"
 
@@ -96,17 +96,17 @@ class Worker(Base):
     begun_at: Mapped[datetime] = mapped_column(UtcTime)
     seen_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When it ended in order; None = it runs, or was killed."""
+    """When it shut down in order; None = still running, or killed."""
 
 
 class FollowerTrouble(Base):
-    """A follower of the change log whose newest call failed; gone when one succeeds."""
+    """A follower of the change log whose last call failed; deleted when a call succeeds."""
 
     __tablename__ = "follower_troubles"
 
     name: Mapped[str] = mapped_column(String(50), primary_key=True)
     since: Mapped[datetime] = mapped_column(UtcTime)
-    """Its first failure since it last succeeded."""
+    """The first failure since the last success."""
     failed_at: Mapped[datetime] = mapped_column(UtcTime)
-    """Its newest failure."""
+    """The last failure."""
     reason: Mapped[str] = mapped_column(Text)

@@ -1,4 +1,4 @@
-"""What follows the change log, by name: the parts of the portal's work that can fail alone."""
+"""The followers of the change log, by name: background work whose parts can fail separately."""
 
 from __future__ import annotations
 
@@ -22,4 +22,4 @@ TITLES: Final[Mapping[str, str]] = {
     MEETING_PACKS: _("Meeting packs"),
     EVENT_IMPORTS: _("Imports of events"),
 }
-"""What each one does, for people."""
+"""What each follower does, in words for people."""

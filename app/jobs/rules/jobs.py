@@ -1,7 +1,7 @@
-"""When jobs are tried again and given up, what their states are called, how often a worker looks.
+"""When jobs are retried or given up, the names of their states, and how often workers poll.
 
-A job is done at least once: a worker that is killed in the middle leaves it to another one, which
-begins it again. So whoever writes a job makes it safe to repeat.
+A job runs at least once: if a worker is killed in the middle, another worker starts the job again.
+Every job must therefore be safe to repeat.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from typing import Final
 WAITING: Final = "waiting"
 RUNNING: Final = "running"
 RETRYING: Final = "retrying"
-"""It failed, or its worker was killed."""
+"""The job failed, or its worker was killed."""
 FAILED: Final = "failed"
-"""It was given up."""
+"""The job was given up."""
 
 MAX_ATTEMPTS: Final = 10
-"""Attempts after which a job is given up and shown to operators with its reason."""
+"""After this many attempts a job is given up and shown to operators with its reason."""
 FIRST_PAUSE: Final = timedelta(seconds=2)
 MAX_PAUSE: Final = timedelta(minutes=10)
-"""With these a job is tried for about half an hour before it is given up."""
+"""Longest pause between two attempts; a job is retried for about half an hour before it is given
+up."""
 MAX_REASON_LENGTH: Final = 500
 
 KILLED: Final = "Its worker was interrupted"
@@ -30,20 +31,20 @@ NOT_KNOWN: Final = "This version of the portal has no such job"
 
 @dataclass(frozen=True)
 class Pace:
-    """All in seconds. Tests of killed workers take shorter leases."""
+    """Intervals in seconds. Tests of killed workers use shorter leases."""
 
     look: float = 0.5
-    """Between two looks at the change log, at timed work and at the queue."""
+    """Interval between two polls of the change log, timed work and the queue."""
     beat: float = 10.0
-    """Between two signs of life."""
+    """Interval between two heartbeats."""
     lease: float = 60.0
-    """How long what a worker holds stays its own after its last sign of life."""
+    """How long a worker's claims stay valid after its last heartbeat."""
     grace: float = 8.0
-    """How long a worker that is to end waits for what it is in the middle of."""
+    """How long a worker that shuts down waits for running work."""
 
     @property
     def lease_time(self) -> timedelta:
-        """The lease as a time."""
+        """The lease as a ``timedelta``."""
         return timedelta(seconds=self.lease)
 
 
@@ -51,10 +52,10 @@ PACE: Final = Pace()
 
 
 def retry_pause(attempts: int, jitter: float) -> timedelta:
-    """How long to wait after ``attempts`` failed ones: twice as long each time, up to a cap.
+    """Return the pause after ``attempts`` failures: doubled each time, up to a cap.
 
-    ``jitter`` from 0 to 1 takes up to half of it off, so that many that failed together do not come
-    back together.
+    ``jitter`` (0 to 1) shortens it by up to half, so that jobs that failed together are not all
+    retried together.
     """
     doubled: int = 2 ** min(max(attempts, 1) - 1, 20)
     pause = min(MAX_PAUSE, FIRST_PAUSE * doubled)
@@ -62,7 +63,7 @@ def retry_pause(attempts: int, jitter: float) -> timedelta:
 
 
 def reason_of(error: BaseException) -> str:
-    """One line that tells operators what went wrong."""
+    """Describe the error in one line for operators."""
     text = " ".join(str(error).split())
     name = type(error).__name__
     return (f"{name}: {text}" if text else name)[:MAX_REASON_LENGTH]

@@ -11,19 +11,19 @@ from app.core.rules.language import _
 
 @dataclass(frozen=True)
 class Rhythm:
-    """How often something is done: every so long, or (``daily_at``) once a day at that time."""
+    """How often work runs: at an interval, or (``daily_at``) once a day at that time."""
 
     every: timedelta = timedelta(days=1)
     daily_at: time | None = None
 
     def first(self, now: datetime) -> datetime:
-        """When it is due for the first time in a portal that is new at ``now``."""
+        """When the work is first due in a portal that was new at ``now``."""
         return now if self.daily_at is None else self.next(now)
 
     def next(self, now: datetime) -> datetime:
-        """When it is due again after a run that was due by ``now``.
+        """When the work is due again after the run that was due by ``now``.
 
-        Runs that were missed meanwhile are not made up one by one: the one of ``now`` did it all.
+        Missed runs are not repeated one by one: the current run covers them all.
         """
         if self.daily_at is None:
             return now + self.every
@@ -45,7 +45,7 @@ class Rhythm:
 
 @dataclass(frozen=True)
 class Work:
-    """One kind of timed work. ``title`` and ``explanation`` are for people."""
+    """A kind of timed work. ``title`` and ``explanation`` are shown to people."""
 
     name: str
     title: str
@@ -137,5 +137,5 @@ EVERY_WORK: Final = (
     LAPSES,
     TIDY,
 )
-"""In the order in which it is shown, and done where several are due."""
+"""In display order, which is also the order in which work that is due at the same time runs."""
 WORK_NAMED: Final = {work.name: work for work in EVERY_WORK}

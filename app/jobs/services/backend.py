@@ -1,4 +1,4 @@
-"""What each of the two queues does, ``postgresql.py`` and ``sqlite.py``, and what both note."""
+"""The interface of the two queues, ``postgresql.py`` and ``sqlite.py``, and what both record."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from app.jobs.rules.jobs import Pace
 
 @dataclass(frozen=True)
 class Runner:
-    """One worker's side of the queue."""
+    """A worker's side of the queue."""
 
     engine: Engine
     worker: str
     functions: Mapping[str, Callable[[Mapping[str, Any]], None]]
-    """By the names of the jobs; each is given a job's arguments, and raises where it failed."""
+    """Job functions by name; each gets the job's arguments and raises an exception on failure."""
     pace: Pace
     now: Callable[[], datetime]
     ending: threading.Event
-    """Set when nothing new is to be started."""
+    """Set when no new work may start."""
 
 
 class Backend(Protocol):
@@ -34,9 +34,9 @@ class Backend(Protocol):
 
     @property
     def JOBS(self) -> Subquery:  # noqa: N802  # a constant of the module
-        """The jobs that are not done: id, name, arguments (JSON), key, state, attempts, due,
-        enqueued_at, changed_at (when one was given up of which no failure is noted). The states
-        are those of ``app.jobs.rules.jobs``; of a job that waits nothing was begun yet."""
+        """Select the unfinished jobs: id, name, arguments (JSON), key, state, attempts, due,
+        enqueued_at, changed_at (when a job without a recorded failure was given up). The states
+        are those of ``app.jobs.rules.jobs``; a waiting job has not been started."""
 
     def enqueue(
         self,
@@ -46,25 +46,26 @@ class Backend(Protocol):
         key: str | None,
         due: datetime | None,
     ) -> None:
-        """As ``queue.enqueue``."""
+        """See ``queue.enqueue``."""
 
     def retry(self, session: Session, job_id: int) -> str | None:
-        """Let a job that failed or is to be retried be tried at once; its name, None = no such."""
+        """Make a failed job, or one that waits for its retry, due at once. Return its name, or None
+        if there is no such job."""
 
     def forget_failed(self, session: Session, job_ids: list[int]) -> None:
-        """Delete those of the jobs that are given up."""
+        """Delete those of the jobs that were given up."""
 
     def run(self, runner: Runner, *, until_empty: bool) -> bool:
-        """Run jobs until ``runner.ending`` is set, or none is due; whether some may be due still,
-        where that is left to another call. Errors of the database come through. Jobs whose
-        worker was killed, or whose end could not be noted, are run again."""
+        """Run jobs until ``runner.ending`` is set or none is due. Return whether some may still be
+        due for another call. Database errors are raised. Jobs whose worker was killed, or whose
+        end could not be recorded, run again."""
 
     def next_due(self, session: Session, worker: str, now: datetime) -> datetime | None:
-        """When, after a ``run`` that found none due, the time alone may make one due for that
-        worker; None = never, or ``run`` waits for it itself."""
+        """Return when a job may become due for that worker by time alone, after a ``run`` that
+        found none; None = never, or ``run`` itself waits for it."""
 
 
 def note_failure(session: Session, job_id: int, at: datetime, reason: str) -> None:
-    """Keep why a job failed, in place of what was kept of it before."""
+    """Record why a job failed, replacing the previous reason."""
     session.merge(JobFailure(job_id=job_id, at=at, reason=reason))
     session.flush()

@@ -1,4 +1,4 @@
-"""Whether anything was committed to the database: one cheap question in place of many looks."""
+"""Detects commits to the database with one cheap query instead of many polls."""
 
 from __future__ import annotations
 
@@ -14,40 +14,40 @@ _COUNTERS: Final = {
     "sqlite": "PRAGMA data_version",
     "postgresql": "SELECT pg_current_snapshot()::text",
 }
-"""Values that differ when others committed between two reads on one connection. On PostgreSQL it is
-which transactions that write run or ran, of all databases of its server."""
+"""Values that differ if others committed between two reads on one connection. On PostgreSQL: the
+transactions that write and run or ran, in all databases of the server."""
 
 
 _LOOKS: Final = {"sqlite": 1, "postgresql": 2}
 
 
 class Commits:
-    """For one thread. It keeps a connection of the engine until it is closed."""
+    """Detects commits, for one thread. Holds one connection of the engine until it is closed."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._connection: Connection | None = None
         self._last: object = None
         self.looks = _LOOKS[engine.dialect.name]
-        """Of a worker's pace between two questions: on PostgreSQL each is a transaction, also at
-        night."""
+        """How many of a worker's polls pass between two queries: on PostgreSQL each is a
+        transaction, also at night."""
 
     def came(self) -> bool:
-        """Whether there may be some since the last call; True where nobody can tell."""
+        """Return whether others may have committed since the last call; True if that is unknown."""
         try:
             if self._connection is None:
                 self._connection, self._last = read_connection(self._engine), None
             statement = _COUNTERS[self._engine.dialect.name]
             counter = self._connection.exec_driver_sql(statement).scalar()
-            self._connection.rollback()  # nothing of it stays open in between
-        except SQLAlchemyError:  # it is away: whoever looks finds out, and waits for it
+            self._connection.rollback()  # leave no transaction open in between
+        except SQLAlchemyError:  # it is away: the caller's own query waits for it
             self.close()
             return True
         before, self._last = self._last, counter
         return counter != before
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Return the connection to the pool."""
         if self._connection is not None:
             with suppress(SQLAlchemyError):
                 self._connection.close()

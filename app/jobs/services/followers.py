@@ -1,4 +1,4 @@
-"""Which followers of the change log fail now: each with since when and why, beside the others."""
+"""Followers of the change log that fail now: each with the first failure and its reason."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.jobs.models.work import FollowerTrouble
 
 
 def note_failure(session: Session, name: str, now: datetime, reason: str) -> None:
-    """It failed at ``now``; since when it does stays what it was."""
+    """Record a failure at ``now``; the time of the first failure stays."""
     found = session.get(FollowerTrouble, name, with_for_update=True)
     if found is None:
         session.add(FollowerTrouble(name=name, since=now, failed_at=now, reason=reason))
@@ -22,22 +22,22 @@ def note_failure(session: Session, name: str, now: datetime, reason: str) -> Non
 
 
 def note_success(session: Session, name: str) -> None:
-    """It works again."""
+    """Record that the follower works again."""
     session.execute(delete(FollowerTrouble).where(FollowerTrouble.name == name))
 
 
 def forget_others(session: Session, names: Collection[str]) -> None:
-    """Leave out followers that no longer exist."""
+    """Delete the rows of followers that no longer exist."""
     session.execute(delete(FollowerTrouble).where(FollowerTrouble.name.not_in(names)))
 
 
 def failing_followers(session: Session) -> Sequence[FollowerTrouble]:
-    """Those whose newest call failed, the longest first."""
+    """Return the followers whose last call failed, longest-failing first."""
     return session.scalars(
         select(FollowerTrouble).order_by(FollowerTrouble.since, FollowerTrouble.name)
     ).all()
 
 
 def count_failing() -> ScalarSelect[int]:
-    """How many there are, as part of another statement."""
+    """A subquery that counts the failing followers, for use in another statement."""
     return select(func.count()).select_from(FollowerTrouble).scalar_subquery()

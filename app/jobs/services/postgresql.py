@@ -1,8 +1,8 @@
-"""The queue on PostgreSQL: procrastinate's, worked off by procrastinate's own worker.
+"""The queue on PostgreSQL: procrastinate with its own worker.
 
-Its worker is asynchronous; our job functions run in threads of it. Ours are the pauses, the cap of
-attempts, the reasons, and who gives back what a killed worker held: procrastinate knows of it and
-leaves that to whoever uses it.
+Its worker is asynchronous and runs our job functions in threads. The portal adds the pauses, the
+limit of attempts, the reasons, and the return of jobs whose worker was killed: procrastinate
+detects those but leaves them to the application.
 """
 
 from __future__ import annotations
@@ -33,10 +33,11 @@ from app.jobs.services.backend import Runner, note_failure
 
 _log = logging.getLogger(__name__)
 AT_ONCE: Final = 2
-"""Jobs that one worker runs at once."""
+"""Jobs that one worker runs at the same time."""
 _LOOKS: Final = 10
-"""Looks of a worker at the change log for one at jobs that have come due: each is a transaction,
-also where nothing happens. New jobs, and those that others of their key held up, are notified."""
+"""A worker checks for jobs that have come due once in so many polls of the change log: each check
+is a transaction, even when nothing happens. New jobs, and those that waited for another job with
+their key, cause a notification."""
 
 JOBS: Final = (
     text(
@@ -68,17 +69,18 @@ def enqueue(
     key: str | None,
     due: datetime | None,
 ) -> None:
-    """Defer it on the session's own connection.
+    """Defer the job on the session's own connection.
 
-    The lock keeps jobs of one key from running at once. procrastinate's ``queueing_lock`` would
-    keep one from waiting twice, and a failed one from coming back while another waits, and its
-    refusal ends the whole transaction: so those who enqueue one key do so one after another.
+    The lock prevents jobs with one key from running at the same time. procrastinate's
+    ``queueing_lock`` would prevent two from waiting, but also a failed job from returning while
+    another waits, and its refusal aborts the whole transaction. Transactions that enqueue the same
+    key therefore run one after another.
     """
     if key is not None:
         if _waits(session, key):
             return
         session.execute(_ONE_BY_ONE, {"job": job, "key": key})
-        if _waits(session, key):  # whoever was faster has committed by now
+        if _waits(session, key):  # a faster transaction has committed by now
             return
     _app().configure_task(
         job,
@@ -93,12 +95,12 @@ def _waits(session: Session, key: str) -> bool:
     return session.execute(_WAITS, {"key": key}).first() is not None
 
 
-# locked: it is not begun before this transaction is committed, whose changes it is to see
+# locked: the job does not start before this transaction, whose changes it needs, has committed
 _WAITS: Final = text(
     "SELECT 1 FROM procrastinate_jobs"
     " WHERE lock = :key AND status = 'todo' AND attempts = 0 FOR SHARE"
 )
-# of 1,024 locks: one for each key of a large file would fill the server's table of locks
+# of 1,024 locks: one for each key of a large file would fill the server's lock table
 _ONE_BY_ONE: Final = text(
     "SELECT pg_advisory_xact_lock(hashtext('job ' || :job), hashtext(:key) & 1023)"
 )
@@ -106,15 +108,15 @@ _ONE_BY_ONE: Final = text(
 
 @cache
 def _app() -> App:
-    """Only to enqueue with the connections of sessions: it opens none of its own."""
+    """Used only to enqueue on the sessions' connections; it opens none itself."""
     return App(connector=PsycopgConnector())
 
 
-# ---- jobs that failed ----
+# ---- failed jobs ----
 
 
 def retry(session: Session, job_id: int) -> str | None:
-    """Make a job due that failed or is to be retried."""
+    """Make a failed job, or one that waits for its retry, due."""
     name: str | None = session.scalar(
         text(
             "UPDATE procrastinate_jobs SET status = 'todo', scheduled_at = now() WHERE id = :id"
@@ -128,7 +130,7 @@ def retry(session: Session, job_id: int) -> str | None:
 
 
 def forget_failed(session: Session, job_ids: list[int]) -> None:
-    """Delete those that are given up."""
+    """Delete those of the jobs that were given up."""
     deletion = text("DELETE FROM procrastinate_jobs WHERE id = ANY(:ids) AND status = 'failed'")
     session.execute(deletion, {"ids": job_ids})
 
@@ -137,7 +139,7 @@ def forget_failed(session: Session, job_ids: list[int]) -> None:
 
 
 class _Pauses(BaseRetryStrategy):
-    """When a job that failed is tried again."""
+    """When a failed job is retried."""
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
         attempts = job.attempts + 1
@@ -148,13 +150,13 @@ class _Pauses(BaseRetryStrategy):
 
 
 def run(runner: Runner, *, until_empty: bool) -> bool:
-    """Let procrastinate's worker run jobs, several at once."""
+    """Run jobs with procrastinate's worker, several at a time."""
     asyncio.run(_run(runner, until_empty=until_empty))
     return False
 
 
 def next_due(_session: Session, _worker: str, _now: datetime) -> datetime | None:
-    """procrastinate's worker waits for it itself."""
+    """Return None: procrastinate's worker itself waits."""
     return None
 
 
@@ -184,17 +186,17 @@ async def _run(runner: Runner, *, until_empty: bool) -> None:
         watching = asyncio.create_task(stalled.free_until_ending())
         await asyncio.wait((working, watching), return_when=asyncio.FIRST_COMPLETED)
         watching.cancel()
-        working.cancel()  # which lets it finish what it is in the middle of
+        working.cancel()  # lets the worker finish the running jobs
         with suppress(asyncio.CancelledError):
             await working
 
 
 class _Manager(JobManager):
-    """Lets workers look at once for what may run because a job ended: procrastinate notifies of new
-    jobs alone, and one that waited for another of its key is found by a look."""
+    """Wakes workers when a job ends and another may start: procrastinate notifies only of new jobs,
+    and finds a job that waited for its key only by polling."""
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
-        """Note how it ended."""
+        """Record how the job ended."""
         await super().finish_job(job, status, delete_job)
         if job.lock is not None:
             await self.connector.execute_query_async(_NOTIFY_WAITING, lock=job.lock)
@@ -203,7 +205,7 @@ class _Manager(JobManager):
 def _task(
     runner: Runner, name: str, function: Callable[[Mapping[str, Any]], None], stalled: _Stalled
 ) -> Callable[..., None]:
-    """The job function as procrastinate calls it."""
+    """Wrap the job function as procrastinate calls it."""
 
     def run_job(running: JobContext, **arguments: Any) -> None:
         job = running.job
@@ -227,21 +229,22 @@ def _task(
 
 
 class _Stalled:
-    """Gives back jobs that nobody runs: their worker was killed, or could not note their end."""
+    """Returns jobs that nobody runs to the queue: their worker was killed or could not record the
+    end."""
 
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self._ended: set[tuple[int, int]] = set()
-        """Attempts that ended here since the last look, and those before it, of which procrastinate
-        must have noted the end by now."""
+        """Attempts that ended here since the last check, and earlier ones whose end procrastinate
+        must have recorded by now."""
         self._ended_before: set[tuple[int, int]] = set()
 
     def note_ended(self, job_id: int, attempts: int) -> None:
-        """It ended here, in whatever way; it had failed so often before."""
+        """Remember that this attempt ended here in any way; ``attempts`` failed before it."""
         self._ended.add((job_id, attempts))
 
     async def free_until_ending(self) -> None:
-        """Look now and then, until nothing new is to be started."""
+        """Check at intervals until no new work may start."""
         looked = monotonic()
         while not self._runner.ending.is_set():
             await asyncio.sleep(0.1)
@@ -253,7 +256,7 @@ class _Stalled:
                 looked = monotonic()
 
     def free(self) -> None:
-        """One look."""
+        """Check once."""
         silence, now = self._runner.pace.lease_time, self._runner.now()
         with Session(self._runner.engine) as session, transaction(session):
             freed = free_stalled(session, now, silence, list(self._ended_before))
@@ -265,21 +268,20 @@ class _Stalled:
 def free_stalled(
     session: Session, now: datetime, silence: timedelta, ended: Sequence[tuple[int, int]]
 ) -> int:
-    """Let others begin again what workers held that said nothing for so long, and what ended
-    without its being noted: ``ended`` are ids of jobs with how often they had failed. How many
-    jobs."""
+    """Return jobs to the queue whose worker has been silent for ``silence``, or that ended without
+    a record: ``ended`` are pairs of job id and earlier failures. Return the number of jobs."""
     ids, attempts = [job_id for job_id, _ in ended], [failed for _, failed in ended]
     given = {"silence": silence, "ids": ids, "attempts": attempts}
     stalled = session.execute(_STALLED, given).all()
     for job_id, failed in stalled:
         note_failure(session, job_id, now, KILLED)
         session.execute(_GIVE_UP if failed + 1 >= MAX_ATTEMPTS else _RETRY, {"id": job_id})
-        session.execute(_NOTIFY_DUE, {"id": job_id})  # this one, or those that it held up
+        session.execute(_NOTIFY_DUE, {"id": job_id})  # this job, or jobs that waited for it
     return len(stalled)
 
 
-# locked and looked at once more by each who asks: nobody gives back what another has given back
-# already and a third has begun anew
+# locked, then checked again: no worker returns a job that another has returned already and a third
+# has started again
 _STALLED: Final = text(
     "SELECT j.id, j.attempts FROM procrastinate_jobs j WHERE j.status = 'doing' AND ("
     " NOT EXISTS (SELECT 1 FROM procrastinate_workers w WHERE w.id = j.worker_id"
@@ -288,7 +290,7 @@ _STALLED: Final = text(
     "  (SELECT * FROM unnest(CAST(:ids AS bigint[]), CAST(:attempts AS integer[]))))"
     " ORDER BY j.id FOR UPDATE OF j SKIP LOCKED"
 )
-# as its trigger notifies of a new job
+# like its trigger, which notifies of new jobs
 _NOTIFY_WAITING: Final = (
     "SELECT pg_notify('procrastinate_any_queue_v1',"
     " json_build_object('type', 'job_inserted', 'job_id', w.id)::text) FROM procrastinate_jobs w"
@@ -303,7 +305,7 @@ _GIVE_UP: Final = text("SELECT procrastinate_finish_job_v1(:id, 'failed', false)
 
 
 def _conninfo(engine: Engine) -> str:
-    """The same database for libpq, with the same limits of connecting and of the network."""
+    """The same database for libpq, with the same connection and network limits."""
     url = engine.url.set(drivername="postgresql")
     limits = {name: str(value) for name, value in CONNECTING.items() if name not in url.query}
     return url.update_query_dict(limits).render_as_string(hide_password=False)

@@ -1,8 +1,8 @@
-"""Jobs for the worker: enqueued in the caller's own transaction, whatever the database.
+"""Jobs for the worker, enqueued in the caller's own transaction on both databases.
 
-A job exists if and only if the transaction that enqueued it was committed, and is done at least
-once. This is the one interface; behind it lie procrastinate's queue on PostgreSQL
-(``postgresql.py``) and a table of ours on SQLite (``sqlite.py``): docs/adr/0019-jobs.md.
+A job exists if and only if the transaction that enqueued it was committed, and it runs at least
+once. This is the only interface; behind it are procrastinate's queue on PostgreSQL
+(``postgresql.py``) and a table of the portal on SQLite (``sqlite.py``): docs/adr/0019-jobs.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ JSON: TypeAlias = str | int | float | bool | Sequence["JSON"] | Mapping[str, "JS
 def _backend(dialect: str) -> Backend:
     if dialect == "sqlite":
         return sqlite
-    from app.jobs.services import postgresql  # loads procrastinate, which nobody else needs
+    from app.jobs.services import postgresql  # loads procrastinate, which is not needed otherwise
 
     return postgresql
 
@@ -45,30 +45,29 @@ def enqueue(
     key: str | None = None,
     due: datetime | None = None,
 ) -> None:
-    """Leave a job to the worker, once this transaction is committed.
+    """Enqueue a job for the worker; it runs once this transaction has committed.
 
-    ``job`` is its name in ``app.worker.jobs``; ``due`` the time before which it is not
-    begun, None = at once. Of jobs with the same ``key`` only one waits: while one does that was not
-    begun, an other is left out, whatever its arguments and time; and they never run at the same
-    time.
+    ``job`` is the name in ``app.worker.jobs``; ``due`` is the earliest start, None = at once. At
+    most one job with a ``key`` waits: while one waits that was not started, further ones are
+    ignored, whatever their arguments and time. Jobs with the same key never run at the same time.
     """
     _of(session).enqueue(session, job, arguments or {}, key, due)
 
 
 def run_jobs(runner: Runner, *, until_empty: bool = False) -> bool:
-    """Run jobs until ``runner.ending`` is set, or ``until_empty`` until none is due; whether to
-    call again, because very many were."""
+    """Run jobs until ``runner.ending`` is set or, with ``until_empty``, until none is due. Return
+    whether to call again because there were very many."""
     return _backend(runner.engine.dialect.name).run(runner, until_empty=until_empty)
 
 
 def next_due(session: Session, worker: str, now: datetime) -> datetime | None:
-    """When, after ``run_jobs`` found none due, the time alone may make one due for that worker;
-    None = never, or ``run_jobs`` waits for it itself."""
+    """Return when a job may become due for that worker by time alone, after ``run_jobs`` found
+    none; None = never, or ``run_jobs`` itself waits for it."""
     return _of(session).next_due(session, worker, now)
 
 
 def is_pending(session: Session, job: str, key: str) -> bool:
-    """Whether a job of this name and key waits, runs, or is to be retried."""
+    """Return whether a job with this name and key is waiting, running or to be retried."""
     jobs = _of(session).JOBS
     found = select(jobs.c.id).where(jobs.c.name == job, jobs.c.key == key, jobs.c.state != FAILED)
     return session.scalar(found.limit(1)) is not None
@@ -86,7 +85,7 @@ class Queued:
 
 
 def queued_jobs(session: Session) -> Sequence[Queued]:
-    """What waits and runs, by name."""
+    """Return the waiting and running jobs by name."""
     jobs = _of(session).JOBS
     rows = session.execute(
         select(
@@ -106,7 +105,7 @@ def queued_jobs(session: Session) -> Sequence[Queued]:
 
 @dataclass(frozen=True)
 class Failed:
-    """A job that failed: given up (``attempts`` times tried), or to be tried again at ``due``."""
+    """A failed job: given up after ``attempts`` attempts, or to be retried at ``due``."""
 
     id: int
     name: str
@@ -119,7 +118,7 @@ class Failed:
 
 
 def failed_jobs(session: Session, limit: int = 50) -> Sequence[Failed]:
-    """Jobs that were given up, then those that failed and are tried again; newest first."""
+    """List jobs that were given up, then those to be retried; newest first."""
     jobs = _of(session).JOBS
     is_retried = and_(jobs.c.state == RETRYING, JobFailure.job_id.is_not(None))
     rows = session.execute(
@@ -138,8 +137,8 @@ def failed_jobs(session: Session, limit: int = 50) -> Sequence[Failed]:
 
 
 def retry(session: Session, job_id: int) -> str:
-    """Let a failed job be tried at once; its name. Raises ``NotFound`` if it is not one (any
-    more)."""
+    """Make a failed job due at once and return its name. Raises ``NotFound`` if it is not (or no
+    longer) a failed job."""
     name = _of(session).retry(session, job_id)
     if name is None:
         raise NotFound
@@ -147,16 +146,16 @@ def retry(session: Session, job_id: int) -> str:
 
 
 def forget_failed(session: Session, job: str, key: str) -> None:
-    """Delete the jobs of this name and key that were given up: nobody needs to try them again."""
+    """Delete the jobs of this name and key that were given up and need no retry any more."""
     jobs = _of(session).JOBS
     _forget(session, and_(jobs.c.name == job, jobs.c.key == key))
 
 
 def forget_failed_before(session: Session, before: datetime) -> int:
-    """Delete jobs that were given up before that time; how many."""
+    """Delete jobs that were given up before that time; return how many."""
     at = func.coalesce(JobFailure.at, _of(session).JOBS.c.changed_at)
     count = _forget(session, at < before)
-    # a worker that slept may note the failure of a job that another one has done meanwhile
+    # a worker that slept may record the failure of a job that another one has done meanwhile
     session.execute(delete(JobFailure).where(JobFailure.at < before))
     return count
 

@@ -1,7 +1,7 @@
-"""The queue on SQLite: a table of ours, of which each worker runs one job after another.
+"""The queue on SQLite: a table from which each worker runs one job at a time.
 
-Each step is a write transaction of its own, and SQLite has one at a time: two workers never claim
-the same job. A claim holds for a lease, which a living worker extends (``workers.py``).
+Each step is its own write transaction, and SQLite allows one at a time: two workers never claim the
+same job. A claim is valid for a lease, which a living worker extends (``workers.py``).
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ from app.jobs.services.backend import Runner, note_failure
 
 _log = logging.getLogger(__name__)
 MAX_IN_A_ROW: Final = 100
-"""Jobs after which ``until_empty`` lets others have a look: a job may always enqueue another."""
+"""After so many jobs, ``until_empty`` returns so that others can check: a job can always enqueue
+another."""
 
 JOBS: Final = select(
     *(Job.id, Job.name, Job.arguments, Job.key, Job.state, Job.attempts, Job.due),
     Job.enqueued_at,
-    Job.enqueued_at.label("changed_at"),  # each failure is noted with its time
+    Job.enqueued_at.label("changed_at"),  # each failure is recorded with its time
 ).subquery("queue")
 
 
@@ -50,7 +51,7 @@ def enqueue(
     key: str | None,
     due: datetime | None,
 ) -> None:
-    """Add a row, unless one of its key waits, which an index keeps from being there twice."""
+    """Add a row unless one with its key is waiting; an index prevents duplicates."""
     session.flush()
     row = {"name": job, "arguments": json.dumps(arguments, ensure_ascii=False), "attempts": 0}
     session.connection().execute(
@@ -61,7 +62,7 @@ def enqueue(
 
 
 def retry(session: Session, job_id: int) -> str | None:
-    """Make a job due that failed or is to be retried."""
+    """Make a failed job, or one that waits for its retry, due."""
     return session.scalar(
         update(Job)
         .where(Job.id == job_id, Job.state.in_((FAILED, RETRYING)))
@@ -71,12 +72,12 @@ def retry(session: Session, job_id: int) -> str | None:
 
 
 def forget_failed(session: Session, job_ids: list[int]) -> None:
-    """Delete those that are given up."""
+    """Delete those of the jobs that were given up."""
     session.execute(delete(Job).where(Job.id.in_(job_ids), Job.state == FAILED))
 
 
 def run(runner: Runner, *, until_empty: bool) -> bool:
-    """Run one job after another, until none is due."""
+    """Run one job after another until none is due."""
     count = 0
     while not runner.ending.is_set() and run_one(runner):
         count += 1
@@ -86,7 +87,7 @@ def run(runner: Runner, *, until_empty: bool) -> bool:
 
 
 def next_due(session: Session, worker: str, now: datetime) -> datetime | None:
-    """When the first of the jobs that wait for a time, or are another worker's, may be due."""
+    """When the first job that waits for a time, or is claimed by another worker, may be due."""
     due, until = Job.due, Job.claimed_until
     waiting = select(due.label("at")).where(Job.state.in_((WAITING, RETRYING)), due > now)
     held = select(until).where(Job.state == RUNNING, Job.claimed_by != worker, until.is_not(None))
@@ -96,10 +97,10 @@ def next_due(session: Session, worker: str, now: datetime) -> datetime | None:
 
 
 def run_one(runner: Runner) -> bool:
-    """Run one job that is due; False if none is."""
+    """Run one due job; return False if no job is due."""
     now = runner.now()
     due = _due(runner.worker, now)
-    with Session(runner.engine) as session:  # only reads: an idle worker keeps nobody from writing
+    with Session(runner.engine) as session:  # only reads: an idle worker does not block writers
         if session.scalar(due) is None:
             return False
     with Session(runner.engine) as session, transaction(session):
@@ -118,7 +119,7 @@ def run_one(runner: Runner) -> bool:
         _log.error("a job failed", extra={"job": name, "error": reason})
     with Session(runner.engine) as session, transaction(session):
         job = session.scalar(select(Job).where(Job.id == job_id, Job.claimed_by == runner.worker))
-        if job is None:  # this worker's lease ran out, and another one has it
+        if job is None:  # this worker's lease expired and another worker has the job
             return True
         if not reason:
             session.delete(job)
@@ -136,7 +137,7 @@ def run_one(runner: Runner) -> bool:
 def _due(worker: str, now: datetime) -> Select[Job]:
     """The oldest job that ``worker``, which runs none now, may claim."""
     other = aliased(Job)
-    # of its own running ones it could not note the end
+    # its own running jobs: it could not record their end
     is_left = or_(Job.claimed_by == worker, Job.claimed_until < now)
     is_held = and_(other.state == RUNNING, other.claimed_by != worker, other.claimed_until >= now)
     return (
@@ -144,7 +145,7 @@ def _due(worker: str, now: datetime) -> Select[Job]:
         .where(
             or_(Job.state.in_((WAITING, RETRYING)), and_(Job.state == RUNNING, is_left)),
             or_(Job.due.is_(None), Job.due <= now),
-            # jobs of one key come one after another, in their order
+            # jobs with one key run in their order
             ~exists().where(
                 other.key == Job.key,
                 other.id != Job.id,
@@ -157,7 +158,7 @@ def _due(worker: str, now: datetime) -> Select[Job]:
 
 
 def _claim(session: Session, job: Job, runner: Runner, now: datetime) -> bool:
-    """Claim it; False if it has to be given up instead."""
+    """Claim the job; return False if it has to be given up instead."""
     if job.state == RUNNING:
         _log.warning("a job of a killed worker is started again", extra={"job": job.name})
         job.attempts += 1

@@ -1,7 +1,7 @@
-"""Timed work that is due: claimed by one worker at a time, on however many machines there are.
+"""Timed work that is due: claimed by one worker at a time, on any number of machines.
 
-Each verb is short, and a write transaction of its own. What a killed worker had claimed is due
-again when its lease ends, so whoever writes timed work makes it safe to repeat.
+Each function is short and uses its own write transaction. What a killed worker had claimed is due
+again when the lease expires, so timed work must be safe to repeat.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _ORDER: Final = {work.name: place for place, work in enumerate(EVERY_WORK)}
 
 
 def know_timed_work(session: Session, names: Collection[str], now: datetime) -> None:
-    """Make a row for each kind that is new, due for the first time as its rhythm says."""
+    """Insert a row for each new kind, first due according to its rhythm."""
     known = set(session.scalars(select(TimedWork.name)))
     for name in sorted(set(names) - known):
         session.add(TimedWork(name=name, due=WORK_NAMED[name].rhythm.first(now), failures=0))
@@ -30,9 +30,10 @@ def know_timed_work(session: Session, names: Collection[str], now: datetime) -> 
 
 
 def due_work(session: Session, names: Collection[str], worker: str, now: datetime) -> Sequence[str]:
-    """The kinds among ``names`` that are due and that nobody does; only reads.
+    """Return the kinds among ``names`` that are due and unclaimed; only reads.
 
-    ``worker`` asks, and does none now: what it has claimed is a run whose end it could not note.
+    ``worker`` is the caller and does none now: a claim of its own is a run whose end it could not
+    record.
     """
     found = session.scalars(
         select(TimedWork.name).where(TimedWork.name.in_(names), _is_free(worker, now))
@@ -41,7 +42,7 @@ def due_work(session: Session, names: Collection[str], worker: str, now: datetim
 
 
 def next_due(session: Session, names: Collection[str], worker: str) -> datetime | None:
-    """When the first of them is due for ``worker``, as it is now; None = none exist."""
+    """Return when the first of them is due for ``worker``; None = no such kind."""
     due = TimedWork.due
     until = func.coalesce(TimedWork.claimed_until, due)
     held = case((TimedWork.claimed_by == worker, due), (until > due, until), else_=due)
@@ -52,7 +53,8 @@ def next_due(session: Session, names: Collection[str], worker: str) -> datetime 
 
 
 def claim_work(session: Session, name: str, worker: str, now: datetime, until: datetime) -> bool:
-    """Claim one kind until that time; False if it is not due any more, or somebody else's."""
+    """Claim one kind until that time; return False if it is no longer due or is claimed by another
+    worker."""
     claimed = session.scalar(
         update(TimedWork)
         .where(TimedWork.name == name, _is_free(worker, now))
@@ -82,8 +84,9 @@ def end_work(
     failure: str = "",
     jitter: float = 0,
 ) -> None:
-    """It ended: well, with ``outcome`` in words, or with a ``failure``, after which it is tried
-    again soon. Nothing if this worker's lease ran out and somebody else has it."""
+    """Record the end of a run: success with ``outcome`` in words, or a ``failure``, after which it
+    is retried soon. Does nothing if this worker's lease expired and another worker has the
+    claim."""
     row = session.scalar(
         select(TimedWork)
         .where(TimedWork.name == name, TimedWork.claimed_by == worker)
@@ -107,7 +110,7 @@ def end_work(
 
 
 def run_soon(session: Session, name: str, now: datetime) -> None:
-    """Make one kind due at once. Raises ``NotFound`` for a kind that no worker ever knew."""
+    """Make one kind due at once. Raises ``NotFound`` for a kind that no worker ever registered."""
     found = session.scalar(
         update(TimedWork)
         .where(TimedWork.name == name)
@@ -119,7 +122,7 @@ def run_soon(session: Session, name: str, now: datetime) -> None:
 
 
 def timed_work(session: Session) -> Sequence[TimedWork]:
-    """Every kind that a worker knows, as it is."""
+    """Return every registered kind with its state."""
     rows = session.scalars(select(TimedWork)).all()
     return sorted(
         (row for row in rows if row.name in WORK_NAMED), key=lambda row: _ORDER[row.name]

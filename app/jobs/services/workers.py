@@ -1,4 +1,4 @@
-"""Which workers live: each notes now and then that it does."""
+"""Which workers are alive: each records a heartbeat at intervals."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from sqlalchemy.orm import Session
 from app.jobs.models.work import Job, TimedWork, Worker
 
 FRESH: Final = timedelta(minutes=2)
-"""A worker that was seen within this time counts as living; it says so every ten seconds."""
+"""A worker seen within this time counts as alive; it sends a heartbeat every ten seconds."""
 KEPT: Final = timedelta(days=1)
-"""How long the row of a worker that was killed is kept."""
+"""How long the row of a killed worker stays."""
 
 
 @dataclass(frozen=True)
 class WorkerState:
-    """What operators are told: how many workers live, and since when none does."""
+    """What operators see: how many workers are alive and, if none is, since when."""
 
     living: int
     last_seen: datetime | None
-    """When any worker was seen last; None = never."""
+    """When any worker was last seen; None = never."""
     silent_minutes: int | None
-    """Whole minutes since then where none lives; None if one does, or none was ever seen."""
+    """Whole minutes since then if no worker is alive; None if one is, or none was ever seen."""
 
 
 def greet_worker(session: Session, worker: str, host: str, pid: int, now: datetime) -> None:
-    """A worker has started."""
+    """Record that a worker has started."""
     session.add(Worker(id=worker, host=host[:255], pid=pid, begun_at=now, seen_at=now))
     session.flush()
 
 
 def note_worker_lives(session: Session, worker: str, now: datetime, lease: timedelta) -> None:
-    """It lives: what it has claimed stays its own for that time."""
+    """Record a heartbeat: the worker's claims are extended by the lease."""
     session.execute(update(Worker).where(Worker.id == worker).values(seen_at=now))
     for claimed in (Job, TimedWork):
         mine = update(claimed).where(claimed.claimed_by == worker)
@@ -44,7 +44,8 @@ def note_worker_lives(session: Session, worker: str, now: datetime, lease: timed
 
 
 def dismiss_worker(session: Session, worker: str, now: datetime) -> None:
-    """It ends in order. The newest that ended is kept, so that one knows since when none lives."""
+    """Record an orderly end. The row of the newest one stays, to show since when no worker is
+    alive."""
     session.execute(
         delete(Worker).where(Worker.id != worker, Worker.seen_at < now - KEPT)
     )  # fmt: skip
@@ -54,7 +55,7 @@ def dismiss_worker(session: Session, worker: str, now: datetime) -> None:
 
 
 def workers_of(session: Session, now: datetime) -> Sequence[Worker]:
-    """The workers that live."""
+    """List the workers that are alive."""
     return session.scalars(
         select(Worker)
         .where(Worker.seen_at >= now - FRESH, Worker.ended_at.is_(None))
@@ -63,14 +64,14 @@ def workers_of(session: Session, now: datetime) -> Sequence[Worker]:
 
 
 def worker_state(session: Session, now: datetime) -> WorkerState:
-    """Whether any worker lives at ``now``."""
+    """Return whether any worker is alive at ``now``."""
     return worker_state_and(session, now)[0]
 
 
 def worker_state_and(
     session: Session, now: datetime, *more: ScalarSelect[Any]
 ) -> tuple[WorkerState, Sequence[Any]]:
-    """The same, with the values of ``more`` by the same statement."""
+    """Return the same with the values of ``more``, read in one statement."""
     living, last_seen, *others = session.execute(
         select(
             func.count().filter(Worker.seen_at >= now - FRESH, Worker.ended_at.is_(None)),

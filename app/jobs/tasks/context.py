@@ -1,4 +1,4 @@
-"""What a job, timed work or a listener is given."""
+"""The context passed to jobs, timed work and listeners."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ def _never() -> bool:
 
 @dataclass(frozen=True)
 class Context:
-    """The portal's database and settings, the clock, and whether the worker is to end."""
+    """The portal's database, settings and clock, and whether the worker is shutting down."""
 
     engine: Engine
     settings: Settings
     now: Callable[[], datetime] = _now
     is_ending: Callable[[], bool] = _never
-    """Asked by what takes long, between two steps: what is left is done by the next worker."""
+    """Checked by long work between two steps: the next worker does the rest."""
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        """A session to read with."""
+        """A session for reading."""
         with Session(self.engine) as session:
             yield session
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
-        """A session with one write transaction, committed at its end."""
+        """A session with one write transaction, committed at the end."""
         with Session(self.engine) as session, transaction(session):
             yield session
 
     def writer(self) -> Writer:
-        """The portal itself, acting now."""
+        """The portal itself as the actor, at the current time."""
         return Writer(actor=SYSTEM, door=Door.SYSTEM, now=self.now())

@@ -1,7 +1,7 @@
-"""Where mails go: to an SMTP server, or into a folder as files.
+"""Where mails are delivered: to an SMTP server, or as files into a folder.
 
-Both keep the contract of ``core.rules.ports.Mailer``. They know no ticket: a mail is bytes and one
-address. What a server said is kept for operators, on one line.
+Both implement ``core.rules.ports.Mailer``. They do not know tickets: a mail is bytes and one
+address. The server's answers are stored for operators, on one line.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from app.core.rules.ports import MailLater, MailRefused
 
 _FOR_GOOD: Final = range(500, 600)
 _CLOSING: Final = 421
-"""The server ends the connection (RFC 5321, 3.8)."""
+"""The server closes the connection (RFC 5321, 3.8)."""
 _TOO_LARGE: Final = 552
-"""The mail is too large; said of the sender, since its size is told there (RFC 1870)."""
+"""The mail is too large; answered to the sender, because the size is sent with it (RFC 1870)."""
 _MAX_WORDS_LENGTH = 400
 _MAX_NAME_LENGTH = 255
 _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9-]")
@@ -28,8 +28,8 @@ _NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9-]")
 
 @dataclass(frozen=True)
 class SmtpServer:
-    """Where and how mails are handed over. ``tls`` is none, starttls or tls (from the first byte);
-    ``timeout`` in seconds for each step."""
+    """Where and how mails are delivered. ``tls`` is one of none, starttls or tls (from the first
+    byte); ``timeout`` is in seconds for each step."""
 
     host: str
     port: int
@@ -40,7 +40,7 @@ class SmtpServer:
 
 
 class SmtpMailer:
-    """Hands mails to one server, over one connection as long as that serves."""
+    """Delivers mails to one server, over one connection for as long as it works."""
 
     def __init__(self, server: SmtpServer) -> None:
         self._server = server
@@ -48,8 +48,8 @@ class SmtpMailer:
         self._connection: smtplib.SMTP | None = None
 
     def send(self, message: bytes, sender: str, address: str, key: str) -> None:
-        """As the port says. A refusal of the connection, the login or the sender is no refusal of
-        the mail: it waits."""
+        """See the port. If the connection, the login or the sender is refused, the mail is not
+        refused: it waits."""
         connection = self._connected()
         try:
             connection.sendmail(sender, [address], message)
@@ -70,7 +70,7 @@ class SmtpMailer:
             raise MailLater(_problem(error), for_all=True) from error
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         connection, self._connection = self._connection, None
         if connection is None:
             return
@@ -101,7 +101,7 @@ class SmtpMailer:
         except smtplib.SMTPResponseException as error:
             self.close()
             raise MailLater(_words(error.smtp_code, error.smtp_error), for_all=True) from error
-        # a host name or a password that cannot be sent as it was set is no fault of the mail
+        # a host name or a password that cannot be sent as configured is not an error of the mail
         except (smtplib.SMTPException, OSError, UnicodeError) as error:
             self.close()
             raise MailLater(_problem(error), for_all=True) from error
@@ -117,16 +117,16 @@ class SmtpMailer:
 
 
 class FolderMailer:
-    """Writes each mail into a folder, for its owner to read; the same mail is one file."""
+    """Writes each mail as a file into a folder; the same mail is always the same file."""
 
     name = ""
-    """No server takes them."""
+    """No server receives them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
     def send(self, message: bytes, sender: str, address: str, key: str) -> None:
-        """As the port says; a full disk is a server that takes none just now."""
+        """See the port; a full disk counts as a server that is temporarily unavailable."""
         path = self._folder / f"{_NOT_IN_A_NAME.sub('-', key)}.eml"
         making = path.with_suffix(f".{os.getpid()}.part")
         try:
@@ -139,7 +139,7 @@ class FolderMailer:
             raise MailLater(_problem(error), for_all=True) from error
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Nothing to close."""
 
 
 def _words(code: int, words: bytes | str) -> str:

@@ -1,4 +1,4 @@
-"""Mails, for operators: what was sent and what waits; and the links with which one stops them."""
+"""Mails sent and waiting, for operators; and the unsubscribe links."""
 
 from __future__ import annotations
 
@@ -57,9 +57,9 @@ TABS: Final = {
     "digest": (_("Digests"), (IN_DIGEST, DIGESTED, DROPPED)),
     "sent": (_("Sent"), (SENT,)),
 }
-"""Word and states of each tab; without one all mails are listed."""
+"""Label and states of each tab; without a tab all mails are listed."""
 _COUNTED: Final = (FAILED, WAITING, SENDING, IN_DIGEST)
-"""Of what was sent there may be a million."""
+"""There may be a million sent mails."""
 WORDS: Final = {
     WAITING: ("waiting", "waiting", "on-hold"),
     SENDING: (_("being sent"), "waiting", "in-progress"),
@@ -69,12 +69,12 @@ WORDS: Final = {
     DIGESTED: (_("sent in a digest"), "ok", "ok"),
     DROPPED: (_("notifications turned off"), "", "unsolved"),
 }
-"""Word, tone and icon of each state."""
+"""Label, tone and icon of each state."""
 _SENT: Final = {
     None: ("sent", "", "ok"),
     "": (_("written to a file"), "info", "ok"),
 }
-"""What is said of a mail that was sent: where it is not recorded who took it, or nobody did."""
+"""Labels of a sent mail for which no server is recorded, or which no server received."""
 _ACCEPTED: Final = (_("accepted by the mail server"), "ok", "ok")
 _MAX_WORD_LENGTH = 254
 SHOWN_POLICY = "; ".join(
@@ -87,12 +87,12 @@ SHOWN_POLICY = "; ".join(
         "sandbox",
     )
 )
-"""Of a mail's HTML as it is sent: its own styles, and nothing from anywhere."""
+"""For a mail's HTML as it is sent: its own styles, and nothing from elsewhere."""
 
 
 @blueprint.get("/mails")
 def listing() -> str:
-    """The mails, newest first."""
+    """List the mails, newest first."""
     rows = db.session()
     tab = request.args.get("state", "")
     word = request.args.get("q", "").strip()[:_MAX_WORD_LENGTH].replace("\x00", "")
@@ -125,7 +125,7 @@ def listing() -> str:
 
 
 def _words_of(mail: Mail) -> tuple[str, str, str]:
-    """Word, tone and icon of a mail: sent is no more than what a server said of it."""
+    """Label, tone and icon of a mail: "sent" is shown only as far as a server confirmed it."""
     if mail.state == SENT:
         return _SENT.get(mail.taker, _ACCEPTED)
     return WORDS[mail.state]
@@ -133,7 +133,7 @@ def _words_of(mail: Mail) -> tuple[str, str, str]:
 
 @blueprint.get(f"/mails/{_NUMBER}")
 def mail(mail: int) -> str:
-    """One mail as it is sent."""
+    """Show a mail as it is sent."""
     rows = db.session()
     found = find_mail(rows, acting(), mail)
     post = post_of(rows, _sender(), mail, to_show=True)
@@ -154,7 +154,7 @@ def mail(mail: int) -> str:
 
 @blueprint.get(f"/mails/{_NUMBER}/html")
 def html(mail: int) -> Response:
-    """The HTML of a mail, alone, as a mail client shows it."""
+    """Return only the HTML of a mail, as a mail client shows it."""
     rows = db.session()
     find_mail(rows, acting(), mail)
     answer = make_response(post_of(rows, _sender(), mail, to_show=True).html)
@@ -164,7 +164,7 @@ def html(mail: int) -> Response:
 
 @blueprint.post(f"/mails/{_NUMBER}/again")
 def again(mail: int) -> Response:
-    """Try a mail once more."""
+    """Try a mail again."""
     rows = db.session()
     with writing_once(rows):
         send_again(rows, writer(), mail)
@@ -174,7 +174,7 @@ def again(mail: int) -> Response:
 
 @blueprint.post("/mails/again")
 def again_all() -> Response:
-    """Try all mails that were refused once more."""
+    """Try all refused mails again."""
     rows = db.session()
     with writing_once(rows):
         many = send_refused_again(rows, writer())
@@ -196,10 +196,10 @@ def again_all() -> Response:
 @public
 @limited(UNSUBSCRIBE)
 def stop(token: str) -> Response:
-    """Ask whether to stop the mails; by POST, stop them.
+    """Ask for confirmation to stop the mails; on POST, stop them.
 
-    Mail clients post here by themselves (RFC 8058), without a cookie and a form of ours: what
-    proves their right is the link itself, which only whoever got the mail knows.
+    Mail clients post here directly (RFC 8058), without a cookie or one of our forms: the right is
+    proved by the link itself, which only the recipient of the mail knows.
     """
     rows = db.session()
     if request.method == "GET":
@@ -213,7 +213,7 @@ def stop(token: str) -> Response:
 @public
 @limited(UNSUBSCRIBE)
 def undo_stop(token: str) -> Response:
-    """Take it back."""
+    """Resume the mails."""
     rows = db.session()
     with transaction(rows):
         found = allow_mails(rows, secret_key(), token, now(), remote())
@@ -221,7 +221,7 @@ def undo_stop(token: str) -> Response:
 
 
 def register(flask_app: Flask) -> None:
-    """Add the pages; the one for mail clients needs no form token of ours."""
+    """Register the pages; the one for mail clients needs no form token."""
     csrf.exempt(stop)
     flask_app.register_blueprint(blueprint)
 
@@ -231,7 +231,7 @@ def _stop_page(found: Stop, token: str, done: str = "") -> Response:
 
 
 def _subject_line(mail: Mail) -> str:
-    """What a mail says, in one line."""
+    """The content of a mail in one line."""
     if mail.message is not None:
         return mail.message.subject
     if mail.notification is None:

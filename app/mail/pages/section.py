@@ -1,4 +1,4 @@
-"""What the page of a ticket says about its mails, and its forms of who will be notified."""
+"""The mail section of the ticket page, and the part of forms that shows who will be notified."""
 
 from __future__ import annotations
 
@@ -18,14 +18,15 @@ from app.tickets.rules.concern import Concern
 
 
 def mails_go_out() -> bool:
-    """Whether a mail server is set; without one mails are files, and nobody is notified."""
+    """Return whether a mail server is configured; without one, mails are files and nobody is
+    notified."""
     settings: Any = current_app.config["PORTAL"]
     assert isinstance(settings, Settings)
     return bool(settings.mail.host)
 
 
 def will_notify(session: Session, actor: Actor, concern: Concern) -> dict[str, Any]:
-    """For the part of a form that says who will be notified; addresses are for operators."""
+    """For the part of a form that shows who will be notified; addresses are for operators only."""
     return {
         "announced": announce(session, actor, concern),
         "mails_go_out": mails_go_out(),
@@ -35,7 +36,7 @@ def will_notify(session: Session, actor: Actor, concern: Concern) -> dict[str, A
 
 
 def mail_section(actor: Actor, ticket: Ticket) -> dict[str, Any]:
-    """For the template; addresses that failed are for operators."""
+    """For the template; addresses that failed are for operators only."""
     found = mails_of_ticket(db.session(), actor, ticket.number)
     return {
         "watching": found.choice is not None,

@@ -1,8 +1,9 @@
-"""Notifications: what is told, and the headers that make mail clients treat them well.
+"""Notifications: their content, and the headers that make mail clients handle them well.
 
-Threads: the ``References`` of each mail about a ticket name one root, which no mail has itself,
-so that clients put them together whichever came first. The subject holds ``GGUS-Ticket-ID: #N``, by
-which people filtered GGUS's mails. Lists and robots: RFC 2369, 2919, 3834, 8058.
+Threads: the ``References`` of each mail about a ticket name one root, which is not the id of any
+mail, so that clients group the mails whichever arrived first. The subject contains
+``GGUS-Ticket-ID: #N``, by which people filtered GGUS's mails. Lists and robots: RFC 2369, 2919,
+3834, 8058.
 """
 
 from __future__ import annotations
@@ -30,12 +31,12 @@ from app.tickets.rules.tickets import State
 COMMENT_FIELD = "public_comment"
 SOLUTION_FIELD = "solution"
 CONCERNING = ("sites", "responsible_site", "carbon_copy")
-"""Fields by which a ticket comes to concern somebody."""
+"""Fields through which a ticket starts to concern somebody."""
 _WINDOW = frozenset({"window_start", "window_end"})
 MAX_TEXT_LENGTH = 20_000
-"""Characters of a text that a mail carries; the page holds all of it."""
+"""Characters of a text that a mail quotes; the page shows the whole text."""
 INVITATION_FILE, CALENDAR_FILE = "invitation.ics", "maintenance.ics"
-"""How the calendar's object is named where it is attached: with a METHOD, and without."""
+"""File names of the attached calendar object: with a METHOD, and without."""
 _NOT_IN_A_LINE = re.compile(
     "[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+"
 )
@@ -44,7 +45,7 @@ _NOT_IN_A_HOST = re.compile(r"[^A-Za-z0-9.-]+")
 
 
 class Happened(StrEnum):
-    """What a mail says."""
+    """What a mail reports."""
 
     CREATED = "created"
     SOLVED = "solved"
@@ -52,16 +53,16 @@ class Happened(StrEnum):
     COMMENTED = "commented"
     REMINDED = "reminded"
     RESCHEDULED = "rescheduled"
-    """The window of planned work is another one."""
+    """The window of planned work has changed."""
     CONCERNED = "concerned"
-    """The ticket came to concern the one who is notified, and nobody else is notified of it."""
+    """The ticket now concerns the recipient, and nobody else is notified of this change."""
 
 
 @dataclass(frozen=True)
 class Notification:
-    """What happened to a ticket and what the ticket is, for anybody who is notified of it.
+    """What happened to a ticket, and the ticket itself, for everybody who is notified.
 
-    ``at`` is ISO 8601 in UTC. Nothing internal ever stands here.
+    ``at`` is ISO 8601 in UTC. Never contains anything internal.
     """
 
     number: int
@@ -72,15 +73,15 @@ class Notification:
     comment: str = ""
     solution: str = ""
     before: str = ""
-    """The state before, where it changed."""
+    """The previous state, if it changed."""
     state: str = ""
     reminder: str = ""
-    """Which of how many."""
+    """Which reminder of how many."""
     description: str = ""
     facts: tuple[tuple[str, str], ...] = ()
-    """Label and value of each, in their order."""
+    """Label and value of each fact, in order."""
     calendar: str = ""
-    """An iCalendar object without a METHOD that goes with it, for programs; "" = none."""
+    """An attached iCalendar object without a METHOD, for programs; "" = none."""
 
     @property
     def headline(self) -> str:
@@ -110,12 +111,12 @@ class Notification:
         return _("%(who)s moved this ticket (%(from_to)s).", who=who, from_to=from_to)
 
     def as_text(self) -> str:
-        """As JSON, to be kept."""
+        """As JSON, for storage."""
         return json.dumps(asdict(self), ensure_ascii=False)
 
     @classmethod
     def from_text(cls, text: str) -> Notification:
-        """The notification that ``as_text`` gave."""
+        """Read the notification that ``as_text`` wrote."""
         kept = json.loads(text)
         facts = tuple((label, value) for label, value in kept.pop("facts"))
         notification = cls(**kept, facts=facts)
@@ -123,9 +124,9 @@ class Notification:
 
 
 def what_happened(version: int, fields: Mapping[str, str | None]) -> Happened | None:
-    """What people are notified of a change with these new values by field; None = nothing.
+    """What people are notified of, for a change with these new values by field; None = nothing.
 
-    Text that is internal plays no part: a change of nothing else notifies nobody.
+    Internal text is ignored: a change of nothing else notifies nobody.
     """
     if version == 1:
         return Happened.CREATED
@@ -145,7 +146,8 @@ def what_happened(version: int, fields: Mapping[str, str | None]) -> Happened | 
 
 
 def one_line(text: str) -> str:
-    """A text as a header may hold it: one line, nothing that turns the direction of writing."""
+    """A text as a header may contain it: one line, without characters that change the text
+    direction."""
     return " ".join(_NOT_IN_A_LINE.sub(" ", text).split())
 
 
@@ -156,29 +158,29 @@ def ticket_subject(number: int, title: str) -> str:
 
 @dataclass(frozen=True)
 class Sender:
-    """From whom mails come, and where people find the portal (no slash at its end)."""
+    """The sender of mails, and the portal's address for people (without a slash at the end)."""
 
     name: str
     address: str
     public_url: str
     key: bytes
-    """The portal's secret: signs the links with which one stops mails, and reply addresses."""
+    """The portal's secret: signs unsubscribe links and reply addresses."""
     mailbox: str = ""
-    """Where answers arrive; "" = nobody answers."""
+    """Where replies arrive; "" = replies are not read."""
 
     @property
     def domain(self) -> str:
-        """The host that is in message and list ids."""
+        """The host in message and list ids."""
         host = urlsplit(self.public_url).hostname or ""
         return _NOT_IN_A_HOST.sub("-", host).strip("-.") or "localhost"
 
     def ticket_url(self, number: int) -> str:
-        """Where the ticket is read."""
+        """The address of the ticket's page."""
         return f"{self.public_url}/tickets/{number}"
 
     def reply_to(self, number: int | None, holder: str, *, to_show: bool = False) -> str:
-        """Where ``holder`` answers to a mail about the ticket; "" = nowhere. ``to_show``: without
-        what proves it."""
+        """The address to which ``holder`` replies to a mail about the ticket; "" = none.
+        ``to_show`` omits the signature."""
         if not self.mailbox or number is None or not holder:
             return ""
         if to_show:
@@ -186,18 +188,18 @@ class Sender:
         return reply_address(self.key, self.mailbox, number, holder)
 
     def stop_url(self, mail_id: int, address: str) -> str:
-        """Where whoever got this mail stops them."""
+        """The address at which the recipient of this mail unsubscribes."""
         return f"{self.public_url}/unsubscribe/{stop_token(self.key, mail_id, address)}"
 
 
 def stop_token(key: bytes, mail_id: int, address_key: str) -> str:
-    """What proves that somebody got this mail: its number and a signature."""
+    """Proof that somebody received this mail: its number and a signature."""
     text = f"unsubscribe {mail_id} {address_key}".encode()
     return f"{mail_id}-{hmac.new(key, text, hashlib.sha256).hexdigest()[:40]}"
 
 
 def is_stop_token(key: bytes, token: str, mail_id: int, address_key: str) -> bool:
-    """Whether the token is the one of this mail."""
+    """Return whether the token belongs to this mail."""
     return hmac.compare_digest(
         token.encode("utf-8", "replace"), stop_token(key, mail_id, address_key).encode()
     )
@@ -205,7 +207,7 @@ def is_stop_token(key: bytes, token: str, mail_id: int, address_key: str) -> boo
 
 @dataclass(frozen=True)
 class Post:
-    """One mail to be put together: for whom, which, and its texts."""
+    """A mail to be composed: its recipient, its identity and its texts."""
 
     mail_id: int
     address: str
@@ -215,16 +217,17 @@ class Post:
     text: str
     html: str
     number: int | None
-    """The ticket; None for a digest, and for a message that stands with no ticket's mails."""
+    """The ticket; None for a digest, and for a message outside a ticket's thread."""
     calendar: str = ""
-    """An iCalendar object that goes with it; "" = none."""
+    """An attached iCalendar object; "" = none."""
     calendar_method: str = ""
-    """Its METHOD, without which no client takes it as an invitation; "" = it is for programs."""
+    """Its METHOD, without which clients do not treat it as an invitation; "" = it is for programs.
+    """
     is_stoppable: bool = True
-    """Whether whoever gets it can stop mails like it; not those on the security of an account, and
-    not those by which a partner's system is told."""
+    """Whether the recipient can stop mails like this; not those about the security of an account,
+    and not those to a partner's system."""
     reply_to: str = ""
-    """Where whoever gets it answers; "" = nowhere."""
+    """Where the recipient replies; "" = nowhere."""
 
 
 def message_key(post: Post) -> str:
@@ -237,7 +240,7 @@ def message_key(post: Post) -> str:
 
 
 def put_together(sender: Sender, post: Post) -> bytes:
-    """The mail as it is sent (RFC 5322, lines ended by CR LF), 7 bit throughout."""
+    """Compose the mail as it is sent (RFC 5322, lines end with CR LF), 7 bit throughout."""
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))
     message["From"] = Address(display_name=one_line(sender.name), addr_spec=sender.address)
     message["To"] = Address(addr_spec=post.address)
@@ -251,10 +254,11 @@ def put_together(sender: Sender, post: Post) -> bytes:
 
 
 def _add_calendar(message: EmailMessage, post: Post) -> None:
-    """As calendars expect an invitation (RFC 6047): the last of the alternatives, whose method is
-    in its type, and a file for programs that show none of it. What is no invitation is a file only.
+    """Attach the calendar object as clients expect an invitation (RFC 6047): as the last
+    alternative, with the method in its content type, and as a file for programs that show no
+    invitations. An object that is not an invitation is attached as a file only.
 
-    Its bytes are kept: lines of iCalendar end with CR LF and are folded already.
+    The bytes are unchanged: lines of iCalendar end with CR LF and are already folded.
     """
     content = post.calendar.encode()
     if not post.calendar_method:
@@ -273,10 +277,10 @@ def _add_calendar(message: EmailMessage, post: Post) -> None:
 
 
 def _subject(text: str) -> bytes:
-    """The subject's header. Not by ``EmailMessage``: it would decode what looks encoded in the text
-    (``=?utf-8?q?=0D=0ABcc:...?=``), and write the line ends in it as they are.
+    """The subject header. ``EmailMessage`` is not used: it would decode encoded words in the text
+    (``=?utf-8?q?=0D=0ABcc:...?=``) and write their line ends as they are.
 
-    Encoded only from the first word on that needs it: filters that decode nothing see the number.
+    Encoded only from the first word that needs it: filters that do not decode still see the number.
     """
     words = one_line(text).split(" ")
     needs = (not word.isascii() or "=?" in word for word in words)
@@ -288,7 +292,7 @@ def _subject(text: str) -> bytes:
 
 
 def _plain_headers(sender: Sender, post: Post) -> bytes:
-    """Headers that clients read as they are: ``email`` would encode those longer than a line."""
+    """Headers that clients read unencoded: ``email`` would encode those longer than a line."""
     headers = {"Message-ID": f"<{message_key(post)}@{sender.domain}>"}
     if post.number is not None:
         root = f"<ticket-{post.number}@{sender.domain}>"
@@ -306,7 +310,7 @@ def _plain_headers(sender: Sender, post: Post) -> bytes:
 
 
 def shortened(text: str, url: str) -> str:
-    """A text as a mail carries it: cut with a pointer to where all of it stands."""
+    """A text as mails quote it: cut, with the address of the full text."""
     if len(text) <= MAX_TEXT_LENGTH:
         return text
     return f"{text[:MAX_TEXT_LENGTH]}\n[... the rest is at {url}]"

@@ -1,8 +1,8 @@
-"""Addresses to which people answer the portal's mails: each is one ticket's and one recipient's.
+"""Reply addresses of the portal's mails: each belongs to one ticket and one recipient.
 
-``tickets+t123.u45.<signature>@site.example``: mail systems deliver what is behind the ``+`` to
-the mailbox before it (RFC 5233). The signature proves that the portal gave the address to that
-recipient; who sends a mail proves nothing. Capitals make no difference on the way.
+``tickets+t123.u45.<signature>@site.example``: mail systems deliver what follows the ``+`` to the
+mailbox before it (RFC 5233). The signature proves that the portal gave the address to that
+recipient; the sender of a mail proves nothing. Case is ignored, since mail systems may change it.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import re
 from typing import Final
 
 PERSON, MAIL, CONNECTION = "u", "m", "c"
-"""Before the key of who got the address: a person; whoever has the address of that mail; the
-partner of that connection."""
+"""Prefix of the holder's key: a person; the recipient of that mail; the partner of that
+connection."""
 _SIGNATURE: Final = 16
-"""Letters of base32: 80 bits."""
+"""Characters of base32: 80 bits."""
 _TOKEN: Final = re.compile(
     rf"\+t(0|[1-9][0-9]{{0,9}})\.([{PERSON}{MAIL}{CONNECTION}][1-9][0-9]{{0,9}})"
     rf"\.([a-z2-7]{{{_SIGNATURE}}})@",
@@ -26,14 +26,14 @@ _TOKEN: Final = re.compile(
 
 
 def reply_address(key: bytes, mailbox: str, number: int, holder: str) -> str:
-    """Where ``holder`` (a kind and a key: ``u45``) answers about the ticket; number 0 = where a
-    partner's ticket system writes about any."""
+    """The address to which ``holder`` (a kind and a key: ``u45``) replies about the ticket; number
+    0 = for a partner's ticket system, about any ticket."""
     local, _at, host = mailbox.rpartition("@")
     return f"{local}+t{number}.{holder}.{_signature(key, number, holder)}@{host}"
 
 
 def given_in(key: bytes, text: str) -> set[tuple[int, str]]:
-    """Ticket and holder of each address in ``text`` that the owner of ``key`` gave out."""
+    """Ticket and holder of each address in ``text`` that was issued with ``key``."""
     found = set()
     for number, holder, signature in _TOKEN.findall(text):
         expected = _signature(key, int(number), holder.lower())

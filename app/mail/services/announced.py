@@ -1,7 +1,7 @@
-"""Who will be notified of what a person is about to write, and which sites nobody can reach.
+"""Who will be notified of what a person is about to write, and which sites cannot be reached.
 
-It asks what the mails themselves ask (``recipients``): who stands for the ticket, who wants mails.
-It only reads.
+Uses the same rules as the mails themselves (``recipients``): who has a role in the ticket, and who
+wants mails. Only reads.
 """
 
 from __future__ import annotations
@@ -29,35 +29,36 @@ from app.tickets.rules.concern import Concern
 
 @dataclass
 class Notified:
-    """Addresses that are notified together: those of a site, or of one part."""
+    """Addresses that are notified together: those of a site, or with the same role."""
 
     part: Part
     site: str
-    """The site's name; "" = they are of no site."""
+    """The site's name; "" = no site."""
     addresses: list[str] = field(default_factory=list)
-    """Those that get a mail, or a line of their daily mail."""
+    """Addresses that get a mail, or a line of their daily digest."""
     in_digest: int = 0
-    """How many of them get a line of their daily mail."""
+    """How many of them get a line of their daily digest."""
     off: int = 0
-    """Addresses that want no mails."""
+    """How many addresses want no mails."""
 
 
 @dataclass(frozen=True)
 class Announced:
-    """Who will be notified, each address once, in the part that stands first."""
+    """Who will be notified, each address once, under its first role."""
 
     parts: Sequence[Notified]
     without_contact: Sequence[str]
-    """Sites that the ticket concerns and that have no address: nobody there is notified."""
+    """Sites that the ticket concerns and that have no address: nobody is notified at these
+    sites."""
 
     @property
     def count(self) -> int:
-        """How many addresses."""
+        """The number of addresses."""
         return sum(len(one.addresses) for one in self.parts)
 
 
 def announce(session: Session, actor: Actor, concern: Concern) -> Announced:
-    """Who will be notified when this person writes on the ticket, but the person; four
+    """Return who will be notified when this person changes the ticket, without the person; four
     statements."""
     people = people_concerned(session, [concern])
     own = people.users.get(actor.account_id or 0) if actor.kind is Kind.PERSON else None

@@ -1,4 +1,4 @@
-"""Which mails somebody gets: a person's choice, an address's stop, the tickets that one watches."""
+"""Which mails somebody gets: a person's choice, an address's stop, and watched tickets."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ CHOICES: Final = {
     DIGEST: _("Daily digest"),
     NEVER: _("Off"),
 }
-"""What a person may choose, in words."""
+"""The choices of a person, in words."""
 MAIL_STOP = "mail stop"
 """The kind of an address that wants no mails, in the change log."""
 _MAX_TOKEN_LENGTH = 60
 
 
 def set_mail_choice(session: Session, by: Writer, user: User, choice: str) -> bool:
-    """Set which mails a person gets; False if it was so already. One's own, or an admin's."""
+    """Set which mails a person gets; return False if unchanged. Allowed for oneself and for
+    admins."""
     require_self_or_admin(by, user, _("choose others' mails"))
     if choice not in CHOICES:
         raise Invalid("choice", _("Mails take one of: %(listed)s", listed=", ".join(CHOICES)))
@@ -51,7 +52,8 @@ def set_mail_choice(session: Session, by: Writer, user: User, choice: str) -> bo
 
 @dataclass(frozen=True)
 class Stop:
-    """What a link out of a mail stops: the mails of a person, or of an address without one."""
+    """What an unsubscribe link stops: the mails of a person, or of an address without an
+    account."""
 
     address: str
     user: User | None
@@ -59,7 +61,7 @@ class Stop:
 
 
 def find_stop(session: Session, key: bytes, token: str) -> Stop:
-    """What this link is for; raises ``NotFound`` for one that the portal did not write."""
+    """Return what this link stops; raises ``NotFound`` for a link that the portal did not write."""
     mail = _mail_of(session, key, token)
     user = session.get(User, mail.user_id) if mail.user_id is not None else None
     if user is not None:
@@ -69,12 +71,12 @@ def find_stop(session: Session, key: bytes, token: str) -> Stop:
 
 
 def stop_mails(session: Session, key: bytes, token: str, now: datetime, remote: str) -> Stop:
-    """Stop all mails to whoever got this one; a second time changes nothing."""
+    """Stop all mails to the recipient of this one; repeating it has no effect."""
     return _switch(session, key, token, now, remote, on=False)
 
 
 def allow_mails(session: Session, key: bytes, token: str, now: datetime, remote: str) -> Stop:
-    """Take the stop back: a person gets each mail again."""
+    """Resume mails: a person gets every mail again."""
     return _switch(session, key, token, now, remote, on=True)
 
 
@@ -113,8 +115,8 @@ def _switch(
 
 
 def _drop_what_waits(session: Session, *whose: ColumnElement[bool]) -> None:
-    """Who wants no more mails gets none that were made before either, but those on security: a
-    choice of theirs does not stop them."""
+    """Drop waiting mails to people and addresses that stopped them, except mails about security, to
+    which their choice does not apply."""
     on_security = (
         select(MailMessage.id)
         .where(MailMessage.id == Mail.message_id, MailMessage.key.startswith(SECURITY))

@@ -1,8 +1,8 @@
-"""Which mails are due: planned from the change log, behind a cursor that lies beside them.
+"""Plans mails from the change log, with a cursor stored next to them.
 
-The change log is the outbox: a ticket's own transaction writes nothing for its mails. Whoever plans
-reads on from the cursor, and moves it in the transaction that writes the mails: a change tells each
-address once, however many plan at once and whenever one of them dies.
+The change log is the outbox: a ticket's transaction writes nothing for its mails. Planning reads
+from the cursor on and moves it in the transaction that writes the mails, so a change notifies each
+address once, however many workers plan at the same time and whenever one is killed.
 """
 
 from __future__ import annotations
@@ -42,35 +42,36 @@ from app.tickets.rules.content import LABELS
 from app.tickets.rules.reminders import REMINDER
 
 CURSOR = "mails_planned_up_to"
-"""The row of ``portal_facts`` that holds the newest change whose mails are planned."""
+"""The row of ``portal_facts`` with the newest change whose mails are planned."""
 AT_ONCE = 200
-"""Most changes that are planned in one transaction."""
+"""Most changes planned in one transaction."""
 OLDEST = timedelta(days=7)
-"""A change that is older when it is planned notifies nobody: no worker ran for so long."""
+"""A change that is older than this when it is planned notifies nobody: no worker ran for so
+long."""
 WAITING, SENDING, SENT, FAILED = "waiting", "sending", "sent", "failed"
 IN_DIGEST, DIGESTED, DROPPED = "digest", "digested", "dropped"
 STATES: Final = (WAITING, SENDING, FAILED, SENT, IN_DIGEST, DIGESTED, DROPPED)
 
 
 Also = Callable[[Session], object]
-"""Writes something in the transaction in which a plan is written."""
+"""Writes something in the transaction that writes a plan."""
 
 
 class Facts:
-    """What a room above adds to the mails of a ticket; a composition names it."""
+    """What a higher room adds to the mails of a ticket; the composition sets it."""
 
     read: Callable[[Session, Ticket, datetime], Sequence[tuple[str, str]]] = staticmethod(
         lambda _session, _ticket, _now: ()
     )
-    """Label and value of each, as of now."""
+    """Label and value of each fact, at the current time."""
     follow: Callable[[Session, Change, Collection[str], datetime], Sequence[Also]] = staticmethod(
         lambda _session, _change, _notified, _now: ()
     )
-    """What a change means for people of other tickets, but those who are notified of it anyway."""
+    """What a change means for people of other tickets, except those who are notified anyway."""
     calendar: Callable[[Session, Ticket, str, str], str] = staticmethod(
         lambda _session, _ticket, _public_url, _address: ""
     )
-    """An iCalendar object for programs, without a METHOD, of a ticket as it is now; "" = none."""
+    """An iCalendar object without a METHOD for programs, of the ticket as it is now; "" = none."""
 
 
 FACTS: Final = Facts()
@@ -78,7 +79,7 @@ FACTS: Final = Facts()
 
 @dataclass(frozen=True)
 class Plan:
-    """The notifications and mails of the changes from one place of the log to another."""
+    """The notifications and mails of the changes between two positions of the log."""
 
     begins: int
     ends: int
@@ -86,13 +87,13 @@ class Plan:
     mails: Sequence[Mapping[str, Any]] = ()
     also: Sequence[Also] = ()
     too_old: int = 0
-    """Changes that notified nobody because they were made too long ago."""
+    """Changes that notified nobody because they were too old."""
 
 
 def draft_mails(session: Session, now: datetime, public_url: str, address: str = "") -> Plan | None:
-    """The mails of the next changes, or None where there is no newer change. Writes nothing.
+    """Draft the mails of the next changes; None if there is no newer change. Writes nothing.
 
-    ``address`` is the one from which they will come.
+    ``address`` is the sender's.
     """
     begins = place_of(session, CURSOR) or 0
     found = read_on(session, begins, AT_ONCE, of_kind(TICKET), Change.door != Door.IMPORT)
@@ -110,7 +111,8 @@ def draft_mails(session: Session, now: datetime, public_url: str, address: str =
 
 
 def put_mails(session: Session, plan: Plan) -> bool:
-    """Write a plan and move the cursor; False, and nothing, if another did so meanwhile."""
+    """Write a plan and move the cursor; return False, and write nothing, if another worker did so
+    meanwhile."""
     if not move_cursor(session, CURSOR, plan.begins, plan.ends):
         return False
     for kind, rows in ((MailNotification, plan.notifications), (Mail, plan.mails)):
@@ -123,19 +125,19 @@ def put_mails(session: Session, plan: Plan) -> bool:
 
 
 def skip_notifications(session: Session) -> None:
-    """Pass over all changes up to now, those of this transaction included: they notify nobody."""
+    """Skip all changes up to now, including those of this transaction: they notify nobody."""
     session.flush()
     put_cursor(session, CURSOR, newest_change(session))
 
 
 def unplanned(session: Session) -> int:
-    """How many changes of anything are behind the cursor: they wait for a worker."""
+    """The number of changes of any kind after the cursor: they wait for a worker."""
     return max(0, newest_change(session) - (place_of(session, CURSOR) or 0))
 
 
 def _news(session: Session, changes: Sequence[Change]) -> list[Change]:
-    """Without what is history: what the portal itself does to a ticket that nobody touched since it
-    was imported, such as closing what was solved years ago."""
+    """The changes without history: what the portal itself does to a ticket that nobody changed
+    since its import, such as closing tickets solved years ago."""
     by_portal = {change.thing_id for change in changes if change.actor_kind == Kind.SYSTEM}
     if not by_portal:
         return [*changes]
@@ -178,7 +180,7 @@ def _drafts(
     )
     notifications, mails = [], []
     for change, kind, ticket, recipients in with_recipients:
-        # whoever has an account chooses there: what the address said before does not count
+        # a person with an account chooses there: an earlier choice of the address does not count
         due = [
             one
             for one in recipients
@@ -224,7 +226,7 @@ def notification_of(
     public_url: str,
     more: Sequence[tuple[str, str]] = (),
 ) -> Notification:
-    """What a change says, with the ticket as it is now and ``more`` facts; nothing internal."""
+    """Describe a change, with the current ticket and ``more`` facts; nothing internal."""
     changed = {item.field: item for item in change.fields}
     url = f"{public_url}/tickets/{ticket.number}"
 
@@ -270,7 +272,7 @@ def _facts(ticket: Ticket) -> Iterable[tuple[str, str]]:
 
 
 def count_by_state(session: Session, states: Collection[str] = STATES) -> dict[str, int]:
-    """How many mails are in each of these states."""
+    """The number of mails in each of these states."""
     rows = session.execute(
         select(Mail.state, func.count()).where(Mail.state.in_(states)).group_by(Mail.state)
     )

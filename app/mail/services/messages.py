@@ -1,8 +1,8 @@
-"""Mails that are written at once, in the transaction of what they tell: reminders, invitations.
+"""Mails written at once, in the transaction that causes them: reminders, invitations.
 
-What a change of a ticket tells is planned from the log (``app.mail.services.mails``). A message has
-no ticket and no log to be read from: who writes one names it with a key, under which it is queued
-once, however many workers and doors want to. They go out through the same queue.
+Changes of tickets are planned from the log (``app.mail.services.mails``). A message has no ticket
+and no log entry: the caller gives it a key, under which it is queued once, however many workers and
+interfaces try. Messages go through the same queue.
 """
 
 from __future__ import annotations
@@ -26,22 +26,22 @@ from app.mail.services.mails import WAITING
 from app.mail.services.recipients import NEVER, stopped
 
 SECURITY: Final = "security "
-"""Before the keys of messages on the security of a person's account (``security_notices``): people
-get those whatever mails they chose."""
+"""Prefix of the keys of messages about the security of a person's account (``security_notices``):
+people get them whatever mails they chose."""
 PARTNER: Final = "partner "
-"""Before the keys of messages to a partner's system, followed by its connection's key and what it
-tells: whoever reads there stops none of them."""
+"""Prefix of the keys of messages to a partner's system, followed by the connection's key and the
+content's: they cannot be stopped by their reader."""
 PRIVATE: Final = "private "
-"""Before the keys of messages whose text is for nobody but the one who gets them."""
+"""Prefix of the keys of messages whose text is only for the recipient."""
 
 
 @dataclass(frozen=True)
 class MessageRecipient:
-    """Whom a message is for. ``why`` stands at the mail's end: "You get this mail WHY."."""
+    """The recipient of a message. ``why`` is at the mail's end: "You get this mail WHY."."""
 
     address: str
     user_id: int | None
-    """Whose address it is, if a person has it: that person's choice counts."""
+    """The person with this address, if there is one: that person's choice applies."""
     why: str
 
 
@@ -58,17 +58,16 @@ def queue_message(
     calendar_method: str = "",
     ticket: int | None = None,
 ) -> Sequence[str] | None:
-    """Queue one message, a mail for each address; the addresses, or None if one with this key is
-    there already: then nothing is done.
+    """Queue a message, one mail for each address. Returns the addresses, or None if a message with
+    this key exists already: then nothing is done.
 
-    ``ticket``: the number of the one with whose mails it stands. ``url`` is the page, from the
+    ``ticket``: the number of the ticket in whose thread it is. ``url`` is the page, relative to the
     portal's root (``/reports/DE-KIT/2013-Q1``). ``calendar`` is an iCalendar object with the METHOD
-    ``calendar_method``. People who want no mails (but of ``SECURITY``), those who may not log in,
-    addresses that were stopped, and what is no address get none (but those of ``PARTNER``, whose
-    caller checked the addresses). A message does not wait for the
-    digest, which tells of tickets only.
+    ``calendar_method``. People who want no mails (except ``SECURITY``) or who may not log in,
+    stopped addresses and invalid addresses get none (except for ``PARTNER``, whose caller checks
+    the addresses). A message does not wait for the digest, which covers tickets only.
 
-    Two that race for a key: the second waits until the first one's transaction ends.
+    If two callers race for a key, the second waits until the first one's transaction ends.
     """
     made = session.execute(
         upsert(MailMessage)
@@ -111,7 +110,7 @@ def queue_message(
 def _wanting(
     session: Session, recipients: Sequence[MessageRecipient], *, security: bool
 ) -> list[tuple[str, MessageRecipient]]:
-    """Those that get it, each address once: as it is in an envelope, for the first reason."""
+    """The recipients that get it, each address once: in envelope form, with the first reason."""
     numbers = {one.user_id for one in recipients if one.user_id is not None}
     wants = {
         number: (choice != NEVER or security) and disabled is None

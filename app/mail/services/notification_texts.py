@@ -1,4 +1,4 @@
-"""The texts of mails, plain and HTML, from ``templates/mail``, for notifications."""
+"""The texts of notifications, plain and HTML, from ``templates/mail``."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _templates() -> Environment:
 
 
 def _finalized(value: object) -> object:
-    """Texts of ours in the language of mails, whoever reads a page meanwhile."""
+    """Render our texts in the language of mails, whatever language the current page uses."""
     return mailed(value) if isinstance(value, Message) else value
 
 
@@ -71,7 +71,7 @@ def digest_texts(
 def message_texts(
     sender: Sender, message: MailMessage, why: str, stop_url: str, *, hidden: bool = False
 ) -> tuple[str, str]:
-    """The plain and the HTML text of what was written at once; ``hidden``: without what it says."""
+    """The plain and the HTML text of a message; ``hidden`` omits its content."""
     url = f"{sender.public_url}{message.url}"
     text = "(Only the recipient can read this text.)" if hidden else message.text
     paragraphs = [part for part in text.split("\n\n") if part.strip()]
@@ -87,7 +87,7 @@ def message_texts(
 
 
 def notifications_of_digest(session: Session, mail_id: int) -> list[Notification]:
-    """What a digest says, oldest first."""
+    """The content of a digest, oldest first."""
     contents = session.scalars(
         select(MailNotification.content)
         .join(Mail, Mail.change_id == MailNotification.change_id)

@@ -1,5 +1,5 @@
-"""What a person sees of the mails of a ticket: whether it watches it or is reminded of it, what
-happened to the newest notification, and what failed."""
+"""What a person sees about the mails of a ticket: own watch and reminder, what happened to the
+newest notification, and failures."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ from app.tickets.models.watchers import TicketWatcher
 
 @dataclass(frozen=True)
 class TicketMails:
-    """``choice``: None where the person does not watch the ticket; else which mails it chose, ""
-    where it has no address for them. ``reminder``: with ``due_at`` and ``note``, if the person set
-    one. ``failed``: id, address and reason of the mails that a server refused for good, the newest
-    of each address; for operators."""
+    """``choice``: None if the person does not watch the ticket; otherwise the chosen mails, "" if
+    there is no address for them. ``reminder``: with ``due_at`` and ``note``, if the person set
+    one. ``failed``: id, address and reason of the mails that a server refused permanently, the
+    newest for each address; for operators."""
 
     choice: str | None
     gets_mails: bool
@@ -47,30 +47,32 @@ class TicketMails:
     failed: Sequence[Row[Any]]
     newest: Newest
     without_contact: Sequence[str]
-    """Sites that the ticket concerns and that have no address: nobody there is notified."""
+    """Sites that the ticket concerns and that have no address: nobody is notified at these
+    sites."""
 
 
 @dataclass(frozen=True)
 class Newest:
-    """What happened to the mails about the newest change of which there are any: how many are in
-    each state. Accepted by the mail server is all that is known of those that were sent."""
+    """The mails about the newest change that has any: how many are in each state. For sent ones,
+    only acceptance by the mail server is known."""
 
     sent: int = 0
     failed: int = 0
     to_send: int = 0
-    """They wait for the mail server, or are with it."""
+    """Waiting for the mail server, or being sent."""
     refused: int = 0
-    """They are tried again: the mail server did not accept them yet."""
+    """To be retried: the mail server has not accepted them yet."""
     in_digest: int = 0
-    """They are in a daily mail, or will."""
+    """Already in a daily digest, or waiting for one."""
     at: datetime | None = None
-    """When these mails were made; None = none exist."""
+    """When these mails were created; None = no mails."""
     unplanned: bool = False
-    """Whether a later change is there of which the mails are not made yet."""
+    """Whether there is a later change whose mails are not created yet."""
 
 
 def mails_of_ticket(session: Session, actor: Actor, number: int) -> TicketMails:
-    """One statement: few tickets are watched, and few mails fail or are of one change."""
+    """Read it in one statement: few tickets are watched, few mails fail, and few belong to one
+    change."""
     watching = exists().where(
         TicketWatcher.ticket_number == number, TicketWatcher.user_id == User.id
     )
@@ -121,7 +123,7 @@ def _newest(rows: Sequence[Row[Any]]) -> Newest:
     first = rows[0]
     unplanned = (first.last_change or 0) > int(first.planned or 0)
     mails = [row for row in rows if row.id is not None and row.change_id == first.newest]
-    # one that was written to a file, before a server was set, reached nobody
+    # a mail written to a file, before a server was configured, reached nobody
     states = Counter(row.state for row in mails if row.state != SENT or row.taker != "")
     to_send = [row.attempts > 0 for row in mails if row.state in (WAITING, SENDING)]
     return Newest(
@@ -133,7 +135,7 @@ def _newest(rows: Sequence[Row[Any]]) -> Newest:
 
 
 def _sites_without_contact(number: int) -> ScalarSelect[str | None]:
-    """The names of the sites that the ticket concerns and that have no address, in lines."""
+    """The names of the sites that the ticket concerns and that have no address, one per line."""
     affected = select(TicketSite.site_id).where(TicketSite.ticket_number == number)
     responsible = select(Ticket.responsible_site_id).where(Ticket.number == number)
     reached = exists().where(SiteContact.site_id == Site.id, SiteContact.mail != "")

@@ -1,7 +1,7 @@
-"""The mails of what people want to be reminded of (``app.tickets.services.personal_reminders``).
+"""The mails of personal reminders (``app.tickets.services.personal_reminders``).
 
 The mail and the mark that the person was reminded are written in one transaction, and the message
-has a key: each reminder is one mail, however many workers there are and wherever one is killed.
+has a key: each reminder is one mail, with any number of workers and wherever one is killed.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ AT_ONCE: Final = 50
 
 
 def send_due_reminders(session: Session, now: datetime) -> int:
-    """Queue the mails of some that are due; how many reminders this dealt with (0 = none is left).
+    """Queue the mails of some due reminders; return how many reminders were handled (0 = none
+    left).
 
-    Who wants no mails, or may not log in, gets none, also later; home shows it to whoever comes.
+    People who want no mails or may not log in get none, not even later; home shows the reminder.
     """
     due = session.execute(
         select(TicketReminder, Ticket.title, Ticket.state, User.mail)

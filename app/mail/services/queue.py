@@ -1,8 +1,8 @@
-"""The queue of mails: who sends which, what happened to it, and once more on demand.
+"""The mail queue: claiming, results, and retries on demand.
 
-A mail is claimed for a time before it is sent, and marked right after it was taken. Who dies
-between leaves a claim that ends by itself: another sends the mail then, under the same message id.
-That is the one moment in which a mail may arrive twice (``docs/mail.md``).
+A mail is claimed for a time before it is sent, and marked as soon as it was accepted. If a worker
+dies in between, its claim expires and another worker sends the mail under the same message id. That
+is the only case in which a mail may arrive twice (``docs/mail.md``).
 """
 
 from __future__ import annotations
@@ -38,18 +38,18 @@ MAIL = "mail"
 """The kind of a mail in the change log."""
 CLAIMED_AT_ONCE = 10
 MAX_WAIT = timedelta(hours=1)
-"""Between two attempts."""
+"""Longest pause between two attempts."""
 SHOWN_AT_ONCE = 50
 IN_ONE_STATEMENT = 10_000
-"""Numbers of rows in one statement; databases know a limit."""
+"""Numbers of rows in one statement; databases have a limit."""
 _MAX_REASON_LENGTH = 500
 _ONLY_ROWS: Final[dict[str, Any]] = {"execution_options": {"synchronize_session": False}}
-"""Updates of rows of which no object is used afterwards."""
+"""For updates of rows whose objects are not used afterwards."""
 
 
 class Refusals:
-    """What a room above does where a server refuses a message to a partner's system for good, by
-    the message's key and with the server's words; a composition names it."""
+    """What a higher room does if a server permanently refuses a message to a partner's system,
+    given the message's key and the server's words; the composition sets it."""
 
     follow: Callable[[Session, str, str], object] = staticmethod(lambda _session, _key, _reason: ())
 
@@ -58,15 +58,15 @@ REFUSALS: Final = Refusals()
 
 
 def next_mail_due(session: Session) -> datetime | None:
-    """When the first mail is to be tried; None = none exists."""
+    """When the first mail is to be tried; None = no mail waits."""
     first: datetime | None = session.scalar(select(func.min(Mail.due_at, type_=Mail.due_at.type)))
     return first
 
 
 def claim_mails(session: Session, now: datetime, until: datetime) -> dict[int, int]:
-    """Take the mails that are due, some at once, so that nobody else sends them ``until`` then.
+    """Claim some due mails, so that no other worker sends them before ``until``.
 
-    How often each was tried without success, by its number, in the order in which they are due.
+    Returns the number of failed attempts by mail, in the order in which they are due.
     """
     due = (
         select(Mail.id, Mail.attempts)
@@ -85,11 +85,10 @@ def claim_mails(session: Session, now: datetime, until: datetime) -> dict[int, i
 
 
 def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = False) -> Post:
-    """The mail as it is sent; ``to_show`` leaves out what proves that one got it, and the text of
-    one that is private."""
+    """The mail as it is sent; ``to_show`` omits signatures, and the text of a private mail."""
     mail = session.get_one(Mail, mail_id)
     on_security = mail.message is not None and mail.message.key.startswith(SECURITY)
-    # a person's choice does not count
+    # a person's choice does not apply
     is_stoppable = not is_to_partner(mail) and (not on_security or mail.user_id is None)
     stop = sender.stop_url(mail.id, mail.address_key) if is_stoppable else ""
     if to_show and is_stoppable:
@@ -127,7 +126,7 @@ def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = F
 
 
 def _holder(mail: Mail) -> str:
-    """Who gets the address to which the mail is answered; "" = nobody answers it."""
+    """The holder of the reply address; "" = replies are not read."""
     key = mail.message.key if mail.message is not None else ""
     if key.startswith(PARTNER):
         return f"{CONNECTION}{key.removeprefix(PARTNER).split()[0]}"
@@ -142,7 +141,7 @@ def mark_sent(session: Session, mail_id: int, now: datetime, taker: str = "") ->
 
 
 def mark_failed(session: Session, mail_id: int, reason: str) -> None:
-    """The server refused it for good; operators see its words."""
+    """The server refused it permanently; operators see its words."""
     words = reason[:_MAX_REASON_LENGTH]
     if _mark(session, mail_id, state=FAILED, due_at=None, reason=words):
         mail = session.get_one(Mail, mail_id)
@@ -152,12 +151,12 @@ def mark_failed(session: Session, mail_id: int, reason: str) -> None:
 
 
 def mark_later(session: Session, mail_id: int, reason: str, due_at: datetime) -> None:
-    """It was not taken now; it is tried again at ``due_at``, for as long as it takes."""
+    """It was not accepted now; it is tried again at ``due_at``, with no limit of attempts."""
     _mark(session, mail_id, state=WAITING, due_at=due_at, reason=reason[:_MAX_REASON_LENGTH])
 
 
 def give_back(session: Session, mail_ids: Collection[int], due_at: datetime) -> None:
-    """Claimed and not tried: it waits again."""
+    """Return claimed mails that were not tried to the queue."""
     session.execute(
         update(Mail)
         .where(Mail.id.in_(mail_ids), Mail.state == SENDING)
@@ -167,12 +166,12 @@ def give_back(session: Session, mail_ids: Collection[int], due_at: datetime) -> 
 
 
 def is_to_partner(mail: Mail) -> bool:
-    """Whether it is for a partner's system: then the exchange decides what is sent again."""
+    """Return whether it is for a partner's system: then the exchange decides what is sent again."""
     return mail.message is not None and mail.message.key.startswith(PARTNER)
 
 
 def _mark(session: Session, mail_id: int, state: str, **values: Any) -> bool:
-    # what was sent stays sent, whoever lost its claim meanwhile
+    # a sent mail stays sent, whichever worker lost its claim meanwhile
     still = Mail.id == mail_id if state == SENT else and_(Mail.id == mail_id, Mail.state == SENDING)
     marked = session.execute(
         update(Mail).where(still).values(state=state, attempts=Mail.attempts + 1, **values),
@@ -182,20 +181,19 @@ def _mark(session: Session, mail_id: int, state: str, **values: Any) -> bool:
 
 
 def wait_after(attempts: int, first: timedelta, chance: float) -> timedelta:
-    """How long to wait after so many attempts without success: twice as long each time, up to an
-    hour.
+    """Return the pause after so many failed attempts: doubled each time, up to an hour.
 
-    ``chance`` from 0 to 1 spreads it over its upper half, so that not all come back at once.
+    ``chance`` (0 to 1) spreads it over the upper half, so that not all are retried together.
     """
     longest: timedelta = min(first * 2 ** min(max(attempts - 1, 0), 16), MAX_WAIT)
     return longest * (0.5 + chance / 2)
 
 
 def make_digests(session: Session, now: datetime) -> int:
-    """Put what waits for a digest into one mail for each address; how many were made.
+    """Combine what waits for a digest into one mail for each address; return how many.
 
-    What a person does not want any more is dropped, and so is what waits for one who may not log in
-    any more.
+    What a person no longer wants is dropped, and so is what waits for somebody who may no longer
+    log in.
     """
     rows = session.execute(
         select(
@@ -241,7 +239,7 @@ def make_digests(session: Session, now: datetime) -> int:
 
 @dataclass(frozen=True)
 class MailPage:
-    """Mails, newest first; ``before`` is where the next page begins, or None."""
+    """Mails, newest first; ``before`` is where the next page starts, or None."""
 
     mails: Sequence[Mail]
     before: int | None
@@ -254,7 +252,7 @@ def list_mails(
     word: str = "",
     before: int | None = None,
 ) -> MailPage:
-    """Mails in one of these states (none given = any), newest first.
+    """List the mails in one of these states (no states = any), newest first.
 
     ``word`` is a part of the address, or the number of a ticket.
     """
@@ -277,7 +275,7 @@ def list_mails(
 
 
 def find_mail(session: Session, actor: Actor, mail_id: int) -> Mail:
-    """One mail, for operators; else ``Forbidden`` or ``NotFound``."""
+    """Return one mail, for operators. Raises ``Forbidden`` or ``NotFound``."""
     require_operator(actor, _("see the portal's mails"))
     mail = session.get(Mail, mail_id)
     if mail is None:
@@ -286,8 +284,8 @@ def find_mail(session: Session, actor: Actor, mail_id: int) -> Mail:
 
 
 def send_again(session: Session, by: Writer, mail_id: int) -> None:
-    """Try a mail that failed, or that waits for its next attempt, at once. One that a partner's
-    server refused is another mail by then: the exchange sends what it told."""
+    """Retry a mail that failed, or waits for its next attempt, at once. Not for a mail that a
+    partner's server refused: the exchange sends its content again as another mail."""
     mail = find_mail(session, by.actor, mail_id)
     if mail.state == FAILED and is_to_partner(mail):
         raise Invalid(
@@ -311,10 +309,10 @@ def send_again(session: Session, by: Writer, mail_id: int) -> None:
 
 
 def send_refused_again(session: Session, by: Writer) -> int:
-    """Try all mails at once that a server refused for good, but those to partners' systems, which
-    the exchange sends again; how many.
+    """Retry all mails that a server refused permanently, except those to partners' systems, which
+    the exchange sends again; return how many. Operators only.
 
-    As after a setting was wrong and the server refused whatever came. Operators only.
+    For use after a wrong setting made the server refuse every mail.
     """
     require_operator(by.actor, _("see the portal's mails"))
     to_partner = exists().where(
@@ -334,6 +332,6 @@ def send_refused_again(session: Session, by: Writer) -> int:
 
 
 def oldest_waiting(session: Session) -> datetime | None:
-    """Since when the oldest mail waits that is not sent yet."""
+    """Since when the oldest unsent mail waits."""
     waiting = select(func.min(Mail.created_at)).where(Mail.state.in_((WAITING, SENDING)))
     return session.scalar(waiting)

@@ -1,8 +1,8 @@
-"""Who is notified of a change of a ticket: by which address, and why.
+"""Who is notified of a change of a ticket: at which address, and why.
 
-The submitter (the person who opened it, else the mail that the partner sent), the addresses of the
-carbon copy, the contacts of the responsible and affected sites, and whoever watches the ticket. One
-address gets one mail, whatever it is told for. Nobody is notified of a change of one's own.
+The submitter (the person who opened it, else the mail address that the partner sent), the carbon
+copy, the contacts of the responsible and affected sites, and everybody who watches the ticket. Each
+address gets one mail, for however many reasons. Nobody is notified of their own change.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ EACH, DIGEST, NEVER = "each", "digest", "never"
 
 @dataclass(frozen=True)
 class Recipient:
-    """One address that is told, and why; ``user`` has that address if a person does."""
+    """An address that is notified, and why; ``user`` is the person with that address, if any."""
 
     address: str
     key: str
@@ -44,12 +44,12 @@ class Recipient:
 
     @property
     def choice(self) -> str:
-        """Which mails the one behind it wants."""
+        """Which mails the person or address wants."""
         return self.user.mail_choice if self.user is not None else EACH
 
 
 class Part(StrEnum):
-    """What somebody who is notified has to do with the ticket."""
+    """The role in a ticket of somebody who is notified."""
 
     OPENER = "opener"
     WATCHER = "watcher"
@@ -59,23 +59,24 @@ class Part(StrEnum):
 
 @dataclass(frozen=True)
 class TicketRole:
-    """An address that is there for a ticket, and why."""
+    """An address with a role in a ticket, and why."""
 
     part: Part
     address: str
     why: str
     field: str = ""
-    """The field of a change by which one comes into this role."""
+    """The field whose change assigns this role."""
     site: str = ""
     contact_of: int | None = None
-    """The site, of its contacts."""
+    """The site, for its contacts."""
     key: str = ""
-    """Its name."""
+    """The site's name."""
 
 
 @dataclass
 class People:
-    """Whatever says who is notified of changes of some tickets; read once for all of them."""
+    """All data that decides who is notified of changes of some tickets; read once for all of
+    them."""
 
     users: dict[int, User] = field(default_factory=dict)
     """People who may log in and have an address, by key."""
@@ -90,13 +91,13 @@ def people_around(session: Session, tickets: Collection[Ticket]) -> People:
 
 
 def people_concerned(session: Session, concerns: Sequence[Concern]) -> People:
-    """The same of tickets of which it is known whom they concern."""
+    """The same for tickets with known concerns."""
     found = People()
     for user in session.scalars(
         select(User).where(User.mail != "", User.disabled_at.is_(None)).order_by(User.id.desc())
     ):
         found.users[user.id] = user
-        found.by_address[address_key(user.mail)] = user  # of two with one address, the older
+        found.by_address[address_key(user.mail)] = user  # of two with the same address, the older
     numbers = [one.number for one in concerns if one.number]
     watching = select(TicketWatcher.ticket_number, TicketWatcher.user_id)
     for number, user_id in session.execute(
@@ -122,8 +123,8 @@ def recipients_of(
 ) -> Sequence[Recipient]:
     """Who is notified of this change, each address once, whether it wants mails or not.
 
-    ``changed`` is the ticket that was changed, where it is not this one.
-    Addresses that are none, as partners may send, are passed over: ``bad_addresses`` names them.
+    ``changed`` is the ticket that was changed, if it is not this one. Invalid addresses, as
+    partners may send them, are skipped: ``bad_addresses`` names them.
     """
     new = {item.field: item for item in change.fields}
     own = set(_own_addresses(people, changed or ticket, change))
@@ -157,10 +158,10 @@ def recipients_of(
 
 
 def who_chooses(user: User | None, contact_of: set[int] | None) -> User | None:
-    """The person whose choice counts for an address that is said to be that person's.
+    """The person whose choice applies to an address that is recorded as that person's.
 
-    People write their addresses themselves: nobody silences the contacts of a site by that who does
-    not speak for the site.
+    People enter their addresses themselves: the contacts of a site can only be silenced by somebody
+    who acts for the site.
     """
     if user is None or not contact_of or user.role in (Role.ADMIN, Role.OPERATOR):
         return user
@@ -168,26 +169,26 @@ def who_chooses(user: User | None, contact_of: set[int] | None) -> User | None:
 
 
 def bad_addresses(ticket: Ticket) -> Sequence[str]:
-    """What stands on a ticket as an address of its mails and is none: nobody is told there."""
+    """The invalid mail addresses of a ticket: nobody is notified there."""
     sent = [ticket.submitter_mail] if ticket.submitter_mail.strip() else []
     parts = [*sent, *address_parts(ticket.carbon_copy)]
     return [part for part in dict.fromkeys(parts) if mail_address(part) is None]
 
 
 def stopped(session: Session, keys: Collection[str]) -> set[str]:
-    """Which of these addresses want no mails."""
+    """Return which of these addresses want no mails."""
     wanted = select(MailStop.address_key).where(MailStop.address_key.in_(keys))
     return set(session.scalars(wanted)) if keys else set()
 
 
 def sites_concerned(concern: Concern) -> Mapping[int, str]:
-    """The sites whose contacts are notified, by key in the database, each with its name."""
+    """The sites whose contacts are notified, by database key, each with its name."""
     responsible = [concern.responsible] if concern.responsible is not None else []
     return dict([*responsible, *((one.id, one.key) for one in concern.affected)])
 
 
 def roles_around(people: People, concern: Concern) -> Iterator[TicketRole]:
-    """Everybody who has to do with the ticket, in the order in which reasons are told."""
+    """Everybody with a role in the ticket, in the order of the reasons."""
     opener = people.users.get(concern.opener or 0)
     if opener is not None:
         yield TicketRole(Part.OPENER, opener.mail, _("because you created this ticket"))
@@ -210,9 +211,9 @@ def roles_around(people: People, concern: Concern) -> Iterator[TicketRole]:
 def _contacts(
     people: People, site_id: int, key: str, affected_as: str = ""
 ) -> Iterator[TicketRole]:
-    """The network contacts of a site; where it names none, all of its contacts.
+    """The network contacts of a site, or all of its contacts if it has no network contact.
 
-    ``affected_as``: the name by which it is affected; "" = it is responsible.
+    ``affected_as``: the name under which it is affected; "" = it is responsible.
     """
     all_of_site = people.contacts.get(site_id, [])
     network = [contact for contact in all_of_site if contact.role == ContactRole.NETWORK]
@@ -225,7 +226,7 @@ def _contacts(
 
 
 def _came_into(role: TicketRole, changed: Mapping[str, object]) -> bool:
-    """Whether this change brought the role about: it was not there before."""
+    """Return whether this change assigned the role: it did not exist before."""
     item = changed.get(role.field)
     if item is None:
         return False
@@ -238,7 +239,7 @@ def _actor(change: Change) -> int | None:
 
 
 def _own_addresses(people: People, ticket: Ticket, change: Change) -> Iterator[str]:
-    """Addresses of whoever made the change: a person's, or that of the one whom a partner names."""
+    """Addresses of the author of the change: a person, or the person named by a partner."""
     actor = people.users.get(_actor(change) or 0)
     if actor is not None:
         yield address_key(actor.mail)

@@ -1,6 +1,6 @@
-"""Mails, as the worker makes and sends them: planned from the change log, claimed, handed over.
+"""The worker's part of mails: planned from the change log, claimed, sent.
 
-Each step is a short transaction of its own; none is open while a mail server is talked to.
+Each step is a short transaction of its own; none is open while a mail server is contacted.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ from app.mail.services.queue import (
 )
 
 LEASE_STEPS = 15
-"""So many times as long as one step with the server may take, a claimed mail is nobody else's."""
+"""A claim lasts so many times the timeout of one step with the server."""
 MAIL_STEPS = 12
-"""Most steps that one mail takes, from the connection to the server's answer."""
+"""Most steps of one mail, from the connection to the server's answer."""
 _log = logging.getLogger(__name__)
 
 
 def plan_mails(context: Context) -> None:
-    """Plan the mails of all changes that are there (a listener)."""
+    """Plan the mails of all new changes (a listener)."""
     url, address = context.settings.public_url, context.settings.mail.from_address
     with context.reading() as session:
         while not context.is_ending():
@@ -59,7 +59,7 @@ def plan_mails(context: Context) -> None:
 
 
 def send_digests(context: Context) -> str:
-    """Put what waits for a digest into one mail for each address (timed work)."""
+    """Combine what waits for a digest into one mail for each address (timed work)."""
     with context.transaction() as session:
         made = make_digests(session, context.now())
     return f"{made} digest{'' if made == 1 else 's'} created" if made else "No digests due"
@@ -67,7 +67,7 @@ def send_digests(context: Context) -> str:
 
 @dataclass
 class Counts:
-    """What happened to the mails that were tried."""
+    """The results of the mails that were tried."""
 
     sent: int = 0
     later: int = 0
@@ -75,9 +75,9 @@ class Counts:
 
 
 class PostOffice:
-    """Sends what is due: a part of the worker.
+    """Sends due mails: a part of the worker.
 
-    Without a secret nothing is sent: mails hold signed links.
+    Without a secret nothing is sent: mails contain signed links.
     """
 
     def __init__(
@@ -92,12 +92,13 @@ class PostOffice:
         self._is_logged = False
         self._in_vain = 0
         self._taken: dict[int, tuple[datetime, str]] = {}
-        """When the server took mails of which no record was made yet."""
+        """When the server accepted mails that are not recorded yet."""
         self._closed_until: datetime | None = None
         self.again_at: datetime | None = None
 
     def step(self) -> bool:
-        """Send what is due until nothing is, or the server takes none; whether any was sent."""
+        """Send due mails until none is left or the server accepts none; return whether any was
+        sent."""
         now = self._context.now()
         self.again_at = self._closed_until
         if self._closed_until is not None and now < self._closed_until:
@@ -128,7 +129,7 @@ class PostOffice:
     def _send_some(
         self, session: Session, settings: Settings, mailer: Mailer, counts: Counts
     ) -> bool:
-        """Claim some mails and try them; whether there were any."""
+        """Claim some mails and try them; return whether there were any."""
         step, now = timedelta(seconds=settings.mail.timeout), self._context.now()
         until = now + LEASE_STEPS * step
         with transaction(session):
@@ -187,7 +188,7 @@ class PostOffice:
             counts.sent += 1
 
     def _note_taken(self, session: Session) -> None:
-        """Record what the server took: at the next step, where the database is away just now."""
+        """Record the accepted mails: at the next step, if the database is unavailable now."""
         if not self._taken:
             return
         with transaction(session):
@@ -197,8 +198,8 @@ class PostOffice:
 
     @staticmethod
     def _written(session: Session, sender: Sender, number: int) -> tuple[Post, bytes] | None:
-        """The mail and its bytes. One that cannot be written has failed: none holds up the others,
-        whatever is in it."""
+        """Return the mail and its bytes. A mail that cannot be composed has failed: it never blocks
+        others, whatever it contains."""
         begin_read(session)
         try:
             post = post_of(session, sender, number)
@@ -226,7 +227,7 @@ class PostOffice:
 
 
 def mailer_of(settings: Settings) -> Mailer:
-    """Where mails are given to."""
+    """Where mails are delivered."""
     mail = settings.mail
     if not mail.host:
         return FolderMailer(PROJECT / mail.folder)

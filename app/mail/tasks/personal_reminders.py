@@ -1,4 +1,4 @@
-"""What people want to be reminded of, as the worker looks for it (timed work)."""
+"""Personal reminders: the worker's timed work."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.mail.services.personal_reminders import send_due_reminders
 
 
 def remind_people(context: Context) -> str:
-    """Queue the mails of all reminders that are due."""
+    """Queue the mails of all due reminders."""
     many = step = 0
     while not context.is_ending():
         with context.transaction() as session:
