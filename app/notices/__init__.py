@@ -1,1 +1,1 @@
-"""Providers' maintenance notices and the tickets made from them."""
+"""Providers' maintenance notices and the tickets created from them."""

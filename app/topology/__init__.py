@@ -1,1 +1,1 @@
-"""The map: the registry as it was on a day, with the state that tickets give each link."""
+"""The map: the registry on a given day, with the state that tickets and events give each link."""

@@ -1,9 +1,9 @@
-"""Reading maintenance notices: a mail (``.eml``) or a calendar (``.ics``), as providers send them.
+"""Reads maintenance notices: a mail (``.eml``) or a calendar (``.ics``), as providers send them.
 
-What comes in is untrusted: any shape, depth, charset and size. Whatever cannot be read for certain
-becomes an ``Unread`` with its reason, never an error and never nothing. Time zones that a calendar
-brings along are not computed (their rules may be endless): zones are taken by their IANA names.
-Of a mail only its texts are kept; nothing of it is ever shown as HTML.
+The input is untrusted: any shape, depth, charset and size. Whatever cannot be read reliably becomes
+an ``Unread`` with the reason, never an error and never nothing. Time zones defined in a calendar
+are not evaluated (their rules may be endless): zones are identified by their IANA names. Only the
+texts of a mail are stored, and nothing is ever shown as HTML.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ from app.notices.rules.notices import (
 )
 
 MAX_BYTES: Final = 4 * 1024 * 1024
-"""Of a file."""
+"""Limit of a file."""
 MAX_CALENDAR: Final = 256 * 1024
 """Characters of a calendar that are read."""
 MAX_TEXT: Final = 256 * 1024
-"""Characters of a file's text that are kept for people."""
+"""Characters of a file's text that are stored for people."""
 _MAX_EVENTS: Final = 100
 _MAX_COMPONENTS: Final = 300
 _SHOWN_HEADERS: Final = ("From", "Date", "Subject", "Message-ID")
@@ -58,7 +58,7 @@ _CUT: Final = "\n[Here the portal cut the text: it is longer than it keeps.]"
 
 
 def read(content: bytes, name: str = "") -> Reading:
-    """What a file holds. Raises ``Invalid`` only where it is empty or too large."""
+    """Read the notices in a file. Raises ``Invalid`` only if it is empty or too large."""
     if len(content) > MAX_BYTES:
         raise Invalid("file", f"A notice has at most {MAX_BYTES // 1024 // 1024} MiB")
     if not content.strip():
@@ -114,7 +114,8 @@ def _mail(content: bytes, name: str, digest: str) -> Reading:
 
 
 def _parts(mail: Message) -> Iterator[tuple[Message, str]]:
-    """The parts that hold text or a calendar, with it; forwarded mails are looked into."""
+    """The parts that contain text or a calendar, with their content; forwarded mails are searched
+    too."""
     waiting, seen = [mail], 0
     while waiting:
         part = waiting.pop(0)
@@ -147,7 +148,7 @@ def _header(mail: Message, name: str) -> str:
 
 
 def _calendar(text: str) -> Iterator[Notice | Unread]:
-    """The events of a calendar; at least one thing."""
+    """The events of a calendar; never empty."""
     if len(text) > MAX_CALENDAR:
         yield Unread(f"The calendar is larger than {MAX_CALENDAR // 1024} kB")
         return
@@ -162,7 +163,7 @@ def _calendar(text: str) -> Iterator[Notice | Unread]:
             for one in each.walk("VEVENT")
         ]
     except (ValueError, TypeError, KeyError, AttributeError, IndexError, RecursionError) as error:
-        # the library fails in all these ways on what is no calendar
+        # the library fails in all these ways on text that is not a calendar
         yield Unread(f"The calendar cannot be read: {cut_line(str(error), 150)}")
         return
     if not events:
@@ -175,7 +176,7 @@ def _calendar(text: str) -> Iterator[Notice | Unread]:
 
 
 def _without_zones(text: str) -> str:
-    """The calendar without its VTIMEZONEs: their rules may never end."""
+    """The calendar without its VTIMEZONEs, whose rules may never end."""
     kept: list[str] = []
     inside = False
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
@@ -262,14 +263,15 @@ def _impact(text: str) -> str:
 
 
 def _sequence(event: icalendar.Component) -> int:
-    value = _id(event, "SEQUENCE") or "0"  # RFC 5545: without it, it is 0
+    value = _id(event, "SEQUENCE") or "0"  # RFC 5545: the default is 0
     if not (value.isascii() and value.isdigit() and int(value[:20]) <= MAX_SEQUENCE):
         raise _Unreadable("SEQUENCE is no whole number")
     return int(value)
 
 
 def _circuits(event: icalendar.Component, *, may_lack: bool) -> tuple[Circuit, ...]:
-    """The circuits; ``may_lack``: a cancellation names none where its UID says enough."""
+    """The circuits; ``may_lack``: a cancellation needs none if its UID identifies the
+    maintenance."""
     found: dict[str, Circuit] = {}
     for value in _values(event, "X-MAINTNOTE-OBJECT-ID"):
         params = getattr(value, "params", {})

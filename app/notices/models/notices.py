@@ -1,4 +1,4 @@
-"""Rows of providers' maintenance notices: the files, what each states, and the maintenances."""
+"""Tables of providers' maintenance notices: files, notices, circuits and maintenances."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from app.registry.models.registry import Link
 
 
 class NoticeFile(Base):
-    """A mail or calendar file that brought notices; of a mail only its texts are kept."""
+    """A mail or calendar file with notices; only the texts of a mail are stored."""
 
     __tablename__ = "notice_files"
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(255), default="")
     digest: Mapped[str] = mapped_column(String(64), unique=True)
-    """SHA-256 of the whole file: the same file never comes twice."""
+    """SHA-256 of the whole file: the same file is never stored twice."""
     sender: Mapped[str] = mapped_column(String(255), default="")
-    """As the mail says: a claim."""
+    """As stated in the mail, unverified."""
     subject: Mapped[str] = mapped_column(String(255), default="")
     text: Mapped[str] = mapped_column(Text)
     received_at: Mapped[datetime] = mapped_column(UtcTime)
     received_by: Mapped[str] = mapped_column(String(255))
-    """The account that brought it in."""
+    """The account that submitted it."""
 
 
 class MaintenanceNotice(Base):
-    """One notice of a file. What could not be read has no uid, and a draft in its other fields."""
+    """One notice of a file. An unreadable one has no uid, and a draft in its other fields."""
 
     __tablename__ = "maintenance_notices"
     __table_args__ = (
@@ -48,11 +48,11 @@ class MaintenanceNotice(Base):
     ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"), index=True)
     provider: Mapped[str] = mapped_column(String(255), default="")
     provider_key: Mapped[str] = mapped_column(String(255), default="")
-    """By which providers are compared."""
+    """The form in which providers are compared."""
     uid: Mapped[str] = mapped_column(String(255), default="")
     sequence: Mapped[int] = mapped_column(default=0)
     digest: Mapped[str] = mapped_column(String(64), default="")
-    """Of what it states, whatever file brings it."""
+    """Digest of its content, whichever file it is in."""
     stamp: Mapped[datetime | None] = mapped_column(UtcTime)
     status: Mapped[str] = mapped_column(String(50), default="")
     impact: Mapped[str] = mapped_column(String(50), default="")
@@ -77,17 +77,17 @@ class NoticeCircuit(Base):
     position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     object_id: Mapped[str] = mapped_column(String(255), index=True)
     impact: Mapped[str] = mapped_column(String(50), default="")
-    """Its own, where the notice says one."""
+    """Its own impact, if the notice states one."""
     link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id"), index=True)
-    """The link that it means; None while nobody knows."""
+    """The link it refers to; None = unknown."""
     by_hand: Mapped[bool] = mapped_column(default=False)
-    """A person said so."""
+    """Whether a person assigned the link."""
 
     link: Mapped[Link | None] = relationship(lazy="joined")
 
 
 class ProviderMaintenance(Base):
-    """A maintenance as its provider knows it: its ticket, and the newest notice that counted."""
+    """A provider's maintenance: its ticket, and the newest notice that took effect."""
 
     __tablename__ = "provider_maintenances"
     __table_args__ = (UniqueConstraint("provider_key", "uid"),)
@@ -96,5 +96,5 @@ class ProviderMaintenance(Base):
     provider_key: Mapped[str] = mapped_column(String(255))
     uid: Mapped[str] = mapped_column(String(255))
     ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"), index=True)
-    """None where it was cancelled before a ticket was made."""
+    """None if it was cancelled before a ticket was created."""
     notice_id: Mapped[int] = mapped_column(ForeignKey("maintenance_notices.id"))

@@ -1,7 +1,7 @@
-"""Providers' maintenance notices: the list, one with its whole text, and bringing them in.
+"""Providers' maintenance notices: the list, a notice with its whole text, and uploads.
 
-An upload is first shown as what would happen to it. As with other files it then travels in the form
-that confirms it, and is read again as if it were new. Nothing of a mail is shown as HTML.
+An upload is first shown as a preview. As with other files, it is then part of the form that
+confirms it, and is read again as if it were new. Nothing in a mail is shown as HTML.
 """
 
 from __future__ import annotations
@@ -47,22 +47,22 @@ from app.tickets.rules.tickets import Category, Impact, Layer, State
 blueprint = Blueprint("notices", __name__, url_prefix="/notices")
 NUMBER: Final = "/<int(max=2147483647):number>"
 PACKED_LIMIT: Final = 3 * 1024 * 1024
-"""Letters that a form carries, beside its other fields."""
+"""Characters in a form, in addition to its other fields."""
 _SHOWN_CIRCUITS: Final = 200
 _UPDATE: Final = "update-"
-"""Before the names of one form's fields: another one on the page has the same."""
+"""Prefix of the field names of one form: another form on the page has the same names."""
 _TIME_HELP = _("UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00")
 
 
 class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """A notice that was shown: the file itself, and its name."""
+    """A notice that was previewed: the file itself and its name."""
 
     content = HiddenField("File")
     name = HiddenField("Name")
 
 
 class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """The ticket that a person makes of a notice."""
+    """The ticket that a person creates from a notice."""
 
     title = StringField(
         LABELS["title"],
@@ -93,7 +93,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     description = TextAreaField(LABELS["description"], filters=[lines])
 
     def new_ticket(self) -> NewTicket:
-        """What is stated, for the service."""
+        """The content of the ticket, for the service."""
         provider, reference = self.provider.data or "", self.reference.data or ""
         return NewTicket(
             title=self.title.data or "",
@@ -127,7 +127,7 @@ class UpdateForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 class DismissForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Why a notice asks for nothing."""
+    """Why no action is needed for a notice."""
 
     reason = StringField(
         _("Reason"),
@@ -138,7 +138,7 @@ class DismissForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 class CircuitForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Which link a circuit is."""
+    """The link of a circuit."""
 
     circuit = HiddenField("Circuit")
     link = Choice(_("Link"))
@@ -146,20 +146,20 @@ class CircuitForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 def notices_panel(_actor: Actor, ticket: Ticket) -> dict[str, Any]:
-    """What the page of a ticket shows of the notices that made it."""
+    """The ticket page's list of the notices that created or changed the ticket."""
     of_provider = ticket.category == Category.MAINTENANCE
     return {"notices": notices_of_ticket(db.session(), ticket.number) if of_provider else ()}
 
 
 @blueprint.get("")
 def listing() -> Response:
-    """Notices of a state, or of all, the newest first."""
+    """List the notices of one state, or all, newest first."""
     return _list_page()
 
 
 @blueprint.post("")
 def preview() -> Response:
-    """What would happen to a file; nothing is written."""
+    """Show what would happen to a file; nothing is written."""
     require_take(acting())
     file = request.files.get("file")
     if file is None or not file.filename:
@@ -194,7 +194,7 @@ def preview() -> Response:
 
 @blueprint.post("/confirm")
 def confirm() -> Response:
-    """Take in what was shown."""
+    """Import the previewed file."""
     require_take(acting())
     form = FileForm()
     rows = db.session()
@@ -215,7 +215,7 @@ def confirm() -> Response:
 
 
 def in_words(results: Sequence[Result]) -> str:
-    """How many notices became what."""
+    """The number of notices for each outcome."""
     counts = {one: sum(each.outcome is one for each in results) for one in Outcome}
     some = [f"{count} " + said_word(outcome) for outcome, count in counts.items() if count]
     listed = joined(", ", some)
@@ -226,13 +226,13 @@ def in_words(results: Sequence[Result]) -> str:
 
 @blueprint.get(NUMBER)
 def notice(number: int) -> Response:
-    """One notice, with what happened to it and what can be made of it."""
+    """Show a notice, what happened to it and what can be done with it."""
     return _notice_page(find_notice(db.session(), number))
 
 
 @blueprint.post(f"{NUMBER}/ticket")
 def make(number: int) -> Response:
-    """Open the ticket of a notice that a person has read."""
+    """Create the ticket of a notice that a person has read."""
     require_take(acting())
     rows, form = db.session(), TicketForm()
     if form.validate():
@@ -285,7 +285,7 @@ def update(number: int) -> Response:
 
 @blueprint.post(f"{NUMBER}/dismiss")
 def dismiss(number: int) -> Response:
-    """Put a notice aside, with a reason."""
+    """Dismiss a notice, with a reason."""
     require_take(acting())
     rows, form = db.session(), DismissForm()
     if form.validate():
@@ -303,7 +303,7 @@ def dismiss(number: int) -> Response:
 
 @blueprint.post(f"{NUMBER}/restore")
 def restore(number: int) -> Response:
-    """Have a dismissed notice to be read again."""
+    """Restore a dismissed notice."""
     require_take(acting())
     rows = db.session()
     with writing_once(rows):
@@ -314,7 +314,7 @@ def restore(number: int) -> Response:
 
 @blueprint.post(f"{NUMBER}/circuits")
 def settle(number: int) -> Response:
-    """Say which link a circuit is."""
+    """Assign a link to a circuit."""
     require_take(acting())
     rows, form = db.session(), _circuit_form()
     if form.validate():

@@ -1,8 +1,8 @@
-"""A provider's maintenance notice: what it states, and what a ticket is to say of it.
+"""A provider's maintenance notice: what it states, and what its ticket should contain.
 
-The form is MAINTNOTE, an iCalendar event with fields of its own, whose words for impact and status
-are those of ``app.calendar.rules.maintnote``. What cannot be read is for a person: a draft of the
-ticket is guessed from its text, and nothing else is done.
+The format is MAINTNOTE, an iCalendar event with fields of its own; its words for impact and status
+are those of ``app.calendar.rules.maintnote``. A notice that cannot be read is left to a person:
+only a draft of the ticket is guessed from its text.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     COMPLETED = "completed"
     SAME = "same"
-    """It is there already, nothing was kept again."""
+    """Already known; not stored again."""
     IGNORED = "ignored"
-    """Older than what is known; kept, and ignored."""
+    """Older than a known notice; stored, without effect."""
     TO_READ = "to read"
     DISMISSED = "dismissed"
 
 
 MAX_OBJECTS: Final = 2000
-"""Circuits of one notice; with more it is for a person."""
+"""Circuits of one notice; with more, it is left to a person."""
 NO_CIRCUIT: Final = "X-MAINTNOTE-OBJECT-ID is missing: no circuit is named"
 MAX_ID_LENGTH: Final = SHORT_TEXT_LIMIT
 WHY_LIMIT: Final = 500
-"""Characters in which it is told what happened to a notice."""
+"""Longest explanation of what happened to a notice, in characters."""
 MAX_SEQUENCE: Final = 2**31 - 1
 
 
 @dataclass(frozen=True)
 class Circuit:
-    """X-MAINTNOTE-OBJECT-ID: the provider's id of a circuit, and its own impact if it has one."""
+    """X-MAINTNOTE-OBJECT-ID: the provider's id of a circuit, and its own impact if stated."""
 
     object_id: str
     impact: str = ""
@@ -66,11 +66,11 @@ class Notice:
     end: datetime
     maintenance_ids: tuple[str, ...]
     circuits: tuple[Circuit, ...]
-    """Those that it affects; a cancellation may name none: those of its UID are meant."""
+    """The affected circuits; a cancellation may name none and then means those of its UID."""
     impact: str
-    """As it was sent, in upper case; "" = not said."""
+    """As sent, in upper case; "" = not stated."""
     status: str = ""
-    """As it was sent, in upper case; "" = not said."""
+    """As sent, in upper case; "" = not stated."""
     stamp: datetime | None = None
     account: str = ""
     summary: str = ""
@@ -79,12 +79,12 @@ class Notice:
 
     @property
     def provider_key(self) -> str:
-        """By which providers are compared: a UID is one provider's own."""
+        """The form in which providers are compared: a UID is unique only for one provider."""
         return self.provider.casefold()
 
     @property
     def is_cancelled(self) -> bool:
-        """Whether the work will not be done."""
+        """Whether the work will not take place."""
         return self.status == Status.CANCELLED
 
     def ticket_impact(self) -> Impact:
@@ -97,26 +97,26 @@ class Notice:
         return cut_line(text, TITLE_LIMIT)
 
     def digest(self) -> str:
-        """By which the same notice is known again, in whatever mail it comes."""
+        """Identifies the same notice in whatever mail it arrives."""
         text = json.dumps(asdict(self), default=str, ensure_ascii=False, sort_keys=True)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What a person may start with where a notice cannot be read; times are UTC."""
+    """A starting point for a person if a notice cannot be read; times are UTC."""
 
     title: str = ""
     reference: str = ""
     start: datetime | None = None
     end: datetime | None = None
     status: str = ""
-    """In its sender's words, in upper case; "" = not said."""
+    """In the sender's words, in upper case; "" = not stated."""
 
 
 @dataclass(frozen=True)
 class Unread:
-    """Something that only a person can read: why, and a draft."""
+    """Something that only a person can read: the reason, and a draft."""
 
     why: str
     draft: Draft = field(default_factory=Draft)
@@ -124,7 +124,7 @@ class Unread:
 
 @dataclass(frozen=True)
 class Reading:
-    """A mail or calendar file as it was read; ``text`` is all of its text, for people."""
+    """The content of a mail or calendar file; ``text`` is all of its text, for people."""
 
     name: str
     digest: str
@@ -136,12 +136,12 @@ class Reading:
 
     @property
     def sender_domain(self) -> str:
-        """The host of the sender's address in small letters, "" = it has none. A claim."""
+        """The host of the sender's address in lower case, "" = no address. Unverified."""
         return parseaddr(self.sender)[1].rpartition("@")[2].casefold()
 
 
 def clean(text: str) -> str:
-    """Text without characters that no partner can be given, with plain line ends."""
+    """Text without characters that partners cannot receive, with plain line ends."""
     return _NOT_TEXT.sub(
         "\N{REPLACEMENT CHARACTER}", text.replace("\r\n", "\n").replace("\r", "\n")
     )
@@ -153,17 +153,17 @@ def one_line(text: str) -> str:
 
 
 def cut_line(text: str, limit: int) -> str:
-    """One line of at most so many characters; what is cut shows it."""
+    """One line of at most so many characters, with a mark if it was cut."""
     line = one_line(text)
     return line if len(line) <= limit else f"{line[: limit - 1].rstrip()}…"
 
 
 def guess(text: str, subject: str = "") -> Draft:
-    """A draft from a plain mail in the form of "Name: value" lines, as NRENs write them.
+    """Guess a draft from a plain mail with "Name: value" lines, as NRENs write them.
 
-    Source of the form: HEAnet's announcements of 2008 (Ticket Number, Problem Start and End in
-    UTC, Site/line, Problem Description), in one column or in two. Only times that say UTC, GMT or
-    Z are taken.
+    Source of the format: HEAnet's announcements of 2008 (Ticket Number, Problem Start and End in
+    UTC, Site/line, Problem Description), in one column or in two. Only times marked UTC, GMT or Z
+    are used.
     """
     said: dict[str, str] = {}
     for columns in columns_of(text[:_LOOKED_AT].splitlines(), _NAMES):
@@ -188,14 +188,14 @@ def guess(text: str, subject: str = "") -> Draft:
 
 
 def ended_as(status: str) -> str:
-    """The state of a ticket whose work has this status in a plain mail, "" = it has not ended."""
+    """The state of a ticket whose work has this status in a plain mail, "" = not ended."""
     return _ENDED_AS.get(status.casefold(), "")
 
 
-# XML 1.0 (fifth edition), production 2: the characters that any partner can be given.
+# XML 1.0 (fifth edition), production 2: the characters that every partner can receive.
 _NOT_TEXT = re.compile("[^\t\n -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _LOOKED_AT: Final = 64 * 1024
-"""Characters of a mail in which fields are looked for."""
+"""Characters of a mail that are searched for fields."""
 _FIELD = re.compile(r"[ \t>*]{0,20}([A-Za-z][A-Za-z /_-]{1,40}?)[ \t]{0,40}:[ \t]{0,40}(.{0,500})")
 _TITLES: Final = ("subject", "summary", "title", "problem description", "site/line")
 _STARTS: Final = (

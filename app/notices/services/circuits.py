@@ -1,4 +1,4 @@
-"""Which link a provider's circuit id means."""
+"""Finds the link of a provider's circuit id."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from app.notices.rules.notices import Circuit, Notice
 from app.registry.models.registry import Link, LinkCircuit, LinkName
 
 _AT_ONCE: Final = 500
-"""Names of one query."""
+"""Names in one query."""
 
 
 def resolved_circuits(session: Session, notice: Notice) -> list[NoticeCircuit]:
-    """Rows of the notice's circuits, each with its link where it is known."""
+    """Rows of the notice's circuits, each with its link if it is known."""
     found = _links_by_id(session, notice.provider_key, notice.uid, notice.circuits)
     rows = []
     for position, one in enumerate(notice.circuits):
@@ -38,10 +38,11 @@ def resolved_circuits(session: Session, notice: Notice) -> list[NoticeCircuit]:
 def _links_by_id(
     session: Session, provider_key: str, uid: str, circuits: Sequence[Circuit]
 ) -> dict[str, tuple[Link, bool]]:
-    """The link of each id that means one, and whether a person said so for this maintenance.
+    """The link of each id that identifies one, and whether a person assigned it for this
+    maintenance.
 
-    An id is a circuit id of the registry, else a link id or one of its other names; letters' case
-    aside. Where several links have it, that of this provider; where that leaves several, none.
+    An id is a circuit id of the registry, else a link id or another name of a link; case is
+    ignored. If several links match, the one of this provider counts; if several remain, none does.
     """
     ids = sorted({one.object_id.casefold() for one in circuits})
     found: dict[str, tuple[Link, bool]] = {}

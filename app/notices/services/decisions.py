@@ -1,4 +1,4 @@
-"""What people decide of maintenance notices: a ticket, nothing, or which link a circuit is."""
+"""People's decisions on maintenance notices: create a ticket, dismiss, or assign a link."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ from app.tickets.services.lifecycle import change_ticket, locked_ticket, open_ti
 
 
 def make_ticket(session: Session, by: Writer, number: int, new: NewTicket) -> Ticket:
-    """Open the ticket that a person made of a notice that could not be read.
+    """Create the ticket that a person wrote from a notice that could not be read.
 
-    Raises ``NotFound``, ``Forbidden``, ``MoveNotAllowed`` (it is decided already), and what
-    ``open_ticket`` raises.
+    Raises ``NotFound``, ``Forbidden``, ``MoveNotAllowed`` (already decided), and the errors of
+    ``open_ticket``.
     """
     row = _to_decide(session, by, number)
     ticket = open_ticket(session, by, new, check_needs=True)
@@ -54,8 +54,7 @@ def make_ticket(session: Session, by: Writer, number: int, new: NewTicket) -> Ti
 
 
 def ticket_to_update(session: Session, row: MaintenanceNotice) -> Ticket | None:
-    """The ticket that a notice which a person has to read may update: that of its maintenance, and
-    not closed for good."""
+    """The ticket that an unread notice may update: that of its maintenance, unless it is final."""
     known = maintenance_of(session, row)
     number = row.ticket_number or (known.ticket_number if known else None)
     ticket = None if number is None else session.get(Ticket, number)
@@ -70,8 +69,8 @@ def update_ticket(
     end: datetime,
     state: str = "",
 ) -> Ticket:
-    """Give the ticket of a notice's maintenance this window, and a comment that says what the
-    notice states; ``state``: solved or unsolved, "" = unchanged.
+    """Set the window of the ticket of a notice's maintenance, and add a comment with the content of
+    the notice; ``state``: solved or unsolved, "" = unchanged.
 
     Raises ``NotFound``, ``Forbidden``, ``MoveNotAllowed``, ``Invalid``.
     """
@@ -104,7 +103,7 @@ def update_ticket(
 
 
 def dismiss(session: Session, by: Writer, number: int, reason: str) -> MaintenanceNotice:
-    """Put a notice aside that asks for nothing. Without a reason ``Invalid``."""
+    """Dismiss a notice that needs no action. Raises ``Invalid`` without a reason."""
     row = _to_decide(session, by, number)
     text = checked_text("reason", reason.strip(), SHORT_TEXT_LIMIT, label=_("Reason"))
     if not text:
@@ -114,7 +113,7 @@ def dismiss(session: Session, by: Writer, number: int, reason: str) -> Maintenan
 
 
 def take_back(session: Session, by: Writer, number: int) -> MaintenanceNotice:
-    """Have a notice that was dismissed to be read again."""
+    """Restore a dismissed notice, to be read again."""
     row = _locked(session, by, number)
     if row.state != Outcome.DISMISSED:
         raise MoveNotAllowed(_("Only a dismissed notice can be reviewed again"))
@@ -125,10 +124,10 @@ def take_back(session: Session, by: Writer, number: int) -> MaintenanceNotice:
 def settle_circuit(
     session: Session, by: Writer, number: int, object_id: str, link: str, *, remember: bool = False
 ) -> MaintenanceNotice:
-    """Say which link a provider's circuit id means; the notice's ticket affects it from now on.
+    """Assign a link to a provider's circuit id; the notice's ticket affects it from now on.
 
-    ``remember`` enters the id as a circuit of the link, which only admins may: later notices of
-    other maintenances are then understood.
+    ``remember`` records the id as a circuit of the link, which only admins may: it is then
+    recognized in later notices of other maintenances.
     """
     row = _locked(session, by, number)
     circuit = next((one for one in row.circuits if one.object_id == object_id), None)

@@ -1,4 +1,4 @@
-"""Maintenance notices as people read them."""
+"""Reads maintenance notices for people."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PAGE: Final = 50
 
 
 def counts_of(session: Session) -> Mapping[str, int]:
-    """How many notices there are of each state."""
+    """The number of notices in each state."""
     rows = session.execute(
         select(MaintenanceNotice.state, func.count()).group_by(MaintenanceNotice.state)
     )
@@ -27,7 +27,7 @@ def counts_of(session: Session) -> Mapping[str, int]:
 def list_notices(
     session: Session, state: str = "", before: int | None = None, limit: int = PAGE
 ) -> Sequence[MaintenanceNotice]:
-    """Notices of a state, or of all, the newest first; those below the number ``before``."""
+    """List the notices of a state, or all, newest first; only those below the number ``before``."""
     query = select(MaintenanceNotice).options(selectinload(MaintenanceNotice.circuits))
     if state:
         query = query.where(MaintenanceNotice.state == state)
@@ -37,7 +37,7 @@ def list_notices(
 
 
 def find_notice(session: Session, number: int) -> MaintenanceNotice:
-    """The notice of this number; ``NotFound`` otherwise."""
+    """Return the notice with this number. Raises ``NotFound``."""
     row = session.get(MaintenanceNotice, number)
     if row is None:
         raise NotFound(_("There is no notice with this number"))
@@ -45,7 +45,7 @@ def find_notice(session: Session, number: int) -> MaintenanceNotice:
 
 
 def siblings_of(session: Session, row: MaintenanceNotice) -> Sequence[MaintenanceNotice]:
-    """All notices of its maintenance, oldest first; itself where it has none."""
+    """All notices of its maintenance, oldest first; only itself if it has no maintenance."""
     if not row.uid:
         return [row]
     query = select(MaintenanceNotice).where(
@@ -55,11 +55,11 @@ def siblings_of(session: Session, row: MaintenanceNotice) -> Sequence[Maintenanc
 
 
 def notices_of_ticket(session: Session, ticket: int) -> Sequence[MaintenanceNotice]:
-    """The notices that made or changed a ticket, oldest first."""
+    """The notices that created or changed a ticket, oldest first."""
     query = select(MaintenanceNotice).where(MaintenanceNotice.ticket_number == ticket)
     return session.scalars(query.order_by(MaintenanceNotice.id)).all()
 
 
 def may_read_text(actor: Actor) -> bool:
-    """Whether this account sees a notice's whole text, with the addresses that are in it."""
+    """Whether this account may see a notice's whole text, including addresses."""
     return actor.is_operator

@@ -1,8 +1,9 @@
-"""Maintenance notices: taken in, they make, update, cancel and complete tickets.
+"""Imports maintenance notices: they create, update, cancel and complete tickets.
 
-A notice counts once, whatever file brings it. UIDs belong to their provider; of one maintenance the
-higher sequence counts, and of two with the same the later stamp (RFC 5546, 2.1.5). What cannot be
-read, or what the ticket's state forbids, is stored for a person. Nothing is left out in silence.
+A notice counts once, whichever file contains it. UIDs belong to their provider; for one maintenance
+the higher sequence counts and, of two with the same sequence, the later stamp (RFC 5546, 2.1.5). A
+notice that cannot be read, or that the ticket's state forbids, is stored for a person. Nothing is
+dropped silently.
 """
 
 from __future__ import annotations
@@ -41,13 +42,12 @@ from app.tickets.services.lifecycle import change_ticket, locked_ticket, open_ti
 NOTICE: Final = "notice"
 """The kind of notices in the change log, and the sequence of their numbers."""
 _NAMED: Final = 20
-"""Circuits that a ticket's description names one by one."""
+"""Circuits listed one by one in a ticket's description."""
 
 
 @dataclass(frozen=True)
 class Result:
-    """What happened to one notice, or would: its number, and that of its ticket, where it has
-    one."""
+    """What happened to a notice, or would happen: its number, and that of its ticket, if any."""
 
     outcome: Outcome
     why: str
@@ -60,7 +60,7 @@ class Result:
 
 
 def refusal_to_take(actor: Actor) -> str | None:
-    """Why this account may not bring in notices, or None."""
+    """Why this account may not submit notices, or None."""
     if actor.kind is Kind.PERSON and not actor.is_operator:
         return "Only operators may import maintenance notices"
     if actor.kind is Kind.PARTNER:
@@ -69,20 +69,20 @@ def refusal_to_take(actor: Actor) -> str | None:
 
 
 def require_take(actor: Actor) -> None:
-    """Raise ``Forbidden`` unless this account may bring in notices; a token needs ``tickets``."""
+    """Raise ``Forbidden`` unless this account may submit notices; a token needs ``tickets``."""
     require_scope(actor, Scope.TICKETS)
     reason = refusal_to_take(actor)
     if reason is not None:
         raise Forbidden(reason)
 
 
-# --- taking in ----------------------------------------------------------------------------------
+# --- import --------------------------------------------------------------------------------------
 
 
 def take_in(session: Session, by: Writer, reading: Reading) -> Sequence[Result]:
-    """Do what a file's notices ask for; one result for each. Raises ``Forbidden``."""
+    """Process the notices of a file; one result for each. Raises ``Forbidden``."""
     require_take(by.actor)
-    take_number(session, NOTICE, 0)  # one file after the other: the lock alone
+    take_number(session, NOTICE, 0)  # one file at a time: only the lock
     known = session.scalars(select(NoticeFile).where(NoticeFile.digest == reading.digest)).first()
     if known is not None:
         rows = session.scalars(
@@ -100,7 +100,7 @@ def take_in(session: Session, by: Writer, reading: Reading) -> Sequence[Result]:
 
 
 def maintenance_of(session: Session, row: MaintenanceNotice) -> ProviderMaintenance | None:
-    """The maintenance of a notice, if one is known; without a UID or number there is none."""
+    """The maintenance of a notice, if known; without a UID or number it has none."""
     return _maintenance(session, row.provider_key, row.uid) if row.uid else None
 
 
@@ -117,7 +117,7 @@ def _same(row: MaintenanceNotice, why: str) -> Result:
 
 
 class _Taking:
-    """One file while it is taken in."""
+    """One file during its import."""
 
     def __init__(self, session: Session, by: Writer, reading: Reading) -> None:
         self.session = session
@@ -126,8 +126,8 @@ class _Taking:
         self._file: NoticeFile | None = None
 
     def lock_tickets(self) -> None:
-        """Lock all tickets that may change, in the order of their numbers: writers of several
-        would else wait for each other without end."""
+        """Lock all tickets that may change, in the order of their numbers: otherwise writers of
+        several tickets could deadlock."""
         keys = {(n.provider_key, n.uid) for n in self.reading.found if isinstance(n, Notice)}
         if keys:
             numbers = self.session.scalars(
@@ -140,7 +140,7 @@ class _Taking:
                 locked_ticket(self.session, number)
 
     def take(self, found: Notice | Unread) -> Result:
-        """What one notice asks for."""
+        """Process one notice."""
         if isinstance(found, Unread):
             draft = found.draft
             row = self._row(Outcome.TO_READ, found.why)
@@ -149,7 +149,7 @@ class _Taking:
             row.status = draft.status
             if (
                 draft.reference and self.reading.sender_domain
-            ):  # mails of one number belong together
+            ):  # mails with the same number belong together
                 row.provider = row.provider_key = self.reading.sender_domain
                 row.uid = draft.reference
             known = maintenance_of(self.session, row)
@@ -195,7 +195,7 @@ class _Taking:
         ).first()
 
     def _first(self, notice: Notice) -> Result:
-        """A maintenance that was not known."""
+        """Process the first notice of a maintenance."""
         row = self._row(Outcome.MADE, "", notice)
         is_new = not notice.is_cancelled
         if is_new:
@@ -218,7 +218,7 @@ class _Taking:
     def _next(
         self, notice: Notice, known: ProviderMaintenance, newest: MaintenanceNotice
     ) -> Result:
-        """A newer notice of a known maintenance."""
+        """Process a newer notice of a known maintenance."""
         row = self._row(Outcome.UPDATED, "", notice)
         is_new = known.ticket_number is None and not notice.is_cancelled
         if is_new:
@@ -297,7 +297,7 @@ class _Taking:
             wanted["links"] = _links_after(ticket, row, newest)
         if notice.impact or not notice.is_cancelled:
             wanted["impact"] = notice.ticket_impact()
-        if ticket.title == newest.title:  # nobody gave it another one
+        if ticket.title == newest.title:  # nobody changed it
             wanted["title"] = notice.title()
         row.state = _OUTCOME_OF.get(notice.status, Outcome.UPDATED)
         row.why = f"Ticket {number} {_IN_WORDS[row.state]}"
@@ -366,7 +366,7 @@ _IN_WORDS: Final = {
 
 
 def _order(notice: Notice, newest: MaintenanceNotice) -> int:
-    """Above 0 for a newer notice, below for an older one; 0 = nothing tells."""
+    """Above 0 for a newer notice, below for an older one; 0 = undecided."""
     if notice.sequence != newest.sequence:
         return notice.sequence - newest.sequence
     if notice.stamp is None or newest.stamp is None or notice.stamp == newest.stamp:
@@ -384,7 +384,7 @@ def _older(notice: Notice, newest: MaintenanceNotice) -> str:
 
 
 def _steps(state: str, notice: Notice) -> Sequence[Mapping[str, Any]]:
-    """The changes of a ticket's state, one after the other, and at least one without a state."""
+    """The changes of a ticket's state, in order; at least one, possibly without a state."""
     ends = {Status.CANCELLED: State.UNSOLVED, Status.COMPLETED: State.SOLVED}
     to = ends.get(Status(notice.status)) if notice.status else None
     ended = state in ENDED_STATES
@@ -454,7 +454,7 @@ def _links_after(
 
 
 def _differences(notice: Notice, newest: MaintenanceNotice) -> str:
-    """What a notice says again, in words."""
+    """What a notice changes, in words."""
     parts = []
     if notice.status != newest.status and notice.status:
         parts.append(f"status {notice.status}")

@@ -1,4 +1,4 @@
-"""What other rooms' pages show of the state of links: a record's page, and the list of links."""
+"""Link states on the pages of other rooms: a record's page, and the list of links."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from app.topology.services.link_states import link_states_on
 
 
 def states_of_record(_actor: Actor, about: RecordOnDay) -> dict[str, Any]:
-    """The state of each of its links that is in use on that day, by the link's key."""
+    """The state of each of the record's links that is in use on that day, by the link's key."""
     ids = [link.id for link in about.links_in_use]
     found = link_states_on(db.session(), ids, about.day, now())
     counted = Counter(one.state for one in found.values())
@@ -30,7 +30,7 @@ def states_of_record(_actor: Actor, about: RecordOnDay) -> dict[str, Any]:
 
 
 def states_of_rows(found: Sequence[Site] | Sequence[Link], day: date) -> dict[str, Any]:
-    """The states of those links of a list that are in use on that day; sites have none."""
+    """The states of the listed links that are in use on that day; sites have none."""
     links = [
         one.id
         for one in found

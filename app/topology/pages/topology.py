@@ -1,4 +1,4 @@
-"""The picture of a network on a day, and the small one on a ticket's page."""
+"""The map of a network on a day, and the small map on a ticket's page."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Tab:
 
 @dataclass(frozen=True)
 class DrawnSite:
-    """A site of the picture: where, what, and what is said of it."""
+    """A drawn site: its position, its label and its texts."""
 
     spot: Spot
     site: SiteOn
@@ -76,7 +76,7 @@ class DrawnSite:
 
 @dataclass(frozen=True)
 class DrawnLink:
-    """A link of the picture: its path, what, and what is said of it."""
+    """A drawn link: its path, its label and its texts."""
 
     line: Line
     link: LinkOn
@@ -93,11 +93,11 @@ class Picture:
     sites: Sequence[DrawnSite]
     font: float
     kind: str
-    """page, narrow for a phone, or wide where it scrolls in itself."""
+    """page, narrow for a phone, or wide if it scrolls horizontally."""
 
 
 class TopologyQuery:
-    """What an address asks for; what cannot be used is named and left out."""
+    """The query of an address; invalid parts are named and ignored."""
 
     def __init__(self, arguments: Mapping[str, str]) -> None:
         self.problems: list[str] = []
@@ -111,17 +111,17 @@ class TopologyQuery:
 
     @property
     def is_today(self) -> bool:
-        """Whether nothing but the present is asked for."""
+        """Whether the query is only about the present."""
         return self.day == self.today
 
     @property
     def on(self) -> str | None:
-        """The day as an address holds it; None for today."""
+        """The day as written in addresses; None for today."""
         return None if self.is_today else self.day.isoformat()
 
     @property
     def past(self) -> str | None:
-        """The same for pages that know no days ahead: they show today instead."""
+        """The same for pages without future days: they show today instead."""
         return self.on if self.day < self.today else None
 
     def _network(self, text: str) -> str:
@@ -160,7 +160,7 @@ class TopologyQuery:
         return found
 
     def url(self, **changed: str) -> str:
-        """The address of this picture with something changed; "" leaves it out."""
+        """The address of this map with some values changed; "" removes a value."""
         values = {
             "network": self.network,
             "on": self.on or "",
@@ -186,7 +186,7 @@ def _link_url(name: str, asked: TopologyQuery) -> str:
 
 @blueprint.get("/topology")
 def picture() -> Response:
-    """A network on a day: picture, links and sites."""
+    """Show a network on a day: map, links and sites."""
     asked = TopologyQuery(request.args)
     rows = db.session()
     snapshot = registry_on(
@@ -216,7 +216,7 @@ def picture() -> Response:
 
 
 def _pictures(snapshot: Snapshot, asked: TopologyQuery) -> list[Picture]:
-    """For a screen, and for a phone; a large network only scrolls."""
+    """One for a screen and one for a phone; a large network only has one that scrolls."""
     lonely = asked.site is not None and not snapshot.links
     if not snapshot.complete or not snapshot.sites or lonely:
         return []
@@ -253,13 +253,13 @@ def _picture(snapshot: Snapshot, asked: TopologyQuery, frame: Frame, kind: str) 
 
 
 def site_words(site: SiteOn) -> str:
-    """What a reader of the picture is told of a site."""
+    """The texts of a site, for readers of the map."""
     tier = _("neither T0 nor T1") if site.tier is None else f"T{site.tier}"
     return f"{site.key}, " + tier
 
 
 def link_words(link: LinkOn) -> str:
-    """What a reader of the picture is told of a link."""
+    """The texts of a link, for readers of the map."""
     words = [link.name, _("%(end_a)s to %(end_b)s", end_a=link.end_a, end_b=link.end_b)]
     words.append(
         _("%(role)s of %(backs_up)s", role=said_word(link.role), backs_up=link.backs_up)
@@ -288,7 +288,7 @@ def link_words(link: LinkOn) -> str:
 
 @dataclass(frozen=True)
 class SmallLine:
-    """A link of the small picture."""
+    """A link of the small map."""
 
     line: Line
     backup: bool
@@ -297,7 +297,7 @@ class SmallLine:
 
 @dataclass(frozen=True)
 class SmallSpot:
-    """A site of the small picture; only the sites concerned have their names shown."""
+    """A site of the small map; only the sites concerned are labelled."""
 
     spot: Spot
     named: bool
@@ -316,7 +316,7 @@ class Small:
 
 @dataclass(frozen=True)
 class TicketTopology:
-    """Where to see the network of a ticket's time, and a small picture of it."""
+    """The link to the network at the ticket's time, and a small map."""
 
     day: date
     url: str
@@ -324,7 +324,7 @@ class TicketTopology:
 
 
 def topology_panel(_actor: Actor, ticket: Ticket) -> dict[str, Any]:
-    """What the page of a ticket shows of it, and the state now of each link that it affects."""
+    """The ticket page's part of the map, and the current state of each affected link."""
     moment = now()
     today = moment.astimezone(UTC).date()
     links = [item.link for item in ticket.affected_links]
@@ -338,12 +338,13 @@ def topology_panel(_actor: Actor, ticket: Ticket) -> dict[str, Any]:
 
 
 def solve_panel(tickets: Collection[int]) -> dict[str, Any]:
-    """What monitoring still reports of the links of tickets that are to be solved at once."""
+    """What monitoring still reports on the links of tickets that are about to be solved
+    together."""
     return {"still_reported": still_reported_of(db.session(), tickets, now())}
 
 
 def topology_of(ticket: Ticket) -> TicketTopology:
-    """The network when the ticket's interval began; no picture where nothing known is affected."""
+    """The network at the start of the ticket's interval; no map if nothing known is affected."""
     day = day_of(ticket)
     sites = [item.site.key for item in ticket.affected_sites if item.site is not None]
     links = [item.link for item in ticket.affected_links]

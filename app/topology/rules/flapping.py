@@ -1,4 +1,4 @@
-"""A link that goes down again and again is flapping, which is not the same as down all the time."""
+"""Detects flapping: a link that goes down again and again, as opposed to one that stays down."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from app.core.rules.durations import length_in_words
 from app.core.rules.language import _
 
 MANY: Final = 5
-"""More beginnings than these within ``SPAN`` are flapping, as the clause of R2009 has it."""
+"""More starts than this within ``SPAN`` are flapping, as in the clause of R2009."""
 SPAN: Final = timedelta(minutes=60)
 GAP: Final = timedelta(minutes=10)
-"""Two outages with no more than this between them belong together (decisions, section 9)."""
+"""Two outages with at most this gap belong together (decisions, section 9)."""
 LOOKED_BACK: Final = timedelta(days=1)
 """How far back outages are read."""
 
@@ -24,7 +24,7 @@ Outage = tuple[datetime, datetime | None]
 
 @dataclass(frozen=True)
 class Flapping:
-    """How often a link went down since a moment, and for how long together."""
+    """How often a link has gone down since a moment, and for how long in total."""
 
     times: int
     since: datetime
@@ -33,13 +33,13 @@ class Flapping:
 
     @property
     def words(self) -> str:
-        """``33 min down in total``, beside a state that says how often and since when."""
+        """``33 min down in total``, next to a state that says how often and since when."""
         return _("%(down)s down in total", down=length_in_words(self.down))
 
 
 def flapping(outages: Sequence[Outage], now: datetime) -> Flapping | None:
-    """What is said of a link with these outages, of whichever source, if it flaps at ``now`` (UTC):
-    the newest of them reaches until now, and those before it lie close to one another."""
+    """Describe the flapping of a link with these outages, from any source, if it flaps at ``now``
+    (UTC): the newest outage lasts until now, and the previous ones are close to one another."""
     together: list[Outage] = []
     begin = now
     for start, end in sorted(outages, key=lambda one: one[1] or now, reverse=True):

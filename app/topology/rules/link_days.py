@@ -1,7 +1,8 @@
-"""What the state of a link was on each of many days: the worst of what touched the day.
+"""The state of a link on each of many days: the worst of everything that touches the day.
 
-A day says what the rule of ``link_states`` says of the events, incidents and windows that touch it.
-Work that was planned then is left out: it says nothing of the day itself. Days are UTC.
+A day has the state that the rule of ``link_states`` gives for the events, incidents and windows
+that touch it. Work that was only planned on that day is ignored: it does not affect the day itself.
+Days are UTC.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _WORST: Final = (
     *(LinkState.DEGRADED, LinkState.MAINTENANCE_DEGRADED),
     *(LinkState.MAINTENANCE, LinkState.OK, LinkState.UNMONITORED),
 )
-"""Of several links one that nobody watches says less than one that is known to be ok."""
+"""For several links: an unmonitored one says less than one known to be ok."""
 
 
 _SILENT: Final = Monitoring(is_reported=True, silence="silent")
@@ -57,11 +58,11 @@ class PastTicket:
     impact: str
     begun: datetime
     over: datetime | None
-    """When what it is about was over; None = it is not."""
+    """When the trouble was over; None = not yet."""
     window_start: datetime | None
-    """None = it has no window, or none that has begun."""
+    """None = no window, or one that has not started."""
     window_over: datetime | None
-    """None = it has not ended, or no end was said."""
+    """None = not ended, or no end was stated."""
 
 
 def states_of_days(
@@ -74,9 +75,9 @@ def states_of_days(
 ) -> list[LinkState]:
     """The state of one link on each of ``count`` days from ``first`` on.
 
-    ``first_heard``: when the first event of it began that any source reported; None = none did.
-    ``unwatched``: when every source that watched it was silent; what touches a day counts.
-    What begins after the last day, or after now, is not to be given.
+    ``first_heard``: start of the first event that any source reported for it; None = none did.
+    ``unwatched``: when every source that watched it was silent; days that these spans touch count.
+    Must not contain anything that starts after the last day, or after now.
     """
     happened: dict[int, list[OngoingEvent]] = defaultdict(list)
     said: dict[int, list[OpenTickets]] = defaultdict(list)
@@ -111,12 +112,13 @@ def states_of_days(
 
 
 def worst_of(states: Collection[LinkState]) -> LinkState:
-    """The worst of several links: unmonitored only where none of them is watched."""
+    """The worst of several links: unmonitored only if all of them are unmonitored."""
     return min(states, key=_WORST.index)
 
 
 def _touched(begin: datetime, end: datetime | None, first: date, count: int) -> range:
-    """The places of the days that a time touches; what ended at midnight touches that day."""
+    """The indexes of the days that a span touches; a span that ends at midnight touches that
+    day."""
     last = count - 1 if end is None else min(count - 1, (_day(end) - first).days)
     return range(max(0, (_day(begin) - first).days), last + 1)
 

@@ -1,9 +1,9 @@
-"""The state of a link: what events and tickets say of it at one moment, as one word.
+"""The state of a link at one moment, from events and tickets, as one word.
 
-The first that holds (decisions, section 13): down, degraded, maintenance, planned, unmonitored, ok.
-In a running window an ongoing event reads "maintenance, down". A link is monitored while one of the
-sources that ever reported it is heard. It knows neither rows nor pages;
-``app.topology.services.link_states`` asks it for all links, and every door shows its answer.
+The first that applies (decisions, section 13): down, degraded, maintenance, planned, unmonitored,
+ok. During a window, an ongoing event reads "maintenance, down". A link is monitored while one of
+the sources that ever reported it is heard. This rule uses neither rows nor pages;
+``app.topology.services.link_states`` applies it to all links, and every interface shows the result.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from app.matching.rules.matching import Evidence, How, evidence_of, evidence_wor
 from app.tickets.rules.tickets import ENDED_STATES, Category, Impact, Layer
 
 AHEAD: Final = timedelta(days=7)
-"""A window is planned work if it begins within this time."""
+"""A window is planned work if it starts within this time."""
 SOON: Final = timedelta(hours=1)
-"""Nobody relies on a link whose window begins within this time."""
+"""A link whose window starts within this time does not count as a working backup."""
 
 
 class LinkState(StrEnum):
-    """The states of a link, the most urgent first."""
+    """The states of a link, most urgent first."""
 
     DOWN = "down"
     MAINTENANCE_DOWN = "maintenance, down"
@@ -44,14 +44,15 @@ class LinkState(StrEnum):
 
 
 DOWN_NOW: Final = frozenset({LinkState.DOWN, LinkState.MAINTENANCE_DOWN})
-"""States in which a link carries nothing."""
+"""States in which a link carries no traffic."""
 _NOT_CARRYING: Final = DOWN_NOW | {LinkState.MAINTENANCE}
 _IN_WINDOW: Final = {
     LinkState.DOWN: LinkState.MAINTENANCE_DOWN,
     LinkState.DEGRADED: LinkState.MAINTENANCE_DEGRADED,
 }
 FLAPS: Final = 5
-"""A link flaps whose detected event began more often than this, the number of the flap clause."""
+"""A link flaps if its detected event started more often than this, the number of the flap
+clause."""
 _OF_EVENT: Final = _("An event is ongoing")
 _OF_INCIDENT: Final = _("An open incident has the impact {impact}")
 _OF_BOTH: Final = _("An event is ongoing in a running window")
@@ -65,17 +66,17 @@ _OF_NOTHING: Final = _(
 
 
 class WindowPhase(StrEnum):
-    """How a ticket's window lies to the moment of the question."""
+    """The phase of a ticket's window at the moment in question."""
 
     NONE = ""
-    """There is none, it is over, or it begins later than ``AHEAD``."""
+    """No window, or it is over, or it starts later than ``AHEAD``."""
     RUNNING = "running"
     PLANNED = "planned"
 
 
 @dataclass(frozen=True)
 class OngoingEvent:
-    """An event that is ongoing at the moment of the question."""
+    """An event that is ongoing at the moment in question."""
 
     id: int
     state: str
@@ -83,43 +84,43 @@ class OngoingEvent:
     start: datetime
     """UTC."""
     ticket: int | None
-    """A ticket that documents it, the one that says most (``Evidence``); None = there is none."""
+    """A ticket that documents it, the most conclusive one (``Evidence``); None = no ticket."""
     ticket_state: str = ""
-    """The state of that ticket; "" = nothing is concluded from it."""
+    """The state of that ticket; "" = not used."""
     how: str = ""
     """Why that ticket documents it: link, site or hand (``app.matching.rules.matching.How``)."""
     silence: str = ""
     """In words, that the source which reported it is silent; "" = it is heard."""
     flapping: str = ""
-    """In words, how often its detected event began; "" = so seldom that it does not flap."""
+    """In words, how often its detected event started; "" = too rarely to flap."""
     flapping_since: datetime | None = None
-    """When that detected event began, UTC; None = it does not flap."""
+    """When that detected event started, UTC; None = it does not flap."""
 
     @property
     def evidence(self) -> Evidence:
-        """What tickets there are of it."""
+        """What kind of ticket documents it."""
         if self.ticket is None:
             return Evidence.NONE
         return evidence_of(self.how, self.ticket_state)
 
     @property
     def ticket_words(self) -> str:
-        """What is said beside the number of its ticket; "" = nothing, somebody attends to it."""
+        """A remark for the number of its ticket; "" = none needed, the event is attended to."""
         return evidence_words(self.how, self.ticket_state)
 
     @property
     def reopenable(self) -> int | None:
-        """Its ticket, if that ended and can be reopened; not one of the site."""
+        """Its ticket, if that ended and can be reopened; not a ticket of the site."""
         is_own = self.how != How.SITE and self.ticket_state in ENDED_STATES
         return self.ticket if is_own else None
 
 
 @dataclass(frozen=True)
 class Monitoring:
-    """Whether anybody watches a link at the moment of the question."""
+    """Whether a link is watched at the moment in question."""
 
     is_reported: bool
-    """Whether any source ever reported an event of it."""
+    """Whether any source ever reported an event on the link."""
     silence: str = ""
     """In words, that every source that watches it is silent; "" = one is heard."""
     since: datetime | None = None
@@ -132,7 +133,7 @@ NEVER: Final = Monitoring(is_reported=False)
 
 @dataclass(frozen=True)
 class OpenTickets:
-    """Tickets of a link that are open at that moment and say the same of it."""
+    """Tickets of a link that are open at that moment and give it the same state."""
 
     category: str
     layer: str
@@ -143,10 +144,10 @@ class OpenTickets:
     """The lowest and the highest of their numbers."""
     newest: int
     since: datetime
-    """The earliest time from which one of them speaks, and of their windows the earliest start."""
+    """The earliest start of what they report, and the earliest start of their windows."""
     window_start: datetime | None = None
     window_end: datetime | None = None
-    """The last end; None where there is no window, or no end is said."""
+    """The last end; None if there is no window, or no end is stated."""
 
 
 @dataclass(frozen=True)
@@ -155,49 +156,51 @@ class LinkStatus:
 
     state: LinkState
     reason: str
-    """Why, in words."""
+    """The reason, in words."""
     since: datetime | None = None
-    """The start of the event, else of the incident, else of the window; of planned work when it
-    begins. None where nothing says it."""
+    """The start of the event, else of the incident, else of the window; the future start of planned
+    work. None if unknown."""
     until: datetime | None = None
-    """The end of the window of which the state tells, if it is known."""
+    """The end of the window that the state is based on, if known."""
     event: int | None = None
-    """The event that makes the state: of several the first that began."""
+    """The event that causes the state; of several, the first that started."""
     tickets: tuple[int, ...] = ()
-    """Of the tickets that make the state, or document its event, the only one, or the first and the
+    """The tickets that cause the state or document its event: the only one, or the first and the
     newest."""
     ticket_count: int = 0
     evidence: Evidence = Evidence.ATTENDED
-    """What tickets there are of the event that makes the state; of several the least."""
+    """What kind of ticket documents the event that causes the state; of several events, the
+    least."""
     ticket_words: Mapping[int, str] = field(default_factory=dict)
-    """What is said beside a ticket's number, such as "ticket of the site" or "solved", by number;
-    a ticket that is not in it is open and of the link."""
+    """Remarks for tickets, such as "ticket of the site" or "solved", by number; a ticket without
+    one is open and of the link."""
     unattended: int | None = None
-    """The event for which somebody has to write a ticket, or reopen one; of several the first that
-    began of those with the least evidence. None = an open ticket of the link is there, or no event
-    makes the state."""
+    """The event for which somebody has to write or reopen a ticket; of several, the first that
+    started among those with the least evidence. None = the link has an open ticket, or no event
+    causes the state."""
     reopenable: int | None = None
     """The newest ticket of the event that ended and can be reopened."""
     performance: int = 0
     """Open incidents about performance, which do not change the state."""
     no_impact: int = 0
-    """Open incidents whose impact is none or reduced redundancy; neither do they."""
+    """Open incidents with impact none or reduced redundancy; they do not change it either."""
     unknown_impact: int = 0
-    """Open incidents whose impact is unknown; neither do they."""
+    """Open incidents with unknown impact; they do not change it either."""
     is_watched: bool = True
-    """Whether a source that watches it is heard, and says nothing to the contrary. Also of a state
-    that comes from a ticket or from an event that was reported before the silence."""
+    """Whether a source that watches it is heard, and reports nothing to the contrary. Also for a
+    state that comes from a ticket, or from an event reported before the silence."""
     silence: str = ""
     """In words, which sources are silent: those that watch the link, or the one that reported the
-    event that makes the state. "" = none is, or no source ever reported it."""
+    event that causes the state. "" = none, or no source ever reported it."""
     flapping: str = ""
-    """In words, how often the event began that makes the state; "" = it does not flap."""
+    """In words, how often the event that causes the state started; "" = it does not flap."""
     is_last_report: bool = False
-    """Whether the source of the event that makes the state is silent: so it was reported last."""
+    """Whether the source of the event that causes the state is silent: the state is only the last
+    report."""
 
     @property
     def minor(self) -> int:
-        """Open incidents whose impact is less than degraded or unknown."""
+        """Open incidents whose impact is unknown or below degraded."""
         return self.no_impact + self.unknown_impact
 
     @property
@@ -207,7 +210,7 @@ class LinkStatus:
 
     @property
     def words(self) -> str:
-        """The state as every door says it: ``down, as last reported, no ticket``."""
+        """The state as every interface words it: ``down, as last reported, no ticket``."""
         said = said_word(self.state)
         if self.flapping:
             said = _("%(state)s, %(flapping)s", state=said, flapping=self.flapping)
@@ -223,9 +226,8 @@ class LinkStatus:
 
     @property
     def beside(self) -> str:
-        """What does not change the state: that nobody watches the link, and other tickets:
-        ``not monitored, 1 performance ticket, 2 tickets with an impact below degraded``; "" =
-        nothing."""
+        """What does not change the state: missing monitoring, and other tickets: ``not monitored, 1
+        performance ticket, 2 tickets with an impact below degraded``; "" = nothing."""
         parts = []
         if not self.is_watched and self.state in (LinkState.MAINTENANCE, LinkState.PLANNED):
             parts.append(_("not monitored"))
@@ -248,14 +250,14 @@ NOT_YET: Final = LinkStatus(
     _("That day is still to come: no window is planned then, and nothing else is known"),
     is_watched=False,
 )
-"""Of a link on a day to come for which no window is planned."""
+"""For a link on a future day with no planned window."""
 UNKNOWN_TO_ALL: Final = LinkStatus(LinkState.UNMONITORED, _NEVER_SEEN, is_watched=False)
-"""Of a link of which neither a source nor a ticket says anything."""
+"""For a link without any report or ticket."""
 
 
 def flapping_in_words(beginnings: int, length: timedelta) -> str:
-    """``flapping: 40 times in 3 h 15 min``, of an ongoing detected event; "" = so seldom that it
-    does not flap."""
+    """``flapping: 40 times in 3 h 15 min``, for an ongoing detected event; "" = too rarely to
+    flap."""
     if beginnings <= FLAPS:
         return ""
     return _(
@@ -266,8 +268,8 @@ def flapping_in_words(beginnings: int, length: timedelta) -> str:
 
 
 def can_carry(status: LinkStatus, now: datetime) -> bool:
-    """Whether a link is known to be able to take over from another one at ``now`` (UTC): a source
-    watches it, it is not down, and nobody works on it or begins to within the hour."""
+    """Whether a link is known to be able to replace another one at ``now`` (UTC): a source watches
+    it, it is not down, and no work is under way or starts within the hour."""
     if status.state is LinkState.PLANNED and (status.since is None or status.since <= now + SOON):
         return False
     return status.is_watched and status.state not in _NOT_CARRYING
@@ -276,10 +278,10 @@ def can_carry(status: LinkStatus, now: datetime) -> bool:
 def state_of_link(
     events: Sequence[OngoingEvent], tickets: Sequence[OpenTickets], monitoring: Monitoring
 ) -> LinkStatus:
-    """The state of one link.
+    """Return the state of one link.
 
-    Test tickets say nothing. Of incidents only those change the state whose impact is degraded or
-    outage and that are not about performance; every other open ticket may have a window.
+    Test tickets are ignored. Incidents change the state only if their impact is degraded or outage
+    and they are not about performance; every other open ticket may have a window.
     """
     incidents = [one for one in tickets if one.category == Category.INCIDENT]
     performance = [one for one in incidents if one.layer == Layer.PERFORMANCE]
@@ -311,7 +313,7 @@ def _trouble(
     incidents: Sequence[OpenTickets],
     windowed: Sequence[OpenTickets],
 ) -> LinkStatus | None:
-    """Down or degraded, by events (the first that began first), by incidents, or by both."""
+    """Down or degraded, because of events (the earliest first), incidents, or both."""
     ongoing = sorted((one for one in events if one.state == state), key=lambda one: one.start)
     stated = [one for one in incidents if one.impact == impact]
     if not ongoing:
@@ -356,7 +358,7 @@ def _trouble(
 
 
 def _as_reported(status: LinkStatus, ongoing: Sequence[OngoingEvent]) -> LinkStatus:
-    """With what is said where the first of these events flaps, and where every source is silent."""
+    """Add whether the first of these events flaps, and whether every source is silent."""
     first = ongoing[0]
     if first.flapping:
         status = replace(status, flapping=first.flapping, since=first.flapping_since)
@@ -389,13 +391,13 @@ def _nothing(events: Sequence[OngoingEvent], monitoring: Monitoring) -> LinkStat
 
 
 def _named(found: Sequence[OpenTickets]) -> tuple[tuple[int, ...], int]:
-    """The first and the newest number of these tickets, and how many they are."""
+    """The lowest and the highest number of these tickets, and their count."""
     ends = min(one.first for one in found), max(one.newest for one in found)
     return tuple(dict.fromkeys(ends)), sum(one.count for one in found)
 
 
 def _window(found: Sequence[OpenTickets]) -> tuple[datetime | None, datetime | None]:
-    """The earliest start of these windows, and the last end if all say one."""
+    """The earliest start of these windows, and the last end if all state one."""
     starts = [one.window_start for one in found if one.window_start is not None]
     ends = [one.window_end for one in found if one.window_end is not None]
     return min(starts, default=None), max(ends) if len(ends) == len(found) else None

@@ -1,7 +1,7 @@
-"""Which T1s have a path to the T0, and which link in trouble is the worst.
+"""Which T1s have a path to the T0, and which troubled link is the worst.
 
-A path runs over links of the LHCOPN and what is recorded as their backup, through other sites, too.
-What nobody watches is not a path that works: it is not known. It knows neither rows nor pages.
+Paths use links of the LHCOPN and their recorded backups, also through other sites. An unmonitored
+link is not a working path: its state is unknown. This rule uses neither rows nor pages.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from app.topology.rules.link_states import DOWN_NOW, LinkState, LinkStatus
 
 
 class Path(IntEnum):
-    """What is known of a way for the traffic, the worst first."""
+    """What is known of a path for the traffic, worst first."""
 
     NONE = 0
     UNKNOWN = 1
@@ -24,7 +24,7 @@ class Path(IntEnum):
 
 @dataclass(frozen=True)
 class Joint:
-    """Two sites that a link joins, or a backup in its stead."""
+    """Two sites that a link connects, or a backup in its place."""
 
     end_a: str
     end_b: str
@@ -32,8 +32,8 @@ class Joint:
 
 
 def path_over(status: LinkStatus) -> Path:
-    """Whether traffic runs over a link: it does over a degraded one. A window that is running says
-    nothing of it by itself, nor does what a source reported that is silent since."""
+    """Whether a link carries traffic (a degraded one does). Unknown during a window, if nobody
+    watches the link, and if a source that is silent now reported it as down."""
     if status.state in DOWN_NOW:
         return Path.UNKNOWN if status.is_last_report else Path.NONE
     if not status.is_watched or status.state in (LinkState.UNMONITORED, LinkState.MAINTENANCE):
@@ -42,8 +42,8 @@ def path_over(status: LinkStatus) -> Path:
 
 
 def paths_to(centres: Collection[str], joints: Iterable[Joint]) -> Mapping[str, Path]:
-    """The best path of each site to one of ``centres``; a path is as good as the worst part of it.
-    A site that is not among the answers has none."""
+    """The best path of each site to one of ``centres``; a path is as good as its worst part. A site
+    that is missing from the result has no path."""
     beside: dict[str, list[tuple[str, Path]]] = defaultdict(list)
     for one in joints:
         beside[one.end_a].append((one.end_b, one.path))

@@ -1,6 +1,5 @@
-"""Which impact and priority a ticket about a link gets, from its event, its role and its backups
-(decisions, section 13).
-"""
+"""The impact and priority proposed for a ticket about a link, from its event, role and backups
+(decisions, section 13)."""
 
 from __future__ import annotations
 
@@ -26,8 +25,8 @@ def proposed_urgency(
     backups: Sequence[tuple[str, LinkStatus]],
     now: datetime,
 ) -> ProposedUrgency | None:
-    """For a link of which an event is ongoing; ``backups`` are the links that back it up, with
-    their states at ``now`` (UTC). None where the event asks for nothing."""
+    """Propose impact and priority for a link with an ongoing event; ``backups`` are the links that
+    back it up, with their states at ``now`` (UTC). None if the event needs no ticket."""
     if state in _DEGRADED:
         return ProposedUrgency(
             Impact.DEGRADED, Priority.URGENT, _("%(name)s is degraded", name=name)
@@ -61,5 +60,5 @@ def _why_none_works(backups: Sequence[tuple[str, LinkStatus]], now: datetime) ->
 
 
 def most_urgent(found: Sequence[ProposedUrgency]) -> ProposedUrgency | None:
-    """Of several links the one with the highest priority, of equal ones the first."""
+    """The one with the highest priority; of equal ones, the first."""
     return max(found, key=lambda one: _PRIORITIES.index(one.priority), default=None)

@@ -1,8 +1,8 @@
-"""The picture of a network as pure geometry: where sites stand and how links run between them.
+"""The geometry of a network map: positions of sites, and curves of links.
 
-One site may stand in the middle, all others stand around it on one ring, or on two where one would
-be too tight, each at a place of its own: a site more moves nobody. The same sites and links always
-give the same picture. It knows neither dates nor states nor how anything is drawn.
+One site may be in the middle; all others are on a ring around it, or on two rings if one would be
+too tight, each at a fixed place: an additional site moves no other. The same sites and links always
+give the same map. This rule does not use dates, states or drawing.
 """
 
 from __future__ import annotations
@@ -17,13 +17,14 @@ from typing import Final
 from app.registry.rules.registry import free_place
 
 _TIGHT: Final = 28
-"""From so many sites on there are two rings."""
+"""From this number of sites on there are two rings."""
 _APART: Final = 11.0
-"""Between links of the same two sites."""
+"""Distance between links of the same two sites."""
 _MIN_SCALE: Final = 0.55
-"""Where all is smaller than that, links of the same two sites still lie apart."""
+"""Below this scale, links of the same two sites stay apart."""
 _CLEAR: Final = 80.0
-"""Links between two sites of the ring pass the middle at least so far away, in a full frame."""
+"""Links between two sites of the ring keep at least this distance from the middle, in a full
+frame."""
 _CUT: Final = "…"
 
 Point = tuple[float, float]
@@ -40,7 +41,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Frame:
-    """How large the picture is; all in units of the picture."""
+    """The size of the map, in its own units."""
 
     across: float = 330
     """Half the width of the ring."""
@@ -48,20 +49,20 @@ class Frame:
     """Half its height."""
     font: float = 14
     longest: int = 18
-    """Letters of a label; longer ones are cut."""
+    """Characters of a label; longer ones are cut."""
 
 
 PAGE: Final = Frame()
 NARROW: Final = Frame(across=112, down=196, font=11)
 """For a phone held upright."""
 BESIDE: Final = Frame(across=124, down=96, font=11, longest=13)
-"""Beside a list."""
+"""Next to a list."""
 SMALL: Final = Frame(across=108, down=66, font=11, longest=14)
 
 
 @dataclass(frozen=True)
 class Spot:
-    """Where a site stands, and its label: a text of ``anchor`` at ``label_at``."""
+    """The position of a site and its label: a text anchored with ``anchor`` at ``label_at``."""
 
     key: str
     x: float
@@ -74,7 +75,7 @@ class Spot:
     central: bool = False
 
     def label_box(self, font: float) -> tuple[float, float, float, float]:
-        """Left, top, right and bottom of the label, by the width of letters on average."""
+        """Left, top, right and bottom of the label, from the average width of characters."""
         width = _width(self.label, font)
         left = self.label_x - {"start": 0.0, "middle": width / 2, "end": width}[self.anchor]
         return (left, self.label_y - font * 0.8, left + width, self.label_y + font * 0.25)
@@ -82,7 +83,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class Line:
-    """How a link runs: the path's data as in SVG, and where a mark on it stands."""
+    """The curve of a link: path data as in SVG, and the position of its mark."""
 
     name: str
     path: str
@@ -92,7 +93,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Layout:
-    """The whole picture with its bounds; the middle is at 0, 0."""
+    """The whole map with its bounds; the middle is at 0, 0."""
 
     left: int
     top: int
@@ -109,17 +110,17 @@ def lay_out(
     frame: Frame = PAGE,
     places: Mapping[str, float | None] | None = None,
 ) -> Layout:
-    """The picture of these sites and links; ``centre`` is the site in the middle, if there is one.
+    """Lay out these sites and links; ``centre`` is the site in the middle, if there is one.
 
-    ``places`` are degrees on the ring, clockwise from the top. A site without one comes into the
-    widest gap, by name; where none has one, all stand by name at equal distances. Every end of a
-    link must be among ``keys``, else ``KeyError``.
+    ``places`` are degrees on the ring, clockwise from the top. Sites without a place fill the
+    widest gaps, by name; if none has a place, all are spread evenly by name. Both ends of every
+    link must be in ``keys``, else ``KeyError``.
     """
     given = {key: (places or {}).get(key) for key in keys}
     return _laid_out(frozenset(given.items()), tuple(edges), centre, frame)
 
 
-@lru_cache(maxsize=256)  # networks change seldom
+@lru_cache(maxsize=256)  # networks change rarely
 def _laid_out(
     given: frozenset[tuple[str, float | None]],
     edges: tuple[Edge, ...],
@@ -138,7 +139,7 @@ def _laid_out(
 
 
 def ring_places(places: Mapping[str, float | None]) -> Mapping[str, float]:
-    """Where each site stands on the ring, in degrees, in the order from the top clockwise."""
+    """The position of each site on the ring, in degrees, clockwise from the top."""
     found = {key: place for key, place in places.items() if place is not None}
     others = sorted(places.keys() - found.keys())
     if not found:
@@ -152,7 +153,8 @@ def ring_places(places: Mapping[str, float | None]) -> Mapping[str, float]:
 
 
 def _places(ring: Mapping[str, float], frame: Frame) -> tuple[dict[str, Point], float]:
-    """Where the sites of the ring stand, the middle at 0, 0; grown until labels are clear."""
+    """The positions of the sites on the ring, the middle at 0, 0; enlarged until labels are
+    clear."""
     growth = 1.0
     while True:
         places = _on_rings(ring, frame, growth)
@@ -190,7 +192,7 @@ def _spot(key: str, place: Point, frame: Frame, *, central: bool) -> Spot:
 
 
 def overlaps(spots: Sequence[Spot], font: float) -> list[tuple[str, str]]:
-    """The pairs of sites whose labels lie on each other."""
+    """The pairs of sites whose labels overlap."""
     boxes = sorted((spot.label_box(font), spot.key) for spot in spots)
     found = []
     for position, (box, key) in enumerate(boxes):
@@ -216,7 +218,8 @@ def _lines(
     scale: float,
     font: float,
 ) -> list[Line]:
-    """Each link; those between the same two sites lie side by side, no mark lies on another."""
+    """The curve of each link; those between the same two sites run in parallel, and no marks
+    overlap."""
     together: dict[tuple[str, str], list[Edge]] = defaultdict(list)
     for edge in edges:
         together[min(edge.a, edge.b), max(edge.a, edge.b)].append(edge)
@@ -224,7 +227,7 @@ def _lines(
     apart = _APART * min(max(scale, _MIN_SCALE), 1.0)
     curves: dict[str, _Curve] = {}
     for (a, b), group in together.items():
-        if b == centre:  # out of the middle
+        if b == centre:  # away from the middle
             a, b = b, a
         for position, edge in enumerate(group):
             aside = (position - (len(group) - 1) / 2) * apart
@@ -242,7 +245,7 @@ def _lines(
 
 @dataclass(frozen=True)
 class _Curve:
-    """A quadratic curve; straight where its control point lies between its ends."""
+    """A quadratic curve; straight if its control point is between its ends."""
 
     start: Point
     control: Point
@@ -267,8 +270,8 @@ class _Curve:
         return (round(x, 1), round(y, 1))
 
     def clear_place(self, taken: Sequence[Point], apart: float) -> Point:
-        """The place on the curve nearest to its usual one that is so far from others; else the
-        one that is farthest from them."""
+        """The place on the curve nearest to the usual one that is far enough from others; otherwise
+        the farthest from them."""
         usual = 0.62 if self.straight else 0.5
         best, room = self.at(usual), -1.0
         for step in (0, 1, -1, 2, -2, 3, -3, 4, -4, 5, -5):
@@ -282,7 +285,7 @@ class _Curve:
 
 
 def _spoke(start: Point, end: Point, aside: float, _clear: float) -> _Curve:
-    """A straight line, moved sideways by ``aside``."""
+    """A straight line, shifted sideways by ``aside``."""
     way = (end[0] - start[0], end[1] - start[1])
     far = hypot(*way) or 1.0
     shift = (-way[1] / far * aside, way[0] / far * aside)
@@ -292,7 +295,7 @@ def _spoke(start: Point, end: Point, aside: float, _clear: float) -> _Curve:
 
 
 def _arc(start: Point, end: Point, aside: float, clear: float) -> _Curve:
-    """A curve bent towards the middle, but never nearer to it than ``clear``."""
+    """A curve bent towards the middle, but never closer to it than ``clear``."""
     middle = ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
     far = hypot(*middle)
     if far > 1:
@@ -310,7 +313,7 @@ def _arc(start: Point, end: Point, aside: float, clear: float) -> _Curve:
 
 
 def _framed(spots: Sequence[Spot], lines: Sequence[Line], frame: Frame) -> Layout:
-    """The bounds of all, with a margin; the middle stays in the middle."""
+    """The bounds of everything, with a margin; the middle stays in the middle."""
     boxes = [spot.label_box(frame.font) for spot in spots]
     reach = frame.font * 1.3
     across = max(

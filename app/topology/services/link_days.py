@@ -1,4 +1,4 @@
-"""The past of links: what was reported of them, and their state on each day. One statement."""
+"""The past of links: what was reported, and their state on each day. One statement."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ from app.topology.services.link_states import BEGUN, OVER, first_report, given_u
 
 @dataclass(frozen=True)
 class LinkPast:
-    """What is known of one link in a time."""
+    """What is known of one link in a period."""
 
     first_heard: datetime | None
-    """When the first event began that any source ever reported of it, UTC; None = none did."""
+    """Start of the first event that any source ever reported for it, UTC; None = none did."""
     events: Sequence[PastEvent]
-    """Those that touch the time, withdrawn ones left out."""
+    """Events that touch the period, without withdrawn ones."""
     tickets: Sequence[PastTicket]
     unwatched: Sequence[Span] = ()
     """When every source that watched it was silent, ascending; from the first event on."""
 
     def states(self, first: date, count: int) -> Sequence[LinkState]:
-        """The state on each of these days, which lie in that time."""
+        """The state on each of these days, which must be within the period."""
         return states_of_days(
             self.events, self.tickets, self.first_heard, first, count, self.unwatched
         )
@@ -57,8 +57,8 @@ class LinkPast:
 def past_of_links(
     session: Session, link_ids: Collection[int], first: date, until: datetime, now: datetime
 ) -> Mapping[int, LinkPast]:
-    """What happened on each of these links from a day on until a moment (UTC), not after ``now``.
-    One statement."""
+    """What happened on each of these links from a day until a moment (UTC), not after ``now``. One
+    statement."""
     if not link_ids:
         return {}
     begin = datetime.combine(first, time(), UTC)
@@ -90,7 +90,7 @@ def past_of_links(
                 row.window_over if windowed else None,
             )
         )
-    # not by the statement: SQLite would walk all events in that order
+    # not in the statement: SQLite would scan all events in that order
     for found in tickets.values():
         found.sort(key=lambda one: one.number)
     for key, source in sources.items():
@@ -119,13 +119,13 @@ _OF_TICKETS: Final = (
     ),
     cast(null(), Boolean()).label("given_up"),
 )
-"""What only tickets say."""
+"""Columns that only tickets have."""
 
 
 def _reports(
     link_ids: Collection[int], begin: datetime, until: datetime
 ) -> tuple[Select[*tuple[Any, ...]], ...]:
-    """Events, for each link which sources watch it since when, and when these were silent."""
+    """Events, and for each link which sources watch it since when, and when these were silent."""
     first = first_report(until)
     reported = select(
         literal(_EVENT).label("kind"),
@@ -133,7 +133,7 @@ def _reports(
         *(Event.start.label("begun"), Event.end.label("over"), *_OF_TICKETS),
     ).where(Event.link_id.in_(link_ids), Event.withdrawn_at.is_(None), Event.start < until)
     return (
-        # apart from each other, so that SQLite takes both from the index of ends
+        # separate, so that SQLite uses the index of ends for both
         reported.where(Event.end.is_(None)),
         reported.where(Event.end >= begin),
         select(

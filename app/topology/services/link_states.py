@@ -1,8 +1,8 @@
-"""The state of any number of links, now or on a day, with one statement.
+"""The states of any number of links, now or on a day, in one statement.
 
-Now it begins with the ongoing events and the open tickets (few, by indexes of their own), whatever
-else was ever on the links; beside them it reads which sources ever reported a link and when they
-were heard. What they mean together is the rule's (``app.topology.rules.link_states``).
+For now, it starts from the ongoing events and the open tickets (few, with indexes of their own),
+whatever else ever was on the links; it also reads which sources ever reported a link and when they
+were last heard. The rule (``app.topology.rules.link_states``) decides what they mean together.
 """
 
 from __future__ import annotations
@@ -68,22 +68,23 @@ from app.topology.rules.link_states import (
 )
 
 BEGUN: Final = func.coalesce(Ticket.event_start, Ticket.window_start, Ticket.created_at)
-"""When what a ticket is about began ..."""
+"""When the subject of a ticket started ..."""
 OVER: Final = func.coalesce(Ticket.event_end, Ticket.window_end)
-"""... and when it ended, as far as it says so itself."""
+"""... and when it ended, as far as the ticket states it."""
 _IS_INCIDENT: Final = Ticket.category == Category.INCIDENT
 _SAYS_STATE: Final = or_(_IS_INCIDENT, Ticket.window_start.is_not(None))
-"""Whether a ticket says something of the state of its links."""
+"""Whether a ticket affects the state of its links."""
 
 
 Keys = Collection[int] | Select[int]
-"""The keys of links, or a query of them."""
+"""The keys of links, or a query for them."""
 
 
 def link_states(session: Session, link_ids: Keys, now: datetime) -> Mapping[int, LinkStatus]:
-    """The state of each of these links at ``now`` (UTC), by key.
+    """Return the state of each of these links at ``now`` (UTC), by key.
 
-    Where a query says which, links of which nothing is known are left out: they are unmonitored.
+    If the links are given by a query, links without any information are omitted: they are
+    unmonitored.
     """
     happening = and_(Event.end.is_(None), Event.withdrawn_at.is_(None))
     running = and_(
@@ -96,7 +97,7 @@ def link_states(session: Session, link_ids: Keys, now: datetime) -> Mapping[int,
 
 
 def ongoing_event(session: Session, event_id: int, now: datetime) -> OngoingEvent:
-    """An ongoing event of a link with its ticket, as the state of the link takes it."""
+    """An ongoing event of a link with its ticket, in the form used for the link's state."""
     said = _open_tickets(literal(WindowPhase.NONE.value))
     query = _events(Event.id == event_id, _of_ongoing(now, said))
     return _ongoing(session.execute(query).one(), now)
@@ -107,7 +108,7 @@ _TROUBLE: Final = frozenset(one for one in LinkState if one.endswith(("down", "d
 
 @dataclass(frozen=True)
 class StillReported:
-    """A link of which a source still reports that it is down or degraded; times are UTC."""
+    """A link that a source still reports as down or degraded; times are UTC."""
 
     link: str
     state: LinkState
@@ -120,8 +121,8 @@ class StillReported:
 def still_reported(
     session: Session, links: Mapping[int, str], states: Mapping[int, LinkStatus]
 ) -> Sequence[StillReported]:
-    """Those of these links (names by key) with an ongoing event that says down or degraded, by
-    name; also where the state comes from a ticket that says worse, as one that is solved may."""
+    """Those of these links (names by key) that have an ongoing event down or degraded, by name;
+    also if the state comes from a ticket with a worse state, which may be a solved one."""
     asked = [key for key in links if key in states and states[key].state in _TROUBLE]
     if not asked:
         return []
@@ -152,9 +153,10 @@ def still_reported(
 def still_reported_of(
     session: Session, tickets: Collection[int], now: datetime
 ) -> Mapping[int, Sequence[StillReported]]:
-    """For those of these tickets (by number) that affect such a link in use: which ones, by name.
+    """The links in use, by name, that are affected by each of these tickets (by number) and still
+    reported as down or degraded.
 
-    The statements are as many for all of them as for one.
+    The number of statements does not depend on the number of tickets.
     """
     if not tickets:
         return {}
@@ -180,10 +182,10 @@ def still_reported_of(
 def link_states_on(
     session: Session, link_ids: Keys, day: date, now: datetime
 ) -> Mapping[int, LinkStatus]:
-    """The state of each of these links on a day (UTC), ``now`` deciding what is today.
+    """Return the state of each of these links on a day (UTC); ``now`` decides which day is today.
 
-    Of a past day every event, incident and window counts that touches it; work that was given up
-    before it began was planned until then. Of a day to come only windows are known.
+    For a past day, every event, incident and window counts that touches it; work abandoned before
+    it started was planned until then. For a future day only windows are known.
     """
     today = now.astimezone(UTC).date()
     if day == today:
@@ -206,7 +208,7 @@ def link_states_on(
         *(Ticket.window_start >= end, Ticket.window_start < _later(end, AHEAD), known),
         ~and_(given_up(), Ticket.ended_at < end),
     )
-    # what was written down late is of its own time all the same
+    # a late entry still belongs to its own time
     met = and_(end > BEGUN, or_(over.is_(None), over >= begin))
     counts = or_(and_(_IS_INCIDENT, met) if is_past else false(), running, planned)
     named = TicketLink.link_id.in_(link_ids)
@@ -265,7 +267,7 @@ def _judged(
     keys = {*watches, *events, *said} if isinstance(link_ids, Select) else link_ids
     found = {}
     for key in keys:
-        # an event that a person entered is watched by nobody
+        # an event that a person entered is not monitored
         of = watches.get(key, {})
         found[key] = state_of_link(
             [
@@ -296,21 +298,21 @@ class _Watch:
     source: int
     hearing: Hearing
     since: datetime
-    """When the first event began that it reported of the link."""
+    """Start of the first event that it reported for the link."""
 
 
 class _Now:
-    """Who is silent at this moment."""
+    """Which sources are silent at this moment."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
 
     def source(self, one: _Watch) -> str:
-        """That a source is silent, in words; "" = it is heard."""
+        """In words, that a source is silent; "" = it is heard."""
         return one.hearing.words(self._now) if one.hearing.is_silent(self._now) else ""
 
     def link(self, watches: Sequence[_Watch]) -> Monitoring:
-        """Whether a link is watched that these sources ever reported."""
+        """Whether a link that these sources ever reported is watched."""
         every = [one.hearing for one in watches]
         if not all(one.is_silent(self._now) for one in every):
             return HEARD
@@ -322,7 +324,7 @@ class _Now:
 
 
 class _OnDay:
-    """Who was silent on a day that has been."""
+    """Which sources were silent on a past day."""
 
     def __init__(
         self, begin: datetime, end: datetime, silences: Mapping[int, Sequence[Span]]
@@ -330,7 +332,7 @@ class _OnDay:
         self._begin, self._end, self._silences = begin, end, silences
 
     def source(self, _one: _Watch) -> str:
-        """What a source reported of a day is known, whatever came after."""
+        """What a source reported of a day is known, whatever came later."""
         return ""
 
     def link(self, watches: Sequence[_Watch]) -> Monitoring:
@@ -348,13 +350,13 @@ class _OnDay:
 
 
 def window_over() -> ColumnElement[Any]:
-    """When a ticket's window was over: where no end is said, when the ticket ended."""
+    """The end of a ticket's window; if no end is stated, the end of the ticket."""
     return func.coalesce(Ticket.window_end, Ticket.ended_at)
 
 
 def given_up() -> ColumnElement[bool]:
-    """Whether the work of a window did not take place, as the calendar has it, or its ticket ended
-    before; not while the ticket is open."""
+    """Whether the work of a window did not take place, according to the calendar, or its ticket
+    ended before it; never while the ticket is open."""
     return and_(
         Ticket.ended_at.is_not(None),
         or_(Ticket.ended_at <= Ticket.window_start, is_cancelled()),
@@ -370,8 +372,8 @@ _pair = aliased(EventTicket)
 
 
 def _events(which: ColumnElement[bool], documents: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
-    """Events of links, each with a ticket that documents it; while the event is ongoing also with
-    the state of that ticket, and why it documents it."""
+    """Events of links, each with a ticket that documents it; for an ongoing event also the state of
+    that ticket, and why it documents the event."""
     is_ongoing = Event.end.is_(None)
     return (
         select(
@@ -400,8 +402,8 @@ def _events(which: ColumnElement[bool], documents: ColumnElement[Any]) -> Select
 
 
 def _watches(link_ids: Keys, until: datetime) -> Select[*tuple[Any, ...]]:
-    """The sources that reported something of a link by then, and when they were heard last. A
-    person who enters events watches nothing."""
+    """The sources that had reported something for a link by then, and when they were last heard. A
+    person who enters events does not watch a link."""
     first = first_report(until)
     return (
         select(
@@ -415,7 +417,7 @@ def _watches(link_ids: Keys, until: datetime) -> Select[*tuple[Any, ...]]:
 
 
 def first_report(until: datetime) -> ScalarSelect[datetime]:
-    """When the first event began that a source reported of a link by then; NULL = none did."""
+    """Start of the first event that a source had reported for a link by then; NULL = none."""
     return (
         select(Event.start)
         .where(
@@ -430,18 +432,18 @@ def first_report(until: datetime) -> ScalarSelect[datetime]:
 
 
 def _of_ongoing(now: datetime, said: CTE) -> ColumnElement[Any]:
-    """The ticket of an ongoing event that says most: an open one of the link or linked by a person,
-    one that ended, one of the site."""
+    """The most conclusive ticket of an ongoing event: an open one of the link or linked by a
+    person, then an ended one, then one of the site."""
     attends = and_(Ticket.state.in_(OPEN_STATES), EventTicket.how != How.SITE)
     return func.coalesce(_documents(now, attends), _open_on_link(now, said), _documents(now))
 
 
 def _documents(now: datetime, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
-    """A ticket that matching keeps as documenting the event's detected event: one of the link or
-    linked by a person first, and of these an open one.
+    """A ticket that matching has stored as documenting the event's detected event: one of the link
+    or linked by a person first, and of these an open one.
 
-    Work that was moved into the time to come, and is not recomputed yet, documents nothing that
-    happens now, unless a person says so.
+    Work that was moved into the future, and is not recomputed yet, documents nothing that is
+    happening now, unless a person linked it.
     """
     return (
         select(EventTicket.ticket_number)
@@ -464,8 +466,8 @@ def _documents(now: datetime, *conditions: ColumnElement[bool]) -> ScalarSelect[
 
 
 def _open_on_link(now: datetime, said: CTE) -> ScalarSelect[int]:
-    """The newest open ticket of the link whose interval meets the event's: matching will say the
-    same as soon as it was recomputed, unless a person took the ticket off."""
+    """The newest open ticket of the link whose interval overlaps the event's: matching will give
+    the same result as soon as it is recomputed, unless a person unlinked the ticket."""
     taken_off = (
         exists()
         .where(
@@ -489,12 +491,12 @@ def _open_on_link(now: datetime, said: CTE) -> ScalarSelect[int]:
 
 
 def _open_tickets(phase: ColumnElement[str]) -> CTE:
-    """What the open tickets say, of whatever links: few are open, and a link had very many."""
+    """The open tickets of any link: few are open, while a link may have very many tickets."""
     return (
         _said(phase)
         .add_columns(_SAYS_STATE.label("is_of_state"))
         .where(Ticket.state.in_(OPEN_STATES))
-        # SQLite knows nothing of how many rows are in which state
+        # SQLite does not know how many rows are in which state
         .with_hint(Ticket, "INDEXED BY ix_tickets_state", "sqlite")
         .with_hint(TicketLink, "INDEXED BY ix_ticket_links_ticket_number", "sqlite")
         .cte("open_tickets")
@@ -503,8 +505,8 @@ def _open_tickets(phase: ColumnElement[str]) -> CTE:
 
 
 def _said(phase: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
-    """What tickets say of links, a row for each link that one names; no tests."""
-    # of what the rule does not ask, all is one
+    """One row for each link that a ticket names, with what it says of the link; no test tickets."""
+    # columns that the rule does not need are constant
     layer = case((Ticket.layer == Layer.PERFORMANCE, Layer.PERFORMANCE.value), else_="")
     asked = (Impact.OUTAGE, Impact.DEGRADED, Impact.UNKNOWN)
     impact = case(*((Ticket.impact == one, one.value) for one in asked), else_="")
@@ -524,7 +526,7 @@ def _said(phase: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
 
 
 def _counted(one: Any, *conditions: ColumnElement[bool]) -> Select[*tuple[Any, ...]]:
-    """What tickets say, counted by the database: of a past day there may be thousands of them."""
+    """What tickets say, counted by the database: for a past day there may be thousands."""
     return (
         select(
             *(literal(_TICKETS), one.link_id),

@@ -1,7 +1,6 @@
-"""The networks at this moment: which links are down or degraded, whether their backups hold, which
-T1s have no path to the T0, and what a small picture of the LHCOPN draws. Two statements; it reads
-only.
-"""
+"""The networks at this moment: which links are down or degraded, whether their backups work, which
+T1s have no path to the T0, and the data of a small map of the LHCOPN. Two statements; only
+reads."""
 
 from __future__ import annotations
 
@@ -33,7 +32,7 @@ from app.topology.services.link_states import link_states
 from app.topology.services.registry_on import MAX_LINKS
 
 _NAMED: Final = 3
-"""Silences that are said."""
+"""How many silent sources are named."""
 _TROUBLE: Final = (
     *(LinkState.DOWN, LinkState.MAINTENANCE_DOWN),
     *(LinkState.DEGRADED, LinkState.MAINTENANCE_DEGRADED),
@@ -54,12 +53,12 @@ class LinkNow:
     """The key of the link that it backs up."""
     status: LinkStatus
     carries: bool
-    """Whether it is known to be able to take over from another link."""
+    """Whether it is known to be able to replace another link."""
 
 
 @dataclass(frozen=True)
 class TroubledLink:
-    """A link that is down or degraded, with what should carry its traffic."""
+    """A link that is down or degraded, with the links that should carry its traffic."""
 
     link: LinkNow
     backups: Sequence[LinkNow]
@@ -67,34 +66,34 @@ class TroubledLink:
     primary: LinkNow | None
     """The link that it backs up itself."""
     site: str
-    """The key of the site that it troubles: a T1 of its ends, the one without a path first, then
-    the one with most links in trouble; else an end that is no T0."""
+    """The key of the site that is affected: the T1 end, first one without a path, then the one with
+    the most troubled links; otherwise an end that is not a T0."""
     path: Path
     """What is known of that site's path to the T0."""
     flapping: str = ""
-    """If it goes down again and again, for how long it was down together, in words; else ""."""
+    """If it flaps, its total time down, in words; else ""."""
 
     @property
     def is_down(self) -> bool:
-        """Whether it carries nothing; else it is degraded."""
+        """Whether it carries no traffic; otherwise it is degraded."""
         return self.link.status.state in DOWN_NOW
 
     @property
     def beside(self) -> Path:
-        """Whether what should carry its traffic does: one of its backups, or what it backs up."""
+        """Whether another link carries its traffic: a backup, or the link that it backs up."""
         others = [self.primary] if self.primary is not None else self.backups
         return max((path_over(one.status) for one in others), default=Path.NONE)
 
 
 @dataclass(frozen=True)
 class CutOff:
-    """A T1 that is cut off from the T0, or of which nobody knows whether it is."""
+    """A T1 that is cut off from the T0, or may be."""
 
     site: str
     path: Path
     """NONE or UNKNOWN."""
     unknown: Sequence[LinkNow]
-    """Its links and their backups of which nobody knows whether they work."""
+    """Its links and their backups whose state is unknown."""
 
 
 @dataclass(frozen=True)
@@ -104,31 +103,30 @@ class Watched:
     in_use: int
     monitored: int
     silence: str
-    """In words, which sources are silent that should watch a link; "" = none is."""
+    """In words, which sources that should watch a link are silent; "" = none."""
 
     @property
     def unwatched(self) -> int:
-        """Links in use of which no source that is heard says anything."""
+        """Links in use for which no heard source reports anything."""
         return self.in_use - self.monitored
 
 
 @dataclass(frozen=True)
 class NetworkNow:
-    """All of it."""
+    """Everything together."""
 
     cut_off: Sequence[CutOff]
-    """Those without any path first. A T1 of which no link is down is not among those of which it is
-    not known."""
+    """Those without any path first. A T1 without a link that is down is not listed as unknown."""
     trouble: Sequence[TroubledLink]
-    """All of them. What is down first: where the T1 has no path, then without a working backup,
-    then without a ticket, then what began first."""
+    """All troubled links. Those that are down come first: without a path for the T1, then without a
+    working backup, then without a ticket, then by start."""
     links: Sequence[LinkNow]
-    """Those of the LHCOPN, to be drawn; none where they are too many for a picture."""
+    """The links of the LHCOPN, to be drawn; empty if there are too many for a map."""
     tiers: Mapping[str, int | None]
     """Their ends: 0 or 1 for a T0 or T1 of today."""
     watched: Watched
     places: Mapping[str, float | None]
-    """Where these stand on the ring of the map, in degrees."""
+    """Their positions on the ring of the map, in degrees."""
 
 
 def network_now(session: Session, now: datetime) -> NetworkNow:
@@ -206,8 +204,8 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
 
 
 def _flapping(session: Session, keys: Collection[int], now: datetime) -> Mapping[int, str]:
-    """Of those of these links that flap for how long they were down; one statement, none without
-    links."""
+    """The total time down of each of these links that flaps, in words; one statement, none
+    without links."""
     found: dict[int, list[Outage]] = defaultdict(list)
     if keys:
         query = select(Event.link_id, Event.start, Event.end).where(
@@ -229,10 +227,10 @@ def _paths(
     backups: Mapping[int, Sequence[LinkNow]],
     tiers: Mapping[str, int | None],
 ) -> Mapping[str, Path]:
-    """What is known of each T1's path to the T0; nothing where the LHCOPN has no T0.
+    """What is known of each T1's path to the T0; empty if the LHCOPN has no T0.
 
-    A backup joins its own ends; on another network, where these are none of the LHCOPN, those of
-    the link that it backs up: so it is recorded.
+    A backup connects its own ends; on another network, if these are not sites of the LHCOPN, it
+    connects the ends of the link that it backs up, as recorded.
     """
     centres = [site for site, tier in tiers.items() if tier == 0]
     joints = [Joint(one.end_a, one.end_b, path_over(one.status)) for one in of_lhcopn]
@@ -267,7 +265,7 @@ def _place(
     paths: Mapping[str, Path],
     troubled: Mapping[str, int],
 ) -> tuple[int, int, int]:
-    """Of the two ends of a link the one with the least of this is the site that it troubles."""
+    """Sort key: the end of a link with the lowest value is the affected site."""
     tier = tiers.get(end)
     rank = 2 if tier == 0 else 0 if tier == 1 else 1
     return (rank, paths.get(end, Path.UNKNOWN), -troubled[end])

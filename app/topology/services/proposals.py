@@ -1,4 +1,4 @@
-"""Impact and priority for a new ticket about some links, as they are at this moment."""
+"""The proposed impact and priority of a new ticket about some links, at this moment."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from app.topology.services.link_states import link_states
 def propose_urgency(
     session: Session, links: Sequence[str], now: datetime
 ) -> ProposedUrgency | None:
-    """What is proposed for a ticket about these links (by id) at ``now`` (UTC): the most urgent of
-    what their ongoing events ask for. Two statements; none without links."""
+    """Propose impact and priority for a ticket about these links (by id) at ``now`` (UTC): the most
+    urgent proposal of their ongoing events. Two statements; none without links."""
     links = [name for name in links if name.isprintable()]  # PostgreSQL refuses the others
     if not links:
         return None

@@ -1,6 +1,6 @@
-"""The registry as it was on a day: sites with their tier then, links valid then, and their states.
+"""The registry on a day: sites with their tier, valid links, and their states.
 
-It reads only, and with few statements however many links.
+Only reads, with few statements for any number of links.
 """
 
 from __future__ import annotations
@@ -34,23 +34,23 @@ from app.topology.rules.link_states import LinkStatus
 from app.topology.services.link_states import link_states_on
 
 MAX_LINKS: Final = 120
-"""A picture of more links than these can no longer be read."""
+"""A map of more links than this is not readable."""
 PAGE: Final = 100
-"""Links of one page of a table."""
+"""Links on one page of a table."""
 _Row = Row[*tuple[Any, ...]]
 
 
 @dataclass(frozen=True)
 class SiteOn:
-    """A site on a day. ``tier`` is 0 or 1 if it was T0 or T1 then, else None."""
+    """A site on a day. ``tier`` is 0 or 1 if it was a T0 or T1, else None."""
 
     key: str
     tier: int | None
     sample: bool
     names: tuple[str, ...] = ()
-    """Its other names that were valid then."""
+    """Its other names valid on that day."""
     place: float | None = None
-    """Where it stands on the ring of the map, in degrees."""
+    """Its position on the ring of the map, in degrees."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class LinkOn:
     backs_up: str
     """The link that it backs up, or ""."""
     backed_up_by: tuple[str, ...]
-    """Links valid then that back it up, of either network."""
+    """Links valid on that day that back it up, in either network."""
     bandwidth_gbps: float | None
     responsible: str
     sample: bool
@@ -84,13 +84,13 @@ class Snapshot:
     links: tuple[LinkOn, ...]
     """By id."""
     total: int
-    """How many links there are in all; more than ``links`` holds when they are paged."""
+    """The number of all links; larger than ``links`` if they are paged."""
     more: bool = False
-    """Whether there are links behind the last one here."""
+    """Whether there are links after the last one in ``links``."""
 
     @property
     def complete(self) -> bool:
-        """Whether all links are here, so that a picture can be drawn."""
+        """Whether all links are included, so that a map can be drawn."""
         return self.total == len(self.links)
 
     @property
@@ -108,10 +108,10 @@ def registry_on(
     site: Site | None = None,
     after: str = "",
 ) -> Snapshot:
-    """The network on a day (UTC); ``now`` decides what is today.
+    """Read the network on a day (UTC); ``now`` decides which day is today.
 
-    With ``site`` it is that site, its neighbours, and the links among them. More links than
-    ``MAX_LINKS`` are given in pages of ``PAGE`` by id, those behind the id ``after``.
+    With ``site``: that site, its neighbours, and the links between them. More links than
+    ``MAX_LINKS`` are returned in pages of ``PAGE`` by id, starting after the id ``after``.
     """
     wanted = and_(Link.network == network, _valid(Link, day))
     if site is not None:
@@ -135,7 +135,7 @@ def registry_on(
 
 
 def site_keys(session: Session, day: date) -> Sequence[str]:
-    """The keys of all sites that are in the registry's world on that day."""
+    """The keys of all sites that the registry contains on that day."""
     return session.scalars(select(Site.key).where(_valid(Site, day)).order_by(Site.key)).all()
 
 
@@ -148,7 +148,7 @@ def _valid(
     )
 
 
-# made once: the page of each ticket asks
+# built once: the page of each ticket needs it
 _DAY: Final = bindparam("day", type_=Date)
 _END_A, _END_B = aliased(Site), aliased(Site)
 _NETWORK: Final[ColumnElement[str]] = bindparam("network")
@@ -176,20 +176,19 @@ _OUTLINE: Final[CompoundSelect[*tuple[Any, ...]]] = union_all(
 
 
 class Outline(NamedTuple):
-    """Only what a small picture needs."""
+    """Only the data of a small map."""
 
     tiers: Mapping[str, int | None]
-    """By site: 0 or 1 if it was T0 or T1 then."""
+    """By site: 0 or 1 if it was a T0 or T1, else None."""
     places: Mapping[str, float | None]
-    """By site: where it stands on the ring of the map, in degrees."""
+    """By site: its position on the ring of the map, in degrees."""
     links: Sequence[tuple[str, str, str, str]]
     """Name, ends and role of each."""
 
 
 def outline_on(session: Session, day: date, network: str) -> Outline | None:
-    """The links, and the T0 and T1s of the LHCOPN, by one statement. None where there are more
-    links than a picture can show.
-    """
+    """The links, and the T0 and T1s of the LHCOPN, in one statement. None if there are more links
+    than a map can show."""
     tiers: dict[str, int | None] = {}
     places: dict[str, float | None] = {}
     links: list[tuple[str, str, str, str]] = []

@@ -1,4 +1,4 @@
-"""Posting a message to a receiver: limits, no redirects, and what came back in words of ours."""
+"""Posts a message to a receiver: limits, no redirects, and the result in the portal's words."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from app.webhooks.rules.delivering import Attempt, Failure
 
 LIMITS: Final = Limits(most_bytes=64 * 1024, seconds=10)
 _SHOWN: Final = 1000
-"""Characters of an answer that are kept."""
+"""Characters of an answer that are stored."""
 Transport: TypeAlias = Callable[..., Answer]
-"""As ``app.core.adapters.outbound.ask``."""
+"""See ``app.core.adapters.outbound.ask``."""
 _log = logging.getLogger(__name__)
 
 
@@ -28,8 +28,8 @@ def post(
     private_hosts: Collection[str],
     transport: Transport = ask,
 ) -> Attempt:
-    """Post a message once. Why a connection failed is told to nobody but the log: it would say what
-    there is inside of the network."""
+    """Post a message once. The cause of a failed connection is only logged: it would reveal what
+    exists inside the network."""
     headers = {"Content-Type": "application/json", "User-Agent": "lhcopn-portal", **signed}
     began, asked = monotonic(), content.decode()
     try:
@@ -64,7 +64,7 @@ def _failure(status: int) -> Failure | None:
 
 
 def _retry_after(value: str) -> timedelta | None:
-    """The pause that is requested, in seconds or until a time (RFC 9110, 10.2.3)."""
+    """The pause that the receiver requested, in seconds or until a time (RFC 9110, 10.2.3)."""
     if value.isascii() and value.isdecimal() and len(value) < 9:
         return timedelta(seconds=int(value))
     try:

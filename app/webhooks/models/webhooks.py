@@ -1,4 +1,4 @@
-"""Rows of webhooks: who is notified of what, and what happened to each message."""
+"""Tables of webhooks: subscriptions, secrets, and what happened to each message."""
 
 from __future__ import annotations
 
@@ -18,46 +18,46 @@ class Webhook(Base):
     __tablename__ = "webhooks"
     __table_args__ = (
         Index(None, "due_at"),
-        {"sqlite_autoincrement": True},  # the audit names them by their keys
+        {"sqlite_autoincrement": True},  # the audit refers to them by key
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
-    """Who created it, and gets the mails about it."""
+    """The person who created it, and gets the mails about it."""
     account_id: Mapped[int | None] = mapped_column(ForeignKey("partner_accounts.id"), index=True)
     """The partner's account whose rights it has; None = those of the person."""
     name: Mapped[str] = mapped_column(String(100))
     url: Mapped[str] = mapped_column(String(500))
     kinds: Mapped[str] = mapped_column(String(200))
-    """Kinds of changes, separated by blanks."""
+    """Kinds of changes, separated by spaces."""
     filter: Mapped[str] = mapped_column(Text)
-    """Which tickets, as the query of the list's address; "" = all that it may read."""
+    """Which tickets, as the query of the list's address; "" = all that the owner may read."""
     after_change: Mapped[int]
-    """The newest change when it was created: it is notified of what came later."""
+    """The newest change at its creation: only later changes are sent."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     off_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """Since when nothing is sent; messages are collected."""
     off_why: Mapped[str] = mapped_column(String(20), default="")
     failures: Mapped[int] = mapped_column(default=0)
-    """Attempts in a row that failed."""
+    """Failed attempts in a row."""
     unanswered: Mapped[int] = mapped_column(default=0)
-    """Those of them, in a row until now, to which nobody answered."""
+    """How many of them, the last ones in a row, got no answer."""
     failing_since: Mapped[datetime | None] = mapped_column(UtcTime)
     resting_until: Mapped[datetime | None] = mapped_column(UtcTime)
-    """Nothing is sent before."""
+    """Nothing is sent before this time."""
     due_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When there is something to send next; None = nothing waits."""
     claimed_until: Mapped[datetime | None] = mapped_column(UtcTime)
-    """A worker sends its messages; until then nobody else does."""
+    """A worker sends its messages until then, and no other worker does."""
     delivered_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When a message was last taken."""
+    """When a message was last accepted."""
 
     user: Mapped[User] = relationship(lazy="joined")
     account: Mapped[PartnerAccount | None] = relationship(lazy="joined")
 
 
 class WebhookSecret(Base):
-    """A secret that signs; at most two live at a time, and both sign."""
+    """A signing secret; at most two are live at a time, and both sign."""
 
     __tablename__ = "webhook_secrets"
     __table_args__ = ({"sqlite_autoincrement": True},)
@@ -69,7 +69,7 @@ class WebhookSecret(Base):
 
 
 class WebhookDelivery(Base):
-    """A message to one webhook, with its newest attempt."""
+    """A message to one webhook, with its last attempt."""
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
@@ -82,26 +82,26 @@ class WebhookDelivery(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     webhook_id: Mapped[int] = mapped_column(ForeignKey("webhooks.id"))
     key: Mapped[str] = mapped_column(String(40))
-    """The message's id, the same at each attempt."""
+    """The message's id, the same in every attempt."""
     kind: Mapped[str] = mapped_column(String(30))
     change_id: Mapped[int | None] = mapped_column(ForeignKey("changes.id"))
     """None for a test."""
     ticket_number: Mapped[int | None]
-    """Messages about one ticket go out in their order."""
+    """Messages about one ticket are sent in order."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     waits_since: Mapped[datetime] = mapped_column(UtcTime)
     """When it was created, or last sent again by hand."""
     state: Mapped[str] = mapped_column(String(10))
     """waiting, delivered, given up or dropped."""
     due_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """Not before then; None unless it waits."""
+    """Not before this time; None unless it waits."""
     attempts: Mapped[int] = mapped_column(default=0)
     tried_at: Mapped[datetime | None] = mapped_column(UtcTime)
     status: Mapped[int | None]
-    """Of the newest answer."""
+    """Status of the last answer."""
     failure: Mapped[str] = mapped_column(String(30), default="")
-    """Why the newest attempt failed, or why it is not tried any more."""
+    """Why the last attempt failed, or why there are no further attempts."""
     asked: Mapped[str] = mapped_column(Text, default="")
     answered: Mapped[str] = mapped_column(Text, default="")
-    """The beginning of the newest answer."""
+    """The beginning of the last answer."""
     milliseconds: Mapped[int] = mapped_column(default=0)

@@ -1,4 +1,4 @@
-"""The forms of webhooks: what is allowed is checked by the services."""
+"""The forms of webhooks; the services check what is allowed."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class WebhookForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     password = own_password()
 
     def wanted(self) -> Subscription:
-        """What was typed, as the services take it."""
+        """The entered values, for the services."""
         return Subscription(
             self.name.data or "",
             self.url.data or "",
@@ -82,7 +82,7 @@ class WebhookForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 class NewWebhookForm(WebhookForm):
-    """A webhook of one's own, or for admins of a partner."""
+    """A webhook of one's own or, for admins, of a partner."""
 
     account = StringField(
         _("Partner account"),
@@ -93,6 +93,6 @@ class NewWebhookForm(WebhookForm):
 
 
 class EndWebhookSecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Which secret ends."""
+    """Which secret is revoked."""
 
     secret_id = HiddenField("Secret")

@@ -1,7 +1,7 @@
-"""Pages of webhooks: one's own for everybody, for admins all; their messages, and what came back.
+"""Pages of webhooks: one's own for everybody, all for admins; messages and answers.
 
-Whoever opens a way out (a new webhook, another address, a secret, switching it on) types the
-password again. A new secret is shown once, on the page to which its form leads.
+Opening a way out of the portal (a new webhook, another address, a secret, switching it on) requires
+the password. A new secret is shown once, on the page after its form.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ _MINE: Final = "me"
 
 @blueprint.get("")
 def listing() -> str:
-    """One's own webhooks; for admins everybody's, with ``?of=me`` their own."""
+    """List one's own webhooks; for admins everybody's, with ``?of=me`` their own."""
     rows, actor = db.session(), acting()
     everybody = actor.role is Role.ADMIN and request.args.get("of") != _MINE
     if everybody:
@@ -71,7 +71,7 @@ def listing() -> str:
 
 @blueprint.route("/new", methods=["GET", "POST"])
 def new() -> Response:
-    """Subscribe an address."""
+    """Create a webhook."""
     rows = db.session()
     if request.method == "GET":
         given = {"filter": request.args.get("filter", ""), "account": request.args.get("of", "")}
@@ -100,7 +100,7 @@ def new() -> Response:
 
 @blueprint.get(f"/{NUMBER}")
 def webhook(number: int) -> Response:
-    """One webhook: how it does, its secrets, its messages."""
+    """Show a webhook: its status, secrets and messages."""
     return _page(number)
 
 
@@ -139,7 +139,7 @@ def edit(number: int) -> Response:
 
 @blueprint.post(f"/{NUMBER}/on")
 def switch_on(number: int) -> Response:
-    """Send again."""
+    """Switch it on again."""
     return _by_password(
         number, lambda: verbs.switch_on(db.session(), writer(), number), _("It is on again.")
     )
@@ -158,7 +158,7 @@ def add_secret(number: int) -> Response:
 
 @blueprint.post(f"/{NUMBER}/end-secret")
 def end_secret(number: int) -> Response:
-    """End one of two secrets."""
+    """Revoke one of two secrets."""
     key = EndWebhookSecretForm().secret_id.data or ""
     if not (key.isascii() and key.isdigit() and len(key) < 10):
         return _page(number, problem=_("This secret belongs to another webhook"), status=422)
@@ -171,7 +171,7 @@ def end_secret(number: int) -> Response:
 
 @blueprint.post(f"/{NUMBER}/off")
 def switch_off(number: int) -> Response:
-    """Send nothing any more."""
+    """Switch it off."""
     return _done(
         number,
         lambda: verbs.switch_off(db.session(), writer(), number),
@@ -192,7 +192,7 @@ def delete(number: int) -> Response:
 
 @blueprint.post(f"/{NUMBER}/test")
 def test(number: int) -> Response:
-    """Send a message about nothing."""
+    """Send a test message."""
     return _done(
         number,
         lambda: verbs.send_test(db.session(), writer(), number),
@@ -202,7 +202,7 @@ def test(number: int) -> Response:
 
 @blueprint.get(f"/{NUMBER}/messages/<int(max=2147483647):message>")
 def message(number: int, message: int) -> str:
-    """One message: what was sent, and what came back."""
+    """Show a message: what was sent, and the answer."""
     rows = db.session()
     found = verbs.find_webhook(rows, acting(), number)
     return render_template(
@@ -217,7 +217,7 @@ def message(number: int, message: int) -> str:
 
 @blueprint.post(f"/{NUMBER}/messages/<int(max=2147483647):message>/again")
 def again(number: int, message: int) -> Response:
-    """Send a message again under its id."""
+    """Send a message again with the same id."""
     return _done(
         number,
         lambda: verbs.send_again(db.session(), writer(), number, message),
@@ -302,7 +302,8 @@ def _form_page(form: WebhookForm, found: Webhook | None = None, *, status: int =
 
 
 def _shown_address(found: Webhook) -> str:
-    """The address, of others' only its host: the path may hold a secret of the receiver."""
+    """The address; for webhooks of others only the host, since the path may contain a secret of the
+    receiver."""
     if verbs.is_own(acting(), found):
         return found.url
     parts = urlsplit(found.url)
@@ -310,7 +311,7 @@ def _shown_address(found: Webhook) -> str:
 
 
 def _shows_answer(found: Webhook) -> bool:
-    """Whether what the receiver answered is shown: of hosts inside the network to admins only."""
+    """Whether the receiver's answer is shown; answers of internal hosts only to admins."""
     host = (urlsplit(found.url).hostname or "").rstrip(".").lower()
     return acting().role is Role.ADMIN or host not in _settings().outbound_private_hosts
 

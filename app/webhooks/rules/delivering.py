@@ -1,9 +1,9 @@
-"""When a message is sent again, when it is given up, and when a webhook is switched off.
+"""When a message is retried or given up, and when a webhook is switched off.
 
-A message that failed waits for its own pause, and those about the same ticket wait behind it. The
-whole webhook rests only if the receiver as such is away: no connection or no answer. An answer that
-is an error concerns its message: messages about other tickets are sent at once after the first
-error, and with a short gap while nothing but errors comes, so that a receiver that refuses
+A failed message waits for its own pause, and later messages about the same ticket wait behind it.
+The whole webhook rests only if the receiver itself is unavailable: no connection or no answer. An
+error answer concerns only its message: messages about other tickets are sent at once after the
+first error, and with a short gap while all answers are errors, so that a receiver that refuses
 everything is not flooded either.
 """
 
@@ -24,16 +24,16 @@ PAUSES: Final = (
     timedelta(minutes=10),
     timedelta(hours=1),
 )
-"""After the first failure, the second and so on; the last one from then on."""
+"""After the first failure, the second and so on; the last one is repeated."""
 GAP: Final = timedelta(seconds=3)
-"""Between two messages while a receiver answers nothing but errors: a message about another ticket
-waits this long at most, and a receiver that refuses everything gets 20 calls a minute at most."""
+"""Between two messages while all answers of a receiver are errors: a message about another ticket
+waits at most this long, and a receiver that refuses everything gets at most 20 calls a minute."""
 LONGEST_PAUSE: Final = timedelta(days=1)
-"""However much longer a receiver asks for."""
+"""Even if a receiver requests a longer one."""
 KEPT_WAITING: Final = timedelta(days=7)
-"""A message that could not be delivered for so long is given up."""
+"""A message that could not be delivered for this long is given up."""
 OFF_AFTER: Final = timedelta(days=7)
-"""A webhook of which nothing but failures came for so long is switched off."""
+"""A webhook with nothing but failures for this long is switched off."""
 KEPT: Final = timedelta(days=30)
 """How long a message is listed."""
 GONE: Final = 410
@@ -46,7 +46,7 @@ class State(StrEnum):
     DELIVERED = "delivered"
     GIVEN_UP = "given up"
     DROPPED = "dropped"
-    """Its owner may not read it any more."""
+    """Its owner may no longer read it."""
 
 
 class Off(StrEnum):
@@ -71,7 +71,7 @@ OFF_WORDS: Final[Mapping[str, str]] = {
 
 
 class Failure(StrEnum):
-    """Why an attempt failed; a status other than success has no word but ``STATUS``."""
+    """Why an attempt failed; all error statuses are ``STATUS``."""
 
     CONNECTION = "no connection"
     TIME = "no answer in time"
@@ -85,9 +85,9 @@ class Failure(StrEnum):
 
 
 UNANSWERED: Final = frozenset({Failure.CONNECTION, Failure.TIME, Failure.BROKEN, Failure.KEY})
-"""Failures of all messages alike: nobody answered, or nothing can be signed."""
+"""Failures of all messages alike: no answer, or nothing can be signed."""
 _OF_ALL: Final = frozenset({429, 503})
-"""Answers whose Retry-After concerns every message (RFC 6585, 4; RFC 9110, 15.6.4)."""
+"""Answers whose Retry-After applies to every message (RFC 6585, 4; RFC 9110, 15.6.4)."""
 
 FAILURE_WORDS: Final[Mapping[str, str]] = {
     Failure.CONNECTION: _(
@@ -109,14 +109,14 @@ FAILURE_WORDS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True)
 class Attempt:
-    """One attempt to deliver a message, and what came back."""
+    """An attempt to deliver a message, and its result."""
 
     status: int | None
     answered: str
     milliseconds: int
     failure: Failure | None = None
     retry_after: timedelta | None = None
-    """The pause that the receiver asked for."""
+    """The pause that the receiver requested."""
     asked: str = ""
     """The message as it was sent."""
 
@@ -127,15 +127,15 @@ def pause_after(failures: int) -> timedelta:
 
 
 def pause_of_message(attempts: int, attempt: Attempt) -> timedelta:
-    """How long a message waits that failed so many times: at least as long as its answer asked."""
+    """The pause of a message that failed so many times: at least what the answer requested."""
     return max(pause_after(attempts), _asked(attempt))
 
 
 def rest_of_webhook(unanswered: int, attempt: Attempt, *, is_first: bool) -> timedelta:
     """How long nothing at all is sent after a failure.
 
-    ``unanswered`` is how many attempts in a row got no answer, ``is_first`` whether the attempt
-    before was a success.
+    ``unanswered`` is how many attempts in a row got no answer, ``is_first`` whether the previous
+    attempt succeeded.
     """
     if attempt.failure in UNANSWERED:
         return pause_after(unanswered)
@@ -155,5 +155,5 @@ def reason_to_end(failing_since: datetime, now: datetime, attempt: Attempt) -> O
 
 
 def is_hopeless(failing_since: datetime | None, now: datetime) -> bool:
-    """Whether nothing but failures came for so long that it is switched off."""
+    """Whether there were only failures for so long that the webhook is switched off."""
     return failing_since is not None and now - failing_since >= OFF_AFTER

@@ -1,8 +1,8 @@
-"""What a webhook says of a change: its kinds, and the message as JSON.
+"""The content of a webhook's message about a change: its kinds, and the JSON.
 
-A message says which ticket changed and what, in values that every reader of the portal may read. A
-field that not everybody may read is named without its values, and long values are cut: whoever
-needs more reads the ticket at ``resource``, with rights of its own.
+A message says which ticket changed and how, in values that every reader of the portal may see. A
+field that not everybody may see is named without its values, and long values are cut: receivers
+that need more read the ticket at ``resource``, with their own rights.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from app.core.rules.language import _
 
 
 class Kind(StrEnum):
-    """What happened to a ticket; of several kinds a message is of the first."""
+    """What happened to a ticket; if several apply, the first is the message's kind."""
 
     CREATED = "ticket.created"
     STATE = "ticket.state"
@@ -28,7 +28,7 @@ class Kind(StrEnum):
 
 
 TEST: Final = "webhook.test"
-"""The kind of a message that is about nothing, sent by hand."""
+"""The kind of a test message, sent by hand."""
 MEANINGS: Final[Mapping[str, str]] = {
     Kind.CREATED: _("a ticket was created"),
     Kind.STATE: _("its state changed"),
@@ -36,13 +36,13 @@ MEANINGS: Final[Mapping[str, str]] = {
     Kind.CHANGED: _("anything else changed: a field, a link, a file"),
 }
 MOST_OF_A_VALUE: Final = 2000
-"""Characters of a value that is sent; longer ones are cut and marked."""
+"""Characters of a value that are sent; longer ones are cut and marked."""
 _COMMENTS: Final = frozenset({"public_comment", "internal_comment"})
 
 
 @dataclass(frozen=True)
 class Value:
-    """One field that changed; ``is_public`` says whether every reader may read its values."""
+    """A field that changed; ``is_public`` says whether every reader may see its values."""
 
     field: str
     old: str | None
@@ -52,7 +52,7 @@ class Value:
 
 @dataclass(frozen=True)
 class TicketNews:
-    """One change of one ticket, as far as the owner of a webhook may read it."""
+    """A change of a ticket, as far as the owner of a webhook may read it."""
 
     change: int
     number: int
@@ -60,12 +60,12 @@ class TicketNews:
     at: datetime
     author: str
     own: bool
-    """Made by an account of the partner that is told."""
+    """Made by an account of the partner that is notified."""
     values: Sequence[Value]
 
 
 def kinds_of(version: int, fields: Collection[str]) -> Sequence[Kind]:
-    """The kinds of a change of these fields, the most telling first."""
+    """The kinds of a change of these fields, the most significant first."""
     if version == 1:
         return (Kind.CREATED,)
     found = []
@@ -79,18 +79,18 @@ def kinds_of(version: int, fields: Collection[str]) -> Sequence[Kind]:
 
 
 def new_message_id() -> str:
-    """The id of a message, the same at each attempt. It is random: numbers of rows come again after
-    a backup was put back, and a receiver would take news for a repeat."""
+    """A new message id, the same in every attempt. It is random: row numbers repeat after a
+    restore, and receivers would treat new messages as repeats."""
     return f"msg_{secrets.token_hex(12)}"
 
 
 def test_message(message: str, at: datetime, webhook: str) -> bytes:
-    """The message of a test of the webhook of this name."""
+    """A test message for the webhook with this name."""
     return _written(message, TEST, at, {"webhook": webhook})
 
 
 def message_of(message: str, kind: str, news: TicketNews, public_url: str) -> bytes:
-    """The message about a change, in the words of REST's feed of changes."""
+    """The message about a change, in the words of REST's list of changes."""
     data = {
         "cursor": news.change,
         "number": news.number,

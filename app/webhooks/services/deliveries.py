@@ -1,8 +1,8 @@
-"""Sending what waits: one worker at a time has a webhook, and sends its messages one by one.
+"""Sends waiting messages: one worker at a time claims a webhook, and sends messages one by one.
 
-A claim lasts for a time, and is extended with each message: who dies leaves a claim that ends by
-itself, and another sends again what was in the middle, under the same id. Messages about one
-ticket go out in their order: the next one waits until the one before it was taken or given up.
+A claim has a time limit and is extended with each message: if a worker dies, its claim expires, and
+another worker sends the current message again with the same id. Messages about one ticket are sent
+in order: the next one waits until the previous one was accepted or given up.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ from app.webhooks.services.switching import switch_off
 
 LEASE: Final = timedelta(seconds=30)
 """How long a claim lasts, and the longest that messages wait after their worker died. An attempt
-ends after 10 s; where looking up the host's name takes longer than the rest, another worker may
-send the message, too: the receiver knows it by its id."""
+ends after 10 s; if resolving the host's name takes longer than the rest, another worker may also
+send the message: the receiver recognizes it by its id."""
 _ASKED_KEPT: Final = 4000
-"""Characters of a message that are kept to be looked at."""
+"""Characters of a message that are stored for display."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Outgoing:
 
 def next_look(session: Session) -> datetime | None:
     """When there may be something to send; None = nothing waits anywhere."""
-    # of one that is claimed there is when its worker ends its turn, or its claim
+    # a claimed one has something when its worker ends the turn, or its claim expires
     at = case((Webhook.claimed_until > Webhook.due_at, Webhook.claimed_until), else_=Webhook.due_at)
     first: datetime | None = session.scalar(
         select(func.min(at, type_=Webhook.due_at.type)).where(Webhook.due_at.is_not(None))
@@ -73,8 +73,8 @@ def due_webhooks(session: Session, now: datetime, limit: int) -> int:
 
 
 def claim_webhook(session: Session, now: datetime) -> tuple[int, datetime] | None:
-    """Take a webhook whose messages are due, the one that waits longest: its key, and until when it
-    is taken; None = none exists. Gives up its messages that are too old."""
+    """Claim a webhook with due messages, the one that waits longest: its key, and the end of the
+    claim; None = no webhook is due. Gives up its messages that are too old."""
     webhook = session.scalars(
         select(Webhook)
         .where(*_claimable(now))
@@ -98,10 +98,9 @@ def advance(
     now: datetime,
     done: tuple[int, Attempt] | None = None,
 ) -> tuple[int, datetime] | None:
-    """Note what happened to a message, and take the next one: its key, and the claim as it is
-    extended. None = the turn is over: nothing is due, the webhook rests after a failure, or another
-    worker has it by now.
-    """
+    """Record what happened to a message, and select the next one: its key, and the extended claim.
+    None = the turn is over: nothing is due, the webhook rests after a failure, or another worker
+    has claimed it."""
     webhook = _locked(session, webhook_id)
     if webhook is None or webhook.claimed_until != claim:
         return None
@@ -129,7 +128,7 @@ def end_turn(
     now: datetime,
     done: tuple[int, Attempt] | None = None,
 ) -> None:
-    """Note what happened to the last message of a turn, and let others send what waits."""
+    """Record what happened to the last message of a turn, and let other workers send what waits."""
     webhook = _locked(session, webhook_id)
     if webhook is not None and webhook.claimed_until == claim:
         if done is not None:
@@ -141,7 +140,7 @@ def outgoing(
     session: Session, delivery_id: int, key: bytes, public_url: str, now: datetime
 ) -> Outgoing | Attempt | None:
     """A message as it is posted at ``now``, with what the owner of its webhook may read at this
-    moment; an ``Attempt`` that failed where it cannot be sent; None where it was deleted."""
+    moment; a failed ``Attempt`` if it cannot be sent; None if it was deleted."""
     delivery = session.get(WebhookDelivery, delivery_id)
     if delivery is None:
         return None
@@ -160,8 +159,8 @@ def outgoing(
 
 
 def forget_deliveries(session: Session, now: datetime, limit: int) -> int:
-    """Give up what waits for too long, and delete what is not listed any more; how many of these,
-    at most ``limit``."""
+    """Give up messages that waited too long, and delete those that are no longer listed; return how
+    many were deleted, at most ``limit``."""
     _give_up_old(session, now, WebhookDelivery.created_at <= now - KEPT_WAITING)
     old = (
         select(WebhookDelivery.id)
@@ -197,13 +196,13 @@ def _next_due(session: Session, webhook: Webhook, now: datetime) -> int | None:
         .limit(1)
     )
     found: int | None = None
-    if webhook.failures:  # what never failed does not wait behind what did
+    if webhook.failures:  # a message that never failed does not wait behind failed ones
         found = session.scalar(due.where(WebhookDelivery.attempts == 0))
     return session.scalar(due) if found is None else found
 
 
 def _heads(webhook: Webhook) -> tuple[ColumnElement[bool], ...]:
-    """Of what waits the first about each ticket, and the tests."""
+    """Of the waiting messages, the first about each ticket, and the tests."""
     earlier = aliased(WebhookDelivery)
     return (
         WebhookDelivery.webhook_id == webhook.id,
@@ -220,9 +219,9 @@ def _heads(webhook: Webhook) -> tuple[ColumnElement[bool], ...]:
 def _note(
     session: Session, webhook: Webhook, delivery_id: int, attempt: Attempt, now: datetime
 ) -> None:
-    """Note an attempt, and what it says of its receiver."""
+    """Record an attempt, and what it shows about its receiver."""
     delivery = session.get(WebhookDelivery, delivery_id)
-    if attempt.failure is Failure.RIGHTS:  # the receiver had no part in it
+    if attempt.failure is Failure.RIGHTS:  # the receiver was not involved
         if delivery is not None:
             _end(delivery, State.DROPPED, Failure.RIGHTS)
         return
@@ -260,7 +259,7 @@ def _end_turn(session: Session, webhook: Webhook, now: datetime) -> None:
         )
     )
     if first is not None:
-        # behind those that wait already: whoever has much to send does not keep others waiting
+        # behind those already waiting: a webhook with much to send does not block others
         webhook.due_at = max(first, webhook.resting_until or first, now)
 
 
@@ -300,8 +299,8 @@ def _values(step: Step) -> list[Value]:
 
 
 def _stays_here(field: str) -> bool:
-    """Whether the values of a field are not sent: not everybody may read them, or they say how
-    somebody is reached."""
+    """Whether the values of a field are not sent: not everybody may read them, or they are contact
+    data."""
     return is_hidden(field) or (field in BY_NAME and BY_NAME[field].is_contact)
 
 
@@ -318,7 +317,7 @@ def _drop_all(session: Session, webhook: Webhook) -> None:
 
 
 def _give_up_old(session: Session, now: datetime, which: ColumnElement[bool]) -> bool:
-    """Give up those of the messages that wait for too long; whether there were any."""
+    """Give up those of the messages that waited too long; return whether there were any."""
     given_up = session.connection().execute(
         update(WebhookDelivery)
         .where(

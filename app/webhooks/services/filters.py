@@ -1,6 +1,6 @@
-"""The filter of a webhook: the words of the address of the list of tickets, read without a page.
+"""The filter of a webhook: the parameters of the ticket list's address, parsed without a page.
 
-Unlike the list, no state means all: the change that solves a ticket is news, too.
+Unlike in the list, no state means all: the change that solves a ticket is news, too.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ LABELS: Final[Mapping[str, str]] = {
     **{name: field.head or field.label for name, field in _FIELDS.items()},
     **_NAMES,
 }
-"""Every word of a filter, and what it is called."""
+"""Every parameter of a filter with its label."""
 _LOOKS: Final = frozenset({"sort", "columns", "after", "before", "last", "filter"})
-"""Of the list's address, what says how it looks and not what it shows."""
+"""Parameters of the list's address that affect only its appearance."""
 _CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "state": ("open", "closed", *State),
     **{
@@ -46,15 +46,15 @@ MAX_LENGTH: Final = 2000
 
 
 def checked_filter(text: str) -> str:
-    """A filter as it is stored: the query of a list's address, or that whole address, in the order
-    of ``LABELS``. Raises ``Invalid`` with the words that it may hold."""
+    """Normalize a filter for storage: the query of a list's address, or the whole address, in the
+    order of ``LABELS``. Raises ``Invalid`` with the allowed parameters."""
     return urlencode(
         [(name, value) for name, values in filter_values(text).items() for value in values]
     )
 
 
 def filter_values(text: str) -> Mapping[str, Sequence[str]]:
-    """The values of each word that a filter holds. Raises ``Invalid``."""
+    """The values of each parameter of a filter. Raises ``Invalid``."""
     query = checked_text("filter", text.strip(), MAX_LENGTH, label=_("Tickets"))
     query = query.partition("#")[0].rpartition("?")[2]
     try:
@@ -78,7 +78,7 @@ def filter_values(text: str) -> Mapping[str, Sequence[str]]:
 
 
 def read_filter(text: str) -> TicketFilter:
-    """A filter in the words of the lists. Raises ``Invalid``."""
+    """Parse a filter into that of the lists. Raises ``Invalid``."""
     given = filter_values(text)
 
     def many(name: str) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ def read_filter(text: str) -> TicketFilter:
 
 
 def filter_in_words(text: str) -> str:
-    """Which tickets a stored filter means, for people."""
+    """Describe a stored filter for people."""
     try:
         given = filter_values(text)
     except Invalid as error:

@@ -1,9 +1,10 @@
-"""Which messages are due: planned from the change log, behind a cursor that lies beside them.
+"""Plans messages from the change log, with a cursor stored next to them.
 
-The change log is the outbox: a ticket's own transaction writes nothing for webhooks. Whoever plans
-reads on from the cursor, and moves it in the transaction that writes the messages: a change is one
-message for each webhook, however many plan at once and whenever one of them dies. A message is but
-a row that names the change; what it says is read when it is sent, with the rights of that moment.
+The change log is the outbox: a ticket's transaction writes nothing for webhooks. Planning reads
+from the cursor on and moves it in the transaction that writes the messages, so a change is one
+message for each webhook, however many workers plan at the same time and whenever one is killed. A
+message is only a row that names the change; its content is read when it is sent, with the rights at
+that time.
 """
 
 from __future__ import annotations
@@ -35,14 +36,14 @@ from app.webhooks.services.filters import read_filter
 from app.webhooks.services.switching import switch_off
 
 CURSOR: Final = "webhooks_planned_up_to"
-"""The row of ``portal_facts`` that holds the newest change whose messages are planned."""
+"""The row of ``portal_facts`` with the newest change whose messages are planned."""
 AT_ONCE: Final = 200
-"""Most changes that are planned in one transaction."""
+"""Most changes planned in one transaction."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The messages of the changes from one place of the log to another, by webhook."""
+    """The messages of the changes between two positions of the log, by webhook."""
 
     begins: int | None
     """None = nothing was ever planned."""
@@ -53,7 +54,7 @@ class Plan:
 
 
 def draft_messages(session: Session, now: datetime) -> Plan | None:
-    """The messages of the next changes, or None where there is no newer change. Writes nothing."""
+    """Draft the messages of the next changes; None if there is no newer change. Writes nothing."""
     begins = place_of(session, CURSOR)
     if begins is None:  # from the first webhook on, not from the first ticket
         first = session.scalar(select(func.min(Webhook.after_change)))
@@ -77,14 +78,15 @@ def draft_messages(session: Session, now: datetime) -> Plan | None:
 
 
 def put_messages(session: Session, plan: Plan, now: datetime) -> bool:
-    """Write a plan and move the cursor; False, and nothing, if another did so meanwhile."""
+    """Write a plan and move the cursor; return False, and write nothing, if another worker did so
+    meanwhile."""
     if plan.begins is None:
         begin_cursor(session, CURSOR, plan.ends)
         return True
     if not move_cursor(session, CURSOR, plan.begins, plan.ends):
         return False
     for key in sorted({*plan.messages, *plan.unreadable}):
-        # whoever ends its turn meanwhile waits here, or sees these messages
+        # a worker that ends its turn meanwhile waits here, or sees these messages
         webhook = session.scalars(
             select(Webhook).where(Webhook.id == key).with_for_update(of=Webhook)
         ).first()
@@ -99,8 +101,8 @@ def put_messages(session: Session, plan: Plan, now: datetime) -> bool:
 
 
 def wake(webhook: Webhook, now: datetime) -> None:
-    """Let what waits be sent at once, or after the rest; never of one that is off. The caller holds
-    the webhook's lock."""
+    """Make waiting messages due at once, or after the rest; never for a webhook that is off. The
+    caller holds the webhook's lock."""
     if webhook.off_at is not None:
         return
     soon = max(now, webhook.resting_until or now)
@@ -135,7 +137,7 @@ def readable_changes(
 
 
 def fields_of(step: Step) -> Sequence[str]:
-    """The names of what changed, entries among them."""
+    """The names of the changed fields, including entries."""
     texts = ((PUBLIC, step.public_comment), (INTERNAL, step.internal_comment))
     return [name for name, text in texts if text] + [one.field for one in step.fields]
 
@@ -143,7 +145,7 @@ def fields_of(step: Step) -> Sequence[str]:
 def _messages(
     session: Session, webhook: Webhook, changes: Sequence[Change], now: datetime
 ) -> Iterable[Mapping[str, Any]]:
-    # before anything is read with rights: most changes are not for most webhooks
+    # before reading with rights: most changes do not concern most webhooks
     wanted = frozenset(webhook.kinds.split())
     newer = [
         change
@@ -154,7 +156,7 @@ def _messages(
     actor = actor_of(session, webhook) if newer else None
     if actor is None:
         return
-    # words as each ticket is looked at: few are asked about
+    # text is compared ticket by ticket: only few tickets are left
     tickets = condition_of(
         read_filter(webhook.filter), internal=may_read_internal(actor), by_index=False
     )

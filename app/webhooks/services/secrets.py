@@ -1,6 +1,6 @@
-"""Secrets that sign the messages of a webhook: at most two live at a time, and both sign.
+"""Secrets that sign the messages of a webhook: at most two are live at a time, and both sign.
 
-To change one without a gap a second is added, the receiver takes it over, and the first is ended.
+To replace one without a gap, add a second one, configure it in the receiver, and revoke the first.
 They are stored sealed (``app.core.services.sealing``).
 """
 
@@ -23,7 +23,7 @@ LIVE_SECRETS: Final = 2
 
 
 def live_secrets(session: Session, webhook: Webhook) -> Sequence[WebhookSecret]:
-    """The secrets that sign, newest first."""
+    """The signing secrets, newest first."""
     return session.scalars(
         select(WebhookSecret)
         .where(WebhookSecret.webhook_id == webhook.id)
@@ -38,8 +38,8 @@ def opened_secrets(session: Session, webhook: Webhook, key: bytes) -> Sequence[s
 
 
 def make_secret(session: Session, webhook: Webhook, now: datetime, key: bytes) -> str:
-    """Add a secret; it is told once. The caller holds the webhook's lock. Raises ``Invalid`` where
-    two are live."""
+    """Add a secret; it is returned only once. The caller holds the webhook's lock. Raises
+    ``Invalid`` if two are live."""
     if len(live_secrets(session, webhook)) >= LIVE_SECRETS:
         raise Invalid("secret", _("There are two live secrets already; end one first"))
     publish_key(session, key)

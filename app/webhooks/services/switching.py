@@ -1,4 +1,4 @@
-"""Switching a webhook off by the portal itself, with a mail to its owner."""
+"""Switches a webhook off automatically, with a mail to its owner."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ WEBHOOK: Final = "webhook"
 
 
 def switch_off(session: Session, webhook: Webhook, why: Off, now: datetime) -> None:
-    """Send nothing any more, and tell the owner. Nothing is done where it is off already. The
-    caller holds the webhook's lock."""
+    """Stop sending, and notify the owner. Does nothing if it is already off. The caller holds the
+    webhook's lock."""
     if webhook.off_at is not None:
         return
     webhook.off_at, webhook.off_why, webhook.due_at = now, why.value, None

@@ -1,8 +1,8 @@
-"""Verbs on webhooks: who subscribes an address to what, and what is done by hand.
+"""Operations on webhooks: creating and changing them, and actions by hand.
 
-Everybody has webhooks of their own, which tell what that person may read. Admins also make those of
-partners, which tell what the partner's account may read, and they may look at, switch off and
-delete any other. Rights are looked at again with each message.
+Everybody has webhooks of their own, which report what that person may read. Admins also create
+those of partners, which report what the partner's account may read, and they may view, switch off
+and delete any other. Rights are checked again for each message.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Subscription:
 
 @dataclass(frozen=True)
 class Outside:
-    """Where the portal may call, and its secret, with which secrets are sealed."""
+    """Where the portal may connect to, and its secret, which seals other secrets."""
 
     private_hosts: Collection[str]
     key: bytes
@@ -72,7 +72,7 @@ def webhooks_of(session: Session, person: int) -> Sequence[Webhook]:
 
 
 def webhooks_of_actor(session: Session, actor: Actor) -> Sequence[Webhook]:
-    """Those that the actor may change: one's own, for admins also those of partners."""
+    """Those that the actor may change: their own, for admins also those of partners."""
     found = webhooks_of(session, actor.account_id or 0) if actor.kind is Kind.PERSON else ()
     if not _administers(actor):
         return found
@@ -80,7 +80,7 @@ def webhooks_of_actor(session: Session, actor: Actor) -> Sequence[Webhook]:
 
 
 def all_webhooks(session: Session) -> Sequence[Webhook]:
-    """Every webhook: of partners first, then of people, by name."""
+    """Every webhook: those of partners first, then those of people, by name."""
     return session.scalars(
         select(Webhook).order_by(Webhook.account_id.is_(None), Webhook.name, Webhook.id)
     ).all()
@@ -100,7 +100,7 @@ def waiting_by_webhook(session: Session, webhooks: Sequence[Webhook]) -> Mapping
 
 
 def find_webhook(session: Session, actor: Actor, number: int) -> Webhook:
-    """One's own webhook, for admins any. ``NotFound`` for every other."""
+    """Return one's own webhook, for admins any. Raises ``NotFound`` for all others."""
     webhook = session.get(Webhook, number)
     if webhook is None or not (is_own(actor, webhook) or _administers(actor)):
         raise NotFound
@@ -108,7 +108,8 @@ def find_webhook(session: Session, actor: Actor, number: int) -> Webhook:
 
 
 def find_own(session: Session, actor: Actor, number: int) -> Webhook:
-    """A webhook that the actor may change. ``Forbidden`` for an admin, of other people's."""
+    """Return a webhook that the actor may change. Raises ``Forbidden`` for an admin if it is
+    another person's."""
     webhook = find_webhook(session, actor, number)
     if not is_own(actor, webhook):
         raise Forbidden(
@@ -118,7 +119,7 @@ def find_own(session: Session, actor: Actor, number: int) -> Webhook:
 
 
 def is_own(actor: Actor, webhook: Webhook) -> bool:
-    """Whether it is the actor's: one's own, or for admins a partner's."""
+    """Whether it is the actor's: their own, or for admins a partner's."""
     if webhook.account_id is not None:
         return _administers(actor)
     return actor.kind is Kind.PERSON and actor.account_id == webhook.user_id
@@ -127,10 +128,11 @@ def is_own(actor: Actor, webhook: Webhook) -> bool:
 def create_webhook(
     session: Session, by: Writer, wanted: Subscription, outside: Outside, account: str = ""
 ) -> tuple[Webhook, str]:
-    """Subscribe an address; the webhook, and its secret, which is told once.
+    """Create a webhook; returns it and its secret, which is returned only once.
 
     ``account`` is the login of the partner's account whose rights it has, "" = one's own. Raises
-    ``Invalid`` for what is not allowed, ``Forbidden`` for an account where one is no admin.
+    ``Invalid`` for values that are not allowed, ``Forbidden`` for an account if the actor is not an
+    admin.
     """
     if by.actor.kind is not Kind.PERSON:
         raise Forbidden(_("Only a person has webhooks"))
@@ -180,7 +182,7 @@ def change_webhook(
     changed = {name: (before[name], after[name]) for name in after if before[name] != after[name]}
     if not changed:
         return webhook
-    if "address" in changed:  # another receiver: nothing is known against it
+    if "address" in changed:  # another receiver: earlier failures do not count
         old, new = changed["address"]
         changed["address"] = (_host(old), _host(new))
         _try_at_once(webhook, by.now)
@@ -190,7 +192,7 @@ def change_webhook(
 
 
 def delete_webhook(session: Session, by: Writer, number: int) -> str:
-    """Delete a webhook with its secrets and messages; its name."""
+    """Delete a webhook with its secrets and messages; return its name."""
     webhook = _locked(session, by, number)
     name = webhook.name
     session.execute(delete(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook.id))
@@ -202,7 +204,7 @@ def delete_webhook(session: Session, by: Writer, number: int) -> str:
 
 
 def switch_on(session: Session, by: Writer, number: int) -> None:
-    """Send again: what waits goes out at once."""
+    """Switch a webhook on: waiting messages are sent at once."""
     webhook = _own(session, by, number)
     if webhook.off_at is None:
         return
@@ -213,7 +215,7 @@ def switch_on(session: Session, by: Writer, number: int) -> None:
 
 
 def switch_off(session: Session, by: Writer, number: int) -> None:
-    """Send nothing any more until it is switched on; messages are collected."""
+    """Switch a webhook off until it is switched on again; messages are collected."""
     webhook = _locked(session, by, number)
     if webhook.off_at is not None:
         return
@@ -228,8 +230,8 @@ IS_ON_FOR_PERSON: Final = exists().where(
 
 
 def end_with_sessions(session: Session, by: Writer, user: User) -> str:
-    """Switch off the webhooks of a person whose sessions are ended: they may be a thief's. How
-    many, in words, or ""."""
+    """Switch off the webhooks of a person whose sessions are ended: an intruder may have created
+    them. Returns how many, in words, or ""."""
     found = session.scalars(
         select(Webhook)
         .where(Webhook.user_id == user.id, Webhook.account_id.is_(None), Webhook.off_at.is_(None))
@@ -243,7 +245,7 @@ def end_with_sessions(session: Session, by: Writer, user: User) -> str:
 
 
 def add_secret(session: Session, by: Writer, number: int, key: bytes) -> str:
-    """Add a second secret; it is told once, and both sign from now on."""
+    """Add a second secret; it is returned only once, and both sign from now on."""
     webhook = _own(session, by, number)
     secret = make_secret(session, webhook, by.now, key)
     _record(session, by, webhook, {"secret": (None, "set")})
@@ -252,7 +254,7 @@ def add_secret(session: Session, by: Writer, number: int, key: bytes) -> str:
 
 
 def end_secret(session: Session, by: Writer, number: int, secret_id: int) -> None:
-    """End one of two secrets at once. Raises ``Invalid`` for the last one."""
+    """Revoke one of two secrets at once. Raises ``Invalid`` for the last one."""
     webhook = _own(session, by, number)
     rows = session.scalars(
         select(WebhookSecret).where(WebhookSecret.webhook_id == webhook.id)
@@ -268,8 +270,8 @@ def end_secret(session: Session, by: Writer, number: int, secret_id: int) -> Non
 
 
 def send_test(session: Session, by: Writer, number: int) -> int:
-    """Queue a message about nothing, and try at once, whatever failed before; its key. Raises
-    ``Invalid`` where the webhook is off."""
+    """Queue a test message and try it at once, whatever failed before; return its key. Raises
+    ``Invalid`` if the webhook is off."""
     webhook = _own(session, by, number)
     if webhook.off_at is not None:
         raise Invalid("state", _("The webhook is off; switch it on to send a test"))
@@ -289,8 +291,8 @@ def send_test(session: Session, by: Writer, number: int) -> int:
 
 
 def send_again(session: Session, by: Writer, number: int, delivery_id: int) -> None:
-    """Send a message again under its id, at once, whatever happened to it. The receiver may take it
-    for a repeat: that is what the id is for."""
+    """Send a message again at once with the same id, whatever happened to it. The receiver may
+    treat it as a repeat, which is the purpose of the id."""
     webhook = _own(session, by, number)
     delivery = delivery_of(session, webhook, delivery_id)
     delivery.state, delivery.due_at, delivery.waits_since = State.WAITING, by.now, by.now
@@ -300,7 +302,7 @@ def send_again(session: Session, by: Writer, number: int, delivery_id: int) -> N
 
 
 def delivery_of(session: Session, webhook: Webhook, delivery_id: int) -> WebhookDelivery:
-    """A message of this webhook; ``NotFound`` otherwise."""
+    """Return a message of this webhook. Raises ``NotFound``."""
     found = session.get(WebhookDelivery, delivery_id)
     if found is None or found.webhook_id != webhook.id:
         raise NotFound
@@ -310,7 +312,7 @@ def delivery_of(session: Session, webhook: Webhook, delivery_id: int) -> Webhook
 def deliveries_of(
     session: Session, webhook: Webhook, *, state: str = "", before: int = 0, limit: int = LISTED
 ) -> Sequence[WebhookDelivery]:
-    """Messages of a webhook, newest first: those of a state, ``before`` the one of this key."""
+    """List the messages of a webhook, newest first: those of a state, before the key ``before``."""
     wanted = select(WebhookDelivery).where(WebhookDelivery.webhook_id == webhook.id)
     if state:
         wanted = wanted.where(WebhookDelivery.state == state)
@@ -346,7 +348,8 @@ def _own(session: Session, by: Writer, number: int) -> Webhook:
 
 
 def _checked(wanted: Subscription, private_hosts: Collection[str]) -> Subscription:
-    """What was requested, as it is stored. Raises ``InvalidMany`` with all that is wrong."""
+    """Check the requested values; return them as they are stored. Raises ``InvalidMany`` with
+    everything that is wrong."""
     problems: dict[str, str] = {}
     name = wanted.name.strip()
     try:
@@ -387,7 +390,7 @@ def _problem_of_url(url: str, private_hosts: Collection[str]) -> str | None:
     try:
         address = ip_address(host)
     except ValueError:
-        return None  # a name is looked up with each call
+        return None  # a name is resolved in each call
     if host not in private_hosts and not is_public(address):
         return _("The address is inside of a network; it must be one of the internet")
     return None
@@ -405,7 +408,7 @@ def _account(session: Session, login: str) -> int:
 
 
 def _host(url: str) -> str:
-    """What the log keeps of an address: a path may hold a secret of the receiver."""
+    """The part of an address that is logged: a path may contain a secret of the receiver."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc}"
 
@@ -420,7 +423,7 @@ def _record(
     webhook: Webhook,
     fields: Mapping[str, tuple[str | None, str | None]],
 ) -> None:
-    """Write the change, and tell the person by mail of what opens or closes a way out."""
+    """Record the change, and notify the person by mail of what opens or closes a way out."""
     changed = [FieldChange(name, old, new) for name, (old, new) in fields.items() if old != new]
     change = record_change(session, by, kind=WEBHOOK, thing_id=webhook.id, fields=changed)
     announced = {"address", "secret"} & set(fields)

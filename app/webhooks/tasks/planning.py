@@ -1,4 +1,4 @@
-"""Planning the messages of webhooks, as the worker does it."""
+"""The worker's planning of webhook messages."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from app.webhooks.services.planning import draft_messages, put_messages
 
 
 def plan_messages(context: Context) -> None:
-    """Plan the messages of all changes that are there (a listener)."""
+    """Plan the messages of all new changes (a listener)."""
     with context.reading() as session:
         while not context.is_ending():
             begin_read(session)

@@ -1,9 +1,8 @@
-"""Sending the messages of webhooks: a part of the worker, with lanes of its own.
+"""Sends the messages of webhooks: a part of the worker, with lanes of its own.
 
-Each lane has one webhook at a time, and no transaction is open while a receiver is talked to: one
-that is slow, or never answers, holds up its own messages and one of the lanes, and after a failure
-it rests. Whoever has much to send gives its lane up after a turn, and those that wait longest go
-first.
+Each lane handles one webhook at a time, and no transaction is open while a receiver is called: a
+slow or dead receiver delays only its own messages and one of the lanes, and rests after a failure.
+A webhook with much to send gives up its lane after a turn, and those that wait longest come first.
 """
 
 from __future__ import annotations
@@ -35,13 +34,13 @@ LANES: Final = 6
 TURN: Final = 50
 """Most messages of a webhook before another one has its turn."""
 TURN_SECONDS: Final = 20.0
-"""Likewise how long."""
+"""The same as a time."""
 _AFTER_TROUBLE: Final = timedelta(seconds=5)
 _log = logging.getLogger(__name__)
 
 
 class WebhookSender:
-    """Sends what is due. Without the portal's secret nothing is: messages are signed."""
+    """Sends due messages. Without the portal's secret nothing is sent: messages are signed."""
 
     def __init__(self, context: Context, transport: Transport = ask) -> None:
         self._context, self._transport = context, transport
@@ -53,7 +52,7 @@ class WebhookSender:
         self.again_at: datetime | None = None
 
     def step(self) -> bool:
-        """Let lanes work, as far as there is something due; it does not wait for them."""
+        """Start lanes for what is due; does not wait for them."""
         now = self._context.now()
         if self._not_before is not None and now < self._not_before:
             self.again_at = self._not_before
@@ -71,12 +70,12 @@ class WebhookSender:
             self._lanes.update(begun)
         for lane in begun:
             lane.start()
-        # by then they have claimed them; where all lanes are busy the end of a turn wakes
+        # they have been claimed by then; if all lanes are busy, the end of a turn wakes this part
         self.again_at = now + timedelta(seconds=1) if begun else None
         return False
 
     def drain(self) -> bool:
-        """Send all that is due now, and come back when that is done; whether anything was."""
+        """Send everything that is due now and wait for it; return whether there was anything."""
         if not self._is_ready():
             return False
         with self._context.reading() as session:
@@ -86,7 +85,7 @@ class WebhookSender:
         return due > 0
 
     def join(self, timeout: float) -> bool:
-        """Wait for what is in the middle of being sent; whether that ended in time."""
+        """Wait for the messages being sent; return whether they ended in time."""
         deadline = monotonic() + timeout
         with self._lock:
             lanes = list(self._lanes)
