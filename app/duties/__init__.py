@@ -1,1 +1,1 @@
-"""Which tickets are due under which rule, and whether they were written; pages of events."""
+"""Which tickets are due under which rule, and whether they exist; pages of events."""

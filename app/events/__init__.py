@@ -1,1 +1,1 @@
-"""Events that monitoring, files or people report of links."""
+"""Events on links, reported by monitoring, files or people."""

@@ -1,6 +1,7 @@
-"""Which events many rules ask a ticket of: ``app.duties.rules.duties``, for many at once.
+"""Which events require a ticket under many rules: ``app.duties.rules.duties``, for many at once.
 
-Arrays in, arrays out; no row of the database is known here. Times are microseconds since 1970, UTC.
+Arrays in, arrays out; this module does not know database rows. Times are microseconds since 1970,
+UTC.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _MICROSECOND: Final = timedelta(microseconds=1)
 
 @dataclass(frozen=True)
 class Events:
-    """Detected events side by side, each once, in order of ``ids``; open ones end now."""
+    """Detected events as columns, each once, in order of ``ids``; open ones end now."""
 
     ids: Times
     """The lowest number of their raw events."""
@@ -38,12 +39,12 @@ class Events:
     at_t1: Flags
     is_maintenance: Flags
     in_use: Flags
-    """Whether the link was in use when the event began."""
+    """Whether the link was in use when the event started."""
 
 
 @dataclass(frozen=True)
 class Beginnings:
-    """Raw beginnings: of which link, when, and of which detected event."""
+    """Raw starts: on which link, when, and of which detected event."""
 
     links: Times
     starts: Times
@@ -52,15 +53,16 @@ class Beginnings:
 
 @dataclass(frozen=True)
 class Duties:
-    """Which events a rule asks a ticket of, each once, in order of the events' numbers."""
+    """The events for which a rule requires a ticket, each once, in order of the events' numbers."""
 
     events: Times
     clauses: Times
-    """The position of the first clause that asks."""
+    """The position of the first clause that applies."""
     amounts: Times
-    """What was measured: the length in seconds, of the event or the loss; or how many flaps."""
+    """The measured value: the length in seconds, of the event or the loss; or the number of
+    flaps."""
     is_unsure: Flags
-    """A loss of service where no backup was recorded."""
+    """A loss of service for which no backup was recorded."""
     lost_sites: Times
     """The T1 that was cut off; -1 = the clause is not about a loss."""
 
@@ -68,7 +70,7 @@ class Duties:
 def judge(
     rule: Rule, events: Events, beginnings: Beginnings, losses: Losses, running: Spans
 ) -> Duties:
-    """What a rule asks for; ``running`` are the joined spans in which the detectors run."""
+    """Apply a rule; ``running`` are the joined spans in which the detectors run."""
     count = len(events.ids)
     clause_of = np.full(count, -1, np.int64)
     amounts, lost = np.zeros(count, np.int64), np.full(count, -1, np.int64)
@@ -99,7 +101,7 @@ class _Found:
 
 
 def _fits(clause: Clause, events: Events) -> Flags:
-    """Whether the event's own facts allow the clause."""
+    """Whether the event's own facts satisfy the clause."""
     fits = events.in_use.copy()
     if not clause.maintenance:
         fits &= ~events.is_maintenance
@@ -133,7 +135,7 @@ def _long_enough(clause: Clause, lengths: Times) -> Flags:
 
 
 def _at_the_time(clause: Clause, starts: Times, ends: Times, running: Spans) -> Flags:
-    """Whether the detectors run at some moment of each span, if the clause asks it."""
+    """Whether the detectors run at some moment of each span, if the clause requires it."""
     if clause.lhc == Lhc.ALWAYS:
         return np.ones(len(starts), np.bool_)
     begins, until = running
@@ -146,7 +148,8 @@ def _at_the_time(clause: Clause, starts: Times, ends: Times, running: Spans) -> 
 
 
 def _answering(clause: Clause, events: Events, losses: Losses, running: Spans) -> _Found:
-    """The events that answer for a loss; of several losses the first counts, a sure one before."""
+    """The events that account for a loss; of several losses the first counts, certain ones before
+    uncertain ones."""
     lengths = losses.ends - losses.starts
     real = _long_enough(clause, lengths) & _at_the_time(clause, losses.starts, losses.ends, running)
     order = np.lexsort((losses.starts, losses.is_unsure))
@@ -166,7 +169,7 @@ def _answering(clause: Clause, events: Events, losses: Losses, running: Spans) -
 
 
 def _storming(clause: Clause, events: Events, beginnings: Beginnings, running: Spans) -> _Found:
-    """The events in which a storm of flaps begins; the amount is how many beginnings it has."""
+    """The events in which a storm of flaps starts; the amount is its number of starts."""
     count = len(events.ids)
     asks, amounts = np.zeros(count, np.bool_), np.zeros(count, np.int64)
     order = np.lexsort((beginnings.events, beginnings.starts, beginnings.links))
@@ -179,7 +182,7 @@ def _storming(clause: Clause, events: Events, beginnings: Beginnings, running: S
         )
         hits = place[close]
         if len(hits):
-            # spans that share a beginning are one storm
+            # spans that share a start are one storm
             is_first = np.concatenate(([True], hits[1:] > hits[:-1] + more))
             firsts = hits[is_first]
             lasts = hits[np.concatenate((np.flatnonzero(is_first)[1:] - 1, [len(hits) - 1]))] + more
@@ -200,26 +203,27 @@ SUMS: Final = ("link", "site", "quarter", "asked", "there", "late", "unsure", "l
 
 @dataclass(frozen=True)
 class Judged:
-    """The duties of one rule with what the sums are made by, side by side."""
+    """The duties of one rule and the keys of the sums, as columns."""
 
     links: Times
     starts: Times
-    """Of the events."""
+    """Starts of the events."""
     there_at: Times
-    """When the first ticket was written; ``NEVER`` = none is there."""
+    """When the first ticket was written; ``NEVER`` = no ticket."""
     due_at: Times
     is_unsure: Flags
     lost_sites: Times
     t1_a: Times
-    """The T1 at an end of the link when the event began; the T0 if none exists; -1 = none."""
+    """The T1 at an end of the link when the event started; the T0 if there was no T1; -1 =
+    neither."""
     t1_b: Times
-    """The other T1 of a link between two."""
+    """The other T1 of a link between two T1s."""
 
 
 def summed(duties: Judged) -> pd.DataFrame:
-    """How many tickets were requested and were there, by link, site and quarter of the event.
+    """How many tickets were required and how many exist, by link, site and quarter of the event.
 
-    A duty on a link between two T1s counts for both, and once in the whole (site 0).
+    A duty on a link between two T1s counts for both, and once in the total (site 0).
     """
     there = duties.there_at < NEVER
     frame = pd.DataFrame(
@@ -250,5 +254,5 @@ def spans_of(running: Sequence[tuple[datetime, datetime | None]]) -> Spans:
 
 
 def microseconds(moment: datetime | None) -> int:
-    """A moment (UTC) since 1970; None is after everything."""
+    """A time (UTC) in microseconds since 1970; None is after everything."""
     return int(NEVER) if moment is None else (moment - EPOCH) // _MICROSECOND

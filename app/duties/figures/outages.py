@@ -1,7 +1,7 @@
-"""Losses of service: when a T1 had no LHCOPN link and no recorded backup of it up.
+"""Losses of service: when a T1 had no LHCOPN link and no recorded backup up.
 
-Only what was reported as down takes a link away: degraded is up, and what nobody monitors is up.
-Times are microseconds since 1970, UTC, as int64; a span ends before its end.
+A link is unavailable only if it was reported as down: degraded counts as up, and so does
+unmonitored. Times are microseconds since 1970, UTC, as int64; the end of a span is excluded.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy.typing as npt
 
 Times = npt.NDArray[np.int64]
 EVER: Final = np.int64(-(2**62))
-"""Before anything."""
+"""Before everything."""
 NEVER: Final = np.int64(2**62)
 """After everything: the end of what is ongoing."""
 Spans = tuple[Times, Times]
-"""Beginnings and ends."""
+"""Starts and ends."""
 NO_TIMES: Final[Times] = np.array([], np.int64)
 
 
 @dataclass(frozen=True)
 class LinkFacts:
-    """What the sweep asks of a link; ``start`` and ``end`` are those of its validity."""
+    """The facts of a link that the sweep needs; ``start`` and ``end`` are those of its validity."""
 
     id: int
     network: str
@@ -49,7 +49,7 @@ class SiteFacts:
 
 @dataclass(frozen=True)
 class Downs:
-    """The periods of one link that were reported as down, each with its detected event."""
+    """The periods in which one link was reported as down, each with its detected event."""
 
     starts: Times
     ends: Times
@@ -58,7 +58,7 @@ class Downs:
 
 @dataclass(frozen=True)
 class Losses:
-    """Losses of service side by side: of which T1, and the event that has to answer."""
+    """Losses of service as columns: the T1, and the event that accounts for the loss."""
 
     sites: Times
     starts: Times
@@ -68,7 +68,7 @@ class Losses:
 
 
 def joined(starts: Times, ends: Times) -> Spans:
-    """Spans as those that neither overlap nor touch, in order; empty ones are left out."""
+    """Join spans so that they neither overlap nor touch, in order; empty ones are dropped."""
     real = ends > starts
     starts, ends = starts[real], ends[real]
     if not len(starts):
@@ -82,7 +82,7 @@ def joined(starts: Times, ends: Times) -> Spans:
 
 
 def covered(spans: Sequence[Spans], times: int) -> Spans:
-    """When at least ``times`` of several sets of joined spans hold at once."""
+    """When at least ``times`` of several sets of joined spans overlap."""
     if times <= 0:
         return np.array([EVER]), np.array([NEVER])
     starts = np.concatenate([one[0] for one in spans]) if spans else np.array([], np.int64)
@@ -101,7 +101,7 @@ def covered(spans: Sequence[Spans], times: int) -> Spans:
 
 
 def without(one: Spans, other: Spans) -> Spans:
-    """The spans of ``one`` with those of ``other`` taken off."""
+    """The spans of ``one`` without those of ``other``."""
     return covered([one, complement(*other)], 2)
 
 
@@ -115,14 +115,15 @@ def losses_of(
     sites: Iterable[SiteFacts],
     downs_of: Callable[[int], Downs | None],
 ) -> Losses:
-    """The losses of service of these T1s; ``downs_of`` says what was down on a link.
+    """Compute the losses of service of these T1s; ``downs_of`` returns when a link was down.
 
-    Unsure: no backup of a primary link to the T0 was recorded then. A loss is then what all primary
-    links to the T0 were down, whatever else was up. The event that answers is, of those that were
-    on when the loss began, one on a primary link to the T0 before others, and of these the one that
-    began last: with it the T1 was cut off. Of two that began together that with the lower number.
+    Uncertain: no backup of a primary link to the T0 was recorded at that time. A loss is then when
+    all primary links to the T0 were down, whatever else was up. Among the events ongoing when the
+    loss started, those on primary links to the T0 come first, and of these the one that started
+    last accounts for the loss: it cut the T1 off. Of two that started together, the one with the
+    lower number.
 
-    It asks for the downs of one link after the other, and for no more once a way is always up.
+    Links are read one by one, and no further ones once some path was always up.
     """
     known, those = list(links), list(sites)
     t0s = {one.id for one in those if one.is_t0}
@@ -183,13 +184,14 @@ def _validity(links: Sequence[LinkFacts]) -> Spans:
 def _away(
     link: LinkFacts, downs: dict[int, Downs], downs_of: Callable[[int], Downs | None]
 ) -> Spans:
-    """When a link was down, or was not there; what was down is put to ``downs``."""
+    """When a link was down, or did not exist; the periods down are added to ``downs``."""
     starts, ends = np.array([EVER, link.end]), np.array([link.start, NEVER])
     down = downs_of(link.id)
     if down is not None and len(down.starts):
-        # what is reported without a length was down, if only for a moment
+        # an event reported without a length was down, if only for a moment
         down = Downs(down.starts, np.maximum(down.ends, down.starts + 1), down.events)
-        # no ticket is asked of what began while the link was not in use: it answers for nothing
+        # no ticket is required for what started while the link was not in use, so it accounts for
+        # nothing
         in_use = (link.start <= down.starts) & (down.starts < link.end)
         downs[link.id] = Downs(down.starts[in_use], down.ends[in_use], down.events[in_use])
         starts, ends = np.concatenate((starts, down.starts)), np.concatenate((ends, down.ends))
@@ -199,7 +201,8 @@ def _away(
 def _answering(
     begins: Times, first: set[int], paths: Sequence[int], downs: Mapping[int, Downs]
 ) -> Times:
-    """The event that answers for the loss that begins then; -1 where none is on: a link ended."""
+    """The event that accounts for the loss that starts then; -1 if none is ongoing: a link was
+    retired."""
     answers = np.full(len(begins), -1, np.int64)
     for group in (sorted(first), [one for one in paths if one not in first]):
         still_open = answers < 0
@@ -215,12 +218,12 @@ def _answering(
 
 
 def _on_at(down: Downs, moments: Times) -> tuple[Times, Times]:
-    """Beginning and event of a period that is on at each moment, else -1 as the event."""
+    """Start and event of a period that is ongoing at each moment, else -1 as the event."""
     order = np.argsort(down.starts, kind="stable")
     starts, ends, events = down.starts[order], down.ends[order], down.events[order]
     reach = np.maximum.accumulate(ends)
     grows = np.concatenate(([True], reach[1:] > reach[:-1]))
-    # of periods that overlap, the one that reaches farthest
+    # of overlapping periods, the one that ends last
     farthest = np.maximum.accumulate(np.where(grows, np.arange(len(ends)), 0))
     before = np.searchsorted(starts, moments, side="right") - 1
     at = farthest[np.maximum(before, 0)]

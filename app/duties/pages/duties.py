@@ -1,4 +1,4 @@
-"""Due tickets: which events need one, by which rule, from whom, by when, and what is there."""
+"""Due tickets: the event, the rule, the responsible site, the deadline, and the ticket if any."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ TONES = {
     DutyStatus.LATE: ("waiting", "ok"),
     DutyStatus.MET: ("ok", "ok"),
 }
-"""Signal colour and icon of each standing."""
+"""Signal colour and icon of each status."""
 _TABS = (OPEN, DutyStatus.MISSING, DutyStatus.DUE, DutyStatus.LATE, DutyStatus.MET, ALL)
 _ROWS_AT_A_TIME = 1000
 MAX_SLIDE_ROWS = 54
-"""Of the list on slides: three of them."""
+"""Rows of the list on slides: three slides."""
 COLUMNS = (
     *("event", "rule", "clause", "link", "responsible_site", "start", "end", "state"),
     *("maintenance", "measured", "unsure", "cut_off_site", "due_at", "standing"),
@@ -55,7 +55,7 @@ COLUMNS = (
 
 @blueprint.get("/duty")
 def listing() -> Response:
-    """The list: what is still to be written, unless the address says otherwise."""
+    """Show the list: tickets still to be written, unless the address has another filter."""
     fresh = fresh_figures()
     rows, actor = db.session(), acting()
     rules = judged_rules(rows, now())
@@ -83,7 +83,7 @@ def listing() -> Response:
 
 @blueprint.get("/duty.csv")
 def download() -> Response:
-    """The same as CSV, without any cap."""
+    """Download the list as CSV, without a limit."""
     fresh_figures(FILE)
     rows = db.session()
     query = DutyQuery(rows, request.args, judged_rules(rows, now()), now())
@@ -97,7 +97,7 @@ def download() -> Response:
 @blueprint.get("/duty.xlsx", defaults={"kind": "xlsx"})
 @blueprint.get("/duty.pptx", defaults={"kind": "pptx"})
 def download_whole(kind: str) -> Response:
-    """The same as a workbook; the newest of them as slides."""
+    """Download the list as a workbook; the newest rows as slides."""
     fresh_figures(FILE)
     rows = db.session()
     query = DutyQuery(rows, request.args, judged_rules(rows, now()), now())
@@ -109,7 +109,7 @@ def download_whole(kind: str) -> Response:
 
 
 def _slide(query: DutyQuery) -> Slide:
-    """The newest of the list, under how many there are."""
+    """The newest rows of the list, under their number."""
     count = count_duties(db.session(), query.filter, now())
     page = list_duties(db.session(), query.filter, now(), limit=MAX_SLIDE_ROWS)
     columns = [
@@ -172,7 +172,7 @@ def _cells(row: DutyRow) -> Iterator[str]:
 
 
 def measured(row: DutyRow) -> str:
-    """What the clause found, in words."""
+    """The value measured by the clause, in words."""
     if row.kind == Kind.FLAPS:
         return _("%(amount)s flaps", amount=row.amount)
     if row.end is None:
@@ -181,12 +181,12 @@ def measured(row: DutyRow) -> str:
 
 
 def new_ticket_url(event_id: int) -> str:
-    """Where a ticket of an event is written, with all that is known of it filled in."""
+    """The address of the ticket form with the known facts of an event filled in."""
     return url_for("tickets.new", event=event_id)
 
 
 def register(flask_app: Flask) -> None:
-    """Bind the addresses, and what other pages show of duties."""
+    """Register the addresses, and the parts of other pages that show duties."""
     flask_app.register_blueprint(blueprint)
     flask_app.add_template_global(new_ticket_url)
     flask_app.add_template_filter(measured)

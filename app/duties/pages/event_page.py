@@ -1,4 +1,4 @@
-"""The page of one event, and what operators write there: entering, correcting, withdrawing."""
+"""The page of an event, and the forms of operators: entering, correcting, withdrawing."""
 
 from __future__ import annotations
 
@@ -45,24 +45,25 @@ from app.topology.services.link_states import link_states, ongoing_event
 NUMBER = "<int(max=2147483647):number>"
 _SHOWN_REPORTS = 50
 _TROUBLE = (LinkState.DOWN, LinkState.DEGRADED)
-"""The states of events that ask for a ticket."""
+"""States of events that need a ticket."""
 
 
 def read_for_ticket(rows: Session, numbers: Sequence[int]) -> TicketOfEvents:
-    """What a new ticket of these events begins with; raises ``NotFound`` if none exists."""
-    fresh_figures()  # so that a ticket that was written a moment ago is known
+    """Read the start values of a new ticket for these events; raises ``NotFound`` if none
+    exists."""
+    fresh_figures()  # a ticket written a moment ago has to be found
     found = {one.event_id: one for one in (ticket_of_event(rows, each, now()) for each in numbers)}
     return TicketOfEvents([*found.values()])
 
 
 @blueprint.get(f"/events/{NUMBER}")
 def detail(number: int) -> Response:
-    """One event: what was reported, to which detected event it belongs, its tickets and duties."""
+    """Show an event: the report, its detected event, its tickets and duties."""
     return event_page(number)
 
 
 def event_page(number: int, *, form: ReasonForm | None = None, status: int = 200) -> Response:
-    """The page; ``form``: a withdrawal that was refused."""
+    """Render the page; ``form``: a rejected withdrawal."""
     figures = fresh_figures()
     rows, actor = db.session(), acting()
     facts = event_facts(rows, number)
@@ -72,7 +73,7 @@ def event_page(number: int, *, form: ReasonForm | None = None, status: int = 200
     is_ongoing = _is_ongoing(facts)
     lacks_ticket = detected is not None and not detected.is_documented
     ongoing = None
-    if is_ongoing and facts.event.state in _TROUBLE:  # as the state of the link takes it, now
+    if is_ongoing and facts.event.state in _TROUBLE:  # as used for its state
         ongoing = ongoing_event(rows, number, now())
         lacks_ticket = ongoing.evidence is not Evidence.ATTENDED
     elif is_ongoing:
@@ -101,12 +102,12 @@ def event_page(number: int, *, form: ReasonForm | None = None, status: int = 200
 
 
 def _is_ongoing(facts: EventFacts) -> bool:
-    """Whether the event says something of the state of its link now."""
+    """Whether the event affects the current state of its link."""
     return facts.link is not None and facts.event.end is None and facts.event.withdrawn_at is None
 
 
 def _link_status(rows: Session, facts: EventFacts) -> LinkStatus | None:
-    """The state of its link now; None where the link is not in use."""
+    """The current state of its link; None if the link is not in use."""
     link = facts.link
     if link is None or not covers((link.valid_from, link.valid_until), now().date()):
         return None
@@ -178,13 +179,13 @@ def _form_page(form: EventForm, status: int, number: int = 0) -> Response:
 
 @blueprint.post(f"/events/{NUMBER}/withdraw")
 def withdraw(number: int) -> Response:
-    """Say that the event never was."""
+    """Withdraw an event that did not happen."""
     return _with_reason(number, withdraw_event, _("The event is withdrawn and no longer counts."))
 
 
 @blueprint.post(f"/events/{NUMBER}/restore")
 def restore(number: int) -> Response:
-    """Put a withdrawn event back."""
+    """Restore a withdrawn event."""
     return _with_reason(number, restore_event, _("The event is restored."))
 
 

@@ -1,7 +1,7 @@
-"""The filter of the list of events in its address: reading it, its chips, and other addresses.
+"""The filter of the event list in the address: parsing, chips, and related addresses.
 
-The address is the state: every figure links here with its filter, and what is set can be sent to a
-colleague. A value that cannot be used is named and left out, never guessed.
+The address contains the whole state: every figure links here with its filter, and people can send
+it to colleagues. An invalid value is named and ignored, never guessed.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ LABELS: Final[Mapping[str, str]] = {
     "import": _("Import"),
     "sort": _("Sort"),
 }
-"""Every parameter of the list, and what it is called."""
+"""Every parameter of the list with its label."""
 _YES_NO: Final = ("yes", "no")
 ALLOWED: Final[Mapping[str, Sequence[str]]] = {
     "view": (DETECTED, REPORTED),
@@ -78,20 +78,20 @@ _FREE: Final = {
 }
 _MANY: Final = frozenset({"quarter", "t1", "site", "link", "network", "state", "source", "how"})
 _MAX_VALUES: Final = 50
-"""Values of one parameter: each is a chip with an address that holds all others."""
+"""Most values of one parameter: each is a chip whose address contains all others."""
 _LOOKS: Final = ("view", "sort")
-"""How the list looks, not what it shows."""
+"""Parameters that affect only the appearance."""
 _OF_REPORTS: Final = ("unresolved", "withdrawn")
-"""What only a report can be asked."""
+"""Parameters that only apply to reports."""
 _PERIOD: Final = ("from", "to", "quarter")
 _OF_DUTIES: Final = frozenset({*_LOOKS, *_PERIOD, "due", "link", "t1"})
-"""What the list of due tickets can be asked, too."""
+"""Parameters that the list of due tickets shares."""
 _KINDS: Final = (Quarter, HalfYear, Month, Year)
 _NUMBER: Final = re.compile(r"[0-9]{1,9}", re.ASCII)
 
 
 class EventQuery:
-    """What an address asks of the list of events."""
+    """The query of the event list in an address."""
 
     def __init__(self, arguments: MultiDict[str, str]) -> None:
         self.values: dict[str, list[str]] = {}
@@ -173,7 +173,8 @@ class EventQuery:
 
     @property
     def view(self) -> str:
-        """Detected events, unless the address says otherwise or asks what only reports know."""
+        """Detected events, unless the address says otherwise or has a filter that only reports
+        support."""
         if self.first("view"):
             return self.first("view")
         of_reports = any(self.given(name) for name in _OF_REPORTS)
@@ -181,7 +182,7 @@ class EventQuery:
         return REPORTED if of_reports or only_gaps else DETECTED
 
     def filter(self) -> EventFilter:
-        """The filter in the words of the service."""
+        """The filter for the service."""
 
         def many(name: str) -> tuple[str, ...]:
             return tuple(self.given(name))
@@ -215,28 +216,28 @@ class EventQuery:
     # ---- due tickets ----
 
     def recent(self, now: datetime) -> Mapping[str, Sequence[str]]:
-        """The recent quarters, with which the list of due tickets begins as well; nothing where
-        the address names a time."""
+        """The recent quarters, which are also the default of the list of due tickets; empty if the
+        address states a time."""
         if any(self.given(name) for name in _PERIOD):
             return {}
         return {"from": (str(recent_from(now)),)}
 
     def is_recent(self, now: datetime) -> bool:
-        """Whether it asks for due tickets of the recent quarters, as its tab does."""
+        """Whether the filter is due tickets of the recent quarters, as in its tab."""
         period = {name: list(self.given(name)) for name in _PERIOD if self.given(name)}
         return bool(self.given("due")) and period == {"from": [str(recent_from(now))]}
 
     def older(self, now: datetime) -> EventFilter:
-        """The same of all quarters before the recent ones."""
+        """The same for all quarters before the recent ones."""
         return replace(self.filter(), begins=None, ends=recent_from(now).begin)
 
     def older_url(self, now: datetime) -> str:
-        """The list of these."""
+        """The address of that list."""
         return self.url({"from": (), "to": (str(recent_from(now).previous),)})
 
     @property
     def duty_url(self) -> str:
-        """The same as a list of due tickets; "" where that cannot be asked the same."""
+        """The same as a list of due tickets; "" if that list has no such filter."""
         given = {name: self.first(name) for name in LABELS if self.given(name)}
         several = any(len(values) > 1 for values in self.values.values())
         if not given.get("due") or several or not _OF_DUTIES.issuperset(given):
@@ -268,21 +269,21 @@ class EventQuery:
         return urlencode([(name, value) for name in LABELS for value in values.get(name, ())])
 
     def url(self, changed: Mapping[str, Sequence[str]] | None = None) -> str:
-        """The list, with some parameters changed."""
+        """The address of the list, with some parameters changed."""
         return _with(url_for("events.listing"), self.text(changed))
 
     @property
     def csv(self) -> str:
-        """The file of exactly this list."""
+        """The address of the file with exactly this list."""
         return _with(url_for("events.download"), self.text({"view": (self.view,)}))
 
     @property
     def clear(self) -> str:
-        """The list without any filter."""
+        """The address of the list without any filter."""
         return self.url({name: () for name in LABELS if name not in _LOOKS})
 
     def at(self, name: str, place: Position | None) -> str:
-        """The page that begins at a place; "" for none."""
+        """The address of the page that starts at a position; "" for none."""
         if place is None:
             return ""
         text = self.text()
@@ -291,7 +292,7 @@ class EventQuery:
 
     @property
     def chips(self) -> Sequence[Chip]:
-        """What is set, each with the address without it."""
+        """The filters that are set, each with the address without it."""
         return [
             Chip(
                 LABELS[name],
@@ -305,7 +306,7 @@ class EventQuery:
 
     @property
     def kept(self) -> Sequence[tuple[str, str]]:
-        """What the form of filters sends along."""
+        """The parameters that the filter form submits unchanged."""
         return [
             (name, value)
             for name in (*_LOOKS, "import", "t1", "lasting")
@@ -314,7 +315,7 @@ class EventQuery:
 
     @property
     def start_url(self) -> str:
-        """The same list in the other order."""
+        """The same list in the opposite order."""
         return self.url({"sort": () if self.first("sort") == "start" else ("start",)})
 
 
@@ -330,8 +331,8 @@ def _in_words(name: str, value: str) -> str:
 
 
 def _edge(name: str, value: str) -> datetime:
-    """The first moment of ``from``, or the first behind ``to``: a day, month, quarter, half-year or
-    year, which ``to`` includes."""
+    """The first moment of ``from``, or the first one after ``to``: a day, month, quarter, half-year
+    or year, which ``to`` includes."""
     for kind in _KINDS:
         try:
             period = kind.parse(value)

@@ -1,4 +1,4 @@
-"""The list of events, detected or as they were reported, and the same as CSV."""
+"""The list of events, detected or as reported, and the same as CSV."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ DETECTED_COLUMNS: Final = (
     *("event", "link", "site", "state", "start", "end", "seconds", "beginnings", "quarter"),
     *("counted", "documented", "how", "maintenance", "tickets"),
 )
-"""Of the file of detected events; that of reports has the columns that an import takes."""
+"""Of the file of detected events; that of reports has the columns of the import."""
 _DUE: Final = _("Ticket due")
 _LISTS: Final[dict[str, EventList]] = {DETECTED: Detected(), REPORTED: Reported()}
 
 
 @blueprint.get("/events")
 def listing() -> AnyResponse:
-    """The list: detected events, the newest first, unless the address says otherwise."""
+    """Show the list: detected events, newest first, unless the address says otherwise."""
     query = EventQuery(request.args)
     if query.had_empty and not wants_fragment() and not query.problems:
         return redirect(query.url())
@@ -96,7 +96,7 @@ def listing() -> AnyResponse:
 
 
 def in_words(total: int) -> str:
-    """A count; beyond what is counted only that there are more."""
+    """A count; above the counting limit, only that there are more."""
     return (
         _("more than %(max_counted)s", max_counted=format(MAX_COUNTED, ","))
         if total > MAX_COUNTED
@@ -105,10 +105,10 @@ def in_words(total: int) -> str:
 
 
 def event_tabs(query: EventQuery, count: str = "", *, timeline: bool = False) -> Sequence[Tab]:
-    """The picture of them, the two views, then what one looks for most; exactly one is current.
+    """The tabs: timeline, the two views, then the most frequent filters; exactly one is current.
 
-    The one of due tickets begins with the recent quarters, as their own list does. Each leaves out
-    what the others ask, and keeps the rest of the filter.
+    The tab of due tickets starts with the recent quarters, as their own list does. Each tab leaves
+    out the filters of the others, and preserves the rest.
     """
     wishes: Mapping[str, tuple[str, Mapping[str, str]]] = {
         _("Without a ticket"): (DETECTED, {"counted": "yes", "documented": "no"}),
@@ -120,9 +120,9 @@ def event_tabs(query: EventQuery, count: str = "", *, timeline: bool = False) ->
     asked = {name for _view, wish in wishes.values() for name in wish}
     given = {name: query.first(name) for name in asked if query.given(name)}
     of_wish = next((word for word, wish in wishes.items() if wish == (query.view, given)), "")
-    # where no tab is of this filter, it is a person's own: another view keeps it
+    # a filter that matches no tab is a person's own: another view preserves it
     left_out: Mapping[str, Sequence[str]] = dict.fromkeys(asked, ()) if of_wish else {}
-    # its quarters come and go with the tab
+    # its quarters belong to the tab
     recent = {"from": ()} if of_wish == _DUE and query.is_recent(now()) else {}
     views = [Tab(_("Timeline"), url_for("events.lanes"), timeline)]
     for view, word in ((DETECTED, _("Detected")), (REPORTED, _("Raw reports"))):
@@ -139,10 +139,9 @@ def event_tabs(query: EventQuery, count: str = "", *, timeline: bool = False) ->
 
 @blueprint.get("/events.csv")
 def download() -> Response:
-    """All events of the filter, without any cap. Reports come as an import takes them.
+    """Download all events of the filter, without a limit. Reports have the format of the import.
 
-    Raises ``Invalid`` where the address cannot be used as it is: a file says nothing of a part that
-    was left out.
+    Raises ``Invalid`` if a part of the address is invalid: a file cannot show that it was ignored.
     """
     query = EventQuery(request.args)
     if query.problems:
@@ -153,7 +152,7 @@ def download() -> Response:
         fresh_figures(FILE)
     rows = db.session()
     statement = kind.query(rows, wanted, now())
-    rows.rollback()  # a long reading needs no second connection
+    rows.rollback()  # a long read needs no second connection
     answer = Response(_lines(db.engine, kind, statement, wanted), mimetype="text/csv")
     name = "detected-events.csv" if query.view == DETECTED else "events.csv"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'

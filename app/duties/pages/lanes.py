@@ -1,4 +1,4 @@
-"""The picture of links over time, one lane each; the list of events beside it says the same."""
+"""The timeline of links, one lane each; the list of events shows the same data."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ DAYS: Final = (7, 30, 90)
 _USUAL: Final = 30
 _WIDTH: Final = 1000.0
 _NARROW: Final = 3.0
-"""Events that would be narrower are drawn so wide; several that touch then are one bar."""
+"""Narrower events are drawn this wide; several that then touch are one bar."""
 _ROWS: Final = 4
-"""Tickets of one lane beside each other; further ones are drawn over the last row."""
+"""Parallel tickets in one lane; further ones are drawn over the last row."""
 _EARLIEST, _LATEST = date(1990, 1, 1), date(2099, 12, 31)
 
 
 class LanesQuery:
-    """What an address asks of the picture; what cannot be used is named and left out."""
+    """The query of the timeline in an address; invalid parts are named and ignored."""
 
     def __init__(self, arguments: Mapping[str, str]) -> None:
         self.problems: list[str] = []
@@ -83,11 +83,11 @@ class LanesQuery:
 
     @property
     def last(self) -> datetime:
-        """The first moment behind: the end of the last day, UTC."""
+        """The first moment after the timeline: the end of the last day, UTC."""
         return midnight(self.until + timedelta(days=1))
 
     def url(self, *, days: int = 0, until: date | None = None) -> str:
-        """The same picture of another stretch of time."""
+        """The same timeline for another period."""
         until = min(max(until or self.until, _EARLIEST), _LATEST)
         values = {
             "days": "" if (days or self.days) == _USUAL else str(days or self.days),
@@ -101,7 +101,7 @@ class LanesQuery:
 
     @property
     def list_url(self) -> str:
-        """The list of the events that the picture shows."""
+        """The list of the events in the timeline."""
         where = {"site": self.site.key} if self.site is not None else {}
         where |= {"network": self.network} if self.network else {}
         first = self.until - timedelta(days=self.days - 1)
@@ -111,7 +111,7 @@ class LanesQuery:
 
 @dataclass(frozen=True)
 class Bar:
-    """A bar of a lane: ``x`` and ``width`` in thousandths of the time, ``y`` in pixels."""
+    """A bar of a lane: ``x`` and ``width`` in thousandths of the period, ``y`` in pixels."""
 
     kind: str
     url: str
@@ -123,7 +123,7 @@ class Bar:
 
 @dataclass
 class Lane:
-    """One link, or a site of which no link is known."""
+    """A link, or a site of which no link is known."""
 
     name: str
     url: str
@@ -134,12 +134,12 @@ class Lane:
 
     @property
     def height(self) -> int:
-        """Pixels: room for the rows of tickets that there are."""
+        """Pixels: enough for its rows of tickets."""
         return 38 + 12 * max((bar.y for bar in self.tickets), default=0)
 
     @property
     def words(self) -> str:
-        """How much there is of each."""
+        """The number of events, tickets and windows, in words."""
         events, tickets, windows = self.counts
         parts = [
             counted("%(num)s event", "%(num)s events", events) if events else "",
@@ -151,18 +151,18 @@ class Lane:
 
 @dataclass(frozen=True)
 class Scale:
-    """Where moments of a stretch of time are."""
+    """Positions of moments within a period."""
 
     first: datetime
     last: datetime
     now: datetime
 
     def place(self, moment: datetime) -> float:
-        """In thousandths, within the picture."""
+        """In thousandths, within the timeline."""
         return min(max((moment - self.first) / (self.last - self.first), 0.0), 1.0) * _WIDTH
 
     def span(self, start: datetime, end: datetime | None) -> tuple[float, float]:
-        """Begin and width; what has no end is until now."""
+        """Start and width; without an end, up to now."""
         begin = self.place(start)
         wide = self.place(max(end or self.now, start)) - begin
         return round(min(begin, _WIDTH - _NARROW), 1), round(max(wide, _NARROW), 1)
@@ -170,7 +170,8 @@ class Scale:
 
 @blueprint.get("/events/timeline")
 def lanes() -> Response:
-    """Links as lanes: events above, tickets below, planned windows hatched, LHC behind."""
+    """Show links as lanes: events above, tickets below, planned windows hatched, LHC in the
+    background."""
     figures = fresh_figures()
     query = LanesQuery(request.args)
     found = lanes_between(
@@ -207,7 +208,7 @@ def lanes() -> Response:
 
 
 def _ticks(query: LanesQuery) -> Sequence[tuple[float, str]]:
-    """Days to read the picture by: each, or Mondays alone where there are many."""
+    """The labelled days: every day, or only Mondays if there are many."""
     days = [query.first.date() + timedelta(days=number) for number in range(query.days)]
     shown = [day for day in days if query.days <= _USUAL or day.weekday() == 0]
     with_month = {shown[0], *(day for day in shown[2:] if day.day == 1 or query.days > _USUAL)}
@@ -222,7 +223,7 @@ def _ticks(query: LanesQuery) -> Sequence[tuple[float, str]]:
 
 
 def _runs(periods: Sequence[Period], scale: Scale) -> Sequence[tuple[float, float, str]]:
-    """When the LHC's detectors run: begin, width and what it is."""
+    """When the LHC's detectors run: start, width and label."""
     states = states_between(scale.first, scale.last, periods)
     ends = [*(since for since, *_ in states[1:]), scale.last]
     return [
@@ -267,7 +268,7 @@ def _lanes(found: Lanes, scale: Scale) -> Sequence[Lane]:
 
 
 def _event_bars(events: Sequence[LaneEvent], scale: Scale, name: str) -> list[Bar]:
-    """By their beginning; short ones that would lie on each other are one bar that leads to all."""
+    """By start; short ones that would overlap are one bar that links to all of them."""
     bars: list[Bar] = []
     group: list[LaneEvent] = []
     for event in events:
@@ -313,7 +314,7 @@ def _group_bar(group: Sequence[LaneEvent], name: str, x: float, width: float) ->
 
 
 def _ticket_bars(tickets: Iterable[LaneTicket], scale: Scale) -> list[Bar]:
-    """Beside each other where they overlap."""
+    """In separate rows if they overlap."""
     ends: list[float] = []
     bars = []
     for ticket in sorted(tickets, key=lambda one: (one.start, one.number)):

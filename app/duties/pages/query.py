@@ -1,4 +1,4 @@
-"""What an address asks of the list of due tickets; what cannot be used is named and left out."""
+"""The query of the list of due tickets in an address; invalid parts are named and ignored."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ STATE_WORDS: Final[Mapping[str, str]] = {
     THERE: _("Written"),
     ALL: _("All"),
 }
-"""What each state is called; its name is in addresses."""
+"""The label of each state; its name is in addresses."""
 _LABELS: Final = {
     "site": _("Responsible"),
     "end": _("T1 at an end"),
@@ -48,7 +48,7 @@ EVER: Final = "all"
 
 
 class DutyQuery:
-    """The filter of an address. One that names no quarter asks for the recent ones."""
+    """The filter in an address. Without a quarter it means the recent ones."""
 
     def __init__(
         self,
@@ -146,7 +146,7 @@ class DutyQuery:
 
     @property
     def filter(self) -> DutyFilter:
-        """The same for the service."""
+        """The filter for the service."""
         return DutyFilter(
             version_id=self._version,
             site_ids=self._sites,
@@ -160,22 +160,22 @@ class DutyQuery:
 
     @property
     def is_recent(self) -> bool:
-        """Whether it asks for the recent quarters, and so leaves older ones out."""
+        """Whether it means the recent quarters, and so omits older ones."""
         return self.first("from") == str(self._recent) and not self.first("to")
 
     @property
     def older(self) -> DutyFilter:
-        """The same of all quarters before the recent ones."""
+        """The same for all quarters before the recent ones."""
         return replace(self.filter, first=None, last=self._recent.previous)
 
     @property
     def older_url(self) -> str:
-        """The list of these."""
+        """The address of that list."""
         return self.url(**{"from": "", "to": str(self._recent.previous)})
 
     @property
     def rule(self) -> str:
-        """The rule that is requested, or "" for what is in force."""
+        """The requested rule, or "" for the rules in force."""
         return self.first("rule")
 
     def first(self, name: str) -> str:
@@ -188,7 +188,7 @@ class DutyQuery:
 
     @property
     def file_urls(self) -> Mapping[str, str]:
-        """All of this filter as files, by their kind."""
+        """The addresses of this list as files, by kind."""
         query = self.url().partition("?")[2]
         bases = {
             "csv": url_for("duty.download"),
@@ -209,7 +209,7 @@ class DutyQuery:
         return f"{base}?{given}" if given else base
 
     def chips(self) -> Sequence[Chip]:
-        """What is set, each with the list without it."""
+        """The filters that are set, each with the list without it."""
         return [
             Chip(
                 _LABELS[name],

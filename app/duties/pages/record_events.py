@@ -1,4 +1,4 @@
-"""What the page of a site or link shows of its events: the last ones, each with its ticket."""
+"""The events on the page of a site or link: the last ones, each with its ticket."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ SHOWN: Final = 8
 
 
 def events_panel(_actor: Actor, about: RecordOnDay) -> dict[str, Any]:
-    """The detected events that began last, of the month that is requested those that were on."""
+    """The detected events that started last; for a requested month, those that were ongoing in
+    it."""
     row, month = about.row, about.month
     end = datetime.combine(about.day, time(), UTC) + timedelta(days=1)
     wanted = EventFilter(ends=end)

@@ -1,4 +1,4 @@
-"""The forms of duty rules; what is allowed is checked by the domain."""
+"""The forms of duty rules; the domain checks what is allowed."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ COUNTS, EXCLUDED = "counts", "is left out"
 
 
 class ClausesField(RowsField):
-    """The clauses of a rule; each row is one, whatever is typed into it."""
+    """The clauses of a rule; each row is one, whatever it contains."""
 
     def is_empty(self, row: Mapping[str, str]) -> bool:
-        """No row is."""
+        """Return False: every row counts."""
         return False
 
 

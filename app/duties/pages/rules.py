@@ -1,4 +1,4 @@
-"""The rules for when a ticket is to be written: what they say, what is in force, new ones."""
+"""The rules for required tickets: their content, what is in force, and new ones."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from app.matching.pages.freshness import fresh_figures
 blueprint = Blueprint("duty_rules", __name__, url_prefix="/duty/rules")
 _KEY: Final = "<int(max=2147483647):number>"
 _PREVIEWED: Final = 4
-"""Quarters that a new rule is tried on."""
+"""Quarters in the preview of a new rule."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +52,16 @@ class ShownVersion:
     is_newest: bool
     forces: Sequence[DutyForce]
     asked: int | None
-    """Tickets asked for in the last four quarters; None where that is not kept."""
+    """Tickets required in the last four quarters; None if that is not stored."""
 
     @property
     def is_open_ended(self) -> bool:
-        """Whether it is in force, or is to be, until further notice."""
+        """Whether it is or will be in force until further notice."""
         return any(one.withdrawn_at is None and one.ends_at is None for one in self.forces)
 
     @property
     def in_force_now(self) -> bool:
-        """Whether it decides of an event that begins now."""
+        """Whether it applies to an event that starts now."""
         return any(
             one.withdrawn_at is None
             and one.begins_at <= now()
@@ -72,13 +72,13 @@ class ShownVersion:
 
 @blueprint.get("")
 def listing() -> Response:
-    """Every rule with its versions, and when which was in force."""
+    """List every rule with its versions, and when they were in force."""
     return _list_page()
 
 
 @blueprint.route("/new", methods=["GET", "POST"])
 def new() -> Response:
-    """Compose a rule; a look at what it would have asked for comes first or not."""
+    """Create a rule; a preview of what it would have required is optional."""
     _admins_only()
     form = RuleForm()
     if request.method == "GET":
@@ -107,7 +107,7 @@ def new() -> Response:
 
 @blueprint.route(f"/{_KEY}/revise", methods=["GET", "POST"])
 def revise(number: int) -> Response:
-    """Make a new version of a rule."""
+    """Create a new version of a rule."""
     _admins_only()
     rows, form = db.session(), ReviseForm()
     rule_row = rule_of_id(rows, number)
@@ -154,7 +154,7 @@ def put_in_force(number: int) -> Response:
 
 @blueprint.post(f"/forces/{_KEY}/retire")
 def retire(number: int) -> Response:
-    """End what is in force."""
+    """End a version that is in force."""
     return _decided(
         lambda form: verbs.retire(
             db.session(), writer(), number, form.at.data, form.reason.data or ""
@@ -166,7 +166,7 @@ def retire(number: int) -> Response:
 
 @blueprint.post(f"/forces/{_KEY}/undo")
 def undo(number: int) -> Response:
-    """Take the last step back."""
+    """Undo the last step."""
     _admins_only()
     rows = db.session()
     try:
@@ -276,7 +276,7 @@ def _previewed(rule: Rule) -> int:
 
 
 def _rule_of(form: RuleForm | ReviseForm) -> Rule | None:
-    """The rule as it was typed, or None with errors at the fields."""
+    """The entered rule, or None with errors on the fields."""
     try:
         return checked_rule([_as_stated(row) for row in form.clauses.data], form.hours.data)
     except InvalidMany as error:

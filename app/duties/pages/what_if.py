@@ -1,4 +1,4 @@
-"""What if: what several rules would have asked for, and what was there, per T1 and quarter."""
+"""What if: what several rules would have required, and which tickets exist, per T1 and quarter."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from app.registry.rules.networks import Network
 blueprint = Blueprint("what_if", __name__)
 _MAX_QUARTERS: Final = 80
 _COLUMNED: Final = 8
-"""Up to so many quarters stand side by side."""
+"""Up to so many quarters are shown as columns."""
 TOTAL: Final = "TOTAL"
 CSV_COLUMNS: Final = (
     *("rule", "site", "quarter", "asked", "there", "missing", "late", "unsure", "cut_off"),
@@ -47,7 +47,7 @@ CSV_COLUMNS: Final = (
 
 
 class ComparisonQuery:
-    """Rules and period of an address; what cannot be used is named and left out."""
+    """Rules and period in an address; invalid parts are named and ignored."""
 
     def __init__(self, arguments: MultiDict[str, str], known: Sequence[JudgedRule]) -> None:
         self.problems: list[str] = []
@@ -91,18 +91,18 @@ class ComparisonQuery:
 
     @property
     def last(self) -> Quarter:
-        """The last one, which is included."""
+        """The last quarter, inclusive."""
         return self.quarters[-1]
 
     @property
     def file_urls(self) -> Mapping[str, str]:
-        """The same as files, by their kind."""
+        """The addresses of the same as files, by kind."""
         query = self.url("what_if.page").partition("?")[2]
         kinds = ("csv", "xlsx", "pptx")
         return {kind: f"{url_for('what_if.download', kind=kind)}?{query}" for kind in kinds}
 
     def url(self, endpoint: str, quarters: tuple[Quarter, Quarter] | None = None) -> str:
-        """Another form of the same, or the same of other quarters."""
+        """The address of another form of the same comparison, or of other quarters."""
         rules = [] if self.all_rules else [one.label for one in self.rules]
         given = [("rule", one) for one in rules]
         first, last = quarters or (self.first, self.last)
@@ -112,14 +112,14 @@ class ComparisonQuery:
 
 @dataclass(frozen=True)
 class Cell:
-    """Numbers of one rule, with the lists of their rows."""
+    """Numbers of one rule, with links to the lists behind them."""
 
     asked: Asked
     asked_url: str
     there_url: str
     missing_url: str
     has_data: bool = True
-    """Whether any source said something of the site's links up to the end of that time."""
+    """Whether any source had reported on the site's links by the end of that period."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Row:
 
 @blueprint.get("/statistics/what-if")
 def page() -> Response:
-    """The comparison, to read and to print on one sheet."""
+    """Show the comparison, on screen and for printing on one sheet."""
     fresh = fresh_figures()
     known = judged_rules(db.session(), now())
     query = ComparisonQuery(request.args, known)
@@ -161,8 +161,8 @@ def page() -> Response:
 @blueprint.get("/statistics/what-if.xlsx", defaults={"kind": "xlsx"})
 @blueprint.get("/statistics/what-if.pptx", defaults={"kind": "pptx"})
 def download(kind: str) -> Response:
-    """The same numbers: a row per rule, site and quarter, and TOTAL per rule and quarter; where
-    there is no data the numbers are empty."""
+    """Download the same numbers: a row per rule, site and quarter, and TOTAL per rule and quarter;
+    without data the numbers are empty."""
     fresh_figures(FILE)
     query = ComparisonQuery(request.args, judged_rules(db.session(), now()))
     if query.problems:
@@ -190,7 +190,7 @@ def download(kind: str) -> Response:
 
 
 def _slides(query: ComparisonQuery, found: WhatIf) -> Sequence[Slide]:
-    """The rules, two on a slide, under how many tickets each would have required."""
+    """The rules, two per slide, under the number of tickets that each would have required."""
     seen = first_seen(db.session(), Network.LHCOPN)
     rows = [*_rows(query, found), _row(query, found, None, seen)]
     cells = [(row.site, [one.asked if one.has_data else None for one in row.whole]) for row in rows]

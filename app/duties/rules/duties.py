@@ -1,10 +1,10 @@
-"""When a ticket is required: rules of clauses, what each asks for, by when and from whom.
+"""When a ticket is required: rules of clauses, with a deadline and a responsible site.
 
-A rule is data: people compose new ones of the same parts. Whether a rule asks for a ticket of a
-detected event is decided here for one event; the floor of figures does the same for many.
+A rule is data: people compose new ones of the same parts. This module decides for one detected
+event whether a rule requires a ticket; the figures do the same for many.
 
-Lengths are of the whole event, from its first start to its last end (decisions, section 9); those
-of a loss of service are of the loss. Times are UTC.
+Lengths are of the whole event, from its first start to its last end (decisions, section 9); for a
+loss of service they are of the loss. Times are UTC.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Kind(StrEnum):
     DOWN = "down"
     DEGRADED = "degraded"
     LOSS = "loss of service"
-    """No LHCOPN link of a T1 and no recorded backup of it is up; degraded is up here."""
+    """No LHCOPN link of a T1 and no recorded backup is up; degraded counts as up."""
     FLAPS = "flaps"
-    """Many raw beginnings on one link within some minutes."""
+    """Many raw starts on one link within some minutes."""
 
 
 class Scope(StrEnum):
@@ -59,14 +59,14 @@ class Lhc(StrEnum):
 
 
 class DutyStatus(StrEnum):
-    """What happened to a duty."""
+    """The status of a duty."""
 
     MET = "met"
     LATE = "late"
     """Written after it was due."""
     MISSING = "missing"
     DUE = "due"
-    """Not written yet, and there is still time."""
+    """Not written yet, but not late either."""
 
 
 MAX_CLAUSES: Final = 6
@@ -74,21 +74,21 @@ MAX_MINUTES: Final = 60 * 24 * 31
 MAX_FLAPS: Final = 1000
 MAX_HOURS: Final = 24 * 31
 USUAL_HOURS: Final = 24
-"""By when a due ticket must exist, from the event's start (decisions, section 9: assumed)."""
+"""Deadline of a required ticket, from the event's start (decisions, section 9: assumed)."""
 
 
 @dataclass(frozen=True)
 class Clause:
-    """One way in which a rule asks for a ticket. All of its parts must hold."""
+    """One condition under which a rule requires a ticket. All of its parts must be true."""
 
     kind: str = Kind.ANY
     scope: str = Scope.NETWORK
     minutes: int = 0
-    """The shortest length; of flaps, the span in which they are counted."""
+    """The shortest length; for flaps, the span in which they are counted."""
     strictly: bool = False
-    """Longer than ``minutes``; else at least so long."""
+    """Longer than ``minutes``; otherwise at least that long."""
     flaps: int = 0
-    """More than so many, for flaps."""
+    """More than this many, for flaps."""
     role: str = Role.ANY
     lhc: str = Lhc.ALWAYS
     maintenance: bool = True
@@ -126,7 +126,7 @@ class Clause:
 
 @dataclass(frozen=True)
 class Rule:
-    """Clauses of which each is enough, and the hours in which the ticket is to be written."""
+    """Clauses, of which one is enough, and the hours within which the ticket must be written."""
 
     clauses: tuple[Clause, ...]
     hours: int = USUAL_HOURS
@@ -136,12 +136,12 @@ class Rule:
         return json.dumps({"hours": self.hours, "clauses": [asdict(one) for one in self.clauses]})
 
     def by_when(self, start: datetime) -> datetime:
-        """When the ticket of an event that began then must exist."""
+        """Deadline of the ticket for an event that started then."""
         return start + timedelta(hours=self.hours)
 
 
 def rule_of_text(text: str) -> Rule:
-    """A stored rule."""
+    """Read a stored rule."""
     known = json.loads(text)
     return Rule(tuple(Clause(**one) for one in known["clauses"]), known["hours"])
 
@@ -160,13 +160,13 @@ R2013: Final = Rule(
         Clause(Kind.ANY, Scope.T0_T1, role=Role.BACKUP),
     )
 )
-"""The proposal of the seed's deck, 2013: known to the what-if, in force when an administrator says
-so."""
+"""The proposal of the seed's deck, 2013: available in the what-if, in force only if an
+administrator says so."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """A time in which a T1 was cut off. ``unsure``: its backups are not recorded."""
+    """A period in which a T1 was cut off. ``unsure``: its backups are not recorded."""
 
     start: datetime
     end: datetime
@@ -176,32 +176,32 @@ class Loss:
 
 @dataclass(frozen=True)
 class Occurrence:
-    """A detected event with all that rules ask of it. ``end`` of an open one is now."""
+    """A detected event with all facts that rules use. ``end`` of an open one is now."""
 
     start: datetime
     end: datetime
     is_down: bool = True
     """Whether its worst state is down, else degraded."""
     is_lhcopn: bool = True
-    """Else it is on another network, and counts only as a backup of an LHCOPN link."""
+    """Otherwise it is in another network, and counts only as a backup of an LHCOPN link."""
     role: str = Role.PRIMARY
     at_t0: bool = True
-    """Whether an end of the link was the T0 when the event began."""
+    """Whether an end of the link was the T0 when the event started."""
     at_t1: bool = True
     is_maintenance: bool = False
     in_use: bool = True
-    """Whether its link was in use when the event began; else no figure counts it, and no rule asks
-    a ticket of it."""
+    """Whether its link was in use when the event started; otherwise figures do not count it and
+    rules require no ticket."""
     beginnings: Sequence[datetime] = field(default_factory=tuple)
-    """Of the raw periods of this event, in order."""
+    """Starts of the raw periods of this event, in order."""
     beginnings_of_link: Sequence[datetime] | None = None
-    """All that the link had, in order; None = those of this event only."""
+    """All starts on the link, in order; None = only those of this event."""
     losses: Sequence[Loss] = field(default_factory=tuple)
-    """Losses of service for which this event has to answer: a T1's loss is one duty."""
+    """Losses of service for which this event accounts: a T1's loss is one duty."""
 
 
 def clause_asking(rule: Rule, event: Occurrence, periods: Iterable[Period]) -> int | None:
-    """The position of the first clause that asks for a ticket of the event, or None."""
+    """The position of the first clause that requires a ticket for the event, or None."""
     known = list(periods)
     for position, clause in enumerate(rule.clauses):
         if _asks(clause, event, known):
@@ -252,7 +252,7 @@ def _at_the_time(clause: Clause, start: datetime, end: datetime, periods: Sequen
 
 
 def _storm_begins(clause: Clause, event: Occurrence) -> bool:
-    """Whether a storm of flaps begins in this event: each asks for one ticket."""
+    """Whether a storm of flaps starts in this event: each requires one ticket."""
     own = event.beginnings
     every = own if event.beginnings_of_link is None else event.beginnings_of_link
     if not own:
@@ -261,10 +261,10 @@ def _storm_begins(clause: Clause, event: Occurrence) -> bool:
 
 
 def storms(beginnings: Sequence[datetime], more_than: int, minutes: int) -> Sequence[datetime]:
-    """The first moment of each storm: of a run of beginnings (in order) of which more than
-    ``more_than`` lie within ``minutes``, both ends of the span included.
+    """The first moment of each storm: of a series of starts (in order) with more than ``more_than``
+    within ``minutes``, both ends included.
 
-    Spans that share a beginning are one storm.
+    Spans that share a start are one storm.
     """
     span, found, last = timedelta(minutes=minutes), [], -1
     for position in range(len(beginnings) - more_than):
@@ -277,13 +277,13 @@ def storms(beginnings: Sequence[datetime], more_than: int, minutes: int) -> Sequ
 
 
 def duty_status(due_at: datetime, there_at: datetime | None, now: datetime) -> DutyStatus:
-    """What happened to a duty; a ticket of the very moment is in time."""
+    """The status of a duty; a ticket at exactly the deadline is in time."""
     if there_at is not None:
         return DutyStatus.MET if there_at <= due_at else DutyStatus.LATE
     return DutyStatus.DUE if now <= due_at else DutyStatus.MISSING
 
 
-# ---------- what people compose
+# ---------- rules composed by people
 
 _KINDS: Final[Mapping[str, type[StrEnum]]] = {
     "kind": Kind,
@@ -305,7 +305,7 @@ LABELS: Final[Mapping[str, str]] = {
 
 
 def checked_rule(clauses: Sequence[Mapping[str, Any]], hours: object) -> Rule:
-    """A rule of what a person stated; raises ``InvalidMany`` with fields as ``kind-0``."""
+    """Check a rule that a person entered; raises ``InvalidMany`` with fields as ``kind-0``."""
     problems: dict[str, str] = {}
     if not 1 <= len(clauses) <= MAX_CLAUSES:
         raise Invalid(

@@ -1,4 +1,4 @@
-"""Losses of service and duties are computed per link, with its matches
+"""Computes losses of service and duties per link, together with its matches
 (``app.matching.services.recompute``)."""
 
 from __future__ import annotations
@@ -33,22 +33,23 @@ from app.registry.services.registry import LINK, SITE
 
 _RIPE_AT_ONCE: Final = 100
 _WHERE: Final = frozenset({"end_a", "end_b", "backs_up"})
-"""Fields of a link, as the change log names them, that say of which T1s it is a way."""
+"""Fields of a link, as named in the change log, that decide to which T1s it is a path."""
 
 
 def compute_with_matches() -> None:
-    """Let this process compute them with the matches; whoever composes one calls this."""
+    """Let this process compute them with the matches; every process that does so calls this
+    once."""
     DERIVED.set(_affected, _there, _lose, _ask)
 
 
 def _affected(session: Session, span: Span, now: datetime) -> set[Target]:
-    """Links whose duties these changes may alter without altering their matching, and those on
-    which an ongoing event is due by now, or is so no more."""
+    """Links whose duties may change with these changes although their matching does not, and those
+    on which an ongoing event becomes due by now, or no longer is."""
     found = ripe_links(session, now, _RIPE_AT_ONCE)
     if span.begins == span.ends:
         return _with_events(session, found) if found else set()
     everything = select(func.count()).where(span.of(DUTY_RULE, LHC_PERIOD))
-    # the T1 that a link left may be cut off without it; the registry knows it no more
+    # a T1 that lost this link may now be cut off; the registry no longer connects them
     moved = (
         select(Change.id)
         .join(ChangedField, ChangedField.change_id == Change.id)
@@ -59,7 +60,7 @@ def _affected(session: Session, span: Span, now: datetime) -> set[Target]:
     links = set(session.scalars(select(Change.thing_id).where(span.of(LINK)).distinct()))
     sites = set(session.scalars(select(Change.thing_id).where(span.of(SITE)).distinct()))
     if links or sites:
-        # a link may take a T1's last way, or be another one, without an event of its own
+        # a link may be a T1's last path, or change, without an event of its own
         registry = registry_facts(session)
         for site in registry.t1s_at(links) | sites:
             found |= registry.links_of_t1(site)
@@ -68,7 +69,7 @@ def _affected(session: Session, span: Span, now: datetime) -> set[Target]:
 
 
 def _with_events(session: Session, links: Collection[int] | None) -> set[Target]:
-    """Those that have events or duties; None = of all."""
+    """Those with events or duties; None = all."""
     has = exists().where(Event.link_id == Link.id) | exists().where(Duty.link_id == Link.id)
     query = select(Link.id).where(has)
     found = session.scalars(query if links is None else query.where(Link.id.in_(links)))
@@ -78,8 +79,9 @@ def _with_events(session: Session, links: Collection[int] | None) -> set[Target]
 def _lose(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
     """The losses of service of the T1s at a link.
 
-    They are of all links of these T1s: whoever recomputes another one of them at the same time has
-    to begin again, and links whose events answer otherwise than before are stale.
+    They depend on all links of these T1s: a worker that recomputes another one of these links at
+    the same time has to start again, and links whose events account for other losses than before
+    are stale.
     """
     kind, link = target
     if kind != "link":
@@ -95,10 +97,10 @@ def _lose(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
 
 
 def _ask(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
-    """The duties of a link, their sums and when they ripen.
+    """The duties of a link, their sums and when they have to be recomputed.
 
-    With the last of it, others of its T1s' links begin again even where no loss differs: what they
-    read of this link may be of before.
+    The last step makes the other links of its T1s start again even if no loss differs: they may
+    have read this link's previous results.
     """
     kind, link = target
     if kind != "link":
@@ -112,8 +114,8 @@ def _ask(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
 def _there(
     session: Session, target: Target, events: Collection[int], now: datetime
 ) -> Iterable[Batch]:
-    """Which tickets are there of detected events whose tickets are others now. Losses are of events
-    alone, and no other link reads this."""
+    """The tickets of detected events whose tickets changed. Losses depend only on events, and no
+    other link reads this."""
     kind, link = target
     return duties_by_tickets(session, link, events, now) if kind == "link" else ()
 
@@ -138,4 +140,4 @@ def _written(
 
 
 def _nothing(_session: Session) -> None:
-    """Where nothing differs."""
+    """Nothing differs."""

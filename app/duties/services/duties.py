@@ -1,6 +1,7 @@
-"""What is read of duties: which tickets are due, from whom and whether they are there, and sums.
+"""Reads duties: which tickets are due, the responsible site, whether they exist, and sums.
 
-Everything is read from kept results; ``app.duties.services.results`` computes them. Times are UTC.
+Everything is read from stored results, which ``app.duties.services.results`` computes. Times are
+UTC.
 """
 
 from __future__ import annotations
@@ -37,7 +38,8 @@ STATES: Final = (OPEN, *DutyStatus, THERE, ALL)
 WHOLE: Final = 0
 """The key of the whole network among the sums."""
 RECENT_QUARTERS: Final = 4
-"""Of so many, the running one with them, tickets are still worth writing: what lists show first."""
+"""In so many quarters, including the current one, tickets are still worth writing: the default of
+lists."""
 _PAGE: Final = 100
 
 
@@ -48,18 +50,18 @@ def recent_from(now: datetime) -> Quarter:
 
 @dataclass(frozen=True)
 class JudgedRule:
-    """A version of a rule whose duties are kept."""
+    """A version of a rule whose duties are stored."""
 
     version_id: int
     label: str
-    """``R2009``, or ``R2009 v2``: how addresses name it."""
+    """``R2009``, or ``R2009 v2``: as in addresses."""
     rule: Rule
     about: str
     in_force_now: bool
 
 
 def judged_rules(session: Session, now: datetime) -> Sequence[JudgedRule]:
-    """All of them, in the order in which they were made."""
+    """All of them, oldest first."""
     return [
         JudgedRule(
             one.id,
@@ -79,12 +81,12 @@ def judged_rules(session: Session, now: datetime) -> Sequence[JudgedRule]:
 
 @dataclass(frozen=True)
 class DutyFilter:
-    """Which duties are wanted; all of it together."""
+    """Which duties to read; all conditions apply together."""
 
     version_id: int | None = None
     """Those of this version, in force or not; None = those that are in force."""
     site_ids: Collection[int] = ()
-    """From whom."""
+    """The responsible sites."""
     end_id: int | None = None
     """The T1 at an end of the link, as figures count it; the T0 for links without one."""
     link_id: int | None = None
@@ -93,12 +95,12 @@ class DutyFilter:
     """Quarters of the event's start, the last one included."""
     state: str = OPEN
     losses_only: bool = False
-    """Only because a T1 was cut off."""
+    """Only those because a T1 was cut off."""
 
 
 @dataclass(frozen=True)
 class DutyRow:
-    """A duty with what a page shows of it."""
+    """A duty with what a page shows about it."""
 
     event_id: int
     rule: str
@@ -119,9 +121,9 @@ class DutyRow:
     ticket: int | None
     """The ticket that fulfils it."""
     why: str
-    """Why that ticket documents the event, with the overlap; "" = there is no ticket."""
+    """Why that ticket documents the event, with the overlap; "" = no ticket."""
     ticket_words: str
-    """What is said beside that ticket while the event is ongoing, such as "solved"."""
+    """The remark for that ticket while the event is ongoing, such as "solved"."""
     site_ticket: int | None
     """While the event is ongoing and no ticket fulfils it: a ticket of the site."""
     there_at: datetime | None
@@ -131,7 +133,7 @@ class DutyRow:
 
 @dataclass(frozen=True)
 class DutyPage:
-    """Some rows, the newest event first; ``more`` = where to read on, if there are more."""
+    """Some rows, newest event first; ``more`` = where the next rows start, if there are more."""
 
     rows: Sequence[DutyRow]
     more: tuple[datetime, int] | None
@@ -145,7 +147,7 @@ def list_duties(
     after: tuple[datetime, int] | None = None,
     limit: int | None = _PAGE,
 ) -> DutyPage:
-    """The duties that are wanted, the newest event first; ``limit`` None = all."""
+    """List the duties, newest event first; ``limit`` None = all."""
     query = _rows().where(*conditions_of(session, wanted, now))
     if after is not None:
         start, event = after
@@ -164,10 +166,10 @@ def list_duties(
 def count_duties(
     session: Session, wanted: DutyFilter, now: datetime, *, most: int | None = None
 ) -> int:
-    """How many there are; with ``most``, counting stops behind it."""
+    """Count the duties; with ``most``, counting stops above it."""
     rows = select(Duty.event_id).where(*conditions_of(session, wanted, now))
     if replace(wanted, first=None, last=None) == DutyFilter():
-        # of all that are missing SQLite would read each row
+        # to count all missing ones, SQLite would read each row
         rows = rows.with_hint(Duty, "INDEXED BY ix_duties_missing", "sqlite")
     if most is not None:
         rows = rows.limit(most + 1)
@@ -175,7 +177,7 @@ def count_duties(
 
 
 def duties_of_event(session: Session, event_id: int, now: datetime) -> Sequence[DutyRow]:
-    """What every rule says of a detected event, by the raw event with which it begins."""
+    """The duties of a detected event under every rule; it is identified by its first raw event."""
     found = session.execute(
         _rows().where(Duty.event_id == event_id).order_by(Duty.rule_version_id)
     ).all()
@@ -222,7 +224,7 @@ def _of_state(state: str, now: datetime) -> Sequence[ColumnElement[bool]]:
 
 
 def _at_end(session: Session, site_id: int) -> Sequence[ColumnElement[bool]]:
-    """At this T1 when the event began, or at the T0 on a link without one."""
+    """With this T1 at an end when the event started, or the T0 on a link without a T1."""
     of_site = or_(Link.end_a_id == site_id, Link.end_b_id == site_id)
     links = select(Link.id).where(of_site)
     is_t0 = session.scalar(select(Site.tier).where(Site.id == site_id)) == 0
@@ -319,12 +321,12 @@ def _shown(session: Session, rows: Sequence[Any], now: datetime) -> Sequence[Dut
     return found
 
 
-# ---------- what rules would have asked for
+# ---------- what rules would have required
 
 
 @dataclass(frozen=True)
 class Asked:
-    """How many tickets a rule asked for and how many were there."""
+    """How many tickets a rule required and how many exist."""
 
     asked: int = 0
     there: int = 0
@@ -334,7 +336,7 @@ class Asked:
 
     @property
     def missing(self) -> int:
-        """Those that nobody wrote."""
+        """Those that were not written."""
         return self.asked - self.there
 
     def __add__(self, other: Asked) -> Asked:
@@ -353,19 +355,19 @@ class WhatIf:
 
     sums: Mapping[tuple[int, int, Quarter], Asked]
     of_site: Mapping[tuple[int, int], Asked] = field(default_factory=dict)
-    """The same of all quarters together."""
+    """The same for all quarters together."""
 
     def at(self, version: int, site: int, quarter: Quarter) -> Asked:
-        """The sums there, zeros where nothing was requested."""
+        """The sums for this version, site and quarter; zeros if nothing was required."""
         return self.sums.get((version, site, quarter), Asked())
 
     def whole(self, version: int, site: int) -> Asked:
-        """Of all quarters."""
+        """For all quarters."""
         return self.of_site.get((version, site), Asked())
 
 
 def what_if(session: Session, versions: Collection[int], first: Quarter, last: Quarter) -> WhatIf:
-    """What these versions would have asked for from the first quarter to the last."""
+    """What these versions would have required from the first quarter to the last."""
     sums: dict[tuple[int, int, Quarter], Asked] = {}
     whole: dict[tuple[int, int], Asked] = defaultdict(Asked)
     for row in session.execute(
@@ -398,7 +400,7 @@ def what_if(session: Session, versions: Collection[int], first: Quarter, last: Q
 
 
 def sites_asked(session: Session, first: Quarter, last: Quarter) -> Sequence[Site]:
-    """The T0 and every T1 that was one at some time of these quarters; the T0 first."""
+    """The T0 and every site that was a T1 at some time in these quarters; the T0 first."""
     begin, end = first.begin.date(), last.end.date()
     there = [
         site
@@ -411,7 +413,7 @@ def sites_asked(session: Session, first: Quarter, last: Quarter) -> Sequence[Sit
 
 
 def would_ask(session: Session, rule: Rule, now: datetime, first: Quarter) -> int:
-    """How many tickets a rule that is not kept would have asked for from that quarter on."""
+    """How many tickets a rule that is not stored would have required from that quarter on."""
     judgement = judgement_at(session, now)
     facts = facts_of(session, judgement, DetectedEvent.start >= first.begin)
     beginnings = beginnings_of(session, Event.start >= first.begin)

@@ -1,6 +1,6 @@
-"""What happened on each link in a stretch of time: events, tickets, planned windows, LHC periods.
+"""What happened on each link in a period: events, tickets, planned windows, LHC periods.
 
-The same rows as the lists show, read for a picture. It reads only; times are UTC.
+The same rows as in the lists, read for a timeline. Only reads; times are UTC.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ from app.tickets.services.concerned_sites import concerns_sites
 from app.tickets.services.lists.query import readable
 
 MAX_EVENTS: Final = 2_000
-"""Detected events of one picture, the newest; more are for the list."""
+"""Most detected events of one timeline, the newest; the list shows more."""
 MAX_TICKETS: Final = 500
 
 
 @dataclass(frozen=True)
 class LaneEvent:
-    """A detected event on a link (its id), or on a site where no link is known."""
+    """A detected event on a link (its id), or on a site if no link is known."""
 
     id: int
     link: str
@@ -62,7 +62,7 @@ class LaneTicket:
 
 @dataclass(frozen=True)
 class Lanes:
-    """All that a picture shows."""
+    """The content of a timeline."""
 
     events: Sequence[LaneEvent]
     tickets: Sequence[LaneTicket]
@@ -81,8 +81,8 @@ def lanes_between(
     site: Site | None = None,
     network: str = "",
 ) -> Lanes:
-    """What touches the time from ``first`` until before ``last``, of all links, or of those of a
-    network or at a site. Tickets that were created more than ``MAX_LENGTH`` before are left out."""
+    """Read what touches the time from ``first`` until before ``last``, on all links, or those of a
+    network or a site. Tickets created more than ``MAX_LENGTH`` before are omitted."""
     wanted = EventFilter(
         begins=first,
         ends=last,
@@ -142,7 +142,7 @@ def _tickets(
                 Ticket.ended_at.is_(None), func.coalesce(Ticket.event_end, Ticket.ended_at) > first
             ),
             start < last,
-            # planned work is shown by its window
+            # planned work is shown as its window
             or_(Ticket.category.not_in(CATEGORIES), Ticket.window_start.is_(None)),
             readable(actor),
         )

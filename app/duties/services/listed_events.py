@@ -1,7 +1,7 @@
-"""Lists of events, as sources reported them and as they were detected: one filter, keyset pages.
+"""Lists of events, reported or detected: one filter, keyset pages.
 
-What a figure counts is found here by the filter that the figure links to, so the total of the list
-is the figure. Everything is read as plain rows: a list may have a million. Times are UTC.
+Every figure links to this filter with the rows that it counts, so the total of the list is the
+figure. Everything is read as plain rows: a list may have a million. Times are UTC.
 """
 
 from __future__ import annotations
@@ -43,33 +43,33 @@ from app.tickets.models.tickets import Ticket
 
 PAGE: Final = 50
 MAX_COUNTED: Final = 100_000
-"""Beyond it a count says only "more"."""
+"""Above this, a count only says "more"."""
 AT_ONCE: Final = 1_000
 """Rows of one chunk of a file."""
 SHORT: Final = 200
 """Characters of a detail that a list needs."""
 
 Position = tuple[datetime, int]
-"""The start and id of a row: where a page ends or begins."""
+"""The start and id of a row: where a page ends or starts."""
 
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Which events are wanted; all of it together, and of several values any."""
+    """Which events to read; all conditions apply together, and any of several values."""
 
     begins: datetime | None = None
     """The event starts at this moment or later ..."""
     ends: datetime | None = None
     """... and before this one."""
     lasting: bool | None = None
-    """True: also what began before ``begins`` and were ongoing then."""
+    """True: also events that started before ``begins`` and were ongoing then."""
     quarters: tuple[str, ...] = ()
-    """Of the start: ``2012-Q1``."""
+    """Quarters of the start: ``2012-Q1``."""
     sites: tuple[str, ...] = ()
     """By any name: at an end of the link, or the site that an event names."""
     t1s: tuple[str, ...] = ()
-    """By any name: it was a T1 end when the event began, as the table per T1 counts; ``none`` = no
-    end was one, which is the T0's row."""
+    """By any name: a T1 end when the event started, as the table per T1 counts; ``none`` = no T1
+    end, which is the T0's row."""
     links: tuple[str, ...] = ()
     networks: tuple[str, ...] = ()
     states: tuple[str, ...] = ()
@@ -80,12 +80,12 @@ class EventFilter:
     how: tuple[str, ...] = ()
     """How a detected event is documented: link, site, hand or none."""
     due: str = ""
-    """A ticket is due by a rule in force: open, missing, due, late, met, there or all."""
+    """A ticket is due under a rule in force: open, missing, due, late, met, there or all."""
     ongoing: bool | None = None
     unresolved: bool | None = None
-    """It names a link or site that is not known."""
+    """It names an unknown link or site."""
     withdrawn: bool | None = False
-    """None = whether withdrawn or not."""
+    """None = withdrawn or not."""
     import_id: int | None = None
     oldest_first: bool = False
 
@@ -100,13 +100,13 @@ class ReportedRow:
     link: str
     site: str
     is_unresolved: bool
-    """Its link or site is not known, and written as it was sent."""
+    """Its link or site is unknown, and shown as it was sent."""
     state: str
     start: datetime
     end: datetime | None
     layer: str
     detail: str
-    """The first 200 characters in lists, all of them in files."""
+    """The first 200 characters in lists, the whole text in files."""
     version: int
     withdrawn_at: datetime | None
     detected_id: int | None
@@ -114,7 +114,7 @@ class ReportedRow:
 
 @dataclass(frozen=True)
 class DetectedRow:
-    """What happened to the reports about one outage."""
+    """A detected event: the reports about one outage combined."""
 
     id: int
     link: str
@@ -130,25 +130,25 @@ class DetectedRow:
     is_maintenance: bool
     how: str
     tickets: Sequence[int] = ()
-    """Those that document it."""
+    """The tickets that document it."""
     ticket_words: Mapping[int, str] = field(default_factory=dict)
-    """While it is ongoing, what is said beside the number of a ticket by which nobody attends to
-    it, such as "ticket of the site" or "solved"."""
+    """While it is ongoing: remarks such as "ticket of the site" or "solved" for tickets by which
+    nobody attends to it, by number."""
 
     @property
     def is_unattended(self) -> bool:
-        """Whether it is ongoing, and no open ticket of the link documents it."""
+        """Whether it is ongoing and no open ticket of the link documents it."""
         return self.end is None and not any(one not in self.ticket_words for one in self.tickets)
 
     @property
     def may_be_more(self) -> bool:
-        """Whether there may be more than are kept."""
+        """Whether there may be more tickets than are stored."""
         return len(self.tickets) >= MAX_KEPT
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a list, and where the next ones begin."""
+    """A page of a list, and where the adjacent pages start."""
 
     rows: Sequence[Any]
     after: Position | None = None
@@ -156,16 +156,16 @@ class Page:
 
 
 class EventList(ABC):
-    """One kind of list: how its rows are read, filtered and ordered."""
+    """A kind of list: how its rows are read, filtered and ordered."""
 
     row: Any
-    """The class whose start and id order it."""
+    """The class whose start and id define the order."""
 
     @abstractmethod
     def query(
         self, session: Session, wanted: EventFilter, now: datetime
     ) -> Select[*tuple[Any, ...]]:
-        """The rows that are wanted, in no order."""
+        """The rows to read, unordered."""
 
     @abstractmethod
     def rows_of(self, connection: Any, found: Sequence[Any]) -> Sequence[Any]:
@@ -185,7 +185,7 @@ def list_events(
     before: Position | None = None,
     limit: int = PAGE,
 ) -> Page:
-    """One page: the first, or that behind ``after``, or that before ``before``."""
+    """One page: the first, or the one after ``after``, or the one before ``before``."""
     backwards = before is not None
     query = _in_order(kind, kind.query(session, wanted, now), wanted, backwards=backwards)
     if (at := before or after) is not None:
@@ -207,7 +207,7 @@ def list_events(
 def count_events(
     session: Session, kind: EventList, wanted: EventFilter, now: datetime, most: int = MAX_COUNTED
 ) -> int:
-    """How many there are; ``most`` + 1 where there are more than ``most``."""
+    """Count the rows; ``most`` + 1 if there are more than ``most``."""
     found = (
         kind.query(session, wanted, now).with_only_columns(kind.row.id).limit(most + 1).subquery()
     )
@@ -217,7 +217,7 @@ def count_events(
 def chunks_of(
     engine: Engine, kind: EventList, query: Select[*tuple[Any, ...]], wanted: EventFilter
 ) -> Iterator[Sequence[Any]]:
-    """All rows of a query of ``kind``, in chunks; nothing is held in between."""
+    """All rows of a query of ``kind``, in chunks; no more than a chunk is in memory."""
     at: Position | None = None
     while True:
         part = _in_order(kind, query, wanted)
@@ -252,7 +252,7 @@ def _behind(kind: EventList, at: Position, *, forwards: bool) -> ColumnElement[b
     return and_(kind.row.start <= start, or_(kind.row.start < start, kind.row.id < number))
 
 
-# ---- as they were reported ----
+# ---- as reported ----
 
 _site = aliased(Site)
 _named = aliased(Event)
@@ -269,7 +269,7 @@ class Reported(EventList):
     def query(
         self, session: Session, wanted: EventFilter, now: datetime
     ) -> Select[*tuple[Any, ...]]:
-        """The reports that are wanted."""
+        """The reports to read."""
         return (
             select(
                 *(Event.id, Event.source_id, Event.source_key, Event.link_id, Event.site_id),
@@ -289,7 +289,7 @@ class Reported(EventList):
         )
 
     def rows_of(self, connection: Any, found: Sequence[Any]) -> Sequence[ReportedRow]:
-        """What is shown of each."""
+        """What is shown of each report."""
         return [
             ReportedRow(
                 row.id,
@@ -318,14 +318,14 @@ def cells_of_report(row: ReportedRow) -> Sequence[str]:
 
 
 def is_unresolved_row(row: Any) -> bool:
-    """Whether an event names a link or site that is not known."""
+    """Whether an event names an unknown link or site."""
     return bool((row.link_text and row.link_id is None) or (row.site_text and row.site_id is None))
 
 
 def _with_names() -> CompoundSelect[tuple[int]]:
-    """The events that have the name of a link or site as it was sent, of which there are indexes.
+    """The events with the name of a link or site as it was sent, for which there are indexes.
 
-    Literally, as in these: a parameter would do without them.
+    As literals, as in the indexes: a parameter would prevent their use.
     """
     none: ColumnElement[str] = literal_column("''")
     return union_all(
@@ -361,7 +361,7 @@ def _reported_conditions(
             and_(Event.site_text != "", func.coalesce(Event.site_id, 0) == 0),
         )
         if wanted.unresolved:
-            # by the few that bear a name as it was sent; the rows without a link are most of all
+            # using the few with a name as it was sent; most rows have no link
             parts += [Event.id.in_(_with_names()), unresolved]
         else:
             parts.append(~unresolved)
@@ -378,7 +378,7 @@ def _reported_conditions(
     return parts
 
 
-# ---- as they were detected ----
+# ---- as detected ----
 
 
 class Detected(EventList):
@@ -389,7 +389,7 @@ class Detected(EventList):
     def query(
         self, session: Session, wanted: EventFilter, now: datetime
     ) -> Select[*tuple[Any, ...]]:
-        """The detected events that are wanted."""
+        """The detected events to read."""
         return (
             select(
                 *(DetectedEvent.id, DetectedEvent.state, DetectedEvent.start, DetectedEvent.end),
@@ -405,7 +405,7 @@ class Detected(EventList):
         )
 
     def rows_of(self, connection: Any, found: Sequence[Any]) -> Sequence[DetectedRow]:
-        """What is shown of each."""
+        """What is shown of each detected event."""
         tickets: dict[int, list[int]] = {row.id: [] for row in found}
         documenting = (
             select(EventTicket.detected_id, EventTicket.ticket_number)
@@ -489,7 +489,7 @@ def _about_detected(wanted: EventFilter) -> bool:
 
 
 def _of_detected(session: Session, wanted: EventFilter, now: datetime) -> list[ColumnElement[bool]]:
-    """What only a detected event can be asked."""
+    """Conditions that apply only to detected events."""
     parts: list[ColumnElement[bool]] = []
     for column, value in (
         (DetectedEvent.is_documented, wanted.documented),
@@ -515,7 +515,7 @@ def _of_detected(session: Session, wanted: EventFilter, now: datetime) -> list[C
     return parts
 
 
-# ---- what both have ----
+# ---- common to both ----
 
 
 def _common(
@@ -549,7 +549,7 @@ def _links_at(ids: Collection[int]) -> Select[int]:
 
 
 def link_ids(session: Session, names: Collection[str]) -> Sequence[int]:
-    """The links of these ids, or that are called so."""
+    """The links with these ids or names."""
     aliases = [*names, *(name.upper() for name in names)]
     found = session.scalars(
         select(Link.id)

@@ -1,4 +1,4 @@
-"""The detected events of a site or link, whose keys are known already."""
+"""The detected events of a site or link whose keys are known."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ class EventsOfRecord(Detected):
     def query(
         self, session: Session, wanted: EventFilter, now: datetime
     ) -> Select[*tuple[Any, ...]]:
-        """Those of them that are wanted."""
+        """Those that the filter selects."""
         return super().query(session, wanted, now).where(self._which)

@@ -1,4 +1,4 @@
-"""The registry as duties and losses of service ask it: links, sites, and who is responsible."""
+"""The registry data for duties and losses of service: links, sites, and responsible sites."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.registry.models.registry import Link, Site
 
 @dataclass(frozen=True)
 class Registry:
-    """What is asked of sites and links, all of them: there are hundreds."""
+    """The facts of all sites and links: there are hundreds."""
 
     links: Mapping[int, LinkFacts]
     sites: Mapping[int, SiteFacts]
@@ -25,7 +25,7 @@ class Registry:
     """The responsible site of each link: the recorded one, else the T1 end."""
 
     def t1s_at(self, links: Iterable[int]) -> set[int]:
-        """The sites of which a loss may begin or end with these links."""
+        """The sites whose losses may start or end with these links."""
         found: set[int] = set()
         for key in links:
             if (link := self.links.get(key)) is None:
@@ -36,13 +36,13 @@ class Registry:
         return {key for key in found if self.sites[key].t1_from < self.sites[key].t1_until}
 
     def links_of_t1(self, site: int) -> set[int]:
-        """The links by which that T1 is reached, with what backs them up."""
+        """The links that connect that T1, and their backups."""
         own = {key for key, link in self.links.items() if site in link.ends}
         return own | {key for key, link in self.links.items() if link.backs_up in own}
 
 
 def registry_facts(session: Session) -> Registry:
-    """The registry as it is."""
+    """Read the current registry."""
     query = select(Site.id, Site.tier, Site.tier_since, Site.tier_until).order_by(Site.id)
     keys, tiers, since, until = columns_of(session.execute(query).all(), 4)
     sites = {

@@ -1,7 +1,7 @@
-"""What the rules ask for on one link: duties, their sums, and when they change by time alone.
+"""What the rules require on one link: duties, their sums, and when they change by time alone.
 
-They are computed from the link's stored matches and the stored losses of service, which are written
-before (``app.duties.services.service_losses``).
+Computed from the link's stored matches and the stored losses of service, which are written before
+(``app.duties.services.service_losses``).
 """
 
 from __future__ import annotations
@@ -52,19 +52,19 @@ from app.tickets.models.tickets import Ticket
 
 @dataclass(frozen=True)
 class Judgement:
-    """What every link is judged by."""
+    """The common data for judging every link."""
 
     registry: Registry
     rules: Mapping[int, Rule]
-    """By version, in the order in which they were made."""
+    """By version, oldest first."""
     forces: Sequence[InForce]
     running: Spans
     moment: int
-    """Now, which ends what is ongoing; microseconds."""
+    """Now, the end of everything ongoing; microseconds."""
 
 
 def judgement_at(session: Session, now: datetime) -> Judgement:
-    """Rules, registry and calendar as they are."""
+    """The current rules, registry and calendar."""
     versions = judged_versions(session)
     return Judgement(
         registry_facts(session),
@@ -77,7 +77,7 @@ def judgement_at(session: Session, now: datetime) -> Judgement:
 
 @dataclass(frozen=True)
 class _Facts:
-    """The detected events of some links, side by side in order of their numbers."""
+    """The detected events of some links, as columns in order of their numbers."""
 
     events: Events
     links: Times
@@ -85,14 +85,14 @@ class _Facts:
     t1_a: Times
     t1_b: Times
     tickets: Mapping[int, tuple[int, int]]
-    """Number and creation (microseconds) of the first ticket that fulfils what an event asks."""
+    """Number and creation (microseconds) of the first ticket that fulfils the duty, by event."""
 
 
 def difference_of_duties(
     session: Session, judgement: Judgement, link: int
 ) -> Iterable[Callable[[Session], None]]:
-    """By what the duties of a link, their sums and its ripening differ from what is stored, as
-    batches that write it; writes nothing."""
+    """How the duties of a link, their sums and the time of recomputation differ from what is
+    stored, as batches that write the difference; writes nothing."""
     facts = facts_of(session, judgement, DetectedEvent.link_id == link)
     beginnings = beginnings_of(session, Event.link_id == link)
     losses = stored_losses(session, facts.events.ids.tolist(), judgement.moment)
@@ -133,8 +133,8 @@ def difference_of_duties(
 def duties_by_tickets(
     session: Session, link: int, events: Collection[int], now: datetime
 ) -> Iterable[Callable[[Session], None]]:
-    """The same where only the tickets of these detected events changed, and which events are
-    maintenance did not: the duties are the same ones."""
+    """The same if only the tickets of these detected events changed, and no event became or stopped
+    being maintenance: the duties are the same."""
     columns = cast(Table, Duty.__table__).c
     which = and_(Duty.link_id == link, Duty.event_id.in_(events))
     before = {row[:2]: row for row in stored_rows(session, columns, which)}
@@ -165,7 +165,7 @@ def duties_by_tickets(
 
 
 def _is_there(row: Sequence[Any]) -> Times:
-    """Whether a ticket is there of a duty, and late."""
+    """Whether the ticket of a duty exists, and whether it is late."""
     there_at = row[_TICKET + 1]
     return np.array([there_at is not None, there_at is not None and there_at > row[_DUE_AT]], int)
 
@@ -197,7 +197,7 @@ def _stored(
 
 
 def facts_of(session: Session, judgement: Judgement, which: ColumnElement[bool]) -> _Facts:
-    """The detected events of links for which this holds."""
+    """The detected events of links that satisfy the condition."""
     rows = rows_of(
         session,
         select(
@@ -271,7 +271,7 @@ def _first_tickets(session: Session, which: ColumnElement[bool]) -> Mapping[int,
 
 
 def beginnings_of(session: Session, which: ColumnElement[bool]) -> Beginnings:
-    """The raw beginnings of the events for which this holds."""
+    """The raw starts of the events that satisfy the condition."""
     rows = rows_of(
         session,
         select(Event.link_id, in_microseconds(session, Event.start), EventOfDetected.detected_id)
@@ -283,7 +283,7 @@ def beginnings_of(session: Session, which: ColumnElement[bool]) -> Beginnings:
 
 
 def _judged(facts: _Facts, rule: Rule, duties: Duties) -> Judged:
-    """The duties with what is summed."""
+    """The duties with the keys of the sums."""
     place = np.searchsorted(facts.events.ids, duties.events)
     starts = facts.events.starts[place]
     nothing = (0, int(NEVER))
@@ -301,7 +301,7 @@ def _judged(facts: _Facts, rule: Rule, duties: Duties) -> Judged:
 
 
 def _in_force(forces: Sequence[InForce], version: int, starts: Times) -> Any:
-    """Of each start whether the version was in force then."""
+    """For each start, whether the version was in force then."""
     found = np.zeros(len(starts), np.bool_)
     for one in forces:
         if one.version_id == version:
@@ -311,8 +311,8 @@ def _in_force(forces: Sequence[InForce], version: int, starts: Times) -> Any:
 
 
 def _ends_ahead(session: Session, link: int, moment: int) -> list[int]:
-    """The ends of a link's events that are still to come, by a source's clock: until then they are
-    taken for ongoing, as losses are."""
+    """Future ends of a link's events, set by a source's clock: until then they count as ongoing, as
+    losses do."""
     ends = select(in_microseconds(session, Event.end)).where(
         Event.link_id == link, Event.withdrawn_at.is_(None), Event.end >= moment_of(moment)
     )
@@ -323,9 +323,9 @@ def _ends_ahead(session: Session, link: int, moment: int) -> list[int]:
 def _ripening(
     judgement: Judgement, facts: _Facts, losses: Losses, ends: Sequence[int]
 ) -> int | None:
-    """When what is ongoing on a link will be judged otherwise: by its length, as the LHC begins or
-    stops, as a link or a T1 comes or goes, or as it ends by a clock that is ahead; None = nothing
-    is."""
+    """When ongoing events on a link will be judged differently: because of their length, the LHC
+    starting or stopping, the validity of a link or a T1, or an end set by a fast clock; None =
+    never."""
     begins = facts.events.starts[facts.is_open].tolist()
     begins += losses.starts[losses.ends >= judgement.moment].tolist()
     if not begins:
@@ -337,7 +337,7 @@ def _ripening(
         if clause.kind != Kind.FLAPS
     }
     later = [start + one for start in begins for one in lengths] + [one + 1 for one in ends]
-    # a T1 may be cut off, or be so no more, by another link
+    # a T1 may be cut off, or no longer be, because of another link
     days = [day for link in judgement.registry.links.values() for day in (link.start, link.end)]
     days += [
         day for one in judgement.registry.sites.values() for day in (one.t1_from, one.t1_until)
@@ -349,7 +349,7 @@ def _ripening(
 
 
 def ripe_links(session: Session, now: datetime, limit: int) -> set[int]:
-    """Links whose open events are to be judged again by now."""
+    """Links whose open events have to be judged again by now."""
     return set(
         session.scalars(
             select(DutyRipening.link_id)

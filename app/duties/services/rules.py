@@ -1,8 +1,8 @@
-"""Verbs on duty rules: compose, revise, put in force, retire, undo. Only admins may.
+"""Operations on duty rules: compose, revise, put in force, retire, undo. Only for admins.
 
-A version never changes once it was made; what is in force is stored beside it, with who said so,
-when and why. Each verb writes one change of the rule, from which the kept duties follow. Times are
-UTC.
+A version never changes once created; when it is in force is stored separately, with author, time
+and reason. Each operation writes one change of the rule, which triggers the recomputation of
+duties. Times are UTC.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from app.duties.models.duties import DutyForce, DutyRule, DutyRuleVersion
 from app.duties.rules.duties import Rule, rule_of_text
 
 DUTY_RULE: Final = "duty rule"
-"""The kind of thing in the change log."""
+"""The kind in the change log."""
 _MANAGE: Final = _("change the rules for due tickets")
 _NAME_LIMIT, _TEXT_LIMIT = 50, 4000
 _EARLIEST: Final = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 def all_rules(session: Session) -> Sequence[DutyRule]:
-    """Every rule with its versions and when they are in force, in the order they were made."""
+    """Every rule with its versions and when they are in force, oldest first."""
     return session.scalars(
         select(DutyRule)
         .options(selectinload(DutyRule.versions).selectinload(DutyRuleVersion.forces))
@@ -41,7 +41,7 @@ def all_rules(session: Session) -> Sequence[DutyRule]:
 
 
 def rule_of_id(session: Session, rule_id: int) -> DutyRule:
-    """The rule of this key; ``NotFound`` otherwise."""
+    """Return the rule with this key. Raises ``NotFound``."""
     rule = session.get(DutyRule, rule_id)
     if rule is None:
         raise NotFound(_("There is no such rule"))
@@ -49,19 +49,21 @@ def rule_of_id(session: Session, rule_id: int) -> DutyRule:
 
 
 def content_of(version: DutyRuleVersion) -> Rule:
-    """What a version says."""
+    """The content of a version."""
     return rule_of_text(version.content)
 
 
 def label_of(version: DutyRuleVersion) -> str:
-    """How pages and addresses name a version: the rule's name, from the second on with a number."""
+    """How pages and addresses name a version: the rule's name, with a number from the second
+    version on."""
     return version.rule.name if version.number == 1 else f"{version.rule.name} v{version.number}"
 
 
 def judged_versions(session: Session) -> Sequence[DutyRuleVersion]:
-    """The versions whose duties are kept: each rule's newest, and those that are or were in force.
+    """The versions whose duties are stored: the newest of each rule, and those that are or were in
+    force.
 
-    In the order in which they were made; forces are loaded.
+    Oldest first; their periods in force are loaded.
     """
     found = []
     for rule in all_rules(session):
@@ -77,11 +79,11 @@ def judged_versions(session: Session) -> Sequence[DutyRuleVersion]:
 def compose_rule(
     session: Session, by: Writer, name: str, about: str, rule: Rule, note: str = ""
 ) -> DutyRule:
-    """Make a rule with its first version; it is in force only when ``put_in_force`` says so."""
+    """Create a rule with its first version; it is in force only after ``put_in_force``."""
     require_admin(by.actor, _MANAGE)
     name = _checked_name(name)
     about = checked_text("about", about.strip(), _TEXT_LIMIT, label=_("What it is for"))
-    # few rules: compared here, for no database folds letters of all languages alike
+    # few rules: compared here, because databases do not fold the case of all languages alike
     for known in session.scalars(select(DutyRule.name)):
         if known.casefold() == name.casefold():
             raise Invalid(
@@ -99,7 +101,8 @@ def compose_rule(
 def revise_rule(
     session: Session, by: Writer, rule_id: int, rule: Rule, note: str = ""
 ) -> DutyRuleVersion:
-    """Add a version to a rule; what is in force stays in force. ``Invalid`` if nothing differs."""
+    """Add a version to a rule; what is in force stays in force. Raises ``Invalid`` if nothing
+    differs."""
     require_admin(by.actor, _MANAGE)
     found = _locked(session, rule_id)
     newest = found.versions[-1]
@@ -115,10 +118,11 @@ def revise_rule(
 def put_in_force(
     session: Session, by: Writer, version_id: int, begins_at: datetime | None, reason: str
 ) -> DutyForce:
-    """Let a version ask for tickets of events that begin at ``begins_at`` (None = now) or later.
+    """Require tickets for events that start at ``begins_at`` (None = now) or later, by this
+    version.
 
-    Another version of the same rule that continues then ends with it. ``Invalid`` if this version
-    is in force at that time already, or another version is to begin later.
+    Another version of the same rule that is in force then ends at that moment. Raises ``Invalid``
+    if this version is in force at that time already, or another version starts later.
     """
     require_admin(by.actor, _MANAGE)
     version = session.get(DutyRuleVersion, version_id)
@@ -167,7 +171,8 @@ def put_in_force(
 def retire(
     session: Session, by: Writer, force_id: int, ends_at: datetime | None, reason: str
 ) -> DutyForce:
-    """End what is in force: events that begin at ``ends_at`` (None = now) or later are free."""
+    """End what is in force: events that start at ``ends_at`` (None = now) or later need no
+    ticket."""
     require_admin(by.actor, _MANAGE)
     force, rule = _force(session, force_id)
     ends = _checked_moment("ends_at", ends_at or by.now)
@@ -192,7 +197,7 @@ def retire(
 
 
 def undo(session: Session, by: Writer, force_id: int) -> DutyForce:
-    """Take the last step back: what was ended continues, and what was put in force never was."""
+    """Undo the last step: what was ended continues, and what was put in force never was."""
     require_admin(by.actor, _MANAGE)
     force, rule = _force(session, force_id)
     if force.withdrawn_at is not None:
@@ -225,7 +230,7 @@ def _check_room(rule: DutyRule, force: DutyForce) -> None:
 
 @dataclass(frozen=True)
 class InForce:
-    """A version with the time in which it holds."""
+    """A version with the period in which it applies."""
 
     version_id: int
     begins_at: datetime
@@ -233,7 +238,7 @@ class InForce:
 
 
 def forces_of(versions: Sequence[DutyRuleVersion]) -> Sequence[InForce]:
-    """When each of these versions is in force; what was undone never was."""
+    """When each of these versions is in force, without what was undone."""
     return [
         InForce(one.id, force.begins_at, force.ends_at)
         for one in versions

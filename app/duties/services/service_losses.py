@@ -1,7 +1,7 @@
-"""Keeps the losses of service: when a T1 was cut off, and which event answers for it.
+"""Stores the losses of service: when a T1 was cut off, and which event accounts for it.
 
-A loss is a matter of all links of a T1, so that a change of one link may move it to an event on
-another. They are written before the duties are looked at.
+A loss depends on all links of a T1, so a change of one link may move it to an event on another.
+Losses are written before duties are computed.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from app.matching.services.number_rows import (
 from app.matching.services.result_diff import row_batches
 
 _EVENT: Final = 4
-"""The place of the event that answers, in a row of ``ServiceLoss``."""
+"""The index of the event that accounts for the loss, in a row of ``ServiceLoss``."""
 
 
 def difference_of_losses(
     session: Session, registry: Registry, t1s: Collection[int], now: int
 ) -> tuple[Iterable[Callable[[Session], None]], set[int]]:
-    """By what the losses of these T1s differ from what is stored, as batches that write it; and the
-    links whose events answer otherwise than before. Writes nothing.
+    """How the losses of these T1s differ from what is stored, as batches that write the difference;
+    and the links whose events account for other losses than before. Writes nothing.
 
-    What is ongoing ends ``now`` (microseconds).
+    Ongoing losses end ``now`` (microseconds).
     """
     found = losses_of(
         registry.links.values(),
@@ -65,7 +65,7 @@ def difference_of_losses(
 
 
 def _downs(session: Session, link: int, now: int) -> Downs:
-    """What was reported as down on a link; what is ongoing ends now."""
+    """When a link was reported as down; ongoing reports end now."""
     rows = rows_of(
         session,
         select(
@@ -81,7 +81,7 @@ def _downs(session: Session, link: int, now: int) -> Downs:
 
 
 def stored_losses(session: Session, events: Sequence[int], now: int) -> Losses:
-    """The losses for which these events answer; an ongoing one ends now."""
+    """The losses for which these events account; an ongoing one ends now."""
     rows: list[Any] = []
     for part in parts_of(events):
         rows += rows_of(
@@ -105,8 +105,8 @@ def stored_losses(session: Session, events: Sequence[int], now: int) -> Losses:
 
 
 def cut_off_with(session: Session, links: Collection[int]) -> set[int]:
-    """The sites of which a loss is stored for which events of these links answer: also those that
-    are no T1 any more, or that no link reaches."""
+    """The sites with a stored loss for which events of these links account: also those that are no
+    longer a T1, or that no link reaches."""
     found: set[int] = set()
     for part in parts_of(sorted(links)):
         found |= set(

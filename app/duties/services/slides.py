@@ -1,4 +1,4 @@
-"""Rules compared, and due tickets, as slides: for a pack, and for the pages' files."""
+"""The comparison of rules, and due tickets, as slides: for a pack, and for the pages' files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.core.rules.slides import Cell, Chart, Column, Row, Series, Slide, Table
 from app.duties.services.duties import Asked, JudgedRule
 
 RULES_AT_ONCE: Final = 2
-"""Of one slide: as many as its chart has room for."""
+"""Rules on one slide: as many as fit into its chart."""
 _TOTAL: Final = "TOTAL"
 
 
@@ -22,8 +22,8 @@ def comparison_slide(
     source: str,
     said: Sequence[str],
 ) -> Slide:
-    """``sites`` and ``whole`` have a cell for each rule, None where there is no data; ``when``: the
-    quarters in words; ``said``: what is to be said of them."""
+    """``sites`` and ``whole`` have a cell for each rule, None without data; ``when``: the quarters
+    in words; ``said``: remarks."""
     words = [
         f"{rule.label} is {'in force' if rule.in_force_now else 'not in force'} today"
         + ("." if one is None else f": {one.asked:,} required, {one.there:,} existing.")

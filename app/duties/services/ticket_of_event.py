@@ -1,4 +1,4 @@
-"""What is known of an event for the ticket that documents it. Reads only; times are UTC."""
+"""The known facts of an event for a ticket that documents it. Only reads; times are UTC."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ from app.tickets.services.of_event import TicketOfEvent
 
 
 def ticket_of_event(session: Session, event_id: int, now: datetime) -> TicketOfEvent:
-    """A ticket for the detected event to which a reported one belongs, or for that one alone.
+    """Prepare a ticket for the detected event of a reported one, or for the reported one alone.
 
-    ``NotFound`` for an unknown event.
+    Raises ``NotFound`` for an unknown event.
     """
     event = session.get(Event, event_id)
     if event is None:

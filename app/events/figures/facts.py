@@ -1,4 +1,4 @@
-"""What figures need to know of each reported event, as arrays: a million of them are 25 MB.
+"""The facts of reported events that figures need, as arrays: a million of them are 25 MB.
 
 Times are int64 microseconds since 1970, UTC. An ongoing event ends ``FOREVER``.
 """
@@ -17,9 +17,9 @@ from app.tickets.figures.facts import microseconds
 
 FOREVER: Final = 2**63 - 1
 NOWHERE: Final = 0
-"""No link; keys of links begin at 1."""
+"""No link; keys of links start at 1."""
 STATES: Final = ("down", "degraded", "unmonitored")
-"""An event has its place among them; a moment that is in several states is in the first."""
+"""An event refers to its state by position; a moment in several states counts for the first."""
 EVENT: Final = np.dtype(
     [
         ("id", "<i4"),
@@ -36,7 +36,7 @@ Events: TypeAlias = npt.NDArray[Any]
 
 @dataclass(frozen=True)
 class EventRow:
-    """What an event's row tells; times are UTC."""
+    """The columns of an event's row; times are UTC."""
 
     id: int
     link: int | None
@@ -65,12 +65,12 @@ def facts_of(rows: Iterable[EventRow]) -> Events:
 
 
 def joined(parts: Sequence[Events]) -> Events:
-    """Several as one; they are given in the order of their ids."""
+    """Join several into one; they are given in the order of their ids."""
     return np.concatenate(parts) if parts else np.zeros(0, EVENT)
 
 
 def replaced(events: Events, newer: Events) -> Events:
-    """The events, with what is newer of some; those that were not there are added."""
+    """Replace events by newer versions, and add new ones."""
     return _by_id(np.concatenate([events[~np.isin(events["id"], newer["id"])], newer]))
 
 

@@ -1,7 +1,7 @@
-"""Rows of reported network events, as monitoring sent them, and of the sources that sent them.
+"""Tables of network events as monitoring reported them, and of their sources.
 
-What the portal makes of them (detected events, their tickets) is kept elsewhere and can be made
-again; these rows cannot.
+What the portal derives from them (detected events, their tickets) is stored elsewhere and can be
+recomputed; these rows cannot.
 """
 
 from __future__ import annotations
@@ -15,50 +15,51 @@ from app.core.models.base import Base, UtcTime
 
 
 class EventSource(Base):
-    """A monitoring system that reports events; made by its first message, or by a command."""
+    """A monitoring system that reports events; created by its first message, or by a command."""
 
     __tablename__ = "event_sources"
-    __table_args__ = ({"sqlite_autoincrement": True},)  # the audit names them by their keys
+    __table_args__ = ({"sqlite_autoincrement": True},)  # the audit refers to them by key
 
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(50), unique=True)
     kind: Mapped[str] = mapped_column(String(20))
-    """How its first message came: api, alertmanager, soap, file or hand."""
+    """How its first message arrived: api, alertmanager, soap, file or hand."""
     partner_id: Mapped[int | None] = mapped_column(ForeignKey("partners.id"))
-    """The partner to which it belongs: no account of another partner writes it. None = nobody's."""
+    """The partner that owns it: accounts of other partners cannot write it. None = no partner."""
     link_label: Mapped[str] = mapped_column(String(100), default="link", server_default="link")
-    """Alertmanager's label that holds the link's id."""
+    """Alertmanager's label with the link's id."""
     site_label: Mapped[str] = mapped_column(String(100), default="site", server_default="site")
-    """... any name of the site."""
+    """... with any name of the site."""
     state_label: Mapped[str] = mapped_column(String(100), default="state", server_default="state")
-    """... what it is: its values are in ``state_words``."""
+    """... with the state: its values are in ``state_words``."""
     layer_label: Mapped[str] = mapped_column(String(100), default="layer", server_default="layer")
-    """... the layer."""
+    """... with the layer."""
     state_words: Mapped[str] = mapped_column(Text, default="", server_default="")
-    """Values of that label beside the states themselves: ``critical=down; warning=degraded``."""
+    """Values of that label in addition to the states themselves: ``critical=down;
+    warning=degraded``."""
     expected_minutes: Mapped[int] = mapped_column(default=60, server_default="60")
-    """It is silent when it was not heard for longer than this."""
+    """It is silent if it was not heard for longer than this."""
     last_heard_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When it called last or, of a source of files, the newest moment that a file speaks of. UTC;
-    None = never. Written at most once in some seconds, and not in the change log."""
+    """Its last call or, for a source of files, the newest time in a file. UTC; None = never.
+    Written at most once in some seconds, and not in the change log."""
     calls: Mapped[bool] = mapped_column(default=False, server_default=false())
-    """Whether it ever called by itself: a source of files alone is not missed."""
+    """Whether it ever called by itself: a source with only files is never missed."""
     sample: Mapped[bool] = mapped_column(default=False, server_default=false())
-    """Whether it is sample data of a demo: nobody reports to that, so that the portal's own worker
-    calls for it while it runs."""
+    """Whether it is sample data of a demo: nothing reports to it, so the portal's worker calls for
+    it while it runs."""
     silence_from: Mapped[datetime | None] = mapped_column(UtcTime)
-    """Before this moment nobody recorded when it was heard, so that no silence is counted; None =
-    it was recorded from its beginning on."""
+    """Calls were not recorded before this moment, so no silence is counted; None = recorded since
+    its creation."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     version: Mapped[int] = mapped_column(default=1)
-    """Raised by one with each change."""
+    """Incremented by each change."""
 
 
 class SourceSilence(Base):
-    """A time in which a source was not heard for longer than expected.
+    """A period in which a source was not heard for longer than expected.
 
-    One that has ended is written when the source is heard again. An ongoing one is a row only once
-    operators were notified: that it is silent follows from the source's ``last_heard_at``.
+    One that has ended is written when the source is heard again. An ongoing one is a row only after
+    operators were notified: that the source is silent follows from its ``last_heard_at``.
     """
 
     __tablename__ = "source_silences"
@@ -79,26 +80,26 @@ class SourceSilence(Base):
     start: Mapped[datetime] = mapped_column(UtcTime)
     """When it was last heard before, UTC."""
     end: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When it was heard again; None = it is ongoing."""
+    """When it was heard again; None = ongoing."""
     to_mail: Mapped[bool] = mapped_column(default=False, server_default=false())
-    """Whether operators were notified of it, and are not yet that it ended."""
+    """Whether operators were notified of the silence, and not yet of its end."""
 
 
 class Event(Base):
-    """One period that a source reported of a link or site. Its id comes from a counter: a lower one
-    never becomes visible after a higher one."""
+    """One period that a source reported for a link or site. Its id comes from a counter: a lower
+    one never becomes visible after a higher one."""
 
     __tablename__ = "events"
     __table_args__ = (
         UniqueConstraint("source_id", "source_key"),
         Index(None, "link_id", "start"),
-        # what is ongoing or recent on a link, of all that ever was
+        # the few ongoing or recent events of a link, among all of its events
         Index("ix_events_link_end", "link_id", "end"),
         # which sources ever reported a link
         Index("ix_events_link_source", "link_id", "source_id", "start"),
         Index(None, "site_id", "start"),
         Index(None, "start", "id"),
-        # few go on
+        # few are ongoing
         Index(
             "ix_events_open",
             "start",
@@ -106,7 +107,7 @@ class Event(Base):
             sqlite_where=text('"end" IS NULL'),
             postgresql_where=text('"end" IS NULL'),
         ),
-        # few bear a name that the registry does not know
+        # few have a name that the registry does not know
         Index(
             "ix_events_link_text",
             "link_text",
@@ -126,26 +127,26 @@ class Event(Base):
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     source_id: Mapped[int] = mapped_column(ForeignKey("event_sources.id"))
     source_key: Mapped[str] = mapped_column(String(255))
-    """The source's own id of it (``source_id`` in files and messages)."""
+    """The source's own id (``source_id`` in files and messages)."""
     link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id"))
     site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"))
     link_text: Mapped[str] = mapped_column(String(255), default="", server_default="")
-    """The link as it was sent where the registry did not know it; with a ``link_id`` it was settled
-    since. "" = it was known, or none was sent."""
+    """The link as it was sent if the registry did not know it; with a ``link_id`` it has been
+    resolved since. "" = it was known, or not sent."""
     site_text: Mapped[str] = mapped_column(String(255), default="", server_default="")
-    """The same of the site."""
+    """The same for the site."""
     state: Mapped[str] = mapped_column(String(20))
     """down, degraded or unmonitored."""
     start: Mapped[datetime] = mapped_column(UtcTime)
     end: Mapped[datetime | None] = mapped_column(UtcTime)
     """None = ongoing."""
     layer: Mapped[str] = mapped_column(String(20), default="unknown", server_default="unknown")
-    """As of a ticket."""
+    """As in tickets."""
     detail: Mapped[str] = mapped_column(Text, default="", server_default="")
     version: Mapped[int] = mapped_column(default=1)
-    """1 as it was first reported, raised by one with each correction."""
+    """1 when first reported, incremented by each correction."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     changed_at: Mapped[datetime] = mapped_column(UtcTime)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When a person said that it never was, with a reason in its history. It stays to be seen, and
-    is left out of everything that counts, matches or asks for a ticket."""
+    """When a person withdrew it, with a reason in its history. It stays visible, and is excluded
+    from everything that counts, matches or requires a ticket."""

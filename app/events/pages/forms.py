@@ -1,4 +1,4 @@
-"""The forms of events: entering one, withdrawing, importing a file, naming a source's labels."""
+"""The forms of events: entering, withdrawing, importing a file, the labels of a source."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TIME_HELP = _("Such as %(examples)s", examples=EXAMPLES)
 
 
 class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """What a person says of an event."""
+    """An event entered by a person."""
 
     version = HiddenField()
     link = StringField(
@@ -47,7 +47,7 @@ class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     )
 
     def stated(self) -> Stated:
-        """The values as the service takes them."""
+        """The values for the service."""
         return Stated(
             self.link.data or "",
             self.site.data or "",
@@ -60,7 +60,7 @@ class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Why something is withdrawn, or put back."""
+    """Why something is withdrawn or restored."""
 
     reason = TextAreaField(
         _("Reason"), required(_("Reason")), filters=[lines], description=_("Shown in the history.")
@@ -68,11 +68,11 @@ class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 REFUSED = ""
-"""Times without a zone are wrong."""
+"""Times without a zone are errors."""
 
 
 class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Where a file's events are from, and how it is written."""
+    """The source, encoding and time zone of a file's events."""
 
     source = StringField(
         _("Source"),
@@ -114,7 +114,7 @@ class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 class ImportForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """How a file that was read through is written."""
+    """How a file that was read is to be written."""
 
     unknown = Radio(
         _("Unknown links and sites"),

@@ -1,4 +1,4 @@
-"""An event's history as its page shows it: who reported, closed, corrected, matched, withdrew."""
+"""The history on an event's page: reported, closed, corrected, matched, withdrawn."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LABELS: Final = {
 
 @dataclass(frozen=True)
 class Line:
-    """One field that changed; None = not set."""
+    """A changed field; None = not set."""
 
     label: str
     old: str | None
@@ -35,7 +35,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Entry:
-    """One change. ``version`` is its anchor."""
+    """A change. ``version`` is its anchor."""
 
     version: int
     at: datetime
@@ -48,12 +48,12 @@ class Entry:
 
 
 def history_entries(changes: Iterable[Change]) -> Sequence[Entry]:
-    """The entries of these changes, in their order."""
+    """The entries of these changes, in order."""
     return [_entry(change) for change in changes]
 
 
 def _shown(field: str, text: str | None) -> str | None:
-    """A logged value as pages write it: times in UTC, to the second as sources correct them."""
+    """A logged value as pages show it: times in UTC, with seconds because sources correct them."""
     if text is None or field not in ("start", "end"):
         return text
     return text.replace("T", " ").replace("Z", " UTC")

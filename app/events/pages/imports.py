@@ -1,7 +1,7 @@
-"""Files of events: choose one, see the result of each line, write it, see what came with which.
+"""Files of events: upload one, see the result of each line, write it, and see past imports.
 
-A file is stored in the database until its import has ended. A small one is gone through and written
-at once, a large one by the worker.
+A file is stored in the database until its import has ended. A small one is read and written at
+once, a large one by the worker.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _NUMBER: Final = "<int(max=2147483647):number>"
 _NEWEST: Final = 20
 _SHOWN_LINES: Final = 200
 _SECONDS: Final = 3.0
-"""How long one request withdraws events; the worker does the rest."""
+"""Time limit of withdrawing events in one request; the worker does the rest."""
 _ORDER: Final = ("wrong", "unresolved", "changed", "new", "same")
-"""What somebody has to mend or to decide comes first."""
+"""What needs a correction or a decision comes first."""
 
 
 @blueprint.before_request
@@ -51,13 +51,13 @@ def _operators_only() -> None:
 
 @blueprint.get("/import")
 def choose() -> Response:
-    """Where a file is chosen, and what came in before."""
+    """Show the upload form, and past imports."""
     return _choose_page(FileForm(), 200)
 
 
 @blueprint.post("/import")
 def upload() -> Response:
-    """Keep a file and go through it; nothing of it is written."""
+    """Store and read a file; none of its events are written."""
     form = FileForm()
     file = request.files.get("file")
     if file is None or not file.filename:
@@ -83,13 +83,13 @@ def upload() -> Response:
 
 @blueprint.get(f"/imports/{_NUMBER}")
 def show(number: int) -> Response:
-    """An import: how far it is, what its lines would become, or the result."""
+    """Show an import: its progress, the result of each line before writing, or the final result."""
     return _import_page(number)
 
 
 @blueprint.post(f"/imports/{_NUMBER}/write")
 def write(number: int) -> Response:
-    """Write an import that was gone through."""
+    """Write an import that was read."""
     rows, by, form = db.session(), writer(), ImportForm()
     row = runs.find_import(rows, by.actor, number)
     if not form.validate():
@@ -121,7 +121,7 @@ def write(number: int) -> Response:
 
 @blueprint.post(f"/imports/{_NUMBER}/drop")
 def drop(number: int) -> Response:
-    """Leave an import that was not written."""
+    """Discard an import that was not written."""
     rows = db.session()
     with writing_once(rows):
         runs.drop_import(rows, writer(), number)
@@ -132,7 +132,7 @@ def drop(number: int) -> Response:
 
 @blueprint.post(f"/imports/{_NUMBER}/withdraw")
 def withdraw(number: int) -> Response:
-    """Withdraw all events that an import made."""
+    """Withdraw all events of an import."""
     rows, by, form = db.session(), writer(), ReasonForm()
     runs.find_import(rows, by.actor, number)
     if not form.validate():
@@ -209,12 +209,12 @@ def _import_page(
 
 
 def _fresh(row: EventImport) -> dict[str, int]:
-    """How many lines would be written: all that can be, and without unknown names."""
+    """How many lines would be written: all valid ones, and those without unknown names."""
     return {"all": row.new + row.corrected, "known": row.new + row.corrected - row.unresolved}
 
 
 def _with_nearest(unknown: Sequence[tuple[str, str, int]]) -> Sequence[dict[str, Any]]:
-    """Names that nobody knows, with the nearest known ones."""
+    """Unknown names, with the nearest known ones."""
     known = {"site": known_site_names, "link": known_link_names}
     nearest = {
         kind: NearestNames(known[kind](db.session())) for kind in {kind for kind, _, _ in unknown}

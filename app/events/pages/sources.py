@@ -1,4 +1,4 @@
-"""The sources of events: who reports, how, since when; and what an alert's labels are called."""
+"""The sources of events: kind, partner and last report; and the label mapping of alerts."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ KINDS: Final[Mapping[str, str]] = {
     "file": _("a file"),
     "hand": "people",
 }
-"""How a source's first message came, in words."""
+"""How a source's first message arrived, in words."""
 
 
 class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """How often a source calls, and what the labels of its alerts are called."""
+    """How often a source calls, and the label names of its alerts."""
 
     name = StringField(
         _("Name"),
@@ -90,11 +90,11 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     )
 
     def labels(self) -> dict[str, str]:
-        """The labels that are stated."""
+        """The labels that were entered."""
         return {name: self[name].data or "" for name in LABELS}
 
     def words(self) -> dict[str, str]:
-        """The values and their states; ``Invalid`` for a line that is none."""
+        """The values and their states; raises ``Invalid`` for an invalid line."""
         found = {}
         for line in (self.state_words.data or "").splitlines():
             if line.strip():
@@ -109,7 +109,7 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 @blueprint.get("")
 def listing() -> str:
-    """All sources, for everybody; what their labels are called is for admins."""
+    """List all sources, for everybody; their label mapping is for admins."""
     return render_template(
         "events/sources.html",
         sources=all_sources(db.session()),
@@ -123,15 +123,15 @@ def listing() -> str:
 
 @blueprint.route("/new", methods=["GET", "POST"])
 def new() -> Response:
-    """Name a source before it reports."""
+    """Create a source before it reports."""
     require_admin(acting(), MANAGE)
     return _edited(SourceForm(data=_usual()), None)
 
 
 @blueprint.route("/<int(max=2147483647):number>", methods=["GET", "POST"])
 def edit(number: int) -> Response:
-    """Change what a source's labels are called. By its number: what reports calls itself as it
-    likes, also as no address can (``..``) or as another page is (``new``)."""
+    """Change a source's label mapping. Addressed by number: a source can have any name, even one
+    that cannot be in an address (``..``) or is the name of another page (``new``)."""
     require_admin(acting(), MANAGE)
     source = source_of_id(db.session(), number)
     data: dict[str, str | int] = {label: str(getattr(source, label)) for label in LABELS}

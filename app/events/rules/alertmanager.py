@@ -1,13 +1,13 @@
-"""Prometheus Alertmanager's webhook, version 4, as events.
+"""Converts Prometheus Alertmanager's webhook, version 4, to events.
 
 https://prometheus.io/docs/alerting/latest/configuration/#webhook_config describes the body. One
-alert that fires for one period is one event: its id is the alert's fingerprint and its start, for
-the fingerprint alone is the same again at the next outage. What fires again with the start of an
-alert that was resolved may have been overtaken, or fire on after Prometheus was silent for a while:
-neither opens the event again, and what resolves the latter moves the end. Nobody is there to mend
-what a program sends by itself, so all that can be stored is: an alert without a link or site is
-kept under what it calls itself, and what cannot be a text here is made one. It must not know rows
-or names.
+alert that fires for one period is one event: its id is the alert's fingerprint and its start,
+because the fingerprint alone is the same again in the next outage. If an alert that was resolved
+fires with the same start, the message may have been overtaken, or the alert may continue after
+Prometheus was silent for a while: neither reopens the event, and resolving the latter moves the
+end. Nobody can correct what a program sends by itself, so everything that can be stored is stored:
+an alert without a link or site is stored under its own name, and invalid text is converted. Does
+not use rows or names of the registry.
 """
 
 from __future__ import annotations
@@ -25,38 +25,39 @@ from app.events.rules.events import LIMITS, EventMessage, EventState, as_text, l
 
 DEFAULT_SOURCE: Final = "alertmanager"
 SEVERITY: Final = "severity"
-"""The label that says how bad it is where the source's own label of the state is not there."""
+"""The label with the severity, if the source's own label of the state is missing."""
 USUAL_WORDS: Final[Mapping[str, str]] = {
     **{state.value: state.value for state in EventState},
     **dict.fromkeys(("critical", "major", "error", "page"), EventState.DOWN.value),
     **dict.fromkeys(("warning", "minor"), EventState.DEGRADED.value),
 }
-"""What usual values of such labels mean; a source may say otherwise. Any other one is down."""
+"""The meaning of usual values of such labels; a source may have other settings. All other values
+mean down."""
 _NO_TIME: Final = "0001-01-01T00:00:00Z"
 """Go's zero time: the alert has not ended."""
 _MAX_OWN_NAME_LENGTH: Final = 100
-"""Of what an alert calls itself: the registry can take it as another name of a link."""
+"""Longest own name of an alert: the registry can store it as another name of a link."""
 
 
 @dataclass(frozen=True)
 class Labels:
-    """Where a source's alerts say what, and what their words for states mean."""
+    """Which labels of a source's alerts contain what, and the meaning of their state values."""
 
     link: str = "link"
     site: str = "site"
     state: str = "state"
     layer: str = "layer"
     words: Mapping[str, str] = field(default_factory=dict)
-    """Values of the state's label, in small letters, to states."""
+    """Values of the state's label, in lower case, to states."""
 
 
 @dataclass(frozen=True)
 class Webhook:
-    """What a body holds."""
+    """The content of a body."""
 
     messages: Sequence[EventMessage]
     truncated: int
-    """Alerts that Alertmanager left out, as ``max_alerts`` told it to."""
+    """Alerts that Alertmanager omitted because of ``max_alerts``."""
 
 
 WATCHDOG: Final = "Watchdog"
@@ -64,9 +65,9 @@ WATCHDOG: Final = "Watchdog"
 
 
 def read_webhook(content: Any, source: str, labels: Labels, now: datetime) -> Webhook:
-    """The alerts of a body as messages of this source.
+    """Read the alerts of a body as messages of this source.
 
-    Raises ``Invalid`` on ``body`` for what is no webhook of version 4.
+    Raises ``Invalid`` on ``body`` if it is not a webhook of version 4.
     """
     if not isinstance(content, dict) or content.get("version") != "4":
         raise Invalid("body", 'This is no webhook of Alertmanager: it has "version": "4"')
@@ -78,7 +79,7 @@ def read_webhook(content: Any, source: str, labels: Labels, now: datetime) -> We
         if _is_watchdog(alert, labels):
             continue
         message = _message(place, alert, content.get("status"), source, labels, now)
-        # the same alert twice: what is said last, but what has ended stays so
+        # the same alert twice: the last one counts, but an ended one stays ended
         key = message.source_id or str(place)
         if not (message.is_open and key in messages and not messages[key].is_open):
             messages[key] = message
@@ -87,7 +88,7 @@ def read_webhook(content: Any, source: str, labels: Labels, now: datetime) -> We
 
 
 def _is_watchdog(alert: Any, labels: Labels) -> bool:
-    """Whether an alert only says that monitoring works: the one that always fires."""
+    """Whether an alert only shows that monitoring works: the one that always fires."""
     said = _texts(alert.get("labels")) if isinstance(alert, dict) else {}
     is_about = said.get(labels.link) or said.get(labels.site)
     return said.get("alertname") == WATCHDOG and not is_about
@@ -104,7 +105,7 @@ def _message(
 
     if not isinstance(alert, dict):
         return wrong("", "", "an object with status, labels, startsAt and endsAt")
-    status = alert.get("status") or of_group  # old ones say it of the group only
+    status = alert.get("status") or of_group  # old versions state it only for the group
     if status not in ("firing", "resolved"):
         return wrong("status", status or "", "firing or resolved")
     try:
@@ -120,7 +121,7 @@ def _message(
         except ValueError as error:
             return wrong("endsAt", alert.get("endsAt") or "", str(error))
     key = _fingerprint(alert, said) + " " + as_text(start)
-    # a clock ahead is no reason to lose an alert
+    # a fast clock is no reason to lose an alert
     start = min(start, now)
     link = storable_text(said.get(labels.link, "").strip(), LIMITS["link"])
     site = storable_text(said.get(labels.site, "").strip(), LIMITS["site"])
@@ -150,14 +151,14 @@ def _moment(value: Any) -> datetime:
 
 
 def _texts(value: Any) -> dict[str, str]:
-    """Labels or annotations; what is no text is left out."""
+    """Labels or annotations; values that are not texts are ignored."""
     if not isinstance(value, dict):
         return {}
     return {name: text for name, text in value.items() if isinstance(text, str)}
 
 
 def _fingerprint(alert: Mapping[str, Any], said: Mapping[str, str]) -> str:
-    """Alertmanager's, else one of the labels, which is what it stands for."""
+    """Alertmanager's fingerprint, else one of the labels, which it represents."""
     given = alert.get("fingerprint")
     if isinstance(given, str) and given.strip():
         return storable_text(given.strip(), 100)

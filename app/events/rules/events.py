@@ -1,9 +1,9 @@
-"""Network events as sources report them: what a message says, and what it may say.
+"""Network events as sources report them: the content of a message, and what is allowed.
 
-One message is about one event, known by its source and the source's own id. The first one needs a
-link or site, a state and a start; a later one closes or corrects it, and what it leaves out stays
-as it was. Every door reads its texts with ``read_event``, so that each takes the same values and
-says the same of wrong ones.
+One message is about one event, identified by its source and the source's own id. The first one
+needs a link or site, a state and a start; a later one closes or corrects the event, and what it
+omits is unchanged. All interfaces use ``read_event``, so that they accept the same values and
+report the same errors.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ COLUMNS: Final = (
 )
 """The columns of files of events, and the keys of the JSON form."""
 MAX_AT_ONCE: Final = 10_000
-"""Events of one call."""
+"""Most events in one call."""
 MAX_SOURCES: Final = 50
-"""Sources of one call."""
+"""Most sources in one call."""
 CLOCKS_DIFFER: Final = timedelta(minutes=5)
-"""How far a start or end may lie ahead: the source had a clock of its own."""
+"""How far a start or end may be in the future: the source has its own clock."""
 MAX_SOURCE_LENGTH: Final = 50
 MAX_KEY_LENGTH: Final = SHORT_TEXT_LIMIT
 MAX_DETAIL_LENGTH: Final = LONG_TEXT_LIMIT
@@ -62,7 +62,7 @@ _DECIMAL_COMMA: Final = re.compile(r".*\d,\d.*", re.ASCII)
 
 
 class EventState(StrEnum):
-    """What was wrong. ``unmonitored`` = nobody knows what the link did: no outage."""
+    """What was wrong. ``unmonitored`` = the state of the link is unknown: not an outage."""
 
     DOWN = "down"
     DEGRADED = "degraded"
@@ -78,50 +78,50 @@ _LAYERS: Final = {str(layer).casefold(): str(layer) for layer in Layer} | {
 
 
 def layer_of(word: str) -> str:
-    """The layer that a word means, ``unknown`` where it means none."""
+    """The layer that a word means, or ``unknown``."""
     return _LAYERS.get(word.strip().casefold(), str(Layer.UNKNOWN))
 
 
 @dataclass(frozen=True, slots=True)
 class EventMessage:
-    """What one message says of one event. None = it says nothing of that, and it stays."""
+    """The content of one message about one event. None = not stated, so unchanged."""
 
     place: int
-    """Line of a file; place in a list, from 0."""
+    """Line of a file; position in a list, from 0."""
     where: str
     """The same in words: ``line 7``, ``event 7``."""
     source: str
     source_id: str
     link: str | None = None
-    """A link's id; "" = it is about no link."""
+    """A link's id; "" = no link."""
     site: str | None = None
-    """Any name of a site; "" = none is named."""
+    """Any name of a site; "" = no site."""
     state: str | None = None
     start: datetime | None = None
     """UTC."""
     end: datetime | None = None
     """UTC. None: see ``is_open``."""
     is_open: bool = False
-    """Whether it says that the event is ongoing; else ``end`` None says nothing. Of an event that
-    has ended since it began it is taken as a message that was overtaken, and changes nothing: one
-    that is sent late or again must not make an outage of months."""
+    """Whether it states that the event is ongoing; otherwise ``end`` None means not stated. For an
+    event that has ended since its start, the message counts as overtaken and changes nothing: a
+    late or repeated message must not create an outage of months."""
     layer: str | None = None
     detail: str | None = None
     problems: tuple[Problem, ...] = ()
-    """What cannot be read; then the rest is as far as it could be."""
+    """What cannot be read; the other values are filled in as far as possible."""
     retold: bool = False
-    """Its source says the same event again and again, and each period under an id of its own: an
-    event that has ended stays so, for messages may overtake each other, and the start and the
-    detail stay those of the first one."""
+    """The source repeats its messages, and each period has its own id: an event that has ended
+    stays ended, because messages may overtake each other, and start and detail stay those of the
+    first message."""
     reopens: bool = False
-    """Somebody says on purpose that it is ongoing, also where an end was told."""
+    """Somebody deliberately states that it is ongoing, even if an end was reported."""
 
 
 def read_event(place: int, where: str, given: Mapping[str, str | None]) -> EventMessage:
-    """The message that these texts make, by column; a column that is not there says nothing.
+    """Read the message in these texts, by column; a missing column means not stated.
 
-    None or an empty text is "none" (an end: it is ongoing, unless it has ended by then). Unknown
-    columns are for the reader to refuse. What is wrong is in ``problems``; nothing is raised.
+    None or an empty text means "none" (for the end: ongoing, unless it has ended by now). Unknown
+    columns are rejected by the caller. Errors are in ``problems``; nothing is raised.
     """
     problems: list[Problem] = []
 
@@ -205,9 +205,9 @@ def _moment(
 
 
 def read_moment(text: str) -> datetime:
-    """A time with its zone, in UTC; below a microsecond nothing is kept.
+    """Read a time with its zone, in UTC; fractions below a microsecond are dropped.
 
-    ``ValueError`` says what is allowed, and whether only the zone is missing.
+    Raises ``ValueError`` with what is allowed, and whether only the zone is missing.
     """
     stripped = text.strip()
     found = _TIME.fullmatch(stripped)
@@ -243,12 +243,12 @@ def read_moment(text: str) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What is known of an event when a message was taken in. Times are UTC."""
+    """The known facts of an event after a message. Times are UTC."""
 
     link: int | None
     site: int | None
     link_text: str
-    """As sent, where the registry does not know it."""
+    """As sent, if the registry does not know it."""
     site_text: str
     state: str
     start: datetime
@@ -258,7 +258,7 @@ class Content:
 
 
 def wrong_times(start: datetime, end: datetime | None, now: datetime) -> Iterator[tuple[str, str]]:
-    """Column and what is allowed, for times that cannot be."""
+    """Column and what is allowed, for impossible times."""
     latest = now + CLOCKS_DIFFER
     minutes = int(CLOCKS_DIFFER.total_seconds() // 60)
     if start > latest:
@@ -279,7 +279,7 @@ def wrong_times(start: datetime, end: datetime | None, now: datetime) -> Iterato
 
 
 def as_text(moment: datetime | None) -> str:
-    """A time as files and answers hold it: ISO 8601 with Z, a fraction only if there is one."""
+    """A time as in files and answers: ISO 8601 with Z, with a fraction only if not zero."""
     if moment is None:
         return ""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"

@@ -1,7 +1,7 @@
-"""Files of network events, as monitoring and spreadsheets write them: what each line says.
+"""Reads files of network events, as monitoring and spreadsheets write them.
 
-CSV with the columns of an export, or JSON with their names as keys. What is wrong is reported by
-line, column, value and what is allowed; a line that is wrong says nothing of the others.
+CSV with the columns of an export, or JSON with their names as keys. Errors are reported with line,
+column, value and what is allowed; a wrong line does not affect the others.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from app.events.rules.events import A_TIME, COLUMNS, EventMessage, read_event
 from app.events.rules.files import TIME_COLUMNS
 
 KEY: Final = "events"
-"""Under which a JSON file may hold its list."""
+"""The key under which a JSON file may have its list."""
 _PACKED: Final = b"\x1f\x8b"
-"""How gzip begins."""
+"""The first bytes of gzip."""
 _MIB: Final = 1024 * 1024
 NEEDED: Final = ("source_id",)
-"""The rest may be left out of a file that only closes or corrects events."""
+"""Other columns may be missing in a file that only closes or corrects events."""
 _WITHOUT_ZONE: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ]((?!24)\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)", re.ASCII
 )
@@ -42,29 +42,29 @@ _NUMBER: Final = re.compile(r"\d+(?:[.,]\d+)?", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class ReadEvent:
-    """One line: its message (with what is wrong of it), and the line that says the same already."""
+    """One line: its message (with errors), and the earlier line with the same content."""
 
     message: EventMessage
     repeats: int = 0
-    """0 = no line says the same."""
+    """0 = not a repetition."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a file is to be read: what a person says of it."""
+    """How to read a file, as the person chose."""
 
     source: str = ""
-    """Who reported its events where no column says so."""
+    """The source of its events if no column states it."""
     encoding: str = ""
     zone: str = ""
-    """The IANA zone of times without one; "" = such times are wrong. Never guessed: an hour off,
-    events are matched to the wrong tickets."""
+    """The IANA zone of times without one; "" = such times are errors. Never guessed: an hour off,
+    events would be matched to the wrong tickets."""
 
 
 def unpacked(content: bytes, limit: int) -> bytes:
-    """A file, unpacked if it is packed with gzip.
+    """Return a file, decompressed if it is a gzip file.
 
-    Raises ``Invalid`` where it is packed and broken, or larger than ``limit`` bytes unpacked.
+    Raises ``Invalid`` if it is a broken gzip file, or larger than ``limit`` bytes decompressed.
     """
     if content.startswith(_PACKED):
         try:
@@ -82,9 +82,9 @@ def unpacked(content: bytes, limit: int) -> bytes:
 
 
 def check_events(content: bytes, how: Reading) -> None:
-    """Raise ``TooManyLines`` if a file holds more events than one import takes.
+    """Raise ``TooManyLines`` if a file has more events than one import allows.
 
-    Of one that cannot be used ``read_events`` says what is wrong.
+    Files that cannot be used are left to ``read_events``, which reports the error.
     """
     try:
         text = decoded(content, how.encoding)
@@ -97,9 +97,9 @@ def check_events(content: bytes, how: Reading) -> None:
 
 
 def read_events(content: bytes, how: Reading) -> Iterator[ReadEvent]:
-    """The events of a file, line by line.
+    """Read the events of a file, line by line.
 
-    Raises ``BadFile`` where the file as a whole cannot be used, at once or further on.
+    Raises ``BadFile`` if the file as a whole cannot be used, at once or further on.
     """
     text, reader = decoded(content, how.encoding), _Reader(how)
     return reader.json(text) if _is_json(text) else reader.csv(text)
@@ -110,13 +110,13 @@ def _is_json(text: str) -> bool:
 
 
 class _Reader:
-    """What is known while a file is read."""
+    """State while a file is read."""
 
     def __init__(self, how: Reading) -> None:
         self._how = how
         self._zone = ZoneInfo(how.zone) if how.zone else None
         self._seen: dict[tuple[str, str], tuple[int, tuple[object, ...]]] = {}
-        """Source and id to the first line that spoke of it, and what it said."""
+        """Source and id, to the first line about them and its content."""
 
     def csv(self, text: str) -> Iterator[ReadEvent]:
         """The events of a table."""
@@ -179,7 +179,8 @@ class _Reader:
         return ReadEvent(message, 0 if found else repeats)
 
     def _zoned(self, cell: str, where: str, column: str, problems: list[Problem]) -> str:
-        """The time of a cell without a zone, with that which a person said; "" = told as wrong."""
+        """The time in a cell without a zone, with the zone that the person chose; "" = reported as
+        wrong."""
         parts = _WITHOUT_ZONE.fullmatch(cell.strip())
         if parts is None or self._zone is None:
             return cell
@@ -189,7 +190,7 @@ class _Reader:
         except (ValueError, OverflowError):
             return cell
         if local.utcoffset() != local.replace(fold=1).utcoffset():
-            # two hours of a year are not what they seem
+            # two hours of a year are ambiguous or do not exist
             is_there = moment.astimezone(self._zone).replace(tzinfo=None) == local.replace(
                 tzinfo=None
             )
@@ -204,7 +205,8 @@ class _Reader:
         return moment.isoformat()
 
     def _repeats(self, message: EventMessage, problems: list[Problem]) -> int:
-        """The line with the same id and content, 0 for none; another content is told."""
+        """The line with the same id and content, 0 if there is no such line; different content is
+        reported."""
         said = (
             *(message.link, message.site, message.state, message.layer, message.detail),
             *(message.start, message.end, message.is_open),
@@ -226,7 +228,7 @@ def _unread(line: int, value: str, why: str) -> ReadEvent:
 
 
 def _with_hint(problem: Problem) -> Problem:
-    """A time that cannot be read, with what it looks like."""
+    """Add a hint about the format of a time that cannot be read."""
     cell = problem.value.strip()
     if problem.column not in TIME_COLUMNS:
         return problem

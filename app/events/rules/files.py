@@ -1,7 +1,8 @@
-"""The columns under which network events come and go as files, and how a row of them is written.
+"""The columns of event files, and how a row is written.
 
-Fixed by the rules for programs around the portal; the same names are the keys of the JSON form.
-Times are ISO 8601 with ``Z``; a cell that a spreadsheet would run as a formula starts with ``'``.
+Programs around the portal rely on the columns, which never change; the same names are the keys of
+the JSON form. Times are ISO 8601 with ``Z``; a cell that a spreadsheet would run as a formula
+starts with ``'``.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ TIME_COLUMNS: Final = frozenset({"start", "end"})
 _TO_QUOTE: Final = frozenset(',"\r\n')
 
 Row = Sequence[str]
-"""The cells of one event in the order of ``COLUMNS``, as they are: not yet made safe."""
+"""The cells of one event in the order of ``COLUMNS``, not yet escaped for spreadsheets."""
 
 
 def csv_lines(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> str:
     """Rows as lines of a CSV file (RFC 4180), safe in a spreadsheet.
 
-    ``columns`` names the cells where there are more of them than an import takes.
+    ``columns`` names the cells if there are more of them than an import reads.
     """
     times = [name in TIME_COLUMNS for name in columns]
     lines = [

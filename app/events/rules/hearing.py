@@ -1,9 +1,9 @@
-"""When a source of events is silent, and when nobody watched a link.
+"""When a source of events is silent, and when a link was unmonitored.
 
-Monitoring that died reports nothing, as monitoring does that finds nothing. So a source is expected
-to call every so often, with an empty list too, and a link is watched only while one of the sources
+Dead monitoring and monitoring that finds nothing both report nothing. So a source is expected to
+call at an interval, even with an empty list, and a link is monitored only while one of the sources
 that ever reported it is heard (decision "When monitoring is silent" in ``docs/adr``). All times are
-UTC; it must know neither rows nor pages.
+UTC; does not use rows or pages.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ EXPECTED: Final = timedelta(minutes=60)
 """How often a source is expected to call unless an administrator sets another interval."""
 MAX_EXPECTED: Final = timedelta(days=31)
 WRITTEN_EVERY: Final = timedelta(seconds=10)
-"""Being heard is written at most once in this time for each source."""
+"""A call is recorded at most once in this time for each source."""
 _NAMED: Final = 3
-"""Silent sources that a sentence names."""
+"""Silent sources named in a sentence."""
 _ALWAYS: Final = datetime.min.replace(tzinfo=UTC)
 
 Span = tuple[datetime, datetime]
-"""A time, its end excluded."""
+"""A period; its end is excluded."""
 
 
 @dataclass(frozen=True)
 class Hearing:
-    """A source and when it was heard last."""
+    """A source and when it was last heard."""
 
     name: str
     expected: timedelta
@@ -39,8 +39,8 @@ class Hearing:
     """None = never."""
 
     def is_silent(self, now: datetime) -> bool:
-        """Whether it was not heard for longer than expected. One that was heard in the time to
-        come, by a clock that was wrong, is not known to be heard either."""
+        """Whether it was not heard for longer than expected. A last call in the future, from a
+        wrong clock, does not count as being heard either."""
         return self.last is None or abs(now - self.last) > self.expected
 
     def words(self, now: datetime) -> str:
@@ -65,7 +65,7 @@ class Hearing:
 
 
 def silence_in_words(sources: Iterable[Hearing], now: datetime) -> str:
-    """Sources that are silent, the one that was heard last first."""
+    """The silent sources in words, the one heard last first."""
     by_time = sorted(sources, key=lambda one: one.name)
     by_time.sort(key=lambda one: one.last or _ALWAYS, reverse=True)
     said = [one.words(now) for one in by_time[:_NAMED]]
@@ -76,7 +76,7 @@ def silence_in_words(sources: Iterable[Hearing], now: datetime) -> str:
 
 
 def times_in_words(names: Sequence[str], silence: Span) -> str:
-    """A silence of these sources that has ended, as a past day tells it."""
+    """A silence of these sources that has ended, for a past day."""
     return _(
         "%(sources)s not heard from %(start)s to %(end)s UTC",
         sources=joined(", ", names[:_NAMED]),
@@ -93,8 +93,8 @@ def silent_since(sources: Iterable[Hearing]) -> datetime | None:
 def ongoing_silence(
     last: datetime | None, expected: timedelta, silence_from: datetime | None, now: datetime
 ) -> Span | None:
-    """The silence in which a source is, as far as it counts: it begins when the source was heard
-    last, and not before hearing was recorded."""
+    """The current silence of a source, as far as it counts: it starts when the source was last
+    heard, but not before calls were recorded."""
     begin = max(last or _ALWAYS, silence_from or _ALWAYS)
     if begin >= now or (last is not None and now - last <= expected):
         return None
@@ -106,14 +106,14 @@ class Watch:
     """A source that watches a link."""
 
     since: datetime
-    """When the first event began that it reported of the link."""
+    """Start of the first event that it reported for the link."""
     silences: Sequence[Span]
-    """When the source was silent: apart from each other, ascending."""
+    """When the source was silent: disjoint, ascending."""
 
 
 def unwatched(watches: Sequence[Watch]) -> list[Span]:
-    """The times in which every source that watched a link was silent, from its first event on;
-    ascending. A source watches a link from the first event on that it reported of it."""
+    """When every source that watched a link was silent, from its first event on; ascending. A
+    source watches a link from the first event on that it reported for it."""
     if not watches:
         return []
     ordered = sorted(watches, key=lambda one: one.since)
@@ -128,7 +128,7 @@ def _after(spans: Iterable[Span], moment: datetime) -> list[Span]:
 
 
 def _common(some: Sequence[Span], others: Sequence[Span]) -> list[Span]:
-    """The times in both."""
+    """The time in both."""
     found, place = [], 0
     for start, end in some:
         while place < len(others) and others[place][1] <= start:
@@ -143,7 +143,7 @@ def _common(some: Sequence[Span], others: Sequence[Span]) -> list[Span]:
 
 
 def _merged(spans: Iterable[Span]) -> list[Span]:
-    """Spans that touch as one."""
+    """Spans, with touching ones joined."""
     found: list[Span] = []
     for start, end in spans:
         if found and start <= found[-1][1]:

@@ -1,8 +1,7 @@
 """Events in JSON: a list of objects, one object, or ``{"events": [...]}``.
 
-The keys are the columns of files of events. A key that is left out says nothing; ``null`` says that
-there is none (an end: the event is ongoing, unless it has ended by then). It must not know names,
-rows or the network.
+The keys are the columns of event files. A missing key means not stated; ``null`` means empty (for
+the end: ongoing, unless the event has ended by now). Does not use names, rows or the network.
 """
 
 from __future__ import annotations
@@ -17,13 +16,13 @@ from app.core.rules.json_records import KeyTwice, object_of
 from app.events.rules.events import COLUMNS, MAX_AT_ONCE, EventMessage, read_event
 
 BODY: Final = "body"
-"""The field of what is wrong with a body as a whole."""
+"""The field of errors about a body as a whole."""
 
 
 def read_events(body: bytes, most: int = MAX_AT_ONCE) -> Sequence[EventMessage]:
-    """The messages of a body, each with what is wrong in it.
+    """Read the messages of a body, each with its errors.
 
-    Raises ``Invalid`` on ``body`` for what is no such list at all, and ``TooMuch`` above ``most``.
+    Raises ``Invalid`` on ``body`` if it is not such a list, and ``TooMuch`` above ``most``.
     """
     content = read_json(body)
     if isinstance(content, dict) and isinstance(content.get("events"), list) and len(content) == 1:
@@ -38,7 +37,7 @@ def read_events(body: bytes, most: int = MAX_AT_ONCE) -> Sequence[EventMessage]:
 
 
 def read_json(body: bytes) -> Any:
-    """What a body holds; ``Invalid`` unless it is JSON in UTF-8."""
+    """Parse a body; raises ``Invalid`` unless it is JSON in UTF-8."""
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:

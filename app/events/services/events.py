@@ -1,9 +1,9 @@
-"""Verbs on reported events: take in what sources report, once each; correct and close it.
+"""Operations on reported events: record reports, once each; correct and close them.
 
-An event is known by its source and the source's own id. The same message again changes nothing,
-another one corrects the event, and each change is one row of the log. Callers with the same source
-come one after another, so that a message that arrives twice at once is stored once. Rows are
-written by the thousand. It must not know what the events are matched with.
+An event is identified by its source and the source's own id. The same message again changes
+nothing, another one corrects the event, and each change is one row of the log. Callers with the
+same source are serialized, so that a message that arrives twice at the same time is stored once.
+Rows are written by the thousand. Does not depend on matching.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ _COLUMNS: Final = (
 
 
 class Heard(StrEnum):
-    """What a report says of its sources themselves."""
+    """What a report says about its sources themselves."""
 
     NOW = "now"
-    """They call now."""
+    """They are calling now."""
     THEN = "then"
-    """It is a record of the past: they were alive at the newest moment that it speaks of."""
+    """It is a record of the past: they were alive at the newest time in it."""
     NOT = "not"
-    """Nothing: a person speaks."""
+    """Nothing: it comes from a person."""
 
 
 class EventResult(StrEnum):
@@ -73,7 +73,7 @@ class EventResult(StrEnum):
     CHANGED = "changed"
     """It closes or corrects an event."""
     SAME = "same"
-    """It says what is known."""
+    """It contains nothing new."""
     WRONG = "wrong"
 
 
@@ -84,21 +84,22 @@ class Outcome:
     message: EventMessage
     result: EventResult
     event_id: int | None = None
-    """The event; None where it is wrong, or new and only looked at."""
+    """The event; None if the message is wrong, or new and only examined."""
     problems: tuple[Problem, ...] = ()
     notes: tuple[str, ...] = ()
     """Names that are stored as unresolved, in words."""
     before: Content | None = None
-    """What was known, where it changes."""
+    """The previous content, if it changes."""
     after: Content | None = None
     version: int = 0
-    """The version that it brings."""
+    """The resulting version."""
     overtaken: bool = False
-    """It says that an event is ongoing which has ended by now: it is late, and changes nothing."""
+    """It states that an event is ongoing which has ended by now: it is late, and changes
+    nothing."""
 
     @property
     def remarks(self) -> Sequence[str]:
-        """What a person is to know of it beside its result, in words."""
+        """What a person should know in addition to the result, in words."""
         if self.overtaken:
             return (
                 *self.notes,
@@ -114,23 +115,23 @@ class Reported:
     outcomes: Sequence[Outcome]
     counts: Mapping[EventResult, int] = field(default_factory=dict)
     unresolved: int = 0
-    """How many of the events have a name that is not known."""
+    """How many of the events have an unknown name."""
 
     @property
     def sources(self) -> Sequence[str]:
-        """The sources that these messages name, at most as many as one call may have."""
+        """The sources that these messages name, at most as many as allowed in one call."""
         names = {outcome.message.source for outcome in self.outcomes}
         usable = (one for one in sorted(names) if one and one.isprintable())
         return [*islice(usable, MAX_SOURCES)]
 
     @property
     def problems(self) -> Sequence[Problem]:
-        """All that is wrong, in the order of the messages."""
+        """All errors, in the order of the messages."""
         return [problem for outcome in self.outcomes for problem in outcome.problems]
 
 
 class EventsLeft(BadFile):
-    """Some messages cannot be taken in, and nobody said to leave them out: nothing was written."""
+    """Some messages are wrong, and skipping them was not requested: nothing was written."""
 
     def __init__(self, reported: Reported) -> None:
         super().__init__(reported.problems)
@@ -146,10 +147,10 @@ def examine_events(
     keep_unresolved: bool = False,
     limit: int = MAX_AT_ONCE,
 ) -> Reported:
-    """What would happen to each message, in their order; nothing is written.
+    """What would happen to each message, in order; nothing is written.
 
-    ``keep_unresolved``: unknown links and sites are stored as they were sent, else they are wrong.
-    Raises ``Forbidden``, and ``TooMuch`` above ``limit`` messages or 50 sources.
+    ``keep_unresolved``: unknown links and sites are stored as they were sent, otherwise they are
+    errors. Raises ``Forbidden``, and ``TooMuch`` above ``limit`` messages or 50 sources.
     """
     require_report(actor)
     names = _source_names(messages, limit)
@@ -173,12 +174,12 @@ def report_events(
     keep_unresolved: bool = False,
     limit: int = MAX_AT_ONCE,
 ) -> Reported:
-    """Take messages in, all or nothing within the caller's transaction; see ``examine_events``.
+    """Store messages, all or nothing within the caller's transaction; see ``examine_events``.
 
-    ``only_good`` leaves out what is wrong, which else raises ``EventsLeft``. ``kind`` is how a
-    source reports that is seen for the first time: api, alertmanager, soap, file or hand.
-    ``source`` calls even if no message names it. ``EventsLeft`` rolls back that they were heard:
-    the door calls ``hear_sources`` then.
+    ``only_good`` skips wrong messages, which otherwise raise ``EventsLeft``. ``kind`` is how a new
+    source reports: api, alertmanager, soap, file or hand. ``source`` is recorded as calling even if
+    no message names it. ``EventsLeft`` rolls back the record of the call: the interface then calls
+    ``hear_sources``.
     """
     require_report(by.actor)
     names = _source_names(messages, limit)
@@ -215,7 +216,7 @@ def _reported(outcomes: Sequence[Outcome]) -> Reported:
 
 
 def _source_names(messages: Sequence[EventMessage], limit: int) -> Sequence[str]:
-    """The sources of messages that can be read, by name."""
+    """The sources of readable messages, by name."""
     if len(messages) > limit:
         raise TooMuch(
             _(
@@ -241,8 +242,8 @@ def _locked_sources(
 ) -> tuple[dict[str, EventSource], Sequence[str]]:
     """The sources, and which of them are new; all are locked until the transaction ends.
 
-    In the order of their names, and before any lock of the change log: two callers with the same
-    sources wait for each other, and never both.
+    In the order of their names, and before any lock of the change log, so that two callers with the
+    same sources never deadlock.
     """
     found: dict[str, EventSource] = {}
     made = []
@@ -266,7 +267,7 @@ def _hear(
     messages: Sequence[EventMessage],
     heard: Heard,
 ) -> None:
-    """Note that the sources, which are locked, are heard."""
+    """Record that the sources, which are locked, are heard."""
     if heard is Heard.NOW:
         for source in sources.values():
             if may_report_for(by.actor, source.partner_id):
@@ -282,7 +283,8 @@ def _hear(
 
 
 def insert_missing_source(session: Session, by: Writer, name: str, kind: str) -> int | None:
-    """Make a source unless there is one of this name; its key if it was made. Logs nothing."""
+    """Create a source unless one with this name exists; return its key if it was created. Writes no
+    change."""
     if session.scalar(select(EventSource.id).where(EventSource.name == name)) is not None:
         return None
     statement = (
@@ -294,7 +296,7 @@ def insert_missing_source(session: Session, by: Writer, name: str, kind: str) ->
     return cast("int | None", session.scalar(statement))
 
 
-# ---- what a message becomes ----
+# ---- the result of a message ----
 
 
 class _Looking:
@@ -314,7 +316,7 @@ class _Looking:
         self._sources = sources
         self._keeps = keep_unresolved
         self._seen: dict[tuple[str, str], EventMessage] = {}
-        """Source and id to the first message that spoke of it."""
+        """Source and id, to the first message about them."""
 
     def outcomes(self, messages: Sequence[EventMessage]) -> Sequence[Outcome]:
         self._names = EventNames(
@@ -326,19 +328,20 @@ class _Looking:
         return self.outcomes_again(messages)
 
     def outcomes_again(self, messages: Sequence[EventMessage]) -> Sequence[Outcome]:
-        """The outcomes by what is known by now."""
+        """The outcomes, given what is known by now."""
         return [self._outcome(message) for message in messages]
 
     def lock(self, outcomes: Sequence[Outcome]) -> bool:
-        """Lock the events that would change; whether a person changed some of them meanwhile, as
-        withdrawing one or settling a name does, so that it is to be looked at again."""
+        """Lock the events that would change; return whether a person changed some of them
+        meanwhile, for example by withdrawing one or resolving a name, so that they must be
+        examined again."""
         ids = {outcome.event_id for outcome in outcomes if outcome.result is EventResult.CHANGED}
         every = sorted(number for number in ids if number is not None)
         columns = [_events.c[name] for name in (*_KEY, *_CONTENT)]
         differs = False
         for start in range(0, len(every), SOME):
             query = select(*columns).where(_events.c.id.in_(every[start : start + SOME]))
-            # results of matching that refer to them are written meanwhile
+            # matching results that refer to them are being written
             locked = query.order_by(_events.c.id).with_for_update(key_share=True)
             for row in self._session.execute(locked):
                 known = (row[0], row[1], Content(*row[4:]))
@@ -349,7 +352,7 @@ class _Looking:
     def _events_of(
         self, messages: Sequence[EventMessage]
     ) -> dict[tuple[int, str], tuple[int, int, Content]]:
-        """Id, version and content of the events that are known, by source and its id."""
+        """Id, version and content of the known events, by source and its id."""
         keys: dict[int, set[str]] = {}
         for message in messages:
             source = self._sources.get(message.source)
@@ -387,7 +390,7 @@ class _Looking:
             if _is_overtaken(message, old):
                 return Outcome(message, EventResult.SAME, event_id, overtaken=True)
         elif is_repeat:
-            result = EventResult.SAME  # the same as further up, where it is new
+            result = EventResult.SAME  # the same as an earlier new one
         after, problems, notes = self._after(message, old)
         if after is None or problems:
             return Outcome(message, EventResult.WRONG, event_id, tuple(problems))
@@ -402,7 +405,7 @@ class _Looking:
     def _after(
         self, message: EventMessage, old: Content | None
     ) -> tuple[Content | None, list[Problem], list[str]]:
-        """What is known after a message: what it says, and of the rest what was known."""
+        """The content after a message: its values, and the previous ones of the rest."""
         problems: list[Problem] = []
         notes: list[str] = []
         start = message.start
@@ -442,13 +445,13 @@ class _Looking:
         problems: list[Problem],
         notes: list[str],
     ) -> tuple[int | None, str]:
-        """Key of the link or site that a message means, and the text that is stored beside it."""
+        """Key of the link or site that a message means, and the text that is stored with it."""
         name = message.link if kind == "link" else message.site
         known = text = None
         if old is not None:
             known, text = (old.link, old.link_text) if kind == "link" else (old.site, old.site_text)
         if name is None or (name and name == text and known is not None):
-            return known, text or ""  # nothing is said, or what was settled since
+            return known, text or ""  # not stated, or resolved since
         if not name:
             return None, ""
         find = self._names.link if kind == "link" else self._names.site
@@ -470,7 +473,7 @@ class _Looking:
 
 
 def _said(message: EventMessage) -> Sequence[object]:
-    """What a message says, wherever it stands."""
+    """The content of a message, wherever it is in the list."""
     times = (message.start, message.end, message.is_open)
     return (message.link, message.site, message.state, *times, message.layer, message.detail)
 
@@ -478,10 +481,10 @@ def _said(message: EventMessage) -> Sequence[object]:
 def _is_overtaken(message: EventMessage, old: Content) -> bool:
     """Whether a message that an event is ongoing was sent before the one that ended it.
 
-    Messages have no time of their own, so one that opens again cannot be distinguished from one
-    that comes late or twice; a false end is put right by the next one, a false opening by nobody. A
-    start after the end cannot have been told before: that is a correction. What is told again and
-    again has a rule of its own (``EventMessage.retold``).
+    Messages have no time of their own, so one that reopens an event cannot be distinguished from a
+    late or repeated one; a false end is corrected by the next message, a false reopening by
+    nothing. A start after the end cannot have been reported before: that is a correction. Repeated
+    messages have a rule of their own (``EventMessage.retold``).
     """
     if old.end is None or not message.is_open or message.reopens or message.retold:
         return False
@@ -503,8 +506,8 @@ def _of_source(
 ) -> Select[*tuple[Any, ...]]:
     """The events of a source with one of these ids.
 
-    On PostgreSQL joined with the ids as a table: of a list of thousands it may compare each event
-    with each of them, and while it has no figures of a table that grew just now, it does.
+    On PostgreSQL joined with the ids as a table: with a list of thousands it may compare each event
+    with each id, and does so as long as it has no statistics of a table that has just grown.
     """
     query = select(*columns).where(_events.c.source_id == source)
     if session.get_bind().dialect.name != "postgresql":
@@ -520,12 +523,12 @@ def _of_source(
 def _write(
     session: Session, by: Writer, sources: Mapping[str, EventSource], outcomes: Sequence[Outcome]
 ) -> Sequence[Outcome]:
-    """Write what is new and what changes, with one change of the log for each."""
+    """Write new and changed events, with one change of the log for each."""
     new = [place for place, outcome in enumerate(outcomes) if outcome.result is EventResult.NEW]
     changed = [outcome for outcome in outcomes if outcome.result is EventResult.CHANGED]
     if not new and not changed:
         return outcomes
-    # in one order, whoever else holds some of them
+    # in one order, whichever other transactions lock some of them
     changed.sort(key=lambda outcome: outcome.event_id or 0)
     contents = [
         content
@@ -599,7 +602,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 
 
 def _logged(words: Words, outcome: Outcome) -> Iterable[FieldChange]:
-    """What a change of the log says: of a new event all, else what differs."""
+    """The content of the logged change: everything for a new event, else the difference."""
     assert outcome.after is not None
     after = words.of_content(outcome.after)
     if outcome.before is None:
@@ -617,7 +620,7 @@ def _logged(words: Words, outcome: Outcome) -> Iterable[FieldChange]:
 
 @dataclass(frozen=True)
 class Words:
-    """What links and sites are called, to write contents in words."""
+    """The names of links and sites, to write contents in words."""
 
     links: Mapping[int, str]
     sites: Mapping[int, str]
@@ -631,7 +634,7 @@ class Words:
         )
 
     def of_content(self, content: Content) -> dict[str, str]:
-        """The columns of a file of events, without the first two."""
+        """The columns of an event file, without the first two."""
         return {
             "link": content.link_text if content.link is None else self.links[content.link],
             "site": content.site_text if content.site is None else self.sites[content.site],

@@ -1,8 +1,8 @@
-"""Events from a file: what each line would become, and writing all of them at once.
+"""Events from a file: the result of each line in advance, and writing all of them at once.
 
-A line is known by its source and its id there, so the same file twice makes nothing twice. A file
-is written whole: all its sources and events are locked before the change log is, so that it and
-another writer never wait for each other. It must not know where a file lies.
+A line is identified by its source and its id there, so importing a file twice creates nothing
+twice. A file is written as a whole: all its sources and events are locked before the change log is,
+so that it never deadlocks with another writer. Does not depend on where a file is stored.
 """
 
 from __future__ import annotations
@@ -49,13 +49,13 @@ def require_event_import(actor: Actor) -> None:
 
 @dataclass
 class Totals:
-    """What became, or would become, of the lines of a file."""
+    """The results of the lines of a file, actual or expected."""
 
     counts: Counter[EventResult] = field(default_factory=Counter)
     unresolved: int = 0
-    """New events and corrections that name a link or site that is not known."""
+    """New events and corrections that name an unknown link or site."""
     problems: list[Problem] = field(default_factory=list)
-    """The first wrong places."""
+    """The first errors."""
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> Totals:
@@ -75,7 +75,7 @@ class Totals:
 
 
 def is_unresolved(outcome: Outcome) -> bool:
-    """Whether a line is written, if unknown names are kept, and names something unknown."""
+    """Whether a line is written only if unknown names are allowed, because it has one."""
     return bool(outcome.notes) and outcome.result in (EventResult.NEW, EventResult.CHANGED)
 
 
@@ -87,10 +87,10 @@ def examine_lines(
     *,
     keep_unknown: bool,
 ) -> Sequence[Outcome]:
-    """What would happen to each line of a file, in their order; nothing is written.
+    """What would happen to each line of a file, in order; nothing is written.
 
-    ``keep_unknown``: events of unknown links and sites are stored as unresolved, else wrong. Raises
-    ``BadFile`` for more than 50 sources.
+    ``keep_unknown``: events with unknown links and sites are stored as unresolved, otherwise wrong.
+    Raises ``BadFile`` for more than 50 sources.
     """
     asked = [read.message for read in events if not read.repeats]
     try:
@@ -113,10 +113,10 @@ def import_lines(
     only_good: bool,
     keep_unknown: bool,
 ) -> Totals:
-    """Write what the lines of a file say, all or nothing, and note in the import the results,
-    within the caller's transaction.
+    """Write the lines of a file, all or nothing, and record the results in the import, within the
+    caller's transaction.
 
-    Raises ``BadFile`` for wrong lines unless ``only_good`` leaves them out.
+    Raises ``BadFile`` for wrong lines unless ``only_good`` skips them.
     """
     asked = [read.message for read in events if not read.repeats]
     reported = report_events(
@@ -133,14 +133,14 @@ def import_lines(
     totals = Totals.of(outcomes)
     totals.keep_in(row)
     ids = [item.event_id for item in outcomes if item.result is EventResult.NEW and item.event_id]
-    if ids:  # new ids of one call follow one another
+    if ids:  # new ids of one call are consecutive
         session.add(EventsOfImport(import_id=row.id, first_id=min(ids), last_id=max(ids)))
     session.flush()
     return totals
 
 
 def _in_order(events: Sequence[ReadEvent], asked: Sequence[Outcome]) -> Sequence[Outcome]:
-    """The outcomes of all lines: those of the asked ones, and of those that repeat another."""
+    """The outcomes of all lines: of the examined ones, and of those that repeat another."""
     found = iter(asked)
     return [
         Outcome(

@@ -1,7 +1,7 @@
-"""Events that a person enters, closes or corrects; what sources report goes another way.
+"""Events that a person enters, closes or corrects; reports of sources are handled elsewhere.
 
 The source of what was entered by hand is the portal. An event of monitoring may be corrected, too:
-its history shows both, and the source's next message about it speaks again.
+its history shows both, and the source's next message about it applies again.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _WHAT: Final = _("enter and correct events")
 
 @dataclass(frozen=True)
 class Stated:
-    """What a person says of an event. Times are UTC."""
+    """An event as a person states it. Times are UTC."""
 
     link: str
     """A link's id, or ""."""
@@ -52,7 +52,7 @@ def require_enter(by: Writer) -> None:
 
 
 def enter_event(session: Session, by: Writer, key: str, stated: Stated) -> int:
-    """Report an event under a key of its own; its number. Raises ``Forbidden`` and ``Invalid``."""
+    """Report an event under a new key; return its number. Raises ``Forbidden`` and ``Invalid``."""
     require_enter(by)
     return _report(session, by, SOURCE, key, stated)
 
@@ -60,13 +60,14 @@ def enter_event(session: Session, by: Writer, key: str, stated: Stated) -> int:
 def correct_event(
     session: Session, by: Writer, event_id: int, seen_version: int, stated: Stated
 ) -> bool:
-    """Correct or close an event as it was seen; whether it differs now.
+    """Correct or close an event that the person has seen in this version; return whether it
+    changed.
 
-    Raises ``Forbidden``, ``NotFound``, and ``Invalid``, on ``version`` where somebody else changed
+    Raises ``Forbidden``, ``NotFound``, and ``Invalid``, on ``version`` if somebody else has changed
     it since.
     """
     require_enter(by)
-    # the source first, as those who report lock it
+    # the source first, the same order as for reports
     source = session.scalar(
         select(EventSource.name)
         .join(Event, Event.source_id == EventSource.id)
@@ -93,7 +94,7 @@ def correct_event(
 
 
 def stated_of(session: Session, event: Event) -> Stated:
-    """What is known of an event, as a form shows it."""
+    """The known facts of an event, for a form."""
     link = session.get(Link, event.link_id) if event.link_id is not None else None
     site = session.get(Site, event.site_id) if event.site_id is not None else None
     return Stated(

@@ -1,7 +1,7 @@
-"""Verbs on hearing sources: note that one called, and read which are silent.
+"""Records that sources called, and reads which are silent.
 
-Being heard is written in the transaction of the call that is heard, with the source's row locked by
-it already, and at most once in some seconds; it is no change of a thing and not in the change log.
+A call is recorded in its own transaction, which has locked the source's row already, and at most
+once in some seconds; it is not a change of a thing and not in the change log.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ HAND: Final = "hand"
 
 
 def hear_sources(session: Session, by: Writer, names: Collection[str]) -> None:
-    """Note that the sources of these names call now, as far as they are known and the caller may
-    report for them. Raises ``Forbidden`` for who may report nothing."""
+    """Record that the sources with these names call now, as far as they are known and the caller
+    may report for them. Raises ``Forbidden`` if the caller may report nothing."""
     require_report(by.actor)
     if not names:
         return
@@ -41,7 +41,7 @@ def hear_sources(session: Session, by: Writer, names: Collection[str]) -> None:
 
 
 def hear_source(session: Session, by: Writer, name: str) -> None:
-    """Note that one source calls now. ``NotFound`` if none exists of this name, ``Forbidden`` if
+    """Record that one source calls now. Raises ``NotFound`` for an unknown name, ``Forbidden`` if
     it belongs to another partner."""
     require_report(by.actor)
     source = session.scalar(select(EventSource).where(EventSource.name == name))
@@ -60,15 +60,15 @@ def sample_sources(session: Session) -> Sequence[str]:
 
 
 def may_report_for(actor: Actor, partner_id: int | None) -> bool:
-    """A partner's account reports for what belongs to its partner, others for everything."""
+    """A partner's account reports for the partner's own sources, others for all."""
     return actor.kind is not Kind.PARTNER or partner_id == actor.partner_id
 
 
 def hear(session: Session, source: EventSource, now: datetime) -> None:
-    """Note that this source, which the caller's transaction has locked, calls now.
+    """Record that this source, which the caller's transaction has locked, calls now.
 
-    A silence that this ends is written down, from when the source was heard last. A time to come,
-    which a clock that was wrong wrote, is put right.
+    A silence that this ends is written, starting when the source was last heard. A time in the
+    future, written by a wrong clock, is corrected.
     """
     last = source.last_heard_at
     if last is not None and source.calls and timedelta(0) <= now - last < WRITTEN_EVERY:
@@ -91,8 +91,8 @@ def hear(session: Session, source: EventSource, now: datetime) -> None:
 
 
 def heard_in_file(source: EventSource, newest: datetime) -> None:
-    """Note that a file speaks of this source's events until a moment that has been: it was alive
-    then, which says nothing of now. Of a source that calls only its calls say that it is heard."""
+    """Record the last time in a file for this source's events, if it is past: the source was alive
+    then, which says nothing about now. For a source that calls, only its calls count."""
     if not source.calls and (source.last_heard_at is None or source.last_heard_at < newest):
         source.last_heard_at = newest
 
@@ -103,20 +103,20 @@ def people_sources(session: Session) -> Collection[int]:
 
 
 def hearing_of(source: EventSource) -> Hearing:
-    """The source, as the rules see it."""
+    """The source, in the form used by the rules."""
     expected = timedelta(minutes=source.expected_minutes)
     return Hearing(source.name, expected, source.last_heard_at)
 
 
 @dataclass(frozen=True)
 class LastReport:
-    """What the sources that call say of monitoring as a whole."""
+    """The state of monitoring as a whole, from the sources that call."""
 
     at: datetime | None
-    """When one of them was heard last, UTC; None = none ever was."""
+    """When one of them was last heard, UTC; None = none ever was."""
     sources: int
     silent: Sequence[Hearing]
-    """Those that are silent, by name."""
+    """The silent ones, by name."""
 
     @property
     def is_silent(self) -> bool:
@@ -125,7 +125,7 @@ class LastReport:
 
 
 def last_report(session: Session, now: datetime) -> LastReport:
-    """When any source called last, and which are silent. One statement of a few rows."""
+    """When any source last called, and which are silent. One statement of a few rows."""
     every = [
         Hearing(row.name, timedelta(minutes=row.expected_minutes), row.last_heard_at)
         for row in session.execute(
@@ -144,8 +144,8 @@ def last_report(session: Session, now: datetime) -> LastReport:
 def silences(
     session: Session, begin: datetime, until: datetime, now: datetime
 ) -> Mapping[int, Sequence[Span]]:
-    """When each source was silent between two moments (UTC), as far as it is known at ``now``; by
-    the source's key, ascending. Two statements."""
+    """When each source was silent between two moments (UTC), as far as known at ``now``; by the
+    source's key, ascending. Two statements."""
     found: dict[int, list[Span]] = defaultdict(list)
     rows = session.execute(
         select(SourceSilence.source_id, SourceSilence.start, SourceSilence.end)

@@ -1,9 +1,9 @@
-"""Imports of events as people see them: the file kept, read through, written, withdrawn.
+"""Imports of events as people see them: the file is stored, read, written, withdrawn.
 
-A file is written in one transaction: all of it or nothing. A page keeps a file until its person has
-seen what would happen to its lines; a large one is read and written by the worker, whose job begins
-again if it was killed. Callers give the transactions. An import that is to be read or written and
-has no job has failed, for nobody can be working on it.
+A file is written in one transaction: all or nothing. A page stores a file until the person
+has seen what would happen to its lines; a large one is read and written by the worker, whose job
+starts again if it was killed. Callers provide the transactions. An import that is to be read or
+written and has no job has failed, because nothing can be working on it.
 """
 
 from __future__ import annotations
@@ -36,19 +36,19 @@ from app.jobs.services.queue import enqueue, is_pending
 
 JOB: Final = "event_import"
 MAX_BYTES: Final = 16 * 1024 * 1024
-"""Bytes of a file that a page takes, unpacked."""
+"""Largest file that a page accepts, in bytes, decompressed."""
 MAX_WRONG: Final = 1_000
-"""Wrong lines of a file that a page takes."""
+"""Most wrong lines of a file that a page accepts."""
 SMALL: Final = 512 * 1024
-"""Bytes of a file that a page reads through at once; a larger one is the worker's."""
+"""Bytes of a file that a page reads at once; larger ones are left to the worker."""
 SMALL_LINES: Final = 10_000
-"""Lines of a file that a page writes at once; a larger one is the worker's."""
+"""Lines of a file that a page writes at once; larger ones are left to the worker."""
 SHOWN: Final = 200
-"""Lines of each kind that are kept to be shown."""
+"""Lines of each kind that are stored for display."""
 MAX_UNKNOWN: Final = 50
-"""Unknown names that are kept to be shown, those of most lines."""
+"""Unknown names that are stored for display, the most frequent ones."""
 KEPT: Final = timedelta(days=7)
-"""How long a file waits for its person; then it goes, and its import with it."""
+"""How long a file waits for the person; then it is deleted with its import."""
 _TO_COME: Final = (lines.READING, lines.WRITING)
 
 
@@ -56,10 +56,10 @@ _TO_COME: Final = (lines.READING, lines.WRITING)
 
 
 def new_import(by: Writer, name: str, content: bytes, how: Reading) -> EventImport:
-    """The row of an import of this file, to be read through next; it is not yet in a session.
+    """A new import of this file, to be read next; not yet added to a session.
 
-    Raises ``Forbidden``, and ``Invalid`` where the file is empty or has too many lines, or what is
-    said of it cannot be.
+    Raises ``Forbidden``, and ``Invalid`` if the file is empty or has too many lines, or its
+    settings are not valid.
     """
     require_event_import(by.actor)
     checked_text("source", how.source, MAX_SOURCE_LENGTH, label=_("Source"))
@@ -87,20 +87,20 @@ def new_import(by: Writer, name: str, content: bytes, how: Reading) -> EventImpo
 
 
 def content_of(row: EventImport) -> bytes:
-    """The file of an import; nothing when it has ended."""
+    """The file of an import; empty after it has ended."""
     return zlib.decompress(row.content) if row.content is not None else b""
 
 
 def reading_of(row: EventImport) -> Reading:
-    """What was said of an import's file."""
+    """The settings of an import's file."""
     return Reading(row.source, row.encoding, row.zone)
 
 
-# ---- what is to be shown ----
+# ---- for display ----
 
 
 def _lines_as_shown(outcomes: Sequence[Outcome]) -> str:
-    """The lines that a person is to look at first, and the names that nobody knows."""
+    """The lines that a person should see first, and the unknown names."""
     shown: dict[str, list[dict[str, Any]]] = {}
     unknown: Counter[tuple[str, str]] = Counter()
     for outcome in outcomes:
@@ -133,7 +133,7 @@ def _as_shown(outcome: Outcome) -> dict[str, Any]:
 
 
 def _problems_as_shown(problems: Sequence[Problem]) -> str:
-    """Wrong places of a file that cannot be used, as ``EventImport.shown`` holds them."""
+    """Errors of a file that cannot be used, in the form of ``EventImport.shown``."""
     wrong = [
         {
             "line": problem.place.removeprefix("line "),
@@ -151,34 +151,34 @@ def _problems_as_shown(problems: Sequence[Problem]) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """What a person is to look at of an import."""
+    """What a person should look at in an import."""
 
     lines: dict[str, list[dict[str, Any]]]
-    """By their result: wrong, unresolved, changed, new, same."""
+    """By result: wrong, unresolved, changed, new, same."""
     unknown: list[tuple[str, str, int]]
-    """link or site, the name as it is there, on how many lines."""
+    """link or site, the name as it is in the file, on how many lines."""
     more_unknown: int
 
     @classmethod
     def of(cls, row: EventImport) -> Shown:
-        """What is kept of an import."""
+        """What is stored of an import."""
         kept: dict[str, Any] = json.loads(row.shown) if row.shown else {}
         unknown = [(kind, name, count) for kind, name, count in kept.get("unknown", ())]
         return cls(kept.get("lines", {}), unknown, kept.get("more", 0))
 
 
-# ---- reading through ----
+# ---- reading ----
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What would happen to the lines of a file, or what is wrong with it as a whole."""
+    """What would happen to the lines of a file, or why the file as a whole cannot be used."""
 
     state: str
     """read or broken."""
     totals: Totals
     shown: str
-    """As ``EventImport.shown`` holds it."""
+    """In the form of ``EventImport.shown``."""
 
     def keep_in(self, row: EventImport, now: datetime) -> None:
         """Write it to the import."""
@@ -189,9 +189,9 @@ class Examined:
 
 
 def examine_file(session: Session, by: Writer, content: bytes, how: Reading) -> Examined:
-    """Go through a file: what would happen to its lines; nothing is written.
+    """Examine a file: what would happen to its lines; nothing is written.
 
-    Unknown names are not wrong: who looks at the lines decides.
+    Unknown names are not errors: the person who looks at the lines decides.
     """
     try:
         events = list(read_events(content, how))
@@ -212,8 +212,8 @@ def examine_file(session: Session, by: Writer, content: bytes, how: Reading) -> 
 
 
 def keep_import(session: Session, row: EventImport, examined: Examined | None) -> None:
-    """Keep the file of an import until its person decides; if it was not read through, the worker
-    does that."""
+    """Store the file of an import until the person decides; if it was not read, the worker reads
+    it."""
     session.add(row)
     session.flush()
     if examined is None:
@@ -223,7 +223,7 @@ def keep_import(session: Session, row: EventImport, examined: Examined | None) -
 
 
 def keep_examined(session: Session, now: datetime, import_id: int, examined: Examined) -> None:
-    """Note in an import what reading it through found, unless its person left it meanwhile."""
+    """Record the result of reading in an import, unless the person discarded it meanwhile."""
     row = _locked(session, import_id)
     if row is not None and row.state == lines.READING:
         examined.keep_in(row, now)
@@ -236,9 +236,9 @@ def keep_examined(session: Session, now: datetime, import_id: int, examined: Exa
 def begin_writing(
     session: Session, by: Writer, import_id: int, *, only_good: bool, keeps_unknown: bool
 ) -> EventImport:
-    """Let an import that was read through be written, as the person chose.
+    """Start writing an import that was read, as the person chose.
 
-    Raises ``Invalid`` where lines are wrong and all was requested, or there is nothing to write.
+    Raises ``Invalid`` if lines are wrong and all are required, or there is nothing to write.
     """
     require_event_import(by.actor)
     row = find_import(session, by.actor, import_id, lock=True)
@@ -273,8 +273,8 @@ def write_import(
 ) -> Totals | None:
     """Write the lines of an import, all or nothing within the caller's transaction.
 
-    None where it is not to be written (any more). Raises ``BadFile`` for a line that became wrong
-    since it was read through, where all was requested: see ``stop_import``.
+    Returns None if it is not (or no longer) to be written. Raises ``BadFile`` for a line that
+    became wrong since it was read, if all lines are required: see ``stop_import``.
     """
     row = _locked(session, import_id)
     if row is None or row.state != lines.WRITING:
@@ -283,7 +283,7 @@ def write_import(
 
 
 def note_end(session: Session, now: datetime, import_id: int) -> None:
-    """It was written, for longer than a request takes: it ended later than its writer began."""
+    """Record the end of writing that took longer than a request: later than its writer started."""
     session.execute(update(EventImport).where(EventImport.id == import_id).values(ended_at=now))
 
 
@@ -296,8 +296,8 @@ def import_file(
     only_good: bool,
     keeps_unknown: bool,
 ) -> Totals:
-    """Write a file whose person does not look at it first, all or nothing within the caller's
-    transaction. Raises ``BadFile`` for wrong lines unless ``only_good`` leaves them out."""
+    """Write a file without a preview, all or nothing within the caller's transaction. Raises
+    ``BadFile`` for wrong lines unless ``only_good`` skips them."""
     row.only_good, row.keeps_unknown, row.content = only_good, keeps_unknown, None
     session.add(row)
     session.flush()
@@ -314,7 +314,7 @@ def _write(session: Session, by: Writer, row: EventImport, events: Sequence[Read
 
 
 def stop_import(session: Session, now: datetime, import_id: int, error: BadFile) -> None:
-    """End an import of which a line became wrong since it was read through: nothing is written."""
+    """End an import in which a line became wrong since it was read: nothing is written."""
     row = _locked(session, import_id)
     if row is not None and row.state in (lines.READ, lines.WRITING):
         _end(row, lines.STOPPED, now)
@@ -323,16 +323,16 @@ def stop_import(session: Session, now: datetime, import_id: int, error: BadFile)
 
 
 def _end(row: EventImport, state: str, now: datetime) -> None:
-    """End an import of which nothing was written."""
+    """End an import without having written anything."""
     Totals().keep_in(row)
     row.state, row.ended_at, row.content = state, now, None
 
 
-# ---- by the worker ----
+# ---- in the worker ----
 
 
 def leave_to_worker(session: Session, import_id: int) -> None:
-    """Let the worker read an import through, or write it: what its state asks for."""
+    """Let the worker read or write an import, according to its state."""
     enqueue(session, JOB, {"id": import_id}, key=_key_of(import_id))
 
 
@@ -341,7 +341,7 @@ def _key_of(import_id: int) -> str:
 
 
 def take_up(session: Session, now: datetime, import_id: int) -> EventImport | None:
-    """The import that a worker begins with, or begins with again; None if nothing is to be done."""
+    """The import that a worker starts or restarts; None if nothing is to be done."""
     row = _locked(session, import_id)
     if row is None or row.state not in _TO_COME:
         return None
@@ -351,13 +351,13 @@ def take_up(session: Session, now: datetime, import_id: int) -> EventImport | No
 
 
 def given_up_imports(session: Session) -> Sequence[int]:
-    """The imports that are to be read through or written, and that no worker does or will do."""
+    """The imports that are to be read or written and have no job."""
     to_come = session.scalars(select(EventImport.id).where(EventImport.state.in_(_TO_COME))).all()
     return [one for one in to_come if not is_pending(session, JOB, _key_of(one))]
 
 
 def fail_if_given_up(session: Session, now: datetime, import_id: int) -> bool:
-    """An import that is to be done and has no job (any more) has failed; whether it was so."""
+    """Mark an import that is to be done and has no job as failed; return whether it was so."""
     row = _locked(session, import_id)
     if row is None or row.state not in _TO_COME:
         return False
@@ -368,13 +368,13 @@ def fail_if_given_up(session: Session, now: datetime, import_id: int) -> bool:
     return True
 
 
-# ---- looking, dropping, withdrawing ----
+# ---- viewing, discarding, withdrawing ----
 
 
 def find_import(
     session: Session, actor: Actor, import_id: int, *, lock: bool = False
 ) -> EventImport:
-    """An import; ``NotFound`` for none."""
+    """Return an import. Raises ``NotFound``."""
     require_event_import(actor)
     row = _locked(session, import_id) if lock else session.get(EventImport, import_id)
     if row is None:
@@ -407,7 +407,8 @@ def same_file_before(session: Session, row: EventImport) -> EventImport | None:
 
 
 def drop_import(session: Session, by: Writer, import_id: int) -> None:
-    """Leave an import that was not written; its file goes. ``Invalid`` where it is too late."""
+    """Discard an import that was not written; its file is deleted. Raises ``Invalid`` if it is too
+    late."""
     row = find_import(session, by.actor, import_id, lock=True)
     if row.state not in (lines.READING, lines.READ):
         raise Invalid(
@@ -419,7 +420,7 @@ def drop_import(session: Session, by: Writer, import_id: int) -> None:
 
 
 def import_of(session: Session, event_id: int) -> EventImport | None:
-    """The import that made this event, if one did."""
+    """The import that created this event, if any."""
     found: EventImport | None = session.scalars(
         select(EventImport)
         .join(EventsOfImport, EventsOfImport.import_id == EventImport.id)
@@ -431,14 +432,14 @@ def import_of(session: Session, event_id: int) -> EventImport | None:
 
 
 def forget_old_files(session: Session, now: datetime) -> int:
-    """Leave imports for which nobody came back; how many."""
+    """Discard imports to which nobody returned; return how many."""
     old = session.scalars(
         select(EventImport)
         .where(
             EventImport.state.in_((lines.READING, lines.READ)),
             EventImport.created_at < now - KEPT,
         )
-        .with_for_update(skip_locked=True)  # somebody is back
+        .with_for_update(skip_locked=True)  # somebody has returned
     ).all()
     for row in old:
         row.state, row.ended_at, row.content = lines.DROPPED, now, None
@@ -447,6 +448,6 @@ def forget_old_files(session: Session, now: datetime) -> int:
 
 
 def events_of_import(session: Session, import_id: int) -> int:
-    """How many events an import made."""
+    """How many events an import created."""
     count = func.sum(EventsOfImport.last_id - EventsOfImport.first_id + 1)
     return int(session.scalar(select(count).where(EventsOfImport.import_id == import_id)) or 0)

@@ -1,7 +1,7 @@
-"""Reported events for anyone who reads them by program: by filter, in the order of their ids.
+"""Reported events for programs: by filter, in the order of their ids.
 
-A lower id never becomes visible after a higher one, so reading on behind the last id misses no
-event. It must not know what the events are matched with.
+A lower id never becomes visible after a higher one, so reading from the last id on misses no event.
+Does not depend on matching.
 """
 
 from __future__ import annotations
@@ -42,25 +42,25 @@ class WantedEvents:
     begins: datetime | None = None
     """Only events that touch the time from here ..."""
     ends: datetime | None = None
-    """... to here, which is not part of it."""
+    """... to here, which is excluded."""
     is_open: bool | None = None
-    """Only those that continue, or only those that have ended."""
+    """Only ongoing ones, or only ended ones."""
     changed_from: datetime | None = None
-    """Only what was reported or corrected at this time or later."""
+    """Only those reported or corrected at this time or later."""
 
 
 @dataclass(frozen=True)
 class ListedEvent:
-    """An event with the names of what it is about."""
+    """An event with the names of its link and site."""
 
     row: Event
     source: str
     link: str
-    """The link's id; as it was sent where the registry does not know it; "" = none."""
+    """The link's id; as it was sent if the registry does not know it; "" = no link."""
     site: str
     """The site's LHCOPN name; likewise."""
     is_unresolved: bool
-    """Whether one of the two is not known."""
+    """Whether one of the two is unknown."""
 
 
 def events_wanted(session: Session, wanted: WantedEvents) -> list[ListedEvent]:
@@ -104,7 +104,7 @@ def events_wanted(session: Session, wanted: WantedEvents) -> list[ListedEvent]:
 
 
 def event_of_id(session: Session, number: int) -> ListedEvent:
-    """The event of this id; ``NotFound`` if none exists."""
+    """Return the event with this id. Raises ``NotFound``."""
     known = Event.id == number if 0 < number <= _MAX_SIZE else false()
     row = session.execute(_events().where(known)).first()
     if row is None:

@@ -1,6 +1,6 @@
-"""Which link and site the names in reported events mean, at the events' own times.
+"""Resolves the link and site names in reported events, at the events' own times.
 
-The names of a whole call are looked up together. It must not know how the events are stored.
+The names of a whole call are looked up together. Does not depend on how events are stored.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from app.registry.rules.site_names import NamePeriod, bearer_on, name_period
 from app.registry.services.nearest_names import NearestNames
 
 SOME: Final = 5_000
-"""Names asked for at once: databases limit the values of one statement."""
+"""Names in one query: databases limit the values of a statement."""
 
 
 def some_of(names: Collection[str]) -> Iterable[list[str]]:
-    """The names in parts that one statement can ask for."""
+    """The names in parts for one statement each."""
     every = sorted(names)
     for start in range(0, len(every), SOME):
         yield every[start : start + SOME]
@@ -31,7 +31,7 @@ def some_of(names: Collection[str]) -> Iterable[list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class Meant:
-    """What a name means. ``known`` None = nothing; then ``why`` says what is allowed."""
+    """The meaning of a name. ``known`` None = unknown; then ``why`` says what is allowed."""
 
     known: int | None
     why: str = ""
@@ -42,11 +42,11 @@ class _Use:
     id: int
     key: str
     ends: date
-    """First day on which it no longer is."""
+    """First day on which it is no longer in use."""
 
 
 class EventNames:
-    """All links and sites that these names mean, at whatever time."""
+    """All links and sites with these names, at any time."""
 
     def __init__(self, session: Session, links: Collection[str], sites: Collection[str]) -> None:
         self._session = session
@@ -61,7 +61,7 @@ class EventNames:
 
     def _load_links(self, names: Sequence[str]) -> None:
         columns = (Link.id, Link.name, Link.valid_from, Link.valid_until)
-        # an alias is kept as tickets were read for it, in capital letters, or as events had it
+        # an alias is stored in upper case, as tickets were read for it, or as events had it
         by_alias = {name.upper(): name for name in names} | {name: name for name in names}
         aliases = (
             select(*columns, LinkName.name.label("said"))
@@ -71,7 +71,7 @@ class EventNames:
         for row in self._session.execute(aliases):
             self._links[by_alias[row.said]] = _use(row)
             self._links.setdefault(row.said, _use(row))
-        # as ids are recognised in texts of tickets: also in small letters
+        # as ids are recognized in texts of tickets: also in lower case
         every = [*dict.fromkeys((*names, *(name.upper() for name in names)))]
         for link in self._session.execute(select(*columns).where(Link.name.in_(every))):
             self._links[link.name] = _use(link)
@@ -96,8 +96,8 @@ class EventNames:
             )
 
     def link(self, name: str, on: date) -> Meant:
-        """The link of this id, or that is called so. A link that ended before ``on`` is none; one
-        that began later is it, for most first days are guesses."""
+        """The link with this id or name. A link that ended before ``on`` does not match; one that
+        started later does, because most first days are guesses."""
         found = self._links.get(name) or self._links.get(name.upper())
         if found is None:
             return Meant(
@@ -119,7 +119,7 @@ class EventNames:
         return Meant(found.id)
 
     def site(self, name: str, on: date) -> Meant:
-        """The site that had this name on that day, else that has it later, as of a link."""
+        """The site that had this name on that day, else the one that has it later, as for links."""
         periods = self._sites.get(name)
         if not periods:
             allowed = _("any name of a site that is known here")
@@ -138,7 +138,7 @@ class EventNames:
         return Meant(found.site_id)
 
     def _proposed(self, kind: str, name: str) -> str:
-        """The nearest known names in words. All of them are read when the first is requested."""
+        """The nearest known names in words. All names are read when the first is requested."""
         if (kind, name) not in self._near:
             if kind not in self._nearest:
                 self._nearest[kind] = NearestNames(self._every(kind))
@@ -158,7 +158,7 @@ def _use(row: Any) -> _Use:
 
 
 def names_of_links(session: Session, ids: Collection[int]) -> Mapping[int, str]:
-    """What these links are called now."""
+    """The current names of these links."""
     return _names_of(session, Link.id, Link.name, ids)
 
 

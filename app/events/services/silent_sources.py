@@ -1,7 +1,7 @@
 """Notifies operators of sources that went silent, and of those that are heard again: once each.
 
-Who is silent follows from when a source was heard last; the row of an ongoing silence says that
-operators were notified of it.
+Which sources are silent follows from when they were last heard; the row of an ongoing silence means
+that operators were notified.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ def has_news_of_silence(session: Session, now: datetime) -> bool:
 
 
 def notify_of_silence(session: Session, now: datetime) -> Sequence[str]:
-    """Queue the mails to operators about sources that went silent or are heard again; what was
-    written, in words. Sources that only files or people speak for are not missed."""
+    """Queue the mails to operators about sources that went silent or are heard again; return what
+    was written, in words. Sources with only files or people are not missed."""
     silent = {one.id: one for one in _silent(session, now, lock=True)}
     ongoing, ended = _noted(session)
     written = []
     for silence in ongoing:
-        if silence.source_id not in silent:  # the interval was made longer meanwhile
+        if silence.source_id not in silent:  # the interval was extended meanwhile
             session.delete(silence)
     known = {one.source_id for one in ongoing}
     for key, source in silent.items():
@@ -110,7 +110,7 @@ def _mail_heard(
 
 
 def _queue(session: Session, about: str, subject: str, text: str, now: datetime) -> None:
-    """Queue a mail; the key has the moment, as ids of silences that were deleted come again."""
+    """Queue a mail; the key contains the time, because ids of deleted silences are reused."""
     people = session.execute(
         select(User.id, User.mail)
         .where(User.role.in_((Role.OPERATOR, Role.ADMIN)), User.disabled_at.is_(None))

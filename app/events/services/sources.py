@@ -1,4 +1,4 @@
-"""Verbs on the sources of events: name one, and say what the labels of its alerts are called."""
+"""Operations on the sources of events: create one, and set its label mapping."""
 
 from __future__ import annotations
 
@@ -29,27 +29,27 @@ MAX_LABEL_LENGTH: Final = 100
 MAX_MINUTES: Final = int(MAX_EXPECTED.total_seconds() // 60)
 _MAX_WORDS: Final = 100
 _NOT_IN_ADDRESSES: Final = frozenset(("", ".", ".."))
-"""Parts of an address that programs take out of it before they send it."""
+"""Parts that programs remove from an address before sending it."""
 
 
 @dataclass(frozen=True)
 class ListedSource:
-    """A source with how many events it reported, and when it told anything last (UTC)."""
+    """A source with its number of events, and when it last reported anything (UTC)."""
 
     row: EventSource
     partner: str
-    """Code of the partner to which it belongs, or ""."""
+    """Code of the partner that owns it, or ""."""
     events: int
     newest: datetime | None
 
     @property
     def hearing(self) -> Hearing:
-        """When it was heard last, and how often it is expected."""
+        """When it was last heard, and how often it is expected."""
         return hearing_of(self.row)
 
 
 def source_of_id(session: Session, source_id: int) -> EventSource:
-    """The source of this id; ``NotFound`` otherwise."""
+    """Return the source with this id. Raises ``NotFound``."""
     found = session.get(EventSource, source_id)
     if found is None:
         raise NotFound(_("There is no such source"))
@@ -75,7 +75,7 @@ def all_sources(session: Session) -> Sequence[ListedSource]:
 
 
 def labels_of(session: Session, name: str) -> Labels:
-    """What the labels of a source's alerts are called; the usual ones where it is not there."""
+    """The label names of a source's alerts; the default ones if the source does not exist."""
     found = session.scalars(select(EventSource).where(EventSource.name == name)).first()
     if found is None:
         return Labels()
@@ -89,7 +89,7 @@ def labels_of(session: Session, name: str) -> Labels:
 
 
 def parsed_words(text: str) -> Mapping[str, str]:
-    """``critical=down; warning=degraded`` as values to states, the values in small letters."""
+    """``critical=down; warning=degraded`` as values to states, the values in lower case."""
     pairs = (item.rpartition("=") for item in text.split(";") if item.strip())
     return {word.strip().casefold(): state.strip() for word, _, state in pairs}
 
@@ -102,12 +102,12 @@ def set_source(
     words: Mapping[str, str] | None = None,
     expected_minutes: int | None = None,
 ) -> EventSource:
-    """Make a source, or change its settings; only what is stated changes.
+    """Create a source, or change its settings; only what is stated changes.
 
     ``labels`` are keys of ``LABELS`` to names of labels; ``words`` are values of the state's label
-    to states, all of them, or None. ``expected_minutes``: when it was not heard for longer than
-    this, it is silent. A new one's name is in the address of its webhook. Raises
-    ``Forbidden`` and ``Invalid``.
+    to states, all of them, or None. ``expected_minutes``: it is silent if it was not heard for
+    longer than this. A new one's name is in the address of its webhook. Raises ``Forbidden`` and
+    ``Invalid``.
     """
     require_admin(by.actor, MANAGE)
     checked_text("name", name, MAX_SOURCE_LENGTH, label=_("The source's name"))

@@ -1,8 +1,8 @@
-"""Events that never were: withdrawn by a person with a reason, one or all that an import made.
+"""Withdrawal of events that did not happen, by a person with a reason: one, or all of an import.
 
-A withdrawn event stays to be seen with its history, and is left out of everything that counts,
-matches or asks for a ticket. It can be taken back. What its source says of it later is kept, and
-does not bring it back.
+A withdrawn event stays visible with its history, and is excluded from everything that counts,
+matches or requires a ticket. It can be restored. Later reports from its source are stored, and do
+not restore it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _events = cast(Table, Event.__table__)
 
 def withdraw_event(session: Session, by: Writer, event_id: int, reason: str) -> None:
     """Withdraw one event. Raises ``Forbidden``, ``NotFound``, and ``Invalid`` without a reason or
-    where it is withdrawn."""
+    if it is already withdrawn."""
     require_operator(by.actor, _("withdraw events"), Scope.EVENTS)
     checked_reason(reason)
     event = _locked(session, event_id)
@@ -45,7 +45,7 @@ def withdraw_event(session: Session, by: Writer, event_id: int, reason: str) -> 
 
 
 def restore_event(session: Session, by: Writer, event_id: int, reason: str) -> None:
-    """Take a withdrawal back. Raises as ``withdraw_event``."""
+    """Restore a withdrawn event. Raises the same errors as ``withdraw_event``."""
     require_operator(by.actor, _("take back that an event was withdrawn"), Scope.EVENTS)
     checked_reason(reason)
     event = _locked(session, event_id)
@@ -61,7 +61,7 @@ def restore_event(session: Session, by: Writer, event_id: int, reason: str) -> N
 
 @dataclass(frozen=True)
 class Withdrawn:
-    """How many events went, and how many of the import are left."""
+    """How many events were withdrawn, and how many of the import are left."""
 
     done: int
     left: int
@@ -70,9 +70,10 @@ class Withdrawn:
 def withdraw_import(
     session: Session, by: Writer, import_id: int, reason: str, limit: int = AT_ONCE
 ) -> Withdrawn:
-    """Withdraw up to ``limit`` of the events that an import made; its corrections of others stay.
+    """Withdraw up to ``limit`` of the events of an import; its corrections of others stay.
 
-    Raises ``Forbidden``, ``NotFound``, and ``Invalid`` without a reason or while it is written.
+    Raises ``Forbidden``, ``NotFound``, and ``Invalid`` without a reason or while it is being
+    written.
     """
     require_operator(by.actor, _("withdraw events"), Scope.EVENTS)
     checked_reason(reason)
@@ -103,7 +104,7 @@ def withdraw_import(
 
 
 def checked_reason(reason: str) -> None:
-    """Raise ``Invalid`` unless it says something that can be kept."""
+    """Raise ``Invalid`` unless it is a text that can be stored."""
     if not reason.strip():
         raise Invalid("reason", _("Reason is required"))
     checked_text("reason", reason, LONG_TEXT_LIMIT, label=_("Reason"))
@@ -133,7 +134,7 @@ def _withdraw(session: Session, by: Writer, ids: Sequence[int], reason: str) -> 
 
 
 def leave_withdrawal(session: Session, by: Writer, import_id: int, reason: str) -> None:
-    """Let the worker withdraw what is left of an import."""
+    """Let the worker withdraw the rest of an import."""
     enqueue(
         session,
         JOB,

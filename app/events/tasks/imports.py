@@ -1,4 +1,4 @@
-"""Large files of events, read through and written in the background; and their withdrawal."""
+"""Large files of events, read, written and withdrawn in the background."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from app.jobs.tasks.context import Context
 
 
 def import_events(context: Context, arguments: Mapping[str, Any]) -> None:
-    """Do what an import's state asks for: go through its file, or write it.
+    """Do what an import's state requires: read its file, or write it.
 
-    Either is noted in one transaction, with all that it writes: whoever was killed in the middle
-    has done nothing, and the job begins again.
+    The result is recorded in the same transaction: a worker that was killed in the middle has done
+    nothing, and the job starts again.
     """
     number = arguments["id"]
     with context.transaction() as session:
@@ -46,8 +46,8 @@ def import_events(context: Context, arguments: Mapping[str, Any]) -> None:
 
 
 def fail_given_up_imports(context: Context) -> None:
-    """Imports whose job was given up have failed (a listener): their pages say so, and ask no
-    more."""
+    """Mark imports whose job was given up as failed (a listener): their pages say so, and stop
+    polling."""
     with context.reading() as session:
         given_up = runs.given_up_imports(session)
     for number in given_up:
@@ -56,7 +56,7 @@ def fail_given_up_imports(context: Context) -> None:
 
 
 def withdraw_events(context: Context, arguments: Mapping[str, Any]) -> None:
-    """Withdraw what is left of an import."""
+    """Withdraw the rest of an import."""
     left = 1
     while left:
         with context.transaction() as session:

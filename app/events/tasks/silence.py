@@ -11,7 +11,7 @@ from app.jobs.tasks.context import Context
 def watch_sources(context: Context) -> str:
     """Notify operators of sources that went silent or are heard again.
 
-    A demo's sample sources have nobody else to call for them.
+    For a demo's sample sources, this also calls in their place.
     """
     with context.reading() as session:
         samples = sample_sources(session)
