@@ -1,7 +1,6 @@
-"""From reported periods to detected events: what belongs together, how long it was, whether it
-counts, and for which T1.
+"""From reported periods to detected events: grouping, length, whether they count, and for which T1.
 
-The order of the rows does not matter: periods are taken by their start, then by their id.
+The order of the rows does not matter: periods are sorted by their start, then by their id.
 """
 
 from __future__ import annotations
@@ -13,8 +12,8 @@ from app.core.figures.frames import FOREVER, NOBODY, Flags, Times, columns_of, m
 
 
 def rules_of(rules: pd.DataFrame, starts: Times) -> Times:
-    """The position in ``rules`` (ordered by ``valid_from``) that holds at each start; before the
-    first rule, the first."""
+    """The position in ``rules`` (ordered by ``valid_from``) of the rule that applies at each start;
+    before the first rule, the first."""
     valid_from = rules["valid_from"].to_numpy()
     return np.maximum(np.searchsorted(valid_from, starts, side="right") - 1, 0)
 
@@ -22,8 +21,8 @@ def rules_of(rules: pd.DataFrame, starts: Times) -> Times:
 def coalesce(events: pd.DataFrame, rules: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """DETECTED (its first columns) and MEMBERS.
 
-    A period continues an event if it begins at most ``gap`` after the latest end of all before it;
-    the rule of its own start says how long that is. The id is that of the first period.
+    A period continues an event if it starts at most ``gap`` after the latest end of all periods
+    before it; ``gap`` comes from the rule of its own start. The id is that of the first period.
     """
     ids, things, starts = columns_of(events, "id", "thing", "start")
     events = events.iloc[np.lexsort((ids, starts, things))]
@@ -56,11 +55,11 @@ def coalesce(events: pd.DataFrame, rules: pd.DataFrame) -> tuple[pd.DataFrame, p
 def judge(
     detected: pd.DataFrame, things: pd.DataFrame, rules: pd.DataFrame, now: int
 ) -> pd.DataFrame:
-    """DETECTED with ``t1``, ``other_t1``, ``counted`` and ``changes_at``, as they stand at ``now``.
+    """DETECTED with ``t1``, ``other_t1``, ``counted`` and ``changes_at``, as of ``now``.
 
-    An event counts from the rule's minimal length on, that length included, on a link that was in
-    use when it began. Its T1s are the ends of the link that were T1 then. An ongoing one changes
-    when it begins to count.
+    An event counts from the rule's minimal length on, inclusive, on a link that was in use when it
+    started. Its T1s are the ends of the link that were T1 then. An ongoing one changes when it
+    starts to count.
     """
     starts, ends = columns_of(detected, "start", "end")
     at = _positions(things, detected["thing"].to_numpy())
@@ -72,7 +71,7 @@ def judge(
     minimal = rules["minimal"].to_numpy()[detected["rule"].to_numpy()]
     in_use = (of_thing("valid_from") <= starts) & (starts < of_thing("valid_until"))
     may_count: Flags = things["is_link"].to_numpy()[at] & in_use
-    # an end that was told is one, also where the teller's clock is a little ahead of ours
+    # a reported end counts, even if the reporter's clock is a little ahead of ours
     counted = may_count & (np.where(ends == FOREVER, now, ends) - starts >= minimal)
     ripens = may_count & ~counted & (ends == FOREVER)
     end_a = np.where(_is_t1(of_thing("a_from"), of_thing("a_until"), starts), of_thing("a"), NOBODY)
@@ -91,7 +90,7 @@ def _is_t1(since: Times, until: Times, starts: Times) -> Flags:
 
 
 def _positions(things: pd.DataFrame, wanted: Times) -> Times:
-    """Where each wanted thing stands among them; all are there."""
+    """The position of each wanted thing among them; all exist."""
     known = things["thing"].to_numpy()
     order = np.argsort(known)
     return order[np.searchsorted(known, wanted, sorter=order)]

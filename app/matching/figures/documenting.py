@@ -1,13 +1,13 @@
-"""Which tickets stand beside a detected event, and which of them document it.
+"""Which tickets match a detected event, and which of them document it.
 
-A ticket is evidence for a link that it names, or for a link of a site that it names while it names
-no link. Its interval, widened by the tolerance on both sides, must share a moment with the event's;
-touching is enough. Where both ends are off by the same hours, a time zone was probably taken for
-another: such a pair is marked, and where it lies outside the tolerance it waits for a person.
+A ticket is evidence for a link that it names or, if it names no link, for a link of a site that it
+names. Its interval, widened by the tolerance on both sides, must share a moment with the event's;
+touching is enough. If both ends are off by the same hours, the times are probably in another time
+zone: such a pair is marked and, if outside the tolerance, counts only after a person confirms it.
 
-Nothing overlaps in the time to come (decisions, section 9): what has not begun at ``now`` documents
-nothing, and two that reach ``now`` are both ongoing. So time alone changes what documents what, and
-``changes_at`` says when it does next.
+Nothing overlaps in the future (decisions, section 9): what has not started at ``now`` documents
+nothing, and two that reach ``now`` are both ongoing. So matches change with time alone, and
+``changes_at`` returns when they change next.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from app.matching.rules.matching import SHIFT_SLACK, SHIFTS
 _SHIFTS: Final = tuple(int(shift.total_seconds()) * 1_000_000 for shift in SHIFTS)
 _SLACK: Final = int(SHIFT_SLACK.total_seconds()) * 1_000_000
 _FARTHEST: Final = 15 * 3_600_000_000
-"""By how much a ticket may begin after an event and be off by a time zone."""
+"""How long after an event a ticket with a wrong time zone may start."""
 COLUMNS: Final = (
     *("detected", "ticket", "how", "documents", "overlap", "apart"),
     *("within", "shift", "site", "maintenance"),
@@ -51,10 +51,9 @@ def pairs_of(
 ) -> pd.DataFrame:
     """PAIRS without decisions by hand: each detected event and ticket once, ordered by both.
 
-    Of each kind at most ``most`` tickets are kept beside an event
-    (``app.matching.figures.keeping``);
-    ``held`` are the decisions that hold, whose tickets are kept anyway. Of several intervals of a
-    ticket (its own, and those of its duplicates) the best one speaks: one that documents, else the
+    Of each kind at most ``most`` tickets per event are stored (``app.matching.figures.keeping``);
+    ``held`` are the valid decisions, whose tickets are always stored. Of several intervals of a
+    ticket (its own, and those of its duplicates) the best one counts: one that documents, else the
     one that overlaps most.
     """
     evidence = evidence[evidence["start"].to_numpy() <= now]
@@ -83,7 +82,7 @@ def pairs_of(
     keys = ["detected", "ticket"]
     found = found.iloc[order]
     best: pd.DataFrame = found.drop_duplicates(keys).reset_index(drop=True)
-    # one of its intervals is off by a shift, and another one speaks
+    # one of its intervals is off by a shift, and another one counts
     marks = found[found["shift"].to_numpy() != 0].drop_duplicates(keys)
     shift = best[keys].merge(marks[[*keys, "shift"]], on=keys, how="left")["shift"]
     return best.assign(shift=shift.fillna(0).to_numpy().astype(np.int64))
@@ -125,10 +124,10 @@ def _overlapping(
 def changes_at(
     detected: pd.DataFrame, evidence: pd.DataFrame, rules: pd.DataFrame, now: int
 ) -> Times:
-    """When time alone next changes which tickets are beside each event, and how: one begins, or one
-    of two that are both ongoing ends; ``FOREVER`` = it does not.
+    """When time alone next changes which tickets match each event, or how: one starts, or one of
+    two that are both ongoing ends; ``FOREVER`` = never.
 
-    Earlier than need be where that is of no ticket beside the event, never later.
+    May be too early, if that ticket does not match the event, but never too late.
     """
     things, starts, ends = columns_of(detected, "thing", "start", "end")
     tolerance = rules["tolerance"].to_numpy()[detected["rule"].to_numpy()]
@@ -142,32 +141,32 @@ def changes_at(
 
 
 def _first_of_each(evidence: pd.DataFrame, times: Times, which: Flags, things: Times) -> Times:
-    """The earliest of these times of the evidence, for each thing that is asked for."""
+    """The earliest of these times of the evidence, for each requested thing."""
     first = pd.Series(times[which]).groupby(evidence["thing"].to_numpy()[which]).min()
     found: Times = first.reindex(things, fill_value=FOREVER).to_numpy()
     return found
 
 
 def in_force(members: pd.DataFrame, decisions: pd.DataFrame) -> pd.DataFrame:
-    """People's decisions that hold, by detected event and ticket.
+    """The valid decisions of people, by detected event and ticket.
 
-    A decision about a raw event speaks for its detected event; of several about one ticket the
-    newest holds.
+    A decision about a raw event applies to its detected event; of several about one ticket the
+    newest is valid.
     """
     held = decisions.merge(members, on="event", how="inner").sort_values("order")
     return held.drop_duplicates(["detected", "ticket"], keep="last")
 
 
 def decide(pairs: pd.DataFrame, held: pd.DataFrame) -> pd.DataFrame:
-    """PAIRS with people's decisions in them; ``decision`` is the ``order`` of the one that holds,
-    else ``NOBODY``.
+    """PAIRS with people's decisions applied; ``decision`` is the ``order`` of the valid one, else
+    ``NOBODY``.
 
-    A ticket that was taken off stays beside the event, and documents nothing.
+    An unlinked ticket is still listed with the event, and documents nothing.
     """
     if held.empty:
         return pairs.assign(decision=np.full(len(pairs), NOBODY, np.int64))
     keys = ["detected", "ticket"]
-    # a merge that misses makes numbers of floating point of these columns only
+    # a merge without matches turns only these columns into floating point
     met = pairs[keys].merge(held[[*keys, "linked", "order"]], on=keys, how="left")
     decided = met["order"].notna().to_numpy()
     linked = met["linked"].eq(True).to_numpy()  # noqa: FBT003  # pandas' own
@@ -221,8 +220,8 @@ def summary(detected: pd.DataFrame, pairs: pd.DataFrame) -> tuple[Flags, Flags, 
 
 def _suspected(detected: pd.DataFrame, evidence: pd.DataFrame, events: Events) -> pd.DataFrame:
     """Pairs whose ends are both off by a suspected shift: ``event`` and ``row``, their positions,
-    and ``ticket``. Those that meet and those that do not are kinds of their own: of each those
-    that begin last are kept."""
+    and ``ticket``. Pairs that overlap and pairs that do not are separate kinds: of each kind,
+    those that start last are stored."""
     starts, ends = columns_of(detected, "start", "end")
     things, said, said_end, offset = columns_of(evidence, "thing", "start", "end", "offset")
     since, until = columns_of(evidence, "from", "until")
@@ -251,14 +250,14 @@ def _suspected(detected: pd.DataFrame, evidence: pd.DataFrame, events: Events) -
 
 
 def _shifts(offset: Times) -> Sequence[Times]:
-    """The suspected shifts of each row; 0 is none."""
+    """The suspected shifts of each row; 0 is no shift."""
     return [*(np.full_like(offset, shift) for shift in _SHIFTS), offset, -offset]
 
 
 def _shift_of(
     starts: Times, ends: Times, said_start: Times, said_end: Times, offset: Times
 ) -> Times:
-    """By which of the suspected shifts both ends are off, else 0; the one that fits best."""
+    """The suspected shift by which both ends are off, else 0; the best fit."""
     shape = np.broadcast_shapes(starts.shape, said_start.shape)
     found = np.zeros(shape, np.int64)
     best = np.full(shape, _SLACK + 1, np.int64)

@@ -1,15 +1,15 @@
-"""Which tickets are kept beside a detected event where more meet it than anybody would read.
+"""Which tickets are stored for a detected event, if more match than anybody would read.
 
-Of each kind (by link or by site; a maintenance or not) those that begin last are kept, up to a
-number; of the same beginning those of the higher ticket numbers. Beside them the one that was
-created first of all that meet the event, for it says when the event was documented; while that is
-ongoing also the first of the link, for one of the site fulfils no obligation then. Tickets about
-which a person decided are kept anyway, and take up no place; one that was taken off is not the
-first. Intervals of one ticket that meet each other are one (``joined``).
+Of each kind (by link or by site; a maintenance or not) a limited number is stored: those that start
+last and, of the same start, those with the higher numbers. In addition the matching ticket that was
+created first, because it shows when the event was documented; while the event is ongoing, also the
+first one of the link, because one of the site fulfils no obligation then. Tickets about which a
+person decided are always stored, and do not count towards the limit; an unlinked one is never the
+first. Overlapping intervals of one ticket are one interval (``joined``).
 
-So documented or not, by what, and by a maintenance or not are the same as if all were kept. Some
-events of a link are compared with all its tickets of their time: two intervals meet where they
-share a moment, both ends included.
+So whether an event is documented, by what, and by a maintenance is the same as if all tickets were
+stored. Some events of a link are compared with all its tickets of that time: two intervals overlap
+if they share a moment, both ends included.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ import pandas as pd
 from app.core.figures.frames import BY_LINK, FOREVER, Flags, Times, columns_of
 
 MAX_EVENTS: Final = 100
-"""Events that are compared with the tickets of their time together."""
+"""Events that are compared with the tickets of their time in one step."""
 MAX_CELLS: Final = 1_000_000
 """Events times tickets of such a comparison: some tens of megabytes."""
 _SAME: Final = ["thing", "ticket", "how", "maintenance", "site", "from", "until"]
 
 
 def joined(evidence: pd.DataFrame) -> pd.DataFrame:
-    """EVIDENCE in which the intervals of a ticket that meet each other are one."""
+    """EVIDENCE in which overlapping intervals of a ticket are one."""
     evidence = evidence[evidence["end"].to_numpy() >= evidence["start"].to_numpy()]
     repeated = evidence.duplicated(["thing", "ticket"], keep=False).to_numpy()
     if not repeated.any():
@@ -48,10 +48,10 @@ def joined(evidence: pd.DataFrame) -> pd.DataFrame:
 
 
 class Events:
-    """The detected events as matching asks for them, and what people decided about their tickets.
+    """The detected events as matching needs them, and people's decisions about their tickets.
 
-    ``low`` and ``high`` are their times, widened by the tolerance. ``held`` are the decisions that
-    hold (detected, ticket, linked).
+    ``low`` and ``high`` are their times, widened by the tolerance. ``held`` are the valid decisions
+    (detected, ticket, linked).
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class Events:
         self._is_off = ~held["linked"].to_numpy().astype(np.bool_)
 
     def parts(self, evidence: pd.DataFrame) -> Iterator[tuple[int, Times]]:
-        """A link or site and positions of some of its events, one after the other in time; so few
-        that they can be compared with all evidence of that link or site."""
+        """A link or site and positions of some of its events, in the order of time; few enough to
+        be compared with all evidence of that link or site."""
         rows = evidence["thing"].value_counts().to_dict()
         order = np.lexsort((self.starts, self.things))
         things = self.things[order]
@@ -79,7 +79,7 @@ class Events:
                 yield thing, order[first : min(first + size, end)]
 
     def valid(self, event: Times, since: Times, until: Times) -> Flags:
-        """Whether these events began while what the evidence says was so."""
+        """Whether these events started while the evidence was valid."""
         flags: Flags = (since <= self.starts[event]) & (self.starts[event] < until)
         return flags
 
@@ -92,15 +92,15 @@ class Events:
         return flags
 
     def decisions(self, *, off: bool) -> tuple[Times, Times]:
-        """The pairs (event, ticket) about which a person decided, or only those taken off."""
+        """The pairs (event, ticket) about which a person decided, or only the unlinked ones."""
         wanted = self._is_off if off else np.ones(len(self._held_at), np.bool_)
         return self._held_at[wanted], self._held_ticket[wanted]
 
 
 def last_of_each(events: Events, pairs: pd.DataFrame, kinds: list[str]) -> pd.DataFrame:
-    """Of pairs (columns ``event``, ``ticket``, ``start``, ``end``, ``site`` and the kinds) those
-    that are kept: of each kind those of the tickets that begin last, and all that a person decided
-    about. Of several rows of a ticket the last speaks for it."""
+    """The pairs to store (columns ``event``, ``ticket``, ``start``, ``end``, ``site`` and the
+    kinds): of each kind those of the tickets that start last, and all about which a person
+    decided. Of several rows of a ticket the last one counts."""
     order = np.lexsort(
         (
             *(pairs["site"], -pairs["end"]),
@@ -117,8 +117,8 @@ def last_of_each(events: Events, pairs: pd.DataFrame, kinds: list[str]) -> pd.Da
 def beside(
     events: Events, evidence: pd.DataFrame, also: tuple[Times, Times]
 ) -> tuple[Times, Times]:
-    """Positions of events and of evidence (which is ``joined``) that meet, of the tickets that are
-    kept; ``also`` are pairs (event, ticket) that are kept for another reason, if they meet."""
+    """Positions of matching events and evidence (which is ``joined``), for the tickets to store;
+    ``also`` are pairs (event, ticket) to store for another reason, if they match."""
     latest = np.lexsort(columns_of(evidence, "end", "ticket", "start"))[::-1]
     rows = evidence.iloc[latest]
     things, starts, ends = columns_of(rows, "thing", "start", "end")
@@ -133,8 +133,9 @@ def beside(
 
 
 def _kept(events: Events, some: Times, rows: pd.DataFrame, also: tuple[Times, Times]) -> Flags:
-    """Whether each of these events (down) meets each row (across), and its ticket is kept; the
-    rows are of one link or site, those that begin last first."""
+    """Whether each of these events (rows) matches each piece of evidence (columns), and its ticket
+    is to be stored; the evidence is of one link or site, and sorted so that what starts last
+    comes first."""
     starts, ends, since, until = columns_of(rows, "start", "end", "from", "until")
     tickets, how, maintenance, created = columns_of(rows, "ticket", "how", "maintenance", "created")
     event = some[:, np.newaxis]
@@ -150,7 +151,7 @@ def _kept(events: Events, some: Times, rows: pd.DataFrame, also: tuple[Times, Ti
     for kind in np.unique(2 * how + maintenance):
         of_kind = 2 * how + maintenance == kind
         counted = meets & ~decided & of_kind
-        if len(several):  # of several rows of a ticket the last speaks for it
+        if len(several):  # of several rows of a ticket the last one counts
             some_rows = counted[:, several]
             met = np.cumsum(some_rows, axis=1, dtype=np.int32)
             before = np.repeat(met[:, first] - some_rows[:, first], size, axis=1)

@@ -1,6 +1,6 @@
 """Events, evidence and decisions in; detected events with their tickets out.
 
-The result is the same for any order of the rows, and for any split of them by thing.
+The result does not depend on the order of the rows, or on how they are split by thing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.matching.figures.documenting import changes_at, decide, in_force, pairs
 
 @dataclass(frozen=True)
 class Matched:
-    """Frames as ``app.core.figures.frames`` tells them."""
+    """Frames as described in ``app.core.figures.frames``."""
 
     detected: pd.DataFrame
     members: pd.DataFrame
@@ -32,11 +32,10 @@ def match_events(
     now: int,
     most: int,
 ) -> Matched:
-    """Match all events of these things as they stand at ``now``.
+    """Match all events of these things as of ``now``.
 
-    Every thing of an event is in ``things``; ``rules`` holds at least one, ordered by
-    ``valid_from``. Of each kind at most ``most`` tickets are kept beside an event
-    (``app.matching.figures.keeping``).
+    Every thing of an event is in ``things``; ``rules`` has at least one, ordered by ``valid_from``.
+    Of each kind at most ``most`` tickets per event are stored (``app.matching.figures.keeping``).
     """
     detected, members = coalesce(events, rules)
     detected = judge(detected, things, rules, now)

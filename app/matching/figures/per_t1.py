@@ -13,13 +13,13 @@ from app.core.figures.frames import NOBODY
 from app.core.rules.language import _
 
 COUNTS: Final = ("quarter", "t1", "other_t1", "documented", "events")
-"""Columns of what is counted: position of the quarter, both T1 ends (``NOBODY`` = none), whether
-documented (0, 1), and how many events there are of that kind."""
+"""Columns of the counted rows: position of the quarter, both T1 ends (``NOBODY`` = none),
+documented or not (0, 1), and the number of such events."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """Counted events and those of them that a ticket documents."""
+    """Counted events, and how many of them a ticket documents."""
 
     detected: int
     documented: int
@@ -46,15 +46,16 @@ class Cell:
 
 @dataclass(frozen=True)
 class PerT1:
-    """Cells by (row, position of the quarter): a row is a site's id, or ``NOBODY`` for what has no
-    T1 end. Where nothing was counted there is no cell. ``totals`` has one for each quarter."""
+    """Cells by (row, position of the quarter): a row is a site's id, or ``NOBODY`` for events
+    without a T1 end. There is no cell if nothing was counted. ``totals`` has one for each
+    quarter."""
 
     cells: dict[tuple[int, int], Cell]
     totals: Sequence[Cell]
 
 
 def per_t1(rows: Sequence[Sequence[int]], quarters: int) -> PerT1:
-    """Count; ``rows`` have the columns ``COUNTS``.
+    """Count events; ``rows`` have the columns ``COUNTS``.
 
     An event between two T1s counts for both of them, and once in the total.
     """

@@ -1,7 +1,7 @@
-"""Rows of what is computed from events and tickets, of the rules for it, and of people's decisions.
+"""Tables of the results computed from events and tickets, their rules, and people's decisions.
 
-``DetectedEvent``, ``EventOfDetected`` and ``EventTicket`` are kept results: they can be thrown away
-and recomputed at any time. ``HandMade`` and ``MatchingRule`` are people's own.
+``DetectedEvent``, ``EventOfDetected`` and ``EventTicket`` are computed results: they can be deleted
+and recomputed at any time. ``HandMade`` and ``MatchingRule`` are entered by people.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from app.core.models.base import Base, UtcTime
 
 
 class MatchingRule(Base):
-    """How raw events become detected ones and are matched, from a moment on until the next."""
+    """How raw events become detected ones and are matched, from a moment on until the next rule."""
 
     __tablename__ = "matching_rules"
 
     version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     valid_from: Mapped[datetime] = mapped_column(UtcTime, unique=True)
-    """The rule holds for events that begin at this moment or later."""
+    """The rule applies to events that start at this moment or later."""
     gap_seconds: Mapped[int]
     """Longest gap between two periods of one detected event."""
     minimal_seconds: Mapped[int]
-    """From this length on an event counts."""
+    """An event counts from this length on."""
     tolerance_seconds: Mapped[int]
     """By how much a ticket's interval is widened on both sides."""
     note: Mapped[str] = mapped_column(Text, default="")
@@ -34,7 +34,8 @@ class MatchingRule(Base):
 
 
 class DetectedEvent(Base):
-    """Down and degraded periods of one link (or of a site alone) that belong together: kept."""
+    """Down and degraded periods of one link (or of a site alone) that belong together: a stored
+    result."""
 
     __tablename__ = "detected_events"
     __table_args__ = (
@@ -60,11 +61,11 @@ class DetectedEvent(Base):
     )
 
     id: Mapped[int] = mapped_column(ForeignKey("events.id"), primary_key=True, autoincrement=False)
-    """That of the raw event with which it begins: a page keeps its address when it grows."""
+    """The id of its first raw event, so that its page keeps the same address when it grows."""
     first_event_id: Mapped[int] = synonym("id")
     link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id"))
     site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"))
-    """Only where it names no link: listed, but not counted per T1."""
+    """Only if it names no link: listed, but not counted per T1."""
     start: Mapped[datetime] = mapped_column(UtcTime)
     end: Mapped[datetime | None] = mapped_column(UtcTime)
     """The last end; None while one of its periods is ongoing."""
@@ -72,24 +73,24 @@ class DetectedEvent(Base):
     seconds: Mapped[int] = mapped_column(BigInteger)
     """From the first start to the last end; of an open one to ``computed_at``."""
     beginnings: Mapped[int]
-    """Raw events in it, which the flap clause counts."""
+    """Its number of raw events, which the flap clause counts."""
     state: Mapped[str] = mapped_column(String(20))
     """The worst of its periods: down, else degraded."""
     quarter: Mapped[str] = mapped_column(String(7))
-    """That of its start, UTC: ``2012-Q1``."""
+    """The quarter of its start, UTC: ``2012-Q1``."""
     network: Mapped[str] = mapped_column(String(10))
-    """That of its link; "" for a site's."""
+    """The network of its link; "" for a site's."""
     t1_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"))
-    """The T1 end of its link when it began; None = neither end was a T1 then."""
+    """The T1 end of its link when it started; None = neither end was a T1 then."""
     other_t1_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"))
     """The other T1 end of a link between two T1s: the event counts for both."""
     is_counted: Mapped[bool]
-    """It lasts long enough (60 minutes) and is of a link that was in use then."""
+    """Whether it lasts long enough (60 minutes) and its link was in use then."""
     changes_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When time alone may change it: it is ongoing and begins to count, or a ticket beside it
-    begins or ends; None = never."""
+    """When time alone may change it: it is ongoing and starts to count, or a matching ticket starts
+    or ends; None = never."""
     is_maintenance: Mapped[bool]
-    """A maintenance documents it: it counts too, and is marked."""
+    """Whether a maintenance documents it: it counts too, and is marked."""
     is_documented: Mapped[bool]
     how: Mapped[str] = mapped_column(String(10))
     """link, site, hand or none: the strongest of its matches, in this order."""
@@ -98,7 +99,8 @@ class DetectedEvent(Base):
 
 
 class EventOfDetected(Base):
-    """A raw event's detected event. One without is of no known link and site, or no outage."""
+    """The detected event of a raw event. One without has no known link or site, or is not an
+    outage."""
 
     __tablename__ = "events_of_detected"
 
@@ -111,9 +113,9 @@ class EventOfDetected(Base):
 
 
 class EventTicket(Base):
-    """A ticket beside a detected event: kept. Not each of them documents it.
+    """A ticket that matches a detected event: a stored result. Not every such ticket documents it.
 
-    Of each kind only those that begin last are kept (``app.matching.figures.keeping``).
+    Of each kind only those that start last are stored (``app.matching.figures.keeping``).
     """
 
     __tablename__ = "event_tickets"
@@ -124,25 +126,25 @@ class EventTicket(Base):
     ticket_number: Mapped[int] = mapped_column(
         ForeignKey("tickets.number"), primary_key=True, index=True
     )
-    """Never a duplicate: that lends what it says to its master."""
+    """Never a duplicate: its content counts for its master."""
     how: Mapped[str] = mapped_column(String(10))
     """link, site, or hand (a person's decision, for or against)."""
     documents: Mapped[bool]
-    """False: taken off by hand, or outside the tolerance and not confirmed."""
+    """False: unlinked by hand, or outside the tolerance and not confirmed."""
     seconds: Mapped[int] = mapped_column(BigInteger)
-    """How long event and ticket overlap; 0 where only the tolerance joins them, and where both are
+    """How long event and ticket overlap; 0 if only the tolerance connects them, or both are
     ongoing."""
     why: Mapped[str] = mapped_column(Text)
     """In words: "same link, overlap 43 min"."""
     suspected_shift: Mapped[int | None]
-    """Seconds by which both ends of the ticket are off alike: a time zone taken for another."""
+    """Seconds by which both ends of the ticket are off: probably a wrong time zone."""
 
 
 class HandMade(Base):
-    """A person's decision about a raw event and a ticket; it outlives every recomputation.
+    """A person's decision about a raw event and a ticket; recomputation preserves it.
 
-    It speaks for the detected event to which the raw event belongs, whatever that grows into. Of
-    two that speak for the same detected event and ticket, the newer one holds.
+    It applies to the detected event to which the raw event belongs, however that grows. Of two
+    decisions about the same detected event and ticket, the newer one is valid.
     """
 
     __tablename__ = "hand_made_matches"
@@ -157,12 +159,12 @@ class HandMade(Base):
     """linked or unlinked."""
     reason: Mapped[str] = mapped_column(Text)
     actor: Mapped[str] = mapped_column(String(255))
-    """Who is shown as having decided."""
+    """The displayed author of the decision."""
     at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class StaleMatching(Base):
-    """A link (or a site's own events) that is to be recomputed."""
+    """A link (or a site's own events) that has to be recomputed."""
 
     __tablename__ = "stale_matchings"
 
@@ -170,4 +172,4 @@ class StaleMatching(Base):
     """link or site."""
     thing_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     mark: Mapped[int] = mapped_column(BigInteger, server_default=text("0"))
-    """Another number after each marking and each write of its results."""
+    """Changes with each marking and each write of its results."""

@@ -1,6 +1,6 @@
-"""Linking and unlinking an event and a ticket by hand, and taking such a decision back.
+"""Linking and unlinking an event and a ticket by hand, and undoing such a decision.
 
-The page of an event includes ``matching/_matches.html`` with what ``matching_section`` returns.
+The page of an event includes ``matching/_matches.html`` with the result of ``matching_section``.
 """
 
 from __future__ import annotations
@@ -27,26 +27,26 @@ _MAX_NUMBER_LENGTH = 12
 
 
 def matching_section(event: Event, **refused: str) -> Mapping[str, Any]:
-    """What the partial needs; ``refused``: what was typed, and ``problem``, of a decision that was
-    refused. Call ``fresh_figures`` before anything is read."""
+    """The data of the partial; ``refused``: the input and ``problem`` of a rejected decision. Call
+    ``fresh_figures`` before anything is read."""
     return {"matching": matches_of(db.session(), acting(), event), "refused": refused}
 
 
 @blueprint.post(f"/{_KEY}/link")
 def link(number: int) -> Response:
-    """A ticket documents this event, a person says."""
+    """Link a ticket that documents this event."""
     return _decide(number, "link")
 
 
 @blueprint.post(f"/{_KEY}/unlink")
 def unlink(number: int) -> Response:
-    """A ticket does not document it, a person says."""
+    """Unlink a ticket that does not document it."""
     return _decide(number, "unlink")
 
 
 @blueprint.post(f"/{_KEY}/undo")
 def undo(number: int) -> Response:
-    """Take a decision back: the rules speak again."""
+    """Undo a decision: the rules apply again."""
     rows = db.session()
     with writing_once(rows):
         undo_decision(rows, writer(), number, _number(request.form.get("ticket", "")))
@@ -77,7 +77,7 @@ def _number(text: str) -> int:
 
 
 def _again(number: int, typed: str, reason: str, error: Invalid) -> Response:
-    """The section again, with what was typed and why it was refused."""
+    """The section again, with the input and the reason for its rejection."""
     fresh_figures()
     event = db.session().get(Event, number)
     if event is None:

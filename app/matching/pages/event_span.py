@@ -1,5 +1,5 @@
-"""The picture of an event's times: itself, what was reported of it, and tickets, one under the
-other on one line of time."""
+"""The chart of an event's times: the event, its reports and its tickets, one below the other on a
+common time scale."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from app.matching.services.event_pages import Beside
 WIDTH = 1000
 MAX_REPORTS = 12
 _REACH = 3
-"""Lengths of the event that are shown before and after it, at least ``_MIN_REACH``: a ticket that
-was open for long does not make its event a dot."""
+"""Time shown before and after the event, in lengths of the event, at least ``_MIN_REACH``: a ticket
+that was open for long does not shrink its event to a dot."""
 _MIN_REACH = timedelta(hours=6)
 
 
 @dataclass(frozen=True)
 class Bar:
-    """One line: what it is, from when to when, and its bar in units of the width."""
+    """One row: its label, start and end, and its bar in units of the width."""
 
     kind: str
     """detected, report or ticket."""
@@ -36,19 +36,19 @@ class Bar:
 
 @dataclass(frozen=True)
 class EventSpan:
-    """The lines, and the time that the picture shows."""
+    """The rows, and the period that the chart shows."""
 
     begins: datetime
     ends: datetime
     bars: Sequence[Bar]
     left_out: int
-    """Reports that have no line of their own."""
+    """Reports without a row of their own."""
 
 
 def span_of_event(
     detected: DetectedEvent, reports: Sequence[Event], tickets: Sequence[Beside]
 ) -> EventSpan:
-    """The picture of a detected event with what was reported of it and the tickets beside it."""
+    """The chart of a detected event with its reports and matching tickets."""
     moment = now()
     first, last = detected.start, detected.end or moment
     margin = max((last - first) / 2, timedelta(minutes=30))

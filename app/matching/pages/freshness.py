@@ -1,8 +1,8 @@
-"""Figures that a page shows: brought up to date first if that is little work, and since when.
+"""Updates the figures of a page first if that is little work, and shows how old they are.
 
-A person reads their own writes: what they changed a moment ago is in the figures, unless so much
-changed that a worker has to do it. The page then tells of when its figures are, and so does the
-header of each answer; a program that needs all changes asks with ``?fresh=1``.
+People see the effect of their own changes in the figures at once, unless so much changed that a
+worker has to recompute. The page then shows how old its figures are, and so does a header of each
+answer; a program that needs all changes requests ``?fresh=1``.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from app.matching.services.stale_links import Freshness
 
 PAGE: Final = SHOWN
 FILE: Final = WHOLE
-"""No note in a file tells that it is behind."""
+"""A file cannot contain a note that it is outdated."""
 
 
 def fresh_figures(timeout: float = PAGE) -> Freshness:
-    """Bring the figures up to date where that is little work; how they stand. Once a request.
+    """Update the figures if that is little work, once per request; return their state.
 
-    The answer gets ``HEADER``. Asked with ``?fresh=1`` it is 503 with ``Retry-After`` instead of
-    figures that lack a change.
+    The answer gets ``HEADER``. With ``?fresh=1`` it is 503 with ``Retry-After`` if the figures lack
+    a change.
     """
     if "figures" not in g:
         needs_all = request.args.get("fresh") == "1"

@@ -1,4 +1,5 @@
-"""Events matching per T1: the present quarters, the slides' two tables, any range, and as CSV."""
+"""Events matching per T1: the current quarters, the two tables of the slides, any range, and
+CSV."""
 
 from __future__ import annotations
 
@@ -32,12 +33,12 @@ from app.registry.rules.networks import Network
 
 blueprint = Blueprint("matching", __name__, url_prefix="/statistics")
 _SLIDES: Final = "slides"
-"""What ``quarters`` is in the address of the two tables of the group's slides of 2013."""
+"""The value of ``quarters`` in the address of the two tables of the group's slides of 2013."""
 COLUMNS: Final = ("site", "quarter", "detected", "documented")
 
 
 class MatchingQuery:
-    """What an address asks of the table; what cannot be used is named and left out."""
+    """The query of the table in an address; invalid parts are named and ignored."""
 
     def __init__(self, arguments: Mapping[str, str]) -> None:
         self.problems: list[str] = []
@@ -49,7 +50,7 @@ class MatchingQuery:
         self.typed_to = arguments.get("to", "").strip()
         self.ranges: Sequence[Sequence[Quarter]] = [present(Quarter, now())]
         self._asked: dict[str, str] = {}
-        """How the address says which quarters; nothing = the present ones."""
+        """How the address states the quarters; empty = the current ones."""
         if self.typed_from or self.typed_to:
             try:
                 self.ranges = [read_quarters(self.typed_from, self.typed_to)]
@@ -67,7 +68,7 @@ class MatchingQuery:
 
     @property
     def is_present(self) -> bool:
-        """Whether the present quarters are shown."""
+        """Whether the current quarters are shown."""
         return not self._asked
 
     @property
@@ -77,17 +78,17 @@ class MatchingQuery:
 
     @property
     def present_url(self) -> str:
-        """This page with the present quarters."""
+        """The address of this page with the current quarters."""
         return self._url(url_for("matching.page"), {})
 
     @property
     def slides_url(self) -> str:
-        """This page with the two tables of the slides."""
+        """The address of this page with the two tables of the slides."""
         return self._url(url_for("matching.page"), {"quarters": _SLIDES})
 
     @property
     def file_urls(self) -> Mapping[str, str]:
-        """The files of exactly these quarters, by their kind."""
+        """The addresses of the files with exactly these quarters, by kind."""
         kinds = ("csv", "xlsx", "pptx")
         bases = {kind: url_for("matching.download", kind=kind) for kind in kinds}
         return {kind: self._url(base, self._asked) for kind, base in bases.items()}
@@ -104,7 +105,7 @@ def _address(base: str, values: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """A cell as the page shows it, with the addresses of its rows."""
+    """A cell as the page shows it, with links to its rows."""
 
     kind: str
     """figures, nodata, or none (the site was neither T0 nor T1 then)."""
@@ -131,11 +132,11 @@ class ShownRow:
 
 @dataclass(frozen=True)
 class ShownTable:
-    """One table with its quarters' heads."""
+    """A table with the headings of its quarters."""
 
     title: str
     quarters: Sequence[tuple[Quarter, str]]
-    """With what is to be said of it: ongoing, or not started; else ""."""
+    """With a remark: ongoing, or not started; else ""."""
     rows: Sequence[ShownRow]
     total: ShownRow
     finding: str
@@ -144,7 +145,7 @@ class ShownTable:
 
 @blueprint.get("/matching")
 def page() -> Response:
-    """The tables: of the present quarters, of a range, or the deck's two, side by side."""
+    """Show the tables: of the current quarters, of a range, or the two of the deck, in parallel."""
     asked, moment = MatchingQuery(request.args), now()
     figures = fresh_figures()
     rows = db.session()
@@ -172,7 +173,8 @@ def page() -> Response:
 @blueprint.get("/matching.xlsx", defaults={"kind": "xlsx"})
 @blueprint.get("/matching.pptx", defaults={"kind": "pptx"})
 def download(kind: str) -> Response:
-    """The same numbers: a line for each site that was T0 or T1 then and each quarter, and TOTAL."""
+    """Download the same numbers: a line for each site that was T0 or T1 then and each quarter, and
+    TOTAL."""
     asked, moment = MatchingQuery(request.args), now()
     if asked.problems:
         raise Invalid("filter", joined("; ", asked.problems))
@@ -202,7 +204,7 @@ def _line(site: str, quarter: Quarter, cell: Cell | None) -> Sequence[FileCell]:
 
 
 def _slides(asked: MatchingQuery, moment: datetime) -> Sequence[Slide]:
-    """Two quarters on a slide, as the group's slides had them."""
+    """Two quarters on a slide, as on the group's slides."""
     rows = db.session()
     detected = detected_in_words(rules_in_order(rows)[-1])
     found = []
@@ -235,8 +237,8 @@ def _shown(table: MatchingTable, moment: datetime) -> ShownTable:
 
 
 def finding_of(table: MatchingTable, moment: datetime) -> str:
-    """``2026-Q4 so far: 13 of 18 events documented, 5 missing``: of the running quarter where the
-    table has it, else of all of its quarters."""
+    """``2026-Q4 so far: 13 of 18 events documented, 5 missing``: for the current quarter if the
+    table has it, else for all of its quarters."""
     both = zip(table.quarters, table.totals, strict=True)
     known = [(quarter, cell) for quarter, cell in both if cell is not None]
     if not known:

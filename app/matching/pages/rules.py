@@ -1,4 +1,4 @@
-"""The rule of matching with its versions; an admin adds one."""
+"""The matching rule with its versions; an admin adds one."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_DIGITS = 6
 
 @blueprint.get("")
 def page() -> Response:
-    """All versions, the newest first."""
+    """List all versions, newest first."""
     return _page({}, None)
 
 

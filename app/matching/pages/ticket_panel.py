@@ -1,4 +1,4 @@
-"""What the page of a ticket shows of monitoring: the detected events beside it."""
+"""The detected events on the page of a ticket."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """How reported periods become detected events, and which ticket documents one: rules and words.
 
-The definitions are those of decisions, section 9. Computing with many rows at once is the work of
-``app.matching.figures``; here is what one ticket, one rule and one pair mean.
+The definitions are those of decisions, section 9. ``app.matching.figures`` computes with many rows
+at once; this module defines them for one ticket, one rule and one pair.
 """
 
 from __future__ import annotations
@@ -19,49 +19,49 @@ from app.core.rules.language import _, joined, said_word
 from app.tickets.rules.tickets import CLOSED_STATES, Category
 
 SHIFTS: Final = tuple(timedelta(hours=hours) for hours in (1, -1, 2, -2))
-"""By how much a time is off where a time zone was taken for another; the responsible site's UTC
-offset comes beside them."""
+"""Time differences caused by a wrong time zone, in addition to the responsible site's UTC
+offset."""
 SHIFT_SLACK: Final = timedelta(minutes=10)
-"""How far from such a shift start and end may be."""
+"""How far start and end may differ from such a shift."""
 MAX_GAP: Final = timedelta(days=1)
 MAX_MINIMAL: Final = timedelta(days=7)
 MAX_TOLERANCE: Final = timedelta(days=7)
 MAX_KEPT: Final = 10
-"""Tickets of each kind (by link or by site; a maintenance or not) that are kept beside an event:
-those that begin last. One event has one to three in practice; where tickets stay open for years,
-thousands meet each event, which nobody could read and no database should hold. An assumption."""
+"""Tickets of each kind (by link or by site; a maintenance or not) stored for an event: those that
+start last. One event has one to three in practice; if tickets stay open for years, thousands
+match each event, more than anybody could read or a database should store. An assumption."""
 REASON_LIMIT: Final = 1000
-"""Characters of the reason of a decision by hand."""
+"""Longest reason of a decision by hand, in characters."""
 
 
 class How(StrEnum):
-    """Why a ticket stands beside an event, the strongest first."""
+    """Why a ticket matches an event, strongest first."""
 
     LINK = "link"
     """It names the link."""
     SITE = "site"
-    """It names no link, and names a T1 end of it as affected site, and is an incident or a
-    maintenance of the link's network."""
+    """It names no link but a T1 end of the link as affected site, and is an incident or a maintenance of
+    the link's network."""
     HAND = "hand"
-    """A person said so."""
+    """A person linked it."""
     NONE = "none"
     """No ticket documents the event."""
 
 
 class Evidence(StrEnum):
-    """What is missing of an ongoing event for whoever acts, the most first."""
+    """What is missing for an ongoing event, from most to least."""
 
     NONE = "no ticket"
     SITE = "no ticket of the link"
-    """Only one that names a site of it and no link, which may be about something else."""
+    """Only a ticket that names a site of the link and no link, and may be about something else."""
     SOLVED = "no open ticket"
-    """Only one that ended while the event is ongoing."""
+    """Only a ticket that ended while the event is ongoing."""
     ATTENDED = ""
     """Nothing: an open ticket names the link, or a person linked it."""
 
 
 class Decision(StrEnum):
-    """What a person said of an event and a ticket."""
+    """A person's decision about an event and a ticket."""
 
     LINKED = "linked"
     UNLINKED = "unlinked"
@@ -69,13 +69,13 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class MatchingRule:
-    """One version of the rule of matching; it holds for events that begin from ``valid_from`` on
-    (UTC), until the next version does."""
+    """A version of the matching rule; it applies to events that start from ``valid_from`` on (UTC),
+    until the next version."""
 
     version: int
     valid_from: datetime
     gap: timedelta = timedelta(minutes=10)
-    """Two periods with at most this between them are one event: an assumption."""
+    """Two periods with at most this gap are one event: an assumption."""
     minimal: timedelta = timedelta(minutes=60)
     """An event of this length counts (seed deck: "detected Events >= 1h")."""
     tolerance: timedelta = timedelta(hours=1)
@@ -83,18 +83,18 @@ class MatchingRule:
 
 
 FIRST_RULE: Final = MatchingRule(1, datetime(1970, 1, 1, tzinfo=UTC))
-"""The rule where no administrator made another."""
+"""The rule if no administrator created another."""
 
 
 def rule_at(rules: Sequence[MatchingRule], moment: datetime) -> MatchingRule:
-    """The rule for an event that begins at ``moment``; before the first one, the first."""
+    """The rule for an event that starts at ``moment``; before the first one, the first."""
     in_order = sorted(rules, key=lambda one: one.valid_from)
     held = [one for one in in_order if one.valid_from <= moment]
     return held[-1] if held else in_order[0]
 
 
 def check_rule(rule: MatchingRule, newest: MatchingRule) -> None:
-    """Raise ``Invalid`` unless ``rule`` may follow the newest version so far."""
+    """Raise ``Invalid`` unless ``rule`` may follow the newest version."""
     limits = (
         ("gap", rule.gap, timedelta(), MAX_GAP),
         ("minimal", rule.minimal, timedelta(minutes=1), MAX_MINIMAL),
@@ -128,7 +128,7 @@ def minutes_of(length: timedelta) -> int:
 
 @dataclass(frozen=True)
 class TicketTimes:
-    """The times of a ticket of which its interval is made; aware, None = not said."""
+    """The times of a ticket that determine its interval; aware, None = not stated."""
 
     state: str
     created_at: datetime
@@ -141,11 +141,11 @@ class TicketTimes:
 
 
 def ticket_interval(times: TicketTimes) -> tuple[datetime, datetime | None]:
-    """From when to when a ticket says that something was the matter; None = ongoing.
+    """The interval that a ticket reports; None as the end = ongoing.
 
     Event start, else window start, else creation; to event end, else window end, else the newest
-    move to solved or unsolved if it was not reopened since. An end that lies before the start (an
-    event that was entered beside the window of an earlier work) leaves the start alone.
+    move to solved or unsolved if it was not reopened since. If the end is before the start (an
+    event entered in addition to the window of earlier work), the interval is only the start.
     """
     start = times.event_start or times.window_start or times.created_at
     end = times.event_end or times.window_end
@@ -156,10 +156,10 @@ def ticket_interval(times: TicketTimes) -> tuple[datetime, datetime | None]:
 
 @cache
 def is_evidence(category: str, *, ended_unsolved: bool, is_duplicate: bool) -> bool:
-    """Whether a ticket can document anything: no test, and no maintenance that was cancelled.
+    """Whether a ticket can document anything: not a test, and not a cancelled maintenance.
 
-    A maintenance that ended unsolved was cancelled or did not take place. A duplicate ends so too,
-    for another reason: what it says counts at its master.
+    A maintenance that ended unsolved was cancelled or did not take place. A duplicate also ends
+    unsolved, for another reason: its content counts for its master.
     """
     if category == Category.TEST:
         return False
@@ -167,30 +167,30 @@ def is_evidence(category: str, *, ended_unsolved: bool, is_duplicate: bool) -> b
 
 
 def documents_by_site(category: str, network: str, of_link: str) -> bool:
-    """Whether a ticket that names no link can document events by the sites that it names.
+    """Whether a ticket without a link can document events by its sites.
 
     Only an incident or a maintenance, and only of the link's own network (decisions, section 9);
-    ``of_link`` is empty for events that name a site alone and so no network.
+    ``of_link`` is empty for events that name only a site and so no network.
     """
     return category in (Category.INCIDENT, Category.MAINTENANCE) and of_link in ("", network)
 
 
 def fulfils_obligation(how: str, *, is_ongoing: bool) -> bool:
-    """Whether a ticket that documents an event fulfils the obligations of it: while the event is
-    ongoing, one that only names a site of the link does not (decisions, section 9)."""
+    """Whether a ticket that documents an event fulfils its obligations: while the event is ongoing,
+    one that only names a site of the link does not (decisions, section 9)."""
     return not is_ongoing or how != How.SITE
 
 
 def evidence_of(how: str, ticket_state: str) -> Evidence:
-    """What a ticket that documents an ongoing event leaves missing."""
+    """What is still missing for an ongoing event with this documenting ticket."""
     if not fulfils_obligation(how, is_ongoing=True):
         return Evidence.SITE
     return Evidence.SOLVED if ticket_state in CLOSED_STATES else Evidence.ATTENDED
 
 
 def evidence_words(how: str, ticket_state: str) -> str:
-    """What is said beside the number of a ticket that documents an ongoing event, such as
-    ``ticket of the site`` or ``solved``; "" = nothing, somebody attends to the event by it."""
+    """The remark for a ticket that documents an ongoing event, such as ``ticket of the site`` or
+    ``solved``; "" = none needed, the event is attended to."""
     parts = []
     if how == How.SITE:
         parts.append(_("ticket of the site"))
@@ -200,12 +200,12 @@ def evidence_words(how: str, ticket_state: str) -> str:
 
 
 def detected_in_words(rule: MatchingRule) -> str:
-    """``detected events >= 1 h``: as the group's slides of 2013 call what counts."""
+    """``detected events >= 1 h``: the term of the group's slides of 2013."""
     return _("detected events >= %(minimal)s", minimal=length_in_words(rule.minimal))
 
 
 RELATED_WORDS: Final = _("related events in tickets")
-"""What those slides call the detected events that a ticket documents."""
+"""The term of those slides for the detected events that a ticket documents."""
 
 
 def shift_in_words(shift: timedelta) -> str:
@@ -223,10 +223,10 @@ def why_in_words(
     shift: timedelta | None,
     site: str = "",
 ) -> str:
-    """Why a ticket stands beside an event, such as ``same link, overlap 43 min``.
+    """Why a ticket matches an event, such as ``same link, overlap 43 min``.
 
-    ``overlap`` is None where both are ongoing; ``apart`` is the time between the two where they do
-    not meet, ``within`` whether that is within the tolerance.
+    ``overlap`` is ``None`` if both are ongoing; ``apart`` is the time between them if they do not
+    overlap, ``within`` whether that is within the tolerance.
     """
     parts = [_("same link") if how is How.LINK else _("by site %(site)s", site=site).rstrip()]
     if overlap is None:

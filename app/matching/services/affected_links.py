@@ -1,7 +1,7 @@
-"""Which links (and sites) the changes of the log concern, for everything that is computed per link.
+"""The links (and sites) affected by changes of the log, for everything that is computed per link.
 
-More may be named than need be, never less: what a ticket documented before the change is found by
-the kept results, and what it documents now by its links and sites.
+The result may contain more than necessary, never less: what a ticket documented before the change
+is found in the stored results, and what it documents now by its links and sites.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
 from app.tickets.rules.relations import BondKind, RelationRole
 
 Target = tuple[str, int]
-"""What is recomputed whole: ``link`` or ``site`` (for the events that name no link), and its id."""
+"""The unit of a full recomputation: ``link`` or ``site`` (for the events that name no link), and
+its id."""
 _OF_TICKET: Final = frozenset(
     {
         *("state", "category", "network", "links", "sites", "responsible_site"),
@@ -37,24 +38,24 @@ _OF_TICKET: Final = frozenset(
         *(RelationRole.DUPLICATE, RelationRole.DUPLICATE_OF),
     }
 )
-"""Fields of a ticket, as the change log names them, that say what it documents."""
+"""Fields of a ticket, as named in the change log, that decide what it documents."""
 MAX_TICKETS: Final = 20
-"""Changed tickets of which each is looked at by its own interval; of more, the links that they
-name are computed whole."""
+"""Changed tickets that are examined one by one by their intervals; if there are more, the links
+that they name are recomputed completely."""
 MAX_EVENTS: Final = 200
-"""Detected events of one link that changed tickets touch, and that are computed alone."""
+"""Detected events of one link that changed tickets touch, and that are computed separately."""
 FARTHEST: Final = timedelta(hours=15)
-"""How far from an event a ticket begins at most that is off by a time zone."""
+"""The longest distance between an event and a ticket with a wrong time zone."""
 _MOVES: Final = {
     EVENT: ("link", "site"),
     TICKET: ("links", "sites", RelationRole.DUPLICATE, RelationRole.DUPLICATE_OF),
 }
-"""Fields that say of which links and sites an event or a ticket is."""
+"""Fields that decide to which links and sites an event or a ticket belongs."""
 
 
 @dataclass(frozen=True)
 class Span:
-    """The changes behind one place of the log up to another."""
+    """The changes after one position of the log up to another."""
 
     begins: int
     ends: int
@@ -65,10 +66,10 @@ class Span:
 
 
 def affected_links(session: Session, span: Span, now: datetime) -> set[Target]:
-    """The links and sites, among those that have events, whose matching these changes may alter,
-    but for those of tickets (``affected_by_tickets``); and those with an event that time alone
-    changed by ``now``."""
-    # not distinct: SQLite would walk through an index of all links for that
+    """The links and sites with events whose matching these changes may alter, except those of
+    tickets (``affected_by_tickets``); and those with an event that time alone changed by
+    ``now``."""
+    # not distinct: SQLite would scan an index of all links for that
     ripe = select(DetectedEvent.link_id, DetectedEvent.site_id).where(
         DetectedEvent.changes_at.is_not(None), DetectedEvent.changes_at <= now
     )
@@ -84,10 +85,10 @@ def affected_links(session: Session, span: Span, now: datetime) -> set[Target]:
 
 
 def has_moved(session: Session, span: Span) -> bool:
-    """Whether by these changes an event or a ticket is of other links or sites than before.
+    """Whether these changes moved an event or a ticket to other links or sites.
 
-    Where it was is told by the kept results, and only by them: whoever recomputes that link may
-    have read it there, and not have written it yet.
+    Only the stored results show where it was: a worker that recomputes that link may have read it
+    there, and not have written it yet.
     """
     if span.begins == span.ends:
         return False
@@ -115,12 +116,12 @@ class Touched:
 def affected_by_tickets(
     session: Session, span: Span, now: datetime, begun: Collection[Target]
 ) -> tuple[set[Target], Mapping[Target, Touched]]:
-    """What the changed tickets documented when it was last recomputed, what people decided of them,
-    and what they may document now, by their own intervals: links and sites that are to be computed
-    whole, and detected events of others.
+    """What the changed tickets documented at the last recomputation, people's decisions about them,
+    and what they may document now, by their own intervals: links and sites to be recomputed
+    completely, and detected events of others.
 
-    ``begun`` is what was stale before: a worker that computes such a link may have read these
-    tickets as they were, and not have written their events yet.
+    ``begun`` are the links that were stale before: a worker that computes such a link may have read
+    these tickets as they were, and not have written their events yet.
     """
     if span.begins == span.ends:
         return set(), {}
@@ -147,13 +148,13 @@ def affected_by_tickets(
 
 
 def _at(rows: Iterable[Any]) -> Iterable[tuple[Target, int]]:
-    """Detected events with their link or site, of rows of all three."""
+    """Detected events with their link or site, from rows of all three."""
     for link, site, event in rows:
         yield ("site", site) if link is None else ("link", link), event
 
 
 def with_duplicates(session: Session, masters: Collection[int]) -> frozenset[int]:
-    """These tickets, and those that lend them what they say."""
+    """These tickets and their duplicates, whose content counts for them."""
     lent = select(TicketRelation.ticket_number).where(
         TicketRelation.other_number.in_(masters), TicketRelation.kind == BondKind.DUPLICATE
     )
@@ -161,7 +162,7 @@ def with_duplicates(session: Session, masters: Collection[int]) -> frozenset[int
 
 
 def _stored_with(numbers: Collection[int]) -> CompoundSelect[Any, Any, Any]:
-    """Where these tickets are stored with events, and where people decided about them."""
+    """The events for which these tickets are stored, and people's decisions about them."""
     at = select(DetectedEvent.link_id, DetectedEvent.site_id, DetectedEvent.id)
     return union(
         at.join(EventTicket, EventTicket.detected_id == DetectedEvent.id).where(
@@ -174,7 +175,7 @@ def _stored_with(numbers: Collection[int]) -> CompoundSelect[Any, Any, Any]:
 
 
 def _groups(session: Session, numbers: Collection[int]) -> Iterable[Sequence[int]]:
-    """The masters with their duplicates; all of them are there."""
+    """The masters with their duplicates; all of them exist."""
     bonds = select(TicketRelation.ticket_number, TicketRelation.other_number).where(
         TicketRelation.ticket_number.in_(numbers), TicketRelation.kind == BondKind.DUPLICATE
     )
@@ -200,8 +201,8 @@ def _named_by(session: Session, group: Collection[int]) -> set[Target]:
 
 @dataclass(frozen=True)
 class _Reach:
-    """Events that end from ``low`` on, or begin from ``begin`` on, and begin until ``high``; None =
-    however late, or not for that."""
+    """Events that end from ``low`` on, or start from ``begin`` on, and start until ``high``; None =
+    no upper limit, or condition not used."""
 
     low: datetime
     begin: datetime | None
@@ -209,8 +210,8 @@ class _Reach:
 
 
 def _reach_of(session: Session, group: Collection[int], now: datetime) -> _Reach:
-    """Of which events a master may be evidence, by its interval and those of its duplicates; and
-    which ones it may change as time passes."""
+    """The events for which a master may be evidence, by its interval and those of its duplicates;
+    and those that it may change as time passes."""
     tolerance = max(one.tolerance for one in rules_in_order(session))
     begun, ended = ticket_interval_columns()
     rows = session.execute(select(begun, ended).where(Ticket.number.in_(group))).all()
@@ -218,7 +219,7 @@ def _reach_of(session: Session, group: Collection[int], now: datetime) -> _Reach
     ends = [None if end is None else max(start, end) for start, end in rows]
     first, last = min(starts), max(starts)
     known = [end for end in ends if end is not None]
-    # what ended may be off by a time zone, and what has not begun changes what is near it then
+    # an ended one may have a wrong time zone; one that has not started changes nearby events then
     is_near = bool(known) or last > now
     return _Reach(
         _earlier(first, tolerance),
@@ -243,7 +244,7 @@ def _meeting(
     ):
         if not (links if kind == "link" else sites):
             continue
-        # each by an index of its own
+        # each with an index of its own
         members = union(*(select(Event.id).where(where, one) for one in ends)).subquery()
         found = (
             select(DetectedEvent.link_id, DetectedEvent.site_id, DetectedEvent.id)
@@ -257,8 +258,8 @@ def _meeting(
 
 
 def _of_tickets(session: Session, span: Span) -> set[Target]:
-    """The links and sites that the changed tickets name, and those where they are stored with
-    events or people decided about them."""
+    """The links and sites that the changed tickets name, and those with stored events or people's
+    decisions about them."""
     tickets = _tickets(span)
     at = select(DetectedEvent.link_id, DetectedEvent.site_id).distinct()
     found = _pairs(
@@ -268,7 +269,7 @@ def _of_tickets(session: Session, span: Span) -> set[Target]:
             )
         )
     )
-    # a decision of people holds on whatever link its event lies now
+    # a person's decision applies to whatever link its event is on now
     found |= _pairs(
         session.execute(
             select(Event.link_id, Event.site_id)
@@ -306,19 +307,19 @@ def _at_sites(session: Session, found: Iterable[int | None]) -> set[Target]:
 
 
 def _earlier(moment: datetime, length: timedelta) -> datetime:
-    """So much before it, as far as the calendar goes."""
+    """The time that much earlier, within the range of the calendar."""
     first = datetime.min.replace(tzinfo=UTC)
     return moment - length if moment > first + length else first
 
 
 def _later(moment: datetime, length: timedelta) -> datetime:
-    """So much after it, as far as the calendar goes."""
+    """The time that much later, within the range of the calendar."""
     last = datetime.max.replace(tzinfo=UTC)
     return moment + length if moment < last - length else last
 
 
 def all_targets(session: Session) -> set[Target]:
-    """All links and sites that have events of their own, or had some when last recomputed."""
+    """All links and sites that have events of their own, or had some at the last recomputation."""
     had = exists().where(DetectedEvent.link_id == Link.id)
     links = select(Link.id).where(or_(exists().where(Event.link_id == Link.id), had))
     had = exists().where(DetectedEvent.site_id == Site.id)
@@ -329,7 +330,7 @@ def all_targets(session: Session) -> set[Target]:
 
 
 def targets_between(session: Session, begin: datetime | None, end: datetime | None) -> set[Target]:
-    """Those with events that begin from ``begin`` until before ``end``."""
+    """Those with events that start from ``begin`` until before ``end``."""
     query = select(Event.link_id, Event.site_id).distinct()
     if begin is not None:
         query = query.where(Event.start >= begin)
@@ -357,7 +358,7 @@ def _links(ids: Iterable[int | None]) -> set[Target]:
 
 
 def _of_events(span: Span) -> CompoundSelect[Any, Any]:
-    """Where the events are now, and where they were when it was last recomputed."""
+    """Where the events are now, and where they were at the last recomputation."""
     now = (
         select(Event.link_id, Event.site_id)
         .join(Change, Change.thing_id == Event.id)
@@ -379,8 +380,8 @@ def _says(span: Span) -> Any:
 
 
 def _tickets(span: Span) -> Any:
-    """Numbers of the tickets of which something changed that says what they document, of their
-    masters and of their duplicates."""
+    """Numbers of the tickets with changes to what they document, of their masters and of their
+    duplicates."""
     changed = select(Change.thing_id.label("number")).where(_says(span)).cte("changed")
     up, own_up, down = aliased(TicketRelation), aliased(TicketRelation), aliased(TicketRelation)
     duplicate = BondKind.DUPLICATE
@@ -389,7 +390,7 @@ def _tickets(span: Span) -> Any:
         select(up.other_number)
         .join(changed, changed.c.number == up.ticket_number)
         .where(up.kind == duplicate),
-        # the other duplicates of a changed one's master, and of a changed master
+        # the other duplicates of a changed ticket's master, and of a changed master
         select(down.ticket_number)
         .join(own_up, own_up.other_number == down.other_number)
         .join(changed, changed.c.number == own_up.ticket_number)
@@ -416,7 +417,7 @@ def _of_registry(session: Session, span: Span) -> set[Target]:
 
 
 def with_events(session: Session, targets: set[Target]) -> set[Target]:
-    """Those that have events, or had some when it was last recomputed."""
+    """Those that have events, or had some at the last recomputation."""
     links = {one for kind, one in targets if kind == "link"}
     sites = {one for kind, one in targets if kind == "site"}
     if not targets:

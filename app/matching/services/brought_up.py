@@ -1,6 +1,5 @@
-"""Figures brought up to date before they are shown, where that is little work: a reader then finds
-what was written a moment ago; a worker does what is more.
-"""
+"""Updates figures before they are shown, if that is little work, so that readers see the latest
+changes; a worker does larger work."""
 
 from __future__ import annotations
 
@@ -16,24 +15,23 @@ from app.matching.services.recompute import MAX_PENDING, bring_up_to_date, pendi
 from app.matching.services.stale_links import Freshness, freshness
 
 SHOWN: Final = 0.3
-"""Seconds that whoever shows figures works, or waits for who works already, before they are shown
-as they stand."""
+"""Seconds that a request updates figures, or waits for another process doing so, before they are
+shown as they are."""
 WHOLE: Final = 3.0
-"""The same for who asks once: a file, or a program."""
+"""The same for a file or a program, which asks only once."""
 HEADER: Final = "Figures-Up-To"
-"""Of an answer with figures: the time up to which all changes are in them, ISO 8601 UTC; ``never``
-before anything was computed."""
+"""A header of answers with figures: the time up to which all changes are included, ISO 8601 UTC;
+``never`` before anything was computed."""
 _LOOK: Final = 0.02
 
 
 def brought_up(rows: Session, moment: datetime, timeout: float = SHOWN) -> Freshness:
-    """Bring the figures up to date as of ``moment`` (UTC) where that is little work; how they stand
-    then. It writes in transactions of its own, so call it in none. ``timeout``: seconds.
-    """
+    """Update the figures as of ``moment`` (UTC) if that is little work; return their state. Writes
+    in transactions of its own, so call it outside of any. ``timeout``: seconds."""
     state = freshness(rows)
     is_much = state.pending > MAX_PENDING
     if not is_much:
-        # also where nothing was written: an ongoing event begins to count by itself
+        # even if nothing was written: an ongoing event starts to count by itself
         wanted = pending(rows, moment)
         if wanted.is_empty and state.computed_at is not None:
             return Freshness(state.computed_at)
@@ -42,14 +40,14 @@ def brought_up(rows: Session, moment: datetime, timeout: float = SHOWN) -> Fresh
         return state
     began, free = monotonic(), False
     while True:
-        if not is_much:  # else a worker does it
+        if not is_much:  # otherwise a worker does it
             with transaction_if_free(rows) as free:
                 if free:
                     state = bring_up_to_date(rows, moment, waits=False)
             is_much = free and not state.is_fresh and pending(rows, moment).is_much
         if state.is_fresh or monotonic() - began >= timeout:
             return state
-        if is_much or not free or state.pending:  # another works at it, or writes: soon it is done
+        if is_much or not free or state.pending:  # another process works: soon it is done
             sleep(_LOOK)
             rows.rollback()
             state = freshness(rows)

@@ -1,7 +1,8 @@
-"""Decisions by hand about an event and a ticket: link, unlink, take a decision back.
+"""Decisions by hand about an event and a ticket: link, unlink, undo.
 
-A decision is one change of the raw event. It is kept apart from what is computed and outlives it;
-the link is recomputed in its own transaction, so that a person sees what they did.
+A decision is one change of the raw event. It is stored separately from computed results and
+outlives them; the link is recomputed in the same transaction, so that people see the effect at
+once.
 """
 
 from __future__ import annotations
@@ -29,22 +30,23 @@ from app.tickets.services.lifecycle import find_ticket
 
 
 def link_by_hand(session: Session, by: Writer, event_id: int, number: int, reason: str) -> None:
-    """Say that a ticket documents the event to which this raw event belongs.
+    """Record that a ticket documents the event to which this raw event belongs.
 
-    Also confirms a pair that only a suspected time zone keeps apart. Operators, and reporters of a
-    site at the link's ends. Raises ``NotFound``, ``Forbidden``, and ``Invalid`` on ``ticket`` or
-    ``reason``.
+    Also confirms a pair that does not overlap only because of a suspected time zone. For operators,
+    and reporters of a site at the link's ends. Raises ``NotFound``, ``Forbidden``, and ``Invalid``
+    on ``ticket`` or ``reason``.
     """
     _decide(session, by, event_id, number, Decision.LINKED, reason)
 
 
 def unlink_by_hand(session: Session, by: Writer, event_id: int, number: int, reason: str) -> None:
-    """Say that a ticket does not document it, whatever the rules say; else as ``link_by_hand``."""
+    """Record that a ticket does not document it, whatever the rules say; else like
+    ``link_by_hand``."""
     _decide(session, by, event_id, number, Decision.UNLINKED, reason)
 
 
 def undo_decision(session: Session, by: Writer, event_id: int, number: int) -> None:
-    """Take a decision back: the rules speak again. What was not decided is no change."""
+    """Undo a decision: the rules apply again. Without a decision, nothing changes."""
     event = _locked(session, by, event_id)
     row = session.get(HandMade, (event_id, number))
     if row is None:
@@ -114,7 +116,7 @@ def _locked(session: Session, by: Writer, event_id: int) -> Event:
     ).one_or_none()
     if event is None:
         raise NotFound(_("There is no event with this number"))
-    lock(session)  # behind the event, which a file may hold for long
+    lock(session)  # after the event, which a file import may lock for long
     session.refresh(event)
     require_match(by.actor, sites_of_event(session, event))
     return event
@@ -132,7 +134,7 @@ def _record(
 ) -> None:
     event.version += 1
     event.changed_at = by.now
-    # before the log's lock: a ticket beside it may be locked by who waits for the log
+    # before the log's lock: a transaction that waits for the log may have locked a matching ticket
     if event.link_id is not None:
         recompute_by_hand(session, ("link", event.link_id), by.now)
     elif event.site_id is not None:

@@ -1,5 +1,5 @@
-"""What the page of an event shows of its matching: the detected event, its siblings, its tickets
-with why, and what people decided."""
+"""The matching on the page of an event: the detected event, its siblings, its tickets with reasons,
+and people's decisions."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MAX_SIBLINGS = 200
 
 @dataclass(frozen=True)
 class Match:
-    """A ticket beside the event."""
+    """A ticket that matches the event."""
 
     number: int
     title: str
@@ -33,7 +33,7 @@ class Match:
     documents: bool
     why: str
     is_suspected: bool
-    """Both ends are off alike: a time zone was probably taken for another."""
+    """Both ends are off by the same time: probably a wrong time zone."""
     is_decided: bool
     """A person decided about it."""
 
@@ -44,7 +44,7 @@ class Match:
 
     @property
     def evidence_words(self) -> str:
-        """What is said beside its number while the event is ongoing; "" = nothing."""
+        """The remark for its number while the event is ongoing; "" = none."""
         return evidence_words(self.how, self.state)
 
 
@@ -62,31 +62,31 @@ class Made:
 
 @dataclass(frozen=True)
 class EventMatches:
-    """All of it, for one raw event."""
+    """The matching of one raw event."""
 
     event_id: int
     detected: DetectedEvent | None
-    """None where it belongs to none: not monitored, withdrawn, of no known link or site, or not
+    """None if it belongs to none: unmonitored, withdrawn, without a known link or site, or not
     computed yet."""
     siblings: Sequence[Event]
     """The raw events of the detected one, by start; at most ``MAX_SIBLINGS``."""
     matches: Sequence[Match]
     """Those that document it first."""
     most_of_kind: int | None
-    """How many tickets of a kind are kept beside an event, where more may meet it than are shown;
-    None = all are shown."""
+    """How many tickets of a kind are stored for an event, if more may match than are shown; None =
+    all are shown."""
     decisions: Sequence[Made]
     refusal: str | None
-    """Why this person may not decide by hand; None = it may."""
+    """Why this person may not decide by hand; None = allowed."""
 
     @property
     def is_ongoing(self) -> bool:
-        """Whether one of its periods is."""
+        """Whether one of its periods is ongoing."""
         return self.detected is not None and self.detected.is_open
 
     @property
     def evidence(self) -> Evidence:
-        """What is missing of the event: of one that is over nothing, if a ticket documents it."""
+        """What is missing for the event; nothing for one that is over, if a ticket documents it."""
         if not self.is_ongoing:
             documented = self.detected is not None and self.detected.is_documented
             return Evidence.ATTENDED if documented else Evidence.NONE
@@ -95,8 +95,8 @@ class EventMatches:
 
     @property
     def nearest(self) -> Match | None:
-        """Of an ongoing event that nobody attends to the newest of the tickets that come nearest
-        to it: one of the link that ended, else one of the site."""
+        """For an ongoing event that nobody attends to, the newest of the closest tickets: one of
+        the link that ended, else one of the site."""
         if not self.is_ongoing or self.evidence in (Evidence.ATTENDED, Evidence.NONE):
             return None
         found = [one for one in self.matches if one.evidence is self.evidence]
@@ -109,7 +109,7 @@ class EventMatches:
 
 
 def matches_of(session: Session, actor: Actor, event: Event) -> EventMatches:
-    """What is known of this raw event's matching; everybody who reads events may read it."""
+    """The matching of this raw event; everybody who reads events may read it."""
     detected = detected_of(session, event.id)
     siblings: Sequence[Event] = []
     matches: Sequence[Match] = []
@@ -132,7 +132,7 @@ def matches_of(session: Session, actor: Actor, event: Event) -> EventMatches:
         detected,
         siblings,
         matches,
-        # kinds are not told apart: what was decided by hand no longer says of which it is
+        # kinds are not distinguished: a decision by hand no longer shows the kind
         MAX_KEPT if len(matches) >= MAX_KEPT else None,
         [
             Made(

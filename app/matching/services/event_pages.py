@@ -1,4 +1,4 @@
-"""What the page of one event tells beside its tickets: itself, its history, what lies beside it."""
+"""The page of one event except its matching: the event, its history, and matching tickets."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket
 
 MAX_TICKETS = 12
-"""Tickets of the picture."""
+"""Tickets in the chart."""
 
 
 @dataclass(frozen=True)
 class EventFacts:
-    """An event with the names of what it is about."""
+    """An event with the names of its link and site."""
 
     event: Event
     source: str
@@ -34,13 +34,13 @@ class EventFacts:
 
     @property
     def title(self) -> str:
-        """What it is about, in one line."""
+        """Its link or site and its state, in one line."""
         where = self.link.name if self.link else self.event.link_text
         return where or (self.site.key if self.site else self.event.site_text)
 
     @property
     def is_unresolved(self) -> bool:
-        """Whether its link or site is not known."""
+        """Whether its link or site is unknown."""
         return bool(
             (self.event.link_text and self.link is None)
             or (self.event.site_text and self.site is None)
@@ -48,7 +48,7 @@ class EventFacts:
 
 
 def event_facts(session: Session, event_id: int) -> EventFacts:
-    """An event; ``NotFound`` for none. All people may read all events."""
+    """Return an event. Raises ``NotFound``. All people may read all events."""
     event = session.get(Event, event_id)
     if event is None:
         raise NotFound
@@ -59,13 +59,13 @@ def event_facts(session: Session, event_id: int) -> EventFacts:
 
 
 def history_of_event(session: Session, event_id: int) -> Sequence[Change]:
-    """Its changes, oldest first: as it was reported, corrections, decisions by hand."""
+    """Its changes, oldest first: the report, corrections, decisions by hand."""
     return changes_of(session, EVENT, event_id)
 
 
 @dataclass(frozen=True)
 class Beside:
-    """A ticket beside a detected event, with the interval that it speaks of."""
+    """A ticket that matches a detected event, with the matching interval."""
 
     number: int
     start: datetime
@@ -74,7 +74,7 @@ class Beside:
 
 
 def tickets_beside(session: Session, detected_id: int) -> Sequence[Beside]:
-    """The tickets that are kept beside a detected event, those that document it first."""
+    """The tickets stored for a detected event, those that document it first."""
     rows = session.execute(
         select(
             EventTicket.ticket_number,

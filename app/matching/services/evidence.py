@@ -1,7 +1,7 @@
-"""What tickets say about one link, or one site: the rows from which matches are computed.
+"""What tickets state about one link, or one site: the rows from which matches are computed.
 
-A duplicate lends its links, sites and interval to its master. Test tickets and cancelled
-maintenances say nothing (``app.matching.rules.matching``).
+The links, sites and interval of a duplicate count for its master. Test tickets and cancelled
+maintenances are ignored (``app.matching.rules.matching``).
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class MatchTarget:
     valid_until: int = FOREVER
     ends: tuple[End, ...] = ()
     time_zone: str = "UTC"
-    """Of the responsible site, for tickets that have none."""
+    """The time zone of the responsible site, for tickets without one."""
 
     @property
     def row(self) -> tuple[Any, ...]:
@@ -85,7 +85,7 @@ class MatchTarget:
 
 
 def target_of(session: Session, kind: str, thing_id: int) -> MatchTarget:
-    """The link or site with what matching asks of it."""
+    """The link or site with the facts that matching needs."""
     if kind == "site":
         site = session.execute(select(Site.time_zone).where(Site.id == thing_id)).one()
         return MatchTarget(kind, thing_id, time_zone=site.time_zone)
@@ -134,8 +134,8 @@ def _midnight(day: date | None, missing: int) -> int:
 def evidence_of(
     session: Session, thing: MatchTarget, among: Collection[int] | None = None
 ) -> Sequence[tuple[Any, ...]]:
-    """Rows of EVIDENCE for this link or site: of all tickets, or of these, to which every master
-    and all its duplicates belong if one of them does."""
+    """Rows of EVIDENCE for this link or site: of all tickets, or of these, which must include every
+    master and all its duplicates if they include one of them."""
     found: list[tuple[Any, ...]] = []
     if thing.kind == "link":
         found += _said(session, thing, _naming_link(thing.id, among), BY_LINK, {})
@@ -155,7 +155,7 @@ def _of_duplicate(number: Any) -> ColumnElement[bool]:
 
 
 def _naming_link(link: int, among: Collection[int] | None) -> Select[int, int]:
-    """The masters of the tickets that name a link; ``site`` is none."""
+    """The masters of the tickets that name a link; ``site`` is ""."""
     return (
         select(
             func.coalesce(_bond.other_number, TicketLink.ticket_number).label("master"),
@@ -172,7 +172,7 @@ def _is_one(number: Any, among: Collection[int] | None) -> ColumnElement[bool]:
 
 
 def _naming_sites(sites: Collection[int], among: Collection[int] | None) -> Select[int, int]:
-    """The masters of tickets that name one of these sites, and no link all together."""
+    """The masters of tickets that name one of these sites, if none of the group names a link."""
     naming = (
         select(
             func.coalesce(_bond.other_number, TicketSite.ticket_number).label("master"),
@@ -196,7 +196,7 @@ def _naming_sites(sites: Collection[int], among: Collection[int] | None) -> Sele
 
 
 def _members(naming: Select[int, int]) -> Subquery:
-    """The groups' tickets: each master itself, and its duplicates."""
+    """The tickets of the groups: each master itself, and its duplicates."""
     masters = naming.cte("masters")
     lent = aliased(TicketRelation)
     return union_all(
@@ -268,8 +268,8 @@ def _said(
 
 
 def ticket_interval_columns() -> tuple[ColumnElement[datetime], ColumnElement[datetime | None]]:
-    """``app.matching.rules.matching.ticket_interval`` as columns of many tickets; whoever reads
-    them takes an end before the start for the start."""
+    """``app.matching.rules.matching.ticket_interval`` as columns for many tickets; the reader must
+    replace an end before the start by the start."""
     ended = case((Ticket.state.in_(CLOSED_STATES), Ticket.ended_at))
     return (
         func.coalesce(Ticket.event_start, Ticket.window_start, Ticket.created_at),
@@ -287,7 +287,7 @@ def _is_sound(row: _Row) -> bool:
 
 def sound_masters(session: Session, numbers: Collection[int]) -> Mapping[int, tuple[int, bool]]:
     """For each of these tickets that can document anything: its master (or itself), and whether
-    that is a maintenance. Left out are those whose master can document nothing."""
+    that is a maintenance. Tickets whose master can document nothing are omitted."""
     if not numbers:
         return {}
     rows = session.execute(

@@ -1,4 +1,4 @@
-"""Detected events as they are kept: how many there are, and to which one a raw event belongs.
+"""Stored detected events: their number, and the one to which a raw event belongs.
 
 The list with all its filters is ``app.duties.services.listed_events``.
 """
@@ -17,10 +17,10 @@ from app.matching.rules.matching import How
 
 @dataclass(frozen=True)
 class DetectedFilter:
-    """What is wanted of the detected events, all of it together; None = everything."""
+    """Which detected events to count, all conditions together; None = any."""
 
     begin: datetime | None = None
-    """They begin at this moment or later ..."""
+    """They start at this moment or later ..."""
     end: datetime | None = None
     """... and before this one (UTC)."""
     counted: bool | None = None
@@ -28,7 +28,7 @@ class DetectedFilter:
 
 
 def count_detected(session: Session, wanted: DetectedFilter) -> int:
-    """How many there are, of all networks."""
+    """Count them, in all networks."""
     query = select(func.count()).select_from(DetectedEvent)
     if wanted.begin is not None:
         query = query.where(DetectedEvent.start >= wanted.begin)
@@ -44,13 +44,13 @@ def count_detected(session: Session, wanted: DetectedFilter) -> int:
 
 
 def fulfils_condition() -> ColumnElement[bool]:
-    """``app.matching.rules.matching.fulfils_obligation`` of a detected event and a ticket beside
-    it: the ticket documents it, and fulfils its obligations."""
+    """``app.matching.rules.matching.fulfils_obligation`` as a condition on a detected event and a
+    matching ticket: the ticket documents it, and fulfils its obligations."""
     return and_(EventTicket.documents, or_(~DetectedEvent.is_open, EventTicket.how != How.SITE))
 
 
 def detected_of(session: Session, event_id: int) -> DetectedEvent | None:
-    """The detected event to which a raw one belongs; None where it belongs to none."""
+    """The detected event to which a raw one belongs, or None."""
     return session.scalars(
         select(DetectedEvent)
         .join(EventOfDetected, EventOfDetected.detected_id == DetectedEvent.id)

@@ -1,5 +1,5 @@
-"""The matches of one link (or site), computed from its events and tickets, and by what they differ
-from what is stored."""
+"""Computes the matches of one link (or site) from its events and tickets, and the difference from
+what is stored."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from app.matching.services.rules import rules_in_order
 from app.registry.models.registry import Site
 
 _BY_TICKETS: Final = frozenset({"changes_at", "is_documented", "how"})
-"""Columns of a detected event that tickets say, but for the one by which duties are judged."""
+"""Columns of a detected event that depend on tickets, except the one that decides duties."""
 _COMPUTED_NAMES: Final = [one.name for one in COMPUTED]
 _CHANGES_AT: Final = _COMPUTED_NAMES.index("changes_at")
 _STATES: Final = {"degraded": frames.DEGRADED, "down": frames.DOWN}
@@ -50,8 +50,8 @@ _pairs = cast(Table, EventTicket.__table__)
 
 
 def difference_of(session: Session, target: Target, now: datetime) -> Difference:
-    """By what the matches of a link or site, as its events and tickets stand now, differ from what
-    is stored; writes nothing."""
+    """How the matches of a link or site, with its current events and tickets, differ from what is
+    stored; writes nothing."""
     of = target_of(session, *target)
     ours = (_detected.c.site_id if of.kind == "site" else _detected.c.link_id) == of.id
     stored = {row[0]: row for row in stored_rows(session, COMPUTED, ours)}
@@ -61,12 +61,11 @@ def difference_of(session: Session, target: Target, now: datetime) -> Difference
 def difference_by_tickets(
     session: Session, target: Target, touched: Touched, now: datetime
 ) -> Difference | None:
-    """The same where nothing but these tickets changed, by these detected events alone; None where
-    that is not enough, and the link is to be computed whole.
+    """The same if only these tickets changed, for these detected events alone; None if that is not
+    enough and the link has to be computed completely.
 
-    What is stored of another ticket does not change. If as many tickets of a kind are stored as
-    there may be, another one takes the place of one that goes: then all tickets of the link are
-    read.
+    The stored rows of other tickets do not change. If the limit of stored tickets of a kind is
+    reached, another one replaces one that is removed: then all tickets of the link are read.
     """
     of = target_of(session, *target)
     ours = _detected.c.id.in_(touched.events)
@@ -84,7 +83,7 @@ def difference_by_tickets(
     events = _events(session, of, touched.events)
     found = _difference(session, of, ours, stored, events, some, now)
     if found.left or found.gone or found.new or found.members:
-        return None  # an event changed as well, and is looked at later
+        return None  # an event changed as well, and is examined later
     differs = []
     for row in found.differs:
         before = stored[row[0]]
@@ -100,7 +99,7 @@ def difference_by_tickets(
         if row != before:
             differs.append(row)
     found = replace(found, differs=differs)
-    return found if len([*found.batches()]) < 2 else None  # else it is written in parts
+    return found if len([*found.batches()]) < 2 else None  # otherwise it is written in parts
 
 
 def _difference(
@@ -145,11 +144,11 @@ def _rule_row(rule: MatchingRule) -> tuple[int, ...]:
 
 
 def _events(session: Session, of: MatchTarget, among: Collection[int] | None = None) -> Any:
-    """EVENTS: what was down or degraded, and was not withdrawn; all, or those that belong to these
+    """EVENTS: all that are down or degraded and not withdrawn, or only those that belong to these
     detected events."""
     which: ColumnElement[bool] = Event.link_id == of.id
     if of.kind == "site":
-        # a link that was named and is not known leaves its site: it is not the site's own event
+        # an unresolved link hides its site: it is not the site's own event
         which = and_(Event.site_id == of.id, Event.link_id.is_(None), Event.link_text == "")
     times = (in_microseconds(session, one) for one in (Event.start, Event.end))
     query = select(Event.id, Event.state, *times).where(

@@ -1,4 +1,4 @@
-"""Rows as figures take them: columns side by side, times in microseconds since 1970, UTC."""
+"""Rows in the form that figures need: as columns, times in microseconds since 1970, UTC."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from app.core.models.base import UtcTime
 AT_ONCE: Final = 500
 """Keys in one statement."""
 UNSET: Final = 2**62
-"""A time that is not set: after everything."""
+"""An unset time: after everything."""
 
 
 def in_microseconds(session: Session, column: Any) -> Any:
-    """A time as the database gives it out fastest: SQLite's own text, else microseconds."""
+    """A time in the form that the database returns fastest: SQLite's own text, else
+    microseconds."""
     if session.get_bind().dialect.name == "sqlite":
         return type_coerce(column, String)
     return sql_cast(extract("epoch", column) * 1_000_000, BigInteger)
 
 
 def times_of(values: Sequence[Any], otherwise: int = UNSET) -> Times:
-    """Such values as numbers; ``otherwise`` for what is not set."""
+    """Such values as numbers; ``otherwise`` for unset ones."""
     if str in set(map(type, values)):
         known = np.array([one or "NaT" for one in values], "datetime64[us]")
         found = np.where(np.isnat(known), np.int64(otherwise), known.astype(np.int64))
@@ -36,12 +37,12 @@ def times_of(values: Sequence[Any], otherwise: int = UNSET) -> Times:
 
 
 def rows_of(session: Session, query: Select[*tuple[Any, ...]]) -> Sequence[Any]:
-    """The rows of a query of columns, past the session's own objects: half of the time."""
+    """The rows of a query of columns, bypassing the session's objects: half of the time."""
     return session.connection().execute(query).all()
 
 
 def columns_of(rows: Sequence[Any], count: int) -> list[Sequence[Any]]:
-    """The ``count`` columns of rows, also where there is no row."""
+    """The ``count`` columns of rows, also if there are no rows."""
     return [*zip(*rows, strict=True)] if rows else [()] * count
 
 
@@ -54,7 +55,7 @@ def parts_of(keys: Sequence[Any], size: int = AT_ONCE) -> Iterable[Sequence[Any]
 def stored_rows(
     session: Session, columns: Iterable[Column[Any]], which: Any
 ) -> Sequence[tuple[Any, ...]]:
-    """The rows of a table for which this holds; times as numbers, None for what is not set."""
+    """The rows of a table that satisfy the condition; times as numbers, None for unset ones."""
     columns = [*columns]
     times = [place for place, one in enumerate(columns) if isinstance(one.type, UtcTime)]
     asked = [
@@ -69,7 +70,7 @@ def stored_rows(
 def with_moments(
     columns: Iterable[Column[Any]], rows: Iterable[Sequence[Any]]
 ) -> Sequence[Sequence[Any]]:
-    """Such rows of these columns with moments in place of their times."""
+    """Such rows of these columns with their times as moments."""
     times = {place for place, one in enumerate(columns) if isinstance(one.type, UtcTime)}
     return [
         [

@@ -1,16 +1,16 @@
-"""Recomputes stale links: the one way by which matches, losses of service and duties follow events,
-tickets, people's decisions, rules, registry and calendar.
+"""Recomputes stale links: the only way in which matches, losses of service and duties follow
+events, tickets, people's decisions, rules, registry and calendar.
 
-A ticket's or event's own transaction does nothing for the figures. Whoever brings them up to date
-(a worker's listener, a page, the command) reads on from a cursor on the change log, and marks the
-links that the changes concern. Where only tickets changed, the same process computes the detected
-events that these touch, of links that were not stale before; if it does not get to that, the link
-is stale as any other. A stale link is recomputed whole: what it differs by is found by
-reading, beside all others, and written in short transactions; it is stale until the last of them.
-So nothing is lost whenever somebody dies, and two that recompute the same link at once cannot mix
-what they write: the second one notices that the link's mark is not what it was.
+The transaction of a ticket or event does nothing for the figures. Each process that updates them (a
+worker's listener, a page, the command) reads the change log from a cursor on, and marks the links
+that the changes affect. If only tickets changed, the same process computes the detected events that
+they touch, on links that were not stale before; if it is interrupted, the link is stale like any
+other. A stale link is recomputed completely: its difference from what is stored is found by
+reading, without blocking others, and written in short transactions; the link is stale until the
+last of them. So nothing is lost if a process dies, and two that recompute the same link at the same
+time cannot mix their results: the second one notices that the link's mark has changed.
 
-What else is computed per link is named by whoever composes a process (``DERIVED``).
+Other things that are computed per link are registered by the process's composition (``DERIVED``).
 """
 
 from __future__ import annotations
@@ -56,35 +56,36 @@ from app.matching.services.stale_links import (
 from app.tickets.models.tickets import TicketLink
 
 AT_ONCE: Final = 20
-"""Links that a page recomputes itself; with more of them stale, it shows what stands."""
+"""Links that a page recomputes itself; if more are stale, it shows the figures as they are."""
 MAX_ROWS: Final = 2_000
-"""Events and tickets of the links that a page recomputes; links of more are left to a worker."""
+"""Events and tickets of the links that a page recomputes; larger ones are left to a worker."""
 MAX_BY_HAND: Final = 10_000
 """Events and tickets of a link that is recomputed with a decision by hand."""
 MAX_PENDING: Final = 2_000
-"""Changes behind the cursor that a page looks through itself."""
+"""Changes after the cursor that a page examines itself."""
 PAUSE: Final = 0.01
-"""Seconds between two transactions: who waits for SQLite's lock has to wake up first, and would
-find it taken again by who asks at once."""
+"""Seconds between two transactions: a process that waits for SQLite's lock has to wake up first,
+and would find it locked again by one that requests it at once."""
 
 Batch = Callable[[Session], Collection[Target] | None]
-"""Writes a few rows, in the caller's transaction; other targets that are stale by that."""
+"""Writes a few rows, in the caller's transaction; returns other targets that become stale."""
 Step = Callable[[Session, Target, datetime], Iterable[Batch]]
-"""Finds out by reading what is to be written of a target, as of a time (UTC)."""
+"""Reads what has to be written for a target, as of a time (UTC)."""
 StepByTickets = Callable[[Session, Target, Collection[int], datetime], Iterable[Batch]]
-"""The same of detected events whose tickets are others now, and nothing else of them."""
+"""The same for detected events in which only the tickets changed."""
 Affected = Callable[[Session, Span, datetime], Collection[Target]]
-"""The targets that changes of the log, or time alone, make stale beside those of matching."""
+"""Further targets that changes of the log, or time alone, make stale, in addition to matching."""
 
 
 class Transactions(Protocol):
-    """How sessions are had: ``Context`` of the jobs and ``ShortTransactions`` of the database."""
+    """Where sessions come from: ``Context`` of the jobs and ``ShortTransactions`` of the
+    database."""
 
     def reading(self) -> AbstractContextManager[Session]:
-        """A session to read with."""
+        """A session for reading."""
 
     def transaction(self) -> AbstractContextManager[Session]:
-        """A session with one write transaction, committed at its end."""
+        """A session with one write transaction, committed at the end."""
 
 
 def _match(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
@@ -92,8 +93,8 @@ def _match(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
 
 
 class Derived:
-    """What other rooms compute per link from its matches: what makes it stale beside what makes the
-    matches stale, and its steps, which follow them in this order."""
+    """What other rooms compute per link from its matches: what makes it stale in addition to the
+    matches, and its steps, which run after them in this order."""
 
     def __init__(self) -> None:
         self.affected: Affected | None = None
@@ -101,12 +102,12 @@ class Derived:
         self.by_tickets: StepByTickets | None = None
 
     def set(self, affected: Affected, by_tickets: StepByTickets, *steps: Step) -> None:
-        """This and nothing else."""
+        """Set this and nothing else."""
         self.affected, self.by_tickets, self.steps = affected, by_tickets, steps
 
 
 DERIVED: Final = Derived()
-"""Filled by whoever composes a process; without it nothing is recomputed."""
+"""Set by the composition of a process; without it nothing is recomputed."""
 
 
 def _always() -> bool:
@@ -119,10 +120,10 @@ def recompute_link(
     now: datetime,
     may_write: Callable[[], bool] = _always,
 ) -> None:
-    """Recompute a stale link or site whole as of ``now`` (UTC), and clear its mark.
+    """Recompute a stale link or site completely as of ``now`` (UTC), and clear its mark.
 
-    ``may_write`` is asked before each transaction that writes; where it says no, the link stays
-    stale. Raises ``ConcurrentUpdate`` where somebody else marked or recomputed it meanwhile.
+    ``may_write`` is called before each write transaction; if it returns False, the link stays
+    stale. Raises ``ConcurrentUpdate`` if another process marked or recomputed it meanwhile.
     """
     mark: int | None = None
     for step in (_match, *DERIVED.steps):
@@ -146,7 +147,7 @@ def recompute_link(
 
 @dataclass(frozen=True)
 class _Marked:
-    """A link that was marked by changes of tickets alone."""
+    """A link that was marked only because of changed tickets."""
 
     mark: int
     touched: Touched
@@ -158,8 +159,9 @@ def _recompute_touched(
     now: datetime,
     may_write: Callable[[], bool] = _always,
 ) -> None:
-    """Compute the detected events that tickets touch, and clear the marks of their links. Left are
-    those that somebody marked or took since, and those that are to be computed whole."""
+    """Compute the detected events that tickets touch, and clear the marks of their links. Returns
+    those that another process marked or claimed since, and those that have to be computed
+    completely."""
     assert DERIVED.by_tickets is not None, "nobody said what is computed with the matches"
     for target, one in sorted(marked.items()):
         with transactions.reading() as session:
@@ -187,8 +189,8 @@ def follow(
     is_ending: Callable[[], bool] = lambda: False,
     report: Callable[[Freshness], None] | None = None,
 ) -> None:
-    """Look through all changes that are there, and recompute what is stale, in many transactions
-    (``clock`` gives UTC).
+    """Examine all new changes, and recompute what is stale, in many transactions (``clock`` returns
+    UTC).
 
     ``report`` gets the freshness after each link. Returns early when ``is_ending``.
     """
@@ -201,7 +203,7 @@ def follow(
         now = clock()
         later, marked = _mark_affected(transactions, now)
         if later:
-            continue  # more changes: else the same links would be recomputed again and again
+            continue  # more changes: otherwise the same links would be recomputed again and again
         _recompute_touched(transactions, marked, now, may_write)
         with transactions.reading() as session:
             targets = stale_targets(session)
@@ -211,7 +213,7 @@ def follow(
             try:
                 recompute_link(transactions, target, now, may_write)
             except ConcurrentUpdate:
-                continue  # the other one writes it, or it comes again
+                continue  # the other process writes it, or it is marked again
             if report is not None:
                 with transactions.reading() as session:
                     report(freshness(session))
@@ -222,8 +224,8 @@ def follow(
 def _mark_affected(
     transactions: Transactions, now: datetime
 ) -> tuple[int, Mapping[Target, _Marked]]:
-    """Mark what the next changes concern, and what time alone makes stale; how many changes are
-    behind these, and what is marked by tickets alone."""
+    """Mark what the next changes affect, and what time alone makes stale; return how many changes
+    follow these, and what is marked only because of tickets."""
     marked: Mapping[Target, _Marked] = {}
     with transactions.reading() as session:
         span, later = next_span(session)
@@ -234,7 +236,7 @@ def _mark_affected(
                 return later, marked
     with transactions.transaction() as session:
         lock(session)
-        if next_span(session)[0].begins == span.begins:  # else another looked through them
+        if next_span(session)[0].begins == span.begins:  # otherwise another process examined them
             marked = _mark(session, targets, touched)
             move_cursor(session, span)
             _finish(session, now)
@@ -244,7 +246,7 @@ def _mark_affected(
 def _mark(
     session: Session, targets: set[Target], touched: Mapping[Target, Touched]
 ) -> Mapping[Target, _Marked]:
-    """Mark all these; those that were not stale, and only tickets touched."""
+    """Mark all these; return those that were not stale and only touched by tickets."""
     stale = {*stale_targets(session)} if touched else set()
     marks = mark_stale(session, targets | touched.keys())
     return {
@@ -255,8 +257,8 @@ def _mark(
 
 
 def _finish(session: Session, now: datetime) -> int:
-    """Keep that everything is recomputed up to ``now``, if nothing is stale or pending; how much is
-    stale."""
+    """Record that everything is recomputed up to ``now``, if nothing is stale or pending; return
+    how much is stale."""
     state = freshness(session)
     if state.is_fresh:
         keep_computed_at(session, now)
@@ -266,9 +268,9 @@ def _finish(session: Session, now: datetime) -> int:
 def _affected_by(
     session: Session, span: Span, now: datetime
 ) -> tuple[set[Target], Mapping[Target, Touched]]:
-    """What is to be computed whole, and what tickets alone touch."""
+    """What has to be computed completely, and what only tickets touch."""
     assert DERIVED.affected is not None, "nobody said what is computed with the matches"
-    # read first: what is recomputed meanwhile either is stale still, or has been written
+    # read first: what is recomputed meanwhile is either still stale, or has been written
     begun = {*stale_targets(session)} if span.begins != span.ends else set()
     whole = {*begun} if has_moved(session, span) else set()
     whole |= affected_links(session, span, now) | {*DERIVED.affected(session, span, now)}
@@ -281,7 +283,7 @@ def _affected_by(
 
 
 class _Within:
-    """One transaction of somebody else, who holds the lock."""
+    """A transaction of the caller, who holds the lock."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -302,11 +304,11 @@ def bring_up_to_date(
     everything: bool = False,
     waits: bool = True,
 ) -> Freshness:
-    """Look through the next changes, and recompute up to ``most`` links; in the caller's
-    transaction, which may write. Call again while it answers that something is pending or stale.
+    """Examine the next changes, and recompute up to ``most`` links; in the caller's transaction,
+    which may write. Call it again while it returns that something is pending or stale.
 
-    ``everything`` marks all links first. Without ``waits`` nothing is done while somebody else
-    does it, and links of very many rows are left to a worker.
+    ``everything`` marks all links first. Without ``waits`` nothing is done while another process
+    does it, and links with very many rows are left to a worker.
     """
     if not lock(session, waits=waits):
         return freshness(session)
@@ -331,8 +333,8 @@ def bring_up_to_date(
 def recompute_by_hand(session: Session, target: Target, now: datetime) -> None:
     """Recompute a link or site at once, in the caller's transaction, after a decision by hand.
 
-    Where it has very many events and tickets it is marked, and left to a worker. Call ``lock``
-    before the decision is written.
+    If it has very many events and tickets, it is marked and left to a worker. Call ``lock`` before
+    the decision is written.
     """
     session.flush()
     mark_stale(session, {target})
@@ -341,8 +343,8 @@ def recompute_by_hand(session: Session, target: Target, now: datetime) -> None:
 
 
 def mark_between(session: Session, begin: datetime | None, end: datetime | None) -> int:
-    """Mark what has events that begin from ``begin`` until before ``end`` (None = however early or
-    late); how many links and sites that are."""
+    """Mark what has events that start from ``begin`` until before ``end`` (None = no limit); return
+    how many links and sites."""
     lock(session)
     everything = begin is end is None
     targets = all_targets(session) if everything else targets_between(session, begin, end)
@@ -352,15 +354,15 @@ def mark_between(session: Session, begin: datetime | None, end: datetime | None)
 
 @dataclass(frozen=True)
 class Pending:
-    """What there is to do next, read without writing."""
+    """What has to be done next, read without writing."""
 
     targets: frozenset[Target]
-    """What is stale, or will be by the next changes."""
+    """What is stale, or will be after the next changes."""
     later: int
-    """Changes behind those, at which nobody looked."""
+    """Later changes, not examined yet."""
     rows: int
-    """Events and tickets of those that are computed whole; few more than ``MAX_ROWS`` are
-    counted."""
+    """Events and tickets of those that are computed completely; counting stops soon after
+    ``MAX_ROWS``."""
 
     @property
     def is_much(self) -> bool:
@@ -374,7 +376,7 @@ class Pending:
 
 
 def pending(session: Session, now: datetime) -> Pending:
-    """What there is to do next."""
+    """What has to be done next."""
     span, later = next_span(session)
     whole, touched = _affected_by(session, span, now)
     whole |= {*stale_targets(session)}
@@ -383,7 +385,8 @@ def pending(session: Session, now: datetime) -> Pending:
 
 
 def count_rows(session: Session, targets: Collection[Target], limit: int) -> int:
-    """The events of these, and the tickets that name them; few more than ``limit`` are counted."""
+    """The number of events of these, and of tickets that name them; counting stops soon after
+    ``limit``."""
     sites = {key for kind, key in targets if kind == "site"}
     links = {key for kind, key in targets if kind == "link"}
     counted = 0

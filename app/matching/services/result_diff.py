@@ -1,8 +1,8 @@
-"""By what a recomputed link differs from what is stored, and how that is written: by keys, in
+"""The difference between a recomputed link and what is stored, and how it is written: by keys, in
 batches.
 
-After each batch a detected event is as it was or as it will be, unless it alone has more rows than
-a batch.
+After each batch a detected event is either as before or as computed, unless it alone has more rows
+than a batch.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _detected = cast(Table, DetectedEvent.__table__)
 _members = cast(Table, EventOfDetected.__table__)
 _pairs = cast(Table, EventTicket.__table__)
 COMPUTED: Final = tuple(one for one in _detected.c if one.name not in ("seconds", "computed_at"))
-"""Columns of a detected event, but for what the mere passing of time changes."""
+"""Columns of a detected event, except those that change with time alone."""
 _NAMES: Final = (*(one.name for one in COMPUTED), "seconds", "computed_at")
 _START, _END = _NAMES.index("start"), _NAMES.index("end")
 Row = tuple[Any, ...]
@@ -38,20 +38,21 @@ Row = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Difference:
-    """Rows of detected events, their raw events and their tickets that are to be written.
+    """Rows of detected events, their raw events and their tickets that have to be written.
 
-    Each has the id of its detected event first, but ``left``, which is of raw event and old one.
+    Each starts with the id of its detected event, except ``left``: raw event and previous detected
+    event.
     """
 
     now: datetime
     left: Sequence[tuple[int, int]] = ()
-    """Raw events that belong to none any more, and where they belonged."""
+    """Raw events that no longer belong to a detected event, and where they belonged."""
     pairs_off: Sequence[tuple[int, int]] = ()
     gone: Sequence[tuple[int]] = ()
     differs: Sequence[Row] = ()
     new: Sequence[Row] = ()
     members: Sequence[tuple[int, int]] = ()
-    """Detected events and raw events that belong to them from now on."""
+    """Detected events and the raw events that belong to them from now on."""
     pairs_on: Sequence[Row] = ()
 
     @classmethod
@@ -65,8 +66,8 @@ class Difference:
         old_pairs: Mapping[Row, Row],
         pairs: Mapping[Row, Row],
     ) -> Difference:
-        """Between what is stored and what was computed: detected events by id, to which each raw
-        event belongs, and tickets by event and ticket."""
+        """Compare what is stored and what was computed: detected events by id, the detected event
+        of each raw event, and tickets by event and ticket."""
         return cls(
             now,
             left=[row for row in old_members.items() if row[0] not in members],
@@ -83,7 +84,7 @@ class Difference:
         )
 
     def batches(self) -> Iterator[Difference]:
-        """The same in order, each of few rows."""
+        """The same in order, each with few rows."""
         by_event: dict[int, list[tuple[str, Row]]] = defaultdict(list)
         for one in fields(self)[1:]:
             for row in getattr(self, one.name):
@@ -95,8 +96,8 @@ class Difference:
             yield Difference(self.now, **by_name)
 
     def write(self, session: Session) -> set[Target]:
-        """Write it, in the caller's transaction; the links and sites from which it took events.
-        Nothing will tell that these stood there when the change is looked at."""
+        """Write it, in the caller's transaction; return the links and sites from which it took
+        events. After that, nothing shows that the events were there."""
         new = [row[0] for row in self.new]
         came = [event for _, event in self.members]
         taken_from = _where(session, new, came)
@@ -134,8 +135,8 @@ class Difference:
 
 
 def batched(groups: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
-    """Rows that are written together: whole groups, of at most ``MAX_ROWS`` rows if no group has
-    more."""
+    """Rows that are written together: whole groups, with at most ``MAX_ROWS`` rows unless a group
+    has more."""
     some: list[Any] = []
     for group in groups:
         if some and len(some) + len(group) > MAX_ROWS:
@@ -173,12 +174,13 @@ def row_batches(
     *,
     owned: int = 0,
 ) -> Iterator[Callable[[Session], None]]:
-    """By what rows of a table differ from those that are stored, as batches that write it. Rows
-    are by their key, the first ``keys`` columns, and whole; those of a group are written together.
+    """How rows of a table differ from the stored ones, as batches that write the difference. Rows
+    are given by their key, the first ``keys`` columns, and complete; those of a group are
+    written together.
 
-    What is new is also deleted before: a row of its key may belong to another link until now. What
-    goes is deleted by the first ``owned`` columns, if they are more: another link may have taken
-    its key over by then.
+    A new row is also deleted before: a row with its key may belong to another link until now.
+    Removed rows are deleted by the first ``owned`` columns, if they are more than the key: another
+    link may have taken the key over by then.
     """
     columns = tuple(cast(Table, model.__table__).c)
     groups: dict[Any, list[tuple[Row | None, Row | None]]] = defaultdict(list)
@@ -206,8 +208,8 @@ def _replace(
 
 
 def _where(session: Session, detected: Sequence[int], members: Sequence[int]) -> set[Target]:
-    """The links and sites at which these detected events stand, and those to which these raw events
-    belong."""
+    """The links and sites of these detected events, and of the detected events of these raw
+    events."""
     at = select(_detected.c.link_id, _detected.c.site_id).distinct()
     belonging = at.join(_members, _members.c.detected_id == _detected.c.id)
     queries = [at.where(_detected.c.id.in_(some)) for some in parts_of(detected)]

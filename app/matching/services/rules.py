@@ -1,4 +1,4 @@
-"""The versions of the rule of matching as they are stored, and the verb that adds one."""
+"""The stored versions of the matching rule, and the operation that adds one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from app.matching.rules.matching import (
 )
 
 MATCHING_RULE: Final = "matching rule"
-"""The kind of thing in the change log; its id is the rule's version."""
+"""The kind in the change log; the id is the rule's version."""
 
 
 def rules_in_order(session: Session) -> Sequence[MatchingRule]:
@@ -49,9 +49,9 @@ def rule_rows(session: Session) -> Sequence[Row]:
 
 
 def add_rule(session: Session, by: Writer, rule: MatchingRule, note: str) -> MatchingRule:
-    """Add the next version; all that begins from its first moment on is matched anew.
+    """Add the next version; all events that start from its first moment on are matched again.
 
-    Only admins. Raises ``Invalid`` (gap, minimal, tolerance, valid_from, note).
+    Only for admins. Raises ``Invalid`` (gap, minimal, tolerance, valid_from, note).
     """
     require_admin(by.actor, _("change the matching rule"))
     newest = rules_in_order(session)[-1]

@@ -11,15 +11,14 @@ from app.matching.rules.matching import RELATED_WORDS
 from app.matching.services.tables import MatchingTable
 
 QUARTERS_AT_ONCE: Final = 2
-"""Of one slide: as many as its chart has room for."""
+"""Quarters on one slide: as many as fit into its chart."""
 _TOTAL: Final = "TOTAL"
 
 
 def matching_slide(
     table: MatchingTable, detected: str, title: str, source: str, said: Sequence[str]
 ) -> Slide:
-    """``detected``: what a detected event is, in words; ``said``: what is to be said of the
-    quarters."""
+    """``detected``: what a detected event is, in words; ``said``: remarks on the quarters."""
     series = [
         Series(
             f"{quarter} {words}",

@@ -1,9 +1,9 @@
-"""Which links are stale, and how far the change log was looked through.
+"""Which links are stale, and how far the change log was examined.
 
 A link, or a site with events of its own, is stale from the moment at which a change marks it until
-it was recomputed (``app.matching.services.recompute``). Each marking gives it another number: who
-recomputed it meanwhile notices that, and neither writes nor clears. Marks, the cursor and the
-results are written by one at a time (``lock``).
+it was recomputed (``app.matching.services.recompute``). Each marking gives it another number: a
+process that recomputed it meanwhile notices that, and neither writes nor clears. Only one
+transaction at a time writes marks, the cursor and the results (``lock``).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from app.matching.models.matching import StaleMatching
 from app.matching.services.affected_links import Span, Target
 
 CURSOR: Final = "matching_up_to"
-"""The row of ``portal_facts`` that holds the newest change whose links are marked."""
+"""The row of ``portal_facts`` with the newest change whose links are marked."""
 COMPUTED_AT: Final = "matching_computed_at"
 """The row with the time up to which everything was recomputed, ISO 8601 UTC."""
 MAX_CHANGES: Final = 20_000
-"""Changes that are looked through together: where more are behind the cursor, it moves in parts."""
+"""Changes that are examined together: if more follow the cursor, it moves in parts."""
 _LOCK: Final = 2_600_026
 """The key of the lock of all marks."""
 _stale = cast(Table, StaleMatching.__table__)
@@ -38,28 +38,28 @@ _NEWEST: Final = select(func.max(Change.id)).scalar_subquery()
 
 
 class ConcurrentUpdate(Exception):
-    """What was recomputed was marked, recomputed or changed by another meanwhile."""
+    """The recomputed link was marked, recomputed or changed by another process meanwhile."""
 
 
 @dataclass(frozen=True)
 class Freshness:
-    """How the figures stand."""
+    """How up to date the figures are."""
 
     computed_at: datetime | None
     """When everything was last recomputed (UTC); None = never."""
     pending: int = 0
-    """Changes of the log behind the cursor; not each of them concerns the figures."""
+    """Changes of the log after the cursor; not all of them affect the figures."""
     stale: int = 0
     """Links and sites that are marked and not recomputed yet."""
 
     @property
     def is_fresh(self) -> bool:
-        """Whether all that concerns the figures is in them."""
+        """Whether the figures include all changes that affect them."""
         return not self.pending and not self.stale
 
 
 def freshness(session: Session) -> Freshness:
-    """How the figures stand, without looking at what the pending changes concern."""
+    """How up to date the figures are, without examining what the pending changes affect."""
     stale = select(func.count()).select_from(_stale).scalar_subquery()
     row = session.execute(select(cursor(CURSOR), _NEWEST, _COMPUTED, stale)).one()
     place, newest, computed, count = row
@@ -67,8 +67,8 @@ def freshness(session: Session) -> Freshness:
 
 
 def next_span(session: Session) -> tuple[Span, int]:
-    """The next changes behind the cursor, and how many are behind these."""
-    # first the newest id: what is behind it in the next query is visible by now
+    """The next changes after the cursor, and how many follow these."""
+    # first the newest id: everything up to it is visible to the next query
     place, newest = session.execute(select(cursor(CURSOR), _NEWEST)).one()
     begins, newest = int(place or 0), newest or 0
     ends = max(begins, min(newest, begins + MAX_CHANGES))
@@ -76,7 +76,7 @@ def next_span(session: Session) -> tuple[Span, int]:
 
 
 def move_cursor(session: Session, span: Span) -> None:
-    """Keep that these changes were looked through, and what they concern is marked."""
+    """Record that these changes were examined, and what they affect is marked."""
     put_cursor(session, CURSOR, span.ends)
 
 
@@ -86,19 +86,20 @@ def computed_at(session: Session) -> datetime | None:
 
 
 def keep_computed_at(session: Session, now: datetime) -> None:
-    """Keep that everything was recomputed up to ``now``."""
+    """Record that everything was recomputed up to ``now``."""
     session.merge(PortalFact(name=COMPUTED_AT, value=now.astimezone(UTC).isoformat()))
     session.flush()
 
 
 def lock(session: Session, *, waits: bool = True) -> bool:
-    """Let nobody else mark, clear or write results until the transaction ends. Without ``waits``
-    False where another does so at the moment."""
+    """Let no other transaction mark, clear or write results until this one ends. Without ``waits``,
+    return False if another one holds the lock."""
     return lock_until_commit(session, _LOCK, waits=waits)
 
 
 def mark_stale(session: Session, targets: Collection[Target]) -> Mapping[Target, int]:
-    """Mark these to be recomputed, also those that are being recomputed; their new marks."""
+    """Mark these for recomputation, also those that are being recomputed; return their new
+    marks."""
     marks = {target: randbits(62) for target in sorted(targets)}
     if marks:
         marked = upsert(_stale)
@@ -112,18 +113,19 @@ def mark_stale(session: Session, targets: Collection[Target]) -> Mapping[Target,
 
 
 def renew_marks(session: Session, targets: Collection[Target]) -> None:
-    """Mark those of these that are stale once more: whoever recomputes one has to begin anew."""
+    """Mark those of these that are stale once more: a process that recomputes one has to start
+    again."""
     mark_stale(session, {*targets} & {*stale_targets(session)})
 
 
 def mark_of(session: Session, target: Target) -> int | None:
-    """Its mark; None = it is not stale."""
+    """Its mark; None = not stale."""
     return session.scalar(select(_stale.c.mark).where(*_is(target)))
 
 
 def claim(session: Session, target: Target, mark: int) -> int:
-    """Take it for what is written in this transaction; its new mark. Raises ``ConcurrentUpdate``
-    where the mark is another one."""
+    """Claim it for what is written in this transaction; return its new mark. Raises
+    ``ConcurrentUpdate`` if the mark has changed."""
     lock(session)
     mine = randbits(62)
     taken = session.execute(
@@ -135,7 +137,7 @@ def claim(session: Session, target: Target, mark: int) -> int:
 
 
 def clear_stale(session: Session, target: Target) -> None:
-    """Note that it was recomputed; whoever claimed it in this transaction."""
+    """Record that it was recomputed; the caller claimed it in this transaction."""
     session.execute(delete(_stale).where(*_is(target)))
 
 
@@ -146,7 +148,7 @@ def stale_targets(session: Session, limit: int | None = None) -> Sequence[Target
 
 
 def count_stale(session: Session) -> int:
-    """How many are."""
+    """Count what is stale."""
     return session.scalar(select(func.count()).select_from(_stale)) or 0
 
 

@@ -1,4 +1,4 @@
-"""The slides' table "Events matching per T1" for any range of quarters, from the kept results."""
+"""The slides' table "Events matching per T1" for any range of quarters, from the stored results."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class TableRow:
     tier: int
     cells: Sequence[Cell | None]
     """None = no data: no source was ever seen on any of its links up to the quarter's end, or the
-    quarter has not begun."""
+    quarter has not started."""
     there: Sequence[bool]
-    """Whether it was T0 or T1 in each quarter; where it was not, the table has nothing to say."""
+    """Whether it was T0 or T1 in each quarter; otherwise the table shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ class MatchingTable:
     quarters: Sequence[Quarter]
     network: str
     rows: Sequence[TableRow]
-    """The T0 first, then the T1s by name. The T0's cells are what has no T1 end."""
+    """The T0 first, then the T1s by name. The T0's cells are the events without a T1 end."""
     totals: Sequence[Cell | None]
 
 
 def matching_table(
     session: Session, quarters: Sequence[Quarter], network: str, now: datetime
 ) -> MatchingTable:
-    """The table for these quarters, which follow each other, and one network."""
+    """The table for these consecutive quarters and one network."""
     counted = _counted(session, quarters, network)
     seen = first_seen(session, network)
     rows = []
@@ -80,7 +80,7 @@ def _cells(
 
 
 def has_no_data(quarter: Quarter, seen: datetime | None, now: datetime) -> bool:
-    """Whether nothing can be told: no source was seen up to its end, or it has not begun."""
+    """Whether there is no data: no source was seen up to its end, or it has not started."""
     return seen is None or seen >= quarter.end or quarter.is_future(now)
 
 
@@ -110,7 +110,7 @@ def _counted(session: Session, quarters: Sequence[Quarter], network: str) -> Per
 
 
 def first_seen(session: Session, network: str) -> Mapping[int, datetime]:
-    """By site, when a source first said something of one of its links, monitored or not."""
+    """By site, when a source first reported on one of its links, monitored or not."""
     first = (
         select(Event.start)
         .where(Event.link_id == Link.id, Event.withdrawn_at.is_(None))

@@ -1,4 +1,4 @@
-"""The detected events beside a ticket, as its page lists them."""
+"""The detected events that match a ticket, as its page lists them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_EVENTS: Final = 10
 
 
 class EventOfTicket(NamedTuple):
-    """A detected event beside a ticket; times are UTC."""
+    """A detected event that matches a ticket; times are UTC."""
 
     id: int
     where: str
@@ -26,9 +26,9 @@ class EventOfTicket(NamedTuple):
     start: datetime
     end: datetime | None
     documents: bool
-    """Whether the ticket documents it; else it only lies beside it."""
+    """Whether the ticket documents it; otherwise it only matches."""
     total: int
-    """Of all events beside the ticket."""
+    """The number of all events that match the ticket."""
 
 
 _EVENTS: Final = (

@@ -1,4 +1,4 @@
-"""Matches, losses of service and duties follow what changes."""
+"""Recomputes matches, losses of service and duties after changes."""
 
 from __future__ import annotations
 
