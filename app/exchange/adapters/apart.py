@@ -1,10 +1,10 @@
-"""What strangers send is read apart: in a process with limits, which holds no secret (ADR 62).
+"""Reads untrusted input in a separate process with limits and without secrets (ADR 62).
 
-A mail is always read there, since the library that takes mails apart has lengths of which it takes
-the square; HTML of partner systems is, if it is not short. A process that ends too early, by its
-limits or by a fault, costs its text and nothing else: what stands for it says so.
+A mail is always read there, because the library that parses mails takes time quadratic in some
+lengths; HTML of partner systems is, unless it is short. A process that ends early, because of its
+limits or an error, only loses its text: a note replaces it.
 
-No caller has a transaction open meanwhile.
+Callers have no transaction open meanwhile.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from app.exchange.rules.replies import AttachedFile, Reply
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one such process."""
+    """Limits of such a process."""
 
     processor: int = 10
-    """Seconds; the worst mail that is taken apart needs two."""
+    """Seconds; the worst accepted mail needs two."""
     memory: int = 1024 * 1024 * 1024
     """Bytes of address space."""
     wait: float = 60
-    """Seconds from its start to its end, on a machine that is busy."""
+    """Seconds from its start to its end, on a busy machine."""
 
 
 LIMITS: Final = Limits()
@@ -52,7 +52,7 @@ _START: Final = (
 def read_mail_apart(
     content: bytes, own_domain: str, recipient: str = "", limits: Limits = LIMITS
 ) -> Reply:
-    """What a mail holds, as ``read_reply`` gives it. Raises ``Invalid`` where it is empty."""
+    """The content of a mail, as ``read_reply`` returns it. Raises ``Invalid`` if it is empty."""
     check_is_mail(content)
     answer = _asked({"what": _MAIL, "domain": own_domain, "recipient": recipient}, content, limits)
     if answer is None:
@@ -62,7 +62,7 @@ def read_mail_apart(
 
 
 def plain_text(html: str, limits: Limits = LIMITS) -> str:
-    """The text of a partner system's HTML; a note where it is too large or too complex."""
+    """The text of a partner system's HTML; a note if it is too large or too complex."""
     try:
         if len(html) <= SHORT:
             return plain_of(html)
@@ -75,13 +75,13 @@ def plain_text(html: str, limits: Limits = LIMITS) -> str:
 
 
 def text_of_html(article: Mapping[str, Any]) -> str:
-    """The text of a Zammad article, whatever its content type."""
+    """The text of a Zammad article of any content type."""
     body = str(article.get("body", ""))
     return plain_text(body) if article.get("content_type") == "text/html" else body
 
 
 def _asked(question: Mapping[str, str], content: bytes, limits: Limits) -> dict[str, Any] | None:
-    """The answer of a process of its own; None = it ended without one."""
+    """The answer of a separate process; None = it ended without one."""
     try:
         ran = subprocess.run(  # noqa: S603  # this file, with nothing of the content in its words
             [
@@ -111,7 +111,7 @@ def main() -> NoReturn:
     resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
-    os.nice(10)  # people who wait for a page come first
+    os.nice(10)  # people who wait for a page have priority
     question = json.loads(sys.stdin.buffer.readline())
     content = sys.stdin.buffer.read()
     try:

@@ -1,8 +1,8 @@
-"""Partners that speak the SOAP contract of GGUS: who cloned it, and other portals of this kind.
+"""Partners with the SOAP contract of GGUS: systems that cloned it, and other portals of this kind.
 
-The contract's strict lengths are kept: what is longer is cut, with a line that says where the rest
-is. Three rules that GGUS's operators imposed on every partner are kept, too: a ticket is never
-created "in progress", an open one never set back to it, and none solved that is ended already.
+The contract's strict lengths are observed: longer texts are cut, with a line that says where the
+rest is. So are three rules that GGUS's operators imposed on every partner: a ticket is never
+created "in progress", an open one never set back to it, and none solved that has already ended.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ MOVES_NEVER_MADE: Final[Mapping[str, frozenset[str]]] = {
     ),
     "solved": frozenset({"verified", "closed", "unsolved"}),
 }
-"""A state that is not set over one of those (GGUS's operators, in the contract's section 8)."""
+"""A state that must not replace one of those (GGUS's operators, in the contract's section 8)."""
 _SERVER: Final = "ggus"
 _SIGNATURE: Final = " (via LHCOPN)"
-"""How every name ends under which the portal writes there."""
+"""The end of every name under which the portal writes there."""
 _OVERLAP: Final = timedelta(minutes=15)
 _DOCUMENT_KEPT: Final = 3600.0
-"""Seconds for which a partner's WSDL is kept."""
+"""Seconds for which a partner's WSDL is cached."""
 _documents: dict[str, tuple[float, Any]] = {}
 _lock = Lock()
 
@@ -84,13 +84,13 @@ class Ggus:
         return self._find(f"'GHD_Origin ID'=\"{reference}\"")
 
     def ours(self, since: datetime, cursor: str = "") -> Ours:
-        """See ``PartnerSystem.ours``. The contract cannot ask who made a ticket: all that changed
-        since then, which those that were made are among."""
+        """See ``PartnerSystem.ours``. The contract cannot filter by creator: returns everything
+        changed since then, which includes the created tickets."""
         found = self._find(f"'GHD_Last Update' >= \"{int(since.timestamp())}\"")
         return Ours(found[::-1])
 
     def create(self, entry: Outgoing) -> Created:
-        """See ``PartnerSystem.create``. It is created as new, whatever it is here."""
+        """See ``PartnerSystem.create``. It is created as new, whatever its state here."""
         values = entry.values
         made = self._call(
             "GGUS",
@@ -140,7 +140,8 @@ class Ggus:
         )
 
     def times(self, their_id: str) -> Mapping[str, datetime]:
-        """See ``PartnerSystem.times``: those of the rows of its history in which a value began."""
+        """See ``PartnerSystem.times``: from the rows of its history in which a value first
+        appears."""
         rows = self._call("GGUS_HISTORY", "OpGetTicketHist", GHD_Request_ID=their_id, maxLimit="-1")
         found: dict[str, datetime] = {}
         values: dict[str, str] = {}
@@ -192,13 +193,13 @@ class Ggus:
         return Sent(left_out=left)
 
     def changed(self, cursor: str) -> Changed:
-        """Tickets that were changed since the cursor, a time, and a quarter of an hour before."""
+        """Tickets changed since the cursor, a time, and during the quarter of an hour before it."""
         since = datetime.fromisoformat(cursor) if cursor else self.now
         begin = int((since - _OVERLAP).timestamp())
         found = self._find(f"'GHD_Last Update' >= \"{begin}\"")
         return Changed(found, self.now.astimezone(UTC).isoformat())
 
-    # what the calls have in common
+    # common parts of the calls
 
     def _find(self, qualification: str, most: str = "-1") -> Sequence[str]:
         try:
@@ -224,8 +225,8 @@ class Ggus:
         return bytes(one["GAT_Attachment_attachmentData"])
 
     def _has_file(self, their_id: str, entry: Outgoing) -> bool:
-        """Whether a file of ours is there: the result of an earlier call may not be known, and a
-        file has no mark."""
+        """Whether a file of ours is there: the result of an earlier call may be unknown, and a file
+        has no mark."""
         wanted = (entry.file[:TITLE], _signed(entry.author))
         return any(
             (row["GAT_Attachment_attachmentName"], row["GAT_Last_Modifier"]) == wanted
@@ -234,7 +235,7 @@ class Ggus:
         )
 
     def _files(self, their_id: str) -> Sequence[TheirText]:
-        """Files of others, each as a text that says nothing."""
+        """Files of others, each as a text without content."""
         return [
             TheirText(
                 key=f"file of {(key := row['GAT_Attachment-ID'])}",
@@ -253,7 +254,8 @@ class Ggus:
         ]
 
     def _sent(self, values: Mapping[str, str], names: Sequence[str]) -> dict[str, str]:
-        """Values by the contract's elements; those of closed lists by the map, if there is one."""
+        """Values by the contract's elements; those of closed lists through the map, if there is
+        one."""
         found = {}
         for name in names:
             if not (value := values.get(name, "")):
@@ -308,7 +310,7 @@ class Ggus:
             with _lock:
                 if client.wsdl is not document:
                     _documents[address] = monotonic(), client.wsdl
-            parts = urlsplit(self.caller.url)  # what it says of its address counts but for the host
+            parts = urlsplit(self.caller.url)  # of its own address only the host is ignored
             path = f"{told.path}?{told.query}" if told.query else told.path
             there = f"{parts.scheme}://{parts.netloc}{path}"
             self._clients[service] = client.create_service(  # type: ignore[no-untyped-call]
@@ -344,14 +346,14 @@ def _failure(fault: Any, open_end: Outcome) -> Failure:
     reason = str(fault.message or "It answers a fault without a text")[:300]
     if NOT_LOGGED_IN in reason:
         return Failure(Outcome.TRANSIENT, reason)
-    if NO_SUCH_ENTRY in reason:  # it comes as an error of the server
+    if NO_SUCH_ENTRY in reason:  # the server reports it as an error
         return Failure(Outcome.PERMANENT, reason)
     is_server = str(fault.code or "").rpartition(":")[2].startswith("Server")
     return Failure(open_end if is_server else Outcome.PERMANENT, reason)
 
 
 def _transport(caller: JsonCaller) -> Any:
-    """What zeep calls with: the door out of the portal, with its guards."""
+    """What zeep calls with: the portal's outbound client, with its guards."""
     from requests import Response
     from zeep.transports import Transport
 
@@ -365,7 +367,7 @@ def _transport(caller: JsonCaller) -> Any:
             answer = _asked(caller, "POST", address, headers, message, action)
             found = Response()
             found.status_code = answer.status
-            found._content = answer.content  # as it comes from a socket
+            found._content = answer.content  # as from a socket
             found.headers.update(answer.headers)
             found.encoding = "utf-8"
             if answer.status not in (200, 500):
@@ -376,7 +378,7 @@ def _transport(caller: JsonCaller) -> Any:
 
 
 def _refused(status: int) -> Failure:
-    """Its own errors are faults, with 500."""
+    """Its own errors are faults, with status 500."""
     is_transient = status in (408, 429, 503) or is_of_gateways(status)
     outcome = Outcome.TRANSIENT if is_transient else Outcome.UNKNOWN
     return Failure(outcome, f"It answers {status}", status=status)
@@ -412,18 +414,18 @@ def _asked(
 
 
 def _base(url: str) -> str:
-    """Where the WSDLs are: a WSDL's address without its last part, or a host's usual place."""
+    """Where the WSDLs are: the address of a WSDL without its last part, or a host's usual path."""
     if "/arsys/WSDL/" in url:
         return url.rsplit("/", 1)[0]
     return f"{url.rstrip('/')}/arsys/WSDL/public/{_SERVER}"
 
 
 def _cut(text: str, facts: str = "") -> str:
-    """A text within the contract's limit: what is too long loses its end, not its facts (unless
-    these are long themselves) and its mark."""
+    """A text within the contract's limit: one that is too long loses its end, but not its facts
+    (unless these are long themselves) and its mark."""
     if len(text) <= TEXT:
         return text
-    if mark_of(text) is None:  # a value, and no text of ours
+    if mark_of(text) is None:  # a value, not a text of ours
         return text[: TEXT - 3] + "..."
     body, _, mark = text.rpartition("\n\n")
     end = f"{facts}\n\n{mark}" if facts and len(facts) < TEXT // 2 else mark

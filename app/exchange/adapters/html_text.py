@@ -1,8 +1,8 @@
-"""Texts of foreign systems that write HTML, as plain text.
+"""Converts HTML of other systems to plain text.
 
-Whoever writes a mail chooses what is read here. So it is read by one pass over the text, whose time
-grows with its length and with nothing else (ADR 62): libxml2 takes the square of a tag's
-attributes, and ``html.parser`` of Python up to 3.13.5 that of several things that are not closed.
+The author of a mail controls the input. So it is read in one pass over the text, whose time depends
+only on its length (ADR 62): libxml2 takes quadratic time for a tag's attributes, and Python's
+``html.parser`` up to 3.13.5 for several unclosed constructs.
 """
 
 from __future__ import annotations
@@ -17,35 +17,35 @@ LONGEST: Final = 2 * 1024 * 1024
 """Characters of HTML that are read."""
 MOST_TAGS: Final = 100_000
 MOST_ATTRIBUTES: Final = 500
-"""Of one tag."""
+"""Most attributes of one tag."""
 LONGEST_NAME: Final = 100
-"""Characters of a picture's name."""
+"""Longest name of a picture, in characters."""
 _BLOCKS: Final = frozenset({"p", "div", "br", "li", "table", "h1", "h2", "h3", "blockquote", "pre"})
 _BREAK: Final = "\x1e"
-"""A line end that a tag makes; one in the text is white space, as far as a row of cells goes."""
+"""A line end that a tag produces; one in the text is white space within a row of cells."""
 _SHOWN: Final = re.compile(r"(?:https?|ftp|mailto|tel):|/", re.IGNORECASE)
-"""Addresses that are of use to whoever reads them elsewhere."""
+"""Addresses that are useful to readers elsewhere."""
 _SCHEME: Final = re.compile(r"(?:https?://|mailto:|tel:)?", re.IGNORECASE)
 _SILENT: Final = frozenset({"script", "style", "title"})
-"""What they hold is no text, and no tags either."""
+"""Elements whose content is neither text nor tags."""
 _ATTRIBUTE: Final = r"""[^\s/>][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>"'][^\s>]*+))?+"""
 _TAG: Final = re.compile(rf"<(/?)([a-zA-Z][^\s/>]*+)((?:[\s/]++|{_ATTRIBUTE})*+)>")
-"""Each character is looked at a fixed number of times: nothing in it is given back."""
+"""Each character is examined a fixed number of times: no backtracking."""
 _TAG_BEGINS: Final = re.compile(r"</?[a-zA-Z]")
 _ATTRIBUTES: Final = re.compile(_ATTRIBUTE)
 _NUMBER: Final = re.compile(r"&#(?:[0-9]{8}|[xX][0-9a-fA-F]{8})[0-9a-fA-F]*+;?")
-"""No character has such a number, and Python refuses to read those of more than 4,300 digits."""
+"""No character has such a number, and Python refuses to read numbers of more than 4,300 digits."""
 
 
 class TooComplex(Exception):
-    """HTML that is not read: nobody who writes a text needs so much of it."""
+    """HTML that is not read: no text needs this much."""
 
 
 def plain_of(text: str) -> str:
     """The text of HTML, a line for each block. A row of a table is a line with " | " between its
-    cells where each of these is one line (a cell that ends with ":" names the next one); a link
-    keeps its address, and a picture its name. A tag that does not end is text, as all behind it.
-    Raises ``TooComplex``."""
+    cells if each of these is one line (a cell that ends with ":" names the next one); a link
+    keeps its address, and a picture its name. An unclosed tag is text, and so is everything
+    after it. Raises ``TooComplex``."""
     if len(text) > LONGEST or text.count("<") > MOST_TAGS:
         raise TooComplex
     written = Written()
@@ -59,20 +59,20 @@ def plain_of(text: str) -> str:
 
 @dataclass
 class Written:
-    """What was read so far. A row and a link are looked at once more when they end; a row with a
-    table in it is not, so that no part is looked at a third time."""
+    """What was read so far. A row and a link are processed once more when they end; a row that
+    contains a table is not, so that no part is processed a third time."""
 
     parts: list[str] = field(default_factory=list)
     row: list[int] | None = None
-    """Where the row, and each cell of it, begins in ``parts``."""
+    """Where the row, and each of its cells, starts in ``parts``."""
     link: tuple[int, str] | None = None
-    """Where the text of a link begins, and its address."""
+    """Where the text of a link starts, and its address."""
     is_between: bool = False
-    """Behind a row: white space there is no text."""
+    """After a row: white space there is not text."""
     is_pre: bool = False
 
     def text(self) -> str:
-        """All of it."""
+        """The whole text."""
         self.end_row()
         return "".join(self.parts)
 
@@ -84,7 +84,7 @@ class Written:
         self.parts.append(_unescaped(text.replace("\n", _BREAK) if self.is_pre else text))
 
     def tag(self, name: str, attributes: str, *, closes: bool) -> None:
-        """A tag begins or ends something."""
+        """A tag starts or ends an element."""
         if name in ("tr", "table"):
             self.end_row()
         if name == "a":
@@ -108,7 +108,7 @@ class Written:
             self.parts.append(_BREAK)
 
     def end_link(self) -> None:
-        """Its address is behind its text, unless that says it."""
+        """Add the link's address after its text, unless the text contains it."""
         if self.link is not None:
             begin, address = self.link
             text = " ".join("".join(self.parts[begin:]).split())
@@ -117,7 +117,7 @@ class Written:
         self.link = None
 
     def end_row(self) -> None:
-        """Its cells are one line, if each of them is."""
+        """Join its cells into one line, if each of them is one line."""
         self.end_link()
         row, self.row = self.row, None
         if row is None or len(row) < 3:
@@ -141,7 +141,7 @@ class Written:
 
 
 def read_html(text: str, written: Written) -> None:
-    """Read all of it, in its order."""
+    """Read the whole text, in order."""
     place = 0
     never_closed: set[str] = set()
     while (found := text.find("<", place)) >= 0:
@@ -176,7 +176,7 @@ def read_html(text: str, written: Written) -> None:
 
 
 def _attribute(attributes: str, name: str) -> str:
-    """The value of the first attribute of that name, "" = it has none."""
+    """The value of the first attribute with that name, "" = missing."""
     for one in _ATTRIBUTES.finditer(attributes):
         told, _sign, value = one[0].partition("=")
         if told.rstrip().lower() == name:
@@ -186,7 +186,7 @@ def _attribute(attributes: str, name: str) -> str:
 
 
 def _picture(attributes: str) -> str:
-    """What stands for a picture: what it shows, else the name of its file."""
+    """The text for a picture: its description, else the name of its file."""
     name = " ".join(_attribute(attributes, "alt").split())
     if not name and not (source := _attribute(attributes, "src")).startswith("data:"):
         file = source.partition("?")[0].rpartition("/")[2]

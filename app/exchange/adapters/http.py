@@ -1,5 +1,4 @@
-"""Calls to partners over HTTP with JSON: limits of the door, outcomes distinguished, each
-recorded."""
+"""Calls to partners over HTTP with JSON: with limits, distinguished outcomes, and records."""
 
 from __future__ import annotations
 
@@ -17,17 +16,18 @@ from app.exchange.rules.failures import Failure, Outcome, outcome_of_status
 from app.exchange.rules.partner import CallFailed
 
 LONGEST_CALL: Final = timedelta(seconds=30)
-"""What a partner was asked to write is there after that, whether or not its answer came."""
+"""A request to write has taken effect there after this time at the latest, with or without an
+answer."""
 LIMITS: Final = Limits(most_bytes=16 * 1024 * 1024, seconds=10)
-"""Of a call, from the first connection to the last byte, however they trickle: meanwhile a worker
-does nothing for others."""
+"""Limits of a call, from connecting to the last byte, however slowly it arrives: the worker is
+blocked meanwhile."""
 _SHOWN: Final = 4000
-"""Characters of a request and of an answer that are kept for people."""
+"""Characters of a request and of an answer that are stored for people."""
 
 
 @dataclass(frozen=True)
 class Told:
-    """A call as it is kept for people: no secret is in it."""
+    """A call as recorded for people, without secrets."""
 
     what: str
     asked: str
@@ -46,18 +46,18 @@ def _is_never(_found: Mapping[str, Any]) -> bool:
 
 @dataclass(frozen=True)
 class JsonCaller:
-    """Speaks JSON with one partner. ``secret_headers`` are sent and never told."""
+    """Exchanges JSON with one partner. ``secret_headers`` are sent and never recorded."""
 
     url: str
     private_hosts: Collection[str]
     secret_headers: Mapping[str, str]
     tell: Callable[[Told], None] = field(default=_nobody)
     transport: Callable[..., Answer] = field(default=ask)
-    """As ``app.core.adapters.outbound.ask``."""
+    """See ``app.core.adapters.outbound.ask``."""
     mask: Callable[[str], str] = field(default=str)
-    """Takes secrets out of a reason that people are told: a partner may repeat what it was sent."""
+    """Removes secrets from a reason that people see: a partner may repeat what it was sent."""
     is_own_error: Callable[[Mapping[str, Any]], bool] = field(default=_is_never)
-    """Whether an object is an error in the form of the partner's kind of system."""
+    """Whether an object is an error in the format of the partner's kind of system."""
 
     def call(
         self,
@@ -67,8 +67,8 @@ class JsonCaller:
         *,
         query: Mapping[str, str | int] | None = None,
     ) -> Any:
-        """What is answered, as JSON. Raises ``CallFailed``: for what writes, an answer that is not
-        JSON leaves open what was done."""
+        """The answer as JSON. Raises ``CallFailed``; for calls that write, an answer that is not
+        JSON means an unknown outcome."""
         sent = json.dumps(body).encode() if body is not None else None
         asked = json.dumps(body, ensure_ascii=False) if body else ""
         return self._json(method, path, query, sent, "application/json", asked)
@@ -76,7 +76,7 @@ class JsonCaller:
     def upload(
         self, path: str, content: bytes, media_type: str, query: Mapping[str, str | int]
     ) -> Any:
-        """Send a file as a whole body. What is answered, and what is raised: see ``call``."""
+        """Send a file as a whole body. Answer and errors: see ``call``."""
         asked = f"{len(content)} bytes, {media_type}"
         return self._json("POST", path, query, content, media_type, asked)
 
@@ -106,7 +106,7 @@ class JsonCaller:
         return found
 
     def notify(self, content: bytes, signed: Mapping[str, str]) -> None:
-        """Post a JSON message to the address itself; any answer of success is enough."""
+        """Post a JSON message to the address itself; any successful answer is enough."""
         began, asked = monotonic(), content.decode()
         headers = {"Content-Type": "application/json", "User-Agent": "lhcopn-portal", **signed}
         what = "POST the webhook"
@@ -118,7 +118,7 @@ class JsonCaller:
             raise CallFailed(self._masked(failure))
 
     def fetch(self, path: str, most_bytes: int) -> bytes:
-        """A file. Raises ``CallFailed``, also where it is larger."""
+        """Fetch a file. Raises ``CallFailed``, also if it is larger."""
         began, what = monotonic(), f"GET {path}"
         limits = Limits(most_bytes, LIMITS.seconds)
         headers = {"Accept": "*/*", "User-Agent": "lhcopn-portal"}
@@ -187,13 +187,13 @@ class JsonCaller:
 
 
 def waited(began: float, limits: Limits) -> timedelta:
-    """As ``Failure.waited``, of a call without an answer."""
+    """See ``Failure.waited``, for a call without an answer."""
     took = monotonic() - began
     return timedelta(seconds=took if took >= limits.seconds else 0)
 
 
 def _words(found: Any) -> str:
-    """What an answer in JSON says of a refusal, shortened to a line."""
+    """The reason for a refusal in a JSON answer, shortened to a line."""
     inner = found.get("error") if isinstance(found, dict) else None
     found = inner if isinstance(inner, dict) else found  # ServiceNow
     if isinstance(found, dict):
@@ -205,7 +205,7 @@ def _words(found: Any) -> str:
 
 
 def _retry_after(answer: Answer) -> timedelta | None:
-    """The pause that is requested, in seconds or until a time (RFC 9110, 10.2.3)."""
+    """The requested pause, in seconds or until a time (RFC 9110, 10.2.3)."""
     value = answer.headers.get("retry-after", "")
     if value.isascii() and value.isdecimal() and len(value) < 9:
         return timedelta(seconds=int(value))

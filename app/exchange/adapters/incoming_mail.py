@@ -1,7 +1,7 @@
-"""A mail that answers one of ours, as a mail server hands it over.
+"""Parses a reply to one of our mails, as a mail server delivers it.
 
-What comes in is untrusted: any shape, depth, charset and size. It is read as text; what cannot be
-read says why, and its beginning is its text.
+The input is untrusted: any shape, depth, charset and size. It is read as text; if that fails, the
+reason is stored, and its beginning is the text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from app.exchange.adapters.html_text import LONGEST, TooComplex, plain_of
 from app.exchange.rules.replies import AttachedFile, Reply, why_automatic
 
 MAX_BYTES: Final = 16 * 1024 * 1024
-"""Of a mail that is taken apart."""
+"""Largest mail that is parsed."""
 MAX_TEXT: Final = 256 * 1024
 """Characters of a mail's text that are stored as such."""
 _RECIPIENTS: Final = ("To", "Cc", "Delivered-To", "X-Original-To", "Envelope-To", "Resent-To")
@@ -36,8 +36,8 @@ _MAX_ADDRESSES: Final = 64 * 1024
 
 
 def read_reply(content: bytes, own_domain: str, recipient: str = "") -> Reply:
-    """What a mail holds. ``own_domain``: that of the portal's Message-IDs; ``recipient``: to whom
-    the mail server delivers it, if it says so. Raises ``Invalid`` where it is empty."""
+    """The content of a mail. ``own_domain``: that of the portal's Message-IDs; ``recipient``:
+    the address to which the mail server delivers it. Raises ``Invalid`` if it is empty."""
     check_is_mail(content)
     if len(content) > MAX_BYTES:
         return unread(content, f"The mail is larger than {MAX_BYTES // 1024 // 1024} MiB")
@@ -50,13 +50,13 @@ def read_reply(content: bytes, own_domain: str, recipient: str = "") -> Reply:
 
 
 def check_is_mail(content: bytes) -> None:
-    """Raises ``Invalid`` where there is nothing."""
+    """Raise ``Invalid`` if it is empty."""
     if not content.strip():
         raise Invalid("mail", "There is no mail on standard input")
 
 
 def unread(content: bytes, problem: str) -> Reply:
-    """A mail that was not taken apart, with its beginning as its text."""
+    """A mail that was not parsed, with its beginning as the text."""
     return Reply(
         key=hashlib.sha256(content).hexdigest(),
         text=storable_text(decoded(content[: MAX_TEXT * 4], "utf-8"), MAX_TEXT),
@@ -95,8 +95,8 @@ def _read(content: bytes, own_domain: str, recipient: str) -> Reply:
 
 
 def _text_of_parts(html: Sequence[str]) -> tuple[str, str]:
-    """The text of parts of HTML, with a note for each that is not read; and what is wrong with
-    the mail then."""
+    """The text of HTML parts, with a note for each that was not read; and the resulting problem of
+    the mail."""
     texts, problem, left = [], "", LONGEST
     for one in html:
         left -= len(one)
@@ -112,7 +112,7 @@ def _text_of_parts(html: Sequence[str]) -> tuple[str, str]:
 
 
 def _leaves(mail: Message) -> Iterator[Message]:
-    """The parts that hold something; a forwarded mail is one part. Raises ``UnreadableMail``."""
+    """The parts with content; a forwarded mail is one part. Raises ``UnreadableMail``."""
     waiting, seen = [mail], 0
     while waiting:
         part = waiting.pop(0)

@@ -1,8 +1,8 @@
-"""``mail``: a partner that only pulls is notified of each change by a mail, and fetches the ticket.
+"""``mail``: a pull-only partner is notified of each change by mail, and fetches the ticket.
 
-Nothing is called: what is sent waits in the portal's own queue of mails, where it is told once
-however often it is requested. The partner's own number comes with its answer (``GHD_Target_ID``);
-until then its ticket has our reference.
+Nothing is called: what is sent waits in the portal's own mail queue, once, however often it is
+requested. The partner's own number arrives with its answer (``GHD_Target_ID``); until then its
+ticket has our reference.
 """
 
 from __future__ import annotations
@@ -19,44 +19,44 @@ from app.exchange.rules.reading import TheirTicket
 from app.tickets.rules.marks import reference_of
 
 Tell: TypeAlias = Callable[[int, int], None]
-"""Queues the mail about the entry of a ticket with that sequence, unless it was told already."""
+"""Queues the mail about the entry of a ticket with that sequence, unless that was done already."""
 
 
 class MailNotices:
     """A partner that is notified by mail."""
 
     traits = Traits(can_look_up=True, settles=timedelta(0))
-    """Anyone who tells twice has told once: there is nothing to wait for."""
+    """A repeated notification has no effect: there is nothing to wait for."""
 
     def __init__(self, tell: Tell, mailbox: str) -> None:
         self._tell, self._mailbox = tell, mailbox
 
     def test(self, _ticket: str = "") -> Iterator[Check]:
-        """That mails reach the partner shows their queue; without a mailbox of ours it cannot
+        """Delivery of mails is visible in their queue; without a mailbox of ours the partner cannot
         answer them."""
         yield Check(_("Mails are queued"))
         problem = "" if self._mailbox else _("MAIL_REPLY_TO is not set")
         yield Check(_("Answers by mail"), problem, for_reading=True)
 
     def find(self, reference: str) -> Sequence[str]:
-        """Nothing is there that could be asked."""
+        """There is no system to query."""
         return ()
 
     def ours(self, since: datetime, cursor: str = "") -> Ours:
-        """Nothing is there that could be asked."""
+        """There is no system to query."""
         return Ours(())
 
     def create(self, entry: Outgoing) -> Created:
-        """Notify the partner of a ticket; it has our reference until they say theirs."""
+        """Notify the partner of a ticket; it has our reference until they send theirs."""
         self._tell(entry.number, entry.sequence)
         return Created(reference_of(entry.number))
 
     def read(self, their_id: str) -> TheirTicket:
-        """Nothing is known of it but its id."""
+        """Only its id is known."""
         return TheirTicket(their_id, ())
 
     def times(self, their_id: str) -> Mapping[str, datetime]:
-        """Nobody can be asked."""
+        """There is no system to query."""
         return {}
 
     def send(self, their_id: str, entry: Outgoing) -> Sent:
@@ -65,5 +65,5 @@ class MailNotices:
         return Sent()
 
     def changed(self, cursor: str) -> Changed:
-        """They say by themselves what changed."""
+        """They send their changes themselves."""
         return Changed((), cursor)

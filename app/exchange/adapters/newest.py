@@ -1,7 +1,7 @@
-"""What changed at a partner, read from the newest on until it is known already.
+"""Reads what changed at a partner, from the newest change back to a known one.
 
-Times are compared with times of the same system only, and none is sent but with two days to spare:
-neither its clock nor the time zone in which it reads what is sent to it can lose a change.
+Times are compared only with times of the same system, and are sent only with two days to spare:
+neither its clock nor the time zone in which it interprets them can lose a change.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.partner import CallFailed, Changed
 
 OVERLAP: Final = timedelta(minutes=5)
-"""Read again before the cursor: what was written while the last read ran may have an older time."""
+"""Read again before the cursor: what was written during the last read may have an older time."""
 AHEAD: Final = timedelta(minutes=1)
-"""How far the cursor may be ahead of our clock: a ticket that has a time of some later year must
-not hide all that changes until then. What is behind a faster clock there is read once more."""
+"""How far the cursor may be ahead of our clock: a ticket with a time of some later year must not
+hide all changes until then. With a faster clock there, what is after the limit is read again."""
 SPARE: Final = timedelta(days=2)
-"""More than two time zones are apart."""
+"""More than the distance of any two time zones."""
 PAGE: Final = 100
 MOST_PAGES: Final = 1000
 
 
 class Row(NamedTuple):
-    """A ticket there, and when it was changed last. ``version`` is another one after each change,
-    "" where nothing says so for certain."""
+    """A ticket there, and when it was last changed. ``version`` changes with each change, "" if
+    nothing reliable is available."""
 
     id: str
     at: datetime
@@ -38,10 +38,10 @@ Page: TypeAlias = Callable[[int, datetime | None], Sequence[Row]]
 
 
 def changed_since(cursor: str, now: datetime, page: Page) -> Changed:
-    """The ids of what changed since the cursor, the one that changed first first.
+    """The ids of what changed since the cursor, oldest change first.
 
-    ``page(number, after)`` gives ``PAGE`` rows, what changed last first, from page 0 on; ``after``
-    is a time before which nothing need be found, in whatever zone.
+    ``page(number, after)`` returns ``PAGE`` rows, newest change first, from page 0 on; ``after`` is
+    a time before which results are not needed, in any time zone.
     """
     if not cursor:
         newest = page(0, None)[:1]

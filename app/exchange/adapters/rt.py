@@ -1,18 +1,18 @@
 """Request Tracker 5 over its REST interface, version 2.
 
-Written from what RT publishes of it (docs.bestpractical.com: RT::REST2, "Query Builder" for
-TicketSQL) and tried with Debian's ``request-tracker5``: ``make test-rt``. Traps that it has:
+Written from RT's published documentation (docs.bestpractical.com: RT::REST2, "Query Builder" for
+TicketSQL) and tried with Debian's ``request-tracker5``: ``make test-rt``. Pitfalls:
 
-- A custom field that its queue lacks is left out of a create without a word. Our reference is in
-  the field ``LHCOPN`` where there is one, else in the subject, which is found without full text.
-- A ticket that was merged answers as the one that it was merged into, and is found by no search
-  that does not ask for ``EffectiveId``; its time of change stays what it was.
-- Correspondence is public and goes to the requestors by mail, comments are internal. By a rule that
-  it has as delivered correspondence opens a ticket that is new or resolved.
-- A change that it refuses is answered with 200 and a sentence: what it is told is read back.
-- Times are UTC in answers, and in the account's time zone in questions.
-- Everything appears as our account; the line that marks our texts says who wrote them.
-- ``X-RT-Loop-Prevention`` is a header of its mails; this interface does not look at it.
+- A create silently ignores a custom field that the queue does not have. Our reference is in the
+  field ``LHCOPN`` if it exists, else in the subject, which is found without full text.
+- A merged ticket answers as the ticket into which it was merged, and is only found by searches with
+  ``EffectiveId``; its time of change stays the same.
+- Correspondence is public and mailed to the requestors, comments are internal. By a default rule,
+  correspondence opens a ticket that is new or resolved.
+- A refused change is answered with 200 and a sentence: what was sent is read back.
+- Times are UTC in answers, and in the account's time zone in queries.
+- Everything is written by our account; the line that marks our texts names the author.
+- ``X-RT-Loop-Prevention`` is a header of its mails; this interface ignores it.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ _SWITCHED_OFF: Final = (
     "its REST interface, version 2, may be switched off: RT 6 has it where $EnableREST2 is set"
 )
 FIELD: Final = "LHCOPN"
-"""The custom field of tickets that holds our reference."""
+"""The custom field of tickets that contains our reference."""
 MAX_SUBJECT: Final = 200
-"""Characters of a subject that it keeps."""
+"""Longest subject that it stores, in characters."""
 MOVED_BY_TEXT: Final = {"new": "open", "resolved": "open", "rejected": "open"}
-"""Correspondence moves a ticket so by the rule that it has as delivered."""
+"""How correspondence moves a ticket by the default rule."""
 _SLACK: Final = timedelta(minutes=1)
-"""It may continue with a request after nobody waits for its answer any more."""
+"""It may continue with a request after its client has stopped waiting."""
 _SECONDS: Final = timedelta(seconds=2)
 _WRITTEN: Final = frozenset({"Create", "Correspond", "Comment"})
 _REST: Final = "/REST/2.0"
@@ -96,9 +96,9 @@ class RequestTracker:
                 yield Check(self._place_of_reference())
 
     def find(self, reference: str) -> Sequence[str]:
-        """Tickets of our account that hold our reference in the field or in the subject, whatever
-        became of them: merged ones, and those that were moved to a queue without the field. People
-        who clone a ticket clone its fields."""
+        """Tickets of our account with our reference in the field or in the subject, including
+        merged ones, and those moved to a queue without the field. Cloning a ticket clones its
+        fields."""
         query = f"Subject LIKE '{reference}'"
         if self._has_field():
             query += f" OR 'CF.{{{FIELD}}}' = '{reference}'"
@@ -107,8 +107,8 @@ class RequestTracker:
         return [_id(one) for one in found if self._is_us(one) and _may_hold(one, reference)]
 
     def ours(self, since: datetime, cursor: str = "") -> Ours:
-        """See ``PartnerSystem.ours``, whatever their fields say: one may not have been kept, and
-        whoever would have seen to it was ended before."""
+        """See ``PartnerSystem.ours``, whatever their fields contain: a field may not have been
+        stored, and the worker that would have checked it was killed."""
         page = int(cursor or 0)
         query = (
             f"Creator = '__CurrentUser__' AND Created > '{since - SPARE:%Y-%m-%d}' AND "
@@ -121,8 +121,8 @@ class RequestTracker:
         return Ours(ids, "" if is_last else str(page + 1))
 
     def create(self, entry: Outgoing) -> Created:
-        """See ``PartnerSystem.create``. The ticket is read back: fields are left out without a
-        word, and an id of another ticket leaves open what was made."""
+        """See ``PartnerSystem.create``. The ticket is read back: fields are silently ignored, and
+        with the id of another ticket it is unknown what was created."""
         reference, has_field = reference_of(entry.number), self._has_field()
         title = entry.values.get("title") or f"Ticket {entry.number}"
         body: dict[str, Any] = {
@@ -138,12 +138,12 @@ class RequestTracker:
         key = _id(_object(self.caller.call("POST", f"{_REST}/ticket", body)))
         try:
             remark = self._see_to_reference(key, title, reference, has_field=has_field)
-        except CallFailed as error:  # it is there, whatever is wrong with what came after
+        except CallFailed as error:  # it exists, whatever went wrong afterwards
             raise CallFailed(replace(error.failure, outcome=Outcome.UNKNOWN)) from None
         return Created(key, key, self._url(key), serial=int(key), remark=remark)
 
     def _see_to_reference(self, key: str, title: str, reference: str, *, has_field: bool) -> str:
-        """Our reference is in its place, or in the subject; what there is to say of it."""
+        """Put our reference into its place, or into the subject; return a remark."""
         if not _holds(self._ticket(key), reference):
             subject = {"Subject": _subject(title, reference)}
             self.caller.call("PUT", f"{_REST}/ticket/{key}", subject)
@@ -155,8 +155,8 @@ class RequestTracker:
         return f"Its queue has no custom field {FIELD}: our reference is in the subject"
 
     def read(self, their_id: str) -> TheirTicket:
-        """See ``PartnerSystem.read``. What was merged is told without its texts, which are those of
-        the other ticket by now."""
+        """See ``PartnerSystem.read``. A merged ticket is returned without its texts, which belong
+        to the other ticket by now."""
         ticket = self._ticket(their_id)
         if (key := _id(ticket)) != their_id:
             if _id(self._ticket(key)) != key:
@@ -203,8 +203,8 @@ class RequestTracker:
         return Sent()
 
     def changed(self, cursor: str) -> Changed:
-        """Tickets of our queue that changed, and before them those that were merged into them: a
-        pair follows before the other ticket is taken for a new one."""
+        """Tickets of our queue that changed, preceded by those that were merged into them: a pair
+        follows before the other ticket is taken for a new one."""
         if not self.profile.group:
             raise refuse("Without a queue every ticket there would come")
         newest: list[datetime] = []
@@ -217,7 +217,7 @@ class RequestTracker:
             rows = self._page("tickets", asked | {"orderby": "LastUpdated"}, number)
             times = [_time(one, "LastUpdated") for one in rows]
             newest.extend(at if at <= self.now + AHEAD else self.now for at in times[:1])
-            # what changed within the newest seconds may change once more within them
+            # what changed within the newest seconds may change again within them
             return [
                 Row(_id(one), at, at.isoformat() if at < newest[0] - _SECONDS else "")
                 for one, at in zip(rows, times, strict=True)
@@ -226,7 +226,7 @@ class RequestTracker:
         found = changed_since(cursor, self.now, page)
         return replace(found, ids=[*self._merged_into(found.ids), *found.ids])
 
-    # what the calls have in common
+    # common parts of the calls
 
     def _page(
         self, what: str, asked: Mapping[str, str | int], number: int
@@ -260,7 +260,7 @@ class RequestTracker:
         return merged
 
     def _texts(self, their_id: str) -> Sequence[TheirText]:
-        """What was written on a ticket, in its order, with the files that came with it."""
+        """The texts of a ticket, in order, with their files."""
         place, by_id = f"ticket/{their_id}", {"orderby": "id"}
         history = self._all(
             f"{place}/history",
@@ -304,7 +304,7 @@ class RequestTracker:
             ) from None
 
     def _set(self, path: str, their_id: str, entry: Outgoing) -> Sent:
-        """Set fields, and look which of them it took."""
+        """Set fields, and check which of them were accepted."""
         wanted: dict[str, str] = {}
         if "title" in entry.values:
             has_field = self._has_field()
@@ -327,7 +327,7 @@ class RequestTracker:
         return Sent(left_out=left)
 
     def _status(self, entry: Outgoing) -> str:
-        """The status that our state is there; "" where it stays."""
+        """The status for our state; "" if it stays."""
         value = entry.values.get("state")
         return self.profile.map_of("state").theirs_of(value) or "" if value is not None else ""
 
@@ -362,7 +362,7 @@ class RequestTracker:
             raise refuse(f"It does not know our login {self.login!r}")
 
     def _named_version(self) -> str:
-        """Which version it is, and whether the portal was tried with it."""
+        """Its version, and whether the portal was tried with it."""
         try:
             found = _text(_object(self.caller.call("GET", f"{_REST}/rt")), "Version")
         except CallFailed as error:
@@ -398,14 +398,14 @@ def _is_own_error(found: Mapping[str, Any]) -> bool:
 
 
 def _subject(title: str, reference: str) -> str:
-    """A subject of one line that fits, with our reference at its end where one is given."""
+    """A subject of one line that fits, with our reference, if given, at its end."""
     end = f" [{reference}]" if reference else ""
     return " ".join(title.split())[: MAX_SUBJECT - len(end)].rstrip() + end
 
 
 def _may_hold(row: Mapping[str, Any], reference: str) -> bool:
-    """Whether a row that was found holds our reference, as far as it shows: a queue that lacks the
-    field does not show what it holds."""
+    """Whether a found row may contain our reference, as far as it shows: a queue without the field
+    does not show its content."""
     shows_field = any(one.get("name") == FIELD for one in _fields(row))
     return _holds(row, reference) or not (shows_field or reference in _text(row, "Subject"))
 

@@ -1,16 +1,17 @@
 """ServiceNow's incidents over its Table API, and files over its Attachment API.
 
 Written from ServiceNow's published documentation ("Table API", "Attachment API", "Incident
-Management state model", "Journal field type"); no live system was asked. Traps that it has:
+Management state model", "Journal field type"), without access to a live system. Pitfalls:
 
-- A part of a query that it does not understand is left out, and everything is found: what a search
-  answers is looked at again, here.
-- Nothing makes a create happen once: it is looked up by ``correlation_id``, our reference, before.
-- Fields that the account may not write are dropped without a word: what it answers is read.
+- A part of a query that it does not understand is ignored, so that everything matches: search
+  results
+  are checked again here.
+- A create is not idempotent: it is looked up by ``correlation_id``, our reference, before.
+- Fields that the account may not write are silently ignored: its answer is read.
 - Comments and work notes are written as fields of the incident, and read from a table of journals.
-- Times are UTC where actual values are requested; in which zone it reads a time is the account's.
-- An incident that is resolved needs a resolution code, whose values each instance has for itself: a
-  row of the map of states is ``6``, or ``6:Solution provided`` with its code.
+- Times are UTC if actual values are requested; it interprets times in the account's time zone.
+- A resolved incident needs a resolution code, whose values differ for each instance: a row of the
+  map of states is ``6``, or ``6:Solution provided`` with its code.
 """
 
 from __future__ import annotations
@@ -36,16 +37,15 @@ from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket
 from app.tickets.rules.marks import reference_of
 
 SYSTEM: Final = "LHCOPN"
-"""What ``correlation_display`` says of who asked for an incident."""
+"""The value of ``correlation_display`` for the creator of an incident."""
 MAX_TITLE: Final = 160
 MAX_DESCRIPTION: Final = 4000
-"""Characters of ``short_description`` and ``description``; what is longer is cut there."""
+"""Longest ``short_description`` and ``description``, in characters; longer ones are cut there."""
 MAX_FILES: Final = 1000
 _SLACK: Final = timedelta(minutes=1)
-"""It may continue with a request after nobody waits for its answer any more."""
+"""It may continue with a request after its client has stopped waiting."""
 _MAPPED: Final = {"state": "state", "priority": "urgency", "impact": "impact"}
-"""Fields whose values are mapped, and what they are called there; its priority follows from the
-other two."""
+"""Mapped fields, and their names there; its priority follows from the other two."""
 _CODED: Final = frozenset({"6", "7", "8"})
 """States that have a resolution code."""
 _FIELDS: Final = (
@@ -140,7 +140,7 @@ class ServiceNow:
         )
 
     def times(self, their_id: str) -> Mapping[str, datetime]:
-        """See ``PartnerSystem.times``: its audit is not for accounts like ours."""
+        """See ``PartnerSystem.times``: its audit is not accessible to accounts like ours."""
         return {}
 
     def send(self, their_id: str, entry: Outgoing) -> Sent:
@@ -164,8 +164,8 @@ class ServiceNow:
         return Sent()
 
     def changed(self, cursor: str) -> Changed:
-        """Incidents of our group that changed. A file alone does not change its incident: it is
-        seen with the next change, or by the nightly read."""
+        """Incidents of our group that changed. A new file alone does not change its incident: it is
+        found with the next change, or by the nightly read."""
         group = self._group_id()
         if not group:
             raise refuse("Without an assignment group every incident there would come")
@@ -189,7 +189,7 @@ class ServiceNow:
 
         return changed_since(cursor, self.now, page)
 
-    # what the calls have in common
+    # common parts of the calls
 
     def _search(
         self, table: str, query: str, fields: str, *, offset: int = 0
@@ -204,7 +204,7 @@ class ServiceNow:
         return _records(self.caller.call("GET", f"{_TABLE}/{table}", query=asked))
 
     def _journal(self, their_id: str) -> Sequence[TheirText]:
-        """Comments and work notes in their order."""
+        """Comments and work notes in order."""
         found: list[Mapping[str, Any]] = []
         query = f"element_id={their_id}^elementINcomments,work_notes^ORDERBYsys_created_on"
         fields = "sys_id,element,element_id,value,sys_created_by,sys_created_on"
@@ -213,7 +213,7 @@ class ServiceNow:
             if any(one.get("element_id") != their_id for one in rows):
                 raise refuse("Asked for the comments of an incident, it answers those of others")
             if not rows or len(found) >= PAGE * MOST_PAGES or rows[0] in found:
-                break  # it gives the same ones again: it does not page
+                break  # it returns the same ones again: it does not page
             found.extend(rows)
         found.sort(key=lambda one: _text(one, "sys_created_on"))
         return [
@@ -229,7 +229,7 @@ class ServiceNow:
         ]
 
     def _files(self, attached: Sequence[Mapping[str, Any]]) -> Sequence[TheirText]:
-        """Files of others, each as a text that says nothing."""
+        """Files of others, each as a text without content."""
         return [
             TheirText(
                 key=f"file of {_id(one)}",
@@ -262,7 +262,7 @@ class ServiceNow:
         return self.caller.fetch(f"{_FILES}/{key}/file", SIZE_LIMIT)
 
     def _attach(self, their_id: str, entry: Outgoing) -> None:
-        """Send a file, unless it is there: the comment that tells of it comes after it."""
+        """Send a file, unless it is there: the comment about it follows."""
         for one in self._attachments(their_id):
             is_alike = one.get("file_name") == entry.file and _size(one) == len(entry.content)
             is_ours = self._is_us(_text(one, "sys_created_by"))
@@ -273,7 +273,7 @@ class ServiceNow:
         _record(self.caller.upload(f"{_FILES}/file", entry.content, kind, place))
 
     def _values(self, entry: Outgoing) -> tuple[dict[str, str], list[str]]:
-        """Values in their words, and the names of fields that have none there."""
+        """Values in their words, and the names of fields without one there."""
         found: dict[str, str] = {}
         left: list[str] = []
         for name, value in entry.values.items():
@@ -296,14 +296,14 @@ class ServiceNow:
         return found, left
 
     def _value(self, ticket: Mapping[str, Any], name: str) -> str:
-        """A value as a row of the map has it: a state with its code where one to read says so."""
+        """A value as in a row of the map: a state with its code if there is a row with one."""
         value = _text(ticket, _MAPPED[name])
         coded = f"{value}:{_text(ticket, 'close_code')}"
         is_known = self.profile.map_of(name).ours_of(coded.casefold()) is not None
         return coded if name == "state" and is_known else value
 
     def _group_id(self) -> str:
-        """The id of the profile's assignment group, "" where none is said."""
+        """The id of the profile's assignment group, "" if none is set."""
         name = self.profile.group
         if not name or self._group:
             return self._group
@@ -323,7 +323,7 @@ class ServiceNow:
             raise refuse(f"It does not know our login {self.login!r}, or does not show it to us")
 
     def _check_names(self) -> None:
-        """The group is there, and the states and resolution codes that the map names."""
+        """Check that the group exists, and the states and resolution codes in the map."""
         self._group_id()
         states: set[str] = set()
         codes: set[str] = set()
@@ -360,7 +360,7 @@ def _is_own_error(found: Mapping[str, Any]) -> bool:
 
 
 def _description(text: str) -> str:
-    """A text that fits; a longer one keeps its last line, which says whose it is."""
+    """A text that fits; a longer one keeps its last line, which names the author."""
     if len(text) <= MAX_DESCRIPTION:
         return text
     last = "\n\n[... whole in the first comment]\n\n" + text.rstrip().rpartition("\n")[2]
@@ -387,7 +387,7 @@ def _text(of: Mapping[str, Any], name: str) -> str:
 
 
 def _called(of: Mapping[str, Any]) -> str:
-    """What people call it there, as far as it can be kept."""
+    """The name that people there use, as far as it can be stored."""
     return _text(of, "number")[:100]
 
 

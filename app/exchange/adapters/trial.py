@@ -1,7 +1,7 @@
-"""The steps of a connection test that write, the same for every kind that can be written to.
+"""The steps of a connection test that write, the same for every kind of writable system.
 
-There is one ticket for tests at a partner, of number 0, which no ticket of ours has: it is looked
-up first, and opened if none exists. Nothing of it is recorded here.
+There is one test ticket at a partner, with number 0, which no ticket of ours has: it is looked up
+first, and created if it does not exist. Nothing about it is recorded here.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ Step: TypeAlias = Callable[[], object]
 
 
 def checks(login: Step, read: Step, trial: Trial, search: Step = lambda: None) -> Iterator[Check]:
-    """The whole test, each step as it is known: ``login`` is the first call, ``read`` looks whether
-    what the profile names is there, ``search`` whether nonsense finds nothing."""
+    """The whole test, each step as soon as it is known: ``login`` is the first call, ``read``
+    checks that the names in the profile exist, ``search`` that nonsense finds nothing."""
     try:
         login()
     except CallFailed as error:
@@ -55,7 +55,7 @@ def checks(login: Step, read: Step, trial: Trial, search: Step = lambda: None) -
 
 
 def refuse(reason: str) -> CallFailed:
-    """What is raised where an answer is not what it should be."""
+    """The error for an unexpected answer."""
     return CallFailed(Failure(Outcome.PERMANENT, reason, status=_ANSWERED))
 
 
@@ -67,21 +67,21 @@ class Trial:
         self._cursor = self._id = self._remark = ""
         self._is_new = False
         self._others: list[str] = []
-        """Tickets for tests besides, the newest first: each queue that was ours once has one."""
+        """Other test tickets, newest first: each queue that was once ours has one."""
 
     def read(self) -> None:
-        """What changed can be read."""
+        """Check that changes can be read."""
         self._cursor = self._system.changed("").cursor
 
     def write(self) -> None:
-        """The ticket for tests is there, and can be read."""
+        """Check that the test ticket exists, and can be read."""
         found = self._system.find(reference_of(NUMBER))
         self._id = found[-1] if found else self._create()
         self._others = list(reversed(found[:-1]))[:_MOST_OTHERS]
         self._system.read(self._id)
 
     def search(self) -> None:
-        """The search finds our reference, and finds none that is nowhere."""
+        """Check that the search finds our reference, and nothing for one that does not exist."""
         if self._id not in self._system.find(reference_of(NUMBER)):
             told = f"Its search does not find {reference_of(NUMBER)}, which is there"
             raise refuse(self._remark or told)
@@ -89,7 +89,7 @@ class Trial:
             raise refuse("Its search finds what is not there")
 
     def round_trip(self) -> None:
-        """A comment is sent, announced as changed, and read as ours."""
+        """Check that a comment is sent, announced as a change, and read as ours."""
         self._comment()
         while self._id not in self._system.changed(self._cursor).ids:
             if self._others:

@@ -1,8 +1,8 @@
-"""``mail`` with the address of a receiver: a partner that only pulls is notified of each change by
-a signed webhook, and fetches the ticket.
+"""``mail`` with the address of a receiver: a pull-only partner is notified of each change by a
+signed webhook, and fetches the ticket.
 
-A message names the ticket and which of its changes it is, and holds nothing of its text. It has the
-same id at each try, so that one that arrives twice is known again.
+A message names the ticket and which of its changes it is, without any of its text. It has the same
+id in each attempt, so that a repeated one is recognized.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class WebhookNotices:
     """A partner that is notified by a webhook; ``live`` secrets sign, ``portal`` is our address."""
 
     traits = Traits(can_look_up=True, settles=timedelta(0))
-    """Anyone who is told twice knows it by the message's id: there is nothing to wait for."""
+    """A repeated message is recognized by its id: there is nothing to wait for."""
 
     def __init__(self, caller: JsonCaller, live: Sequence[str], portal: str, now: datetime) -> None:
         self._caller, self._live, self._portal, self._now = caller, live, portal, now
 
     def test(self, _ticket: str = "") -> Iterator[Check]:
-        """Send a message that is about no ticket."""
+        """Send a message without a ticket."""
         try:
             self._post(f"test-{int(self._now.timestamp())}", "connection.tested", {})
         except CallFailed as error:
@@ -40,24 +40,24 @@ class WebhookNotices:
         yield Check(_("Reachable"))
 
     def find(self, reference: str) -> Sequence[str]:
-        """Nothing is there that could be asked."""
+        """There is no system to query."""
         return ()
 
     def ours(self, since: datetime, cursor: str = "") -> Ours:
-        """Nothing is there that could be asked."""
+        """There is no system to query."""
         return Ours(())
 
     def create(self, entry: Outgoing) -> Created:
-        """Notify the partner of a ticket; it has our reference until they say theirs."""
+        """Notify the partner of a ticket; it has our reference until they send theirs."""
         self._tell(entry)
         return Created(reference_of(entry.number))
 
     def read(self, their_id: str) -> TheirTicket:
-        """Nothing is known of it but its id."""
+        """Only its id is known."""
         return TheirTicket(their_id, ())
 
     def times(self, their_id: str) -> Mapping[str, datetime]:
-        """Nobody can be asked."""
+        """There is no system to query."""
         return {}
 
     def send(self, their_id: str, entry: Outgoing) -> Sent:
@@ -66,7 +66,7 @@ class WebhookNotices:
         return Sent()
 
     def changed(self, cursor: str) -> Changed:
-        """They say by themselves what changed."""
+        """They send their changes themselves."""
         return Changed((), cursor)
 
     def _tell(self, entry: Outgoing) -> None:

@@ -1,16 +1,16 @@
-"""Zammad over its REST interface, and GGUS, which is one (helpdesk.ggus.eu since 2025).
+"""Zammad over its REST interface, including GGUS (helpdesk.ggus.eu, a Zammad since 2025).
 
 Written from Zammad's published documentation (docs.zammad.org/en/latest/api: intro, ticket,
-ticket/articles, ticket/links, ticket/states, ticket/priorities, group) and from what public clients
-of GGUS call; no live system was asked. Traps that it has:
+ticket/articles, ticket/links, ticket/states, ticket/priorities, group) and the calls of public
+clients of GGUS, without access to a live system. Pitfalls:
 
 - The id in its interface is not the number that people see; pages are ``#ticket/zoom/<id>``.
-- Search is Elasticsearch: it lags, ends after 10,000 hits, and is a plain search for words where
-  that is not installed: a question for a field then finds whatever holds these words.
+- Search is Elasticsearch: it is delayed, ends after 10,000 hits, and is a plain search for words if
+  that is not installed: a query for a field then finds everything that contains these words.
 - We have no right to add a field: our reference is the last line of the first text.
-- Everything appears as our account; the line that marks our texts says who wrote them.
-- A ticket that was merged has the state ``merged`` and a link of type parent to the other one, to
-  which its texts moved.
+- Everything is written by our account; the line that marks our texts names the author.
+- A merged ticket has the state ``merged`` and a link of type parent to the other one, to which its
+  texts moved.
 """
 
 from __future__ import annotations
@@ -38,36 +38,36 @@ from app.exchange.rules.reading import TheirFile, TheirText, TheirTicket, our_si
 from app.tickets.rules.marks import Mark, mark_of, marked, normalised, reference_of, references_in
 
 FOLLOWS: Final = "6.4"
-"""The version from whose documentation this is written."""
+"""The version of the documentation from which this is written."""
 _SEARCH: Final = _("Search means what we think")
 SEARCH_LAG: Final = timedelta(minutes=2)
-"""After which a new ticket is found; Zammad indexes in the background, within seconds."""
+"""A new ticket is found after this time; Zammad indexes in the background, within seconds."""
 OVERLAP: Final = timedelta(minutes=15)
 PAGE: Final = 100
-"""Hits of one search; Zammad gives at most 200."""
+"""Hits of one search; Zammad returns at most 200."""
 MOST_PAGES: Final = 5
-"""Pages of hits in which our reference is looked for."""
+"""Pages of hits that are searched for our reference."""
 MOST_LOOKED_AT: Final = 30
-"""Hits whose texts are read to see whether our reference is in its place."""
+"""Hits whose texts are read to check whether our reference is in its place."""
 TEST: Final = 0
-"""The number of the ticket here whose counterpart is the test ticket: there is none."""
+"""The number of our side of the test ticket: no such ticket exists."""
 _FIRST: Final = 1
-"""The sequence of the entry that makes a ticket."""
+"""The sequence of the entry that creates a ticket."""
 _MERGED: Final = "merged"
 MOVED_BY_TEXT: Final = {
     "new": "open",
     "pending close": "open",
     "closed": "open",
 }
-"""A text moves a ticket so by the rule for answers that a Zammad has as delivered (a group's
-"follow-up possible", a state's "default for follow-ups"). What waits for an answer is left out: an
-answer is meant to end it."""
+"""How a text moves a ticket by Zammad's default rule for answers (a group's "follow-up possible", a
+state's "default for follow-ups"). States that wait for an answer are omitted: an answer is meant
+to end them."""
 _MAPPED: Final = {"state": "ticket_states", "priority": "ticket_priorities"}
 """Fields that are set, and where their values are listed."""
 _HIGHEST: Final = 2**63 - 1
 _LONGEST_NUMBER: Final = 100
 _EARLIEST, _LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(3000, 1, 1, tzinfo=UTC)
-"""Times of changes that can be reckoned with; others are taken for these."""
+"""The range of usable times of changes; others are replaced by these."""
 
 
 @dataclass
@@ -126,12 +126,13 @@ class Zammad:
             yield from self._check_extras()
 
     def find(self, reference: str) -> Sequence[str]:
-        """Tickets whose first text of ours ends with the reference. The search is for words alone,
-        so that others quote it, too: hits are read, those that we made first. Raises
-        ``CallFailed`` where there are more of ours than can be read: none of it is an answer."""
+        """Tickets whose first text of ours ends with the reference. The search only looks for
+        words, so it also finds tickets that quote it: hits are read, the oldest of ours first.
+        Raises ``CallFailed`` if there are more of ours than can be read: an incomplete result
+        would be wrong."""
         number, hits = references_in(reference)[0], self._hits(f'"{reference}"')
         if not hits and not self._search("id:>0", sort="id", size=1):
-            hits = self._hits(reference)  # no Elasticsearch: quotes are looked for, too
+            hits = self._hits(reference)  # no Elasticsearch: quotes are found, too
         if not hits:
             return ()
         me = self._my_id()
@@ -139,15 +140,15 @@ class Zammad:
         if len(ours) > MOST_LOOKED_AT:
             reason = f"{len(ours)} tickets of ours there mention {reference}; choose one"
             raise CallFailed(Failure(Outcome.PERMANENT, reason))
-        # a ticket of theirs holds our first text where ours was merged into it
+        # a ticket of theirs contains our first text if ours was merged into it
         others = [one for one in hits if one not in ours]
         looked_at = [*ours, *others][:MOST_LOOKED_AT]
         return [_id(one) for one in looked_at if self._is_ours(_id(one), number)]
 
     def ours(self, since: datetime, cursor: str = "") -> Ours:
-        """See ``PartnerSystem.ours``: the plain list, which the database serves, from its last page
-        back. New tickets are added behind, and one that was deleted moves the others to a page that
-        is still to be read."""
+        """See ``PartnerSystem.ours``: the plain list, which comes from the database, from its last
+        page back. New tickets are appended, and a deletion moves the others to a page that is
+        still to be read."""
         page = int(cursor) if cursor else self._last_page()
         rows, me = self._listed_on(page), self._my_id()
         ids = [_id(one) for one in rows if one.get("created_by_id") == me]
@@ -155,7 +156,7 @@ class Zammad:
         return Ours(ids[::-1], "" if is_last else str(page - 1))
 
     def _last_page(self) -> int:
-        """The last page of the plain list with a ticket on it, by halves: it says no total."""
+        """The last non-empty page of the plain list, by bisection: it returns no total."""
         low, high = 1, 2
         while self._listed_on(high):
             low, high = high, high * 2
@@ -169,8 +170,8 @@ class Zammad:
         return _objects(self.caller.call("GET", "/api/v1/tickets", query=query))
 
     def create(self, entry: Outgoing) -> Created:
-        """See ``PartnerSystem.create``. What is answered is read: an id of another ticket leaves
-        open what was made."""
+        """See ``PartnerSystem.create``. The answer is checked: with the id of another ticket it is
+        unknown what was created."""
         state = entry.values.get("state", "")
         created_as = self.profile.state_to_create(state)
         values = self._values({**entry.values, "state": created_as})
@@ -206,8 +207,8 @@ class Zammad:
     def _made(
         self, body: Mapping[str, Any], extras: Mapping[str, str]
     ) -> tuple[Mapping[str, Any], str]:
-        """What is answered to a create, and what people should know of its own fields. A value that
-        it refuses there (422: nothing is made then) does not keep a ticket back."""
+        """The answer to a create, and a remark about its own fields. A value that it refuses there
+        (422: nothing is created) does not prevent the ticket."""
         refusal = ""
         try:
             made = self.caller.call("POST", "/api/v1/tickets", {**extras, **body})
@@ -288,14 +289,15 @@ class Zammad:
         return Sent(str(_number(made, "id")))
 
     def changed(self, cursor: str) -> Changed:
-        """Tickets that changed since the cursor, and a quarter of an hour before: search lags.
+        """Tickets changed since the cursor, and during the quarter of an hour before it: search is
+        delayed.
 
-        One search is read after the other by time, never by page: a ticket that changes meanwhile
-        moves to the end, and would push another one over the edge of a page. Where more than a
-        page changed within one second these are read by id.
+        Searches continue by time, never by page: a ticket that changes meanwhile moves to the end,
+        and would push another one over the edge of a page. If more than a page changed within one
+        second, these are read by id.
 
-        Before it is read for the first time the search is tried on a ticket that is known: a
-        search for words alone would find nothing for ever. Raises ``CallFailed`` then.
+        Before the first read the search is tried on a known ticket: a search for words alone would
+        never find anything. Raises ``CallFailed`` then.
         """
         if not cursor and not self._is_proven():
             return Changed((), "")
@@ -319,11 +321,11 @@ class Zammad:
         ids, times = [_id(ticket) for ticket in found], [_updated(ticket) for ticket in found]
         versions = _versions(found)
         if len(found) < PAGE:
-            # a time far ahead would hide all that changes until then
+            # a time far in the future would hide all changes until then
             newest = min(max([*times, _reached(cursor, self.now)]), self.now + AHEAD)
             return Changed(ids, newest.isoformat(), versions=versions)
-        # hits are in the order of the index, and say what is so by now: those that were changed
-        # since they were indexed are newer than the place where they stand
+        # hits are in the order of the index, with current content: those changed since they were
+        # indexed are newer than their position
         reached = min(times[len(times) // 2 :]).replace(microsecond=0)
         is_further = reached > place.since
         on = (
@@ -334,8 +336,8 @@ class Zammad:
         return Changed(ids, on.cursor, more=True, versions=versions)
 
     def _is_proven(self) -> bool:
-        """Whether the search was tried; there is nothing yet to try it on where no ticket is
-        there. Raises ``CallFailed`` where it means something else."""
+        """Whether the search was tried; without any ticket there is nothing to try it on. Raises
+        ``CallFailed`` if it works differently."""
         if (known := self._known_ticket()) is None:
             return False
         self._check_search_with(known)
@@ -344,8 +346,8 @@ class Zammad:
     # the connection test
 
     def _check_extras(self) -> Iterator[Check]:
-        """Which fields of the profile's own its tickets have. They are read and not tried: to set a
-        site would notify it."""
+        """Which of the profile's own fields its tickets have. They are read and not tried: setting
+        a site would notify it."""
         try:
             ticket = self._ticket(self._test_ticket)
         except CallFailed as error:
@@ -361,7 +363,7 @@ class Zammad:
             yield Check(lacks, fields=there)
 
     def _version(self) -> str:
-        """Which version it is, as far as our account is told, and what is known of that."""
+        """Its version, as far as our account can see it, and what is known about that."""
         try:
             found = _object(self.caller.call("GET", "/api/v1/version")).get("version")
         except CallFailed:
@@ -379,7 +381,7 @@ class Zammad:
         )
 
     def _check_words(self) -> None:
-        """The values that the map names are there, and the group."""
+        """Check that the values in the map exist, and the group."""
         for name, path in _MAPPED.items():
             there = self._names(path)
             wanted = {row.theirs for row in self.profile.maps.get(name, ())}
@@ -397,8 +399,8 @@ class Zammad:
         _objects(self.caller.call("GET", "/api/v1/tickets", query={"per_page": 1, "page": 1}))
 
     def _write_test(self) -> None:
-        """Write on the test ticket of an earlier test, or make one. An earlier go of this test
-        wrote already; its search needs time to know what is there now."""
+        """Write to the test ticket of an earlier test, or create one. If an earlier run of this
+        test wrote already, its search needs time to find the result."""
         if self._test_ticket:
             self._ticket(self._test_ticket)
             return
@@ -417,8 +419,8 @@ class Zammad:
         self.send(self._test_ticket, Outgoing(TEST, 2, EntryKind.COMMENT, self._test_text))
 
     def _check_search(self) -> None:
-        """A ticket that is known without a search is found by its id and its time, and is not
-        where these say otherwise."""
+        """Check that a ticket known without a search is found by its id and its time, and not found
+        with other values."""
         self._check_search_with(self._known_ticket() or self._ticket(self._test_ticket))
 
     def _check_search_with(self, known: Mapping[str, Any]) -> None:
@@ -437,8 +439,8 @@ class Zammad:
             raise CallFailed(Failure(Outcome.PERMANENT, f"{reason}: {_WORDS_ALONE}"))
 
     def _known_ticket(self) -> Mapping[str, Any] | None:
-        """The ticket of our group that changed longest ago, so that the search knows it: of the
-        plain list, which no index serves."""
+        """The ticket of our group with the oldest change, so that the search knows it: from the
+        plain list, which uses no index."""
         group = self.profile.group
         of_group = [one for one in self._listed_on(1) if not group or one.get("group") == group]
         return min(of_group, key=_updated, default=None)
@@ -454,7 +456,7 @@ class Zammad:
             reason = f"The last line of a text in ticket {self._test_ticket} was changed on the way"
             raise CallFailed(Failure(Outcome.PERMANENT, reason))
 
-    # what the calls have in common
+    # common parts of the calls
 
     def _search(
         self, query: str, *, sort: str, order: str = "asc", page: int = 1, size: int = 0
@@ -483,7 +485,7 @@ class Zammad:
         raise CallFailed(Failure(Outcome.PERMANENT, reason))
 
     def _within(self, since: datetime, until: str = "*", more: str = "") -> str:
-        """The question for changes of a time, of our group alone."""
+        """The query for changes within a time, of our group only."""
         query = f"updated_at:[{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} TO {until}]{more}"
         if self.profile.group:
             name = self.profile.group.replace("\\", "\\\\").replace('"', '\\"')
@@ -521,7 +523,7 @@ class Zammad:
         return found
 
     def _is_ours(self, their_id: str, number: int) -> bool:
-        """Whether a text of our account there is the beginning of our ticket."""
+        """Whether a text of our account there is the first one of our ticket."""
         me = self._my_id()
         for article in self._articles(their_id):
             mark = mark_of(text_of_html(article))
@@ -531,7 +533,7 @@ class Zammad:
         return False
 
     def _shows_ours(self, their_id: str, number: int) -> bool:
-        """The same after a create; what is not answered now does not speak against it."""
+        """The same after a create; a missing answer does not count against it."""
         try:
             return self._is_ours(their_id, number)
         except CallFailed as error:
@@ -555,7 +557,7 @@ class Zammad:
         return ""
 
     def _set(self, their_id: str, wanted: Mapping[str, str]) -> Sent:
-        """Set fields, as far as their rules let us: these are about what is so over there now."""
+        """Set fields, as far as their rules allow: these depend on the current state there."""
         values = self._values(wanted)
         if wanted.get("title"):
             values["title"] = wanted["title"]
@@ -569,7 +571,8 @@ class Zammad:
         return Sent(left_out=[name for name in wanted if name not in values])
 
     def _values(self, values: Mapping[str, str]) -> dict[str, str]:
-        """Mapped values in their words; what has no counterpart, or is not there, is not sent."""
+        """Mapped values in their words; values without a counterpart, or that do not exist there,
+        are not sent."""
         found = {}
         for name, path in _MAPPED.items():
             theirs = self.profile.map_of(name).theirs_of(values[name]) if name in values else None
@@ -591,9 +594,10 @@ _WORDS_ALONE: Final = "it may not have it yet, or be one for words alone (no Ela
 
 @dataclass(frozen=True)
 class _Place:
-    """Up to where changes were read. At rest the cursor is a time. While more is to be read it also
-    holds the id behind which to continue within this second (None = by time), and when it began: no
-    overlap is taken then, unless that is so long ago that the search has caught up since."""
+    """How far changes were read. At rest the cursor is a time. While more is to be read it also
+    contains the id after which to continue within this second (None = by time), and when it
+    started: then there is no overlap, unless that is so long ago that the search has caught up
+    since."""
 
     since: datetime
     after: int | None = None
@@ -601,7 +605,7 @@ class _Place:
 
     @classmethod
     def of(cls, cursor: str, now: datetime) -> _Place:
-        """The place of a cursor; "" = from now on."""
+        """Parse a cursor; "" = from now on."""
         upto, more = _reached(cursor, now), cursor.partition("|")[2]
         after, _sep, began = more.partition("|")
         if began and timedelta(0) <= now - datetime.fromisoformat(began) <= OVERLAP:
@@ -610,7 +614,7 @@ class _Place:
 
     @property
     def cursor(self) -> str:
-        """The place as a text."""
+        """The cursor as a text."""
         began = self.began.isoformat() if self.began is not None else ""
         return f"{self.since.isoformat()}|{'' if self.after is None else self.after}|{began}"
 
@@ -621,7 +625,7 @@ def _is_own_error(found: Mapping[str, Any]) -> bool:
 
 
 def _reached(cursor: str, now: datetime) -> datetime:
-    """Up to when changes were read, the overlap not counted."""
+    """Up to when changes were read, without the overlap."""
     return datetime.fromisoformat(cursor.partition("|")[0]) if cursor else now
 
 
@@ -645,7 +649,7 @@ def _number(of: Mapping[str, Any], name: str) -> int:
 
 
 def _parts(value: object) -> Sequence[str]:
-    """The values of a field, which may hold several: a list, or a text with commas."""
+    """The values of a field, which may have several: a list, or a text with commas."""
     told = value if isinstance(value, list) else str(value or "").split(",")
     return sorted(str(one).strip() for one in told)
 
@@ -655,7 +659,7 @@ def _id(ticket: Mapping[str, Any]) -> str:
 
 
 def _called(ticket: Mapping[str, Any]) -> str:
-    """The number by which people there know a ticket."""
+    """The number that people there use for a ticket."""
     return storable_text(str(ticket.get("number", "")), _LONGEST_NUMBER)
 
 

@@ -1,4 +1,4 @@
-"""Rows of connections: how the portal speaks with a partner's system, and what it may say."""
+"""Tables of connections: how the portal talks to a partner's system, and what it may send."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.core.models.base import Base, UtcTime
 
 
 class Connection(Base):
-    """A partner's system of one kind; a partner has at most one of each that has not ended."""
+    """A partner's system of one kind; a partner has at most one of each kind that has not ended."""
 
     __tablename__ = "connections"
     __table_args__ = (
@@ -35,38 +35,38 @@ class Connection(Base):
     url: Mapped[str] = mapped_column(String(500), default="")
     remote_login: Mapped[str] = mapped_column(String(255), default="")
     internal: Mapped[bool] = mapped_column(default=False)
-    """Internal comments go out, too."""
+    """Internal comments are sent, too."""
     profile_version: Mapped[int] = mapped_column(default=1)
-    """The version of choice, maps and owners in use: a row of ``connection_profiles``."""
+    """The current version of choice, maps and owners: a row of ``connection_profiles``."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     tested_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When all that its direction needs was last tested with success."""
+    """When everything that its direction needs was last tested successfully."""
     paused_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """A person paused it: entries are planned, nothing is called."""
     stopped_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """The portal stopped it, and a person decides: the partner may have lost its data."""
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """A person ended it for good; it is stopped, too, and stays so."""
+    """A person ended it permanently; it is also stopped, and stays so."""
     ended_by: Mapped[str] = mapped_column(String(255), default="", server_default="")
     reason: Mapped[str] = mapped_column(String(500), default="")
     """Why the last call failed, or why it is stopped or ended; "" after a success."""
     failures: Mapped[int] = mapped_column(default=0)
-    """Calls in a row that did not succeed, whatever they were for."""
+    """Failed calls in a row, whatever their purpose."""
     resting_until: Mapped[datetime | None] = mapped_column(UtcTime)
-    """Nothing is called before: too many calls in a row did not succeed."""
+    """Nothing is called before this time: too many calls in a row failed."""
     cursor: Mapped[str] = mapped_column(String(255), default="")
-    """Up to where their changes were read, in their words."""
+    """Up to where their changes were read, in their own format."""
     read_at: Mapped[datetime | None] = mapped_column(UtcTime)
     sent_at: Mapped[datetime | None] = mapped_column(UtcTime)
     test: Mapped[str] = mapped_column(Text, default="", server_default="")
-    """The newest test with what it found so far, as JSON; "" = none was asked."""
+    """The newest test with its results so far, as JSON; "" = none was requested."""
     fields_there: Mapped[str] = mapped_column(Text, default="", server_default="")
-    """Which fields of the profile's ``extras`` the newest test read back, as a JSON list; "" = no
-    test looked."""
+    """Which fields of the profile's ``extras`` the newest test read back, as a JSON list; "" = not
+    checked by a test."""
     compared_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When its tickets were last compared with the partner's, all of them."""
+    """When all of its tickets were last compared with the partner's."""
     comparison: Mapped[str] = mapped_column(Text, default="", server_default="")
-    """The newest comparison, finished or not, as JSON; "" = none existed."""
+    """The newest comparison, finished or not, as JSON; "" = there was no comparison."""
 
     partner: Mapped[Partner] = relationship(lazy="joined")
 
@@ -87,7 +87,8 @@ class ConnectionProfile(Base):
 
 
 class ConnectionSecret(Base):
-    """A secret by which the portal logs in there, or they sign; at most two live ones of a use."""
+    """A secret for the portal's login there, or for their signatures; at most two live ones of a
+    use."""
 
     __tablename__ = "connection_secrets"
 
@@ -96,13 +97,13 @@ class ConnectionSecret(Base):
     use: Mapped[str] = mapped_column(String(10))
     """login (password or token) or hint (the key of their webhooks)."""
     sealed: Mapped[str] = mapped_column(Text)
-    """Encrypted with a key made from the portal's secret."""
+    """Encrypted with a key derived from the portal's secret."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class ExchangeCall(Base):
-    """A call to a partner with its answer, secrets masked, long texts cut; kept for some days."""
+    """A call to a partner with its answer, secrets masked, long texts cut; stored for some days."""
 
     __tablename__ = "exchange_calls"
     __table_args__ = (Index(None, "connection_id", "id"), Index(None, "at"))
@@ -112,7 +113,7 @@ class ExchangeCall(Base):
     pair_id: Mapped[int | None] = mapped_column(ForeignKey("ticket_pairs.id"), index=True)
     at: Mapped[datetime] = mapped_column(UtcTime)
     what: Mapped[str] = mapped_column(String(255))
-    """What it was for, and the address without its query."""
+    """Its purpose, and the address without its query."""
     asked: Mapped[str] = mapped_column(Text, default="")
     answered: Mapped[str] = mapped_column(Text, default="")
     milliseconds: Mapped[int]
@@ -121,7 +122,7 @@ class ExchangeCall(Base):
 
 
 class ExchangeHint(Base):
-    """A webhook's delivery: what it announces is read, once however often it comes."""
+    """A webhook's delivery: what it announces is read, once however often it arrives."""
 
     __tablename__ = "exchange_hints"
     __table_args__ = (UniqueConstraint("connection_id", "key"), Index(None, "at"))
@@ -129,5 +130,5 @@ class ExchangeHint(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
     key: Mapped[str] = mapped_column(String(100))
-    """Their id of the delivery, the same on each of its tries."""
+    """Their id of the delivery, the same in each attempt."""
     at: Mapped[datetime] = mapped_column(UtcTime)

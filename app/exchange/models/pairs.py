@@ -1,4 +1,4 @@
-"""Rows of pairs: a ticket here and its counterpart, and all that crossed between them."""
+"""Tables of pairs: a ticket here and its counterpart, and everything exchanged between them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from app.exchange.models.connections import Connection
 
 
 class TicketPair(Base):
-    """Our ticket and theirs. Written before the first call; ``app.exchange.rules.pairs`` says
-    what each column means for what is done next."""
+    """Our ticket and theirs. Written before the first call; ``app.exchange.rules.pairs`` explains
+    how each column determines the next step."""
 
     __tablename__ = "ticket_pairs"
     __table_args__ = (
@@ -31,13 +31,13 @@ class TicketPair(Base):
     their_id: Mapped[str | None] = mapped_column(String(255))
     """None until it is known."""
     their_number: Mapped[str] = mapped_column(String(255), default="")
-    """What people call it there."""
+    """The number that people there use."""
     their_url: Mapped[str] = mapped_column(String(500), default="")
     moved_from: Mapped[str] = mapped_column(String(255), default="")
     """Their number before it was merged into another one."""
     moved_after: Mapped[int | None]
-    """The sequence of our last entry that was sent before that was seen: what of it is not in the
-    other ticket is sent again; None = that was looked at."""
+    """The sequence of our last entry that was sent before the merge was seen: entries up to it that
+    are missing in the other ticket are sent again; None = already checked."""
     began_here: Mapped[bool]
     """The ticket was first ours."""
     begun_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -45,38 +45,37 @@ class TicketPair(Base):
     due_at: Mapped[datetime | None] = mapped_column(UtcTime)
     reason: Mapped[str] = mapped_column(String(500), default="")
     bases: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")
-    """JSON: what was agreed of each mapped field, our value and theirs (``rules.settle.Base``)."""
+    """JSON: the agreed value of each mapped field, ours and theirs (``rules.settle.Base``)."""
     their_values: Mapped[str] = mapped_column(Text, default="{}", server_default="{}")
-    """JSON: each mapped field's value in their words, as their ticket was last read."""
+    """JSON: each mapped field's value in their words, as last read."""
     differing: Mapped[str | None] = mapped_column(Text)
-    """JSON: texts and files that crossed and are not the same there, as their ticket was last read
-    (``rules.reading.PartDifference``); None = that was not looked at yet."""
+    """JSON: exchanged texts and files that differ there, as last read
+    (``rules.reading.PartDifference``); None = not checked yet."""
     differs_at: Mapped[datetime | None] = mapped_column(UtcTime, index=True)
-    """Since when a comparison has found values, texts or files that differ, and a person is
-    asked."""
+    """Since when a comparison has found different values, texts or files, and a person decides."""
     left_differing: Mapped[str] = mapped_column(Text, default="", server_default="")
-    """JSON: what differed when a person said that it stays as it is."""
+    """JSON: the difference that a person accepted."""
     copies: Mapped[str] = mapped_column(Text, default="[]")
-    """JSON: keys of their texts that are copies of ours, and no entries."""
+    """JSON: keys of their texts that are copies of ours, and not entries."""
     read_at: Mapped[datetime | None] = mapped_column(UtcTime)
     unread_since: Mapped[datetime | None] = mapped_column(UtcTime)
-    """Since when their ticket was not read to its end; None = the last read took all of it."""
+    """Since when their ticket was not read to its end; None = the last read was complete."""
     ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When a person ended the exchange; ``reason`` says why."""
     ended_by: Mapped[str] = mapped_column(String(255), default="", server_default="")
     ended_after: Mapped[int | None]
-    """The newest change that was planned by then: those behind it wait until it begins again."""
+    """The newest change that was planned by then: later ones wait until the exchange resumes."""
     unplanned_from: Mapped[int | None]
-    """The first change that could not be planned: it and those behind it are planned when a person
-    tries again, or with the next change. None = none exists."""
+    """The first change that could not be planned: it and later ones are planned when a person
+    retries, or with the next change. None = no such change."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
     connection: Mapped[Connection] = relationship(lazy="joined")
 
 
 class UnpairedTicket(Base):
-    """A ticket there that our account made, with our reference, and that is no pair's: a second one
-    for a ticket of ours, or one for which nothing is here."""
+    """A ticket there that our account created, with our reference but without a pair: a second one
+    for a ticket of ours, or one without a ticket here."""
 
     __tablename__ = "unpaired_tickets"
     __table_args__ = (
@@ -88,7 +87,7 @@ class UnpairedTicket(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     connection_id: Mapped[int] = mapped_column(ForeignKey("connections.id"))
     ticket_number: Mapped[int] = mapped_column(BigInteger)
-    """The number that its first text names; there may be no such ticket here."""
+    """The number in its first text; there may be no such ticket here."""
     their_id: Mapped[str] = mapped_column(String(255))
     their_number: Mapped[str] = mapped_column(String(255), default="")
     their_url: Mapped[str] = mapped_column(String(500), default="")
@@ -96,13 +95,13 @@ class UnpairedTicket(Base):
     seen_at: Mapped[datetime] = mapped_column(UtcTime)
     """When it was last read."""
     left_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When a person said that it stays as it is; None = it waits for one."""
+    """When a person accepted it; None = it waits for a person."""
 
     connection: Mapped[Connection] = relationship(lazy="joined")
 
 
 class Entry(Base):
-    """One thing that crosses a pair."""
+    """A unit that a pair exchanges."""
 
     __tablename__ = "exchange_entries"
     __table_args__ = (
@@ -120,18 +119,18 @@ class Entry(Base):
     sequence: Mapped[int]
     """From 1, without gaps, for each pair and origin."""
     kind: Mapped[str] = mapped_column(String(20))
-    """ticket (its beginning), comment, internal comment, move, field, attachment."""
+    """ticket (its first entry), comment, internal comment, move, field, attachment."""
     author: Mapped[str] = mapped_column(String(255), default="")
     content: Mapped[str] = mapped_column(Text)
     """JSON."""
     state: Mapped[str] = mapped_column(String(20))
-    """waiting, sent, applied, recorded (told by the partner), asked, skipped, gave way."""
+    """waiting, sent, applied, recorded (sent by the partner), ``asked``, skipped, gave way."""
     reason: Mapped[str] = mapped_column(String(500), default="")
     change_id: Mapped[int | None] = mapped_column(ForeignKey("changes.id"))
-    """The change from which it was planned, or which it brought about."""
+    """The change from which it was planned, or which it caused."""
     position: Mapped[int] = mapped_column(default=0)
-    """Which of the change's entries it is."""
+    """Its position among the entries of the change."""
     their_key: Mapped[str | None] = mapped_column(String(255))
-    """Its id over there."""
+    """Its id there."""
     at: Mapped[datetime] = mapped_column(UtcTime)
     done_at: Mapped[datetime | None] = mapped_column(UtcTime)

@@ -1,6 +1,7 @@
-"""Pages of the exchange: how each partner's system does, and what people do about it.
+"""Pages of the exchange: the status of each partner's system, and people's actions.
 
-Operators look, and send again what failed; all else is for admins. A secret is never shown.
+Operators view, and send failed tickets again; everything else is for admins. A secret is never
+shown.
 """
 
 from __future__ import annotations
@@ -81,12 +82,12 @@ from app.tickets.rules.content import LABELS
 blueprint = Blueprint("exchange", __name__, url_prefix="/exchange")
 NUMBER: Final = "<int(max=2147483647):number>"
 TROUBLES_SHOWN: Final = 40
-"""Each with its forms; a page stays below 150 kB."""
+"""Each has its own forms; this limits a page to 150 kB."""
 CALLS_SHOWN: Final = 20
 LEFT_OUT_SHOWN: Final = 20
 _NOT_CALLED: Final = _("The connection is paused or stopped: it is sent once an admin resumes it.")
 _LOOK: Final = (1, 1, 1, 2, 2, 3, 5, 10, 20)
-"""Seconds between the looks of an open page at a test; the last one for all others."""
+"""Seconds between the polls of an open page during a test; the last value is repeated."""
 
 
 @blueprint.before_request
@@ -96,14 +97,14 @@ def _operators_only() -> None:
 
 @blueprint.context_processor
 def _answering() -> dict[str, Any]:
-    """What the pages say of whether a partner's system answers."""
+    """How pages describe whether a partner's system answers."""
     at = now()
     return {"answers": lambda connection: answers(connection, at)}
 
 
 @blueprint.get("")
 def listing() -> str:
-    """Every connection and how it does, and the tickets whose exchange waits for a person."""
+    """List every connection with its status, and the tickets whose exchange waits for a person."""
     rows = db.session()
     found = troubles(rows, TROUBLES_SHOWN + 1)
     connections = verbs.all_connections(rows)
@@ -123,7 +124,7 @@ def listing() -> str:
 
 @blueprint.route("/new", methods=["GET", "POST"])
 def new() -> Response:
-    """Set up a connection, by one's own password; it is paused until it is resumed."""
+    """Set up a connection, confirmed by the admin's password; it is paused until it is resumed."""
     rows, by = db.session(), writer()
     require_admin(by.actor, _("manage connections with partners"))
     form = NewConnectionForm()
@@ -162,13 +163,13 @@ def new() -> Response:
 
 @blueprint.get(f"/{NUMBER}")
 def connection(number: int) -> Response:
-    """One connection: how it does, what was called, what failed, and the newest comparison."""
+    """Show a connection: its status, calls, failures, and the newest comparison."""
     return _page(number)
 
 
 @blueprint.route(f"/{NUMBER}/edit", methods=["GET", "POST"])
 def edit(number: int) -> Response:
-    """Change how the portal speaks with the system, by one's own password."""
+    """Change the settings of a connection, confirmed by the admin's password."""
     rows, by = db.session(), writer()
     require_admin(by.actor, _("manage connections with partners"))
     found = connection_of_number(rows, number)
@@ -203,19 +204,19 @@ def edit(number: int) -> Response:
 
 @blueprint.post(f"/{NUMBER}/pause")
 def pause(number: int) -> Response:
-    """Call nothing any more."""
+    """Pause the connection."""
     return _done(number, verbs.pause, _("Paused: entries are collected, nothing is called."))
 
 
 @blueprint.post(f"/{NUMBER}/resume")
 def resume(number: int) -> Response:
-    """Call again."""
+    """Resume the connection."""
     return _done(number, verbs.resume, _("Resumed. What waits is queued."))
 
 
 @blueprint.post(f"/{NUMBER}/end")
 def end(number: int) -> Response:
-    """End the connection for good, and with it the exchange of each of its tickets."""
+    """End the connection permanently, and with it the exchange of each of its tickets."""
     why = ReasonForm().reason.data or ""
     return _decided(
         lambda rows, by: endings.end_connection(rows, by, connection_of_number(rows, number), why),
@@ -225,7 +226,7 @@ def end(number: int) -> Response:
 
 @blueprint.post(f"/{NUMBER}/add-secret")
 def new_secret(number: int) -> Response:
-    """Add a secret, by one's own password; the newest is used."""
+    """Add a secret, confirmed by the admin's password; the newest is used."""
     rows, by, form = db.session(), writer(), SecretForm()
     require_admin(by.actor, _("manage connections with partners"))
     connection_of_number(rows, number)
@@ -250,7 +251,7 @@ def new_secret(number: int) -> Response:
 
 @blueprint.post(f"/{NUMBER}/end-secret")
 def old_secret(number: int) -> Response:
-    """End a secret at once."""
+    """Revoke a secret at once."""
     rows, by = db.session(), writer()
     require_admin(by.actor, _("manage connections with partners"))
     key = EndConnectionSecretForm().secret_id.data or ""
@@ -264,7 +265,7 @@ def old_secret(number: int) -> Response:
 
 @blueprint.get(f"/{NUMBER}/comparison")
 def comparison(number: int) -> str:
-    """What the newest comparison with the partner's tickets found, by ticket."""
+    """Show the result of the newest comparison with the partner's tickets, by ticket."""
     rows = db.session()
     found = connection_of_number(rows, number)
     return render_template(
@@ -283,7 +284,7 @@ def comparison(number: int) -> str:
 
 @blueprint.post(f"/{NUMBER}/compare")
 def compare(number: int) -> Response:
-    """Have the tickets of a connection compared with the partner's."""
+    """Compare the tickets of a connection with the partner's."""
     rows, actor = db.session(), acting()
     try:
         with transaction(rows):
@@ -295,7 +296,7 @@ def compare(number: int) -> Response:
 
 @blueprint.post(f"/pairs/{NUMBER}/leave")
 def leave_pair(number: int) -> Response:
-    """Say that what differs between two tickets stays as it is."""
+    """Accept the difference between two tickets."""
     why = ReasonForm().reason.data or ""
     return _decided(
         lambda rows, by: leave_different(rows, by, number, why), _("It is left as it is.")
@@ -327,7 +328,7 @@ def all_again(number: int) -> Response:
 
 @blueprint.get(f"/{NUMBER}/calls/<int(max=2147483647):call>")
 def call(number: int, call: int) -> str:
-    """One call with what was asked and answered."""
+    """Show a call with its request and answer."""
     rows = db.session()
     return render_template(
         "exchange/call.html",
@@ -338,7 +339,8 @@ def call(number: int, call: int) -> str:
 
 @blueprint.get(f"/{NUMBER}/test")
 def test(number: int) -> Response:
-    """How far the newest test is, and what it found. ``looks`` = how often this page has looked."""
+    """Show the progress and results of the newest test. ``looks`` = how often this page has
+    polled."""
     text = request.args.get("looks", "")
     looks = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else 0
     found = connection_of_number(db.session(), number)
@@ -355,7 +357,7 @@ def test(number: int) -> Response:
 
 @blueprint.post(f"/{NUMBER}/test")
 def run_test(number: int) -> Response:
-    """Have the connection tested by the worker."""
+    """Have the worker test the connection."""
     rows, by = db.session(), writer()
     with writing_once(rows):
         ask_test(rows, by, connection_of_number(rows, number))
@@ -363,7 +365,7 @@ def run_test(number: int) -> Response:
     return go_to(url_for("exchange.test", number=number))
 
 
-# what people do about single tickets, from this page and from the ticket's
+# actions on single tickets, from this page and from the ticket's
 
 
 @blueprint.post(f"/{NUMBER}/share")
@@ -402,7 +404,7 @@ def again(number: int) -> Response:
 
 @blueprint.post(f"/pairs/{NUMBER}/end")
 def end_exchange(number: int) -> Response:
-    """Exchange a ticket with a partner no more, with a reason."""
+    """End the exchange of a ticket with a partner, with a reason."""
     form = ReasonForm()
     return _decided(
         lambda rows, by: endings.end_exchange(rows, by, number, form.reason.data or ""),
@@ -412,7 +414,7 @@ def end_exchange(number: int) -> Response:
 
 @blueprint.post(f"/pairs/{NUMBER}/resume")
 def exchange_again(number: int) -> Response:
-    """Exchange a ticket once more whose exchange was ended."""
+    """Resume the exchange of a ticket."""
     return _decided(
         lambda rows, by: endings.exchange_again(rows, by, number),
         _("The ticket is exchanged again."),
@@ -421,7 +423,7 @@ def exchange_again(number: int) -> Response:
 
 @blueprint.post(f"/pairs/{NUMBER}/theirs")
 def theirs(number: int) -> Response:
-    """Say which of their tickets is the counterpart, or that there is none."""
+    """Set which of their tickets is the counterpart, or that none exists."""
     form = TheirsForm()
     return _decided(
         lambda rows, by: decisions.name_theirs(rows, by, number, form.their_id.data or ""),
@@ -431,7 +433,7 @@ def theirs(number: int) -> Response:
 
 @blueprint.post(f"/unpaired/{NUMBER}/leave")
 def leave_unpaired(number: int) -> Response:
-    """Say that a ticket there without a pair stays as it is."""
+    """Accept a ticket there without a pair."""
     why = ReasonForm().reason.data or ""
     return _decided(
         lambda rows, by: unpaired.leave_unpaired(rows, by, number, why),
@@ -441,7 +443,7 @@ def leave_unpaired(number: int) -> Response:
 
 @blueprint.post(f"/entries/{NUMBER}/skip")
 def skip(number: int) -> Response:
-    """Leave an entry out, with a reason."""
+    """Skip an entry, with a reason."""
     form = ReasonForm()
     return _decided(
         lambda rows, by: decisions.skip(rows, by, number, form.reason.data or ""),
@@ -451,7 +453,7 @@ def skip(number: int) -> Response:
 
 @blueprint.post(f"/entries/{NUMBER}/replay")
 def replay(number: int) -> Response:
-    """Send an entry that was left out, or apply one that was refused, after all."""
+    """Send a skipped entry, or apply a refused one, after all."""
     return _decided(
         lambda rows, by: decisions.replay(rows, by, number), _("The entry is exchanged again.")
     )
@@ -459,7 +461,7 @@ def replay(number: int) -> Response:
 
 @blueprint.post(f"/entries/{NUMBER}/choose")
 def choose(number: int) -> Response:
-    """End a conflict by one of the two values."""
+    """End a conflict by choosing one of the two values."""
     form = ChooseForm()
     if not form.validate():
         return _refused(_("Choose our value or theirs"))
@@ -471,7 +473,7 @@ def choose(number: int) -> Response:
 
 
 def _decided(verb: Callable[..., object], said: str) -> Response:
-    """Carry out what a person decided, and lead back to where it was asked."""
+    """Carry out a person's decision, and redirect back to the page."""
     rows, by = db.session(), writer()
     try:
         with writing_once(rows):
@@ -484,7 +486,7 @@ def _decided(verb: Callable[..., object], said: str) -> Response:
 
 
 def _back() -> str:
-    """The page that the form names, else the list."""
+    """The page named in the form, else the list."""
     return local_path(request.form.get("back", "")) or url_for("exchange.listing")
 
 
@@ -554,8 +556,8 @@ def _page(
 
 
 def _mailbox(found: Connection, profile: Profile) -> str:
-    """Where the partner's ticket system writes, for administrators: whoever knows it may write in
-    the partner's name. "" = it does not write mails."""
+    """The address for the partner's ticket system, for administrators: anybody who knows it may
+    write in the partner's name. "" = it does not write mails."""
     settings: Settings = current_app.config["PORTAL"]
     if not (profile.mail and settings.mail.reply_to and acting().role is Role.ADMIN):
         return ""

@@ -1,4 +1,4 @@
-"""The forms of connections: how the portal speaks with a partner's system, and what it says."""
+"""The forms of connections: settings and profile."""
 
 from __future__ import annotations
 
@@ -57,12 +57,12 @@ _OWNERS: Final[Mapping[str, str]] = {
 
 
 def _choices(words: Mapping[str, str]) -> dict[str, Any]:
-    """Words by value, as fields take them."""
+    """Words by value, for fields."""
     return dict(words)
 
 
 class ConnectionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """How the portal speaks with a partner's system."""
+    """How the portal connects to a partner's system."""
 
     url = StringField(
         _("Address"),
@@ -100,7 +100,7 @@ class ConnectionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     password = own_password()
 
     def settings(self) -> dict[str, Any]:
-        """What was typed, as the services take it."""
+        """The entered values, for the services."""
         return {
             "url": self.url.data or "",
             "direction": self.direction.data,
@@ -110,7 +110,7 @@ class ConnectionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 class NewConnectionForm(ConnectionForm):
-    """A connection with a partner that is known."""
+    """A connection with a known partner."""
 
     code = StringField(
         _("Partner code"),
@@ -148,13 +148,13 @@ class NewConnectionForm(ConnectionForm):
     )
 
     def validate_group(self, field: StringField) -> None:
-        """Without a queue a Request Tracker is neither written to nor read."""
+        """Without a queue, a Request Tracker is neither written nor read."""
         if self.kind.data == Kind.RT and not field.data:
             raise ValidationError(_("Name the queue of the Request Tracker"))
 
 
 class SecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """One more secret of a connection."""
+    """A further secret of a connection."""
 
     use = Radio(
         _("Used to"),
@@ -169,13 +169,13 @@ class SecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 class EndConnectionSecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Which secret ends."""
+    """Which secret is revoked."""
 
     secret_id = HiddenField("Secret")
 
 
 class ReasonForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Why an entry is left out, or an exchange ends."""
+    """Why an entry is skipped, or an exchange ends."""
 
     reason = StringField(_("Reason"), required(_("Reason")), filters=[one_line])
 
@@ -220,10 +220,10 @@ def _map(name: str) -> RowsField:
 
 
 class ProfileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Which tickets are exchanged, in whose words, and whose value counts."""
+    """Which tickets are exchanged, with which mapping, and who owns each field."""
 
     base = HiddenField("Version")
-    """The version in use when the form was opened."""
+    """The current version when the form was opened."""
     tickets = Radio(_("Tickets"), choices=_choices(TICKETS), validators=[sent])
     networks = SelectMultipleField(
         _("Networks"), [sent], choices=options(*Network), filters=[chosen], validate_choice=False
@@ -252,11 +252,11 @@ class ProfileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     @property
     def fields_of_map(self) -> Sequence[tuple[RowsField, Choice]]:
-        """Each map with who decides."""
+        """Each map with its owner."""
         return [(self[name], self[f"{name}_owner"]) for name in CHOICES]
 
     def profile(self, before: Profile) -> Profile:
-        """What was typed; of what the form does not show the version before counts."""
+        """The entered profile; fields that the form does not show come from the version before."""
         maps = {
             name: tuple(
                 Row(row["ours"], row["theirs"].strip(), row["way"])
@@ -282,7 +282,7 @@ class ProfileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 def profile_form_of(profile: Profile, version: int) -> ProfileForm:
-    """The form as a version is."""
+    """The form filled with a version."""
     shown: dict[str, Any] = {
         "base": version,
         "tickets": profile.tickets,
@@ -301,5 +301,5 @@ def profile_form_of(profile: Profile, version: int) -> ProfileForm:
 
 
 def shown_owner(value: str) -> str:
-    """Who decides on a field, as pages show it."""
+    """The owner of a field, as pages show it."""
     return next((word for owner, word in _OWNERS.items() if owner == value), value)

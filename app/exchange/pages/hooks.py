@@ -1,7 +1,7 @@
-"""The door for hints: a partner's system says by itself that something changed there.
+"""The interface for hints: a partner's system announces that something changed there.
 
-It sends no login and no form token of ours: the signature is all. Whatever is wrong (no such
-connection, no secret, another or an ended one, none at all) is answered alike, and is one line in
+It has no login and no form token of ours: only the signature counts. Every error (no such
+connection, no secret, a wrong or revoked one, a missing one) gets the same answer, and one line in
 the security log.
 """
 
@@ -29,7 +29,7 @@ _KINDS: Final = (Kind.ZAMMAD,)
 @blueprint.post("/hooks/<kind>/<connection>")
 @public
 def hint(kind: str, connection: str) -> Response:
-    """Take a hint, and answer at once: what it announces is read by the worker."""
+    """Accept a hint, and answer at once: the worker reads what it announces."""
     if kind not in _KINDS:
         abort(404)
     if (refused := refused_here(HOOK, only_look=True)) is not None:
@@ -38,7 +38,7 @@ def hint(kind: str, connection: str) -> Response:
     signature = request.headers.get("X-Hub-Signature", "")
     found = announced_by(rows, kind, connection, body, signature, secret_key())
     if found is None:
-        if (refused := refused_here(HOOK)) is not None:  # others came between the look and now
+        if (refused := refused_here(HOOK)) is not None:  # others arrived between the check and now
             return refused
         log_event(
             "failed login",
@@ -56,6 +56,6 @@ def hint(kind: str, connection: str) -> Response:
 
 
 def register(flask_app: Flask) -> None:
-    """Add the door; whoever knocks has no form token of ours."""
+    """Register the interface; its callers have no form token of ours."""
     csrf.exempt(hint)
     flask_app.register_blueprint(blueprint)

@@ -1,7 +1,7 @@
-"""Mails that came in, for operators: what needs review with its whole text, and what happened to
-it.
+"""Incoming mails, for operators: mails that need review with the whole text, and what happened to
+them.
 
-Nothing of a mail is shown as HTML, and the mail itself is given out as a download only.
+Nothing in a mail is shown as HTML, and the mail itself is only available as a download.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ from app.exchange.tasks.incoming_mails import addresses_of, own_domain
 blueprint = Blueprint("incoming_mails", __name__, url_prefix="/mails/incoming")
 _NUMBER: Final = "/<int(max=2147483647):number>"
 _LOST_SHOWN: Final = timedelta(days=6)
-"""Days before today whose refused and unreviewed mails the list names."""
+"""Days before today whose refused and unreviewed mails are in the list."""
 TONES: Final = {
     MailState.RECEIVED: ("waiting", "waiting"),
     MailState.REVIEW: ("waiting", "alert"),
@@ -69,7 +69,7 @@ TONES: Final = {
 
 
 class AddForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """To which ticket a mail is added."""
+    """The ticket to which a mail is added."""
 
     ticket = StringField(
         _("Ticket"),
@@ -80,7 +80,7 @@ class AddForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 class DismissMailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Why a mail asks for nothing."""
+    """Why a mail needs no action."""
 
     reason = StringField(
         _("Reason"),
@@ -93,7 +93,7 @@ class DismissMailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 @blueprint.get("")
 def listing() -> str:
-    """Mails of a state, or of all, the newest first."""
+    """List the mails of a state, or all, newest first."""
     state, before = request.args.get("state", ""), request.args.get("before", "")
     known = before.isascii() and before.isdigit() and len(before) < 10
     if (state and state not in set(MailState)) or (before and not known):
@@ -103,7 +103,7 @@ def listing() -> str:
 
 @blueprint.post("/dismiss")
 def dismiss_many() -> Response:
-    """Put those aside that were selected, with one reason."""
+    """Dismiss the selected mails, with one reason."""
     rows, form = db.session(), DismissMailForm()
     texts = request.form.getlist("n")
     numbers = [int(one) for one in texts if one.isascii() and one.isdigit() and len(one) < 10]
@@ -150,13 +150,13 @@ def _list(state: str, before: int | None, dismiss_form: DismissMailForm | None =
 
 @blueprint.get(_NUMBER)
 def mail(number: int) -> Response:
-    """One mail, with its whole text."""
+    """Show a mail with its whole text."""
     return _page(find_incoming(db.session(), acting(), number))
 
 
 @blueprint.get(f"{_NUMBER}/whole")
 def whole(number: int) -> Response:
-    """The mail as it came, as a file."""
+    """Download the mail as it arrived."""
     found = find_incoming(db.session(), acting(), number)
     if not found.is_whole:
         raise NoPage
@@ -191,7 +191,7 @@ def add(number: int) -> Response:
 
 @blueprint.post(f"{_NUMBER}/dismiss")
 def dismiss(number: int) -> Response:
-    """Put it aside, with a reason; and, if wanted, all of its sender that need review."""
+    """Dismiss it, with a reason; and, if wanted, all mails of its sender that need review."""
     rows, form = db.session(), DismissMailForm()
     found = find_incoming(rows, acting(), number)
     sender = found.sender
@@ -238,7 +238,7 @@ def _page(
 
 
 def _read(found: IncomingMail) -> Reply:
-    """The mail, read again, with no transaction open meanwhile; or what is stored of it."""
+    """The mail, read again, with no transaction open meanwhile; or its stored parts."""
     if not found.is_whole:
         return what_is_left(found)
     content, recipient = found.content, found.recipient

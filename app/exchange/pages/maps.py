@@ -1,5 +1,5 @@
-"""What is exchanged with a partner: choice of tickets, maps of values and owners, with versions, as
-a form and as a file; and what would be sent for a ticket."""
+"""The profile of a connection: choice of tickets, maps of values and owners, with versions, as a
+form and as a file; and a preview of what would be sent for a ticket."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from app.registry.services.choices import choices
 from app.tickets.rules.content import LABELS
 
 FILE_LIMIT: Final = 256 * 1024
-"""Bytes of a file with a map; the largest that a form makes has some 200 kB."""
+"""Largest file with a map, in bytes; the largest from a form has some 200 kB."""
 _PARTS: Final = {
     "choice": _("Choice of"),
     "group": _("Their queue or group"),
@@ -49,14 +49,14 @@ _MAY: Final = _("change what is exchanged with a partner")
 
 @blueprint.get(f"/{NUMBER}/map")
 def show_map(number: int) -> Response:
-    """The version in use as a form, all versions, and what differs between two."""
+    """Show the current version as a form, all versions, and the differences between two."""
     rows = db.session()
     return _map_page(number, _form_in_use(connection_of_number(rows, number)))
 
 
 @blueprint.post(f"/{NUMBER}/map")
 def save_map(number: int) -> Response:
-    """Make a new version of what was typed."""
+    """Save the form as a new version."""
     rows, by, form = db.session(), writer(), ProfileForm()
     require_admin(by.actor, _MAY)
     if pressed(form, request.form.get("do", "")):
@@ -92,7 +92,7 @@ def roll_back(number: int) -> Response:
 
 @blueprint.get(f"/{NUMBER}/map.json")
 def export_map(number: int) -> Response:
-    """The version in use, or another one, as a file."""
+    """Download the current version, or another one, as a file."""
     rows = db.session()
     found = connection_of_number(rows, number)
     wanted = _version(request.args.get("version", "")) or found.profile_version
@@ -106,7 +106,7 @@ def export_map(number: int) -> Response:
 
 @blueprint.post(f"/{NUMBER}/map/import")
 def import_map(number: int) -> Response:
-    """Make a new version of a file."""
+    """Import a file as a new version."""
     rows, by = db.session(), writer()
     require_admin(by.actor, _MAY)
     file = request.files.get("file")
@@ -131,7 +131,7 @@ def import_map(number: int) -> Response:
 
 @blueprint.get(f"/{NUMBER}/preview")
 def preview_ticket(number: int) -> Response:
-    """What would be sent for a ticket, in the partner's words. Nothing is sent or stored."""
+    """Show what would be sent for a ticket, in the partner's words. Nothing is sent or stored."""
     rows, typed = db.session(), request.args.get("ticket", "").strip().lstrip("#")
     shown: dict[str, Any] = {"typed": typed, "found": None, "problem": ""}
     if typed:
@@ -158,7 +158,8 @@ def _form_in_use(found: Connection) -> ProfileForm:
 
 
 def _require_base(form: ProfileForm, found: Connection) -> None:
-    """Raise unless nobody saved a version since the form was opened; sent again, it counts."""
+    """Raise an error if another version was saved since the form was opened; when submitted again,
+    it is accepted."""
     if _version(form.base.data or "") != found.profile_version:
         form.base.data = str(found.profile_version)
         raise Invalid(
@@ -214,7 +215,7 @@ def _map_page(number: int, form: ProfileForm, *, problem: str = "", status: int 
 
 
 def _shown(change: ProfileChange) -> tuple[str, str, str]:
-    """What differs, and both values, as pages show it."""
+    """The field and both values, as pages show them."""
     field = LABELS.get(change.field) or said_word(change.field)
     what = joined(" ", (_PARTS[change.part], field.lower())) if field else _PARTS[change.part]
     return what, _said(change, change.before), _said(change, change.after)

@@ -1,5 +1,5 @@
-"""What the page of a ticket shows of its partners: both numbers, whether they are in step, what
-waits, what failed and why, and a conflict with both values."""
+"""The ticket page's panel of partners: both numbers, whether the tickets are in step, waiting
+entries, failures with reasons, and conflicts with both values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.tickets.services.fields import as_logged, current_value
 
 
 def exchange_panel(actor: Actor, ticket: Ticket) -> Mapping[str, Any]:
-    """All people see with whom a ticket is exchanged; operators why not, and what to do."""
+    """All people see the partners of an exchanged ticket; operators problems, and what to do."""
     found = counterparts(db.session(), ticket.number, now(), internal=actor.is_operator)
     names = {one.name for partner in found for one in partner.conflicts}
     names.update(name for one in found if one.compared for name in one.compared.not_set)

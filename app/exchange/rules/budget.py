@@ -1,7 +1,7 @@
-"""How much one turn may take before the others have theirs: the one place that says so.
+"""The limits of one turn; defined only here.
 
-A turn is one job's work for one partner. What is left is the business of a job behind those of
-others.
+A turn is one job's work for one partner. The rest is done by another job, queued behind those of
+other partners.
 """
 
 from __future__ import annotations
@@ -12,19 +12,19 @@ from datetime import datetime, timedelta
 from typing import Final
 
 TEXTS_AT_ONCE: Final = 50
-"""Texts that are taken in one transaction: whoever writes beside waits for no more."""
+"""Texts stored in one transaction, which limits how long other writers wait."""
 FILES_AT_ONCE: Final = 5
-"""Files likewise, of up to 2 MiB each."""
+"""The same for files, of up to 2 MiB each."""
 MOST_TEXTS: Final = 5_000
-"""Texts of one ticket. Large real ones have some hundreds: what has more is a loop of mails or of
-two programs, and a person decides."""
+"""Texts of one ticket. Large real ones have some hundreds: more are a loop of mails or of two
+programs, and a person decides."""
 _LONGEST_PAUSE: Final = timedelta(seconds=30)
 
 
 @dataclass
 class Budget:
-    """What a turn may still use. It is looked at between any two tickets and calls; the first of a
-    turn is always done, so that each turn comes further."""
+    """What is left of a turn. Checked between tickets and calls; the first one is always done, so
+    that each turn makes progress."""
 
     now: Callable[[], datetime]
     texts: int = 4 * TEXTS_AT_ONCE
@@ -36,34 +36,34 @@ class Budget:
         self._begins = self.now()
 
     def spend(self, *, texts: int = 0, calls: int = 0) -> None:
-        """So much was done."""
+        """Count work that was done."""
         self.texts, self.calls = self.texts - texts, self.calls - calls
 
     @property
     def is_spent(self) -> bool:
-        """Whether it is the others' turn."""
+        """Whether the turn is over."""
         return self.texts <= 0 or self.calls <= 0 or self.took >= self.time
 
     @property
     def took(self) -> timedelta:
-        """The time since its begin."""
+        """The time since the turn started."""
         return self.now() - self._begins
 
 
 class Turns:
-    """When a partner's next turn is: one that took longer than its budget is followed by a pause
-    as long, in which the others have theirs, however many jobs of that partner wait. Each process
-    has its own."""
+    """When a partner's next turn is: after a turn that exceeded its budget, there is a pause of the
+    same length for other partners, however many jobs of that partner wait. Separate for each
+    process."""
 
     def __init__(self) -> None:
         self._next: dict[int, datetime] = {}
 
     def until(self, connection_id: int, now: datetime) -> datetime | None:
-        """Until when a partner has to wait; None = it is its turn."""
+        """Until when a partner has to wait; None = its turn may start."""
         found = self._next.get(connection_id)
         return found if found is not None and found > now else None
 
     def note(self, connection_id: int, budget: Budget) -> None:
-        """A turn has ended."""
+        """Record the end of a turn."""
         if budget.took > budget.time:
             self._next[connection_id] = budget.now() + min(budget.took, _LONGEST_PAUSE)

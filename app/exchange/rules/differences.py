@@ -1,4 +1,4 @@
-"""What differs between two versions of what is exchanged with a partner."""
+"""Compares two versions of a profile."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _WAYS: Final = {"both": "=", "out": ">", "in": "<"}
 
 @dataclass(frozen=True)
 class ProfileChange:
-    """One part that differs. ``part``: choice, group, map or owner; ``field``: of what; "" = it was
-    not there, or is not any more."""
+    """A part that differs. ``part``: choice, group, map or owner; ``field``: its field; "" = the
+    part did not exist, or no longer does."""
 
     part: str
     field: str
@@ -25,7 +25,7 @@ class ProfileChange:
 
 
 def differences(before: Profile, after: Profile) -> Sequence[ProfileChange]:
-    """All that differs, in the order of the form."""
+    """All differences, in the order of the form."""
     found = []
     if before.tickets != after.tickets:
         found.append(ProfileChange("choice", "tickets", before.tickets, after.tickets))

@@ -1,4 +1,4 @@
-"""What crosses a pair, one thing at a time."""
+"""Entries: the units that a pair exchanges."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class EntryKind(StrEnum):
     """Kinds of entries."""
 
     TICKET = "ticket"
-    """The beginning of a ticket: its title, description and values."""
+    """The first entry of a ticket: its title, description and values."""
     COMMENT = "comment"
     INTERNAL = "internal comment"
     FIELDS = "fields"
-    """Values of fields, the state among them, that were changed in one step."""
+    """Values of fields, including the state, that were changed in one step."""
     ATTACHMENT = "attachment"
 
 
@@ -33,16 +33,16 @@ class EntryState(StrEnum):
     SENT = "sent"
     """Ours: a call carried it."""
     APPLIED = "applied"
-    """Theirs: is here."""
+    """Theirs: stored here."""
     RECORDED = "recorded"
-    """Theirs: told by the partner, and not allowed here."""
+    """Theirs: sent by the partner, and not allowed here."""
     ASKED = "asked"
     """Both sides changed a field, and a person has to choose."""
     SKIPPED = "skipped"
-    """Left out by a person, or because the partner has no place for it, or it is not our value any
-    more, or a person decides about it; ``reason`` says which."""
+    """Skipped by a person, or because the partner has no field for it, it is no longer our value,
+    or a person decides about it; ``reason`` says which."""
     GAVE_WAY = "gave way"
-    """Ours: its values were given up for the partner's, and no call carried them."""
+    """Ours: its values were replaced by the partner's before any call carried them."""
 
 
 EXCHANGED: Final = (
@@ -61,15 +61,15 @@ EXCHANGED: Final = (
     "window_end",
     "estimated_end",
 )
-"""Fields that cross, as far as the kind of partner knows them."""
+"""Exchanged fields, as far as the kind of partner knows them."""
 PLACES: Final = ("links", "sites")
-"""Fields of ours that say where; they cross from here alone."""
+"""Our location fields; they are only sent, never received."""
 
 
 @dataclass(frozen=True)
 class Outgoing:
-    """An entry of ours as a partner is given it. ``values`` in our words, as the log writes them;
-    ``text`` with the line that says whose it is."""
+    """An entry of ours as it is sent. ``values`` in our words, as in the change log; ``text`` with
+    the line that names its author."""
 
     number: int
     sequence: int
@@ -81,14 +81,14 @@ class Outgoing:
     """Name of the attachment."""
     content: bytes = b""
     facts: str = ""
-    """What, where and when, as ``text`` says it: it is kept where a text is cut."""
+    """What, where and when, as in ``text``: preserved if the text is cut."""
     extras: Mapping[str, str] = field(default_factory=dict)
-    """Fields of the partner's own, in their words, for a ticket that is created."""
+    """The partner's own fields, in its words, for a new ticket."""
 
 
 def digest_of_entry(kind: str, text: str, values: Mapping[str, Any] | None = None) -> str:
-    """The digest of an entry in its chain: of its kind, its normalised text and its values, so
-    that both sides have the same whatever happened to white space on the way."""
+    """The digest of an entry in its chain: of its kind, its normalized text and its values, so that
+    both sides have the same digest even if white space changed on the way."""
     told = [kind, normalised(text), sorted((values or {}).items())]
     return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
 
@@ -102,10 +102,10 @@ def parts_of(
     moves: str = "",
     said: Collection[str] = (),
 ) -> Sequence[tuple[EntryKind, Mapping[str, str]]]:
-    """The entries of one change of a ticket, in the order in which they are sent: its fields by
-    name with their new values. ``internal``: internal comments go out, too. ``solution_as_text``:
-    the other side has no field for it, so that it is said, before the state that it explains.
-    ``moves``: what happened to facts, which is said, too; ``said`` are their names."""
+    """The entries of one change of a ticket, in sending order: its fields by name with their new
+    values. ``internal``: internal comments are sent, too. ``solution_as_text``: the other side
+    has no field for it, so it is sent as a text, before the state that it explains. ``moves``:
+    the text about changed facts, which is sent, too; ``said`` are the names of these facts."""
     names = [name for name in (*EXCHANGED, *PLACES) if name in fields and name not in said]
     values = {name: fields[name] or "" for name in names}
     parts: list[tuple[EntryKind, Mapping[str, str]]] = []

@@ -1,7 +1,7 @@
-"""What, where and when: the facts of a ticket that a partner's system has no field for.
+"""What, where and when: the facts of a ticket for which a partner's system has no field.
 
-They are a block under the first text, above our mark, and a text of their own where one of them
-changes later. What a field holds there goes into the field, and is not said twice.
+They are a block below the first text, above our mark, and a separate text if one of them changes
+later. A fact that fits into a field there is set in the field, and not repeated.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from app.tickets.rules.marks import parted_at_marks
 from app.tickets.rules.tickets import Impact
 
 FACTS: Final = ("category", "impact", *PLACES, "window_start", "window_end", "event_start")
-"""Fields that are said, in this order."""
+"""Fields that are sent as text, in this order."""
 STORED: Final = "facts"
-"""Where an entry that begins a ticket holds the block that was sent."""
+"""Where the first entry of a ticket stores the block that was sent."""
 _NOT_KNOWN: Final = ("", Impact.UNKNOWN)
 _FREE: Final[Mapping[Kind, Collection[str]]] = {
     Kind.ZAMMAD: ("title",),
@@ -35,12 +35,12 @@ _MAPPED: Final[Mapping[Kind, Collection[str]]] = {
     Kind.SERVICENOW: ("state", "priority", "impact"),
     Kind.GGUS: ("state", "priority"),
 }
-"""Fields that each kind has: those that hold any text, and those whose values are mapped."""
+"""The fields of each kind: those that accept any text, and those whose values are mapped."""
 
 
 def has_field(kind: str, profile: Profile, name: str, value: str) -> bool:
-    """Whether a call sets this value in a field of theirs. Whoever is notified by mail or webhook
-    reads each: the mail has a line for it, or they fetch the ticket."""
+    """Whether a call sets this value in a field there. Partners that are notified by mail or
+    webhook get every field: the mail has a line for it, or they fetch the ticket."""
     if kind == Kind.MAIL:
         is_line = value and any(meaning == name for _key, meaning in profile.mail)
         is_mapped = name in profile.maps
@@ -55,7 +55,7 @@ def has_field(kind: str, profile: Profile, name: str, value: str) -> bool:
 
 
 def said_of(kind: str, profile: Profile, values: Mapping[str, str]) -> Collection[str]:
-    """Names of those of the values that are facts and have no field there."""
+    """The names of those values that are facts and have no field there."""
     return [
         name
         for name in FACTS
@@ -66,8 +66,7 @@ def said_of(kind: str, profile: Profile, values: Mapping[str, str]) -> Collectio
 def block_of(
     profile: Profile, values: Mapping[str, str], names: Collection[str], address: str = ""
 ) -> str:
-    """The facts that are known, a line for each; ``address``: the ticket's page here. "" = there
-    is nothing to say."""
+    """The known facts, one per line; ``address``: the ticket's page here. "" = no facts."""
     said = {name: values[name] for name in names if values[name] not in _NOT_KNOWN}
     lines = []
     if "window_start" in said and "window_end" in said:
@@ -88,8 +87,8 @@ _WINDOW: Final = ("window_start", "window_end")
 def moves_of(
     profile: Profile, changed: Mapping[str, tuple[str | None, str | None]], names: Collection[str]
 ) -> str:
-    """What happened to facts that were changed: a line for each, "" = of none. ``changed``: the
-    value before and the value now."""
+    """Describe changed facts, one per line, "" = none. ``changed``: the value before and the value
+    now."""
     lines = []
     for name in names:
         before, now = (_in_words(profile, name, one or "") for one in changed[name])
@@ -101,8 +100,8 @@ def moves_of(
 
 
 def with_facts(text: str, facts: str) -> str:
-    """A first text with its facts: above the marks by which other systems passed it on, which are
-    counted at its end."""
+    """A first text with its facts: above the marks of forwarding systems, which are counted at its
+    end."""
     if not facts:
         return text
     above, marks = parted_at_marks(text)

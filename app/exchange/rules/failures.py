@@ -1,4 +1,4 @@
-"""What the outcome of a call to a partner means, and how long to wait before the next."""
+"""What the outcome of a call to a partner means, and the pause before the next one."""
 
 from __future__ import annotations
 
@@ -8,54 +8,54 @@ from enum import StrEnum
 from typing import Final
 
 SHARE_OF_SLOW: Final = 6
-"""After a call without success that took the longest that one may, the partner is left alone for so
-many times that: what is slow or drips uses no more than a seventh of a worker."""
+"""After a failed call of the longest allowed duration, the partner is not called for this many
+times that duration: a slow or dripping system uses at most a seventh of a worker."""
 FIRST_PAUSE: Final = timedelta(seconds=5)
 LONGEST_PAUSE: Final = timedelta(days=1)
 _DOUBLINGS: Final = 15
-"""5 s doubled so often is more than a day."""
+"""5 s doubled this many times is more than a day."""
 
 
 class Outcome(StrEnum):
-    """What is known of a call that did not succeed (decisions, section 14)."""
+    """What is known about a failed call (decisions, section 14)."""
 
     TRANSIENT = "transient"
-    """Certainly not done; to be tried again."""
+    """Certainly not done; to be retried."""
     UNKNOWN = "unknown"
-    """It may have been done: looked up before it is tried again."""
+    """May have been done: looked up before it is retried."""
     PERMANENT = "permanent"
-    """Not done, and would not be the next time: a person decides at once."""
+    """Not done, and a retry would fail, too: a person decides at once."""
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A call that did not succeed. ``reason`` is for operators and holds no secret."""
+    """A failed call. ``reason`` is for operators and contains no secret."""
 
     outcome: Outcome
     reason: str
     retry_after: timedelta | None = None
-    """What the partner asked for (``Retry-After``)."""
+    """The pause that the partner requested (``Retry-After``)."""
     status: int = 0
-    """The HTTP status that it answered; 0 = there was no answer."""
+    """The HTTP status of the answer; 0 = no answer."""
 
     waited: timedelta = timedelta(0)
-    """How long it was waited for, where that was the longest that a call may take; else zero."""
+    """How long the call waited, if that was the maximum of a call; else zero."""
 
     @property
     def is_away(self) -> bool:
-        """Whether nothing is known of the partner's own system: it did not answer, or whatever
-        is before it did."""
+        """Whether nothing is known of the partner's own system: there was no answer, or only from
+        a gateway."""
         is_bare = self.outcome is Outcome.TRANSIENT and is_of_gateways(self.status)
         return self.status == 0 or self.status >= 500 or is_bare
 
 
 def outcome_of_status(status: int, *, is_own: bool) -> Outcome:
-    """What an HTTP status other than success says of a call that writes. ``is_own``: its body is
-    an error in the form of the partner's own system.
+    """What an HTTP status other than success means for a call that writes. ``is_own``: the body is
+    an error in the format of the partner's own system.
 
-    A server or a gateway that answers 5xx may have written before it failed. 408, 425 and 429 are
-    refusals to look at the request. 3xx, 403, 404 and 405 come from whatever is before the
-    partner's system, unless that says so itself. The other 4xx are about what was asked.
+    A server or a gateway that answers 5xx may have written before it failed. 408, 425 and 429 mean
+    that the request was not examined. 3xx, 403, 404 and 405 come from a gateway in front of the
+    partner's system, unless the body is the system's own. The other 4xx are about the request.
     """
     if status in (408, 425, 429) or (is_of_gateways(status) and not is_own):
         return Outcome.TRANSIENT
@@ -63,14 +63,14 @@ def outcome_of_status(status: int, *, is_own: bool) -> Outcome:
 
 
 def is_of_gateways(status: int) -> bool:
-    """Whether proxies and gateways answer so by themselves."""
+    """Whether proxies and gateways themselves give this answer."""
     return 300 <= status < 400 or status in (403, 404, 405)
 
 
 def pause_after(attempts: int, chance: float, asked: timedelta | None = None) -> timedelta:
-    """The pause after so many failed attempts (1 = the first): 5 s, doubled each time, up to a
-    day, each by half to one and a half of it (``chance`` from 0 to 1), so that not all come back at
-    once. What the partner asked for is waited at least, up to a day."""
+    """The pause after so many failed attempts (1 = the first): 5 s, doubled each time, up to a day,
+    multiplied by a factor from 0.5 to 1.5 (``chance`` from 0 to 1), so that not all are retried
+    together. At least what the partner requested, up to a day."""
     doubled: int = 2 ** min(attempts - 1, _DOUBLINGS)
     pause = min(FIRST_PAUSE * doubled, LONGEST_PAUSE)
     pause = min(pause * (0.5 + chance), LONGEST_PAUSE)

@@ -1,4 +1,4 @@
-"""A field that both sides hold: whose value counts, and in which words (``settle`` decides)."""
+"""A field that both sides have: who owns it, and how its values are mapped (``settle`` decides)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Owner(StrEnum):
-    """Who decides where both sides changed a field (decisions, section 14)."""
+    """Who decides if both sides changed a field (decisions, section 14)."""
 
     US = "us"
     THEM = "them"
@@ -18,22 +18,22 @@ class Owner(StrEnum):
 
 @dataclass(frozen=True)
 class ValueMap:
-    """Our values and theirs of one field. Several of ours may be one of theirs, and the reverse;
-    a value that is in no row has no counterpart, and is never guessed."""
+    """The mapping of one field. Several of our values may be one of theirs, and the reverse; a
+    value without a row has no counterpart, and is never guessed."""
 
     to_them: Mapping[str, str]
     to_us: Mapping[str, str]
 
     def theirs_of(self, value: str) -> str | None:
-        """What we send for our value; None = nobody said."""
+        """The value to send for ours; None = not mapped."""
         return self.to_them.get(value)
 
     def ours_of(self, value: str) -> str | None:
-        """What their value means here; None = nobody said."""
+        """What their value means here; None = not mapped."""
         return self.to_us.get(value)
 
     def all_of(self, value: str) -> Sequence[str]:
-        """All of ours that their value may stand for, the one that it means here first."""
+        """All our values that their value may stand for, the usual meaning first."""
         told = value.casefold()
         sent = (ours for ours, theirs in self.to_them.items() if theirs.casefold() == told)
         meant = self.ours_of(told)

@@ -1,13 +1,13 @@
-"""What is exchanged with GGUS, as the portal ships it: the beginning of a connection's own profile.
+"""The shipped profile for GGUS: the starting point of a connection's own profile.
 
 States and priorities are those of the pages for GGUS's users and supporters (docs.egi.eu, "Support
-Staff Guide" and "Ticket Priority"); public clients of helpdesk.ggus.eu, a Zammad since 2025, were
-seen to use assigned, in progress, solved, unsolved, closed and verified of them. Which there are
-today its ``/ticket_states`` and ``/ticket_priorities`` say: the connection test names what is
-missing, and whoever runs the connection takes that row out. Its form has three priorities, less
+Staff Guide" and "Ticket Priority"); of these, public clients of helpdesk.ggus.eu, a Zammad since
+2025, were seen to use assigned, in progress, solved, unsolved, closed and verified. Its
+``/ticket_states`` and ``/ticket_priorities`` list the current ones: the connection test names those
+that are missing, and the administrator removes their rows. Its form has three priorities, less
 urgent, urgent and very urgent (docs.egi.eu, the guide for users). The fields that GGUS adds to a
 ticket are those that public clients read (``wlcg_sites``: GOCDB names, ``vo_support``, ``area``,
-``type``); a site in it notifies the site and its NGI. Each is sent only where the test found it.
+``type``); a site in it notifies the site and its NGI. Each is sent only if the test found it.
 """
 
 from __future__ import annotations
@@ -44,4 +44,5 @@ GGUS_PROFILE: Final = Profile(
     guards=tuple(Guard),
     extras={"wlcg_sites": SITES, "vo_support": VO, "type": CATEGORY, "area": "Other"},
 )
-"""Who connects sets the group, and which tickets; until then those that are shared go out."""
+"""The administrator sets the group and the choice of tickets; until then, shared tickets are
+sent."""

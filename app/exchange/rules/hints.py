@@ -1,7 +1,7 @@
-"""A hint of a Zammad: who signed it, which delivery it is, and of which ticket it speaks.
+"""A hint from a Zammad: its signature, its delivery id, and its ticket.
 
-``X-Hub-Signature`` is the HMAC-SHA1 of the body with the secret that both know, in hex behind
-``sha1=``; ``X-Zammad-Delivery`` is the same at each try (admin-docs.zammad.org, "Webhook Payload").
+``X-Hub-Signature`` is the HMAC-SHA1 of the body with the shared secret, in hex after ``sha1=``;
+``X-Zammad-Delivery`` is the same in each attempt (admin-docs.zammad.org, "Webhook Payload").
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ _HIGHEST: Final = 2**63 - 1
 
 
 def signature_of(body: bytes, secret: str) -> str:
-    """What a Zammad sends as signature."""
+    """The signature that a Zammad sends."""
     return "sha1=" + hmac.new(secret.encode(), body, hashlib.sha1).hexdigest()
 
 
 def is_signed(body: bytes, signature: str, secret: str) -> bool:
-    """Whether the signature is the one of this body and secret, with or without its prefix."""
+    """Whether the signature matches this body and secret, with or without its prefix."""
     given = "sha1=" + signature.strip().removeprefix("sha1=").lower()
     return hmac.compare_digest(given.encode(), signature_of(body, secret).encode())
 
 
 def delivery_of(header: str, body: bytes) -> str:
-    """The key under which a delivery is remembered; the body's digest where it names none."""
+    """The key under which a delivery is remembered; the body's digest if it has no id."""
     if 0 < len(header) <= _LONGEST_KEY and header.isascii() and header.isprintable():
         return header
     return hashlib.sha256(body).hexdigest()
 
 
 def ticket_of(body: bytes) -> str:
-    """The id of the ticket that a hint speaks of, "" where it names none."""
+    """The id of the ticket in a hint, "" if there is no id."""
     try:
         told = json.loads(body)
     except (ValueError, RecursionError):

@@ -1,7 +1,7 @@
-"""The chain of what crossed a pair, by whose end two sides see that they hold the same.
+"""The chain of exchanged entries of a pair; two sides with the same head have the same entries.
 
-Each entry of one origin holds the hash of the one before it. Two portals compare the newest hash
-(the head) of each origin: equal heads mean equal entries, all of them (decisions, section 14).
+Each entry of one origin contains the hash of the previous one. Two portals compare the newest hash
+(the head) of each origin: equal heads mean that all entries are equal (decisions, section 14).
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from enum import StrEnum
 from typing import Final
 
 START: Final = "0" * 64
-"""The head of a chain without an entry."""
+"""The head of an empty chain."""
 
 
 class Origin(StrEnum):
-    """Where an entry was written first."""
+    """Where an entry was first written."""
 
     OURS = "ours"
     THEIRS = "theirs"
@@ -28,8 +28,8 @@ def name_of_chain(origin: Origin, *, began_here: bool) -> str:
 
 
 def head_of(name: str, digests: Iterable[str]) -> str:
-    """The hash of the newest entry of a chain, by the digests of all of them, the oldest first.
-    Which way they crossed is not part of it."""
+    """The hash of the newest entry of a chain, from the digests of all entries, oldest first. The
+    direction is not included."""
     head = START
     for sequence, digest in enumerate(digests, start=1):
         head = hashlib.sha256(f"{name}\n{sequence}\n{digest}\n{head}".encode()).hexdigest()

@@ -1,8 +1,8 @@
-"""A pair of tickets, ours and theirs: what to do next, and what an answer makes of it.
+"""A pair of tickets, ours and theirs: the next step, and the effect of each answer.
 
-One rule holds for every call that writes: what is about to be called is recorded before the call,
-and the result after. Whoever finds a call recorded and no outcome (a process was killed, an
-answer was lost) waits until the call must be visible over there, looks, and only then calls again.
+One rule applies to every call that writes: the call is recorded before it is made, and its result
+after it. If a call is recorded without an outcome (a process was killed, an answer was lost), the
+next worker waits until the result must be visible there, looks, and only then calls again.
 """
 
 from __future__ import annotations
@@ -19,59 +19,59 @@ MOST_ATTEMPTS = 10
 
 
 class PairState(StrEnum):
-    """How far a pair is."""
+    """The progress of a pair."""
 
     CREATING = "being created"
     """Their ticket is not known (yet)."""
     PAIRED = "paired"
     STOPPED = "stopped"
-    """A person is asked; nothing is called until one answers."""
+    """A person has to decide; nothing is called until then."""
     ENDED = "ended"
-    """A person said that the ticket is not exchanged any more: nothing crosses, whatever is written
-    here or there. An answer that comes yet says what is there, and changes nothing else."""
+    """A person ended the exchange of the ticket: nothing is exchanged, whatever is written on
+    either side. A late answer is recorded, and changes nothing else."""
 
 
 @dataclass(frozen=True)
 class Traits:
-    """What a kind of partner can do."""
+    """The capabilities of a kind of partner."""
 
     can_look_up: bool
-    """Their ticket is found by our reference."""
+    """Their ticket can be found by our reference."""
     settles: timedelta
-    """From the beginning of a call until what it wrote is found over there at the latest: the
-    longest call, and what their search lags behind."""
+    """The longest time from the start of a call until its result can be found there: the longest
+    call plus the delay of their search."""
     lists_ours: bool = True
-    """It can be asked for the tickets that our account made."""
+    """It can list the tickets that our account created."""
     moved_by_text: Mapping[str, str] = field(default_factory=dict)
-    """To which state a public text of ours moves one of their tickets by a rule that such a system
-    has as delivered, where nobody there means it: from, to, in their words. Ours is set once
-    more."""
+    """The state to which a public text of ours moves one of their tickets by a rule in the system's
+    default configuration, unintended by anybody there: from, to, in their words. Our state is
+    then sent again."""
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A pair as recorded. ``begun``: when the call in question was begun, None = none is."""
+    """A pair as recorded. ``begun``: start of the call in question, None = no call."""
 
     number: int
     state: PairState = PairState.CREATING
     their_id: str = ""
     begun: datetime | None = None
     attempts: int = 0
-    """Failed since the last success."""
+    """Failures since the last success."""
     due: datetime | None = None
-    """Nothing is called before."""
+    """Nothing is called before this time."""
     reason: str = ""
 
 
 class Step(StrEnum):
-    """What is to be done now."""
+    """What has to be done now."""
 
     REST = "rest"
     LOOK_UP = "look up"
-    """Search their ticket by our reference."""
+    """Search for their ticket by our reference."""
     CREATE = "create"
     READ = "read"
-    """Read their ticket: is the entry there whose sending was begun?"""
+    """Read their ticket: does it contain the entry that was being sent?"""
     SEND = "send"
     ASK = "ask"
     """Stop for a person."""
@@ -79,7 +79,7 @@ class Step(StrEnum):
 
 @dataclass(frozen=True)
 class Next:
-    """``until``: when there is something to do again, where time alone makes it so."""
+    """``until``: when the next step becomes possible by time alone."""
 
     step: Step
     until: datetime | None = None
@@ -87,9 +87,9 @@ class Next:
 
 
 def next_step(pair: Pair, *, waiting: bool, traits: Traits, now: datetime) -> Next:
-    """What to do for a pair; ``waiting``: an entry of ours waits to be sent.
+    """The next step of a pair; ``waiting``: an entry of ours waits to be sent.
 
-    Before the first create there is a look, too: we may have lost what we recorded of it.
+    There is a look-up even before the first create: our record may have been lost.
     """
     if pair.state in (PairState.STOPPED, PairState.ENDED):
         return Next(Step.REST)
@@ -108,12 +108,12 @@ def next_step(pair: Pair, *, waiting: bool, traits: Traits, now: datetime) -> Ne
 
 
 def begin(pair: Pair, now: datetime) -> Pair:
-    """Recorded before a call that writes."""
+    """Record the start of a call that writes."""
     return replace(pair, begun=now)
 
 
 def found(pair: Pair, ids: tuple[str, ...]) -> Pair:
-    """After a look-up: their ticket is known, is not there, or there is more than one."""
+    """After a look-up: their ticket is known, does not exist, or is ambiguous."""
     if len(ids) > 1:
         told = ", ".join(ids)
         return stop(pair, f"Several tickets there hold our reference: {told}; choose one")
@@ -132,7 +132,7 @@ def paired(pair: Pair, their_id: str) -> Pair:
 
 
 def done(pair: Pair) -> Pair:
-    """An entry was sent, or found over there; or was not there and may be sent again."""
+    """An entry was sent, or found there; or it was not there and may be sent again."""
     if pair.state in (PairState.STOPPED, PairState.ENDED):
         return replace(pair, begun=None)
     return replace(pair, begun=None, attempts=0, due=None, reason="")
@@ -141,8 +141,8 @@ def done(pair: Pair) -> Pair:
 def failed(
     pair: Pair, failure: Failure, now: datetime, chance: float, *, wrote: bool = True
 ) -> Pair:
-    """After a call that did not succeed. An unknown outcome leaves ``begun`` where it is, and so
-    does a call that only looked the result of an earlier one (``wrote`` is false)."""
+    """After a failed call. ``begun`` stays set if the outcome is unknown, and if the call only
+    looked for the result of an earlier one (``wrote`` is false)."""
     if failure.outcome is Outcome.PERMANENT or pair.state is PairState.ENDED:
         return stop(pair, failure.reason)
     is_open = failure.outcome is Outcome.UNKNOWN or not wrote
@@ -156,19 +156,19 @@ def failed(
 
 
 def stop(pair: Pair, reason: str) -> Pair:
-    """A person is asked, unless one ended it."""
+    """Stop for a person, unless somebody ended the pair."""
     if pair.state is PairState.ENDED:
         return pair
     return replace(pair, state=PairState.STOPPED, reason=reason, due=None)
 
 
 def end(pair: Pair, reason: str) -> Pair:
-    """A person said that nothing crosses any more. A call whose outcome is not known is not
-    forgotten: who resumes it looks for that first."""
+    """End the exchange, as a person decided. A call with an unknown outcome is not forgotten:
+    resuming looks for it first."""
     return replace(pair, state=PairState.ENDED, attempts=0, due=None, reason=reason)
 
 
 def resume(pair: Pair) -> Pair:
-    """A person said to try again. What may have been written there is looked for as before."""
+    """Try again, as a person decided. What may have been written there is looked for, as before."""
     state = PairState.PAIRED if pair.their_id else PairState.CREATING
     return replace(pair, state=state, attempts=0, due=None, reason="")

@@ -1,5 +1,5 @@
-"""What the portal asks of a partner's system, whatever its kind: one class in
-``app/exchange/adapters`` each, which differs only where the system differs."""
+"""The interface to a partner's system of any kind: implemented by one class each in
+``app/exchange/adapters``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from app.exchange.rules.reading import TheirTicket
 
 
 class CallFailed(Exception):
-    """A call did not succeed."""
+    """A call failed."""
 
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
@@ -24,10 +24,10 @@ class CallFailed(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """One step of the connection test. ``problem``: "" = all is well; ``for_reading``: only who
-    reads changes there needs it; ``ticket``: their ticket for tests, where the problem may be that
-    their search lags, so that the test is to be tried again with this ticket; ``fields``: those of
-    the profile's ``extras`` that it read back, None = it did not look."""
+    """A step of the connection test. ``problem``: "" = passed; ``for_reading``: only required to
+    read changes; ``ticket``: their test ticket, if the problem may be a delayed search, so that
+    the test is repeated with this ticket; ``fields``: those of the profile's ``extras`` that it
+    read back, None = not checked."""
 
     what: str
     problem: str = ""
@@ -38,20 +38,20 @@ class Check:
 
 @dataclass(frozen=True)
 class Changed:
-    """Tickets there that changed; ``cursor`` is where to read on, ``more``: at once."""
+    """Their changed tickets; ``cursor`` is where to continue, ``more``: at once."""
 
     ids: Sequence[str]
     cursor: str
     more: bool = False
     versions: Mapping[str, str] = field(default_factory=dict)
-    """What changes with each change of a ticket, by its id: one that was read as it is need not be
-    read again."""
+    """A value that changes with each change of a ticket, by its id: a ticket that was read in this
+    version need not be read again."""
 
 
 @dataclass(frozen=True)
 class Ours:
-    """Tickets there that our account made; ``cursor`` is where the next page begins, "" = there is
-    none."""
+    """Their tickets that our account created; ``cursor`` is where the next page starts, "" = last
+    page."""
 
     ids: Sequence[str]
     cursor: str = ""
@@ -59,64 +59,64 @@ class Ours:
 
 @dataclass(frozen=True)
 class Created:
-    """A ticket that was made there."""
+    """A ticket that was created there."""
 
     id: str
     number: str = ""
     url: str = ""
     left_out: Sequence[str] = ()
-    """Fields that it has otherwise than ours: they are sent after it."""
+    """Fields with other values than ours: they are sent afterwards."""
     serial: int | None = None
-    """Its id, where their ids only ever grow: one that is not above all before it says that they
+    """Its id, if ids only ever grow: one that is not above all earlier ones means that the partner
     lost data."""
     remark: str = ""
-    """What people should know of it: our reference was not kept there."""
+    """What people should know about it: our reference was not stored there."""
 
 
 @dataclass(frozen=True)
 class Sent:
-    """An entry that arrived. ``key``: its id there, "" where it has none."""
+    """An entry that arrived. ``key``: its id there, "" if it has none."""
 
     key: str = ""
     left_out: Sequence[str] = field(default=())
-    """Fields that were not set there: they have none, or their rules forbid it."""
+    """Fields that were not set there: they do not exist, or their rules forbid it."""
 
 
 class PartnerSystem(Protocol):
-    """A partner's system. Each method is one or few calls, and raises ``CallFailed``.
+    """A partner's system. Each method makes one or few calls, and raises ``CallFailed``.
 
-    None keeps anything between two calls but its connection. Texts are given with their marks.
+    No state is stored between calls except the connection. Texts are passed with their marks.
     """
 
     traits: Traits
 
     def test(self, ticket: str = "") -> Iterator[Check]:
-        """Reachable, logged in, may read, may write, search means what we think, a round trip: in
-        this order, each given as soon as it is known; after a problem that is not ``for_reading``
-        alone the rest is left out. ``ticket``: their ticket for tests, on which an earlier go of
-        the same test wrote."""
+        """Test that it is reachable, and that login, reading, writing, search and a round trip
+        work: in this order, each reported as soon as it is known; the rest is skipped after a
+        problem, unless it is ``for_reading``. ``ticket``: their test ticket, to which an earlier
+        run of the same test wrote."""
 
     def find(self, reference: str) -> Sequence[str]:
-        """The ids of their tickets that hold our reference in its place."""
+        """The ids of their tickets with our reference in its place."""
 
     def ours(self, since: datetime, cursor: str = "") -> Ours:
-        """Tickets that our account made there since then, or a little earlier, a page of them, the
-        newest first: asked without a search index, which may not have them yet. ``cursor``: of the
-        page before, "" = the first one."""
+        """A page of the tickets that our account created there since then, or a little earlier,
+        newest first: read without a search index, which may not contain them yet. ``cursor``:
+        from the previous page, "" = the first one."""
 
     def create(self, entry: Outgoing) -> Created:
-        """Make a ticket of an entry of kind ``ticket``."""
+        """Create a ticket from an entry of kind ``ticket``."""
 
     def read(self, their_id: str) -> TheirTicket:
-        """Their ticket as it is now. Raises ``CallFailed`` (permanent) where it is gone."""
+        """Read their current ticket. Raises ``CallFailed`` (permanent) if it no longer exists."""
 
     def times(self, their_id: str) -> Mapping[str, datetime]:
-        """When the value of each field was set that it has now, as far as its history says so: no
-        other time of the ticket counts (UTC)."""
+        """When the current value of each field was set, as far as their history shows it: no other
+        time of the ticket counts (UTC)."""
 
     def send(self, their_id: str, entry: Outgoing) -> Sent:
         """Add a comment or a file, or set fields."""
 
     def changed(self, cursor: str) -> Changed:
-        """Tickets that changed behind ``cursor`` ("" = from now on), some of them twice rather
-        than one never."""
+        """Tickets changed after ``cursor`` ("" = from now on); some may be returned twice, none is
+        missed."""

@@ -1,6 +1,6 @@
-"""What is exchanged with a partner: which tickets, in whose words, and whose value counts.
+"""What is exchanged with a partner: which tickets, with which mapping, and who owns each field.
 
-A profile is data with versions: administrators change it on a page or bring it as a file.
+A profile is versioned data: administrators edit it on a page or import it from a file.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from app.tickets.rules.tickets import Category, Impact, Layer, Priority, State
 
 
 class Kind(StrEnum):
-    """Kinds of systems that the portal speaks with."""
+    """Kinds of systems with which the portal exchanges tickets."""
 
     ZAMMAD = "zammad"
     MAIL = "mail"
@@ -32,39 +32,39 @@ class Kind(StrEnum):
 
 
 class Direction(StrEnum):
-    """Who learns of changes."""
+    """The direction in which changes are sent."""
 
     PUSH = "push"
-    """The partner, by us."""
+    """We send to the partner."""
     PULL = "pull"
-    """We, by reading."""
+    """We read from the partner."""
     BOTH = "both"
 
     @property
     def pushes(self) -> bool:
-        """Whether ours go to the partner."""
+        """Whether our changes are sent to the partner."""
         return self is not Direction.PULL
 
     @property
     def pulls(self) -> bool:
-        """Whether theirs come here."""
+        """Whether their changes are read."""
         return self is not Direction.PUSH
 
 
 class Choice(StrEnum):
-    """Which tickets are exchanged, of those that networks, sites and categories leave."""
+    """Which tickets are exchanged, among those selected by networks, sites and categories."""
 
     SHARED = "shared"
     """Those that an operator shared with the partner."""
     NEW = "new"
-    """Those too that were created since the connection was set up."""
+    """Also those created after the connection was set up."""
     ALL = "all"
-    """Those too that were open then."""
+    """Also those that were open at that time."""
 
 
 class Guard(StrEnum):
-    """What a partner asks of whoever sends it states, beyond the map (the rules of GGUS's own
-    operators for systems that exchange tickets with it)."""
+    """Rules of a partner for states that are sent to it, in addition to the map (the rules of
+    GGUS's operators for systems that exchange tickets with it)."""
 
     NOT_CREATED_IN_PROGRESS = "never create as in progress"
     NO_DOWNGRADE = "never downgrade"
@@ -80,13 +80,13 @@ CHOICES: Final[Mapping[str, Sequence[str]]] = {
     "layer": tuple(Layer),
     "impact": tuple(Impact),
 }
-"""Fields whose values are mapped row by row; what else is exchanged is text and times."""
+"""Fields whose values are mapped row by row; the other exchanged fields are texts and times."""
 MOST_ROWS: Final = 500
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a map. ``way``: ``both``, ``out`` (ours to theirs) or ``in``."""
+    """A row of a map. ``way``: ``both``, ``out`` (ours to theirs) or ``in``."""
 
     ours: str
     theirs: str
@@ -95,7 +95,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Profile:
-    """A version of what is exchanged. Empty networks, sites and categories mean all of them."""
+    """A version of the profile. Empty networks, sites and categories mean all of them."""
 
     tickets: Choice = Choice.SHARED
     networks: tuple[str, ...] = ()
@@ -107,8 +107,8 @@ class Profile:
     """Queue, group or assignment group of their tickets."""
     guards: tuple[Guard, ...] = ()
     mail: tuple[tuple[str, str], ...] = ()
-    """Of a partner by mail: the keys of its lines and what each stands for (``MEANINGS``), in the
-    order in which they are written; empty = mails are plain texts."""
+    """For a partner by mail: the keys of its lines and their meanings (``MEANINGS``), in writing
+    order; empty = mails are plain texts."""
     extras: Mapping[str, str] = field(default_factory=dict)
     """Fields that a Zammad added to its tickets, and what fills them (``rules.extras``)."""
 
@@ -124,11 +124,11 @@ class Profile:
         return ValueMap(to_them, to_us)
 
     def owner_of(self, name: str) -> Owner:
-        """Who decides on a field; nobody said: whoever wrote last."""
+        """Who owns a field; if not set, the last writer."""
         return self.owners.get(name, Owner.NEWEST)
 
     def chooses(self, *, network: str, category: str, sites: frozenset[str], is_new: bool) -> bool:
-        """Whether a ticket that nobody shared is exchanged. ``is_new``: created since the
+        """Whether a ticket is exchanged without having been shared. ``is_new``: created after the
         connection was set up."""
         return (
             (self.tickets is Choice.ALL or (self.tickets is Choice.NEW and is_new))
@@ -138,13 +138,13 @@ class Profile:
         )
 
     def state_to_create(self, state: str) -> str:
-        """The state, in our words, with which their ticket is made."""
+        """The state, in our words, with which their ticket is created."""
         begun = state == State.IN_PROGRESS and Guard.NOT_CREATED_IN_PROGRESS in self.guards
         return State.NEW if begun else state
 
     def refused_state(self, now: str, wanted: str) -> str:
-        """Why their ticket, which is in ``now``, is not set to ``wanted``, "" = it may be. Both in
-        our words; ``now`` "" = nobody said what their state means here."""
+        """Why their ticket, which is in ``now``, must not be set to ``wanted``, "" = allowed. Both
+        in our words; ``now`` "" = their state is not mapped."""
         is_down = now not in ("", State.NEW, State.ASSIGNED, State.IN_PROGRESS)
         if wanted == State.IN_PROGRESS and is_down and Guard.NO_DOWNGRADE in self.guards:
             return f"{Guard.NO_DOWNGRADE}: it is {now} there"
@@ -154,8 +154,8 @@ class Profile:
         return ""
 
     def missing_out(self) -> Mapping[str, tuple[str, ...]]:
-        """Our values without a counterpart, of the fields that are mapped: told before they are
-        met, never guessed."""
+        """Our values without a counterpart, of the mapped fields: listed in advance, never
+        guessed."""
         told = {}
         for name in self.maps:
             to_them = self.map_of(name).to_them
@@ -187,7 +187,7 @@ class Profile:
 
 
 def profile_of(content: str) -> Profile:
-    """Read a profile. Raises ``Invalid`` that says what is wrong where."""
+    """Read a profile. Raises ``Invalid`` with the place and the error."""
     try:
         told = json.loads(content)
     except (ValueError, RecursionError) as error:
@@ -225,7 +225,7 @@ def profile_of(content: str) -> Profile:
 
 
 def _extras(told: Mapping[str, Any]) -> Mapping[str, str]:
-    """Fields of a partner's own. Raises ``Invalid`` for one that could not be set."""
+    """The partner's own fields. Raises ``Invalid`` for one that could not be set."""
     found = _mapping(told, "extras")
     if len(found) > MOST:
         raise Invalid("profile", _("extras has at most %(most)s fields", most=MOST))
@@ -249,7 +249,7 @@ def _extras(told: Mapping[str, Any]) -> Mapping[str, str]:
 
 
 def _lines(told: Any) -> tuple[tuple[str, str], ...]:
-    """Lines of a partner's mails. Raises ``Invalid`` for one that could not be read again."""
+    """The lines of a partner's mails. Raises ``Invalid`` for one that could not be read again."""
     if not isinstance(told, list) or len(told) > MOST_ROWS:
         raise Invalid("profile", _("mail is a list of at most %(most)s lines", most=MOST_ROWS))
     found: list[tuple[str, str]] = []

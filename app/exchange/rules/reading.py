@@ -1,7 +1,7 @@
-"""What is new in a partner's ticket, as a read by its id returned it.
+"""Finds what is new in a partner's ticket, as a read by its id returned it.
 
-Everything that reads (a hint, the next pull, the nightly sweep, a look after a lost answer) comes
-through here, as often and in whatever order it may: what is known already is not news.
+All reads (after a hint, a pull, the nightly comparison, a look after a lost answer) use this
+module, any number of times and in any order: what is already known is not new.
 """
 
 from __future__ import annotations
@@ -18,20 +18,19 @@ from app.exchange.rules.ledger import Origin
 from app.tickets.rules.marks import SHORTEST_CUT, digest_of, is_copy, mark_of, normalised
 
 FIRST: Final = 1
-"""The sequence of the entry that makes a ticket."""
+"""The sequence of the entry that creates a ticket."""
 
 
 LATE: Final = timedelta(minutes=10)
-"""A text that was written so long before it is read says when; changes are requested each
-minute."""
+"""A text written this long before it is read states its time; changes are read each minute."""
 _NAME: Final = 200
-"""Characters of an author's name beside such a time."""
+"""Characters of an author's name next to such a time."""
 
 
 @dataclass(frozen=True)
 class TheirFile:
     """A file of one of their texts. ``load`` fetches it from there and raises ``CallFailed``;
-    ``problem`` says why it was not, "" = ``content`` is the file."""
+    ``problem`` says why it was not fetched, "" = ``content`` is the file."""
 
     key: str
     name: str
@@ -43,21 +42,21 @@ class TheirFile:
 
 @dataclass(frozen=True)
 class TheirText:
-    """One text of their ticket. ``key`` is its id there, the same each time it is read."""
+    """A text of their ticket. ``key`` is its id there, the same in each read."""
 
     key: str
     text: str
     author: str = ""
     by_us: bool = False
-    """Our account over there wrote it."""
+    """Our account there wrote it."""
     internal: bool = False
     files: Sequence[TheirFile] = ()
     at: datetime | None = None
-    """When it was written there (UTC); None = nobody says."""
+    """When it was written there (UTC); None = unknown."""
 
     def signed(self, now: datetime, author: str) -> str:
-        """Who wrote it, and when, where it is read long after that: our log has the time of the
-        reading. ``author``: who is named beside a time where it names nobody."""
+        """The author, and the time if it was read much later: our log has the time of reading.
+        ``author``: the name used next to a time if the text has no author."""
         if self.at is None or now - self.at < LATE:
             return self.author
         return f"{(self.author or author)[:_NAME]}, written {self.at:%Y-%m-%d %H:%M} UTC"
@@ -65,36 +64,36 @@ class TheirText:
 
 @dataclass(frozen=True)
 class TheirTicket:
-    """A partner's ticket. ``values``: fields in their words; ``merged_into``: where it was
-    ongoing."""
+    """A partner's ticket. ``values``: fields in their words; ``merged_into``: the ticket into which
+    it was merged."""
 
     id: str
     texts: Sequence[TheirText]
     values: Mapping[str, str] = field(default_factory=dict)
     title: str = ""
     number: str = ""
-    """What people call it there."""
+    """The number that people there use."""
     url: str = ""
     merged_into: str = ""
     asked_at: datetime | None = None
-    """When the read began, by our clock; None = nobody says."""
+    """When the read started, by our clock; None = unknown."""
     times: Mapping[str, datetime] = field(default_factory=dict)
-    """When values were set there (UTC), of those whose time was requested and is known."""
+    """When values were set there (UTC), for those whose time was requested and is known."""
     our_files: Sequence[int] | None = None
-    """The sizes of the files that our account attached; None = it does not say."""
+    """The sizes of the files that our account attached; None = not available."""
     file_keys: frozenset[str] | None = None
-    """The keys of all files of its texts, also of those that need not be fetched; None = it does
-    not say."""
+    """The keys of all files of its texts, also of those that need not be fetched; None = not
+    available."""
     is_whole: bool = False
-    """``texts`` are all that it ever had, with keys that never change: one that holds none of those
-    that we know, nor our reference, is another ticket."""
+    """``texts`` are all that it ever had, with keys that never change: a ticket without any of the
+    known keys and without our reference is another ticket."""
     is_cut: bool = False
-    """Not all of its files were fetched: those that are left are by the next read."""
+    """Not all of its files were fetched: the next read fetches the rest."""
 
 
 @dataclass(frozen=True)
 class Known:
-    """What is recorded of a pair: our entries by sequence, and theirs."""
+    """What is recorded for a pair: our entries by sequence, and theirs."""
 
     number: int
     sent: Mapping[int, str]
@@ -102,46 +101,46 @@ class Known:
     arrived: frozenset[str]
     """Keys of their texts that were recorded, whatever happened to them."""
     pushed: Mapping[str, int] = field(default_factory=dict)
-    """Digest and count of entries of theirs that came by another way, without a key of theirs."""
+    """Digest and count of their entries that arrived in another way, without a key of theirs."""
     digests: Mapping[str, str] = field(default_factory=dict)
-    """Keys of texts on both sides that are there, and the digest of each."""
+    """Keys of the texts stored on both sides, and the digest of each."""
     elsewhere: frozenset[str] = frozenset()
     """Keys that were recorded with another ticket of ours, whose counterpart was merged into this
     one."""
     placed: Mapping[int, str] = field(default_factory=dict)
-    """Sequence and key of each entry of ours that was seen there: while that text is there, another
-    one with its mark is a copy."""
+    """Sequence and key of each entry of ours that was seen there: as long as that text exists,
+    another one with its mark is a copy."""
 
     hidden: frozenset[str] = frozenset()
-    """Keys of texts of theirs that came as internal ones."""
+    """Keys of their texts that arrived as internal ones."""
 
 
 @dataclass(frozen=True)
 class News:
-    """What a read brought."""
+    """What is new in a read."""
 
     confirmed: Mapping[int, str]
-    """Our entries that are over there: sequence and their key."""
+    """Our entries found there: sequence and their key."""
     texts: Sequence[TheirText]
-    """Theirs, to be recorded, in their order. They keep the marks by which other systems passed
-    them on: these are how many hops they have behind them."""
+    """Their texts to be recorded, in order. They include the marks of forwarding systems, which
+    count the hops."""
     copies: Sequence[str]
-    """Keys of texts that are copies of ours: recorded as seen, and nothing else."""
+    """Keys of texts that are copies of ours: only recorded as seen."""
     keyed: Mapping[str, str]
-    """Keys of texts that came before by another way, with the digest of each."""
+    """Keys of texts that arrived before in another way, with the digest of each."""
     files: Sequence[tuple[str, TheirFile]] = ()
-    """Their files that are new, each with the author of its text."""
+    """Their new files, each with the author of its text."""
 
 
 _WRITTEN_OF_HTML: Final = re.compile(
     r"\((?:https?:|ftp:|mailto:|tel:|/)[^()]*\)|\[picture[^\[\]]*\]|\|"
 )
-"""What stands for links, pictures and edges of cells in the text of HTML."""
+"""What replaces links, pictures and borders of cells in the text of HTML."""
 
 
 def trace_of(text: str) -> str:
-    """The digest by which a text is known that was read before: whatever of its HTML was written
-    then, and is now."""
+    """The digest that identifies a text in later reads, however its HTML is converted now and
+    then."""
     return digest_of("".join(_WRITTEN_OF_HTML.sub("", normalised(text)).split()))
 
 
@@ -152,15 +151,15 @@ def beginnings_in(ticket: TheirTicket) -> set[int]:
 
 
 def beginning_of(ticket: TheirTicket) -> int | None:
-    """The number of our ticket for which our account made this one; None = it did not."""
+    """The number of our ticket for which our account created this one; None = it did not."""
     first = ticket.texts[0] if ticket.texts else None
     mark = mark_of(first.text) if first is not None and first.by_us else None
     return mark.number if mark is not None and mark.sequence == FIRST else None
 
 
 def why_lost(ticket: TheirTicket, known: Known, *, their_number: str, moved: bool) -> str:
-    """Why a ticket is not the one that had this id before, "" = it is. Whoever restored an old copy
-    gives ids a second time (F12). ``moved``: ours was merged into it."""
+    """Why a ticket is not the one that had this id before, "" = it is. A partner that restored an
+    old backup assigns ids a second time (F12). ``moved``: ours was merged into it."""
     if not ticket.is_whole or ticket.merged_into:
         return ""
     if their_number and ticket.number and ticket.number != their_number:
@@ -168,17 +167,17 @@ def why_lost(ticket: TheirTicket, known: Known, *, their_number: str, moved: boo
     marks = (mark_of(text.text) for text in ticket.texts)
     if moved or any(mark is not None and mark.number == known.number for mark in marks):
         return ""
-    if not known.digests and not known.sent:  # nothing of it is known yet
+    if not known.digests and not known.sent:  # nothing is known of the ticket yet
         return ""
-    # keys are given again, too: what they name must be what it was
+    # keys are reused, too: what they identify must be unchanged
     if any(known.digests.get(one.key) == trace_of(one.text) for one in ticket.texts):
         return ""
     return f"Their ticket {ticket.id} holds neither our reference nor anything that it held before"
 
 
 def left_behind(ticket: TheirTicket, number: int, sent: Mapping[int, str | None]) -> set[int]:
-    """Which of our texts (sequence and key, where one is known) are not in a ticket into which
-    theirs was merged: they were written on the old one after that, where nobody reads them."""
+    """Which of our texts (sequence and key, if known) are missing in a ticket into which theirs was
+    merged: they were written on the old one after the merge, where nobody reads them."""
     keys = {text.key for text in ticket.texts}
     marks = [mark_of(text.text) for text in ticket.texts if text.by_us]
     there = {mark.sequence for mark in marks if mark is not None and mark.number == number}
@@ -186,7 +185,7 @@ def left_behind(ticket: TheirTicket, number: int, sent: Mapping[int, str | None]
 
 
 def our_sizes(texts: Iterable[TheirText]) -> Sequence[int]:
-    """The sizes of the files that came with texts of our account."""
+    """The sizes of the files in texts of our account."""
     return [file.size for text in texts if text.by_us for file in text.files]
 
 
@@ -199,8 +198,8 @@ class Part(StrEnum):
 
 @dataclass(frozen=True)
 class Held:
-    """A text or a file that crossed, as it is here. ``size``: of a file of ours, None = it is not
-    here any more."""
+    """An exchanged text or file, as it is stored here. ``size``: of a file of ours, None = no
+    longer stored here."""
 
     part: Part
     origin: str
@@ -212,13 +211,13 @@ class Held:
 
 @dataclass(frozen=True)
 class PartDifference:
-    """A text or a file that is not the same on both sides, as read back."""
+    """A text or a file that differs between both sides, as last read back."""
 
     part: Part
     origin: str
     sequence: int
     why: str
-    """missing, changed, or unknown: their system does not say."""
+    """missing, changed, or unknown: not available from their system."""
 
 
 MISSING, CHANGED, UNKNOWN = "missing", "changed", "not listed"
@@ -229,8 +228,8 @@ _POINTER: Final = re.compile(r"(\.\.\. ?)?\[(the rest is in |\.\.\. whole in ).*
 def parts_that_differ(
     read: TheirTicket, number: int, held: Iterable[Held]
 ) -> Sequence[PartDifference]:
-    """What crossed and is not in their ticket as it is here: texts by their keys or our marks,
-    files of ours by their sizes, theirs by their keys."""
+    """Exchanged texts and files that differ in their ticket: texts are matched by their keys or our
+    marks, our files by their sizes, their files by their keys."""
     by_key = {text.key: text for text in read.texts}
     marks = ((text, mark_of(text.text)) for text in read.texts if text.by_us)
     ours = {mark.sequence: text for text, mark in marks if mark and mark.number == number}
@@ -258,8 +257,8 @@ def parts_that_differ(
 
 
 def _reads_alike(there: str, here: str, *, is_ours: bool) -> bool:
-    """Whether a text there is the one that is here, but for what a system makes of its form; one
-    of ours may have been cut to fit."""
+    """Whether a text there is equal to the one here, apart from changes of format by their system;
+    a text of ours may have been cut to fit."""
     if trace_of(there) == trace_of(here):
         return True
     cut, whole = (_letters(_POINTER.sub("", normalised(one))) for one in (there, here))
@@ -274,7 +273,7 @@ _OF_INTERNAL: Final = "It belongs to an internal text, and files here are for ev
 
 
 def news_of(ticket: TheirTicket, known: Known) -> News:
-    """Compare a ticket with what is recorded. The order of ``ticket.texts`` is kept."""
+    """Compare a ticket with what is recorded. The order of ``ticket.texts`` is preserved."""
     confirmed: dict[int, str] = {}
     texts: list[TheirText] = []
     copies: list[str] = []
@@ -303,7 +302,7 @@ def news_of(ticket: TheirTicket, known: Known) -> News:
             keyed[text.key] = digest
             continue
         if text.by_us or mark is not None:
-            # our account, but the mark was cut off; or our text, sent round by somebody else
+            # our account, but the mark was cut off; or our text, returned by another system
             plain = plain or {sequence: normalised(one) for sequence, one in known.sent.items()}
             same = [one for one in plain if is_copy(normalised(text.text), [plain[one]])]
             if same:

@@ -1,7 +1,7 @@
-"""Mails that answer the portal's own: what of them is new, and which nobody wrote.
+"""Replies to the portal's mails: their new text, and which were sent automatically.
 
-Whatever is doubtful is a person's to decide, with the whole text: nothing is dropped but what a
-program sent by itself, and that is kept for some time, too.
+Doubtful mails are left to a person, with the whole text: only mails that a program sent
+automatically are dropped, and these are stored for some time, too.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ MOST_IN_AN_HOUR: Final = 20
 send more."""
 _TICKET_ID: Final = re.compile(r"GGUS-Ticket-ID:\s*#?(\d{1,18})(?!\d)", re.IGNORECASE)
 _ORIGINAL: Final = re.compile(r"-{3,} ?[^\W\d_][^-]{3,60}-{3,}|_{20,}")
-"""Above what Outlook quotes: "-----Original Message-----" in any language, or a line."""
+"""The separator above mails quoted by Outlook: "-----Original Message-----" in any language, or a
+line."""
 _WROTE: Final = re.compile(r"On .{6,300} wrote:")
 _FROM: Final = re.compile(r"\*?(From|Von|De|Da|Van|Fra|Från|Od)\*? ?:\*? ?\S.*")
 _FIELD: Final = re.compile(r"\*?[^\W\d_][^:]{0,20}:\*?( .*)?")
@@ -36,22 +37,22 @@ _REFUSED: Final = (
 
 
 class MailState(StrEnum):
-    """What happened to a mail that came in."""
+    """What happened to an incoming mail."""
 
     RECEIVED = "received"
     """It waits for the worker."""
     ADDED = "added"
-    """It is a comment."""
+    """It became a comment."""
     REVIEW = "needs review"
     DISMISSED = "dismissed"
-    """A person said that it asks for nothing."""
+    """A person decided that no action is needed."""
     DROPPED = "dropped"
-    """A program sent it by itself."""
+    """A program sent it automatically."""
 
 
 @dataclass(frozen=True)
 class AttachedFile:
-    """A file of a mail, under the name that the mail gives it."""
+    """A file in a mail, under the name in the mail."""
 
     name: str
     content: bytes
@@ -59,11 +60,11 @@ class AttachedFile:
 
 @dataclass(frozen=True)
 class Reply:
-    """A mail as it was read. ``addresses``: all headers that say to whom it was sent, together;
-    ``problem``: why it could not be read; ``automatic``: why nobody wrote it."""
+    """A parsed mail. ``addresses``: all headers that name a recipient, joined; ``problem``: why it
+    could not be read; ``automatic``: why it counts as sent by a program."""
 
     key: str
-    """The same for the same mail, however often it comes: a digest of its Message-ID."""
+    """The same for the same mail, however often it arrives: a digest of its Message-ID."""
     sender: str = ""
     subject: str = ""
     addresses: str = ""
@@ -77,14 +78,14 @@ class Reply:
 
 
 def numbers_in(subject: str) -> list[int]:
-    """The tickets that a subject names, each once: ``GGUS-Ticket-ID: #N`` and ``LHCOPN#N``."""
+    """The tickets in a subject, each once: ``GGUS-Ticket-ID: #N`` and ``LHCOPN#N``."""
     found = [int(number) for number in _TICKET_ID.findall(subject)] + references_in(subject)
     return list(dict.fromkeys(found))
 
 
 def why_automatic(headers: Mapping[str, str], content_type: str, own_domain: str) -> str:
-    """Why a mail is no person's, "" = a person may have written it. ``headers`` by their names in
-    small letters, those that are there."""
+    """Why a mail was not written by a person, "" = it may have been. ``headers`` by their names in
+    lower case."""
     submitted = headers.get("auto-submitted", "no").partition(";")[0].strip().casefold()
     if submitted != "no":
         return f"Auto-Submitted: {submitted}"
@@ -105,10 +106,10 @@ def why_automatic(headers: Mapping[str, str], content_type: str, own_domain: str
 
 
 def new_text(text: str, ours: Collection[str]) -> str:
-    """A mail's text without what it quotes at its end and without its signature.
+    """A mail's text without its signature and the quotes at its end.
 
-    ``ours``: what a line holds that says whose mail is quoted (the portal's addresses). Quotes
-    between which somebody answers stay: without them nobody knows what is answered.
+    ``ours``: texts that identify the line above a quote of our mails (the portal's addresses).
+    Quotes with answers between them stay: otherwise it would be unclear what is answered.
     """
     rows = text.replace("\r\n", "\n").split("\n")
     lines = [row.rstrip() for row in rows]
@@ -136,7 +137,7 @@ def _is_quoted(line: str) -> bool:
 
 
 def _last_answer(lines: Sequence[str]) -> int:
-    """The last line that somebody wrote, but a signature's; -1 = none exists."""
+    """The last line that somebody wrote, without a signature; -1 = no such line."""
     last = -1
     quotes_end = max((place for place, line in enumerate(lines) if _is_quoted(line)), default=-1)
     for place, line in enumerate(lines):
@@ -167,7 +168,7 @@ def _begins_quote(lines: Sequence[str], place: int, ours: Collection[str]) -> bo
 
 
 def _is_head(lines: Sequence[str], place: int) -> bool:
-    """Whether the lines are the head that Outlook writes above a quoted mail: From, and at least
+    """Whether the lines are the header that Outlook writes above a quoted mail: From, and at least
     two more fields."""
     block = [one.strip() for one in lines[place : place + 5]]
     while block and not block[0]:
@@ -180,7 +181,7 @@ def _is_head(lines: Sequence[str], place: int) -> bool:
 
 
 def _without_attribution(lines: Sequence[str], end: int) -> int:
-    """Where a text ends without the line that says whose quotes follow, in whatever language."""
+    """The end of a text without the line that introduces the quotes after it, in any language."""
     if not end or not lines[end - 1].endswith(":"):
         return end
     begin = end
@@ -191,8 +192,8 @@ def _without_attribution(lines: Sequence[str], end: int) -> int:
 
 
 def comment_of(text: str, left_out: Sequence[str], sent_from: str) -> str:
-    """The comment that a mail becomes, with the files that could not be kept, and the address that
-    it came from where that is not the one to which the answered mail was sent."""
+    """The comment created from a mail, with the files that could not be stored, and the address it
+    came from if the answered mail was sent to another one."""
     notes = [f"[Not stored: {one}]" for one in left_out]
     notes += [f"[Sent from {sent_from}]"] if sent_from else []
     note = "\n".join(notes)

@@ -1,8 +1,8 @@
-"""What happens to a value that both sides hold: the one place that decides it.
+"""Decides what happens to a value that both sides have; the only place that does.
 
-What was agreed is a pair, our value in our words and theirs in theirs: a partner has fewer words
-than we, so that the word that comes back may mean another one than was sent. A side has changed
-when it differs from its own half (docs/adr/0067).
+An agreed value is a pair, ours in our words and theirs in theirs: a partner has fewer words than we
+do, so the returned word may mean another value than the one sent. A side has changed if it differs
+from its own half (docs/adr/0067).
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from typing import Any, Final
 from app.exchange.rules.fields import Owner, ValueMap
 
 MOVES_WITHIN: Final = timedelta(minutes=2)
-"""How long after a text of ours was begun a read may say what was so before it arrived: a call and
-a read take at most so long together."""
+"""How long after the start of sending a text of ours a read may still show the state before its
+arrival: the longest duration of a call and a read together."""
 
 
 class Settlement(StrEnum):
@@ -27,13 +27,13 @@ class Settlement(StrEnum):
     NOTHING = "nothing"
     """Both sides mean the same."""
     SEND = "send"
-    """Ours goes to them."""
+    """Ours is sent to them."""
     TAKE = "take"
     """Theirs becomes ours."""
     ASK = "ask"
     """Both stay; a person chooses."""
     SAY = "say"
-    """Both stay, and nothing may be done: the difference is named, with its reason."""
+    """Both stay, and nothing may be done: the difference is shown, with its reason."""
 
 
 class Why(StrEnum):
@@ -47,7 +47,7 @@ class Why(StrEnum):
 
 @dataclass(frozen=True)
 class Settled:
-    """What ``settle`` answers. ``why``: of what is only said."""
+    """The result of ``settle``. ``why``: for differences that are only shown."""
 
     what: Settlement
     why: Why | None = None
@@ -55,36 +55,36 @@ class Settled:
 
 @dataclass(frozen=True)
 class Base:
-    """What was agreed of a field: each side's own value when both were known to mean the same, or
+    """The agreed value of a field: each side's own value when both were known to mean the same, or
     when a call had carried ours."""
 
     ours: str | None
-    """In our words; None = whatever is here counts as changed."""
+    """In our words; None = our value counts as changed, whatever it is."""
     theirs: str | None
-    """In their words; None = whatever is there counts as unchanged."""
+    """In their words; None = their value counts as unchanged, whatever it is."""
     moved: str | None = None
-    """To what our newest text moves theirs by a rule of that system; None = it does not."""
+    """The state to which our newest text moves theirs by a rule of that system; None = no such
+    rule."""
     moved_at: datetime | None = None
-    """When the call began that carried that text (UTC)."""
+    """When the call that carried that text started (UTC)."""
     over: str | None = None
-    """Their value over which ours, which decides, was sent; if it comes back they do not keep
-    ours."""
+    """Their value that ours, which decides, replaced; if it returns, they do not accept ours."""
     is_seen: bool = False
-    """Nobody agreed: it is what both had when they were first compared."""
+    """Not agreed: the values that both had when they were first compared."""
     is_refused: bool = False
     """A call carried ours, and they did not set it."""
 
 
 @dataclass(frozen=True)
 class Times:
-    """When a value was set, each by the clock of its own side (UTC); None = nobody says."""
+    """When a value was set, each by the clock of its own side (UTC); None = unknown."""
 
     ours: datetime | None = None
     theirs: datetime | None = None
 
     @property
     def ours_is_newer(self) -> bool | None:
-        """Whether ours was set after theirs; None = nobody knows."""
+        """Whether ours was set after theirs; None = unknown."""
         if self.ours is None or self.theirs is None or self.ours == self.theirs:
             return None
         return self.ours > self.theirs
@@ -94,7 +94,8 @@ NO_TIMES: Final = Times()
 
 
 def same(words: ValueMap, ours: str, theirs: str) -> bool:
-    """Whether our value and theirs mean the same: the map makes one of the other, either way."""
+    """Whether our value and theirs mean the same: the map converts one into the other, either
+    way."""
     told = theirs.casefold()
     return (words.theirs_of(ours) or "").casefold() == told or words.ours_of(told) == ours
 
@@ -107,11 +108,11 @@ def settle(
     owner: Owner,
     times: Times = NO_TIMES,
 ) -> Settled:
-    """What happens to a value, ``ours`` in our words and ``theirs`` in theirs.
+    """Decide about a value, ``ours`` in our words and ``theirs`` in theirs.
 
-    An owner decides wherever a side changed it. Else the side counts that alone changed it; where
-    both did, the one that did so later, if that is known, and else a person. Where a text of ours
-    moved theirs by a rule of their system nobody there changed it, and ours is set once more.
+    An owner decides whenever a side changed it. Otherwise the side that alone changed it counts; if
+    both did, the later change, if known, and else a person decides. If a text of ours moved theirs
+    by a rule of their system, nobody there changed it, and ours is sent once more.
     """
     if same(words, ours, theirs):
         return Settled(Settlement.NOTHING)
@@ -132,7 +133,7 @@ def settle(
 def _contested(
     base: Base | None, theirs: str, words: ValueMap, ours: str, owner: Owner, times: Times
 ) -> Settled:
-    """Both sides changed it, or nobody knows which of them."""
+    """Both sides changed it, or it is unknown which one did."""
     newer = times.ours_is_newer if base is not None and owner is Owner.NEWEST else None
     if newer:
         return _send(words, ours)
@@ -142,7 +143,7 @@ def _contested(
 
 
 def _changed(base: Base | None, ours: str, theirs: str) -> tuple[bool, bool]:
-    """Which side differs from its own half: ours, and theirs."""
+    """Which sides differ from their own half: ours, and theirs."""
     if base is None:
         return True, True
     is_theirs = base.theirs is not None and not _is(theirs, base.theirs)
@@ -150,7 +151,7 @@ def _changed(base: Base | None, ours: str, theirs: str) -> tuple[bool, bool]:
 
 
 def _is_moved(base: Base, theirs: str) -> bool:
-    """Whether theirs is what our text moved it to, and not what it was before."""
+    """Whether theirs is the value to which our text moved it, and not the one before."""
     is_as_before = base.theirs is None or _is(theirs, base.theirs)
     return not is_as_before and _is(theirs, base.moved)
 
@@ -179,12 +180,12 @@ def _why_unchanged(base: Base | None, words: ValueMap, ours: str, theirs: str) -
     return Why.UNKNOWN if base is not None and base.is_seen else Why.NOT_KEPT
 
 
-# what each outcome makes of the base
+# the effect of each outcome on the base
 
 
 def agreed(base: Base | None, ours: str, theirs: str, now: datetime) -> Base:
-    """Both mean the same, as read. What our text may have moved meanwhile is forgotten once no read
-    can be under way that is older than the text; over what ours was sent, once ours is another."""
+    """Both mean the same, as read. The possible move by our text is forgotten once no running read
+    can be older than the text; the replaced value, once ours has changed."""
     if base is None:
         return Base(ours, theirs)
     over = base.over if base.ours == ours else None
@@ -195,17 +196,17 @@ def agreed(base: Base | None, ours: str, theirs: str, now: datetime) -> Base:
 
 
 def to_be_sent(base: Base | None, theirs: str) -> Base:
-    """Ours is to be sent over theirs, which is seen by that: only what they change from now on
-    speaks against it."""
+    """Ours is to be sent over theirs, which is thereby seen: only later changes there count against
+    it."""
     if base is not None and base.theirs is not None and _is(theirs, base.theirs):
         return base
     return Base(None, theirs)
 
 
 def carried(base: Base | None, ours: str, theirs: str | None, over: str | None = None) -> Base:
-    """A call carried ours, which is ``theirs`` in their words; None = what they have by their own
-    word stays what it was. ``over``: their value that was read before the call, remembered where
-    ours was sent because theirs had changed."""
+    """A call carried ours, which is ``theirs`` in their words; None = the value last read there
+    stays. ``over``: their value that was read before the call, remembered if ours was sent
+    because theirs had changed."""
     if base is None:
         return Base(ours, theirs, over=over)
     if base.ours is not None:
@@ -214,13 +215,13 @@ def carried(base: Base | None, ours: str, theirs: str | None, over: str | None =
 
 
 def not_set(base: Base | None, ours: str) -> Base:
-    """A call told them ours, and they did not set it: it is not sent again by itself."""
+    """A call sent ours, and they did not set it: it is not sent again automatically."""
     theirs = base.moved or base.theirs if base is not None else None
     return Base(ours, theirs, is_refused=True)
 
 
 def text_begun(base: Base, moved_by_text: Mapping[str, str], now: datetime) -> Base:
-    """A public text of ours is on its way there, which moves some values by a rule of theirs: from,
+    """A public text of ours is being sent there, which moves some values by a rule of theirs: from,
     to."""
     moved = {old.casefold(): new for old, new in moved_by_text.items()}
     to = moved.get((base.theirs or "").casefold())
@@ -228,15 +229,15 @@ def text_begun(base: Base, moved_by_text: Mapping[str, str], now: datetime) -> B
 
 
 def answered(base: Base) -> Base:
-    """Somebody there wrote a public text since: whatever moved the value is their doing."""
+    """Somebody there has written a public text since: a moved value is their own change."""
     return replace(base, moved=None, moved_at=None)
 
 
-# as it is stored
+# as stored
 
 
 def bases_of(stored: str) -> dict[str, Base]:
-    """The bases of a pair by field, from JSON."""
+    """Read the bases of a pair by field, from JSON."""
     return {name: _base(told) for name, told in json.loads(stored).items()}
 
 

@@ -1,6 +1,6 @@
-"""The profile with which a new connection of a kind begins; administrators change it from there.
+"""The default profile of a new connection of each kind; administrators edit it from there.
 
-Values that are not mapped are neither sent nor taken.
+Unmapped values are neither sent nor accepted.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _RT: Final = Profile(
     }
 )
 """States as NGI_CZ published them for GGUS and its RT (wiki.egi.eu, "NGI CZ:RT GGUS Integration"):
-new is new; assigned, in progress and reopened are open; waiting for reply and on hold are stalled.
-What ended is resolved, and rejected where it is unsolved."""
+new is new; assigned, in progress and reopened are open; waiting for reply and on hold are
+stalled. Ended tickets are resolved, or rejected if unsolved."""
 
 _SERVICENOW: Final = Profile(
     maps={
@@ -65,9 +65,9 @@ _SERVICENOW: Final = Profile(
         ),
     }
 )
-"""States of ServiceNow's incidents as delivered ("Incident Management state model": 1 New, 2 In
-Progress, 3 On Hold, 6 Resolved, 7 Closed, 8 Canceled), with resolution codes as delivered; our
-priority is its urgency, from 1 High to 3 Low, and so is the impact."""
+"""Default states of ServiceNow's incidents ("Incident Management state model": 1 New, 2 In
+Progress, 3 On Hold, 6 Resolved, 7 Closed, 8 Canceled), with the default resolution codes; our
+priority is mapped to its urgency, from 1 High to 3 Low, and likewise the impact."""
 
 _ZAMMAD: Final = Profile(
     maps={
@@ -94,9 +94,8 @@ _ZAMMAD: Final = Profile(
         ),
     }
 )
-"""States and priorities that a Zammad has as delivered (docs.zammad.org, "Ticket States" and
-"Ticket Priorities"). Its pending states need a time, which we do not have: they are only
-read."""
+"""Default states and priorities of Zammad (docs.zammad.org, "Ticket States" and "Ticket
+Priorities"). Its pending states need a time, which we do not have: they are only read."""
 
 _GGUS: Final = Profile(
     maps={
@@ -112,8 +111,8 @@ _GGUS: Final = Profile(
     owners=GGUS_PROFILE.owners,
     guards=GGUS_PROFILE.guards,
 )
-"""GGUS's contract, whose states are ours, and its rules: of a ticket that is in progress there none
-is created so, none is downgraded, and none is solved over a final state."""
+"""GGUS's contract, whose states are ours, with its rules: tickets are never created as in progress
+there, never downgraded, and never solved over a final state."""
 
 SHIPPED: Final[Mapping[str, Profile]] = {
     Kind.GGUS: _GGUS,
@@ -127,11 +126,11 @@ GGUS_HOSTS: Final = ("ggus.eu", "helpdesk.egi.eu")
 
 
 def profile_for(kind: str, url: str) -> Profile:
-    """The profile with which a connection of a kind begins: none where its words are ours. A Zammad
-    at an address of GGUS has the states and priorities of GGUS."""
+    """The default profile of a kind: empty if its words are ours. A Zammad at an address of GGUS
+    has the states and priorities of GGUS."""
     try:
         host = (urlsplit(url).hostname or "").casefold()
-    except ValueError:  # the address is refused elsewhere
+    except ValueError:  # the address is rejected elsewhere
         host = ""
     if kind == Kind.ZAMMAD and any(host == one or host.endswith(f".{one}") for one in GGUS_HOSTS):
         return GGUS_PROFILE

@@ -1,9 +1,9 @@
-"""Whether our ticket and a partner's hold the same, as far as is known: the one place that says so.
+"""Whether our ticket and a partner's are equal, as far as is known; decided only here.
 
 "In step" needs evidence: every change here is planned, nothing waits, the partner is called, their
-ticket was read after the last thing that we sent, their changes were requested a short while ago,
-every mapped value that was read means ours, and every text and file that crossed is there. What of
-this is missing has a name of its own.
+ticket was read after the last thing that we sent, their changes were requested recently, every
+mapped value that was read means ours, and every exchanged text and file is there. Each missing
+condition has a name of its own.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from app.exchange.rules.reading import UNKNOWN, PartDifference
 from app.exchange.rules.settle import Base, same
 
 HEARD_WITHIN: Final = timedelta(minutes=10)
-"""How long ago their changes may have been asked for: the portal does so every minute."""
+"""Their changes must have been requested within this time: the portal does so every minute."""
 
 
 class Standing(StrEnum):
-    """How two tickets are to each other, as far as is known."""
+    """How two tickets compare, as far as is known."""
 
     ENDED = "ended"
     FAILED = "failed"
     ASKED = "asked"
-    """Two values contradict, and a person has to choose."""
+    """Two values contradict each other, and a person has to choose."""
     HELD = "held"
     """Something waits, and nothing is called: the connection is paused or stopped."""
     QUEUED = "queued"
@@ -39,7 +39,7 @@ class Standing(StrEnum):
 
 
 class Unread(StrEnum):
-    """Why what the partner has now is not known."""
+    """Why the partner's current state is not known."""
 
     NEVER = "their ticket has not been read"
     ONE_WAY = "this connection does not read"
@@ -75,8 +75,8 @@ def answering(
     succeeded: Sequence[datetime | None],
     now: datetime,
 ) -> Answering:
-    """Whether a partner's system answers: only where a call succeeded a short while ago and none
-    failed since. ``succeeded``: when calls of each kind last did."""
+    """Whether a partner's system answers: only if a call succeeded recently and none has failed
+    since. ``succeeded``: when calls of each kind last succeeded."""
     if ended or stopped:
         return Answering.ENDED if ended else Answering.STOPPED
     if paused:
@@ -106,16 +106,16 @@ class Evidence:
 
     state: PairState
     is_called: bool
-    """Neither a person nor the portal said that nothing is called."""
+    """Calls are neither paused by a person nor stopped by the portal."""
     is_read: bool
     """The portal reads their tickets over this connection."""
     waiting: int
     """Entries of ours, and changes here that are not planned yet."""
     asked: int
     is_calling: bool
-    """A call that writes was begun, and the result is not recorded."""
+    """A call that writes was started, and its result is not recorded."""
     left_out: int
-    """Comments and files that one side has and the other does not take."""
+    """Comments and files that one side has and the other does not accept."""
     sent_at: datetime | None
     """When the newest of ours arrived."""
     read_at: datetime | None
@@ -123,16 +123,16 @@ class Evidence:
     unread_since: datetime | None
     """Since when their ticket was not read to its end."""
     heard_at: datetime | None
-    """When their changes were last asked for, over this connection."""
+    """When their changes were last requested, over this connection."""
     differing: Sequence[ValueDifference] = ()
     unknown: Sequence[str] = ()
-    """Mapped fields whose value there was not given by the last read."""
+    """Mapped fields whose value there was missing in the last read."""
     parts: Sequence[PartDifference] | None = ()
-    """Texts and files that are not the same there, as last read; None = that is not known."""
+    """Texts and files that differ there, as last read; None = unknown."""
 
 
 def standing_of(known: Evidence, now: datetime) -> Standing:
-    """How the two tickets are to each other."""
+    """How the two tickets compare."""
     if known.state is PairState.ENDED:
         return Standing.ENDED
     if known.state is PairState.STOPPED:
@@ -149,7 +149,7 @@ def standing_of(known: Evidence, now: datetime) -> Standing:
 
 
 def unread(known: Evidence, now: datetime) -> Unread | None:
-    """Why what the partner has now is not known; None = it is."""
+    """Why the partner's current state is not known; None = it is known."""
     if not known.is_read:
         return Unread.ONE_WAY
     if known.read_at is None:
@@ -172,8 +172,9 @@ def unread(known: Evidence, now: datetime) -> Unread | None:
 def compare_values(
     profile: Profile, ours: Callable[[str], str], theirs: Mapping[str, str]
 ) -> tuple[Sequence[ValueDifference], Sequence[str]]:
-    """The mapped fields whose values differ, and those of which theirs is not known. ``ours`` gives
-    the value of a field here; ``theirs`` are in their words, as last read (``settle.same``)."""
+    """The mapped fields whose values differ, and those whose value there is unknown. ``ours``
+    returns the value of a field here; ``theirs`` are in their words, as last read
+    (``settle.same``)."""
     differing, unknown = [], []
     for name, rows in profile.maps.items():
         if not rows:
@@ -188,8 +189,8 @@ def compare_values(
 def values_not_set(
     profile: Profile, ours: Callable[[str], str], bases: Mapping[str, Base]
 ) -> Sequence[str]:
-    """The mapped fields whose value of now was not set there when a call carried it: of a partner
-    that is not read that is all that is known, for it may have set them since."""
+    """The mapped fields whose current value was not set there when a call carried it: for a partner
+    that is not read this is all that is known, because it may have set them since."""
     return [
         name
         for name, base in bases.items()

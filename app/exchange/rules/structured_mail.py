@@ -1,7 +1,7 @@
-"""Mails of ticket systems: lines of a key and a value, in one column or two, and a text below them.
+"""Mails of ticket systems: key and value lines, in one column or two, and a text below them.
 
-Network operations centres write so ("Ticket Number: 479", "Status: Open"); which keys a sender uses
-for what is data of its connection. Nothing of a mail is lost by reading it: its text stays whole.
+Network operations centres write such mails ("Ticket Number: 479", "Status: Open"); the meaning of a
+sender's keys is data of its connection. Reading a mail loses nothing: its text stays complete.
 """
 
 from __future__ import annotations
@@ -15,29 +15,29 @@ from typing import Final
 from app.core.rules.mail_lines import columns_of, utc_time
 
 NUMBER, OURS, TITLE, TEXT = "number", "ours", "title", "text"
-"""What a line may hold besides a field's value: their number, ours, the title; and where a text
-begins that continues to the end."""
+"""What a line may contain besides a field's value: their number, ours, the title; and the start of
+a text that continues to the end."""
 MAPPED: Final = ("state", "priority", "category", "layer", "impact")
 WINDOW: Final = ("window_start", "window_end")
 TIMES: Final = ("event_start", "event_detected", "event_end", *WINDOW, "estimated_end")
 MEANINGS: Final = (NUMBER, OURS, TITLE, TEXT, *MAPPED, *TIMES, "links", "sites")
-"""What a key may stand for. Links, sites and times but those of the window are written, and read
-by people."""
+"""The possible meanings of a key. Links, sites and times, except those of the window, are written,
+and read only by people."""
 LONGEST_NUMBER: Final = 100
 LONGEST_KEY: Final = 60
-"""Characters of a key."""
+"""Longest key, in characters."""
 _LINE: Final = re.compile(r"^[ \t]{0,8}([^\s:>][^:\n]{0,59}?)[ \t]*:(?!//)[ \t]*(.*)$")
 
 _QUOTED: Final = re.compile(r"[ \t]*(>|-{3,} ?[^\W\d_].{3,60}-{3,}$|_{20,}$|On .{6,300} wrote:$)")
-"""From where on somebody else's mail is repeated: nothing there is news."""
+"""From here on the mail quotes another one: nothing there is new."""
 
 Lines = Sequence[tuple[str, str]]
-"""Their key and what it stands for, in the order in which they are written."""
+"""Their keys and meanings, in writing order."""
 
 
 @dataclass(frozen=True)
 class StructuredMail:
-    """A mail as its sender's lines tell it. ``values`` are in their words."""
+    """A mail as read from its lines. ``values`` are in the sender's words."""
 
     number: str = ""
     ours: str = ""
@@ -45,12 +45,12 @@ class StructuredMail:
     text: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
     window: Mapping[str, datetime] = field(default_factory=dict)
-    """Start and end of the window, where both say that they are UTC and are in order."""
+    """Start and end of the window, if both state UTC and are in order."""
 
 
 def read_mail(text: str, lines: Lines) -> StructuredMail | None:
-    """Read a mail; None = it holds no number of theirs in any line, so nobody knows which ticket
-    of theirs it is about. Of a key that is there twice the first counts."""
+    """Read a mail; None = no line contains their number, so their ticket is unknown. Of a repeated
+    key the first line counts."""
     meanings = {key.casefold(): meaning for key, meaning in lines}
     found: dict[str, str] = {}
     rows = text.replace("\r\n", "\n").split("\n")
@@ -87,7 +87,7 @@ def _window(found: Mapping[str, str]) -> Mapping[str, datetime]:
 
 
 def write_mail(values: Mapping[str, str], text: str, lines: Lines) -> str:
-    """The lines for which there is a value, and the text: below its key, or below all of them."""
+    """The lines that have a value, and the text: below its key, or below all lines."""
     told = [
         f"{key}: {' '.join(values[meaning].split())}"
         for key, meaning in lines

@@ -1,6 +1,7 @@
-"""Mails by which partners that only pull learn what changed: short, and nothing internal.
+"""Mails that notify pull-only partners of changes: short, and nothing internal.
 
-One mail tells all that waits at that moment: whoever fetches the ticket then sees it.
+One mail covers everything that waits at that moment: a partner that fetches the ticket sees all of
+it.
 """
 
 from __future__ import annotations
@@ -43,8 +44,8 @@ _MOST_ENTRIES: Final = 20
 def announce(
     session: Session, connection_id: int, number: int, sequence: int, now: datetime
 ) -> None:
-    """Queue the mail about our entry of that sequence, and about all that waits behind it, unless
-    an earlier one told it. Raises ``CallFailed`` where a person left it out meanwhile."""
+    """Queue the mail about our entry with that sequence, and about everything that waits behind it,
+    unless an earlier mail covered it. Raises ``CallFailed`` if a person skipped it meanwhile."""
     pair = session.scalars(
         select(TicketPair)
         .where(TicketPair.connection_id == connection_id, TicketPair.ticket_number == number)
@@ -87,15 +88,15 @@ def announce(
 
 
 def follow_refused_mails() -> None:
-    """Let what this process is refused by partners' mail servers be known to the exchange; whoever
-    composes one that sends mails calls this."""
+    """Notify the exchange of this process's mails that partners' servers refuse; the composition of
+    a process that sends mails calls this."""
     REFUSALS.follow = note_refused
 
 
 def note_refused(session: Session, key: str, reason: str) -> None:
-    """A partner's mail server refused a mail for good: what it told waits again, and a person is
-    asked; where the exchange has ended it was left out by that. ``key`` is the message's, and
-    ``reason`` holds the server's words."""
+    """A partner's mail server refused a mail permanently: its entries wait again, and a person
+    decides; if the exchange has ended, they were skipped by that. ``key`` is the message's, and
+    ``reason`` contains the server's words."""
     told_first = session.get(Entry, int(key.removeprefix(PARTNER).split()[1]))
     if told_first is None:
         return
@@ -118,14 +119,14 @@ def note_refused(session: Session, key: str, reason: str) -> None:
         if pair.state == PairState.ENDED:
             entry.state, entry.reason = EntryState.SKIPPED, pair.reason
             entry.done_at = pair.ended_at
-    # whoever told it may not have noted that yet: this answer is no longer for its call
+    # the call may not have been recorded yet: its answer no longer counts
     asked = rules.stop(as_rule(pair), f"Their mail server refused the mail: {reason}")
     store(pair, replace(asked, begun=None))
 
 
 def _new_key(session: Session, connection_id: int, first: int) -> str:
-    """The key of a mail about our entry ``first`` and those behind it. Who holds the pair's lock
-    has no other one under way: one that was refused has its own."""
+    """The key of a mail about our entry ``first`` and those behind it. The caller holds the pair's
+    lock, so no other mail is under way: a refused one has its own key."""
     key = f"{PARTNER}{connection_id} {first}"
     earlier = session.scalar(
         select(func.count())
@@ -136,7 +137,7 @@ def _new_key(session: Session, connection_id: int, first: int) -> str:
 
 
 def _is_left_out(session: Session, pair: TicketPair, sequence: int) -> bool:
-    """Whether our entry of that sequence is not to be told any more."""
+    """Whether our entry with that sequence is no longer to be announced."""
     state = session.scalar(
         select(Entry.state).where(
             Entry.pair_id == pair.id, Entry.origin == Origin.OURS, Entry.sequence == sequence
@@ -146,7 +147,7 @@ def _is_left_out(session: Session, pair: TicketPair, sequence: int) -> bool:
 
 
 def _text(session: Session, pair: TicketPair, ticket: Ticket, entries: Sequence[Entry]) -> str:
-    """In the partner's own lines, where its connection has some; else in words."""
+    """The text in the partner's own lines, if its connection has some; else in words."""
     profile = profile_in_use(session, pair.connection)
     if not profile.mail:
         return "\n\n".join(_told(ticket, entries))
@@ -167,7 +168,7 @@ def _text(session: Session, pair: TicketPair, ticket: Ticket, entries: Sequence[
 
 
 def _said(entry: Entry) -> str:
-    """What an entry says in a structured mail, whose lines hold the values; with its mark."""
+    """The text of an entry in a structured mail, whose lines contain the values; with its mark."""
     content = json.loads(entry.content)
     if entry.kind == EntryKind.TICKET:
         return with_facts(str(content.get("description", "")), content.get(STORED, ""))

@@ -1,4 +1,4 @@
-"""Calls to partners as they are kept for people, and what could not be kept of their answers."""
+"""Calls to partners as recorded for people, and answers that could not be stored."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from app.exchange.services.readings import pair_of_their_id
 def note_unreadable(
     session: Session, connection_id: int, their_id: str, reason: str, now: datetime
 ) -> None:
-    """What was read of their ticket cannot be kept here: said on the pair and among the calls."""
+    """Record on the pair and among the calls that their ticket contained something that cannot be
+    stored here."""
     pair = pair_of_their_id(session, connection_id, their_id)
     if pair is not None:
         pair.reason, pair.unread_since = reason[:500], pair.unread_since or now
@@ -31,7 +32,8 @@ def note_unreadable(
 
 
 def forget_exchange_calls(session: Session, before: datetime, count: int) -> int:
-    """Delete at most ``count`` calls and as many keys of hints of before then; how many went."""
+    """Delete at most ``count`` calls and as many keys of hints from before then; return how
+    many."""
     gone = 0
     for row in (ExchangeCall, ExchangeHint):
         old = select(row.id).where(row.at < before).limit(count)

@@ -1,8 +1,7 @@
-"""What the comparison of a connection found: whether its tickets there hold what ours hold.
+"""The results of a connection's comparison: whether their tickets have the same content as ours.
 
-Their tickets are read (``app.exchange.tasks.comparisons``), which names what differs on each pair;
-here it is counted, and what is stable becomes a person's business. Nothing is said of a comparison
-that did not finish.
+``app.exchange.tasks.comparisons`` reads their tickets and records differences on each pair; this
+module counts them, and hands lasting ones to a person. An unfinished comparison has no result.
 """
 
 from __future__ import annotations
@@ -37,15 +36,15 @@ from app.tickets.rules.tickets import OPEN_STATES
 
 JOB: Final = "read all pairs of a partner"
 RECENT: Final = timedelta(hours=36)
-"""How long a comparison says something of how it is now: one is made each night."""
+"""How long the result of a comparison counts as current: one runs each night."""
 ENDED_FOR: Final = timedelta(days=30)
-"""How long tickets are compared that have ended here; older ones where they change there."""
+"""How long tickets that ended here are compared; older ones only when they change there."""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """The newest comparison of a connection. Counts are of tickets: with a pair (``compared``), of
-    these in step, different, or not known to be either; ``others``: theirs without a pair."""
+    these in step, different, or unknown; ``others``: theirs without a pair."""
 
     began: str
     ended: str = ""
@@ -58,16 +57,17 @@ class Comparison:
     different: int = 0
     others: int = 0
     last: int = 0
-    """The pair that was counted last: a step that is done twice counts once."""
+    """The last pair that was counted: a repeated step counts only once."""
 
     @property
     def unknown(self) -> int:
-        """Tickets of which it is not known whether they are in step: something waits, say."""
+        """Tickets for which it is unknown whether they are in step, for example because something
+        waits."""
         return self.compared - self.in_step - self.different
 
     @property
     def began_at(self) -> datetime:
-        """When it began (UTC)."""
+        """When it started (UTC)."""
         return datetime.fromisoformat(self.began)
 
     @property
@@ -76,8 +76,8 @@ class Comparison:
         return datetime.fromisoformat(self.ended) if self.ended else None
 
     def nothing_differs(self, now: datetime) -> bool:
-        """Whether it finished a short while ago, compared at least one ticket, and found each in
-        step and no other."""
+        """Whether it finished recently, compared at least one ticket, and found all of them in step
+        and no other ticket."""
         ended = self.ended_at
         is_recent = ended is not None and now - ended <= RECENT
         return is_recent and bool(self.compared) and not self.is_open
@@ -89,12 +89,12 @@ class Comparison:
 
 
 def newest_comparison(connection: Connection) -> Comparison | None:
-    """The newest one, finished or not; None = there was none."""
+    """The newest one, finished or not; None = there was no comparison."""
     return Comparison(**json.loads(connection.comparison)) if connection.comparison else None
 
 
 def ask_comparison(session: Session, by: Actor, connection: Connection) -> None:
-    """Have the worker compare a connection now. Raises ``Invalid`` where it cannot be."""
+    """Have the worker compare a connection now. Raises ``Invalid`` if that is not possible."""
     require_operator(by, _("compare what was exchanged"))
     if not reads(connection):
         raise Invalid("connection", _("This connection does not read the partner's tickets"))
@@ -104,14 +104,14 @@ def ask_comparison(session: Session, by: Actor, connection: Connection) -> None:
 
 
 def begin_comparison(connection: Connection, now: datetime) -> None:
-    """A comparison begins; what the one before found is replaced."""
+    """Start a comparison; it replaces the previous result."""
     _store(connection, Comparison(now.isoformat()))
 
 
 def end_comparison(
     session: Session, connection: Connection, now: datetime, failure: str = ""
 ) -> None:
-    """A comparison finished, or did not (``failure``)."""
+    """Record that a comparison finished, or failed (``failure``)."""
     found = newest_comparison(connection)
     if found is None or found.ended:
         return
@@ -124,13 +124,13 @@ def end_comparison(
 
 
 def note_unread(connection: Connection, why: str) -> None:
-    """One of their tickets without a pair could not be read."""
+    """Record that one of their tickets without a pair could not be read."""
     if (found := newest_comparison(connection)) is not None:
         _store(connection, replace(found, unread=why[:300]))
 
 
 def is_compared(now: datetime) -> ColumnElement[bool]:
-    """The condition that a pair is one that each comparison reads."""
+    """The condition that comparisons read a pair."""
     return and_(
         TicketPair.state.in_((PairState.PAIRED, PairState.STOPPED)),
         TicketPair.their_id.is_not(None),
@@ -141,13 +141,13 @@ def is_compared(now: datetime) -> ColumnElement[bool]:
 def note_compared(
     session: Session, connection: Connection, ids: Sequence[int], now: datetime
 ) -> None:
-    """Count pairs whose tickets were read, and ask a person about those that differ, unless one
-    said that just this stays as it is."""
+    """Count pairs whose tickets were read, and ask a person about those that differ, unless
+    somebody accepted exactly this difference."""
     found = newest_comparison(connection) or Comparison(now.isoformat())
     pairs = session.scalars(
         select(TicketPair)
         .where(TicketPair.id.in_(ids), TicketPair.id > found.last)
-        .order_by(TicketPair.id)  # locked before the connection's row is, as in any other turn
+        .order_by(TicketPair.id)  # locked before the connection's row, as in any other turn
         .with_for_update(of=TicketPair)
         .execution_options(populate_existing=True)
     ).all()
@@ -177,8 +177,8 @@ def note_compared(
 
 
 def leave_different(session: Session, by: Writer, pair_id: int, reason: str) -> None:
-    """Say that what differs now between two tickets stays as it is, and why: a person is asked
-    again once something else differs."""
+    """Accept the current difference between two tickets, with a reason: a person decides again if
+    something else differs."""
     require_operator(by.actor, _("leave two tickets different"))
     reason = checked_reason(reason, _("Say why it stays as it is"))
     pair = locked_pair(session, pair_id)
@@ -192,8 +192,7 @@ def leave_different(session: Session, by: Writer, pair_id: int, reason: str) -> 
 
 
 def _what_differs(told: Compared) -> str:
-    """What differs, to be recognised; "" = nothing. Entries that were left out have reasons of
-    their own."""
+    """Identifies a difference; "" = no difference. Skipped entries have reasons of their own."""
     parts = [asdict(one) for one in told.parts if one.why != UNKNOWN]
     values: Sequence[Mapping[str, Any]] = [asdict(one) for one in told.differing]
     return json.dumps([*values, *parts], ensure_ascii=False) if parts or values else ""

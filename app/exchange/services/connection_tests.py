@@ -1,4 +1,4 @@
-"""The test of a connection, step by step: asked for by a person, done by the worker."""
+"""The test of a connection, step by step: requested by a person, run by the worker."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from app.jobs.services.queue import enqueue
 JOB: Final = "test a connection"
 MOST_GOES: Final = 8
 BETWEEN_GOES: Final = timedelta(seconds=20)
-"""So that a search has more than two minutes to know a new ticket."""
+"""So that a search has more than two minutes to find a new ticket."""
 
 
 @dataclass(frozen=True)
 class ConnectionTest:
-    """A test: by whom it was asked, which checks are done, and when it ended. ``goes``: how often
-    it was begun; ``ticket``: their ticket for tests, where it waits for their search to know it."""
+    """A test: who requested it, which checks are done, and when it ended. ``goes``: number of runs;
+    ``ticket``: their test ticket, while it waits for their search to find it."""
 
     by: str
     asked_at: datetime
@@ -38,7 +38,7 @@ class ConnectionTest:
 
     @property
     def is_passed(self) -> bool:
-        """Whether it ended, and tried something, without a problem."""
+        """Whether it ended, after at least one check and without a problem."""
         is_over = self.ended_at is not None and bool(self.checks)
         return is_over and not any(check.problem for check in self.checks)
 
@@ -60,7 +60,7 @@ def newest_test(connection: Connection) -> ConnectionTest | None:
 
 
 def ask_test(session: Session, by: Writer, connection: Connection) -> None:
-    """Have a connection tested; one that is asked for again while it waits is done once."""
+    """Request a test of a connection; requests during the wait are combined."""
     require_admin(by.actor, _("test connections with partners"))
     require_live(connection)
     _keep(connection, ConnectionTest(by.shown_author, by.now))
@@ -68,16 +68,16 @@ def ask_test(session: Session, by: Writer, connection: Connection) -> None:
 
 
 def begin_test(connection: Connection, now: datetime) -> str:
-    """A worker begins; what an interrupted one found is done anew. The ticket for tests on which an
-    earlier go wrote, "" = it is the first."""
+    """Start a run; the results of an interrupted one are discarded. Return the test ticket to which
+    an earlier run wrote, "" = first run."""
     found = newest_test(connection) or ConnectionTest("portal", now)
     _keep(connection, ConnectionTest(found.by, found.asked_at, now, goes=found.goes + 1))
     return found.ticket
 
 
 def wait_for_search(session: Session, connection: Connection, check: Check, now: datetime) -> bool:
-    """Have the test done again a little later, because their search may lag; whether that is so. At
-    most ``MOST_GOES`` times."""
+    """Repeat the test a little later, because their search may be delayed; return whether that was
+    scheduled. At most ``MOST_GOES`` times."""
     found = newest_test(connection)
     if not check.problem or not check.ticket or found is None or found.goes >= MOST_GOES:
         return False
@@ -89,14 +89,14 @@ def wait_for_search(session: Session, connection: Connection, check: Check, now:
 
 
 def note_check(connection: Connection, check: Check) -> None:
-    """One step is done."""
+    """Record a finished step."""
     found = newest_test(connection)
     if found is not None:
         _keep(connection, found, checks=[*found.checks, check])
 
 
 def end_test(connection: Connection, now: datetime) -> None:
-    """No step is left."""
+    """Record the end of the test."""
     found = newest_test(connection)
     if found is not None:
         _keep(connection, found, ended_at=now)

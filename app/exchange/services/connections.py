@@ -1,6 +1,6 @@
-"""Verbs on connections: how the portal speaks with a partner's system, and what it may say.
+"""Operations on connections: how the portal talks to a partner's system, and what it may send.
 
-Only admins and the portal itself may.
+Only for admins and the portal itself.
 """
 
 from __future__ import annotations
@@ -88,8 +88,8 @@ def connect(
 
 
 def set_profile(session: Session, by: Writer, connection: Connection, content: str) -> int:
-    """A new version of choice, maps and owners; its number. The same content makes none. An older
-    version is brought back by giving its content."""
+    """Create a new version of choice, maps and owners; return its number. The same content creates
+    none. To restore an older version, pass its content."""
     require_admin(by.actor, MANAGE)
     require_live(connection)
     text = profile_of(content).as_json()
@@ -116,7 +116,7 @@ def set_profile(session: Session, by: Writer, connection: Connection, content: s
 
 
 def pause(session: Session, by: Writer, connection: Connection) -> None:
-    """Call nothing any more; entries are planned all the same."""
+    """Pause the connection; entries are still planned."""
     require_admin(by.actor, MANAGE)
     require_live(connection)
     if connection.paused_at is None:
@@ -125,7 +125,7 @@ def pause(session: Session, by: Writer, connection: Connection) -> None:
 
 
 def resume(session: Session, by: Writer, connection: Connection) -> None:
-    """Call again; a stop of the portal's own is over, too."""
+    """Resume the connection; also ends a stop by the portal."""
     require_admin(by.actor, MANAGE)
     require_live(connection)
     if connection.paused_at is None and connection.stopped_at is None:
@@ -137,25 +137,25 @@ def resume(session: Session, by: Writer, connection: Connection) -> None:
 
 
 def wake(session: Session, connection: Connection) -> None:
-    """Call again whatever waits for a connection, at once."""
+    """Call at once for everything that waits on a connection."""
     connection.failures, connection.resting_until = 0, None
     enqueue(session, WAKE, {"connection": connection.id}, key=f"connection {connection.id}")
 
 
 def is_called(connection: Connection) -> bool:
-    """Whether neither a person nor the portal said that nothing is called."""
+    """Whether calls are neither paused by a person nor stopped by the portal."""
     return connection.paused_at is None and connection.stopped_at is None
 
 
 def require_live(connection: Connection) -> None:
-    """Raise ``Invalid`` where a person ended the connection: that is for good."""
+    """Raise ``Invalid`` if a person ended the connection, which is permanent."""
     if connection.ended_at is not None:
         raise Invalid("connection", _("This connection has ended; set up a new one"))
 
 
 def connection_of(session: Session, code: str, kind: str = "") -> Connection | None:
-    """The connection of a partner; of several kinds the first, unless one is named. One that has
-    ended only where there is no other."""
+    """The connection of a partner; of several kinds the first, unless one is named. An ended one
+    only if there is no other."""
     found = (
         select(Connection)
         .join(Partner)
@@ -168,7 +168,7 @@ def connection_of(session: Session, code: str, kind: str = "") -> Connection | N
 
 
 def all_connections(session: Session) -> Sequence[Connection]:
-    """Every connection, by partner; those that have ended last."""
+    """Every connection, by partner; ended ones last."""
     return session.scalars(
         select(Connection)
         .join(Partner)
@@ -177,17 +177,17 @@ def all_connections(session: Session) -> Sequence[Connection]:
 
 
 def is_receiver(url: str) -> bool:
-    """Whether a partner that only pulls is told by webhooks there, and not by mails."""
+    """Whether a pull-only partner is notified by webhooks at this address, not by mails."""
     return url.startswith(("https://", "http://"))
 
 
 def is_told_by_mail(connection: Connection) -> bool:
-    """Whether a partner that only pulls is told by mails."""
+    """Whether a pull-only partner is notified by mails."""
     return connection.kind == Kind.MAIL and not is_receiver(connection.url)
 
 
 def checked_address(kind: str, url: str, direction: str, remote_login: str) -> str:
-    """The address as it is kept; raises ``Invalid`` for what cannot be."""
+    """The address as stored; raises ``Invalid`` for an invalid one."""
     checked_text("url", url, _MOST_URL, label=_("Address"))
     checked_text("remote_login", remote_login, 255, label=_("Login"))
     if direction not in tuple(Direction):
@@ -234,7 +234,7 @@ def record(
     connection: Connection,
     changed: Mapping[str, tuple[str | None, str | None]],
 ) -> None:
-    """Write what changed of a connection into the change log, each value from old to new."""
+    """Write the changes of a connection into the change log, each value from old to new."""
     if changed:
         session.flush()
         fields = [FieldChange(name, old, new) for name, (old, new) in changed.items()]
@@ -242,11 +242,11 @@ def record(
 
 
 def _begin_open(session: Session, connection: Connection) -> None:
-    """Where all tickets are chosen those that are open already go there, too."""
+    """If all tickets are chosen, also send those that are already open."""
     key = f"open tickets of connection {connection.id}"
     enqueue(session, BEGIN_OPEN, {"connection": connection.id}, key=key)
 
 
 def _begin_to_follow(session: Session) -> None:
-    """With the first connection the exchange begins to follow the log: from now on."""
+    """Start following the log from now on, with the first connection."""
     begin_cursor(session, CURSOR, newest_change(session))

@@ -1,7 +1,7 @@
-"""What people decide about exchanged tickets: share, send again, choose a value, leave out.
+"""People's decisions about exchanged tickets: share, send again, choose a value, skip.
 
-Each verb locks the pair first, and done twice has one effect. What a person chose is recorded with
-the name of who chose.
+Each operation locks the pair first, and repeating it has no effect. A choice is recorded with the
+name of the person.
 """
 
 from __future__ import annotations
@@ -64,8 +64,8 @@ _LEAVE_OUT: Final = _("leave out what a partner did not take")
 
 
 def share(session: Session, by: Writer, number: int, connection: Connection) -> int:
-    """Exchange a ticket with a partner from now on, the whole ticket first; the pair's id. One that
-    is exchanged already stays as it is; one whose exchange was ended goes on where it ended."""
+    """Exchange a ticket with a partner from now on, the whole ticket first; return the pair's id. A
+    ticket that is already exchanged is unchanged; an ended exchange continues where it ended."""
     require_operator(by.actor, _SHARE)
     require_live(connection)
     if not Direction(connection.direction).pushes:
@@ -83,9 +83,9 @@ def share(session: Session, by: Writer, number: int, connection: Connection) -> 
 
 
 def retry(session: Session, by: Writer, pair_id: int) -> None:
-    """Try again at once. What may have been written there is looked for first, so that a second
-    click, or a second person, has no effect of its own. Raises ``Invalid`` where a change can still
-    not be planned."""
+    """Retry at once. What may have been written there is looked for first, so that a second click,
+    or a second person, has no effect of its own. Raises ``Invalid`` if a change still cannot be
+    planned."""
     require_operator(by.actor, _AGAIN)
     row = locked_pair(session, pair_id)
     require_exchanged(row)
@@ -105,7 +105,7 @@ def retry(session: Session, by: Writer, pair_id: int) -> None:
 
 
 def leave_out(session: Session, by: Writer, pair_id: int, reason: str) -> None:
-    """Leave out the entry of ours that waits first, for a reason; what comes behind it goes on."""
+    """Skip the first waiting entry of ours, with a reason; later entries continue."""
     require_admin(by.actor, _LEAVE_OUT)
     reason = checked_reason(reason, _("Say why it is left out"))
     row = locked_pair(session, pair_id)
@@ -128,7 +128,7 @@ def leave_out(session: Session, by: Writer, pair_id: int, reason: str) -> None:
 
 
 def send_again(session: Session, by: Writer, pair_id: int) -> TicketPair:
-    """Try a ticket's exchange again at once, also where its partner was let rest."""
+    """Retry a ticket's exchange at once, even if calls to its partner were suspended."""
     pair = session.get(TicketPair, pair_id)
     if pair is None:
         raise NotFound
@@ -138,8 +138,8 @@ def send_again(session: Session, by: Writer, pair_id: int) -> TicketPair:
 
 
 def send_all_again(session: Session, by: Writer, connection: Connection) -> int:
-    """Try every ticket again whose exchange with this partner failed, the oldest first; how many
-    (at most ``AGAIN_AT_ONCE``)."""
+    """Retry all failed tickets of this partner, oldest first; return how many (at most
+    ``AGAIN_AT_ONCE``)."""
     require_operator(by.actor, _AGAIN)
     hold_planning(session)
     pairs = session.scalars(  # all are locked before the first change is written
@@ -151,7 +151,7 @@ def send_all_again(session: Session, by: Writer, connection: Connection) -> int:
     ).all()
     count = 0
     for pair_id in pairs:
-        with suppress(Invalid), session.begin_nested():  # it stays, with its reason
+        with suppress(Invalid), session.begin_nested():  # it stays stopped, with its reason
             retry(session, by, pair_id)
             count += 1
     _wake(session, connection)
@@ -159,8 +159,8 @@ def send_all_again(session: Session, by: Writer, connection: Connection) -> int:
 
 
 def name_theirs(session: Session, by: Writer, pair_id: int, their_id: str) -> None:
-    """Say which of their tickets is the counterpart, or ("") that there is none and it is to be
-    created: where nobody knows, or where there are several."""
+    """Set which of their tickets is the counterpart, or ("") that none exists and it is to be
+    created: if that is unknown, or there are several."""
     require_admin(by.actor, _AGAIN)
     pair = locked_pair(session, pair_id)
     require_exchanged(pair)
@@ -195,8 +195,8 @@ def name_theirs(session: Session, by: Writer, pair_id: int, their_id: str) -> No
 
 
 def skip(session: Session, by: Writer, entry_id: int, reason: str) -> None:
-    """Leave out an entry of ours that waits first, with a reason; those behind it go on. One that
-    is exchanged by now is not left out, nor is the next one for it."""
+    """Skip the first waiting entry of ours, with a reason; later entries continue. If it has been
+    exchanged by now, neither it nor the next one is skipped."""
     require_admin(by.actor, _LEAVE_OUT)
     pair, entry = _entry(session, entry_id)
     if entry.state == EntryState.SKIPPED:
@@ -207,7 +207,7 @@ def skip(session: Session, by: Writer, entry_id: int, reason: str) -> None:
 
 
 def replay(session: Session, by: Writer, entry_id: int) -> None:
-    """Send an entry that was left out after all, or try again to apply what a partner told."""
+    """Send a skipped entry after all, or retry applying a partner's change."""
     require_admin(by.actor, _LEAVE_OUT)
     pair, entry = _entry(session, entry_id)
     require_exchanged(pair)
@@ -229,14 +229,14 @@ def replay(session: Session, by: Writer, entry_id: int) -> None:
 
 
 def _is_applicable(entry: Entry) -> bool:
-    """Whether what a partner told may be tried again: values, and no file that was not taken."""
+    """Whether a partner's change can be retried: values, but not a rejected file."""
     is_told = entry.origin == Origin.THEIRS and entry.state == EntryState.RECORDED
     return is_told and entry.kind == EntryKind.FIELDS
 
 
 def choose(session: Session, by: Writer, entry_id: int, *, ours: bool) -> bool:
-    """End a conflict: our value goes to the partner, or theirs becomes ours; whether it was open
-    still. Older questions about the same field end with it."""
+    """End a conflict: our value is sent to the partner, or theirs becomes ours; return whether it
+    was still open. Older questions about the same field end with it."""
     require_operator(by.actor, _CHOOSE)
     pair, asked = _entry(session, entry_id)
     if asked.state != EntryState.ASKED:
@@ -246,13 +246,13 @@ def choose(session: Session, by: Writer, entry_id: int, *, ours: bool) -> bool:
     for name, value in json.loads(asked.content).items():
         words = profile.map_of(name)
         theirs = their_value(pair, name) or words.theirs_of(value) or value
-        if ours:  # it counts as changed, and theirs as seen
+        if ours:  # ours counts as changed, and theirs as seen
             bases[name] = Base(None, theirs)
             send_value(session, pair, name, value_here(ticket, name), by.now, by.shown_author)
             continue
         if value_here(ticket, name) != value:
             _change(session, by, pair, name, tuple(dict.fromkeys((value, *words.all_of(theirs)))))
-            if reads(pair.connection):  # it is the partner's own value: exchanged already
+            if reads(pair.connection):  # it is the partner's own value: already exchanged
                 asked.change_id = _change_of(session, pair.ticket_number)
         bases[name] = Base(value_here(ticket, name), theirs)
     whose = "ours" if ours else "theirs"
@@ -271,7 +271,7 @@ def choose(session: Session, by: Writer, entry_id: int, *, ours: bool) -> bool:
 def _change(
     session: Session, by: Writer, pair: TicketPair, name: str, meant: Sequence[str]
 ) -> None:
-    """Give our ticket a value of the partner; a move that is not allowed is said in words."""
+    """Set a value of the partner on our ticket; a move that is not allowed is reported in words."""
     try:
         set_theirs(session, by, pair, name, meant)
     except (MoveNotAllowed, Forbidden) as error:
@@ -279,7 +279,7 @@ def _change(
 
 
 def _beginning(session: Session, pair: TicketPair) -> Entry | None:
-    """The entry of ours that makes their ticket, if it waits."""
+    """The entry of ours that creates their ticket, if it waits."""
     return session.scalars(
         select(Entry).where(
             Entry.pair_id == pair.id,
@@ -310,7 +310,7 @@ def _change_of(session: Session, number: int) -> int | None:
 
 
 def _wake(session: Session, connection: Connection) -> None:
-    """Call a partner now that was let rest because it did not answer."""
+    """Call a partner now although calls were suspended because it did not answer."""
     if connection.resting_until is not None:
         wake(session, connection)
 

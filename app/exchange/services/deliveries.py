@@ -1,7 +1,7 @@
 """One step of a pair at a time: claimed before a call, recorded after it.
 
-Nothing is open in the database while a partner is called. What is to be called is recorded first;
-``Claim.begun`` is the fence: an answer counts only if nobody else went on with the pair meanwhile.
+No transaction is open while a partner is called. The call is recorded first; ``Claim.begun`` is the
+fence: an answer counts only if no other worker has continued with the pair meanwhile.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ NOT_LOGGED_IN: Final = 401
 _NEWEST: Final = 1000
 """Pairs whose ids there are compared with a new one."""
 _MOVING: Final = (EntryKind.COMMENT, EntryKind.ATTACHMENT)
-"""Kinds of entries that are public texts on a ticket that is there."""
+"""Kinds of entries that are public texts on an existing ticket."""
 FAILURES_TO_REST: Final = 3
-"""Calls in a row without success after which the partner's system counts as away."""
+"""Failed calls in a row after which the partner's system counts as unavailable."""
 
 
 @dataclass(frozen=True)
 class Claim:
-    """What is to be done for a pair now, and with what."""
+    """The next step of a pair, with its data."""
 
     step: Step
     number: int
@@ -71,7 +71,7 @@ class Claim:
 
     @property
     def reference(self) -> str:
-        """Our reference over there."""
+        """Our reference there."""
         return reference_of(self.number)
 
 
@@ -84,9 +84,9 @@ def claim(
     *,
     was_read: bool = False,
 ) -> Claim:
-    """What is to be done for a pair now; a call that writes is recorded as begun. Before values are
-    sent their ticket is read, unless ``was_read``: a change of theirs is not overwritten unseen.
-    ``portal``: our address, which a first text names."""
+    """Claim the next step of a pair; a call that writes is recorded as started. Before values are
+    sent, their ticket is read, unless ``was_read``: a change of theirs must not be overwritten
+    unseen. ``portal``: our address, which a first text contains."""
     row = locked_pair(session, pair_id)
     connection = row.connection
     if not may_call(connection, now):
@@ -119,12 +119,12 @@ def begin_create(session: Session, pair_id: int, now: datetime, portal: str = ""
     row = locked_pair(session, pair_id)
     entry = first_waiting(session, pair_id)
     if row.state != PairState.CREATING or row.begun_at is not None or entry is None:
-        return Claim(Step.REST, row.ticket_number, "", None)  # somebody else went on
+        return Claim(Step.REST, row.ticket_number, "", None)  # another worker continued
     return _begun(session, row, entry, Next(Step.CREATE), {}, portal, now)
 
 
 def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
-    """After a look-up. What found their ticket is our first entry, which is there therefore: both
+    """After a look-up. Their ticket was found by our first entry, which is therefore there: both
     are recorded together."""
     row = locked_pair(session, pair_id)
     if row.state != PairState.CREATING:
@@ -152,8 +152,8 @@ def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
 def note_created(
     session: Session, claimed: Claim, pair_id: int, created: Created, now: datetime
 ) -> None:
-    """Their ticket was made. An id that is not above all that were known before the call says that
-    they lost data: the connection is stopped."""
+    """Record that their ticket was created. An id that is not above all ids known before the call
+    means that they lost data: the connection is stopped."""
     row = locked_pair(session, pair_id)
     ended_meanwhile = row.state == PairState.ENDED and row.their_id is None
     if row.state == PairState.CREATING or ended_meanwhile:
@@ -192,9 +192,9 @@ def note_created(
 
 
 def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: datetime) -> bool:
-    """An entry arrived; whether it may have moved a value there, so that it is worth a read. Where
-    their ticket was merged into another one meanwhile, the read that followed it told whether it is
-    there; else it is sent again."""
+    """Record that an entry arrived; return whether it may have moved a value there, so that their
+    ticket should be read. If their ticket was merged meanwhile, the read that followed the merge
+    shows whether the entry is there; otherwise it is sent again."""
     row = locked_pair(session, pair_id)
     if row.begun_at == claimed.begun:
         store(row, rules.done(as_rule(row)))
@@ -213,7 +213,7 @@ def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: d
         reasons.append(_not_set_there(left_out))
         entry.reason = "; ".join(filter(None, reasons))[:500]
         is_values = entry.kind == EntryKind.FIELDS and entry.state == EntryState.SENT
-        if is_values and set(values) <= set(left_out):  # the partner has no place for them
+        if is_values and set(values) <= set(left_out):  # the partner has no fields for them
             entry.state = EntryState.SKIPPED
     note_success(row.connection)
     row.connection.sent_at = now
@@ -224,8 +224,8 @@ def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: d
 def _ask_what_crossed(
     session: Session, row: TicketPair, values: Mapping[str, str], now: datetime
 ) -> None:
-    """While a call carried ours, the partner set another value here: each may hold the other's now,
-    and nobody knows without reading its ticket."""
+    """During a call that carried ours, the partner set another value here: each side may have the
+    other's value now, and only reading their ticket can tell."""
     profile = profile_in_use(session, row.connection)
     for name, value in values.items():
         if profile.maps.get(name) and is_overtaken(session, row, name, value):
@@ -233,7 +233,7 @@ def _ask_what_crossed(
 
 
 def note_not_carried(session: Session, claimed: Claim, pair_id: int, now: datetime) -> None:
-    """No value of an entry is to be sent: nothing was called."""
+    """Record that no value of an entry needs to be sent: nothing was called."""
     row = locked_pair(session, pair_id)
     if row.begun_at == claimed.begun:
         store(row, rules.done(as_rule(row)))
@@ -245,7 +245,7 @@ def note_not_carried(session: Session, claimed: Claim, pair_id: int, now: dateti
 
 
 def _in_words(left: Mapping[str, Left]) -> str:
-    """Which values of an entry no call carried, and why; "" = none."""
+    """Which values of an entry were not sent, and why; "" = none."""
     return "; ".join(
         f"{why}: {', '.join(name for name in left if left[name] is why)}"
         for why in Left
@@ -263,8 +263,8 @@ def _without_field(
     values: Mapping[str, str],
     kind: EntryKind = EntryKind.TICKET,
 ) -> Sequence[str]:
-    """Names of values that the partner's system has no field for. The description of a new ticket
-    is its text, and what a new ticket does not have is not missing there."""
+    """Names of values for which the partner's system has no field. The description of a new ticket
+    is its text, and values that a new ticket does not have are not missing there."""
     profile, is_new = profile_in_use(session, row.connection), kind is EntryKind.TICKET
     return [
         name
@@ -281,7 +281,7 @@ def _without(values: Mapping[str, str], names: Collection[str]) -> Mapping[str, 
 def note_failed(
     session: Session, claimed: Claim, pair_id: int, failure: Failure, now: datetime, chance: float
 ) -> datetime | None:
-    """A call did not succeed; when to try again, None = a person is asked."""
+    """Record a failed call; return when to retry, None = a person decides."""
     row = locked_pair(session, pair_id)
     if row.begun_at == claimed.begun:
         wrote = claimed.step in (Step.CREATE, Step.SEND)
@@ -291,8 +291,8 @@ def note_failed(
 
 
 def _first_to_send(session: Session, row: TicketPair, now: datetime) -> Entry | None:
-    """The next entry; internal notes that were planned before somebody said that none go out are
-    left out now."""
+    """The next entry; internal notes that were planned before internal text was excluded are
+    skipped now."""
     while (entry := first_waiting(session, row.id)) is not None:
         if entry.kind != EntryKind.INTERNAL or row.connection.internal:
             break
@@ -310,7 +310,7 @@ def may_call(connection: Connection, now: datetime) -> bool:
 
 
 def note_success(connection: Connection) -> None:
-    """A call succeeded: the partner's system is there."""
+    """Record that a call succeeded: the partner's system answers."""
     connection.failures, connection.resting_until = 0, None
     if connection.stopped_at is None:
         connection.reason = ""
@@ -319,9 +319,9 @@ def note_success(connection: Connection) -> None:
 def note_failure(
     session: Session, connection: Connection, failure: Failure, now: datetime, chance: float
 ) -> None:
-    """A call did not succeed. After several in a row, whatever they were for, or one that took the
-    longest that a call may, nothing is called for a while: a partner that is away costs one call
-    for each pause, not one for each ticket."""
+    """Record a failed call. After several in a row, whatever their purpose, or one of the longest
+    allowed duration, calls are suspended for a while: an unavailable partner costs one call for
+    each pause, not one for each ticket."""
     if connection.stopped_at is None:
         connection.reason = failure.reason[:500]
     if failure.outcome is Outcome.PERMANENT:
@@ -335,14 +335,14 @@ def note_failure(
 
 
 def wake_at(session: Session, connection_id: int, due: datetime) -> None:
-    """Look again at that time whether a partner's system is there. Each time has a key of its own:
-    one that waits for long does not keep a sooner one out."""
+    """Check at that time whether a partner's system answers again. Each time has a key of its own,
+    so that a late one does not block an earlier one."""
     key = f"connection {connection_id} at {due:%Y%m%d%H%M%S%f}"
     enqueue(session, WAKE, {"connection": connection_id}, key=key, due=due)
 
 
 def stop_connection(connection: Connection, reason: str, now: datetime) -> None:
-    """Call nothing any more until a person says so; the first reason is kept."""
+    """Stop all calls until a person resumes the connection; the first reason is preserved."""
     if connection.stopped_at is None:
         connection.stopped_at, connection.reason = now, reason[:500]
 
@@ -355,12 +355,12 @@ def note_looked(session: Session, claimed: Claim, pair_id: int) -> None:
         store(row, rules.done(as_rule(row)))
         entry = session.get(Entry, claimed.entry_id) if claimed.entry_id is not None else None
         if entry is not None and entry.state == EntryState.WAITING:
-            # it is not there: one that never gets there ends with a person; and values may be there
+            # it is not there: repeated failures end with a person; values may have arrived
             row.attempts = max(attempts, 1)
 
 
 def locked_pair(session: Session, pair_id: int) -> TicketPair:
-    """A pair's row, locked until the end of the transaction, as it is now. Raises ``NotFound``."""
+    """A pair's current row, locked until the end of the transaction. Raises ``NotFound``."""
     found = session.scalars(
         select(TicketPair)
         .where(TicketPair.id == pair_id)
@@ -373,7 +373,7 @@ def locked_pair(session: Session, pair_id: int) -> TicketPair:
 
 
 def require_exchanged(row: TicketPair) -> None:
-    """Raise ``Invalid`` where a person ended the exchange of this ticket."""
+    """Raise ``Invalid`` if a person ended the exchange of this ticket."""
     if row.state == PairState.ENDED:
         raise Invalid("ticket", _("Its exchange with this partner has ended"))
 
@@ -381,8 +381,7 @@ def require_exchanged(row: TicketPair) -> None:
 def pairs_that_wait(
     session: Session, connection_id: int, lane: int, after: int, count: int
 ) -> Sequence[int]:
-    """Ids of pairs of one part with something to be sent that no person is asked about, in their
-    order."""
+    """Ids of the pairs of one lane that have something to send and are not stopped, in order."""
     waiting = exists().where(Entry.pair_id == TicketPair.id, Entry.state == EntryState.WAITING)
     return session.scalars(
         select(TicketPair.id)
@@ -413,7 +412,7 @@ def first_waiting(session: Session, pair_id: int) -> Entry | None:
 
 
 def outgoing_of(session: Session, number: int, entry: Entry) -> Outgoing:
-    """An entry as it is given to the partner."""
+    """An entry as it is sent to the partner."""
     content = json.loads(entry.content)
     values = {name: content[name] for name in content if name not in ("text", "file", STORED)}
     kind, text, data, file = EntryKind(entry.kind), marked_text(number, entry), b"", ""
@@ -442,8 +441,9 @@ def marked_text(number: int, entry: Entry) -> str:
 
 
 def add_facts(session: Session, row: TicketPair, entry: Entry, portal: str) -> None:
-    """Store with the beginning of a ticket which facts its text says, once: it is known again by
-    that text. A mail names the ticket's page by itself, and a webhook has no text."""
+    """Store with the first entry of a ticket which facts its text contains, once: that text
+    identifies the ticket later. A mail contains the address of the ticket's page anyway, and a
+    webhook has no text."""
     content = json.loads(entry.content)
     if STORED not in content:
         kind, profile = row.connection.kind, profile_in_use(session, row.connection)
@@ -481,7 +481,7 @@ def _begun(
             if wanted.left[name] is Left.CROSSED:
                 ask(session, row, name, outgoing.values[name], now)
         outgoing, left = replace(outgoing, values=wanted.values), wanted.left
-    elif outgoing.kind in _MOVING:  # recorded before the call: what moves by it is not their doing
+    elif outgoing.kind in _MOVING:  # before the call: it may move values
         note_text_begun(session, row, moved_by_text, now)
     their_id = row.their_id or ""
     return Claim(what.step, row.ticket_number, their_id, now, entry.id, outgoing, left=left)
@@ -490,8 +490,8 @@ def _begun(
 def _note_entry(
     session: Session, row: TicketPair, entry_id: int | None, key: str, now: datetime
 ) -> Entry | None:
-    """It is there; also what was under way when a person ended the pair. A mail that told it and
-    was refused by now told nothing."""
+    """Record that it arrived; also if a person ended the pair during the call. A mail that was
+    refused meanwhile announced nothing."""
     entry = session.get(Entry, entry_id) if entry_id is not None else None
     is_refused = row.state == PairState.STOPPED and is_told_by_mail(row.connection)
     if entry is not None and is_refused and entry.their_key is None:
@@ -504,8 +504,8 @@ def _note_entry(
 
 
 def _highest_before(session: Session, row: TicketPair, begun: datetime) -> int | None:
-    """The highest of their ids that was known when a call was begun, of the newest pairs: ids grow,
-    and so do those of pairs."""
+    """The highest of their ids that was known when a call started, among the newest pairs: ids
+    grow, and so do those of pairs."""
     newest = (
         select(TicketPair.id, TicketPair.their_id, TicketPair.began_here, TicketPair.created_at)
         .where(TicketPair.connection_id == row.connection_id, TicketPair.their_id.is_not(None))
@@ -525,7 +525,7 @@ def _highest_before(session: Session, row: TicketPair, begun: datetime) -> int |
 
 
 def _taken(session: Session, row: TicketPair, ids: Sequence[str]) -> int | None:
-    """Our other ticket that is paired with their ticket, if one is."""
+    """Our other ticket that is paired with their ticket, if any."""
     return session.scalars(
         select(TicketPair.ticket_number).where(
             TicketPair.connection_id == row.connection_id,
@@ -536,7 +536,7 @@ def _taken(session: Session, row: TicketPair, ids: Sequence[str]) -> int | None:
 
 
 def as_rule(row: TicketPair) -> Pair:
-    """A pair's row as the rules take it."""
+    """A pair's row in the form used by the rules."""
     return Pair(
         row.ticket_number,
         PairState(row.state),
@@ -549,8 +549,8 @@ def as_rule(row: TicketPair) -> Pair:
 
 
 def store(row: TicketPair, pair: Pair) -> None:
-    """Write into a pair's row what the rules made of it. One with a change that could not be
-    planned stays stopped, with that reason, whatever call succeeds meanwhile."""
+    """Write the result of the rules into a pair's row. One with an unplanned change stays stopped,
+    with that reason, whatever call succeeds meanwhile."""
     row.their_id, row.begun_at, row.attempts = pair.their_id or None, pair.begun, pair.attempts
     row.due_at = pair.due
     if row.unplanned_from is None or pair.state is PairState.ENDED:

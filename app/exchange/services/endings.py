@@ -1,8 +1,8 @@
-"""What ends for good, with a reason: the exchange of one ticket, or a connection with all of them.
+"""Ends the exchange of one ticket, or a connection with all of its tickets, with a reason.
 
-Nothing is deleted: pairs and entries stay as they are, and what waited is left out with
-the reason. One ticket's exchange can be begun again; a connection that ended stays so, and another
-one takes its place.
+Nothing is deleted: pairs and entries stay as they are, and waiting entries are skipped with the
+reason. The exchange of one ticket can be resumed; a connection stays ended, and a new one replaces
+it.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _OPEN: Final = (EntryState.WAITING, EntryState.ASKED)
 
 
 def end_exchange(session: Session, by: Writer, pair_id: int, reason: str) -> None:
-    """Exchange a ticket with one partner no more: what waits, or is to be chosen, is left out with
-    the reason, and whatever is written here or there stays there."""
+    """End the exchange of a ticket with one partner: entries that wait, or need a choice, are
+    skipped with the reason, and later texts on either side are not exchanged."""
     require_operator(by.actor, _END)
     why = checked_reason(reason, _("Say why it ends"))
     pair = locked_pair(session, pair_id)
@@ -55,8 +55,8 @@ def end_exchange(session: Session, by: Writer, pair_id: int, reason: str) -> Non
 
 
 def exchange_again(session: Session, by: Writer, pair_id: int) -> None:
-    """Exchange a ticket once more whose exchange was ended: as if all that the end left out, and
-    all that was written since, had only waited."""
+    """Resume the exchange of a ticket: as if everything that was skipped at the end, and everything
+    that was written since, had only waited."""
     require_operator(by.actor, _("share a ticket with a partner"))
     pair = locked_pair(session, pair_id)
     if pair.state != PairState.ENDED:
@@ -78,19 +78,19 @@ def exchange_again(session: Session, by: Writer, pair_id: int) -> None:
     plan_missed(session, pair, by.now)
     store(pair, rules.resume(as_rule(pair)))
     _note(session, by, pair, FieldChange("state", PairState.ENDED, pair.state))
-    if pair.their_id and reads(pair.connection):  # their changes are behind the cursor by now
+    if pair.their_id and reads(pair.connection):  # their changes are before the cursor by now
         read_soon(session, pair.connection_id, pair.their_id)
     enqueue_pair(session, pair)
 
 
 def end_connection(session: Session, by: Writer, connection: Connection, reason: str) -> None:
-    """End a connection for good: nothing is planned or called any more, its secrets end, and the
-    worker ends the exchange of each of its tickets with the same reason."""
+    """End a connection permanently: nothing is planned or called any more, its secrets are revoked,
+    and the worker ends the exchange of each of its tickets with the same reason."""
     require_admin(by.actor, MANAGE)
     why = checked_reason(reason, _("Say why it ends"))
     if connection.ended_at is not None:
         return
-    # whoever plans is done, and sees it from now on: no pair begins behind the end
+    # planning is finished, and sees the end from now on: no pair starts after it
     hold_planning(session)
     for use in (LOGIN, HINT):
         for one in live_secrets(session, connection, use):
@@ -105,8 +105,8 @@ def end_connection(session: Session, by: Writer, connection: Connection, reason:
 
 
 def end_some_pairs(session: Session, connection_id: int, now: datetime) -> bool:
-    """End some exchanges of a connection that has ended, in the name of who ended it; whether there
-    may be more."""
+    """End some exchanges of an ended connection, in the name of the person who ended it; return
+    whether there may be more."""
     connection = session.get_one(Connection, connection_id)
     by = Writer(SYSTEM, Door.SYSTEM, now, author=connection.ended_by)
     hold_planning(session)

@@ -29,7 +29,7 @@ def add_entry(
     their_key: str | None = None,
     reason: str = "",
 ) -> Entry:
-    """Add the next entry of an origin to a pair whose row the caller has locked or just made."""
+    """Add the next entry of an origin to a pair whose row the caller has locked or just created."""
     last = select(func.max(Entry.sequence)).where(Entry.pair_id == pair.id, Entry.origin == origin)
     entry = Entry(
         pair_id=pair.id,

@@ -1,4 +1,4 @@
-"""Fields of a partner's own that are set when a ticket is created there."""
+"""The partner's own fields that are set when a ticket is created there."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from app.tickets.models.tickets import Ticket
 
 
 def fields_there(connection: Connection) -> Sequence[str] | None:
-    """Names of the fields that the newest test read back; None = no test looked."""
+    """Names of the fields that the newest test read back; None = not checked by a test."""
     return json.loads(connection.fields_there) if connection.fields_there else None
 
 
@@ -34,7 +34,7 @@ def extras_of(
     session: Session, connection: Connection, profile: Profile, number: int
 ) -> dict[str, str]:
     """Our ticket's values for the fields that a test read back. Sites are the affected ones, else
-    the ends of the affected links; one without a GOCDB name is left out."""
+    the ends of the affected links; one without a GOCDB name is omitted."""
     left_out = fields_left_out(connection, profile)
     wanted = {name: what for name, what in profile.extras.items() if name not in left_out}
     if not wanted:

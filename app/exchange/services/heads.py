@@ -1,7 +1,7 @@
-"""The heads of a pair: by one of them on each side two portals see that they hold the same.
+"""The heads of a pair's chains: two portals with the same heads have the same content.
 
-What is compared are the texts that crossed (a ticket's beginning, comments, files by their names),
-in their order. Values are not: what a partner's words mean here is each side's own map.
+The exchanged texts are compared (a ticket's first text, comments, files by their names), in their
+order. Values are not: each side has its own map for a partner's words.
 """
 
 from __future__ import annotations
@@ -30,12 +30,14 @@ _NOT_THERE: Final = (EntryState.WAITING, EntryState.SKIPPED)
 
 @dataclass(frozen=True)
 class Head:
-    """One origin of a pair: how many texts, and the hash of the newest, which holds all before."""
+    """One origin of a pair: the number of texts, and the hash of the newest, which includes all
+    earlier ones."""
 
     entries: int
     head: str
     digests: Sequence[str]
-    """Of each text, oldest first: where two heads differ, the first of them that does."""
+    """The digest of each text, oldest first: if two heads differ, the first different digest shows
+    where."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,7 @@ class PairHeads:
 
 
 def heads_of(session: Session, number: int, now: datetime) -> Sequence[PairHeads] | None:
-    """Every pair of a ticket, as it is ``now``; None = there is no such ticket."""
+    """Every pair of a ticket, as of ``now``; None = there is no such ticket."""
     if session.get(Ticket, number) is None:
         return None
     pairs = session.scalars(

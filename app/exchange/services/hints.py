@@ -1,7 +1,7 @@
-"""What partners announce: a hint only makes that be read at once which would be read anyhow.
+"""Hints from partners: a hint only causes an earlier read of what would be read anyway.
 
-Nothing of what a hint says is believed but the id of a ticket, and of that no more than that it is
-worth a look (decisions, section 14).
+Only the ticket's id is taken from a hint, and only to decide that it is worth reading (decisions,
+section 14).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from app.exchange.services.secrets import HINT, live_secrets, opened
 from app.jobs.services.queue import JSON, enqueue
 
 PULL: Final = "read a partner"
-"""The job that reads what changed with a partner; its argument is the connection."""
+"""The job that reads what changed at a partner; its argument is the connection."""
 READ: Final = "read a ticket of a partner"
 """The job that reads one ticket; its arguments are the connection, the ticket and the attempt."""
 
@@ -33,8 +33,8 @@ def announced_by(
     session: Session, kind: str, name: str, body: bytes, signature: str, key: bytes
 ) -> Connection | None:
     """The connection of this kind, by its partner's code or its id, if one of its live secrets
-    signed the hint. ``key`` is the portal's secret. None for every other cause."""
-    if not name.isprintable():  # a null character is no text for a database
+    signed the hint. ``key`` is the portal's secret. None in all other cases."""
+    if not name.isprintable():  # databases do not accept a null character
         return None
     connection = connection_of(session, name, kind)
     if connection is None and name.isascii() and name.isdecimal() and len(name) < 10:
@@ -42,7 +42,7 @@ def announced_by(
     if connection is None or connection.kind != kind:
         return None
     for row in live_secrets(session, connection, HINT):
-        with suppress(Invalid):  # sealed with another secret of the portal: no live one
+        with suppress(Invalid):  # sealed with another secret of the portal: not a live one
             if is_signed(body, signature, opened(row, key)):
                 return connection
     return None
@@ -51,8 +51,9 @@ def announced_by(
 def take_hint(
     session: Session, connection: Connection, delivery: str, their_id: str, now: datetime
 ) -> bool:
-    """Record a delivery, and have read what it announces; whether it is new. Their ticket where it
-    is the counterpart of one of ours, else ("" = it names none) all that changed."""
+    """Record a delivery, and schedule the read that it announces; return whether it is new. Their
+    ticket if it is the counterpart of one of ours, else ("" = not named) everything that
+    changed."""
     row = {"connection_id": connection.id, "key": delivery, "at": now}
     new = upsert(ExchangeHint).values(row).on_conflict_do_nothing()
     if session.scalars(new.returning(ExchangeHint.id)).first() is None:
@@ -72,7 +73,7 @@ def read_soon(
     attempt: int = 0,
     due: datetime | None = None,
 ) -> None:
-    """Have one of their tickets read; ``attempt``: how often that was in vain."""
+    """Schedule a read of one of their tickets; ``attempt``: how many attempts failed."""
     arguments: Mapping[str, JSON] = {
         "connection": connection_id,
         "ticket": their_id,
@@ -82,6 +83,6 @@ def read_soon(
 
 
 def read_key(connection_id: int, their_id: str, attempt: int) -> str:
-    """The key of the job that reads one of their tickets: one at most waits, and one at most is to
-    be tried again."""
+    """The key of the job that reads one of their tickets: at most one waits, and at most one is to
+    be retried."""
     return f"read {connection_id} {their_id}{' later' if attempt else ''}"

@@ -1,8 +1,7 @@
-"""Mails that come in: each is kept once, and becomes a comment, or a person's to decide.
+"""Incoming mails: each is stored once, and becomes a comment, or is left to a person.
 
-What proves who writes is the address that is answered: the portal signed it for one ticket and one
-recipient. It needs the portal's secret to know its own signature; a command that has none leaves
-the mail to the worker.
+The author is proved by the reply address: the portal signed it for one ticket and one recipient.
+Verifying it needs the portal's secret; a command without the secret leaves the mail to the worker.
 """
 
 from __future__ import annotations
@@ -70,13 +69,13 @@ ADDABLE: Final = (MailState.REVIEW, MailState.DROPPED, MailState.DISMISSED)
 """States in which a person may still add a mail to a ticket."""
 MOST_FILES: Final = 20
 MOST_DISMISSED: Final = 500
-"""Mails that one step dismisses."""
+"""Mails dismissed in one step."""
 _HOUR: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True)
 class Ours:
-    """By what the portal's own mails are known: its secret, and its addresses in small letters."""
+    """What identifies the portal's own mails: its secret, and its addresses in lower case."""
 
     key: bytes
     addresses: tuple[str, ...]
@@ -84,7 +83,7 @@ class Ours:
 
 @dataclass(frozen=True)
 class _Held:
-    """Who got an address: who writes, and to which address the portal wrote."""
+    """The holder of a reply address: the author, and the address to which the portal wrote."""
 
     by: Writer
     address: str
@@ -98,9 +97,9 @@ class _Doubt(Exception):
 def keep_mail(
     session: Session, reply: Reply, content: bytes, recipient: str, now: datetime
 ) -> IncomingMail | None:
-    """Keep a mail that came; None = it is there already. Two that race for it: the second waits
-    until the first one's transaction ends. One that has the Message-ID of another one, and other
-    words or files, is kept beside it."""
+    """Store an incoming mail; None = it is already stored. Two callers that race for it: the second
+    waits until the first one's transaction ends. A mail with the Message-ID of another one, but
+    different words or files, is stored in addition."""
     made = _insert(session, reply, reply.key, content, recipient, now)
     if made is None and _differs(session, reply):
         made = _insert(session, reply, _key_of_other(reply), content, recipient, now)
@@ -110,7 +109,7 @@ def keep_mail(
 def _insert(
     session: Session, reply: Reply, key: str, content: bytes, recipient: str, now: datetime
 ) -> int | None:
-    """The id of the mail's new row; None = there is one with this key."""
+    """The id of the mail's new row; None = a row with this key exists."""
     made: int | None = session.execute(
         upsert(IncomingMail)
         .values(
@@ -139,13 +138,13 @@ def _files(reply: Reply) -> str:
 
 
 def _key_of_other(reply: Reply) -> str:
-    """The key of a mail whose Message-ID another one has: of that, its words and its files."""
+    """The key of a mail whose Message-ID is already in use: of the id, its words and its files."""
     told = f"{reply.key} {digest_of(reply.text)} {_files(reply)}"
     return hashlib.sha256(told.encode(errors="replace")).hexdigest()
 
 
 def _differs(session: Session, reply: Reply) -> bool:
-    """Whether the mail that came with this Message-ID says something else."""
+    """Whether the stored mail with this Message-ID has different content."""
     first = session.scalars(select(IncomingMail).where(IncomingMail.key == reply.key)).first()
     if first is None or digest_of(first.text) != digest_of(reply.text):
         return first is not None
@@ -153,7 +152,7 @@ def _differs(session: Session, reply: Reply) -> bool:
 
 
 def is_known(session: Session, reply: Reply) -> bool:
-    """Whether the same mail came before."""
+    """Whether the same mail arrived before."""
     keys = [_key_of_other(reply)] if _differs(session, reply) else [reply.key]
     return session.scalar(select(IncomingMail.id).where(IncomingMail.key.in_(keys))) is not None
 
@@ -161,11 +160,11 @@ def is_known(session: Session, reply: Reply) -> bool:
 def admit(
     session: Session, reply: Reply, size: int, ours: Ours, limits: ReceivingLimits, now: datetime
 ) -> bool:
-    """Whether there is room on this day (UTC) for a mail of so many bytes; it is counted as taken
-    in or as refused.
+    """Whether a mail of this size fits into the day's limit (UTC); it is counted as accepted or
+    refused.
 
-    All who answer no address of the portal share one room; whoever got an address has one, so that
-    strangers keep nobody out whom the portal knows.
+    All senders who do not use a reply address of the portal share one limit; each holder of an
+    address has a separate one, so that strangers cannot block known senders.
     """
     given = given_in(ours.key, reply.addresses)
     room = min((holder for _number, holder in given), default="")
@@ -181,7 +180,7 @@ def admit(
 
 
 def may_wait(session: Session, size: int, limits: ReceivingLimits) -> bool:
-    """Whether one more mail may wait for the worker, who alone knows whose room it needs."""
+    """Whether one more mail may wait for the worker, which alone knows whose limit applies."""
     count, held = session.execute(
         select(func.count(), func.coalesce(func.sum(IncomingMail.size), 0)).where(
             IncomingMail.state == MailState.RECEIVED
@@ -191,7 +190,7 @@ def may_wait(session: Session, size: int, limits: ReceivingLimits) -> bool:
 
 
 def _day(session: Session, day: date, room: str) -> IncomingMailDay:
-    """The row of a day and a room, locked until the transaction ends."""
+    """The row of a day and a limit, locked until the transaction ends."""
     none = {"kept": 0, "kept_bytes": 0, "refused": 0, "refused_bytes": 0, "unreviewed": 0}
     session.execute(
         upsert(IncomingMailDay).values(day=day, room=room, **none).on_conflict_do_nothing()
@@ -205,13 +204,13 @@ def _day(session: Session, day: date, room: str) -> IncomingMailDay:
 
 
 def leave_to_worker(session: Session, mail: IncomingMail) -> None:
-    """Have the worker decide, who knows the portal's secret."""
+    """Leave the decision to the worker, which knows the portal's secret."""
     enqueue(session, JOB, {"mail": mail.id}, key=f"mail {mail.id}")
 
 
 def decide(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: datetime) -> None:
-    """Make of a mail that was received what it is; once. One that has the Message-ID of another
-    mail, and other words, is a person's."""
+    """Decide what happens to a received mail; once. One with the Message-ID of another mail, but
+    different words, is left to a person."""
     if mail.state != MailState.RECEIVED:
         return
     if reply.automatic and not is_meant_to_come(
@@ -234,7 +233,7 @@ def decide(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: 
 
 
 def _add(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: datetime) -> str:
-    """Add the comment; what a person should know of it, "" = nothing."""
+    """Add the comment; return what a person should know about it, "" = nothing."""
     number, holder = _given(reply, ours)
     held = _held(session, holder, now)
     read = structured(session, held.connection, reply) if held.connection is not None else None
@@ -269,7 +268,7 @@ def _add(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: da
         if pair is None or pair.state == PairState.ENDED:
             raise _Doubt(NOT_EXCHANGED)
     change = _write(session, held.by, number, text, reply, reply.sender if is_other else "")
-    if pair is not None:  # what the partner wrote crossed
+    if pair is not None:  # what the partner wrote is exchanged
         add_entry(
             session,
             pair,
@@ -289,7 +288,7 @@ def _add(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: da
 
 
 def _given(reply: Reply, ours: Ours) -> tuple[int, str]:
-    """The ticket and the holder of the one address in a mail that the portal gave out."""
+    """The ticket and the holder of the only address in a mail that the portal issued."""
     if reply.problem:
         raise _Doubt(reply.problem)
     given = given_in(ours.key, reply.addresses)
@@ -301,7 +300,7 @@ def _given(reply: Reply, ours: Ours) -> tuple[int, str]:
 
 
 def _check_pace(session: Session, number: int, holder: str, now: datetime) -> None:
-    """Two programs that answer each other are stopped."""
+    """Stop two programs that answer each other."""
     before = session.scalar(
         select(func.count()).where(
             IncomingMail.ticket_number == number,
@@ -351,7 +350,8 @@ def _held(session: Session, holder: str, now: datetime) -> _Held:
 def _write(
     session: Session, by: Writer, number: int, text: str, reply: Reply, sent_from: str
 ) -> int:
-    """One comment, and the files that can be kept; the comment names the others. Its change."""
+    """Write one comment, and the files that can be stored; the comment names the others. Return its
+    change."""
     kept, left_out = [], [f"{name or 'a file'} (deleted before)" for name in reply.gone]
     for place, file in enumerate(reply.files):
         name = _name(file.name)
@@ -381,14 +381,14 @@ def _name(name: str) -> str:
 
 
 def _named(session: Session, reply: Reply) -> int | None:
-    """The one ticket that a subject names, if there is it."""
+    """The only ticket in a subject, if it exists."""
     numbers = numbers_in(reply.subject)
     found = session.get(Ticket, numbers[0]) if len(numbers) == 1 and numbers[0] < 2**31 else None
     return found.number if found is not None else None
 
 
 def forget_incoming(session: Session, before: datetime, count: int) -> int:
-    """Delete at most ``count`` mails of before then that wait for nobody; how many went."""
+    """Delete at most ``count`` mails from before then that need no review; return how many."""
     old = (
         select(IncomingMail.id)
         .where(
@@ -402,7 +402,7 @@ def forget_incoming(session: Session, before: datetime, count: int) -> int:
 
 
 def forget_unreviewed(session: Session, before: datetime, count: int, now: datetime) -> int:
-    """Delete at most ``count`` mails of before then that nobody reviewed; how many went."""
+    """Delete at most ``count`` unreviewed mails from before then; return how many."""
     old = (
         select(IncomingMail.id)
         .where(IncomingMail.received_at < before, IncomingMail.state == MailState.REVIEW)
@@ -416,7 +416,8 @@ def forget_unreviewed(session: Session, before: datetime, count: int, now: datet
 
 
 def forget_whole(session: Session, before: datetime, count: int) -> int:
-    """Delete the bytes of at most ``count`` mails of before then; their texts stay. How many."""
+    """Delete the bytes of at most ``count`` mails from before then; their texts stay. Return how
+    many."""
     old = (
         select(IncomingMail.id)
         .where(
@@ -436,7 +437,7 @@ def forget_whole(session: Session, before: datetime, count: int) -> int:
 
 
 def forget_days(session: Session, before: date) -> None:
-    """Delete what was counted on days before then."""
+    """Delete the counts of days before then."""
     session.execute(delete(IncomingMailDay).where(IncomingMailDay.day < before))
 
 
@@ -457,26 +458,26 @@ def list_incoming(
 
 
 def count_incoming(session: Session) -> Mapping[str, int]:
-    """How many there are of each state."""
+    """The number of mails in each state."""
     rows = session.execute(select(IncomingMail.state, func.count()).group_by(IncomingMail.state))
     return {row[0]: row[1] for row in rows}
 
 
 @dataclass(frozen=True)
 class LostMails:
-    """Mails of one day (UTC) that nobody can read in the portal."""
+    """Mails of one day (UTC) that cannot be read in the portal."""
 
     day: date
     unknown: int
-    """Refused, of senders who answer no address of the portal."""
+    """Refused, from senders who do not use an address of the portal."""
     known: int
-    """Refused, of all others."""
+    """Refused, from all others."""
     unreviewed: int
-    """Deleted on that day, and nobody had reviewed them."""
+    """Deleted on that day without review."""
 
 
 def lost_mails(session: Session, since: date) -> Sequence[LostMails]:
-    """What was refused or deleted unreviewed since a day, newest day first."""
+    """Mails that were refused or deleted without review since a day, newest day first."""
     rows = session.scalars(select(IncomingMailDay).where(IncomingMailDay.day >= since)).all()
     found = []
     for day in sorted({row.day for row in rows}, reverse=True):
@@ -493,7 +494,7 @@ def lost_mails(session: Session, since: date) -> Sequence[LostMails]:
 
 
 def count_refused(since: date) -> ScalarSelect[int]:
-    """How many mails were refused since a day, for a statement that counts more."""
+    """The number of mails refused since a day, for a statement that counts more."""
     return (
         select(func.coalesce(func.sum(IncomingMailDay.refused), 0))
         .where(IncomingMailDay.day >= since)
@@ -519,13 +520,13 @@ def files_of(mail: IncomingMail) -> Sequence[tuple[str, int]] | None:
 
 
 def what_is_left(mail: IncomingMail) -> Reply:
-    """A mail whose bytes were deleted, as far as it is stored."""
+    """The stored content of a mail whose bytes were deleted."""
     gone = [name for name, _size in files_of(mail) or ()]
     return Reply(key=mail.key, sender=mail.sender, subject=mail.subject, text=mail.text, gone=gone)
 
 
 def find_incoming(session: Session, actor: Actor, mail_id: int) -> IncomingMail:
-    """One mail, for operators; else ``Forbidden`` or ``NotFound``."""
+    """Return one mail, for operators. Raises ``Forbidden`` or ``NotFound``."""
     require_operator(actor, _("see the mails that came in"))
     mail = session.get(IncomingMail, mail_id)
     if mail is None:
@@ -536,8 +537,8 @@ def find_incoming(session: Session, actor: Actor, mail_id: int) -> IncomingMail:
 def add_as_comment(
     session: Session, by: Writer, mail_id: int, number: int, reply: Reply, ours: Sequence[str]
 ) -> IncomingMail:
-    """Add a mail that needs review, or that was dropped or dismissed after all, to a ticket, as a
-    comment of who decides so; ``reply``: the mail, read again."""
+    """Add a mail that needs review, or was dropped or dismissed before, to a ticket, as a comment
+    of the person who decides; ``reply``: the mail, read again."""
     mail = _to_decide(session, by, mail_id, *ADDABLE)
     if mail.added_at is not None:
         raise MoveNotAllowed(_("It is a comment already; dismiss it"))
@@ -551,19 +552,20 @@ def add_as_comment(
 
 
 def dismiss_mail(session: Session, by: Writer, mail_id: int, reason: str) -> IncomingMail:
-    """Put a mail aside that asks for nothing. Without a reason ``Invalid``."""
+    """Dismiss a mail that needs no action. Raises ``Invalid`` without a reason."""
     mail = _to_decide(session, by, mail_id, MailState.REVIEW)
     _decide(session, by, mail, MailState.DISMISSED, _dismissal(by, reason))
     return mail
 
 
 def dismiss_mails(session: Session, by: Writer, mail_ids: Sequence[int], reason: str) -> int:
-    """Put those of the mails aside that need review; how many. Without a reason ``Invalid``."""
+    """Dismiss those of the mails that need review; return how many. Raises ``Invalid`` without a
+    reason."""
     return _dismiss_all(session, by, IncomingMail.id.in_(mail_ids), reason)
 
 
 def dismiss_of_sender(session: Session, by: Writer, sender: str, reason: str) -> int:
-    """Put at most ``MOST_DISMISSED`` mails aside that need review and name this sender."""
+    """Dismiss at most ``MOST_DISMISSED`` mails that need review and name this sender."""
     return _dismiss_all(session, by, IncomingMail.sender == sender, reason)
 
 
@@ -588,7 +590,7 @@ def _dismissal(by: Writer, reason: str) -> str:
 
 
 def _to_decide(session: Session, by: Writer, mail_id: int, *states: MailState) -> IncomingMail:
-    """A mail in one of the states, its row locked; else ``MoveNotAllowed``."""
+    """A mail in one of the states, its row locked; raises ``MoveNotAllowed`` otherwise."""
     require_operator(by.actor, _("decide about mails that came in"))
     mail = session.scalars(
         select(IncomingMail)

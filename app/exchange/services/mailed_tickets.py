@@ -1,5 +1,5 @@
-"""Tickets of partners that come by mail, written by their ticket systems: each mail is one text of
-their ticket, with values in their words, and is taken in as if it had been read there."""
+"""Partners' tickets that arrive by mail, written by their ticket systems: each mail is one text of
+their ticket, with values in their words, and is processed as if it had been read there."""
 
 from __future__ import annotations
 
@@ -28,17 +28,18 @@ from app.tickets.services.lifecycle import change_ticket
 
 NOT_EXCHANGED = _("The ticket is not exchanged with that partner")
 _BY_A_PROGRAM = ("Auto-Submitted: auto-generated", "Precedence: ")
-"""What a ticket system says of its own mails. An answer by itself ("auto-replied") is none."""
+"""How ticket systems mark their own mails. An automatic reply ("auto-replied") is not one of
+them."""
 
 
 def structured(session: Session, connection: Connection, reply: Reply) -> StructuredMail | None:
-    """A mail as the lines of this connection read it; None = it is no mail of that system."""
+    """A mail as the lines of this connection read it; None = not a mail of that system."""
     lines = profile_in_use(session, connection).mail
     return read_mail(reply.text, lines) if lines else None
 
 
 def is_meant_to_come(session: Session, connections: Sequence[Connection], reply: Reply) -> bool:
-    """Whether a mail that a program wrote is one of a partner's ticket system."""
+    """Whether a mail that a program wrote comes from a partner's ticket system."""
     return reply.automatic.startswith(_BY_A_PROGRAM) and any(
         structured(session, one, reply) is not None for one in connections
     )
@@ -47,8 +48,8 @@ def is_meant_to_come(session: Session, connections: Sequence[Connection], reply:
 def pair_of_mail(
     session: Session, connection: Connection, read: StructuredMail, named: Sequence[int]
 ) -> TicketPair | None:
-    """The pair that a mail is about: by their number, else by ours. ``named``: tickets of ours that
-    its address or subject names. Raises ``Invalid`` where the two say different tickets."""
+    """The pair that a mail is about: by their number, else by ours. ``named``: tickets of ours in
+    its address or subject. Raises ``Invalid`` if the two name different tickets."""
     numbers = list(dict.fromkeys([*named, *references_in(read.ours)]))
     if len(numbers) > 1:
         raise Invalid("mail", _("It names several of our tickets"))
@@ -86,9 +87,9 @@ def take_mailed(
     key: str,
     now: datetime,
 ) -> int:
-    """Take a mail in; the number of our ticket. ``key`` is the mail's own, so that it is one text
-    however often it is taken. Without a pair a new ticket is opened, where the connection takes
-    theirs. The window of a ticket that began there is the one that their newest mail states.
+    """Process a mail; return the number of our ticket. ``key`` is the mail's own, so that it is one
+    text however often it is processed. Without a pair a new ticket is created, if the connection
+    accepts theirs. The window of a ticket that started there is that of their newest mail.
     Raises ``Invalid``."""
     files = tuple(
         TheirFile(f"{key}/{place}", file.name, len(file.content), content=file.content)
@@ -103,7 +104,7 @@ def take_mailed(
     )
     if pair is not None:
         if pair.their_id in (None, reference_of(pair.ticket_number)):
-            pair.their_id = read.number  # until now it had our reference for a number
+            pair.their_id = read.number  # until now our reference was stored as its number
         _take_whole(session, pair.id, theirs, now)
         if not pair.began_here:
             _set_window(session, connection, pair.ticket_number, read, now)
@@ -129,7 +130,7 @@ def _set_window(
 
 
 def _take_whole(session: Session, pair_id: int, theirs: TheirTicket, now: datetime) -> None:
-    """Take a mail in with all of its files: nobody reads it a second time."""
+    """Process a mail with all of its files: it is not read a second time."""
     left = take_in(session, pair_id, theirs, now)
     while left is not None:
         left = take_in(session, pair_id, theirs, now, left)

@@ -1,6 +1,6 @@
-"""What people see of the exchange: how each connection does, what failed, what was called.
+"""The exchange as people see it: the status of connections, failures, and calls.
 
-Only reads; each function says how many statements it asks.
+Only reads; each function states its number of statements.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _OPEN: Final = (EntryState.WAITING, EntryState.ASKED)
 
 @dataclass(frozen=True)
 class Traffic:
-    """How a connection does. ``oldest`` is when the oldest waiting entry was written; calls are
-    those of ``CALLS_COUNTED``."""
+    """The status of a connection. ``oldest`` is when the oldest waiting entry was written; calls
+    are those of ``CALLS_COUNTED``."""
 
     waiting: int = 0
     oldest: datetime | None = None
@@ -43,7 +43,7 @@ class Traffic:
     stopped: int = 0
     """Tickets whose exchange failed."""
     retrying: int = 0
-    """Tickets that are tried again by themselves."""
+    """Tickets that are retried automatically."""
     calls: int = 0
     failed_calls: int = 0
 
@@ -51,8 +51,8 @@ class Traffic:
 def traffic(
     session: Session, now: datetime, connection_id: int | None = None
 ) -> Mapping[int, Traffic]:
-    """How each connection does, or one, by its id; one without an entry, a pair and a call has no
-    row. What is retried is counted for one alone. Three statements."""
+    """The status of each connection, or one, by its id; one without an entry, a pair and a call has
+    no row. Retries are counted only for a single connection. Three statements."""
     found: dict[int, Traffic] = defaultdict(Traffic)
     entries = (
         select(
@@ -113,20 +113,21 @@ def connection_of_number(session: Session, number: int) -> Connection:
 
 @dataclass(frozen=True)
 class Trouble:
-    """A ticket whose exchange waits for a person: it failed, or two values contradict."""
+    """A ticket whose exchange waits for a person: it failed, or two values contradict each
+    other."""
 
     pair: TicketPair
     title: str
     first: Entry | None
-    """The entry with which it would go on."""
+    """The next entry to be sent."""
     asked: int
 
 
 def troubles(
     session: Session, limit: int, connection_id: int | None = None, *, before: int | None = None
 ) -> Sequence[Trouble]:
-    """Tickets whose exchange waits for a person, the newest pair first; ``before``: only pairs with
-    a lower id. One statement."""
+    """Tickets whose exchange waits for a person, newest pair first; ``before``: only pairs with a
+    lower id. One statement."""
     conflicts = _asked_of_pair()
     first = (
         select(func.min(Entry.sequence))
@@ -168,8 +169,8 @@ def in_trouble() -> ColumnElement[bool]:
 
 
 def count_troubles() -> Any:
-    """How many tickets' exchange waits for a person, here or there, as part of another statement:
-    four indexes tell."""
+    """How many tickets' exchange waits for a person, here or there, for use in another statement:
+    four indexes provide it."""
     pairs = select(func.count()).select_from(TicketPair).where(in_trouble()).scalar_subquery()
     return pairs + count_unpaired()
 
@@ -185,7 +186,7 @@ def _asked_of_pair() -> Any:
 
 def left_out(session: Session, connection_id: int, limit: int) -> Sequence[tuple[Entry, int, bool]]:
     """Entries of ours that a person skipped, and of theirs that are not allowed here, newest first,
-    with our ticket's number and whether it is exchanged still. One statement."""
+    with our ticket's number and whether it is still exchanged. One statement."""
     rows = session.execute(
         select(Entry, TicketPair.ticket_number, TicketPair.state != PairState.ENDED)
         .join(TicketPair, TicketPair.id == Entry.pair_id)
@@ -205,7 +206,7 @@ def left_out(session: Session, connection_id: int, limit: int) -> Sequence[tuple
 def recent_calls(
     session: Session, connection_id: int, limit: int, *, failed: bool = False
 ) -> Sequence[ExchangeCall]:
-    """The newest calls, without what was said. One statement."""
+    """The newest calls, without their content. One statement."""
     found = (
         select(ExchangeCall)
         .where(ExchangeCall.connection_id == connection_id)
@@ -219,7 +220,7 @@ def recent_calls(
 
 
 def call_of_number(session: Session, connection_id: int, number: int) -> ExchangeCall:
-    """One call with what was said. One statement; raises ``NotFound``."""
+    """One call with its content. One statement; raises ``NotFound``."""
     found = session.get(ExchangeCall, number)
     if found is None or found.connection_id != connection_id:
         raise NotFound
@@ -246,21 +247,21 @@ class Conflict:
 
 @dataclass(frozen=True)
 class Counterpart:
-    """A partner beside a ticket. ``pair`` None: not exchanged with it."""
+    """A partner of a ticket. ``pair`` None: not exchanged with it."""
 
     connection: Connection
     pair: TicketPair | None
     waiting: Sequence[str] = field(default=())
-    """Kinds of the entries that wait, in their order."""
+    """Kinds of the waiting entries, in order."""
     oldest: datetime | None = None
     conflicts: Sequence[Conflict] = field(default=())
     left_out: Sequence[Entry] = field(default=())
-    """Comments and files that one side has and the other not, newest first; their reasons say
+    """Comments and files that one side has and the other does not, newest first; their reasons say
     why."""
     compared: Compared | None = None
-    """How the two tickets are to each other; None = not exchanged."""
+    """How the two tickets compare; None = not exchanged."""
     unpaired: Sequence[UnpairedTicket] = field(default=())
-    """Other tickets there with our reference, that wait for a person."""
+    """Other tickets there with our reference that wait for a person."""
 
     @property
     def is_shareable(self) -> bool:
@@ -272,8 +273,8 @@ class Counterpart:
 def counterparts(
     session: Session, number: int, now: datetime, *, internal: bool
 ) -> Sequence[Counterpart]:
-    """Every partner that one speaks with, beside this ticket; ``internal``: with internal notes
-    that wait. One statement, and some more where the ticket is exchanged (``compared``)."""
+    """Every partner with a connection, for this ticket; ``internal``: with waiting internal notes.
+    One statement, and some more if the ticket is exchanged (``compared``)."""
     found: dict[Connection, tuple[TicketPair | None, list[UnpairedTicket]]] = {}
     for connection, pair, other in session.execute(
         select(Connection, TicketPair, UnpairedTicket)

@@ -1,8 +1,8 @@
-"""Which entries are due: planned from the change log, behind a cursor that lies beside them.
+"""Plans entries from the change log, with a cursor stored next to them.
 
-The change log is the outbox: a ticket's own transaction writes nothing for the exchange. Whoever
-plans reads on from the cursor, and moves it in the transaction that writes the entries: a change is
-an entry once for each pair, however many plan at once and whenever one of them dies.
+The change log is the outbox: a ticket's transaction writes nothing for the exchange. Planning reads
+from the cursor on and moves it in the transaction that writes the entries, so a change is one entry
+for each pair, however many workers plan at the same time and whenever one is killed.
 """
 
 from __future__ import annotations
@@ -49,28 +49,28 @@ from app.tickets.services.lifecycle import hand_to_partner
 
 _log = logging.getLogger(__name__)
 JOB: Final = "exchange a ticket"
-"""The time that was set for one pair has come."""
+"""The job for a pair whose set time has come."""
 LANE_JOB: Final = "exchange tickets"
-"""Whatever is due of a part of a partner's pairs."""
+"""The job for everything due in one lane of a partner's pairs."""
 LANES: Final = 2
-"""Parts of a partner's pairs: so many of its pairs are worked on at once, however many wait."""
+"""Lanes of a partner's pairs: this many pairs are processed at the same time, however many wait."""
 WAKE: Final = "call a partner again"
 BEGIN_OPEN: Final = "exchange all open tickets"
 CURSOR: Final = "exchange_planned_up_to"
-"""The row of ``portal_facts`` that holds the newest change whose entries are planned."""
+"""The row of ``portal_facts`` with the newest change whose entries are planned."""
 _ANSWER_HERE: Final = (Kind.GGUS, Kind.MAIL)
-"""Kinds of partners that answer at our own door."""
+"""Kinds of partners that answer at our own interface."""
 _WITHOUT_SOLUTION: Final = (Kind.ZAMMAD, Kind.RT)
-"""Kinds of systems that have no field for how a ticket was solved."""
+"""Kinds of systems without a field for the solution of a ticket."""
 _PASSED_TOO_MANY: Final = f"It has passed {MAX_HOPS} systems already"
 _lanes_due: Final = UntilCommit[tuple[int, int]]()
 AT_ONCE: Final = 200
-"""Most changes that are planned in one transaction."""
+"""Most changes planned in one transaction."""
 
 
 def plan_next(session: Session, now: datetime) -> bool:
-    """Plan the entries of the next changes, in the caller's write transaction; whether there were
-    any changes. The caller holds nothing else in this transaction."""
+    """Plan the entries of the next changes, in the caller's write transaction; return whether there
+    were any changes. The caller has locked nothing else in this transaction."""
     begins = hold_cursor(session, CURSOR)
     if begins is None:  # from the first connection on, not from the first ticket
         begin_cursor(session, CURSOR, newest_change(session))
@@ -92,12 +92,12 @@ def plan_next(session: Session, now: datetime) -> bool:
                         handed |= _plan_from_unplanned(session, connection, profile, change, now)
                     else:
                         handed |= _plan_change(session, connection, profile, change, now)
-            except (IntegrityError, PortalError) as error:  # it holds up no other partner
+            except (IntegrityError, PortalError) as error:  # it does not block other partners
                 _note_unplanned(session, connection, change, _short(error), now)
                 unplanned.add(key)
             else:
                 unplanned.discard(key)
-        if handed:  # a lock of the ticket was taken, and further pairs are locked before theirs
+        if handed:  # a lock on the ticket was taken, and further pairs are locked before theirs
             ends = change.id
             break
     return move_cursor(session, CURSOR, begins, ends)
@@ -106,7 +106,7 @@ def plan_next(session: Session, now: datetime) -> bool:
 def _plan_change(
     session: Session, connection: Connection, profile: Profile, change: Change, now: datetime
 ) -> bool:
-    """Plan one change for one partner; whether a ticket was handed to the partner for it."""
+    """Plan one change for one partner; return whether that handed a ticket to the partner."""
     if change.partner_id == connection.partner_id:
         if change.door != Door.EXCHANGE:
             _note_theirs(session, connection, change, now)
@@ -117,7 +117,7 @@ def _plan_change(
 
 
 def _unplanned_pairs(session: Session, numbers: Collection[int]) -> set[tuple[int, int]]:
-    """Tickets of these, with the connection, of which a change could not be planned."""
+    """Those of these tickets, with the connection, that have an unplanned change."""
     rows = session.execute(
         select(TicketPair.ticket_number, TicketPair.connection_id).where(
             TicketPair.ticket_number.in_(numbers),
@@ -131,15 +131,15 @@ def _unplanned_pairs(session: Session, numbers: Collection[int]) -> set[tuple[in
 def _plan_from_unplanned(
     session: Session, connection: Connection, profile: Profile, change: Change, now: datetime
 ) -> bool:
-    """Plan a change with those before it that could not be planned; the first one that fails
-    leaves all of them. Whether the ticket was handed to the partner."""
+    """Plan a change with the earlier unplanned ones; the first failure leaves all of them
+    unplanned. Returns whether that handed the ticket to the partner."""
     pair = pair_with(session, connection, session.get_one(Ticket, change.thing_id))
     assert pair is not None
     if pair.unplanned_from is None or pair.state == PairState.ENDED:  # a person was first
         return _plan_change(session, connection, profile, change, now)
     told = _unplanned_reason(pair.unplanned_from)
     handed = _plan_all(session, pair, pair.unplanned_from - 1, change.id, now)
-    if pair.reason.startswith(told):  # else it was stopped before, for another reason
+    if pair.reason.startswith(told):  # otherwise it was stopped before, for another reason
         pair.state = PairState.PAIRED if pair.their_id else PairState.CREATING
         pair.reason = ""
         enqueue_pair(session, pair)
@@ -147,8 +147,8 @@ def _plan_from_unplanned(
 
 
 def _plan_all(session: Session, pair: TicketPair, after: int, up_to: int, now: datetime) -> bool:
-    """Plan the changes of a pair's ticket behind ``after``; the pair has no unplanned ones then.
-    Whether the ticket was handed to the partner for it."""
+    """Plan the changes of a pair's ticket after ``after``; the pair then has no unplanned ones.
+    Returns whether that handed the ticket to the partner."""
     connection, handed = pair.connection, False
     profile = profile_in_use(session, connection)
     for change in session.scalars(
@@ -167,8 +167,8 @@ def _plan_all(session: Session, pair: TicketPair, after: int, up_to: int, now: d
 def _note_unplanned(
     session: Session, connection: Connection, change: Change, why: str, now: datetime
 ) -> None:
-    """Stop the exchange of a ticket at a change that could not be planned: it stays a person's
-    business until it is planned or the exchange ends. The savepoint in which it failed is gone."""
+    """Stop the exchange of a ticket at a change that could not be planned: a person has to act
+    until it is planned or the exchange ends. The savepoint in which it failed is rolled back."""
     ticket = session.get_one(Ticket, change.thing_id)
     pair = pair_with(session, connection, ticket)
     if pair is None:
@@ -193,12 +193,13 @@ def _note_unplanned(
 
 
 def _unplanned_reason(change_id: int) -> str:
-    """How the reason begins of a pair that is stopped for such a change."""
+    """The beginning of the reason of a pair that is stopped for such a change."""
     return f"Change {change_id} of the log was not planned"
 
 
 def _is_placeholder(session: Session, pair: TicketPair) -> bool:
-    """Whether a pair stands only for changes that could not be planned: nothing crosses it yet."""
+    """Whether a pair exists only for changes that could not be planned: nothing is exchanged
+    yet."""
     return pair.unplanned_from is not None and not session.scalar(
         select(Entry.id).where(Entry.pair_id == pair.id).limit(1)
     )
@@ -210,10 +211,10 @@ def _short(error: Exception) -> str:
 
 def plan_missed(session: Session, pair: TicketPair, now: datetime) -> None:
     """Plan what was written while a pair was ended, and what could not be planned, as if it had
-    only waited. The caller holds the pair's lock: what is planned by then was left out for it, and
-    the rest sees it begun again. Raises ``Invalid`` where a change can still not be planned."""
+    only waited. The caller holds the pair's lock: what has been planned by then was skipped, and
+    later changes find the pair resumed. Raises ``Invalid`` if a change still cannot be planned."""
     after = pair.ended_after or 0
-    if pair.unplanned_from is not None:  # what came behind it was not planned either
+    if pair.unplanned_from is not None:  # what came after it was not planned either
         after = pair.unplanned_from - 1
     try:
         with session.begin_nested():
@@ -230,7 +231,7 @@ def planned_up_to(session: Session) -> int:
 
 
 def connections_in_use(session: Session) -> Sequence[tuple[Connection, Profile]]:
-    """Every connection that has not ended with its profile; paused ones, too."""
+    """Every connection that has not ended with its profile; also paused ones."""
     rows = session.execute(
         select(Connection, ConnectionProfile.content)
         .join(
@@ -245,7 +246,7 @@ def connections_in_use(session: Session) -> Sequence[tuple[Connection, Profile]]
 
 
 def profile_in_use(session: Session, connection: Connection) -> Profile:
-    """The version of choice, maps and owners that counts now."""
+    """The current version of choice, maps and owners."""
     content = session.scalars(
         select(ConnectionProfile.content).where(
             ConnectionProfile.connection_id == connection.id,
@@ -266,7 +267,7 @@ def pair_with(session: Session, connection: Connection, ticket: Ticket) -> Ticke
 
 
 def chooses(session: Session, connection: Connection, profile: Profile, ticket: Ticket) -> bool:
-    """Whether a ticket that nobody shared goes to the partner."""
+    """Whether a ticket that was not shared is sent to the partner."""
     ids = facts_of(ticket).site_ids if profile.sites else ()
     keys = session.scalars(select(Site.key).where(Site.id.in_(ids))) if ids else ()
     return hops_of(ticket.description) < MAX_HOPS and profile.chooses(
@@ -280,8 +281,8 @@ def chooses(session: Session, connection: Connection, profile: Profile, ticket: 
 def begin_pair(
     session: Session, connection: Connection, ticket: Ticket, now: datetime
 ) -> TicketPair:
-    """Exchange a ticket from now on: as it is, and all that was said and attached so far, in its
-    order. The caller saw in this transaction that it has no pair yet."""
+    """Exchange a ticket from now on: its current state, and all earlier texts and files, in order.
+    The caller has checked in this transaction that it has no pair yet."""
     pair = _new_pair(session, connection, ticket, now)
     changes = session.scalars(
         select(Change).where(of_kind(TICKET), Change.thing_id == ticket.number).order_by(Change.id)
@@ -308,8 +309,8 @@ def begin_pair(
 def begin_open_pairs(
     session: Session, connection: Connection, after: int, now: datetime
 ) -> int | None:
-    """Begin pairs of open tickets with numbers above ``after`` that the connection chooses; the
-    last number that was looked at, None = there are no more."""
+    """Start pairs of open tickets with numbers above ``after`` that the connection chooses; return
+    the last examined number, None = no further tickets."""
     profile = profile_in_use(session, connection)
     is_chosen = profile.tickets is Choice.ALL and Direction(connection.direction).pushes
     if not is_chosen or connection.ended_at is not None:
@@ -322,7 +323,7 @@ def begin_open_pairs(
         .where(Ticket.number > after, Ticket.state.in_(OPEN_STATES), ~paired)
         .order_by(Ticket.number)
         .limit(AT_ONCE)
-        .with_for_update(of=Ticket)  # before the change counter, which handing one over takes
+        .with_for_update(of=Ticket)  # before the change counter, which handing a ticket over locks
     ).all()
     for ticket in tickets:
         if chooses(session, connection, profile, ticket):
@@ -331,24 +332,24 @@ def begin_open_pairs(
 
 
 def reads(connection: Connection) -> bool:
-    """Whether the portal learns of the partner's changes by reading, and not by its calls."""
+    """Whether the portal reads the partner's changes, rather than receiving its calls."""
     return Direction(connection.direction).pulls and connection.kind != Kind.MAIL
 
 
 def hold_planning(session: Session) -> None:
-    """Lock what a plan begins with, before more than one pair is locked in this transaction.
+    """Take the planning lock, before more than one pair is locked in this transaction.
 
-    Locks are taken in one order, or two transactions wait for each other: this one, then pairs (by
-    their ids), tickets, the change counter, and last the keys of jobs (sorted). Whoever locks one
-    pair alone may leave the first one out.
+    Locks are taken in one order, to avoid deadlocks: this one, then pairs (by their ids), tickets,
+    the change counter, and last the keys of jobs (sorted). A transaction that locks only one pair
+    may skip the first one.
     """
     hold_cursor(session, CURSOR)
 
 
 def enqueue_pair(session: Session, pair: TicketPair) -> None:
-    """Leave to the worker what is due for a pair: as the last thing in this transaction, for the
-    key of a job is a lock, too (``hold_planning``). A savepoint that is rolled back before takes
-    with it what was left inside it, and nothing else."""
+    """Enqueue what is due for a pair: as the last step of this transaction, because the key of a
+    job is a lock, too (``hold_planning``). An earlier rollback of a savepoint discards what was
+    left inside it, and nothing else."""
     session.flush()
     _lanes_due.add(session, (pair.connection_id, pair.id % LANES))
 
@@ -362,8 +363,8 @@ def _enqueue_lanes(session: Session) -> None:
 def enqueue_lane(
     session: Session, connection_id: int, lane: int, due: datetime | None = None
 ) -> None:
-    """Leave to the worker what is due of one part of a connection's pairs. One job at most waits
-    for it, behind those of other partners."""
+    """Enqueue what is due in one lane of a connection's pairs. At most one job waits for it, behind
+    those of other partners."""
     arguments = {"connection": connection_id, "lane": lane}
     enqueue(session, LANE_JOB, arguments, key=f"exchange {connection_id} {lane}", due=due)
 
@@ -392,7 +393,7 @@ def _new_pair(
 def _plan_ours(
     session: Session, connection: Connection, profile: Profile, change: Change, now: datetime
 ) -> bool:
-    """Plan a change of ours; whether the ticket was handed to the partner for it."""
+    """Plan a change of ours; return whether that handed the ticket to the partner."""
     ticket = session.get_one(Ticket, change.thing_id)
     pair = pair_with(session, connection, ticket)
     if pair is not None and not _is_placeholder(session, pair):
@@ -419,7 +420,7 @@ def _add_ours(
     is_new: bool = False,
     texts_alone: bool = False,
 ) -> int:
-    """Add the entries of a change, unless they are there; how many there are of it."""
+    """Add the entries of a change, unless they exist; return their number."""
     if session.scalar(
         select(Entry.id).where(Entry.pair_id == pair.id, Entry.change_id == change.id).limit(1)
     ):
@@ -463,8 +464,8 @@ def _add_ours(
 
 
 def _note_theirs(session: Session, connection: Connection, change: Change, now: datetime) -> None:
-    """What the partner wrote through another door crossed, too: an entry of theirs that is here.
-    A partner that writes by the GGUS contract begins pairs so."""
+    """What the partner wrote through another interface is exchanged, too: an entry of theirs that
+    is stored here. A partner that uses the GGUS contract starts pairs this way."""
     ticket = session.get_one(Ticket, change.thing_id)
     pair = pair_with(session, connection, ticket)
     if pair is not None and pair.state == PairState.ENDED:
@@ -475,7 +476,7 @@ def _note_theirs(session: Session, connection: Connection, change: Change, now: 
             return
         pair = _new_pair(session, connection, ticket, now)
         pair.state, pair.began_here = PairState.PAIRED, False
-        number = references_in(ticket.origin_id)  # another portal of this kind says so
+        number = references_in(ticket.origin_id)  # stated by another portal of this kind
         pair.their_id = pair.their_number = str(number[0]) if number else ticket.origin_id
     if connection.kind == Kind.MAIL:
         _complete(session, pair, ticket)
@@ -493,7 +494,7 @@ def _note_theirs(session: Session, connection: Connection, change: Change, now: 
             position=position,
             state=EntryState.APPLIED,
         )
-    if not reads(connection):  # what it sets last at our door is what it holds
+    if not reads(connection):  # the last value it sets at our interface is its current value
         for name in fields:
             end_asked(session, pair, name, now, before=change.at)
     if pair.state != PairState.CREATING and _is_moved_here(connection, change):
@@ -511,8 +512,8 @@ def _note_theirs(session: Session, connection: Connection, change: Change, now: 
 
 
 def _is_moved_here(connection: Connection, change: Change) -> bool:
-    """Whether our own rule may have moved the state inside a change of a partner that is not read:
-    its answer ended the waiting for one. Where it sent the state itself, it has it already."""
+    """Whether our own rule may have moved the state in a change of a partner that is not read: its
+    answer ended the waiting for one. If it sent the state itself, it already has it."""
     if reads(connection) or not Direction(connection.direction).pushes:
         return False
     moves = {one.field: (one.old, one.new) for one in change.fields}
@@ -521,7 +522,7 @@ def _is_moved_here(connection: Connection, change: Change) -> bool:
 
 
 def _complete(session: Session, pair: TicketPair, ticket: Ticket) -> None:
-    """Take the number that the partner gave its own ticket, which was told by mail."""
+    """Store the number that the partner gave its own ticket, if it was notified by mail."""
     partner = pair.connection.partner_id
     theirs = (
         one.reference

@@ -45,7 +45,7 @@ class PlannedEntry:
 
 @dataclass(frozen=True)
 class Preview:
-    """What would be sent. ``is_chosen``: without that anybody shares the ticket."""
+    """What would be sent. ``is_chosen``: without being shared by anybody."""
 
     number: int
     title: str
@@ -63,9 +63,8 @@ def preview(
     now: datetime,
     portal: str,
 ) -> Preview:
-    """What waits for a ticket that is exchanged, else what sharing it would send. Writes what it
-    shows: the caller gives it a transaction of which nothing stays (``dry_run``). ``portal``: our
-    address."""
+    """What waits for an exchanged ticket, otherwise what sharing it would send. Writes what it
+    shows: the caller rolls the transaction back (``dry_run``). ``portal``: our address."""
     ticket = find_ticket(session, by, number)
     profile = profile_in_use(session, connection)
     pair = pair_with(session, connection, ticket)

@@ -1,4 +1,4 @@
-"""Which of two values of a field a person is asked to choose."""
+"""Conflicts for which a person has to choose one of two values of a field."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ENDED: Final = "The values were changed since"
 
 
 def ask(session: Session, pair: TicketPair, name: str, theirs: str, now: datetime) -> None:
-    """Both values stay, and a person chooses. Asked once for each value of theirs."""
+    """Leave both values, and let a person choose. Requested once for each value of theirs."""
     if any(json.loads(one.content) == {name: theirs} for one in _asked(session, pair, name)):
         return
     end_asked(session, pair, name, now)
@@ -44,8 +44,8 @@ def end_asked(
     *,
     before: datetime | None = None,
 ) -> None:
-    """Nobody has to choose any more: both sides agree, the partner has another value by now, or a
-    person chose. ``before``: only what was asked before then."""
+    """End a question: both sides agree, the partner has another value by now, or a person chose.
+    ``before``: only questions from before then."""
     for entry in _asked(session, pair, name):
         if before is not None and entry.at >= before:
             continue

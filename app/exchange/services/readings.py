@@ -1,7 +1,7 @@
-"""What a partner's ticket brought: comments, values, and the news that our entries arrived.
+"""Stores the content of a partner's ticket: comments, values, and the arrival of our entries.
 
-Whatever reads comes through ``take_in``, some texts in each transaction with what it records: a
-text is here once, however often and in whatever order it is read.
+All reads use ``take_in``, which stores some texts in each transaction together with its record:
+each text is stored once, however often and in whatever order it is read.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ from app.tickets.services.lifecycle import comment_ticket, create_ticket, locked
 
 _WITH_TEXT: Final = (EntryKind.TICKET, EntryKind.COMMENT, EntryKind.INTERNAL)
 _WITH_MARK: Final = (*_WITH_TEXT, EntryKind.ATTACHMENT)
-"""Kinds of our entries that stand there as a text with our mark."""
+"""Kinds of our entries that appear there as a text with our mark."""
 _MOST_NAMED: Final = 100
 """Texts and files of one ticket that are named as different."""
 _AT_ONCE: Final = 500
@@ -75,8 +75,8 @@ _AT_ONCE: Final = 500
 
 @dataclass(frozen=True)
 class Looked:
-    """What is new in a ticket that was read, and not taken yet. ``lost``: see ``why_lost``;
-    ``newest``: the newest entry of theirs when that was found out, 0 = there was none."""
+    """What is new in a ticket that was read, and not stored yet. ``lost``: see ``why_lost``;
+    ``newest``: the newest entry of theirs at that time, 0 = no such entry yet."""
 
     pair_id: int
     news: News
@@ -86,8 +86,8 @@ class Looked:
 
 
 def look(session: Session, pair_id: int, read: TheirTicket) -> Looked:
-    """Find out what is new in their ticket: what takes long, and needs no transaction that holds
-    up others."""
+    """Find out what is new in their ticket: the slow part, which needs no transaction that blocks
+    others."""
     newest, pair = _newest(session, pair_id), session.get_one(TicketPair, pair_id)
     if len(read.texts) > MOST_TEXTS:
         return Looked(pair_id, _NO_NEWS, "", newest)
@@ -100,13 +100,14 @@ def look(session: Session, pair_id: int, read: TheirTicket) -> Looked:
 def take_in(
     session: Session, pair_id: int, read: TheirTicket, now: datetime, looked: Looked | None = None
 ) -> Looked | None:
-    """Record some of what is new in their ticket, in its order, and bring it into ours; what is
-    left for the next transaction, None = nothing. Only then their values count, and the ticket as
-    read. ``looked``: what ``look`` found, or this function left; where somebody else took something
-    since, it is found out again.
+    """Record some of what is new in their ticket, in order, and add it to ours; return the rest for
+    the next transaction, None = nothing. Only then do their values count, and the ticket as
+    read. ``looked``: the result of ``look``, or of this function; if another worker has stored
+    something since, it is computed again.
 
-    A ticket that is not the one that it was stops the connection, and nothing of it is taken; nor
-    is of one whose exchange has ended, or that has more texts than a ticket may."""
+    If the ticket is no longer the same one, the connection is stopped, and nothing is stored; nor
+    is anything of a ticket whose exchange has ended, or that has more texts than allowed.
+    """
     pair = locked_pair(session, pair_id)
     if pair.state == PairState.ENDED:
         return None
@@ -136,7 +137,7 @@ def take_in(
         is_left = bool(rest.texts or rest.files)
         newest = _newest(session, pair_id)
         return Looked(pair_id, rest, "", newest, looked.differing) if is_left else None
-    began = read.asked_at or now  # what was written since may not be in it
+    began = read.asked_at or now  # the read may not contain what was written since
     pair.read_at = began if pair.read_at is None else max(began, pair.read_at)
     pair.unread_since = None
     pair.differing = json.dumps([asdict(one) for one in looked.differing[:_MOST_NAMED]])
@@ -150,7 +151,7 @@ def take_in(
 def confirm(
     session: Session, pair_id: int, read: TheirTicket, now: datetime, looked: Looked
 ) -> None:
-    """Record which entries of ours are there. Nothing of theirs is taken: they push it."""
+    """Record which entries of ours are there. Nothing of theirs is stored: they push it."""
     pair = locked_pair(session, pair_id)
     if pair.state == PairState.ENDED:
         return
@@ -159,8 +160,8 @@ def confirm(
 
 
 def _held(session: Session, pair: TicketPair, read: TheirTicket) -> Sequence[Held]:
-    """What crossed before this read began, as it is here. Files of theirs that were not taken have
-    a reason of their own."""
+    """What was exchanged before this read started, as it is stored here. Files of theirs that were
+    not accepted have a reason of their own."""
     began, rows = read.asked_at, list(session.scalars(_crossed(pair)))
     files = {
         entry.sequence: attachment_id(json.loads(entry.content)["file"].partition(" ")[0])
@@ -200,7 +201,7 @@ _NO_NEWS: Final = News({}, (), (), {})
 
 
 def _newest(session: Session, pair_id: int) -> int:
-    """The id of the newest entry of theirs. One of ours that came since is in no earlier read."""
+    """The id of the newest entry of theirs. A later one of ours is in no earlier read."""
     newest = select(func.max(Entry.id)).where(
         Entry.pair_id == pair_id, Entry.origin == Origin.THEIRS
     )
@@ -208,7 +209,7 @@ def _newest(session: Session, pair_id: int) -> int:
 
 
 def _is_too_long(pair: TicketPair, read: TheirTicket, now: datetime) -> bool:
-    """Whether a ticket has more texts than are taken: a person is asked, and nothing is taken."""
+    """Whether a ticket has more texts than allowed: a person is asked, and nothing is stored."""
     if len(read.texts) <= MOST_TEXTS:
         return False
     pair.unread_since = pair.unread_since or now
@@ -224,8 +225,8 @@ def _is_too_long(pair: TicketPair, read: TheirTicket, now: datetime) -> bool:
 def _is_elsewhere(
     session: Session, pair: TicketPair, read: TheirTicket, lost: str, now: datetime
 ) -> bool:
-    """Whether this is not their ticket any more: it was read before somebody followed a merge, its
-    id was given again, or it is merged now."""
+    """Whether this is no longer their ticket: it was read before a merge was followed, its id was
+    reused, or it is merged now."""
     if read.id != pair.their_id:
         return True
     if lost:
@@ -234,11 +235,11 @@ def _is_elsewhere(
             store(pair, rules.stop(as_rule(pair), lost))
         return True
     if read.merged_into and read.merged_into != pair.their_id:
-        # its texts moved with it; what is written on the old one later reaches nobody there
+        # its texts moved with it; nobody there reads what is written on the old one later
         pair.their_number = read.number or pair.their_number
         _follow(session, pair, read)
         return True
-    if pair.moved_after is not None:  # the first look at where it went on
+    if pair.moved_after is not None:  # the first look at the ticket into which it was merged
         _send_what_was_left(session, pair, read, pair.moved_after)
         pair.moved_after = None
     return False
@@ -253,8 +254,8 @@ def _confirm(session: Session, pair: TicketPair, news: News, now: datetime) -> N
 
 
 def take_new(session: Session, connection_id: int, read: TheirTicket, now: datetime) -> int | None:
-    """Open a ticket for one of theirs that has no pair, with its first text: the pair's id, from
-    which ``take_in`` goes on; None where it has one by now, is ours, or is not to be taken."""
+    """Create a ticket for one of theirs that has no pair, with its first text; return the pair's
+    id, from which ``take_in`` continues; None if it has one by now, is ours, or is not accepted."""
     connection = session.get_one(Connection, connection_id)
     first = next((text for text in read.texts if not text.internal), None)
     if pair_of_their_id(session, connection_id, read.id) is not None:
@@ -267,7 +268,7 @@ def take_new(session: Session, connection_id: int, read: TheirTicket, now: datet
         return None
     if hops_of(begins.text) >= MAX_HOPS:
         return None
-    if first is None or first.by_us:  # all of it is internal: that comes as internal comments
+    if first is None or first.by_us:  # everything is internal: that is stored as internal comments
         first = TheirText("", "", begins.author)
     profile = profile_in_use(session, connection)
     description = storable_text(first.text)
@@ -288,7 +289,7 @@ def take_new(session: Session, connection_id: int, read: TheirTicket, now: datet
     author = first.signed(now, connection.partner.code)
     by = writer_of(connection, now, storable_text(author, SHORT_TEXT_LIMIT))
     number = create_ticket(session, by, new)
-    if rest := description[PORTAL_TEXT_LIMIT:]:  # what is longer comes as a comment
+    if rest := description[PORTAL_TEXT_LIMIT:]:  # longer texts are stored as a comment
         comment_ticket(session, by, number, rest[:PORTAL_TEXT_LIMIT])
     pair = TicketPair(
         ticket_number=number,
@@ -320,8 +321,8 @@ def take_new(session: Session, connection_id: int, read: TheirTicket, now: datet
 def _bases_of_new(
     read: TheirTicket, made: str, state: str, values: Mapping[str, str]
 ) -> Mapping[str, Base]:
-    """What is agreed of a ticket that was opened for one of theirs. Where it could not be made in
-    the state that they have, theirs counts as changed."""
+    """The agreed values of a ticket created for one of theirs. If it could not be created in their
+    state, their state counts as changed."""
     bases = {name: Base(value, read.values[name]) for name, value in values.items()}
     if "state" in read.values:
         bases["state"] = Base(made, read.values["state"] if made == state else "")
@@ -329,7 +330,7 @@ def _bases_of_new(
 
 
 def known_files(session: Session, connection_id: int, their_id: str) -> frozenset[str]:
-    """Keys of the files of their ticket that are here, or were recorded as not to be taken."""
+    """Keys of the files of their ticket that are stored here, or were recorded as not accepted."""
     keys = session.scalars(
         select(Entry.their_key)
         .join(TicketPair, TicketPair.id == Entry.pair_id)
@@ -353,7 +354,7 @@ def pair_of_their_id(session: Session, connection_id: int, their_id: str) -> Tic
 
 
 def without_pair(session: Session, connection_id: int, ids: Sequence[str]) -> Sequence[str]:
-    """Those of these tickets of theirs that are no pair's, in their order."""
+    """Those of these tickets of theirs that have no pair, in order."""
     paired: set[str | None] = set()
     for begin in range(0, len(ids), _AT_ONCE):
         paired.update(
@@ -391,8 +392,8 @@ def _ours(pair: TicketPair) -> Any:
 
 
 def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
-    """What is recorded of a pair. Texts that came to their ticket by a merge, from one that is the
-    counterpart of another ticket of ours, are there already."""
+    """What is recorded for a pair. Texts that were merged into their ticket, from the counterpart
+    of another ticket of ours, are already stored."""
     sent: dict[int, str] = {}
     arrived: set[str] = set(json.loads(pair.copies))
     pushed: Counter[str] = Counter()
@@ -440,15 +441,15 @@ def _known(session: Session, pair: TicketPair, read: TheirTicket) -> Known:
 
 
 def _text_of(pair: TicketPair, entry: Entry) -> str:
-    """The text of an entry as it stands with them."""
+    """The text of an entry as it appears there."""
     if entry.origin == Origin.OURS:
         return marked_text(pair.ticket_number, entry)
     return str(json.loads(entry.content).get("text", ""))
 
 
 def _give_keys(session: Session, pair: TicketPair, keyed: Mapping[str, str]) -> None:
-    """Texts that were pushed to us before they were read have their keys now; ``keyed``: see
-    ``News``. Another worker may have given them meanwhile."""
+    """Set the keys of texts that were pushed to us before they were read; ``keyed``: see ``News``.
+    Another worker may have set them meanwhile."""
     if not keyed:
         return
     theirs = select(Entry).where(Entry.pair_id == pair.id, Entry.origin == Origin.THEIRS)
@@ -464,13 +465,13 @@ def _give_keys(session: Session, pair: TicketPair, keyed: Mapping[str, str]) -> 
 
 
 def _note_copies(pair: TicketPair, keys: Sequence[str]) -> None:
-    """Their texts that are no entries: they are seen, and that is all."""
+    """Record texts of theirs that are not entries as seen."""
     if keys:
         pair.copies = json.dumps(list(dict.fromkeys([*json.loads(pair.copies), *keys])))
 
 
 def _hidden(pair: TicketPair) -> Any:
-    """Entries of theirs that came as internal texts."""
+    """Entries of theirs that arrived as internal texts."""
     return select(Entry).where(
         Entry.pair_id == pair.id,
         Entry.origin == Origin.THEIRS,
@@ -484,14 +485,14 @@ def _take_text(session: Session, pair: TicketPair, text: TheirText, now: datetim
     by = writer_of(pair.connection, now, storable_text(author, SHORT_TEXT_LIMIT))
     whole = storable_text(text.text)
     hidden = session.scalars(_hidden(pair).where(Entry.their_key == text.key)).first()
-    if hidden is not None:  # it is a public text by now: the internal one stays what it was
+    if hidden is not None:  # it is a public text by now: the internal one is unchanged
         hidden.their_key, hidden.state = f"{text.key} internal", EntryState.SKIPPED
         hidden.reason = "It is public there now"
         session.flush()
-    if not whole.strip():  # a file alone
+    if not whole.strip():  # only a file
         _note_copies(pair, [text.key])
         return
-    for begin in range(0, len(whole), PORTAL_TEXT_LIMIT):  # a longer one comes in parts
+    for begin in range(0, len(whole), PORTAL_TEXT_LIMIT):  # a longer one is stored in parts
         part = whole[begin : begin + PORTAL_TEXT_LIMIT]
         if part.strip():
             comment_ticket(session, by, pair.ticket_number, part, internal=text.internal)
@@ -538,7 +539,7 @@ def _take_file(
 
 
 def _send_what_was_left(session: Session, pair: TicketPair, read: TheirTicket, last: int) -> None:
-    """What we wrote on their old ticket after it was merged waits to be sent again."""
+    """Send again what we wrote on their old ticket after it was merged."""
     entries = {
         entry.sequence: entry
         for entry in session.scalars(
@@ -557,7 +558,7 @@ def _send_what_was_left(session: Session, pair: TicketPair, read: TheirTicket, l
 
 
 def _follow(session: Session, pair: TicketPair, read: TheirTicket) -> None:
-    """Their ticket was merged into another one: the pair goes with it."""
+    """Their ticket was merged into another one: the pair follows."""
     taken = session.scalars(
         select(TicketPair.ticket_number).where(
             TicketPair.connection_id == pair.connection_id,
@@ -569,7 +570,7 @@ def _follow(session: Session, pair: TicketPair, read: TheirTicket) -> None:
         pair.reason = f"Merged there into {read.merged_into}, which is the pair of our #{taken}"
         return
     pair.moved_from, pair.their_id = pair.their_number or pair.their_id or "", read.merged_into
-    pair.their_number = pair.their_url = ""  # the next read tells those of the other one
+    pair.their_number = pair.their_url = ""  # the next read returns those of the other one
     pair.moved_after = session.scalar(
         select(func.max(Entry.sequence)).where(
             Entry.pair_id == pair.id,

@@ -1,4 +1,4 @@
-"""Secrets of connections: those by which the portal logs in there, and those with which they sign.
+"""Secrets of connections: for the portal's login there, and for their signatures.
 
 They are stored sealed (``app.core.services.sealing``).
 """
@@ -22,7 +22,7 @@ from app.exchange.services.connections import CONNECTION, MANAGE, record, requir
 
 LIVE_SECRETS: Final = 2
 LOGIN, HINT = "login", "hint"
-"""Uses of secrets: ours to log in there, theirs to sign what they announce."""
+"""Uses of secrets: ours to log in there, theirs to sign hints."""
 _LONGEST: Final = 4000
 
 
@@ -34,8 +34,8 @@ def add_secret(
     secret: str,
     key: bytes | None = None,
 ) -> None:
-    """Give a connection a secret; the newest is used, an older one stays live beside it until it
-    is ended. ``key`` is the portal's secret, as far as the caller knows it."""
+    """Add a secret to a connection; the newest is used, an older one stays valid until it is
+    revoked. ``key`` is the portal's secret, if the caller knows it."""
     if key is not None:
         publish_key(session, key)
     require_admin(by.actor, MANAGE)
@@ -54,7 +54,7 @@ def add_secret(
 
 
 def end_secret(session: Session, by: Writer, connection: Connection, secret_id: int) -> None:
-    """End a secret at once."""
+    """Revoke a secret at once."""
     require_admin(by.actor, MANAGE)
     row = session.get(ConnectionSecret, secret_id)
     if row is None or row.connection_id != connection.id or row.ended_at is not None:

@@ -1,6 +1,6 @@
-"""Changing how the portal speaks with a partner's system.
+"""Changes how the portal connects to a partner's system.
 
-A stored secret is sent to the host for which it was typed, and to no other.
+A stored secret is only ever sent to the host for which it was entered.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ def change_connection(
     secret: str = "",
     key: bytes | None = None,
 ) -> None:
-    """Change how a connection speaks. A new address or direction has to be tested again.
+    """Change the settings of a connection. A new address or direction has to be tested again.
 
-    ``secret`` is one more to log in with ("" = none), ``key`` as of ``add_secret``. Where the
-    address names another scheme, host or port, those that were stored end; without another one
-    raises ``Invalid``.
+    ``secret`` is an additional login secret ("" = none), ``key`` as in ``add_secret``. If the
+    address names another scheme, host or port, the stored secrets are revoked; without a new one
+    ``Invalid`` is raised.
     """
     require_admin(by.actor, MANAGE)
     require_live(connection)

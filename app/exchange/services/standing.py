@@ -1,4 +1,4 @@
-"""What is known of pairs: the evidence from which ``app.exchange.rules.standing`` judges."""
+"""The evidence about pairs, which ``app.exchange.rules.standing`` evaluates."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ from app.tickets.services.fields import as_logged, current_value
 
 @dataclass(frozen=True)
 class Compared:
-    """How a pair's two tickets are to each other. ``why``: why that is not known; ``at``: up to
-    when it is."""
+    """How a pair's two tickets compare. ``why``: why that is unknown; ``at``: until when it is
+    known."""
 
     standing: Standing
     why: Unread | None
@@ -53,7 +53,7 @@ class Compared:
     left_out: int
     at: datetime | None
     parts: Sequence[PartDifference] = ()
-    """Texts and files that are not the same there."""
+    """Texts and files that differ there."""
     not_set: Sequence[str] = ()
     """Fields that a partner that is not read did not set when they were sent."""
 
@@ -64,7 +64,7 @@ class Compared:
 
     @property
     def in_step(self) -> bool:
-        """Both tickets hold the same: the only thing that says so."""
+        """Whether both tickets have the same content: the only place that says so."""
         return self.standing is Standing.IN_STEP
 
 
@@ -92,8 +92,8 @@ class _Counts:
 def compared(
     session: Session, pairs: Sequence[TicketPair], now: datetime
 ) -> Mapping[int, Compared]:
-    """How the tickets of each pair are to each other, by its id. Four statements, whatever the
-    number of pairs; none where there is none."""
+    """How the tickets of each pair compare, by its id. Four statements for any number of pairs;
+    none without pairs."""
     if not pairs:
         return {}
     counts = _counts(session, [pair.id for pair in pairs])
@@ -163,7 +163,8 @@ def _ours(ticket: Ticket, name: str) -> str:
 
 
 def is_left_out() -> ColumnElement[bool]:
-    """The condition that an entry is a comment or a file that one side has and the other not."""
+    """The condition that an entry is a comment or a file that one side has and the other does
+    not."""
     return or_(
         and_(
             Entry.origin == Origin.OURS,
@@ -197,8 +198,8 @@ def _counts(session: Session, ids: Sequence[int]) -> Mapping[int, _Counts]:
 
 
 def _unplanned(session: Session, numbers: set[int]) -> Mapping[int, set[int | None]]:
-    """Tickets with changes for which no entry is planned yet, so that nothing is seen to wait, and
-    whose changes they are: the ids of partners, None = nobody's."""
+    """Tickets with changes for which no entry is planned yet, so that nothing appears to wait, and
+    whose changes they are: the ids of partners, None = no partner."""
     changed = (
         select(Change.thing_id, Change.partner_id)
         .where(of_kind(TICKET), Change.thing_id.in_(numbers), Change.id > planned_up_to(session))

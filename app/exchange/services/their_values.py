@@ -1,7 +1,6 @@
-"""What values of theirs become here: taken, asked about, or said to differ, as ``settle`` says.
+"""What happens here to their values: accepted, left to a person, or shown (``settle``).
 
-Whoever reads their ticket comes through ``take_values``; a person who chose comes through
-``set_theirs``.
+All reads of their ticket use ``take_values``; a person's choice uses ``set_theirs``.
 """
 
 from __future__ import annotations
@@ -44,7 +43,7 @@ from app.tickets.services.lifecycle import change_ticket
 
 
 def writer_of(connection: Connection, now: datetime, author: str = "") -> Writer:
-    """The partner, as it acts here through what was read."""
+    """The partner as the actor for what was read."""
     actor = Actor(
         kind=Kind.PARTNER,
         account=connection.partner.code,
@@ -59,7 +58,7 @@ def writer_of(connection: Connection, now: datetime, author: str = "") -> Writer
 def take_values(
     session: Session, pair: TicketPair, ticket: Ticket, read: TheirTicket, now: datetime
 ) -> None:
-    """Bring mapped values together, as ``settle`` says. What differs and stays is named."""
+    """Reconcile mapped values, as ``settle`` decides. Remaining differences are named."""
     if is_older(session, pair, read.asked_at):
         return
     profile, bases = profile_in_use(session, pair.connection), bases_of(pair.bases)
@@ -69,7 +68,7 @@ def take_values(
             continue
         words, theirs, owner = profile.map_of(name), read.values[name], profile.owner_of(name)
         ours, base = value_here(ticket, name), bases.get(name)
-        if base is not None and base.theirs is None:  # what is read first is what they had
+        if base is not None and base.theirs is None:  # what is read first is the start
             base = bases[name] = replace(base, theirs=theirs)
         times = times_of(session, ticket, name, read.times.get(name))
         settled = settle(base, ours, theirs, words, owner, times)
@@ -98,11 +97,11 @@ _SAID: Final[Mapping[Why | None, str]] = {
     Why.NO_WORD_OF_OURS: "No counterpart for our {name} {ours!r}; set one in the map",
     Why.NOT_KEPT: "{name}: they do not keep our {ours!r}",
 }
-"""Why values stay different; of what nobody knows the two values say it all."""
+"""Why values stay different; without a known reason the two values are shown alone."""
 
 
 def note_their_values(pair: TicketPair, profile: Profile, read: TheirTicket) -> None:
-    """Keep the values of mapped fields, in their words, to compare them with ours."""
+    """Store the values of mapped fields, in their words, to compare them with ours."""
     told = {name: read.values[name] for name in profile.maps if name in read.values}
     pair.their_values = json.dumps(told, ensure_ascii=False)
 
@@ -110,9 +109,9 @@ def note_their_values(pair: TicketPair, profile: Profile, read: TheirTicket) -> 
 def _take_value(
     session: Session, pair: TicketPair, name: str, meant: Sequence[str], now: datetime
 ) -> bool:
-    """Their value becomes ours, the first that it may stand for and that our ticket may be moved
-    to; whether it did. A move that is not allowed here is recorded as told, not forced: once,
-    however often it is read."""
+    """Their value becomes ours: the first of its possible meanings that our ticket may be moved to;
+    return whether it did. A move that is not allowed here is recorded, not forced: once, however
+    often it is read."""
     by, reason, value = writer_of(pair.connection, now), "", meant[0]
     if _is_recorded(session, pair, {name: value}):
         return False
@@ -137,8 +136,8 @@ def _take_value(
 def set_theirs(
     session: Session, by: Writer, pair: TicketPair, name: str, meant: Sequence[str]
 ) -> str:
-    """Give our ticket a value of theirs: the first of those that it may stand for to which it may
-    be moved. Raises what speaks against the first of them, if none may."""
+    """Set a value of theirs on our ticket: the first of its possible meanings that is allowed. If
+    none is, raises the error of the first one."""
     refused: PortalError | None = None
     for value in meant:
         wanted = {name: value}
@@ -156,7 +155,8 @@ def set_theirs(
 
 
 def solution_of(session: Session, pair: TicketPair) -> str:
-    """How a partner solved a ticket: its last word, for few systems have a field for it."""
+    """The solution of a partner's ticket: its last text, because few systems have a field for
+    it."""
     ticket = session.get_one(Ticket, pair.ticket_number)
     if ticket.solution:
         return ticket.solution
@@ -175,7 +175,8 @@ def solution_of(session: Session, pair: TicketPair) -> str:
 
 
 def _is_recorded(session: Session, pair: TicketPair, content: Mapping[str, str]) -> bool:
-    """Whether the newest entry of theirs about this field says the same, and is not allowed."""
+    """Whether the newest entry of theirs about this field has the same content, and is not
+    allowed."""
     newest = session.scalars(
         select(Entry)
         .where(

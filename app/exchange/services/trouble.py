@@ -1,4 +1,4 @@
-"""What waits for partners and what failed. Only reads; what people do about it: ``decisions``."""
+"""What waits for partners and what failed. Only reads; for people's actions see ``decisions``."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from app.exchange.services.standing import Compared, compared
 PAIR = "ticket pair"
 """The kind of a pair in the change log."""
 _AT_ONCE: Final = 500
-"""Pairs that are compared with one go of statements."""
+"""Pairs that are compared with one set of statements."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class PairNow:
     stopped: bool
     """The portal stopped its connection; a person resumes it."""
     left: bool
-    """A person said that what differs stays as it is, and nothing else was found to differ."""
+    """A person accepted the difference, and nothing else was found to differ."""
     compared: Compared
 
 
@@ -65,8 +65,9 @@ def pairs_now(
     different_alone: bool = False,
     limit: int | None = None,
 ) -> Sequence[PairNow]:
-    """Pairs with what waits, newest ticket first (one statement, and those of ``compared``);
-    ``different_alone``: those that a comparison found to differ, also where that was left so."""
+    """Pairs with their waiting entries, newest ticket first (one statement, and those of
+    ``compared``); ``different_alone``: those that a comparison found to differ, also if that was
+    accepted."""
     counts = {
         "waiting": func.count().filter(Entry.state == EntryState.WAITING),
         "asked": func.count().filter(Entry.state == EntryState.ASKED),

@@ -1,5 +1,5 @@
-"""Tickets there with our reference that are no pair's: found by whatever reads, a person's business
-at once, and gone from here as soon as they are gone there or a pair's."""
+"""Their tickets with our reference but without a pair: found by any read, handed to a person at
+once, and removed from here as soon as they no longer exist there or have a pair."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from app.exchange.services.connections import record
 from app.tickets.models.tickets import Ticket
 
 _NO_TICKET: Final = 0
-"""The number that the tickets of connection tests name."""
+"""The ticket number in the test tickets of connection tests."""
 
 
 @dataclass(frozen=True)
 class Unpaired:
-    """A ticket there that is no pair's. ``title``: our ticket's, None = there is no such ticket;
-    ``is_second``: ours is exchanged with them by another one."""
+    """A ticket there without a pair. ``title``: our ticket's, None = there is no such ticket;
+    ``is_second``: ours is exchanged with them through another one."""
 
     row: UnpairedTicket
     title: str | None
@@ -39,8 +39,8 @@ class Unpaired:
 def note_unpaired(
     session: Session, connection: Connection, read: TheirTicket, now: datetime
 ) -> None:
-    """Record a ticket of our account that is no pair's, unless it was merged, or is the one that
-    is being created: whoever looks what came of that finds it."""
+    """Record a ticket of our account without a pair, unless it was merged, or is the one that is
+    being created: looking for the result of that call finds it."""
     number = beginning_of(read)
     if number in (None, _NO_TICKET) or read.merged_into:
         forget_unpaired(session, connection.id, read.id)
@@ -53,7 +53,7 @@ def note_unpaired(
     pairs = session.scalars(with_partner).all()
     if any(one.state == PairState.CREATING and one.connection_id == connection.id for one in pairs):
         return
-    if any(one.their_id == read.id for one in pairs):  # of a connection that has ended
+    if any(one.their_id == read.id for one in pairs):  # of an ended connection
         return
     found = session.scalars(_of(connection.id, read.id)).first()
     if found is None:
@@ -64,7 +64,7 @@ def note_unpaired(
 
 
 def forget_unpaired(session: Session, connection_id: int, their_id: str) -> None:
-    """It is a pair's by now, or is gone there."""
+    """Forget it: it has a pair by now, or no longer exists there."""
     session.execute(
         delete(UnpairedTicket).where(
             UnpairedTicket.connection_id == connection_id, UnpairedTicket.their_id == their_id
@@ -75,7 +75,7 @@ def forget_unpaired(session: Session, connection_id: int, their_id: str) -> None
 def unread_others(
     session: Session, connection_id: int, since: datetime, after: int, limit: int
 ) -> Sequence[tuple[int, str]]:
-    """Recorded ones that were not read since then, behind the row ``after``: its key and their
+    """Recorded ones that were not read since then, after the row ``after``: the key and their
     id."""
     found = session.execute(
         select(UnpairedTicket.id, UnpairedTicket.their_id)
@@ -97,8 +97,8 @@ def unpaired_tickets(
     connection_id: int | None = None,
     with_left: bool = False,
 ) -> Sequence[Unpaired]:
-    """Those that wait for a person, newest first; ``with_left``: those that a person left as they
-    are, too. One statement."""
+    """Those that wait for a person, newest first; ``with_left``: also those that a person accepted.
+    One statement."""
     pair = and_(
         TicketPair.ticket_number == UnpairedTicket.ticket_number,
         TicketPair.connection_id == UnpairedTicket.connection_id,
@@ -120,7 +120,7 @@ def unpaired_tickets(
 
 
 def count_unpaired() -> Any:
-    """How many wait for a person, as part of another statement."""
+    """How many wait for a person, for use in another statement."""
     return (
         select(func.count())
         .select_from(UnpairedTicket)
@@ -130,7 +130,7 @@ def count_unpaired() -> Any:
 
 
 def leave_unpaired(session: Session, by: Writer, key: int, reason: str) -> None:
-    """Say that a ticket there stays as it is, and why: nobody is asked about it again."""
+    """Accept that a ticket there stays as it is, with a reason: it is not listed again."""
     require_operator(by.actor, _("leave a partner's ticket without a pair"))
     reason = checked_reason(reason, _("Say why it stays as it is"))
     found = session.get(UnpairedTicket, key, with_for_update={"of": UnpairedTicket})

@@ -1,7 +1,7 @@
-"""Values of a pair as ``app.exchange.rules.settle`` settles them: what is agreed, what is sent.
+"""Values of a pair as ``app.exchange.rules.settle`` decides: what is agreed, and what is sent.
 
-Whoever reads their ticket, sends to it, or chooses for a person comes through here; none of them
-compares two values by itself.
+Everything that reads their ticket, sends to it, or chooses for a person uses this module; none of
+them compares two values itself.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ _STATE: Final = "state"
 
 
 class Left(StrEnum):
-    """Why no call carries a value of an entry of ours."""
+    """Why a value of an entry of ours is not sent."""
 
     GAVE_WAY = "Gave way to the partner's value"
     ASKED = "A person is asked"
@@ -64,14 +64,14 @@ class Left(StrEnum):
 
 @dataclass(frozen=True)
 class ToSend:
-    """The values of an entry: those that are to be sent now, and why others are not."""
+    """The values of an entry: those to be sent now, and why others are not."""
 
     values: Mapping[str, str]
     left: Mapping[str, Left] = field(default_factory=dict)
 
 
 def value_here(ticket: Ticket, name: str) -> str:
-    """A value of ours as the log writes it."""
+    """A value of ours as in the change log."""
     return as_logged(current_value(ticket, name)) or ""
 
 
@@ -84,8 +84,8 @@ def their_value(pair: TicketPair, name: str) -> str | None:
 def values_to_send(
     session: Session, pair: TicketPair, entry: Entry, *, was_tried: bool = False
 ) -> ToSend:
-    """What of an entry of ours is to be sent, now that their ticket was read, if it can be.
-    ``was_tried``: an earlier call may have carried it."""
+    """Which values of an entry of ours are to be sent, now that their ticket was read, if that is
+    possible. ``was_tried``: an earlier call may have carried it."""
     profile, bases = profile_in_use(session, pair.connection), bases_of(pair.bases)
     ticket, asked = session.get_one(Ticket, pair.ticket_number), _asked(session, pair)
     values: dict[str, str] = {}
@@ -128,8 +128,9 @@ _LEFT: Final[Mapping[Settlement, Left | None]] = {
 
 
 def is_overtaken(session: Session, pair: TicketPair, name: str, value: str) -> bool:
-    """Whether a partner that is not read, and writes at our own door, has set a field after this
-    value of ours: what it wrote last is what it holds, unless a call with ours crosses it."""
+    """Whether a partner that is not read, and writes at our own interface, has set a field after
+    this value of ours: its last value there is its current value, unless a call with ours
+    crosses it."""
     ticket = session.get_one(Ticket, pair.ticket_number)
     if reads(pair.connection) or value_here(ticket, name) == value:
         return False
@@ -144,7 +145,7 @@ def is_overtaken(session: Session, pair: TicketPair, name: str, value: str) -> b
 
 
 def is_older(session: Session, pair: TicketPair, asked_at: datetime | None) -> bool:
-    """Whether a read that began then may not show yet what a call has set since."""
+    """Whether a read that started then may not show yet what a call has set since."""
     if asked_at is None:
         return False
     newest = session.scalar(
@@ -161,8 +162,9 @@ def is_older(session: Session, pair: TicketPair, asked_at: datetime | None) -> b
 def note_values_sent(
     session: Session, pair: TicketPair, values: Mapping[str, str], left_out: Mapping[str, str]
 ) -> None:
-    """A call carried values of ours; ``left_out``: those that it told, and they did not set. Of a
-    partner that is not read theirs stays what it said last: it does not follow what we say."""
+    """Record that a call carried values of ours; ``left_out``: those that it sent, and they did not
+    set. For a partner that is not read, their value stays the last one received: it does not
+    follow what we send."""
     profile, bases = profile_in_use(session, pair.connection), bases_of(pair.bases)
     for name, value in left_out.items():
         if profile.maps.get(name):
@@ -179,8 +181,8 @@ def note_values_sent(
 def note_values_created(
     session: Session, pair: TicketPair, values: Mapping[str, str], left_out: Mapping[str, str]
 ) -> None:
-    """Their ticket was made with values of ours; ``left_out``: those that are still to be sent,
-    whatever it has instead."""
+    """Record that their ticket was created with values of ours; ``left_out``: those that are still
+    to be sent, whatever values it has instead."""
     note_values_sent(session, pair, values, {})
     profile, bases = profile_in_use(session, pair.connection), bases_of(pair.bases)
     bases |= {name: Base(None, None) for name in left_out if profile.maps.get(name)}
@@ -190,7 +192,8 @@ def note_values_created(
 def note_text_begun(
     session: Session, pair: TicketPair, moved_by_text: Mapping[str, str], now: datetime
 ) -> None:
-    """A public text of ours is being sent, which may move their state by a rule of theirs."""
+    """Record that a public text of ours is being sent, which may move their state by a rule of
+    theirs."""
     bases = bases_of(pair.bases)
     if moved_by_text and _STATE in bases:
         bases[_STATE] = text_begun(bases[_STATE], moved_by_text, now)
@@ -198,7 +201,7 @@ def note_text_begun(
 
 
 def note_answered(pair: TicketPair) -> None:
-    """Somebody there wrote a public text: what that moved is no doing of ours."""
+    """Record that somebody there wrote a public text: what it moved is not our change."""
     bases = bases_of(pair.bases)
     if _STATE in bases:
         bases[_STATE] = answered(bases[_STATE])
@@ -206,8 +209,8 @@ def note_answered(pair: TicketPair) -> None:
 
 
 def set_once_more(session: Session, pair: TicketPair, now: datetime) -> bool:
-    """After a text of ours arrived: whether it may have moved their state. Where that is not read,
-    ours is sent once more."""
+    """After a text of ours arrived: return whether it may have moved their state. If that is not
+    read, our state is sent once more."""
     base = bases_of(pair.bases).get(_STATE)
     if base is None or base.moved is None:
         return False
@@ -218,8 +221,8 @@ def set_once_more(session: Session, pair: TicketPair, now: datetime) -> bool:
 
 
 def first_seen(session: Session, pair: TicketPair, name: str, ours: str, theirs: str) -> Base:
-    """Nothing was agreed of a field, and both differ: who changes it from now on is known. A change
-    of ours that is under way counts."""
+    """Nothing was agreed for a field, and both differ: from now on it is known who changes it. A
+    change of ours that is under way counts."""
     is_changed = _is_under_way(session, pair, name)
     return Base(None if is_changed else ours, theirs, is_seen=True)
 
@@ -227,7 +230,7 @@ def first_seen(session: Session, pair: TicketPair, name: str, ours: str, theirs:
 def send_value(
     session: Session, pair: TicketPair, name: str, ours: str, now: datetime, author: str = ""
 ) -> None:
-    """Our value is to be sent, unless it is under way already or nothing is sent to them."""
+    """Send our value, unless it is already under way or nothing is sent to them."""
     if not Direction(pair.connection.direction).pushes or _is_under_way(session, pair, name):
         return
     add_entry(
@@ -244,7 +247,7 @@ def send_value(
 
 
 def times_of(session: Session, ticket: Ticket, name: str, theirs: datetime | None) -> Times:
-    """When both values were set; ``theirs`` None = nobody knows."""
+    """When both values were set; ``theirs`` None = unknown."""
     if theirs is None:
         return Times()
     ours = session.scalar(
@@ -256,8 +259,8 @@ def times_of(session: Session, ticket: Ticket, name: str, theirs: datetime | Non
 
 
 def needs_times(session: Session, pair: TicketPair, told: Mapping[str, str]) -> bool:
-    """Whether it matters when values were set there, which ``told`` holds in their words: both
-    sides changed one that belongs to whoever wrote last."""
+    """Whether the times of their values matter, which ``told`` contains in their words: both sides
+    changed a value that belongs to the last writer."""
     profile, bases = profile_in_use(session, pair.connection), bases_of(pair.bases)
     ticket = session.get_one(Ticket, pair.ticket_number)
     return any(
@@ -274,7 +277,7 @@ def _is_asked(profile: Profile, base: Base | None, name: str, ours: str, theirs:
 
 
 def _asked(session: Session, pair: TicketPair) -> set[str]:
-    """Fields about which a person is asked."""
+    """Fields for which a person has to choose."""
     contents = session.scalars(
         select(Entry.content).where(Entry.pair_id == pair.id, Entry.state == EntryState.ASKED)
     )
@@ -296,7 +299,7 @@ def _waits(session: Session, pair: TicketPair, name: str, after: int = 0) -> boo
 
 
 def _is_under_way(session: Session, pair: TicketPair, name: str) -> bool:
-    """Whether our value waits to be sent, or a change that holds it waits to be planned."""
+    """Whether our value waits to be sent, or a change that contains it waits to be planned."""
     unplanned = (
         select(Change.id)
         .join(ChangedField, ChangedField.change_id == Change.id)

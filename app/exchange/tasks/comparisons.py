@@ -1,7 +1,7 @@
-"""The nightly comparison of a connection: every ticket there that our account made, every pair that
-is open or ended lately, and what was recorded without a pair.
+"""The nightly comparison of a connection: every ticket there that our account created, every pair
+that is open or ended recently, and recorded tickets without a pair.
 
-It reads their tickets as a pull does; ``app.exchange.services.comparisons`` notes the result.
+It reads their tickets like a pull; ``app.exchange.services.comparisons`` records the result.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _NO_ANSWER: Final = "Their system did not answer"
 
 
 def compare_partners(context: Context) -> str:
-    """Leave to the worker to compare each connection, and to call for what waits (timed work)."""
+    """Enqueue the comparison of each connection, and calls for what waits (timed work)."""
     with context.transaction() as session:
         for connection in all_connections(session):
             if may_call(connection, context.now()):
@@ -61,18 +61,19 @@ class _Turn:
 
 
 class Comparisons:
-    """Compares partners' tickets with ours; ``pulls`` reads them, and gives each partner turns."""
+    """Compares partners' tickets with ours; ``pulls`` reads them, and schedules the turns of
+    partners."""
 
     def __init__(self, pulls: Pulls) -> None:
         self._pulls = pulls
 
     def compare(self, context: Context, arguments: Mapping[str, Any]) -> None:
-        """Compare a connection (a job, each night and when a person asks): read every ticket there
-        that our account made and that has no pair, then every pair that is open or ended lately,
-        then what was recorded without a pair and not read yet. What is left after a while comes
-        behind the jobs of others: ``page`` and ``ids`` of the list, or ``after`` the pair that was
-        read last, and ``gone`` what was not there so far, or ``others`` the row that was read last.
-        Tickets that are gone stop the connection."""
+        """Compare a connection (a job, each night and on request): read every ticket there that our
+        account created and that has no pair, then every pair that is open or ended recently,
+        then recorded tickets without a pair that were not read yet. The rest is queued behind
+        the jobs of others: ``page`` and ``ids`` of the list, or ``after`` the pair that was read
+        last, and ``gone`` those not found so far, or ``others`` the row that was read last.
+        Tickets that no longer exist stop the connection."""
         job_key = f"{JOB} {arguments['connection']}"
         with self._pulls.turn(context, JOB, arguments, job_key) as budget:
             if budget is not None:
@@ -108,8 +109,8 @@ class Comparisons:
         self._end_comparison(context, key)
 
     def _list_ours(self, turn: _Turn, rest: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Read the tickets of one page of ours that have no pair; what is to be done next, None =
-        the partner does not answer."""
+        """Read the tickets of one page of ours that have no pair; return what is to be done next,
+        None = the partner does not answer."""
         page, ids = str(rest["page"]), [str(one) for one in rest.get("ids", ())]
         with turn.context.reading() as session:
             since = session.get_one(Connection, turn.key).created_at - CLOCKS
@@ -130,8 +131,8 @@ class Comparisons:
         return {"connection": turn.key} | ({"page": page} if page else {"after": 0})
 
     def _compare_pairs(self, turn: _Turn, rest: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Read the tickets of the next pairs, and compare them; what is to be done next, None = the
-        partner does not answer."""
+        """Read the tickets of the next pairs, and compare them; return what is to be done next,
+        None = the partner does not answer."""
         after, gone = int(rest["after"]), [str(one) for one in rest.get("gone", ())]
         with turn.context.reading() as session:
             pairs = session.execute(
@@ -169,14 +170,14 @@ class Comparisons:
         return {"connection": turn.key, "after": after, "gone": gone}
 
     def _find_others(self, turn: _Turn, numbers: Sequence[int]) -> bool:
-        """Where ours cannot be listed: read what is found by the reference of each and has no
-        pair. False = the partner does not answer."""
+        """If ours cannot be listed: read those found by the reference of each that have no pair.
+        False = the partner does not answer."""
         for number in numbers:
             turn.budget.spend(calls=1)
             found = turn.system.find(reference_of(number))
             with turn.context.reading() as session:
                 ids = without_pair(session, turn.key, found)
-            while ids:  # few, and not found again by what is left of the turn
+            while ids:  # few, and not found again by the rest of the turn
                 problem, ids = self._pulls.read_all(
                     turn.context, turn.key, turn.system, ids, {}, turn.budget
                 )
@@ -186,8 +187,9 @@ class Comparisons:
         return True
 
     def _read_others(self, turn: _Turn, rest: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Read the next recorded tickets without a pair that no step before read: one that is gone
-        there is forgotten. What is to be done next, {} = nothing, None = no answer."""
+        """Read the next recorded tickets without a pair that no earlier step read: one that no
+        longer exists there is forgotten. Return what is to be done next, {} = nothing, None = no
+        answer."""
         after = int(rest["others"])
         with turn.context.reading() as session:
             found = newest_comparison(session.get_one(Connection, turn.key))

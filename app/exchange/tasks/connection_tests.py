@@ -1,4 +1,4 @@
-"""The test of a connection, as the worker does it: each step is recorded as soon as it is known."""
+"""The worker's part of a connection test: each step is recorded as soon as it is known."""
 
 from __future__ import annotations
 

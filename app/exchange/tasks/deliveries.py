@@ -1,4 +1,4 @@
-"""What goes to partners and comes from them, as the worker does it: one pair at a time."""
+"""The worker's deliveries to partners: one pair at a time."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ Opener: TypeAlias = Callable[[Context, Session, Connection], PartnerSystem]
 
 
 def plan_entries(context: Context) -> None:
-    """Plan the entries of all changes that are there (a listener)."""
+    """Plan the entries of all new changes (a listener)."""
     while not context.is_ending():
         with context.transaction() as session:
             if not plan_next(session, context.now()):
@@ -68,8 +68,8 @@ def plan_entries(context: Context) -> None:
 
 
 def begin_open(context: Context, arguments: Mapping[str, Any]) -> None:
-    """Exchange the open tickets too, where a connection chooses all (a job). What an ending worker
-    leaves is another one's."""
+    """Also exchange the open tickets, if a connection chooses all (a job). When the worker shuts
+    down, another one does the rest."""
     after: int | None = int(arguments.get("after", 0))
     key = int(arguments["connection"])
     while after is not None:
@@ -83,8 +83,8 @@ def begin_open(context: Context, arguments: Mapping[str, Any]) -> None:
 
 
 def end_pairs(context: Context, arguments: Mapping[str, Any]) -> None:
-    """End every exchange of a connection that has ended (a job). What an ending worker leaves is
-    another one's."""
+    """End every exchange of an ended connection (a job). When the worker shuts down, another one
+    does the rest."""
     key, is_more = int(arguments["connection"]), True
     while is_more:
         with context.transaction() as session:
@@ -95,14 +95,14 @@ def end_pairs(context: Context, arguments: Mapping[str, Any]) -> None:
 
 
 def take_up(context: Context, arguments: Mapping[str, Any]) -> None:
-    """The time that was set for a pair has come (a job): it is due with the others of its part, so
-    that nobody else works on it at once."""
+    """Handle the set time of a pair (a job): it becomes due with the others of its lane, so that no
+    two workers process it at the same time."""
     with context.transaction() as session:
         enqueue_pair(session, session.get_one(TicketPair, int(arguments["pair"])))
 
 
 class Deliveries:
-    """Delivers pairs. ``open_system`` makes what speaks with a connection's system."""
+    """Delivers pairs. ``open_system`` returns the client of a connection's system."""
 
     def __init__(
         self,
@@ -113,13 +113,13 @@ class Deliveries:
         self._open, self._chance, self._turns = open_system, chance, turns or Turns()
 
     def deliver(self, context: Context, arguments: Mapping[str, Any]) -> None:
-        """Do all that is due for one pair."""
+        """Do everything that is due for one pair."""
         self._deliver(context, int(arguments["pair"]), None)
 
     def deliver_lane(self, context: Context, arguments: Mapping[str, Any]) -> None:
-        """Do what is due of one part of a connection's pairs, for a while (a job, one at a time for
-        each part). What is left then comes behind the jobs of others: a slow partner with much to
-        be sent holds up nobody but itself."""
+        """Do what is due in one lane of a connection's pairs, for a while (a job, one at a time for
+        each lane). The rest is queued behind the jobs of others: a slow partner with much to be
+        sent delays only itself."""
         key, lane = int(arguments["connection"]), int(arguments["lane"])
         if (until := self._turns.until(key, context.now())) is not None:
             with context.transaction() as session:
@@ -146,8 +146,8 @@ class Deliveries:
             after = ids[-1]
 
     def _deliver(self, context: Context, pair_id: int, budget: Budget | None) -> bool:
-        """Do what is due for one pair, until the budget is spent; whether the partner may be called
-        still."""
+        """Do what is due for one pair, until the budget is spent; return whether the partner may
+        still be called."""
         system, was_read = None, False
         while not context.is_ending() and (budget is None or not budget.is_spent):
             with context.transaction() as session:
@@ -163,7 +163,7 @@ class Deliveries:
                 claimed = claim(session, pair_id, system.traits, now, portal, was_read=was_read)
                 if claimed.step is Step.REST:
                     if claimed.until is not None:
-                        # a key for each time: one that waits for long lets a sooner one in
+                        # a key for each time: a late one does not block an earlier one
                         key = f"pair {pair_id} at {claimed.until:%Y%m%d%H%M%S%f}"
                         enqueue(session, JOB, {"pair": pair_id}, key=key, due=claimed.until)
                     return True
@@ -174,15 +174,16 @@ class Deliveries:
                 was_read = self._step(context, pair_id, system, claimed, turn)
             except CallFailed as error:
                 self._note_failed(context, claimed, pair_id, error.failure)
-            except PortalError as error:  # what they hold cannot be kept here: a person is asked
+            except PortalError as error:  # its content cannot be stored here: a person is asked
                 failure = Failure(Outcome.PERMANENT, error.message)
                 self._note_failed(context, claimed, pair_id, failure)
-        with context.transaction() as session:  # it goes on behind others, or with another worker
+        with context.transaction() as session:  # it continues behind others, or with another worker
             enqueue_pair(session, locked_pair(session, pair_id))
         return True
 
     def wake(self, context: Context, arguments: Mapping[str, Any]) -> None:
-        """Look whether a partner's system is there again, and then do all that waits (a job)."""
+        """Check whether a partner's system answers again, and then do everything that waits (a
+        job)."""
         key = int(arguments["connection"])
         with context.reading() as session:
             connection = session.get_one(Connection, key)
@@ -232,7 +233,7 @@ class Deliveries:
         claimed: Claim,
         budget: Budget,
     ) -> bool:
-        """Do what was claimed; whether their ticket was read, and all of it taken."""
+        """Do what was claimed; return whether their ticket was read, and stored completely."""
         if claimed.step is Step.LOOK_UP:
             ids = look_up(context, system, pair_id, claimed, budget)
             with context.transaction() as session:
@@ -281,7 +282,7 @@ class Deliveries:
 
 
 def _read_what_was_said(session: Session, pair_id: int) -> None:
-    """A ticket that was found may hold what was said before anybody here knew that it is there."""
+    """A ticket that was found may have texts from before anybody here knew of it."""
     pair = locked_pair(session, pair_id)
     if pair.their_id and reads(pair.connection):
         read_soon(session, pair.connection_id, pair.their_id)

@@ -1,4 +1,4 @@
-"""A mail that a command kept and could not decide, since it knew no secret."""
+"""Decides about mails that a command stored without knowing the secret."""
 
 from __future__ import annotations
 
@@ -34,12 +34,12 @@ def take_mail(context: Context, arguments: Mapping[str, Any]) -> None:
 
 
 def own_domain(settings: Settings) -> str:
-    """What is in the Message-IDs of the portal."""
+    """The domain in the portal's Message-IDs."""
     return Sender("", "", settings.public_url, b"").domain
 
 
 def addresses_of(settings: Settings) -> tuple[str, ...]:
-    """By what a line is known that says that the portal wrote what is quoted below it."""
+    """What identifies the line above a quote of the portal's mail."""
     mail = settings.mail
     mailbox = mail.reply_to.rpartition("@")[0]
     found = (mail.from_address, f"{mailbox}+t" if mailbox else "", mail.reply_to)
@@ -47,6 +47,6 @@ def addresses_of(settings: Settings) -> tuple[str, ...]:
 
 
 def ours_of(settings: Settings) -> Ours:
-    """By what its own mails are known. The settings hold a secret."""
+    """What identifies the portal's own mails. The settings contain a secret."""
     assert settings.secret_key is not None
     return Ours(settings.secret_key.encode(), addresses_of(settings))

@@ -1,6 +1,6 @@
-"""What partners changed: read by a cursor with overlap.
+"""Reads what partners changed, from a cursor with overlap.
 
-A hint (their webhook, their mail) only makes the next read come at once.
+A hint (their webhook, their mail) only makes the next read happen at once.
 """
 
 from __future__ import annotations
@@ -42,13 +42,13 @@ from app.jobs.services.queue import JSON, enqueue, is_pending
 from app.jobs.tasks.context import Context
 
 _DOWN: Final = 3
-"""Tickets in a row that cannot be read now: then it is the partner, and not they."""
+"""Tickets in a row that cannot be read now: then the partner is the cause, not the tickets."""
 MOST_GONE: Final = 3
-"""Tickets of open pairs that are gone at once: then it is more than a ticket that was deleted."""
+"""Tickets of open pairs that disappeared together: then it is more than one deleted ticket."""
 _MOST_PAGES: Final = 200
-"""Pages that are read in one go; one that never ends must not keep a worker."""
+"""Most pages that are read at once; an endless list must not occupy a worker."""
 _MOST_MOVES: Final = 5
-"""Merges that are followed in one go."""
+"""Most merges that are followed at once."""
 _MOST_REMEMBERED: Final = 10_000
 _PROVEN_FOR: Final = timedelta(hours=6)
 _NEVER: Final = datetime.min.replace(tzinfo=UTC)
@@ -56,7 +56,7 @@ _NOT_LOGGED_IN, _NOT_FOUND = 401, 404
 
 
 def read_partners(context: Context) -> str:
-    """Leave to the worker to read what changed at each partner (timed work)."""
+    """Enqueue the read of each partner's changes (timed work)."""
     with context.transaction() as session:
         return enqueue_for_each(session, PULL, context.now())
 
@@ -66,7 +66,7 @@ def _rest_key(connection_id: int) -> str:
 
 
 def _read_later(session: Session, connection_id: int, left: Changed | None) -> None:
-    """Have the rest of a page, or the next one, read behind the jobs of others."""
+    """Queue the rest of a page, or the next one, behind the jobs of others."""
     page: dict[str, JSON] = {}
     if left is not None:
         versions = {one: left.versions[one] for one in left.ids if one in left.versions}
@@ -77,7 +77,8 @@ def _read_later(session: Session, connection_id: int, left: Changed | None) -> N
 
 
 def enqueue_for_each(session: Session, job: str, now: datetime) -> str:
-    """Have a job done for each connection that is read and may be called; says how many."""
+    """Enqueue a job for each connection that is read and may be called; return how many, in
+    words."""
     count = 0
     for connection in all_connections(session):
         if may_call(connection, now) and reads(connection):
@@ -87,10 +88,10 @@ def enqueue_for_each(session: Session, job: str, now: datetime) -> str:
 
 
 class Pulls:
-    """Reads partners. ``open_system`` makes what speaks with a connection's system.
+    """Reads partners. ``open_system`` returns the client of a connection's system.
 
-    What was read as it is now is remembered, so that the overlap costs no calls; forgotten, it is
-    read again.
+    The current versions that were read are remembered, so that the overlap costs no calls; if
+    forgotten, they are read again.
     """
 
     def __init__(
@@ -104,9 +105,9 @@ class Pulls:
         self._proven: dict[int, datetime] = {}
 
     def pull(self, context: Context, arguments: Mapping[str, Any]) -> None:
-        """Read what changed there since the last time (a job, one at a time for a connection). What
-        is left after a while is a job of its own behind those of others, with the rest of the
-        ``page`` ({} = ask for the next); until it is done nothing else is asked."""
+        """Read what changed there since the last time (a job, one at a time for a connection). The
+        rest is a job of its own behind those of others, with the rest of the ``page`` ({} =
+        request the next); until it is done nothing else is requested."""
         key, is_rest = int(arguments["connection"]), "page" in arguments
         if not is_rest:
             with context.reading() as session:
@@ -121,7 +122,7 @@ class Pulls:
     def turn(
         self, context: Context, job: str, arguments: Mapping[str, Any], job_key: str
     ) -> Iterator[Budget | None]:
-        """The turn of a job's connection; None where it has to wait, and the job comes again."""
+        """The turn of a job's connection; None if it has to wait, and the job is enqueued again."""
         key = int(arguments["connection"])
         if (until := self._turns.until(key, context.now())) is not None:
             with context.transaction() as session:
@@ -176,7 +177,7 @@ class Pulls:
 
     def read(self, context: Context, arguments: Mapping[str, Any]) -> None:
         """Read one of their tickets, ``ticket`` by its id there (a job, after a hint, and again
-        where that failed: ``attempt`` times)."""
+        after ``attempt`` failures)."""
         key, their_id = int(arguments["connection"]), str(arguments["ticket"])
         attempts = int(arguments.get("attempt", 0))
         if (opened := self.opened(context, key)) is None:
@@ -196,7 +197,7 @@ class Pulls:
                 self._failed(context, key, their_id, error.failure, attempts + 1)
 
     def _after_rest(self, context: Context, key: int, their_id: str, attempts: int) -> None:
-        """Read a ticket when its partner, which rests, may be called again."""
+        """Read a ticket when its resting partner may be called again."""
         with context.transaction() as session:
             connection = session.get_one(Connection, key)
             if is_called(connection) and reads(connection) and connection.resting_until is not None:
@@ -213,10 +214,10 @@ class Pulls:
         budget: Budget,
         gone: list[str] | None = None,
     ) -> tuple[str | None, Sequence[str]]:
-        """Read tickets; what was wrong with one of them ("" = nothing), None where the partner is
-        away or the worker is to end; and those that are left, the budget being spent: the first
-        of them may have been taken in part. A ticket that cannot be read holds up no other one: it
-        is tried again by itself. Those that are not there any more are added to ``gone``."""
+        """Read tickets; return the error of one of them ("" = no error), None if the partner is
+        unavailable or the worker shuts down; and the rest if the budget is spent: the first one
+        may be partly stored. A ticket that cannot be read does not block others: it is retried
+        separately. Those that no longer exist are added to ``gone``."""
         in_row, problem, is_begun = 0, "", False
         for place, their_id in enumerate(ids):
             if context.is_ending() or (gone is not None and len(gone) >= MOST_GONE):
@@ -253,9 +254,9 @@ class Pulls:
         return problem, ()
 
     def _changed(self, context: Context, key: int, system: PartnerSystem, cursor: str) -> Changed:
-        """What changed behind the cursor. Now and then it is asked as for the first time, which
-        tries the search: one that came to mean something else finds nothing, and that looks as if
-        nothing had changed."""
+        """What changed after the cursor. At intervals this works as for the first time, which tries
+        the search: a search that stopped working finds nothing, which looks as if nothing had
+        changed."""
         now = context.now()
         if cursor and now - self._proven.get(key, _NEVER) < _PROVEN_FOR:
             return system.changed(cursor)
@@ -266,7 +267,7 @@ class Pulls:
     def _failed(
         self, context: Context, key: int, their_id: str, failure: Failure, attempts: int
     ) -> None:
-        """One of their tickets could not be read: later again, or a person decides."""
+        """One of their tickets could not be read: retry later, or let a person decide."""
         if failure.status == _NOT_LOGGED_IN:  # it is not about this ticket
             self.note_failure(context, key, failure)
             return
@@ -305,8 +306,8 @@ class Pulls:
         budget: Budget,
         moves: int = 0,
     ) -> Taken | None:
-        """Read one of their tickets, and take in what is new: see ``take_read``. What cannot be
-        kept here is noted, and holds no other ticket up; a merge is followed."""
+        """Read one of their tickets, and store what is new: see ``take_read``. What cannot be
+        stored here is recorded, and does not block other tickets; a merge is followed."""
         ticket = read_whole(context, system, connection_id, their_id, budget)
         try:
             taken = take_read(context, connection_id, ticket, budget)

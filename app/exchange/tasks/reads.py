@@ -1,5 +1,5 @@
-"""One of their tickets, read whole: its texts, its values, and those of its files that are new; and
-taken in, some texts in each transaction."""
+"""Reads a whole ticket of theirs, with its texts, values and new files, and stores it, some texts
+in each transaction."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ from app.exchange.services.values import needs_times
 from app.jobs.tasks.context import Context
 
 MOST_LOOKED_AT: Final = 30
-"""Tickets of ours without a pair that are read before a second creation."""
+"""Tickets of ours without a pair that are read before a second create."""
 CLOCKS: Final = timedelta(days=1)
-"""How far a partner's clock may be behind ours: what its tickets' times are compared with."""
+"""How far a partner's clock may be behind ours, which is compared with its tickets' times."""
 _UNFORESEEN: Final = (
     *(ArithmeticError, AssertionError, AttributeError, LookupError),
     *(RecursionError, TypeError, ValueError),
 )
-"""What a kind raises where it did not think of an answer."""
+"""What a kind raises on an answer that it did not expect."""
 
 
 def read_whole(
@@ -49,8 +49,8 @@ def read_whole(
     their_id: str,
     budget: Budget | None = None,
 ) -> TheirTicket:
-    """Read a ticket, and fetch the files that are not known, as many as the budget lets. Nothing is
-    open in the database meanwhile. Raises ``CallFailed``."""
+    """Read a ticket, and fetch the unknown files, as many as the budget allows. No transaction is
+    open meanwhile. Raises ``CallFailed``."""
     asked_at, budget = context.now(), budget or Budget(context.now)
     budget.spend(calls=1)
     ticket = _asked(system, their_id)
@@ -87,8 +87,8 @@ def read_whole(
 
 @dataclass(frozen=True)
 class Taken:
-    """What happened to a ticket that was read. ``is_whole``: nothing of it is left to be taken;
-    ``their_id``: that of its pair now, "" = it has none or a new one."""
+    """The result for a ticket that was read. ``is_whole``: nothing is left to be stored;
+    ``their_id``: that of its pair now, "" = it has no pair or a new one."""
 
     is_whole: bool
     their_id: str = ""
@@ -97,9 +97,9 @@ class Taken:
 def take_read(
     context: Context, connection_id: int, ticket: TheirTicket, budget: Budget
 ) -> Taken | None:
-    """Take in a ticket that was read, or open one for it, until the budget is spent: what is left
-    then is taken by the next read. None = of a connection that is stopped nothing is. What is
-    new is found out before anything is locked."""
+    """Store a ticket that was read, or create one for it, until the budget is spent: the next read
+    stores the rest. None = the connection is stopped, so nothing is stored. What is new is
+    determined before anything is locked."""
     looked: Looked | None = None
     with context.reading() as session:
         if (pair := pair_of_their_id(session, connection_id, ticket.id)) is not None:
@@ -118,7 +118,7 @@ def take_read(
                     return Taken(is_whole=True)
                 looked = take_in(session, key, ticket, context.now(), looked)
                 on = (pair.their_id or "") if pair is not None else ""
-        except IntegrityError:  # another one took the same ticket at this moment
+        except IntegrityError:  # another worker stored the same ticket at this moment
             if not is_first:
                 raise
             is_first, looked = False, None
@@ -126,7 +126,7 @@ def take_read(
         if looked is None:
             return Taken(not ticket.is_cut, on)
         budget.spend(texts=TEXTS_AT_ONCE)
-        # not the time: of a long ticket the read alone may take it, and is done again each turn
+        # not the time: the read of a long ticket alone may need it, and is repeated each turn
         if context.is_ending() or budget.texts <= 0:
             return Taken(is_whole=False, their_id=on)
 
@@ -134,10 +134,10 @@ def take_read(
 def look_up(
     context: Context, system: PartnerSystem, pair_id: int, claimed: Claim, budget: Budget
 ) -> Sequence[str]:
-    """The tickets there that are this ticket of ours: found by our reference, else, where what came
-    of a creation is not known, among those that our account made since it began. Of these each that
-    is no pair's is read by its id: no index is asked, which may lag, and for ever. Raises
-    ``CallFailed``, for a person, where there are more of them than can be read."""
+    """The tickets there that are this ticket of ours: found by our reference or, if the outcome of
+    a create is unknown, among those that our account created since it started. Each of these
+    without a pair is read by its id: an index is not used, since it may be delayed, even
+    forever. Raises ``CallFailed``, for a person, if there are more of them than can be read."""
     ids = system.find(claimed.reference)
     if ids or claimed.begun is None:
         return ids
@@ -166,7 +166,7 @@ def look_up(
 def _asked(system: PartnerSystem, their_id: str) -> TheirTicket:
     try:
         return system.read(their_id)
-    except _UNFORESEEN as error:  # of this ticket alone: the others go on
+    except _UNFORESEEN as error:  # of this ticket alone: the others continue
         reason = f"Their ticket {their_id} cannot be read: {type(error).__name__}: {error}"
         raise CallFailed(Failure(Outcome.PERMANENT, reason[:300])) from error
 
@@ -174,7 +174,8 @@ def _asked(system: PartnerSystem, their_id: str) -> TheirTicket:
 def _times(
     context: Context, system: PartnerSystem, connection_id: int, ticket: TheirTicket
 ) -> Mapping[str, datetime]:
-    """When its values were set, where that decides. Who may not know it asks a person."""
+    """When its values were set, if that matters. Without the right to know it, a person is
+    asked."""
     with context.reading() as session:
         pair = pair_of_their_id(session, connection_id, ticket.id)
         if pair is None or not needs_times(session, pair, ticket.values):
@@ -188,7 +189,7 @@ def _times(
 
 
 def _fetched(file: TheirFile) -> TheirFile:
-    """The file with its content, or with the reason why it is not taken."""
+    """The file with its content, or with the reason why it is not accepted."""
     if file.size > SIZE_LIMIT:
         return replace(file, problem=f"Larger than {LIMIT_IN_WORDS} ({file.size} bytes)")
     if file.load is None:

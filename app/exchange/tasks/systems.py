@@ -1,4 +1,4 @@
-"""A connection's system, ready to be called: its kind, its secret, and where calls are written."""
+"""Builds the client of a connection's system: its kind, its secret, and the recording of calls."""
 
 from __future__ import annotations
 
@@ -31,7 +31,8 @@ from app.jobs.tasks.context import Context
 
 
 def _headers(kind: str, login: str, secret: str) -> Mapping[str, str]:
-    """How the portal logs in with each call; the GGUS contract has it in the message."""
+    """How the portal logs in with each call; with the GGUS contract, the login is in the
+    message."""
     if kind == Kind.ZAMMAD:
         return {"Authorization": f"Token token={secret}"}
     if kind == Kind.RT:
@@ -57,7 +58,7 @@ def _system(
 
 
 def open_system(context: Context, session: Session, connection: Connection) -> PartnerSystem:
-    """What speaks with a connection's system. Raises ``Invalid`` where its secret is missing."""
+    """The client of a connection's system. Raises ``Invalid`` if its secret is missing."""
     if is_told_by_mail(connection):
         tell = partial(_announce, context, connection.id)
         return MailNotices(tell, context.settings.mail.reply_to)
@@ -90,7 +91,7 @@ def _announce(context: Context, connection_id: int, number: int, sequence: int) 
 
 
 def try_connection(context: Context, connection_id: int, ticket: str = "") -> Iterator[Check]:
-    """Test a connection step by step; that all was well that its direction needs is noted.
+    """Test a connection step by step; record if everything that its direction needs passed.
     ``ticket``: see ``PartnerSystem.test``."""
     with context.reading() as session:
         connection = session.get_one(Connection, connection_id)
@@ -117,13 +118,13 @@ def try_connection(context: Context, connection_id: int, ticket: str = "") -> It
 
 
 class _Recorder:
-    """Writes calls down, without the secret in any of its forms, in a transaction of their own."""
+    """Records calls, without the secret in any form, in transactions of their own."""
 
     def __init__(self, context: Context, connection_id: int, hidden: Sequence[str]) -> None:
         self._context, self._connection, self._hidden = context, connection_id, hidden
 
     def record(self, told: Told) -> None:
-        """Write one call down."""
+        """Record one call."""
         with self._context.transaction() as session:
             session.add(
                 ExchangeCall(

@@ -40,8 +40,8 @@ class How(StrEnum):
     LINK = "link"
     """It names the link."""
     SITE = "site"
-    """It names no link but a T1 end of the link as affected site, and is an incident or a maintenance of
-    the link's network."""
+    """It names no link but a T1 end of the link as affected site, and is an incident or a
+    maintenance of the link's network."""
     HAND = "hand"
     """A person linked it."""
     NONE = "none"
