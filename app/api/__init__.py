@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from functools import cache
+from typing import Final
 
 from flask import Flask, Response, request
 from sqlalchemy import Engine
@@ -38,32 +39,34 @@ from app.api import (
 from app.api.caller import ENGINE, end_session
 from app.api.document import document
 from app.api.limits import BODY_LIMIT
-from app.api.operations import COPIES_PER_DAY, Operation
+from app.api.operations import COPIES_PER_DAY, operations_of
 from app.api.rate_limit import RATE_LIMIT, RateLimit
 from app.core.services.refusals import Refusals
 from app.core.settings import Settings
 
-OPERATIONS: tuple[Operation, ...] = (
-    *tickets.OPERATIONS,
-    *ticket_actions.OPERATIONS,
-    *changes.OPERATIONS,
-    *records.OPERATIONS,
-    *names.OPERATIONS,
-    *events.OPERATIONS,
-    *detected_events.OPERATIONS,
-    *notices.OPERATIONS,
-    *exchange.OPERATIONS,
-    *webhooks.OPERATIONS,
-    *calendar.OPERATIONS,
-    *reports.OPERATIONS,
-    *report_forms.OPERATIONS,
-    *statistics.OPERATIONS,
-    *people.OPERATIONS,
-    *partners.OPERATIONS,
-    *audit.OPERATIONS,
-    *meetings.OPERATIONS,
-    *filters.OPERATIONS,
+MODULES: Final = (
+    tickets,
+    ticket_actions,
+    changes,
+    records,
+    names,
+    events,
+    detected_events,
+    notices,
+    exchange,
+    webhooks,
+    calendar,
+    reports,
+    report_forms,
+    statistics,
+    people,
+    partners,
+    audit,
+    meetings,
+    filters,
 )
+"""All that declare operations, in the order of the document."""
+OPERATIONS: Final = tuple(one for module in MODULES for one in operations_of(module))
 
 
 def build(engine: Engine, refusals: Refusals, settings: Settings) -> Flask:

@@ -9,7 +9,7 @@ from typing import Any, Final
 from marshmallow import Schema, fields, validate
 
 from app.api.caller import session
-from app.api.operations import Call, Operation, next_page
+from app.api.operations import Call, next_page, operation
 from app.api.schemas import Moment, a_text, about, page_limit, page_next
 from app.api.ticket_schemas import ChangedField, Several
 from app.audit.services import audit as reading
@@ -18,6 +18,8 @@ from app.core.rules.access import Door
 from app.core.rules.errors import Invalid
 from app.core.rules.scopes import Scope
 from app.core.web.positions import read_position, write_position
+
+_ADMIN: Final = (Scope.ADMIN,)
 
 
 def _text(name: str, most: int, text: str) -> fields.String:
@@ -132,18 +134,27 @@ class AuditedFailedLogins(_Page):
     items = fields.List(fields.Nested(AuditedLogins), required=True)
 
 
-def changes(call: Call) -> Mapping[str, Any]:
-    """One page of changes."""
+@operation("GET", "/v1/audit/changes", scopes=_ADMIN, query=AuditQuery, answer=AuditedChanges)
+def list_audit(call: Call) -> Mapping[str, Any]:
+    """List the audit log of changes."""
     return _page(call, reading.changes_page, _change)
 
 
-def refusals(call: Call) -> Mapping[str, Any]:
-    """One page of refused rights."""
+@operation("GET", "/v1/audit/refusals", scopes=_ADMIN, query=RefusalsQuery, answer=AuditedRefusals)
+def list_refusals(call: Call) -> Mapping[str, Any]:
+    """List refused requests."""
     return _page(call, reading.refusals_page, _refusal)
 
 
-def failed_logins(call: Call) -> Mapping[str, Any]:
-    """One page of failed logins."""
+@operation(
+    "GET",
+    "/v1/audit/failed-logins",
+    scopes=_ADMIN,
+    query=FailedLoginsQuery,
+    answer=AuditedFailedLogins,
+)
+def list_failed_logins(call: Call) -> Mapping[str, Any]:
+    """List failed logins."""
     return _page(call, reading.failed_logins_page, _logins)
 
 
@@ -209,35 +220,3 @@ def _logins(row: Any) -> Mapping[str, Any]:
         "remote": row.remote,
         "failures": row.failures,
     }
-
-
-_ADMIN: Final = (Scope.ADMIN,)
-OPERATIONS: Final = (
-    Operation(
-        "listAudit",
-        "/v1/audit/changes",
-        "List the audit log of changes",
-        _ADMIN,
-        AuditQuery,
-        AuditedChanges,
-        changes,
-    ),
-    Operation(
-        "listRefusals",
-        "/v1/audit/refusals",
-        "List refused requests",
-        _ADMIN,
-        RefusalsQuery,
-        AuditedRefusals,
-        refusals,
-    ),
-    Operation(
-        "listFailedLogins",
-        "/v1/audit/failed-logins",
-        "List failed logins",
-        _ADMIN,
-        FailedLoginsQuery,
-        AuditedFailedLogins,
-        failed_logins,
-    ),
-)

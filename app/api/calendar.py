@@ -16,8 +16,7 @@ from app.api.calendar_schemas import (
     RemovalQuery,
 )
 from app.api.caller import session
-from app.api.operations import Call, Operation
-from app.api.schemas import NoQuery
+from app.api.operations import Call, operation
 from app.calendar.models.lhc import LhcPeriod
 from app.calendar.rules.calendar import Planned
 from app.calendar.services.calendar import CalendarFilter, agenda
@@ -34,14 +33,18 @@ from app.core.rules.quarters import Month
 from app.core.rules.scopes import Scope
 from app.registry.services.registry import require_links, require_site
 
+_READ: Final = (Scope.READ,)
+_ADMIN: Final = (Scope.ADMIN,)
+
 MAX_LENGTH: Final = timedelta(days=800)
 """Of the days of one answer."""
 FEED: Final = "/calendar/feed"
 _ENDS: Final = ("begins_at", "ends_at", "begin_precision", "end_precision")
 
 
+@operation("GET", "/v1/calendar", scopes=_READ, query=CalendarQuery, answer=Agenda)
 def get_calendar(call: Call) -> Mapping[str, Any]:
-    """The windows that touch these days, what collides, and what the LHC does."""
+    """List planned work between two days, with conflicts and LHC periods."""
     query, rows = call.query, session()
     begin = query["from_"][0] if "from_" in query else Month.of(call.now).begin
     end = query["to"][1] if "to" in query else Month.of(begin).end
@@ -83,25 +86,43 @@ def _period(row: LhcPeriod) -> Mapping[str, Any]:
     return {**stated_of(row).texts(), **more}
 
 
-def list_periods(_call: Call) -> Mapping[str, Any]:
-    """All periods of the LHC."""
+@operation("GET", "/v1/lhc-periods", scopes=(Scope.READ, Scope.ADMIN), answer=LhcPeriods)
+def list_lhc_periods(_call: Call) -> Mapping[str, Any]:
+    """List LHC periods."""
     return {"items": [_period(row) for row in lhc_periods(session())]}
 
 
-def get_period(call: Call) -> Mapping[str, Any]:
-    """One period of the LHC."""
-    return _period(period_of_id(session(), call.number("period")))
-
-
-def create_period(call: Call) -> Mapping[str, Any]:
-    """Add a period."""
+@operation(
+    "POST",
+    "/v1/lhc-periods",
+    scopes=_ADMIN,
+    body=NewPeriod,
+    answer=LhcPeriodRow,
+    location=lambda made: f"{_PERIODS}/{made['id']}",
+)
+def add_lhc_period(call: Call) -> Mapping[str, Any]:
+    """Add an LHC period."""
     sent = dict(call.body)
     why = sent.pop("why")
     return _period(add_period(session(), call.writer, sent, why))
 
 
-def edit_period(call: Call) -> Mapping[str, Any]:
-    """Change a period."""
+@operation("GET", "/v1/lhc-periods/{period}", scopes=(Scope.READ, Scope.ADMIN), answer=LhcPeriodRow)
+def get_lhc_period(call: Call) -> Mapping[str, Any]:
+    """Get an LHC period."""
+    return _period(period_of_id(session(), call.number("period")))
+
+
+@operation(
+    "PATCH",
+    "/v1/lhc-periods/{period}",
+    scopes=_ADMIN,
+    body=PeriodChange,
+    answer=LhcPeriodRow,
+    of=get_lhc_period,
+)
+def change_lhc_period(call: Call) -> Mapping[str, Any]:
+    """Change an LHC period."""
     sent = dict(call.body)
     why = sent.pop("why")
     row = period_of_id(session(), call.number("period"))
@@ -116,79 +137,13 @@ def edit_period(call: Call) -> Mapping[str, Any]:
     return _period(row)
 
 
-def delete_period(call: Call) -> Mapping[str, Any]:
-    """Take a period off the calendar."""
+@operation(
+    "DELETE", "/v1/lhc-periods/{period}", scopes=_ADMIN, query=RemovalQuery, of=get_lhc_period
+)
+def remove_lhc_period(call: Call) -> Mapping[str, Any]:
+    """Remove an LHC period."""
     remove_period(session(), call.writer, call.number("period"), call.query["why"])
     return {}
 
 
-_READ: Final = (Scope.READ,)
-_ADMIN: Final = (Scope.ADMIN,)
 _PERIODS: Final = "/v1/lhc-periods"
-_ONE: Final = f"{_PERIODS}/{{period}}"
-GET_PERIOD: Final = Operation(
-    "getLhcPeriod",
-    _ONE,
-    "Get an LHC period",
-    (Scope.READ, Scope.ADMIN),
-    NoQuery,
-    LhcPeriodRow,
-    get_period,
-)
-OPERATIONS: Final = (
-    Operation(
-        "getCalendar",
-        "/v1/calendar",
-        "List planned work between two days, with conflicts and LHC periods",
-        _READ,
-        CalendarQuery,
-        Agenda,
-        get_calendar,
-    ),
-    Operation(
-        "listLhcPeriods",
-        _PERIODS,
-        "List LHC periods",
-        (Scope.READ, Scope.ADMIN),
-        NoQuery,
-        LhcPeriods,
-        list_periods,
-    ),
-    Operation(
-        "addLhcPeriod",
-        _PERIODS,
-        "Add an LHC period",
-        _ADMIN,
-        NoQuery,
-        LhcPeriodRow,
-        create_period,
-        method="POST",
-        body=NewPeriod,
-        location=lambda made: f"{_PERIODS}/{made['id']}",
-    ),
-    GET_PERIOD,
-    Operation(
-        "changeLhcPeriod",
-        _ONE,
-        "Change an LHC period",
-        _ADMIN,
-        NoQuery,
-        LhcPeriodRow,
-        edit_period,
-        method="PATCH",
-        body=PeriodChange,
-        of=GET_PERIOD,
-    ),
-    Operation(
-        "removeLhcPeriod",
-        _ONE,
-        "Remove an LHC period",
-        _ADMIN,
-        RemovalQuery,
-        LhcPeriodRow,
-        delete_period,
-        method="DELETE",
-        empty=True,
-        of=GET_PERIOD,
-    ),
-)

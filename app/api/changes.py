@@ -8,7 +8,7 @@ from typing import Any, Final
 from sqlalchemy import select
 
 from app.api.caller import session
-from app.api.operations import Call, Operation, next_page
+from app.api.operations import Call, next_page, operation
 from app.api.ticket_schemas import LATEST, Feed, FeedQuery, History, HistoryQuery
 from app.core.rules.scopes import Scope
 from app.core.services.changes import TICKET, changes_of, newest_change_id
@@ -19,8 +19,11 @@ from app.tickets.services.timeline import Step, steps_of
 _SCOPES: Final = (Scope.READ, Scope.TICKETS)
 
 
-def history(call: Call) -> Mapping[str, Any]:
-    """One page of a ticket's history."""
+@operation(
+    "GET", "/v1/tickets/{number}/history", scopes=_SCOPES, query=HistoryQuery, answer=History
+)
+def get_history(call: Call) -> Mapping[str, Any]:
+    """List the changes of a ticket, oldest first."""
     ticket = find_ticket(session(), call.actor, call.number())
     after, limit = call.query["after"], call.query["limit"]
     changes = changes_of(session(), TICKET, ticket.number, after=after, limit=limit)
@@ -32,8 +35,9 @@ def history(call: Call) -> Mapping[str, Any]:
     }
 
 
-def feed(call: Call) -> Mapping[str, Any]:
-    """One page of the changes of all tickets."""
+@operation("GET", "/v1/changes", scopes=_SCOPES, query=FeedQuery, answer=Feed)
+def list_changes(call: Call) -> Mapping[str, Any]:
+    """List the changes of all tickets in order."""
     cursor, limit = call.query["cursor"].strip(), call.query["limit"]
     if cursor == LATEST:
         page = FeedPage((), session().scalar(select(newest_change_id())) or 0, more=False)
@@ -68,25 +72,3 @@ def _step(step: Step) -> dict[str, Any]:
         "door": step.door,
         "fields": fields,
     }
-
-
-OPERATIONS: Final = (
-    Operation(
-        "getHistory",
-        "/v1/tickets/{number}/history",
-        "List the changes of a ticket, oldest first",
-        _SCOPES,
-        HistoryQuery,
-        History,
-        history,
-    ),
-    Operation(
-        "listChanges",
-        "/v1/changes",
-        "List the changes of all tickets in order",
-        _SCOPES,
-        FeedQuery,
-        Feed,
-        feed,
-    ),
-)

@@ -18,23 +18,26 @@ from app.api.detected_schemas import (
     EventMatching,
 )
 from app.api.freshness import fresh_figures
-from app.api.operations import Call, Operation, next_page
-from app.api.schemas import NoQuery
+from app.api.operations import Call, next_page, operation
 from app.core.rules.access import require_all_tickets
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.quarters import Quarter
 from app.core.rules.scopes import Scope
 from app.core.web.positions import read_position, write_position
-from app.duties.services.duties import DutyFilter, judged_rules, list_duties
+from app.duties.services import duties
+from app.duties.services.duties import DutyFilter, judged_rules
 from app.duties.services.listed_events import Detected, EventFilter, list_events
 from app.events.models.events import Event
 from app.events.services.lists import event_of_id
 from app.matching.rules.matching import Decision
-from app.matching.services.by_hand import link_by_hand, undo_decision, unlink_by_hand
+from app.matching.services import by_hand
+from app.matching.services.by_hand import link_by_hand, unlink_by_hand
 from app.matching.services.event_matches import matches_of
 from app.registry.services.lists import link_of_name
 from app.registry.services.registry import require_site
 
+_READ: Final = (Scope.READ, Scope.EVENTS)
+_WRITE: Final = (Scope.EVENTS,)
 _DETECTED: Final = (
     *("id", "state", "start", "end", "seconds", "beginnings", "quarter"),
     *("is_counted", "is_documented", "is_maintenance", "how"),
@@ -42,8 +45,9 @@ _DETECTED: Final = (
 _YES: Final = {"yes": True, "no": False}
 
 
-def list_detected(call: Call) -> Mapping[str, Any]:
-    """One page of detected events."""
+@operation("GET", "/v1/detected-events", scopes=_READ, query=DetectedQuery, answer=DetectedPage)
+def list_detected_events(call: Call) -> Mapping[str, Any]:
+    """List events as detected from reports."""
     require_all_tickets(call.actor)
     fresh_figures()
     query = call.query
@@ -79,8 +83,9 @@ def list_detected(call: Call) -> Mapping[str, Any]:
     return {"items": found.rows, "next": _next(found.after)}
 
 
+@operation("GET", "/v1/events/{event}/matching", scopes=_READ, answer=EventMatching)
 def get_matching(call: Call) -> Mapping[str, Any]:
-    """The tickets of a reported event, and why."""
+    """List the tickets matched with an event."""
     require_all_tickets(call.actor)
     return _matching(call)
 
@@ -109,22 +114,38 @@ def _event(call: Call) -> Event:
     return found
 
 
-def decide(call: Call) -> Mapping[str, Any]:
-    """Say that a ticket documents an event, or does not."""
+@operation(
+    "POST",
+    "/v1/events/{event}/decisions",
+    scopes=_WRITE,
+    body=DecisionBody,
+    answer=EventMatching,
+    of=get_matching,
+)
+def decide_match(call: Call) -> Mapping[str, Any]:
+    """Decide whether a ticket documents an event."""
     sent = call.body
     verb = link_by_hand if sent["decision"] == Decision.LINKED else unlink_by_hand
     verb(session(), call.writer, _event(call).id, sent["ticket"], sent["reason"])
     return _matching(call)
 
 
-def undo(call: Call) -> Mapping[str, Any]:
-    """Take a decision back: the rules speak again."""
-    undo_decision(session(), call.writer, _event(call).id, call.number("ticket"))
+@operation(
+    "DELETE",
+    "/v1/events/{event}/decisions/{ticket}",
+    scopes=_WRITE,
+    answer=EventMatching,
+    of=get_matching,
+)
+def undo_decision(call: Call) -> Mapping[str, Any]:
+    """Undo a decision."""
+    by_hand.undo_decision(session(), call.writer, _event(call).id, call.number("ticket"))
     return _matching(call)
 
 
-def list_due(call: Call) -> Mapping[str, Any]:
-    """One page of tickets that are due."""
+@operation("GET", "/v1/duties", scopes=(Scope.READ,), query=DutiesQuery, answer=DutyPage)
+def list_duties(call: Call) -> Mapping[str, Any]:
+    """List required tickets with their rule and status."""
     require_all_tickets(call.actor)
     fresh_figures()
     query, rows = call.query, session()
@@ -140,7 +161,7 @@ def list_due(call: Call) -> Mapping[str, Any]:
         state=query["state"],
         losses_only="losses" in query,
     )
-    found = list_duties(rows, wanted, call.now, after=_place(call), limit=query["limit"])
+    found = duties.list_duties(rows, wanted, call.now, after=_place(call), limit=query["limit"])
     return {"items": found.rows, "next": _next(found.more)}
 
 
@@ -162,8 +183,9 @@ def _link(call: Call) -> int | None:
         raise Invalid("link", "No link has this id") from None
 
 
-def list_rules(call: Call) -> Mapping[str, Any]:
-    """The rules whose due tickets are kept."""
+@operation("GET", "/v1/duty-rules", scopes=(Scope.READ,), answer=DutyRules)
+def list_duty_rules(call: Call) -> Mapping[str, Any]:
+    """List the rules that require tickets."""
     return {
         "items": [
             {
@@ -187,71 +209,3 @@ def _place(call: Call) -> tuple[datetime, int] | None:
 
 def _next(place: tuple[datetime, int] | None) -> str | None:
     return next_page(None if place is None else write_position(place))
-
-
-_READ: Final = (Scope.READ, Scope.EVENTS)
-_WRITE: Final = (Scope.EVENTS,)
-_MATCHING: Final = "/v1/events/{event}/matching"
-_DECISIONS: Final = "/v1/events/{event}/decisions"
-GET_MATCHING: Final = Operation(
-    "getMatching",
-    _MATCHING,
-    "List the tickets matched with an event",
-    _READ,
-    NoQuery,
-    EventMatching,
-    get_matching,
-)
-OPERATIONS: Final = (
-    Operation(
-        "listDetectedEvents",
-        "/v1/detected-events",
-        "List events as detected from reports",
-        _READ,
-        DetectedQuery,
-        DetectedPage,
-        list_detected,
-    ),
-    GET_MATCHING,
-    Operation(
-        "decideMatch",
-        _DECISIONS,
-        "Decide whether a ticket documents an event",
-        _WRITE,
-        NoQuery,
-        EventMatching,
-        decide,
-        method="POST",
-        body=DecisionBody,
-        of=GET_MATCHING,
-    ),
-    Operation(
-        "undoDecision",
-        f"{_DECISIONS}/{{ticket}}",
-        "Undo a decision",
-        _WRITE,
-        NoQuery,
-        EventMatching,
-        undo,
-        method="DELETE",
-        of=GET_MATCHING,
-    ),
-    Operation(
-        "listDuties",
-        "/v1/duties",
-        "List required tickets with their rule and status",
-        (Scope.READ,),
-        DutiesQuery,
-        DutyPage,
-        list_due,
-    ),
-    Operation(
-        "listDutyRules",
-        "/v1/duty-rules",
-        "List the rules that require tickets",
-        (Scope.READ,),
-        NoQuery,
-        DutyRules,
-        list_rules,
-    ),
-)

@@ -269,7 +269,7 @@ def _answers(operation: Operation) -> dict[str, Any]:
             "headers": replayed,
         }
     }
-    if operation.empty:
+    if operation.answer is None:
         return nothing
     done: dict[str, Any] = {
         "200": {"description": "Everything is stored.", "headers": replayed, "content": content},

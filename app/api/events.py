@@ -11,16 +11,9 @@ from flask import request
 
 from app.api.caller import session
 from app.api.event_schemas import EventCorrection, EventReason
-from app.api.operations import Call, Operation, next_page
+from app.api.operations import Call, next_page, operation
 from app.api.problems import event_errors
-from app.api.schemas import (
-    EventPage,
-    EventsQuery,
-    NoQuery,
-    OneEvent,
-    ReportAnswer,
-    ReportQuery,
-)
+from app.api.schemas import EventPage, EventsQuery, OneEvent, ReportAnswer, ReportQuery
 from app.core.rules.access import require_report
 from app.core.rules.errors import Invalid, NotFound, StaleVersion, TooMuch
 from app.core.rules.scopes import Scope
@@ -28,17 +21,61 @@ from app.core.rules.texts import checked_text, read_time
 from app.events.rules.alertmanager import DEFAULT_SOURCE, read_webhook
 from app.events.rules.events import COLUMNS, LIMITS, MAX_AT_ONCE, MAX_SOURCE_LENGTH, EventState
 from app.events.rules.json import read_events, read_json
-from app.events.services.events import EventResult, EventsLeft, Reported, report_events
-from app.events.services.hand import correct_event, require_enter, stated_of
+from app.events.services import events, hand, withdrawal
+from app.events.services.events import EventResult, EventsLeft, Reported
+from app.events.services.hand import require_enter, stated_of
 from app.events.services.hearing import hear_sources
 from app.events.services.lists import WantedEvents, event_of_id, events_wanted, history_of
 from app.events.services.sources import labels_of
-from app.events.services.withdrawal import restore_event, withdraw_event
 from app.tickets.rules.tickets import Layer
 
+_READ: Final = (Scope.EVENTS, Scope.READ)
+_WRITE: Final = (Scope.EVENTS,)
 
+
+def _reported() -> Any:
+    return read_events(request.get_data())
+
+
+def _notified() -> Any:
+    return read_json(request.get_data())
+
+
+def _report_schema() -> Mapping[str, Any]:
+    event = _event_schema()
+    several = {"type": "array", "items": event, "maxItems": MAX_AT_ONCE}
+    return {"oneOf": [several, event]}
+
+
+def _webhook_schema() -> Mapping[str, Any]:
+    alert = {
+        "type": "object",
+        "properties": {
+            "status": {"type": "string", "enum": ["firing", "resolved"]},
+            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+            "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
+            "startsAt": {"type": "string", "format": "date-time"},
+            "endsAt": {"type": "string", "format": "date-time"},
+            "generatorURL": {"type": "string"},
+            "fingerprint": {"type": "string"},
+        },
+        "required": ["status", "startsAt"],
+    }
+    return {
+        "type": "object",
+        "description": "Alertmanager's webhook format, version 4.",
+        "properties": {
+            "version": {"type": "string", "const": "4"},
+            "truncatedAlerts": {"type": "integer"},
+            "alerts": {"type": "array", "items": alert, "maxItems": MAX_AT_ONCE},
+        },
+        "required": ["version", "alerts"],
+    }
+
+
+@operation("GET", "/v1/events", scopes=_READ, query=EventsQuery, answer=EventPage)
 def list_events(call: Call) -> Mapping[str, Any]:
-    """One page of events."""
+    """List events."""
     query = call.query
     limit = query["limit"]
     wanted = WantedEvents(
@@ -63,52 +100,24 @@ def _moment(name: str, text: str | None) -> datetime | None:
     return None if text is None else read_time(name, text)
 
 
-def get_event(call: Call) -> Mapping[str, Any]:
-    """One event with its history."""
-    found = event_of_id(session(), _id(call))
-    return {**vars(found), "history": history_of(session(), found.row.id)}
+@operation(
+    "POST",
+    "/v1/events",
+    scopes=_WRITE,
+    query=ReportQuery,
+    takes=_report_schema,
+    reads=_reported,
+    answer=ReportAnswer,
+)
+def report_events(call: Call) -> Mapping[str, Any] | EventsLeft:
+    """Report up to 10,000 events.
 
-
-def _id(call: Call) -> int:
-    key = call.key
-    if not (key.isascii() and key.isdigit() and len(key) < 11):
-        raise NotFound("There is no event of this id")
-    return int(key)
-
-
-def correct(call: Call) -> Mapping[str, Any]:
-    """Correct an event, or close it."""
-    require_enter(call.writer)
-    row = event_of_id(session(), _id(call)).row
-    seen = row.version if call.version is None else call.version
-    stated = replace(stated_of(session(), row), **call.body)
-    try:
-        correct_event(session(), call.writer, row.id, seen, stated)
-    except Invalid as error:
-        if error.field == "version":
-            raise StaleVersion(row.version) from error
-        raise
-    return get_event(call)
-
-
-def withdraw(call: Call) -> Mapping[str, Any]:
-    """Say that an event never was."""
-    withdraw_event(session(), call.writer, _id(call), call.body["reason"])
-    return get_event(call)
-
-
-def restore(call: Call) -> Mapping[str, Any]:
-    """Take a withdrawal back."""
-    restore_event(session(), call.writer, _id(call), call.body["reason"])
-    return get_event(call)
-
-
-def report(call: Call) -> Mapping[str, Any] | EventsLeft:
-    """Take in a list of events, all or nothing unless the good ones are requested."""
+    All or nothing, unless only the correct ones are requested.
+    """
     require_report(call.actor)
     try:
         with session().begin_nested():
-            done = report_events(
+            done = events.report_events(
                 session(),
                 call.writer,
                 call.body,
@@ -122,6 +131,66 @@ def report(call: Call) -> Mapping[str, Any] | EventsLeft:
     return _answer(done)
 
 
+def _id(call: Call) -> int:
+    key = call.key
+    if not (key.isascii() and key.isdigit() and len(key) < 11):
+        raise NotFound("There is no event of this id")
+    return int(key)
+
+
+@operation("GET", "/v1/events/{key}", scopes=_READ, answer=OneEvent)
+def get_event(call: Call) -> Mapping[str, Any]:
+    """Get an event by id."""
+    found = event_of_id(session(), _id(call))
+    return {**vars(found), "history": history_of(session(), found.row.id)}
+
+
+@operation(
+    "PATCH", "/v1/events/{key}", scopes=_WRITE, body=EventCorrection, answer=OneEvent, of=get_event
+)
+def correct_event(call: Call) -> Mapping[str, Any]:
+    """Correct or close an event."""
+    require_enter(call.writer)
+    row = event_of_id(session(), _id(call)).row
+    seen = row.version if call.version is None else call.version
+    stated = replace(stated_of(session(), row), **call.body)
+    try:
+        hand.correct_event(session(), call.writer, row.id, seen, stated)
+    except Invalid as error:
+        if error.field == "version":
+            raise StaleVersion(row.version) from error
+        raise
+    return get_event(call)
+
+
+@operation(
+    "POST",
+    "/v1/events/{event}/withdraw",
+    scopes=_WRITE,
+    body=EventReason,
+    answer=OneEvent,
+    of=get_event,
+)
+def withdraw_event(call: Call) -> Mapping[str, Any]:
+    """Withdraw an event that never happened."""
+    withdrawal.withdraw_event(session(), call.writer, _id(call), call.body["reason"])
+    return get_event(call)
+
+
+@operation(
+    "POST",
+    "/v1/events/{event}/restore",
+    scopes=_WRITE,
+    body=EventReason,
+    answer=OneEvent,
+    of=get_event,
+)
+def restore_event(call: Call) -> Mapping[str, Any]:
+    """Undo the withdrawal of an event."""
+    withdrawal.restore_event(session(), call.writer, _id(call), call.body["reason"])
+    return get_event(call)
+
+
 def _source(name: str) -> str:
     checked_text("source", name, MAX_SOURCE_LENGTH, label="The source")
     if name != name.strip():
@@ -129,19 +198,45 @@ def _source(name: str) -> str:
     return name
 
 
+@operation(
+    "POST",
+    "/v1/events/alertmanager",
+    scopes=_WRITE,
+    takes=_webhook_schema,
+    reads=_notified,
+    answer=ReportAnswer,
+)
 def report_alerts(call: Call) -> Mapping[str, Any] | EventsLeft:
-    """Take in a notification of Alertmanager.
+    """Receive events from Alertmanager, source "alertmanager"."""
+    return _alerts(call, DEFAULT_SOURCE)
+
+
+@operation(
+    "POST",
+    "/v1/events/alertmanager/{key}",
+    scopes=_WRITE,
+    takes=_webhook_schema,
+    reads=_notified,
+    answer=ReportAnswer,
+)
+def report_alerts_of(call: Call) -> Mapping[str, Any] | EventsLeft:
+    """Receive events from Alertmanager for a named source."""
+    return _alerts(call, call.key)
+
+
+def _alerts(call: Call, name: str) -> Mapping[str, Any] | EventsLeft:
+    """Store a notification of Alertmanager.
 
     Alertmanager sends again what was answered with 5xx, and leaves alone what was answered with
     4xx: so whatever can be stored is stored, and what cannot is named beside it; 422 is answered
     where nothing can.
     """
     require_report(call.actor)
-    source = _source(call.key or DEFAULT_SOURCE)
+    source = _source(name)
     webhook = read_webhook(call.body, source, labels_of(session(), source), call.now)
     if len(webhook.messages) > MAX_AT_ONCE:
         raise TooMuch(f"One call takes at most {MAX_AT_ONCE} alerts; set max_alerts")
-    done = report_events(
+    done = events.report_events(
         session(),
         call.writer,
         webhook.messages,
@@ -153,14 +248,6 @@ def report_alerts(call: Call) -> Mapping[str, Any] | EventsLeft:
     if done.outcomes and done.counts.get(EventResult.WRONG) == len(done.outcomes):
         return EventsLeft(done)
     return {**_answer(done), "truncated": webhook.truncated}
-
-
-def _reported() -> Any:
-    return read_events(request.get_data())
-
-
-def _notified() -> Any:
-    return read_json(request.get_data())
 
 
 def _answer(done: Reported) -> Mapping[str, Any]:
@@ -209,123 +296,3 @@ def _event_schema() -> Mapping[str, Any]:
         "required": ["source", "source_id"],
         "additionalProperties": False,
     }
-
-
-def _report_schema() -> Mapping[str, Any]:
-    event = _event_schema()
-    several = {"type": "array", "items": event, "maxItems": MAX_AT_ONCE}
-    return {"oneOf": [several, event]}
-
-
-def _webhook_schema() -> Mapping[str, Any]:
-    alert = {
-        "type": "object",
-        "properties": {
-            "status": {"type": "string", "enum": ["firing", "resolved"]},
-            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
-            "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
-            "startsAt": {"type": "string", "format": "date-time"},
-            "endsAt": {"type": "string", "format": "date-time"},
-            "generatorURL": {"type": "string"},
-            "fingerprint": {"type": "string"},
-        },
-        "required": ["status", "startsAt"],
-    }
-    return {
-        "type": "object",
-        "description": "Alertmanager's webhook format, version 4.",
-        "properties": {
-            "version": {"type": "string", "const": "4"},
-            "truncatedAlerts": {"type": "integer"},
-            "alerts": {"type": "array", "items": alert, "maxItems": MAX_AT_ONCE},
-        },
-        "required": ["version", "alerts"],
-    }
-
-
-_READ = (Scope.EVENTS, Scope.READ)
-_WRITE = (Scope.EVENTS,)
-_HOOK = "/v1/events/alertmanager"
-GET_EVENT = Operation(
-    "getEvent", "/v1/events/{key}", "Get an event by id", _READ, NoQuery, OneEvent, get_event
-)
-
-
-def _write(name: str, path: str, summary: str, view: Any, **more: Any) -> Operation:
-    """An operation that changes an event and answers it as it is then."""
-    return Operation(
-        name,
-        f"/v1/events/{path}",
-        summary,
-        _WRITE,
-        NoQuery,
-        OneEvent,
-        view,
-        **{"method": "POST", "of": GET_EVENT, **more},
-    )
-
-
-OPERATIONS = (
-    Operation(
-        "listEvents", "/v1/events", "List events", _READ, EventsQuery, EventPage, list_events
-    ),
-    Operation(
-        "reportEvents",
-        "/v1/events",
-        f"Report up to {MAX_AT_ONCE:,} events",
-        _WRITE,
-        ReportQuery,
-        ReportAnswer,
-        report,
-        method="POST",
-        takes=_report_schema,
-        reads=_reported,
-    ),
-    GET_EVENT,
-    _write(
-        "correctEvent",
-        "{key}",
-        "Correct or close an event",
-        correct,
-        method="PATCH",
-        body=EventCorrection,
-    ),
-    _write(
-        "withdrawEvent",
-        "{event}/withdraw",
-        "Withdraw an event that never happened",
-        withdraw,
-        body=EventReason,
-    ),
-    _write(
-        "restoreEvent",
-        "{event}/restore",
-        "Undo the withdrawal of an event",
-        restore,
-        body=EventReason,
-    ),
-    Operation(
-        "reportAlerts",
-        _HOOK,
-        'Receive events from Alertmanager, source "alertmanager"',
-        _WRITE,
-        NoQuery,
-        ReportAnswer,
-        report_alerts,
-        method="POST",
-        takes=_webhook_schema,
-        reads=_notified,
-    ),
-    Operation(
-        "reportAlertsOf",
-        f"{_HOOK}/{{key}}",
-        "Receive events from Alertmanager for a named source",
-        _WRITE,
-        NoQuery,
-        ReportAnswer,
-        report_alerts,
-        method="POST",
-        takes=_webhook_schema,
-        reads=_notified,
-    ),
-)

@@ -3,14 +3,14 @@ the connections. What another portal compares its own with are the heads of pair
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from marshmallow import Schema, fields, validate
 
 from app.api.caller import session
-from app.api.operations import Call, Operation, next_page
-from app.api.schemas import Moment, NoQuery, a_text, about, page_limit, page_next
+from app.api.operations import Call, next_page, operation
+from app.api.schemas import Moment, a_text, about, page_limit, page_next
 from app.core.rules.access import require_operator, require_scope
 from app.core.rules.language import _
 from app.core.rules.scopes import Scope
@@ -23,6 +23,9 @@ from app.exchange.services.heads import heads_of
 from app.exchange.services.overview import Traffic, connection_of_number, traffic, troubles
 from app.tickets.services.lifecycle import find_ticket
 
+_LOOK: Final = (Scope.ADMIN, Scope.TICKETS)
+_OPERATE: Final = (Scope.TICKETS,)
+_ADMIN: Final = (Scope.ADMIN,)
 _SEE: Final = _("see the exchange with partners")
 _MOST: Final = 999_999_999
 
@@ -235,28 +238,65 @@ class Choice(Schema):
     )
 
 
+@operation("GET", "/v1/exchange/pairs/{key}", scopes=(Scope.READ,), answer=TicketPairs)
 def get_pairs(call: Call) -> Mapping[str, Any]:
-    """The counterparts of one ticket."""
+    """List the partners' counterparts of a ticket."""
     number = call.number("key")
     find_ticket(session(), call.actor, number)
     return {"items": heads_of(session(), number, call.now) or ()}
 
 
+@operation("GET", "/v1/exchange/connections", scopes=_LOOK, answer=Connections)
 def list_connections(call: Call) -> Mapping[str, Any]:
-    """Every connection and how it does."""
+    """List partner connections and their status."""
     require_operator(call.actor, _SEE, _shown_scope(call))
     does = traffic(session(), call.now)
     return {"items": [_connection(one, does.get(one.id)) for one in all_connections(session())]}
 
 
+@operation("GET", "/v1/exchange/connections/{number}", scopes=_LOOK, answer=ConnectionRow)
 def get_connection(call: Call) -> Mapping[str, Any]:
-    """One connection."""
+    """Get a partner connection."""
     require_operator(call.actor, _SEE, _shown_scope(call))
     return _at(call, connection_of_number(session(), call.number()))
 
 
+@operation("POST", "/v1/exchange/connections/{number}/pause", scopes=_ADMIN, answer=ConnectionRow)
+def pause_connection(call: Call) -> Mapping[str, Any]:
+    """Pause the connection."""
+    found = connection_of_number(session(), call.number())
+    pause(session(), call.writer, found)
+    return _at(call, found)
+
+
+@operation("POST", "/v1/exchange/connections/{number}/resume", scopes=_ADMIN, answer=ConnectionRow)
+def resume_connection(call: Call) -> Mapping[str, Any]:
+    """Resume the connection."""
+    found = connection_of_number(session(), call.number())
+    resume(session(), call.writer, found)
+    return _at(call, found)
+
+
+@operation(
+    "POST", "/v1/exchange/connections/{number}/compare", scopes=_OPERATE, answer=ConnectionRow
+)
+def compare_connection(call: Call) -> Mapping[str, Any]:
+    """Queue a comparison with the partner's tickets."""
+    found = connection_of_number(session(), call.number())
+    ask_comparison(session(), call.actor, found)
+    return _at(call, found)
+
+
+@operation("POST", "/v1/exchange/connections/{number}/retry", scopes=_OPERATE, answer=Retried)
+def retry_connection(call: Call) -> Mapping[str, Any]:
+    """Retry all failed exchanges of a connection."""
+    found = connection_of_number(session(), call.number())
+    return {"tickets": decisions.send_all_again(session(), call.writer, found)}
+
+
+@operation("GET", "/v1/exchange/failures", scopes=_LOOK, query=FailuresQuery, answer=Failures)
 def list_failures(call: Call) -> Mapping[str, Any]:
-    """One page of tickets whose exchange waits for a person."""
+    """List failed exchanges."""
     require_operator(call.actor, _SEE, _shown_scope(call))
     query = call.query
     limit = query["limit"]
@@ -265,51 +305,35 @@ def list_failures(call: Call) -> Mapping[str, Any]:
     return {"items": [_failure(one) for one in found[:limit]], "next": next_page(last)}
 
 
-def retry(call: Call) -> Mapping[str, Any]:
-    """Try a ticket's exchange again at once."""
+@operation("POST", "/v1/exchange/failures/{pair}/retry", scopes=_OPERATE, answer=Retried)
+def retry_exchange(call: Call) -> Mapping[str, Any]:
+    """Retry the exchange of a ticket now."""
     decisions.send_again(session(), call.writer, call.number("pair"))
     return {"tickets": 1}
 
 
-def retry_all(call: Call) -> Mapping[str, Any]:
-    """Try every ticket again whose exchange failed."""
-    found = connection_of_number(session(), call.number())
-    return {"tickets": decisions.send_all_again(session(), call.writer, found)}
-
-
-def skip(call: Call) -> Mapping[str, Any]:
-    """Leave an entry of ours out."""
+@operation("POST", "/v1/exchange/entries/{entry}/skip", scopes=_ADMIN, body=Reason, answer=Retried)
+def skip_entry(call: Call) -> Mapping[str, Any]:
+    """Skip the first pending entry."""
     decisions.skip(session(), call.writer, call.number("entry"), call.body["reason"])
     return {}
 
 
-def replay(call: Call) -> Mapping[str, Any]:
-    """Send an entry after all, or apply it."""
+@operation("POST", "/v1/exchange/entries/{entry}/replay", scopes=_ADMIN, answer=Retried)
+def replay_entry(call: Call) -> Mapping[str, Any]:
+    """Send a skipped entry, or apply the partner's change."""
     decisions.replay(session(), call.writer, call.number("entry"))
     return {}
 
 
-def choose(call: Call) -> Mapping[str, Any]:
-    """End a conflict between two values."""
+@operation(
+    "POST", "/v1/exchange/entries/{entry}/choose", scopes=_OPERATE, body=Choice, answer=Retried
+)
+def choose_value(call: Call) -> Mapping[str, Any]:
+    """Choose between our value and the partner's."""
     ours = call.body["value"] == "ours"
     decisions.choose(session(), call.writer, call.number("entry"), ours=ours)
     return {}
-
-
-def _stepping(verb: Callable[..., None]) -> Callable[[Call], Mapping[str, Any]]:
-    def view(call: Call) -> Mapping[str, Any]:
-        found = connection_of_number(session(), call.number())
-        verb(session(), call.writer, found)
-        return _at(call, found)
-
-    return view
-
-
-def compare(call: Call) -> Mapping[str, Any]:
-    """Queue a comparison."""
-    found = connection_of_number(session(), call.number())
-    ask_comparison(session(), call.actor, found)
-    return _at(call, found)
 
 
 def _shown_scope(call: Call) -> Scope:
@@ -364,128 +388,3 @@ def _failure(found: Any) -> Mapping[str, Any]:
         "asked": found.asked,
         "first": found.first,
     }
-
-
-_LOOK: Final = (Scope.ADMIN, Scope.TICKETS)
-_OPERATE: Final = (Scope.TICKETS,)
-_ADMIN: Final = (Scope.ADMIN,)
-_CONNECTION: Final = "/v1/exchange/connections/{number}"
-_ENTRY: Final = "/v1/exchange/entries/{entry}"
-
-
-def _post(
-    name: str,
-    path: str,
-    summary: str,
-    scopes: tuple[Scope, ...],
-    answer: type[Schema],
-    view: Any,
-    **more: Any,
-) -> Operation:
-    return Operation(name, path, summary, scopes, NoQuery, answer, view, method="POST", **more)
-
-
-OPERATIONS: Final = (
-    Operation(
-        "getPairs",
-        "/v1/exchange/pairs/{key}",
-        "List the partners' counterparts of a ticket",
-        (Scope.READ,),
-        NoQuery,
-        TicketPairs,
-        get_pairs,
-    ),
-    Operation(
-        "listConnections",
-        "/v1/exchange/connections",
-        "List partner connections and their status",
-        _LOOK,
-        NoQuery,
-        Connections,
-        list_connections,
-    ),
-    Operation(
-        "getConnection",
-        _CONNECTION,
-        "Get a partner connection",
-        _LOOK,
-        NoQuery,
-        ConnectionRow,
-        get_connection,
-    ),
-    _post(
-        "pauseConnection",
-        f"{_CONNECTION}/pause",
-        "Pause the connection",
-        _ADMIN,
-        ConnectionRow,
-        _stepping(pause),
-    ),
-    _post(
-        "resumeConnection",
-        f"{_CONNECTION}/resume",
-        "Resume the connection",
-        _ADMIN,
-        ConnectionRow,
-        _stepping(resume),
-    ),
-    _post(
-        "compareConnection",
-        f"{_CONNECTION}/compare",
-        "Queue a comparison with the partner's tickets",
-        _OPERATE,
-        ConnectionRow,
-        compare,
-    ),
-    _post(
-        "retryConnection",
-        f"{_CONNECTION}/retry",
-        "Retry all failed exchanges of a connection",
-        _OPERATE,
-        Retried,
-        retry_all,
-    ),
-    Operation(
-        "listFailures",
-        "/v1/exchange/failures",
-        "List failed exchanges",
-        _LOOK,
-        FailuresQuery,
-        Failures,
-        list_failures,
-    ),
-    _post(
-        "retryExchange",
-        "/v1/exchange/failures/{pair}/retry",
-        "Retry the exchange of a ticket now",
-        _OPERATE,
-        Retried,
-        retry,
-    ),
-    _post(
-        "skipEntry",
-        f"{_ENTRY}/skip",
-        "Skip the first pending entry",
-        _ADMIN,
-        Retried,
-        skip,
-        body=Reason,
-    ),
-    _post(
-        "replayEntry",
-        f"{_ENTRY}/replay",
-        "Send a skipped entry, or apply the partner's change",
-        _ADMIN,
-        Retried,
-        replay,
-    ),
-    _post(
-        "chooseValue",
-        f"{_ENTRY}/choose",
-        "Choose between our value and the partner's",
-        _OPERATE,
-        Retried,
-        choose,
-        body=Choice,
-    ),
-)

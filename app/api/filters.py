@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from marshmallow import Schema, fields
 
 from app.api.caller import session
-from app.api.operations import Call, Operation
-from app.api.schemas import Moment, NoQuery, a_text, about
+from app.api.operations import Call, operation
+from app.api.schemas import Moment, a_text, about
 from app.core.rules.access import Kind
 from app.core.rules.errors import Forbidden
 from app.core.rules.language import _
@@ -34,8 +34,9 @@ class SavedFilters(Schema):
     items = fields.List(fields.Nested(SavedFilter), required=True)
 
 
+@operation("GET", "/v1/filters", scopes=(Scope.READ, Scope.TICKETS), answer=SavedFilters)
 def list_filters(call: Call) -> Mapping[str, Any]:
-    """The filters that this person may use."""
+    """List saved ticket filters."""
     if call.actor.kind is not Kind.PERSON:
         raise Forbidden(_("Only a person has saved filters"))
     return {
@@ -51,16 +52,3 @@ def list_filters(call: Call) -> Mapping[str, Any]:
             for row in visible_filters(session(), call.actor)
         ]
     }
-
-
-OPERATIONS: Final = (
-    Operation(
-        "listFilters",
-        "/v1/filters",
-        "List saved ticket filters",
-        (Scope.READ, Scope.TICKETS),
-        NoQuery,
-        SavedFilters,
-        list_filters,
-    ),
-)

@@ -12,8 +12,8 @@ from flask import Response
 from marshmallow import Schema, fields, validate
 
 from app.api.caller import session
-from app.api.operations import Call, Operation, next_page
-from app.api.schemas import Moment, NoQuery, a_text, about, page_next
+from app.api.operations import Call, next_page, operation
+from app.api.schemas import Moment, a_text, about, page_next
 from app.core.rules.access import Actor, Kind
 from app.core.rules.errors import Forbidden, NotFound
 from app.core.rules.language import _
@@ -25,6 +25,7 @@ from app.meetings.rules.teleconferences import TcState
 from app.meetings.services import lists, packs
 from app.meetings.services.teleconferences import find_teleconference
 
+_READ: Final = (Scope.READ, Scope.REPORTS)
 _WHICH: Final = ("coming", "asked", "over", "held", "ended")
 _TYPES: Final = {
     PackFile.PPTX: "application/vnd.openxmlformats-officedocument.presentationml.presentation",
@@ -131,8 +132,15 @@ class PackPage(Schema):
     next = page_next()
 
 
+@operation(
+    "GET",
+    "/v1/teleconferences",
+    scopes=_READ,
+    query=TeleconferencesQuery,
+    answer=TeleconferencePage,
+)
 def list_teleconferences(call: Call) -> Mapping[str, Any]:
-    """One page of teleconferences."""
+    """List teleconferences."""
     _require_person(call.actor)
     which, rows, last = call.query["which"], session(), None
     found: Sequence[Teleconference]
@@ -149,8 +157,9 @@ def list_teleconferences(call: Call) -> Mapping[str, Any]:
     }
 
 
+@operation("GET", "/v1/teleconferences/{number}", scopes=_READ, answer=OneTeleconference)
 def get_teleconference(call: Call) -> Mapping[str, Any]:
-    """One teleconference."""
+    """Get a teleconference."""
     _require_person(call.actor)
     row = find_teleconference(session(), call.number())
     return {
@@ -164,20 +173,23 @@ def get_teleconference(call: Call) -> Mapping[str, Any]:
     }
 
 
+@operation("GET", "/v1/packs", scopes=_READ, query=PacksQuery, answer=PackPage)
 def list_packs(call: Call) -> Mapping[str, Any]:
-    """One page of packs."""
+    """List meeting packs."""
     found = packs.newest_packs(session(), call.actor, call.query.get("after"))
     last = str(found[-1].pack.id) if len(found) == packs.SHOWN else None
     return {"items": [_pack(one) for one in found], "next": next_page(last)}
 
 
+@operation("GET", "/v1/packs/{number}", scopes=_READ, answer=Pack)
 def get_pack(call: Call) -> Mapping[str, Any]:
-    """One pack."""
+    """Get a meeting pack."""
     return _pack(packs.find_pack(session(), call.actor, call.number()))
 
 
+@operation("GET", "/v1/packs/{number}/files/{kind}", scopes=_READ, gives=tuple(_TYPES.values()))
 def get_pack_file(call: Call) -> Response:
-    """A file of a pack, to be saved."""
+    """Download the slides of a meeting pack."""
     try:
         kind = PackFile(call.keys["kind"])
     except ValueError:
@@ -228,42 +240,3 @@ def _pack(shown: packs.ShownPack) -> Mapping[str, Any]:
         "figures": pack.computed_at,
         "files": sorted(shown.sizes),
     }
-
-
-_READ: Final = (Scope.READ, Scope.REPORTS)
-OPERATIONS: Final = (
-    Operation(
-        "listTeleconferences",
-        "/v1/teleconferences",
-        "List teleconferences",
-        _READ,
-        TeleconferencesQuery,
-        TeleconferencePage,
-        list_teleconferences,
-    ),
-    Operation(
-        "getTeleconference",
-        "/v1/teleconferences/{number}",
-        "Get a teleconference",
-        _READ,
-        NoQuery,
-        OneTeleconference,
-        get_teleconference,
-    ),
-    Operation(
-        "listPacks", "/v1/packs", "List meeting packs", _READ, PacksQuery, PackPage, list_packs
-    ),
-    Operation(
-        "getPack", "/v1/packs/{number}", "Get a meeting pack", _READ, NoQuery, Pack, get_pack
-    ),
-    Operation(
-        "getPackFile",
-        "/v1/packs/{number}/files/{kind}",
-        "Download the slides of a meeting pack",
-        _READ,
-        NoQuery,
-        Pack,
-        get_pack_file,
-        gives=tuple(_TYPES.values()),
-    ),
-)

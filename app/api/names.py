@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from app.api.caller import session
-from app.api.operations import Call, Operation, next_page
+from app.api.operations import Call, next_page, operation
 from app.api.record_schemas import (
     FOLLOW,
     TAKE_BACK,
@@ -19,7 +19,6 @@ from app.api.record_schemas import (
     UnresolvedPage,
     UnresolvedQuery,
 )
-from app.api.schemas import NoQuery
 from app.core.rules.scopes import Scope
 from app.names.services import event_name_decisions, name_decisions
 from app.names.services.name_decisions import Followed
@@ -31,12 +30,17 @@ from app.names.services.unresolved import (
     unresolved_names,
 )
 
+_SCOPES: Final = (Scope.ADMIN,)
+
 AT_ONCE: Final = 200
 """Tickets that follow in one call, so that other writers never wait long."""
 
 
-def list_names(call: Call) -> Mapping[str, Any]:
-    """One page of names that wait."""
+@operation(
+    "GET", "/v1/unresolved-names", scopes=_SCOPES, query=UnresolvedQuery, answer=UnresolvedPage
+)
+def list_unresolved_names(call: Call) -> Mapping[str, Any]:
+    """List unresolved names of tickets and events."""
     query = call.query
     page, limit = query["page"], query["limit"]
     found = unresolved_names(session(), call.actor, NameKind(query["kind"]), page=page, limit=limit)
@@ -59,13 +63,24 @@ def _row(one: UnresolvedName) -> Mapping[str, Any]:
     }
 
 
-def list_decided(call: Call) -> Mapping[str, Any]:
-    """All names that were decided about."""
+@operation("GET", "/v1/unresolved-names/decisions", scopes=_SCOPES, answer=DecidedNames)
+def list_decided_names(call: Call) -> Mapping[str, Any]:
+    """List decisions on unresolved names."""
     return {"items": [vars(one) for one in decided_names(session(), call.actor)]}
 
 
-def decide(call: Call) -> Mapping[str, Any]:
-    """Say what a name means, or that it stays; some of its tickets and events follow at once."""
+@operation(
+    "POST",
+    "/v1/unresolved-names/decisions",
+    scopes=_SCOPES,
+    body=NameDecisionBody,
+    answer=NameOutcome,
+)
+def decide_name(call: Call) -> Mapping[str, Any]:
+    """Decide what an unresolved name means.
+
+    Some of the tickets and events with this name are updated at once.
+    """
     sent, rows, by = call.body, session(), call.writer
     kind, name = NameKind(sent["kind"]), sent["name"]
     followed: Callable[..., Followed] = name_decisions.follow_tickets
@@ -89,52 +104,8 @@ def decide(call: Call) -> Mapping[str, Any]:
     }
 
 
+@operation("POST", "/v1/units", scopes=_SCOPES, body=UnitBody, answer=KnownUnit)
 def add_unit(call: Call) -> Mapping[str, Any]:
-    """Make a unit known by its name."""
+    """Add a unit."""
     sent = call.body
     return {"name": name_decisions.add_unit(session(), call.writer, **sent).name}
-
-
-_SCOPES: Final = (Scope.ADMIN,)
-OPERATIONS: Final = (
-    Operation(
-        "listUnresolvedNames",
-        "/v1/unresolved-names",
-        "List unresolved names of tickets and events",
-        _SCOPES,
-        UnresolvedQuery,
-        UnresolvedPage,
-        list_names,
-    ),
-    Operation(
-        "listDecidedNames",
-        "/v1/unresolved-names/decisions",
-        "List decisions on unresolved names",
-        _SCOPES,
-        NoQuery,
-        DecidedNames,
-        list_decided,
-    ),
-    Operation(
-        "decideName",
-        "/v1/unresolved-names/decisions",
-        "Decide what an unresolved name means",
-        _SCOPES,
-        NoQuery,
-        NameOutcome,
-        decide,
-        method="POST",
-        body=NameDecisionBody,
-    ),
-    Operation(
-        "addUnit",
-        "/v1/units",
-        "Add a unit",
-        _SCOPES,
-        NoQuery,
-        KnownUnit,
-        add_unit,
-        method="POST",
-        body=UnitBody,
-    ),
-)

@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from flask import request
 from marshmallow import Schema, fields, validate
 
 from app.api.caller import session
-from app.api.operations import Call, Operation, next_page
-from app.api.schemas import (
-    Moment,
-    NoQuery,
-    NoticesAnswer,
-    a_text,
-    about,
-    page_limit,
-    page_next,
-)
+from app.api.operations import Call, next_page, operation
+from app.api.schemas import Moment, NoticesAnswer, a_text, about, page_limit, page_next
 from app.core.rules.access import Actor, Kind
 from app.core.rules.errors import Forbidden
 from app.core.rules.language import _
@@ -26,14 +18,11 @@ from app.core.rules.scopes import Scope
 from app.notices.adapters.maintnote import read
 from app.notices.models.notices import MaintenanceNotice
 from app.notices.rules.notices import Outcome, Reading
-from app.notices.services.lists import find_notice, list_notices
+from app.notices.services import lists
+from app.notices.services.lists import find_notice
 from app.notices.services.notices import require_take, take_in
 
-
-def bring_in(call: Call) -> Mapping[str, Any]:
-    """Take in a mail or calendar; what cannot be read is stored for a person, and is no error."""
-    require_take(call.actor)
-    return {"items": take_in(session(), call.writer, call.body)}
+_READ: Final = (Scope.READ, Scope.TICKETS)
 
 
 def _reading() -> Reading:
@@ -103,20 +92,40 @@ class NoticePage(Schema):
     next = page_next()
 
 
-def list_of_notices(call: Call) -> Mapping[str, Any]:
-    """One page of notices."""
+@operation("GET", "/v1/notices", scopes=_READ, query=NoticesQuery, answer=NoticePage)
+def list_notices(call: Call) -> Mapping[str, Any]:
+    """List providers' maintenance notices."""
     _require_ours(call.actor)
     query = call.query
     state, limit = query.get("state", ""), query["limit"]
-    found = list_notices(session(), state, query.get("after"), limit + 1)
+    found = lists.list_notices(session(), state, query.get("after"), limit + 1)
     last = str(found[limit - 1].id) if len(found) > limit else None
     return {"items": [_notice(one) for one in found[:limit]], "next": next_page(last)}
 
 
+@operation("GET", "/v1/notices/{number}", scopes=_READ, answer=Notice)
 def get_notice(call: Call) -> Mapping[str, Any]:
-    """One notice."""
+    """Get a maintenance notice."""
     _require_ours(call.actor)
     return _notice(find_notice(session(), call.number()))
+
+
+@operation(
+    "POST",
+    "/v1/notices",
+    scopes=(Scope.TICKETS,),
+    takes=_schema,
+    reads=_reading,
+    media=("message/rfc822", "text/calendar"),
+    answer=NoticesAnswer,
+)
+def report_notices(call: Call) -> Mapping[str, Any]:
+    """Submit a provider's maintenance notice (mail or MAINTNOTE calendar).
+
+    What cannot be read is stored for a person, and is not an error.
+    """
+    require_take(call.actor)
+    return {"items": take_in(session(), call.writer, call.body)}
 
 
 def _require_ours(actor: Actor) -> None:
@@ -136,39 +145,3 @@ def _notice(row: MaintenanceNotice) -> Mapping[str, Any]:
             {"circuit": one.object_id, "link": one.link and one.link.name} for one in row.circuits
         ],
     }
-
-
-_READ = (Scope.READ, Scope.TICKETS)
-OPERATIONS = (
-    Operation(
-        "listNotices",
-        "/v1/notices",
-        "List providers' maintenance notices",
-        _READ,
-        NoticesQuery,
-        NoticePage,
-        list_of_notices,
-    ),
-    Operation(
-        "getNotice",
-        "/v1/notices/{number}",
-        "Get a maintenance notice",
-        _READ,
-        NoQuery,
-        Notice,
-        get_notice,
-    ),
-    Operation(
-        "reportNotices",
-        "/v1/notices",
-        "Submit a provider's maintenance notice (mail or MAINTNOTE calendar)",
-        (Scope.TICKETS,),
-        NoQuery,
-        NoticesAnswer,
-        bring_in,
-        method="POST",
-        takes=_schema,
-        reads=_reading,
-        media=("message/rfc822", "text/calendar"),
-    ),
-)

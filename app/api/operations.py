@@ -1,5 +1,5 @@
-"""What one operation of the API is: its address, scope, query, body and answer. From the same entry
-the route is made and the OpenAPI document is written."""
+"""What one operation of the API is: a function, whose decorator says its address, scopes, query,
+body and answer. From the same place the route is made and the OpenAPI document is written."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from types import ModuleType
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -20,6 +21,7 @@ from app.accounts.services import api_requests
 from app.api.bodies import JSON, digest_of_request, read_object, schema_of
 from app.api.caller import caller, give_call_back, note_list, session
 from app.api.limits import PREFIX, body_limit
+from app.api.schemas import NoQuery
 from app.core.database.transactions import transaction
 from app.core.rules.access import USUAL_COPIES_PER_DAY, Actor, Door, Writer
 from app.core.rules.addresses import kept_address
@@ -103,9 +105,10 @@ class Operation:
     scopes: tuple[Scope, ...]
     """Any of these will do."""
     query: type[Schema]
-    answer: type[Schema]
+    answer: type[Schema] | None
+    """None = it is always answered without content, or with a file."""
     view: View
-    method: str = "GET"
+    method: str
     body: type[Schema] | None = None
     """Of a JSON object that is sent."""
     takes: Callable[[], Mapping[str, Any]] | None = None
@@ -118,13 +121,15 @@ class Operation:
     """The GET of what this changes: it takes If-Match with the ETag of that."""
     location: Callable[[Mapping[str, Any]], str] | None = None
     """The address below /api of what this created, of the answer's content."""
-    empty: bool = False
-    """Whether it is always answered without content."""
     gives: tuple[str, ...] = ()
     """Media types of an answer that is a file."""
     once: tuple[str, ...] = ()
     """Fields of the answer that are secrets: they are given once and kept nowhere, so that a repeat
     under the same Idempotency-Key is answered null in their places."""
+
+    def __call__(self, call: Call) -> Mapping[str, Any]:
+        """The content of an answer that is no file."""
+        return _plain(self.view(call))
 
     @property
     def writes(self) -> bool:
@@ -181,8 +186,13 @@ class Operation:
 
     def written(self, content: Mapping[str, Any]) -> tuple[bytes, str]:
         """The bytes of an answer, and their ETag."""
-        body = json.dumps(schema_of(self.answer).dump(content), ensure_ascii=False).encode()
+        body = json.dumps(self.wire(content), ensure_ascii=False).encode()
         return body, hashlib.sha256(body).hexdigest()[:32]
+
+    def wire(self, content: Mapping[str, Any]) -> dict[str, Any]:
+        """What is sent of an answer."""
+        assert self.answer is not None
+        return dict(schema_of(self.answer).dump(content))
 
     def _write(self, call: Call) -> Response:
         """Carry a write out once for each Idempotency-Key, and answer a repeat as the first."""
@@ -209,7 +219,7 @@ class Operation:
             if self.of is not None and self._answers_state():
                 # as it is now, and as this account may read it now
                 now = replace(call, query=self.of.usual_query())
-                body, tag = self.of.written(_plain(self.of.view(now)))
+                body, tag = self.of.written(self.of(now))
                 headers["ETag"] = f'"{tag}"'
         answer = Response(body, status, headers, content_type=JSON)
         if self.once:  # the only copy of a secret is answered, whatever is preferred
@@ -264,19 +274,19 @@ class Operation:
             return call
         if self.of is None:
             raise Invalid("If-Match", "This operation takes no If-Match")
-        content = _plain(self.of.view(replace(call, query=self.of.usual_query())))
+        content = self.of(replace(call, query=self.of.usual_query()))
         _body, tag = self.of.written(content)
         if request.if_match.star_tag or request.if_match.is_strong(tag):
-            version = schema_of(self.of.answer).dump(content).get("version")
+            version = self.of.wire(content).get("version")
             return replace(call, version=None if request.if_match.star_tag else version)
-        raise Changed(schema_of(self.of.answer).dump(content), tag)
+        raise Changed(self.of.wire(content), tag)
 
     def _changed(self, call: Call) -> Changed:
         """What is there by now, for a writer that somebody else overtook."""
         assert self.of is not None
         session().rollback()
-        content = _plain(self.of.view(replace(call, query=self.of.usual_query())))
-        return Changed(schema_of(self.of.answer).dump(content), self.of.written(content)[1])
+        content = self.of(replace(call, query=self.of.usual_query()))
+        return Changed(self.of.wire(content), self.of.written(content)[1])
 
     def usual_query(self) -> Query:
         """The parameters where none is sent."""
@@ -314,6 +324,37 @@ class Operation:
         if problems:
             raise InvalidMany(problems)
         return dict(read)
+
+
+def operation(
+    method: str,
+    path: str,
+    *,
+    scopes: tuple[Scope, ...],
+    query: type[Schema] = NoQuery,
+    answer: type[Schema] | None = None,
+    **more: Any,
+) -> Callable[[View], Operation]:
+    """Make a view an operation; ``more`` are fields of ``Operation``. The function's name is its id
+    in the document (``get_ticket`` is ``getTicket``), the first line of its docstring the
+    summary."""
+
+    def declared(view: View) -> Operation:
+        first, *others = view.__name__.split("_")
+        name = first + "".join(word.capitalize() for word in others)
+        summary = (view.__doc__ or "").partition("\n")[0].removesuffix(".")
+        return Operation(name, path, summary, scopes, query, answer, view, method, **more)
+
+    return declared
+
+
+def operations_of(module: ModuleType) -> tuple[Operation, ...]:
+    """The operations that a module declares, in their order there."""
+    return tuple(
+        one
+        for one in vars(module).values()
+        if isinstance(one, Operation) and one.view.__module__ == module.__name__
+    )
 
 
 def a_file() -> Mapping[str, Any]:

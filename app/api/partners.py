@@ -6,7 +6,7 @@ tokens.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from marshmallow import Schema, fields, validate
@@ -15,14 +15,15 @@ from app.accounts.models.partners import Partner, PartnerAccount
 from app.accounts.services import partners as verbs
 from app.accounts.services.calls import use_of
 from app.api.caller import session
-from app.api.operations import Call, Operation, next_page
-from app.api.schemas import Moment, NoQuery, a_text, about, behind_key, page_limit, page_next
+from app.api.operations import Call, next_page, operation
+from app.api.schemas import Moment, a_text, about, behind_key, page_limit, page_next
 from app.core.rules.access import CONTRACT_YEARS, TicketAccess, require_admin
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 
+_ADMIN: Final = (Scope.ADMIN,)
 _SEE: Final = _("see and manage partners")
 _SWITCHES: Final = ("access", "read_only", "internal", "contract_year")
 
@@ -145,8 +146,9 @@ class NewAccountSecret(Schema):
     )
 
 
+@operation("GET", "/v1/partners", scopes=_ADMIN, query=PartnersQuery, answer=PartnerPage)
 def list_partners(call: Call) -> Mapping[str, Any]:
-    """One page of partners."""
+    """List partners and their accounts."""
     require_admin(call.actor, _SEE)
     after, limit = call.query.get("after", ""), call.query["limit"]
     every = sorted(verbs.all_partners(session()), key=lambda one: one.code)
@@ -157,8 +159,9 @@ def list_partners(call: Call) -> Mapping[str, Any]:
     }
 
 
+@operation("GET", "/v1/partners/{code}", scopes=_ADMIN, answer=FoundPartner)
 def get_partner(call: Call) -> Mapping[str, Any]:
-    """One partner."""
+    """Get a partner by code."""
     require_admin(call.actor, _SEE)
     for one in verbs.all_partners(session()):
         if one.code == call.key:
@@ -166,13 +169,17 @@ def get_partner(call: Call) -> Mapping[str, Any]:
     raise NotFound(_("There is no partner of this code"))
 
 
-def get_account(call: Call) -> Mapping[str, Any]:
-    """One account."""
-    return _account(call, _found(call))
-
-
-def create(call: Call) -> Mapping[str, Any]:
-    """Create an account; answers its secret."""
+@operation(
+    "POST",
+    "/v1/accounts",
+    scopes=_ADMIN,
+    body=NewAccount,
+    answer=NewAccountSecret,
+    once=("secret",),
+    location=lambda made: f"/v1/accounts/{made['login']}",
+)
+def create_account(call: Call) -> Mapping[str, Any]:
+    """Create a partner account."""
     sent, secret = dict(call.body), verbs.new_secret()
     sent.setdefault("access", TicketAccess.OWN)
     code, login = sent.pop("partner"), sent.pop("login")
@@ -183,24 +190,40 @@ def create(call: Call) -> Mapping[str, Any]:
     return _new_secret(account, secret)
 
 
-def change(call: Call) -> Mapping[str, Any]:
-    """Set what the account may."""
+@operation("GET", "/v1/accounts/{login}", scopes=_ADMIN, answer=Account)
+def get_account(call: Call) -> Mapping[str, Any]:
+    """Get a partner account."""
+    return _account(call, _found(call))
+
+
+@operation(
+    "PATCH",
+    "/v1/accounts/{login}",
+    scopes=_ADMIN,
+    body=AccountChange,
+    answer=Account,
+    of=get_account,
+)
+def change_account(call: Call) -> Mapping[str, Any]:
+    """Set the rights of a partner account."""
     account = _found(call)
     verbs.change_account(session(), call.writer, account, **call.body)
     return _account(call, account)
 
 
-def add_secret(call: Call) -> Mapping[str, Any]:
-    """Add a second live secret."""
-    account, secret = _found(call), verbs.new_secret()
-    verbs.add_secret(session(), call.writer, account, secret)
-    return _new_secret(account, secret)
-
-
-def end_secret(call: Call) -> Mapping[str, Any]:
-    """End one of two live secrets."""
+@operation("POST", "/v1/accounts/{login}/disable", scopes=_ADMIN, answer=Account, of=get_account)
+def disable_account(call: Call) -> Mapping[str, Any]:
+    """Disable a partner account immediately."""
     account = _found(call)
-    verbs.end_secret(session(), call.writer, account, call.number("secret"))
+    verbs.disable_account(session(), call.writer, account)
+    return _account(call, account)
+
+
+@operation("POST", "/v1/accounts/{login}/enable", scopes=_ADMIN, answer=Account, of=get_account)
+def enable_account(call: Call) -> Mapping[str, Any]:
+    """Re-enable a partner account."""
+    account = _found(call)
+    verbs.enable_account(session(), call.writer, account)
     return _account(call, account)
 
 
@@ -214,13 +237,29 @@ def _new_secret(account: PartnerAccount, secret: str) -> Mapping[str, Any]:
     return {"login": account.login, "id": newest.id, "secret": secret}
 
 
-def _stepping(verb: Callable[..., None]) -> Callable[[Call], Mapping[str, Any]]:
-    def view(call: Call) -> Mapping[str, Any]:
-        account = _found(call)
-        verb(session(), call.writer, account)
-        return _account(call, account)
+@operation(
+    "POST",
+    "/v1/accounts/{login}/secrets",
+    scopes=_ADMIN,
+    answer=NewAccountSecret,
+    once=("secret",),
+    location=lambda made: f"/v1/accounts/{made['login']}",
+)
+def add_secret(call: Call) -> Mapping[str, Any]:
+    """Add a second active secret."""
+    account, secret = _found(call), verbs.new_secret()
+    verbs.add_secret(session(), call.writer, account, secret)
+    return _new_secret(account, secret)
 
-    return view
+
+@operation(
+    "DELETE", "/v1/accounts/{login}/secrets/{secret}", scopes=_ADMIN, answer=Account, of=get_account
+)
+def end_secret(call: Call) -> Mapping[str, Any]:
+    """End one of two active secrets."""
+    account = _found(call)
+    verbs.end_secret(session(), call.writer, account, call.number("secret"))
+    return _account(call, account)
 
 
 def _partner(partner: Partner) -> Mapping[str, Any]:
@@ -246,96 +285,3 @@ def _account(call: Call, account: PartnerAccount) -> Mapping[str, Any]:
             {"id": one.id, "created": one.created_at} for one in verbs.live_secrets(rows, account)
         ],
     }
-
-
-_ADMIN: Final = (Scope.ADMIN,)
-_ONE: Final = "/v1/accounts/{login}"
-GET_ACCOUNT: Final = Operation(
-    "getAccount", _ONE, "Get a partner account", _ADMIN, NoQuery, Account, get_account
-)
-
-
-def _write(name: str, path: str, summary: str, view: Any, **more: Any) -> Operation:
-    """An operation that changes an account and answers it as it is then."""
-    return Operation(
-        name,
-        f"{_ONE}{path}",
-        summary,
-        _ADMIN,
-        NoQuery,
-        Account,
-        view,
-        **{"method": "POST", "of": GET_ACCOUNT, **more},
-    )
-
-
-def _secret(name: str, path: str, summary: str, view: Any, **more: Any) -> Operation:
-    """An operation that makes a secret."""
-    return Operation(
-        name,
-        path,
-        summary,
-        _ADMIN,
-        NoQuery,
-        NewAccountSecret,
-        view,
-        method="POST",
-        once=("secret",),
-        location=lambda made: f"/v1/accounts/{made['login']}",
-        **more,
-    )
-
-
-OPERATIONS: Final = (
-    Operation(
-        "listPartners",
-        "/v1/partners",
-        "List partners and their accounts",
-        _ADMIN,
-        PartnersQuery,
-        PartnerPage,
-        list_partners,
-    ),
-    Operation(
-        "getPartner",
-        "/v1/partners/{code}",
-        "Get a partner by code",
-        _ADMIN,
-        NoQuery,
-        FoundPartner,
-        get_partner,
-    ),
-    _secret(
-        "createAccount",
-        "/v1/accounts",
-        "Create a partner account",
-        create,
-        body=NewAccount,
-    ),
-    GET_ACCOUNT,
-    _write(
-        "changeAccount",
-        "",
-        "Set the rights of a partner account",
-        change,
-        method="PATCH",
-        body=AccountChange,
-    ),
-    _write(
-        "disableAccount",
-        "/disable",
-        "Disable a partner account immediately",
-        _stepping(verbs.disable_account),
-    ),
-    _write(
-        "enableAccount", "/enable", "Re-enable a partner account", _stepping(verbs.enable_account)
-    ),
-    _secret("addSecret", f"{_ONE}/secrets", "Add a second active secret", add_secret),
-    _write(
-        "endSecret",
-        "/secrets/{secret}",
-        "End one of two active secrets",
-        end_secret,
-        method="DELETE",
-    ),
-)

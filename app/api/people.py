@@ -5,7 +5,7 @@ A one-time link is in the one answer that made it, and nowhere else. No password
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import current_app
@@ -17,13 +17,15 @@ from app.accounts.services.logins import end_other_logins, last_logins, logins_o
 from app.accounts.services.reset_links import live_reset_link, make_reset_link
 from app.accounts.services.second_factor import take_off
 from app.api.caller import session
-from app.api.operations import Call, Operation, next_page
-from app.api.schemas import Moment, NoQuery, a_text, about, behind_key, page_limit, page_next
+from app.api.operations import Call, next_page, operation
+from app.api.schemas import Moment, a_text, about, behind_key, page_limit, page_next
 from app.core.rules.access import Role, require_admin
 from app.core.rules.errors import Forbidden
 from app.core.rules.language import _
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import SHORT_TEXT_LIMIT
+
+_ADMIN: Final = (Scope.ADMIN,)
 
 PUBLIC_URL: Final = "public_url"
 """Where the application keeps the portal's address."""
@@ -136,8 +138,9 @@ class OneTimeLink(Schema):
     until = Moment("When the link expires.")
 
 
+@operation("GET", "/v1/people", scopes=_ADMIN, query=PeopleQuery, answer=PersonPage)
 def list_people(call: Call) -> Mapping[str, Any]:
-    """One page of people."""
+    """List users."""
     require_admin(call.actor, _SEE)
     after, limit = call.query.get("after", ""), call.query["limit"]
     everybody = sorted(verbs.all_users(session()), key=lambda user: user.name)
@@ -149,14 +152,17 @@ def list_people(call: Call) -> Mapping[str, Any]:
     }
 
 
-def get_person(call: Call) -> Mapping[str, Any]:
-    """One person."""
-    require_admin(call.actor, _SEE)
-    return _content(call, verbs.find_user(session(), call.key))
-
-
-def create(call: Call) -> Mapping[str, Any]:
-    """Create a person; answers the one-time link."""
+@operation(
+    "POST",
+    "/v1/people",
+    scopes=_ADMIN,
+    body=NewPerson,
+    answer=OneTimeLink,
+    location=lambda made: f"/v1/people/{made['name']}",
+    once=("link",),
+)
+def create_person(call: Call) -> Mapping[str, Any]:
+    """Create a user with a one-time link to set a password."""
     sent = call.body
     if sent["role"] == Role.ADMIN:
         raise Forbidden(_OF_ADMINS)
@@ -172,8 +178,17 @@ def create(call: Call) -> Mapping[str, Any]:
     return _new_link(call, sent["name"])
 
 
-def change(call: Call) -> Mapping[str, Any]:
-    """Set role and sites."""
+@operation("GET", "/v1/people/{person}", scopes=_ADMIN, answer=Person)
+def get_person(call: Call) -> Mapping[str, Any]:
+    """Get a user by login name."""
+    return _content(call, _found(call))
+
+
+@operation(
+    "PATCH", "/v1/people/{person}", scopes=_ADMIN, body=PersonChange, answer=Person, of=get_person
+)
+def change_person(call: Call) -> Mapping[str, Any]:
+    """Set a user's role and sites."""
     require_admin(call.actor, _SEE)
     rows, sent = session(), call.body
     verbs.lock_admins(rows)  # before the person, as everywhere
@@ -190,52 +205,69 @@ def change(call: Call) -> Mapping[str, Any]:
     return _content(call, user)
 
 
-def disable(call: Call) -> None:
-    """Shut a person out at once."""
-    user = verbs.find_user(session(), call.key)
+@operation(
+    "POST", "/v1/people/{person}/disable", scopes=_ADMIN, body=Why, answer=Person, of=get_person
+)
+def disable_person(call: Call) -> Mapping[str, Any]:
+    """Disable a user immediately."""
+    user = _found(call)
     verbs.disable_user(session(), call.writer, user, why=call.body["why"])
+    return _content(call, user)
 
 
-def enable(call: Call) -> None:
-    """Let a disabled person in again."""
-    user = verbs.find_user(session(), call.key)
+@operation(
+    "POST", "/v1/people/{person}/enable", scopes=_ADMIN, body=Why, answer=Person, of=get_person
+)
+def enable_person(call: Call) -> Mapping[str, Any]:
+    """Re-enable a user."""
+    user = _found(call)
     verbs.enable_user(session(), call.writer, user, why=call.body["why"])
+    return _content(call, user)
 
 
-def end_logins(call: Call) -> None:
-    """End all logins of a person, the API tokens and the calendar address."""
-    user = verbs.find_user(session(), call.key)
+@operation(
+    "POST", "/v1/people/{person}/end-logins", scopes=_ADMIN, body=Why, answer=Person, of=get_person
+)
+def end_logins(call: Call) -> Mapping[str, Any]:
+    """End a user's sessions, tokens and calendar address."""
+    user = _found(call)
     end_other_logins(session(), call.writer, user, why=call.body["why"])
+    return _content(call, user)
 
 
-def take_second_factor_off(call: Call) -> None:
-    """Take the second factor off somebody who lost it."""
-    _require_no_admin(call.key)
-    take_off(session(), call.writer, call.key, why=call.body["why"])
+@operation(
+    "POST",
+    "/v1/people/{person}/take-off-second-factor",
+    scopes=_ADMIN,
+    body=Why,
+    answer=Person,
+    of=get_person,
+)
+def take_off_second_factor(call: Call) -> Mapping[str, Any]:
+    """Remove a lost second factor."""
+    user = _found(call)
+    _require_no_admin(user)
+    take_off(session(), call.writer, user.name, why=call.body["why"])
+    return _content(call, user)
 
 
-def make_link(call: Call) -> Mapping[str, Any]:
-    """Make a one-time link."""
-    require_admin(call.actor, _SEE)
-    _require_no_admin(call.key)
+@operation(
+    "POST", "/v1/people/{person}/links", scopes=_ADMIN, body=Why, answer=OneTimeLink, once=("link",)
+)
+def make_one_time_link(call: Call) -> Mapping[str, Any]:
+    """Create a one-time link to set a password."""
+    _require_no_admin(_found(call))
     return _new_link(call, call.key, call.body["why"])
 
 
-def _stepping(step: Callable[[Call], None]) -> Callable[[Call], Mapping[str, Any]]:
-    """A step on a person, answered by the person as it is then."""
-
-    def view(call: Call) -> Mapping[str, Any]:
-        require_admin(call.actor, _SEE)
-        step(call)
-        session().flush()
-        return _content(call, verbs.find_user(session(), call.key))
-
-    return view
+def _found(call: Call) -> User:
+    require_admin(call.actor, _SEE)
+    return verbs.find_user(session(), call.key)
 
 
-def _require_no_admin(name: str) -> None:
+def _require_no_admin(user: User) -> None:
     """Raise ``Forbidden`` where this would let a stolen token in as an administrator."""
-    if verbs.find_user(session(), name).role == Role.ADMIN:
+    if user.role == Role.ADMIN:
         raise Forbidden(_OF_ADMINS)
 
 
@@ -273,79 +305,3 @@ def _content(call: Call, user: User) -> Mapping[str, Any]:
 
 
 _OF_ADMINS: Final = "No token makes an administrator or lets one in; a person logs in for that"
-_ADMIN: Final = (Scope.ADMIN,)
-_ONE: Final = "/v1/people/{person}"
-GET_PERSON: Final = Operation(
-    "getPerson", _ONE, "Get a user by login name", _ADMIN, NoQuery, Person, get_person
-)
-
-
-def _step(name: str, path: str, summary: str, step: Callable[[Call], None]) -> Operation:
-    return Operation(
-        name,
-        f"{_ONE}/{path}",
-        summary,
-        _ADMIN,
-        NoQuery,
-        Person,
-        _stepping(step),
-        method="POST",
-        body=Why,
-        of=GET_PERSON,
-    )
-
-
-OPERATIONS: Final = (
-    Operation(
-        "listPeople", "/v1/people", "List users", _ADMIN, PeopleQuery, PersonPage, list_people
-    ),
-    Operation(
-        "createPerson",
-        "/v1/people",
-        "Create a user with a one-time link to set a password",
-        _ADMIN,
-        NoQuery,
-        OneTimeLink,
-        create,
-        method="POST",
-        body=NewPerson,
-        location=lambda made: f"/v1/people/{made['name']}",
-        once=("link",),
-    ),
-    GET_PERSON,
-    Operation(
-        "changePerson",
-        _ONE,
-        "Set a user's role and sites",
-        _ADMIN,
-        NoQuery,
-        Person,
-        change,
-        method="PATCH",
-        body=PersonChange,
-        of=GET_PERSON,
-    ),
-    _step("disablePerson", "disable", "Disable a user immediately", disable),
-    _step("enablePerson", "enable", "Re-enable a user", enable),
-    _step(
-        "endLogins", "end-logins", "End a user's sessions, tokens and calendar address", end_logins
-    ),
-    _step(
-        "takeOffSecondFactor",
-        "take-off-second-factor",
-        "Remove a lost second factor",
-        take_second_factor_off,
-    ),
-    Operation(
-        "makeOneTimeLink",
-        f"{_ONE}/links",
-        "Create a one-time link to set a password",
-        _ADMIN,
-        NoQuery,
-        OneTimeLink,
-        make_link,
-        method="POST",
-        body=Why,
-        once=("link",),
-    ),
-)

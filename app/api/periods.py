@@ -9,14 +9,7 @@ from typing import Any, Final, TypeVar
 from marshmallow import ValidationError, fields
 
 from app.core.rules.errors import Invalid
-from app.core.rules.quarters import (
-    CalendarPeriod,
-    HalfYear,
-    Month,
-    Quarter,
-    Year,
-    period_range,
-)
+from app.core.rules.quarters import CalendarPeriod, HalfYear, Month, Quarter, Year, period_range
 
 PER: Final[Mapping[str, type[CalendarPeriod]]] = {
     "quarter": Quarter,

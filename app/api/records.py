@@ -8,18 +8,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from app.api.caller import session
-from app.api.operations import Call, Operation, Query, next_page
+from app.api.operations import Call, Query, next_page, operation
 from app.api.record_schemas import LinkChange, NewLink, NewSite, SiteChange
-from app.api.schemas import (
-    Link,
-    LinkPage,
-    LinksQuery,
-    NoQuery,
-    OneQuery,
-    Site,
-    SitePage,
-    SitesQuery,
-)
+from app.api.schemas import Link, LinkPage, LinksQuery, OneQuery, Site, SitePage, SitesQuery
 from app.core.rules.access import Actor, Kind, TicketAccess, may_read_contacts
 from app.core.rules.errors import EditConflict, StaleVersion
 from app.core.rules.scopes import Scope
@@ -39,6 +30,8 @@ from app.registry.services.sites import SITES
 from app.topology.rules.link_states import LinkStatus
 from app.topology.services.link_states import link_states
 
+_SCOPES: Final = (Scope.READ, Scope.REGISTRY)
+_WRITE: Final = (Scope.REGISTRY,)
 _FILTERS: Final = ("after", "q", "network", "on")
 
 
@@ -85,29 +78,21 @@ def _page(
     return {"items": [_wire(actor, one, states) for one in found[:limit]], "next": next_page(last)}
 
 
+@operation("GET", "/v1/sites", scopes=_SCOPES, query=SitesQuery, answer=SitePage)
 def list_sites(call: Call) -> Mapping[str, Any]:
-    """One page of sites."""
+    """List sites."""
     query = call.query
     return _page(call.actor, sites_wanted(session(), _wanted(query), query.get("tier")), query)
 
 
-def get_site(call: Call) -> Mapping[str, Any]:
-    """One site."""
-    return _wire(call.actor, site_of_key(session(), call.key, call.query.get("on")), {})
-
-
-def list_links(call: Call) -> Mapping[str, Any]:
-    """One page of links."""
-    query = call.query
-    return _page(call.actor, links_wanted(session(), _wanted(query), query.get("site", "")), query)
-
-
-def get_link(call: Call) -> Mapping[str, Any]:
-    """One link."""
-    found = link_of_name(session(), call.key, call.query.get("on"))
-    return _wire(call.actor, found, _states(call.actor, [found]))
-
-
+@operation(
+    "POST",
+    "/v1/sites",
+    scopes=_WRITE,
+    body=NewSite,
+    answer=Site,
+    location=lambda made: f"/v1/sites/{quote(made['row'].key, safe='')}",
+)
 def create_site(call: Call) -> Mapping[str, Any]:
     """Create a site."""
     stated, said = _stated(call)
@@ -115,11 +100,33 @@ def create_site(call: Call) -> Mapping[str, Any]:
     return _site(call, made.key)
 
 
+@operation("GET", "/v1/sites/{key}", scopes=_SCOPES, query=OneQuery, answer=Site)
+def get_site(call: Call) -> Mapping[str, Any]:
+    """Get a site."""
+    return _wire(call.actor, site_of_key(session(), call.key, call.query.get("on")), {})
+
+
+@operation("PATCH", "/v1/sites/{key}", scopes=_WRITE, body=SiteChange, answer=Site, of=get_site)
 def change_site(call: Call) -> Mapping[str, Any]:
-    """Change a site, or end it."""
+    """Change or retire a site."""
     return _site(call, _changed(call, SITES).key)
 
 
+@operation("GET", "/v1/links", scopes=_SCOPES, query=LinksQuery, answer=LinkPage)
+def list_links(call: Call) -> Mapping[str, Any]:
+    """List links."""
+    query = call.query
+    return _page(call.actor, links_wanted(session(), _wanted(query), query.get("site", "")), query)
+
+
+@operation(
+    "POST",
+    "/v1/links",
+    scopes=_WRITE,
+    body=NewLink,
+    answer=Link,
+    location=lambda made: f"/v1/links/{quote(made['row'].name, safe='')}",
+)
 def create_link(call: Call) -> Mapping[str, Any]:
     """Create a link."""
     require_manager(call.actor)
@@ -129,8 +136,16 @@ def create_link(call: Call) -> Mapping[str, Any]:
     return _link(call, made.name)
 
 
+@operation("GET", "/v1/links/{key}", scopes=_SCOPES, query=OneQuery, answer=Link)
+def get_link(call: Call) -> Mapping[str, Any]:
+    """Get a link."""
+    found = link_of_name(session(), call.key, call.query.get("on"))
+    return _wire(call.actor, found, _states(call.actor, [found]))
+
+
+@operation("PATCH", "/v1/links/{key}", scopes=_WRITE, body=LinkChange, answer=Link, of=get_link)
 def change_link(call: Call) -> Mapping[str, Any]:
-    """Change a link, or end it."""
+    """Change or retire a link."""
     return _link(call, _changed(call, LINKS).name)
 
 
@@ -159,63 +174,3 @@ def _link(call: Call, name: str) -> Mapping[str, Any]:
     session().expire_all()
     found = link_of_name(session(), name)
     return {**vars(found), "state": _states(call.actor, [found]).get(found.row.id)}
-
-
-_SCOPES = (Scope.READ, Scope.REGISTRY)
-_WRITE = (Scope.REGISTRY,)
-GET_SITE = Operation("getSite", "/v1/sites/{key}", "Get a site", _SCOPES, OneQuery, Site, get_site)
-GET_LINK = Operation("getLink", "/v1/links/{key}", "Get a link", _SCOPES, OneQuery, Link, get_link)
-OPERATIONS = (
-    Operation("listSites", "/v1/sites", "List sites", _SCOPES, SitesQuery, SitePage, list_sites),
-    Operation(
-        "createSite",
-        "/v1/sites",
-        "Create a site",
-        _WRITE,
-        NoQuery,
-        Site,
-        create_site,
-        method="POST",
-        body=NewSite,
-        location=lambda made: f"/v1/sites/{quote(made['row'].key, safe='')}",
-    ),
-    GET_SITE,
-    Operation(
-        "changeSite",
-        "/v1/sites/{key}",
-        "Change or retire a site",
-        _WRITE,
-        NoQuery,
-        Site,
-        change_site,
-        method="PATCH",
-        body=SiteChange,
-        of=GET_SITE,
-    ),
-    Operation("listLinks", "/v1/links", "List links", _SCOPES, LinksQuery, LinkPage, list_links),
-    Operation(
-        "createLink",
-        "/v1/links",
-        "Create a link",
-        _WRITE,
-        NoQuery,
-        Link,
-        create_link,
-        method="POST",
-        body=NewLink,
-        location=lambda made: f"/v1/links/{quote(made['row'].name, safe='')}",
-    ),
-    GET_LINK,
-    Operation(
-        "changeLink",
-        "/v1/links/{key}",
-        "Change or retire a link",
-        _WRITE,
-        NoQuery,
-        Link,
-        change_link,
-        method="PATCH",
-        body=LinkChange,
-        of=GET_LINK,
-    ),
-)

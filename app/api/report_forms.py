@@ -10,7 +10,7 @@ from flask import Response, current_app, request
 
 from app.api.caller import session
 from app.api.freshness import fresh_figures
-from app.api.operations import Call, Operation, a_file
+from app.api.operations import Call, a_file, operation
 from app.api.report_form_schemas import (
     QuestionForms,
     ReopenBody,
@@ -23,7 +23,6 @@ from app.api.report_form_schemas import (
 )
 from app.api.reports import DUE_DAYS
 from app.api.rows_behind import DETECTED, DUTIES, TICKETS, rows_at
-from app.api.schemas import NoQuery
 from app.core.rules.access import Door
 from app.core.rules.addresses import kept_address
 from app.core.rules.attached_files import cleaned_name
@@ -54,6 +53,7 @@ from app.reports.rules.reports import (
     refusal_to_write_report,
     report_status,
 )
+from app.reports.services import reports
 from app.reports.services.attachments import (
     attach_to_report,
     attachments_of_report,
@@ -75,17 +75,16 @@ from app.reports.services.forms import (
 from app.reports.services.grid import is_asked, require_quarter_of_reports
 from app.reports.services.numbers import numbers_of
 from app.reports.services.reports import (
-    accept_report,
     fields_of,
     find_report,
     open_questions,
-    reopen_report,
     require_see,
     save_fields,
-    submit_report,
 )
 from app.reports.services.rows import RowList, rows_of_figure
 
+_READ: Final = (Scope.READ, Scope.REPORTS)
+_WRITE: Final = (Scope.REPORTS,)
 _LISTS: Final = {
     RowList.EVENTS: DETECTED,
     RowList.DUTIES: DUTIES,
@@ -143,8 +142,18 @@ def _of_writers(call: Call) -> _Place:
 # ---- the questions ----
 
 
-def list_forms(_call: Call) -> Mapping[str, Any]:
-    """Every form that is or was in use."""
+def _bytes() -> bytes:
+    return request.get_data()
+
+
+def _brought_up() -> None:
+    """What is signed is up to date: before the transaction in which it is signed."""
+    fresh_figures(WHOLE)
+
+
+@operation("GET", "/v1/report-forms", scopes=_READ, answer=QuestionForms)
+def list_report_forms(_call: Call) -> Mapping[str, Any]:
+    """List the questions of quarterly reports, by version."""
     rows = all_forms(session())
     uses = uses_of(rows)
     return {
@@ -179,8 +188,9 @@ def _question(one: ReportQuestion) -> dict[str, Any]:
 # ---- one report ----
 
 
-def get_draft(call: Call) -> Mapping[str, Any]:
-    """The report as it is written now, with the numbers of now."""
+@operation("GET", "/v1/reports/{site}/{quarter}/draft", scopes=_WRITE, answer=WrittenReport)
+def get_report_draft(call: Call) -> Mapping[str, Any]:
+    """Get a report draft with live numbers."""
     if request.method == "GET":
         fresh_figures()
     return _content(call)
@@ -278,8 +288,19 @@ def _moves(call: Call, place: _Place) -> list[str]:
     return [move for move, refusal in refusals.items() if refusal is None]
 
 
-def save(call: Call) -> Mapping[str, Any]:
-    """Save answers: all of them, or nothing."""
+@operation(
+    "PATCH",
+    "/v1/reports/{site}/{quarter}/draft",
+    scopes=_WRITE,
+    body=ReportChange,
+    answer=WrittenReport,
+    of=get_report_draft,
+)
+def save_report(call: Call) -> Mapping[str, Any]:
+    """Save the answers of a report draft.
+
+    All answers, or none.
+    """
     place = _of_writers(call)
     seen = {name: one.version for name, one in place.fields.items()}
     values = {
@@ -294,8 +315,19 @@ def save(call: Call) -> Mapping[str, Any]:
     return _content(call)
 
 
-def submit(call: Call) -> Mapping[str, Any]:
-    """Sign the report as it was read, with the numbers that were read."""
+@operation(
+    "POST",
+    "/v1/reports/{site}/{quarter}/submit",
+    scopes=_WRITE,
+    reads=_brought_up,
+    answer=WrittenReport,
+    of=get_report_draft,
+)
+def submit_report(call: Call) -> Mapping[str, Any]:
+    """Sign and submit a report.
+
+    The report as it was read, with the numbers that were read.
+    """
     if "If-Match" not in request.headers:
         raise Invalid(
             "If-Match", "Signing takes the ETag of getReportDraft: what is signed was read before"
@@ -304,24 +336,42 @@ def submit(call: Call) -> Mapping[str, Any]:
     numbers = numbers_of(rows, place.site, place.quarter, call.now)
     version = 0 if place.report is None else place.report.version
     try:
-        submit_report(rows, call.writer, place.site, place.quarter, numbers, version)
+        reports.submit_report(rows, call.writer, place.site, place.quarter, numbers, version)
     except EditConflict as error:
         raise StaleVersion(error.current_version) from error
     return _content(call)
 
 
-def reopen(call: Call) -> Mapping[str, Any]:
-    """Let a signed report be changed; what was signed stays."""
+@operation(
+    "POST",
+    "/v1/reports/{site}/{quarter}/reopen",
+    scopes=_WRITE,
+    body=ReopenBody,
+    answer=WrittenReport,
+    of=get_report_draft,
+)
+def reopen_report(call: Call) -> Mapping[str, Any]:
+    """Reopen a report.
+
+    The signed version is not changed.
+    """
     place = _of_writers(call)
-    reopen_report(session(), call.writer, place.stored, call.body["reason"])
+    reports.reopen_report(session(), call.writer, place.stored, call.body["reason"])
     return _content(call)
 
 
-def accept(call: Call) -> Mapping[str, Any]:
-    """Accept what was submitted."""
+@operation(
+    "POST",
+    "/v1/reports/{site}/{quarter}/accept",
+    scopes=_WRITE,
+    answer=WrittenReport,
+    of=get_report_draft,
+)
+def accept_report(call: Call) -> Mapping[str, Any]:
+    """Accept a submitted report."""
     place = _of_writers(call)
     try:
-        accept_report(session(), call.writer, place.stored, call.version)
+        reports.accept_report(session(), call.writer, place.stored, call.version)
     except EditConflict as error:
         raise StaleVersion(error.current_version) from error
     return _content(call)
@@ -330,19 +380,38 @@ def accept(call: Call) -> Mapping[str, Any]:
 # ---- comments and files ----
 
 
-def list_comments(call: Call) -> Mapping[str, Any]:
-    """What site and chair said to each other."""
+@operation("GET", "/v1/reports/{site}/{quarter}/comments", scopes=_WRITE, answer=ReportComments)
+def list_report_comments(call: Call) -> Mapping[str, Any]:
+    """List the comments on a report."""
     return {"items": comments_on_report(call.actor, _of_writers(call).report)}
 
 
-def comment(call: Call) -> Mapping[str, Any]:
-    """Say something about a report."""
+@operation(
+    "POST",
+    "/v1/reports/{site}/{quarter}/comments",
+    scopes=_WRITE,
+    body=ReportCommentBody,
+    answer=ReportComments,
+)
+def comment_report(call: Call) -> Mapping[str, Any]:
+    """Comment on a report."""
     place = _of_writers(call)
     comment_on_report(session(), call.writer, place.stored, call.body["text"])
     return {"items": comments_on_report(call.actor, place.stored)}
 
 
-def attach(call: Call) -> Mapping[str, Any]:
+@operation(
+    "POST",
+    "/v1/reports/{site}/{quarter}/attachments",
+    scopes=_WRITE,
+    query=ReportFileQuery,
+    takes=a_file,
+    reads=_bytes,
+    media=("application/octet-stream",),
+    answer=ReportFile,
+    location=lambda made: f"/v1/reports/{made['key']}/attachments/{made['number']}",
+)
+def attach_report_file(call: Call) -> Mapping[str, Any]:
     """Add a file to a report."""
     place = _of_writers(call)
     name = call.query["name"]
@@ -350,8 +419,17 @@ def attach(call: Call) -> Mapping[str, Any]:
     return {**_file(made), "key": f"{place.site.key}/{place.quarter}"}
 
 
-def get_file(call: Call) -> Response:
-    """The bytes of a file, to be saved and never to be shown as a page."""
+@operation(
+    "GET",
+    "/v1/reports/{site}/{quarter}/attachments/{file}",
+    scopes=_READ,
+    gives=("application/octet-stream",),
+)
+def get_report_file(call: Call) -> Response:
+    """Download an attachment of a report.
+
+    To be saved, and never to be shown as a page.
+    """
     place, rows = _place(call), session()
     require_see(call.actor, place.site.id, place.report)
     found = find_report_attachment(rows, call.actor, place.report, call.number("file"))
@@ -370,8 +448,9 @@ def get_file(call: Call) -> Response:
     return answer
 
 
-def remove_file(call: Call) -> Mapping[str, Any]:
-    """Take a file off a report."""
+@operation("DELETE", "/v1/reports/{site}/{quarter}/attachments/{file}", scopes=_WRITE)
+def remove_report_file(call: Call) -> Mapping[str, Any]:
+    """Remove an attachment of a report."""
     place = _of_writers(call)
     remove_report_attachment(session(), call.writer, place.stored, call.number("file"))
     return {}
@@ -380,128 +459,3 @@ def remove_file(call: Call) -> Mapping[str, Any]:
 def _file(row: Any) -> dict[str, Any]:
     names = ("number", "name", "size", "first_version", "created_at", "author")
     return {name: getattr(row, name) for name in names}
-
-
-def _bytes() -> bytes:
-    return request.get_data()
-
-
-def _brought_up() -> None:
-    """What is signed is up to date: before the transaction in which it is signed."""
-    fresh_figures(WHOLE)
-
-
-_READ: Final = (Scope.READ, Scope.REPORTS)
-_WRITE: Final = (Scope.REPORTS,)
-_ONE: Final = "/v1/reports/{site}/{quarter}"
-_DRAFT: Final = f"{_ONE}/draft"
-_FILE: Final = f"{_ONE}/attachments/{{file}}"
-GET_DRAFT: Final = Operation(
-    "getReportDraft",
-    _DRAFT,
-    "Get a report draft with live numbers",
-    _WRITE,
-    NoQuery,
-    WrittenReport,
-    get_draft,
-)
-
-
-def _write(name: str, path: str, summary: str, view: Any, **more: Any) -> Operation:
-    """An operation that changes a report and answers it as it is then."""
-    return Operation(
-        name,
-        path,
-        summary,
-        _WRITE,
-        NoQuery,
-        WrittenReport,
-        view,
-        **{"method": "POST", "of": GET_DRAFT, **more},
-    )
-
-
-OPERATIONS: Final = (
-    Operation(
-        "listReportForms",
-        "/v1/report-forms",
-        "List the questions of quarterly reports, by version",
-        _READ,
-        NoQuery,
-        QuestionForms,
-        list_forms,
-    ),
-    GET_DRAFT,
-    _write(
-        "saveReport",
-        _DRAFT,
-        "Save the answers of a report draft",
-        save,
-        method="PATCH",
-        body=ReportChange,
-    ),
-    _write(
-        "submitReport",
-        f"{_ONE}/submit",
-        "Sign and submit a report",
-        submit,
-        reads=_brought_up,
-    ),
-    _write("reopenReport", f"{_ONE}/reopen", "Reopen a report", reopen, body=ReopenBody),
-    _write("acceptReport", f"{_ONE}/accept", "Accept a submitted report", accept),
-    Operation(
-        "listReportComments",
-        f"{_ONE}/comments",
-        "List the comments on a report",
-        _WRITE,
-        NoQuery,
-        ReportComments,
-        list_comments,
-    ),
-    Operation(
-        "commentReport",
-        f"{_ONE}/comments",
-        "Comment on a report",
-        _WRITE,
-        NoQuery,
-        ReportComments,
-        comment,
-        method="POST",
-        body=ReportCommentBody,
-    ),
-    Operation(
-        "attachReportFile",
-        f"{_ONE}/attachments",
-        "Add a file to a report",
-        _WRITE,
-        ReportFileQuery,
-        ReportFile,
-        attach,
-        method="POST",
-        takes=a_file,
-        reads=_bytes,
-        media=("application/octet-stream",),
-        location=lambda made: f"/v1/reports/{made['key']}/attachments/{made['number']}",
-    ),
-    Operation(
-        "getReportFile",
-        _FILE,
-        "Download an attachment of a report",
-        _READ,
-        NoQuery,
-        ReportFile,
-        get_file,
-        gives=("application/octet-stream",),
-    ),
-    Operation(
-        "removeReportFile",
-        _FILE,
-        "Remove an attachment of a report",
-        _WRITE,
-        NoQuery,
-        ReportFile,
-        remove_file,
-        method="DELETE",
-        empty=True,
-    ),
-)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from flask import current_app
 
 from app.api.caller import session
-from app.api.operations import Call, Operation, Query, next_page
+from app.api.operations import Call, Query, next_page, operation
 from app.api.report_schemas import OneReportQuery, ReportPage, ReportsQuery, SignedReport
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.quarters import Quarter, period_range
@@ -19,6 +19,8 @@ from app.reports.rules.reports import ShownState
 from app.reports.services.grid import GridCell, report_grid
 from app.reports.services.signed_reports import signed_report
 
+_SCOPES: Final = (Scope.READ, Scope.REPORTS)
+
 DUE_DAYS: Final = "report_due_days"
 """Where the application keeps that setting."""
 _USUAL: Final = 4
@@ -26,8 +28,12 @@ _USUAL: Final = 4
 _MAX_QUARTERS: Final = 60
 
 
+@operation("GET", "/v1/reports", scopes=_SCOPES, query=ReportsQuery, answer=ReportPage)
 def list_reports(call: Call) -> Mapping[str, Any]:
-    """One page of the grid: a row for each site and quarter, by quarter and site."""
+    """List quarterly reports: status per site.
+
+    A row for each site and quarter, by quarter and site.
+    """
     rows, now, query = session(), call.now, call.query
     quarters = _quarters(query, now)
     site = require_site(rows, query["site"]).key if "site" in query else ""
@@ -55,8 +61,12 @@ def list_reports(call: Call) -> Mapping[str, Any]:
     }
 
 
+@operation("GET", "/v1/reports/{key}", scopes=_SCOPES, query=OneReportQuery, answer=SignedReport)
 def get_report(call: Call) -> Mapping[str, Any]:
-    """One signed version, the newest unless ``version`` says which."""
+    """Get a signed report.
+
+    The newest version, unless ``version`` says which.
+    """
     name, _, text = call.key.rpartition("/")
     try:
         quarter = Quarter.parse(text)
@@ -98,26 +108,3 @@ def _quarters(query: Query, now: datetime) -> Sequence[Quarter]:
 def _place(after: str) -> tuple[str, str]:
     site, _, quarter = after.rpartition("/")
     return str(Quarter.parse(quarter, "after")), site
-
-
-_SCOPES = (Scope.READ, Scope.REPORTS)
-OPERATIONS = (
-    Operation(
-        "listReports",
-        "/v1/reports",
-        "List quarterly reports: status per site",
-        _SCOPES,
-        ReportsQuery,
-        ReportPage,
-        list_reports,
-    ),
-    Operation(
-        "getReport",
-        "/v1/reports/{key}",
-        "Get a signed report",
-        _SCOPES,
-        OneReportQuery,
-        SignedReport,
-        get_report,
-    ),
-)

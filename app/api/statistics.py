@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from app.api.caller import session
 from app.api.freshness import fresh_figures
-from app.api.operations import Call, Operation
+from app.api.operations import Call, operation
 from app.api.periods import PER, asked_periods, quarters_asked
 from app.api.rows_behind import DUTIES, EVENTS, TICKETS, events_counted, number, rows_at, t1_of
 from app.api.statistics_schemas import (
@@ -48,6 +48,8 @@ from app.statistics.services.figures import CountRow, TicketFigures
 from app.statistics.services.rows import FILTERS, in_order, rows_behind, values_asked
 from app.tickets.services.lists.lists import TicketFilter
 
+_READ: Final = (Scope.READ,)
+
 BEFORE: Final = 4
 """Periods before the running one where the caller does not say from when."""
 _HOUR: Final = 3_600_000_000
@@ -55,8 +57,11 @@ _HOUR: Final = 3_600_000_000
 _OF_VALUES: Final = ("network", "category", "layer")
 
 
-def ticket_counts(call: Call) -> Mapping[str, Any]:
-    """Tickets created in each period."""
+@operation(
+    "GET", "/v1/statistics/tickets", scopes=_READ, query=TicketCountsQuery, answer=TicketCounts
+)
+def count_tickets(call: Call) -> Mapping[str, Any]:
+    """Count tickets created per period."""
     figures, periods, filters = _asked(call)
     by = call.query.get("by", "")
 
@@ -86,8 +91,12 @@ def ticket_counts(call: Call) -> Mapping[str, Any]:
     }
 
 
-def ticket_times(call: Call) -> Mapping[str, Any]:
-    """How long tickets took, by period of their creation or by value."""
+@operation("GET", "/v1/statistics/times", scopes=_READ, query=TicketTimesQuery, answer=TicketTimes)
+def times_of_tickets(call: Call) -> Mapping[str, Any]:
+    """Get ticket times: response, solution, waiting, lifetime.
+
+    By period of their creation, or by value.
+    """
     figures, periods, filters = _asked(call)
     by = call.query.get("by", "")
     allowed = values_asked(session(), by, filters.get(by, ()))
@@ -130,8 +139,11 @@ def _asked(
     return TicketFigures(session(), wanted, call.now), periods, filters
 
 
-def matching(call: Call) -> Mapping[str, Any]:
-    """Events of an hour or more against those with a ticket."""
+@operation(
+    "GET", "/v1/statistics/matching", scopes=_READ, query=MatchingQuery, answer=MatchingTable
+)
+def count_events(call: Call) -> Mapping[str, Any]:
+    """Count long detected events with and without ticket, per T1 and quarter."""
     require_all_tickets(call.actor)
     fresh_figures()
     network = call.query["network"]
@@ -169,8 +181,15 @@ def matching(call: Call) -> Mapping[str, Any]:
     }
 
 
-def availability(call: Call) -> Mapping[str, Any]:
-    """How much of the time each link and site was up."""
+@operation(
+    "GET",
+    "/v1/statistics/availability",
+    scopes=_READ,
+    query=AvailabilityQuery,
+    answer=AvailabilityTable,
+)
+def availability_of_links(call: Call) -> Mapping[str, Any]:
+    """Get the availability of each link and site."""
     query = call.query
     kind, network = PER[query["per"]], query["network"]
     periods = asked_periods(kind, query.get("from_"), query.get("to"), call.now, BEFORE)
@@ -207,8 +226,12 @@ def _available(
     }
 
 
-def rules(call: Call) -> Mapping[str, Any]:
-    """What rules would have asked for, whether they were in force or not."""
+@operation("GET", "/v1/statistics/what-if", scopes=_READ, query=RulesQuery, answer=RuleComparison)
+def compare_rules(call: Call) -> Mapping[str, Any]:
+    """Compare rules by required tickets, per T1 and quarter.
+
+    Whether they were in force or not.
+    """
     require_all_tickets(call.actor)
     fresh_figures()
     rows, quarters = session(), _quarters(call)
@@ -269,53 +292,3 @@ def _sums(rule: str, site: str, quarter: Quarter, sums: Asked | None) -> Mapping
 def _quarters(call: Call) -> Sequence[Quarter]:
     query = call.query
     return quarters_asked(query.get("from_"), query.get("to"), present(Quarter, call.now))
-
-
-_READ: Final = (Scope.READ,)
-OPERATIONS: Final = (
-    Operation(
-        "countTickets",
-        "/v1/statistics/tickets",
-        "Count tickets created per period",
-        _READ,
-        TicketCountsQuery,
-        TicketCounts,
-        ticket_counts,
-    ),
-    Operation(
-        "timesOfTickets",
-        "/v1/statistics/times",
-        "Get ticket times: response, solution, waiting, lifetime",
-        _READ,
-        TicketTimesQuery,
-        TicketTimes,
-        ticket_times,
-    ),
-    Operation(
-        "countEvents",
-        "/v1/statistics/matching",
-        "Count long detected events with and without ticket, per T1 and quarter",
-        _READ,
-        MatchingQuery,
-        MatchingTable,
-        matching,
-    ),
-    Operation(
-        "availabilityOfLinks",
-        "/v1/statistics/availability",
-        "Get the availability of each link and site",
-        _READ,
-        AvailabilityQuery,
-        AvailabilityTable,
-        availability,
-    ),
-    Operation(
-        "compareRules",
-        "/v1/statistics/what-if",
-        "Compare rules by required tickets, per T1 and quarter",
-        _READ,
-        RulesQuery,
-        RuleComparison,
-        rules,
-    ),
-)

@@ -11,22 +11,21 @@ from marshmallow import Schema, fields, validate
 from sqlalchemy import Engine
 
 from app.api.caller import ENGINE, session
-from app.api.operations import Call, Operation
-from app.api.schemas import NoQuery, a_text, about
+from app.api.operations import Call, operation
+from app.api.schemas import a_text, about
 from app.api.ticket_schemas import OneTicket, Time
-from app.api.tickets import ONE, WRITE, changing, content_of_ticket
+from app.api.tickets import as_seen, content_of_ticket, get_ticket
 from app.core.rules.errors import Invalid, PortalError
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.tickets.rules.nttdm import new_ticket, read_one
+from app.tickets.services import personal_reminders, undo, watching
 from app.tickets.services.files.nttdm import nttdm_pieces
 from app.tickets.services.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import find_ticket, hand_to_partner, mark_checked
 from app.tickets.services.merging import merge_tickets
-from app.tickets.services.personal_reminders import remove_reminder, set_reminder
-from app.tickets.services.undo import undo_move
-from app.tickets.services.watching import unwatch_ticket, watch_ticket
 
+_WRITE: Final = (Scope.TICKETS,)
 _NTTDM: Final = "application/xml"
 
 
@@ -69,10 +68,6 @@ class TicketOfDocument(Schema):
     created = fields.Boolean(required=True, metadata=about("false = it already existed."))
 
 
-class Nothing(Schema):
-    """An answer without content."""
-
-
 class OwnAccount(Schema):
     """The account behind the token, and what it may."""
 
@@ -97,92 +92,6 @@ class OwnAccount(Schema):
     scopes = fields.List(fields.String(), required=True, metadata=about("Of the token."))
 
 
-def merge(call: Call) -> Mapping[str, Any]:
-    """Close a ticket as a duplicate of its master."""
-    merge_tickets(session(), call.writer, call.number(), call.body["master"])
-    return content_of_ticket(call, call.number())
-
-
-def hand(call: Call) -> Mapping[str, Any]:
-    """Make a ticket one of a partner's own."""
-    ticket = hand_to_partner(session(), call.writer, call.number(), call.body["partner"])
-    return content_of_ticket(call, ticket.number)
-
-
-def reviewed(call: Call) -> Mapping[str, Any]:
-    """Take a ticket off those that need review."""
-    return content_of_ticket(call, mark_checked(session(), call.writer, call.number()).number)
-
-
-def take_move_back(call: Call) -> Mapping[str, Any]:
-    """Undo one's own newest move."""
-    rows, number = session(), call.number()
-    version = call.version
-    if version is None:
-        version = find_ticket(rows, call.actor, number).version
-    return content_of_ticket(call, undo_move(rows, call.writer, number, version).number)
-
-
-def watch(call: Call) -> Mapping[str, Any]:
-    """Get the mails of a ticket."""
-    watch_ticket(session(), call.writer, call.number())
-    return {}
-
-
-def unwatch(call: Call) -> Mapping[str, Any]:
-    """Get them no more."""
-    unwatch_ticket(session(), call.writer, call.number())
-    return {}
-
-
-def remind(call: Call) -> Mapping[str, Any]:
-    """Be reminded of a ticket, and no more at what was said before."""
-    set_reminder(session(), call.writer, call.number(), call.body["due"], call.body["note"])
-    return {}
-
-
-def unremind(call: Call) -> Mapping[str, Any]:
-    """Be reminded no more."""
-    remove_reminder(session(), call.writer, call.number())
-    return {}
-
-
-def get_nttdm(call: Call) -> Response:
-    """A ticket as an NTTDM document (RFC 6137), without internal entries."""
-    number = call.number()
-    find_ticket(session(), call.actor, number)
-    session().rollback()  # what is read now has connections of its own
-    engine: Engine = current_app.extensions[ENGINE]
-    text = "".join(nttdm_pieces(engine, call.actor, [number]))
-    answer = Response(text, content_type=_NTTDM)
-    answer.headers.set("Content-Disposition", "attachment", filename=f"ticket-{number}.nttdm.xml")
-    return answer
-
-
-def create_of_nttdm(call: Call) -> Mapping[str, Any] | PortalError:
-    """Open the one ticket of a document; its ids are its key, as those of GGUS are."""
-    read, content = read_one(call.body, call.now)
-    made = create_ticket_idempotent(session(), call.writer, new_ticket(read), content)
-    if made.refused is not None:
-        return made.refused  # its note for the operators is kept
-    return {"number": made.number, "created": made.created}
-
-
-def get_account(call: Call) -> Mapping[str, Any]:
-    """What the account of the token may."""
-    actor = call.actor
-    is_partner = actor.partner_id is not None
-    return {
-        "account": actor.account,
-        "kind": actor.kind,
-        "role": actor.role,
-        "partner": actor.partner_code,
-        "access": actor.access if is_partner else None,
-        "read_only": actor.read_only,
-        "scopes": sorted(actor.scopes or ()),
-    }
-
-
 def _document() -> bytes:
     content = request.get_data()
     if not content.strip():
@@ -194,59 +103,126 @@ def _of_document() -> Mapping[str, Any]:
     return {"type": "string", "description": "The document, without a document type declaration."}
 
 
-def _own(name: str, path: str, summary: str, view: Any, **more: Any) -> Operation:
-    """An operation on what the caller has of a ticket; it is answered without content."""
-    return Operation(
-        name, f"{ONE}{path}", summary, WRITE, NoQuery, Nothing, view, empty=True, **more
-    )
-
-
-OPERATIONS: Final = (
-    changing("mergeTicket", "/merge", "Merge a ticket into another", merge, body=MergeBody),
-    changing("handTicket", "/partners", "Share a ticket with a partner", hand, body=PartnerBody),
-    changing("markReviewed", "/reviewed", "Mark a ticket as reviewed", reviewed),
-    changing("undoMove", "/undo-move", "Undo your own last change of state", take_move_back),
-    _own("watchTicket", "/watch", "Watch a ticket", watch, method="PUT"),
-    _own("unwatchTicket", "/watch", "Stop watching a ticket", unwatch, method="DELETE"),
-    _own(
-        "setReminder",
-        "/reminder",
-        "Set a reminder for a ticket",
-        remind,
-        method="PUT",
-        body=ReminderBody,
-    ),
-    _own("removeReminder", "/reminder", "Remove a reminder", unremind, method="DELETE"),
-    Operation(
-        "getTicketNttdm",
-        f"{ONE}/nttdm",
-        "Get a ticket as an NTTDM document (RFC 6137)",
-        (Scope.READ, Scope.TICKETS),
-        NoQuery,
-        OneTicket,
-        get_nttdm,
-        gives=(_NTTDM,),
-    ),
-    Operation(
-        "createTicketNttdm",
-        "/v1/tickets/nttdm",
-        "Create a ticket from an NTTDM document",
-        WRITE,
-        NoQuery,
-        TicketOfDocument,
-        create_of_nttdm,
-        method="POST",
-        takes=_of_document,
-        reads=_document,
-        media=(_NTTDM, "text/xml"),
-    ),
-    Operation(
-        "getOwnAccount",
-        "/v1/account",
-        "Get the account of the token",
-        tuple(Scope),
-        NoQuery,
-        OwnAccount,
-        get_account,
-    ),
+@operation(
+    "POST",
+    "/v1/tickets/{number}/merge",
+    scopes=_WRITE,
+    body=MergeBody,
+    answer=OneTicket,
+    of=get_ticket,
 )
+@as_seen
+def merge_ticket(call: Call) -> Mapping[str, Any]:
+    """Merge a ticket into another."""
+    merge_tickets(session(), call.writer, call.number(), call.body["master"])
+    return content_of_ticket(call, call.number())
+
+
+@operation(
+    "POST",
+    "/v1/tickets/{number}/partners",
+    scopes=_WRITE,
+    body=PartnerBody,
+    answer=OneTicket,
+    of=get_ticket,
+)
+@as_seen
+def hand_ticket(call: Call) -> Mapping[str, Any]:
+    """Share a ticket with a partner."""
+    ticket = hand_to_partner(session(), call.writer, call.number(), call.body["partner"])
+    return content_of_ticket(call, ticket.number)
+
+
+@operation("POST", "/v1/tickets/{number}/reviewed", scopes=_WRITE, answer=OneTicket, of=get_ticket)
+@as_seen
+def mark_reviewed(call: Call) -> Mapping[str, Any]:
+    """Mark a ticket as reviewed."""
+    return content_of_ticket(call, mark_checked(session(), call.writer, call.number()).number)
+
+
+@operation("POST", "/v1/tickets/{number}/undo-move", scopes=_WRITE, answer=OneTicket, of=get_ticket)
+@as_seen
+def undo_move(call: Call) -> Mapping[str, Any]:
+    """Undo your own last change of state."""
+    rows, number = session(), call.number()
+    version = call.version
+    if version is None:
+        version = find_ticket(rows, call.actor, number).version
+    return content_of_ticket(call, undo.undo_move(rows, call.writer, number, version).number)
+
+
+@operation("PUT", "/v1/tickets/{number}/watch", scopes=_WRITE)
+def watch_ticket(call: Call) -> Mapping[str, Any]:
+    """Watch a ticket."""
+    watching.watch_ticket(session(), call.writer, call.number())
+    return {}
+
+
+@operation("DELETE", "/v1/tickets/{number}/watch", scopes=_WRITE)
+def unwatch_ticket(call: Call) -> Mapping[str, Any]:
+    """Stop watching a ticket."""
+    watching.unwatch_ticket(session(), call.writer, call.number())
+    return {}
+
+
+@operation("PUT", "/v1/tickets/{number}/reminder", scopes=_WRITE, body=ReminderBody)
+def set_reminder(call: Call) -> Mapping[str, Any]:
+    """Set a reminder for a ticket."""
+    personal_reminders.set_reminder(
+        session(), call.writer, call.number(), call.body["due"], call.body["note"]
+    )
+    return {}
+
+
+@operation("DELETE", "/v1/tickets/{number}/reminder", scopes=_WRITE)
+def remove_reminder(call: Call) -> Mapping[str, Any]:
+    """Remove a reminder."""
+    personal_reminders.remove_reminder(session(), call.writer, call.number())
+    return {}
+
+
+@operation("GET", "/v1/tickets/{number}/nttdm", scopes=(Scope.READ, Scope.TICKETS), gives=(_NTTDM,))
+def get_ticket_nttdm(call: Call) -> Response:
+    """Get a ticket as an NTTDM document (RFC 6137)."""
+    number = call.number()
+    find_ticket(session(), call.actor, number)
+    session().rollback()  # what is read now has connections of its own
+    engine: Engine = current_app.extensions[ENGINE]
+    text = "".join(nttdm_pieces(engine, call.actor, [number]))
+    answer = Response(text, content_type=_NTTDM)
+    answer.headers.set("Content-Disposition", "attachment", filename=f"ticket-{number}.nttdm.xml")
+    return answer
+
+
+@operation(
+    "POST",
+    "/v1/tickets/nttdm",
+    scopes=_WRITE,
+    takes=_of_document,
+    reads=_document,
+    media=(_NTTDM, "text/xml"),
+    answer=TicketOfDocument,
+)
+def create_ticket_nttdm(call: Call) -> Mapping[str, Any] | PortalError:
+    """Create a ticket from an NTTDM document."""
+    read, content = read_one(call.body, call.now)
+    made = create_ticket_idempotent(session(), call.writer, new_ticket(read), content)
+    if made.refused is not None:
+        return made.refused  # its note for the operators is kept
+    return {"number": made.number, "created": made.created}
+
+
+@operation("GET", "/v1/account", scopes=tuple(Scope), answer=OwnAccount)
+def get_own_account(call: Call) -> Mapping[str, Any]:
+    """Get the account of the token."""
+    actor = call.actor
+    is_partner = actor.partner_id is not None
+    return {
+        "account": actor.account,
+        "kind": actor.kind,
+        "role": actor.role,
+        "partner": actor.partner_code,
+        "access": actor.access if is_partner else None,
+        "read_only": actor.read_only,
+        "scopes": sorted(actor.scopes or ()),
+    }

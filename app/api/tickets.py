@@ -5,14 +5,14 @@ from __future__ import annotations
 import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import wraps
 from typing import Any, Final
 
 from flask import Response, g, request
 from sqlalchemy import Row
 
 from app.api.caller import session
-from app.api.operations import Call, Operation, View, a_file, next_page
-from app.api.schemas import NoQuery
+from app.api.operations import Call, View, a_file, next_page, operation
 from app.api.ticket_schemas import (
     EXPAND_ALL,
     FOUND,
@@ -44,7 +44,8 @@ from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.rules.desk import Desk
 from app.tickets.rules.fields import ENTRIES, FIELDS
 from app.tickets.rules.relations import RelationRole
-from app.tickets.services.acknowledgements import acknowledge_change, answers_of
+from app.tickets.services import acknowledgements, lifecycle, pages, relations
+from app.tickets.services.acknowledgements import answers_of
 from app.tickets.services.attachments import (
     add_attachment,
     attachments_of,
@@ -53,29 +54,18 @@ from app.tickets.services.attachments import (
     remove_attachment,
 )
 from app.tickets.services.diaries import entries_of
-from app.tickets.services.lifecycle import (
-    change_ticket,
-    change_ticket_at,
-    comment_ticket,
-    create_ticket,
-    locked_ticket,
-    move_ticket,
-    moves_of,
-    take_ticket,
-)
+from app.tickets.services.lifecycle import change_ticket_at, locked_ticket, moves_of
 from app.tickets.services.lists.desk import on_desk
 from app.tickets.services.lists.lists import TicketFilter
 from app.tickets.services.lists.statistics_conditions import CountedAt
 from app.tickets.services.merging import separate_tickets
-from app.tickets.services.pages import Page, list_tickets
-from app.tickets.services.relations import (
-    open_related_ticket,
-    relate_tickets,
-    relations_of,
-)
+from app.tickets.services.pages import Page
+from app.tickets.services.relations import open_related_ticket, relations_of
 from app.tickets.services.timeline import may_see_contacts
 from app.tickets.services.whole_ticket import read_whole_ticket
 
+_READ: Final = (Scope.READ, Scope.TICKETS)
+_WRITE: Final = (Scope.TICKETS,)
 _VALUES: Final = ("network", "category", "layer", "priority", "unit")
 _AS_THEY_ARE: Final = tuple(
     field.name
@@ -88,8 +78,32 @@ _NEEDS: Final = frozenset({"category", "window_start", "window_end", "sites"})
 """Who changes any of these is asked for what the category needs."""
 
 
-def list_of_tickets(call: Call) -> Mapping[str, Any]:
-    """One page of tickets."""
+def _bytes() -> bytes:
+    return request.get_data()
+
+
+def as_seen(view: View) -> View:
+    """The view, but only if the ticket still has the version that If-Match stands for: looked at
+    under its lock, so that nobody is overtaken between the two. Notes for the answer whether the
+    ticket is what it was before."""
+
+    @wraps(view)
+    def carry_out(call: Call) -> Mapping[str, Any] | Response | PortalError:
+        # in the order in which everybody locks two tickets
+        locked = {one: locked_ticket(session(), one) for one in sorted(_numbers(call))}
+        version = locked[call.number()].version
+        if call.version is not None and version != call.version:
+            raise StaleVersion(version)
+        content = view(call)
+        g.stored_nothing = isinstance(content, Mapping) and content["version"] == version
+        return content
+
+    return carry_out
+
+
+@operation("GET", "/v1/tickets", scopes=_READ, query=TicketsQuery, answer=TicketPage)
+def list_tickets(call: Call) -> Mapping[str, Any]:
+    """List tickets."""
     query = call.query
 
     def many(name: str) -> tuple[str, ...]:
@@ -120,7 +134,7 @@ def list_of_tickets(call: Call) -> Mapping[str, Any]:
     is_whole = query.get("expand") == EXPAND_ALL
     if is_whole and query["limit"] > MAX_EXPANDED:
         raise Invalid("limit", f"limit takes 1 to {MAX_EXPANDED} with expand={EXPAND_ALL}")
-    page = list_tickets(session(), call.actor, wanted, after=after, limit=query["limit"])
+    page = pages.list_tickets(session(), call.actor, wanted, after=after, limit=query["limit"])
     return {
         "items": [row for ticket in page.tickets for row in _listed(call, page, ticket, is_whole)],
         "next": next_page(write_position(page.after) if page.after is not None else None),
@@ -145,9 +159,26 @@ def _listed(call: Call, page: Page, ticket: Row[Any], is_whole: bool) -> Iterato
     yield row
 
 
-def get_ticket(call: Call) -> Mapping[str, Any]:
-    """A ticket as this account may read it."""
-    return content_of_ticket(call, call.number())
+@operation(
+    "POST",
+    "/v1/tickets",
+    scopes=_WRITE,
+    body=NewTicketBody,
+    answer=OneTicket,
+    location=lambda made: f"/v1/tickets/{made['number']}",
+)
+def create_ticket(call: Call) -> Mapping[str, Any]:
+    """Create a ticket."""
+    by, sent = _by(call), dict(call.body)
+    submitter, relation = sent.pop("submitter", {}), sent.pop("relation", None)
+    stated = _stated(sent) | {f"submitter_{name}": text for name, text in submitter.items() if text}
+    new = NewTicket(**{name: value for name, value in stated.items() if value is not None})
+    if relation is None:
+        number = lifecycle.create_ticket(session(), by, new, check_needs=True)
+    else:
+        role, other = RelationRole(relation["role"]), relation["number"]
+        number = open_related_ticket(session(), by, new, role, other, check_needs=True).number
+    return content_of_ticket(call, number)
 
 
 def _by(call: Call) -> Writer:
@@ -159,35 +190,48 @@ def _by(call: Call) -> Writer:
     return replace(call.writer, author=author)
 
 
-def create(call: Call) -> Mapping[str, Any]:
-    """Open a ticket."""
-    by, sent = _by(call), dict(call.body)
-    submitter, relation = sent.pop("submitter", {}), sent.pop("relation", None)
-    stated = _stated(sent) | {f"submitter_{name}": text for name, text in submitter.items() if text}
-    new = NewTicket(**{name: value for name, value in stated.items() if value is not None})
-    if relation is None:
-        number = create_ticket(session(), by, new, check_needs=True)
-    else:
-        role, other = RelationRole(relation["role"]), relation["number"]
-        number = open_related_ticket(session(), by, new, role, other, check_needs=True).number
-    return content_of_ticket(call, number)
+@operation("GET", "/v1/tickets/{number}", scopes=_READ, answer=OneTicket)
+def get_ticket(call: Call) -> Mapping[str, Any]:
+    """Get a ticket by number."""
+    return content_of_ticket(call, call.number())
 
 
-def change(call: Call) -> Mapping[str, Any]:
-    """Change a ticket: with If-Match only what was seen."""
+@operation(
+    "PATCH",
+    "/v1/tickets/{number}",
+    scopes=_WRITE,
+    body=TicketChange,
+    answer=OneTicket,
+    of=get_ticket,
+)
+@as_seen
+def change_ticket(call: Call) -> Mapping[str, Any]:
+    """Change a ticket.
+
+    With If-Match only what was seen.
+    """
     wanted, needs = _stated(call.body), not _NEEDS.isdisjoint(call.body)
     rows, by, number = session(), _by(call), call.number()
     if call.version is None:
-        ticket = change_ticket(rows, by, number, wanted, check_needs=needs)
+        ticket = lifecycle.change_ticket(rows, by, number, wanted, check_needs=needs)
     else:
         ticket = change_ticket_at(rows, by, number, wanted, call.version, check_needs=needs)
     return content_of_ticket(call, ticket.number)
 
 
-def comment(call: Call) -> Mapping[str, Any]:
-    """Append one entry to a diary."""
+@operation(
+    "POST",
+    "/v1/tickets/{number}/comments",
+    scopes=_WRITE,
+    body=CommentBody,
+    answer=OneTicket,
+    of=get_ticket,
+)
+@as_seen
+def comment_ticket(call: Call) -> Mapping[str, Any]:
+    """Add a comment to a ticket."""
     sent = call.body
-    ticket = comment_ticket(
+    ticket = lifecycle.comment_ticket(
         session(),
         _by(call),
         call.number(),
@@ -198,10 +242,19 @@ def comment(call: Call) -> Mapping[str, Any]:
     return content_of_ticket(call, ticket.number)
 
 
-def move(call: Call) -> Mapping[str, Any]:
+@operation(
+    "POST",
+    "/v1/tickets/{number}/moves",
+    scopes=_WRITE,
+    body=MoveBody,
+    answer=OneTicket,
+    of=get_ticket,
+)
+@as_seen
+def move_ticket(call: Call) -> Mapping[str, Any]:
     """Move a ticket to another state."""
     sent = call.body
-    ticket = move_ticket(
+    ticket = lifecycle.move_ticket(
         session(),
         _by(call),
         call.number(),
@@ -212,20 +265,41 @@ def move(call: Call) -> Mapping[str, Any]:
     return content_of_ticket(call, ticket.number)
 
 
-def take(call: Call) -> Mapping[str, Any]:
-    """Make the caller the assignee."""
-    return content_of_ticket(call, take_ticket(session(), call.writer, call.number()).number)
+@operation("POST", "/v1/tickets/{number}/take", scopes=_WRITE, answer=OneTicket, of=get_ticket)
+@as_seen
+def take_ticket(call: Call) -> Mapping[str, Any]:
+    """Assign a ticket to yourself and start work."""
+    return content_of_ticket(
+        call, lifecycle.take_ticket(session(), call.writer, call.number()).number
+    )
 
 
-def relate(call: Call) -> Mapping[str, Any]:
-    """Bind two tickets; both are changed."""
+@operation(
+    "POST",
+    "/v1/tickets/{number}/relations",
+    scopes=_WRITE,
+    body=Relation,
+    answer=OneTicket,
+    of=get_ticket,
+)
+@as_seen
+def relate_tickets(call: Call) -> Mapping[str, Any]:
+    """Link two tickets."""
     role, other = RelationRole(call.body["role"]), call.body["number"]
-    ticket = relate_tickets(session(), call.writer, call.number(), role, other)
+    ticket = relations.relate_tickets(session(), call.writer, call.number(), role, other)
     return content_of_ticket(call, ticket.number)
 
 
-def unrelate(call: Call) -> Mapping[str, Any]:
-    """Take a relation off both tickets; a merged duplicate is what it was before."""
+@operation(
+    "DELETE",
+    "/v1/tickets/{number}/relations/{role}/{other}",
+    scopes=_WRITE,
+    answer=OneTicket,
+    of=get_ticket,
+)
+@as_seen
+def unrelate_tickets(call: Call) -> Mapping[str, Any]:
+    """Remove a relation from both tickets."""
     try:
         role = RelationRole(call.keys["role"])
     except ValueError:
@@ -235,10 +309,19 @@ def unrelate(call: Call) -> Mapping[str, Any]:
     return content_of_ticket(call, ticket.number)
 
 
-def acknowledge(call: Call) -> Mapping[str, Any]:
-    """Answer to a change in the name of a site."""
+@operation(
+    "POST",
+    "/v1/tickets/{number}/acknowledgements",
+    scopes=_WRITE,
+    body=AcknowledgementBody,
+    answer=OneTicket,
+    of=get_ticket,
+)
+@as_seen
+def acknowledge_change(call: Call) -> Mapping[str, Any]:
+    """Acknowledge a change on behalf of a site."""
     sent = call.body
-    ticket = acknowledge_change(
+    ticket = acknowledgements.acknowledge_change(
         session(),
         _by(call),
         call.number(),
@@ -249,14 +332,29 @@ def acknowledge(call: Call) -> Mapping[str, Any]:
     return content_of_ticket(call, ticket.number)
 
 
-def attach(call: Call) -> Mapping[str, Any]:
+@operation(
+    "POST",
+    "/v1/tickets/{number}/attachments",
+    scopes=_WRITE,
+    query=FileQuery,
+    takes=a_file,
+    reads=_bytes,
+    media=("application/octet-stream",),
+    answer=TicketFile,
+    location=lambda made: f"/v1/attachments/{made['id']}",
+)
+def attach_file(call: Call) -> Mapping[str, Any]:
     """Add a file to a ticket."""
     name = call.query["name"]
     return _file(add_attachment(session(), call.writer, call.number(), name, call.body))
 
 
+@operation("GET", "/v1/attachments/{id}", scopes=_READ, gives=("application/octet-stream",))
 def get_file(call: Call) -> Response:
-    """The bytes of a file, to be saved and never to be shown as a page."""
+    """Download an attachment.
+
+    To be saved, and never to be shown as a page.
+    """
     found = find_attachment(session(), call.actor, attachment_id(call.keys["id"]))
     log_event(
         "download",
@@ -271,8 +369,9 @@ def get_file(call: Call) -> Response:
     return answer
 
 
+@operation("DELETE", "/v1/attachments/{id}", scopes=_WRITE)
 def remove_file(call: Call) -> Mapping[str, Any]:
-    """Take a file off a ticket."""
+    """Remove an attachment."""
     remove_attachment(session(), call.writer, attachment_id(call.keys["id"]))
     return {}
 
@@ -355,19 +454,6 @@ def _file(attachment: Attachment) -> Mapping[str, Any]:
     }
 
 
-def _bytes() -> bytes:
-    return request.get_data()
-
-
-_READ: Final = (Scope.READ, Scope.TICKETS)
-WRITE: Final = (Scope.TICKETS,)
-ONE: Final = "/v1/tickets/{number}"
-_FILE: Final = "/v1/attachments/{id}"
-GET_TICKET: Final = Operation(
-    "getTicket", ONE, "Get a ticket by number", _READ, NoQuery, OneTicket, get_ticket
-)
-
-
 def _numbers(call: Call) -> set[int]:
     """The ticket that a call changes, and the other one of a relation."""
     found = {call.number()}
@@ -376,115 +462,3 @@ def _numbers(call: Call) -> set[int]:
     elif isinstance(call.body, Mapping) and "role" in call.body:
         found.add(call.body["number"])
     return found
-
-
-def _as_seen(view: View) -> View:
-    """The view, but only if the ticket still has the version that If-Match stands for: looked at
-    under its lock, so that nobody is overtaken between the two. Notes for the answer whether the
-    ticket is what it was before."""
-
-    def carry_out(call: Call) -> Mapping[str, Any] | Response | PortalError:
-        # in the order in which everybody locks two tickets
-        locked = {one: locked_ticket(session(), one) for one in sorted(_numbers(call))}
-        version = locked[call.number()].version
-        if call.version is not None and version != call.version:
-            raise StaleVersion(version)
-        content = view(call)
-        g.stored_nothing = isinstance(content, Mapping) and content["version"] == version
-        return content
-
-    return carry_out
-
-
-def changing(name: str, path: str, summary: str, view: Any, **more: Any) -> Operation:
-    """An operation that changes a ticket and answers it as it is then."""
-    return Operation(
-        name,
-        f"{ONE}{path}",
-        summary,
-        WRITE,
-        NoQuery,
-        OneTicket,
-        _as_seen(view),
-        **{"method": "POST", "of": GET_TICKET, **more},
-    )
-
-
-OPERATIONS: Final = (
-    Operation(
-        "listTickets",
-        "/v1/tickets",
-        "List tickets",
-        _READ,
-        TicketsQuery,
-        TicketPage,
-        list_of_tickets,
-    ),
-    Operation(
-        "createTicket",
-        "/v1/tickets",
-        "Create a ticket",
-        WRITE,
-        NoQuery,
-        OneTicket,
-        create,
-        method="POST",
-        body=NewTicketBody,
-        location=lambda made: f"/v1/tickets/{made['number']}",
-    ),
-    GET_TICKET,
-    changing("changeTicket", "", "Change a ticket", change, method="PATCH", body=TicketChange),
-    changing("commentTicket", "/comments", "Add a comment to a ticket", comment, body=CommentBody),
-    changing("moveTicket", "/moves", "Move a ticket to another state", move, body=MoveBody),
-    changing("takeTicket", "/take", "Assign a ticket to yourself and start work", take),
-    changing("relateTickets", "/relations", "Link two tickets", relate, body=Relation),
-    changing(
-        "unrelateTickets",
-        "/relations/{role}/{other}",
-        "Remove a relation from both tickets",
-        unrelate,
-        method="DELETE",
-    ),
-    changing(
-        "acknowledgeChange",
-        "/acknowledgements",
-        "Acknowledge a change on behalf of a site",
-        acknowledge,
-        body=AcknowledgementBody,
-    ),
-    Operation(
-        "attachFile",
-        f"{ONE}/attachments",
-        "Add a file to a ticket",
-        WRITE,
-        FileQuery,
-        TicketFile,
-        attach,
-        method="POST",
-        takes=a_file,
-        reads=_bytes,
-        media=("application/octet-stream",),
-        location=lambda made: f"/v1/attachments/{made['id']}",
-    ),
-    Operation(
-        "getFile",
-        _FILE,
-        "Download an attachment",
-        _READ,
-        NoQuery,
-        TicketFile,
-        get_file,
-        gives=("application/octet-stream",),
-    ),
-    Operation(
-        "removeFile",
-        _FILE,
-        "Remove an attachment",
-        WRITE,
-        NoQuery,
-        TicketFile,
-        remove_file,
-        method="DELETE",
-        empty=True,
-    ),
-)

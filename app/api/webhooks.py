@@ -12,9 +12,8 @@ from typing import Any, Final
 from marshmallow import Schema, fields, validate
 
 from app.api.caller import session
-from app.api.operations import Call, Operation, View, next_page
-from app.api.schemas import Moment, NoQuery, a_text, about, page_limit
-from app.api.ticket_actions import Nothing
+from app.api.operations import Call, next_page, operation
+from app.api.schemas import Moment, a_text, about, page_limit
 from app.core.rules.scopes import Scope
 from app.webhooks.models.webhooks import Webhook, WebhookDelivery
 from app.webhooks.rules.delivering import State
@@ -22,7 +21,6 @@ from app.webhooks.rules.messages import Kind
 from app.webhooks.services import webhooks as verbs
 
 _SCOPES: Final = (Scope.TICKETS,)
-_ONE: Final = "/v1/webhooks/{id}"
 
 
 class WebhookRow(Schema):
@@ -107,37 +105,45 @@ class WebhookMessages(Schema):
     )
 
 
+@operation("GET", "/v1/webhooks", scopes=_SCOPES, answer=WebhookList)
 def list_webhooks(call: Call) -> Mapping[str, Any]:
-    """One's own webhooks, for admins also those of partners."""
+    """List your webhooks, and partners' webhooks for administrators."""
     return {"items": [_webhook(row) for row in verbs.webhooks_of_actor(session(), call.actor)]}
 
 
+@operation("GET", "/v1/webhooks/{id}", scopes=_SCOPES, answer=WebhookRow)
 def get_webhook(call: Call) -> Mapping[str, Any]:
-    """One of them."""
+    """Get a webhook."""
     return _webhook(_found(call))
 
 
-def switch_off(call: Call) -> Mapping[str, Any]:
-    """Send nothing any more."""
-    verbs.switch_off(session(), call.writer, _found(call).id)
-    return get_webhook(call)
-
-
+@operation("DELETE", "/v1/webhooks/{id}", scopes=_SCOPES)
 def delete_webhook(call: Call) -> Mapping[str, Any]:
-    """Delete one with its secrets and messages."""
+    """Delete a webhook with its secrets and messages."""
     verbs.delete_webhook(session(), call.writer, _found(call).id)
     return {}
 
 
-def send_test(call: Call) -> Mapping[str, Any]:
-    """Queue a message about nothing."""
+@operation("POST", "/v1/webhooks/{id}/off", scopes=_SCOPES, answer=WebhookRow)
+def switch_webhook_off(call: Call) -> Mapping[str, Any]:
+    """Disable a webhook."""
+    verbs.switch_off(session(), call.writer, _found(call).id)
+    return get_webhook(call)
+
+
+@operation("POST", "/v1/webhooks/{id}/test", scopes=_SCOPES, answer=WebhookMessage)
+def test_webhook(call: Call) -> Mapping[str, Any]:
+    """Send a test message."""
     webhook = _found(call)
     key = verbs.send_test(session(), call.writer, webhook.id)
     return _message(verbs.delivery_of(session(), webhook, key))
 
 
-def list_messages(call: Call) -> Mapping[str, Any]:
-    """One page of messages."""
+@operation(
+    "GET", "/v1/webhooks/{id}/messages", scopes=_SCOPES, query=MessagesQuery, answer=WebhookMessages
+)
+def list_webhook_messages(call: Call) -> Mapping[str, Any]:
+    """List a webhook's messages of the last 30 days, newest first."""
     limit = call.query["limit"]
     found = verbs.deliveries_of(
         session(),
@@ -153,8 +159,11 @@ def list_messages(call: Call) -> Mapping[str, Any]:
     }
 
 
-def send_again(call: Call) -> Mapping[str, Any]:
-    """Send a message again under its id."""
+@operation(
+    "POST", "/v1/webhooks/{id}/messages/{message}/again", scopes=_SCOPES, answer=WebhookMessage
+)
+def send_webhook_message_again(call: Call) -> Mapping[str, Any]:
+    """Resend a message."""
     webhook, key = _found(call), call.number("message")
     verbs.send_again(session(), call.writer, webhook.id, key)
     return _message(verbs.delivery_of(session(), webhook, key))
@@ -184,66 +193,3 @@ def _message(row: WebhookDelivery) -> Mapping[str, Any]:
         "type": row.kind,
         "ticket": row.ticket_number,
     }
-
-
-def _of_one(name: str, path: str, summary: str, view: View, **more: Any) -> Operation:
-    return Operation(
-        name, f"{_ONE}{path}", summary, _SCOPES, NoQuery, more.pop("answer"), view, **more
-    )
-
-
-_MESSAGE: Final = "/messages/{message}"
-OPERATIONS: Final = (
-    Operation(
-        "listWebhooks",
-        "/v1/webhooks",
-        "List your webhooks, and partners' webhooks for administrators",
-        _SCOPES,
-        NoQuery,
-        WebhookList,
-        list_webhooks,
-    ),
-    _of_one("getWebhook", "", "Get a webhook", get_webhook, answer=WebhookRow),
-    _of_one(
-        "deleteWebhook",
-        "",
-        "Delete a webhook with its secrets and messages",
-        delete_webhook,
-        answer=Nothing,
-        method="DELETE",
-        empty=True,
-    ),
-    _of_one(
-        "switchWebhookOff",
-        "/off",
-        "Disable a webhook",
-        switch_off,
-        answer=WebhookRow,
-        method="POST",
-    ),
-    _of_one(
-        "testWebhook",
-        "/test",
-        "Send a test message",
-        send_test,
-        answer=WebhookMessage,
-        method="POST",
-    ),
-    Operation(
-        "listWebhookMessages",
-        f"{_ONE}/messages",
-        "List a webhook's messages of the last 30 days, newest first",
-        _SCOPES,
-        MessagesQuery,
-        WebhookMessages,
-        list_messages,
-    ),
-    _of_one(
-        "sendWebhookMessageAgain",
-        f"{_MESSAGE}/again",
-        "Resend a message",
-        send_again,
-        answer=WebhookMessage,
-        method="POST",
-    ),
-)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from importlib import import_module
+from pkgutil import walk_packages
 from typing import Any
 
 import pytest
@@ -15,8 +17,11 @@ from flask import Flask
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from app.api import OPERATIONS
+import app.api
+from app.api import OPERATIONS, events
 from app.api.document import document
+from app.api.operations import operations_of
+from app.events.rules.events import MAX_AT_ONCE
 from tests.api.answers import GOLDEN, closed
 from tests.api.conftest import Calling
 from tests.api.test_events import DOWN, EVENTS, alerts
@@ -30,6 +35,23 @@ def written() -> str:
 
 def test_the_document_is_the_published_one() -> None:
     assert written() == GOLDEN.read_text("utf-8")
+
+
+def test_each_operation_of_the_folder_is_published_once() -> None:
+    """A module that nobody lists would have operations without a route."""
+    declared = [
+        one
+        for found in walk_packages(app.api.__path__, "app.api.")
+        for one in operations_of(import_module(found.name))
+    ]
+    assert len(declared) > 100
+    assert {one.name for one in declared} == {one.name for one in OPERATIONS}
+    assert len({one.name for one in OPERATIONS}) == len(OPERATIONS)
+    assert len({(one.method, one.path) for one in OPERATIONS}) == len(OPERATIONS)
+
+
+def test_a_summary_has_the_limit_of_the_rule() -> None:
+    assert events.report_events.summary == f"Report up to {MAX_AT_ONCE:,} events"
 
 
 def objects_in(part: Any, schemas: Any, seen: set[str]) -> Iterator[tuple[str, Any]]:
