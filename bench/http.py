@@ -1,9 +1,10 @@
 """Pages and calls over HTTP at design size: the real server with its worker, and one client.
 
 Each row is asked of the portal and, in turn, of another checkout (``--against``) on a copy of the
-same database, so that both had the same load beside them. Times are those of the client; processor
-times are read from ``/proc``, of the server's processes and of the database's for this database.
-Statements are counted by ``bench/statements.py`` in a process of its own: the server has no switch.
+same database, migrated to its schema, so that both had the same load beside them. Times are those
+of the client; processor times are read from ``/proc``, of the server's processes and of the
+database's for this database. Statements are counted by ``bench/statements.py`` in a process of its
+own: the server has no switch.
 
 Each page is asked of a database with a tenth of the tickets and events as well, in turn, and its
 growth printed: 0 is as fast with ten times as much, 1 is ten times slower. What is slower than in
@@ -206,10 +207,10 @@ def measure(kind: str, at: str | None, against: Path | None, rows: Rows, request
     with ExitStack() as held:
         base = _base(kind, at, rows)
         fewer = _base(kind, at and _beside(at, rows.smaller().tickets), rows.smaller())
-        small = Portal("small", PROJECT, held.enter_context(_copied(fewer, "small")))
+        small = Portal("small", PROJECT, held.enter_context(_copied(fewer, "small", PROJECT)))
         checkouts = {"this": PROJECT} | ({"before": against.resolve()} if against else {})
         portals = [
-            Portal(title, checkout, held.enter_context(_copied(base, title)))
+            Portal(title, checkout, held.enter_context(_copied(base, title, checkout)))
             for title, checkout in reversed(checkouts.items())
         ]
         servers = held.enter_context(ExitStack())
@@ -279,8 +280,8 @@ def _server_of(url: str) -> psycopg.Connection[tuple[Any, ...]]:
 
 
 @contextmanager
-def _copied(base: Place, name: str) -> Iterator[Place]:
-    """A copy of the database, gone afterwards."""
+def _copied(base: Place, name: str, checkout: Path) -> Iterator[Place]:
+    """A copy of the database with the schema of a checkout, gone afterwards."""
     if base.kind == "sqlite":
         file = run.folder() / f"http-{name}.db"
         with (
@@ -288,17 +289,21 @@ def _copied(base: Place, name: str) -> Iterator[Place]:
             sqlite3.connect(file) as copy,
         ):
             source.backup(copy)
-        yield replace(base, url=f"sqlite:///{file}")
+        copied = f"sqlite:///{file}"
+        places.bring_to_schema_of(copied, checkout)
+        yield replace(base, url=copied)
         for one in file.parent.glob(f"{file.name}*"):
             one.unlink()
         return
     url = make_url(base.url)
-    copied = url.set(database=f"{url.database}_{name}")
+    beside = url.set(database=f"{url.database}_{name}")
+    copied = beside.render_as_string(hide_password=False)
     with _server_of(base.url) as connection:
-        connection.execute(f"DROP DATABASE IF EXISTS {copied.database}".encode())
-        connection.execute(f"CREATE DATABASE {copied.database} TEMPLATE {url.database}".encode())
-        yield replace(base, url=copied.render_as_string(hide_password=False))
-        connection.execute(f"DROP DATABASE {copied.database} WITH (FORCE)".encode())
+        connection.execute(f"DROP DATABASE IF EXISTS {beside.database}".encode())
+        connection.execute(f"CREATE DATABASE {beside.database} TEMPLATE {url.database}".encode())
+        places.bring_to_schema_of(copied, checkout)
+        yield replace(base, url=copied)
+        connection.execute(f"DROP DATABASE {beside.database} WITH (FORCE)".encode())
 
 
 # --- one client ---------------------------------------------------------------------------------

@@ -10,21 +10,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 from time import monotonic, sleep
 
 import psycopg
+from alembic import command
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import func, make_url, select
 from sqlalchemy.orm import Session
 
 from app import demo
 from app.accounts.services.partners import create_partner_account
-from app.core.database.transactions import transaction
+from app.core.database.transactions import LONG_STATEMENT_TIMEOUT, transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.settings import PROJECT, process_environment
 from app.demo import bulk
 from app.tickets.models.tickets import Ticket
 from tests.harness import postgres, run
-from tests.harness.databases import migrate, open_engine
+from tests.harness.databases import alembic_config, migrate, open_engine
 from tests.harness.server import end_group, free_port, live, test_settings
 
 LOGIN = "bench"
@@ -76,6 +80,29 @@ def fill(url: str, tickets: int, still_open: int | None = None) -> Place:
     engine.dispose()
     vacuum(url)
     return Place(kind, url, last - tickets + 1, last)
+
+
+def bring_to_schema_of(url: str, checkout: Path) -> None:
+    """Migrate a database up or down to the newest migration of a checkout.
+
+    This checkout's migrations do it, since an older one cannot undo what it does not know. Raises
+    SystemExit where this checkout lacks that migration.
+    """
+    engine = open_engine(url, LONG_STATEMENT_TIMEOUT)
+    config = alembic_config(engine)
+    newest = ScriptDirectory(str(checkout / "migrations")).get_current_head() or "base"
+    try:
+        ScriptDirectory.from_config(config).get_revision(newest)
+    except CommandError:
+        raise SystemExit(
+            f"bench: {checkout} has migration {newest}, which is not here: start the bench there,"
+            " against this checkout"
+        ) from None
+    try:
+        command.upgrade(config, "head")
+        command.downgrade(config, newest)
+    finally:
+        engine.dispose()
 
 
 def vacuum(url: str) -> None:

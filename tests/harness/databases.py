@@ -22,7 +22,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, create_engine, event
 
 from app import tables  # noqa: F401  # relationships are by name, so every table must be known
-from app.core.database.transactions import configure_engine
+from app.core.database.transactions import STATEMENT_TIMEOUT, configure_engine
 from app.core.models.base import Base
 from app.core.settings import PROJECT
 from app.jobs.models.work import ENGINE_TABLES
@@ -33,11 +33,11 @@ from tests.harness.emptying import Content, bring_back, content_of
 KINDS = ("sqlite", "postgresql")
 
 
-def open_engine(url: str) -> Engine:
+def open_engine(url: str, statement_timeout: int = STATEMENT_TIMEOUT) -> Engine:
     """An engine set up as the portal does it; a test may stay in a transaction, however slow the
     machine is."""
     engine = create_engine(url)
-    configure_engine(engine, idle_timeout=0)
+    configure_engine(engine, statement_timeout, idle_timeout=0)
     sync_nothing(engine)
     return engine
 

@@ -1,11 +1,30 @@
-"""What ``bench http`` compares its pages with: the table in ``docs/bench.md``, and growth."""
+"""What ``bench http`` compares its pages with: the table in ``docs/bench.md``, and another
+checkout, on a copy of the same database."""
 
 from __future__ import annotations
 
-import pytest
+import shutil
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
 
+import pytest
+from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
+
+from app.core.database.transactions import transaction
+from app.core.settings import PROJECT
+from app.events.rules.events import EventMessage
+from app.events.services.events import report_events
+from app.tickets.rules.content import NewTicket
+from app.tickets.services.lifecycle import open_ticket
 from bench.http import FLOOR, PUBLISHED, growth, pages, published_times
-from bench.places import KINDS, Place
+from bench.places import KINDS, Place, bring_to_schema_of
+from tests.cast import NOON, enter, writer
+from tests.exchange.seeded import seed_pair
+from tests.harness.databases import differences, open_engine
+from tests.webhooks.seeded import seed_webhook
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -41,3 +60,68 @@ def test_growth_is_the_exponent() -> None:
     assert growth(4.0, 4.0, 10) == "0.00"
     assert growth(4.0, 40.0, 10) == "1.00"
     assert growth(10.0, 31.6, 10) == "0.50"
+
+
+def checkout_until(folder: Path, newest: str) -> Path:
+    """A folder with this checkout's migrations up to one."""
+    versions = folder / "migrations" / "versions"
+    versions.mkdir(parents=True)
+    for file in (PROJECT / "migrations" / "versions").glob("*.py"):
+        if file.name[:4] <= newest:
+            shutil.copy(file, versions)
+    return folder
+
+
+OF_BOTH: Final = (
+    *("tickets", "changes", "events", "ticket_pairs", "exchange_entries", "webhooks"),
+    "concerned_sites",  # it is filled again
+)
+"""Tables that both have, or that a migration fills from such ones."""
+
+
+def counts(connection: Connection, tables: Sequence[str]) -> list[int]:
+    """How many rows each has."""
+    return [connection.scalar(text(f"SELECT count(*) FROM {table}")) or 0 for table in tables]
+
+
+def test_a_filled_copy_gets_the_schema_of_an_older_checkout_and_of_this_one_again(
+    database: str, tmp_path: Path
+) -> None:
+    engine = open_engine(database)
+    with Session(engine) as session:
+        cast = enter(session)
+        with transaction(session):
+            number = open_ticket(
+                session, writer(cast.operator), NewTicket(title="Link down", sites=("DE-KIT",))
+            ).number
+            seed_pair(session, "GGUS-TEST", number).known().waiting()
+            seed_webhook(session, writer(cast.reader))
+            down = EventMessage(
+                *(0, "event 0", "test", "1"),
+                link="CERN-GRIDKA-LHCOPN-001",
+                state="down",
+                start=NOON,
+                end=NOON + timedelta(hours=1),
+            )
+            report_events(session, writer(cast.operator, NOON + timedelta(hours=2)), [down])
+    with engine.connect() as connection:
+        filled = counts(connection, OF_BOTH)
+    assert min(filled) >= 1
+    bring_to_schema_of(database, checkout_until(tmp_path, "0049"))
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "0049"
+        assert counts(connection, OF_BOTH[:-1]) == filled[:-1]
+    bring_to_schema_of(database, PROJECT)
+    with engine.connect() as connection:
+        assert differences(connection) == []
+        assert counts(connection, OF_BOTH) == filled
+    engine.dispose()
+
+
+def test_a_checkout_with_a_migration_that_is_not_here_is_named(tmp_path: Path) -> None:
+    newer = checkout_until(tmp_path, "9")
+    (newer / "migrations" / "versions" / "later.py").write_text(
+        'revision = "later"\ndown_revision = "0066"\n'
+    )
+    with pytest.raises(SystemExit, match="has migration later, which is not here"):
+        bring_to_schema_of("sqlite://", newer)
