@@ -30,7 +30,7 @@ from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.factory import create_app
 from app.jobs.tasks.context import Context
-from app.worker.listeners import LISTENERS
+from app.worker.followers import FOLLOWERS
 from soap_service.application import mount
 from tests.harness import run
 from tests.harness.databases import fresh_database, open_engine
@@ -124,8 +124,9 @@ class Flows:
 
     def matching(self, _attempt: int) -> None:
         """What the worker does when the change log has grown, by all that follow it."""
-        for listener in LISTENERS.values():
-            listener(self._context)
+        for follow in FOLLOWERS.values():
+            while follow(self._context):
+                pass
 
     def _import(self, name: str, *, day: int) -> None:
         file = run.folder() / f"{name}.csv"

@@ -15,6 +15,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from functools import partial
 from time import monotonic
 from typing import Final
@@ -34,8 +35,9 @@ from app.jobs.services.followers import (
 )
 from app.jobs.services.queue import next_due, run_jobs
 from app.jobs.tasks.context import Context
+from app.jobs.tasks.followers import Step
+from app.worker.followers import FOLLOWERS
 from app.worker.jobs import JOBS
-from app.worker.listeners import LISTENERS, Listener
 from app.worker.timed import TIMED
 
 _log = logging.getLogger(__name__)
@@ -70,16 +72,16 @@ class Heartbeat:
 
 
 _AGAIN: Final = timedelta(seconds=20)
-"""Listeners are called without a change after so long: the effect of an ongoing event on the
+"""Followers are called without a change after so long: the effect of an ongoing event on the
 figures changes with time alone, and the work of a killed command has to be completed."""
 
 
 @dataclass
 class _Follower:
-    """The state of one listener in this worker."""
+    """The state of one follower of the change log in this worker."""
 
     name: str
-    listen: Listener
+    follow: Step
     heard: int | None = None
     """The newest change for which it was called; None = not called by this worker yet."""
     called_at: datetime | None = None
@@ -95,63 +97,75 @@ class _Follower:
         return self.called_at and self.called_at + _AGAIN
 
 
+class _State(Enum):
+    MORE = auto()
+    DONE = auto()
+    FAILED = auto()
+
+
 class Listening:
-    """Detects that the change log has grown, and calls each listener separately."""
+    """Detects that the change log has grown, and calls each follower separately."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._followers = [_Follower(name, listen) for name, listen in LISTENERS.items()]
+        self._followers = [_Follower(name, step) for name, step in FOLLOWERS.items()]
         self._is_first = True
         self.again_at: datetime | None = None
 
     def step(self) -> bool:
-        """Call each listener for which there is a new change, or whose last call is long ago.
+        """Call each follower for which there is a new change, or whose last call is long ago.
 
-        A listener that fails pauses; the others are called all the same. Returns whether any did
-        its work.
+        Followers with more to do take turns, one step each. One that fails pauses; the others are
+        called all the same. Returns whether any did its work.
         """
         now = self._context.now()
         with self._context.reading() as session:
             newest = session.scalar(select(func.max(Change.id))) or 0
         due = [one for one in self._followers if _is_due(one, newest, now)]
         failing = self._failing() if due else frozenset()
-        done = [self._call(one, newest, now, failing) for one in due]
+        is_any_done = False
+        while due:
+            states = [(one, self._call(one, newest, now, failing)) for one in due]
+            is_any_done |= any(state is not _State.FAILED for _one, state in states)
+            is_more = not self._context.is_ending()
+            due = [one for one, state in states if state is _State.MORE and is_more]
         times = [at for one in self._followers if (at := one.again_at(now)) is not None]
         self.again_at = min(times, default=None)
-        return any(done)
+        return is_any_done
 
     def _failing(self) -> Collection[str]:
-        """Names of the listeners that failed, in any worker."""
+        """Names of the followers that failed, in any worker."""
         with self._context.reading() as session:
             names = frozenset(one.name for one in failing_followers(session))
-        if self._is_first and names - LISTENERS.keys():
+        if self._is_first and names - FOLLOWERS.keys():
             with self._context.transaction() as session:
-                forget_others(session, LISTENERS.keys())
+                forget_others(session, FOLLOWERS.keys())
         self._is_first = False
         return names
 
     def _call(
         self, follower: _Follower, newest: int, now: datetime, failing: Collection[str]
-    ) -> bool:
+    ) -> _State:
         try:
-            follower.listen(self._context)
+            if follower.follow(self._context):
+                return _State.MORE
         except Exception as error:  # noqa: BLE001  # it is called again, whatever it is
             reason = reason_of(error)
             follower.failures += 1
             pause = retry_pause(follower.failures, random.random())  # noqa: S311  # no secret
             follower.paused_until = monotonic() + pause.total_seconds()
             _log.error(
-                "a listener failed and is called again",
-                extra={"listener": follower.name, "error": reason},
+                "a follower failed and is called again",
+                extra={"follower": follower.name, "error": reason},
             )
             with suppress(SQLAlchemyError), self._context.transaction() as session:
                 note_failure(session, follower.name, now, reason)
-            return False
+            return _State.FAILED
         if follower.name in failing:
             with suppress(SQLAlchemyError), self._context.transaction() as session:
                 note_success(session, follower.name)  # otherwise by the next call
         follower.failures, follower.heard, follower.called_at = 0, newest, now
-        return True
+        return _State.DONE
 
 
 def _is_due(follower: _Follower, newest: int, now: datetime) -> bool:

@@ -206,7 +206,7 @@ def test_listeners_hear_of_each_change(
     from app.tickets.services.lifecycle import open_ticket
 
     heard: list[Context] = []
-    monkeypatch.setattr("app.worker.parts.LISTENERS", {"heard": heard.append})
+    monkeypatch.setattr("app.worker.parts.FOLLOWERS", {"heard": heard.append})
     listening = Listening(context)
     assert listening.step()  # whatever was there before it began
     assert not listening.step()
@@ -215,6 +215,25 @@ def test_listeners_hear_of_each_change(
     assert listening.step()
     assert not listening.step()
     assert heard == [context, context]
+
+
+def test_a_follower_with_much_to_do_lets_the_others_in_after_each_step(
+    context: Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order: list[str] = []
+
+    def long(_context: Context) -> bool:
+        order.append("long")
+        return order.count("long") < 3
+
+    monkeypatch.setattr(
+        "app.worker.parts.FOLLOWERS",
+        {"long": long, "short": lambda _context: order.append("short")},
+    )
+    listening = Listening(context)
+    assert listening.step()
+    assert order == ["long", "short", "long", "long"]
+    assert not listening.step(), "each has heard of the newest change"
 
 
 class Failing:
@@ -239,7 +258,7 @@ def test_a_listener_that_fails_stops_nobody_else_and_is_named_until_it_succeeds(
     context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two, three = Failing(), Failing(), Failing()
-    monkeypatch.setattr("app.worker.parts.LISTENERS", {"one": one, "two": two, "three": three})
+    monkeypatch.setattr("app.worker.parts.FOLLOWERS", {"one": one, "two": two, "three": three})
     monkeypatch.setattr("app.worker.parts.retry_pause", lambda *_: timedelta(0))
     clock = [NOW]
     listening = Listening(replace(context, now=lambda: clock[0]))
@@ -264,7 +283,7 @@ def test_a_listener_that_failed_pauses_by_itself(
     context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, two = Failing(), Failing()
-    monkeypatch.setattr("app.worker.parts.LISTENERS", {"one": one, "two": two})
+    monkeypatch.setattr("app.worker.parts.FOLLOWERS", {"one": one, "two": two})
     clock = [NOW]
     listening = Listening(replace(context, now=lambda: clock[0]))
     one.reason = "no"
@@ -283,7 +302,7 @@ def test_what_a_worker_before_noted_is_gone_with_the_first_success(
     with transaction(session):
         note_failure(session, "one", NOW, "its worker was killed since")
         note_failure(session, "renamed", NOW, "of an older version")
-    monkeypatch.setattr("app.worker.parts.LISTENERS", {"one": one})
+    monkeypatch.setattr("app.worker.parts.FOLLOWERS", {"one": one})
     one.reason = "no"
     Listening(context).step()
     assert [(name, since) for name, since, _reason in failing(session)] == [("one", NOW)]

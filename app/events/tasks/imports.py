@@ -12,8 +12,10 @@ from app.events.rules.file_reading import read_events
 from app.events.services import file_import as states
 from app.events.services import import_runs as runs
 from app.events.services.withdrawal import JOB, withdraw_import
+from app.jobs.rules.followers import EVENT_IMPORTS
 from app.jobs.services.queue import enqueue
 from app.jobs.tasks.context import Context
+from app.jobs.tasks.followers import follows
 
 
 def import_events(context: Context, arguments: Mapping[str, Any]) -> None:
@@ -45,9 +47,9 @@ def import_events(context: Context, arguments: Mapping[str, Any]) -> None:
             runs.stop_import(session, context.now(), number, error)
 
 
+@follows(EVENT_IMPORTS)
 def fail_given_up_imports(context: Context) -> None:
-    """Mark imports whose job was given up as failed (a listener): their pages say so, and stop
-    polling."""
+    """Mark imports whose job was given up as failed: their pages say so, and stop polling."""
     with context.reading() as session:
         given_up = runs.given_up_imports(session)
     for number in given_up:

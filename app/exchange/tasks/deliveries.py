@@ -53,18 +53,19 @@ from app.exchange.services.planning import (
 )
 from app.exchange.services.readings import confirm, look
 from app.exchange.tasks.reads import look_up, read_whole, take_read
+from app.jobs.rules.followers import EXCHANGE
 from app.jobs.services.queue import enqueue
 from app.jobs.tasks.context import Context
+from app.jobs.tasks.followers import follows
 
 Opener: TypeAlias = Callable[[Context, Session, Connection], PartnerSystem]
 
 
-def plan_entries(context: Context) -> None:
-    """Plan the entries of all new changes (a listener)."""
-    while not context.is_ending():
-        with context.transaction() as session:
-            if not plan_next(session, context.now()):
-                return
+@follows(EXCHANGE)
+def plan_entries(context: Context) -> bool:
+    """Plan the entries of the next changes; returns whether there were any."""
+    with context.transaction() as session:
+        return plan_next(session, context.now())
 
 
 def begin_open(context: Context, arguments: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The context passed to jobs, timed work and listeners."""
+"""The context passed to jobs, timed work and followers of the change log."""
 
 from __future__ import annotations
 

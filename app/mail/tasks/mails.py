@@ -18,8 +18,10 @@ from app.core.database.transactions import begin_read, transaction
 from app.core.rules.errors import SettingError
 from app.core.rules.ports import Mailer, MailLater, MailRefused
 from app.core.settings import PROJECT, Settings
+from app.jobs.rules.followers import MAILS
 from app.jobs.rules.jobs import reason_of
 from app.jobs.tasks.context import Context
+from app.jobs.tasks.followers import follows
 from app.mail.adapters.smtp import FolderMailer, SmtpMailer, SmtpServer
 from app.mail.rules.notifications import Post, Sender, message_key, put_together
 from app.mail.services.mails import draft_mails, put_mails
@@ -42,20 +44,21 @@ MAIL_STEPS = 12
 _log = logging.getLogger(__name__)
 
 
-def plan_mails(context: Context) -> None:
-    """Plan the mails of all new changes (a listener)."""
+@follows(MAILS)
+def plan_mails(context: Context) -> bool:
+    """Plan the mails of the next changes; returns whether there were any."""
     url, address = context.settings.public_url, context.settings.mail.from_address
     with context.reading() as session:
-        while not context.is_ending():
-            begin_read(session)
-            plan = draft_mails(session, context.now(), url, address)
-            session.rollback()
-            if plan is None:
-                return
-            with transaction(session):
-                put_mails(session, plan)
-            if plan.too_old:
-                _log.warning("old changes not notified", extra={"changes": plan.too_old})
+        begin_read(session)
+        plan = draft_mails(session, context.now(), url, address)
+        session.rollback()
+        if plan is None:
+            return False
+        with transaction(session):
+            put_mails(session, plan)
+    if plan.too_old:
+        _log.warning("old changes not notified", extra={"changes": plan.too_old})
+    return True
 
 
 def send_digests(context: Context) -> str:

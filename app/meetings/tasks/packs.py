@@ -15,9 +15,11 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from app.core.database.transactions import begin_snapshot
 from app.core.models.changes import PortalFact
 from app.core.rules.slides import SLIDE_WORDS, Deck, Slide
+from app.jobs.rules.followers import MEETING_PACKS
 from app.jobs.rules.jobs import reason_of
 from app.jobs.services.queue import enqueue, is_pending
 from app.jobs.tasks.context import Context
+from app.jobs.tasks.followers import follows
 from app.matching.services.stale_links import Freshness, freshness
 from app.matching.tasks.follow import follow_matching
 from app.meetings.rules.packs import PackFile
@@ -67,8 +69,9 @@ def make_pack(context: Context, arguments: Mapping[str, Any]) -> None:
         raise
 
 
+@follows(MEETING_PACKS)
 def fail_given_up_packs(context: Context) -> None:
-    """Packs whose job was given up have failed (a listener): their pages say so, and ask no more.
+    """Packs whose job was given up have failed: their pages say so, and ask no more.
 
     A job is given up after its last try, or when the last of its workers was killed in the middle:
     then nobody else is there who could tell.

@@ -17,6 +17,7 @@ from app.core.database.transactions import transaction
 from app.duties.models.duties import Duty, ServiceLoss
 from app.events.rules.events import EventMessage
 from app.events.services.events import report_events
+from app.jobs.rules.followers import MATCHING
 from app.jobs.tasks.context import Context
 from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTicket, HandMade
 from app.matching.services import result_diff
@@ -26,7 +27,7 @@ from app.matching.services.stale_links import freshness, stale_targets
 from app.matching.tasks.follow import follow_matching
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.lifecycle import change_ticket
-from app.worker.listeners import LISTENERS
+from app.worker.followers import FOLLOWERS
 from tests.cast import NOON, enter, writer
 from tests.harness.databases import open_engine
 from tests.harness.server import test_settings
@@ -42,7 +43,7 @@ def test_the_listener_matches_and_does_nothing_twice(session: Session, database:
     cast = enter(session)
     report(session, cast, "5 10:00", "5 11:00")
     ticket(session, cast, links=(LINK,), event_start="5 10:00", event_end="5 11:00")
-    assert follow_matching in LISTENERS.values()
+    assert MATCHING in FOLLOWERS
     engine = open_engine(database)
     context = Context(engine, test_settings(database), now=lambda: NOON)
     follow_matching(context)
