@@ -25,11 +25,10 @@ from app.accounts.pages import (
 )
 from app.audit.pages import audit
 from app.calendar.pages import (
-    agenda,
     calendar,
-    conflicts,
     lhc_editing,  # noqa: F401  # on a blueprint
 )
+from app.composition import compose_figures, compose_pages
 from app.core.models.changes import PortalFact
 from app.core.rules.access import Role
 from app.core.web import (
@@ -45,14 +44,11 @@ from app.core.web.extensions import db
 from app.core.web.requests import compression, encoding
 from app.duties.pages import duties as duty
 from app.duties.pages import (
-    event_page,
     events,
     lanes,  # noqa: F401  # on a blueprint
-    record_events,
     what_if,
 )
 from app.duties.pages import rules as duty_rules
-from app.duties.services.derived import compute_with_matches
 from app.events.pages import imports as event_imports
 from app.events.pages import sources as event_sources
 from app.events.services.hearing import LastReport, last_report
@@ -62,7 +58,6 @@ from app.exchange.pages import (
     incoming_mails,
     maps,  # noqa: F401  # on a blueprint
 )
-from app.exchange.pages.ticket_panel import exchange_panel
 from app.home.pages import (
     admin,
     guide,
@@ -78,45 +73,37 @@ from app.home.pages import (
     work,
 )
 from app.mail.pages import mails
-from app.mail.pages import section as mail_section
-from app.matching.pages import event_matching, matching, ticket_panel
+from app.matching.pages import event_matching, matching
 from app.matching.pages import rules as matching_rules
 from app.meetings.pages import feeds, teleconferences
 from app.meetings.pages import packs as meeting_packs
 from app.names.pages import unresolved
 from app.notices.pages import notices
 from app.registry.pages import cric, imports, links, sites
-from app.registry.pages.panels import RECORD_PANELS, RECORD_ROWS
 from app.reports.pages import attachments as report_attachments
 from app.reports.pages import documents as report_documents
 from app.reports.pages import form as reports_form
 from app.reports.pages import form_autosave as reports_form_autosave  # noqa: F401  # on a blueprint
 from app.reports.pages import forms as report_forms
-from app.reports.pages import record_panel as report_records
 from app.reports.pages import reminders as report_reminders
 from app.reports.pages import reports
 from app.reports.pages import writing as report_writing  # noqa: F401  # on a blueprint
-from app.statistics.pages import availability, record_history, statistics
+from app.statistics.pages import availability, statistics
 from app.tickets.pages import (
     attachments,
     bulk,
     filters,
     old_addresses,
-    records_panel,
     reminders,  # noqa: F401  # on a blueprint
     tickets,
     tickets_csv,
     visits,
     words,
 )
-from app.tickets.pages import edit as ticket_edit
 from app.tickets.pages import imports as ticket_imports
 from app.tickets.pages import merging as ticket_merging  # noqa: F401  # on a blueprint
 from app.tickets.pages import writing as ticket_writing  # noqa: F401  # on a blueprint
-from app.tickets.pages.panels import SOLVE_PANELS, TICKET_PANELS
-from app.tickets.pages.recipients import RECIPIENTS
-from app.topology.pages import states, topology
-from app.topology.services.proposals import propose_urgency
+from app.topology.pages import topology
 from app.webhooks.pages import webhooks
 
 THEMES = ("light", "dark")
@@ -124,29 +111,8 @@ THEMES = ("light", "dark")
 
 def register(flask_app: Flask) -> None:
     """Add pages, filters, login check, errors and headers to the application."""
-    TICKET_PANELS.show(
-        topology.topology_panel,
-        notices.notices_panel,
-        mail_section.mail_section,
-        ticket_panel.events_panel,
-        conflicts.conflicts_panel,
-        exchange_panel,
-    )
-    SOLVE_PANELS.show(topology.solve_panel)
-    ticket_edit.EVENTS.read = event_page.read_for_ticket
-    ticket_edit.PROPOSALS.read = propose_urgency
-    RECIPIENTS.read = mail_section.will_notify
-    agenda.APPOINTMENTS.read = teleconferences.appointments
-    ticket_edit.CONFLICTS.read = conflicts.conflicts_for_form
-    RECORD_PANELS.show(
-        records_panel.tickets_panel,
-        states.states_of_record,
-        record_history.history_panel,
-        record_events.events_panel,
-        report_records.reports_panel,
-    )
-    RECORD_ROWS.show(states.states_of_rows)
-    compute_with_matches()
+    compose_figures()
+    compose_pages()
     languages.register(flask_app)
     times.register(flask_app)
     words.register(flask_app)

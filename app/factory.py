@@ -8,12 +8,9 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
-from app import (  # tables: relationships are by name, so every table must be known
-    api,
-    browser,
-    tables,  # noqa: F401
-)
+from app import api, browser
 from app.api.limits import PREFIX
+from app.composition import compose_records
 from app.core.database.transactions import STATEMENT_TIMEOUT
 from app.core.services.refusals import Refusals
 from app.core.settings import Settings
@@ -33,6 +30,7 @@ def create_app(settings: Settings, statement_timeout: int = STATEMENT_TIMEOUT) -
     ``statement_timeout`` is what a statement may take on PostgreSQL, in seconds. Without a secret
     in ``settings`` sessions do not work; servers call ``settings.for_serving()`` before.
     """
+    compose_records()
     flask_app = plain_application(settings, statement_timeout)
     flask_app.extensions["refusals"] = Refusals()
     address_limits.register(flask_app)

@@ -1,7 +1,7 @@
-"""Every table of the database, and what rows of one room ask of another.
+"""Every table of the database.
 
-Whoever opens a session imports it: a relationship names its table, and what keeps a site or link
-from ending is known only here.
+A process that opens a session imports it (``app/composition.py`` does): a relationship names its
+table.
 """
 
 from app.accounts.models.api_requests import ApiRequest
@@ -24,7 +24,6 @@ from app.accounts.models.people import (
     VerifiedCredential,
 )
 from app.accounts.models.sign_on import Identity, SignOnMap, SignOnRequest
-from app.accounts.services.personal_secrets import ends_with_sessions
 from app.calendar.models.lhc import LhcPeriod
 from app.core.models.base import Base, UtcTime
 from app.core.models.changes import Change, ChangedField, Counter, PortalFact, Refusal
@@ -89,8 +88,6 @@ from app.registry.models.registry import (
     SourceRun,
     Unit,
 )
-from app.registry.services.link_ends import follows_link_ends
-from app.registry.services.retirement import blocks_retirement
 from app.reports.models.reminders import ReportQuiet, ReportReminder
 from app.reports.models.reports import (
     Report,
@@ -121,14 +118,7 @@ from app.tickets.models.tickets import (
     UnknownLink,
 )
 from app.tickets.models.watchers import TicketWatcher
-from app.tickets.services.concern_rows import follow_ends
-from app.tickets.services.record_use import open_tickets_on
 from app.webhooks.models.webhooks import Webhook, WebhookDelivery, WebhookSecret
-from app.webhooks.services.webhooks import IS_ON_FOR_PERSON, end_with_sessions
-
-blocks_retirement("open tickets", open_tickets_on)
-follows_link_ends("sites that tickets concern", follow_ends)
-ends_with_sessions(end_with_sessions, IS_ON_FOR_PERSON)
 
 __all__ = [
     "ENGINE_TABLES",

@@ -9,7 +9,7 @@ from time import monotonic
 
 from sqlalchemy import make_url
 
-from app.duties.services.derived import compute_with_matches
+from app.composition import compose_figures
 from bench import (
     desk,
     exchange,
@@ -104,7 +104,7 @@ def main() -> None:
         kinds.remove("postgresql")
     began = monotonic()
     folder = run.begin()
-    compute_with_matches()
+    compose_figures()
     try:
         print_machine()
         tickets = (

@@ -16,10 +16,10 @@ from typing import Any, Final
 from sqlalchemy import Engine, delete, event, func, select, text
 from sqlalchemy.orm import Session
 
+from app.composition import compose_figures
 from app.core.database.transactions import MAY_WRITE, transaction
 from app.core.rules.access import Door, Writer
 from app.demo import demo_actors
-from app.duties.services.derived import compute_with_matches
 from app.events.rules.events import EventMessage
 from app.events.services.events import report_events
 from app.jobs.tasks.context import Context
@@ -171,7 +171,7 @@ def _shown(seconds: float) -> str:
 def _follow(url: str, pipe: Connection) -> None:
     """The worker's process: works in what there is, and answers in how many seconds, and how long
     each of its transactions was that may write."""
-    compute_with_matches()
+    compose_figures()
     engine = open_engine(url)
     lengths: list[float] = []
     begun: dict[int, float] = {}

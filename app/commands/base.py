@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
-from importlib import import_module
 from typing import Any
 
 import click
@@ -79,8 +78,10 @@ class PortalCommand(click.Command):
             return super().make_context(*args, **more)
 
     def invoke(self, ctx: click.Context) -> Any:
-        # relationships are by name, so every table must be known; help does without
-        import_module("app.tables")
+        # here, since help does without the database
+        from app.composition import compose_records
+
+        compose_records()
         with one_line_errors():
             return super().invoke(ctx)
 

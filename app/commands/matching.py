@@ -8,17 +8,17 @@ import click
 
 from app.commands.arguments import command_writer
 from app.commands.base import PortalCommand
+from app.composition import compose_figures
 from app.core.database.transactions import ShortTransactions, transaction
 from app.core.rules.errors import Invalid
 from app.core.rules.quarters import Quarter
 from app.core.rules.texts import read_time
 from app.core.web.extensions import db
-from app.duties.services.derived import compute_with_matches
 from app.matching.services.matched_events import DetectedFilter, count_detected
 from app.matching.services.recompute import follow, mark_between
 from app.matching.services.stale_links import Freshness, freshness
 
-compute_with_matches()
+compose_figures()
 
 
 class EdgeArgument(click.ParamType[datetime]):

@@ -17,11 +17,11 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.composition import compose_figures
 from app.core.figures.frames import FOREVER, moment_of
 from app.core.rules.access import Actor, Door, Writer
 from app.core.rules.quarters import Quarter
 from app.demo.tonight import TROUBLES, UNWATCHED, Trouble
-from app.duties.services.derived import compute_with_matches
 from app.events.models.events import EventSource
 from app.events.rules.events import EventMessage
 from app.events.services.events import Heard, report_events
@@ -89,7 +89,7 @@ def _meets(spans: Sequence[_Span], start: datetime, end: datetime) -> bool:
 
 def seed_events(session: Session, operator: Actor, now: datetime) -> int:
     """Report the demo's events as of ``now`` and match them; how many were reported."""
-    compute_with_matches()  # programs that measure or draw seed the demo without a server
+    compose_figures()  # programs that measure or draw seed the demo without a server
     rng = Random(_SEED)  # noqa: S311  # repeatable on purpose, nothing secret
     messages = sorted(_Seeder(session, rng, now).messages(), key=_order)
     named = [

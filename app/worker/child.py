@@ -21,7 +21,7 @@ from typing import Any, Final, TypeAlias
 
 from sqlalchemy import create_engine
 
-from app import tables  # noqa: F401  # relationships are by name, so every table must be known
+from app.composition import compose_figures, compose_records
 from app.core.catalogues import catalogue_of
 from app.core.database.transactions import (
     LONG_IDLE_TIMEOUT,
@@ -31,7 +31,6 @@ from app.core.database.transactions import (
 from app.core.log import configure_logging
 from app.core.rules.language import write_mails
 from app.core.settings import PROJECT, Settings, process_environment
-from app.duties.services.derived import compute_with_matches
 from app.jobs.rules.jobs import reason_of
 from app.jobs.tasks.context import Context
 
@@ -82,7 +81,8 @@ def main() -> None:
     ending = threading.Event()
     threading.Thread(target=_listen, args=(ending,), daemon=True).start()
     configure_logging()
-    compute_with_matches()
+    compose_records()
+    compose_figures()
     settings = Settings.from_env()
     write_mails(catalogue_of(settings.mail.language))
     engine = create_engine(settings.database_url, hide_parameters=True)

@@ -3,10 +3,8 @@
 
 from __future__ import annotations
 
-from app.calendar.services.work_mails import tell_work_in_mails
-from app.duties.services.derived import compute_with_matches
+from app.composition import compose_figures, compose_mails, compose_records
 from app.events.tasks import imports as _imports  # noqa: F401
-from app.exchange.services.announcements import follow_refused_mails
 from app.exchange.tasks import deliveries as _deliveries  # noqa: F401
 from app.jobs.tasks.followers import FOLLOWERS
 from app.mail.tasks import mails as _mails  # noqa: F401
@@ -16,6 +14,6 @@ from app.webhooks.tasks import planning as _planning  # noqa: F401
 
 __all__ = ["FOLLOWERS"]
 
-compute_with_matches()
-tell_work_in_mails()
-follow_refused_mails()
+compose_records()
+compose_figures()
+compose_mails()

@@ -21,7 +21,6 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, Engine, create_engine, event
 
-from app import tables  # noqa: F401  # relationships are by name, so every table must be known
 from app.core.database.transactions import STATEMENT_TIMEOUT, configure_engine
 from app.core.models.base import Base
 from app.core.settings import PROJECT
@@ -98,9 +97,11 @@ def fresh_database(kind: str, *, migrated: bool = True) -> Iterator[str]:
     """The URL of a database with all tables and no rows but those of the migrations (or with
     nothing), nobody else's until the end. It may be that of one which somebody had before."""
     # here, since it imports pandas, which tests without a database can do without
-    from app.duties.services.derived import compute_with_matches
+    from app.composition import compose_figures, compose_mails, compose_records
 
-    compute_with_matches()
+    compose_records()
+    compose_figures()
+    compose_mails()
     database = (_emptied(kind) if migrated else None) or _DATABASES[kind](migrated=migrated)
     try:
         yield database.url

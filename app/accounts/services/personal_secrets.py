@@ -3,7 +3,6 @@ the person's logins: by a new password, by "end logins" and by disabling, and st
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Final
 
 from sqlalchemy import ColumnElement, delete, exists, or_, update
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.feeds import CalendarFeed
 from app.accounts.models.people import ApiToken, User
 from app.core.rules.access import Writer
+from app.core.rules.hooks import Hook
 from app.core.rules.language import _, counted, joined
 from app.core.services.changes import FieldChange, record_change
 from app.core.services.security_log import log_on_commit
@@ -22,15 +22,10 @@ FEED: Final = "feed"
 """The kind of the calendar's address in the change log; its key is the person's."""
 
 
-_ALSO: Final[dict[Callable[[Session, Writer, User], str], ColumnElement[bool]]] = {}
-
-
-def ends_with_sessions(
-    end: Callable[[Session, Writer, User], str], has: ColumnElement[bool]
-) -> None:
-    """Let what a room above gave a person's programs end with the person's logins, too: ``end``
-    ends it and says what ended, in words or "", ``has`` whether the person (``User``) has any."""
-    _ALSO[end] = has
+OTHER_SECRETS_END: Final[Hook[[Session, Writer, User], str]] = Hook("OTHER_SECRETS_END")
+"""End what a room above gave a person's programs; what ended, in words, or ""."""
+OTHER_SECRETS: Final[Hook[[], ColumnElement[bool]]] = Hook("OTHER_SECRETS")
+"""Whether a person (``User``) has any of it."""
 
 
 def has_personal_secrets() -> ColumnElement[bool]:
@@ -38,7 +33,7 @@ def has_personal_secrets() -> ColumnElement[bool]:
     return or_(
         exists().where(ApiToken.user_id == User.id, ApiToken.ended_at.is_(None)),
         exists().where(CalendarFeed.user_id == User.id),
-        *_ALSO.values(),
+        *OTHER_SECRETS.all(),
     )
 
 
@@ -66,7 +61,7 @@ def end_personal_secrets(session: Session, by: Writer, user: User) -> str:
         fields = [FieldChange("secret", "set", None)]
         record_change(session, by, kind=FEED, thing_id=key, fields=fields)
         log_on_commit(session, by, "calendar address ended", FEED, key)
-    also = [end(session, by, user) for end in _ALSO]
+    also = OTHER_SECRETS_END.all(session, by, user)
     words = []
     if tokens:
         words.append(counted("%(num)s API token", "%(num)s API tokens", len(tokens)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -17,6 +17,7 @@ from app.calendar.rules.calendar import Appointment, days_of, midnight
 from app.calendar.rules.lhc_calendar import Period, states_between
 from app.calendar.services.calendar import agenda
 from app.core.rules.errors import Invalid
+from app.core.rules.hooks import Hook
 from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.list_filters import read_day
@@ -25,14 +26,10 @@ from app.core.web.person import acting
 DAYS: Final = 14
 
 
-class Appointments:
-    """Who knows of teleconferences: a room above, which ``app.browser`` names."""
-
-    read: Callable[[Session, datetime, datetime], Sequence[Appointment]]
-    """Those that touch the time from one moment until before another (UTC)."""
-
-
-APPOINTMENTS: Final = Appointments()
+APPOINTMENTS: Final[Hook[[Session, datetime, datetime], Sequence[Appointment]]] = Hook(
+    "APPOINTMENTS"
+)
+"""Teleconferences that touch the time from one moment until before another (UTC)."""
 
 
 @dataclass
@@ -59,9 +56,7 @@ def days() -> Response:
     last = first + timedelta(days=DAYS)
     found = agenda(db.session(), acting(), midnight(first), midnight(last), query.filter)
     meetings = (
-        []
-        if query.is_filtered
-        else APPOINTMENTS.read(db.session(), midnight(first), midnight(last))
+        [] if query.is_filtered else APPOINTMENTS.one(db.session(), midnight(first), midnight(last))
     )
     shown = [
         AgendaDay(first + timedelta(days=at), first + timedelta(days=at)) for at in range(DAYS)

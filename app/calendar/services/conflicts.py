@@ -27,7 +27,7 @@ from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM, Actor
 from app.core.rules.language import _, joined
 from app.mail.rules.notifications import Happened, ticket_subject
-from app.mail.services.mails import FACTS, Also
+from app.mail.services.mails import Also
 from app.mail.services.messages import MessageRecipient, queue_message
 from app.mail.services.recipients import people_around, recipients_of
 from app.tickets.models.tickets import Ticket
@@ -134,12 +134,6 @@ def conflicts_of_ticket(session: Session, actor: Actor, ticket: Ticket) -> Windo
         return None
     clashes = conflicts_of(own, [one for one in found if one is not own])
     return WindowConflicts(own, clashes, {one.ticket: title for one, title in found.items()})
-
-
-def tell_conflicts_in_mails() -> None:
-    """Let the mails that this process plans tell them; whoever composes one calls this."""
-    FACTS.read = facts_of_mail
-    FACTS.follow = mails_to_others
 
 
 def facts_of_mail(session: Session, ticket: Ticket, now: datetime) -> Sequence[tuple[str, str]]:

@@ -6,15 +6,7 @@ from sqlalchemy.orm import Session
 
 from app.calendar.adapters.planned_work import Publisher, notice_of
 from app.calendar.services.calendar import CATEGORIES, window_of
-from app.calendar.services.conflicts import tell_conflicts_in_mails
-from app.mail.services.mails import FACTS
 from app.tickets.models.tickets import Ticket
-
-
-def tell_work_in_mails() -> None:
-    """Let the mails that this process plans tell it; whoever composes one calls this."""
-    tell_conflicts_in_mails()
-    FACTS.calendar = notice_of_ticket
 
 
 def notice_of_ticket(session: Session, ticket: Ticket, public_url: str, address: str) -> str:

@@ -26,7 +26,7 @@ from app.duties.services.rules import DUTY_RULE
 from app.duties.services.service_losses import cut_off_with, difference_of_losses
 from app.events.models.events import Event
 from app.matching.services.affected_links import Span, Target
-from app.matching.services.recompute import DERIVED, Batch
+from app.matching.services.recompute import Batch
 from app.matching.services.stale_links import renew_marks
 from app.registry.models.registry import Link
 from app.registry.services.registry import LINK, SITE
@@ -36,13 +36,7 @@ _WHERE: Final = frozenset({"end_a", "end_b", "backs_up"})
 """Fields of a link, as named in the change log, that decide to which T1s it is a path."""
 
 
-def compute_with_matches() -> None:
-    """Let this process compute them with the matches; every process that does so calls this
-    once."""
-    DERIVED.set(_affected, _there, _lose, _ask)
-
-
-def _affected(session: Session, span: Span, now: datetime) -> set[Target]:
+def links_of_changed_duties(session: Session, span: Span, now: datetime) -> set[Target]:
     """Links whose duties may change with these changes although their matching does not, and those
     on which an ongoing event becomes due by now, or no longer is."""
     found = ripe_links(session, now, _RIPE_AT_ONCE)
@@ -76,7 +70,7 @@ def _with_events(session: Session, links: Collection[int] | None) -> set[Target]
     return {("link", link) for link in found}
 
 
-def _lose(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
+def write_losses(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
     """The losses of service of the T1s at a link.
 
     They depend on all links of these T1s: a worker that recomputes another one of these links at
@@ -96,7 +90,7 @@ def _lose(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
     return [partial(_written, one, others, answering) for one in batches]
 
 
-def _ask(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
+def write_duties(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
     """The duties of a link, their sums and when they have to be recomputed.
 
     The last step makes the other links of its T1s start again even if no loss differs: they may
@@ -111,7 +105,7 @@ def _ask(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
     return [*batches, partial(_written, last, others, ())]
 
 
-def _there(
+def write_tickets_of_duties(
     session: Session, target: Target, events: Collection[int], now: datetime
 ) -> Iterable[Batch]:
     """The tickets of detected events whose tickets changed. Losses depend only on events, and no

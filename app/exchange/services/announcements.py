@@ -31,7 +31,6 @@ from app.exchange.services.planning import profile_in_use
 from app.mail.models.mails import MailMessage
 from app.mail.rules.notifications import ticket_subject
 from app.mail.services.messages import PARTNER, MessageRecipient, queue_message
-from app.mail.services.queue import REFUSALS
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import LABELS
 from app.tickets.rules.marks import reference_of
@@ -85,12 +84,6 @@ def announce(
     for entry in waiting:
         entry.their_key = f"mail {first.id}/{entry.sequence}"
     session.flush()
-
-
-def follow_refused_mails() -> None:
-    """Notify the exchange of this process's mails that partners' servers refuse; the composition of
-    a process that sends mails calls this."""
-    REFUSALS.follow = note_refused
 
 
 def note_refused(session: Session, key: str, reason: str) -> None:

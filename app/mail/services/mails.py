@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.core.database.upsert import upsert
 from app.core.models.changes import Change
 from app.core.rules.access import Door, Kind
+from app.core.rules.hooks import Hook
 from app.core.services.changes import TICKET, newest_change, of_kind, read_on
 from app.core.services.cursors import move_cursor, place_of, put_cursor
 from app.mail.models.mails import Mail, MailNotification
@@ -57,24 +58,14 @@ Also = Callable[[Session], object]
 """Writes something in the transaction that writes a plan."""
 
 
-class Facts:
-    """What a higher room adds to the mails of a ticket; the composition sets it."""
-
-    read: Callable[[Session, Ticket, datetime], Sequence[tuple[str, str]]] = staticmethod(
-        lambda _session, _ticket, _now: ()
-    )
-    """Label and value of each fact, at the current time."""
-    follow: Callable[[Session, Change, Collection[str], datetime], Sequence[Also]] = staticmethod(
-        lambda _session, _change, _notified, _now: ()
-    )
-    """What a change means for people of other tickets, except those who are notified anyway."""
-    calendar: Callable[[Session, Ticket, str, str], str] = staticmethod(
-        lambda _session, _ticket, _public_url, _address: ""
-    )
-    """An iCalendar object without a METHOD for programs, of the ticket as it is now; "" = none."""
-
-
-FACTS: Final = Facts()
+MAIL_FACTS: Final[Hook[[Session, Ticket, datetime], Sequence[tuple[str, str]]]] = Hook("MAIL_FACTS")
+"""Label and value of what rooms above add to a mail of a ticket, at a time (UTC)."""
+MAILS_TO_OTHERS: Final[Hook[[Session, Change, Collection[str], datetime], Sequence[Also]]] = Hook(
+    "MAILS_TO_OTHERS"
+)
+"""What a change means for people of other tickets, except those who are notified of it anyway."""
+MAIL_CALENDAR: Final[Hook[[Session, Ticket, str, str], str]] = Hook("MAIL_CALENDAR")
+"""An iCalendar object for programs, without a METHOD, of a ticket as it is now; "" = none."""
 
 
 @dataclass(frozen=True)
@@ -106,7 +97,7 @@ def draft_mails(session: Session, now: datetime, public_url: str, address: str =
     also: list[Also] = []
     for change in fresh:
         notified = {mail["address_key"] for mail in mails if mail["change_id"] == change.id}
-        also += FACTS.follow(session, change, notified, now)
+        also += MAILS_TO_OTHERS.one(session, change, notified, now)
     return Plan(begins, ends, notifications, mails, also, len(newsworthy) - len(fresh))
 
 
@@ -188,10 +179,10 @@ def _drafts(
         ]
         if not due:
             continue
-        more = FACTS.read(session, ticket, now)
+        more = MAIL_FACTS.one(session, ticket, now)
         notification = replace(
             notification_of(change, kind, ticket, public_url, more),
-            calendar=FACTS.calendar(session, ticket, public_url, address),
+            calendar=MAIL_CALENDAR.one(session, ticket, public_url, address),
         )
         notifications.append({"change_id": change.id, "content": notification.as_text()})
         mails += [_row(change, one, now) for one in due]

@@ -7,7 +7,7 @@ is the only case in which a mail may arrive twice (``docs/mail.md``).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import User
 from app.core.rules.access import Actor, Writer, require_operator
 from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.hooks import Hook
 from app.core.rules.language import _, mailed
 from app.core.services.changes import FieldChange, record_change
 from app.mail.models.mails import Mail, MailMessage
@@ -47,14 +48,9 @@ _ONLY_ROWS: Final[dict[str, Any]] = {"execution_options": {"synchronize_session"
 """For updates of rows whose objects are not used afterwards."""
 
 
-class Refusals:
-    """What a higher room does if a server permanently refuses a message to a partner's system,
-    given the message's key and the server's words; the composition sets it."""
-
-    follow: Callable[[Session, str, str], object] = staticmethod(lambda _session, _key, _reason: ())
-
-
-REFUSALS: Final = Refusals()
+PARTNER_REFUSED: Final[Hook[[Session, str, str], None]] = Hook("PARTNER_REFUSED")
+"""A server refused a message to a partner's system for good: the message's key, and the server's
+words."""
 
 
 def next_mail_due(session: Session) -> datetime | None:
@@ -147,7 +143,7 @@ def mark_failed(session: Session, mail_id: int, reason: str) -> None:
         mail = session.get_one(Mail, mail_id)
         if is_to_partner(mail):
             assert mail.message is not None
-            REFUSALS.follow(session, mail.message.key, words)
+            PARTNER_REFUSED.one(session, mail.message.key, words)
 
 
 def mark_later(session: Session, mail_id: int, reason: str, due_at: datetime) -> None:

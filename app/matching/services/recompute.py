@@ -10,13 +10,13 @@ reading, without blocking others, and written in short transactions; the link is
 last of them. So nothing is lost if a process dies, and two that recompute the same link at the same
 time cannot mix their results: the second one notices that the link's mark has changed.
 
-Other things that are computed per link are registered by the process's composition (``DERIVED``).
+What else is computed for each link comes from rooms above (``STEPS``).
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +26,7 @@ from typing import Final, Protocol
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.core.rules.hooks import Hook
 from app.events.models.events import Event
 from app.matching.services.affected_links import (
     Span,
@@ -69,12 +70,6 @@ and would find it locked again by one that requests it at once."""
 
 Batch = Callable[[Session], Collection[Target] | None]
 """Writes a few rows, in the caller's transaction; returns other targets that become stale."""
-Step = Callable[[Session, Target, datetime], Iterable[Batch]]
-"""Reads what has to be written for a target, as of a time (UTC)."""
-StepByTickets = Callable[[Session, Target, Collection[int], datetime], Iterable[Batch]]
-"""The same for detected events in which only the tickets changed."""
-Affected = Callable[[Session, Span, datetime], Collection[Target]]
-"""Further targets that changes of the log, or time alone, make stale, in addition to matching."""
 
 
 class Transactions(Protocol):
@@ -92,22 +87,14 @@ def _match(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
     return [one.write for one in difference_of(session, target, now).batches()]
 
 
-class Derived:
-    """What other rooms compute per link from its matches: what makes it stale in addition to the
-    matches, and its steps, which run after them in this order."""
-
-    def __init__(self) -> None:
-        self.affected: Affected | None = None
-        self.steps: Sequence[Step] = ()
-        self.by_tickets: StepByTickets | None = None
-
-    def set(self, affected: Affected, by_tickets: StepByTickets, *steps: Step) -> None:
-        """Set this and nothing else."""
-        self.affected, self.by_tickets, self.steps = affected, by_tickets, steps
-
-
-DERIVED: Final = Derived()
-"""Set by the composition of a process; without it nothing is recomputed."""
+AFFECTED: Final[Hook[[Session, Span, datetime], Collection[Target]]] = Hook("AFFECTED")
+"""The targets that changes of the log, or time alone, make stale beside those of matching."""
+STEPS: Final[Hook[[Session, Target, datetime], Iterable[Batch]]] = Hook("STEPS")
+"""What is computed for each link after its matches, in this order; without it nothing is."""
+STEPS_BY_TICKETS: Final[Hook[[Session, Target, Collection[int], datetime], Iterable[Batch]]] = Hook(
+    "STEPS_BY_TICKETS"
+)
+"""The same of detected events whose tickets are others now, and nothing else of them."""
 
 
 def _always() -> bool:
@@ -126,12 +113,13 @@ def recompute_link(
     stale. Raises ``ConcurrentUpdate`` if another process marked or recomputed it meanwhile.
     """
     mark: int | None = None
-    for step in (_match, *DERIVED.steps):
+    steps = (_match, *STEPS.functions)
+    for step in steps:
         with transactions.reading() as session:
             if mark is None and (mark := mark_of(session, target)) is None:
                 return
             batches = deque(step(session, target, now))
-        is_last = step is DERIVED.steps[-1]
+        is_last = step is steps[-1]
         while batches or is_last:
             if not may_write():
                 return
@@ -162,7 +150,6 @@ def _recompute_touched(
     """Compute the detected events that tickets touch, and clear the marks of their links. Returns
     those that another process marked or claimed since, and those that have to be computed
     completely."""
-    assert DERIVED.by_tickets is not None, "nobody said what is computed with the matches"
     for target, one in sorted(marked.items()):
         with transactions.reading() as session:
             if mark_of(session, target) != one.mark:
@@ -176,7 +163,7 @@ def _recompute_touched(
             claim(session, target, one.mark)
             found.write(session)
             if events := {row[0] for row in (*found.pairs_on, *found.pairs_off)}:
-                for write in DERIVED.by_tickets(session, target, events, now):
+                for write in STEPS_BY_TICKETS.one(session, target, events, now):
                     write(session)
             clear_stale(session, target)
             _finish(session, now)
@@ -269,11 +256,10 @@ def _affected_by(
     session: Session, span: Span, now: datetime
 ) -> tuple[set[Target], Mapping[Target, Touched]]:
     """What has to be computed completely, and what only tickets touch."""
-    assert DERIVED.affected is not None, "nobody said what is computed with the matches"
     # read first: what is recomputed meanwhile is either still stale, or has been written
     begun = {*stale_targets(session)} if span.begins != span.ends else set()
     whole = {*begun} if has_moved(session, span) else set()
-    whole |= affected_links(session, span, now) | {*DERIVED.affected(session, span, now)}
+    whole |= affected_links(session, span, now) | {*AFFECTED.one(session, span, now)}
     by_tickets, touched = affected_by_tickets(session, span, now, begun)
     whole |= by_tickets
     return whole, {target: one for target, one in touched.items() if target not in whole}

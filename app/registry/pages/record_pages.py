@@ -19,6 +19,7 @@ from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
 from app.core.web.htmx import fragment_target, go_to
+from app.core.web.panels import panel_values
 from app.core.web.person import acting, writer
 from app.core.web.rows_field import pressed
 from app.registry.models.registry import Link
@@ -96,7 +97,7 @@ class RecordPages(Generic[Record]):
             "today": today(),
             self._many: found,
             **self.rows(session, found, today()),
-            **RECORD_ROWS.values(found, today()),
+            **panel_values(RECORD_ROWS, found, today()),
         }
         if fragment_target() == "more":
             return render_template(f"registry/_{self._one}_rows.html", **context)
@@ -309,7 +310,7 @@ class RecordPages(Generic[Record]):
             may_create=refusal_to_create(acting()) is None,
             in_use=covers((found.valid_from, found.valid_until), shown_day),
             **self.details(session, view, about),
-            **RECORD_PANELS.values(acting(), about),
+            **panel_values(RECORD_PANELS, acting(), about),
             steps=steps(history_of(session, found)),
             retire_form=retire_form or RetireForm(formdata=None, on=today()),
             confirm_form=confirm_form or ConfirmForm(formdata=None),

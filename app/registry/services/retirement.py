@@ -3,33 +3,24 @@ it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid
+from app.core.rules.hooks import Hook
 from app.core.rules.language import _, joined, said_word
 from app.registry.models.registry import Link, Site
 from app.registry.services.registry import MAX_NAMED, listed
 
-Blocker = Callable[[Session, Site | Link, int], Sequence[str]]
-"""The names of what depends on a record, no more than so many."""
-_BLOCKERS: Final[dict[str, Blocker]] = {}
-
-
-def blocks_retirement(what: str, named: Blocker) -> None:
-    """Let what a room above knows keep records from ending; ``app/tables.py`` names all of it."""
-    _BLOCKERS[what] = named
+DEPENDENTS: Final[Hook[[Session, Site | Link, int], tuple[str, Sequence[str]]]] = Hook("DEPENDENTS")
+"""What depends on a record, in words, and the names of the first so many."""
 
 
 def refuse_while_used(session: Session, row: Site | Link, links: Sequence[str]) -> None:
     """Raise ``Invalid`` on the last day, naming the links and all else that depends on a record."""
-    if not _BLOCKERS:
-        raise RuntimeError("Nobody said what keeps a site or link from ending: import app.tables")
-    used = {"links in use": links} | {
-        what: named(session, row, MAX_NAMED + 1) for what, named in _BLOCKERS.items()
-    }
+    used = {"links in use": links} | dict(DEPENDENTS.all(session, row, MAX_NAMED + 1))
     reasons = [
         _("%(what)s (%(names)s)", what=said_word(what), names=listed(names))
         for what, names in used.items()

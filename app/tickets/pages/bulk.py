@@ -16,6 +16,7 @@ from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach
 from app.core.web.htmx import go_to
+from app.core.web.panels import panel_values
 from app.core.web.person import acting, writer
 from app.tickets.models.desk import BulkChange
 from app.tickets.pages.bulk_forms import FOLLOWS, BulkForm, UndoBulkForm
@@ -177,7 +178,7 @@ def _page(
         labels=LABELS,
         earlier=_earlier() if not chosen.numbers else (),
         back=back_to_list(),
-        **SOLVE_PANELS.values(_solved_by(plan or ())),
+        **panel_values(SOLVE_PANELS, _solved_by(plan or ())),
     )
     return make_response(page, status)
 

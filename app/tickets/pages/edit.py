@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from datetime import datetime
-from typing import Any, Final, Protocol
+from collections.abc import Collection, Sequence
+from typing import Any
 
 from flask import Response, make_response, redirect, render_template, request, url_for
 from sqlalchemy.orm import Session
@@ -27,6 +26,7 @@ from app.registry.rules.networks import Network
 from app.registry.services.choices import choices
 from app.registry.services.registry import all_links, all_sites, link_names_in
 from app.tickets.models.tickets import Ticket
+from app.tickets.pages.form_hooks import CONFLICTS, EVENTS, PROPOSALS, FoundConflicts
 from app.tickets.pages.forms import (
     EditForm,
     TicketForm,
@@ -202,7 +202,7 @@ def _proposed_urgency(form: TicketForm, *, choose: bool) -> ProposedUrgency | No
     """What is proposed for an incident on the chosen links; with ``choose`` it is chosen, too,
     unless the person chose otherwise than what was proposed before."""
     links = _links_meant(form) if form.category.data == Category.INCIDENT else ()
-    found = PROPOSALS.read(db.session(), links, now())
+    found = PROPOSALS.one(db.session(), links, now())
     if not choose:
         return found
     before = request.values.get("proposed", "").split(";")
@@ -213,43 +213,12 @@ def _proposed_urgency(form: TicketForm, *, choose: bool) -> ProposedUrgency | No
     return found
 
 
-class Proposals:
-    """Who proposes impact and priority for links: a room above, which ``app.browser`` names."""
-
-    read: Callable[[Session, Sequence[str], datetime], ProposedUrgency | None]
-    """By ids of links and the time (UTC); None where nothing is proposed."""
-
-
-PROPOSALS: Final = Proposals()
-
-
-class FoundConflicts(Protocol):
-    """What collides with a window."""
-
-    @property
-    def others(self) -> Collection[int]:
-        """The tickets that do; its own where it does so with itself (0 = not yet created)."""
-
-
-class Conflicts:
-    """Who knows what collides with planned work: a room above, which ``app.browser`` names."""
-
-    read: Callable[
-        [Session, access.Actor, Sequence[str], tuple[datetime | None, datetime | None], int],
-        FoundConflicts | None,
-    ]
-    """By links, window and the ticket that is edited (0 = a new one)."""
-
-
-CONFLICTS: Final = Conflicts()
-
-
 def _conflicts(form: TicketForm, actor: access.Actor, number: int = 0) -> FoundConflicts | None:
     """What collides with the window that the form holds; none where the category plans nothing."""
     if form.category.data not in (Category.MAINTENANCE, Category.CHANGE):
         return None
     window = (form.window_start.data, form.window_end.data)
-    return CONFLICTS.read(db.session(), actor, form.links.data or (), window, number)
+    return CONFLICTS.one(db.session(), actor, form.links.data or (), window, number)
 
 
 def _overlooked(form: TicketForm, actor: access.Actor, number: int = 0) -> bool:
@@ -259,23 +228,13 @@ def _overlooked(form: TicketForm, actor: access.Actor, number: int = 0) -> bool:
     return found is not None and any(str(number) not in seen for number in found.others)
 
 
-class Events:
-    """Who reads events for the form of a new ticket: a room above, which ``app.browser`` names."""
-
-    read: Callable[[Session, Sequence[int]], TicketOfEvents]
-    """The ticket of the events of these numbers; raises ``NotFound`` where one is missing."""
-
-
-EVENTS: Final = Events()
-
-
 def _events_named(rows: Session) -> TicketOfEvents | None:
     """The events of ``?event=``, which may stand there several times; ``NotFound`` where there is
     none of one of these numbers."""
     named = [text for text in dict.fromkeys(request.args.getlist("event")) if text][:_MAX_EVENTS]
     if not all(text.isascii() and text.isdigit() and len(text) < 10 for text in named):
         raise NotFound(_("There is no such event"))
-    return EVENTS.read(rows, [int(text) for text in named]) if named else None
+    return EVENTS.one(rows, [int(text) for text in named]) if named else None
 
 
 def _unseen(events: TicketOfEvents) -> bool:

@@ -14,6 +14,7 @@ from app.core.web.attached_files import Problem
 from app.core.web.extensions import db
 from app.core.web.forms import options
 from app.core.web.htmx import go_to, page_or_fragment, wants_fragment
+from app.core.web.panels import panel_values
 from app.core.web.person import acting, local_path
 from app.core.web.times import length, now
 from app.tickets.models.tickets import Ticket
@@ -113,7 +114,7 @@ def page_of(
     if in_place is None and may_edit and wanted in IN_PLACE:
         in_place = in_place_form(wanted, actor, ticket, shown=True)
     start, end = ticket.event_start or ticket.window_start, ticket.event_end or ticket.window_end
-    panels = TICKET_PANELS.values(actor, ticket)
+    panels = panel_values(TICKET_PANELS, actor, ticket)
     panels["announced"] = None
     is_reported = bool(panels.get("still_reported"))
     if refusal is None and (preview or status >= 400):  # else it is fetched when one writes

@@ -3,29 +3,16 @@ move."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any
 
-from sqlalchemy.orm import Session
-
-from app.core.rules.access import Actor
 from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.times import now
 from app.tickets.models.tickets import Ticket
+from app.tickets.pages.form_hooks import RECIPIENTS
 from app.tickets.pages.forms import TicketForm
-from app.tickets.rules.concern import Concern
 from app.tickets.services.concerned import concern_of, concern_of_new
-
-
-class Recipients:
-    """Who knows who is notified: a room above, which ``app.browser`` names."""
-
-    read: Callable[[Session, Actor, Concern], Mapping[str, Any]]
-    """For the template, by whom the ticket concerns."""
-
-
-RECIPIENTS: Final = Recipients()
 
 
 def will_notify_of_new(form: TicketForm) -> Mapping[str, Any]:
@@ -41,9 +28,9 @@ def will_notify_of_new(form: TicketForm) -> Mapping[str, Any]:
         responsible=(form.responsible_site.data or "") if "responsible_site" in form else "",
         carbon_copy=form.carbon_copy.data or "",
     )
-    return RECIPIENTS.read(db.session(), acting(), concern)
+    return RECIPIENTS.one(db.session(), acting(), concern)
 
 
 def will_notify_of(ticket: Ticket) -> Mapping[str, Any]:
     """Of a public comment or a move."""
-    return RECIPIENTS.read(db.session(), acting(), concern_of(ticket))
+    return RECIPIENTS.one(db.session(), acting(), concern_of(ticket))

@@ -13,8 +13,8 @@ from app.tickets.rules.tickets import OPEN_STATES
 from app.tickets.services.concerned_sites import concerns_sites
 
 
-def open_tickets_on(session: Session, row: Site | Link, limit: int) -> Sequence[str]:
-    """The numbers of the first open tickets that name a link, or concern a site."""
+def open_tickets_on(session: Session, row: Site | Link, limit: int) -> tuple[str, Sequence[str]]:
+    """The words for open tickets that name a link or concern a site, and the first numbers."""
     named = (
         concerns_sites((row.id,))
         if isinstance(row, Site)
@@ -26,4 +26,4 @@ def open_tickets_on(session: Session, row: Site | Link, limit: int) -> Sequence[
         .order_by(Ticket.number)
         .limit(limit)
     )
-    return [str(number) for number in numbers]
+    return "open tickets", [str(number) for number in numbers]

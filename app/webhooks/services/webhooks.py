@@ -14,7 +14,7 @@ from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
@@ -223,10 +223,11 @@ def switch_off(session: Session, by: Writer, number: int) -> None:
     _record(session, by, webhook, {"on": ("yes", "no")})
 
 
-IS_ON_FOR_PERSON: Final = exists().where(
-    Webhook.user_id == User.id, Webhook.account_id.is_(None), Webhook.off_at.is_(None)
-)
-"""Whether a person (``User``) has a webhook of their own that is on."""
+def has_webhook_on() -> ColumnElement[bool]:
+    """Whether a person (``User``) has a webhook of their own that is on."""
+    return exists().where(
+        Webhook.user_id == User.id, Webhook.account_id.is_(None), Webhook.off_at.is_(None)
+    )
 
 
 def end_with_sessions(session: Session, by: Writer, user: User) -> str:

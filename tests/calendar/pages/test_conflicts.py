@@ -5,7 +5,6 @@ The windows lie far ahead, so that what is past for the pages does not change th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
@@ -19,12 +18,11 @@ from app.accounts.services.people import find_user
 from app.calendar.services.conflicts import (
     facts_of_mail,
     mails_to_others,
-    tell_conflicts_in_mails,
 )
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change
 from app.mail.models.mails import Mail
-from app.mail.services.mails import FACTS, draft_mails, put_mails, skip_notifications
+from app.mail.services.mails import draft_mails, put_mails, skip_notifications
 from app.registry.models.registry import Link, Site, SiteContact
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.lifecycle import change_ticket
@@ -274,15 +272,6 @@ def test_one_ticket_may_be_in_conflict_with_itself(cast: Cast, visit: Enter, car
     assert "Nearest free window" not in found.text  # at no time
 
 
-@pytest.fixture
-def conflicts_in_mails() -> Iterator[None]:
-    before = FACTS.read, FACTS.follow
-    tell_conflicts_in_mails()
-    yield
-    FACTS.read, FACTS.follow = before
-
-
-@pytest.mark.usefixtures("conflicts_in_mails")
 def test_the_mail_that_announces_it_tells_the_conflict(
     session: Session, cast: Cast, opened: Open, card: int
 ) -> None:
@@ -325,7 +314,7 @@ def changed(session: Session, cast: Cast, number: int, **fields: object) -> None
         change_ticket(session, writer(cast.kit), number, fields)
 
 
-@pytest.mark.usefixtures("conflicts_in_mails", "noc")
+@pytest.mark.usefixtures("noc")
 def test_the_people_of_the_older_window_are_told_once(
     session: Session, cast: Cast, opened: Open, card: int
 ) -> None:
@@ -377,7 +366,7 @@ def test_the_people_of_the_older_window_are_told_once(
     assert text.startswith("Planned work that was changed is in conflict with the window of this")
 
 
-@pytest.mark.usefixtures("conflicts_in_mails", "noc")
+@pytest.mark.usefixtures("noc")
 def test_two_who_plan_mails_at_once_tell_a_conflict_once(
     session: Session, cast: Cast, opened: Open
 ) -> None:
@@ -392,7 +381,7 @@ def test_two_who_plan_mails_at_once_tell_a_conflict_once(
     assert sorted(messages) == ["kit@people.example", "reader@people.example"]
 
 
-@pytest.mark.usefixtures("conflicts_in_mails", "noc")
+@pytest.mark.usefixtures("noc")
 def test_nobody_is_told_of_a_conflict_with_what_does_not_take_place_or_is_over(
     session: Session, cast: Cast, opened: Open, card: int
 ) -> None:

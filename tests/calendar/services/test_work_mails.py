@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.calendar.services.work_mails import tell_work_in_mails
 from app.core.database.transactions import transaction
 from app.mail.models.mails import Mail
 from app.mail.rules.notifications import put_together
-from app.mail.services.mails import FACTS, draft_mails, put_mails
+from app.mail.services.mails import draft_mails, put_mails
 from app.mail.services.queue import post_of
 from app.notices.adapters.maintnote import read
 from app.notices.rules.notices import Circuit, Notice
@@ -25,14 +23,6 @@ from tests.mails import SENDER, body, changed, enter_with_mails, message, opened
 
 FIRST, SECOND = "CERN-GRIDKA-LHCOPN-001", "CERN-GRIDKA-LHCOPN-002"
 START, END = NOON + timedelta(days=7), NOON + timedelta(days=7, hours=4)
-
-
-@pytest.fixture(autouse=True)
-def work_in_mails() -> Iterator[None]:
-    before = FACTS.read, FACTS.follow, FACTS.calendar
-    tell_work_in_mails()
-    yield
-    FACTS.read, FACTS.follow, FACTS.calendar = before
 
 
 @pytest.fixture

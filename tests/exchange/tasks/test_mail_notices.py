@@ -3,7 +3,6 @@ by mail."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -21,7 +20,6 @@ from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import CallFailed
-from app.exchange.services.announcements import follow_refused_mails
 from app.exchange.services.connections import connect
 from app.exchange.services.decisions import send_again
 from app.exchange.services.deliveries import begin_create, note_created
@@ -33,7 +31,7 @@ from app.exchange.tasks.systems import open_system, try_connection
 from app.jobs.tasks.context import Context
 from app.mail.models.mails import Mail
 from app.mail.rules.notifications import Sender, put_together
-from app.mail.services.queue import REFUSALS, post_of, send_refused_again
+from app.mail.services.queue import post_of, send_refused_again
 from app.mail.services.queue import send_again as send_mail_again
 from app.mail.tasks.mails import PostOffice
 from app.tickets.models.tickets import Ticket
@@ -284,13 +282,11 @@ class _Box:
 
 
 @pytest.fixture
-def box(world: _World) -> Iterator[_Box]:
+def box(world: _World) -> _Box:
     """Where the portal's mails go; what it refuses is known to the exchange."""
-    before, box = REFUSALS.follow, _Box()
-    follow_refused_mails()
+    box = _Box()
     world.office = PostOffice(world.context, make_mailer=lambda _settings: box)
-    yield box
-    REFUSALS.follow = before
+    return box
 
 
 @pytest.mark.parametrize("is_new", [True, False])
