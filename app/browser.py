@@ -25,7 +25,9 @@ from app.accounts.pages import (
 )
 from app.audit.pages import audit
 from app.calendar.pages import (
+    agenda,  # noqa: F401  # on a blueprint
     calendar,
+    conflicts,  # noqa: F401  # on a blueprint
     lhc_editing,  # noqa: F401  # on a blueprint
 )
 from app.composition import compose_figures, compose_pages
@@ -100,6 +102,7 @@ from app.tickets.pages import (
     visits,
     words,
 )
+from app.tickets.pages import edit as ticket_edit  # noqa: F401  # on a blueprint
 from app.tickets.pages import imports as ticket_imports
 from app.tickets.pages import merging as ticket_merging  # noqa: F401  # on a blueprint
 from app.tickets.pages import writing as ticket_writing  # noqa: F401  # on a blueprint

@@ -27,6 +27,8 @@ from wtforms import (
 
 from app.accounts.models.people import Login
 from app.accounts.pages import partner_forms, passkey_forms, people_forms, token_forms
+from app.accounts.web.new_password import ResetForm
+from app.accounts.web.own_password import AskPasswordForm
 from app.calendar.pages import lhc_editing
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change
@@ -86,7 +88,7 @@ PLACES: dict[type[FlaskForm], str] = {
     profile_forms.MailsForm: "/profile/mails",
     profile_forms.UpdatesForm: "/profile/updates",
     profile_forms.EndLoginForm: "/profile/end-login",
-    people_forms.AskPasswordForm: "/profile/second-factor/begin",
+    AskPasswordForm: "/profile/second-factor/begin",
     people_forms.ConfirmForm: "/profile/second-factor/confirm",
     people_forms.CodesForm: "/profile/second-factor/codes",
     people_forms.OffForm: "/profile/second-factor/off",
@@ -117,7 +119,7 @@ PLACES: dict[type[FlaskForm], str] = {
 }
 WAITING = {
     people_forms.AskCodeForm,
-    people_forms.ResetForm,
+    ResetForm,
     passkey_forms.PasskeyLoginForm,
     passkey_forms.ConfirmedForm,
     passkey_forms.AddPasskeyForm,
@@ -185,7 +187,7 @@ GOOD: dict[type[FlaskForm], dict[str, str]] = {
     profile_forms.UpdatesForm: {"updates": "off"},
     profile_forms.EndLoginForm: {"login": "1"},
     people_forms.ConfirmForm: {"one_time_code": "123456"},
-    people_forms.AskPasswordForm: {"password": PASSWORD},
+    AskPasswordForm: {"password": PASSWORD},
     people_forms.CodesForm: {"password": PASSWORD, "one_time_code": "123456"},
     people_forms.OffForm: {"password": PASSWORD, "one_time_code": "123456"},
     registry_forms.SiteForm: {"key": "XX-LAB", "country": "CH", "time_zone": "Europe/Zurich"},
@@ -537,7 +539,7 @@ def test_every_field_refuses_what_it_cannot_take(
         people_forms.WhyForm,
         people_forms.LinkForm,
         profile_forms.EndLoginForm,
-        people_forms.AskPasswordForm,
+        AskPasswordForm,
         people_forms.ConfirmForm,
         people_forms.CodesForm,
         people_forms.OffForm,

@@ -29,6 +29,7 @@ from app.accounts.models.people import Login, User
 from app.accounts.pages import browsers
 from app.accounts.pages.people_forms import AskCodeForm, LoginForm, recovery_only
 from app.accounts.services import credentials, logins, people, second_factor
+from app.accounts.web.failed_logins import MAX_NAME_LENGTH, log_failed_login
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed, Forbidden, TooManyAttempts
@@ -58,7 +59,6 @@ from app.core.web.times import now
 
 blueprint = Blueprint("login", __name__)
 _SAME_WORDS = _("Name or password is wrong, or the account is disabled.")
-_MAX_NAME_LENGTH = 100
 SEND_TO = "send-to"
 """The field of the login's form that holds the address to which a form was sent without a login."""
 KEPT = "kept."
@@ -291,13 +291,6 @@ def log_in(token: str, login: Login, how: str = "password") -> None:
     log_here("login", login.user.name, "login", login.id, how=how)
 
 
-def log_failed_login(name: str, how: str) -> None:
-    """The same for a login that failed, with the account's name if there is one of this name."""
-    readable = len(name) <= _MAX_NAME_LENGTH and name.isprintable()
-    known = credentials.known_name(db.session(), Kind.PERSON, name) if readable else ""
-    log_here("failed login", known, "person", "", how=how)
-
-
 def gone_on(target: str, kept: Sequence[tuple[str, str]]) -> Response:
     """Where a person goes who is logged in now: to send again what was sent without a login, else
     to the page that was wanted."""
@@ -342,7 +335,7 @@ def code_page(
 
 def _begin(name: str, password: str) -> tuple[str, Login | None]:
     """The new login and its random id; or None, where the second factor is to be asked for."""
-    if len(name) > _MAX_NAME_LENGTH or not name.isprintable():
+    if len(name) > MAX_NAME_LENGTH or not name.isprintable():
         name = ""  # nobody has such a name; it costs what any unknown one costs
     rows = db.session()
     tried = credentials.attempt(rows, Kind.PERSON, name, password, now(), secret_key())

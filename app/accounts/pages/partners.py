@@ -21,18 +21,17 @@ from flask import (
 
 from app.accounts.models.partners import PartnerAccount
 from app.accounts.pages.account_calls import CallList, calls_chart, faults_chart
-from app.accounts.pages.own_password import ask_password
 from app.accounts.pages.partner_forms import (
     EndSecretForm,
     NewAccountForm,
     SwitchesForm,
     switches_of,
 )
-from app.accounts.pages.people_forms import AskPasswordForm
 from app.accounts.services import partners as verbs
 from app.accounts.services.calls import days_of, use_of
 from app.accounts.services.copies import copies_today
 from app.accounts.services.logins import verified_user
+from app.accounts.web.own_password import AskPasswordForm, ask_password
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind, require_admin
 from app.core.rules.errors import Invalid

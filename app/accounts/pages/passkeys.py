@@ -26,15 +26,7 @@ from flask_login import current_user
 
 from app.accounts.models.people import User
 from app.accounts.pages import browsers
-from app.accounts.pages.login import (
-    browser,
-    code_page,
-    gone_on,
-    kept_fields,
-    log_failed_login,
-    log_in,
-)
-from app.accounts.pages.own_password import ask_password
+from app.accounts.pages.login import browser, code_page, gone_on, kept_fields, log_in
 from app.accounts.pages.passkey_forms import (
     AddPasskeyForm,
     ConfirmedForm,
@@ -47,6 +39,8 @@ from app.accounts.rules.passkeys import RelyingParty, relying_party
 from app.accounts.services import credentials, logins, people, second_factor
 from app.accounts.services import passkeys as verbs
 from app.accounts.services.passkeys import Checked, Purpose
+from app.accounts.web.failed_logins import log_failed_login
+from app.accounts.web.own_password import ask_password
 from app.core.database.transactions import transaction
 from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid, TooManyAttempts
 from app.core.rules.language import _

@@ -19,18 +19,12 @@ from flask import (
 )
 
 from app.accounts.pages import browsers
-from app.accounts.pages.own_password import ask_password
-from app.accounts.pages.people_forms import (
-    DemandForm,
-    LinkForm,
-    NewPersonForm,
-    RoleForm,
-    WhyForm,
-)
+from app.accounts.pages.people_forms import DemandForm, LinkForm, NewPersonForm, RoleForm, WhyForm
 from app.accounts.services import identities, logins, reset_links, second_factor
 from app.accounts.services import people as verbs
 from app.accounts.services.copies import copies_today
 from app.accounts.services.passkeys import passkeys_of
+from app.accounts.web.own_password import ask_password
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind, require_admin
 from app.core.rules.errors import Invalid

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from wtforms import (
-    Field,
     HiddenField,
     PasswordField,
     SelectMultipleField,
     StringField,
     TextAreaField,
 )
-from wtforms.validators import ValidationError
 
-from app.accounts.rules.passwords import MIN_PASSWORD_LENGTH
+from app.accounts.web.own_password import AskPasswordForm
 from app.core.rules.access import Role
 from app.core.rules.language import _
 from app.core.web.forms import (
@@ -25,12 +23,6 @@ from app.core.web.forms import (
     own_password,
     required,
     sent,
-)
-
-PASSWORD_HELP = _(
-    "At least %(min_password_length)s characters and not a common one. Any characters"
-    ", including spaces: a few unrelated words work well.",
-    min_password_length=MIN_PASSWORD_LENGTH,
 )
 
 
@@ -136,12 +128,6 @@ class AskCodeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     next = HiddenField()
 
 
-class AskPasswordForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """A step for which the password is asked again."""
-
-    password = own_password()
-
-
 class ConfirmForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """The first code of a new second factor."""
 
@@ -158,27 +144,6 @@ class OffForm(AskPasswordForm):
     """Turning the second factor off."""
 
     one_time_code = _code()
-
-
-class ResetForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """A new password, by a one-time link."""
-
-    new = PasswordField(
-        _("New password"),
-        required(_("New password")),
-        description=PASSWORD_HELP,
-        render_kw={"autocomplete": "new-password"},
-    )
-    again = PasswordField(
-        _("New password again"),
-        required(_("New password again")),
-        render_kw={"autocomplete": "new-password"},
-    )
-
-    def validate_again(self, field: Field) -> None:
-        """Both must be the same."""
-        if field.data != self.new.data:
-            raise ValidationError(_("The two new passwords differ"))
 
 
 class LoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

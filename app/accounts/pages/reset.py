@@ -10,11 +10,11 @@ from __future__ import annotations
 from flask import Blueprint, Response, flash, make_response, render_template, session, url_for
 from flask_login import current_user
 
-from app.accounts.pages.login import log_failed_login
-from app.accounts.pages.people_forms import ResetForm
 from app.accounts.services import people
 from app.accounts.services.credentials import attempt_without_password, record_attempt
 from app.accounts.services.reset_links import find_reset_link, use_reset_link
+from app.accounts.web.failed_logins import log_failed_login
+from app.accounts.web.new_password import ResetForm
 from app.core.database.transactions import transaction
 from app.core.rules.access import Door, Writer
 from app.core.rules.errors import Invalid, NotFound, TooManyAttempts

@@ -25,17 +25,10 @@ from markupsafe import Markup
 
 from app.accounts.models.people import PendingLogin
 from app.accounts.pages.login import browser, code_page, gone_on, kept_fields, log_in
-from app.accounts.pages.own_password import ask_password
-from app.accounts.pages.people_forms import (
-    AskCodeForm,
-    AskPasswordForm,
-    CodesForm,
-    ConfirmForm,
-    LoginForm,
-    OffForm,
-)
+from app.accounts.pages.people_forms import AskCodeForm, CodesForm, ConfirmForm, LoginForm, OffForm
 from app.accounts.services import credentials, logins, people
 from app.accounts.services import second_factor as verbs
+from app.accounts.web.own_password import AskPasswordForm, ask_password
 from app.core.database.transactions import transaction
 from app.core.rules.access import Door, Writer
 from app.core.rules.errors import AuthenticationFailed, Invalid, TooManyAttempts

@@ -36,10 +36,9 @@ from app.accounts.adapters.openid import (
 )
 from app.accounts.models.people import Login
 from app.accounts.pages.login import LEAVING, PROVED_AT, browser, log_in
-from app.accounts.pages.own_password import ask_password
-from app.accounts.pages.people_forms import AskPasswordForm
 from app.accounts.rules.sign_on import Claimed, claimed
 from app.accounts.services import identities, logins, people, second_factor
+from app.accounts.web.own_password import AskPasswordForm, ask_password
 from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.addresses import network_of

@@ -22,14 +22,13 @@ from flask import (
 from flask_login import current_user
 
 from app.accounts.models.people import ApiToken
-from app.accounts.pages.own_password import ask_password
-from app.accounts.pages.people_forms import AskPasswordForm
 from app.accounts.pages.token_forms import OwnTokenForm, TokenForm
 from app.accounts.services import tokens as verbs
 from app.accounts.services.lapses import lapses_at
 from app.accounts.services.logins import verified_user
 from app.accounts.services.people import find_user
 from app.accounts.services.tokens import NewSecret
+from app.accounts.web.own_password import AskPasswordForm, ask_password
 from app.core.rules.access import require_admin
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _

@@ -31,7 +31,7 @@ from app.core.web.times import iso, length, now
 from app.duties.pages.query import STATE_WORDS, DutyQuery
 from app.duties.rules.duties import DutyStatus, Kind
 from app.duties.services.duties import ALL, OPEN, DutyRow, count_duties, judged_rules, list_duties
-from app.matching.pages.freshness import FILE, fresh_figures
+from app.matching.web.freshness import FILE, fresh_figures
 from app.registry.services.registry import all_sites
 
 blueprint = Blueprint("duty", __name__)

@@ -28,7 +28,6 @@ from app.events.services.import_runs import import_of
 from app.events.services.withdrawal import restore_event, withdraw_event
 from app.matching.pages.event_matching import matching_section
 from app.matching.pages.event_span import span_of_event
-from app.matching.pages.freshness import fresh_figures
 from app.matching.rules.matching import Evidence
 from app.matching.services.event_pages import (
     EventFacts,
@@ -36,6 +35,7 @@ from app.matching.services.event_pages import (
     history_of_event,
     tickets_beside,
 )
+from app.matching.web.freshness import fresh_figures
 from app.registry.rules.registry import covers
 from app.registry.services.choices import choices
 from app.tickets.services.of_event import TicketOfEvents

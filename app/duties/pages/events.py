@@ -37,7 +37,7 @@ from app.duties.services.listed_events import (
 from app.events.rules.events import COLUMNS, as_text
 from app.events.rules.files import csv_head, csv_lines
 from app.events.services.sources import source_names
-from app.matching.pages.freshness import FILE, fresh_figures
+from app.matching.web.freshness import FILE, fresh_figures
 from app.registry.services.choices import choices
 
 blueprint = Blueprint("events", __name__)

@@ -25,7 +25,7 @@ from app.duties.pages.event_query import EventQuery
 from app.duties.pages.events import blueprint, event_tabs
 from app.duties.services.lanes import LaneEvent, Lanes, LaneTicket, lanes_between
 from app.events.rules.addresses import events_url
-from app.matching.pages.freshness import fresh_figures
+from app.matching.web.freshness import fresh_figures
 from app.registry.models.registry import Site
 from app.registry.rules.networks import Network
 from app.registry.services.registry import all_sites, find_site

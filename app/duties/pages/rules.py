@@ -34,7 +34,7 @@ from app.duties.rules.duties import LABELS, R2009, Kind, Rule, checked_rule
 from app.duties.services import rules as verbs
 from app.duties.services.duties import WHOLE, what_if, would_ask
 from app.duties.services.rules import all_rules, content_of, label_of, rule_of_id
-from app.matching.pages.freshness import fresh_figures
+from app.matching.web.freshness import fresh_figures
 
 blueprint = Blueprint("duty_rules", __name__, url_prefix="/duty/rules")
 _KEY: Final = "<int(max=2147483647):number>"

@@ -31,8 +31,8 @@ from app.duties.services.duties import (
     what_if,
 )
 from app.duties.services.slides import RULES_AT_ONCE, comparison_slide
-from app.matching.pages.freshness import FILE, fresh_figures
 from app.matching.services.tables import first_seen, has_no_data
+from app.matching.web.freshness import FILE, fresh_figures
 from app.registry.models.registry import Site
 from app.registry.rules.networks import Network
 

@@ -21,9 +21,9 @@ from flask import (
     url_for,
 )
 
-from app.accounts.pages.own_password import ask_password
 from app.accounts.services.logins import verified_user
 from app.accounts.services.partners import all_partners
+from app.accounts.web.own_password import ask_password
 from app.core.database.transactions import transaction
 from app.core.rules.access import Role, require_admin, require_operator
 from app.core.rules.errors import Invalid

@@ -38,8 +38,8 @@ from app.home.services.home import (
 )
 from app.jobs.rules.followers import TITLES
 from app.jobs.services.followers import failing_followers
-from app.matching.pages.freshness import fresh_figures
 from app.matching.services.stale_links import Freshness
+from app.matching.web.freshness import fresh_figures
 from app.notices.rules.notices import Outcome
 from app.registry.services.registry import all_sites
 from app.tickets.rules.desk import DAYS_TO_TAKE, Desk

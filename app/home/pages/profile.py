@@ -17,10 +17,10 @@ from flask_login import current_user, login_user
 
 from app.accounts.pages import browsers
 from app.accounts.pages.login import Person, browser
-from app.accounts.pages.own_password import WRONG, ask_password
 from app.accounts.services import logins, people
 from app.accounts.services.copies import copies_today
 from app.accounts.services.passkeys import passkeys_of
+from app.accounts.web.own_password import WRONG, ask_password
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
 from app.core.rules.errors import AuthenticationFailed, Invalid, NotFound

@@ -10,8 +10,8 @@ from wtforms import (
     StringField,
 )
 
-from app.accounts.pages.people_forms import ResetForm
 from app.accounts.services.people import UPDATES
+from app.accounts.web.new_password import ResetForm
 from app.core.rules.language import _
 from app.core.web.forms import (
     Choice,

@@ -17,9 +17,9 @@ from app.core.web.form_keys import writing_once
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.events.models.events import Event
-from app.matching.pages.freshness import fresh_figures
 from app.matching.services.by_hand import link_by_hand, undo_decision, unlink_by_hand
 from app.matching.services.event_matches import matches_of
+from app.matching.web.freshness import fresh_figures
 
 blueprint = Blueprint("event_matching", __name__, url_prefix="/events")
 _KEY = "<int(max=2147483647):number>"

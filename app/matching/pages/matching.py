@@ -24,11 +24,11 @@ from app.core.web.quarter_range import read_quarters
 from app.core.web.times import iso, now
 from app.events.rules.addresses import NO_T1, events_url
 from app.matching.figures.per_t1 import Cell
-from app.matching.pages.freshness import FILE, fresh_figures
 from app.matching.rules.matching import RELATED_WORDS, detected_in_words
 from app.matching.services.rules import rules_in_order
 from app.matching.services.slides import QUARTERS_AT_ONCE, matching_slide
 from app.matching.services.tables import MatchingTable, TableRow, matching_table
+from app.matching.web.freshness import FILE, fresh_figures
 from app.registry.rules.networks import Network
 
 blueprint = Blueprint("matching", __name__, url_prefix="/statistics")

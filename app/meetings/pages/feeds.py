@@ -22,9 +22,8 @@ from flask import (
 )
 
 from app.accounts.models.people import User
-from app.accounts.pages.own_password import ask_password
-from app.accounts.pages.people_forms import AskPasswordForm
 from app.accounts.services.logins import verified_user
+from app.accounts.web.own_password import AskPasswordForm, ask_password
 from app.calendar.adapters.planned_work import Publisher, event_of, new_calendar
 from app.calendar.rules.calendar import Planned
 from app.calendar.services import feeds as verbs

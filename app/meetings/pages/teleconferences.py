@@ -31,7 +31,7 @@ from app.core.web.forms import attach
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.core.web.times import now
-from app.matching.pages.freshness import fresh_figures
+from app.matching.web.freshness import fresh_figures
 from app.meetings.adapters.invitations import write_invitation
 from app.meetings.models.teleconferences import Teleconference
 from app.meetings.pages.forms import (

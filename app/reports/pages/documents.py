@@ -16,7 +16,7 @@ from app.core.web.extensions import db
 from app.core.web.figure_files import as_slides
 from app.core.web.person import acting
 from app.core.web.times import now
-from app.matching.pages.freshness import FILE, PAGE, fresh_figures
+from app.matching.web.freshness import FILE, PAGE, fresh_figures
 from app.registry.models.registry import Site
 from app.registry.services.registry import find_site
 from app.reports.pages.files import (

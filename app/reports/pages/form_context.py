@@ -14,7 +14,7 @@ from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.core.web.extensions import db
 from app.core.web.times import now
-from app.matching.pages.freshness import fresh_figures
+from app.matching.web.freshness import fresh_figures
 from app.registry.models.registry import Site
 from app.registry.services.registry import find_site
 from app.reports.models.reports import Report, ReportField

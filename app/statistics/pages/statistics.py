@@ -29,10 +29,10 @@ from app.core.web.figure_files import as_file
 from app.core.web.times import now
 from app.events.rules.addresses import events_url
 from app.matching.figures.per_t1 import Cell
-from app.matching.pages.freshness import fresh_figures
 from app.matching.rules.matching import RELATED_WORDS, detected_in_words
 from app.matching.services.rules import rules_in_order
 from app.matching.services.tables import matching_table
+from app.matching.web.freshness import fresh_figures
 from app.registry.rules.networks import Network
 from app.registry.services.registry import all_links, all_sites
 from app.statistics.figures.charts import ColumnChart, Value, column_chart, highest

@@ -21,10 +21,9 @@ from flask import (
     url_for,
 )
 
-from app.accounts.pages.own_password import ask_password
-from app.accounts.pages.people_forms import AskPasswordForm
 from app.accounts.services.logins import verified_user
 from app.accounts.services.partners import all_accounts
+from app.accounts.web.own_password import AskPasswordForm, ask_password
 from app.core.database.transactions import transaction
 from app.core.rules.access import Role
 from app.core.rules.errors import Invalid

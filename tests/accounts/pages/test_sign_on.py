@@ -17,10 +17,10 @@ from werkzeug.test import TestResponse
 from app.accounts.models.people import Login, User
 from app.accounts.models.sign_on import Identity
 from app.accounts.pages.login import PROVED_AT
-from app.accounts.pages.own_password import SIGN_ON_AGAIN
 from app.accounts.pages.sign_on import BEGUN
 from app.accounts.services import people
 from app.accounts.services.sign_on_map import Row, rows_in_use, save_map
+from app.accounts.web.own_password import SIGN_ON_AGAIN
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
 from app.core.sign_on_settings import SignOnSettings

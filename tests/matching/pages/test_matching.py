@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.duties.services import listed_events
-from app.matching.pages import freshness as freshness_of_pages
 from app.matching.services import event_matches, matches, recompute
 from app.matching.services.stale_links import freshness, lock
+from app.matching.web import freshness as freshness_of_pages
 from tests.cast import NOON, Cast
 from tests.harness.databases import open_engine
 from tests.harness.visitor import PageReader

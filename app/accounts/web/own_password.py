@@ -7,19 +7,27 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from flask_login import current_user
+from flask_wtf import FlaskForm
 
-from app.accounts.pages.login import log_failed_login
 from app.accounts.services import credentials
+from app.accounts.web.failed_logins import log_failed_login
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
 from app.core.rules.errors import TooManyAttempts
 from app.core.rules.language import _
 from app.core.web.extensions import db
+from app.core.web.forms import own_password
 from app.core.web.person import acting, remote, secret_key
 from app.core.web.times import now
 
 WRONG = _("This is not your password")
 SIGN_ON_AGAIN = _("Sign in again first (profile, Sign-on), then repeat this within ten minutes")
+
+
+class AskPasswordForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
+    """A step for which the password is asked again."""
+
+    password = own_password()
 
 
 class Asked(NamedTuple):
