@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, case, delete, exists, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from app.core.models.changes import Change
@@ -202,17 +202,26 @@ def _next_due(session: Session, webhook: Webhook, now: datetime) -> int | None:
 
 
 def _heads(webhook: Webhook) -> tuple[ColumnElement[bool], ...]:
-    """Of the waiting messages, the first about each ticket, and the tests."""
+    """Of the waiting messages, the first about each ticket, and the tests.
+
+    The first one is looked up by its index for each message: without statistics of a table that
+    fills and empties fast, PostgreSQL answers "no earlier one" by a scan of all that wait.
+    """
     earlier = aliased(WebhookDelivery)
-    return (
-        WebhookDelivery.webhook_id == webhook.id,
-        WebhookDelivery.state == State.WAITING,
-        ~exists().where(
+    first = (
+        select(func.min(earlier.id))
+        .where(
             earlier.webhook_id == webhook.id,
             earlier.ticket_number == WebhookDelivery.ticket_number,
             earlier.state == State.WAITING,
-            earlier.id < WebhookDelivery.id,
-        ),
+        )
+        .correlate(WebhookDelivery)
+        .scalar_subquery()
+    )
+    return (
+        WebhookDelivery.webhook_id == webhook.id,
+        WebhookDelivery.state == State.WAITING,
+        WebhookDelivery.id == func.coalesce(first, WebhookDelivery.id),  # a test has no ticket
     )
 
 
@@ -253,10 +262,12 @@ def _end_turn(session: Session, webhook: Webhook, now: datetime) -> None:
     if webhook.off_at is not None:
         return
     session.flush()
-    first: datetime | None = session.scalar(
-        select(func.min(WebhookDelivery.due_at, type_=WebhookDelivery.due_at.type)).where(
-            *_heads(webhook)
-        )
+    # the first by the index; the minimum of them would be searched for among all
+    first = session.scalar(
+        select(WebhookDelivery.due_at)
+        .where(*_heads(webhook), WebhookDelivery.due_at.is_not(None))
+        .order_by(WebhookDelivery.due_at, WebhookDelivery.id)
+        .limit(1)
     )
     if first is not None:
         # behind those already waiting: a webhook with much to send does not block others
