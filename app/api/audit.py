@@ -6,12 +6,24 @@ import binascii
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema
 
 from app.api.caller import session
 from app.api.operations import Call, next_page, operation
-from app.api.schemas import Moment, a_text, about, page_limit, page_next
-from app.api.ticket_schemas import ChangedField, Several
+from app.api.ticket_schemas import ChangedField
+from app.api.wire import (
+    Moment,
+    Several,
+    a_list,
+    a_number,
+    a_text,
+    behind_cursor,
+    page_limit,
+    page_next,
+    sent_choice,
+    sent_day,
+    sent_text,
+)
 from app.audit.services import audit as reading
 from app.audit.services.audit import AuditFilter, AuditPage, Position
 from app.core.rules.access import Door
@@ -22,44 +34,34 @@ from app.core.web.positions import read_position, write_position
 _ADMIN: Final = (Scope.ADMIN,)
 
 
-def _text(name: str, most: int, text: str) -> fields.String:
-    wrong = f"{name} takes 1 to {{max}} characters"
-    return fields.String(validate=validate.Length(1, most, error=wrong), metadata=about(text))
-
-
-def _day(name: str, text: str, **more: Any) -> fields.Date:
-    return fields.Date(
-        error_messages={"invalid": f"{name} takes a day as YYYY-MM-DD"},
-        metadata=about(text),
-        **more,
-    )
-
-
 class FailedLoginsQuery(Schema):
     """Filters, named as on the page; all are required together."""
 
-    who = _text("who", 100, "An account's name.")
-    from_ = _day("from", "First day, UTC.", data_key="from")
-    to = _day("to", "Last day, UTC.")
-    after = _text("after", 200, "Where the page starts: take it from `next` of the previous page.")
+    who = sent_text("An account's name.", reading.MAX_LENGTHS["who"], name="who")
+    from_ = sent_day("from", "First day, UTC.", data_key="from")
+    to = sent_day("to", "Last day, UTC.")
+    after = behind_cursor()
     limit = page_limit()
 
 
 class RefusalsQuery(FailedLoginsQuery):
     """The same, and the door."""
 
-    door = fields.String(
-        validate=validate.OneOf(list(Door), error="door takes {choices}"),
-        metadata=about("Only entries from this interface."),
-    )
+    door = sent_choice("Only entries from this interface.", Door, name="door")
 
 
 class AuditQuery(RefusalsQuery):
     """The same, and what was changed. Without kinds everything but tickets and events."""
 
     kind = Several("Kinds of objects; one of them applies.")
-    thing = _text("thing", 255, "Name of an object, or a ticket's or event's number.")
-    field = _text("field", 50, "Part of the name of a field that changed.")
+    thing = sent_text(
+        "Name of an object, or a ticket's or event's number.",
+        reading.MAX_LENGTHS["thing"],
+        name="thing",
+    )
+    field = sent_text(
+        "Part of the name of a field that changed.", reading.MAX_LENGTHS["field"], name="field"
+    )
 
 
 class _Who(Schema):
@@ -71,30 +73,22 @@ class _Who(Schema):
 class AuditedChange(_Who):
     """One change. Values of secrets are never shown."""
 
-    id = fields.Integer(required=True, metadata=about("Position in the order of all changes."))
+    id = a_number("Position in the order of all changes.")
     at = Moment("When.")
     author = a_text("Who is shown as author.")
     door = a_text("The interface through which it came.")
     kind = a_text("Kind of object that was changed.")
-    key = fields.Integer(required=True, metadata=about("The object's number among its kind."))
+    key = a_number("The object's number among its kind.")
     thing = a_text("The current name, or empty.")
-    version = fields.Integer(
-        required=True, metadata=about("The object's version after the change.")
-    )
-    fields_ = fields.List(
-        fields.Nested(ChangedField),
-        required=True,
-        attribute="fields",
-        data_key="fields",
-        metadata=about("What changed."),
-    )
+    version = a_number("The object's version after the change.")
+    fields_ = a_list(ChangedField, "What changed.", attribute="fields", data_key="fields")
     reason = a_text("The reason, or empty.")
 
 
 class AuditedRefusal(_Who):
     """One right that was refused."""
 
-    id = fields.Integer(required=True, metadata=about("Position in the order of all refusals."))
+    id = a_number("Position in the order of all refusals.")
     at = Moment("When.")
     door = a_text("The interface through which it came.")
     what = a_text("Operation or path, without the values that were sent.")
@@ -105,7 +99,7 @@ class AuditedLogins(_Who):
     """How often logins of one account failed in one minute."""
 
     minute = Moment("The minute.")
-    failures = fields.Integer(required=True, metadata=about("Number of times."))
+    failures = a_number("Number of times.")
 
 
 class _Page(Schema):
@@ -119,19 +113,19 @@ class _Page(Schema):
 class AuditedChanges(_Page):
     """One page of changes, newest first."""
 
-    items = fields.List(fields.Nested(AuditedChange), required=True)
+    items = a_list(AuditedChange)
 
 
 class AuditedRefusals(_Page):
     """One page of refused rights, newest first."""
 
-    items = fields.List(fields.Nested(AuditedRefusal), required=True)
+    items = a_list(AuditedRefusal)
 
 
 class AuditedFailedLogins(_Page):
     """One page of failed logins, newest first."""
 
-    items = fields.List(fields.Nested(AuditedLogins), required=True)
+    items = a_list(AuditedLogins)
 
 
 @operation("GET", "/v1/audit/changes", scopes=_ADMIN, query=AuditQuery, answer=AuditedChanges)

@@ -12,7 +12,8 @@ from app.accounts.services.api_requests import MAX_LENGTH
 from app.api.bodies import JSON
 from app.api.limits import PREFIX, PROBLEM
 from app.api.operations import Operation
-from app.api.schemas import MAX_KEY_LENGTH, Problem
+from app.api.schemas import Problem
+from app.api.wire import MAX_KEY_LENGTH, MAX_NUMBER
 from app.core.rules.scopes import MEANINGS
 
 VERSION = "1.5.0"
@@ -70,7 +71,7 @@ _HEADERS: dict[str, tuple[str, dict[str, Any]]] = {
     ),
     "Prefer": ("`return=minimal` for an answer without content.", {"type": "string"}),
 }
-_NUMBER: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": 999_999_999}
+_NUMBER: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": MAX_NUMBER}
 _NAME: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}$"}
 _KEYS: dict[str, dict[str, Any]] = {
     "key": {

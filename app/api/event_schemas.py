@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields
 
-from app.api.schemas import about
-from app.api.ticket_schemas import Time
+from app.api.wire import Time, about, sent_choice, sent_text
 from app.core.rules.texts import LONG_TEXT_LIMIT
 from app.events.rules.events import LIMITS, EventState
 from app.tickets.rules.tickets import Layer
 
 
 def _text(name: str, text: str) -> fields.String:
-    return fields.String(validate=validate.Length(0, LIMITS[name]), metadata=about(text))
+    return sent_text(text, LIMITS[name], least=0)
 
 
 class EventCorrection(Schema):
@@ -20,24 +19,14 @@ class EventCorrection(Schema):
 
     link = _text("link", "The link's id. Either a link or a site is required.")
     site = _text("site", "Any name of the site.")
-    state = fields.String(
-        validate=validate.OneOf([*EventState], error="takes {choices}"),
-        metadata=about("What was wrong."),
-    )
+    state = sent_choice("What was wrong.", EventState)
     start = Time(metadata=about("Start time. ISO 8601, UTC if it has no zone."))
     end = Time(metadata=about("End time; null = ongoing. ISO 8601, UTC if it has no zone."))
-    layer = fields.String(
-        validate=validate.OneOf([*Layer], error="takes {choices}"),
-        metadata=about("Network layer."),
-    )
+    layer = sent_choice("Network layer.", Layer)
     detail = _text("detail", "Other details.")
 
 
 class EventReason(Schema):
     """Why an event is withdrawn or put back."""
 
-    reason = fields.String(
-        required=True,
-        validate=validate.Length(1, LONG_TEXT_LIMIT),
-        metadata=about("The reason; shown in the history."),
-    )
+    reason = sent_text("The reason; shown in the history.", LONG_TEXT_LIMIT, required=True)

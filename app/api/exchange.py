@@ -6,11 +6,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema
 
 from app.api.caller import session
 from app.api.operations import Call, next_page, operation
-from app.api.schemas import Moment, a_text, about, page_limit, page_next
+from app.api.wire import (
+    Moment,
+    a_list,
+    a_number,
+    a_text,
+    an_object,
+    page_limit,
+    page_next,
+    sent_choice,
+    sent_number,
+    sent_text,
+)
 from app.core.rules.access import require_operator, require_scope
 from app.core.rules.language import _
 from app.core.rules.scopes import Scope
@@ -27,19 +38,16 @@ _LOOK: Final = (Scope.ADMIN, Scope.TICKETS)
 _OPERATE: Final = (Scope.TICKETS,)
 _ADMIN: Final = (Scope.ADMIN,)
 _SEE: Final = _("see the exchange with partners")
-_MOST: Final = 999_999_999
 
 
 class PairHead(Schema):
     """One side of a pair: the texts that began there."""
 
-    entries = fields.Integer(required=True, metadata=about("Texts so far."))
+    entries = a_number("Texts so far.")
     head = a_text(
         "Hash of the newest text; it includes all previous ones. Equal heads mean equal texts."
     )
-    digests = fields.List(
-        fields.String(), required=True, metadata=about("SHA-256 of each text, oldest first.")
-    )
+    digests = a_list(str, "SHA-256 of each text, oldest first.")
 
 
 class PairDifference(Schema):
@@ -55,7 +63,7 @@ class PartDifference(Schema):
 
     part = a_text("text or file.")
     origin = a_text("Where it was written: ours or theirs.")
-    sequence = fields.Integer(required=True, metadata=about("Position among these, from 1."))
+    sequence = a_number("Position among these, from 1.")
     why = a_text(
         "missing or changed in the partner's system, or not listed: that system does not say."
     )
@@ -75,31 +83,19 @@ class TicketPairRow(Schema):
         "failed or ended."
     )
     standing_why = a_text("Why it is unknown whether the tickets are in step, or empty.")
-    differs = fields.List(
-        fields.Nested(PairDifference), required=True, metadata=about("Values that differ.")
+    differs = a_list(PairDifference, "Values that differ.")
+    parts = a_list(PartDifference, "Texts and files that differ, as last read: up to 100.")
+    not_set = a_list(
+        str, "Fields that the partner did not set when they were sent, if its tickets are not read."
     )
-    parts = fields.List(
-        fields.Nested(PartDifference),
-        required=True,
-        metadata=about("Texts and files that differ, as last read: up to 100."),
-    )
-    not_set = fields.List(
-        fields.String(),
-        required=True,
-        metadata=about(
-            "Fields that the partner did not set when they were sent, if its tickets are not read."
-        ),
-    )
-    opener = fields.Nested(
-        PairHead, required=True, metadata=about("The side on which the ticket was opened.")
-    )
-    answerer = fields.Nested(PairHead, required=True, metadata=about("The partner's ticket."))
+    opener = an_object(PairHead, "The side on which the ticket was opened.")
+    answerer = an_object(PairHead, "The partner's ticket.")
 
 
 class TicketPairs(Schema):
     """Every counterpart of a ticket."""
 
-    items = fields.List(fields.Nested(TicketPairRow), required=True)
+    items = a_list(TicketPairRow)
 
 
 class ComparisonRow(Schema):
@@ -111,24 +107,17 @@ class ComparisonRow(Schema):
     ended = Moment("When it finished; null = not finished.", attribute="ended_at", allow_none=True)
     failure = a_text("Why it did not finish, or empty.")
     unread = a_text("Why a partner's ticket without a pair could not be read, or empty.")
-    compared = fields.Integer(required=True, metadata=about("Tickets with a pair."))
-    in_step = fields.Integer(required=True, metadata=about("Tickets in step."))
-    different = fields.Integer(required=True, metadata=about("Tickets that differ."))
-    not_known = fields.Integer(
-        required=True,
-        attribute="unknown",
-        metadata=about("Tickets of which neither is known."),
-    )
-    others = fields.Integer(
-        required=True,
-        metadata=about("The partner's tickets with our reference and without a pair."),
-    )
+    compared = a_number("Tickets with a pair.")
+    in_step = a_number("Tickets in step.")
+    different = a_number("Tickets that differ.")
+    not_known = a_number("Tickets of which neither is known.", attribute="unknown")
+    others = a_number("The partner's tickets with our reference and without a pair.")
 
 
 class ConnectionRow(Schema):
     """A partner's system, and how the exchange with it does. Secrets are never answered."""
 
-    id = fields.Integer(required=True, metadata=about("The number."))
+    id = a_number("The number.")
     partner = a_text("The partner's code.")
     kind = a_text("zammad, mail, rt, servicenow or ggus.")
     direction = a_text("push, pull or both.")
@@ -140,38 +129,32 @@ class ConnectionRow(Schema):
     tested = Moment("When a test last succeeded; null = never.", allow_none=True)
     sent = Moment("When something was last sent; null = never.", allow_none=True)
     read = Moment("When the partner's changes were last read; null = never.", allow_none=True)
-    waiting = fields.Integer(required=True, metadata=about("Pending entries."))
+    waiting = a_number("Pending entries.")
     oldest = Moment("When the oldest pending entry was written; else null.", allow_none=True)
-    asked = fields.Integer(required=True, metadata=about("Values that need a decision."))
-    failed = fields.Integer(required=True, metadata=about("Tickets whose exchange failed."))
-    calls = fields.Integer(required=True, metadata=about("Calls of the last 24 hours."))
-    failed_calls = fields.Integer(
-        required=True, metadata=about("Failed calls of the last 24 hours.")
-    )
+    asked = a_number("Values that need a decision.")
+    failed = a_number("Tickets whose exchange failed.")
+    calls = a_number("Calls of the last 24 hours.")
+    failed_calls = a_number("Failed calls of the last 24 hours.")
     compared = Moment("When a comparison last finished; null = never.", allow_none=True)
-    comparison = fields.Nested(
-        ComparisonRow, required=True, allow_none=True, metadata=about("The newest comparison.")
-    )
+    comparison = an_object(ComparisonRow, "The newest comparison.", null=True)
 
 
 class Connections(Schema):
     """Every connection, by partner."""
 
-    items = fields.List(fields.Nested(ConnectionRow), required=True)
+    items = a_list(ConnectionRow)
 
 
 class FailuresQuery(Schema):
     """Which failed exchanges."""
 
-    connection = fields.Integer(
-        validate=validate.Range(1, _MOST, error="connection takes a connection's number"),
-        error_messages={"invalid": "connection takes a connection's number"},
-        metadata=about("Only exchanges over this connection."),
+    connection = sent_number(
+        "Only exchanges over this connection.", 1, error="connection takes a connection's number"
     )
-    after = fields.Integer(
-        validate=validate.Range(1, _MOST, error="after takes the id of the page's last one"),
-        error_messages={"invalid": "after takes the id of the page's last one"},
-        metadata=about("Start after this pair: the last one of the previous page."),
+    after = sent_number(
+        "Start after this pair: the last one of the previous page.",
+        1,
+        error="after takes the id of the page's last one",
     )
     limit = page_limit()
 
@@ -179,7 +162,7 @@ class FailuresQuery(Schema):
 class FailedEntry(Schema):
     """The entry with which an exchange would continue."""
 
-    id = fields.Integer(required=True, metadata=about("The entry's number, to skip it."))
+    id = a_number("The entry's number, to skip it.")
     kind = a_text("ticket, comment, internal comment, fields or attachment.")
     at = Moment("When it was written.")
 
@@ -187,54 +170,47 @@ class FailedEntry(Schema):
 class Failure(Schema):
     """A ticket whose exchange waits for a person."""
 
-    id = fields.Integer(required=True, metadata=about("The pair's number, to retry it."))
-    connection = fields.Integer(required=True, metadata=about("The connection's number."))
-    ticket = fields.Integer(required=True, metadata=about("Our ticket's number."))
+    id = a_number("The pair's number, to retry it.")
+    connection = a_number("The connection's number.")
+    ticket = a_number("Our ticket's number.")
     title = a_text("Our ticket's title.")
     partner = a_text("The partner's code.")
     state = a_text("being created, paired, stopped or ended.")
     their_id = a_text("The counterpart's id in the partner's system, or empty.")
     their_number = a_text("The number that people see in the partner's system.")
     reason = a_text("What failed, or empty.")
-    asked = fields.Integer(required=True, metadata=about("Values that need a decision."))
-    first = fields.Nested(
-        FailedEntry,
-        required=True,
-        allow_none=True,
-        metadata=about("Our first pending entry; null = none."),
-    )
+    asked = a_number("Values that need a decision.")
+    first = an_object(FailedEntry, "Our first pending entry; null = none.", null=True)
 
 
 class Failures(Schema):
     """One page of failed exchanges, the newest pair first."""
 
-    items = fields.List(fields.Nested(Failure), required=True)
+    items = a_list(Failure)
     next = page_next()
 
 
 class Retried(Schema):
     """What is tried again."""
 
-    tickets = fields.Integer(required=True, metadata=about("Number of tickets."))
+    tickets = a_number("Number of tickets.")
 
 
 class Reason(Schema):
     """Why an entry is left out."""
 
-    reason = fields.String(
-        required=True,
-        validate=validate.Length(1, SHORT_TEXT_LIMIT),
-        metadata=about("The reason; stored with the entry and in the change log."),
+    reason = sent_text(
+        "The reason; stored with the entry and in the change log.", SHORT_TEXT_LIMIT, required=True
     )
 
 
 class Choice(Schema):
     """Which of two values counts."""
 
-    value = fields.String(
+    value = sent_choice(
+        "ours = send our value to the partner; theirs = use the partner's value.",
+        ("ours", "theirs"),
         required=True,
-        validate=validate.OneOf(("ours", "theirs"), error="takes {choices}"),
-        metadata=about("ours = send our value to the partner; theirs = use the partner's value."),
     )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import Schema
 
 from app.api.caller import session
 from app.api.operations import Call, operation
-from app.api.schemas import Moment, a_text, about
+from app.api.wire import Moment, a_flag, a_list, a_number, a_text
 from app.core.rules.access import Kind
 from app.core.rules.errors import Forbidden
 from app.core.rules.language import _
@@ -20,10 +20,10 @@ from app.tickets.services.lists.saved_filters import visible_filters
 class SavedFilter(Schema):
     """A filter under a name."""
 
-    id = fields.Integer(required=True, metadata=about("The number."))
+    id = a_number("The number.")
     name = a_text("The name.")
     owner = a_text("Login name of the owner.")
-    shared = fields.Boolean(required=True, metadata=about("Whether everybody may use the filter."))
+    shared = a_flag("Whether everybody may use the filter.")
     query = a_text("The query of the list page; the filters have the names of listTickets.")
     changed = Moment("When it was last changed.")
 
@@ -31,7 +31,7 @@ class SavedFilter(Schema):
 class SavedFilters(Schema):
     """One's own filters, then those that are shared."""
 
-    items = fields.List(fields.Nested(SavedFilter), required=True)
+    items = a_list(SavedFilter)
 
 
 @operation("GET", "/v1/filters", scopes=(Scope.READ, Scope.TICKETS), answer=SavedFilters)

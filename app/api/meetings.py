@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from flask import Response
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields
 
 from app.api.caller import session
 from app.api.operations import Call, next_page, operation
-from app.api.schemas import Moment, a_text, about, page_next
+from app.api.wire import Moment, a_list, a_number, a_text, page_next, sent_choice, sent_number
 from app.core.rules.access import Actor, Kind
 from app.core.rules.errors import Forbidden, NotFound
 from app.core.rules.language import _
@@ -34,23 +34,18 @@ _TYPES: Final = {
 
 
 def _before(text: str) -> fields.Integer:
-    return fields.Integer(
-        validate=validate.Range(1, 999_999_999, error="after takes a number"),
-        error_messages={"invalid": "after takes a number"},
-        metadata=about(text),
-    )
+    return sent_number(text, 1, error="after takes a number")
 
 
 class TeleconferencesQuery(Schema):
     """Which teleconferences; coming, asked and over are one page each."""
 
-    which = fields.String(
+    which = sent_choice(
+        "coming (default), asked (requested, not yet answered), over (no minutes yet), held, "
+        "or ended (declined or cancelled).",
+        _WHICH,
+        name="which",
         load_default="coming",
-        validate=validate.OneOf(_WHICH, error="which takes {choices}"),
-        metadata=about(
-            "coming (default), asked (requested, not yet answered), over (no minutes yet), held, "
-            "or ended (declined or cancelled)."
-        ),
     )
     after = _before("For held and ended meetings: start after this number.")
 
@@ -58,17 +53,15 @@ class TeleconferencesQuery(Schema):
 class FoundTeleconference(Schema):
     """A teleconference in a list."""
 
-    number = fields.Integer(required=True, metadata=about("The number."))
-    version = fields.Integer(required=True, metadata=about("Increases with each change."))
-    state = a_text("The state.", validate=validate.OneOf(list(TcState)))
+    number = a_number("The number.")
+    version = a_number("Increases with each change.")
+    state = a_text("The state.", choices=TcState)
     reason = a_text("Why the meeting was requested.")
     quarter = a_text("The quarter concerned, as 2013-Q1, or empty.")
-    tickets = fields.List(
-        fields.Integer(), required=True, metadata=about("Numbers of the tickets concerned.")
-    )
-    times = fields.List(Moment("A time."), required=True, metadata=about("Proposed times."))
+    tickets = a_list(int, "Numbers of the tickets concerned.")
+    times = a_list(Moment("A time."), "Proposed times.")
     start = Moment("Start time; null until scheduled.", allow_none=True)
-    minutes_long = fields.Integer(required=True, metadata=about("Length; 0 until scheduled."))
+    minutes_long = a_number("Length; 0 until scheduled.")
     place = a_text("A room or an address, or empty.")
     asked_by = a_text("Who requested the meeting.")
     asked = Moment("When the meeting was requested.")
@@ -77,12 +70,8 @@ class FoundTeleconference(Schema):
 class OneTeleconference(FoundTeleconference):
     """A teleconference."""
 
-    people = fields.List(
-        fields.String(), required=True, metadata=about("Login names of those who take part.")
-    )
-    points = fields.List(
-        fields.String(), required=True, metadata=about("The chair's own points of the agenda.")
-    )
+    people = a_list(str, "Login names of those who take part.")
+    points = a_list(str, "The chair's own points of the agenda.")
     decided_by = a_text("Who last scheduled, declined or cancelled the meeting, or empty.")
     decided = Moment("When that was; else null.", allow_none=True)
     why_not = a_text("Why it was declined or cancelled, or empty.")
@@ -92,7 +81,7 @@ class OneTeleconference(FoundTeleconference):
 class TeleconferencePage(Schema):
     """One page of teleconferences."""
 
-    items = fields.List(fields.Nested(FoundTeleconference), required=True)
+    items = a_list(FoundTeleconference)
     next = page_next()
 
 
@@ -105,30 +94,24 @@ class PacksQuery(Schema):
 class Pack(Schema):
     """A pack of slides for a meeting; it never changes once it is made."""
 
-    number = fields.Integer(required=True, metadata=about("The number."))
+    number = a_number("The number.")
     title = a_text("Title on the first slide.")
     first_quarter = a_text("As 2013-Q1.")
     last_quarter = a_text("As 2013-Q2; included.")
-    slides = fields.List(
-        fields.String(),
-        required=True,
-        metadata=about(f"Kinds of slides, in their order: {', '.join(SLIDE_WORDS)}."),
-    )
+    slides = a_list(str, f"Kinds of slides, in their order: {', '.join(SLIDE_WORDS)}.")
     state = a_text("waiting, making, made or failed.")
     trouble = a_text("Why the last attempt failed, or empty.")
     author = a_text("Who ordered the pack.")
     ordered = Moment("When the pack was ordered.")
     made = Moment("Completion time; else null.", allow_none=True)
     figures = Moment("Time of the figures; else null.", allow_none=True)
-    files = fields.List(
-        fields.String(), required=True, metadata=about("pptx and pdf, when available.")
-    )
+    files = a_list(str, "pptx and pdf, when available.")
 
 
 class PackPage(Schema):
     """One page of packs, the newest first."""
 
-    items = fields.List(fields.Nested(Pack), required=True)
+    items = a_list(Pack)
     next = page_next()
 
 

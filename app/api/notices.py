@@ -6,11 +6,21 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import request
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema
 
 from app.api.caller import session
 from app.api.operations import Call, next_page, operation
-from app.api.schemas import Moment, NoticesAnswer, a_text, about, page_limit, page_next
+from app.api.schemas import NoticesAnswer
+from app.api.wire import (
+    Moment,
+    a_list,
+    a_number,
+    a_text,
+    page_limit,
+    page_next,
+    sent_choice,
+    sent_number,
+)
 from app.core.rules.access import Actor, Kind
 from app.core.rules.errors import Forbidden
 from app.core.rules.language import _
@@ -41,14 +51,11 @@ def _schema() -> Mapping[str, Any]:
 class NoticesQuery(Schema):
     """Which notices."""
 
-    state = fields.String(
-        validate=validate.OneOf(list(Outcome), error="state takes {choices}"),
-        metadata=about("Only notices with this result."),
-    )
-    after = fields.Integer(
-        validate=validate.Range(1, 999_999_999, error="after takes a notice's number"),
-        error_messages={"invalid": "after takes a notice's number"},
-        metadata=about("Start after this number: the last one of the previous page."),
+    state = sent_choice("Only notices with this result.", Outcome, name="state")
+    after = sent_number(
+        "Start after this number: the last one of the previous page.",
+        1,
+        error="after takes a notice's number",
     )
     limit = page_limit()
 
@@ -57,38 +64,32 @@ class NoticedCircuit(Schema):
     """A circuit that a notice names."""
 
     circuit = a_text("The provider's id of the circuit.")
-    link = fields.String(
-        required=True, allow_none=True, metadata=about("The link; null = unknown.")
-    )
+    link = a_text("The link; null = unknown.", null=True)
 
 
 class Notice(Schema):
     """A provider's maintenance notice. Its text, with the addresses there, is not answered."""
 
-    number = fields.Integer(required=True, metadata=about("The number."))
-    state = a_text("The result.", validate=validate.OneOf(list(Outcome)))
+    number = a_number("The number.")
+    state = a_text("The result.", choices=Outcome)
     why = a_text("The result in words.")
     received = Moment("When the notice arrived.")
-    ticket = fields.Integer(
-        required=True, allow_none=True, metadata=about("The ticket's number, or null.")
-    )
+    ticket = a_number("The ticket's number, or null.", null=True)
     provider = a_text("The sender, or empty if it could not be read.")
     maintenance = a_text("The provider's id of the maintenance, or empty.")
-    sequence = fields.Integer(required=True, metadata=about("The provider's count of changes."))
+    sequence = a_number("The provider's count of changes.")
     status = a_text("The provider's status, or empty.")
     impact = a_text("The provider's impact, or empty.")
     title = a_text("The title, or empty.")
     start = Moment("Start of the work; else null.", allow_none=True)
     end = Moment("End of the work; else null.", allow_none=True)
-    circuits = fields.List(
-        fields.Nested(NoticedCircuit), required=True, metadata=about("Circuits.")
-    )
+    circuits = a_list(NoticedCircuit, "Circuits.")
 
 
 class NoticePage(Schema):
     """One page of notices, the newest first."""
 
-    items = fields.List(fields.Nested(Notice), required=True)
+    items = a_list(Notice)
     next = page_next()
 
 

@@ -13,15 +13,29 @@ from marshmallow import Schema, fields, validate
 
 from app.accounts.models.partners import Partner, PartnerAccount
 from app.accounts.services import partners as verbs
-from app.accounts.services.calls import use_of
+from app.accounts.services.calls import MAX_LOGIN_LENGTH, use_of
 from app.api.caller import session
 from app.api.operations import Call, next_page, operation
-from app.api.schemas import Moment, a_text, about, behind_key, page_limit, page_next
+from app.api.wire import (
+    MAX_SITES,
+    Moment,
+    a_flag,
+    a_list,
+    a_number,
+    a_text,
+    about,
+    behind_key,
+    page_limit,
+    page_next,
+    sent_choice,
+    sent_flag,
+    sent_names,
+    sent_text,
+)
 from app.core.rules.access import CONTRACT_YEARS, TicketAccess, require_admin
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
 from app.core.rules.scopes import Scope
-from app.core.rules.texts import SHORT_TEXT_LIMIT
 
 _ADMIN: Final = (Scope.ADMIN,)
 _SEE: Final = _("see and manage partners")
@@ -40,24 +54,20 @@ class FoundPartner(Schema):
 
     code = a_text("The code.")
     created = Moment("Creation time.")
-    accounts = fields.List(
-        fields.String(),
-        required=True,
-        metadata=about("Logins of the partner's accounts, disabled ones included."),
-    )
+    accounts = a_list(str, "Logins of the partner's accounts, disabled ones included.")
 
 
 class PartnerPage(Schema):
     """One page of partners, by code."""
 
-    items = fields.List(fields.Nested(FoundPartner), required=True)
+    items = a_list(FoundPartner)
     next = page_next()
 
 
 class AccountSecretRow(Schema):
     """What is known of a live secret."""
 
-    id = fields.Integer(required=True, metadata=about("The id."))
+    id = a_number("The id.")
     created = Moment("Creation time.")
 
 
@@ -66,55 +76,32 @@ class Account(Schema):
 
     login = a_text("The account's name in requests.")
     partner = a_text("The partner's code.")
-    access = a_text(
-        "The tickets that the account sees.", validate=validate.OneOf(list(TicketAccess))
-    )
-    read_only = fields.Boolean(required=True, metadata=about("The account is read-only."))
-    internal = fields.Boolean(
-        required=True, metadata=about("Whether the account reads internal entries.")
-    )
-    contract_year = fields.Integer(
-        required=True, metadata=about("Year of the GGUS contract of the account's client.")
-    )
-    sites = fields.List(
-        fields.String(),
-        required=True,
-        metadata=about("Keys of the sites for which the account accepts or refuses changes."),
-    )
+    access = a_text("The tickets that the account sees.", choices=TicketAccess)
+    read_only = a_flag("The account is read-only.")
+    internal = a_flag("Whether the account reads internal entries.")
+    contract_year = a_number("Year of the GGUS contract of the account's client.")
+    sites = a_list(str, "Keys of the sites for which the account accepts or refuses changes.")
     created = Moment("Creation time.")
     disabled = Moment("When the account was disabled; else null.", allow_none=True)
     last_call = Moment("The last call to the native or SOAP service, or null.", allow_none=True)
-    secrets = fields.List(
-        fields.Nested(AccountSecretRow),
-        required=True,
-        metadata=about("Active secrets, oldest first: at most two."),
-    )
-
-
-def _flag(text: str, **more: Any) -> fields.Boolean:
-    return fields.Boolean(truthy={True}, falsy={False}, metadata=about(text), **more)
+    secrets = a_list(AccountSecretRow, "Active secrets, oldest first: at most two.")
 
 
 class AccountChange(Schema):
     """What an account may: a field that is absent stays."""
 
-    access = fields.String(
-        validate=validate.OneOf(list(TicketAccess), error="takes {choices}"),
-        metadata=about("Own: created by an account of this partner, or handed to the partner."),
+    access = sent_choice(
+        "Own: created by an account of this partner, or handed to the partner.", TicketAccess
     )
-    read_only = _flag("The account is read-only.")
-    internal = _flag("Whether the account reads internal entries of others.")
+    read_only = sent_flag("The account is read-only.")
+    internal = sent_flag("Whether the account reads internal entries of others.")
     contract_year = fields.Integer(
         strict=True,
         validate=validate.OneOf(list(CONTRACT_YEARS), error="takes {choices}"),
         metadata=about("Year of the GGUS contract of the account's client."),
     )
-    sites = fields.List(
-        fields.String(validate=validate.Length(1, SHORT_TEXT_LIMIT)),
-        validate=validate.Length(max=100),
-        metadata=about(
-            "Sites for which the account accepts or refuses changes, by any of their names."
-        ),
+    sites = sent_names(
+        "Sites for which the account accepts or refuses changes, by any of their names.", MAX_SITES
     )
 
 
@@ -122,15 +109,11 @@ class NewAccount(AccountChange):
     """An account, and its partner where the code is new. Absent: own, read and write, hidden, the
     newest contract, no sites."""
 
-    partner = fields.String(
-        required=True,
-        validate=validate.Length(1, verbs.MAX_CODE_LENGTH),
-        metadata=about("The partner's code: letters, digits and . _ @ + -."),
+    partner = sent_text(
+        "The partner's code: letters, digits and . _ @ + -.", verbs.MAX_CODE_LENGTH, required=True
     )
-    login = fields.String(
-        required=True,
-        validate=validate.Length(1, 100),
-        metadata=about("The account's name: letters, digits and . _ @ + -."),
+    login = sent_text(
+        "The account's name: letters, digits and . _ @ + -.", MAX_LOGIN_LENGTH, required=True
     )
 
 
@@ -138,12 +121,8 @@ class NewAccountSecret(Schema):
     """A secret that was made."""
 
     login = a_text("The account's name.")
-    id = fields.Integer(required=True, metadata=about("The secret's id, needed to end it."))
-    secret = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("Shown once: null when a request is repeated."),
-    )
+    id = a_number("The secret's id, needed to end it.")
+    secret = a_text("Shown once: null when a request is repeated.", null=True)
 
 
 @operation("GET", "/v1/partners", scopes=_ADMIN, query=PartnersQuery, answer=PartnerPage)

@@ -9,16 +9,30 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import current_app
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields
 
 from app.accounts.models.people import User
 from app.accounts.services import people as verbs
+from app.accounts.services.calls import MAX_LOGIN_LENGTH
 from app.accounts.services.logins import end_other_logins, last_logins, logins_of
 from app.accounts.services.reset_links import live_reset_link, make_reset_link
 from app.accounts.services.second_factor import take_off
 from app.api.caller import session
 from app.api.operations import Call, next_page, operation
-from app.api.schemas import Moment, a_text, about, behind_key, page_limit, page_next
+from app.api.wire import (
+    MAX_SITES,
+    Moment,
+    a_flag,
+    a_list,
+    a_number,
+    a_text,
+    behind_key,
+    page_limit,
+    page_next,
+    sent_choice,
+    sent_names,
+    sent_text,
+)
 from app.core.rules.access import Role, require_admin
 from app.core.rules.errors import Forbidden
 from app.core.rules.language import _
@@ -43,14 +57,10 @@ class FoundPerson(Schema):
     """A person in a list."""
 
     name = a_text("The login name, also shown as the author.")
-    role = a_text("The role of the person.", validate=validate.OneOf(list(Role)))
-    sites = fields.List(
-        fields.String(), required=True, metadata=about("Keys of the sites a reporter reports for.")
-    )
+    role = a_text("The role of the person.", choices=Role)
+    sites = a_list(str, "Keys of the sites a reporter reports for.")
     mail = a_text("Mail address, or empty.")
-    second_factor = fields.Boolean(
-        required=True, metadata=about("Whether a second factor is required at each login.")
-    )
+    second_factor = a_flag("Whether a second factor is required at each login.")
     created = Moment("Creation time of the account.")
     disabled = Moment("When the person was disabled; else null.", allow_none=True)
     last_login = Moment("The last login; null = never.", allow_none=True)
@@ -60,37 +70,30 @@ class Person(FoundPerson):
     """One person."""
 
     time_zone = a_text("Time zone in which times are shown besides UTC.")
-    logins = fields.Integer(required=True, metadata=about("Number of current sessions."))
+    logins = a_number("Number of current sessions.")
     link_until = Moment("When the newest one-time link expires; null = no link.", allow_none=True)
 
 
 class PersonPage(Schema):
     """One page of people, by name."""
 
-    items = fields.List(fields.Nested(FoundPerson), required=True)
+    items = a_list(FoundPerson)
     next = page_next()
 
 
 def _why() -> fields.String:
-    return fields.String(
-        load_default="",
-        validate=validate.Length(max=SHORT_TEXT_LIMIT),
-        metadata=about("The reason; shown in the history."),
+    return sent_text(
+        "The reason; shown in the history.", SHORT_TEXT_LIMIT, least=None, load_default=""
     )
 
 
 def _role(**more: Any) -> fields.String:
-    allowed = validate.OneOf(list(Role), error="takes {choices}")
-    return fields.String(validate=allowed, metadata=about("The role of the person."), **more)
+    return sent_choice("The role of the person.", Role, **more)
 
 
 def _sites() -> fields.List[str]:
-    return fields.List(
-        fields.String(validate=validate.Length(1, SHORT_TEXT_LIMIT)),
-        validate=validate.Length(max=100),
-        metadata=about(
-            "Sites that a reporter reports for, by any of their names; only for reporters."
-        ),
+    return sent_names(
+        "Sites that a reporter reports for, by any of their names; only for reporters.", MAX_SITES
     )
 
 
@@ -105,18 +108,12 @@ class PersonChange(Schema):
 class NewPerson(Schema):
     """A person who can log in when the one-time link was used."""
 
-    name = fields.String(
-        required=True,
-        validate=validate.Length(1, 100),
-        metadata=about("The login name: letters, digits and . _ @ + -."),
+    name = sent_text(
+        "The login name: letters, digits and . _ @ + -.", MAX_LOGIN_LENGTH, required=True
     )
     role = _role(required=True)
     sites = _sites()
-    mail = fields.String(
-        load_default="",
-        validate=validate.Length(max=verbs.MAIL_LIMIT),
-        metadata=about("Mail address, or empty."),
-    )
+    mail = sent_text("Mail address, or empty.", verbs.MAIL_LIMIT, least=None, load_default="")
     why = _why()
 
 
@@ -130,11 +127,7 @@ class OneTimeLink(Schema):
     """An address at which its person sets a password once."""
 
     name = a_text("The person's name.")
-    link = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("Shown once: null when a request is repeated."),
-    )
+    link = a_text("Shown once: null when a request is repeated.", null=True)
     until = Moment("When the link expires.")
 
 

@@ -8,9 +8,21 @@ from typing import Any, Final
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from app.api.schemas import a_text, about, page_limit
+from app.api.wire import (
+    a_list,
+    a_number,
+    a_text,
+    about,
+    an_object,
+    page_limit,
+    page_next,
+    sent_choice,
+    sent_number,
+    sent_reason,
+    sent_text,
+)
 from app.core.rules.texts import SHORT_TEXT_LIMIT
-from app.names.services.unresolved import MAX_NAME_LENGTH, Decision, NameKind
+from app.names.services.unresolved import MAX_NAME_LENGTH, MAX_UNIT_LENGTH, Decision, NameKind
 from app.registry.rules.records import LINK, SITE, RecordKind
 from app.registry.rules.registry import NameSystem
 from app.registry.rules.values import (
@@ -97,11 +109,7 @@ class _Value(fields.Field[Any]):
 
 
 class _Reasons(Schema):
-    why = fields.String(
-        validate=validate.Length(0, SHORT_TEXT_LIMIT),
-        load_default="",
-        metadata=about("The reason; stored with the change."),
-    )
+    why = sent_reason()
 
 
 def _sources(kind: RecordKind) -> fields.Dict:
@@ -137,16 +145,15 @@ LinkChange: Final = _body(LINK, "LinkChange", f"{_CHANGED} Lists are sent whole.
 class UnresolvedQuery(Schema):
     """Which names that the registry does not know."""
 
-    kind = fields.String(
-        load_default=str(NameKind.SITE),
-        validate=validate.OneOf([*NameKind], error="kind takes {choices}"),
-        metadata=about("What the names refer to."),
+    kind = sent_choice(
+        "What the names refer to.", NameKind, name="kind", load_default=str(NameKind.SITE)
     )
-    page = fields.Integer(
+    page = sent_number(
+        "Page number, from 1; take it from `next`.",
+        1,
+        10_000,
+        error="page takes 1 to {max}",
         load_default=1,
-        validate=validate.Range(1, 10_000, error="page takes 1 to {max}"),
-        error_messages={"invalid": "page takes 1 to 10000"},
-        metadata=about("Page number, from 1; take it from `next`."),
     )
     limit = page_limit()
 
@@ -162,7 +169,7 @@ class NameWriter(Schema):
     """Who writes a name."""
 
     author = a_text("The account, or partner.")
-    count = fields.Integer(required=True, metadata=about("Number of tickets."))
+    count = a_number("Number of tickets.")
 
 
 class UnresolvedRow(Schema):
@@ -170,18 +177,12 @@ class UnresolvedRow(Schema):
 
     kind = a_text("site, link or unit.")
     name = a_text("The name, as it was sent.")
-    tickets = fields.Integer(required=True, metadata=about("Number of tickets with this name."))
-    newest_ticket = fields.Integer(
-        required=True, allow_none=True, metadata=about("The newest of them, or null.")
-    )
-    events = fields.Integer(required=True, metadata=about("Number of events with this name."))
-    newest_event = fields.Integer(
-        required=True, allow_none=True, metadata=about("The newest of them, or null.")
-    )
-    writers = fields.List(
-        fields.Nested(NameWriter), required=True, metadata=about("Accounts that use the name most.")
-    )
-    near = fields.List(fields.Nested(NearName), required=True, metadata=about("The nearest names."))
+    tickets = a_number("Number of tickets with this name.")
+    newest_ticket = a_number("The newest of them, or null.", null=True)
+    events = a_number("Number of events with this name.")
+    newest_event = a_number("The newest of them, or null.", null=True)
+    writers = a_list(NameWriter, "Accounts that use the name most.")
+    near = a_list(NearName, "The nearest names.")
     means = a_text(
         "The object that has this name now, so that tickets have to follow; empty = none."
     )
@@ -190,13 +191,9 @@ class UnresolvedRow(Schema):
 class UnresolvedPage(Schema):
     """One page of names, those of most tickets and events first."""
 
-    items = fields.List(fields.Nested(UnresolvedRow), required=True)
-    total = fields.Integer(required=True, metadata=about("Number of unresolved names."))
-    next = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("URL of the next page; null on the last page."),
-    )
+    items = a_list(UnresolvedRow)
+    total = a_number("Number of unresolved names.")
+    next = page_next()
 
 
 class DecidedName(Schema):
@@ -211,18 +208,12 @@ class DecidedName(Schema):
 class DecidedNames(Schema):
     """All names that were decided about."""
 
-    items = fields.List(fields.Nested(DecidedName), required=True)
+    items = a_list(DecidedName)
 
 
 class _OneName(Schema):
-    kind = fields.String(
-        required=True,
-        validate=validate.OneOf([*NameKind], error="takes {choices}"),
-        metadata=about("What the name refers to."),
-    )
-    name = fields.String(
-        required=True, validate=validate.Length(1, MAX_NAME_LENGTH), metadata=about("The name.")
-    )
+    kind = sent_choice("What the name refers to.", NameKind, required=True)
+    name = sent_text("The name.", MAX_NAME_LENGTH, required=True)
 
 
 TAKE_BACK: Final = "taken back"
@@ -232,37 +223,32 @@ FOLLOW: Final = "follow"
 class NameDecisionBody(_OneName):
     """What is made of a name."""
 
-    decision = fields.String(
+    decision = sent_choice(
+        "alias: the name means `target` (for a site, the scope `registry` is also required); "
+        "dismissed: the name stays unresolved; taken back: the decision is undone; follow: "
+        "no new decision, but more tickets and events are updated to it.",
+        [*Decision, TAKE_BACK, FOLLOW],
         required=True,
-        validate=validate.OneOf([*Decision, TAKE_BACK, FOLLOW], error="takes {choices}"),
-        metadata=about(
-            "alias: the name means `target` (for a site, the scope `registry` is also required); "
-            "dismissed: the name stays unresolved; taken back: the decision is undone; follow: "
-            "no new decision, but more tickets and events are updated to it."
-        ),
     )
-    target = fields.String(
+    target = sent_text(
+        "For an alias: any name of the site, the link's id, or a known unit.",
+        MAX_NAME_LENGTH,
+        least=0,
         load_default="",
-        validate=validate.Length(0, MAX_NAME_LENGTH),
-        metadata=about("For an alias: any name of the site, the link's id, or a known unit."),
     )
-    system = fields.String(
+    system = sent_choice(
+        "For an alias of a site: the system that uses this name.",
+        NameSystem,
         load_default=str(NameSystem.GOCDB),
-        validate=validate.OneOf([*NameSystem], error="takes {choices}"),
-        metadata=about("For an alias of a site: the system that uses this name."),
     )
-    why = fields.String(
-        load_default="",
-        validate=validate.Length(0, SHORT_TEXT_LIMIT),
-        metadata=about("The reason; stored with the change."),
-    )
+    why = sent_reason()
 
 
 class FollowedRows(Schema):
     """How many followed."""
 
-    done = fields.Integer(required=True, metadata=about("Updated by this call."))
-    left = fields.Integer(required=True, metadata=about("Not updated yet: send `follow` again."))
+    done = a_number("Updated by this call.")
+    left = a_number("Not updated yet: send `follow` again.")
 
 
 class NameOutcome(Schema):
@@ -270,21 +256,15 @@ class NameOutcome(Schema):
 
     kind = a_text("site, link or unit.")
     name = a_text("The name.")
-    tickets = fields.Nested(FollowedRows, required=True)
-    events = fields.Nested(FollowedRows, required=True)
+    tickets = an_object(FollowedRows)
+    events = an_object(FollowedRows)
 
 
 class UnitBody(Schema):
     """A unit to be known by its name."""
 
-    name = fields.String(
-        required=True, validate=validate.Length(1, 50), metadata=about("The unit's name.")
-    )
-    why = fields.String(
-        load_default="",
-        validate=validate.Length(0, SHORT_TEXT_LIMIT),
-        metadata=about("The reason; stored with the change."),
-    )
+    name = sent_text("The unit's name.", MAX_UNIT_LENGTH, required=True)
+    why = sent_reason()
 
 
 class KnownUnit(Schema):

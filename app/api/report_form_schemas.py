@@ -5,7 +5,18 @@ from __future__ import annotations
 from marshmallow import Schema, fields, validate
 
 from app.api.report_schemas import ReportSignature
-from app.api.schemas import Moment, a_text, about
+from app.api.wire import (
+    Moment,
+    a_decimal,
+    a_flag,
+    a_list,
+    a_number,
+    a_text,
+    about,
+    an_object,
+    sent_number,
+    sent_text,
+)
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.reports.rules.event_explanations import ExplanationState
 from app.reports.rules.form import ANSWER_LIMIT, QuestionKind
@@ -24,37 +35,29 @@ class FormQuestion(Schema):
     group = a_text("The section heading, or empty.")
     label = a_text("The text.")
     help = a_text("Help text, or empty.")
-    kind = a_text("Type of the answer.", validate=validate.OneOf(_KINDS[:-1]))
-    required = fields.Boolean(
-        required=True, metadata=about("Whether an answer is required to submit.")
-    )
-    choices = fields.List(
-        fields.String(), required=True, metadata=about("Allowed answers of a choice.")
-    )
-    reusable = fields.Boolean(
-        required=True, metadata=about("The answer of an earlier quarter is offered again.")
-    )
+    kind = a_text("Type of the answer.", choices=_KINDS[:-1])
+    required = a_flag("Whether an answer is required to submit.")
+    choices = a_list(str, "Allowed answers of a choice.")
+    reusable = a_flag("The answer of an earlier quarter is offered again.")
 
 
 class QuestionForm(Schema):
     """A version of the questions. One that is in use never changes."""
 
-    number = fields.Integer(required=True, metadata=about("Counted from 1."))
+    number = a_number("Counted from 1.")
     first_quarter = a_text("First quarter for which new reports use this form.")
-    last_quarter = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("The last such quarter; null = until another form is published."),
+    last_quarter = a_text(
+        "The last such quarter; null = until another form is published.", null=True
     )
     note = a_text("Why the form was created, or empty.")
     published = Moment("When it came into use.")
-    questions = fields.List(fields.Nested(FormQuestion), required=True, metadata=about("In order."))
+    questions = a_list(FormQuestion, "In order.")
 
 
 class QuestionForms(Schema):
     """The forms that are or were in use, the oldest first."""
 
-    items = fields.List(fields.Nested(QuestionForm), required=True)
+    items = a_list(QuestionForm)
 
 
 class ReportFieldValue(Schema):
@@ -64,9 +67,7 @@ class ReportFieldValue(Schema):
         "`answer.`, `event.`, `number.` or `reason.`, followed by the key of its subject."
     )
     value = a_text("The content; empty = nothing.")
-    version = fields.Integer(
-        required=True, metadata=about("Increases with each change; 0 = never filled in.")
-    )
+    version = a_number("Increases with each change; 0 = never filled in.")
     changed = Moment("When it was changed; null = never.", allow_none=True)
     changed_by = a_text("Who changed it, or empty.")
 
@@ -81,13 +82,8 @@ class OfferedAnswer(Schema):
 class AskedQuestion(FormQuestion):
     """A question, with what is answered so far."""
 
-    field = fields.Nested(ReportFieldValue, required=True)
-    offered = fields.Nested(
-        OfferedAnswer,
-        required=True,
-        allow_none=True,
-        metadata=about("Only if there is no answer yet; else null."),
-    )
+    field = an_object(ReportFieldValue)
+    offered = an_object(OfferedAnswer, "Only if there is no answer yet; else null.", null=True)
 
 
 class CountedNumber(Schema):
@@ -96,64 +92,42 @@ class CountedNumber(Schema):
     key = a_text("Key of the figure, the same in all reports.")
     group = a_text("The section heading.")
     label = a_text("What the figure counts.")
-    value = fields.Float(
-        required=True, allow_none=True, metadata=about("null = no data, which is not 0.")
-    )
-    of = fields.Float(
-        required=True, allow_none=True, metadata=about("The total of which it is a part, or null.")
-    )
+    value = a_decimal("null = no data, which is not 0.", null=True)
+    of = a_decimal("The total of which it is a part, or null.", null=True)
     unit = a_text("Empty = a count.")
-    told_by = fields.Integer(
-        required=True,
-        allow_none=True,
-        metadata=about(
-            "For a figure that is not a count: the number of tickets or links behind it."
-        ),
+    told_by = a_number(
+        "For a figure that is not a count: the number of tickets or links behind it.", null=True
     )
-    rows = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("URL of the list of exactly the counted rows, or null."),
-    )
-    stated = fields.Nested(
-        ReportFieldValue, required=True, metadata=about("The site's number, if it differs.")
-    )
-    reason = fields.Nested(ReportFieldValue, required=True, metadata=about("Why it differs."))
+    rows = a_text("URL of the list of exactly the counted rows, or null.", null=True)
+    stated = an_object(ReportFieldValue, "The site's number, if it differs.")
+    reason = an_object(ReportFieldValue, "Why it differs.")
 
 
 class UndocumentedEventRow(Schema):
     """An event of an hour or more that no ticket documents."""
 
-    id = fields.Integer(required=True, metadata=about("Of the detected event."))
+    id = a_number("Of the detected event.")
     link = a_text("The link's id.")
     state = a_text("down or degraded.")
     start = Moment("Start time.")
     end = Moment("End time; null = ongoing.", allow_none=True)
-    explanation = fields.Nested(
-        ReportFieldValue, required=True, metadata=about("The site's text; required to submit.")
-    )
+    explanation = an_object(ReportFieldValue, "The site's text; required to submit.")
 
 
 class OtherEventRow(Schema):
     """An event with words that is not, or no more, among those without a ticket."""
 
-    id = fields.Integer(
-        required=True, metadata=about("The detected event when the text was written.")
-    )
+    id = a_number("The detected event when the text was written.")
     link = a_text("The link's id.")
     state = a_text("down or degraded; empty = no longer known.")
     start = Moment("Start time; null = no longer known.", allow_none=True)
     end = Moment("End time; null = ongoing, or no longer known.", allow_none=True)
     fate = a_text(
         "What happened to it since.",
-        validate=validate.OneOf([one.value for one in ExplanationState]),
+        choices=ExplanationState,
     )
-    part_of = fields.Integer(
-        required=True,
-        allow_none=True,
-        metadata=about("The detected event that now covers this time, or null."),
-    )
-    explanation = fields.Nested(ReportFieldValue, required=True)
+    part_of = a_number("The detected event that now covers this time, or null.", null=True)
+    explanation = an_object(ReportFieldValue)
 
 
 class OpenField(Schema):
@@ -167,12 +141,10 @@ class OpenField(Schema):
 class ReportFile(Schema):
     """What is known of a file at a report."""
 
-    number = fields.Integer(required=True, metadata=about("Counted from 1 within the report."))
+    number = a_number("Counted from 1 within the report.")
     name = a_text("File name, without folders and control characters.")
-    size = fields.Integer(required=True, metadata=about("Size in bytes."))
-    first_version = fields.Integer(
-        required=True, metadata=about("The first signed version that contains it, or will.")
-    )
+    size = a_number("Size in bytes.")
+    first_version = a_number("The first signed version that contains it, or will.")
     created = Moment("When it was added.", attribute="created_at")
     author = a_text("Who added it.")
 
@@ -188,7 +160,7 @@ class ReportCommentRow(Schema):
 class ReportComments(Schema):
     """All that was said about a report, the oldest first."""
 
-    items = fields.List(fields.Nested(ReportCommentRow), required=True)
+    items = a_list(ReportCommentRow)
 
 
 class WrittenReport(Schema):
@@ -200,60 +172,37 @@ class WrittenReport(Schema):
     quarter = a_text("As 2013-Q1.")
     state = a_text(
         "The state; draft = written, never submitted.",
-        validate=validate.OneOf([one.value for one in ShownState]),
+        choices=ShownState,
     )
-    late = fields.Boolean(required=True, metadata=about("Whether a required report is late."))
+    late = a_flag("Whether a required report is late.")
     due = Moment("Due date.")
-    version = fields.Integer(
-        required=True, metadata=about("Increases with each change; 0 = nothing was written yet.")
-    )
-    form = fields.Integer(required=True, metadata=about("Number of the form in use."))
-    moves = fields.List(
+    version = a_number("Increases with each change; 0 = nothing was written yet.")
+    form = a_number("Number of the form in use.")
+    moves = a_list(
         fields.String(validate=validate.OneOf(MOVES)),
-        required=True,
-        metadata=about("What this account may do with the report now."),
+        "What this account may do with the report now.",
     )
-    writable = fields.Boolean(
-        required=True, metadata=about("Whether this account may edit the report now.")
+    writable = a_flag("Whether this account may edit the report now.")
+    behind = a_flag("Whether recent changes are not in the numbers yet.")
+    questions = a_list(AskedQuestion)
+    numbers = a_list(CountedNumber)
+    events = a_list(UndocumentedEventRow)
+    other_events = a_list(OtherEventRow)
+    open = a_list(
+        OpenField, "What is missing before it can be submitted, in the order of the form."
     )
-    behind = fields.Boolean(
-        required=True,
-        metadata=about("Whether recent changes are not in the numbers yet."),
-    )
-    questions = fields.List(fields.Nested(AskedQuestion), required=True)
-    numbers = fields.List(fields.Nested(CountedNumber), required=True)
-    events = fields.List(fields.Nested(UndocumentedEventRow), required=True)
-    other_events = fields.List(fields.Nested(OtherEventRow), required=True)
-    open = fields.List(
-        fields.Nested(OpenField),
-        required=True,
-        metadata=about("What is missing before it can be submitted, in the order of the form."),
-    )
-    attachments = fields.List(
-        fields.Nested(ReportFile), required=True, metadata=about("Attachments, oldest first.")
-    )
-    versions = fields.List(
-        fields.Nested(ReportSignature),
-        required=True,
-        metadata=about("All signed versions, oldest first."),
-    )
+    attachments = a_list(ReportFile, "Attachments, oldest first.")
+    versions = a_list(ReportSignature, "All signed versions, oldest first.")
 
 
 class ReportFieldBody(Schema):
     """What a field shall hold."""
 
-    value = fields.String(
-        required=True,
-        validate=validate.Length(max=ANSWER_LIMIT),
-        metadata=about("The content; empty = nothing."),
-    )
-    version = fields.Integer(
-        strict=True,
-        validate=validate.Range(0, 999_999_999),
-        metadata=about(
-            "The field's version that you read: 412 if somebody changed it since. If omitted, "
-            "the field is overwritten."
-        ),
+    value = sent_text("The content; empty = nothing.", ANSWER_LIMIT, least=None, required=True)
+    version = sent_number(
+        "The field's version that you read: 412 if somebody changed it since. If omitted, "
+        "the field is overwritten.",
+        0,
     )
 
 
@@ -274,26 +223,21 @@ class ReportChange(Schema):
 class ReopenBody(Schema):
     """Why a report is opened again."""
 
-    reason = fields.String(
-        required=True,
-        validate=validate.Length(1, ANSWER_LIMIT),
-        metadata=about("The reason; shown with the report."),
-    )
+    reason = sent_text("The reason; shown with the report.", ANSWER_LIMIT, required=True)
 
 
 class ReportCommentBody(Schema):
     """What is said about a report."""
 
-    text = fields.String(
-        required=True, validate=validate.Length(1, ANSWER_LIMIT), metadata=about("The text.")
-    )
+    text = sent_text("The text.", ANSWER_LIMIT, required=True)
 
 
 class ReportFileQuery(Schema):
     """How a file is called."""
 
-    name = fields.String(
+    name = sent_text(
+        "File name; folders and control characters are removed.",
+        SHORT_TEXT_LIMIT,
+        least=0,
         required=True,
-        validate=validate.Length(0, SHORT_TEXT_LIMIT),
-        metadata=about("File name; folders and control characters are removed."),
     )

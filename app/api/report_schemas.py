@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema, fields
 
-from app.api.schemas import MAX_KEY_LENGTH, Moment, a_text, about, behind_key, page_limit
+from app.api.wire import (
+    MAX_KEY_LENGTH,
+    Moment,
+    a_decimal,
+    a_flag,
+    a_list,
+    a_number,
+    a_text,
+    about,
+    an_object,
+    behind_key,
+    page_limit,
+    page_next,
+    sent_choice,
+    sent_number,
+    sent_text,
+)
 from app.reports.rules.event_explanations import ExplanationState
 from app.reports.rules.form import QuestionKind
 from app.reports.rules.reports import ReportState, ShownState
@@ -25,14 +41,8 @@ class ReportsQuery(Schema):
         ),
     )
     to = fields.String(metadata=about("Last quarter, included. At most 60 quarters at once."))
-    site = fields.String(
-        validate=validate.Length(1, MAX_KEY_LENGTH, error="site takes 1 to {max} characters"),
-        metadata=about("Only this site; any of its names."),
-    )
-    state = fields.String(
-        validate=validate.OneOf(_STATES, error="state takes {choices}"),
-        metadata=about("Only this state. Absent: all but `not required`."),
-    )
+    site = sent_text("Only this site; any of its names.", MAX_KEY_LENGTH, name="site")
+    state = sent_choice("Only this state. Absent: all but `not required`.", _STATES, name="state")
     after = behind_key()
     limit = page_limit()
 
@@ -40,10 +50,11 @@ class ReportsQuery(Schema):
 class OneReportQuery(Schema):
     """Which version of a report."""
 
-    version = fields.Integer(
-        validate=validate.Range(1, 10**6, error="version takes a number from 1 on"),
-        error_messages={"invalid": "version takes a number from 1 on"},
-        metadata=about("This signed version, counted from 1. Absent: the newest."),
+    version = sent_number(
+        "This signed version, counted from 1. Absent: the newest.",
+        1,
+        10**6,
+        error="version takes a number from 1 on",
     )
 
 
@@ -56,13 +67,10 @@ class ReportRow(Schema):
     state = a_text(
         "not required, not yet (the quarter has not ended), missing, submitted, accepted or "
         "reopened; a draft that was never submitted is missing.",
-        validate=validate.OneOf(_STATES),
+        choices=_STATES,
     )
-    late = fields.Boolean(
-        required=True,
-        metadata=about(
-            "Whether a required report was not submitted, or first submitted after the due date."
-        ),
+    late = a_flag(
+        "Whether a required report was not submitted, or first submitted after the due date."
     )
     due = Moment("Due date.")
 
@@ -70,12 +78,8 @@ class ReportRow(Schema):
 class ReportPage(Schema):
     """One page of reports, by quarter and site."""
 
-    items = fields.List(fields.Nested(ReportRow), required=True)
-    next = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("URL of the next page; null on the last page."),
-    )
+    items = a_list(ReportRow)
+    next = page_next()
 
 
 class ReportFigure(Schema):
@@ -83,12 +87,8 @@ class ReportFigure(Schema):
 
     key = a_text("Key of the figure, the same in all reports.")
     label = a_text("What the figure counts.")
-    value = fields.Float(
-        required=True, allow_none=True, metadata=about("null = no data, which is not 0.")
-    )
-    of = fields.Float(
-        required=True, allow_none=True, metadata=about("The total of which it is a part, or null.")
-    )
+    value = a_decimal("null = no data, which is not 0.", null=True)
+    of = a_decimal("The total of which it is a part, or null.", null=True)
     unit = a_text("Empty = a count.")
 
 
@@ -108,16 +108,14 @@ class AnsweredQuestion(Schema):
     group = a_text("The section heading, or empty.", attribute="question.group")
     question = a_text("The text.", attribute="question.label")
     kind = a_text(f"{', '.join(_KINDS[:-1])} or {_KINDS[-1]}.", attribute="question.kind")
-    required = fields.Boolean(required=True, attribute="question.is_required")
+    required = a_flag(attribute="question.is_required")
     answer = a_text("The site's answer; empty = none.", attribute="value")
 
 
 class ReportEvent(Schema):
     """An event of an hour or more that no ticket documented when the report was signed."""
 
-    id = fields.Integer(
-        required=True, attribute="event.id", metadata=about("Of the detected event.")
-    )
+    id = a_number("Of the detected event.", attribute="event.id")
     link = a_text("The link's id.", attribute="event.link")
     state = a_text("down or degraded.", attribute="event.state")
     start = Moment("Start time.", attribute="event.start")
@@ -128,9 +126,7 @@ class ReportEvent(Schema):
 class ReportOtherEvent(Schema):
     """An event with signed words that is not among those without a ticket."""
 
-    id = fields.Integer(
-        required=True, metadata=about("The detected event when the text was written.")
-    )
+    id = a_number("The detected event when the text was written.")
     link = a_text("The link's id.")
     state = a_text("down or degraded; empty = no longer known.")
     start = Moment("Start time; null = no longer known.", allow_none=True)
@@ -138,19 +134,15 @@ class ReportOtherEvent(Schema):
     explanation = a_text("The site's text.", attribute="words")
     fate = a_text(
         "What happened to it since.",
-        validate=validate.OneOf([one.value for one in ExplanationState]),
+        choices=ExplanationState,
     )
-    part_of = fields.Integer(
-        required=True,
-        allow_none=True,
-        metadata=about("The detected event that now covers this time, or null."),
-    )
+    part_of = a_number("The detected event that now covers this time, or null.", null=True)
 
 
 class ReportSignature(Schema):
     """When and by whom a version was signed, and what happened to it."""
 
-    number = fields.Integer(required=True, metadata=about("Counted from 1."))
+    number = a_number("Counted from 1.")
     submitted = Moment("When it was signed.", attribute="submitted_at")
     submitted_by = a_text("Who signed it.")
     accepted = Moment("When it was accepted, or null.", attribute="accepted_at", allow_none=True)
@@ -169,27 +161,16 @@ class SignedReport(Schema):
     state = a_text(
         "The current state of the report: submitted, accepted or reopened.",
         attribute="report.state",
-        validate=validate.OneOf([one.value for one in ReportState if one != ReportState.DRAFT]),
+        choices=[one.value for one in ReportState if one != ReportState.DRAFT],
     )
-    form = fields.Integer(
-        required=True,
-        attribute="version.form_number",
-        metadata=about("Number of the form that was used."),
-    )
-    version = fields.Nested(ReportSignature, required=True)
-    versions = fields.List(
-        fields.Nested(ReportSignature),
-        required=True,
-        attribute="report.versions",
-        metadata=about("All signed versions, oldest first."),
+    form = a_number("Number of the form that was used.", attribute="version.form_number")
+    version = an_object(ReportSignature)
+    versions = a_list(
+        ReportSignature, "All signed versions, oldest first.", attribute="report.versions"
     )
     counted = Moment("When the portal counted the numbers.", attribute="numbers.counted_at")
-    numbers = fields.List(fields.Nested(ReportFigure), required=True, attribute="numbers.figures")
-    contradictions = fields.List(
-        fields.Nested(ReportContradiction),
-        required=True,
-        metadata=about("Numbers of the site that are not the portal's."),
-    )
-    answers = fields.List(fields.Nested(AnsweredQuestion), required=True)
-    events = fields.List(fields.Nested(ReportEvent), required=True)
-    other_events = fields.List(fields.Nested(ReportOtherEvent), required=True)
+    numbers = a_list(ReportFigure, attribute="numbers.figures")
+    contradictions = a_list(ReportContradiction, "Numbers of the site that are not the portal's.")
+    answers = a_list(AnsweredQuestion)
+    events = a_list(ReportEvent)
+    other_events = a_list(ReportOtherEvent)

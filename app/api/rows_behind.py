@@ -7,9 +7,9 @@ from typing import Any
 from urllib.parse import urlencode
 
 from flask import request
-from marshmallow import Schema, fields
+from marshmallow import Schema
 
-from app.api.schemas import about
+from app.api.wire import a_number, a_text
 from app.events.rules.addresses import NO_T1
 
 TICKETS, DETECTED, DUTIES = "/v1/tickets", "/v1/detected-events", "/v1/duties"
@@ -19,13 +19,9 @@ EVENTS = "/v1/events"
 class FigureNumber(Schema):
     """A number of a figure, and where its rows are."""
 
-    number = fields.Integer(
-        required=True, allow_none=True, metadata=about("null = no data, which is not 0.")
-    )
-    rows = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("URL of the list of exactly these rows; null = no rows, or no such list."),
+    number = a_number("null = no data, which is not 0.", null=True)
+    rows = a_text(
+        "URL of the list of exactly these rows; null = no rows, or no such list.", null=True
     )
 
 

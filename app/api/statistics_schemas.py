@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema
 
 from app.api.periods import PER, Edge, QuarterText
 from app.api.rows_behind import FigureNumber
-from app.api.schemas import a_text, about
-from app.api.ticket_schemas import Several
+from app.api.wire import (
+    Several,
+    a_decimal,
+    a_list,
+    a_number,
+    a_text,
+    an_object,
+    sent_choice,
+    sent_text,
+)
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.registry.rules.networks import Network
 from app.tickets.figures.times import MEASURES
@@ -18,11 +26,7 @@ BY_TIMES = ("category", "site", "affected", "responsible")
 
 
 class _PeriodsQuery(Schema):
-    per = fields.String(
-        load_default=next(iter(PER)),
-        validate=validate.OneOf(list(PER), error="per takes {choices}"),
-        metadata=about("The kind of periods."),
-    )
+    per = sent_choice("The kind of periods.", PER, name="per", load_default=next(iter(PER)))
     from_ = Edge(
         "First period or day. Default: the last four periods and the current one.",
         data_key="from",
@@ -46,18 +50,14 @@ class _TicketFiguresQuery(_PeriodsQuery):
 class TicketCountsQuery(_TicketFiguresQuery):
     """Which tickets are counted, by period of their creation and one of their properties."""
 
-    by = fields.String(
-        validate=validate.OneOf(BY, error="by takes {choices}"),
-        metadata=about("One row for each value of this property."),
-    )
+    by = sent_choice("One row for each value of this property.", BY, name="by")
 
 
 class TicketTimesQuery(_TicketFiguresQuery):
     """Of which tickets times are counted."""
 
-    by = fields.String(
-        validate=validate.OneOf(BY_TIMES, error="by takes {choices}"),
-        metadata=about("One row for each value of this property instead of each period."),
+    by = sent_choice(
+        "One row for each value of this property instead of each period.", BY_TIMES, name="by"
     )
 
 
@@ -71,46 +71,38 @@ class CountsRow(Schema):
     """Tickets of one value."""
 
     value = a_text("The value; empty = none.")
-    periods = fields.List(fields.Nested(CountsOfPeriod), required=True)
-    total = fields.Nested(FigureNumber, required=True)
+    periods = a_list(CountsOfPeriod)
+    total = an_object(FigureNumber)
 
 
 class TicketCounts(Schema):
     """How many tickets were created in each period."""
 
-    total = fields.Nested(CountsRow, required=True, metadata=about("The total; `value` is empty."))
-    items = fields.List(
-        fields.Nested(CountsRow),
-        required=True,
-        metadata=about("One row per value; empty without `by`."),
-    )
+    total = an_object(CountsRow, "The total; `value` is empty.")
+    items = a_list(CountsRow, "One row per value; empty without `by`.")
 
 
 class TicketMeasure(Schema):
     """One time of several tickets."""
 
-    measure = a_text("What is measured.", validate=validate.OneOf(list(MEASURES)))
-    count = fields.Integer(required=True, metadata=about("Number of tickets."))
-    mean = fields.Float(
-        required=True,
-        allow_none=True,
-        metadata=about("Days; working days for response and solution. null = no tickets."),
-    )
-    median = fields.Float(required=True, allow_none=True, metadata=about("In the same unit."))
+    measure = a_text("What is measured.", choices=MEASURES)
+    count = a_number("Number of tickets.")
+    mean = a_decimal("Days; working days for response and solution. null = no tickets.", null=True)
+    median = a_decimal("In the same unit.", null=True)
 
 
 class TimesRow(Schema):
     """The times of the tickets of one period or value."""
 
     value = a_text("The period, or the value; empty = none.")
-    tickets = fields.Nested(FigureNumber, required=True, metadata=about("The total."))
-    measures = fields.List(fields.Nested(TicketMeasure), required=True)
+    tickets = an_object(FigureNumber, "The total.")
+    measures = a_list(TicketMeasure)
 
 
 class TicketTimes(Schema):
     """How long tickets took."""
 
-    items = fields.List(fields.Nested(TimesRow), required=True)
+    items = a_list(TimesRow)
 
 
 class QuartersQuery(Schema):
@@ -125,10 +117,11 @@ class QuartersQuery(Schema):
 class MatchingQuery(QuartersQuery):
     """Which quarters, and whose events."""
 
-    network = fields.String(
+    network = sent_choice(
+        "Events of links of this network.",
+        Network,
+        name="network",
         load_default=str(Network.LHCOPN),
-        validate=validate.OneOf([*Network], error="network takes {choices}"),
-        metadata=about("Events of links of this network."),
     )
 
 
@@ -136,27 +129,22 @@ class MatchingRow(Schema):
     """Events of an hour or more of one site and quarter."""
 
     site = a_text("The site's LHCOPN name; empty = all sites.")
-    tier = fields.Integer(required=True, allow_none=True, metadata=about("0, 1 or null."))
+    tier = a_number("0, 1 or null.", null=True)
     quarter = a_text("As 2013-Q1.")
-    detected = fields.Nested(FigureNumber, required=True)
-    documented = fields.Nested(FigureNumber, required=True, metadata=about("Events with a ticket."))
-    missing = fields.Nested(FigureNumber, required=True, metadata=about("Events without a ticket."))
+    detected = an_object(FigureNumber)
+    documented = an_object(FigureNumber, "Events with a ticket.")
+    missing = an_object(FigureNumber, "Events without a ticket.")
 
 
 class MatchingTable(Schema):
     """Detected events against those with a ticket, per T1 and quarter."""
 
-    items = fields.List(
-        fields.Nested(MatchingRow),
-        required=True,
-        metadata=about(
-            "One row for each quarter in which a site was T0 or T1. The rows of the T0 are the "
-            "events without a T1 end."
-        ),
+    items = a_list(
+        MatchingRow,
+        "One row for each quarter in which a site was T0 or T1. The rows of the T0 are the "
+        "events without a T1 end.",
     )
-    totals = fields.List(
-        fields.Nested(MatchingRow), required=True, metadata=about("One row per quarter.")
-    )
+    totals = a_list(MatchingRow, "One row per quarter.")
 
 
 class RulesQuery(QuartersQuery):
@@ -171,49 +159,28 @@ class RuleSums(Schema):
     rule = a_text("The rule's label.")
     site = a_text("The site's LHCOPN name; empty = all sites, each ticket counted once.")
     quarter = a_text("As 2013-Q1.")
-    asked = fields.Nested(
-        FigureNumber, required=True, metadata=about("Tickets that the rule requires.")
-    )
-    there = fields.Nested(
-        FigureNumber, required=True, metadata=about("Required tickets that exist.")
-    )
-    missing = fields.Nested(
-        FigureNumber, required=True, metadata=about("Required tickets that are missing.")
-    )
-    late = fields.Nested(
-        FigureNumber, required=True, metadata=about("Required tickets that were late.")
-    )
-    cut_off = fields.Nested(
-        FigureNumber,
-        required=True,
-        metadata=about("Tickets required because a T1 was cut off."),
-    )
-    unsure = fields.Integer(
-        required=True,
-        allow_none=True,
-        metadata=about("Tickets whose requirement is uncertain; null = no data."),
-    )
+    asked = an_object(FigureNumber, "Tickets that the rule requires.")
+    there = an_object(FigureNumber, "Required tickets that exist.")
+    missing = an_object(FigureNumber, "Required tickets that are missing.")
+    late = an_object(FigureNumber, "Required tickets that were late.")
+    cut_off = an_object(FigureNumber, "Tickets required because a T1 was cut off.")
+    unsure = a_number("Tickets whose requirement is uncertain; null = no data.", null=True)
 
 
 class RuleComparison(Schema):
     """What several rules would have asked for, per site and quarter."""
 
-    items = fields.List(fields.Nested(RuleSums), required=True)
-    totals = fields.List(fields.Nested(RuleSums), required=True)
+    items = a_list(RuleSums)
+    totals = a_list(RuleSums)
 
 
 class AvailabilityQuery(_PeriodsQuery):
     """Which periods, and of which links."""
 
-    network = fields.String(
-        load_default=str(Network.LHCOPN),
-        validate=validate.OneOf([*Network], error="network takes {choices}"),
-        metadata=about("Links of this network."),
+    network = sent_choice(
+        "Links of this network.", Network, name="network", load_default=str(Network.LHCOPN)
     )
-    site = fields.String(
-        validate=validate.Length(1, SHORT_TEXT_LIMIT),
-        metadata=about("Only links that end at this site; any of its names."),
-    )
+    site = sent_text("Only links that end at this site; any of its names.", SHORT_TEXT_LIMIT)
 
 
 class AvailabilityRow(Schema):
@@ -222,26 +189,16 @@ class AvailabilityRow(Schema):
     link = a_text("The link's id; empty for a site or for all links.")
     site = a_text("The site's LHCOPN name; empty for a link or for all links.")
     period = a_text("As 2013-Q1.")
-    availability = fields.Float(
-        required=True,
-        allow_none=True,
-        metadata=about("0 to 1, of the time with data; null = no data."),
-    )
-    hours = fields.Float(required=True, metadata=about("Hours with data, so far."))
-    down_hours = fields.Float(required=True)
-    degraded_hours = fields.Float(required=True)
-    unmonitored_hours = fields.Float(required=True)
-    rows = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("Number of events reported in that time; null = no data."),
-    )
+    availability = a_decimal("0 to 1, of the time with data; null = no data.", null=True)
+    hours = a_decimal("Hours with data, so far.")
+    down_hours = a_decimal()
+    degraded_hours = a_decimal()
+    unmonitored_hours = a_decimal()
+    rows = a_text("Number of events reported in that time; null = no data.", null=True)
 
 
 class AvailabilityTable(Schema):
     """Availability by link and site."""
 
-    items = fields.List(fields.Nested(AvailabilityRow), required=True)
-    totals = fields.List(
-        fields.Nested(AvailabilityRow), required=True, metadata=about("All of these links.")
-    )
+    items = a_list(AvailabilityRow)
+    totals = a_list(AvailabilityRow, "All of these links.")

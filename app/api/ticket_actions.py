@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from flask import Response, current_app, request
-from marshmallow import Schema, fields, validate
+from marshmallow import Schema
 from sqlalchemy import Engine
 
 from app.api.caller import ENGINE, session
 from app.api.operations import Call, operation
-from app.api.schemas import a_text, about
-from app.api.ticket_schemas import OneTicket, Time
+from app.api.ticket_schemas import OneTicket
 from app.api.tickets import as_seen, content_of_ticket, get_ticket
+from app.api.wire import Time, a_flag, a_list, a_number, a_text, about, sent_number, sent_text
 from app.core.rules.errors import Invalid, PortalError
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import SHORT_TEXT_LIMIT
@@ -32,40 +32,29 @@ _NTTDM: Final = "application/xml"
 class MergeBody(Schema):
     """Which ticket a duplicate is merged into."""
 
-    master = fields.Integer(
-        required=True,
-        strict=True,
-        validate=validate.Range(1, 999_999_999),
-        metadata=about("The number of the ticket that stays."),
-    )
+    master = sent_number("The number of the ticket that stays.", 1, required=True)
 
 
 class PartnerBody(Schema):
     """A partner to whom a ticket is handed."""
 
-    partner = fields.String(
-        required=True,
-        validate=validate.Length(1, SHORT_TEXT_LIMIT),
-        metadata=about("The partner's code."),
-    )
+    partner = sent_text("The partner's code.", SHORT_TEXT_LIMIT, required=True)
 
 
 class ReminderBody(Schema):
     """When the caller is reminded of a ticket."""
 
     due = Time(required=True, metadata=about("A future time: ISO 8601, UTC if it has no zone."))
-    note = fields.String(
-        load_default="",
-        validate=validate.Length(max=SHORT_TEXT_LIMIT),
-        metadata=about("One line of text for the reminder."),
+    note = sent_text(
+        "One line of text for the reminder.", SHORT_TEXT_LIMIT, least=None, load_default=""
     )
 
 
 class TicketOfDocument(Schema):
     """The ticket that a document made."""
 
-    number = fields.Integer(required=True, metadata=about("The ticket's number."))
-    created = fields.Boolean(required=True, metadata=about("false = it already existed."))
+    number = a_number("The ticket's number.")
+    created = a_flag("false = it already existed.")
 
 
 class OwnAccount(Schema):
@@ -73,23 +62,11 @@ class OwnAccount(Schema):
 
     account = a_text("The login, or the token's name.")
     kind = a_text("person, partner or token (a system's).")
-    role = fields.String(
-        required=True, allow_none=True, metadata=about("The person's role; else null.")
-    )
-    partner = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("The partner's code, for a partner's account."),
-    )
-    access = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("For a partner's account: all tickets, or its own; else null."),
-    )
-    read_only = fields.Boolean(
-        required=True, metadata=about("Whether it is a partner's account that only reads.")
-    )
-    scopes = fields.List(fields.String(), required=True, metadata=about("Of the token."))
+    role = a_text("The person's role; else null.", null=True)
+    partner = a_text("The partner's code, for a partner's account.", null=True)
+    access = a_text("For a partner's account: all tickets, or its own; else null.", null=True)
+    read_only = a_flag("Whether it is a partner's account that only reads.")
+    scopes = a_list(str, "Of the token.")
 
 
 def _document() -> bytes:

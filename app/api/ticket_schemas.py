@@ -4,16 +4,33 @@ names that they have in the change log and on the pages, and in camel case the n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC
 from typing import Any, Final
 
-from marshmallow import Schema, ValidationError, fields, validate
+from marshmallow import Schema, fields, validate
 
-from app.api.schemas import Moment, a_text, about, page_limit
+from app.api.wire import (
+    Moment,
+    Several,
+    Time,
+    a_flag,
+    a_list,
+    a_number,
+    a_text,
+    about,
+    an_object,
+    behind_cursor,
+    page_limit,
+    page_next,
+    sent_choice,
+    sent_day,
+    sent_flag,
+    sent_names,
+    sent_number,
+    sent_text,
+)
 from app.core.rules.access import Door
 from app.core.rules.counted import Counted
-from app.core.rules.errors import Invalid
-from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, read_time
+from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT
 from app.registry.rules.networks import Network
 from app.tickets.rules.acknowledgements import Answer
 from app.tickets.rules.content import DEFAULTS, MAX_THINGS
@@ -31,36 +48,6 @@ _AT_CREATION: Final = {
 """What a field is that a new ticket does not state, where it is not the usual value itself."""
 
 
-class Time(fields.String):
-    """A moment that is sent: ISO 8601, without zone UTC; null and "" = none."""
-
-    def __init__(self, **more: Any) -> None:
-        super().__init__(allow_none=True, **more)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **more: Any) -> Any:
-        text: str = super()._deserialize(value, attr, data, **more)
-        if not text.strip():
-            return None
-        try:
-            return read_time(attr or "", text).astimezone(UTC)
-        except Invalid as error:
-            raise ValidationError(error.message) from None
-
-
-class Several(fields.List[str]):
-    """A parameter that may be sent more than once: several values are alternatives."""
-
-    several = True
-
-    def __init__(self, text: str, *choices: str) -> None:
-        checks: list[Any] = [validate.Length(1, SHORT_TEXT_LIMIT)]
-        if choices:
-            checks = [validate.OneOf(choices, error="takes {choices}")]
-        super().__init__(
-            fields.String(validate=checks), validate=validate.Length(max=50), metadata=about(text)
-        )
-
-
 EXPAND_ALL: Final = "all"
 MAX_EXPANDED: Final = 100
 """Whole tickets on one page of a list."""
@@ -72,10 +59,7 @@ class TicketsQuery(Schema):
     """Filters of the list of tickets, named as on its page. Several values of one parameter are
     alternatives, parameters are all required, and none at all finds every ticket."""
 
-    q = fields.String(
-        validate=validate.Length(1, 1000, error="q takes 1 to {max} characters"),
-        metadata=about("Words in texts, comments and names, or a number."),
-    )
+    q = sent_text("Words in texts, comments and names, or a number.", 1000, name="q")
     state = Several(
         "States; `open` and `closed` mean all open or all closed states.", "open", *State
     )
@@ -90,30 +74,20 @@ class TicketsQuery(Schema):
     unit = Several("Responsible units.")
     desk = Several("Tickets that wait for this account, or for anybody.", *Desk)
     figure = Several("What the figures count; several values must all apply.", *Counted)
-    from_ = fields.Date(
-        data_key="from",
-        error_messages={"invalid": "from takes a day as YYYY-MM-DD"},
-        metadata=about("First day of creation, UTC."),
-    )
-    to = fields.Date(
-        error_messages={"invalid": "to takes a day as YYYY-MM-DD"},
-        metadata=about("Last day of creation, UTC."),
-    )
-    sort = fields.String(
+    from_ = sent_day("from", "First day of creation, UTC.", data_key="from")
+    to = sent_day("to", "Last day of creation, UTC.")
+    sort = sent_choice(
+        "A lower number never becomes visible after a higher one.",
+        _SORTS,
+        name="sort",
         load_default="number",
-        validate=validate.OneOf(_SORTS, error="sort takes {choices}"),
-        metadata=about("A lower number never becomes visible after a higher one."),
     )
-    after = fields.String(
-        validate=validate.Length(1, 200, error="after takes 1 to {max} characters"),
-        metadata=about("Where the page starts: take it from `next` of the previous page."),
-    )
-    expand = fields.String(
-        validate=validate.OneOf((EXPAND_ALL,), error="expand takes {choices}"),
-        metadata=about(
-            "all: each row has `ticket`, as getTicket answers it. Then a page has at"
-            f" most {MAX_EXPANDED} tickets."
-        ),
+    after = behind_cursor()
+    expand = sent_choice(
+        "all: each row has `ticket`, as getTicket answers it. Then a page has at"
+        f" most {MAX_EXPANDED} tickets.",
+        (EXPAND_ALL,),
+        name="expand",
     )
     limit = page_limit()
 
@@ -128,7 +102,7 @@ def _answer_of(field: TicketField) -> fields.Field[Any]:
     if field.kind is ValueKind.TIME:
         return _moment(meaning, field.name, may_be_none=True)
     if field.kind is ValueKind.FLAG:
-        return fields.Boolean(required=True, metadata=about(meaning))
+        return a_flag(meaning)
     if field.is_contact:
         return fields.String(
             metadata=about(f"{meaning} Only for operators and the partner that sent it.")
@@ -146,28 +120,19 @@ class TicketLink(Schema):
     name = a_text("The id.")
     end_a = a_text("Key of the site at one end.")
     end_b = a_text("Key of the site at the other end.")
-    recognised = fields.Boolean(
-        required=True, metadata=about("Found in the ticket's texts, not chosen by anyone.")
-    )
+    recognised = a_flag("Found in the ticket's texts, not chosen by anyone.")
 
 
 class TicketSite(Schema):
     """A site that the ticket affects."""
 
-    key = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("The LHCOPN name; null if the name is unknown."),
-    )
+    key = a_text("The LHCOPN name; null if the name is unknown.", null=True)
     name = a_text("The name as this account's partner sent it, else as first sent.")
-    recognised = fields.Boolean(
-        required=True, metadata=about("Found in the ticket's title, not chosen by anyone.")
-    )
+    recognised = a_flag("Found in the ticket's title, not chosen by anyone.")
 
 
 def _short(text: str, *, required: bool = False, empty: bool = True) -> fields.String:
-    lengths = validate.Length(0 if empty else 1, SHORT_TEXT_LIMIT)
-    return fields.String(required=required, validate=lengths, metadata=about(text))
+    return sent_text(text, SHORT_TEXT_LIMIT, least=0 if empty else 1, required=required)
 
 
 class Reference(Schema):
@@ -176,10 +141,7 @@ class Reference(Schema):
     provider = _short("The other system's operator.", required=True, empty=False)
     reference = _short("The number in the other system.", required=True)
     url = _short("URL in the other system.")
-    kind = fields.String(
-        validate=validate.OneOf(("target", "incident", "other")),
-        metadata=about("Relation to this ticket; default other."),
-    )
+    kind = sent_choice("Relation to this ticket; default other.", ("target", "incident", "other"))
 
 
 class Submitter(Schema):
@@ -194,17 +156,8 @@ class Submitter(Schema):
 class Relation(Schema):
     """Another ticket as this one sees it."""
 
-    role = fields.String(
-        required=True,
-        validate=validate.OneOf(list(RelationRole), error="takes {choices}"),
-        metadata=about("Role of the other ticket."),
-    )
-    number = fields.Integer(
-        required=True,
-        strict=True,
-        validate=validate.Range(1, 999_999_999),
-        metadata=about("The other ticket's number."),
-    )
+    role = sent_choice("Role of the other ticket.", RelationRole, required=True)
+    number = sent_number("The other ticket's number.", 1, required=True)
 
 
 class TicketOrigin(Schema):
@@ -218,15 +171,11 @@ class TicketAnswer(Schema):
     """A site that is asked to accept this change, and its newest answer."""
 
     site = a_text("The site's key.")
-    answer = fields.String(
-        required=True, allow_none=True, metadata=about("accepted or refused; null = none yet.")
-    )
+    answer = a_text("accepted or refused; null = none yet.", null=True)
     reason = a_text("The reason, or empty.")
     at = Moment("When the site answered; else null.", allow_none=True)
     author = a_text("Who answered, or empty.")
-    outdated = fields.Boolean(
-        required=True, metadata=about("Links, sites or times were changed after this answer.")
-    )
+    outdated = a_flag("Links, sites or times were changed after this answer.")
 
 
 class TicketFile(Schema):
@@ -234,7 +183,7 @@ class TicketFile(Schema):
 
     id = a_text("ATT and a number.")
     name = a_text("File name, without folders and control characters.")
-    size = fields.Integer(required=True, metadata=about("Size in bytes."))
+    size = a_number("Size in bytes.")
     created = Moment("When it was added.")
     author = a_text("Who added it.")
 
@@ -244,29 +193,19 @@ class DiaryEntry(Schema):
 
     at = Moment("When it was written.")
     author = a_text("Who wrote it.")
-    internal = fields.Boolean(required=True, metadata=about("Whether the entry is internal."))
+    internal = a_flag("Whether the entry is internal.")
     text = a_text("The full text of the entry.")
 
 
 class _TicketHead(Schema):
-    number = fields.Integer(
-        required=True, metadata=about("The number; one sequence for the whole portal.")
-    )
-    version = fields.Integer(required=True, metadata=about("Increases with each change."))
+    number = a_number("The number; one sequence for the whole portal.")
+    version = a_number("Increases with each change.")
 
 
 class _FoundTicket(_TicketHead):
-    links = fields.List(
-        fields.String(), required=True, metadata=about("Ids of the affected links.")
-    )
-    sites = fields.List(
-        fields.String(),
-        required=True,
-        metadata=about("Keys of the affected sites, or unknown names."),
-    )
-    responsible_site = fields.String(
-        required=True, allow_none=True, metadata=about("Key of the responsible site, or null.")
-    )
+    links = a_list(str, "Ids of the affected links.")
+    sites = a_list(str, "Keys of the affected sites, or unknown names.")
+    responsible_site = a_text("Key of the responsible site, or null.", null=True)
     created = Moment("When it was created.")
     changed = Moment("When it was last changed.")
 
@@ -279,48 +218,17 @@ FOUND: Final = (
 
 
 class _Ticket(_TicketHead):
-    moves = fields.List(
-        fields.String(),
-        required=True,
-        metadata=about("The states to which this account may move the ticket now."),
-    )
-    links = fields.List(
-        fields.Nested(TicketLink), required=True, metadata=about("In order, the main one first.")
-    )
-    sites = fields.List(
-        fields.Nested(TicketSite), required=True, metadata=about("In order, the main one first.")
-    )
-    responsible_site = fields.String(
-        required=True, allow_none=True, metadata=about("Key of the responsible site, or null.")
-    )
-    references = fields.List(
-        fields.Nested(Reference), required=True, metadata=about("Numbers in other systems.")
-    )
-    submitter = fields.Nested(Submitter, required=True, metadata=about("The reporter."))
-    origin = fields.Nested(
-        TicketOrigin,
-        required=True,
-        allow_none=True,
-        metadata=about("The partner that created the ticket, or null."),
-    )
-    relations = fields.List(
-        fields.Nested(Relation),
-        required=True,
-        metadata=about("Linked tickets that this account may read."),
-    )
-    acknowledgements = fields.List(
-        fields.Nested(TicketAnswer),
-        required=True,
-        metadata=about("Sites asked to accept this change, by key."),
-    )
-    attachments = fields.List(
-        fields.Nested(TicketFile), required=True, metadata=about("Attachments, oldest first.")
-    )
-    diary = fields.List(
-        fields.Nested(DiaryEntry),
-        required=True,
-        metadata=about("The entries that this account may read, oldest first."),
-    )
+    moves = a_list(str, "The states to which this account may move the ticket now.")
+    links = a_list(TicketLink, "In order, the main one first.")
+    sites = a_list(TicketSite, "In order, the main one first.")
+    responsible_site = a_text("Key of the responsible site, or null.", null=True)
+    references = a_list(Reference, "Numbers in other systems.")
+    submitter = an_object(Submitter, "The reporter.")
+    origin = an_object(TicketOrigin, "The partner that created the ticket, or null.", null=True)
+    relations = a_list(Relation, "Linked tickets that this account may read.")
+    acknowledgements = a_list(TicketAnswer, "Sites asked to accept this change, by key.")
+    attachments = a_list(TicketFile, "Attachments, oldest first.")
+    diary = a_list(DiaryEntry, "The entries that this account may read, oldest first.")
     created = Moment("When it was created.")
     changed = Moment("When it was last changed; strictly increasing.")
     ended = Moment(
@@ -353,12 +261,8 @@ FoundTicket: type[Schema] = type(
 class TicketPage(Schema):
     """One page of tickets."""
 
-    items = fields.List(fields.Nested(FoundTicket), required=True)
-    next = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("URL of the next page; null on the last page."),
-    )
+    items = a_list(FoundTicket)
+    next = page_next()
 
 
 def _sent(field: TicketField, *, change: bool) -> fields.Field[Any]:
@@ -371,23 +275,15 @@ def _sent(field: TicketField, *, change: bool) -> fields.Field[Any]:
     if field.kind is ValueKind.TIME:
         return Time(metadata=about(f"{text} ISO 8601, UTC if it has no zone; null = none."))
     if field.kind is ValueKind.FLAG:
-        return fields.Boolean(truthy={True}, falsy={False}, metadata=about(text))
+        return sent_flag(text)
     if field.choices is not None:
         states = CREATION_STATES if field.name == "state" and not change else field.choices
-        allowed = validate.OneOf([str(one) for one in states], error="takes {choices}")
-        return fields.String(validate=allowed, metadata=about(text))
-    return fields.String(
+        return sent_choice(text, states)
+    return sent_text(
+        text,
+        field.limit,
+        least=1 if field.is_needed else 0,
         required=field.name == "title" and not change,
-        validate=validate.Length(1 if field.is_needed else 0, field.limit),
-        metadata=about(text),
-    )
-
-
-def _names(text: str) -> fields.List[str]:
-    return fields.List(
-        fields.String(validate=validate.Length(1, SHORT_TEXT_LIMIT)),
-        validate=validate.Length(max=MAX_THINGS),
-        metadata=about(text),
     )
 
 
@@ -399,14 +295,17 @@ def _content(*, change: bool) -> dict[str, fields.Field[Any]]:
         if field.meaning and not (field.name == "solution" and not change)
     }
     found |= {
-        "links": _names(
-            "Ids of the affected links. Default for a new ticket: the ids in its texts."
+        "links": sent_names(
+            "Ids of the affected links. Default for a new ticket: the ids in its texts.", MAX_THINGS
         ),
-        "sites": _names(
+        "sites": sent_names(
             "Affected sites, by any of their names; unknown names are stored as text. Default for a"
-            " new ticket: the site in its title."
+            " new ticket: the site in its title.",
+            MAX_THINGS,
         ),
-        "asked_sites": _names("Sites that must accept this change, by any of their names."),
+        "asked_sites": sent_names(
+            "Sites that must accept this change, by any of their names.", MAX_THINGS
+        ),
         "responsible_site": _short(
             "Any name of a site; only for operators. Empty = follow the links and sites."
         ),
@@ -447,53 +346,27 @@ NewTicketBody: type[Schema] = type(
 class CommentBody(_Authored):
     """One entry of a diary, in any state of the ticket."""
 
-    text = fields.String(
-        required=True,
-        validate=validate.Length(1, PORTAL_TEXT_LIMIT),
-        metadata=about("The entry; not blank."),
+    text = sent_text("The entry; not blank.", PORTAL_TEXT_LIMIT, required=True)
+    internal = sent_flag(
+        "For the internal diary, which operators read; default false.", load_default=False
     )
-    internal = fields.Boolean(
-        load_default=False,
-        truthy={True},
-        falsy={False},
-        metadata=about("For the internal diary, which operators read; default false."),
-    )
-    state = fields.String(
-        validate=validate.OneOf(list(State), error="takes {choices}"),
-        metadata=about("Also move the ticket to this state."),
-    )
+    state = sent_choice("Also move the ticket to this state.", State)
 
 
 class MoveBody(_Authored):
     """Another state of the ticket."""
 
-    state = fields.String(
-        required=True,
-        validate=validate.OneOf(list(State), error="takes {choices}"),
-        metadata=about("One of the ticket's moves."),
-    )
-    solution = fields.String(
-        validate=validate.Length(max=PORTAL_TEXT_LIMIT),
-        metadata=about("How it was solved; required for solved."),
-    )
-    comment = fields.String(
-        validate=validate.Length(max=PORTAL_TEXT_LIMIT),
-        metadata=about("An entry for the public diary."),
-    )
+    state = sent_choice("One of the ticket's moves.", State, required=True)
+    solution = sent_text("How it was solved; required for solved.", PORTAL_TEXT_LIMIT, least=None)
+    comment = sent_text("An entry for the public diary.", PORTAL_TEXT_LIMIT, least=None)
 
 
 class AcknowledgementBody(_Authored):
     """An answer to a change in the name of a site; a new one replaces the old one."""
 
     site = _short("Any name of the site.", required=True, empty=False)
-    answer = fields.String(
-        required=True,
-        validate=validate.OneOf(list(Answer), error="takes {choices}"),
-        metadata=about("Whether the site accepts."),
-    )
-    reason = fields.String(
-        validate=validate.Length(max=2000), metadata=about("Why; required for a refusal.")
-    )
+    answer = sent_choice("Whether the site accepts.", Answer, required=True)
+    reason = sent_text("Why; required for a refusal.", SHORT_TEXT_LIMIT, least=None)
 
 
 class FileQuery(Schema):
@@ -505,11 +378,8 @@ class FileQuery(Schema):
 class HistoryQuery(Schema):
     """Where in a ticket's history a page begins."""
 
-    after = fields.Integer(
-        load_default=0,
-        validate=validate.Range(0, 999_999_999, error="after takes a version"),
-        error_messages={"invalid": "after takes a version"},
-        metadata=about("Start after this version of the ticket."),
+    after = sent_number(
+        "Start after this version of the ticket.", 0, error="after takes a version", load_default=0
     )
     limit = page_limit()
 
@@ -535,30 +405,25 @@ class ChangedField(Schema):
     """One field of one change."""
 
     field = a_text("The name.")
-    old = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("Before, as text: times in UTC, several values between `; `; null = none."),
+    old = a_text(
+        "Before, as text: times in UTC, several values between `; `; null = none.", null=True
     )
-    new = fields.String(required=True, allow_none=True, metadata=about("After, in the same form."))
+    new = a_text("After, in the same form.", null=True)
 
 
 class Step(Schema):
     """One change of a ticket, as this account may read it."""
 
-    version = fields.Integer(
-        required=True, metadata=about("The ticket's version after the change; 1 = creation.")
-    )
+    version = a_number("The ticket's version after the change; 1 = creation.")
     at = Moment("When.")
     author = a_text("The author shown: the person, or the name that a partner sent.")
     account = a_text("Login of the account that made the change.")
     door = a_text("Through which door it came: " + ", ".join(Door) + ".")
-    fields_ = fields.List(
-        fields.Nested(ChangedField),
-        required=True,
+    fields_ = a_list(
+        ChangedField,
+        "What changed, including diary entries.",
         attribute="fields",
         data_key="fields",
-        metadata=about("What changed, including diary entries."),
     )
 
 
@@ -566,35 +431,23 @@ class History(Schema):
     """A page of a ticket's history, oldest first. What this account may not read is left out, and
     a change of which nothing is left."""
 
-    items = fields.List(fields.Nested(Step), required=True)
-    next = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("URL of the next page; null on the last page."),
-    )
+    items = a_list(Step)
+    next = page_next()
 
 
 class FeedRow(Step):
     """One change of one ticket, in the order of all changes."""
 
-    id = fields.Integer(required=True, metadata=about("Position in the order of all changes."))
-    number = fields.Integer(required=True, metadata=about("The ticket's number."))
-    own = fields.Boolean(
-        required=True, metadata=about("Whether an account of the calling partner made the change.")
-    )
+    id = a_number("Position in the order of all changes.")
+    number = a_number("The ticket's number.")
+    own = a_flag("Whether an account of the calling partner made the change.")
 
 
 class Feed(Schema):
     """Changes of all tickets that this account may read, in their order, with what they changed: a
     page may hold fewer rows than the limit, or none, though there is more."""
 
-    items = fields.List(fields.Nested(FeedRow), required=True)
-    cursor = fields.Integer(required=True, metadata=about("Cursor for the next call."))
-    more = fields.Boolean(
-        required=True, metadata=about("true = more changes are available; false = ask again later.")
-    )
-    next = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("URL of the next page if more changes are available; else null."),
-    )
+    items = a_list(FeedRow)
+    cursor = a_number("Cursor for the next call.")
+    more = a_flag("true = more changes are available; false = ask again later.")
+    next = a_text("URL of the next page if more changes are available; else null.", null=True)

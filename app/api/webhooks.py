@@ -13,7 +13,17 @@ from marshmallow import Schema, fields, validate
 
 from app.api.caller import session
 from app.api.operations import Call, next_page, operation
-from app.api.schemas import Moment, a_text, about, page_limit
+from app.api.wire import (
+    Moment,
+    a_flag,
+    a_list,
+    a_number,
+    a_text,
+    about,
+    page_limit,
+    page_next,
+    sent_number,
+)
 from app.core.rules.scopes import Scope
 from app.webhooks.models.webhooks import Webhook, WebhookDelivery
 from app.webhooks.rules.delivering import State
@@ -26,21 +36,17 @@ _SCOPES: Final = (Scope.TICKETS,)
 class WebhookRow(Schema):
     """A webhook. Times are UTC, ISO 8601 with Z."""
 
-    number = fields.Integer(required=True, metadata=about("The portal's own id."))
+    number = a_number("The portal's own id.")
     name = a_text("The name.")
     url = a_text("The URL that is called.")
     account = a_text("The partner account whose rights apply; empty: the person's rights.")
-    kinds = fields.List(
-        fields.String(validate=validate.OneOf([str(kind) for kind in Kind])),
-        required=True,
-        metadata=about("Kinds of changes."),
+    kinds = a_list(
+        fields.String(validate=validate.OneOf([str(kind) for kind in Kind])), "Kinds of changes."
     )
     filter = a_text("Filter for tickets, as in the query of the ticket list; empty: all.")
-    on = fields.Boolean(
-        required=True, metadata=about("Whether messages are sent; if not, they are queued.")
-    )
+    on = a_flag("Whether messages are sent; if not, they are queued.")
     off_why = a_text("Why the webhook is off; empty while it is on.")
-    failures = fields.Integer(required=True, metadata=about("Attempts in a row that failed."))
+    failures = a_number("Attempts in a row that failed.")
     failing_since = Moment("When the current series of failures started.", allow_none=True)
     resting_until = Moment("No message is sent before this time.", allow_none=True)
     delivered_at = Moment("When a message was last accepted.", allow_none=True)
@@ -50,25 +56,19 @@ class WebhookRow(Schema):
 class WebhookList(Schema):
     """One's own webhooks, by name."""
 
-    items = fields.List(fields.Nested(WebhookRow), required=True)
+    items = a_list(WebhookRow)
 
 
 class WebhookMessage(Schema):
     """A message, and its newest attempt. Times are UTC, ISO 8601 with Z."""
 
-    number = fields.Integer(required=True, metadata=about("The portal's own id."))
+    number = a_number("The portal's own id.")
     id = a_text("The webhook-id, the same at each attempt.")
     type = a_text("Kind of change.")
-    ticket = fields.Integer(
-        required=True, allow_none=True, metadata=about("The ticket's number; null for a test.")
-    )
-    state = a_text("The result.", validate=validate.OneOf([str(one) for one in State]))
-    attempts = fields.Integer(required=True, metadata=about("Number of attempts."))
-    status = fields.Integer(
-        required=True,
-        allow_none=True,
-        metadata=about("HTTP status of the newest answer; null = no answer."),
-    )
+    ticket = a_number("The ticket's number; null for a test.", null=True)
+    state = a_text("The result.", choices=State)
+    attempts = a_number("Number of attempts.")
+    status = a_number("HTTP status of the newest answer; null = no answer.", null=True)
     failure = a_text("Why the newest attempt failed, or why there are no more attempts.")
     created_at = Moment("Creation time.")
     tried_at = Moment("Last attempt.", allow_none=True)
@@ -85,11 +85,12 @@ class MessagesQuery(Schema):
         ),
         metadata=about("Only messages with this state."),
     )
-    before = fields.Integer(
+    before = sent_number(
+        "Only messages before the one with this number.",
+        0,
+        2**31 - 1,
+        error="before takes a message's number",
         load_default=0,
-        validate=validate.Range(0, 2**31 - 1, error="before takes a message's number"),
-        error_messages={"invalid": "before takes a message's number"},
-        metadata=about("Only messages before the one with this number."),
     )
     limit = page_limit()
 
@@ -97,12 +98,8 @@ class MessagesQuery(Schema):
 class WebhookMessages(Schema):
     """Messages of a webhook, newest first."""
 
-    items = fields.List(fields.Nested(WebhookMessage), required=True)
-    next = fields.String(
-        required=True,
-        allow_none=True,
-        metadata=about("URL of the next page; null on the last page."),
-    )
+    items = a_list(WebhookMessage)
+    next = page_next()
 
 
 @operation("GET", "/v1/webhooks", scopes=_SCOPES, answer=WebhookList)

@@ -21,6 +21,7 @@ import app.api
 from app.api import OPERATIONS, events
 from app.api.document import document
 from app.api.operations import operations_of
+from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.events.rules.events import MAX_AT_ONCE
 from tests.api.answers import GOLDEN, closed
 from tests.api.conftest import Calling
@@ -52,6 +53,11 @@ def test_each_operation_of_the_folder_is_published_once() -> None:
 
 def test_a_summary_has_the_limit_of_the_rule() -> None:
     assert events.report_events.summary == f"Report up to {MAX_AT_ONCE:,} events"
+
+
+def test_the_reason_of_an_acknowledgement_has_the_limit_of_the_rule() -> None:
+    body = json.loads(GOLDEN.read_text("utf-8"))["components"]["schemas"]["AcknowledgementBody"]
+    assert body["properties"]["reason"]["maxLength"] == SHORT_TEXT_LIMIT
 
 
 def objects_in(part: Any, schemas: Any, seen: set[str]) -> Iterator[tuple[str, Any]]:

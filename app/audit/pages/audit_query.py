@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
-from app.audit.services.audit import AuditFilter, AuditPage, Position
+from app.audit.services.audit import MAX_LENGTHS, AuditFilter, AuditPage, Position
 from app.core.rules.access import Door
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
@@ -66,7 +66,6 @@ _USED = {
     REFUSALS: ("who", "door", "from", "to"),
     LOGINS: ("who", "from", "to"),
 }
-_MAX_LENGTH = {"thing": 255, "who": 100, "field": 50}
 
 
 class AuditQuery:
@@ -99,7 +98,7 @@ class AuditQuery:
             elif name in ("from", "to"):
                 self._days[name] = read_day(name, value, label)
             else:
-                value = checked_text(name, value, _MAX_LENGTH[name], label=label)
+                value = checked_text(name, value, MAX_LENGTHS[name], label=label)
             if name != "kind" and name in self.values:
                 raise Invalid(name, _("%(label)s takes one value; the first is used", label=label))
         except Invalid as error:

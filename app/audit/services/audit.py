@@ -50,6 +50,8 @@ from app.webhooks.services.switching import WEBHOOK
 T = TypeVar("T")
 
 PAGE: Final = 50
+MAX_LENGTHS: Final = {"thing": 255, "who": 100, "field": 50}
+"""Of the texts of a filter."""
 EXAMINED: Final = 2_000
 """Rows that one page looks at for what no index finds."""
 _MAX_PER_THING: Final = 100_000

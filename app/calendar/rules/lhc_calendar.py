@@ -84,7 +84,8 @@ FIELDS: Final[Mapping[str, str]] = {
     "note": _("Note"),
 }
 """What people state of a period, and what it is called."""
-_NAME_LIMIT, _TEXT_LIMIT = 100, 1000
+NAME_LIMIT, TEXT_LIMIT = 100, 1000
+TIME_LENGTH = len("2013-02-14 07:24")
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,7 @@ def checked_period(stated: Mapping[str, str]) -> StatedPeriod:
     """A period of what a person stated (see ``FIELDS``); raises ``InvalidMany`` by field."""
     values = {name: str(stated.get(name, "")).strip() for name in FIELDS}
     problems: dict[str, str] = {}
-    for name, limit in (("name", _NAME_LIMIT), ("source", _TEXT_LIMIT), ("note", _TEXT_LIMIT)):
+    for name, limit in (("name", NAME_LIMIT), ("source", TEXT_LIMIT), ("note", TEXT_LIMIT)):
         try:
             checked_text(name, values[name], limit, label=FIELDS[name])
         except Invalid as error:
@@ -254,7 +255,7 @@ def read_cern_time(text: str, *, is_end: bool) -> tuple[datetime, Precision]:
     Raises ``Invalid`` for anything else.
     """
     try:
-        if len(text) == 16:
+        if len(text) == TIME_LENGTH:
             moment = datetime.strptime(text, "%Y-%m-%d %H:%M").replace(tzinfo=CERN)
             return moment.astimezone(UTC), Precision.MINUTE
         if len(text) == 10:
