@@ -14,50 +14,35 @@ from typing import Final
 from flask import Flask, Response, request
 from sqlalchemy import Engine
 
-from app.api import (
-    audit,
-    calendar,
-    changes,
-    detected_events,
-    events,
-    exchange,
-    filters,
-    meetings,
-    names,
-    notices,
-    partners,
-    people,
-    problems,
-    records,
-    report_forms,
-    reports,
-    statistics,
-    ticket_actions,
-    tickets,
-    webhooks,
-)
+from app.api import audit, exchange, meetings, notices, partners, people, problems, webhooks
+from app.api.calendar import calendar
 from app.api.caller import ENGINE, end_session
 from app.api.document import document
+from app.api.events import detected, events
 from app.api.limits import BODY_LIMIT
 from app.api.operations import COPIES_PER_DAY, operations_of
 from app.api.rate_limit import RATE_LIMIT, RateLimit
+from app.api.registry import names, records
+from app.api.reports import forms, reports
+from app.api.statistics import statistics
+from app.api.tickets import actions, changes, filters, tickets
 from app.core.services.refusals import Refusals
 from app.core.settings import Settings
 
 MODULES: Final = (
     tickets,
-    ticket_actions,
+    actions,
     changes,
     records,
     names,
     events,
-    detected_events,
+    detected,
     notices,
     exchange,
     webhooks,
     calendar,
     reports,
-    report_forms,
+    forms,
     statistics,
     people,
     partners,

@@ -10,7 +10,7 @@ from marshmallow import Schema
 
 from app.api.caller import session
 from app.api.operations import Call, next_page, operation
-from app.api.ticket_schemas import ChangedField
+from app.api.tickets.schemas import ChangedField
 from app.api.wire import (
     Moment,
     Several,

@@ -10,7 +10,6 @@ from marshmallow import Schema
 
 from app.api.caller import session
 from app.api.operations import Call, next_page, operation
-from app.api.schemas import NoticesAnswer
 from app.api.wire import (
     Moment,
     a_list,
@@ -46,6 +45,28 @@ def _schema() -> Mapping[str, Any]:
         "minLength": 1,
         "description": "The file, unchanged.",
     }
+
+
+class NoticeResult(Schema):
+    """What happened to one notice."""
+
+    outcome = a_text(
+        "made, updated, cancelled or completed: what happened to the ticket; same: a repeat; "
+        "ignored: older than what is known; to read: a person has to read it.",
+        choices=[one.value for one in Outcome if one is not Outcome.DISMISSED],
+    )
+    why = a_text("The result in words.")
+    title = a_text("The announced work.")
+    provider = a_text("The provider; empty if it could not be read.")
+    notice = a_number("Number of the notice in the portal.", null=True)
+    ticket = a_number("Number of the ticket.", null=True)
+    unresolved = a_list(str, "Circuits unknown to the portal; a person resolves them.")
+
+
+class NoticesAnswer(Schema):
+    """What happened to a file: one entry for each of its notices."""
+
+    items = a_list(NoticeResult)
 
 
 class NoticesQuery(Schema):

@@ -18,8 +18,9 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 import app.api
-from app.api import OPERATIONS, events
+from app.api import OPERATIONS
 from app.api.document import document
+from app.api.events import events
 from app.api.operations import operations_of
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.events.rules.events import MAX_AT_ONCE

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from app.api.caller import session
-from app.api.detected_schemas import (
+from app.api.events.detected_schemas import (
     DecisionBody,
     DetectedPage,
     DetectedQuery,

@@ -10,10 +10,17 @@ from typing import Any, Final
 from flask import request
 
 from app.api.caller import session
-from app.api.event_schemas import EventCorrection, EventReason
+from app.api.events.schemas import (
+    EventCorrection,
+    EventPage,
+    EventReason,
+    EventsQuery,
+    OneEvent,
+    ReportAnswer,
+    ReportQuery,
+)
 from app.api.operations import Call, next_page, operation
 from app.api.problems import event_errors
-from app.api.schemas import EventPage, EventsQuery, OneEvent, ReportAnswer, ReportQuery
 from app.core.rules.access import require_report
 from app.core.rules.errors import Invalid, NotFound, StaleVersion, TooMuch
 from app.core.rules.scopes import Scope

@@ -13,7 +13,7 @@ from sqlalchemy import Row
 
 from app.api.caller import session
 from app.api.operations import Call, View, a_file, next_page, operation
-from app.api.ticket_schemas import (
+from app.api.tickets.schemas import (
     EXPAND_ALL,
     FOUND,
     MAX_EXPANDED,

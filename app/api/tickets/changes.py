@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.api.caller import session
 from app.api.operations import Call, next_page, operation
-from app.api.ticket_schemas import LATEST, Feed, FeedQuery, History, HistoryQuery
+from app.api.tickets.schemas import LATEST, Feed, FeedQuery, History, HistoryQuery
 from app.core.rules.scopes import Scope
 from app.core.services.changes import TICKET, changes_of, newest_change_id
 from app.tickets.services.change_feed import FeedPage, read_feed

@@ -9,8 +9,16 @@ from urllib.parse import quote
 
 from app.api.caller import session
 from app.api.operations import Call, Query, next_page, operation
-from app.api.record_schemas import LinkChange, NewLink, NewSite, SiteChange
-from app.api.schemas import Link, LinkPage, LinksQuery, OneQuery, Site, SitePage, SitesQuery
+from app.api.registry.schemas import (
+    Link,
+    LinkPage,
+    LinksQuery,
+    OneQuery,
+    Site,
+    SitePage,
+    SitesQuery,
+)
+from app.api.registry.written_schemas import LinkChange, NewLink, NewSite, SiteChange
 from app.core.rules.access import Actor, Kind, TicketAccess, may_read_contacts
 from app.core.rules.errors import EditConflict, StaleVersion
 from app.core.rules.scopes import Scope

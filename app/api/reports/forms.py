@@ -11,7 +11,7 @@ from flask import Response, current_app, request
 from app.api.caller import session
 from app.api.freshness import fresh_figures
 from app.api.operations import Call, a_file, operation
-from app.api.report_form_schemas import (
+from app.api.reports.form_schemas import (
     QuestionForms,
     ReopenBody,
     ReportChange,
@@ -21,7 +21,7 @@ from app.api.report_form_schemas import (
     ReportFileQuery,
     WrittenReport,
 )
-from app.api.reports import DUE_DAYS
+from app.api.reports.reports import DUE_DAYS
 from app.api.rows_behind import DETECTED, DUTIES, TICKETS, rows_at
 from app.core.rules.access import Door
 from app.core.rules.addresses import kept_address

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from app.api.calendar_schemas import (
+from app.api.calendar.schemas import (
     Agenda,
     CalendarQuery,
     LhcPeriodRow,

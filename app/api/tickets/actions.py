@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 
 from app.api.caller import ENGINE, session
 from app.api.operations import Call, operation
-from app.api.ticket_schemas import OneTicket
-from app.api.tickets import as_seen, content_of_ticket, get_ticket
+from app.api.tickets.schemas import OneTicket
+from app.api.tickets.tickets import as_seen, content_of_ticket, get_ticket
 from app.api.wire import Time, a_flag, a_list, a_number, a_text, about, sent_number, sent_text
 from app.core.rules.errors import Invalid, PortalError
 from app.core.rules.scopes import Scope

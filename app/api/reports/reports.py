@@ -10,7 +10,7 @@ from flask import current_app
 
 from app.api.caller import session
 from app.api.operations import Call, Query, next_page, operation
-from app.api.report_schemas import OneReportQuery, ReportPage, ReportsQuery, SignedReport
+from app.api.reports.schemas import OneReportQuery, ReportPage, ReportsQuery, SignedReport
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.quarters import Quarter, period_range
 from app.core.rules.scopes import Scope

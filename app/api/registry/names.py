@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from app.api.caller import session
 from app.api.operations import Call, next_page, operation
-from app.api.record_schemas import (
+from app.api.registry.name_schemas import (
     FOLLOW,
     TAKE_BACK,
     DecidedNames,

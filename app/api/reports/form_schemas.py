@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields, validate
 
-from app.api.report_schemas import ReportSignature
+from app.api.reports.schemas import ReportSignature
 from app.api.wire import (
     Moment,
     a_decimal,

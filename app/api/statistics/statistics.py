@@ -10,7 +10,7 @@ from app.api.freshness import fresh_figures
 from app.api.operations import Call, operation
 from app.api.periods import PER, asked_periods, quarters_asked
 from app.api.rows_behind import DUTIES, EVENTS, TICKETS, events_counted, number, rows_at, t1_of
-from app.api.statistics_schemas import (
+from app.api.statistics.schemas import (
     AvailabilityQuery,
     AvailabilityTable,
     MatchingQuery,

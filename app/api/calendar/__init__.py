@@ -1,0 +1,1 @@
+"""Planned work and LHC periods."""

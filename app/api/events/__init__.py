@@ -1,0 +1,1 @@
+"""Events as sources reported them, and as detected, with tickets and duties."""

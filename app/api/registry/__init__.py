@@ -1,0 +1,1 @@
+"""Sites and links, and unknown names."""

@@ -1,0 +1,1 @@
+"""Quarterly reports, as signed and as written."""
