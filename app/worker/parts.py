@@ -224,8 +224,17 @@ class TimedWork:
 class Jobs:
     """Runs the jobs of the queue."""
 
-    def __init__(self, context: Context, worker: str, pace: Pace, ending: threading.Event) -> None:
+    def __init__(
+        self,
+        context: Context,
+        worker: str,
+        pace: Pace,
+        ending: threading.Event,
+        running: set[int] | None = None,
+    ) -> None:
+        """``running`` is the same set for all parts of one worker: ids of the jobs it runs."""
         self._context, self._worker, self._pace, self._ending = context, worker, pace, ending
+        self._running = set() if running is None else running
         self.again_at: datetime | None = None
 
     def step(self, *, until_empty: bool = False) -> bool:
@@ -234,7 +243,13 @@ class Jobs:
         context = self._context
         functions = {name: partial(function, context) for name, function in JOBS.items()}
         runner = Runner(
-            context.engine, self._worker, functions, self._pace, context.now, self._ending
+            context.engine,
+            self._worker,
+            functions,
+            self._pace,
+            context.now,
+            self._ending,
+            self._running,
         )
         now = context.now()  # before the run: a job that comes due meanwhile may not have run
         if run_jobs(runner, until_empty=until_empty):

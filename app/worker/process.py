@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.jobs.rules.jobs import PACE, Pace, reason_of
 from app.jobs.services.commits import Commits
+from app.jobs.services.queue import calls_at_once
 from app.jobs.tasks.context import Context
 from app.mail.tasks.mails import PostOffice
 from app.webhooks.tasks.sending import WebhookSender
@@ -69,7 +70,11 @@ class WorkerProcess:
         self._timed = TimedWork(self._context, self._id, pace)
         self._mails = PostOffice(self._context)
         self._webhooks = WebhookSender(self._context)
-        self._jobs = Jobs(self._context, self._id, pace, self._ending)
+        running: set[int] = set()
+        self._jobs = [
+            Jobs(self._context, self._id, pace, self._ending, running)
+            for _ in range(calls_at_once(context.engine))
+        ]
         self._woken: list[threading.Event] = []
 
     def end(self) -> None:
@@ -93,7 +98,7 @@ class WorkerProcess:
             self._thread("timed-work", self._over_and_over(self._timed, self._wake())),
             self._thread("mails", self._over_and_over(self._mails, self._wake())),
             self._thread("webhooks", self._over_and_over(self._webhooks, self._wake())),
-            self._thread("jobs", self._over_and_over(self._jobs, self._wake())),
+            *(self._thread("jobs", self._over_and_over(jobs, self._wake())) for jobs in self._jobs),
             self._thread("commits", self._watch_commits),
         ]
         self._live_until(self._ending, parent)
@@ -117,7 +122,7 @@ class WorkerProcess:
         try:
             for _ in range(MAX_ROUNDS):
                 heard, worked = self._listening.step(), self._timed.step()
-                left = self._jobs.step(until_empty=True)
+                left = self._jobs[0].step(until_empty=True)
                 sent = self._mails.step()
                 delivered = self._webhooks.drain()
                 if self._ending.is_set() or not (heard or worked or left or sent or delivered):

@@ -21,6 +21,7 @@ from app.core.rules.errors import NotFound, OutcomeUnknown
 from app.jobs.models.work import JobFailure, Worker
 from app.jobs.rules.jobs import MAX_ATTEMPTS, PACE, Pace
 from app.jobs.services import postgresql, sqlite
+from app.jobs.services.backend import Runner
 from app.jobs.services.queue import (
     enqueue,
     failed_jobs,
@@ -144,6 +145,69 @@ def test_what_a_killed_worker_had_begun_is_done_by_another(
     Path(f"{notes}.go").touch()
     until(lambda: not _queued(session))
     assert lines(notes)[3:] == [again.replace("begun", "done"), "the next of its key"]
+
+
+def test_a_job_that_takes_long_holds_up_no_job_of_another_key(
+    session: Session, start_worker: StartWorker, notes: Path
+) -> None:
+    with transaction(session):
+        enqueue(session, "slow", {"file": str(notes)}, key="k")
+    worker = start_worker()
+    begun, done = f"begun {worker.pid}", f"done {worker.pid}"
+    until(lambda: lines(notes) == [begun])
+    with transaction(session):
+        enqueue(session, "note", {"file": str(notes), "word": "the next of its key"}, key="k")
+        enqueue(session, "note", {"file": str(notes), "word": "another key"}, key="l")
+    until(lambda: lines(notes) == [begun, "another key"])
+    Path(f"{notes}.go").touch()
+    until(lambda: not _queued(session))
+    assert lines(notes) == [begun, "another key", done, "the next of its key"]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_threads_of_a_worker_share_what_it_runs(context: Context, session: Session) -> None:
+    """One that looks meanwhile takes neither what another one runs nor the next of its key, and
+    after it takes what is left because its end could not be recorded."""
+    ran: list[int] = []
+
+    def note(arguments: Mapping[str, Any]) -> None:
+        ran.append(arguments["n"])
+        if len(ran) == 1:
+            with transaction(session):
+                enqueue(session, "note", {"n": 2}, key="k")
+            assert not sqlite.run_one(runner), "as another thread would look"
+            raise SystemExit
+
+    runner = Runner(
+        context.engine, "w", {"note": note}, PACE, context.now, threading.Event(), set()
+    )
+    with transaction(session):
+        enqueue(session, "note", {"n": 1}, key="k")
+    with pytest.raises(SystemExit):  # not an error of the job: nothing is recorded
+        sqlite.run_one(runner)
+    while sqlite.run_one(runner):
+        pass
+    assert ran == [1, 1, 2]
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_threads_of_a_worker_do_each_job_once(context: Context, session: Session) -> None:
+    ran: list[int] = []
+    functions = {"note": lambda arguments: ran.append(arguments["n"])}
+    runner = Runner(context.engine, "w", functions, PACE, context.now, threading.Event(), set())
+    with transaction(session):
+        for number in range(40):
+            enqueue(session, "note", {"n": number})
+
+    def work() -> None:
+        while sqlite.run_one(runner):
+            pass
+
+    with ThreadPoolExecutor(2) as threads:
+        for one in [threads.submit(work) for _ in range(2)]:
+            one.result()
+    assert sorted(ran) == [*range(40)]
+    assert session.scalars(select(JobFailure)).all() == [], "none counts as interrupted"
 
 
 def test_sigterm_lets_a_worker_finish_what_it_holds(

@@ -17,6 +17,8 @@ RETRYING: Final = "retrying"
 FAILED: Final = "failed"
 """The job was given up."""
 
+AT_ONCE: Final = 2
+"""Jobs that one worker runs at the same time, on either database."""
 MAX_ATTEMPTS: Final = 10
 """After this many attempts a job is given up and shown to operators with its reason."""
 FIRST_PAUSE: Final = timedelta(seconds=2)

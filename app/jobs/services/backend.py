@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -27,10 +27,16 @@ class Runner:
     now: Callable[[], datetime]
     ending: threading.Event
     """Set when no new work may start."""
+    running: set[int] = field(default_factory=set)
+    """Ids of the jobs that the threads of this worker run now; its runners share one set."""
 
 
 class Backend(Protocol):
     """A queue of jobs in the portal's database."""
+
+    @property
+    def CALLS_AT_ONCE(self) -> int:  # noqa: N802  # a constant of the module
+        """How many threads of one worker call ``run`` so that it runs ``AT_ONCE`` jobs."""
 
     @property
     def JOBS(self) -> Subquery:  # noqa: N802  # a constant of the module

@@ -28,12 +28,12 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import CONNECTING, transaction
 from app.core.models.base import UtcTime
 from app.jobs.models.work import JobFailure
-from app.jobs.rules.jobs import KILLED, MAX_ATTEMPTS, reason_of, retry_pause
+from app.jobs.rules.jobs import AT_ONCE, KILLED, MAX_ATTEMPTS, reason_of, retry_pause
 from app.jobs.services.backend import Runner, note_failure
 
 _log = logging.getLogger(__name__)
-AT_ONCE: Final = 2
-"""Jobs that one worker runs at the same time."""
+CALLS_AT_ONCE: Final = 1
+"""procrastinate's worker has threads of its own."""
 _LOOKS: Final = 10
 """A worker checks for jobs that have come due once in so many polls of the change log: each check
 is a transaction, even when nothing happens. New jobs, and those that waited for another job with

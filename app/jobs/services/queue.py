@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TypeAlias
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select
+from sqlalchemy import ColumnElement, Engine, and_, delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from app.core.models.base import UtcTime
@@ -58,6 +58,11 @@ def run_jobs(runner: Runner, *, until_empty: bool = False) -> bool:
     """Run jobs until ``runner.ending`` is set or, with ``until_empty``, until none is due. Return
     whether to call again because there were very many."""
     return _backend(runner.engine.dialect.name).run(runner, until_empty=until_empty)
+
+
+def calls_at_once(engine: Engine) -> int:
+    """Return how many threads of one worker are to call ``run_jobs``."""
+    return _backend(engine.dialect.name).CALLS_AT_ONCE
 
 
 def next_due(session: Session, worker: str, now: datetime) -> datetime | None:

@@ -1,4 +1,4 @@
-"""The queue on SQLite: a table from which each worker runs one job at a time.
+"""The queue on SQLite: a table from which each thread of a worker runs one job at a time.
 
 Each step is its own write transaction, and SQLite allows one at a time: two workers never claim the
 same job. A claim is valid for a lease, which a living worker extends (``workers.py``).
@@ -20,6 +20,7 @@ from app.core.database.transactions import transaction
 from app.core.database.upsert import upsert
 from app.jobs.models.work import Job, JobFailure
 from app.jobs.rules.jobs import (
+    AT_ONCE,
     FAILED,
     KILLED,
     MAX_ATTEMPTS,
@@ -33,6 +34,7 @@ from app.jobs.rules.jobs import (
 from app.jobs.services.backend import Runner, note_failure
 
 _log = logging.getLogger(__name__)
+CALLS_AT_ONCE: Final = AT_ONCE
 MAX_IN_A_ROW: Final = 100
 """After so many jobs, ``until_empty`` returns so that others can check: a job can always enqueue
 another."""
@@ -99,15 +101,23 @@ def next_due(session: Session, worker: str, now: datetime) -> datetime | None:
 def run_one(runner: Runner) -> bool:
     """Run one due job; return False if no job is due."""
     now = runner.now()
-    due = _due(runner.worker, now)
     with Session(runner.engine) as session:  # only reads: an idle worker does not block writers
-        if session.scalar(due) is None:
+        if session.scalar(_due(runner, now)) is None:
             return False
     with Session(runner.engine) as session, transaction(session):
-        job = session.scalar(due)
+        job = session.scalar(_due(runner, now))  # another thread may have claimed it meanwhile
         if job is None or not _claim(session, job, runner, now):
             return True
         job_id, name, arguments = job.id, job.name, json.loads(job.arguments)
+        runner.running.add(job_id)
+    try:
+        _run_claimed(runner, job_id, name, arguments)
+    finally:
+        runner.running.discard(job_id)
+    return True
+
+
+def _run_claimed(runner: Runner, job_id: int, name: str, arguments: Mapping[str, Any]) -> None:
     function = runner.functions.get(name)
     reason = NOT_KNOWN if function is None else ""
     if function is not None:
@@ -120,26 +130,34 @@ def run_one(runner: Runner) -> bool:
     with Session(runner.engine) as session, transaction(session):
         job = session.scalar(select(Job).where(Job.id == job_id, Job.claimed_by == runner.worker))
         if job is None:  # this worker's lease expired and another worker has the job
-            return True
+            return
         if not reason:
             session.delete(job)
             session.execute(delete(JobFailure).where(JobFailure.job_id == job_id))
-            return True
+            return
         now = runner.now()
         job.attempts += 1
         job.state = FAILED if function is None or job.attempts >= MAX_ATTEMPTS else RETRYING
         job.due = now + retry_pause(job.attempts, random.random())  # noqa: S311  # no secret
         job.claimed_by = job.claimed_until = None
         note_failure(session, job_id, now, reason)
-    return True
 
 
-def _due(worker: str, now: datetime) -> Select[Job]:
-    """The oldest job that ``worker``, which runs none now, may claim."""
-    other = aliased(Job)
-    # its own running jobs: it could not record their end
-    is_left = or_(Job.claimed_by == worker, Job.claimed_until < now)
-    is_held = and_(other.state == RUNNING, other.claimed_by != worker, other.claimed_until >= now)
+def _due(runner: Runner, now: datetime) -> Select[Job]:
+    """The oldest job that the worker may claim beside those that its threads run."""
+    other, running = aliased(Job), tuple(runner.running)
+    # claimed by this worker and not running: it could not record their end
+    is_left = or_(
+        and_(Job.claimed_by == runner.worker, Job.id.not_in(running)),
+        and_(Job.claimed_by != runner.worker, Job.claimed_until < now),
+    )
+    is_held = and_(
+        other.state == RUNNING,
+        or_(
+            and_(other.claimed_by == runner.worker, other.id.in_(running)),
+            and_(other.claimed_by != runner.worker, other.claimed_until >= now),
+        ),
+    )
     return (
         select(Job)
         .where(
