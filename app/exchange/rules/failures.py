@@ -7,13 +7,13 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
+from app.jobs.rules.jobs import growing_pause
+
 SHARE_OF_SLOW: Final = 6
 """After a failed call of the longest allowed duration, the partner is not called for this many
 times that duration: a slow or dripping system uses at most a seventh of a worker."""
 FIRST_PAUSE: Final = timedelta(seconds=5)
 LONGEST_PAUSE: Final = timedelta(days=1)
-_DOUBLINGS: Final = 15
-"""5 s doubled this many times is more than a day."""
 
 
 class Outcome(StrEnum):
@@ -71,7 +71,6 @@ def pause_after(attempts: int, chance: float, asked: timedelta | None = None) ->
     """The pause after so many failed attempts (1 = the first): 5 s, doubled each time, up to a day,
     multiplied by a factor from 0.5 to 1.5 (``chance`` from 0 to 1), so that not all are retried
     together. At least what the partner requested, up to a day."""
-    doubled: int = 2 ** min(attempts - 1, _DOUBLINGS)
-    pause = min(FIRST_PAUSE * doubled, LONGEST_PAUSE)
+    pause = growing_pause(attempts, FIRST_PAUSE, LONGEST_PAUSE)
     pause = min(pause * (0.5 + chance), LONGEST_PAUSE)
     return min(max(pause, asked), LONGEST_PAUSE) if asked is not None else pause

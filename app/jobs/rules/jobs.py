@@ -53,15 +53,20 @@ class Pace:
 PACE: Final = Pace()
 
 
+def growing_pause(attempts: int, first: timedelta, longest: timedelta) -> timedelta:
+    """Return the pause after ``attempts`` failures (1 = the first), of whatever is tried again:
+    ``first``, doubled each time, up to ``longest``; without jitter."""
+    doubled: int = 2 ** min(max(attempts, 1) - 1, 20)
+    return min(longest, first * doubled)
+
+
 def retry_pause(attempts: int, jitter: float) -> timedelta:
     """Return the pause after ``attempts`` failures: doubled each time, up to a cap.
 
     ``jitter`` (0 to 1) shortens it by up to half, so that jobs that failed together are not all
     retried together.
     """
-    doubled: int = 2 ** min(max(attempts, 1) - 1, 20)
-    pause = min(MAX_PAUSE, FIRST_PAUSE * doubled)
-    return pause * (1 - jitter / 2)
+    return growing_pause(attempts, FIRST_PAUSE, MAX_PAUSE) * (1 - jitter / 2)
 
 
 def reason_of(error: BaseException) -> str:

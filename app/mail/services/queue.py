@@ -21,6 +21,7 @@ from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.hooks import Hook
 from app.core.rules.language import _, mailed
 from app.core.services.changes import FieldChange, record_change
+from app.jobs.rules.jobs import growing_pause
 from app.mail.models.mails import Mail, MailMessage
 from app.mail.rules.notifications import Notification, Post, Sender, digest_subject, ticket_subject
 from app.mail.rules.reply_addresses import CONNECTION, PERSON
@@ -181,8 +182,7 @@ def wait_after(attempts: int, first: timedelta, chance: float) -> timedelta:
 
     ``chance`` (0 to 1) spreads it over the upper half, so that not all are retried together.
     """
-    longest: timedelta = min(first * 2 ** min(max(attempts - 1, 0), 16), MAX_WAIT)
-    return longest * (0.5 + chance / 2)
+    return growing_pause(attempts, first, MAX_WAIT) * (0.5 + chance / 2)
 
 
 def make_digests(session: Session, now: datetime) -> int:
