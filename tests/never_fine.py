@@ -271,7 +271,7 @@ ROWS: Final[Sequence[Row]] = (
         ("tests/test_never_fine.py::test_a_mail_is_accepted_only_by_a_server",),
     ),
     Row(
-        "None failed.",
+        "No mail has failed.",
         "mails: retry all",
         "no mail is refused when the button is pressed",
         "a refused mail was queued again",
@@ -391,7 +391,7 @@ ROWS: Final[Sequence[Row]] = (
         ),
     ),
     Row(
-        "Nothing of this file is new",
+        "This file contains nothing new",
         "import of events",
         "each event of the file is known with the same content",
         "an event is new or differs",
@@ -529,7 +529,7 @@ ROWS: Final[Sequence[Row]] = (
         "works",
         "backup of a link: home, link",
         "it carries traffic: ok, or planned and not within the hour, and monitored",
-        "it is down or unmonitored, or work on it begins within the hour",
+        "it is down or unmonitored, or work on it starts within the hour",
         (
             "tests/home/pages/test_network.py::test_all_that_is_down_is_shown_by_site_the_worst_first",
             "tests/registry/pages/test_dashboards.py::test_a_link_now_and_whether_its_backup_works",
@@ -729,7 +729,7 @@ ROWS: Final[Sequence[Row]] = (
     Row(
         "%(name)s is down and its backup %(working)s works",
         "ticket form: why impact and priority are proposed",
-        "the backup is ok and monitored, and no work on it begins within the hour",
+        "the backup is ok and monitored, and no work on it starts within the hour",
         "the backup is down, unmonitored, or planned within the hour",
         ("tests/topology/rules/test_proposals.py::test_each_case",),
     ),

@@ -149,7 +149,7 @@ def test_none_failed_is_said_only_of_none(session: Session, visit: Enter) -> Non
     cast = enter_with_mails(session)
     visitor = visit(cast.operator)
     visitor.send("/mails/again", {})
-    assert "None failed." in visitor.read("/mails").text
+    assert "No mail has failed." in visitor.read("/mails").text
     opened_with_mails(session, cast.kit, carbon_copy="a@cc.example")
     mail = plan(session)[0]
     with transaction(session):
@@ -158,7 +158,7 @@ def test_none_failed_is_said_only_of_none(session: Session, visit: Enter) -> Non
     session.rollback()
     visitor.send("/mails/again", {})
     text = visitor.read("/mails").text
-    assert "None failed." not in text
+    assert "No mail has failed." not in text
     assert "1 mail is queued again." in text
 
 

@@ -322,7 +322,7 @@ class Bridge:
                 await send({"type": "http.response.body", "body": answer.body, "more_body": False})
         except (TimeoutError, OSError, RuntimeError):
             # The client no longer accepts its answer (granian raises RuntimeError then).
-            _log.info("answer not taken by the client")
+            _log.info("answer not accepted by the client")
 
     async def _stream(self, answer: StreamedAnswer, receive: Receive, send: Send) -> None:
         """Send one piece after another, as long as the client accepts them in time.
@@ -354,7 +354,7 @@ class Bridge:
                     extra={"request": made.decode("latin-1")},
                 )
             else:
-                _log.info("streamed answer not taken by the client")
+                _log.info("streamed answer not accepted by the client")
         finally:
             gone.cancel()
             self._streams -= 1
@@ -390,7 +390,7 @@ class Bridge:
                     awake.clear()
             await send({"type": "http.response.body", "body": b"", "more_body": False})
         except (TimeoutError, OSError, RuntimeError):
-            _log.info("pushed answer not taken by the client")
+            _log.info("pushed answer not accepted by the client")
         finally:
             answer.body.close()
             gone.cancel()

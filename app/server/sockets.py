@@ -60,7 +60,7 @@ def open_sockets(settings: Settings) -> list[socket.socket]:
         return [_listen(address, settings.port, shared=True) for _ in range(WORKERS)]
     except PermissionError:
         raise SettingError(
-            f"PORT {settings.port} needs rights that this process lacks; choose one above 1023"
+            f"PORT {settings.port} is reserved for root; choose one above 1023"
         ) from None
     except OSError:
         raise SettingError(
@@ -94,6 +94,6 @@ def listening_address(settings: Settings) -> str:
     try:
         found = socket.getaddrinfo(settings.host, None, type=socket.SOCK_STREAM)
     except OSError:
-        raise SettingError("HOST is no address of this machine, and no name for one") from None
+        raise SettingError("HOST is not an address or a name of this machine") from None
     found.sort(key=lambda entry: entry[0] != socket.AF_INET)
     return str(found[0][4][0])

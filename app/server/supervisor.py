@@ -151,7 +151,7 @@ class Process:
         if self.silence() > self.may_be_silent and not self._is_killed:
             self._is_killed = True
             _say(
-                f"The {name} (pid {self.pid}) has given no sign of life for"
+                f"The {name} (pid {self.pid}) has sent no heartbeat for"
                 f" {self.may_be_silent:g} s; it is killed and replaced."
             )
             self.kill()
@@ -369,7 +369,7 @@ class Supervisor:
         successor = place.successor or place.begin_replacing()
         if (code := successor.look()) is not None:
             place.successor, self._to_replace = None, []
-            _say(f"The new {place.name} ended ({code}); nothing more is replaced.")
+            _say(f"The new {place.name} ended ({code}); no further processes are replaced.")
             return
         successor.kill_if_hung(f"new {place.name}")
         if successor.is_ready:

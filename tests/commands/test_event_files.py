@@ -104,7 +104,7 @@ def test_files_that_cannot_be_used_are_refused_in_one_line(portal: str, tmp_path
     assert "cannot be written" in refused(portal, "events", "export", nowhere)
     file = tmp_path / "events.csv"
     file.write_bytes(b"\x1f\x8b\x08broken")
-    assert "is packed (gzip) and broken" in refused(portal, "events", "import", str(file))
+    assert "The gzip file is damaged" in refused(portal, "events", "import", str(file))
     file.write_bytes(f"{HEAD}{row(1, detail='Störung')}".encode("latin-1"))
     ran = flask(portal, "events", "import", str(file))
     assert "line 2: this is no UTF-8" in ran.stderr.decode()

@@ -88,5 +88,5 @@ def test_a_source_is_heard_by_a_scheduled_job(app: Flask, session: Session) -> N
     session.rollback()
     code, told = ran(app, "events", "heard", "nocc")
     assert code != 0
-    assert "There is no source of this name" in told
+    assert "No source has this name" in told
     assert ran(app, *SET, "--expected-minutes", "0")[0] != 0

@@ -71,7 +71,7 @@ def test_what_cannot_be_connected_is_said_in_one_line(database: str, session: Se
     assert flask(database, *CONNECT, stdin="x").returncode == 0
     twice = flask(database, *CONNECT, stdin="x")
     assert twice.returncode != 0
-    assert twice.stderr.decode() == "Error: GGUS has a connection of kind zammad already\n"
+    assert twice.stderr.decode() == "Error: GGUS already has a connection of kind zammad\n"
     unknown = flask(database, "partner", "pause", "NOBODY")
     assert unknown.stderr.decode() == "Error: The partner has no such connection\n"
 
@@ -168,7 +168,7 @@ def test_pairs_are_listed_for_people_and_programs(database: str, session: Sessio
     left = flask(database, "exchange", "skip", str(number), "GGUS", "--reason", "no need")
     assert b"does not exist yet" in left.stderr
     end = ("exchange", "end", str(number), "GGUS", "--reason")
-    assert b"Say why it ends" in flask(database, *end, " ").stderr
+    assert b"Enter why it ends" in flask(database, *end, " ").stderr
     done = flask(database, *end, "By phone")
     assert done.stdout.decode() == f"#{number} is no longer exchanged with GGUS.\n"
     (pair,) = json.loads(flask(database, "exchange", "list", "--json").stdout)

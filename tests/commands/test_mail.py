@@ -144,6 +144,6 @@ def test_without_the_secret_only_so_many_wait_and_the_worker_refuses(
 def test_a_mail_server_is_told_to_try_again(database: str) -> None:
     ran = flask(database, "mail", "receive", stdin=b"")
     assert (ran.returncode, ran.stdout) == (75, b"")
-    assert ran.stderr == b"Error: There is no mail on standard input\n"
+    assert ran.stderr == b"Error: Standard input contains no mail\n"
     broken = flask(database, "mail", "receive", "--recipient", "x@y.example", stdin=b"\xff\xfe")
     assert (broken.returncode, broken.stderr) == (0, b"")

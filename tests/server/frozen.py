@@ -282,7 +282,7 @@ def play(kind: str, case: str, stop: Callable[[Portal], tuple[int, float]]) -> O
                 until(lambda: found.worker() > 0, 60)
             replaced = monotonic() - at
             until(lambda: writing.since(at) is not None, 90)
-        assert found.said(f"(pid {pid}) has given no sign of life") == 1
+        assert found.said(f"(pid {pid}) has sent no heartbeat") == 1
         return _outcome(found, writing, case, at, replaced)
 
 

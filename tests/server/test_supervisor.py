@@ -257,7 +257,7 @@ def test_a_new_server_that_does_not_start_leaves_the_old_ones(running: Running) 
     servers = running.both()
     (running.folder / "broken").touch()
     running.process.send_signal(signal.SIGUSR1)
-    until(lambda: "nothing more is replaced" in (running.folder / "log").read_text())
+    until(lambda: "no further processes are replaced" in (running.folder / "log").read_text())
     assert sorted(running.servers()) == servers
 
 
@@ -266,8 +266,8 @@ def test_a_new_server_that_hangs_as_it_loads_leaves_the_old_ones(running: Runnin
     servers = running.both()
     (running.folder / "loads").touch()
     running.process.send_signal(signal.SIGUSR1)
-    until(lambda: "nothing more is replaced" in (running.folder / "log").read_text())
-    assert "has given no sign of life for 3 s" in (running.folder / "log").read_text()
+    until(lambda: "no further processes are replaced" in (running.folder / "log").read_text())
+    assert "has sent no heartbeat for 3 s" in (running.folder / "log").read_text()
     assert sorted(running.servers()) == servers
 
 
@@ -389,7 +389,7 @@ def test_a_process_that_is_stopped_is_killed_and_replaced(
     assert slot.takes_connections
     said = capfd.readouterr().err.splitlines()
     assert said[0] == (
-        f"The server process 1 (pid {before}) has given no sign of life for 0.3 s; it is killed and"
+        f"The server process 1 (pid {before}) has sent no heartbeat for 0.3 s; it is killed and"
         " replaced."
     )
     assert said[1].startswith("The server process 1 ended (-9)")
@@ -433,7 +433,7 @@ def test_one_that_hangs_before_its_first_sign_of_life_is_replaced(
     assert not before.has_given_sign
     assert not _lives(before.pid)
     assert monotonic() - before.began >= 1.0
-    assert f"(pid {before.pid}) has given no sign of life for 1 s" in capfd.readouterr().err
+    assert f"(pid {before.pid}) has sent no heartbeat for 1 s" in capfd.readouterr().err
     (tmp_path / "loads").unlink()
     until(lambda: _beats(slot))
     assert slot.process.pid != before.pid

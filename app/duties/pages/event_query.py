@@ -118,7 +118,7 @@ class EventQuery:
                 del values[1:]
         begins, ends = self._times.get("from"), self._times.get("to")
         if begins is not None and ends is not None and ends <= begins:
-            self.problems.append(_("To lies before From: nothing can be between them"))
+            self.problems.append(_("To is before From; choose a later end"))
         self.after = self._position("after", arguments.get("after", ""))
         self.before = self._position("before", arguments.get("before", ""))
 

@@ -82,7 +82,7 @@ class DutyQuery:
             for value in given[:_MAX_LENGTH] if name == "site" else given[:1]:
                 self._take(name, value, rules)
         if len(self._quarters) == 2 and self._quarters["to"] < self._quarters["from"]:
-            self.problems.append(_("To quarter is before From quarter; both are left out"))
+            self.problems.append(_("To quarter is before From quarter; both are ignored"))
             self._quarters = {}
             self.values.pop("from")
             self.values.pop("to")
@@ -106,7 +106,7 @@ class DutyQuery:
             return value
         if name == "losses":
             if value != "yes":
-                raise Invalid(name, _("Cut off takes yes"))
+                raise Invalid(name, _("Cut off takes only yes"))
             return value
         if name == "rule":
             found = next((one for one in rules if one.label == value), None)

@@ -40,10 +40,9 @@ def _clauses() -> ClausesField:
         ),
         row="clause",
         description=_(
-            "Each clause is enough for a ticket, and all of its parts must hold. Minutes"
-            " are the length of the event, or of the loss of service; of flaps the"
-            " span in which they"
-            " are counted."
+            "One clause is enough to require a ticket; all of its parts must be true. Minutes"
+            " are the length of the event or the loss of service; for flaps, the span in which"
+            " they are counted."
         ),
     )
 
@@ -54,7 +53,7 @@ def _hours() -> StringField:
         required(LABELS["hours"]),
         filters=[one_line],
         default=str(USUAL_HOURS),
-        description=_("From the event's start; later is late."),
+        description=_("From the event's start; a later ticket is late."),
         render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 5},
     )
 
@@ -72,7 +71,7 @@ class RuleForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     about = TextAreaField(
         _("What it is for"),
         filters=[lines],
-        description=_("Its pros and cons; shown with its numbers."),
+        description=_("The rule's pros and cons; shown with its numbers."),
     )
     clauses = _clauses()
     hours = _hours()

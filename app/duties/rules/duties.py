@@ -348,10 +348,10 @@ def _checked_clause(problems: dict[str, str], number: int, stated: Mapping[str, 
         )
     values["maintenance"] = bool(stated.get("maintenance", True))
     if values["kind"] == Kind.LOSS and values["role"] != Role.ANY:
-        problems[f"role-{number}"] = _("A loss of service is of all links of a T1: choose any")
+        problems[f"role-{number}"] = _("A loss of service concerns all links of a T1: choose any")
     if values["kind"] == Kind.LOSS and values["scope"] == Scope.T0:
         problems[f"scope-{number}"] = _(
-            "A loss of service is a T1's; the T0's row shows it: choose T0 or T1"
+            "A loss of service concerns a T1, and the T0's row shows it: choose T0 or T1"
         )
     return Clause(**values)
 

@@ -44,7 +44,7 @@ def rule_of_id(session: Session, rule_id: int) -> DutyRule:
     """Return the rule with this key. Raises ``NotFound``."""
     rule = session.get(DutyRule, rule_id)
     if rule is None:
-        raise NotFound(_("There is no such rule"))
+        raise NotFound(_("Rule not found"))
     return rule
 
 
@@ -127,7 +127,7 @@ def put_in_force(
     require_admin(by.actor, _MANAGE)
     version = session.get(DutyRuleVersion, version_id)
     if version is None:
-        raise NotFound(_("There is no such version of a rule"))
+        raise NotFound(_("Rule version not found"))
     rule = _locked(session, version.rule_id)
     begins = _checked_moment("begins_at", begins_at or by.now)
     reason = _checked_reason("reason", reason)
@@ -178,10 +178,11 @@ def retire(
     ends = _checked_moment("ends_at", ends_at or by.now)
     reason = _checked_reason("reason", reason)
     if force.withdrawn_at is not None or force.ends_at is not None:
-        raise Invalid("ends_at", _("This has ended already"))
+        raise Invalid("ends_at", _("This has already ended"))
     if ends <= force.begins_at:
         raise Invalid(
-            "ends_at", _("It would end before it begins; undo it if it was never to be in force")
+            "ends_at",
+            _("The end is before the start; undo it if it was never meant to be in force"),
         )
     force.ends_at, force.end_reason, force.end_author = ends, reason, by.shown_author
     _record(
@@ -201,7 +202,7 @@ def undo(session: Session, by: Writer, force_id: int) -> DutyForce:
     require_admin(by.actor, _MANAGE)
     force, rule = _force(session, force_id)
     if force.withdrawn_at is not None:
-        raise Invalid("undo", _("This was undone already"))
+        raise Invalid("undo", _("This has already been undone"))
     if force.ends_at is not None:
         _check_room(rule, force)
         words = _words(force, ended=True)
@@ -222,7 +223,7 @@ def _check_room(rule: DutyRule, force: DutyForce) -> None:
                 raise Invalid(
                     "undo",
                     _(
-                        "%(version)s took its place; undo that first, then this",
+                        "%(version)s replaced it; undo that first",
                         version=label_of(version),
                     ),
                 )
@@ -271,14 +272,14 @@ def _locked(session: Session, rule_id: int) -> DutyRule:
         .execution_options(populate_existing=True)
     ).first()
     if rule is None:
-        raise NotFound(_("There is no such rule"))
+        raise NotFound(_("Rule not found"))
     return rule
 
 
 def _force(session: Session, force_id: int) -> tuple[DutyForce, DutyRule]:
     force = session.get(DutyForce, force_id)
     if force is None:
-        raise NotFound(_("There is no such entry"))
+        raise NotFound(_("Entry not found"))
     rule = _locked(session, force.version.rule_id)
     session.refresh(force)
     return force, rule
@@ -342,7 +343,7 @@ def _checked_name(name: str) -> str:
             ),
         )
     if re.search(r" v\d+$", name):
-        raise Invalid("name", _("A name does not end in v and a number: that is a version's"))
+        raise Invalid("name", _("A name must not end in v and a number, which means a version"))
     return checked_text("name", name, _NAME_LIMIT, label=_("Name"))
 
 

@@ -82,7 +82,7 @@ def _description(
     if event.detail:
         said.append(event.detail)
     due = [one for one in duties_of_event(session, whole.id, now) if one.is_due]
-    said += [f"Rule {one.rule} asks for a ticket: {one.clause}." for one in due]
+    said += [f"Rule {one.rule} requires a ticket: {one.clause}." for one in due]
     return "\n".join(said)[:4000]
 
 

@@ -25,13 +25,13 @@ class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     link = StringField(
         _("Link"),
         filters=[one_line],
-        description=_("Its id. Without one the event is listed under its site, and not counted."),
+        description=_("The link's id. Without one, the event is listed by site and not counted."),
         render_kw={"list": "known-links", "autocomplete": "off", "autocapitalize": "none"},
     )
     site = StringField(
         _("Site"),
         filters=[one_line],
-        description=_("Any of its names; needed only where no link is named."),
+        description=_("Any name of the site; needed only without a link."),
         render_kw={"list": "known-sites", "autocomplete": "off", "autocapitalize": "none"},
     )
     state = Radio(_("What was wrong"), choices=options(*EventState), default=EventState.DOWN)
@@ -86,7 +86,7 @@ class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             )
         ],
         filters=[one_line],
-        description=_("Who reported the events whose lines do not say it."),
+        description=_("The source of lines that name none."),
         render_kw={"list": "known-sources", "autocomplete": "off"},
     )
     zone = Choice(
@@ -101,7 +101,7 @@ class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             }
         ),
         default=REFUSED,
-        description=_("Never guessed: an hour off, an event is matched with the wrong ticket."),
+        description=_("Never guessed: an hour off, events would match the wrong tickets."),
     )
     encoding = Radio(
         _("Encoding"),
@@ -127,7 +127,7 @@ class ImportForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     wrong = Radio(
         _("Wrong lines"),
         choices={
-            "all": _("keep out the whole file"),
+            "all": _("reject the whole file"),
             "good": _("are left out; the good ones are imported"),
         },
         default="all",

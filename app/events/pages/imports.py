@@ -126,7 +126,7 @@ def drop(number: int) -> Response:
     with writing_once(rows):
         runs.drop_import(rows, writer(), number)
         leads_to(url_for("event_imports.choose"))
-    flash(_("Nothing of the file was imported."), "ok")
+    flash(_("The file was not imported."), "ok")
     return go_to(url_for("event_imports.choose"))
 
 

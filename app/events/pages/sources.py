@@ -50,7 +50,7 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         required(_("Name")),
         filters=[one_line],
         description=_(
-            "Its name in messages; at most %(max_source_length)s characters.",
+            "The source's name in messages; at most %(max_source_length)s characters.",
             max_source_length=MAX_SOURCE_LENGTH,
         ),
     )
@@ -58,8 +58,8 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Expected every (minutes)"),
         required(_("Expected every (minutes)")),
         description=_(
-            "If the source does not call for longer than this, it is silent, and links that only it"
-            " watches are not monitored. An empty list counts as a call."
+            "If the source does not call within this time, it counts as silent, and links without"
+            " another source are not monitored. An empty list counts as a call."
         ),
     )
     link_label = StringField(
@@ -71,10 +71,10 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         filters=[one_line],
     )
     state_label = StringField(
-        _("Label that says what it is"),
-        required(_("Label that says what it is")),
+        _("Label with the state"),
+        required(_("Label with the state")),
         filters=[one_line],
-        description=_("Where an alert has none, its severity is read."),
+        description=_("Without this label, an alert's severity is used."),
     )
     layer_label = StringField(
         _("Label with the layer"), required(_("Label with the layer")), filters=[one_line]
@@ -83,7 +83,7 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("What its values mean"),
         filters=[lines],
         description=_(
-            "One a line: value=state, such as critical=down. States are %(listed)s. Nothing ="
+            "One per line: value=state, such as critical=down. States are %(listed)s. Empty ="
             " the usual meanings.",
             listed=", ".join(EventState),
         ),

@@ -70,10 +70,10 @@ def read_webhook(content: Any, source: str, labels: Labels, now: datetime) -> We
     Raises ``Invalid`` on ``body`` if it is not a webhook of version 4.
     """
     if not isinstance(content, dict) or content.get("version") != "4":
-        raise Invalid("body", 'This is no webhook of Alertmanager: it has "version": "4"')
+        raise Invalid("body", 'Not an Alertmanager webhook: "version": "4" is missing')
     alerts = content.get("alerts")
     if not isinstance(alerts, list):
-        raise Invalid("body", "This is no webhook of Alertmanager: it has a list of alerts")
+        raise Invalid("body", "Not an Alertmanager webhook: the list of alerts is missing")
     messages: dict[str, EventMessage] = {}
     for place, alert in enumerate(alerts):
         if _is_watchdog(alert, labels):

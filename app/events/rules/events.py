@@ -234,7 +234,7 @@ def read_moment(text: str) -> datetime:
         moment = datetime.fromisoformat(stripped).astimezone(UTC)
     except (ValueError, OverflowError):
         raise ValueError(
-            _("%(a_time)s; there is no such day, hour or zone", a_time=A_TIME)
+            _("%(a_time)s; this day, hour or zone does not exist", a_time=A_TIME)
         ) from None
     if moment < _EARLIEST:
         raise ValueError(_("%(a_time)s, not before 1990", a_time=A_TIME))
@@ -264,7 +264,7 @@ def wrong_times(start: datetime, end: datetime | None, now: datetime) -> Iterato
     if start > latest:
         yield (
             "start",
-            _("a time that has been (clocks may differ by %(minutes)s minutes)", minutes=minutes),
+            _("a time in the past (clocks may differ by %(minutes)s minutes)", minutes=minutes),
         )
     if end is not None and end < start:
         yield "end", _("no time before the event's start")
@@ -272,7 +272,7 @@ def wrong_times(start: datetime, end: datetime | None, now: datetime) -> Iterato
         yield (
             "end",
             _(
-                "a time that has been (clocks may differ by %(minutes)s minutes), or empty",
+                "a time in the past (clocks may differ by %(minutes)s minutes), or empty",
                 minutes=minutes,
             ),
         )

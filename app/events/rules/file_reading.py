@@ -71,12 +71,12 @@ def unpacked(content: bytes, limit: int) -> bytes:
             with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
                 content = file.read(limit + 1)
         except (EOFError, OSError, zlib.error):
-            wrong = _("The file is packed (gzip) and broken; pack it again")
+            wrong = _("The gzip file is damaged; compress it again")
             raise Invalid("file", wrong) from None
     if len(content) > limit:
         raise Invalid(
             "file",
-            _("The file is larger than %(limit)s MiB unpacked; split it", limit=limit // _MIB),
+            _("The file is larger than %(limit)s MiB uncompressed; split it", limit=limit // _MIB),
         )
     return content
 

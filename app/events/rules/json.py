@@ -41,7 +41,7 @@ def read_json(body: bytes) -> Any:
     try:
         text = body.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise Invalid(BODY, f"The body is no UTF-8, from byte {error.start} on") from None
+        raise Invalid(BODY, f"The body is not UTF-8, from byte {error.start} on") from None
     if not text.strip():
         raise Invalid(BODY, "The body is empty; a list of events is needed")
     try:
@@ -52,10 +52,10 @@ def read_json(body: bytes) -> Any:
         raise Invalid(BODY, "The body is nested too deeply") from None
     except json.JSONDecodeError as error:
         raise Invalid(
-            BODY, f"The body is no JSON: {error.msg} in line {error.lineno}, column {error.colno}"
+            BODY, f"The body is not JSON: {error.msg} in line {error.lineno}, column {error.colno}"
         ) from None
     except ValueError:
-        raise Invalid(BODY, "The body is no JSON: it holds a number that JSON has not") from None
+        raise Invalid(BODY, "The body is not JSON: it contains an invalid number") from None
 
 
 def _no_number(_word: str) -> Any:

@@ -380,7 +380,7 @@ class _Looking:
             return Outcome(message, EventResult.WRONG, problems=(problem,))
         source = self._sources.get(message.source)
         if source is not None and not may_report_for(self._actor, source.partner_id):
-            allowed = _("a name that nobody else reports under; this source belongs to another")
+            allowed = _("a name that no other partner uses; this source belongs to another partner")
             problem = Problem(message.where, "source", message.source, allowed)
             return Outcome(message, EventResult.WRONG, problems=(problem,))
         known = self._known.get((source.id, message.source_id)) if source is not None else None
@@ -414,7 +414,7 @@ class _Looking:
         state = message.state or (old.state if old is not None else None)
         for column, value, allowed in (
             ("state", state, _("down, degraded or unmonitored")),
-            ("start", start, _("when it began, in ISO 8601 with its zone")),
+            ("start", start, _("when it started, in ISO 8601 with its zone")),
         ):
             if value is None:
                 needed = _("%(allowed)s: the first message of an event needs it", allowed=allowed)

@@ -83,9 +83,8 @@ def correct_event(
         raise Invalid(
             "version",
             _(
-                "This event was changed since you opened the form. What it is now is"
-                " on its page; your"
-                " values are below, send them again if they hold"
+                "This event was changed after you opened the form. Its page shows the current"
+                " values; yours are below, submit them again to replace those"
             ),
         )
     _report(session, by, source, event.source_key, stated)

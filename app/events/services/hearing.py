@@ -47,7 +47,7 @@ def hear_source(session: Session, by: Writer, name: str) -> None:
     source = session.scalar(select(EventSource).where(EventSource.name == name))
     if source is None:
         raise NotFound(
-            _("There is no source of this name; it is created by its first event or by an admin")
+            _("No source has this name; it is created by its first event or by an admin")
         )
     if not may_report_for(by.actor, source.partner_id):
         raise Forbidden(_("This source belongs to another partner"))

@@ -252,12 +252,12 @@ def begin_writing(
         raise Invalid(
             "only_good",
             _(
-                "%(lines)s cannot be imported. Mend the file, or import only the good lines",
+                "%(lines)s cannot be imported. Correct the file, or import only the good lines",
                 lines=_lines(row.wrong + unresolved),
             ),
         )
     if row.new + row.corrected - unresolved <= 0:
-        raise Invalid("file", _("Nothing of this file is new"))
+        raise Invalid("file", _("This file contains nothing new"))
     row.state, row.only_good, row.keeps_unknown = lines.WRITING, only_good, keeps_unknown
     row.begun_at = None
     session.flush()
@@ -413,7 +413,7 @@ def drop_import(session: Session, by: Writer, import_id: int) -> None:
     if row.state not in (lines.READING, lines.READ):
         raise Invalid(
             "state",
-            _("This import is %(state)s; only one not yet written can be left", state=row.state),
+            _("This import is %(state)s; it can no longer be discarded", state=row.state),
         )
     row.state, row.ended_at, row.content = lines.DROPPED, by.now, None
     session.flush()

@@ -100,7 +100,7 @@ def _mail_heard(
     assert silence.end is not None
     text = _(
         "The event source %(name)s is heard again since %(at)s UTC. It was silent for %(length)s;"
-        " what happened in that time is not known unless it reports it now.",
+        " what happened in that time is not known unless the source reports it now.",
         name=source.name,
         at=format(silence.end, "%Y-%m-%d %H:%M"),
         length=length_in_words(silence.end - silence.start),

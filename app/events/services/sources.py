@@ -52,7 +52,7 @@ def source_of_id(session: Session, source_id: int) -> EventSource:
     """Return the source with this id. Raises ``NotFound``."""
     found = session.get(EventSource, source_id)
     if found is None:
-        raise NotFound(_("There is no such source"))
+        raise NotFound(_("Source not found"))
     return found
 
 

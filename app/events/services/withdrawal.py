@@ -40,13 +40,13 @@ def withdraw_event(session: Session, by: Writer, event_id: int, reason: str) -> 
     checked_reason(reason)
     event = _locked(session, event_id)
     if event.withdrawn_at is not None:
-        raise Invalid("reason", _("This event is withdrawn already"))
+        raise Invalid("reason", _("This event is already withdrawn"))
     _withdraw(session, by, [event_id], reason)
 
 
 def restore_event(session: Session, by: Writer, event_id: int, reason: str) -> None:
     """Restore a withdrawn event. Raises the same errors as ``withdraw_event``."""
-    require_operator(by.actor, _("take back that an event was withdrawn"), Scope.EVENTS)
+    require_operator(by.actor, _("restore events"), Scope.EVENTS)
     checked_reason(reason)
     event = _locked(session, event_id)
     if event.withdrawn_at is None:

@@ -40,7 +40,7 @@ class Limits:
 LIMITS: Final = Limits()
 SHORT: Final = 64 * 1024
 """Characters of HTML that are read in this process, within some milliseconds; a start takes 60."""
-OUT_OF_LIMITS: Final = "The mail could not be read within the limits of time and memory"
+OUT_OF_LIMITS: Final = "The mail needs too much time or memory to be read"
 _PROJECT: Final = Path(__file__).resolve().parents[3]
 _MAIL, _HTML = "mail", "html"
 _START: Final = (

@@ -104,7 +104,7 @@ class Ggus:
         )
         number = str(made or "")
         if not number.isdecimal():
-            raise CallFailed(Failure(Outcome.UNKNOWN, "It answers no ticket number"))
+            raise CallFailed(Failure(Outcome.UNKNOWN, "The answer has no ticket number"))
         left_out = ("state",) if values.get("state", "new") != "new" else ()
         return Created(number, number, self._page(number), left_out=left_out)
 
@@ -112,7 +112,8 @@ class Ggus:
         """See ``PartnerSystem.read``: the ticket, and the texts of its history."""
         ticket = self._call("GGUS", "TicketGet", GHD_Request_ID=their_id)
         if str(ticket["GHD_Request_ID"]) != their_id:
-            reason = f"Asked for {their_id}, it answers {str(ticket['GHD_Request_ID'])[:40]}"
+            found = str(ticket["GHD_Request_ID"])[:40]
+            reason = f"Ticket {their_id} was requested, but the answer is {found}"
             raise CallFailed(Failure(Outcome.PERMANENT, reason))
         rows = self._call("GGUS_HISTORY", "OpGetTicketHist", GHD_Request_ID=their_id, maxLimit="-1")
         texts = [TheirText("description", ticket["GHD_Description"] or "", by_us=True)]
@@ -343,7 +344,7 @@ _ELEMENTS: Final[Mapping[str, str]] = {
 
 
 def _failure(fault: Any, open_end: Outcome) -> Failure:
-    reason = str(fault.message or "It answers a fault without a text")[:300]
+    reason = str(fault.message or "The answer is a fault without a text")[:300]
     if NOT_LOGGED_IN in reason:
         return Failure(Outcome.TRANSIENT, reason)
     if NO_SUCH_ENTRY in reason:  # the server reports it as an error

@@ -52,7 +52,7 @@ def read_reply(content: bytes, own_domain: str, recipient: str = "") -> Reply:
 def check_is_mail(content: bytes) -> None:
     """Raise ``Invalid`` if it is empty."""
     if not content.strip():
-        raise Invalid("mail", "There is no mail on standard input")
+        raise Invalid("mail", "Standard input contains no mail")
 
 
 def unread(content: bytes, problem: str) -> Reply:
@@ -79,7 +79,7 @@ def _read(content: bytes, own_domain: str, recipient: str) -> Reply:
         text, problem = _text_of_parts(html)
     addresses = [str(one) for name in _RECIPIENTS for one in mail.get_all(name, [])]
     if not headers:
-        return unread(content, "It has no header: this is no mail")
+        return unread(content, "Not a mail: it has no header")
     return Reply(
         key=key if message_id else hashlib.sha256(content).hexdigest(),
         sender=storable_text(" ".join(parseaddr(header_of(mail, "From"))[1].split()), 254),

@@ -52,7 +52,7 @@ def changed_since(cursor: str, now: datetime, page: Page) -> Changed:
     for number in range(MOST_PAGES):
         rows, before = page(number, since - SPARE), len(found)
         if any(later.at > former.at for former, later in pairwise(rows)):
-            reason = "Its search does not give first what changed last"
+            reason = "Its search does not list the last change first"
             raise CallFailed(Failure(Outcome.PERMANENT, reason))
         for row in rows:
             if row.at >= since:

@@ -43,9 +43,7 @@ from app.tickets.rules.marks import reference_of
 
 TRIED: Final = "5.0.7"
 """The version with which the portal was tried (``make test-rt``)."""
-_SWITCHED_OFF: Final = (
-    "its REST interface, version 2, may be switched off: RT 6 has it where $EnableREST2 is set"
-)
+_SWITCHED_OFF: Final = "its REST interface, version 2, may be off: on RT 6 set $EnableREST2"
 FIELD: Final = "LHCOPN"
 """The custom field of tickets that contains our reference."""
 MAX_SUBJECT: Final = 200
@@ -148,8 +146,8 @@ class RequestTracker:
             subject = {"Subject": _subject(title, reference)}
             self.caller.call("PUT", f"{_REST}/ticket/{key}", subject)
             if not _holds(self._ticket(key), reference):
-                raise refuse(f"It answers with {key}, which does not hold our reference")
-            return f"It did not keep the custom field {FIELD}: our reference is in the subject"
+                raise refuse(f"It answers with {key}, which does not contain our reference")
+            return f"It did not store the custom field {FIELD}: our reference is in the subject"
         if has_field:
             return ""
         return f"Its queue has no custom field {FIELD}: our reference is in the subject"
@@ -160,7 +158,7 @@ class RequestTracker:
         ticket = self._ticket(their_id)
         if (key := _id(ticket)) != their_id:
             if _id(self._ticket(key)) != key:
-                raise refuse(f"Asked for {their_id}, it answers {key}")
+                raise refuse(f"Ticket {their_id} was requested, but the answer is {key}")
             return TheirTicket(their_id, (), merged_into=key)
         return TheirTicket(
             their_id,
@@ -206,7 +204,7 @@ class RequestTracker:
         """Tickets of our queue that changed, preceded by those that were merged into them: a pair
         follows before the other ticket is taken for a new one."""
         if not self.profile.group:
-            raise refuse("Without a queue every ticket there would come")
+            raise refuse("Set a queue; otherwise all of their tickets would be read")
         newest: list[datetime] = []
 
         def page(number: int, after: datetime | None) -> Sequence[Row]:
@@ -235,7 +233,7 @@ class RequestTracker:
         answer = _object(self.caller.call("GET", f"{_REST}/{what}", query={**asked, **paging}))
         rows = answer.get("items")
         if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
-            raise CallFailed(Failure(Outcome.TRANSIENT, "It answers something that is no list"))
+            raise CallFailed(Failure(Outcome.TRANSIENT, "The answer is not a list"))
         return rows
 
     def _all(self, what: str, asked: Mapping[str, str | int]) -> Sequence[Mapping[str, Any]]:
@@ -300,7 +298,7 @@ class RequestTracker:
             return b64decode(_text(found, "Content"), validate=False)
         except (BinasciiError, ValueError):
             raise CallFailed(
-                Failure(Outcome.PERMANENT, "It answers a file that cannot be read")
+                Failure(Outcome.PERMANENT, "The answer is a file that cannot be read")
             ) from None
 
     def _set(self, path: str, their_id: str, entry: Outgoing) -> Sent:
@@ -339,11 +337,11 @@ class RequestTracker:
     def _queue(self) -> Mapping[str, Any]:
         if self._known_queue is None:
             if not self.profile.group:
-                raise refuse("Say in which queue tickets are created")
+                raise refuse("Set the queue in which tickets are created")
             name = quote(self.profile.group, safe="")
             queue = _object(self.caller.call("GET", f"{_REST}/queue/{name}"))
             if self.profile.group not in (_text(queue, "Name"), str(queue.get("id"))):
-                raise refuse(f"Asked for the queue {self.profile.group}, it answers another one")
+                raise refuse(f"Queue {self.profile.group} was requested, another one was sent")
             self._known_queue = queue
         return self._known_queue
 
@@ -351,7 +349,7 @@ class RequestTracker:
         if self._has_field():
             return _("Our reference is in its custom field %(field)s", field=FIELD)
         return _(
-            "Our reference is in the subject, for its queue has no custom field %(field)s",
+            "Our reference is in the subject because the queue has no custom field %(field)s",
             field=FIELD,
         )
 
@@ -381,7 +379,7 @@ class RequestTracker:
         if found.startswith(TRIED):
             return _("RT %(found)s, with which the portal was tried", found=found)
         return _(
-            "RT %(found)s; the portal was tried with RT %(tried)s alone", found=found, tried=TRIED
+            "RT %(found)s; the portal was only tried with RT %(tried)s", found=found, tried=TRIED
         )
 
     def _is_us(self, of: Mapping[str, Any]) -> bool:
@@ -431,7 +429,7 @@ def _quoted(value: str) -> str:
 
 def _object(answer: Any) -> Mapping[str, Any]:
     if not isinstance(answer, dict):
-        raise CallFailed(Failure(Outcome.UNKNOWN, "It answers something that is no object"))
+        raise CallFailed(Failure(Outcome.UNKNOWN, "The answer is not an object"))
     return answer
 
 
@@ -446,7 +444,7 @@ def _id(of: Mapping[str, Any]) -> str:
 
 def _checked(key: str) -> str:
     if not (key.isascii() and key.isdecimal() and key[0] != "0" and len(key) < 19):
-        raise CallFailed(Failure(Outcome.UNKNOWN, "Its answer lacks an id"))
+        raise CallFailed(Failure(Outcome.UNKNOWN, "The answer has no id"))
     return key
 
 
@@ -456,7 +454,7 @@ def _time(of: Mapping[str, Any], name: str) -> datetime:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise CallFailed(Failure(Outcome.TRANSIENT, f"Its answer lacks {name}"))
+        raise CallFailed(Failure(Outcome.TRANSIENT, f"The answer has no {name}"))
     return at.astimezone(UTC)
 
 

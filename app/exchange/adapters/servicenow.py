@@ -112,8 +112,8 @@ class ServiceNow:
         remark = ""
         if made.get("correlation_id") != reference:
             remark = (
-                "It did not keep our reference in correlation_id: the account may not write this"
-                " field, so a ticket of ours is not found there again"
+                "It did not store our reference in correlation_id: let our account write this"
+                " field, or our tickets cannot be found there"
             )
         return Created(_id(made), _called(made), self._page(_id(made)), remark=remark)
 
@@ -123,7 +123,7 @@ class ServiceNow:
         query = {"sysparm_fields": _FIELDS, "sysparm_exclude_reference_link": "true"}
         ticket = _record(self.caller.call("GET", path, query=query))
         if _id(ticket) != their_id:
-            raise refuse(f"Asked for {their_id}, it answers {_id(ticket)}")
+            raise refuse(f"Ticket {their_id} was requested, but the answer is {_id(ticket)}")
         by, title = _text(ticket, "sys_created_by"), _text(ticket, "short_description")
         first = TheirText(
             "description", _text(ticket, "description") or title, by, by_us=self._is_us(by)
@@ -168,7 +168,7 @@ class ServiceNow:
         found with the next change, or by the nightly read."""
         group = self._group_id()
         if not group:
-            raise refuse("Without an assignment group every incident there would come")
+            raise refuse("Set an assignment group; otherwise all of their incidents would be read")
 
         def page(number: int, after: datetime | None) -> Sequence[Row]:
             query = f"assignment_group={group}"
@@ -181,7 +181,7 @@ class ServiceNow:
                 offset=number * PAGE,
             )
             if any(_text(one, "assignment_group") != group for one in found):
-                raise refuse("Asked for the incidents of a group, it answers those of others")
+                raise refuse("The incidents of one group were requested, others were sent")
             return [
                 Row(_id(one), _time(one, "sys_updated_on"), _text(one, "sys_mod_count"))
                 for one in found
@@ -211,7 +211,7 @@ class ServiceNow:
         while len(found) % PAGE == 0:
             rows = self._search("sys_journal_field", query, fields, offset=len(found))
             if any(one.get("element_id") != their_id for one in rows):
-                raise refuse("Asked for the comments of an incident, it answers those of others")
+                raise refuse("The comments of one incident were requested, others were sent")
             if not rows or len(found) >= PAGE * MOST_PAGES or rows[0] in found:
                 break  # it returns the same ones again: it does not page
             found.extend(rows)
@@ -255,7 +255,7 @@ class ServiceNow:
         }
         found = _records(self.caller.call("GET", _FILES, query=query))
         if any(one.get("table_sys_id") != their_id for one in found):
-            raise refuse("Asked for the files of an incident, it answers those of others")
+            raise refuse("The files of one incident were requested, others were sent")
         return found
 
     def _file(self, key: str) -> bytes:
@@ -339,12 +339,12 @@ class ServiceNow:
                 if one.get("name") == "incident" and one.get("element") == element
             }
             if missing := sorted(wanted - has):
-                told = ", ".join(sorted(has)) or "none that we may see"
+                told = ", ".join(sorted(has)) or "none that our account can see"
                 raise refuse(f"{element}: it has no {', '.join(missing)}; it has {told}")
 
     def _check_nonsense(self) -> None:
         if self._search("incident", "correlation_id=LHCOPN#0 of nowhere", "sys_id"):
-            raise refuse("A search for a correlation_id that is nowhere finds incidents")
+            raise refuse("A search for an unknown correlation_id finds incidents")
 
     def _is_us(self, name: str) -> bool:
         return name.casefold() == self.login.casefold()
@@ -370,14 +370,14 @@ def _description(text: str) -> str:
 def _records(answer: Any) -> Sequence[Mapping[str, Any]]:
     found = answer.get("result") if isinstance(answer, dict) else None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise CallFailed(Failure(Outcome.TRANSIENT, "It answers something that is no list"))
+        raise CallFailed(Failure(Outcome.TRANSIENT, "The answer is not a list"))
     return found
 
 
 def _record(answer: Any) -> Mapping[str, Any]:
     found = answer.get("result") if isinstance(answer, dict) else None
     if not isinstance(found, dict):
-        raise CallFailed(Failure(Outcome.UNKNOWN, "It answers something that is no record"))
+        raise CallFailed(Failure(Outcome.UNKNOWN, "The answer is not a record"))
     return found
 
 
@@ -397,7 +397,7 @@ def _id(of: Mapping[str, Any]) -> str:
 
 def _checked(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{32}", value):
-        raise CallFailed(Failure(Outcome.UNKNOWN, "Its answer lacks a sys_id"))
+        raise CallFailed(Failure(Outcome.UNKNOWN, "The answer has no sys_id"))
     return value
 
 
@@ -410,7 +410,7 @@ def _time(of: Mapping[str, Any], name: str) -> datetime:
     try:
         return datetime.strptime(_text(of, name), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError:
-        raise CallFailed(Failure(Outcome.TRANSIENT, f"Its answer lacks {name}")) from None
+        raise CallFailed(Failure(Outcome.TRANSIENT, f"The answer has no {name}")) from None
 
 
 def _written(of: Mapping[str, Any]) -> datetime | None:

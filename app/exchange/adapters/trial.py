@@ -20,7 +20,7 @@ NUMBER: Final = 0
 _ANSWERED: Final = 200
 _MOST_OTHERS: Final = 5
 _TITLE: Final = "Test of the connection with the LHCOPN portal"
-_TEXT: Final = "This ticket is for tests of the connection. There is nothing to do about it."
+_TEXT: Final = "This ticket tests the connection. No action is needed."
 Step: TypeAlias = Callable[[], object]
 
 
@@ -41,7 +41,7 @@ def checks(login: Step, read: Step, trial: Trial, search: Step = lambda: None) -
     planned = (
         (_("May read"), (read, trial.read)),
         (_("May write"), (trial.write,)),
-        (_("Search means what we think"), (trial.search, search)),
+        (_("Search behaves as expected"), (trial.search, search)),
         (_("Round trip on a test ticket"), (trial.round_trip,)),
     )
     for what, steps in planned:
@@ -83,10 +83,10 @@ class Trial:
     def search(self) -> None:
         """Check that the search finds our reference, and nothing for one that does not exist."""
         if self._id not in self._system.find(reference_of(NUMBER)):
-            told = f"Its search does not find {reference_of(NUMBER)}, which is there"
+            told = f"Its search does not find {reference_of(NUMBER)}, which exists"
             raise refuse(self._remark or told)
         if self._system.find(f"{reference_of(NUMBER)}-nowhere"):
-            raise refuse("Its search finds what is not there")
+            raise refuse("Its search finds a ticket that does not exist")
 
     def round_trip(self) -> None:
         """Check that a comment is sent, announced as a change, and read as ours."""
@@ -97,7 +97,7 @@ class Trial:
             elif not self._is_new:
                 self._id = self._create()
             else:
-                raise refuse("A ticket was changed, and is not found among those that changed")
+                raise refuse("A ticket was changed, but is not listed as changed")
             self._comment()
 
     def _comment(self) -> None:
@@ -110,7 +110,7 @@ class Trial:
             if (mark := mark_of(one.text)) is not None and mark.sequence == self._sequence
         ]
         if not back:
-            raise refuse("A comment was sent, and is not there")
+            raise refuse("A comment was sent, but cannot be found there")
         if not back[0].by_us:
             raise refuse(
                 f"The comment is {back[0].author or 'somebody'}'s there, not our account's"

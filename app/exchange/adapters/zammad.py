@@ -39,7 +39,7 @@ from app.tickets.rules.marks import Mark, mark_of, marked, normalised, reference
 
 FOLLOWS: Final = "6.4"
 """The version of the documentation from which this is written."""
-_SEARCH: Final = _("Search means what we think")
+_SEARCH: Final = _("Search behaves as expected")
 SEARCH_LAG: Final = timedelta(minutes=2)
 """A new ticket is found after this time; Zammad indexes in the background, within seconds."""
 OVERLAP: Final = timedelta(minutes=15)
@@ -193,7 +193,7 @@ class Zammad:
         made, remark = self._made(body, entry.extras)
         key = _id(made)
         if not self._shows_ours(key, entry.number):
-            reason = f"It answers with {key}, which does not hold our reference"
+            reason = f"It answers with {key}, which does not contain our reference"
             raise CallFailed(Failure(Outcome.UNKNOWN, reason))
         return Created(
             key,
@@ -221,7 +221,7 @@ class Zammad:
         if refusal:
             return told, f"Created without {', '.join(extras)}: {refusal}"
         lost = [name for name, value in extras.items() if _parts(told.get(name)) != _parts(value)]
-        return told, f"It did not keep {', '.join(lost)}" if lost else ""
+        return told, f"It did not store {', '.join(lost)}" if lost else ""
 
     def read(self, their_id: str) -> TheirTicket:
         """See ``PartnerSystem.read``."""
@@ -374,8 +374,8 @@ class Zammad:
                 version=FOLLOWS,
             )
         return _(
-            "Zammad %(found)s; the portal follows the documentation of %(version)s and was tried"
-            " with no real Zammad",
+            "Zammad %(found)s; the portal follows the documentation of %(version)s and was not"
+            " tried with a real Zammad",
             found=storable_text(found, 40),
             version=FOLLOWS,
         )
@@ -496,7 +496,7 @@ class Zammad:
         path = f"/api/v1/tickets/{int(their_id)}"
         ticket = _object(self.caller.call("GET", path, query={"expand": "true"}))
         if _id(ticket) != their_id:
-            reason = f"Asked for {their_id}, it answers {_id(ticket)}"
+            reason = f"Ticket {their_id} was requested, but the answer is {_id(ticket)}"
             raise CallFailed(Failure(Outcome.PERMANENT, reason))
         return ticket
 
@@ -631,20 +631,20 @@ def _reached(cursor: str, now: datetime) -> datetime:
 
 def _object(answer: Any) -> Mapping[str, Any]:
     if not isinstance(answer, dict):
-        raise CallFailed(Failure(Outcome.UNKNOWN, "It answers something that is no object"))
+        raise CallFailed(Failure(Outcome.UNKNOWN, "The answer is not an object"))
     return answer
 
 
 def _objects(answer: Any) -> Sequence[Mapping[str, Any]]:
     if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
-        raise CallFailed(Failure(Outcome.TRANSIENT, "It answers something that is no list"))
+        raise CallFailed(Failure(Outcome.TRANSIENT, "The answer is not a list"))
     return answer
 
 
 def _number(of: Mapping[str, Any], name: str) -> int:
     value = of.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _HIGHEST:
-        raise CallFailed(Failure(Outcome.UNKNOWN, f"Its answer lacks {name}"))
+        raise CallFailed(Failure(Outcome.UNKNOWN, f"The answer has no {name}"))
     return value
 
 
@@ -672,7 +672,7 @@ def _time(of: Mapping[str, Any], name: str) -> datetime:
         told = datetime.fromisoformat(str(of.get(name, "")))
         found = (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise CallFailed(Failure(Outcome.TRANSIENT, f"Its answer lacks {name}")) from None
+        raise CallFailed(Failure(Outcome.TRANSIENT, f"The answer has no {name}")) from None
     return min(max(found, _EARLIEST), _LATEST)
 
 

@@ -85,7 +85,9 @@ TROUBLES_SHOWN: Final = 40
 """Each has its own forms; this limits a page to 150 kB."""
 CALLS_SHOWN: Final = 20
 LEFT_OUT_SHOWN: Final = 20
-_NOT_CALLED: Final = _("The connection is paused or stopped: it is sent once an admin resumes it.")
+_NOT_CALLED: Final = _(
+    "The connection is paused or stopped: this is sent after an admin resumes it."
+)
 _LOOK: Final = (1, 1, 1, 2, 2, 3, 5, 10, 20)
 """Seconds between the polls of an open page during a test; the last value is repeated."""
 
@@ -205,13 +207,13 @@ def edit(number: int) -> Response:
 @blueprint.post(f"/{NUMBER}/pause")
 def pause(number: int) -> Response:
     """Pause the connection."""
-    return _done(number, verbs.pause, _("Paused: entries are collected, nothing is called."))
+    return _done(number, verbs.pause, _("Paused. Entries are collected, but nothing is sent."))
 
 
 @blueprint.post(f"/{NUMBER}/resume")
 def resume(number: int) -> Response:
     """Resume the connection."""
-    return _done(number, verbs.resume, _("Resumed. What waits is queued."))
+    return _done(number, verbs.resume, _("Resumed. Waiting entries are queued."))
 
 
 @blueprint.post(f"/{NUMBER}/end")
@@ -220,7 +222,7 @@ def end(number: int) -> Response:
     why = ReasonForm().reason.data or ""
     return _decided(
         lambda rows, by: endings.end_connection(rows, by, connection_of_number(rows, number), why),
-        _("The connection has ended. Its tickets follow; its history stays."),
+        _("The connection has ended. The exchange of its tickets ends next; the history stays."),
     )
 
 
@@ -259,7 +261,7 @@ def old_secret(number: int) -> Response:
         return _page(number, problem=_("This secret belongs to another connection"), status=422)
     with writing_once(rows):
         end_secret(rows, by, connection_of_number(rows, number), int(key))
-    flash(_("The secret has ended."), "ok")
+    flash(_("Secret revoked."), "ok")
     return go_to(_base(number))
 
 
@@ -299,7 +301,7 @@ def leave_pair(number: int) -> Response:
     """Accept the difference between two tickets."""
     why = ReasonForm().reason.data or ""
     return _decided(
-        lambda rows, by: leave_different(rows, by, number, why), _("It is left as it is.")
+        lambda rows, by: leave_different(rows, by, number, why), _("The difference stays as it is.")
     )
 
 
@@ -398,7 +400,7 @@ def again(number: int) -> Response:
             leads_to(back)
     except Invalid as error:
         return _refused(error.message)
-    flash(_("It is tried again now.") if is_up else _NOT_CALLED, "ok")
+    flash(_("The ticket is being retried.") if is_up else _NOT_CALLED, "ok")
     return go_to(back)
 
 
@@ -408,7 +410,7 @@ def end_exchange(number: int) -> Response:
     form = ReasonForm()
     return _decided(
         lambda rows, by: endings.end_exchange(rows, by, number, form.reason.data or ""),
-        _("The exchange has ended: nothing goes out or comes in for this ticket any more."),
+        _("The exchange has ended: nothing more is sent or received for this ticket."),
     )
 
 
@@ -427,7 +429,7 @@ def theirs(number: int) -> Response:
     form = TheirsForm()
     return _decided(
         lambda rows, by: decisions.name_theirs(rows, by, number, form.their_id.data or ""),
-        _("The counterpart is recorded; the exchange continues."),
+        _("Counterpart set; the exchange continues."),
     )
 
 
@@ -437,7 +439,7 @@ def leave_unpaired(number: int) -> Response:
     why = ReasonForm().reason.data or ""
     return _decided(
         lambda rows, by: unpaired.leave_unpaired(rows, by, number, why),
-        _("It is left as it is."),
+        _("Their ticket stays without a pair."),
     )
 
 
@@ -447,7 +449,7 @@ def skip(number: int) -> Response:
     form = ReasonForm()
     return _decided(
         lambda rows, by: decisions.skip(rows, by, number, form.reason.data or ""),
-        _("The entry is left out; those behind it continue."),
+        _("The entry is skipped; later entries continue."),
     )
 
 
@@ -468,7 +470,7 @@ def choose(number: int) -> Response:
     ours = form.value.data == "ours"
     return _decided(
         lambda rows, by: decisions.choose(rows, by, number, ours=ours),
-        _("Our value goes to the partner.") if ours else _("Their value is taken over."),
+        _("Our value is queued for the partner.") if ours else _("Their value was applied."),
     )
 
 

@@ -35,7 +35,7 @@ KINDS: Final[Mapping[str, str]] = {
     Kind.MAIL: _("Structured mail"),
     Kind.RT: _("Request Tracker"),
     Kind.SERVICENOW: _("ServiceNow"),
-    Kind.GGUS: _("SOAP in the words of GGUS"),
+    Kind.GGUS: _("SOAP (GGUS contract)"),
 }
 DIRECTIONS: Final[Mapping[str, str]] = {
     Direction.BOTH: _("both ways"),
@@ -49,7 +49,7 @@ TICKETS: Final[Mapping[str, str]] = {
 }
 WAYS: Final = ("both", "out", "in")
 _OWNERS: Final[Mapping[str, str]] = {
-    Owner.NEWEST: _("whoever wrote last"),
+    Owner.NEWEST: _("last writer"),
     Owner.US: _("us"),
     Owner.THEM: _("the partner"),
     Owner.ASK: _("ask a person"),
@@ -67,7 +67,7 @@ class ConnectionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     url = StringField(
         _("Address"),
         filters=[one_line],
-        description=_("Such as https://helpdesk.example.org; of a mail connection their address."),
+        description=_("Such as https://helpdesk.example.org; for mail, their mail address."),
         render_kw={"autocomplete": "off", "maxlength": 500},
     )
     direction = Radio(
@@ -79,7 +79,7 @@ class ConnectionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     remote_login = StringField(
         _("Our login there"),
         filters=[one_line],
-        description=_("Where the secret alone does not say who we are."),
+        description=_("Needed if the secret alone does not identify the account."),
         render_kw={"autocomplete": "off", "autocapitalize": "none", "maxlength": 255},
     )
     internal = Radio(
@@ -87,7 +87,7 @@ class ConnectionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         choices=options(_("not sent"), INTERNAL_YES),
         validators=[sent],
         default="not sent",
-        description=_("Whether notes that only operators see here go to the partner."),
+        description=_("Whether notes for operators are sent to the partner."),
     )
     remote_secret = PasswordField(
         _("Secret"),

@@ -75,7 +75,7 @@ class AddForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Ticket"),
         required(_("Ticket")),
         filters=[one_line],
-        description=_("Its number. What the mail quotes at its end is left out."),
+        description=_("The ticket's number. The quote at the end of the mail is left out."),
     )
 
 
@@ -107,7 +107,7 @@ def dismiss_many() -> Response:
     rows, form = db.session(), DismissMailForm()
     texts = request.form.getlist("n")
     numbers = [int(one) for one in texts if one.isascii() and one.isdigit() and len(one) < 10]
-    require_operator(acting(), _("decide about mails that came in"))
+    require_operator(acting(), _("decide about incoming mails"))
     if form.validate():
         listed = url_for("incoming_mails.listing", state=MailState.REVIEW)
         try:

@@ -98,7 +98,8 @@ def next_step(pair: Pair, *, waiting: bool, traits: Traits, now: datetime) -> Ne
     is_creating = pair.state is PairState.CREATING
     if pair.begun is not None:
         if not traits.can_look_up and is_creating:
-            return Next(Step.ASK, reason="Nobody knows whether the ticket was created there")
+            reason = "Whether the ticket was created there is unknown; choose it or create it"
+            return Next(Step.ASK, reason=reason)
         if now < (visible := pair.begun + traits.settles):
             return Next(Step.REST, visible)
         return Next(Step.LOOK_UP if is_creating else Step.READ)

@@ -172,7 +172,7 @@ def why_lost(ticket: TheirTicket, known: Known, *, their_number: str, moved: boo
     # keys are reused, too: what they identify must be unchanged
     if any(known.digests.get(one.key) == trace_of(one.text) for one in ticket.texts):
         return ""
-    return f"Their ticket {ticket.id} holds neither our reference nor anything that it held before"
+    return f"Their ticket {ticket.id} contains neither our reference nor any of its earlier texts"
 
 
 def left_behind(ticket: TheirTicket, number: int, sent: Mapping[int, str | None]) -> set[int]:
@@ -269,7 +269,7 @@ def _letters(text: str) -> str:
     return "".join(one for one in _WRITTEN_OF_HTML.sub("", text) if one.isalnum())
 
 
-_OF_INTERNAL: Final = "It belongs to an internal text, and files here are for everybody"
+_OF_INTERNAL: Final = "It belongs to an internal text, but files here are visible to everybody"
 
 
 def news_of(ticket: TheirTicket, known: Known) -> News:

@@ -41,8 +41,8 @@ class Why(StrEnum):
 
     NO_WORD_OF_OURS = "our value has no counterpart there"
     NO_WORD_OF_THEIRS = "their value has no counterpart here"
-    NOT_KEPT = "they do not keep our value"
-    UNKNOWN = "nobody knows who changed it"
+    NOT_KEPT = "they do not accept our value"
+    UNKNOWN = "it is unknown which side changed it"
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def announce(
     ).all()
     if not waiting or waiting[0].sequence != sequence:
         if _is_left_out(session, pair, sequence):
-            raise CallFailed(Failure(Outcome.TRANSIENT, "It was skipped meanwhile"))
+            raise CallFailed(Failure(Outcome.TRANSIENT, "It was skipped in the meantime"))
         return
     if profile_in_use(session, pair.connection).mail:  # nobody fetches the rest: it is next
         waiting = waiting[:_MOST_ENTRIES]

@@ -54,7 +54,7 @@ def connect(
         raise Invalid(
             "kind",
             _(
-                "%(kind)s is no kind of system; it is one of %(kinds)s",
+                "Unknown kind of system %(kind)s. Use one of: %(kinds)s",
                 kind=kind,
                 kinds=", ".join(Kind),
             ),
@@ -63,7 +63,7 @@ def connect(
     earlier = connection_of(session, code, kind)
     if earlier is not None and earlier.ended_at is None:
         raise Invalid(
-            "kind", _("%(code)s has a connection of kind %(kind)s already", code=code, kind=kind)
+            "kind", _("%(code)s already has a connection of kind %(kind)s", code=code, kind=kind)
         )
     connection = Connection(
         partner_id=partner_named(session, by, code).id,
@@ -191,7 +191,9 @@ def checked_address(kind: str, url: str, direction: str, remote_login: str) -> s
     checked_text("url", url, _MOST_URL, label=_("Address"))
     checked_text("remote_login", remote_login, 255, label=_("Login"))
     if direction not in tuple(Direction):
-        raise Invalid("direction", _("A direction is one of %(words)s", words=", ".join(Direction)))
+        raise Invalid(
+            "direction", _("Unknown direction. Use one of: %(words)s", words=", ".join(Direction))
+        )
     if (kind != Kind.MAIL or is_receiver(url)) and (problem := check_url(url)):
         raise Invalid("url", problem)
     if kind != Kind.MAIL:

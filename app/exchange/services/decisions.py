@@ -60,7 +60,7 @@ AGAIN_AT_ONCE: Final = 200
 _SHARE: Final = _("share a ticket with a partner")
 _AGAIN: Final = _("send a ticket to a partner again")
 _CHOOSE: Final = _("choose between our value and a partner's")
-_LEAVE_OUT: Final = _("leave out what a partner did not take")
+_LEAVE_OUT: Final = _("skip what a partner did not accept")
 
 
 def share(session: Session, by: Writer, number: int, connection: Connection) -> int:
@@ -69,7 +69,7 @@ def share(session: Session, by: Writer, number: int, connection: Connection) -> 
     require_operator(by.actor, _SHARE)
     require_live(connection)
     if not Direction(connection.direction).pushes:
-        raise Invalid("connection", _("Nothing is sent over this connection; it only reads"))
+        raise Invalid("connection", _("This connection only reads; nothing can be sent"))
     ticket = session.get(Ticket, number)
     if ticket is None:
         raise NotFound
@@ -107,13 +107,13 @@ def retry(session: Session, by: Writer, pair_id: int) -> None:
 def leave_out(session: Session, by: Writer, pair_id: int, reason: str) -> None:
     """Skip the first waiting entry of ours, with a reason; later entries continue."""
     require_admin(by.actor, _LEAVE_OUT)
-    reason = checked_reason(reason, _("Say why it is left out"))
+    reason = checked_reason(reason, _("Enter why it is skipped"))
     row = locked_pair(session, pair_id)
     entry = first_waiting(session, pair_id)
     if entry is None:
         raise Invalid("ticket", _("Nothing is queued for this partner"))
     if row.state == PairState.CREATING or not row.their_id:
-        raise Invalid("ticket", _("Their ticket does not exist yet; without it nothing can follow"))
+        raise Invalid("ticket", _("Their ticket does not exist yet; create or choose it first"))
     entry.state, entry.reason, entry.done_at = EntryState.SKIPPED, reason, by.now
     store(row, rules.done(rules.resume(as_rule(row))))
     left_out = FieldChange(f"entry {entry.sequence}", EntryState.WAITING, EntryState.SKIPPED)
@@ -165,7 +165,7 @@ def name_theirs(session: Session, by: Writer, pair_id: int, their_id: str) -> No
     pair = locked_pair(session, pair_id)
     require_exchanged(pair)
     if pair.state == PairState.PAIRED:
-        raise Invalid("their_id", _("The counterpart is known by now"))
+        raise Invalid("their_id", _("The counterpart is already known"))
     checked_text("their_id", their_id, 255, label=_("Their id"))
     taken = session.scalars(
         select(TicketPair.ticket_number).where(
@@ -202,7 +202,7 @@ def skip(session: Session, by: Writer, entry_id: int, reason: str) -> None:
     if entry.state == EntryState.SKIPPED:
         return
     if first_waiting(session, pair.id) is not entry:
-        raise Invalid("reason", _("This entry does not wait first any more"))
+        raise Invalid("reason", _("This entry is no longer the first one waiting"))
     leave_out(session, by, pair.id, reason)
 
 

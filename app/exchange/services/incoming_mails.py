@@ -220,7 +220,7 @@ def decide(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: 
         return
     if mail.key != reply.key:
         mail.state, mail.ticket_number = MailState.REVIEW, _named(session, reply)
-        mail.reason = _("A mail with this Message-ID came before, with another text or other files")
+        mail.reason = _("An earlier mail has this Message-ID, but another text or other files")
         return
     try:
         with session.begin_nested():
@@ -247,7 +247,7 @@ def _add(session: Session, mail: IncomingMail, reply: Reply, ours: Ours, now: da
         mail.holder, mail.added_at = holder, now
         return ""
     if number == 0:
-        raise _Doubt(_("None of its lines is the number of a ticket, as its connection reads them"))
+        raise _Doubt(_("No line contains a ticket number; check the mail lines of the connection"))
     ticket = session.get(Ticket, number)
     if ticket is None:
         raise _Doubt(_("There is no ticket %(number)s", number=number))
@@ -293,9 +293,9 @@ def _given(reply: Reply, ours: Ours) -> tuple[int, str]:
         raise _Doubt(reply.problem)
     given = given_in(ours.key, reply.addresses)
     if not given:
-        raise _Doubt(_("Its sender may be forged: no address in it was given out by the portal"))
+        raise _Doubt(_("The sender may be forged: the mail uses no reply address of the portal"))
     if len(given) > 1:
-        raise _Doubt(_("It was sent to several addresses that the portal gave out"))
+        raise _Doubt(_("It was sent to several reply addresses of the portal"))
     return given.pop()
 
 
@@ -336,7 +336,7 @@ def _held(session: Session, holder: str, now: datetime) -> _Held:
     if kind == MAIL:
         answered = session.get(Mail, key)
         if answered is None:
-            raise _Doubt(_("The mail that it answers was deleted"))
+            raise _Doubt(_("The mail it answers was deleted"))
         by = Writer(SYSTEM, Door.EXCHANGE, now, author=answered.address)
         return _Held(by, answered.address)
     assert kind == CONNECTION, "the portal gives out no other"
@@ -365,7 +365,7 @@ def _write(
         else:
             left_out.append(name or "a file")
     if not text and not reply.files and not reply.gone:
-        raise Invalid("ticket", _("It holds no text of its own"))
+        raise Invalid("ticket", _("It contains no new text"))
     body = text or ("By mail: " + ", ".join(name or "a file" for name, _content in kept))
     comment_ticket(session, by, number, comment_of(body, left_out, sent_from))
     session.flush()
@@ -448,7 +448,7 @@ def list_incoming(
     session: Session, actor: Actor, state: str = "", before: int | None = None
 ) -> Sequence[IncomingMail]:
     """Mails of a state, or of any, newest first; one more than a page shows."""
-    require_operator(actor, _("see the mails that came in"))
+    require_operator(actor, _("see incoming mails"))
     query = select(IncomingMail).order_by(IncomingMail.id.desc()).limit(PAGE + 1)
     if state:
         query = query.where(IncomingMail.state == state)
@@ -527,7 +527,7 @@ def what_is_left(mail: IncomingMail) -> Reply:
 
 def find_incoming(session: Session, actor: Actor, mail_id: int) -> IncomingMail:
     """Return one mail, for operators. Raises ``Forbidden`` or ``NotFound``."""
-    require_operator(actor, _("see the mails that came in"))
+    require_operator(actor, _("see incoming mails"))
     mail = session.get(IncomingMail, mail_id)
     if mail is None:
         raise NotFound
@@ -541,7 +541,7 @@ def add_as_comment(
     of the person who decides; ``reply``: the mail, read again."""
     mail = _to_decide(session, by, mail_id, *ADDABLE)
     if mail.added_at is not None:
-        raise MoveNotAllowed(_("It is a comment already; dismiss it"))
+        raise MoveNotAllowed(_("It is already a comment; dismiss it"))
     text = reply.text if reply.problem else new_text(reply.text, ours)
     if session.get(Ticket, number) is None:
         raise Invalid("ticket", _("There is no ticket %(number)s", number=number))
@@ -570,7 +570,7 @@ def dismiss_of_sender(session: Session, by: Writer, sender: str, reason: str) ->
 
 
 def _dismiss_all(session: Session, by: Writer, which: ColumnElement[bool], reason: str) -> int:
-    require_operator(by.actor, _("decide about mails that came in"))
+    require_operator(by.actor, _("decide about incoming mails"))
     text = _dismissal(by, reason)
     mails = session.scalars(
         select(IncomingMail)
@@ -591,7 +591,7 @@ def _dismissal(by: Writer, reason: str) -> str:
 
 def _to_decide(session: Session, by: Writer, mail_id: int, *states: MailState) -> IncomingMail:
     """A mail in one of the states, its row locked; raises ``MoveNotAllowed`` otherwise."""
-    require_operator(by.actor, _("decide about mails that came in"))
+    require_operator(by.actor, _("decide about incoming mails"))
     mail = session.scalars(
         select(IncomingMail)
         .where(IncomingMail.id == mail_id)
@@ -601,7 +601,7 @@ def _to_decide(session: Session, by: Writer, mail_id: int, *states: MailState) -
     if mail is None:
         raise NotFound
     if mail.state not in states:
-        raise MoveNotAllowed(_("It needs no review: it is %(state)s", state=mail.state))
+        raise MoveNotAllowed(_("This mail needs no review; it is %(state)s", state=mail.state))
     return mail
 
 

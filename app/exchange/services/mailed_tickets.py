@@ -69,8 +69,8 @@ def pair_of_mail(
         raise Invalid(
             "mail",
             _(
-                "It is about their ticket %(theirs)s and our ticket %(number)s, which do not"
-                " belong together",
+                "The mail names their ticket %(theirs)s and our ticket %(number)s, which are not"
+                " a pair",
                 theirs=read.number,
                 number=numbers[0] if numbers else pair.ticket_number,
             ),
@@ -111,11 +111,11 @@ def take_mailed(
         return pair.ticket_number
     if not Direction(connection.direction).pulls:
         raise Invalid(
-            "mail", _("Tickets of this partner are not opened here: its direction is push")
+            "mail", _("Tickets of this partner cannot be opened here: the connection only pushes")
         )
     made = take_new(session, connection.id, theirs, now)
     if made is None:
-        raise Invalid("mail", _("It holds no text, or has passed too many systems"))
+        raise Invalid("mail", _("It contains no text, or has passed through too many systems"))
     _take_whole(session, made, theirs, now)
     number = session.get_one(TicketPair, made).ticket_number
     _set_window(session, connection, number, read, now)

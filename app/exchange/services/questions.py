@@ -15,7 +15,7 @@ from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.services.entries import add_entry
 
-_ENDED: Final = "The values were changed since"
+_ENDED: Final = "The values have changed"
 
 
 def ask(session: Session, pair: TicketPair, name: str, theirs: str, now: datetime) -> None:

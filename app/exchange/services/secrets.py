@@ -44,7 +44,7 @@ def add_secret(
     if not secret:
         raise Invalid("secret", _("A secret is required"))
     if len(live_secrets(session, connection, use)) >= LIVE_SECRETS:
-        raise Invalid("secret", _("There are two live secrets already; end one first"))
+        raise Invalid("secret", _("Two secrets are live already; revoke one first"))
     row = ConnectionSecret(connection_id=connection.id, use=use, sealed="", created_at=by.now)
     session.add(row)
     session.flush()
@@ -83,7 +83,7 @@ def opened(row: ConnectionSecret, key: bytes) -> str:
     if found is None:
         raise Invalid(
             "secret",
-            _("The portal's secret key was changed since; set the partner's secret again"),
+            _("The portal's secret key has changed; set the partner's secret again"),
         )
     return found
 

@@ -95,7 +95,7 @@ def take_values(
 _SAID: Final[Mapping[Why | None, str]] = {
     Why.NO_WORD_OF_THEIRS: "No counterpart for {name} {theirs!r}; set one in the map",
     Why.NO_WORD_OF_OURS: "No counterpart for our {name} {ours!r}; set one in the map",
-    Why.NOT_KEPT: "{name}: they do not keep our {ours!r}",
+    Why.NOT_KEPT: "{name}: they do not accept our {ours!r}",
 }
 """Why values stay different; without a known reason the two values are shown alone."""
 

@@ -56,10 +56,10 @@ class Left(StrEnum):
     """Why a value of an entry of ours is not sent."""
 
     GAVE_WAY = "Gave way to the partner's value"
-    ASKED = "A person is asked"
-    CROSSED = "Both sides changed it at once, and a person is asked"
+    ASKED = "A person has to choose"
+    CROSSED = "Both sides changed it at the same time; a person has to choose"
     REPLACED = "Changed again since"
-    DIFFERS = "It cannot be set there"
+    DIFFERS = "This value cannot be set there"
 
 
 @dataclass(frozen=True)

@@ -252,7 +252,7 @@ class _Stalled:
                 try:
                     await asyncio.to_thread(self.free)
                 except Exception as error:  # noqa: BLE001  # the next look may come through
-                    _log.warning("stalled jobs not looked at", extra={"error": reason_of(error)})
+                    _log.warning("stalled jobs not checked", extra={"error": reason_of(error)})
                 looked = monotonic()
 
     def free(self) -> None:
@@ -262,7 +262,7 @@ class _Stalled:
             freed = free_stalled(session, now, silence, list(self._ended_before))
         self._ended_before, self._ended = self._ended, set()
         if freed:
-            _log.warning("jobs of a killed worker are started again", extra={"jobs": freed})
+            _log.warning("jobs of a killed worker restarted", extra={"jobs": freed})
 
 
 def free_stalled(

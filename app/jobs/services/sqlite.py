@@ -178,7 +178,7 @@ def _due(runner: Runner, now: datetime) -> Select[Job]:
 def _claim(session: Session, job: Job, runner: Runner, now: datetime) -> bool:
     """Claim the job; return False if it has to be given up instead."""
     if job.state == RUNNING:
-        _log.warning("a job of a killed worker is started again", extra={"job": job.name})
+        _log.warning("job of a killed worker restarted", extra={"job": job.name})
         job.attempts += 1
         note_failure(session, job.id, now, KILLED)
         if job.attempts >= MAX_ATTEMPTS:

@@ -186,7 +186,7 @@ def again_all() -> Response:
             many=format(many, ","),
         )
         if many
-        else _("None failed.")
+        else _("No mail has failed.")
     )
     flash(message, "ok")
     return go_to(url_for("mails.listing", state="waiting"))

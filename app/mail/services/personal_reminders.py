@@ -52,7 +52,7 @@ def send_due_reminders(session: Session, now: datetime) -> int:
         queue_message(
             session,
             key=f"{PRIVATE}reminder {number} {reminder.user_id} {at:%Y-%m-%dT%H:%M:%S}",
-            recipients=[MessageRecipient(address, reminder.user_id, _("because you asked for it"))],
+            recipients=[MessageRecipient(address, reminder.user_id, _("because you requested it"))],
             subject=_("Reminder: ticket %(number)s, %(title)s", number=number, title=title),
             text=joined("\n\n", filter(None, parts)),
             url=f"/tickets/{number}",

@@ -286,7 +286,7 @@ def send_again(session: Session, by: Writer, mail_id: int) -> None:
     if mail.state == FAILED and is_to_partner(mail):
         raise Invalid(
             "mail",
-            _("What a partner's mail server refused is sent again from the ticket's exchange"),
+            _("Send a mail that a partner's server refused again from the ticket's exchange"),
         )
     tried = session.scalar(
         update(Mail)
@@ -298,7 +298,10 @@ def send_again(session: Session, by: Writer, mail_id: int) -> None:
     if tried is None:
         raise Invalid(
             "mail",
-            _("Only a mail that failed or waits is tried again: it is %(state)s", state=mail.state),
+            _(
+                "Only a failed or waiting mail can be tried again; this one is %(state)s",
+                state=mail.state,
+            ),
         )
     fields = [FieldChange("state", mail.state, "tried again")]
     record_change(session, by, kind=MAIL, thing_id=mail_id, fields=fields)

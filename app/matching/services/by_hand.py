@@ -77,7 +77,7 @@ def _decide(
 ) -> None:
     event = _locked(session, by, event_id)
     if event.withdrawn_at is not None:
-        raise Invalid("ticket", _("This event is withdrawn: it has no tickets"))
+        raise Invalid("ticket", _("This event is withdrawn; restore it before linking tickets"))
     if event.state not in ("down", "degraded"):
         raise Invalid("ticket", _("Unmonitored time is not an event: no ticket documents it"))
     if event.link_id is None and event.site_id is None:

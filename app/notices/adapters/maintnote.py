@@ -54,7 +54,7 @@ MAX_TEXT: Final = 256 * 1024
 _MAX_EVENTS: Final = 100
 _MAX_COMPONENTS: Final = 300
 _SHOWN_HEADERS: Final = ("From", "Date", "Subject", "Message-ID")
-_CUT: Final = "\n[Here the portal cut the text: it is longer than it keeps.]"
+_CUT: Final = "\n[The portal cut the text here: it is too long.]"
 
 
 def read(content: bytes, name: str = "") -> Reading:
@@ -102,7 +102,7 @@ def _mail(content: bytes, name: str, digest: str) -> Reading:
     if not found:
         body = next((text for part, text in parts if part.get_content_subtype() == "plain"), whole)
         draft = guess(clean(body), one_line(subject))
-        found.append(Unread("It holds no calendar (text/calendar or an .ics file)", draft))
+        found.append(Unread("It contains no calendar (text/calendar or an .ics file)", draft))
     return Reading(
         name or cut_line(subject, 255),
         digest,
@@ -167,7 +167,7 @@ def _calendar(text: str) -> Iterator[Notice | Unread]:
         yield Unread(f"The calendar cannot be read: {cut_line(str(error), 150)}")
         return
     if not events:
-        yield Unread("The calendar holds no event (VEVENT)")
+        yield Unread("The calendar contains no event (VEVENT)")
     elif len(events) > _MAX_EVENTS:
         yield Unread(f"The calendar has more than {_MAX_EVENTS} events")
     else:
@@ -238,7 +238,7 @@ def _notice(event: icalendar.Component, method: str) -> Notice:
     if method == "CANCEL" or _id(event, "STATUS").upper() == "CANCELLED":
         status = Status.CANCELLED
     if status and status not in set(Status):
-        raise _Unreadable("X-MAINTNOTE-STATUS is none of " + ", ".join(Status))
+        raise _Unreadable("X-MAINTNOTE-STATUS must be one of " + ", ".join(Status))
     return Notice(
         provider=provider,
         uid=uid,
@@ -265,7 +265,7 @@ def _impact(text: str) -> str:
 def _sequence(event: icalendar.Component) -> int:
     value = _id(event, "SEQUENCE") or "0"  # RFC 5545: the default is 0
     if not (value.isascii() and value.isdigit() and int(value[:20]) <= MAX_SEQUENCE):
-        raise _Unreadable("SEQUENCE is no whole number")
+        raise _Unreadable("SEQUENCE must be a whole number")
     return int(value)
 
 
@@ -305,7 +305,7 @@ def _text(event: icalendar.Component, name: str) -> str:
 def _id(event: icalendar.Component, name: str, *, needed: bool = False) -> str:
     values = _values(event, name)
     if len(values) > 1:
-        raise _Unreadable(f"{name} stands more than once")
+        raise _Unreadable(f"{name} is repeated")
     text = _short(name, str(values[0])) if values else ""
     if needed and not text:
         raise _Unreadable(f"{name} is missing")
@@ -322,10 +322,10 @@ def _short(name: str, text: str) -> str:
 def _time(event: icalendar.Component, name: str, *, floating: bool = False) -> datetime:
     values = _values(event, name)
     if len(values) != 1:
-        raise _Unreadable(f"{name} {'stands more than once' if values else 'is missing'}")
+        raise _Unreadable(f"{name} {'is repeated' if values else 'is missing'}")
     moment = getattr(values[0], "dt", None)
     if not isinstance(moment, datetime):
-        raise _Unreadable(f"{name} is no time of day")
+        raise _Unreadable(f"{name} is not a time of day")
     if moment.tzinfo is None:
         zone = one_line(str(getattr(values[0], "params", {}).get("TZID", "")))[:50]
         if not floating or zone:

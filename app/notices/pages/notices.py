@@ -169,8 +169,8 @@ def preview() -> Response:
     if not carried or len(carried) > PACKED_LIMIT:
         return _list_page(
             _(
-                "The file is larger than a page takes (packed, %(value)s MiB); the command `flask"
-                " notices import` takes up to 4 MiB",
+                "The compressed file is larger than %(value)s MiB; import it with `flask notices"
+                " import` (up to 4 MiB)",
                 value=PACKED_LIMIT // 1024 // 1024,
             )
         )

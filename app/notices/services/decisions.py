@@ -135,7 +135,7 @@ def settle_circuit(
         raise NotFound(_("The notice names no such circuit"))
     found = session.scalars(select(Link).where(Link.name == link)).first()
     if found is None:
-        raise Invalid("link", _("Link is unknown; choose one of the list"))
+        raise Invalid("link", _("Unknown link; choose one from the list"))
     if remember:
         circuits = link_values(found)["circuits"]
         # a name that is too long is refused there, not cut
@@ -180,7 +180,7 @@ def _locked(session: Session, by: Writer, number: int) -> MaintenanceNotice:
 def _to_decide(session: Session, by: Writer, number: int) -> MaintenanceNotice:
     row = _locked(session, by, number)
     if row.state != Outcome.TO_READ:
-        raise MoveNotAllowed(_("This notice is decided already: %(state)s", state=row.state))
+        raise MoveNotAllowed(_("This notice has already been handled: %(state)s", state=row.state))
     return row
 
 

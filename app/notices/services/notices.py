@@ -64,7 +64,7 @@ def refusal_to_take(actor: Actor) -> str | None:
     if actor.kind is Kind.PERSON and not actor.is_operator:
         return "Only operators may import maintenance notices"
     if actor.kind is Kind.PARTNER:
-        return "A partner's account brings in no maintenance notices; a token of scope tickets does"
+        return "Partner accounts may not submit maintenance notices; use a token of scope tickets"
     return None
 
 

@@ -57,7 +57,7 @@ _OF_EVENT: Final = _("An event is ongoing")
 _OF_INCIDENT: Final = _("An open incident has the impact {impact}")
 _OF_BOTH: Final = _("An event is ongoing in a running window")
 _OF_WINDOW: Final = _("A window is running")
-_OF_PLAN: Final = _("A window begins within %(days)s days", days=AHEAD.days)
+_OF_PLAN: Final = _("A window starts within %(days)s days", days=AHEAD.days)
 _NEVER_SEEN: Final = _("No source ever reported it")
 _NOT_WATCHED: Final = _("Its source does not monitor it now")
 _OF_NOTHING: Final = _(
@@ -247,7 +247,7 @@ class LinkStatus:
 
 NOT_YET: Final = LinkStatus(
     LinkState.UNMONITORED,
-    _("That day is still to come: no window is planned then, and nothing else is known"),
+    _("A future day: no window is planned, and nothing else is known"),
     is_watched=False,
 )
 """For a link on a future day with no planned window."""

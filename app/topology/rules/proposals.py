@@ -55,7 +55,7 @@ def _why_none_works(backups: Sequence[tuple[str, LinkStatus]], now: datetime) ->
             return _("its backup %(name)s is not monitored", name=name)
     for name, status in backups:
         if status.state is LinkState.PLANNED:
-            return _("work on its backup %(name)s begins within the hour", name=name)
+            return _("work on its backup %(name)s starts within the hour", name=name)
     return _("none of its backups works")
 
 

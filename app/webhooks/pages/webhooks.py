@@ -140,7 +140,7 @@ def edit(number: int) -> Response:
 def switch_on(number: int) -> Response:
     """Switch it on again."""
     return _by_password(
-        number, lambda: verbs.switch_on(db.session(), writer(), number), _("It is on again.")
+        number, lambda: verbs.switch_on(db.session(), writer(), number), _("Webhook switched on.")
     )
 
 
@@ -164,7 +164,7 @@ def end_secret(number: int) -> Response:
     return _done(
         number,
         lambda: verbs.end_secret(db.session(), writer(), number, int(key)),
-        _("The secret has ended."),
+        _("Secret revoked."),
     )
 
 
@@ -174,7 +174,7 @@ def switch_off(number: int) -> Response:
     return _done(
         number,
         lambda: verbs.switch_off(db.session(), writer(), number),
-        _("It is off. Messages are collected meanwhile."),
+        _("Webhook switched off. Messages are collected meanwhile."),
     )
 
 
@@ -195,7 +195,7 @@ def test(number: int) -> Response:
     return _done(
         number,
         lambda: verbs.send_test(db.session(), writer(), number),
-        _("A test is on its way; reload the page to see its answer."),
+        _("A test message was queued; reload the page to see the answer."),
     )
 
 
@@ -220,7 +220,7 @@ def again(number: int, message: int) -> Response:
     return _done(
         number,
         lambda: verbs.send_again(db.session(), writer(), number, message),
-        _("It is queued again."),
+        _("The message is queued again."),
     )
 
 

@@ -62,7 +62,7 @@ class Off(StrEnum):
 
 OFF_WORDS: Final[Mapping[str, str]] = {
     Off.PERSON: _("It was switched off by hand."),
-    Off.FAILURES: _("It was switched off: for a week nothing but failures came from the address."),
+    Off.FAILURES: _("It was switched off: all attempts failed for a week."),
     Off.GONE: _("It was switched off: the address answered 410, which means that it is gone."),
     Off.OWNER: _("It was switched off: the account whose rights it has is disabled."),
     Off.SESSIONS: _("It was switched off when the sessions of its owner were ended."),
@@ -94,8 +94,8 @@ FAILURE_WORDS: Final[Mapping[str, str]] = {
         "No connection. The host's name must be known on the internet, and its address must be a"
         " public one that takes calls from outside."
     ),
-    Failure.TIME: _("No whole answer within 10 seconds. Answer first, then work."),
-    Failure.BROKEN: _("The connection broke off, or what came was no HTTP."),
+    Failure.TIME: _("No whole answer within 10 seconds. Answer before processing the message."),
+    Failure.BROKEN: _("The connection was closed, or the answer was not HTTP."),
     Failure.LARGE: _("The answer is larger than 64 kB; an empty one is enough."),
     Failure.REDIRECT: _(
         "It redirects to another address. Redirects are not followed: enter the final address."
@@ -103,7 +103,7 @@ FAILURE_WORDS: Final[Mapping[str, str]] = {
     Failure.STATUS: _("The answer's status means failure; success is 200 to 299."),
     Failure.KEY: _("The secrets cannot be read: the portal's key changed. Add a new secret."),
     Failure.OLD: _("It could not be delivered for 7 days and was given up."),
-    Failure.RIGHTS: _("Not sent: its owner may not read this any more."),
+    Failure.RIGHTS: _("Not sent: its owner may no longer read this."),
 }
 
 

@@ -70,10 +70,10 @@ def filter_values(text: str) -> Mapping[str, Sequence[str]]:
         found.setdefault(name, []).append(_checked(name, value))
     if max((len(values) for values in found.values()), default=0) > MAX_VALUES:
         raise Invalid(
-            "filter", _("A word of the filter takes at most %(limit)s values", limit=MAX_VALUES)
+            "filter", _("A filter parameter takes at most %(limit)s values", limit=MAX_VALUES)
         )
     if len(found.get("q", ())) > 1:
-        raise Invalid("filter", _("A filter takes one text"))
+        raise Invalid("filter", _("A filter takes only one search text"))
     return {name: list(dict.fromkeys(found[name])) for name in LABELS if name in found}
 
 
@@ -122,7 +122,7 @@ def _not_a_filter() -> Invalid:
     return Invalid(
         "filter",
         _(
-            "This is no filter of tickets; write it as in site=DE-KIT&category=incident, or copy"
+            "Not a ticket filter. Write it as site=DE-KIT&category=incident, or copy"
             " the address of the list. Allowed are: %(allowed)s",
             allowed=", ".join(LABELS),
         ),

@@ -393,7 +393,7 @@ def _problem_of_url(url: str, private_hosts: Collection[str]) -> str | None:
     except ValueError:
         return None  # a name is resolved in each call
     if host not in private_hosts and not is_public(address):
-        return _("The address is inside of a network; it must be one of the internet")
+        return _("The address is in a private network; use one on the internet")
     return None
 
 
@@ -436,4 +436,4 @@ def _record(
             host=_host(webhook.url),
         )
         user = session.get_one(User, webhook.user_id)
-        notify_person(session, by, user, change, _("A webhook of yours was changed"), text)
+        notify_person(session, by, user, change, _("One of your webhooks was changed"), text)

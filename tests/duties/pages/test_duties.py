@@ -67,7 +67,7 @@ def test_a_due_ticket_is_one_click_away_and_then_is_there(
         ["2013-03-05 10:00"],
         ["2013-03-05 12:00"],
     )
-    assert "Rule R2009 asks for a ticket" in form.values("description")[0]
+    assert "Rule R2009 requires a ticket" in form.values("description")[0]
     answer = visitor.send(form.action, {**form.data(), "do": "save"})
     assert answer.status_code == 303, answer.text
     assert "No such event" in visitor.read("/duty?quarter=2013-Q1").text, (
@@ -260,7 +260,7 @@ def test_a_rule_is_composed_looked_at_put_in_force_and_undone(
     assert "Nothing is due" in visitor.read("/duty").text
     again = visitor.send(f"/duty/rules/forces/{force}/undo", {})
     assert again.status_code == 422
-    assert "This was undone already" in again.text
+    assert "This has already been undone" in again.text
 
 
 def test_two_rules_do_not_differ_by_capital_letters_alone(cast: Cast, visit: Enter) -> None:

@@ -173,7 +173,7 @@ def test_what_cannot_be_used_of_an_address_is_told(
         "state=up": "State takes down, degraded, unmonitored",
         "from=yesterday": "From takes a day such as 2012-01-31, or 2012-01, 2012-Q1, 2012",
         "quarter=2012Q1": "Quarter is written as 2012-Q1",
-        "from=2013&to=2012": "To lies before From",
+        "from=2013&to=2012": "To is before From",
         "import=x": "Import takes the number of an import",
         "counted=yes&counted=no": "Counted takes one value; the first is used",
         "after=x": "The place in the list (after) cannot be read",
@@ -305,7 +305,7 @@ def test_a_person_enters_corrects_and_closes_an_event(
     late = visitor.send("/events/1/edit", {**closing, "detail": "Other"})
     assert late.status_code == 409
     again = PageReader(late.text)
-    assert "This event was changed since you opened the form" in again.text
+    assert "This event was changed after you opened the form" in again.text
     assert again.form("/events/1/edit").values("detail") == ["Other"]
     assert visitor.send("/events/1/edit", again.form("/events/1/edit").data()).status_code == 303
     text = visitor.read("/events/1").text

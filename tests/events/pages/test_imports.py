@@ -104,8 +104,8 @@ def test_each_line_is_shown_before_and_the_person_chooses(
     ("content", "told"),
     [
         (b"", "The file is empty"),
-        (b"\x1f\x8bbroken", "packed (gzip) and broken"),
-        (gzip.compress(b"", mtime=0)[:10] + b"\xff" * 9, "packed (gzip) and broken"),
+        (b"\x1f\x8bbroken", "gzip file is damaged"),
+        (gzip.compress(b"", mtime=0)[:10] + b"\xff" * 9, "gzip file is damaged"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_in_words(
@@ -148,7 +148,7 @@ def test_a_packed_file_is_unpacked_up_to_a_bound(
     packed = gzip.compress(b" " * (runs.MAX_BYTES + 1), 1)
     answer = upload(visit(cast.operator), packed)
     assert answer.status_code == 422
-    assert "larger than 16 MiB unpacked; split it" in PageReader(answer.text).text
+    assert "larger than 16 MiB uncompressed; split it" in PageReader(answer.text).text
     assert session.scalar(select(func.count()).select_from(EventImport)) == 0
     session.rollback()
 

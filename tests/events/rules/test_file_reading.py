@@ -139,8 +139,8 @@ def test_a_file_may_hold_no_events(content: str) -> None:
         ({"start": "2012-03-06 10:05 Europe/Berlin"}, "write a zone as an offset"),
         ({"start": "2012-03-06T10:05:00+25:00"}, "an ISO 8601 time with its zone"),
         ({"start": "2012-03-06"}, "the time of day and the zone are missing"),
-        ({"start": "2012-02-30T10:05:00Z"}, "there is no such day, hour or zone"),
-        ({"start": "2012-02-28T24:00:00Z"}, "there is no such day, hour or zone"),
+        ({"start": "2012-02-30T10:05:00Z"}, "this day, hour or zone does not exist"),
+        ({"start": "2012-02-28T24:00:00Z"}, "this day, hour or zone does not exist"),
         ({"start": "06.03.2012 10:05"}, "only if the year comes first"),
         ({"start": "03/06/2012 10:05"}, "only if the year comes first"),
         ({"start": '"40974,4201"'}, "this is a number, as spreadsheets keep days"),
@@ -218,7 +218,7 @@ def test_a_packed_file_is_unpacked_or_says_that_it_is_broken() -> None:
         with pytest.raises(Invalid, match=r"is packed \(gzip\) and broken; pack it again"):
             unpacked(broken, 1000)
     for large in (b"x" * 1001, gzip.compress(b"x" * 1001)):
-        with pytest.raises(Invalid, match="is larger than 0 MiB unpacked; split it"):
+        with pytest.raises(Invalid, match="is larger than 0 MiB uncompressed; split it"):
             unpacked(large, 1000)
 
 

@@ -199,7 +199,7 @@ def test_sites_are_found_under_any_name_and_a_site_alone_is_enough(
         ({"start": "2013-03-06T10:00:00,5Z"}, "after a point"),
         ({"start": "1362564300,5"}, "after a point"),
         ({"start": "2013-02-30T10:00:00Z"}, "no such day"),
-        ({"start": "2013-03-06T10:00:00+25:00"}, "no such day, hour or zone"),
+        ({"start": "2013-03-06T10:00:00+25:00"}, "this day, hour or zone does not exist"),
         ({"start": ""}, "ISO 8601"),
         ({"start": "2013-03-06T12:06:00Z", "end": ""}, "a time that has been"),
         ({"end": "2013-03-06T09:59:59Z"}, "no time before the event's start"),

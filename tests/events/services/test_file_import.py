@@ -104,7 +104,7 @@ def test_a_file_is_gone_through_written_and_known_again(session: Session, cast: 
     assert same is not None
     assert same.id == number
     session.rollback()
-    with transaction(session), pytest.raises(Invalid, match="Nothing of this file is new"):
+    with transaction(session), pytest.raises(Invalid, match="This file contains nothing new"):
         runs.begin_writing(session, by, again, only_good=False, keeps_unknown=False)
 
     closing = kept(session, by, file([row(2)]))
@@ -226,7 +226,7 @@ def test_an_import_is_withdrawn_in_steps_and_one_event_comes_back(
     with transaction(session):
         with pytest.raises(Invalid, match="Reason is required"):
             restore_event(session, by, 1, " ")
-        with pytest.raises(Invalid, match="withdrawn already"):
+        with pytest.raises(Invalid, match="already withdrawn"):
             withdraw_event(session, by, 1, "Again.")
         restore_event(session, by, 1, "That one was.")
     changes = changes_of(session, EVENT, 1)

@@ -67,7 +67,7 @@ def test_a_ticket_that_changes_between_two_pages_pushes_none_out() -> None:
 
 def test_an_order_that_is_none_is_refused() -> None:
     rows = [Row("a", at(10)), Row("b", at(11))]
-    with pytest.raises(CallFailed, match="first what changed last") as caught:
+    with pytest.raises(CallFailed, match="the last change first") as caught:
         changed_since(at(10).isoformat(), LATER, lambda *_: rows)
     assert caught.value.failure.outcome is Outcome.PERMANENT
 

@@ -71,7 +71,7 @@ def checks_of(stand_in: RequestTrackerStandIn) -> list[Check]:
 @pytest.mark.parametrize(
     ("status", "answer", "told"),
     [
-        ("200 OK", b'{"Version": "6.0.1"}', "RT 6.0.1; the portal was tried with RT 5.0.7 alone"),
+        ("200 OK", b'{"Version": "6.0.1"}', "RT 6.0.1; the portal was only tried with RT 5.0.7"),
         ("200 OK", b"{}", "It does not name its version; the portal was tried with RT 5.0.7"),
         ("403 Forbidden", b"{}", "It does not name its version; the portal was tried with RT"),
     ],
@@ -90,7 +90,7 @@ def test_the_version_is_named_and_whether_it_was_tried(
 def test_an_interface_that_is_switched_off_is_named(status: str, step: str) -> None:
     last = checks_of(_Other(status, b"<html>Login</html>", "text/html"))[-1]
     assert last.what == step
-    assert "RT 6 has it where $EnableREST2 is set" in last.problem
+    assert "on RT 6 set $EnableREST2" in last.problem
 
 
 def test_a_wrong_token_is_no_interface_that_is_switched_off() -> None:

@@ -130,7 +130,7 @@ def test_a_reference_that_is_not_kept_is_said(
 ) -> None:
     theirs.read_only = frozenset({"correlation_id"})
     created = system.create(entry(EntryKind.TICKET, 1, "No light.", title="Link down"))
-    assert "did not keep our reference in correlation_id" in created.remark
+    assert "did not store our reference in correlation_id" in created.remark
 
 
 def test_comments_and_work_notes_cross_both_ways(
@@ -292,11 +292,11 @@ def test_a_group_that_it_ignores_brings_nothing_of_others(
     theirs.open("Printer", "Not ours.", group=OTHER_GROUP)
     with pytest.raises(CallFailed, match="no assignment group called Nobody"):
         ServiceNow(system.caller, replace(PROFILE, group="Nobody"), NOW, LOGIN).changed("")
-    with pytest.raises(CallFailed, match="Without an assignment group"):
+    with pytest.raises(CallFailed, match="Set an assignment group"):
         ServiceNow(system.caller, replace(PROFILE, group=""), NOW, LOGIN).changed("")
     for row in theirs.tables["incident"]:
         del row["assignment_group"]
-    with pytest.raises(CallFailed, match="answers those of others"):
+    with pytest.raises(CallFailed, match="others were sent"):
         system.changed("")
 
 
@@ -328,7 +328,7 @@ CHECKS = [
     "Logged in",
     "May read",
     "May write",
-    "Search means what we think",
+    "Search behaves as expected",
     "Round trip on a test ticket",
 ]
 
@@ -350,9 +350,9 @@ def test_the_connection_test_goes_through_and_leaves_one_ticket(
         ("login", "Logged in", "does not know our login"),
         ("group", "May read", "no assignment group called Network"),
         ("code", "May read", "close_code: it has no Solution"),
-        ("reference", "Search means what we think", "did not keep our reference"),
-        ("search", "Search means what we think", "finds incidents"),
-        ("journal", "Round trip on a test ticket", "A comment was sent, and is not there"),
+        ("reference", "Search behaves as expected", "did not store our reference"),
+        ("search", "Search behaves as expected", "finds incidents"),
+        ("journal", "Round trip on a test ticket", "A comment was sent, but cannot be found there"),
     ],
 )
 def test_the_connection_test_ends_where_something_is_wrong(

@@ -22,11 +22,11 @@ from tests.exchange.adapters.zammad_calls import ADDRESS, NOW, TOKEN, answer_of,
 STEPS = [
     "Reachable",
     "Logged in",
-    "Zammad 0 (a stand-in); the portal follows the documentation of 6.4 and was tried with no real"
+    "Zammad 0 (a stand-in); the portal follows the documentation of 6.4 and was not tried with a real"
     " Zammad",
     "May read",
     "May write",
-    "Search means what we think",
+    "Search behaves as expected",
     "Round trip on a test ticket",
 ]
 
@@ -65,8 +65,8 @@ def test_a_search_that_lags_is_tried_again_with_the_same_ticket(
     partner.errs = Misbehaviour(search_lag=30)
     clock.now = NOW
     checks = {one.what: one for one in before(partner).test()}
-    assert checks["Search means what we think"].ticket == "1001"
-    assert "does not find ticket 1001" in checks["Search means what we think"].problem
+    assert checks["Search behaves as expected"].ticket == "1001"
+    assert "does not find ticket 1001" in checks["Search behaves as expected"].problem
     clock.now = NOW + timedelta(seconds=31)
     assert not any(one.problem for one in before(partner, now=clock.now).test("1001"))
     assert list(partner.tickets) == [1001]
@@ -126,7 +126,7 @@ def test_a_search_for_words_alone_is_named_and_nothing_is_read_by_it(
     partner.errs = Misbehaviour(search_lies=True)
     clock.now = NOW
     checks = {one.what: one for one in before(partner).test()}
-    lie = checks["Search means what we think"]
+    lie = checks["Search behaves as expected"]
     assert lie.for_reading
     assert "does not find ticket 1001" in lie.problem
     assert checks["Round trip on a test ticket"].problem == ""
@@ -356,7 +356,7 @@ def test_a_refused_field_does_not_keep_a_ticket_back(partner: StandIn) -> None:
 
 def test_a_field_that_was_not_kept_is_named(partner: StandIn) -> None:
     made = before(partner).create(beginning(wlcg_sites="CERN-PROD"))
-    assert made.remark == "It did not keep wlcg_sites"
+    assert made.remark == "It did not store wlcg_sites"
 
 
 def test_a_field_never_stands_for_one_that_every_ticket_has(partner: StandIn) -> None:

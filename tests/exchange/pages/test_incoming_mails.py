@@ -70,7 +70,7 @@ def test_a_mail_is_shown_whole_and_added(session: Session, cast: Cast, visit: Vi
     shown = visitor.get("/mails/incoming/1").text
     assert "<script>alert(1)" not in shown
     page = PageReader(shown)
-    for part in (TEXT.splitlines()[0], "> Link down", "trace.txt", "Its sender may be forged"):
+    for part in (TEXT.splitlines()[0], "> Link down", "trace.txt", "The sender may be forged"):
         assert part in page.text
     whole = visitor.get("/mails/incoming/1/whole")
     assert whole.mimetype == "application/octet-stream"

@@ -164,7 +164,7 @@ def test_versions_are_compared_and_rolled_back(
         "Version 1 compared with 2",
         "Choice of tickets those that operators share all that are open",
         "Map of priority none urgent = 3 high",
-        "Who decides on priority whoever wrote last us",
+        "Who decides on priority last writer us",
     ):
         assert words in text
     assert visitor.get(f"{MAP}?from=7").status_code == 404

@@ -170,7 +170,7 @@ def test_a_field_that_is_seen_and_not_kept_is_noticed(side: Side, rt: RT) -> Non
     key = key_of(side, number)
     assert rt.reference(key) == []
     assert rt.ticket(key)["Subject"] == f"Link down [LHCOPN#{number}]"
-    told = "It did not keep the custom field LHCOPN: our reference is in the subject"
+    told = "It did not store the custom field LHCOPN: our reference is in the subject"
     assert side.reasons(number) == [f"{told}; Not set there: priority, layer"]
     assert side.system().find(f"LHCOPN#{number}") == [key]
 
@@ -313,7 +313,7 @@ def test_the_connection_test(side_with: Callable[[str], Side], queue: str) -> No
     side = side_with(queue)
     place = {
         "Network": "Our reference is in its custom field LHCOPN",
-        "Bare": "Our reference is in the subject, for its queue has no custom field LHCOPN",
+        "Bare": "Our reference is in the subject because the queue has no custom field LHCOPN",
     }[queue]
     for _ in range(2):
         checks = list(side.system().test())
@@ -326,7 +326,7 @@ def test_the_connection_test(side_with: Callable[[str], Side], queue: str) -> No
             ("May read", ""),
             (place, ""),
             ("May write", ""),
-            ("Search means what we think", ""),
+            ("Search behaves as expected", ""),
             ("Round trip on a test ticket", ""),
         ]
 

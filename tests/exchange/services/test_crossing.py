@@ -187,7 +187,7 @@ def test_a_value_that_an_earlier_call_may_have_carried_is_asked(pair: Pair) -> N
     with transaction(pair.session):
         note_not_carried(pair.session, again, 1, pair.now)
     assert asked(pair) == ["urgent"]
-    why = "Both sides changed it at once, and a person is asked: priority"
+    why = "Both sides changed it at the same time; a person has to choose: priority"
     assert ("ours", "urgent", "skipped", why) in pair.entries()
 
 

@@ -187,7 +187,7 @@ def test_a_question_ends_by_itself_where_both_sides_come_to_agree(
     with transaction(session):
         take_in(session, key, TheirTicket("4711", [], {"priority": "top priority"}), LATER)
     found = session.get_one(Entry, asked)
-    assert (found.state, found.reason) == (EntryState.SKIPPED, "The values were changed since")
+    assert (found.state, found.reason) == (EntryState.SKIPPED, "The values have changed")
 
 
 def test_only_what_waits_first_is_skipped(session: Session, cast: Cast, pair: SeededPair) -> None:
@@ -197,7 +197,7 @@ def test_only_what_waits_first_is_skipped(session: Session, cast: Cast, pair: Se
         second = pair.entry(Origin.OURS, EntryKind.COMMENT, content, EntryState.WAITING).id
     key = pair.pair.id
     by = writer(cast.admin, LATER)
-    with pytest.raises(Invalid, match="wait first"), transaction(session):
+    with pytest.raises(Invalid, match="first one waiting"), transaction(session):
         decisions.skip(session, by, second, "Too long")
     for _turn in range(2):  # the second time it is skipped already, and the next one stays
         with transaction(session):

@@ -34,7 +34,7 @@ from tests.exchange.mails import KEY, address, answer, said_on
 from tests.mails import enter_with_mails, opened, plan
 
 OURS = Ours(KEY, ("tickets@portal.example", "tickets+t"))
-FORGED = "Its sender may be forged: no address in it was given out by the portal"
+FORGED = "The sender may be forged: the mail uses no reply address of the portal"
 OTHER = "Its subject names ticket 2, and its address is that of ticket 1"
 READER = "A reader may not change tickets; ask for the role reporter or operator"
 Receive = Callable[..., IncomingMail | None]
@@ -111,7 +111,7 @@ def test_an_address_without_an_account_answers_under_its_own_name(
     assert gone is not None
     assert (gone.state, gone.reason) == (
         "needs review",
-        "The mail that it answers was deleted",
+        "The mail it answers was deleted",
     )
 
 
@@ -122,7 +122,7 @@ def test_an_address_without_an_account_answers_under_its_own_name(
         ("tickets+t1.u2.aaaaaaaaaaaaaaaa@portal.example", "Re: GGUS-Ticket-ID: #1 x", FORGED),
         ("{other key}", "Re: GGUS-Ticket-ID: #1 x", FORGED),
         ("{kit}", "GGUS-Ticket-ID: #1 and LHCOPN#2", OTHER),
-        ("{kit}, {pic}", "Re: x", "It was sent to several addresses that the portal gave out"),
+        ("{kit}, {pic}", "Re: x", "It was sent to several reply addresses of the portal"),
         ("{reader}", "Re: x", READER),
         ("{unknown}", "Re: x", "There is no ticket 99"),
     ],
@@ -165,7 +165,7 @@ def test_other_words_under_the_same_message_id_reach_a_person(
     second = receive(other)
     assert second is not None
     assert (second.state, second.ticket_number) == ("needs review", 1)
-    assert "A mail with this Message-ID came before" in second.reason
+    assert "An earlier mail has this Message-ID" in second.reason
     assert receive(other) is None
     assert is_known(session, read_reply(bytes(other), "portal.example"))
     attached = answer(to, "We dig.")

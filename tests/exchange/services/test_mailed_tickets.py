@@ -253,7 +253,7 @@ def test_another_number_of_theirs_is_a_persons_and_no_text_is_lost(world: _World
     (ticket,) = world.tickets()
     doubt = world.get(lines("480", "Open", "lost?"), ticket.number)
     assert doubt.state == "needs review"
-    assert "do not belong together" in doubt.reason
+    assert "are not a pair" in doubt.reason
     assert world.get(lines("9" * 300, "Open", "x")).state == "needs review"
     several = world.get(lines("479", "Open", "x"), subject="LHCOPN#1 and LHCOPN#2")
     assert several.state == "needs review"

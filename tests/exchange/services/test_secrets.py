@@ -62,7 +62,7 @@ def test_two_are_live_and_a_third_has_to_wait(session: Session, connection: Conn
     with transaction(session):
         for secret in ("first", "second"):
             add_secret(session, BY, connection, LOGIN, secret, KEY)
-    with pytest.raises(Invalid, match="end one first"), transaction(session):
+    with pytest.raises(Invalid, match="revoke one first"), transaction(session):
         add_secret(session, BY, connection, LOGIN, "third")
     oldest = live_secrets(session, connection, LOGIN)[1]
     with transaction(session):

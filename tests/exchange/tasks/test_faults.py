@@ -421,7 +421,8 @@ def test_a_ticket_that_answers_nonsense_holds_no_other_up(world: World) -> None:
     assert [comments(world, number) for number in numbers] == [[], ["More"], ["More"]]
     pair = world.pair_of(numbers[0])
     assert pair is not None
-    assert (pair.state, pair.reason) == (PairState.STOPPED, "Asked for 1001, it answers 999999")
+    why = "Ticket 1001 was requested, but the answer is 999999"
+    assert (pair.state, pair.reason) == (PairState.STOPPED, why)
     assert "1001" in connection_of(world).reason
     before = connection_of(world).cursor
     world.later(minutes=1)
@@ -444,7 +445,7 @@ def test_an_id_that_was_given_again_stops_the_connection(world: World) -> None:
     world.pull()
     connection = connection_of(world)
     assert connection.stopped_at == world.now
-    assert "Their ticket 1001 holds neither our reference" in connection.reason
+    assert "Their ticket 1001 contains neither our reference" in connection.reason
     assert comments(world, number) == []
     pair = world.pair_of(number)
     assert pair is not None

@@ -130,7 +130,7 @@ def test_where_nobody_knows_who_was_last_a_person_is_asked(world: World, how: st
     world.partner.move(int(THERE), "solved")
     assert ends(world) == ("on hold", "solved")
     assert standing(world)[0] == Standing.ASKED
-    assert fields(world)[-1] == ({"state": "on hold"}, "skipped", "A person is asked: state")
+    assert fields(world)[-1] == ({"state": "on hold"}, "skipped", "A person has to choose: state")
     with world.writing() as rows:
         asked = rows.scalars(select(Entry).where(Entry.state == "asked")).one()
         assert decisions.choose(rows, world.operator(), asked.id, ours=True)

@@ -290,7 +290,7 @@ def test_an_admin_adds_a_rule_and_all_is_matched_anew(
     assert admin.send("/statistics/matching/rules", {**form, "note": "Shorter"}).status_code == 303
     assert rows_of(admin.get(address).text)[-1] == ["TOTAL", "2013-Q1", "3", "1"]
     again = admin.send("/statistics/matching/rules", {**form, "note": "Again"})
-    assert "a new one begins later" in PageReader(again.text).text
+    assert "choose a later start" in PageReader(again.text).text
     assert "Shorter" in admin.get("/statistics/matching/rules").text
 
 

@@ -124,21 +124,21 @@ def test_a_known_zone_is_computed_and_a_zone_of_its_own_is_not() -> None:
             "DTSTART;TZID=Mars/Base:20130310T220000",
             "DTSTART has the unknown time zone Mars/Base",
         ),
-        ("DTSTART:20130310T220000Z", "DTSTART;VALUE=DATE:20130310", "DTSTART is no time of day"),
+        ("DTSTART:20130310T220000Z", "DTSTART;VALUE=DATE:20130310", "DTSTART is not a time of day"),
         ("DTSTART:20130310T220000Z\r\n", "", "DTSTART is missing"),
         ("DTEND:20130311T040000Z", "DTEND:20130309T040000Z", "ends (DTEND) before it starts"),
         ("DTEND:20130311T040000Z", "DTEND:00010101T000000Z", "out of reach"),
         ("SEQUENCE:1", "SEQUENCE:1\r\nRRULE:FREQ=DAILY", "The event is repeated (RRULE)"),
-        ("SEQUENCE:1", "SEQUENCE:-1", "SEQUENCE is no whole number"),
-        ("SEQUENCE:1", "SEQUENCE:99999999999", "SEQUENCE is no whole number"),
+        ("SEQUENCE:1", "SEQUENCE:-1", "SEQUENCE must be a whole number"),
+        ("SEQUENCE:1", "SEQUENCE:99999999999", "SEQUENCE must be a whole number"),
         ("X-MAINTNOTE-PROVIDER:carrier.example\r\n", "", "X-MAINTNOTE-PROVIDER is missing"),
         ("X-MAINTNOTE-MAINTENANCE-ID:EC-M-4711\r\n", "", "MAINTENANCE-ID is missing"),
         ("X-MAINTNOTE-OBJECT-ID:EC-77001\r\n", "", "no circuit is named"),
         ("X-MAINTNOTE-OBJECT-ID:EC-77001", f"X-MAINTNOTE-OBJECT-ID:{'x' * 300}", "longer than 255"),
-        ("UID:m-4711@carrier.example", "UID:a\r\nUID:b", "UID stands more than once"),
-        ("STATUS:CONFIRMED", "STATUS:PERHAPS", "X-MAINTNOTE-STATUS is none of"),
-        ("END:VEVENT\r\n", "", "holds no event"),
-        ("BEGIN:VEVENT", "BEGIN:VTODO", "holds no event"),
+        ("UID:m-4711@carrier.example", "UID:a\r\nUID:b", "UID is repeated"),
+        ("STATUS:CONFIRMED", "STATUS:PERHAPS", "X-MAINTNOTE-STATUS must be one of"),
+        ("END:VEVENT\r\n", "", "contains no event"),
+        ("BEGIN:VEVENT", "BEGIN:VTODO", "contains no event"),
     ],
 )
 def test_what_is_unclear_is_for_a_person(old: str, new: str, reason: str) -> None:
@@ -255,7 +255,7 @@ def test_a_mail_of_too_many_headers_is_not_taken_apart(content: bytes) -> None:
 
 def test_a_mail_with_as_many_lines_as_people_write_is_read() -> None:
     many = "".join(f"Circuit-{number}: EC-{number}\r\n" for number in range(9_000))
-    assert the_reason(b"Subject: x\r\n\r\n" + many.encode()).startswith("It holds no calendar")
+    assert the_reason(b"Subject: x\r\n\r\n" + many.encode()).startswith("It contains no calendar")
 
 
 @pytest.mark.parametrize("content", [b"", b" \r\n", b"x" * (MAX_BYTES + 1)])

@@ -86,7 +86,7 @@ def test_what_cannot_be_read_becomes_a_ticket_by_hand(
     assert "Scheduled maintenance: PIC access line" in ticket
     assert "20130304-7" in ticket
     assert ("/notices/1", "Notice 1") in visitor.read("/tickets/1").links
-    assert "decided already" in visitor.send("/notices/1/ticket", form.data()).text
+    assert "already been handled" in visitor.send("/notices/1/ticket", form.data()).text
 
 
 def test_dismissed_with_a_reason_and_taken_back(session: Session, cast: Cast, visit: Visit) -> None:
@@ -183,7 +183,7 @@ def test_mails_in_two_columns_are_one_ticket_and_one_window(
         " 2013-03-10 08:00 UTC."
     ) in told
     again = visitor.send("/notices/3/update", {**form.data(), "update-state": ""})
-    assert "decided already" in again.text
+    assert "already been handled" in again.text
 
 
 def test_a_mail_of_another_provider_or_of_a_closed_ticket_updates_nothing(

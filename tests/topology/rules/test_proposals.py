@@ -65,7 +65,7 @@ def test_each_case(
     ("minutes", "is_watched", "impact", "why"),
     [
         (61, True, "reduced redundancy", "L is down and its backup B works"),
-        (60, True, "outage", "L is down and work on its backup B begins within the hour"),
+        (60, True, "outage", "L is down and work on its backup B starts within the hour"),
         (61, False, "outage", "L is down and its backup B is not monitored"),
     ],
 )

@@ -448,4 +448,4 @@ def test_nothing_is_known_of_a_link_on_a_day_to_come(session: Session, cast: Cas
     report(session, cast, "6 11:40", "6 11:45")
     assert words(session) == "ok"
     assert words(session, days=1) == "unmonitored"
-    assert status(session, days=1).reason.startswith("That day is still to come: no window is")
+    assert status(session, days=1).reason.startswith("A future day: no window is")

@@ -76,7 +76,7 @@ def test_a_person_creates_one_and_sees_its_secret_once(
         ("url", "https://noc.example.org/#x", "must not hold a #"),
         ("url", f"https://noc.example.org/{'x' * 500}", "at most 500"),
         *(
-            ("url", f"http://{host}/", "inside of a network")
+            ("url", f"http://{host}/", "in a private network")
             for host in (
                 *("127.0.0.1", "10.0.0.5", "169.254.169.254", "192.168.1.1:8000", "0.0.0.0"),
                 *("[::1]", "[::ffff:10.0.0.1]", "[fe80::1]", "127.0.0.1."),
@@ -85,11 +85,11 @@ def test_a_person_creates_one_and_sees_its_secret_once(
         ("kinds", (), "Choose at least one of"),
         ("kinds", ("ticket.created", "ticket.exploded"), "Choose at least one of"),
         ("filter", "state=molten", "State has a value that does not exist"),
-        ("filter", "desk=my sites", "This is no filter of tickets"),
-        ("filter", "nonsense", "This is no filter of tickets"),
+        ("filter", "desk=my sites", "Not a ticket filter"),
+        ("filter", "nonsense", "Not a ticket filter"),
         ("filter", "x" * 2001, "at most 2000"),
         ("filter", "&".join(["site=A"] * 51), "at most 50 values"),
-        ("filter", "q=a&q=b", "takes one text"),
+        ("filter", "q=a&q=b", "takes only one search text"),
         ("password", "wrong", "This is not your password"),
     ],
 )
@@ -155,7 +155,7 @@ def test_secrets_are_changed_without_a_gap(session: Session, cast: Cast, visit: 
     assert visitor.send("/webhooks/1/add-secret", {"password": PASSWORD}).status_code == 303
     assert "whsec_" in visitor.get("/webhooks/1").text
     third = visitor.send("/webhooks/1/add-secret", {"password": PASSWORD})
-    assert "two live secrets already" in third.text
+    assert "Two secrets are live already" in third.text
     assert visitor.send("/webhooks/1/end-secret", {"secret_id": "1"}).status_code == 303
     assert [one.id for one in session.scalars(select(WebhookSecret))] == [2]
     assert visitor.send("/webhooks/1/end-secret", {"secret_id": "x"}).status_code == 422
