@@ -32,10 +32,10 @@ from app.duties.services.duties import (
     OPEN,
     THERE,
     WHOLE,
-    Asked,
+    DutyCounts,
     JudgedRule,
     judged_rules,
-    sites_asked,
+    sites_of_quarters,
     what_if,
 )
 from app.matching.figures.per_t1 import Cell
@@ -239,7 +239,8 @@ def compare_rules(call: Call) -> Mapping[str, Any]:
     found = what_if(rows, [one.version_id for one in chosen], quarters[0], quarters[-1])
     seen = first_seen(rows, Network.LHCOPN)
     places = [
-        (one.key, one.id, seen.get(one.id)) for one in sites_asked(rows, quarters[0], quarters[-1])
+        (one.key, one.id, seen.get(one.id))
+        for one in sites_of_quarters(rows, quarters[0], quarters[-1])
     ]
 
     def row(rule: JudgedRule, site: str, key: int, first: Any, quarter: Quarter) -> Any:
@@ -270,7 +271,7 @@ def _rules(call: Call) -> Sequence[JudgedRule]:
     return [known[one] for one in dict.fromkeys(named)] or list(known.values())
 
 
-def _sums(rule: str, site: str, quarter: Quarter, sums: Asked | None) -> Mapping[str, Any]:
+def _sums(rule: str, site: str, quarter: Quarter, sums: DutyCounts | None) -> Mapping[str, Any]:
     where = {"rule": rule, "end": site, "from": str(quarter), "to": str(quarter)}
 
     def count(value: int | None, state: str, **more: str) -> Mapping[str, Any]:

@@ -117,11 +117,11 @@ def event_tabs(query: EventQuery, count: str = "", *, timeline: bool = False) ->
     }
     if acting().is_operator:
         wishes = {**wishes, _("Unresolved names"): (REPORTED, {"unresolved": "yes"})}
-    asked = {name for _view, wish in wishes.values() for name in wish}
-    given = {name: query.first(name) for name in asked if query.given(name)}
+    names = {name for _view, wish in wishes.values() for name in wish}
+    given = {name: query.first(name) for name in names if query.given(name)}
     of_wish = next((word for word, wish in wishes.items() if wish == (query.view, given)), "")
     # a filter that matches no tab is a person's own: another view preserves it
-    left_out: Mapping[str, Sequence[str]] = dict.fromkeys(asked, ()) if of_wish else {}
+    left_out: Mapping[str, Sequence[str]] = dict.fromkeys(names, ()) if of_wish else {}
     # its quarters belong to the tab
     recent = {"from": ()} if of_wish == _DUE and query.is_recent(now()) else {}
     views = [Tab(_("Timeline"), url_for("events.lanes"), timeline)]
@@ -132,7 +132,7 @@ def event_tabs(query: EventQuery, count: str = "", *, timeline: bool = False) ->
     for place, (word, (view, wish)) in enumerate(wishes.items()):
         current, own = word == of_wish, {name: (value,) for name, value in wish.items()}
         period = query.recent(now()) if word == _DUE else recent
-        url = query.url({**dict.fromkeys(asked, ()), **period, **own, "view": (view,)})
+        url = query.url({**dict.fromkeys(names, ()), **period, **own, "view": (view,)})
         views.append(Tab(word, url, current, count if current else "", gap=place == 0))
     return views
 

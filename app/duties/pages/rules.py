@@ -214,7 +214,7 @@ def _list_page(
     sums = what_if(
         rows, [one.id for rule in rules for one in rule.versions], last.after(1 - _PREVIEWED), last
     )
-    kept = {one.id for one in verbs.judged_versions(rows)}
+    judged = {one.id for one in verbs.judged_versions(rows)}
     shown = [
         (
             rule,
@@ -225,7 +225,7 @@ def _list_page(
                     content_of(one),
                     one is rule.versions[-1],
                     [*reversed(one.forces)],
-                    sums.whole(one.id, WHOLE).asked if one.id in kept else None,
+                    sums.whole(one.id, WHOLE).asked if one.id in judged else None,
                 )
                 for one in reversed(rule.versions)
             ],

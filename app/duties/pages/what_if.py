@@ -23,11 +23,11 @@ from app.core.web.figure_files import as_file
 from app.core.web.times import iso, now
 from app.duties.services.duties import (
     WHOLE,
-    Asked,
+    DutyCounts,
     JudgedRule,
     WhatIf,
     judged_rules,
-    sites_asked,
+    sites_of_quarters,
     what_if,
 )
 from app.duties.services.slides import RULES_AT_ONCE, comparison_slide
@@ -114,7 +114,7 @@ class ComparisonQuery:
 class Cell:
     """Numbers of one rule, with links to the lists behind them."""
 
-    asked: Asked
+    asked: DutyCounts
     asked_url: str
     there_url: str
     missing_url: str
@@ -172,7 +172,7 @@ def download(kind: str) -> Response:
     seen = first_seen(db.session(), Network.LHCOPN)
     places = [
         (site.key, site.id, seen.get(site.id))
-        for site in sites_asked(db.session(), query.first, query.last)
+        for site in sites_of_quarters(db.session(), query.first, query.last)
     ]
     places.append((TOTAL, WHOLE, min(seen.values(), default=None)))
     for rule in query.rules:
@@ -218,7 +218,7 @@ def _rows(query: ComparisonQuery, found: WhatIf) -> list[Row]:
     seen = first_seen(db.session(), Network.LHCOPN)
     return [
         _row(query, found, site, seen)
-        for site in sites_asked(db.session(), query.first, query.last)
+        for site in sites_of_quarters(db.session(), query.first, query.last)
     ]
 
 
@@ -251,7 +251,7 @@ def _row(
 
 
 def _cell(
-    rule: JudgedRule, numbers: Asked, site: Site | None, first: Quarter, last: Quarter
+    rule: JudgedRule, numbers: DutyCounts, site: Site | None, first: Quarter, last: Quarter
 ) -> Cell:
     wanted = {"rule": rule.label, "from": str(first), "to": str(last)}
     if site is not None:

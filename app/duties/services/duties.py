@@ -325,7 +325,7 @@ def _shown(session: Session, rows: Sequence[Any], now: datetime) -> Sequence[Dut
 
 
 @dataclass(frozen=True)
-class Asked:
+class DutyCounts:
     """How many tickets a rule required and how many exist."""
 
     asked: int = 0
@@ -339,8 +339,8 @@ class Asked:
         """Those that were not written."""
         return self.asked - self.there
 
-    def __add__(self, other: Asked) -> Asked:
-        return Asked(
+    def __add__(self, other: DutyCounts) -> DutyCounts:
+        return DutyCounts(
             self.asked + other.asked,
             self.there + other.there,
             self.late + other.late,
@@ -353,23 +353,23 @@ class Asked:
 class WhatIf:
     """Sums by version, site and quarter; site ``WHOLE`` counts each duty once."""
 
-    sums: Mapping[tuple[int, int, Quarter], Asked]
-    of_site: Mapping[tuple[int, int], Asked] = field(default_factory=dict)
+    sums: Mapping[tuple[int, int, Quarter], DutyCounts]
+    of_site: Mapping[tuple[int, int], DutyCounts] = field(default_factory=dict)
     """The same for all quarters together."""
 
-    def at(self, version: int, site: int, quarter: Quarter) -> Asked:
+    def at(self, version: int, site: int, quarter: Quarter) -> DutyCounts:
         """The sums for this version, site and quarter; zeros if nothing was required."""
-        return self.sums.get((version, site, quarter), Asked())
+        return self.sums.get((version, site, quarter), DutyCounts())
 
-    def whole(self, version: int, site: int) -> Asked:
+    def whole(self, version: int, site: int) -> DutyCounts:
         """For all quarters."""
-        return self.of_site.get((version, site), Asked())
+        return self.of_site.get((version, site), DutyCounts())
 
 
 def what_if(session: Session, versions: Collection[int], first: Quarter, last: Quarter) -> WhatIf:
     """What these versions would have required from the first quarter to the last."""
-    sums: dict[tuple[int, int, Quarter], Asked] = {}
-    whole: dict[tuple[int, int], Asked] = defaultdict(Asked)
+    sums: dict[tuple[int, int, Quarter], DutyCounts] = {}
+    whole: dict[tuple[int, int], DutyCounts] = defaultdict(DutyCounts)
     for row in session.execute(
         select(
             DutySum.rule_version_id,
@@ -393,13 +393,13 @@ def what_if(session: Session, versions: Collection[int], first: Quarter, last: Q
         )
         .group_by(DutySum.rule_version_id, DutySum.site_id, DutySum.quarter)
     ):
-        asked = Asked(*map(int, row[3:]))
-        sums[row[0], row[1], Quarter.parse(row[2])] = asked
-        whole[row[0], row[1]] += asked
+        counts = DutyCounts(*map(int, row[3:]))
+        sums[row[0], row[1], Quarter.parse(row[2])] = counts
+        whole[row[0], row[1]] += counts
     return WhatIf(sums, whole)
 
 
-def sites_asked(session: Session, first: Quarter, last: Quarter) -> Sequence[Site]:
+def sites_of_quarters(session: Session, first: Quarter, last: Quarter) -> Sequence[Site]:
     """The T0 and every site that was a T1 at some time in these quarters; the T0 first."""
     begin, end = first.begin.date(), last.end.date()
     there = [

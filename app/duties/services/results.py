@@ -101,12 +101,12 @@ def difference_of_duties(
     sums: dict[tuple[Any, ...], tuple[Any, ...]] = {}
     taken: set[int] = set()
     for version, rule in judgement.rules.items():
-        asked = judge(rule, facts.events, beginnings, losses, judgement.running)
-        judged = _judged(facts, rule, asked)
+        required = judge(rule, facts.events, beginnings, losses, judgement.running)
+        judged = _judged(facts, rule, required)
         in_force = _in_force(judgement.forces, version, judged.starts).tolist()
         columns = (
-            *(asked.events, judged.starts, judged.due_at, asked.clauses, asked.amounts),
-            *(asked.is_unsure, asked.lost_sites),
+            *(required.events, judged.starts, judged.due_at, required.clauses, required.amounts),
+            *(required.is_unsure, required.lost_sites),
         )
         rows = zip(*[one.tolist() for one in columns], in_force, strict=True)
         for event, start, due_at, clause, amount, unsure, lost, holds in rows:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.core.rules.slides import Cell, Chart, Column, Row, Series, Slide, Table
-from app.duties.services.duties import Asked, JudgedRule
+from app.duties.services.duties import DutyCounts, JudgedRule
 
 RULES_AT_ONCE: Final = 2
 """Rules on one slide: as many as fit into its chart."""
@@ -15,8 +15,8 @@ _TOTAL: Final = "TOTAL"
 
 def comparison_slide(
     rules: Sequence[JudgedRule],
-    sites: Sequence[tuple[str, Sequence[Asked | None]]],
-    whole: Sequence[Asked | None],
+    sites: Sequence[tuple[str, Sequence[DutyCounts | None]]],
+    whole: Sequence[DutyCounts | None],
     title: str,
     when: str,
     source: str,
@@ -55,5 +55,5 @@ def comparison_slide(
     )
 
 
-def _existing_of_required(cells: Sequence[Asked | None]) -> list[Cell]:
+def _existing_of_required(cells: Sequence[DutyCounts | None]) -> list[Cell]:
     return [None if one is None else f"{one.there:,} of {one.asked:,}" for one in cells]

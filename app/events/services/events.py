@@ -456,10 +456,10 @@ class _Looking:
             return None, ""
         find = self._names.link if kind == "link" else self._names.site
         meant = find(name, start.date())
-        was_kept = bool(name == text)
+        is_same_name = bool(name == text)
         if meant.known is not None:
-            return meant.known, name if was_kept else ""
-        if self._keeps or was_kept:
+            return meant.known, name if is_same_name else ""
+        if self._keeps or is_same_name:
             notes.append(
                 _(
                     "unknown %(kind)s %(name)s; stored as sent",

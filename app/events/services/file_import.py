@@ -92,10 +92,10 @@ def examine_lines(
     ``keep_unknown``: events with unknown links and sites are stored as unresolved, otherwise wrong.
     Raises ``BadFile`` for more than 50 sources.
     """
-    asked = [read.message for read in events if not read.repeats]
+    messages = [read.message for read in events if not read.repeats]
     try:
         found = examine_events(
-            session, actor, now, asked, keep_unresolved=keep_unknown, limit=MAX_LINES
+            session, actor, now, messages, keep_unresolved=keep_unknown, limit=MAX_LINES
         )
     except TooMuch as error:
         raise BadFile(
@@ -118,11 +118,11 @@ def import_lines(
 
     Raises ``BadFile`` for wrong lines unless ``only_good`` skips them.
     """
-    asked = [read.message for read in events if not read.repeats]
+    messages = [read.message for read in events if not read.repeats]
     reported = report_events(
         session,
         replace(by, door=Door.IMPORT),
-        asked,
+        messages,
         kind="file",
         heard=Heard.THEN,
         only_good=only_good,
@@ -139,9 +139,9 @@ def import_lines(
     return totals
 
 
-def _in_order(events: Sequence[ReadEvent], asked: Sequence[Outcome]) -> Sequence[Outcome]:
+def _in_order(events: Sequence[ReadEvent], examined: Sequence[Outcome]) -> Sequence[Outcome]:
     """The outcomes of all lines: of the examined ones, and of those that repeat another."""
-    found = iter(asked)
+    found = iter(examined)
     return [
         Outcome(
             read.message,

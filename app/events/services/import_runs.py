@@ -47,7 +47,7 @@ SHOWN: Final = 200
 """Lines of each kind that are stored for display."""
 MAX_UNKNOWN: Final = 50
 """Unknown names that are stored for display, the most frequent ones."""
-KEPT: Final = timedelta(days=7)
+RETENTION: Final = timedelta(days=7)
 """How long a file waits for the person; then it is deleted with its import."""
 _TO_COME: Final = (lines.READING, lines.WRITING)
 
@@ -108,9 +108,9 @@ def _lines_as_shown(outcomes: Sequence[Outcome]) -> str:
         if unresolved and outcome.after is not None:
             named = (("link", outcome.after.link_text), ("site", outcome.after.site_text))
             unknown.update((kind, name) for kind, name in named if name)
-        kept = shown.setdefault("unresolved" if unresolved else str(outcome.result), [])
-        if len(kept) < SHOWN:
-            kept.append(_as_shown(outcome))
+        examples = shown.setdefault("unresolved" if unresolved else str(outcome.result), [])
+        if len(examples) < SHOWN:
+            examples.append(_as_shown(outcome))
     names = [[*name, count] for name, count in unknown.most_common(MAX_UNKNOWN)]
     more = max(0, len(unknown) - MAX_UNKNOWN)
     return json.dumps({"lines": shown, "unknown": names, "more": more}, ensure_ascii=False)
@@ -162,9 +162,9 @@ class Shown:
     @classmethod
     def of(cls, row: EventImport) -> Shown:
         """What is stored of an import."""
-        kept: dict[str, Any] = json.loads(row.shown) if row.shown else {}
-        unknown = [(kind, name, count) for kind, name, count in kept.get("unknown", ())]
-        return cls(kept.get("lines", {}), unknown, kept.get("more", 0))
+        stored: dict[str, Any] = json.loads(row.shown) if row.shown else {}
+        unknown = [(kind, name, count) for kind, name, count in stored.get("unknown", ())]
+        return cls(stored.get("lines", {}), unknown, stored.get("more", 0))
 
 
 # ---- reading ----
@@ -437,7 +437,7 @@ def forget_old_files(session: Session, now: datetime) -> int:
         select(EventImport)
         .where(
             EventImport.state.in_((lines.READING, lines.READ)),
-            EventImport.created_at < now - KEPT,
+            EventImport.created_at < now - RETENTION,
         )
         .with_for_update(skip_locked=True)  # somebody has returned
     ).all()

@@ -54,7 +54,9 @@ def read_mail_apart(
 ) -> Reply:
     """The content of a mail, as ``read_reply`` returns it. Raises ``Invalid`` if it is empty."""
     check_is_mail(content)
-    answer = _asked({"what": _MAIL, "domain": own_domain, "recipient": recipient}, content, limits)
+    answer = _answer_of(
+        {"what": _MAIL, "domain": own_domain, "recipient": recipient}, content, limits
+    )
     if answer is None:
         return unread(content, OUT_OF_LIMITS)
     files = [AttachedFile(name, b64decode(data)) for name, data in answer.pop("files")]
@@ -66,7 +68,7 @@ def plain_text(html: str, limits: Limits = LIMITS) -> str:
     try:
         if len(html) <= SHORT:
             return plain_of(html)
-        answer = _asked({"what": _HTML}, html.encode(errors="replace"), limits)
+        answer = _answer_of({"what": _HTML}, html.encode(errors="replace"), limits)
         if answer is not None:
             return str(answer["text"])
     except TooComplex:
@@ -80,7 +82,9 @@ def text_of_html(article: Mapping[str, Any]) -> str:
     return plain_text(body) if article.get("content_type") == "text/html" else body
 
 
-def _asked(question: Mapping[str, str], content: bytes, limits: Limits) -> dict[str, Any] | None:
+def _answer_of(
+    question: Mapping[str, str], content: bytes, limits: Limits
+) -> dict[str, Any] | None:
     """The answer of a separate process; None = it ended without one."""
     try:
         ran = subprocess.run(  # noqa: S603  # this file, with nothing of the content in its words

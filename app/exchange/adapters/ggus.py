@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from app.core.adapters.outbound import OutboundError
 from app.core.rules.language import _
-from app.exchange.adapters.http import LIMITS, LONGEST_CALL, JsonCaller, Told, waited
+from app.exchange.adapters.http import LIMITS, LONGEST_CALL, JsonCaller, RecordedCall, waited
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Failure, Outcome, is_of_gateways
 from app.exchange.rules.pairs import Traits
@@ -43,7 +43,7 @@ _SERVER: Final = "ggus"
 _SIGNATURE: Final = " (via LHCOPN)"
 """The end of every name under which the portal writes there."""
 _OVERLAP: Final = timedelta(minutes=15)
-_DOCUMENT_KEPT: Final = 3600.0
+_DOCUMENT_CACHED: Final = 3600.0
 """Seconds for which a partner's WSDL is cached."""
 _documents: dict[str, tuple[float, Any]] = {}
 _lock = Lock()
@@ -295,16 +295,16 @@ class Ggus:
             address = f"{_base(self.caller.url)}/{service}"
             settings = Settings(forbid_external=True, xsd_ignore_sequence_order=True)
             transport = _transport(self.caller)
-            kept, document = _documents.get(address, (-inf, None))
+            cached_at, document = _documents.get(address, (-inf, None))
             try:
                 client = Client(  # type: ignore[no-untyped-call]
-                    address if monotonic() - kept > _DOCUMENT_KEPT else document,
+                    address if monotonic() - cached_at > _DOCUMENT_CACHED else document,
                     transport=transport,
                     settings=settings,
                 )
                 binding = next(iter(client.wsdl.bindings))
                 port = next(iter(next(iter(client.wsdl.services.values())).ports.values()))
-                told = urlsplit(port.binding_options["address"])
+                endpoint = urlsplit(port.binding_options["address"])
             except (Error, StopIteration, KeyError, ValueError, SyntaxError) as error:
                 reason = f"Its description of {service} cannot be read: {error}"
                 raise CallFailed(Failure(Outcome.TRANSIENT, reason[:300])) from None
@@ -312,7 +312,7 @@ class Ggus:
                 if client.wsdl is not document:
                     _documents[address] = monotonic(), client.wsdl
             parts = urlsplit(self.caller.url)  # of its own address only the host is ignored
-            path = f"{told.path}?{told.query}" if told.query else told.path
+            path = f"{endpoint.path}?{endpoint.query}" if endpoint.query else endpoint.path
             there = f"{parts.scheme}://{parts.netloc}{path}"
             self._clients[service] = client.create_service(  # type: ignore[no-untyped-call]
                 binding, there
@@ -360,12 +360,12 @@ def _transport(caller: JsonCaller) -> Any:
 
     class Guarded(Transport):
         def load(self, url: str) -> bytes:
-            content: bytes = _asked(caller, "GET", url, {}, None, "WSDL").content
+            content: bytes = _answer_of(caller, "GET", url, {}, None, "WSDL").content
             return content
 
         def post(self, address: str, message: bytes, headers: Mapping[str, str]) -> Response:
             action = headers.get("SOAPAction", "").strip('"').rpartition("/")[2]
-            answer = _asked(caller, "POST", address, headers, message, action)
+            answer = _answer_of(caller, "POST", address, headers, message, action)
             found = Response()
             found.status_code = answer.status
             found._content = answer.content  # as from a socket
@@ -385,7 +385,7 @@ def _refused(status: int) -> Failure:
     return Failure(outcome, f"It answers {status}", status=status)
 
 
-def _asked(
+def _answer_of(
     caller: JsonCaller,
     method: str,
     address: str,
@@ -396,9 +396,13 @@ def _asked(
     began = monotonic()
 
     def tell(answered: str, failure: str) -> None:
-        asked = (body or b"").decode(errors="replace")
+        request = (body or b"").decode(errors="replace")
         took = round((monotonic() - began) * 1000)
-        caller.tell(Told(f"{what} {urlsplit(address).path}", asked[:4000], answered, took, failure))
+        caller.tell(
+            RecordedCall(
+                f"{what} {urlsplit(address).path}", request[:4000], answered, took, failure
+            )
+        )
 
     try:
         answer = caller.transport(
@@ -438,5 +442,5 @@ def _signed(author: str) -> str:
     return (author or "The portal")[: TITLE - len(_SIGNATURE)] + _SIGNATURE
 
 
-def _utc(told: object) -> datetime | None:
-    return told.astimezone(UTC) if isinstance(told, datetime) else None
+def _utc(value: object) -> datetime | None:
+    return value.astimezone(UTC) if isinstance(value, datetime) else None

@@ -50,11 +50,11 @@ def plain_of(text: str) -> str:
         raise TooComplex
     written = Written()
     read_html(text, written)
-    kept: list[str] = []
+    result: list[str] = []
     for line in (line.strip() for line in written.text().splitlines()):
-        if line or (kept and kept[-1]):
-            kept.append(line)
-    return "\n".join(kept).strip().replace("\0", "\N{REPLACEMENT CHARACTER}")
+        if line or (result and result[-1]):
+            result.append(line)
+    return "\n".join(result).strip().replace("\0", "\N{REPLACEMENT CHARACTER}")
 
 
 @dataclass
@@ -178,8 +178,8 @@ def read_html(text: str, written: Written) -> None:
 def _attribute(attributes: str, name: str) -> str:
     """The value of the first attribute with that name, "" = missing."""
     for one in _ATTRIBUTES.finditer(attributes):
-        told, _sign, value = one[0].partition("=")
-        if told.rstrip().lower() == name:
+        label, _sign, value = one[0].partition("=")
+        if label.rstrip().lower() == name:
             value = value.lstrip()
             return _unescaped(value[1:-1] if value[:1] in ("'", '"') else value)
     return ""
@@ -194,9 +194,9 @@ def _picture(attributes: str) -> str:
     return f"[picture: {name[:LONGEST_NAME]}]" if name else "[picture]"
 
 
-def _plain_address(told: str) -> str:
+def _plain_address(address: str) -> str:
     """An address as people write it."""
-    return _SCHEME.sub("", told).rstrip("/").casefold()
+    return _SCHEME.sub("", address).rstrip("/").casefold()
 
 
 def _check_attributes(attributes: str) -> None:

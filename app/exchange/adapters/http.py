@@ -26,17 +26,17 @@ _SHOWN: Final = 4000
 
 
 @dataclass(frozen=True)
-class Told:
+class RecordedCall:
     """A call as recorded for people, without secrets."""
 
     what: str
-    asked: str
+    request: str
     answered: str
     milliseconds: int
     failure: str = ""
 
 
-def _nobody(_told: Told) -> None:
+def _nobody(_call: RecordedCall) -> None:
     return None
 
 
@@ -51,7 +51,7 @@ class JsonCaller:
     url: str
     private_hosts: Collection[str]
     secret_headers: Mapping[str, str]
-    tell: Callable[[Told], None] = field(default=_nobody)
+    tell: Callable[[RecordedCall], None] = field(default=_nobody)
     transport: Callable[..., Answer] = field(default=ask)
     """See ``app.core.adapters.outbound.ask``."""
     mask: Callable[[str], str] = field(default=str)
@@ -70,15 +70,15 @@ class JsonCaller:
         """The answer as JSON. Raises ``CallFailed``; for calls that write, an answer that is not
         JSON means an unknown outcome."""
         sent = json.dumps(body).encode() if body is not None else None
-        asked = json.dumps(body, ensure_ascii=False) if body else ""
-        return self._json(method, path, query, sent, "application/json", asked)
+        request = json.dumps(body, ensure_ascii=False) if body else ""
+        return self._json(method, path, query, sent, "application/json", request)
 
     def upload(
         self, path: str, content: bytes, media_type: str, query: Mapping[str, str | int]
     ) -> Any:
         """Send a file as a whole body. Answer and errors: see ``call``."""
-        asked = f"{len(content)} bytes, {media_type}"
-        return self._json("POST", path, query, content, media_type, asked)
+        request = f"{len(content)} bytes, {media_type}"
+        return self._json("POST", path, query, content, media_type, request)
 
     def _json(
         self,
@@ -87,7 +87,7 @@ class JsonCaller:
         query: Mapping[str, str | int] | None,
         sent: bytes | None,
         media_type: str,
-        asked: str,
+        request: str,
     ) -> Any:
         writes = method not in ("GET", "HEAD")
         address = self.url.rstrip("/") + path + (f"?{urlencode(query)}" if query else "")
@@ -95,25 +95,25 @@ class JsonCaller:
         if sent is not None:
             headers["Content-Type"] = media_type
         began, what = monotonic(), f"{method} {path}"
-        answer = self._ask(method, address, headers, sent, what, asked, LIMITS)
+        answer = self._ask(method, address, headers, sent, what, request, LIMITS)
         shown = answer.content[: 4 * _SHOWN].decode(errors="replace")
         try:
             found = self._read(answer, writes=writes)
         except CallFailed as error:
-            self._tell(what, asked, f"{answer.status} {shown}", began, error.failure.reason)
+            self._tell(what, request, f"{answer.status} {shown}", began, error.failure.reason)
             raise CallFailed(self._masked(error.failure)) from None
-        self._tell(what, asked, f"{answer.status} {shown}", began, "")
+        self._tell(what, request, f"{answer.status} {shown}", began, "")
         return found
 
     def notify(self, content: bytes, signed: Mapping[str, str]) -> None:
         """Post a JSON message to the address itself; any successful answer is enough."""
-        began, asked = monotonic(), content.decode()
+        began, request = monotonic(), content.decode()
         headers = {"Content-Type": "application/json", "User-Agent": "lhcopn-portal", **signed}
         what = "POST the webhook"
-        answer = self._ask("POST", self.url, headers, content, what, asked, LIMITS)
+        answer = self._ask("POST", self.url, headers, content, what, request, LIMITS)
         shown = f"{answer.status} {answer.content[: 4 * _SHOWN].decode(errors='replace')}"
         failure = None if 200 <= answer.status < 300 else self._refusal(answer, writes=True)
-        self._tell(what, asked, shown, began, failure.reason if failure is not None else "")
+        self._tell(what, request, shown, began, failure.reason if failure is not None else "")
         if failure is not None:
             raise CallFailed(self._masked(failure))
 
@@ -138,7 +138,7 @@ class JsonCaller:
         headers: Mapping[str, str],
         sent: bytes | None,
         what: str,
-        asked: str,
+        request: str,
         limits: Limits,
     ) -> Answer:
         began, writes = monotonic(), method not in ("GET", "HEAD")
@@ -149,7 +149,7 @@ class JsonCaller:
             outcome = Outcome.PERMANENT if isinstance(error, TooLarge) else Outcome.TRANSIENT
             if writes and error.is_sent:
                 outcome = Outcome.UNKNOWN
-            self._tell(what, asked, "", began, str(error))
+            self._tell(what, request, "", began, str(error))
             raise CallFailed(Failure(outcome, str(error), waited=waited(began, limits))) from None
 
     def _read(self, answer: Answer, *, writes: bool) -> Any:
@@ -181,9 +181,9 @@ class JsonCaller:
     def _masked(self, failure: Failure) -> Failure:
         return replace(failure, reason=self.mask(failure.reason))
 
-    def _tell(self, what: str, asked: str, answered: str, began: float, failure: str) -> None:
+    def _tell(self, what: str, request: str, answered: str, began: float, failure: str) -> None:
         took = round((monotonic() - began) * 1000)
-        self.tell(Told(what, asked[:_SHOWN], answered[:_SHOWN], took, failure))
+        self.tell(RecordedCall(what, request[:_SHOWN], answered[:_SHOWN], took, failure))
 
 
 def waited(began: float, limits: Limits) -> timedelta:

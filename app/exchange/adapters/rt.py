@@ -100,8 +100,8 @@ class RequestTracker:
         query = f"Subject LIKE '{reference}'"
         if self._has_field():
             query += f" OR 'CF.{{{FIELD}}}' = '{reference}'"
-        asked = {"fields": "Subject,CustomFields,Creator", "fields[Creator]": "id,Name"}
-        found = self._all("tickets", {"query": f"({query}) AND EffectiveId > 0", **asked})
+        params = {"fields": "Subject,CustomFields,Creator", "fields[Creator]": "id,Name"}
+        found = self._all("tickets", {"query": f"({query}) AND EffectiveId > 0", **params})
         return [_id(one) for one in found if self._is_us(one) and _may_hold(one, reference)]
 
     def ours(self, since: datetime, cursor: str = "") -> Ours:
@@ -112,8 +112,8 @@ class RequestTracker:
             f"Creator = '__CurrentUser__' AND Created > '{since - SPARE:%Y-%m-%d}' AND "
             "EffectiveId > 0"
         )
-        asked = {"query": query, "fields": "EffectiveId", "orderby": "id", "order": "DESC"}
-        rows = self._page("tickets", asked, page)
+        params = {"query": query, "fields": "EffectiveId", "orderby": "id", "order": "DESC"}
+        rows = self._page("tickets", params, page)
         is_last = len(rows) < PAGE or page >= MOST_PAGES
         ids = [_id(one) for one in rows if _text(one, "EffectiveId") in ("", _id(one))]
         return Ours(ids, "" if is_last else str(page + 1))
@@ -174,10 +174,10 @@ class RequestTracker:
     def times(self, their_id: str) -> Mapping[str, datetime]:
         """See ``PartnerSystem.times``: its newest transaction that set the status."""
         place = f"ticket/{_checked(their_id)}/history"
-        asked = {"orderby": "id", "fields": "Type,Field,Created"}
+        params = {"orderby": "id", "fields": "Type,Field,Created"}
         set_ = [
             _time(one, "Created")
-            for one in self._all(place, asked)
+            for one in self._all(place, params)
             if "Status" in (_text(one, "Type"), _text(one, "Field"))
         ]
         return {"state": max(set_)} if set_ else {}
@@ -211,8 +211,8 @@ class RequestTracker:
             query = f"Queue = {_quoted(self.profile.group)}"
             if after is not None:
                 query += f" AND LastUpdated > '{after:%Y-%m-%d}'"
-            asked = {"query": query, "fields": "LastUpdated", "order": "DESC"}
-            rows = self._page("tickets", asked | {"orderby": "LastUpdated"}, number)
+            params = {"query": query, "fields": "LastUpdated", "order": "DESC"}
+            rows = self._page("tickets", params | {"orderby": "LastUpdated"}, number)
             times = [_time(one, "LastUpdated") for one in rows]
             newest.extend(at if at <= self.now + AHEAD else self.now for at in times[:1])
             # what changed within the newest seconds may change again within them
@@ -227,19 +227,19 @@ class RequestTracker:
     # common parts of the calls
 
     def _page(
-        self, what: str, asked: Mapping[str, str | int], number: int
+        self, what: str, params: Mapping[str, str | int], number: int
     ) -> Sequence[Mapping[str, Any]]:
         paging = {"page": number + 1, "per_page": PAGE}
-        answer = _object(self.caller.call("GET", f"{_REST}/{what}", query={**asked, **paging}))
+        answer = _object(self.caller.call("GET", f"{_REST}/{what}", query={**params, **paging}))
         rows = answer.get("items")
         if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
             raise CallFailed(Failure(Outcome.TRANSIENT, "The answer is not a list"))
         return rows
 
-    def _all(self, what: str, asked: Mapping[str, str | int]) -> Sequence[Mapping[str, Any]]:
+    def _all(self, what: str, params: Mapping[str, str | int]) -> Sequence[Mapping[str, Any]]:
         rows: list[Mapping[str, Any]] = []
         for number in range(MOST_PAGES):
-            more = self._page(what, asked, number)
+            more = self._page(what, params, number)
             rows.extend(more)
             if len(more) < PAGE:
                 break
@@ -265,14 +265,14 @@ class RequestTracker:
             by_id | {"fields": "Type,Creator,Created", "fields[Creator]": "id,Name"},
         )
         bodies: dict[str, str] = {}
-        asked = {"query": _TEXTS, "fields": "TransactionId,ContentType,Content"}
-        for part in self._all(f"{place}/attachments", by_id | asked):
+        params = {"query": _TEXTS, "fields": "TransactionId,ContentType,Content"}
+        for part in self._all(f"{place}/attachments", by_id | params):
             text = _text(part, "Content")
             is_html = _text(part, "ContentType") == "text/html"
             bodies.setdefault(_text(part, "TransactionId"), plain_text(text) if is_html else text)
         files: dict[str, list[TheirFile]] = {}
-        asked = {"query": _FILES, "fields": "TransactionId,Filename,ContentLength"}
-        for part in self._all(f"{place}/attachments", by_id | asked):
+        params = {"query": _FILES, "fields": "TransactionId,Filename,ContentLength"}
+        for part in self._all(f"{place}/attachments", by_id | params):
             key, length = _id(part), _text(part, "ContentLength")
             size = int(length) if length.isascii() and length.isdecimal() else 0
             load = partial(self._file, key)

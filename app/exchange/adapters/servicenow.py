@@ -194,14 +194,14 @@ class ServiceNow:
     def _search(
         self, table: str, query: str, fields: str, *, offset: int = 0
     ) -> Sequence[Mapping[str, Any]]:
-        asked: dict[str, str | int] = {
+        params: dict[str, str | int] = {
             "sysparm_query": query,
             "sysparm_fields": fields,
             "sysparm_limit": PAGE,
             "sysparm_offset": offset,
             "sysparm_exclude_reference_link": "true",
         }
-        return _records(self.caller.call("GET", f"{_TABLE}/{table}", query=asked))
+        return _records(self.caller.call("GET", f"{_TABLE}/{table}", query=params))
 
     def _journal(self, their_id: str) -> Sequence[TheirText]:
         """Comments and work notes in order."""
@@ -339,8 +339,8 @@ class ServiceNow:
                 if one.get("name") == "incident" and one.get("element") == element
             }
             if missing := sorted(wanted - has):
-                told = ", ".join(sorted(has)) or "none that our account can see"
-                raise refuse(f"{element}: it has no {', '.join(missing)}; it has {told}")
+                available = ", ".join(sorted(has)) or "none that our account can see"
+                raise refuse(f"{element}: it has no {', '.join(missing)}; it has {available}")
 
     def _check_nonsense(self) -> None:
         if self._search("incident", "correlation_id=LHCOPN#0 of nowhere", "sys_id"):

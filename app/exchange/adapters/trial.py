@@ -83,8 +83,8 @@ class Trial:
     def search(self) -> None:
         """Check that the search finds our reference, and nothing for one that does not exist."""
         if self._id not in self._system.find(reference_of(NUMBER)):
-            told = f"Its search does not find {reference_of(NUMBER)}, which exists"
-            raise refuse(self._remark or told)
+            problem = f"Its search does not find {reference_of(NUMBER)}, which exists"
+            raise refuse(self._remark or problem)
         if self._system.find(f"{reference_of(NUMBER)}-nowhere"):
             raise refuse("Its search finds a ticket that does not exist")
 

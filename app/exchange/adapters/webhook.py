@@ -81,6 +81,6 @@ class WebhookNotices:
         self._post(message, "ticket.created" if is_new else "ticket.changed", data)
 
     def _post(self, message: str, kind: str, data: Mapping[str, object]) -> None:
-        told = {"type": kind, "timestamp": self._now.isoformat().replace("+00:00", "Z")}
-        body = json.dumps({**told, "data": data}).encode()
+        header = {"type": kind, "timestamp": self._now.isoformat().replace("+00:00", "Z")}
+        body = json.dumps({**header, "data": data}).encode()
         self._caller.notify(body, signed_headers(message, self._now, body, self._live))

@@ -217,11 +217,11 @@ class Zammad:
                 raise
             refusal = error.failure.reason
             made = self.caller.call("POST", "/api/v1/tickets", body)
-        told = _object(made)
+        answer = _object(made)
         if refusal:
-            return told, f"Created without {', '.join(extras)}: {refusal}"
-        lost = [name for name, value in extras.items() if _parts(told.get(name)) != _parts(value)]
-        return told, f"It did not store {', '.join(lost)}" if lost else ""
+            return answer, f"Created without {', '.join(extras)}: {refusal}"
+        lost = [name for name, value in extras.items() if _parts(answer.get(name)) != _parts(value)]
+        return answer, f"It did not store {', '.join(lost)}" if lost else ""
 
     def read(self, their_id: str) -> TheirTicket:
         """See ``PartnerSystem.read``."""
@@ -461,7 +461,7 @@ class Zammad:
     def _search(
         self, query: str, *, sort: str, order: str = "asc", page: int = 1, size: int = 0
     ) -> Sequence[Mapping[str, Any]]:
-        asked: dict[str, str | int] = {
+        params: dict[str, str | int] = {
             "query": query,
             "sort_by": sort,
             "order_by": order,
@@ -470,7 +470,7 @@ class Zammad:
             "page": page,
             "expand": "true",
         }
-        return _objects(self.caller.call("GET", "/api/v1/tickets/search", query=asked))
+        return _objects(self.caller.call("GET", "/api/v1/tickets/search", query=params))
 
     def _hits(self, query: str) -> Sequence[Mapping[str, Any]]:
         """All hits of a search for words, newest first."""
@@ -650,8 +650,8 @@ def _number(of: Mapping[str, Any], name: str) -> int:
 
 def _parts(value: object) -> Sequence[str]:
     """The values of a field, which may have several: a list, or a text with commas."""
-    told = value if isinstance(value, list) else str(value or "").split(",")
-    return sorted(str(one).strip() for one in told)
+    values = value if isinstance(value, list) else str(value or "").split(",")
+    return sorted(str(one).strip() for one in values)
 
 
 def _id(ticket: Mapping[str, Any]) -> str:
@@ -669,8 +669,10 @@ def _updated(ticket: Mapping[str, Any]) -> datetime:
 
 def _time(of: Mapping[str, Any], name: str) -> datetime:
     try:
-        told = datetime.fromisoformat(str(of.get(name, "")))
-        found = (told if told.tzinfo is not None else told.replace(tzinfo=UTC)).astimezone(UTC)
+        moment = datetime.fromisoformat(str(of.get(name, "")))
+        found = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(
+            UTC
+        )
     except (ValueError, OverflowError):
         raise CallFailed(Failure(Outcome.TRANSIENT, f"The answer has no {name}")) from None
     return min(max(found, _EARLIEST), _LATEST)

@@ -133,12 +133,12 @@ def new() -> Response:
     codes = [partner.code for partner in all_partners(rows)]
     if request.method == "GET" or not form.validate():
         return _form_page("exchange/new.html", form, codes=codes)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _form_page("exchange/new.html", form, asked.status, codes=codes)
+    confirmation = ask_password(form.password)
+    if confirmation.attempt is None:
+        return _form_page("exchange/new.html", form, confirmation.status, codes=codes)
     try:
         with writing_once(rows):
-            verified_user(rows, asked.attempt)
+            verified_user(rows, confirmation.attempt)
             connection = verbs.connect(
                 rows,
                 by,
@@ -187,13 +187,13 @@ def edit(number: int) -> Response:
     form = ConnectionForm()
     if not form.validate():
         return _form_page("exchange/edit.html", form, connection=found)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
+    confirmation = ask_password(form.password)
+    if confirmation.attempt is None:
         found = connection_of_number(rows, number)
-        return _form_page("exchange/edit.html", form, asked.status, connection=found)
+        return _form_page("exchange/edit.html", form, confirmation.status, connection=found)
     try:
         with transaction(rows):
-            verified_user(rows, asked.attempt)
+            verified_user(rows, confirmation.attempt)
             found = connection_of_number(rows, number)
             secret = form.remote_secret.data or ""
             change_connection(rows, by, found, **form.settings(), secret=secret, key=secret_key())
@@ -234,12 +234,12 @@ def new_secret(number: int) -> Response:
     connection_of_number(rows, number)
     if not form.validate():
         return _page(number, secret_form=form, status=422)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _page(number, secret_form=form, status=asked.status)
+    confirmation = ask_password(form.password)
+    if confirmation.attempt is None:
+        return _page(number, secret_form=form, status=confirmation.status)
     try:
         with writing_once(rows):
-            verified_user(rows, asked.attempt)
+            verified_user(rows, confirmation.attempt)
             found = connection_of_number(rows, number)
             use, secret = form.use.data or "", form.remote_secret.data or ""
             add_secret(rows, by, found, use, secret, secret_key())

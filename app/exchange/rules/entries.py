@@ -89,8 +89,8 @@ class Outgoing:
 def digest_of_entry(kind: str, text: str, values: Mapping[str, Any] | None = None) -> str:
     """The digest of an entry in its chain: of its kind, its normalized text and its values, so that
     both sides have the same digest even if white space changed on the way."""
-    told = [kind, normalised(text), sorted((values or {}).items())]
-    return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()
+    content = [kind, normalised(text), sorted((values or {}).items())]
+    return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()
 
 
 def parts_of(

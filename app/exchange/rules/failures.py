@@ -67,10 +67,10 @@ def is_of_gateways(status: int) -> bool:
     return 300 <= status < 400 or status in (403, 404, 405)
 
 
-def pause_after(attempts: int, chance: float, asked: timedelta | None = None) -> timedelta:
+def pause_after(attempts: int, chance: float, requested: timedelta | None = None) -> timedelta:
     """The pause after so many failed attempts (1 = the first): 5 s, doubled each time, up to a day,
     multiplied by a factor from 0.5 to 1.5 (``chance`` from 0 to 1), so that not all are retried
     together. At least what the partner requested, up to a day."""
     pause = growing_pause(attempts, FIRST_PAUSE, LONGEST_PAUSE)
     pause = min(pause * (0.5 + chance), LONGEST_PAUSE)
-    return min(max(pause, asked), LONGEST_PAUSE) if asked is not None else pause
+    return min(max(pause, requested), LONGEST_PAUSE) if requested is not None else pause

@@ -34,7 +34,7 @@ class ValueMap:
 
     def all_of(self, value: str) -> Sequence[str]:
         """All our values that their value may stand for, the usual meaning first."""
-        told = value.casefold()
-        sent = (ours for ours, theirs in self.to_them.items() if theirs.casefold() == told)
-        meant = self.ours_of(told)
+        folded = value.casefold()
+        sent = (ours for ours, theirs in self.to_them.items() if theirs.casefold() == folded)
+        meant = self.ours_of(folded)
         return tuple(dict.fromkeys(sent if meant is None else (meant, *sent)))

@@ -36,10 +36,10 @@ def delivery_of(header: str, body: bytes) -> str:
 def ticket_of(body: bytes) -> str:
     """The id of the ticket in a hint, "" if there is no id."""
     try:
-        told = json.loads(body)
+        data = json.loads(body)
     except (ValueError, RecursionError):
         return ""
-    ticket = told.get("ticket") if isinstance(told, dict) else None
+    ticket = data.get("ticket") if isinstance(data, dict) else None
     key = ticket.get("id") if isinstance(ticket, dict) else None
     is_id = isinstance(key, int) and not isinstance(key, bool) and 0 < key <= _HIGHEST
     return str(key) if is_id else ""

@@ -116,8 +116,8 @@ def begin(pair: Pair, now: datetime) -> Pair:
 def found(pair: Pair, ids: tuple[str, ...]) -> Pair:
     """After a look-up: their ticket is known, does not exist, or is ambiguous."""
     if len(ids) > 1:
-        told = ", ".join(ids)
-        return stop(pair, f"Several tickets there hold our reference: {told}; choose one")
+        listed = ", ".join(ids)
+        return stop(pair, f"Several tickets there hold our reference: {listed}; choose one")
     if ids:
         return paired(pair, ids[0])
     return replace(pair, begun=None)
@@ -149,8 +149,8 @@ def failed(
     is_open = failure.outcome is Outcome.UNKNOWN or not wrote
     attempts = pair.attempts + 1
     if attempts >= MOST_ATTEMPTS:
-        kept = pair if is_open else replace(pair, begun=None)
-        return stop(kept, f"{failure.reason} ({attempts} attempts)")
+        current = pair if is_open else replace(pair, begun=None)
+        return stop(current, f"{failure.reason} ({attempts} attempts)")
     due = now + pause_after(attempts, chance, failure.retry_after)
     begun = pair.begun if is_open else None
     return replace(pair, attempts=attempts, due=due, begun=begun, reason=failure.reason)

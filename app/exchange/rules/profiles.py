@@ -156,12 +156,12 @@ class Profile:
     def missing_out(self) -> Mapping[str, tuple[str, ...]]:
         """Our values without a counterpart, of the mapped fields: listed in advance, never
         guessed."""
-        told = {}
+        missing = {}
         for name in self.maps:
             to_them = self.map_of(name).to_them
             if values := tuple(one for one in CHOICES[name] if one not in to_them):
-                told[name] = values
-        return told
+                missing[name] = values
+        return missing
 
     def as_json(self) -> str:
         """The profile as a file."""
@@ -189,44 +189,44 @@ class Profile:
 def profile_of(content: str) -> Profile:
     """Read a profile. Raises ``Invalid`` with the place and the error."""
     try:
-        told = json.loads(content)
+        data = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise Invalid("profile", _("This is not JSON: %(error)s", error=error)) from None
-    if not isinstance(told, dict):
+    if not isinstance(data, dict):
         raise Invalid("profile", _("A profile is a JSON object"))
     known = {"networks", "sites", "categories", "tickets", "group", "maps", "owners", "guards"}
     known |= {"mail", "extras"}
-    if unknown := sorted(set(told) - known):
+    if unknown := sorted(set(data) - known):
         raise Invalid("profile", _("Unknown: %(names)s", names=", ".join(unknown)))
     owners: dict[str, Owner] = {}
-    for name, owner in _mapping(told, "owners").items():
+    for name, owner in _mapping(data, "owners").items():
         if name not in BY_NAME or owner not in tuple(Owner):
             raise Invalid(
                 "profile", _("Owner of %(name)s: %(owner)s is not known", name=name, owner=owner)
             )
         owners[name] = Owner(owner)
-    maps = {name: _rows(name, rows) for name, rows in _mapping(told, "maps").items()}
-    group = told.get("group", "")
+    maps = {name: _rows(name, rows) for name, rows in _mapping(data, "maps").items()}
+    group = data.get("group", "")
     if not isinstance(group, str):
         raise Invalid("profile", _("group is a text"))
     checked_text("group", group, SHORT_TEXT_LIMIT, label=_("Their queue or group"))
-    if (tickets := told.get("tickets", Choice.SHARED)) not in tuple(Choice):
+    if (tickets := data.get("tickets", Choice.SHARED)) not in tuple(Choice):
         raise Invalid("profile", _("tickets is one of %(words)s", words=", ".join(Choice)))
     networks, sites, categories, guards = (
-        _texts(told, name) for name in ("networks", "sites", "categories", "guards")
+        _texts(data, name) for name in ("networks", "sites", "categories", "guards")
     )
     if unknown := sorted(set(guards) - set(Guard)):
         raise Invalid("profile", _("Unknown guards: %(names)s", names=", ".join(unknown)))
-    kept = tuple(Guard(one) for one in guards)
-    mail, extras = _lines(told.get("mail", [])), _extras(told)
+    parsed = tuple(Guard(one) for one in guards)
+    mail, extras = _lines(data.get("mail", [])), _extras(data)
     return Profile(
-        Choice(tickets), networks, sites, categories, maps, owners, group, kept, mail, extras
+        Choice(tickets), networks, sites, categories, maps, owners, group, parsed, mail, extras
     )
 
 
-def _extras(told: Mapping[str, Any]) -> Mapping[str, str]:
+def _extras(data: Mapping[str, Any]) -> Mapping[str, str]:
     """The partner's own fields. Raises ``Invalid`` for one that could not be set."""
-    found = _mapping(told, "extras")
+    found = _mapping(data, "extras")
     if len(found) > MOST:
         raise Invalid("profile", _("extras has at most %(most)s fields", most=MOST))
     for name, what in found.items():
@@ -248,12 +248,12 @@ def _extras(told: Mapping[str, Any]) -> Mapping[str, str]:
     return found
 
 
-def _lines(told: Any) -> tuple[tuple[str, str], ...]:
+def _lines(data: Any) -> tuple[tuple[str, str], ...]:
     """The lines of a partner's mails. Raises ``Invalid`` for one that could not be read again."""
-    if not isinstance(told, list) or len(told) > MOST_ROWS:
+    if not isinstance(data, list) or len(data) > MOST_ROWS:
         raise Invalid("profile", _("mail is a list of at most %(most)s lines", most=MOST_ROWS))
     found: list[tuple[str, str]] = []
-    for number, line in enumerate(told, start=1):
+    for number, line in enumerate(data, start=1):
         is_pair = isinstance(line, list) and len(line) == 2
         if not is_pair or not all(isinstance(one, str) for one in line):
             raise Invalid(
@@ -276,15 +276,15 @@ def _lines(told: Any) -> tuple[tuple[str, str], ...]:
     return tuple(found)
 
 
-def _mapping(told: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = told.get(name, {})
+def _mapping(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    found = data.get(name, {})
     if not isinstance(found, dict):
         raise Invalid("profile", _("%(name)s is a JSON object", name=name))
     return found
 
 
-def _texts(told: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    found = told.get(name, [])
+def _texts(data: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    found = data.get(name, [])
     if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
         raise Invalid("profile", _("%(name)s is a list of texts", name=name))
     for one in found:

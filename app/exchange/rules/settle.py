@@ -96,8 +96,8 @@ NO_TIMES: Final = Times()
 def same(words: ValueMap, ours: str, theirs: str) -> bool:
     """Whether our value and theirs mean the same: the map converts one into the other, either
     way."""
-    told = theirs.casefold()
-    return (words.theirs_of(ours) or "").casefold() == told or words.ours_of(told) == ours
+    folded = theirs.casefold()
+    return (words.theirs_of(ours) or "").casefold() == folded or words.ours_of(folded) == ours
 
 
 def settle(
@@ -238,31 +238,31 @@ def answered(base: Base) -> Base:
 
 def bases_of(stored: str) -> dict[str, Base]:
     """Read the bases of a pair by field, from JSON."""
-    return {name: _base(told) for name, told in json.loads(stored).items()}
+    return {name: _base(one) for name, one in json.loads(stored).items()}
 
 
 def as_stored(bases: Mapping[str, Base]) -> str:
     """The bases of a pair as JSON."""
-    return json.dumps({name: _told(one) for name, one in bases.items()}, ensure_ascii=False)
+    return json.dumps({name: _fields(one) for name, one in bases.items()}, ensure_ascii=False)
 
 
-def _base(told: Mapping[str, Any]) -> Base:
-    at = told.get("moved_at")
+def _base(stored: Mapping[str, Any]) -> Base:
+    at = stored.get("moved_at")
     return Base(
-        told["ours"],
-        told["theirs"],
-        told.get("moved"),
+        stored["ours"],
+        stored["theirs"],
+        stored.get("moved"),
         datetime.fromisoformat(at) if at else None,
-        told.get("over"),
-        told.get("seen", False),
-        told.get("refused", False),
+        stored.get("over"),
+        stored.get("seen", False),
+        stored.get("refused", False),
     )
 
 
-def _told(base: Base) -> Mapping[str, Any]:
-    told: dict[str, Any] = {"ours": base.ours, "theirs": base.theirs}
+def _fields(base: Base) -> Mapping[str, Any]:
+    fields: dict[str, Any] = {"ours": base.ours, "theirs": base.theirs}
     if base.moved_at is not None:
-        told |= {"moved": base.moved, "moved_at": base.moved_at.isoformat()}
-    told |= {"over": base.over} if base.over is not None else {}
-    told |= {"seen": True} if base.is_seen else {}
-    return told | ({"refused": True} if base.is_refused else {})
+        fields |= {"moved": base.moved, "moved_at": base.moved_at.isoformat()}
+    fields |= {"over": base.over} if base.over is not None else {}
+    fields |= {"seen": True} if base.is_seen else {}
+    return fields | ({"refused": True} if base.is_refused else {})

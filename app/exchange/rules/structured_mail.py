@@ -88,11 +88,11 @@ def _window(found: Mapping[str, str]) -> Mapping[str, datetime]:
 
 def write_mail(values: Mapping[str, str], text: str, lines: Lines) -> str:
     """The lines that have a value, and the text: below its key, or below all lines."""
-    told = [
+    written = [
         f"{key}: {' '.join(values[meaning].split())}"
         for key, meaning in lines
         if meaning != TEXT and values.get(meaning)
     ]
     key = next((key for key, meaning in lines if meaning == TEXT), "")
     body = f"{key}:\n{text}" if key and text else text
-    return "\n".join(told) + (f"\n\n{body}" if body else "") + "\n"
+    return "\n".join(written) + (f"\n\n{body}" if body else "") + "\n"

@@ -90,11 +90,11 @@ def note_refused(session: Session, key: str, reason: str) -> None:
     """A partner's mail server refused a mail permanently: its entries wait again, and a person
     decides; if the exchange has ended, they were skipped by that. ``key`` is the message's, and
     ``reason`` contains the server's words."""
-    told_first = session.get(Entry, int(key.removeprefix(PARTNER).split()[1]))
-    if told_first is None:
+    first = session.get(Entry, int(key.removeprefix(PARTNER).split()[1]))
+    if first is None:
         return
-    pair = locked_pair(session, told_first.pair_id)
-    told = session.scalars(
+    pair = locked_pair(session, first.pair_id)
+    announced = session.scalars(
         select(Entry)
         .where(
             Entry.pair_id == pair.id,
@@ -103,18 +103,18 @@ def note_refused(session: Session, key: str, reason: str) -> None:
                 Entry.state.in_((EntryState.SENT, EntryState.WAITING)),
                 Entry.done_at == pair.ended_at,
             ),
-            Entry.their_key.startswith(f"mail {told_first.id}/"),
+            Entry.their_key.startswith(f"mail {first.id}/"),
         )
         .execution_options(populate_existing=True)
     )
-    for entry in told:
+    for entry in announced:
         entry.state, entry.their_key, entry.done_at = EntryState.WAITING, None, None
         if pair.state == PairState.ENDED:
             entry.state, entry.reason = EntryState.SKIPPED, pair.reason
             entry.done_at = pair.ended_at
     # the call may not have been recorded yet: its answer no longer counts
-    asked = rules.stop(as_rule(pair), f"Their mail server refused the mail: {reason}")
-    store(pair, replace(asked, begun=None))
+    stopped = rules.stop(as_rule(pair), f"Their mail server refused the mail: {reason}")
+    store(pair, replace(stopped, begun=None))
 
 
 def _new_key(session: Session, connection_id: int, first: int) -> str:
@@ -143,7 +143,7 @@ def _text(session: Session, pair: TicketPair, ticket: Ticket, entries: Sequence[
     """The text in the partner's own lines, if its connection has some; else in words."""
     profile = profile_in_use(session, pair.connection)
     if not profile.mail:
-        return "\n\n".join(_told(ticket, entries))
+        return "\n\n".join(_structured_lines(ticket, entries))
     values = {
         NUMBER: "" if pair.their_id == reference_of(ticket.number) else pair.their_id or "",
         OURS: reference_of(ticket.number),
@@ -171,7 +171,7 @@ def _said(entry: Entry) -> str:
     return _in_words(entry) if entry.kind == EntryKind.ATTACHMENT else ""
 
 
-def _told(ticket: Ticket, entries: Sequence[Entry]) -> Iterator[str]:
+def _structured_lines(ticket: Ticket, entries: Sequence[Entry]) -> Iterator[str]:
     number = ticket.number
     if entries[0].kind == EntryKind.TICKET:
         yield mailed(_("Ticket %(number)s is exchanged with you.", number=number))

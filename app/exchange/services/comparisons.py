@@ -154,15 +154,15 @@ def note_compared(
     standings = compared(session, pairs, now)
     counts = {Standing.IN_STEP: 0, Standing.DIFFERENT: 0}
     for pair in pairs:
-        told = standings[pair.id]
-        if told.standing not in counts:
+        result = standings[pair.id]
+        if result.standing not in counts:
             continue
-        counts[told.standing] += 1
-        what = _what_differs(told)
+        counts[result.standing] += 1
+        what = _what_differs(result)
         if not what:
             pair.left_differing = ""
-        is_asked = bool(what) and what != pair.left_differing
-        pair.differs_at = (pair.differs_at or now) if is_asked else None
+        is_open = bool(what) and what != pair.left_differing
+        pair.differs_at = (pair.differs_at or now) if is_open else None
     session.flush()
     _store(
         connection,
@@ -191,10 +191,10 @@ def leave_different(session: Session, by: Writer, pair_id: int, reason: str) -> 
     record_change(session, by, kind=PAIR, thing_id=pair.id, fields=fields)
 
 
-def _what_differs(told: Compared) -> str:
+def _what_differs(result: Compared) -> str:
     """Identifies a difference; "" = no difference. Skipped entries have reasons of their own."""
-    parts = [asdict(one) for one in told.parts if one.why != UNKNOWN]
-    values: Sequence[Mapping[str, Any]] = [asdict(one) for one in told.differing]
+    parts = [asdict(one) for one in result.parts if one.why != UNKNOWN]
+    values: Sequence[Mapping[str, Any]] = [asdict(one) for one in result.differing]
     return json.dumps([*values, *parts], ensure_ascii=False) if parts or values else ""
 
 

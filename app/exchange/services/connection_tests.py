@@ -47,16 +47,16 @@ def newest_test(connection: Connection) -> ConnectionTest | None:
     """The newest test of a connection."""
     if not connection.test:
         return None
-    told = json.loads(connection.test)
+    stored = json.loads(connection.test)
     times = {
-        name: datetime.fromisoformat(told[name]) if told[name] else None
+        name: datetime.fromisoformat(stored[name]) if stored[name] else None
         for name in ("asked_at", "begun_at", "ended_at")
     }
-    checks = tuple(Check(**check) for check in told["checks"])
+    checks = tuple(Check(**check) for check in stored["checks"])
     asked_at = times.pop("asked_at")
     assert asked_at is not None
-    goes, ticket = told.get("goes", 1), told.get("ticket", "")
-    return ConnectionTest(told["by"], asked_at, checks=checks, goes=goes, ticket=ticket, **times)
+    goes, ticket = stored.get("goes", 1), stored.get("ticket", "")
+    return ConnectionTest(stored["by"], asked_at, checks=checks, goes=goes, ticket=ticket, **times)
 
 
 def ask_test(session: Session, by: Writer, connection: Connection) -> None:
@@ -103,8 +103,8 @@ def end_test(connection: Connection, now: datetime) -> None:
 
 
 def _keep(connection: Connection, test: ConnectionTest, **more: Any) -> None:
-    told = {**asdict(test), **more}
+    stored = {**asdict(test), **more}
     for name in ("asked_at", "begun_at", "ended_at"):
-        told[name] = told[name].isoformat() if told[name] else None
-    told["checks"] = [asdict(one) if isinstance(one, Check) else one for one in told["checks"]]
-    connection.test = json.dumps(told, ensure_ascii=False)
+        stored[name] = stored[name].isoformat() if stored[name] else None
+    stored["checks"] = [asdict(one) if isinstance(one, Check) else one for one in stored["checks"]]
+    connection.test = json.dumps(stored, ensure_ascii=False)

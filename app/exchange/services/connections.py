@@ -181,7 +181,7 @@ def is_receiver(url: str) -> bool:
     return url.startswith(("https://", "http://"))
 
 
-def is_told_by_mail(connection: Connection) -> bool:
+def is_notified_by_mail(connection: Connection) -> bool:
     """Whether a pull-only partner is notified by mails."""
     return connection.kind == Kind.MAIL and not is_receiver(connection.url)
 

@@ -47,7 +47,7 @@ from app.exchange.services.planning import (
     profile_in_use,
     reads,
 )
-from app.exchange.services.questions import end_asked
+from app.exchange.services.questions import end_questions
 from app.exchange.services.their_values import set_theirs, writer_of
 from app.exchange.services.trouble import PAIR
 from app.exchange.services.unpaired import forget_unpaired
@@ -230,20 +230,20 @@ def replay(session: Session, by: Writer, entry_id: int) -> None:
 
 def _is_applicable(entry: Entry) -> bool:
     """Whether a partner's change can be retried: values, but not a rejected file."""
-    is_told = entry.origin == Origin.THEIRS and entry.state == EntryState.RECORDED
-    return is_told and entry.kind == EntryKind.FIELDS
+    is_refused = entry.origin == Origin.THEIRS and entry.state == EntryState.RECORDED
+    return is_refused and entry.kind == EntryKind.FIELDS
 
 
 def choose(session: Session, by: Writer, entry_id: int, *, ours: bool) -> bool:
     """End a conflict: our value is sent to the partner, or theirs becomes ours; return whether it
     was still open. Older questions about the same field end with it."""
     require_operator(by.actor, _CHOOSE)
-    pair, asked = _entry(session, entry_id)
-    if asked.state != EntryState.ASKED:
+    pair, conflict = _entry(session, entry_id)
+    if conflict.state != EntryState.ASKED:
         return False
     ticket = locked_ticket(session, pair.ticket_number)
     profile, bases = profile_in_use(session, pair.connection), bases_of(pair.bases)
-    for name, value in json.loads(asked.content).items():
+    for name, value in json.loads(conflict.content).items():
         words = profile.map_of(name)
         theirs = their_value(pair, name) or words.theirs_of(value) or value
         if ours:  # ours counts as changed, and theirs as seen
@@ -253,16 +253,16 @@ def choose(session: Session, by: Writer, entry_id: int, *, ours: bool) -> bool:
         if value_here(ticket, name) != value:
             _change(session, by, pair, name, tuple(dict.fromkeys((value, *words.all_of(theirs)))))
             if reads(pair.connection):  # it is the partner's own value: already exchanged
-                asked.change_id = _change_of(session, pair.ticket_number)
+                conflict.change_id = _change_of(session, pair.ticket_number)
         bases[name] = Base(value_here(ticket, name), theirs)
     whose = "ours" if ours else "theirs"
     reason = f"{by.shown_author} chose {whose}"
-    asked.state = EntryState.SKIPPED if ours else EntryState.APPLIED
-    asked.reason, asked.done_at = reason[:500], by.now
-    names = json.loads(asked.content)
+    conflict.state = EntryState.SKIPPED if ours else EntryState.APPLIED
+    conflict.reason, conflict.done_at = reason[:500], by.now
+    names = json.loads(conflict.content)
     session.flush()
     for name in names:
-        end_asked(session, pair, name, by.now, reason)
+        end_questions(session, pair, name, by.now, reason)
     _note(session, by, pair, f"{', '.join(names)} chosen", whose)
     pair.bases = as_stored(bases)
     return True
@@ -315,6 +315,6 @@ def _wake(session: Session, connection: Connection) -> None:
         wake(session, connection)
 
 
-def _note(session: Session, by: Writer, pair: TicketPair, what: str, told: str) -> None:
+def _note(session: Session, by: Writer, pair: TicketPair, what: str, value: str) -> None:
     session.flush()
-    record_change(session, by, kind=PAIR, thing_id=pair.id, fields=[FieldChange(what, None, told)])
+    record_change(session, by, kind=PAIR, thing_id=pair.id, fields=[FieldChange(what, None, value)])

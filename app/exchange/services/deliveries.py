@@ -27,7 +27,7 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
 from app.exchange.rules.profiles import Kind
-from app.exchange.services.connections import is_called, is_told_by_mail
+from app.exchange.services.connections import is_called, is_notified_by_mail
 from app.exchange.services.entries import add_entry
 from app.exchange.services.extras import extras_of
 from app.exchange.services.planning import LANES, WAKE, profile_in_use, reads
@@ -493,7 +493,7 @@ def _note_entry(
     """Record that it arrived; also if a person ended the pair during the call. A mail that was
     refused meanwhile announced nothing."""
     entry = session.get(Entry, entry_id) if entry_id is not None else None
-    is_refused = row.state == PairState.STOPPED and is_told_by_mail(row.connection)
+    is_refused = row.state == PairState.STOPPED and is_notified_by_mail(row.connection)
     if entry is not None and is_refused and entry.their_key is None:
         return None
     was_ended = row.state == PairState.ENDED and entry is not None

@@ -139,8 +139,8 @@ def _files(reply: Reply) -> str:
 
 def _key_of_other(reply: Reply) -> str:
     """The key of a mail whose Message-ID is already in use: of the id, its words and its files."""
-    told = f"{reply.key} {digest_of(reply.text)} {_files(reply)}"
-    return hashlib.sha256(told.encode(errors="replace")).hexdigest()
+    identity = f"{reply.key} {digest_of(reply.text)} {_files(reply)}"
+    return hashlib.sha256(identity.encode(errors="replace")).hexdigest()
 
 
 def _differs(session: Session, reply: Reply) -> bool:
@@ -352,7 +352,7 @@ def _write(
 ) -> int:
     """Write one comment, and the files that can be stored; the comment names the others. Return its
     change."""
-    kept, left_out = [], [f"{name or 'a file'} (deleted before)" for name in reply.gone]
+    stored, left_out = [], [f"{name or 'a file'} (deleted before)" for name in reply.gone]
     for place, file in enumerate(reply.files):
         name = _name(file.name)
         try:
@@ -361,17 +361,17 @@ def _write(
             left_out.append(f"{name or 'a file'} ({len(file.content):,} bytes)")
             continue
         if place < MOST_FILES:
-            kept.append((name, file.content))
+            stored.append((name, file.content))
         else:
             left_out.append(name or "a file")
     if not text and not reply.files and not reply.gone:
         raise Invalid("ticket", _("It contains no new text"))
-    body = text or ("By mail: " + ", ".join(name or "a file" for name, _content in kept))
+    body = text or ("By mail: " + ", ".join(name or "a file" for name, _content in stored))
     comment_ticket(session, by, number, comment_of(body, left_out, sent_from))
     session.flush()
     of_ticket = select(func.max(Change.id)).where(of_kind(TICKET), Change.thing_id == number)
     change = session.scalar(of_ticket) or 0
-    for name, content in kept:
+    for name, content in stored:
         add_attachment(session, by, number, name, content)
     return change
 

@@ -128,7 +128,7 @@ def troubles(
 ) -> Sequence[Trouble]:
     """Tickets whose exchange waits for a person, newest pair first; ``before``: only pairs with a
     lower id. One statement."""
-    conflicts = _asked_of_pair()
+    conflicts = _conflict_of_pair()
     first = (
         select(func.min(Entry.sequence))
         .where(
@@ -163,9 +163,9 @@ def troubles(
 
 def in_trouble() -> ColumnElement[bool]:
     """The condition that a pair waits for a person."""
-    asked = select(Entry.pair_id).where(Entry.state == EntryState.ASKED)
+    undecided = select(Entry.pair_id).where(Entry.state == EntryState.ASKED)
     differs = and_(TicketPair.differs_at.is_not(None), TicketPair.state != PairState.ENDED)
-    return or_(TicketPair.state == PairState.STOPPED, TicketPair.id.in_(asked), differs)
+    return or_(TicketPair.state == PairState.STOPPED, TicketPair.id.in_(undecided), differs)
 
 
 def count_troubles() -> Any:
@@ -175,7 +175,7 @@ def count_troubles() -> Any:
     return pairs + count_unpaired()
 
 
-def _asked_of_pair() -> Any:
+def _conflict_of_pair() -> Any:
     return (
         select(func.count())
         .where(Entry.pair_id == TicketPair.id, Entry.state == EntryState.ASKED)

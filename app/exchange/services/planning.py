@@ -37,7 +37,7 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profile_of
 from app.exchange.services.entries import add_entry
-from app.exchange.services.questions import end_asked
+from app.exchange.services.questions import end_questions
 from app.jobs.services.queue import enqueue
 from app.registry.models.registry import Site
 from app.tickets.models.tickets import Ticket
@@ -137,9 +137,9 @@ def _plan_from_unplanned(
     assert pair is not None
     if pair.unplanned_from is None or pair.state == PairState.ENDED:  # a person was first
         return _plan_change(session, connection, profile, change, now)
-    told = _unplanned_reason(pair.unplanned_from)
+    prefix = _unplanned_reason(pair.unplanned_from)
     handed = _plan_all(session, pair, pair.unplanned_from - 1, change.id, now)
-    if pair.reason.startswith(told):  # otherwise it was stopped before, for another reason
+    if pair.reason.startswith(prefix):  # otherwise it was stopped before, for another reason
         pair.state = PairState.PAIRED if pair.their_id else PairState.CREATING
         pair.reason = ""
         enqueue_pair(session, pair)
@@ -182,9 +182,9 @@ def _note_unplanned(
         session.add(pair)
     is_stopped = pair.state == PairState.STOPPED and pair.reason
     pair.unplanned_from = pair.unplanned_from or change.id
-    told = _unplanned_reason(pair.unplanned_from)
-    if not is_stopped or pair.reason.startswith(told):
-        pair.state, pair.due_at, pair.reason = PairState.STOPPED, None, f"{told}: {why}"[:500]
+    prefix = _unplanned_reason(pair.unplanned_from)
+    if not is_stopped or pair.reason.startswith(prefix):
+        pair.state, pair.due_at, pair.reason = PairState.STOPPED, None, f"{prefix}: {why}"[:500]
     session.flush()
     _log.error(
         "a change was not planned for a partner",
@@ -496,7 +496,7 @@ def _note_theirs(session: Session, connection: Connection, change: Change, now: 
         )
     if not reads(connection):  # the last value it sets at our interface is its current value
         for name in fields:
-            end_asked(session, pair, name, now, before=change.at)
+            end_questions(session, pair, name, now, before=change.at)
     if pair.state != PairState.CREATING and _is_moved_here(connection, change):
         add_entry(
             session,

@@ -20,9 +20,11 @@ _ENDED: Final = "The values have changed"
 
 def ask(session: Session, pair: TicketPair, name: str, theirs: str, now: datetime) -> None:
     """Leave both values, and let a person choose. Requested once for each value of theirs."""
-    if any(json.loads(one.content) == {name: theirs} for one in _asked(session, pair, name)):
+    if any(
+        json.loads(one.content) == {name: theirs} for one in _open_questions(session, pair, name)
+    ):
         return
-    end_asked(session, pair, name, now)
+    end_questions(session, pair, name, now)
     add_entry(
         session,
         pair,
@@ -35,7 +37,7 @@ def ask(session: Session, pair: TicketPair, name: str, theirs: str, now: datetim
     )
 
 
-def end_asked(
+def end_questions(
     session: Session,
     pair: TicketPair,
     name: str,
@@ -46,13 +48,13 @@ def end_asked(
 ) -> None:
     """End a question: both sides agree, the partner has another value by now, or a person chose.
     ``before``: only questions from before then."""
-    for entry in _asked(session, pair, name):
+    for entry in _open_questions(session, pair, name):
         if before is not None and entry.at >= before:
             continue
         entry.state, entry.reason, entry.done_at = EntryState.SKIPPED, reason[:500], now
 
 
-def _asked(session: Session, pair: TicketPair, name: str) -> Sequence[Entry]:
+def _open_questions(session: Session, pair: TicketPair, name: str) -> Sequence[Entry]:
     entries = session.scalars(
         select(Entry).where(Entry.pair_id == pair.id, Entry.state == EntryState.ASKED)
     )

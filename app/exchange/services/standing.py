@@ -154,8 +154,8 @@ def _evidence(
     )
 
 
-def _parts(told: str | None) -> Sequence[PartDifference] | None:
-    return None if told is None else [PartDifference(**one) for one in json.loads(told)]
+def _parts(stored: str | None) -> Sequence[PartDifference] | None:
+    return None if stored is None else [PartDifference(**one) for one in json.loads(stored)]
 
 
 def _ours(ticket: Ticket, name: str) -> str:

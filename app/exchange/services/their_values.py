@@ -35,7 +35,7 @@ from app.exchange.rules.settle import (
 )
 from app.exchange.services.entries import add_entry
 from app.exchange.services.planning import profile_in_use
-from app.exchange.services.questions import ask, end_asked
+from app.exchange.services.questions import ask, end_questions
 from app.exchange.services.values import first_seen, is_older, send_value, times_of, value_here
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import ENDED_STATES
@@ -75,7 +75,7 @@ def take_values(
         if settled.what is Settlement.ASK:
             ask(session, pair, name, words.ours_of(theirs.casefold()) or theirs, now)
             continue
-        end_asked(session, pair, name, now)
+        end_questions(session, pair, name, now)
         if settled.what is Settlement.NOTHING:
             bases[name] = agreed(base, ours, theirs, now)
         elif settled.what is Settlement.TAKE:
@@ -87,8 +87,8 @@ def take_values(
         elif base is None and owner is not Owner.US:
             bases[name] = first_seen(session, pair, name, ours, theirs)
         if settled.why in _SAID:
-            told = _SAID[settled.why].format(name=name, ours=ours, theirs=theirs)
-            pair.reason = told[:500]
+            text = _SAID[settled.why].format(name=name, ours=ours, theirs=theirs)
+            pair.reason = text[:500]
     pair.bases = as_stored(bases)
 
 
@@ -102,8 +102,8 @@ _SAID: Final[Mapping[Why | None, str]] = {
 
 def note_their_values(pair: TicketPair, profile: Profile, read: TheirTicket) -> None:
     """Store the values of mapped fields, in their words, to compare them with ours."""
-    told = {name: read.values[name] for name in profile.maps if name in read.values}
-    pair.their_values = json.dumps(told, ensure_ascii=False)
+    values = {name: read.values[name] for name in profile.maps if name in read.values}
+    pair.their_values = json.dumps(values, ensure_ascii=False)
 
 
 def _take_value(
@@ -187,7 +187,7 @@ def _is_recorded(session: Session, pair: TicketPair, content: Mapping[str, str])
         .order_by(Entry.sequence.desc())
     )
     for entry in newest:
-        told = json.loads(entry.content)
-        if told.keys() & content.keys():
-            return entry.state == EntryState.RECORDED and bool(told == content)
+        recorded = json.loads(entry.content)
+        if recorded.keys() & content.keys():
+            return entry.state == EntryState.RECORDED and bool(recorded == content)
     return False

@@ -124,13 +124,13 @@ def pairs_now(
         .outerjoin(of_pair, of_pair.c.pair_id == TicketPair.id)
         .order_by(TicketPair.ticket_number.desc(), TicketPair.id)
     )
-    told = rows.mappings().all()
+    records = rows.mappings().all()
     standings: dict[int, Compared] = {}
-    for begin in range(0, len(told), _AT_ONCE):
-        ids = [row["id"] for row in told[begin : begin + _AT_ONCE]]
+    for begin in range(0, len(records), _AT_ONCE):
+        ids = [row["id"] for row in records[begin : begin + _AT_ONCE]]
         found = session.scalars(select(TicketPair).where(TicketPair.id.in_(ids))).all()
         standings.update(compared(session, found, now))
-    return [PairNow(**row, compared=standings[row["id"]]) for row in told]
+    return [PairNow(**row, compared=standings[row["id"]]) for row in records]
 
 
 def find_pair(session: Session, ticket: int, partner: str, kind: str = "") -> TicketPair:

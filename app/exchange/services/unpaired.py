@@ -138,8 +138,8 @@ def leave_unpaired(session: Session, by: Writer, key: int, reason: str) -> None:
         raise NotFound
     if found.left_at is None:
         found.left_at = by.now
-        told = f"{found.their_number or found.their_id}: {reason}"
-        record(session, by, found.connection, {"ticket without a pair": (None, told)})
+        note = f"{found.their_number or found.their_id}: {reason}"
+        record(session, by, found.connection, {"ticket without a pair": (None, note)})
 
 
 def _of(connection_id: int, their_id: str) -> Any:

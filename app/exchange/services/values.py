@@ -77,8 +77,8 @@ def value_here(ticket: Ticket, name: str) -> str:
 
 def their_value(pair: TicketPair, name: str) -> str | None:
     """A value of theirs in their words, as last read."""
-    told: str | None = json.loads(pair.their_values).get(name)
-    return told
+    reported: str | None = json.loads(pair.their_values).get(name)
+    return reported
 
 
 def values_to_send(
@@ -87,11 +87,11 @@ def values_to_send(
     """Which values of an entry of ours are to be sent, now that their ticket was read, if that is
     possible. ``was_tried``: an earlier call may have carried it."""
     profile, bases = profile_in_use(session, pair.connection), bases_of(pair.bases)
-    ticket, asked = session.get_one(Ticket, pair.ticket_number), _asked(session, pair)
+    ticket, undecided = session.get_one(Ticket, pair.ticket_number), _undecided(session, pair)
     values: dict[str, str] = {}
     left: dict[str, Left] = {}
     for name, value in json.loads(entry.content).items():
-        if name in asked:
+        if name in undecided:
             left[name] = Left.ASKED
             continue
         if is_overtaken(session, pair, name, value):
@@ -173,8 +173,8 @@ def note_values_sent(
         theirs = profile.map_of(name).theirs_of(value)
         if theirs is not None:
             over = their_value(pair, name)
-            is_told = not reads(pair.connection) and over is not None
-            bases[name] = carried(bases.get(name), value, None if is_told else theirs, over)
+            is_one_way = not reads(pair.connection) and over is not None
+            bases[name] = carried(bases.get(name), value, None if is_one_way else theirs, over)
     pair.bases = as_stored(bases)
 
 
@@ -258,25 +258,25 @@ def times_of(session: Session, ticket: Ticket, name: str, theirs: datetime | Non
     return Times(ours, theirs)
 
 
-def needs_times(session: Session, pair: TicketPair, told: Mapping[str, str]) -> bool:
-    """Whether the times of their values matter, which ``told`` contains in their words: both sides
-    changed a value that belongs to the last writer."""
+def needs_times(session: Session, pair: TicketPair, reported: Mapping[str, str]) -> bool:
+    """Whether the times of their values matter, which ``reported`` contains in their words: both
+    sides changed a value that belongs to the last writer."""
     profile, bases = profile_in_use(session, pair.connection), bases_of(pair.bases)
     ticket = session.get_one(Ticket, pair.ticket_number)
     return any(
         profile.owner_of(name) is Owner.NEWEST
-        and _is_asked(profile, bases.get(name), name, value_here(ticket, name), told[name])
+        and _is_contested(profile, bases.get(name), name, value_here(ticket, name), reported[name])
         for name in profile.maps
-        if name in told
+        if name in reported
     )
 
 
-def _is_asked(profile: Profile, base: Base | None, name: str, ours: str, theirs: str) -> bool:
+def _is_contested(profile: Profile, base: Base | None, name: str, ours: str, theirs: str) -> bool:
     words, owner = profile.map_of(name), profile.owner_of(name)
     return settle(base, ours, theirs, words, owner).what is Settlement.ASK
 
 
-def _asked(session: Session, pair: TicketPair) -> set[str]:
+def _undecided(session: Session, pair: TicketPair) -> set[str]:
     """Fields for which a person has to choose."""
     contents = session.scalars(
         select(Entry.content).where(Entry.pair_id == pair.id, Entry.state == EntryState.ASKED)

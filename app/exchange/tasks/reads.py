@@ -53,7 +53,7 @@ def read_whole(
     open meanwhile. Raises ``CallFailed``."""
     asked_at, budget = context.now(), budget or Budget(context.now)
     budget.spend(calls=1)
-    ticket = _asked(system, their_id)
+    ticket = _read_ticket(system, their_id)
     storable = [
         replace(
             text,
@@ -153,9 +153,9 @@ def look_up(
             if (looked_at := looked_at + 1) > MOST_LOOKED_AT:
                 reason = f"Too many tickets of ours there have no pair: is one {claimed.reference}?"
                 raise CallFailed(Failure(Outcome.PERMANENT, reason))
-            ticket = _asked(system, their_id)
+            ticket = _read_ticket(system, their_id)
             if ticket.merged_into:
-                ticket = _asked(system, ticket.merged_into)
+                ticket = _read_ticket(system, ticket.merged_into)
             budget.spend(calls=1)
             if claimed.number in beginnings_in(ticket):
                 found.append(their_id)
@@ -163,7 +163,7 @@ def look_up(
             return found
 
 
-def _asked(system: PartnerSystem, their_id: str) -> TheirTicket:
+def _read_ticket(system: PartnerSystem, their_id: str) -> TheirTicket:
     try:
         return system.read(their_id)
     except _UNFORESEEN as error:  # of this ticket alone: the others continue

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.exchange.adapters.ggus import Ggus
-from app.exchange.adapters.http import JsonCaller, Told
+from app.exchange.adapters.http import JsonCaller, RecordedCall
 from app.exchange.adapters.mail import MailNotices
 from app.exchange.adapters.rt import RequestTracker, account_of
 from app.exchange.adapters.servicenow import ServiceNow
@@ -23,7 +23,7 @@ from app.exchange.models.connections import Connection, ExchangeCall
 from app.exchange.rules.partner import Check, PartnerSystem
 from app.exchange.rules.profiles import Direction, Kind, Profile
 from app.exchange.services.announcements import announce
-from app.exchange.services.connections import is_told_by_mail
+from app.exchange.services.connections import is_notified_by_mail
 from app.exchange.services.extras import note_fields_there
 from app.exchange.services.planning import profile_in_use
 from app.exchange.services.secrets import LOGIN, live_secrets, opened
@@ -59,7 +59,7 @@ def _system(
 
 def open_system(context: Context, session: Session, connection: Connection) -> PartnerSystem:
     """The client of a connection's system. Raises ``Invalid`` if its secret is missing."""
-    if is_told_by_mail(connection):
+    if is_notified_by_mail(connection):
         tell = partial(_announce, context, connection.id)
         return MailNotices(tell, context.settings.mail.reply_to)
     secrets = live_secrets(session, connection, LOGIN)
@@ -123,18 +123,18 @@ class _Recorder:
     def __init__(self, context: Context, connection_id: int, hidden: Sequence[str]) -> None:
         self._context, self._connection, self._hidden = context, connection_id, hidden
 
-    def record(self, told: Told) -> None:
+    def record(self, call: RecordedCall) -> None:
         """Record one call."""
         with self._context.transaction() as session:
             session.add(
                 ExchangeCall(
                     connection_id=self._connection,
                     at=self._context.now(),
-                    what=told.what[:255],
-                    asked=self.masked(told.asked),
-                    answered=self.masked(told.answered),
-                    milliseconds=told.milliseconds,
-                    failure=self.masked(told.failure)[:500],
+                    what=call.what[:255],
+                    asked=self.masked(call.request),
+                    answered=self.masked(call.answered),
+                    milliseconds=call.milliseconds,
+                    failure=self.masked(call.failure)[:500],
                 )
             )
 

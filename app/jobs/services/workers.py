@@ -14,7 +14,7 @@ from app.jobs.models.work import Job, TimedWork, Worker
 
 FRESH: Final = timedelta(minutes=2)
 """A worker seen within this time counts as alive; it sends a heartbeat every ten seconds."""
-KEPT: Final = timedelta(days=1)
+RETENTION: Final = timedelta(days=1)
 """How long the row of a killed worker stays."""
 
 
@@ -47,7 +47,7 @@ def dismiss_worker(session: Session, worker: str, now: datetime) -> None:
     """Record an orderly end. The row of the newest one stays, to show since when no worker is
     alive."""
     session.execute(
-        delete(Worker).where(Worker.id != worker, Worker.seen_at < now - KEPT)
+        delete(Worker).where(Worker.id != worker, Worker.seen_at < now - RETENTION)
     )  # fmt: skip
     session.execute(
         update(Worker).where(Worker.id == worker).values(seen_at=now, ended_at=now)

@@ -117,9 +117,9 @@ class Notification:
     @classmethod
     def from_text(cls, text: str) -> Notification:
         """Read the notification that ``as_text`` wrote."""
-        kept = json.loads(text)
-        facts = tuple((label, value) for label, value in kept.pop("facts"))
-        notification = cls(**kept, facts=facts)
+        stored = json.loads(text)
+        facts = tuple((label, value) for label, value in stored.pop("facts"))
+        notification = cls(**stored, facts=facts)
         return replace(notification, happened=Happened(notification.happened))
 
 

@@ -227,7 +227,7 @@ def _suspected(detected: pd.DataFrame, evidence: pd.DataFrame, events: Events) -
     since, until = columns_of(evidence, "from", "until")
     reach = _SLACK + max(*_SHIFTS, int(np.abs(offset).max(initial=0)))
     nothing = np.zeros(0, np.int64)
-    kept = [made(dict.fromkeys(("event", "row", "ticket"), nothing))]
+    chosen = [made(dict.fromkeys(("event", "row", "ticket"), nothing))]
     for thing, part in events.parts(evidence):
         some = part[ends[part] < FOREVER]
         if not len(some):
@@ -245,8 +245,8 @@ def _suspected(detected: pd.DataFrame, evidence: pd.DataFrame, events: Events) -
             meets=(said[row] <= events.high[event]) & (said_end[row] >= events.low[event]),
         )
         if len(found):
-            kept.append(last_of_each(events, found, ["how", "maintenance", "meets"]))
-    return pd.concat(kept[1:] or kept)
+            chosen.append(last_of_each(events, found, ["how", "maintenance", "meets"]))
+    return pd.concat(chosen[1:] or chosen)
 
 
 def _shifts(offset: Times) -> Sequence[Times]:

@@ -126,13 +126,13 @@ def beside(
     for thing, some in events.parts(evidence):
         low, high = events.low[some].min(), events.high[some].max()
         near = np.flatnonzero((things == thing) & (starts <= high) & (ends >= low))
-        event, row = np.nonzero(_kept(events, some, rows.iloc[near], also))
+        event, row = np.nonzero(_chosen(events, some, rows.iloc[near], also))
         of_event.append(some[event])
         of_row.append(latest[near[row]])
     return np.concatenate(of_event), np.concatenate(of_row)
 
 
-def _kept(events: Events, some: Times, rows: pd.DataFrame, also: tuple[Times, Times]) -> Flags:
+def _chosen(events: Events, some: Times, rows: pd.DataFrame, also: tuple[Times, Times]) -> Flags:
     """Whether each of these events (rows) matches each piece of evidence (columns), and its ticket
     is to be stored; the evidence is of one link or site, and sorted so that what starts last
     comes first."""
@@ -142,7 +142,7 @@ def _kept(events: Events, some: Times, rows: pd.DataFrame, also: tuple[Times, Ti
     meets = (starts <= events.high[event]) & (ends >= events.low[event])
     meets &= events.valid(event, since, until)
     decided = _flags(some, tickets, events.decisions(off=False))
-    kept: Flags = meets & (decided | _flags(some, tickets, also))
+    chosen: Flags = meets & (decided | _flags(some, tickets, also))
     of_ticket, counts = np.unique(tickets, return_inverse=True, return_counts=True)[1:]
     several = np.flatnonzero(counts[of_ticket] > 1)
     several = several[np.argsort(of_ticket[several], kind="stable")]
@@ -156,18 +156,18 @@ def _kept(events: Events, some: Times, rows: pd.DataFrame, also: tuple[Times, Ti
             met = np.cumsum(some_rows, axis=1, dtype=np.int32)
             before = np.repeat(met[:, first] - some_rows[:, first], size, axis=1)
             counted[:, several] = some_rows & (met - before == 1)
-        kept |= counted & (np.cumsum(counted, axis=1, dtype=np.int32) <= events.most)
+        chosen |= counted & (np.cumsum(counted, axis=1, dtype=np.int32) <= events.most)
     if len(tickets):
         order = np.lexsort((tickets, created))
         possible = meets & ~_flags(some, tickets, events.decisions(off=True))
         of_link = possible & (how == BY_LINK) & (events.high[event] >= FOREVER)
         for some_rows in (possible[:, order], of_link[:, order]):
             there = np.flatnonzero(some_rows.any(axis=1))
-            kept[there, order[some_rows[there].argmax(axis=1)]] = True
+            chosen[there, order[some_rows[there].argmax(axis=1)]] = True
     if len(several):
-        any_kept = np.logical_or.reduceat(kept[:, several], first, axis=1)
-        kept[:, several] |= meets[:, several] & np.repeat(any_kept, size, axis=1)
-    return kept
+        any_chosen = np.logical_or.reduceat(chosen[:, several], first, axis=1)
+        chosen[:, several] |= meets[:, several] & np.repeat(any_chosen, size, axis=1)
+    return chosen
 
 
 def _flags(some: Times, tickets: Times, pairs: tuple[Times, Times]) -> Flags:

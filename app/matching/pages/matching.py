@@ -146,17 +146,17 @@ class ShownTable:
 @blueprint.get("/matching")
 def page() -> Response:
     """Show the tables: of the current quarters, of a range, or the two of the deck, in parallel."""
-    asked, moment = MatchingQuery(request.args), now()
+    query, moment = MatchingQuery(request.args), now()
     figures = fresh_figures()
     rows = db.session()
     tables = [
-        _shown(matching_table(rows, quarters, asked.network, moment), moment)
-        for quarters in asked.ranges
+        _shown(matching_table(rows, quarters, query.network, moment), moment)
+        for quarters in query.ranges
     ]
     rule = rules_in_order(rows)[-1]
     page = render_template(
         "matching/page.html",
-        asked=asked,
+        query=query,
         tables=tables,
         figures=figures,
         networks=list(Network),
@@ -166,7 +166,7 @@ def page() -> Response:
         deck=DECK_NUMBERS,
         deck_source=DECK_SOURCE,
     )
-    return make_response(page, 422 if asked.problems else 200)
+    return make_response(page, 422 if query.problems else 200)
 
 
 @blueprint.get("/matching.csv", defaults={"kind": "csv"})
@@ -175,13 +175,13 @@ def page() -> Response:
 def download(kind: str) -> Response:
     """Download the same numbers: a line for each site that was T0 or T1 then and each quarter, and
     TOTAL."""
-    asked, moment = MatchingQuery(request.args), now()
-    if asked.problems:
-        raise Invalid("filter", joined("; ", asked.problems))
+    query, moment = MatchingQuery(request.args), now()
+    if query.problems:
+        raise Invalid("filter", joined("; ", query.problems))
     fresh_figures(FILE)
     lines: list[Sequence[FileCell]] = []
-    for quarters in asked.ranges:
-        table = matching_table(db.session(), quarters, asked.network, moment)
+    for quarters in query.ranges:
+        table = matching_table(db.session(), quarters, query.network, moment)
         for place, quarter in enumerate(quarters):
             for row in table.rows:
                 if row.there[place]:
@@ -191,11 +191,11 @@ def download(kind: str) -> Response:
         _(
             "As of %(moment)s, links of %(network)s. Empty cells: no data.",
             moment=iso(moment),
-            network=asked.network,
+            network=query.network,
         )
     ]
     file = FigureTable("matching", COLUMNS, lines)
-    return as_file(file, kind, notes, lambda: _slides(asked, moment))
+    return as_file(file, kind, notes, lambda: _slides(query, moment))
 
 
 def _line(site: str, quarter: Quarter, cell: Cell | None) -> Sequence[FileCell]:
@@ -203,15 +203,15 @@ def _line(site: str, quarter: Quarter, cell: Cell | None) -> Sequence[FileCell]:
     return (site, str(quarter), *numbers)
 
 
-def _slides(asked: MatchingQuery, moment: datetime) -> Sequence[Slide]:
+def _slides(query: MatchingQuery, moment: datetime) -> Sequence[Slide]:
     """Two quarters on a slide, as on the group's slides."""
     rows = db.session()
     detected = detected_in_words(rules_in_order(rows)[-1])
     found = []
-    for quarters in asked.ranges:
+    for quarters in query.ranges:
         for at in range(0, len(quarters), QUARTERS_AT_ONCE):
             part = quarters[at : at + QUARTERS_AT_ONCE]
-            table = matching_table(rows, part, asked.network, moment)
+            table = matching_table(rows, part, query.network, moment)
             said = [f"{one}: {_said_of(one, moment)}." for one in part if _said_of(one, moment)]
             found.append(matching_slide(table, detected, finding_of(table, moment), "", said))
     return found

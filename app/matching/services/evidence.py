@@ -308,7 +308,7 @@ def sound_masters(session: Session, numbers: Collection[int]) -> Mapping[int, tu
         )
     }
     return {
-        asked: (number, heads[number].category == Category.MAINTENANCE)
-        for asked, number in masters.items()
+        requested: (number, heads[number].category == Category.MAINTENANCE)
+        for requested, number in masters.items()
         if _is_sound(heads[number])
     }

@@ -58,10 +58,10 @@ def stored_rows(
     """The rows of a table that satisfy the condition; times as numbers, None for unset ones."""
     columns = [*columns]
     times = [place for place, one in enumerate(columns) if isinstance(one.type, UtcTime)]
-    asked = [
+    wanted = [
         in_microseconds(session, one) if isinstance(one.type, UtcTime) else one for one in columns
     ]
-    values = columns_of(rows_of(session, select(*asked).where(which)), len(columns))
+    values = columns_of(rows_of(session, select(*wanted).where(which)), len(columns))
     for place in times:
         values[place] = [None if one == UNSET else one for one in times_of(values[place]).tolist()]
     return [*zip(*values, strict=True)]

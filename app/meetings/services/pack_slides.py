@@ -33,7 +33,7 @@ from app.duties.rules.duties import DutyStatus
 from app.duties.services.duties import (
     ALL,
     WHOLE,
-    Asked,
+    DutyCounts,
     DutyFilter,
     JudgedRule,
     conditions_of,
@@ -417,7 +417,7 @@ def _what_if_of(
     seen = first_seen(session, NETWORK)
     sites = matching_table(session, quarters, NETWORK, now).rows
 
-    def numbers(site_id: int, first: datetime | None) -> Sequence[Asked | None]:
+    def numbers(site_id: int, first: datetime | None) -> Sequence[DutyCounts | None]:
         if all(has_no_data(quarter, first, now) for quarter in quarters):
             return [None] * len(rules)
         return [found.whole(rule.version_id, site_id) for rule in rules]

@@ -68,11 +68,11 @@ def read(content: bytes, name: str = "") -> Reading:
     start = content[:1024].lstrip(codecs.BOM_UTF8).lstrip().upper()
     if start.startswith(b"BEGIN:VCALENDAR"):
         text = decoded(content, "utf-8")
-        return Reading(name, digest, _kept(clean(text)), tuple(_calendar(text)))
+        return Reading(name, digest, _shortened(clean(text)), tuple(_calendar(text)))
     return _mail(content, name, digest)
 
 
-def _kept(text: str) -> str:
+def _shortened(text: str) -> str:
     return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + _CUT
 
 
@@ -80,7 +80,7 @@ def _kept(text: str) -> str:
 
 
 def _mail(content: bytes, name: str, digest: str) -> Reading:
-    raw = _kept(clean(decoded(content, "utf-8")))
+    raw = _shortened(clean(decoded(content, "utf-8")))
     try:
         mail = open_mail(content)
         parts = list(_parts(mail))
@@ -97,7 +97,7 @@ def _mail(content: bytes, name: str, digest: str) -> Reading:
     )
     texts = [clean(text).strip() for part, text in parts if text]
     whole = "\n\n".join(filter(None, (heads, *dict.fromkeys(texts))))
-    text = _kept(whole) if any(texts) else raw
+    text = _shortened(whole) if any(texts) else raw
     found: list[Notice | Unread] = [one for each in calendars for one in _calendar(each)]
     if not found:
         body = next((text for part, text in parts if part.get_content_subtype() == "plain"), whole)
@@ -177,7 +177,7 @@ def _calendar(text: str) -> Iterator[Notice | Unread]:
 
 def _without_zones(text: str) -> str:
     """The calendar without its VTIMEZONEs, whose rules may never end."""
-    kept: list[str] = []
+    result: list[str] = []
     inside = False
     for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n"):
         word = line.strip().upper()
@@ -186,8 +186,8 @@ def _without_zones(text: str) -> str:
         elif word == "END:VTIMEZONE":
             inside = False
         elif not inside:
-            kept.append(line)
-    return "\r\n".join(kept)
+            result.append(line)
+    return "\r\n".join(result)
 
 
 class _Unreadable(Exception):

@@ -80,16 +80,16 @@ def update_ticket(
         raise MoveNotAllowed(_("This notice has no ticket that may be updated; create one"))
     ticket = locked_ticket(session, found.number)
     provider = row.provider or row.file.sender or "The provider"
-    told = f"{provider} sent another notice of this maintenance (notice {row.id})"
+    comment = f"{provider} sent another notice of this maintenance (notice {row.id})"
     if row.status:
-        told += f": status {row.status}"
+        comment += f": status {row.status}"
     if (ticket.window_start, ticket.window_end) != (start, end):
         was = span(ticket.window_start, ticket.window_end)
-        told += f"; the window is now {span(start, end)}, it was {was}"
+        comment += f"; the window is now {span(start, end)}, it was {was}"
     wanted: dict[str, Any] = {
         "window_start": start,
         "window_end": end,
-        "public_comment": f"{told}.",
+        "public_comment": f"{comment}.",
     }
     if state and state != ticket.state:
         wanted["state"] = state

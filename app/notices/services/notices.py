@@ -449,8 +449,8 @@ def _links_after(
     """The ticket's links: without those that only the last notice named, with the new ones."""
     now = current_value(ticket, "links")
     named, before = _links_of(row), set(_links_of(newest))
-    kept = [name for name in now if name in named or name not in before]
-    return tuple(dict.fromkeys((*kept, *named)))[:MAX_THINGS]
+    remaining = [name for name in now if name in named or name not in before]
+    return tuple(dict.fromkeys((*remaining, *named)))[:MAX_THINGS]
 
 
 def _differences(notice: Notice, newest: MaintenanceNotice) -> str:

@@ -174,61 +174,61 @@ def _address(values: Mapping[str, str]) -> str:
     return f"{url_for('topology.picture')}?{given}"
 
 
-def _site_url(key: str, asked: TopologyQuery) -> str:
+def _site_url(key: str, query: TopologyQuery) -> str:
     """The page of a site on that day, if it is past."""
-    return url_for("sites.site", key=key, on=asked.past)
+    return url_for("sites.site", key=key, on=query.past)
 
 
-def _link_url(name: str, asked: TopologyQuery) -> str:
+def _link_url(name: str, query: TopologyQuery) -> str:
     """The page of a link on that day, if it is past."""
-    return url_for("links.link", name=name, on=asked.past)
+    return url_for("links.link", name=name, on=query.past)
 
 
 @blueprint.get("/topology")
 def picture() -> Response:
     """Show a network on a day: map, links and sites."""
-    asked = TopologyQuery(request.args)
+    query = TopologyQuery(request.args)
     rows = db.session()
     snapshot = registry_on(
-        rows, asked.day, asked.network, now(), site=asked.site, after=asked.after
+        rows, query.day, query.network, now(), site=query.site, after=query.after
     )
-    more = asked.url(after=snapshot.links[-1].name) if snapshot.more else ""
+    more = query.url(after=snapshot.links[-1].name) if snapshot.more else ""
     page = render_template(
         "topology/page.html",
-        asked=asked,
+        query=query,
         tabs=[
-            Tab(word, asked.url(network=word), current=word == asked.network) for word in Network
+            Tab(word, query.url(network=word), current=word == query.network) for word in Network
         ],
         snapshot=snapshot,
-        pictures=_pictures(snapshot, asked),
+        pictures=_pictures(snapshot, query),
         most=MAX_LINKS,
         counts=Counter(link.status.state for link in snapshot.links),
         tiers=Counter(site.tier for site in snapshot.sites),
         link_counts=Counter(end for link in snapshot.links for end in (link.end_a, link.end_b)),
-        site_keys=site_keys(rows, asked.day),
+        site_keys=site_keys(rows, query.day),
         states=LinkState,
         more=more,
-        site_url=partial(_site_url, asked=asked),
-        link_url=partial(_link_url, asked=asked),
+        site_url=partial(_site_url, query=query),
+        link_url=partial(_link_url, query=query),
         may_create=refusal_to_create(acting()) is None,
     )
-    return make_response(page, 422 if asked.problems else 200)
+    return make_response(page, 422 if query.problems else 200)
 
 
-def _pictures(snapshot: Snapshot, asked: TopologyQuery) -> list[Picture]:
+def _pictures(snapshot: Snapshot, query: TopologyQuery) -> list[Picture]:
     """One for a screen and one for a phone; a large network only has one that scrolls."""
-    lonely = asked.site is not None and not snapshot.links
+    lonely = query.site is not None and not snapshot.links
     if not snapshot.complete or not snapshot.sites or lonely:
         return []
-    whole = _picture(snapshot, asked, PAGE, "page")
+    whole = _picture(snapshot, query, PAGE, "page")
     if whole.layout.width > _WIDEST:
         return [replace(whole, kind="wide")]
-    return [whole, _picture(snapshot, asked, NARROW, "narrow")]
+    return [whole, _picture(snapshot, query, NARROW, "narrow")]
 
 
-def _picture(snapshot: Snapshot, asked: TopologyQuery, frame: Frame, kind: str) -> Picture:
+def _picture(snapshot: Snapshot, query: TopologyQuery, frame: Frame, kind: str) -> Picture:
     keys = [site.key for site in snapshot.sites]
-    centre = snapshot.centre or (asked.site.key if asked.site is not None else None)
+    centre = snapshot.centre or (query.site.key if query.site is not None else None)
     edges = [Edge(link.name, link.end_a, link.end_b) for link in snapshot.links]
     layout = lay_out(keys, edges, centre, frame, {one.key: one.place for one in snapshot.sites})
     sites = {site.key: site for site in snapshot.sites}
@@ -237,13 +237,13 @@ def _picture(snapshot: Snapshot, asked: TopologyQuery, frame: Frame, kind: str) 
         layout,
         [
             DrawnLink(
-                line, links[line.name], _link_url(line.name, asked), link_words(links[line.name])
+                line, links[line.name], _link_url(line.name, query), link_words(links[line.name])
             )
             for line in layout.lines
         ],
         [
             DrawnSite(
-                spot, sites[spot.key], _site_url(spot.key, asked), site_words(sites[spot.key])
+                spot, sites[spot.key], _site_url(spot.key, query), site_words(sites[spot.key])
             )
             for spot in layout.spots
         ],

@@ -123,15 +123,15 @@ def still_reported(
 ) -> Sequence[StillReported]:
     """Those of these links (names by key) that have an ongoing event down or degraded, by name;
     also if the state comes from a ticket with a worse state, which may be a solved one."""
-    asked = [key for key in links if key in states and states[key].state in _TROUBLE]
-    if not asked:
+    troubled = [key for key in links if key in states and states[key].state in _TROUBLE]
+    if not troubled:
         return []
     ongoing: dict[int, list[Row[*tuple[Any, ...]]]] = defaultdict(list)
     for row in session.execute(
         select(Event.link_id, Event.id, Event.state, Event.start, EventSource.last_heard_at)
         .join(EventSource, EventSource.id == Event.source_id)
         .where(
-            *(Event.link_id.in_(asked), Event.end.is_(None), Event.withdrawn_at.is_(None)),
+            *(Event.link_id.in_(troubled), Event.end.is_(None), Event.withdrawn_at.is_(None)),
             Event.state.in_((LinkState.DOWN, LinkState.DEGRADED)),
         )
         .order_by(Event.start, Event.id)
@@ -508,8 +508,8 @@ def _said(phase: ColumnElement[str]) -> Select[*tuple[Any, ...]]:
     """One row for each link that a ticket names, with what it says of the link; no test tickets."""
     # columns that the rule does not need are constant
     layer = case((Ticket.layer == Layer.PERFORMANCE, Layer.PERFORMANCE.value), else_="")
-    asked = (Impact.OUTAGE, Impact.DEGRADED, Impact.UNKNOWN)
-    impact = case(*((Ticket.impact == one, one.value) for one in asked), else_="")
+    impacts = (Impact.OUTAGE, Impact.DEGRADED, Impact.UNKNOWN)
+    impact = case(*((Ticket.impact == one, one.value) for one in impacts), else_="")
     return (
         select(
             TicketLink.link_id,

@@ -78,12 +78,12 @@ def new() -> Response:
     form = NewWebhookForm()
     if not form.validate():
         return _form_page(form, status=422)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _form_page(form, status=asked.status)
+    confirmation = ask_password(form.password)
+    if confirmation.attempt is None:
+        return _form_page(form, status=confirmation.status)
     try:
         with writing_once(rows):
-            verified_user(rows, asked.attempt)
+            verified_user(rows, confirmation.attempt)
             outside = Outside(_settings().outbound_private_hosts, secret_key())
             made, secret = verbs.create_webhook(
                 rows, writer(), form.wanted(), outside, form.account.data or ""
@@ -120,12 +120,12 @@ def edit(number: int) -> Response:
     form = WebhookForm()
     if not form.validate():
         return _form_page(form, found, status=422)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _form_page(form, found, status=asked.status)
+    confirmation = ask_password(form.password)
+    if confirmation.attempt is None:
+        return _form_page(form, found, status=confirmation.status)
     try:
         with transaction(rows):
-            verified_user(rows, asked.attempt)
+            verified_user(rows, confirmation.attempt)
             verbs.change_webhook(
                 rows, writer(), number, form.wanted(), _settings().outbound_private_hosts
             )
@@ -229,11 +229,11 @@ def _by_password(number: int, verb: Callable[[], object], said: str) -> Response
     verbs.find_own(rows, acting(), number)
     if not form.validate():
         return _page(number, problem=form.password.errors[0], status=422)
-    asked = ask_password(form.password)
-    attempt = asked.attempt
+    confirmation = ask_password(form.password)
+    attempt = confirmation.attempt
     if attempt is None:
         problem = form.password.errors[0].rstrip(".")
-        return _page(number, problem=problem, status=asked.status)
+        return _page(number, problem=problem, status=confirmation.status)
 
     def do() -> None:
         verified_user(rows, attempt)

@@ -30,11 +30,11 @@ GAP: Final = timedelta(seconds=3)
 waits at most this long, and a receiver that refuses everything gets at most 20 calls a minute."""
 LONGEST_PAUSE: Final = timedelta(days=1)
 """Even if a receiver requests a longer one."""
-KEPT_WAITING: Final = timedelta(days=7)
+MAX_WAITING: Final = timedelta(days=7)
 """A message that could not be delivered for this long is given up."""
 OFF_AFTER: Final = timedelta(days=7)
 """A webhook with nothing but failures for this long is switched off."""
-KEPT: Final = timedelta(days=30)
+RETENTION: Final = timedelta(days=30)
 """How long a message is listed."""
 GONE: Final = 410
 
@@ -128,7 +128,7 @@ def pause_after(failures: int) -> timedelta:
 
 def pause_of_message(attempts: int, attempt: Attempt) -> timedelta:
     """The pause of a message that failed so many times: at least what the answer requested."""
-    return max(pause_after(attempts), _asked(attempt))
+    return max(pause_after(attempts), _requested_pause(attempt))
 
 
 def rest_of_webhook(unanswered: int, attempt: Attempt, *, is_first: bool) -> timedelta:
@@ -139,11 +139,11 @@ def rest_of_webhook(unanswered: int, attempt: Attempt, *, is_first: bool) -> tim
     """
     if attempt.failure in UNANSWERED:
         return pause_after(unanswered)
-    asked = _asked(attempt) if attempt.status in _OF_ALL else timedelta(0)
-    return asked if is_first else max(asked, GAP)
+    pause = _requested_pause(attempt) if attempt.status in _OF_ALL else timedelta(0)
+    return pause if is_first else max(pause, GAP)
 
 
-def _asked(attempt: Attempt) -> timedelta:
+def _requested_pause(attempt: Attempt) -> timedelta:
     return min(attempt.retry_after or timedelta(0), LONGEST_PAUSE)
 
 

@@ -22,8 +22,8 @@ from app.tickets.services.diaries import INTERNAL, PUBLIC
 from app.tickets.services.timeline import Step, is_hidden
 from app.webhooks.models.webhooks import Webhook, WebhookDelivery
 from app.webhooks.rules.delivering import (
-    KEPT,
-    KEPT_WAITING,
+    MAX_WAITING,
+    RETENTION,
     UNANSWERED,
     Attempt,
     Failure,
@@ -43,7 +43,7 @@ LEASE: Final = timedelta(seconds=30)
 """How long a claim lasts, and the longest that messages wait after their worker died. An attempt
 ends after 10 s; if resolving the host's name takes longer than the rest, another worker may also
 send the message: the receiver recognizes it by its id."""
-_ASKED_KEPT: Final = 4000
+_REQUEST_SHOWN: Final = 4000
 """Characters of a message that are stored for display."""
 
 
@@ -161,10 +161,10 @@ def outgoing(
 def forget_deliveries(session: Session, now: datetime, limit: int) -> int:
     """Give up messages that waited too long, and delete those that are no longer listed; return how
     many were deleted, at most ``limit``."""
-    _give_up_old(session, now, WebhookDelivery.created_at <= now - KEPT_WAITING)
+    _give_up_old(session, now, WebhookDelivery.created_at <= now - MAX_WAITING)
     old = (
         select(WebhookDelivery.id)
-        .where(WebhookDelivery.created_at <= now - KEPT)
+        .where(WebhookDelivery.created_at <= now - RETENTION)
         .order_by(WebhookDelivery.created_at, WebhookDelivery.id)
         .limit(limit)
     )
@@ -238,7 +238,7 @@ def _note(
         delivery.attempts += 1
         delivery.tried_at, delivery.status = now, attempt.status
         delivery.failure, delivery.answered = attempt.failure or "", attempt.answered
-        delivery.asked = attempt.asked[:_ASKED_KEPT]
+        delivery.asked = attempt.asked[:_REQUEST_SHOWN]
         delivery.milliseconds = attempt.milliseconds
     if attempt.failure is None:
         if delivery is not None:
@@ -333,7 +333,7 @@ def _give_up_old(session: Session, now: datetime, which: ColumnElement[bool]) ->
         update(WebhookDelivery)
         .where(
             and_(which, WebhookDelivery.state == State.WAITING),
-            WebhookDelivery.waits_since <= now - KEPT_WAITING,
+            WebhookDelivery.waits_since <= now - MAX_WAITING,
         )
         .values(state=State.GIVEN_UP, failure=Failure.OLD, due_at=None)
     )

@@ -22,7 +22,7 @@ from app.duties.services.duties import (
     ALL,
     OPEN,
     WHOLE,
-    Asked,
+    DutyCounts,
     DutyFilter,
     DutyRow,
     count_duties,
@@ -219,10 +219,10 @@ def test_sums_are_the_rows(session: Session) -> None:
         session.scalars(select(Site.id).where(Site.key == key)).one()
         for key in ("DE-KIT", "CH-CERN")
     )
-    assert found.at(version, kit, Q1) == Asked(asked=3, there=1, late=1)
-    assert found.at(version, WHOLE, Q1) == Asked(asked=3, there=1, late=1)
-    assert found.at(version, kit, Quarter(2013, 2)) == Asked(asked=1)
-    assert found.at(version, cern, Q1) == Asked(), "the T0's row has what has no T1 end"
+    assert found.at(version, kit, Q1) == DutyCounts(asked=3, there=1, late=1)
+    assert found.at(version, WHOLE, Q1) == DutyCounts(asked=3, there=1, late=1)
+    assert found.at(version, kit, Quarter(2013, 2)) == DutyCounts(asked=1)
+    assert found.at(version, cern, Q1) == DutyCounts(), "the T0's row has what has no T1 end"
     assert found.whole(version, kit).asked == 4
     for site, quarter in ((kit, Q1), (kit, Quarter(2013, 2))):
         wanted = DutyFilter(version, end_id=site, first=quarter, last=quarter, state=ALL)
@@ -392,7 +392,7 @@ def test_a_loss_of_a_t1_is_one_duty(session: Session) -> None:
     assert asked(session, "R2013") == [(second, 0)]
     version = version_of(session, "R2013")
     found = what_if(session, [version], Q1, Q1)
-    assert found.at(version, WHOLE, Q1) == Asked(asked=1, unsure=1, losses=1)
+    assert found.at(version, WHOLE, Q1) == DutyCounts(asked=1, unsure=1, losses=1)
 
 
 def test_a_loss_grows_with_an_event_within_a_longer_outage(session: Session) -> None:

@@ -356,7 +356,7 @@ def test_a_file_that_is_written_at_last_is_not_forgotten(
 
     def forget() -> int:
         with Session(engine) as own, transaction(own):
-            return runs.forget_old_files(own, NOON + runs.KEPT + timedelta(days=1))
+            return runs.forget_old_files(own, NOON + runs.RETENTION + timedelta(days=1))
 
     with ThreadPoolExecutor(1) as pool:
         events = list(read_events(file([row(1)]), UTC_TIMES))

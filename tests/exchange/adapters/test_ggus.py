@@ -13,7 +13,7 @@ from app.core.adapters.outbound import Answer, ask
 from app.core.database.transactions import transaction
 from app.core.models.changes import ChangedField
 from app.exchange.adapters.ggus import Ggus
-from app.exchange.adapters.http import JsonCaller, Told
+from app.exchange.adapters.http import JsonCaller, RecordedCall
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Outcome
@@ -42,7 +42,7 @@ def there(sqlite_server: LiveServer) -> LiveServer:
 
 
 def partner(
-    there: LiveServer, told: list[Told] | None = None, password: str = PASSWORD, **more: Any
+    there: LiveServer, told: list[RecordedCall] | None = None, password: str = PASSWORD, **more: Any
 ) -> Ggus:
     caller = JsonCaller(
         there.url, ("127.0.0.1",), {}, tell=(told if told is not None else []).append, **more
@@ -191,11 +191,11 @@ def test_what_is_refused_is_told_from_what_may_have_been_done(there: LiveServer)
 
 
 def test_calls_are_told(there: LiveServer) -> None:
-    told: list[Told] = []
+    told: list[RecordedCall] = []
     created(partner(there, told), 1007)
     assert told[-1].what.startswith("OpCreate /arsys/services/")
     assert told[-1].answered.startswith("200 ")
-    assert "Link 1007 down" in told[-1].asked
+    assert "Link 1007 down" in told[-1].request
 
 
 def test_it_tests_a_connection(there: LiveServer) -> None:

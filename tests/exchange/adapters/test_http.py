@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from app.core.adapters.outbound import Limits
 from app.exchange.adapters import http
-from app.exchange.adapters.http import JsonCaller, Told
+from app.exchange.adapters.http import JsonCaller, RecordedCall
 from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.partner import CallFailed
 
@@ -104,9 +104,9 @@ OWN = b'{"fault": "It is closed"}'
 """An error in the form of the system's own."""
 
 
-def failure_of(url: str, method: str = "POST") -> tuple[Failure, list[Told]]:
+def failure_of(url: str, method: str = "POST") -> tuple[Failure, list[RecordedCall]]:
     """What a call there fails with, and what is kept of it."""
-    kept: list[Told] = []
+    kept: list[RecordedCall] = []
     headers = {"Authorization": SECRET}
     caller = JsonCaller(
         url, HOSTS, headers, tell=kept.append, is_own_error=lambda found: "fault" in found

@@ -22,8 +22,8 @@ from tests.exchange.adapters.zammad_calls import ADDRESS, NOW, TOKEN, answer_of,
 STEPS = [
     "Reachable",
     "Logged in",
-    "Zammad 0 (a stand-in); the portal follows the documentation of 6.4 and was not tried with a real"
-    " Zammad",
+    "Zammad 0 (a stand-in); the portal follows the documentation of 6.4 and was not tried with a"
+    " real Zammad",
     "May read",
     "May write",
     "Search behaves as expected",

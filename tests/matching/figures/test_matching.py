@@ -296,13 +296,13 @@ def test_what_is_compared_at_once_is_bounded(monkeypatch: pytest.MonkeyPatch) ->
         for n in (1, 2, 3)
     ]
     sizes: list[tuple[int, int]] = []
-    whole = keeping._kept
+    whole = keeping._chosen
 
     def noted(asked: Any, some: Any, rows: Any, also: Any) -> Any:
         sizes.append((len(some), len(rows)))
         return whole(asked, some, rows, also)
 
-    monkeypatch.setattr(keeping, "_kept", noted)
+    monkeypatch.setattr(keeping, "_chosen", noted)
     expected = told(match(events, said, []))
     assert sizes == [(3, 3)]
     sizes.clear()
