@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
-from app.core.rules.access import Actor
 from app.registry.models.registry import Link
 from app.tickets.models.attachments import Attachment
-from app.tickets.models.tickets import Ticket, TicketSite
 from app.tickets.rules.attachments import public_id
 from app.tickets.rules.fields import ENTRIES, FIELDS
-from app.tickets.services.acknowledgements import answers_of
+from app.tickets.services.acknowledgements import answers_at
 from app.tickets.services.attachments import attachments_of
-from app.tickets.services.diaries import Entry, entries_of
-from app.tickets.services.lifecycle import moves_of
+from app.tickets.services.diaries import Entry
+from app.tickets.services.lifecycle import moves_from
 from app.tickets.services.relations import relations_of
+from app.tickets.services.ticket_rows import TicketRow, read_whole_row
 from app.tickets.services.timeline import Step, may_see_contacts
-from app.tickets.services.whole_ticket import read_whole_ticket
 from soap_service.native.kinds import wire_name
 from soap_service.native.operations import NativeCall
 
@@ -39,22 +37,29 @@ _CONTACTS: Final = tuple(field.name for field in FIELDS if field.meaning and fie
 def ticket_values(call: NativeCall, number: int) -> Values:
     """The ticket as this account may read it; ``NotFound`` if it may not."""
     session, actor = call.session, call.actor
-    whole = read_whole_ticket(session, actor, number)
+    whole = read_whole_row(session, actor, number)
     ticket = whole.ticket
     contacts = may_see_contacts(actor, ticket.created_by_partner_id)
     values: dict[str, Any] = {wire_name(name): getattr(ticket, name) for name in _AS_THEY_ARE}
     if contacts:
         values |= {wire_name(name): getattr(ticket, name) for name in _CONTACTS}
-    if ticket.responsible_site is not None:
-        values["responsibleSite"] = ticket.responsible_site.key
     return {
         **values,
-        "moves": moves_of(actor, ticket),
+        "responsibleSite": ticket.responsible_key,
+        "moves": moves_from(actor, ticket.state, whole),
         "links": [
-            {**ends(item.link), "name": item.link.name, "recognised": item.recognised}
-            for item in ticket.affected_links
+            {
+                "name": item.name,
+                "endA": item.end_a,
+                "endB": item.end_b,
+                "recognised": item.recognised,
+            }
+            for item in whole.links
         ],
-        "sites": [_site(item, actor) for item in ticket.affected_sites],
+        "sites": [
+            {"key": item.key, "name": item.name, "recognised": item.recognised}
+            for item in whole.sites
+        ],
         "references": [
             {
                 "provider": item.provider,
@@ -62,13 +67,13 @@ def ticket_values(call: NativeCall, number: int) -> Values:
                 "url": item.url,
                 "kind": item.kind,
             }
-            for item in ticket.references
+            for item in whole.references
         ],
         "submitter": _submitter(ticket, contacts=contacts),
         "origin": _origin(ticket),
         "relations": [
             {"role": wire_name(item.role), "number": item.number}
-            for item in (relations_of(session, actor, number) if whole.has_relations else ())
+            for item in (relations_of(session, actor, number) if ticket.has_relations else ())
         ],
         "acknowledgements": [
             {
@@ -79,13 +84,13 @@ def ticket_values(call: NativeCall, number: int) -> Values:
                 "author": item.author,
                 "outdated": item.outdated,
             }
-            for item in answers_of(session, ticket)
+            for item in (answers_at(session, number) if ticket.has_acknowledgements else ())
         ],
         "attachments": [
             attachment_values(item)
-            for item in (attachments_of(session, actor, number) if whole.has_attachments else ())
+            for item in (attachments_of(session, actor, number) if ticket.has_attachments else ())
         ],
-        **_diary(entries_of(session, actor, [number]).get(number, ())),
+        **_diary(whole.diary),
         "created": ticket.created_at,
         "changed": ticket.changed_at,
         "ended": ticket.ended_at,
@@ -153,24 +158,16 @@ def step_values(step: Step) -> Values:
     }
 
 
-def _site(item: TicketSite, actor: Actor) -> Values:
-    return {
-        "key": item.site.key if item.site is not None else None,
-        "name": item.name_for(actor.partner_id),
-        "recognised": item.recognised,
-    }
-
-
-def _submitter(ticket: Ticket, *, contacts: bool) -> Values | None:
+def _submitter(ticket: TicketRow, *, contacts: bool) -> Values | None:
     found = {"name": ticket.submitter_name, "login": ticket.submitter_login}
     if contacts:
         found |= {"mail": ticket.submitter_mail, "phone": ticket.submitter_phone}
     return found if any(found.values()) else None
 
 
-def _origin(ticket: Ticket) -> Values | None:
-    partner = ticket.created_by_partner
-    return {"partner": partner.code, "id": ticket.origin_id} if partner is not None else None
+def _origin(ticket: TicketRow) -> Values | None:
+    partner = ticket.partner_code
+    return {"partner": partner, "id": ticket.origin_id} if partner is not None else None
 
 
 def names_of(values: Sequence[Values], name: str) -> list[Any]:

@@ -428,6 +428,26 @@ def test_two_tickets_are_locked_in_the_order_of_their_numbers(operator: Program)
     assert list(dict.fromkeys(locked)) in ([], [one, two])
 
 
+def test_a_ticket_is_answered_by_two_statements(operator: Program, calling: Calling) -> None:
+    """The token with its account, and the ticket with its lists and diary."""
+    lists = {"links": ["CERN-PIC-LHCOPN-001"], "sites": ["CH-CERN", "Unknown"], "references": []}
+    at = f"/api/v1/tickets/{made(operator, **lists)['number']}"
+    operator.post(f"{at}/comments", {"text": "Seen"})
+    for program in (operator, calling("read")):
+        program.read(at)  # notes the token's use
+        statements: list[str] = []
+
+        def note(_1: Any, _2: Any, statement: str, *_more: Any, into: Any = statements) -> None:
+            into.append(statement)
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            program.read(at)
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        assert [one.split()[0] for one in statements if one != "BEGIN"] == ["SELECT", "SELECT"]
+
+
 def test_rights_are_those_of_the_account(calling: Calling, cast: Cast, operator: Program) -> None:
     at = f"/api/v1/tickets/{made(operator)['number']}"
     operator.post(f"{at}/comments", {"text": "For us", "internal": True})

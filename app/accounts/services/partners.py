@@ -8,7 +8,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 from sqlalchemy.orm import Session
@@ -301,24 +301,25 @@ def changes_of_account(
 _accounts, _partners, _secrets, _account_sites = (
     row.__table__ for row in (PartnerAccount, Partner, AccountSecret, AccountSite)
 )
+# tables, not rows: at each call of each partner the mapper's part would cost as much again
+ACCOUNT: Final = (
+    _accounts.c.id,
+    _accounts.c.login,
+    _accounts.c.partner_id,
+    _partners.c.code,
+    _accounts.c.access,
+    _accounts.c.read_only,
+    _accounts.c.internal,
+    _accounts.c.contract_year,
+    _account_sites.c.site_id,
+)
+"""What ``actor_of_rows`` reads: a row for each site of an account, one if it has none."""
 _ENABLED_ACCOUNT = (
-    # tables, not rows: at each call of each partner the mapper's part would cost as much again
-    select(
-        _accounts.c.id,
-        _accounts.c.login,
-        _accounts.c.partner_id,
-        _partners.c.code,
-        _accounts.c.access,
-        _accounts.c.read_only,
-        _accounts.c.internal,
-        _accounts.c.contract_year,
-        _account_sites.c.site_id,
-    )
+    select(*ACCOUNT)
     .join(_partners, _partners.c.id == _accounts.c.partner_id)
     .outerjoin(_account_sites, _account_sites.c.account_id == _accounts.c.id)
     .where(_accounts.c.disabled_at.is_(None))
 )
-"""A row for each site of the account, one if it has none."""
 _ACCOUNT_WITH_SECRETS = (
     _ENABLED_ACCOUNT.add_columns(_secrets.c.password_hash, REMEMBERED.label("remembered"))
     .join(_secrets, _secrets.c.account_id == _accounts.c.id)
@@ -337,7 +338,7 @@ def actor_of_account(session: Session, account_id: int) -> Actor:
     rows = session.execute(_ENABLED_ACCOUNT.where(_accounts.c.id == account_id)).all()
     if not rows:
         raise AuthenticationFailed
-    return _actor(rows)
+    return actor_of_rows(rows)
 
 
 def remembered_actor(
@@ -358,14 +359,15 @@ def remembered_actor(
         if not 1 <= len(stored) <= LIVE_SECRETS:
             return None
         if stored == hashes:
-            return _actor(rows) if rows[0].remembered is not None else None
+            return actor_of_rows(rows) if rows[0].remembered is not None else None
         if len(_seen_hashes) >= _MAX_LOGINS:
             _seen_hashes.clear()
         _seen_hashes[login] = hashes = stored
     return None
 
 
-def _actor(rows: Sequence[Any]) -> Actor:
+def actor_of_rows(rows: Sequence[Any]) -> Actor:
+    """The rights of the account in these rows (``ACCOUNT``)."""
     account = rows[0]
     return Actor(
         kind=Kind.PARTNER,

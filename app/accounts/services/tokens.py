@@ -15,16 +15,16 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from sqlalchemy import or_, select, update
-from sqlalchemy.orm import Session, contains_eager, selectinload
+from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy.orm import Session, selectinload
 
-from app.accounts.models.partners import PartnerAccount
-from app.accounts.models.people import ApiToken, TokenSecret, User
-from app.accounts.services.partners import actor_of_account, find_account
-from app.accounts.services.people import actor_of_user, check_name
+from app.accounts.models.partners import AccountSite, Partner, PartnerAccount
+from app.accounts.models.people import ApiToken, TokenSecret, User, UserSite
+from app.accounts.services.partners import ACCOUNT, actor_of_rows, find_account
+from app.accounts.services.people import check_name
 from app.accounts.services.personal_secrets import TOKENS
 from app.accounts.services.security_notices import notify_person
-from app.core.rules.access import Actor, Kind, Writer, require_admin
+from app.core.rules.access import Actor, Kind, Role, Writer, require_admin
 from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid, NotFound
 from app.core.rules.language import _
 from app.core.rules.scopes import LIVE_SECRETS, PREFIX, Scope, checked_lifetime, checked_scopes
@@ -202,6 +202,41 @@ class TokenUse:
     is_due: bool
 
 
+_tokens, _secrets, _users, _user_sites, _accounts, _account_sites, _partners = (
+    row.__table__
+    for row in (ApiToken, TokenSecret, User, UserSite, PartnerAccount, AccountSite, Partner)
+)
+_LIVE_SECRET = (
+    # tables, not rows, and one read: it is part of each call
+    select(
+        _secrets.c.secret_hash,
+        _tokens.c.id.label("token_id"),
+        _tokens.c.name.label("token_name"),
+        *(_tokens.c.scopes, _tokens.c.used_at, _tokens.c.partner_account_id, _tokens.c.user_id),
+        _users.c.name.label("user_name"),
+        _users.c.disabled_at.label("user_disabled_at"),
+        *(_users.c.role, _users.c.time_zone, _user_sites.c.site_id.label("user_site")),
+        *ACCOUNT,
+    )
+    .join(_tokens, _tokens.c.id == _secrets.c.token_id)
+    .outerjoin(_users, _users.c.id == _tokens.c.user_id)
+    .outerjoin(_user_sites, _user_sites.c.user_id == _users.c.id)
+    .outerjoin(
+        _accounts,
+        (_accounts.c.id == _tokens.c.partner_account_id) & _accounts.c.disabled_at.is_(None),
+    )
+    .outerjoin(_partners, _partners.c.id == _accounts.c.partner_id)
+    .outerjoin(_account_sites, _account_sites.c.account_id == _accounts.c.id)
+    .where(
+        _secrets.c.secret_hash == bindparam("digest"),
+        _secrets.c.ended_at.is_(None),
+        _secrets.c.expires_at > bindparam("now"),
+        _tokens.c.ended_at.is_(None),
+    )
+)
+"""A row for each site of the token's person or partner's account, one if there is none."""
+
+
 def use_of_secret(session: Session, secret: str, now: datetime) -> TokenUse:
     """Who acts with this secret. Writes nothing; ``note_use`` does, if ``is_due``.
 
@@ -211,29 +246,33 @@ def use_of_secret(session: Session, secret: str, now: datetime) -> TokenUse:
     if not secret.startswith(PREFIX) or len(secret) > _MAX_SECRET_LENGTH:
         raise AuthenticationFailed
     digest = _digest(secret)
-    found = session.scalars(
-        select(TokenSecret)
-        .join(ApiToken)
-        .where(
-            TokenSecret.secret_hash == digest,
-            TokenSecret.ended_at.is_(None),
-            TokenSecret.expires_at > now,
-            ApiToken.ended_at.is_(None),
-        )
-        .options(contains_eager(TokenSecret.token))
-    ).first()
-    if found is None or not hmac.compare_digest(found.secret_hash, digest):
+    rows = session.connection().execute(_LIVE_SECRET, {"digest": digest, "now": now}).all()
+    if not rows or not hmac.compare_digest(rows[0].secret_hash, digest):
         raise AuthenticationFailed
-    token = found.token
+    token = rows[0]
+    scopes = _scopes(token.scopes)
     if token.partner_account_id is not None:
-        account = actor_of_account(session, token.partner_account_id)
-        actor = replace(account, scopes=scopes_of(token))
+        if token.id is None:
+            raise AuthenticationFailed
+        actor = replace(actor_of_rows(rows), scopes=scopes)
+    elif token.user_id is not None:
+        if token.user_disabled_at is not None:
+            raise AuthenticationFailed
+        actor = Actor(
+            kind=Kind.PERSON,
+            account=token.user_name,
+            account_id=token.user_id,
+            role=Role(token.role),
+            site_ids=frozenset(row.user_site for row in rows if row.user_site is not None),
+            time_zone=token.time_zone,
+            scopes=scopes,
+        )
     else:
-        actor = _actor(token)
-    if token.user is not None and token.user.disabled_at is not None:
-        raise AuthenticationFailed
+        actor = Actor(
+            kind=Kind.TOKEN, account=token.token_name, account_id=token.token_id, scopes=scopes
+        )
     is_due = token.used_at is None or token.used_at <= now - USE_NOTED_AFTER
-    return TokenUse(actor, token.id, is_due)
+    return TokenUse(actor, token.token_id, is_due)
 
 
 def note_use(session: Session, use: TokenUse, now: datetime, remote: str) -> None:
@@ -250,14 +289,11 @@ def note_use(session: Session, use: TokenUse, now: datetime, remote: str) -> Non
 
 def scopes_of(token: ApiToken) -> frozenset[Scope]:
     """What the token is for."""
-    return frozenset(Scope(word) for word in token.scopes.split())
+    return _scopes(token.scopes)
 
 
-def _actor(token: ApiToken) -> Actor:
-    scopes = scopes_of(token)
-    if token.user is not None:
-        return replace(actor_of_user(token.user), scopes=scopes)
-    return Actor(kind=Kind.TOKEN, account=token.name, account_id=token.id, scopes=scopes)
+def _scopes(words: str) -> frozenset[Scope]:
+    return frozenset(Scope(word) for word in words.split())
 
 
 def _create(

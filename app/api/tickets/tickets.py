@@ -45,7 +45,7 @@ from app.tickets.rules.desk import Desk
 from app.tickets.rules.fields import ENTRIES, FIELDS
 from app.tickets.rules.relations import RelationRole
 from app.tickets.services import acknowledgements, lifecycle, pages, relations
-from app.tickets.services.acknowledgements import answers_of
+from app.tickets.services.acknowledgements import answers_at
 from app.tickets.services.attachments import (
     add_attachment,
     attachments_of,
@@ -53,16 +53,15 @@ from app.tickets.services.attachments import (
     find_attachment,
     remove_attachment,
 )
-from app.tickets.services.diaries import entries_of
-from app.tickets.services.lifecycle import change_ticket_at, locked_ticket, moves_of
+from app.tickets.services.lifecycle import change_ticket_at, locked_ticket, moves_from
 from app.tickets.services.lists.desk import on_desk
 from app.tickets.services.lists.lists import TicketFilter
 from app.tickets.services.lists.statistics_conditions import CountedAt
 from app.tickets.services.merging import separate_tickets
 from app.tickets.services.pages import Page
 from app.tickets.services.relations import open_related_ticket, relations_of
+from app.tickets.services.ticket_rows import read_whole_row
 from app.tickets.services.timeline import may_see_contacts
-from app.tickets.services.whole_ticket import read_whole_ticket
 
 _READ: Final = (Scope.READ, Scope.TICKETS)
 _WRITE: Final = (Scope.TICKETS,)
@@ -396,48 +395,32 @@ def _stated(sent: Mapping[str, Any]) -> dict[str, Any]:
 def content_of_ticket(call: Call, number: int) -> Mapping[str, Any]:
     """The ticket as this account may read it now."""
     rows, actor = session(), call.actor
-    whole = read_whole_ticket(rows, actor, number)
-    ticket, partner = whole.ticket, whole.ticket.created_by_partner
-    sees_contacts = may_see_contacts(actor, ticket.created_by_partner_id)
-    site = ticket.responsible_site
+    whole = read_whole_row(rows, actor, number)
+    ticket = whole.ticket
     submitter = {"name": ticket.submitter_name, "login": ticket.submitter_login}
     values: dict[str, Any] = {name: getattr(ticket, name) for name in _AS_THEY_ARE}
-    if sees_contacts:
+    if may_see_contacts(actor, ticket.created_by_partner_id):
         submitter |= {"mail": ticket.submitter_mail, "phone": ticket.submitter_phone}
         values |= {name: getattr(ticket, name) for name in _CONTACTS}
+    partner = ticket.partner_code
     return {
         **values,
         "number": number,
         "version": ticket.version,
         "last_author": ticket.last_author,
-        "moves": moves_of(actor, ticket),
-        "links": [
-            {
-                "name": item.link.name,
-                "end_a": item.link.end_a.key,
-                "end_b": item.link.end_b.key,
-                "recognised": item.recognised,
-            }
-            for item in ticket.affected_links
-        ],
-        "sites": [
-            {
-                "key": item.site.key if item.site is not None else None,
-                "name": item.name_for(actor.partner_id),
-                "recognised": item.recognised,
-            }
-            for item in ticket.affected_sites
-        ],
-        "responsible_site": site.key if site is not None else None,
-        "references": ticket.references,
+        "moves": moves_from(actor, ticket.state, whole),
+        "links": whole.links,
+        "sites": whole.sites,
+        "responsible_site": ticket.responsible_key,
+        "references": whole.references,
         "submitter": submitter,
-        "origin": None if partner is None else {"partner": partner.code, "id": ticket.origin_id},
-        "relations": relations_of(rows, actor, number) if whole.has_relations else (),
-        "acknowledgements": answers_of(rows, ticket),
+        "origin": None if partner is None else {"partner": partner, "id": ticket.origin_id},
+        "relations": relations_of(rows, actor, number) if ticket.has_relations else (),
+        "acknowledgements": answers_at(rows, number) if ticket.has_acknowledgements else (),
         "attachments": [_file(item) for item in attachments_of(rows, actor, number)]
-        if whole.has_attachments
+        if ticket.has_attachments
         else (),
-        "diary": entries_of(rows, actor, [number]).get(number, ()),
+        "diary": whole.diary,
         "created": ticket.created_at,
         "changed": ticket.changed_at,
         "ended": ticket.ended_at,

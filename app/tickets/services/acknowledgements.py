@@ -82,9 +82,21 @@ def acknowledge_change(
 
 def answers_of(session: Session, ticket: Ticket) -> Sequence[SiteAnswer]:
     """The sites that are asked to accept this change, by name, with their answers."""
-    if not ticket.acknowledgements:
+    return _answers(session, ticket.number, ticket.acknowledgements)
+
+
+def answers_at(session: Session, number: int) -> Sequence[SiteAnswer]:
+    """The same of the ticket of this number, which the caller may read."""
+    rows = select(Acknowledgement).where(Acknowledgement.ticket_number == number)
+    return _answers(session, number, session.scalars(rows).all())
+
+
+def _answers(
+    session: Session, number: int, rows: Sequence[Acknowledgement]
+) -> Sequence[SiteAnswer]:
+    if not rows:
         return []
-    plan = _version_of_plan(session, ticket.number)
+    plan = _version_of_plan(session, number)
     found = [
         SiteAnswer(
             site=row.site.key,
@@ -94,7 +106,7 @@ def answers_of(session: Session, ticket: Ticket) -> Sequence[SiteAnswer]:
             author=row.author,
             outdated=_is_outdated(row, plan),
         )
-        for row in ticket.acknowledgements
+        for row in rows
     ]
     return sorted(found, key=lambda item: item.site)
 

@@ -43,11 +43,18 @@ _JSON: Final = {
 }
 
 
+def as_one_value(dialect: str, *columns: ColumnElement[Any]) -> ColumnElement[Any]:
+    """All rows of a statement as a list of lists, in any order; None or an empty list where there
+    are no rows. Times come as texts, and SQLite's flags as numbers."""
+    as_list, together = _JSON[dialect]
+    return together(as_list(*columns), type_=JSON)
+
+
 def diary_of(number: ColumnElement[int], dialect: str) -> ColumnElement[Any]:
     """What ``read_diary`` reads: the entries of the ticket of this number, as one value, for a
     statement that reads a single ticket."""
-    as_list, together = _JSON[dialect]
-    entry = as_list(
+    entries = as_one_value(
+        dialect,
         _changes.c.version,
         _fields.c.position,
         _changes.c.at,
@@ -57,7 +64,7 @@ def diary_of(number: ColumnElement[int], dialect: str) -> ColumnElement[Any]:
         _fields.c.new,
     )
     return (
-        select(together(entry, type_=JSON))
+        select(entries)
         .join_from(_changes, _fields, _fields.c.change_id == _changes.c.id)
         .where(
             _changes.c.kind == TICKET,

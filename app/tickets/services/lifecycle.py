@@ -571,11 +571,15 @@ def take_ticket(
 
 def moves_of(actor: access.Actor, ticket: Ticket) -> tuple[State, ...]:
     """The moves that this actor may make with this ticket now."""
-    facts = facts_of(ticket)
+    return moves_from(actor, ticket.state, facts_of(ticket))
+
+
+def moves_from(actor: access.Actor, state: str, facts: access.TicketFacts) -> tuple[State, ...]:
+    """The moves that this actor may make with a ticket in this state."""
     if access.refusal_to_write(actor, facts) is not None:
         return ()
     return allowed_moves(
-        ticket.state,
+        state,
         is_submitter=access.is_submitter(actor, facts),
         may_close=actor.is_operator or actor.kind is Kind.SYSTEM,
     )

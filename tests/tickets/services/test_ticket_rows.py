@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,13 +13,22 @@ from sqlalchemy.orm import Session
 from app.accounts.models.partners import PartnerAccount
 from app.accounts.services.partners import actor_of_account, create_partner_account
 from app.core.database.transactions import transaction
-from app.core.rules.access import SYSTEM, Actor, Door, Writer
+from app.core.rules.access import SYSTEM, Actor, Door, Writer, may_read
+from app.core.rules.errors import NotFound
 from app.reference.seed import seed_reference
 from app.tickets.models.tickets import Ticket
-from app.tickets.rules.content import NewTicket
+from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.services import ticket_rows
-from app.tickets.services.lifecycle import change_ticket, hand_to_partner, open_ticket
-from app.tickets.services.ticket_rows import read_ticket_row, read_ticket_rows
+from app.tickets.services.diaries import entries_of
+from app.tickets.services.fields import facts_of
+from app.tickets.services.lifecycle import (
+    change_ticket,
+    hand_to_partner,
+    moves_from,
+    moves_of,
+    open_ticket,
+)
+from app.tickets.services.ticket_rows import read_ticket_row, read_ticket_rows, read_whole_row
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 BY = Writer(SYSTEM, Door.COMMAND, NOW)
@@ -132,3 +142,78 @@ def test_a_page_takes_two_statements_and_a_longer_one_is_read_in_batches(
         found = list(read_ticket_rows(session, cast["all"], asked))
         assert [entries[0].text for _, entries in found] == ["0", "1", "2", "3", "4"]
         assert len(statements) == wanted
+
+
+LINKS = ("CERN-PIC-LHCOPN-001", "CERN-RAL-LHCOPN-001", "CERN-GRIDKA-LHCOPN-001")
+SITES = ("GRIDKA", "CH-CERN", "ES-PIC", "Nobody knows it", "UK-T1-RAL")
+
+
+def some_content(rng: Random) -> dict[str, Any]:
+    """Lists of a ticket, in any order and of any length from none."""
+
+    def some(names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(rng.sample(names, rng.randrange(len(names) + 1)))
+
+    return {
+        "links": some(LINKS),
+        "sites": some(SITES),
+        "references": tuple(
+            Reference(one, f"{one}-1", "https://example.org/" * rng.randrange(2), "other")
+            for one in some(("NREN", 'a "quoted" one', "Carrier é"))
+        ),
+    }
+
+
+def test_a_whole_row_is_the_mapped_ticket_with_its_lists(
+    session: Session, cast: dict[str, Actor]
+) -> None:
+    """Whatever was written and changed, whoever reads it; what may not be read is not found."""
+    rng = Random(2026)
+    own = Writer(cast["own"], Door.SOAP, NOW)
+    numbers = []
+    with transaction(session):
+        for turn in range(12):
+            by = rng.choice((BY, own))
+            ticket = open_ticket(session, by, NewTicket(title=f"No {turn}", **some_content(rng)))
+            numbers.append(ticket.number)
+            if rng.random() < 0.6:
+                wanted = some_content(rng) | {"public_comment": f"Turn {turn}"}
+                change_ticket(session, rng.choice((BY, by)), ticket.number, wanted)
+            if rng.random() < 0.3:
+                hand_to_partner(session, BY, ticket.number, "OWN")
+    found = hidden = 0
+    for actor in cast.values():
+        for number in numbers:
+            mapped = session.get_one(Ticket, number)
+            if not may_read(actor, facts_of(mapped)):
+                hidden += 1
+                with pytest.raises(NotFound):
+                    read_whole_row(session, actor, number)
+                continue
+            found += 1
+            whole = read_whole_row(session, actor, number)
+            for column in Ticket.__table__.columns.keys():  # noqa: SIM118  (not a dict)
+                assert getattr(whole.ticket, column) == getattr(mapped, column)
+            site, partner = mapped.responsible_site, mapped.created_by_partner
+            assert whole.ticket.responsible_key == (site and site.key)
+            assert whole.ticket.partner_code == (partner and partner.code)
+            assert [(one.name, one.end_a, one.end_b, one.recognised) for one in whole.links] == [
+                (one.link.name, one.link.end_a.key, one.link.end_b.key, one.recognised)
+                for one in mapped.affected_links
+            ]
+            assert [(one.key, one.name, one.recognised) for one in whole.sites] == [
+                (one.site and one.site.key, one.name_for(actor.partner_id), one.recognised)
+                for one in mapped.affected_sites
+            ]
+            assert whole.references == [
+                Reference(one.provider, one.reference, one.url, one.kind)
+                for one in mapped.references
+            ]
+            assert whole.diary == entries_of(session, actor, [number]).get(number, [])
+            facts = facts_of(mapped)
+            assert whole.site_ids == facts.site_ids
+            assert whole.handed_to_partners == facts.handed_to_partners
+            assert moves_from(actor, mapped.state, whole) == moves_of(actor, mapped)
+    assert min(found, hidden) >= 3
+    with pytest.raises(NotFound):
+        read_whole_row(session, SYSTEM, numbers[-1] + 1)
