@@ -20,7 +20,7 @@ Values = Mapping[str, Value]
 """An answer's elements by name; what is empty is left out."""
 
 _NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_NIL: Final = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"/>'
+NIL: Final = ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"/>'
 
 
 def write_answer(
@@ -49,13 +49,14 @@ def _written(elements: Iterable[Element], values: Values) -> str:
     for element in elements:
         value = values.get(element.name)
         if value is not None:
-            parts.append(f"<ns0:{element.name}>{_text(value)}</ns0:{element.name}>")
+            parts.append(f"<ns0:{element.name}>{written_value(value)}</ns0:{element.name}>")
         elif element.required:
-            parts.append(f"<ns0:{element.name}{_NIL}")
+            parts.append(f"<ns0:{element.name}{NIL}")
     return "".join(parts)
 
 
-def _text(value: Value) -> str:
+def written_value(value: Value) -> str:
+    """The content of an element: what XML can carry of a text, base64 of bytes."""
     if isinstance(value, str):
         return escape(sendable(value), {"\r": "&#13;"})
     if isinstance(value, datetime):

@@ -50,7 +50,7 @@ def _get(call: NativeCall, sent: Any) -> Values:
     return {
         "number": found.ticket_number,
         "attachment": attachment_values(found),
-        "content": (content_of(call.session, found),),
+        "content": content_of(call.session, found),
     }
 
 

@@ -5,22 +5,23 @@ from __future__ import annotations
 from binascii import Error, a2b_base64
 from collections.abc import Mapping
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any
 
 from lxml import etree
 
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import read_time
 from soap_service import compat  # noqa: F401  (must be imported before spyne)
-from soap_service.answer_xml import sendable
+from soap_service.answer_xml import NIL, written_value
 from soap_service.dispatch import Protocol
+from soap_service.faults import SOAP_NS
 from soap_service.native.kinds import (
     NAMESPACE,
     Kind,
     Member,
 )
 
-from spyne import Boolean, ByteArray, Date, DateTime, Unicode  # isort: skip
+from spyne import Boolean, ByteArray, Date, DateTime  # isort: skip
 
 
 class NativeProtocol(Protocol):
@@ -32,7 +33,6 @@ class NativeProtocol(Protocol):
         self._from_unicode_handlers[Date] = _read_date
         self._from_unicode_handlers[Boolean] = lambda _cls, text: text.strip() in ("1", "true")
         self._from_unicode_handlers[ByteArray] = _read_bytes
-        self._to_unicode_handlers[Unicode] = lambda _cls, text: sendable(text)
 
 
 def _read_time(member: Any, text: str) -> datetime:
@@ -57,35 +57,56 @@ def _read_bytes(member: Any, text: str, *_: object) -> tuple[bytes]:
         raise Invalid(name, f"{name} is no base64; its alphabet is that of RFC 4648") from None
 
 
-_PROTOCOL: Final = NativeProtocol()
+def write_answer(name: str, kind: Kind, values: Mapping[str, Any]) -> bytes:
+    """The envelope that answers an operation with this message, whose element is ``name``."""
+    return (
+        "<?xml version='1.0' encoding='UTF-8'?>\n"
+        f'<soapenv:Envelope xmlns:soapenv="{SOAP_NS}" xmlns:ns0="{NAMESPACE}"><soapenv:Body>'
+        f"{_element(name, written(kind, values))}</soapenv:Body></soapenv:Envelope>"
+    ).encode()
 
 
-def filled(kind: Kind, values: Mapping[str, Any]) -> Any:
-    """Spyne's instance of a message. Values: of messages mappings, of lists sequences.
+def written(kind: Kind, values: Mapping[str, Any]) -> str:
+    """The elements of a message. Values: of messages mappings, of lists sequences. What is empty
+    and may be left out is left out.
 
-    What is empty and may be left out is left out.
+    Its bytes are those that Spyne would write, which takes an object for each message and an
+    element for each value.
     """
-    instance = kind.model()
+    parts = []
     for member in kind.members:
         value = values.get(member.name)
         if value is None or (value == "" and member.optional):
-            continue
-        setattr(instance, member.name, _written(member, value))
-    return instance
+            if not member.optional:
+                parts.append(f"<ns0:{member.name}{NIL}")
+        elif member.is_list:
+            parts += (_member(member, item) for item in value)
+        else:
+            parts.append(_member(member, value))
+    return "".join(parts)
 
 
-def _written(member: Member, value: Any) -> Any:
-    if member.is_list:
-        return [_one(member.kind, item) for item in value]
-    return _one(member.kind, value)
+def _member(member: Member, value: Any) -> str:
+    if member.kind.members:
+        return _element(member.name, written(member.kind, value))
+    return f"<ns0:{member.name}>{_text(value)}</ns0:{member.name}>"
 
 
-def _one(kind: Kind, value: Any) -> Any:
-    return filled(kind, value) if kind.members else value
+def _element(name: str, content: str) -> str:
+    return f"<ns0:{name}>{content}</ns0:{name}>" if content else f"<ns0:{name}/>"
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, float):
+        return repr(value)
+    return written_value(value)
 
 
 def element_of(kind: Kind, values: Mapping[str, Any]) -> etree._Element:
     """A message as an element of its own, as the detail of a fault holds it."""
-    parent = etree.Element("parent", nsmap={"ns0": NAMESPACE})
-    _PROTOCOL.to_parent(None, kind.model, filled(kind, values), parent, NAMESPACE)
-    return parent[0]
+    text = f'<parent xmlns:ns0="{NAMESPACE}">{_element(kind.name, written(kind, values))}</parent>'
+    return etree.fromstring(text)[0]

@@ -1,4 +1,4 @@
-"""The native service at work: Spyne generates its WSDL and writes its answers.
+"""The native service at work: Spyne generates its WSDL and reads its requests.
 
 Spyne's WSDL is finished where clients depend on what Spyne leaves out: the SOAPAction with the
 namespace, the name of the body's part, the fault with its detail, the order of the document.
@@ -34,7 +34,7 @@ from soap_service.native.models import (
     AUTHENTICATION,
 )
 from soap_service.native.operations import NativeCall, Operation
-from soap_service.native.protocol import NativeProtocol, filled
+from soap_service.native.protocol import NativeProtocol, write_answer
 from soap_service.native.reading import Reader, Request
 from soap_service.wsdl import SOAP_BINDING_NS, WSDL_NS, XSD_NS
 
@@ -101,8 +101,10 @@ class NativeService:
 
 
 def _method(operation: Operation) -> Any:
-    def call(ctx: Any, sent: Any) -> Any:
-        return filled(operation.response, operation.carry_out(ctx.udc.call, sent))
+    def call(ctx: Any, sent: Any) -> None:
+        values = operation.carry_out(ctx.udc.call, sent)
+        # Spyne leaves an answer alone that is written already
+        ctx.out_string = [write_answer(f"{operation.name}Response", operation.response, values)]
 
     call.__name__ = operation.name
     call.__doc__ = operation.meaning

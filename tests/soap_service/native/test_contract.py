@@ -11,24 +11,39 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Mapping
+from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from lxml import etree
 from suds.client import Client
 
 from app.core.settings import PROJECT
+from soap_service.answer_xml import sendable
+from soap_service.faults import SOAP_NS
 from soap_service.native.kinds import (
+    BOOLEAN,
+    BYTES,
+    DATE,
+    DOUBLE,
+    TIME,
+    Kind,
     field_name,
     wire_name,
 )
 from soap_service.native.models import (
     SITE,
 )
-from soap_service.native.protocol import element_of
+from soap_service.native.protocol import NativeProtocol, element_of, write_answer
 from soap_service.native.service import NativeService, native_service
 from tests.soap_service.native.client import LINK, NAMESPACE, NEW, Native
 from tests.soap_service.wire import PASSWORD
+
+from spyne import Unicode  # isort: skip
 
 GOLDEN = Path(__file__).with_name("LHCOPN.wsdl")
 ADDRESS = "https://portal.example/soap/LHCOPN"
@@ -45,6 +60,72 @@ def service() -> NativeService:
 @pytest.fixture(scope="module")
 def wsdl(service: NativeService) -> etree._Element:
     return etree.fromstring(service.wsdl(ADDRESS))
+
+
+OPERATIONS = native_service(600).operations.values()
+NUMBERS = ("int", "long", "Cursor", "PageLimit")
+VALUES: Mapping[str, st.SearchStrategy[Any]] = {
+    BOOLEAN.name: st.booleans(),
+    BYTES.name: st.binary(max_size=20),
+    DATE.name: st.dates(),
+    DOUBLE.name: st.floats(allow_nan=False, allow_infinity=False),
+    TIME.name: st.datetimes(timezones=st.just(UTC)),
+    **dict.fromkeys(NUMBERS, st.integers(-(2**31), 2**31 - 1)),
+}
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(
+    ("", " ", "<a>&'\"]]>", "a\r\nb\tc", "\0\ufffe")
+)
+
+
+@st.composite
+def content_of(draw: st.DrawFn, kind: Kind) -> dict[str, Any]:
+    """Values of a message: some left out, empty lists, and texts of all sorts."""
+
+    def one(inner: Kind) -> Any:
+        if inner.members:
+            return draw(content_of(inner))
+        return draw(VALUES.get(inner.name, TEXTS))
+
+    found: dict[str, Any] = {}
+    for member in kind.members:
+        if not draw(st.integers(0, 4)):
+            found |= draw(st.sampled_from(({}, {member.name: None})))
+        elif member.is_list:
+            found[member.name] = [one(member.kind) for _ in range(draw(st.integers(0, 2)))]
+        else:
+            found[member.name] = one(member.kind)
+    return found
+
+
+def written_by_spyne(name: str, kind: Kind, values: Mapping[str, Any]) -> bytes:
+    """The same envelope by Spyne's own objects and serialiser."""
+
+    def filled(inner: Kind, content: Any) -> Any:
+        if not inner.members:
+            return (content,) if inner is BYTES else content
+        instance = inner.model()
+        for member in inner.members:
+            value = content.get(member.name)
+            if value is not None and not (value == "" and member.optional):
+                many = [filled(member.kind, item) for item in value] if member.is_list else None
+                setattr(instance, member.name, filled(member.kind, value) if many is None else many)
+        return instance
+
+    protocol = NativeProtocol()
+    protocol._to_unicode_handlers[Unicode] = lambda _cls, text: sendable(text)
+    envelope = etree.Element(f"{{{SOAP_NS}}}Envelope", nsmap={"soapenv": SOAP_NS, "ns0": NAMESPACE})
+    body = etree.SubElement(envelope, f"{{{SOAP_NS}}}Body")
+    protocol.to_parent(None, kind.model, filled(kind, values), body, NAMESPACE, name)
+    return etree.tostring(envelope, encoding="UTF-8", xml_declaration=True)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
+@settings(max_examples=20)
+@given(data=st.data())
+def test_an_answer_is_what_spyne_would_write(operation: Any, data: st.DataObject) -> None:
+    name, kind = f"{operation.name}Response", operation.response
+    values = data.draw(content_of(kind))
+    assert write_answer(name, kind, values) == written_by_spyne(name, kind, values)
 
 
 def test_the_wsdl_is_the_published_one(service: NativeService) -> None:
