@@ -261,7 +261,7 @@ def read_whole_row(session: Session, actor: Actor, number: int) -> WholeRow:
     concerned.update(end for one in links for end in one[-2:])
     found = WholeRow(
         ticket=row,
-        links=[AffectedLink(*names, bool(mark)) for _, *names, mark, _a, _b in links],
+        links=[AffectedLink(name, a, b, bool(mark)) for _, name, a, b, mark, *_ends in links],
         sites=[AffectedSite(key, name, bool(mark)) for _, key, name, mark, _site in sites],
         references=[Reference(*texts) for _id, *texts in references],
         diary=read_diary(actor, row.diary),
