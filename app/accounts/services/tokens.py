@@ -45,7 +45,7 @@ _MAX_NAME_LENGTH = 100
 
 @dataclass(frozen=True)
 class NewSecret:
-    """A token and its new secret, which exists nowhere else."""
+    """A token and its new secret; the portal stores only its hash."""
 
     token: ApiToken
     secret: str
