@@ -142,7 +142,7 @@ class AffectedLink:
 
 @dataclass(frozen=True)
 class AffectedSite:
-    """A site that a ticket affects: its key, None while nobody knows the name, and its name as the
+    """A site that a ticket affects: its key, None while the name is unknown, and its name as the
     partner that asks spells it, else as it was first sent or chosen."""
 
     key: str | None
