@@ -92,7 +92,12 @@
     const menu = one("#list .filters details:has(.filter-panel)");
     if (!menu) return false;
     menu.open = true;
-    one("input:not([type=hidden])", one(".filter-panel", menu)).focus();
+    const write = function () {
+      const field = one(".filter-panel input:not([type=hidden])", menu);
+      if (field) field.focus();
+      return Boolean(field);
+    };
+    if (!write()) menu.addEventListener("htmx:load", write, { once: true }); /* it comes when it is opened */
     return true;
   }
   function search() {

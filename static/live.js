@@ -18,8 +18,8 @@
     return days < 90 ? days + " d" : days < 720 ? _("%(count)s months", { count: Math.floor(days / 30) }) : _("%(count)s years", { count: Math.floor(days / 365) });
   }
   function age() {
-    document.querySelectorAll("time[title] > span").forEach(function (one) {
-      const was = one.textContent, at = Date.parse(one.parentNode.dateTime), passed = (Date.now() + ahead - at) / 60000;
+    document.querySelectorAll("time[title] > span, .tickets td:is(.c-age, .c-changed) > time").forEach(function (one) {
+      const was = one.textContent, at = Date.parse(one.closest("time").dateTime), passed = (Date.now() + ahead - at) / 60000;
       let is = length(Math.max(0, passed));
       if (!one.closest(".c-age")) is = Math.abs(passed) > 90 * 1440 ? new Date(at).toISOString().slice(0, 10) : passed < -1 ? _("in %(length)s", { length: length(-passed) }) : passed < 1 ? _("just now") : _("%(length)s ago", { length: is });
       if (is !== was) one.textContent = is;

@@ -109,6 +109,8 @@ At its address of GGUS          | GET /ws/ticket_info.php               | yes | 
 ... ticket, attachment, search  | GET /index.php                        | yes | yes | yes | yes | yes | login
 ... a search for scripts        | GET /ws/ticket_search.php             | yes | yes | yes | yes | yes | login
 Write on an unknown ticket      | POST /tickets/*/comment unknown       | 404 | 404 | 404 | 404 | 404 | login
+The fields of the list's filter | GET /tickets/filter                   | yes | yes | yes | yes | yes | login
+The columns to choose from      | GET /tickets/columns                  | yes | yes | yes | yes | yes | login
 Choose the list's columns       | POST /tickets/columns                 | yes | yes | yes | yes | yes | login
 Mark the list as seen           | POST /tickets/seen                    | yes | yes | yes | yes | yes | login
 Choose what to change at once   | GET /tickets/bulk                     | yes | yes | yes | yes | 403 | login

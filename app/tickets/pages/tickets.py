@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from flask import (
@@ -100,7 +101,6 @@ def listing() -> AnyResponse:
         read_at=now(),
         may_create=access.refusal_to_create(actor) is None,
         **common,
-        **choices(db.session()),
     )
     if wants_fragment() and query.had_empty:
         answer.headers["HX-Push-Url"] = shown.url
@@ -134,7 +134,6 @@ def _counted(query: ListQuery, wanted: TicketFilter, *, later: bool = False) -> 
     """The surroundings of the list of ``wanted``, the filter of the query; ``later``: without
     counts that cost more than the page itself."""
     rows, actor = db.session(), acting()
-    base = url_for("tickets.listing")
     sees_internal = access.may_read_internal(actor)
     counts = found = None
     of_all = all_tickets(rows, actor)
@@ -143,16 +142,33 @@ def _counted(query: ListQuery, wanted: TicketFilter, *, later: bool = False) -> 
         counts = found = count_by_state(rows, actor, everything, most=MAX_COUNTED)
         if wanted.to_check:
             found = count_by_state(rows, actor, wanted, most=MAX_COUNTED)
+    return _surroundings(
+        query,
+        counts,
+        found=found,
+        to_check=of_all.to_check if sees_internal else 0,
+        anything=of_all.any_readable,
+    )
+
+
+def _surroundings(
+    query: ListQuery,
+    counts: Mapping[str, int] | None = None,
+    *,
+    found: Mapping[str, int] | None = None,
+    to_check: int = 0,
+    anything: bool = True,
+) -> Listing:
     return Listing(
         query,
-        base,
+        url_for("tickets.listing"),
         url_for("tickets_csv.download"),
         url_for("tickets_csv.download_workbook"),
         url_for("tickets_csv.download_nttdm"),
         counts,
         found=found,
-        to_check=of_all.to_check if sees_internal else 0,
-        anything=of_all.any_readable,
+        to_check=to_check,
+        anything=anything,
         remembered=current_user.list_columns,
     )
 
@@ -164,6 +180,31 @@ def detail(number: int) -> Response:
     page = page_of(whole)
     note_opened(whole.ticket)
     return page
+
+
+@blueprint.get("/tickets/filter")
+def filter_panel() -> Response:
+    """The fields of the list's filter, filled with the filter of the address: what the list shows
+    when its menu is opened, and a page without a script."""
+    return _panel("filter", **choices(db.session()))
+
+
+@blueprint.get("/tickets/columns")
+def columns_panel() -> Response:
+    """The columns of the list and their order, likewise."""
+    return _panel("columns")
+
+
+def _panel(name: str, **context: object) -> Response:
+    query = ListQuery(request.args, sees_internal=access.may_read_internal(acting()))
+    return page_or_fragment(
+        f"tickets/{name}.html",
+        f"tickets/_{name}_panel.html",
+        listing=_surroundings(query),
+        in_list=wants_fragment(),
+        back=address_of_list(query.query_string()),
+        **context,
+    )
 
 
 @blueprint.post("/tickets/columns")
@@ -182,6 +223,7 @@ def columns() -> Response:
     rows = db.session()
     with transaction(rows):
         remember_columns(rows, acting(), keys)
-    address = address_of_list(query.query_string({"columns": ()}))
-    # without a script one goes on moving: browsers open what the address points into
-    return go_to(f"{address}#columns" if key else address)
+    text = query.query_string({"columns": ()})
+    if key:  # without a script: the next one is moved on the same page
+        return go_to(f"{url_for('tickets.columns_panel')}{'?' if text else ''}{text}")
+    return go_to(address_of_list(text))
