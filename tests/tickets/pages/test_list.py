@@ -9,16 +9,18 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
+from jinja2 import Environment, nodes
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.rules.counted import Counted
+from app.core.settings import PROJECT
 from app.core.web.positions import write_position
 from app.tickets.pages.columns import COLUMNS
 from app.tickets.pages.list import LABELS, MAX_VALUES
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.desk import Desk
-from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, State
+from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, Priority, State
 from app.tickets.services.lifecycle import move_ticket, open_ticket
 from app.tickets.services.lists.lists import SORTS
 from tests.cast import NOON, Cast, writer
@@ -70,6 +72,10 @@ GOOD: Mapping[str, tuple[str, ...]] = {
     "columns": ("title", *COLUMNS),
     "since": ("visit",),
 }
+LINKS_AND_SITES = (
+    ("CERN-GRIDKA-LHCOPN-001", "DE-KIT"),
+    ("CERN-PIC-LHCOPN-001", "ES-PIC"),
+)
 NONSENSE = ("nonsense", "x" * 1000, "a\0b", "a\x01b", "\ud800", "<script>", "-", "--changed", "٢")
 BAD: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(
@@ -416,9 +422,7 @@ def test_rows_are_light(cast: Cast, visit: Enter, many: int) -> None:
     rows = re.findall(r"<tr>.*?</tr>", page.partition("<tbody>")[2], re.DOTALL)
     assert len(rows) == 50
     for row in rows:
-        times = re.findall(
-            r'<time datetime="[^"]+Z" title="[^"]+ UTC[^"]*">[^<]+</time>', row
-        )
+        times = re.findall(r'<time datetime="[^"]+Z" title="[^"]+ UTC[^"]*">[^<]+</time>', row)
         assert len(times) == row.count("<time") == 2  # opened, changed
         assert "<path" not in row
         assert len(row) < 1200
@@ -426,6 +430,55 @@ def test_rows_are_light(cast: Cast, visit: Enter, many: int) -> None:
     assert {"i-new", "i-priority-1"} <= drawn
     for name in drawn:
         assert page.count(f'<symbol id="{name}"') == 1
+
+
+def test_a_page_of_fifty_rows_is_below_sixty_kilobytes(
+    session: Session, cast: Cast, visit: Enter
+) -> None:
+    visitor, noon = visit(cast.admin), NOON
+    with transaction(session):
+        for turn in range(60):
+            link, site = LINKS_AND_SITES[turn % len(LINKS_AND_SITES)]
+            ticket = NewTicket(
+                f"{link} down, no light from the router at {site}",
+                category=("incident", "maintenance", "change")[turn % 3],
+                priority=tuple(Priority)[turn % len(Priority)],
+                links=(link,),
+                sites=(site,),
+                responsible_site=site,
+                person_in_charge="NOC of the site",
+                window_start=noon + timedelta(days=turn),
+                window_end=noon + timedelta(days=turn, hours=4),
+            )
+            number = open_ticket(session, writer(cast.operator, noon), ticket).number
+            if turn % 2:
+                to = (State.IN_PROGRESS, State.WAITING)[turn // 2 % 2]
+                move_ticket(session, writer(cast.operator, noon), number, to)
+    page = visitor.get("/tickets").text
+    assert page.count('name="n"') == 50
+    assert all(text in page for link in LINKS_AND_SITES for text in link)
+    assert len(page.encode()) < 60_000
+    for place, field in (("filter", 'id="f-site"'), ("columns", 'value="up:links"')):
+        assert field not in page
+        assert f'href="/tickets/{place}"' in page
+        assert field in visitor.get(f"/tickets/{place}").text
+        part = visitor.get(f"/tickets/{place}", {"HX-Request": "true"}).text
+        assert field in part
+        assert "<html" not in part
+
+
+@pytest.mark.parametrize("rows", ["tickets/_rows.html", "events/_rows.html"])
+def test_rows_of_long_lists_call_no_macro(rows: str) -> None:
+    tree = Environment(autoescape=True, extensions=["jinja2.ext.i18n"]).parse(
+        (PROJECT / "templates" / rows).read_text("utf-8")
+    )
+    macros = {one.target for one in tree.find_all(nodes.Import)}
+    macros |= {one.name for one in tree.find_all(nodes.Macro)}
+    for loop in tree.find_all(nodes.For):
+        assert not list(loop.find_all(nodes.CallBlock))
+        for call in loop.find_all(nodes.Call):
+            named = next(call.find_all(nodes.Name), None)
+            assert named is None or named.name not in macros, f"{rows}:{call.lineno}"
 
 
 def test_the_way_back_leads_to_the_list_as_it_was(cast: Cast, visit: Enter, opened: Open) -> None:
