@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from flask import (
     Blueprint,
@@ -195,7 +196,7 @@ def columns_panel() -> Response:
     return _panel("columns")
 
 
-def _panel(name: str, **context: object) -> Response:
+def _panel(name: str, **context: Any) -> Response:
     query = ListQuery(request.args, sees_internal=access.may_read_internal(acting()))
     return page_or_fragment(
         f"tickets/{name}.html",
