@@ -86,12 +86,12 @@ def test_what_a_page_shows_of_the_registry_is_never_old(
         pic = session.scalars(select(Link).where(Link.name == PIC)).one()
         session.add(Link(name="ADDED", network="LHCOPN", end_a=pic.end_a, end_b=pic.end_b))
     assert "3 sites and 3 links" in visitor.get(page).text
-    for path in ("/topology", "/tickets"):  # drawn, and among those to filter by
+    for path in ("/topology", "/tickets/filter"):  # drawn, and among those to filter by
         assert "ADDED" in visitor.get(path).text
     with transaction(session):
         session.delete(session.scalars(select(Link).where(Link.name == "ADDED")).one())
     assert "3 sites and 2 links" in visitor.get(page).text
-    for path in ("/topology", "/tickets"):
+    for path in ("/topology", "/tickets/filter"):
         assert "ADDED" not in visitor.get(path).text
 
 
