@@ -13,7 +13,7 @@ from flask import Blueprint, Response, make_response, render_template, request, 
 
 from app.core.figures.tables import Cell as FileCell
 from app.core.figures.tables import FigureTable
-from app.core.rules.counted import DECK_NUMBERS, DECK_SOURCE, SLIDES
+from app.core.rules.counted import SLIDES
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _, joined
 from app.core.rules.quarters import Quarter, present
@@ -163,8 +163,6 @@ def page() -> Response:
         rule=rule,
         detected=detected_in_words(rule),
         related=RELATED_WORDS,
-        deck=DECK_NUMBERS,
-        deck_source=DECK_SOURCE,
     )
     return make_response(page, 422 if query.problems else 200)
 

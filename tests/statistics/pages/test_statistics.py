@@ -187,7 +187,7 @@ def test_times_are_told_as_people_say_them(
         assert "10 min without waiting and on hold" in text
     text = reader.read(f"/statistics/times?per=year&from={year}&to={year}").text
     assert f"{year} 1 1 10 min 10 min 1 25 min 25 min 1 10 min 10 min 0 no data" in text
-    for words in ("Solution time without waiting and on hold", "shown as minutes, hours or days"):
+    for words in ("Solution time without waiting and on hold", "show minutes, hours or days"):
         assert words in visit(cast.reader).read("/statistics/definitions").text
 
 
