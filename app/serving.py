@@ -66,7 +66,7 @@ def build_server() -> Bridge:
 
 
 def read_facts(flask_app: Flask) -> None:
-    """Read what figures need beside the first requests: nobody waits for the first page of them,
+    """Read what figures need during the first requests: nobody waits for the first page of them,
     which would take some 4 s with 100,000 tickets."""
     try:
         with flask_app.app_context():

@@ -1,6 +1,6 @@
 """Words that are stored, or are values of forms and addresses, and that pages show.
 
-Pages show them through ``said_word`` and the filter ``word``; they stand here so that the catalogue
+Pages show them through ``said_word`` and the filter ``word``; they are here so that the catalogue
 has them. Nothing reads this module. A word that is shown and missing here stays English, which
 tests/core/test_language.py tells.
 """

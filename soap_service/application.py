@@ -1,4 +1,4 @@
-"""Puts the SOAP services beside the portal: addresses, guard, credentials, dispatch, faults.
+"""Mounts the SOAP services next to the portal: addresses, guard, credentials, dispatch, faults.
 
 The only module of this door that knows Flask, and that only for the application's settings and
 session. One request is one transaction, which the operation itself opens.
@@ -124,7 +124,7 @@ def is_heavy(path: str, query: str, body: bytes) -> bool:
 
 
 def refusal(path: str, query: str, status: HTTPStatus, why: str = "") -> tuple[str, bytes]:
-    """Content type and text of a refusal before this door is asked; logs it."""
+    """Content type and text of a refusal before this door is called; logs it."""
     _log.info("request refused", extra={"status": status.value})
     return CONTENT_TYPE, http_refusal(status, body_limit(path, query), why)
 

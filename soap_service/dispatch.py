@@ -50,7 +50,7 @@ class Call:
     def transaction(self, look: str = LOOK_FIRST) -> Iterator[Session]:
         """The call's session in one write transaction, committed when the block has ended.
 
-        ``look`` is what the caller is told to do where the outcome of that commit is unknown.
+        ``look`` is the advice to the caller where the outcome of that commit is unknown.
         """
         try:
             with transaction(self.session):

@@ -64,7 +64,7 @@ _BLANK = re.compile(r"[ \t\r\n]*")
 
 @dataclass(frozen=True)
 class Request:
-    """A request that is in form: who says to ask (not yet verified), and what is asked."""
+    """A request that is in form: who says to ask (not yet verified), and what is requested."""
 
     operation: Operation
     user: str

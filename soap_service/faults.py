@@ -1,7 +1,7 @@
 """SOAP faults: how an error becomes the answer that a partner's client reads.
 
 A fault text is ``ERROR (n): what is wrong; what is allowed``. It never repeats a value that was
-sent. The numbers of the door itself stand here; those of the rules in ``app.core.rules.errors``. It
+sent. The numbers of the door itself are here; those of the rules in ``app.core.rules.errors``. It
 must not know the database or Spyne.
 """
 

@@ -1,4 +1,4 @@
-"""The GGUS contract as one table: every element, where it may stand, and how it is written.
+"""The GGUS contract as one table: every element, its messages and places, and how it is written.
 
 The Spyne types and the WSDL are both made from here, and nothing else knows element names. The
 positions, occurrence and nillability are those that GGUS's own WSDL had in September 2016;

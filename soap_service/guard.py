@@ -1,7 +1,7 @@
 """What HTTP a SOAP request may come in: method, length, type and encoding of the body.
 
 Everything here is refused before SOAP begins, with an HTTP status of its own. The guard does not
-rely on the server in front of it: it counts the bytes itself. It must not know XML.
+rely on the server before it: it counts the bytes itself. It must not know XML.
 """
 
 from __future__ import annotations

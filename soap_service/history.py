@@ -1,4 +1,5 @@
-"""The operation of the service GGUS_HISTORY: a ticket's changes, oldest first, as GGUS told them.
+"""The operation of the service GGUS_HISTORY: a ticket's changes, oldest first, as GGUS returned
+them.
 
 Each row has the change's time and author, the unit, state and priority as they were after it, and
 what else it changed. Changes of fields that GGUS's history does not know give no row.

@@ -34,8 +34,9 @@ MAX_BATCH: Final = 1000
 MAX_WAITING: Final = 20_000
 """Calls in memory; while the database cannot take them, those above it are dropped and counted."""
 BOUNDED_PER_MINUTE: Final = 60
-"""Calls kept of a login whose secret was not verified, as whoever knows it could fill the disk, and
-of an account's calls that were refused because it loops: it does not stop when it is slowed."""
+"""Calls stored for a login whose secret was not verified, because anybody who knows it could fill
+the disk, and of an account's calls that were refused because it loops: it does not stop when it is
+slowed."""
 
 
 @dataclass

@@ -1,7 +1,7 @@
 """Between a ticket and the elements of the GGUS contract, both ways.
 
 What comes in is turned into what the services take, with the contract's limits and in the words of
-its elements; what goes out is cut to what the contract carries. No rule about tickets stands here.
+its elements; what goes out is cut to what the contract carries. It has no rules about tickets.
 """
 
 from __future__ import annotations

@@ -48,7 +48,8 @@ class Served:
 
 
 def served(same_calls_per_minute: int) -> Mapping[str, Served]:
-    """All services by name; ``same_calls_per_minute`` is what the native one tells of itself."""
+    """All services by name; ``same_calls_per_minute`` is what the native service reports about
+    itself."""
     native = native_service(same_calls_per_minute)
     found = [_from_table(service, handlers) for service, handlers in _HANDLERS.items()]
     found.append(Served(NAME, native.wsdl, native.read, native.answer, Door.NATIVE, element_of))

@@ -39,7 +39,7 @@ NO_KEY: Final = (
     "look for the ticket first ({list}): without {key} a request that is sent again may open a"
     " second ticket"
 )
-"""What the sender of a creation is told whose outcome is unknown, where nothing tells a repeat."""
+"""The advice to the sender of a creation whose outcome is unknown, if it has no key."""
 SAME_KEY: Final = "send the same request again: the {} answers the number of the one ticket"
 _NO_ORIGIN_ID: Final = NO_KEY.format(list="TicketGetList", key="an origin id")
 _ID = re.compile(r"[0-9]{1,9}")

@@ -140,7 +140,7 @@ def _ask(connection: http.client.HTTPConnection) -> None:
 
 
 def speed(port: int) -> str:
-    """Requests per second and 99th percentile, 8 senders on kept connections."""
+    """Requests per second and 99th percentile, 8 senders on persistent connections."""
 
     def send(_turn: int) -> list[float]:
         times = []

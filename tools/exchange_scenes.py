@@ -1,4 +1,5 @@
-"""Pictures of the exchange: laid beside the demo, with what failed, a conflict and a comparison."""
+"""Pictures of the exchange: created on top of the demo, with what failed, a conflict and a
+comparison."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def rooms() -> list[str]:
 
 
 def lines_of(room: str, floor: str = "") -> int:
-    """Lines of Python in a room, or on a floor of it."""
+    """Lines of Python in a room, or on one of its floors."""
     path = PROJECT / room.replace(".", "/") / floor
     files = path.rglob("*.py") if floor or path.is_dir() else [path.with_suffix(".py")]
     return sum(len(file.read_text("utf-8").splitlines()) for file in files)

@@ -1,4 +1,4 @@
-"""The manual's pictures: a part of a page each, small enough for the text beside it."""
+"""The manual's pictures: a part of a page each, small enough to be next to text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Part:
     high: int = 420
     """At most so many CSS pixels."""
     width: int = 800
-    """Of the screen, and of the picture: hardly more than the text beside it, so that letters keep
+    """Of the screen, and of the picture: hardly more than the text next to it, so that letters keep
     their size."""
 
     def clip(self, page: Page) -> FloatRect:

@@ -691,7 +691,7 @@ PAGES: dict[str, Scene] = {
     "error-403": _forbidden,
     "login": _login,
 }
-"""What is shown under which name; those that log out stand last."""
+"""What is shown under which name; those that log out are last."""
 
 QUIET_PAGES: dict[str, Scene] = {"home-quiet": _home("operator")}
 """Those of a night in which nothing is down, after ``quieten``."""

@@ -55,7 +55,7 @@ def too_large(path: str) -> str:
 
 
 def refusal(path: str, status: HTTPStatus, why: str = "") -> tuple[str, bytes]:
-    """Content type and text of a refusal before the application is asked."""
+    """Content type and text of a refusal before the application is called."""
     if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         why = why or too_large(path)
     about = {"detail": why} if why else {}

@@ -88,7 +88,7 @@ class ReceivingLimits:
 
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """Where mails go and from whom they come; without ``host`` they go into the folder."""
+    """Destination and sender of mails; without ``host`` they are written to the folder."""
 
     from_name: str = DEFAULT_NAME
     from_address: str = "lhcopn-tickets@localhost"

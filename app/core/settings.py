@@ -63,7 +63,7 @@ WORKERS = 2
 """Server processes."""
 
 MAX_LISTENERS = 600
-"""Open pages that one of them tells of changes; others ask every 30 s."""
+"""Open pages that one process notifies of changes; others poll every 30 s."""
 
 KEPT_DAYS = 365
 """For which mails, calls and refusals are stored by default; tickets, their history and signed
@@ -104,7 +104,7 @@ class Settings:
     refusals_kept_days: int = KEPT_DAYS
     demo: bool = False
     worker: bool = True
-    """Whether ``flask serve`` starts a worker beside the server."""
+    """Whether ``flask serve`` also starts a worker."""
     report_due_days: int = USUAL_DUE_DAYS
     """Days from a quarter's end to the day by which its reports are due."""
     outbound_private_hosts: frozenset[str] = frozenset()
@@ -114,7 +114,7 @@ class Settings:
     copies_per_day: int = USUAL_COPIES_PER_DAY
     """Outside addresses that an account may name for carbon copies on one day (UTC)."""
     reports_from: Quarter | None = None
-    """The first quarter of which reports are asked; None = the one fixed at the first start."""
+    """The first quarter for which reports are required; None = the one fixed at the first start."""
     mail: MailSettings = field(default_factory=MailSettings)
     sign_on: SignOnSettings = field(default_factory=SignOnSettings)
 
@@ -212,7 +212,7 @@ def environment_of_children() -> dict[str, str]:
 
 
 def handed_over_sockets() -> int:
-    """How many sockets the service manager handed to this process, as sd_listen_fds(3) tells it.
+    """How many sockets the service manager handed to this process, as sd_listen_fds(3) defines it.
 
     The variables are gone afterwards, so that no process started later takes them for its own.
     """
@@ -223,7 +223,7 @@ def handed_over_sockets() -> int:
 
 def service_manager() -> tuple[str, float] | None:
     """Where systemd listens for signs of life of this process, and within how many seconds it wants
-    them (0 = it does not), as sd_notify(3) and sd_watchdog_enabled(3) tell it; None = nowhere."""
+    them (0 = it does not), as sd_notify(3) and sd_watchdog_enabled(3) define it; None = nowhere."""
     address, process = os.environ.get("NOTIFY_SOCKET", ""), os.environ.get("WATCHDOG_PID", "")
     interval = os.environ.get("WATCHDOG_USEC", "")
     if not address.startswith(("/", "@")):

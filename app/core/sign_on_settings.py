@@ -27,7 +27,7 @@ NAMES = (
 SCOPES = "openid profile email"
 CLAIMS = "eduperson_entitlement groups"
 REFUSE, READER = "refuse", "reader"
-"""What happens to somebody to whom the map gives no role."""
+"""What happens to a person without a matching row in the map."""
 LAPSE_DAYS = 30
 _MAX_NAME = 40
 _MAX_CONTACT = 200
@@ -37,7 +37,7 @@ _WORD = re.compile(r"[\x21-\x7e]{1,255}")
 
 @dataclass(frozen=True, slots=True)
 class SignOnSettings:
-    """The provider that people may log in with; without ``issuer`` there is none."""
+    """The provider that people may log in with; without ``issuer`` there is no provider."""
 
     issuer: str = ""
     """As the provider's discovery document has it, a slash at its end included."""
@@ -49,9 +49,9 @@ class SignOnSettings:
     claims: tuple[str, ...] = tuple(CLAIMS.split())
     """Which claims hold entitlements or groups; a dot leads into a claim that is an object."""
     unmapped: str = REFUSE
-    """``REFUSE`` or ``READER``: what somebody is to whom no row of the map gives a role."""
+    """``REFUSE`` or ``READER``: what happens to a person without a matching row in the map."""
     contact: str = ""
-    """Whom somebody without a role is to write to, in words or an address; "" = not said."""
+    """The contact for people without a role, in words or an address; "" = not set."""
     lapse_days: int = LAPSE_DAYS
     """Days without a sign-on after which the API tokens and the calendar address of a person whose
     role follows the map end; 0 = never."""

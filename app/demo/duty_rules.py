@@ -18,7 +18,7 @@ _RULE = Rule(
 
 
 def seed_rules(session: Session, by: Writer) -> None:
-    """A rule beside those that ship; it was never in force."""
+    """A rule in addition to those that ship; it was never in force."""
     compose_rule(
         session,
         by,

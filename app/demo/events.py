@@ -1,4 +1,5 @@
-"""The demo's network events: what monitoring would have reported beside its tickets. All samples.
+"""The demo's network events: what monitoring would have reported in addition to its tickets. All
+samples.
 
 The numbers of the slides' tables per T1 are not known; here the totals are chosen, and their spread
 over the T1s is made up. Reported are whole events and flapping ones, short ones that do not count,
@@ -53,7 +54,7 @@ _APART: Final = timedelta(hours=8)
 _CLEAR: Final = timedelta(hours=4)
 """Between a ticket and an event that it does not document."""
 _ROOM: Final = timedelta(days=10)
-"""In which events are placed where a quarter has only just begun."""
+"""In which events are placed if a quarter has only just started."""
 _TRIES: Final = 400
 _SEED: Final = 1975
 _DAY: Final = 86_400_000_000
@@ -75,7 +76,7 @@ class _Line:
         return inside and not _meets(self.placed, start - _APART, end + _APART)
 
     def is_new(self, at: datetime) -> bool:
-        """Whether it stood then and nothing was placed on it so far."""
+        """Whether it was in use then and nothing was placed on it so far."""
         return self.valid[0] <= at < self.valid[1] and not self.placed
 
     def is_silent(self, start: datetime, end: datetime) -> bool:

@@ -1,4 +1,5 @@
-"""The demo's mails: what the last hours told, all of it sent but to one address that is no more."""
+"""The demo's mails: the mails of the last hours, all sent except to one address that no longer
+exists."""
 
 from __future__ import annotations
 
@@ -21,7 +22,7 @@ from app.mail.services.mails import (
 )
 
 _LAST_HOURS: Final = timedelta(hours=10)
-"""Changes of this time before the demo's moment are told."""
+"""Changes of this time before the demo's moment get mails."""
 _REFUSAL: Final = "550 5.1.1 User unknown in virtual mailbox table"
 
 

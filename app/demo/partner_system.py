@@ -1,6 +1,6 @@
 """A partner to try things with: a small Zammad in memory that misbehaves on demand.
 
-``flask exchange stand-in`` serves it. It holds what the portal's ``zammad`` kind calls, no more;
+``flask exchange stand-in`` serves it. It has only what the portal's ``zammad`` kind calls;
 ``POST /misbehave`` says how it errs from now on. Not for anything but demo and tests: whoever
 reaches its port may do everything.
 """
@@ -49,11 +49,11 @@ class Misbehaviour:
     refuse: int = 0
     """503 with Retry-After."""
     fail_after: int = 0
-    """Does what is asked, and answers 500."""
+    """Carries out the request, and answers 500."""
     silence_after: int = 0
-    """Does what is asked, and answers so late that nobody waits."""
+    """Carries out the request, and answers so late that nobody waits."""
     html: int = 0
-    """Does what is asked, and answers a page."""
+    """Carries out the request, and answers a page."""
     wrong_id: int = 0
     """Answers another ticket's id."""
     search_lag: float = 0

@@ -39,7 +39,7 @@ from app.reports.services.reports import (
 )
 
 MISSED: Final = Quarter(2013, 1)
-"""No report of it was written: "missed 2013 Q1" (the group's slides of 2013)."""
+"""No report was written: "missed 2013 Q1" (the group's slides of 2013)."""
 _MISSING: Final = {
     (Quarter(2012, 3), "US-FNAL-CMS"),
     (Quarter(2012, 4), "TW-ASGC"),
@@ -53,7 +53,7 @@ _MIXED: Final[Mapping[str, str]] = {
     "UK-T1-RAL": "reopened",
     "FR-CCIN2P3": "draft",
 }
-"""How the reports of 2013-Q2 stand; the other sites have none."""
+"""The state of the reports of 2013-Q2; the other sites have none."""
 _NEWEST: Final[Mapping[str, str]] = {
     "CA-TRIUMF": "accepted",
     "ES-PIC": "accepted",

@@ -179,7 +179,7 @@ KINDS_OF_LATELY = _kinds(
         (Category.INCIDENT, Layer.UNKNOWN): 2,
     }
 )
-"""105 tickets of the last twelve months; those of the last days stand in ``app.demo.tonight``."""
+"""105 tickets of the last twelve months; those of the last days are in ``app.demo.tonight``."""
 
 USUAL_ENDINGS = ("solved", "verified", "reopened and solved", "unsolved")
 USUAL_WEIGHTS = (70, 14, 6, 10)

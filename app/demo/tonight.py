@@ -1,4 +1,4 @@
-"""The night on which the demo stands: each state that a page can show, all else as it should be.
+"""The night that the demo shows: each state that a page can show, all else as it should be.
 
 Nothing waits here for longer than the portal's own rules let it, but one reply that is overdue. Of
 the links four are in trouble; what monitoring says of them is in ``TROUBLES``.
@@ -52,7 +52,7 @@ TROUBLES: Final = (
 UNWATCHED: Final = "CERN-IHEP-LHCOPN-001"
 """The link of today of which no source says anything."""
 DEAD_ADDRESS: Final = "old-noc-demo@example.org"
-"""It is no more, and a ticket names it still."""
+"""It no longer exists, but a ticket still names it."""
 _DAYS_WAITED: Final = 7
 """Working days for which the overdue reply is waited for: the portal has reminded of it once."""
 

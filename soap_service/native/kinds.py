@@ -1,6 +1,6 @@
-"""What the native service's messages are made of: types of values, and how a field may stand.
+"""What the native service's messages are made of: types of values, and how often a field may occur.
 
-Spyne's classes are made here, with the meaning of every field beside its type, so that the WSDL,
+Spyne's classes are made here, with the meaning of every field next to its type, so that the WSDL,
 the faults and the reference say the same. It must not know values, rules or any one message.
 """
 
@@ -52,7 +52,7 @@ def field_name(name: str) -> str:
 
 @dataclass(frozen=True)
 class Kind:
-    """A type of the WSDL: its name there, and Spyne's class of it with an occurrence."""
+    """A type of the WSDL: its name there, and its Spyne class with an occurrence."""
 
     name: str
     make: Callable[..., Any]
@@ -85,7 +85,7 @@ class Occurs(Enum):
 
 @dataclass(frozen=True)
 class Member:
-    """One field of a message: where it may stand, and what it means."""
+    """One field of a message: its place, and what it means."""
 
     name: str
     kind: Kind
@@ -104,11 +104,11 @@ class Member:
 
     @property
     def is_list(self) -> bool:
-        """Whether it may stand more than once."""
+        """Whether it may occur more than once."""
         return self.occurs in (Occurs.MANY, Occurs.CLEARABLE_LIST)
 
     def spyne_type(self) -> Any:
-        """Spyne's class of it; ``field`` is there to name it in faults."""
+        """Its Spyne class; ``field`` names it in faults."""
         return self.kind.make(
             min_occurs=1 if self.occurs is Occurs.ONCE else 0,
             max_occurs="unbounded" if self.is_list else 1,

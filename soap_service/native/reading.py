@@ -39,7 +39,7 @@ _WRONG_CONTENT: Final = (
 
 @dataclass(frozen=True)
 class Request:
-    """A request that is in form: who says to ask (not yet verified), and what is asked."""
+    """A request that is in form: who says to ask (not yet verified), and what is requested."""
 
     operation: Operation
     user: str

@@ -72,7 +72,7 @@ _STATED: Final = sorted(
 )
 """The fields of a change in the order in which the change log has them."""
 _NEEDS: Final = frozenset({"category", "window_start", "window_end", "sites"})
-"""Who changes any of these is asked for what the category needs."""
+"""A change of any of these requires what the category needs."""
 
 
 def writer(call: NativeCall, sent: Any, digest: str | None = None) -> Writer:
@@ -126,7 +126,7 @@ def carried_out(
     change: Callable[[Session, Writer], Done],
 ) -> Done:
     """A change of the ticket ``sent.number``: once for each request key, if there is one.
-    ``content`` is what belongs to the request beside who writes."""
+    ``content`` is the request without its author."""
     if sent.requestKey is None:
         with call.transaction() as session:
             return change(session, by)

@@ -277,7 +277,7 @@ def enable_user(session: Session, by: Writer, user: User, *, why: str = "") -> N
 
 
 def set_time_zone(session: Session, by: Writer, user: User, time_zone: str) -> None:
-    """Set the zone in which times are shown beside UTC (an IANA name). One's own, or an admin
+    """Set the zone in which times are shown after UTC (an IANA name). One's own, or an admin
     somebody's."""
     require_self_or_admin(by, user, _("set others' time zones"))
     if time_zone not in available_timezones():

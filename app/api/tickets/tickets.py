@@ -74,7 +74,7 @@ _AS_THEY_ARE: Final = tuple(
 _CONTACTS: Final = tuple(field.name for field in FIELDS if field.meaning and field.is_contact)
 _LISTS: Final = ("links", "sites", "asked_sites")
 _NEEDS: Final = frozenset({"category", "window_start", "window_end", "sites"})
-"""Who changes any of these is asked for what the category needs."""
+"""A change of any of these requires what the category needs."""
 
 
 def _bytes() -> bytes:

@@ -32,10 +32,10 @@ _Place = tuple[int, Any]
 
 
 class OutboundError(Exception):
-    """A call that was refused or failed. The cause is for the log: told to who gave the address, it
-    would say what there is inside of the network.
+    """A call that was refused or failed. The cause is for the log: shown to who gave the address,
+    it would say what there is inside of the network.
 
-    ``is_sent``: the request may have arrived, and what it asked for may have been done.
+    ``is_sent``: the request may have arrived, and the requested action may have been done.
     """
 
     def __init__(self, reason: str, *, is_sent: bool = False) -> None:
@@ -73,7 +73,7 @@ class Limits:
 
 
 def check_url(url: str) -> str:
-    """What is wrong with how an address is written, "" for nothing; nobody is asked."""
+    """What is wrong with how an address is written, "" for nothing; without any call."""
     try:
         parts = urlsplit(url)
         host, _port = parts.hostname, parts.port

@@ -17,7 +17,7 @@ Value = int | str | bool | datetime | None
 def insert_rows(
     session: Session, kind: type[Base], columns: Sequence[str], rows: Sequence[Sequence[Value]]
 ) -> None:
-    """Insert rows of these columns. Times are aware, and kept as ``UtcTime`` keeps them."""
+    """Insert rows of these columns. Times are aware, and stored as ``UtcTime`` does."""
     if not rows:
         return
     table = kind.__table__

@@ -1,4 +1,4 @@
-"""Whether this code and the schema of its database fit: asked at every start and command.
+"""Whether this code and the schema of its database fit: checked at every start and command.
 
 Old code on a newer schema would write rows that lack what the newer one needs, and newer code on an
 older schema fails in the middle of its work. It knows the migrations by the names of their files,
@@ -19,7 +19,7 @@ VERSION_TABLE: Final = "alembic_version"
 
 
 def known_revisions() -> list[str]:
-    """The revisions of this code, the newest last; each stands at the beginning of its file's
+    """The revisions of this code, the newest last; each is at the beginning of its file's
     name."""
     return sorted(path.name.partition("_")[0] for path in _MIGRATIONS.glob("[0-9]*_*.py"))
 

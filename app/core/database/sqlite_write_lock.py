@@ -2,9 +2,9 @@
 
 SQLite lets one transaction write. Who finds another writing is made to sleep and to look again,
 for longer each time: the file is free meanwhile, and who comes last may be first. This lock makes
-them wait instead: a lock for the threads of a process, and one on a file beside the database
+them wait instead: a lock for the threads of a process, and one on a file next to the database
 between processes, which the system gives back when a process dies. Who does not come through the
-lock is kept out by SQLite itself. Nobody waits without end, for a process that is stopped while it
+lock is refused by SQLite itself. Nobody waits without end, for a process that is stopped while it
 writes holds the lock as long as it is: the file says who that is.
 """
 

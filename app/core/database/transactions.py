@@ -30,7 +30,7 @@ from app.core.rules.errors import OutcomeUnknown
 
 BUSY_TIMEOUT_MS = int(WRITE_LOCK_TIMEOUT * 1000)
 ASKED_WHEN_IDLE = 1.0
-"""Seconds after which a connection to PostgreSQL is asked whether it lives before it is used."""
+"""Seconds after which a connection to PostgreSQL is tested before it is used."""
 MAY_WRITE = "portal_may_write"
 """Option of a connection whose next transaction writes."""
 POSTGRESQL_SETTINGS = {"jit": "off", "max_parallel_workers_per_gather": "0"}
@@ -52,8 +52,8 @@ STATEMENT_TIMEOUT = 30
 LONG_STATEMENT_TIMEOUT = 3600
 """Seconds of one statement of a command, a worker or an import."""
 _LATE = 2
-"""Seconds that the server has to tell that it ended a statement that took too long; then it counts
-as gone. Only this ends the wait for a server that is silent and takes everything."""
+"""Seconds that the server has to report that it ended a statement that took too long; then it
+counts as gone. Only this ends the wait for a server that is silent and takes everything."""
 WORK_MEMORY = "64MB"
 """Of one step of a statement on PostgreSQL, unless the server gives more. With its own 4 MB it
 remembers only the pages of many hits, and makes the words of every ticket on them again: 4.4 s
@@ -68,7 +68,7 @@ _write_locks: WeakKeyDictionary[Engine, WriteLock] = WeakKeyDictionary()
 
 
 class CommitFailed(Exception):
-    """The transaction that held this change was rolled back: nothing of it is stored.
+    """The transaction that held this change was rolled back: nothing was stored.
 
     ``__cause__`` is what the database said.
     """
@@ -304,7 +304,7 @@ def transaction(session: Session, *, beside: bool = False) -> Iterator[None]:
     """One write transaction: begins, and commits at the end; any error rolls it back.
 
     Never inside another one of the same database, which would wait for itself. ``beside``: what is
-    written is not what the caller asked for (the last use of a login). Raises ``OutcomeUnknown``
+    written is not what the caller requested (the last use of a login). Raises ``OutcomeUnknown``
     when the database did not confirm the commit; every other error means that nothing is stored.
     """
     with _write_transaction(session):

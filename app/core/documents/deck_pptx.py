@@ -44,7 +44,7 @@ _TEMPLATE_WIDTH: Final = 720
 _MAX_NAME_LENGTH: Final = 60
 """Characters of a category or row of bars in a chart; the workbook behind it has them whole."""
 _MAX_PROPERTY_LENGTH: Final = 255
-"""Characters of a file's property: the library takes no more."""
+"""Maximum characters of a file's property, set by the library."""
 
 
 class _Data(ChartData):
@@ -78,7 +78,7 @@ class _Data(ChartData):
 
 
 def cut_name(name: str) -> str:
-    """A name as it stands at a bar."""
+    """A name as it is shown at a bar."""
     return cut_to(
         storable_text(name, 2 * _MAX_NAME_LENGTH),
         _MAX_NAME_LENGTH * layout.CHART_SIZE,

@@ -40,7 +40,7 @@ def _advance(sign: str, *, bold: bool) -> float:
 
 
 def drawable(text: str) -> str:
-    """The text with ``NO_GLYPH`` for what no font has, line ends kept."""
+    """The text with ``NO_GLYPH`` for what no font has, line ends unchanged."""
     known = _advances(REGULAR)
     if all(ord(sign) in known for sign in text):
         return text
@@ -76,7 +76,7 @@ def cut_to(text: str, width: float, size: float, *, bold: bool = False) -> str:
 def wrapped(text: str, width: float, size: float, *, bold: bool = False) -> Iterator[str]:
     """The whole text in lines that are at most so wide, broken between words where there are any.
 
-    Its own line ends are kept; nothing is left out.
+    Its own line ends stay; nothing is left out.
     """
     for paragraph in text.splitlines() or [""]:
         rest = one_line(paragraph)

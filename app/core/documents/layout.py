@@ -1,6 +1,6 @@
-"""Where things stand on a slide, in points (1/72 inch), for every kind of file alike.
+"""Where things are on a slide, in points (1/72 inch), for every kind of file alike.
 
-A slide is 16:9. Chart and table stand side by side where there are both; a table that is too long
+A slide is 16:9. Chart and table are side by side where there are both; a table that is too long
 continues over further slides, and no row is left out.
 """
 
@@ -30,7 +30,7 @@ _LOWEST_ROW: Final = 17.5
 _FEWEST_ROWS: Final = 3
 """Rows of the last slide of a long table: a total alone says nothing."""
 PAD: Final = 5.0
-"""Room beside a cell's text."""
+"""Room next to a cell's text."""
 _SLACK: Final = 1.08
 """So much wider may a text be in the letters of who opens slides: capitals of Arial are."""
 
@@ -73,7 +73,7 @@ NUMBER: Final = Box(LEFT + INNER - 60, 512, 60, 16)
 _GAP: Final = 24.0
 _NARROWEST_TABLE: Final = 0.3
 _WIDEST_TABLE: Final = 0.5
-"""Of the width, beside a chart."""
+"""Of the width, next to a chart."""
 _WIDEST_BAR: Final = 64.0
 _WORDS: Final = 22.0
 """Height of a paragraph below figures."""

@@ -1,7 +1,7 @@
 """The columns of the frames on this floor, and how times are stored in them.
 
 A time is an int64: microseconds since 1970-01-01 00:00 UTC. What is ongoing ends at ``FOREVER``.
-Ids are int64 too; ``NOBODY`` is none. Frames are never changed in place.
+Ids are int64 too; ``NOBODY`` is not an id. Frames are never changed in place.
 
 =============  ====================================================================================
 EVENTS         id; thing (which link, or site); start; end; state (1 degraded, 2 down)

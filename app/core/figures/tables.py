@@ -41,12 +41,12 @@ def as_csv(table: FigureTable) -> str:
 
 
 def as_workbook(table: FigureTable, notes: Iterable[str] = ()) -> bytes:
-    """The table as a workbook of one sheet; ``notes`` stand on a second one."""
+    """The table as a workbook of one sheet; ``notes`` are on a second one."""
     return as_workbook_of([table], notes)
 
 
 def as_workbook_of(tables: Iterable[FigureTable], notes: Iterable[str] = ()) -> bytes:
-    """A workbook with a sheet for each table, named by it; ``notes`` stand on a last one."""
+    """A workbook with a sheet for each table, named after it; ``notes`` are on the last one."""
     file = io.BytesIO()
     options = {
         "in_memory": True,

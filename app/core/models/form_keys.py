@@ -18,7 +18,7 @@ class FormKey(Base):
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     """HMAC-SHA-256 (hex) of the form's address and content under the form's key, which is random
-    and kept nowhere: nobody can guess passwords against it."""
+    and stored nowhere: nobody can guess passwords against it."""
     at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     location: Mapped[str] = mapped_column(Text)
     """Where the answer led to; "" = to the page above the form's address."""

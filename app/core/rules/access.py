@@ -42,7 +42,7 @@ class Door(StrEnum):
     EXCHANGE = "exchange"
     """Read from a partner's system, or what one of its mails or webhooks brought."""
     IMPORT = "import"
-    """A file of old tickets, on a page or by a command: news to nobody."""
+    """A file of old tickets, on a page or by a command: nobody is notified."""
 
 
 DOOR_WORDS: Mapping[str, str] = {
@@ -111,7 +111,7 @@ SYSTEM = Actor(kind=Kind.SYSTEM, account="portal", internal=True)
 
 @dataclass(frozen=True)
 class Writer:
-    """Who makes a change, when and through which door: what the change log keeps of it."""
+    """Who makes a change, when and through which door, as in the change log."""
 
     actor: Actor
     door: Door

@@ -17,7 +17,7 @@ def kept_address(text: str | None) -> str:
 
 
 def network_of(text: str) -> str:
-    """For whom an address is where requests are counted: an IPv4 address for itself, an IPv6
+    """The key under which requests of an address are counted: an IPv4 address for itself, an IPv6
     address for its /64, which one subscriber has as a whole (RFC 6177). "" for anything else."""
     try:
         address = ip_address(text)

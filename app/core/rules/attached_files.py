@@ -31,9 +31,9 @@ _BINARY = re.compile("[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 def cleaned_name(sent: str) -> str:
     """The name to keep of a file: no folders, nothing invisible, not hidden, never empty.
 
-    Folders are told by both kinds of slash; control characters, bidi overrides and the like, blanks
-    and dots at the end and blanks at the beginning are dropped; a leading dot becomes ``_``. Raises
-    ``Invalid`` above 255 characters.
+    Folders are recognised by both kinds of slash; control characters, bidi overrides and the like,
+    blanks and dots at the end and blanks at the beginning are dropped; a leading dot becomes ``_``.
+    Raises ``Invalid`` above 255 characters.
     """
     name = re.split(r"[/\\]", sent)[-1]
     name = "".join(
@@ -58,7 +58,7 @@ def cleaned_name(sent: str) -> str:
 
 
 def check_content(content: bytes) -> None:
-    """Raise ``Invalid`` unless the content may be kept: not empty, at most 2 MiB."""
+    """Raise ``Invalid`` unless the content may be stored: not empty, at most 2 MiB."""
     if not content:
         raise Invalid("attachment", _("The attachment is empty; attach a file with content"))
     if len(content) > SIZE_LIMIT:

@@ -13,7 +13,7 @@ from app.core.rules.quarters import Quarter
 
 
 class Counted(StrEnum):
-    """Of which tickets a figure tells."""
+    """The tickets that a figure counts."""
 
     NO_TEST = "no test"
     """Every category but test: what figures count at all."""
@@ -48,7 +48,7 @@ SLIDES: Final = ((Quarter(2012, 1), Quarter(2012, 2)), (Quarter(2013, 1), Quarte
 SLIDES_RANGE: Final = (SLIDES[0][0], SLIDES[-1][-1])
 """The first and the last of them."""
 DECK_NUMBERS: Final = (_("111 in 2012"), _("14 in the first half of 2013"))
-"""The numbers of tickets that the group's report of 2013 told: quoted, never counted here."""
+"""The numbers of tickets in the group's report of 2013: quoted, never counted here."""
 DECK_SOURCE: Final = _("as the group’s report of 2013 said")
 DAYS_STANDING: Final = 30
 """Days (of 24 h) after which an open ticket is long-standing (decisions, section 9)."""

@@ -72,7 +72,7 @@ class NotFound(PortalError):
 
 
 class NoSuchPeriod(NotFound):
-    """Of this period there is nothing for anybody, so ``message`` may be told to all."""
+    """There is nothing of this period for anybody, so ``message`` may be shown to all."""
 
 
 class Forbidden(PortalError):

@@ -75,9 +75,10 @@ class TooManyLines(BadFile):
 
 
 def check_lines(lines: Iterable[object], *, heads: int = 0) -> None:
-    """Raise ``TooManyLines`` for more than ``MAX_LINES``, beside the ``heads`` that name columns.
+    """Raise ``TooManyLines`` for more than ``MAX_LINES``, not counting the ``heads`` that name
+    columns.
 
-    A file that is broken further on is counted up to there; whoever reads it says so.
+    A file that is broken further on is counted up to there; its reader says so.
     """
     count = -heads
     try:

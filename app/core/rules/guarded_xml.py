@@ -1,7 +1,7 @@
 """XML from outside, met by a streaming parser within bounds before anything is made of it.
 
 No document type declaration (and so no entities), UTF-8 only, limited depth, elements, attributes
-and names. Whoever reads more than that builds a tree behind it, or takes what the parser tells.
+and names. To read more, build a tree behind it, or use what the parser reports.
 """
 
 from __future__ import annotations
@@ -43,11 +43,11 @@ class XmlBounds:
     """Characters of an element's or attribute's name."""
     attribute_value: int = 4096
     tag: int = 64 * 1024
-    """Bytes of one tag or comment: the parser keeps all of it before it says what it met."""
+    """Bytes of one tag or comment: the parser stores it whole before it reports it."""
 
 
 class XmlListener(Protocol):
-    """Is told what the document holds, in its order; names have their prefix."""
+    """Receives the parts of the document, in order; names have their prefix."""
 
     def start(self, name: str, line: int) -> None:
         """An element begins in this line (from 1)."""

@@ -164,7 +164,7 @@ def mailed(text: str) -> str:
 
 def speak(reader: Callable[[], NullTranslations]) -> None:
     """From now on pages are written in the language whose catalogue ``reader`` gives, which is
-    asked at each text: once per process, by whoever puts the pages together."""
+    called for each text: set once per process, where the pages are registered."""
     global _reader  # one for each process: HTML of a text has no other way to its reader
     _reader = reader
 

@@ -20,7 +20,7 @@ _SEPARATOR = re.compile(r"[;,]")
 
 
 def mail_address(text: str) -> str | None:
-    """The address as it is in an envelope, or None if ``text`` is none."""
+    """The address as it is in an envelope, or None if ``text`` is not one."""
     local, at, host = text.strip().rpartition("@")
     if not at or len(local) > _LOCAL_LIMIT or not _LOCAL.fullmatch(local):
         return None
@@ -39,5 +39,6 @@ def address_parts(text: str) -> list[str]:
 
 
 def address_key(address: str) -> str:
-    """By which addresses are compared: servers that tell capitals apart are not known."""
+    """The form in which addresses are compared: lower case, as no known server is
+    case-sensitive."""
     return address.casefold()

@@ -1,7 +1,7 @@
 """Mails as they come in, opened with care: any shape, depth, charset and size.
 
 The library takes the square of some lengths and fails in several ways on what is no mail; what it
-would choke on is told before it is asked.
+would choke on is reported before it is called.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What a picture's first bytes say of it: its kind, and how many pixels it would become.
 
-Only so much is read as is needed to decide whether a browser may be asked to show it: a few
+Only so much is read as is needed to decide whether a browser may show it: a few
 hundred bytes can stand for gigabytes of pixels.
 """
 
@@ -16,7 +16,7 @@ WEBP: Final = "image/webp"
 KINDS: Final = (PNG, JPEG, GIF, WEBP)
 """The media types that may be shown as pictures: none of them can hold a script."""
 MAX_PIXELS: Final = 50_000_000
-"""Pixels of the largest picture that is shown; cameras take half of it."""
+"""Pixels of the largest picture that is shown; cameras produce half as many."""
 
 _JPEG_FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
 _MAX_SEGMENTS: Final = 1000

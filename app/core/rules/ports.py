@@ -1,4 +1,4 @@
-"""What the portal needs from outside, as it is wired by whoever starts it."""
+"""What the portal needs from outside, as the starting program wires it."""
 
 from __future__ import annotations
 

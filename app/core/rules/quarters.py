@@ -2,7 +2,7 @@
 
 All of them are of the calendar in UTC. A period begins with its first moment and ends before the
 first moment of the next one: an event at the very end of a year is in no period twice. Years
-before 1 and after 9998 are none.
+before 1 and after 9998 do not exist.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class CalendarPeriod:
         return type(self)(place // in_year, place % in_year + 1)
 
     def is_future(self, now: datetime) -> bool:
-        """Whether nothing of it has been yet."""
+        """Whether it is wholly in the future."""
         return self.begin > now
 
     def is_partial(self, now: datetime) -> bool:
@@ -204,7 +204,7 @@ def range_touching(kind: type[P], begin: datetime, end: datetime) -> Sequence[P]
 
 
 def headline_periods(quarter: Quarter) -> tuple[Year, HalfYear]:
-    """The year and the half-year for which a headline tells the number of tickets: the half-year of
+    """The year and the half-year for which a headline has the number of tickets: the half-year of
     the quarter, and the newest year that is not after it. Of 2013-Q2 they are 2012 and 2013-H1, as
     in the group's slides of 2013."""
     half = HalfYear.of(quarter.begin)

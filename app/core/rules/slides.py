@@ -1,6 +1,6 @@
-"""The slides of a meeting pack as plain values: what stands on them, not how it is drawn.
+"""The slides of a meeting pack as plain values: their content, not how it is drawn.
 
-Whoever counts makes them (``app.meetings.services.pack_slides``), whoever draws them
+``app.meetings.services.pack_slides`` creates them, and the code that draws them
 (``app.meetings.documents``) adds nothing: so the slides, as PPTX and as PDF, say the same as the
 pages that are their source.
 """
@@ -74,7 +74,7 @@ Cell: TypeAlias = str | int | None
 
 
 class Tone(StrEnum):
-    """How a word of a table is marked, beside the word itself."""
+    """How a word of a table is marked, in addition to the word itself."""
 
     OK = "ok"
     WAITING = "waiting"
@@ -100,7 +100,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table; ``share`` is its part of the width, beside those of the others."""
+    """A column of a table; ``share`` is its part of the width, relative to the others."""
 
     head: str
     share: float = 1
@@ -154,7 +154,7 @@ class Slide:
 
 @dataclass(frozen=True)
 class Deck:
-    """All of a pack. ``facts`` stand on the title slide: of when the figures are, who made it."""
+    """All of a pack. ``facts`` are on the title slide: the time of the figures, and the author."""
 
     title: str
     subtitle: str

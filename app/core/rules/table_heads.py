@@ -1,6 +1,6 @@
 """The first line of a table, which names its columns, and the rows below it.
 
-Whoever reads a kind of file says which columns it has. It must not know what they mean.
+The reader of a kind of file says which columns it has. It must not know what they mean.
 """
 
 from __future__ import annotations

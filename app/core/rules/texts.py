@@ -78,8 +78,8 @@ def is_link(value: str) -> bool:
 def checked_link(field: str, value: str, *, label: str | None = None) -> str:
     """Return ``value`` if it is empty or an http, https or mailto URL, else raise ``Invalid``.
 
-    Source: decisions, section 7. Any other scheme (``javascript:``) would be run by whoever makes a
-    link of it.
+    Source: decisions, section 7. Any other scheme (``javascript:``) would be run by code that makes
+    a link from it.
     """
     if value and not is_link(value):
         raise Invalid(

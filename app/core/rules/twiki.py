@@ -4,7 +4,7 @@ TWiki renders what it reads: variables (``%X%``), HTML, macros' ``$percnt``, bol
 marks, links in brackets, and every WikiWord by itself. A page is written between ``<noautolink>``
 marks, so words with several capitals stay words, and no text can close them: ``<`` is written as
 its name. A letter is written as its number only where it has a meaning, so that the raw page can
-be read and edited. Text stands only inside of cells and headings, never at the begin of a line,
+be read and edited. Text is only inside cells and headings, never at the start of a line,
 where more letters have a meaning. Source: TWiki's TextFormattingRules, the patterns of its
 renderer and those of its SmiliesPlugin.
 """

@@ -180,8 +180,8 @@ def record_change(
 def read_on(
     session: Session, begins: int, count: int, *which: ColumnElement[bool]
 ) -> tuple[Sequence[Change], int] | None:
-    """At most ``count`` changes behind a cursor, the oldest first, and where it stands after them;
-    None = nothing was changed since. The cursor passes by what is none of ``which``."""
+    """At most ``count`` changes behind a cursor, the oldest first, and its position after them;
+    None = nothing was changed since. The cursor skips what is not among ``which``."""
     newest = newest_change(session)  # first: what is behind it in the next query is visible by now
     if newest <= begins:
         return None

@@ -22,7 +22,7 @@ def cursor(name: str) -> ScalarSelect[str]:
 
 
 def place_of(session: Session, name: str) -> int | None:
-    """The newest change that was dealt with; None = it has not begun."""
+    """The newest change that was dealt with; None = it has not started."""
     found = session.scalar(select(PortalFact.value).where(PortalFact.name == name))
     return None if found is None else int(found)
 

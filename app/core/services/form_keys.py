@@ -45,7 +45,7 @@ def set_location(session: Session, user_id: int, digest: str, location: str) -> 
 
 
 def location_of(session: Session, user_id: int, digest: str) -> str | None:
-    """Where the answer of a form that was carried out led to, "" if that was not kept; None: it
+    """Where the answer of a form that was carried out led to, "" if that was not stored; None: it
     was not carried out."""
     return session.scalar(
         select(_keys.c.location).where(_keys.c.user_id == user_id, _keys.c.digest == digest)

@@ -51,8 +51,8 @@ class Refusals:
         """Write one refusal down, and log it; what ``session`` has read is given up. Never raises.
 
         ``what`` is the operation or address without any value that was sent, ``reason`` is what the
-        account was told, ``remote`` the address it came from. ``now`` is aware UTC. ``thing`` is
-        what it was about, as it was in the address, for the security log only.
+        account was answered, ``remote`` the address it came from. ``now`` is aware UTC. ``thing``
+        is what it was about, as it was in the address, for the security log only.
         """
         if not self._is_kept(actor, now):
             return

@@ -1,8 +1,8 @@
 """Secrets that the portal has to know itself, as the database keeps them: sealed.
 
 They are sealed for a key pair that is made from the portal's secret. Its public half lies in the
-database, so that a command seals a secret without the portal's own; whoever has but the database
-opens none. Each is bound to its place, a text: copied into another row it opens no more.
+database, so that a command seals a secret without the portal's own; a copy of the database alone
+opens none. Each is bound to its place, a text: copied into another row it can no longer be opened.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def publish_key(session: Session, key: bytes, *, replace: bool = False) -> None:
     """Let others seal secrets that the owner of ``key``, the portal's secret, can open.
 
     Raises ``Invalid`` where they are sealed for another key, unless it is to be replaced: what was
-    sealed for that one can be read no more.
+    sealed for that one can no longer be read.
     """
     fact = session.get(PortalFact, PUBLIC_KEY)
     if fact is None:

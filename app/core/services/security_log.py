@@ -2,7 +2,7 @@
 
 One line for each event through the logger ``portal.security`` (``docs/security-log.md``): the
 account, the address behind the trusted proxies, the door, the thing as kind and id. No secret, and
-nothing of what was typed as name of an account that there is none of: it may be a password.
+nothing of what was typed as the name of an unknown account: it may be a password.
 
 What changes a row is noted in its transaction and logged when that was committed, never before.
 """

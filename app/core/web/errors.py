@@ -179,7 +179,7 @@ def _beginning(text: str, most: int) -> str:
 
 
 def carried(sent: Sequence[tuple[str, str]]) -> Sequence[tuple[str, str]]:
-    """What an error page carries, unseen, to be sent again: all of it or nothing.
+    """What an error page carries, unseen, to be sent again: completely or not at all.
 
     All where the sender is or was logged in, so that nothing typed is lost; of anybody else only
     what is small.

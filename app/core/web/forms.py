@@ -1,4 +1,4 @@
-"""What all forms of pages share: fields that say what is allowed, texts as they are kept."""
+"""What all forms of pages share: fields that say what is allowed, texts as they are stored."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def lines(text: str | None) -> str:
 
 class UtcTimeField(Field):
     """A time typed as people say it (``app.core.rules.human_times``); a full date without a zone is
-    UTC. ``days``: a day without a clock time will do. Whoever asks for the same time elsewhere
+    UTC. ``days``: a day without a clock time will do. Code that reads the same time elsewhere
     (a check while one types) takes the same ``tense``: it is never left to a default."""
 
     widget = TextInput()
@@ -101,8 +101,8 @@ def required(name: str) -> list[Any]:
 
 
 class OwnPassword(PasswordField):
-    """Required of whom a password logs in; of others the person behind the login says what stands
-    for it (``instead_of_password``)."""
+    """Required of people who log in with a password; for others the person behind the login says
+    what stands for it (``instead_of_password``)."""
 
     def __init__(self, label: str, **more: Any) -> None:
         instead = getattr(current_user, "instead_of_password", "")

@@ -24,7 +24,7 @@ def fragment_target() -> str:
 
 
 def asking_page() -> str:
-    """The URL of the page from which htmx asked, or ""."""
+    """The URL of the page that sent the htmx request, or ""."""
     return (request.htmx.current_url or "") if request.htmx else ""
 
 

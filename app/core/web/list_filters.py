@@ -14,7 +14,7 @@ _DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 @dataclass(frozen=True)
 class Tab:
-    """A view of the list, with its count in words, or "" while that is not known or not told."""
+    """A view of the list, with its count in words, or "" while that is unknown or not shown."""
 
     word: str
     url: str

@@ -1,4 +1,4 @@
-"""A file that travels, packed, in the form that confirms what was shown of it."""
+"""A file that travels, packed, in the form that confirms its preview."""
 
 from __future__ import annotations
 

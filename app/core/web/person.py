@@ -32,7 +32,7 @@ def public(view: View) -> View:
 
 
 def by_itself(view: View) -> View:
-    """Mark a view as asked by pages that are open, and not by a person: to look there is no use of
+    """Mark a view as called by open pages, and not by a person: such a call is no use of
     the login, which else would never be idle."""
     setattr(view, _BY_ITSELF, True)
     return view

@@ -1,7 +1,7 @@
 """A form field of many rows, each of some columns, that can grow and shrink without a script.
 
 Each column is an input of its own, named ``field-column``, repeated for each row. A button "add",
-"remove" or "move up" sends the form; nothing is stored then. A row in which nothing stands is no
+"remove" or "move up" sends the form; nothing is stored then. An empty row is no
 row. The rows replace those that are stored, so a form without the field is refused, and not taken
 for one that removes them all: a page always sends at least one row, which may be empty.
 """
@@ -88,7 +88,7 @@ class RowsField(Field):
         return not any(row[column.name].strip() for column in self.columns if not column.choices)
 
     def rows(self) -> list[dict[str, str]]:
-        """The rows in which something stands, without blanks around it."""
+        """The rows that are not empty, without blanks around their values."""
         return [
             {name: text.strip() for name, text in row.items()}
             for row in self.data

@@ -1,7 +1,7 @@
 """All scripts as one file: each request more is a round trip more on a cold start.
 
 The files stay apart in static/, each with one reason to exist; they are joined as they are, read
-once, and again while debugging. Before them stands what their texts are in the reader's language,
+once, and again while debugging. Before them are their texts in the reader's language,
 where that is not English.
 """
 

@@ -1,6 +1,6 @@
 """How times look on pages: the filters of the templates.
 
-Everything stored is UTC; pages show UTC, and a person's own zone beside it.
+Everything stored is UTC; pages show UTC, followed by a person's own zone.
 """
 
 from __future__ import annotations

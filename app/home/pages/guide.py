@@ -93,7 +93,7 @@ class _Renderer(RendererHTML):
 
 
 def view_of(file: File, files: Sequence[File], about: str) -> Callable[[], str]:
-    """The view that shows this one of the files; ``about`` says whom they are for."""
+    """The view that shows this one of the files; ``about`` names their readers."""
 
     def show() -> str:
         document = _document(file.name)

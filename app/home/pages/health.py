@@ -43,7 +43,7 @@ def alive() -> Response:
 @blueprint.route("/readyz", **_READS)
 @public
 def ready() -> Response:
-    """Whether the portal can do its work; 503 says in ``reasons`` why not. What stands still while
+    """Whether the portal can do its work; 503 says in ``reasons`` why not. What does not work while
     it serves is in ``degraded``: another process would serve no better."""
     rows = db.session()
     try:

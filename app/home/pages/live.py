@@ -1,7 +1,7 @@
 """The one address at which open pages hear of changes (static/live.js).
 
 A browser that takes event streams gets one, which costs no thread and no connection to the
-database; any other asks every 30 s, and so does one for which there is no room. Both are told the
+database; any other polls every 30 s, and so does one for which there is no room. Both get the
 same (app/home/services/live.py).
 """
 

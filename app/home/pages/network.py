@@ -1,6 +1,6 @@
 """The networks now, as home shows them: what is down, and a small picture of the LHCOPN.
 
-It is a part of home that can be asked for alone, so that it can follow what happens.
+It is a part of home that can be requested alone, so that it can be updated.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from app.topology.services.network_now import LinkNow, NetworkNow, TroubledLink,
 
 blueprint = Blueprint("network_now", __name__)
 _BY_SITE: Final = 3
-"""Where more links than these are down, they stand by site."""
+"""If more links than these are down, they are grouped by site."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +57,10 @@ class LiveMap:
 
 @dataclass(frozen=True)
 class TroubledSite:
-    """Links in trouble that stand together."""
+    """Links in trouble that are grouped."""
 
     site: str
-    """Its key; "" where links do not stand by site."""
+    """Its key; "" if links are not grouped by site."""
     rows: Sequence[TroubledLink]
     is_cut_off: bool = False
 

@@ -91,7 +91,7 @@ def show() -> Response:
 
 @blueprint.post("/time-zone")
 def zone() -> Response:
-    """Set the zone in which times are shown beside UTC."""
+    """Set the zone in which times are shown after UTC."""
     form = ZoneForm()
     if form.validate():
         rows = db.session()
@@ -234,7 +234,7 @@ def end_other_logins() -> Response:
 
 @blueprint.post("/theme")
 def theme() -> Response:
-    """Light, dark or as the system says; kept in a cookie of its own."""
+    """Light, dark or as the system says; stored in a cookie of its own."""
     form = ThemeForm()
     back = local_path(request.referrer.split(request.host, 1)[-1] if request.referrer else "")
     answer = go_to(back or url_for("profile.show"))

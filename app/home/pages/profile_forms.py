@@ -62,7 +62,7 @@ class EndLoginForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 class ZoneForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """The zone in which times are shown beside UTC."""
+    """The zone in which times are shown after UTC."""
 
     time_zone = Choice(
         _("Time zone"),

@@ -1,4 +1,4 @@
-"""The search: whatever has a name, by what is typed of it; straight to what is named whole.
+"""The search: finds everything that has a name; a whole name opens its page at once.
 
 The box of the bar and the dialog of Ctrl-K show the fragment while one types; without scripts the
 page shows the same in groups.
@@ -31,7 +31,7 @@ _MAX_ECHOED: Final = 500
 
 
 class Found(NamedTuple):
-    """A hit: what kind of thing, its name, what else is said of it, and its address."""
+    """A hit: its kind, name, details and address."""
 
     kind: str
     key: str

@@ -1,4 +1,4 @@
-"""The keyboard: the sheet that tells of the single keys (static/keys.js), and their switch."""
+"""The keyboard: the page that lists the single keys (static/keys.js), and their switch."""
 
 from __future__ import annotations
 

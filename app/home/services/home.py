@@ -165,7 +165,7 @@ def _counted(rows: Select[Any], most: int) -> ColumnElement[int]:
 BY_STATE: Final[Mapping[str, Asked]] = {
     str(state): Asked(TicketFilter(states=(state,)), 0, MAX_COUNTED) for state in OPEN_STATES
 }
-"""The open tickets by state, to be counted beside other groups."""
+"""The open tickets by state, to be counted together with other groups."""
 
 
 def open_counts(groups: Mapping[str, Group]) -> Mapping[str, Count]:

@@ -1,9 +1,9 @@
-"""What changed, for the pages that are open: kinds, keys and versions of the change log, no more.
+"""What changed, for the pages that are open: only kinds, keys and versions of the change log.
 
 One thread of a process, which runs while somebody listens, reads the log's newest id some times a
 second, and what was added, once for all listeners. Each listener has its own place in the log and
-takes what lies between it and the newest change: whoever reads slowly, or a thousand changes in a
-second, make one message longer and nothing else. What a person may not see is not told at all.
+takes what lies between it and the newest change: a slow reader, or a thousand changes in a
+second, make one message longer and nothing else. What a person may not see is not sent at all.
 
 It must not know how a listener is spoken to.
 """
@@ -35,17 +35,18 @@ from app.registry.services.registry import LINK, SITE
 from app.tickets.services.timeline import is_hidden
 
 KINDS: Final = frozenset({TICKET, EVENT, LINK, SITE, LHC_PERIOD})
-"""Of what is told: what all who are logged in may read. No person, account, secret or mail."""
+"""The kinds that are sent: those that every logged-in person may read. No person, account, secret
+or mail."""
 PAUSE: Final = 0.4
 """Seconds between two looks at the log: so many messages a listener gets at most."""
 KEPT: Final = 1_000
-"""Changes that are kept for listeners who come back, or are slow."""
+"""Changes that are stored for listeners who come back, or are slow."""
 MAX_IN_MESSAGE: Final = 300
-"""Things in one message; of more only the kinds are told."""
+"""Things in one message; of more only the kinds are sent."""
 MAX_OF_ACCOUNT: Final = 4
 """The same of one person: a browser has six connections to one address, pages need some too."""
 PING: Final = 20.0
-"""Seconds of silence after which a listener is told that all is well."""
+"""Seconds of silence after which a listener gets a sign of life."""
 LOGINS_EVERY: Final = 5.0
 """Seconds between two looks whether the listeners' logins are alive."""
 _log = logging.getLogger(__name__)
@@ -53,14 +54,14 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class ShownChange:
-    """One change, as far as it may be told."""
+    """One change, as far as it may be sent."""
 
     id: int
     kind: str
     key: int
     version: int
     hidden: bool
-    """Only operators see anything of it."""
+    """Only operators see it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,7 @@ class Listener:
         self._feed.add(self)
 
     def take(self) -> bytes | None:
-        """The next event (HTML, section 9.2), if there is something to tell."""
+        """The next event (HTML, section 9.2), if there is something to send."""
         if self._ended or self.ending == "":
             return None
         if self.ending:
@@ -156,7 +157,7 @@ class Listener:
         return b""
 
     def is_silent(self) -> bool:
-        """For so long that it is to be told something."""
+        """For so long that it must be sent something."""
         return monotonic() - self._last >= PING
 
     def close(self) -> None:
@@ -193,7 +194,7 @@ class Feed:
         )
 
     def add(self, listener: Listener) -> None:
-        """Begin to tell; where there is no room, the listener ends at once."""
+        """Start sending; where there is no room, the listener ends at once."""
         with self._lock:
             if not self.has_room(listener.account):
                 listener.ending = ""
@@ -205,7 +206,7 @@ class Feed:
                 self._thread.start()
 
     def remove(self, listener: Listener) -> None:
-        """Tell no more; harmless where it was done."""
+        """Stop sending; a second call has no effect."""
         with self._lock:
             if listener in self._listeners:
                 self._listeners.remove(listener)
@@ -224,8 +225,8 @@ class Feed:
             listener.wake()
 
     def news_for(self, cursor: int, *, internal: bool) -> tuple[int, bytes]:
-        """The newest place of the log, and what is told of the changes up to there; b"" where that
-        is nothing."""
+        """The newest place of the log, and the message about the changes up to there; b"" where
+        that is nothing."""
         with self._lock:
             newest = self._newest
             # a page knows more than the feed that has not looked since

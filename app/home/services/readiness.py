@@ -1,4 +1,5 @@
-"""Whether the portal can do its work now: what ``/readyz`` tells a load balancer or a monitor."""
+"""Whether the portal can do its work now: what ``/readyz`` answers to a load balancer or a
+monitor."""
 
 from __future__ import annotations
 
@@ -37,7 +38,7 @@ class Readiness:
     silent_sources: list[dict[str, object]]
     """Sources of events that call and are silent: a fact, and no reason."""
     degraded: list[str]
-    """What stands still while the portal serves, in plain words, at any time."""
+    """What does not work while the portal serves, in plain words, at any time."""
     failing_followers: dict[str, datetime]
     """Followers of the change log that fail, with since when."""
 

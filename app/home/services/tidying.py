@@ -38,7 +38,7 @@ AT_ONCE: Final = 500
 
 @dataclass(frozen=True)
 class Retention:
-    """How long what is over is kept; each is a setting in days."""
+    """How long old rows are stored; each is a setting in days."""
 
     mails: timedelta
     unreviewed_mails: timedelta
@@ -57,9 +57,9 @@ class Tidied:
 
 
 def tidy(session: Session, now: datetime, retention: Retention) -> Tidied:
-    """Delete some of what is older than it is kept: logins and one-time links, refused sign-ons,
-    jobs given up, files of events for which nobody came back, mails, records of calls, refusals,
-    keys of forms."""
+    """Delete some of the rows that are older than their setting: logins and one-time links, refused
+    sign-ons, jobs given up, files of events for which nobody came back, mails, records of calls,
+    refusals, keys of forms."""
     session.execute(delete(PendingLogin).where(PendingLogin.expires_at < now - LOGINS_KEPT))
     session.execute(delete(ResetLink).where(ResetLink.expires_at < now - LOGINS_KEPT))
     forget_requests(session, now)

@@ -15,7 +15,7 @@ from app.core.database.sqlite_write_lock import WriteLock, WriteLockTimeout
 from app.core.database.transactions import transaction_if_free
 
 FRESH: Final = 5.0
-"""Seconds for which an answer is used again: whoever asks often makes nobody wait."""
+"""Seconds for which an answer is used again, so that frequent requests make nobody wait."""
 LONG_HELD: Final = 10.0
 """Seconds after which one who writes holds everybody up."""
 LEAST_FREE: Final = 16 * 1024 * 1024
@@ -25,7 +25,7 @@ _PATIENCE: Final = "2s"
 
 
 class WriteProbe:
-    """What one process knows of it."""
+    """What one process knows about it."""
 
     def __init__(self) -> None:
         self._asking = threading.Lock()

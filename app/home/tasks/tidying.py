@@ -10,7 +10,7 @@ from app.jobs.tasks.context import Context
 
 
 def tidy_up(context: Context) -> str:
-    """Delete what nobody needs any more, and what was kept for as long as the settings say."""
+    """Delete what nobody needs any more, and rows older than the settings allow."""
     settings = context.settings
     retention = Retention(
         mails=timedelta(days=settings.mails_kept_days),

@@ -17,7 +17,7 @@ _LEGEND_SIZE: Final = 9.0
 _MARK: Final = 24.0
 """Room of a legend's mark, and between two of them."""
 _NAMES: Final = 18.0
-"""Room under the baseline where the names stand level."""
+"""Room under the baseline where the names are level."""
 _SLANTED: Final = 62.0
 """Where they do not fit: they are turned."""
 _SCALE: Final = 34.0
@@ -25,7 +25,7 @@ _SCALE: Final = 34.0
 _BETWEEN: Final = 3.0
 """Points between the values of two bars that touch each other."""
 _MIN_LABEL: Final = 6.0
-"""Values that had to be smaller are not written at the bars: the table beside them has them."""
+"""Values that had to be smaller are not written at the bars: the table next to them has them."""
 
 
 def deck_as_pdf(deck: Deck, made_at: datetime) -> bytes:

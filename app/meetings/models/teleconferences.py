@@ -1,4 +1,5 @@
-"""Rows of teleconferences: who asked why, which times, who is in, the agenda's own points."""
+"""Rows of teleconferences: who requested it and why, which times, who is in, the agenda's own
+points."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from app.core.models.base import Base, UtcTime
 
 
 class Teleconference(Base):
-    """A TC from the moment in which somebody asked for it."""
+    """A TC from the moment in which somebody requested it."""
 
     __tablename__ = "teleconferences"
     __table_args__ = (
@@ -91,7 +92,8 @@ class TeleconferenceTicket(Base):
 
 
 class TeleconferencePerson(Base):
-    """Whom a TC concerns, or who joined; who left stays here, and is not put in again."""
+    """A person whom a TC concerns, or who joined; the row stays after the person left, who is not
+    added again."""
 
     __tablename__ = "teleconference_people"
 
@@ -105,7 +107,7 @@ class TeleconferencePerson(Base):
     """Why it concerns this person: "as you asked for it", "as chair", "as reporter of DE-KIT"."""
     is_in: Mapped[bool] = mapped_column(default=True)
     is_invited: Mapped[bool] = mapped_column(default=False)
-    """An invitation was written to this person that stands."""
+    """An invitation to this person was written and is still valid."""
 
     user: Mapped[User] = relationship(lazy="joined")
 

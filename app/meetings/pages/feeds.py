@@ -50,7 +50,7 @@ _MAX_LENGTH: Final = 100
 _NOTICES: Final = "maintnote"
 """For circuit databases: their reader gives up at an event that is no maintenance notice."""
 _BACK: Final = timedelta(days=62)
-"""How long a window is still in the feed after it: programs drop what a feed no longer tells."""
+"""How long a window stays in the feed after its end: programs drop what a feed no longer has."""
 
 
 @blueprint.get("")

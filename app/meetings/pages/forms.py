@@ -1,6 +1,6 @@
 """The forms of teleconferences.
 
-What is allowed is checked by the services; typed text is kept.
+What is allowed is checked by the services; typed text stays.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ class MinutesForm(SeenForm):
 
 
 class PeopleForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Whom the chair adds."""
+    """The person that the chair adds."""
 
     people = SelectMultipleField(_("People"), validate_choice=False)
 

@@ -86,7 +86,7 @@ LABELS: Final = {
 
 
 def secretary() -> Secretary:
-    """From whom invitations come, as the settings say."""
+    """Sender of invitations, from the settings."""
     settings: Settings = current_app.config["PORTAL"]
     mail = settings.mail
     return Secretary(mail.from_address, mail.from_name, settings.public_url, write_invitation)
@@ -336,7 +336,7 @@ def join(number: int) -> Response:
 
 @blueprint.post(f"{NUMBER}/leave")
 def leave(number: int) -> Response:
-    """Take part no more."""
+    """Leave the meeting."""
     rows = db.session()
     with transaction(rows):
         verbs.leave(rows, writer(), number, secretary())

@@ -1,4 +1,4 @@
-"""Teleconferences (TCs) of the operations group: asked for, set, held; and what is talked about.
+"""Teleconferences (TCs) of the operations group: requested, set, held; and their agenda.
 
 The regular ones are a series that the chair cancels until further notice and takes up again; a TC
 is then established on request. The chair is every operator and admin. Times are UTC.
@@ -59,7 +59,7 @@ class Method(StrEnum):
 class Invitation:
     """A TC as one person's calendar is notified of it.
 
-    ``uid`` stays, ``sequence`` rises with each that tells something else. Without ``attendee`` it
+    ``uid`` stays, ``sequence`` rises with each that differs. Without ``attendee`` it
     is nobody's in particular.
     """
 
@@ -112,7 +112,7 @@ def require_chair(actor: Actor, what: str) -> None:
 
 
 def may_withdraw(actor: Actor, state: str, requested_by: int | None) -> bool:
-    """Whether this is the one who asked, and nothing was decided yet."""
+    """Whether this is the person who requested it, and nothing was decided yet."""
     return (
         state == TcState.ASKED
         and actor.kind is Kind.PERSON

@@ -1,4 +1,4 @@
-"""Teleconferences as lists: coming, asked for, over; and those that are in calendars."""
+"""Teleconferences as lists: coming, requested, over; and those that are in calendars."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What people are mailed of a teleconference: the request, its answer, invitations and updates.
 
 Each invitation is a mail of its own to one person, with that person as the only attendee: nobody
-learns the addresses of the others. They are queued in the transaction of what they tell.
+learns the addresses of the others. They are queued in the transaction of the change.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SUBJECT_TOPIC: Final = 100
 
 @dataclass(frozen=True)
 class Secretary:
-    """From whom invitations come, where the portal is, and how one is written."""
+    """Sender of invitations, address of the portal, and how an invitation is written."""
 
     address: str
     name: str
@@ -167,7 +167,7 @@ def mail_request(
 
 
 def mail_answer(session: Session, row: Teleconference, to: User | None, now: datetime) -> None:
-    """Notify the one who asked that there will be no TC, and why."""
+    """Notify the person who requested it that there will be no TC, and why."""
     if to is None:
         return
     queue_message(

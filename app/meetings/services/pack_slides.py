@@ -1,4 +1,4 @@
-"""Counts what stands on a pack's slides: with the services that the portal's pages use.
+"""Counts the content of a pack's slides: with the services that the portal's pages use.
 
 Each slide names the page with the same figures. Nothing is cut here: what does not fit a slide is
 cut where it is drawn, and lists that could be endless say how many more there are.

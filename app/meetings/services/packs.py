@@ -1,6 +1,6 @@
 """Verbs of meeting packs: order one, make it step by step or again, fetch its files, delete it.
 
-The worker makes them (``app.meetings.tasks.packs``); what stands on the slides is counted by
+The worker makes them (``app.meetings.tasks.packs``); the content of the slides is counted by
 ``app.meetings.services.pack_slides``. A pack whose making was broken off is created again from its
 beginning. One whose job was given up has failed, and waits for the chair's word.
 """
@@ -244,7 +244,7 @@ class Order:
 def begin_pack(session: Session, pack_id: int, steps: int) -> Order | None:
     """Begin to make a pack, from its beginning; None where it is made or gone.
 
-    ``steps``: how many there are beside one for each chosen slide.
+    ``steps``: how many there are in addition to one for each chosen slide.
     """
     pack = _to_make(session, pack_id)
     if pack is None:
@@ -283,7 +283,8 @@ def packs_to_come(session: Session) -> Sequence[int]:
 def fail_if_given_up(session: Session, by: Writer, pack_id: int) -> bool:
     """A pack that is to come and has no job (any more) has failed; whether it was so.
 
-    Whoever finishes a pack writes it before its job goes, and needs the row that is locked here.
+    The code that finishes a pack writes it before its job goes, and needs the row that is locked
+    here.
     """
     pack = _locked(session, pack_id)
     if pack is None or pack.state not in TO_COME or is_pending(session, JOB, key_of(pack_id)):

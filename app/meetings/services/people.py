@@ -1,4 +1,5 @@
-"""Whom a teleconference concerns: who asked, the chair, reporters of the sites; who joined or left.
+"""People whom a teleconference concerns: who requested it, the chair, reporters of the sites; who
+joined or left.
 
 The sites are those of its tickets (affected, responsible, at the ends of affected links), and for a
 quarter all that were T1 in it.
@@ -44,7 +45,7 @@ def concerned_sites(session: Session, row: Teleconference) -> Collection[int]:
 
 
 def concern_people(session: Session, row: Teleconference) -> Sequence[TeleconferencePerson]:
-    """Put in whom it concerns by now and who is not known to it yet; those who were put in.
+    """Add the people whom it concerns now and who are not in it yet; returns those who were added.
 
     Who left stays out.
     """

@@ -1,6 +1,6 @@
 """Verbs on teleconferences: ask, set, move, decline, cancel, mark as held, join and leave, points.
 
-Each writes one change and, in the same transaction, the mails that tell of it. A TC's row is locked
+Each writes one change and, in the same transaction, the mails about it. A TC's row is locked
 while it changes: two of the chair who answer at once come one after the other, and the second is
 told that it was answered.
 """
@@ -176,7 +176,7 @@ def set_time(
 
 
 def decline(session: Session, by: Writer, number: int, reason: str) -> Teleconference:
-    """Decline a TC that is requested; who asked is notified why."""
+    """Decline a requested TC; the person who requested it is notified why."""
     require_chair(by.actor, _("decline meetings"))
     row = _locked(session, number)
     require_state(row.state, (TcState.ASKED,), "declined")
@@ -188,7 +188,7 @@ def decline(session: Session, by: Writer, number: int, reason: str) -> Teleconfe
 def cancel(
     session: Session, by: Writer, number: int, reason: str, secretary: Secretary
 ) -> Teleconference:
-    """Cancel a TC: the chair, or who asked for it while nothing is decided.
+    """Cancel a TC: the chair, or the person who requested it while nothing is decided.
 
     It is taken out of the calendars of all who were invited.
     """
@@ -219,7 +219,7 @@ def mark_held(
     """Mark a TC as held once it has started, with its minutes; the agenda is stored as it is.
 
     Of one that was held, the minutes are written again: ``Invalid`` where somebody else wrote them
-    since ``seen_version`` (None = whatever stands).
+    since ``seen_version`` (None = any version).
     """
     require_chair(by.actor, _("write minutes"))
     row = _locked(session, number)
@@ -254,7 +254,7 @@ def join(session: Session, by: Writer, number: int, secretary: Secretary) -> Tel
 
 
 def leave(session: Session, by: Writer, number: int, secretary: Secretary) -> Teleconference:
-    """Take part no more; once more is no change. It is taken out of one's calendar."""
+    """Leave the meeting; a second call changes nothing. It is removed from one's calendar."""
     require_asking(by.actor)
     row = _locked(session, number)
     _require_ahead(row, by.now)

@@ -46,7 +46,7 @@ def listing() -> Response:
 
 @blueprint.get("/name")
 def name() -> Response:
-    """One name, with all that can be made of it."""
+    """One name, with all possible decisions."""
     kind = _kind(request.args.get("kind", ""))
     return _name_page(kind, request.args.get("name", ""))
 

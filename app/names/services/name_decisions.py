@@ -71,7 +71,7 @@ def make_alias(
     system: str = NameSystem.GOCDB,
     why: str = "",
 ) -> None:
-    """Say that a name of tickets means a known thing: it is an alias of it from then on.
+    """Say that a name of tickets means a known thing: it is an alias from then on.
 
     ``target`` is any name of the site, the link's id, or a known unit; ``system`` is where a site
     has the name. Raises ``Forbidden``, ``NotFound`` (no ticket has the name unresolved), and

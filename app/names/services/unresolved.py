@@ -344,7 +344,7 @@ def _writers(
 
 
 def decided_names(session: Session, actor: Actor) -> Sequence[Decided]:
-    """All decisions that stand, by kind and name."""
+    """All current decisions, by kind and name."""
     require_admin(actor, MANAGE)
     rows = session.scalars(
         select(NameDecision)

@@ -1,7 +1,7 @@
 """Reading CRIC's ``rcsite`` JSON (``/api/core/rcsite/query/?json``) from a file or over HTTP.
 
 What it says is untrusted: any shape, any size. A record that cannot be read is left out and
-reported; a source that is none raises ``Invalid``. Standard library only.
+reported; another source raises ``Invalid``. Standard library only.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ def is_address(source: str) -> bool:
 def parse_address(url: str, private_hosts: Collection[str]) -> CricContent:
     """The records that ``url`` answers, as ``parse``.
 
-    Raises ``Invalid`` in the same words whatever failed: others would tell whoever gave the address
-    what answers inside of the network. The log has the cause.
+    Raises ``Invalid`` in the same words whatever failed: others would reveal to the person who gave
+    the address what answers inside of the network. The log has the cause.
     """
     if problem := check_url(url):
         raise Invalid("url", problem)

@@ -36,9 +36,9 @@ class Site(Base):
     source: Mapped[str] = mapped_column(String(255), default="")
     """Where the facts of this row come from that have no ``FactSource`` of their own."""
     sample: Mapped[bool] = mapped_column(default=False)
-    """Whether T0/T1 dates are a guess that nobody confirmed; shown beside them."""
+    """Whether T0/T1 dates are a guess that nobody confirmed; shown next to them."""
     valid_from: Mapped[date | None]
-    """First day on which the site is in this registry's world; None = before anybody asked."""
+    """First day on which the site is in this registry's world; None = unknown."""
     valid_until: Mapped[date | None]
     """First day on which it no longer is: a retired site."""
     version: Mapped[int] = mapped_column(default=1)
@@ -50,7 +50,7 @@ class Site(Base):
     vos: Mapped[str] = mapped_column(String(255), default="")
     """Experiments for which it is T0 or T1, separated by ``; ``."""
     map_place: Mapped[float | None] = mapped_column(Float)
-    """Where it stands on the ring of the map: degrees, clockwise from the top. Given when the site
+    """Its position on the ring of the map: degrees, clockwise from the top. Given when the site
     is created, so that another one moves nobody; None = nowhere in particular, as a T0 in the
     middle."""
 

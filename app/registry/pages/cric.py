@@ -41,7 +41,7 @@ _DECIDED: Final = 50
 
 
 class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Where CRIC's JSON is: an address, else a file beside it."""
+    """Where CRIC's JSON is: an address, else an uploaded file."""
 
     url = StringField(
         _("Address"),
@@ -56,7 +56,7 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 class AcceptForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """Which value stood beside the proposal."""
+    """The value that was shown with the proposal."""
 
     seen = HiddenField("Value that was shown")
 

@@ -2,7 +2,7 @@
 
 An upload is first shown as its difference to the registry. The file then travels in the form that
 confirms it, packed; it is read and checked again as if it were new, and a registry that changed
-since asks for another look. Nothing of it is stored here in between.
+since requires another look. Nothing is stored in between.
 """
 
 from __future__ import annotations

@@ -57,11 +57,11 @@ class RecordPages(Generic[Record]):
     filters: Mapping[str, Sequence[str]]
     """The filters of the list besides text, show and sample, with their values."""
     rows: Callable[[Session, Sequence[Record], date], Mapping[str, Any]]
-    """What the rows of the list show beside the records."""
+    """What the rows of the list show in addition to the records."""
     links: Callable[[Session, Record], Sequence[Link]]
     """The links of a record, as ``RecordOnDay`` has them."""
     details: Callable[[Session, RecordView, RecordOnDay], Mapping[str, Any]]
-    """What the page of a record shows on a day beside its facts."""
+    """What the page of a record shows on a day in addition to its facts."""
     complete: Callable[[Session, dict[str, Any]], None] = lambda _session, _stated: None
     """Add to the stated fields of a new record what was left to the portal."""
 

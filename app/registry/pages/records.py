@@ -199,7 +199,7 @@ def clashes_of(
 ) -> list[Clash]:
     """Make the form ready to be sent again: what only somebody else changed is taken over.
 
-    ``stored`` are the record's values. What both changed stays as it was typed, and is told.
+    ``stored`` are the record's values. What both changed stays as it was typed, and is reported.
     """
     both = {item.field for item in error.differences}
     theirs = {

@@ -127,7 +127,7 @@ def digest_of(number: int, field_name: str, proposed: str) -> str:
 
 @dataclass(frozen=True)
 class Comparison:
-    """The result of reading CRIC beside the registry."""
+    """The result of comparing CRIC with the registry."""
 
     wanted: tuple[Wanted, ...]
     findings: tuple[str, ...]
@@ -153,7 +153,7 @@ def alarm(count: int, before: int | None) -> str:
 def compare(
     content: CricContent, known: Sequence[KnownSite], decided: Decided, today: date
 ) -> Comparison:
-    """Put CRIC's records beside our sites. ``decided`` holds what people decided before."""
+    """Compare CRIC's records with our sites. ``decided`` holds what people decided before."""
     by_site, strangers = _matched(content.sites, known)
     findings = [*content.faults]
     wanted: list[Wanted] = []

@@ -303,7 +303,7 @@ class FieldDifference:
 
 @dataclass(frozen=True)
 class RecordDifference:
-    """One record of a file beside that of the registry."""
+    """One record of a file compared with the registry's."""
 
     place: str
     key: str

@@ -1,4 +1,4 @@
-"""The networks whose links and tickets are kept."""
+"""The networks whose links and tickets are stored."""
 
 from __future__ import annotations
 

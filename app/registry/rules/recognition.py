@@ -28,7 +28,7 @@ _HYPHEN_OR_DIGIT = re.compile(r"[-0-9]")
 
 _RUN = re.compile(r"[\w-]+")
 _LOOK_ALIKES = str.maketrans("\u0131\u0130\u017f\u212a", "IISK")
-"""Letters that match an ASCII letter where case is ignored, and are none."""
+"""Letters that match an ASCII letter where case is ignored, but are not ASCII."""
 
 
 def first_word(name: str) -> str:
@@ -74,7 +74,7 @@ def recognised_links(texts: Iterable[str], link_names: Iterable[str]) -> tuple[s
 def link_words(texts: Iterable[str]) -> tuple[str, ...]:
     """The words that have the form of a link id (``CERN-RAL-LHCOPN-001``), outside URLs.
 
-    In upper case and in order of appearance, each once; whether such a link exists is not asked.
+    In upper case and in order of appearance, each once; whether such a link exists is not checked.
     """
     found: dict[str, None] = {}
     for text in texts:

@@ -18,8 +18,9 @@ from app.core.rules.language import _
 
 
 def free_place(taken: Iterable[float]) -> float:
-    """Where on the ring of the map a new site stands: in the middle of the widest gap between the
-    places that are taken, of equal ones the first from the top. Degrees, clockwise from the top."""
+    """The position of a new site on the ring of the map: in the middle of the widest gap between
+    the places that are taken, of equal ones the first from the top. Degrees, clockwise from the
+    top."""
     places = sorted(taken)
     if not places:
         return 0.0

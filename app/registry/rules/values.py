@@ -69,7 +69,7 @@ class ValueKind:
     from_json: Callable[[Any], Any] = _text_from_json
     to_json: Callable[[Any], Any] = _same
     text: Callable[[Any], str | None] = str
-    """The value as the change log keeps it; of a list one entry of it."""
+    """The value as the change log keeps it; of a list, one entry."""
     empty: Any = ""
     choices: type[StrEnum] | None = None
 
@@ -82,7 +82,7 @@ class RecordField:
     label: str
     value: ValueKind
     help: str = ""
-    """Stands at its input."""
+    """Shown at its input."""
     allowed: str = ""
     """What a cell may hold, where its kind of value does not say it."""
     limit: int = 255
@@ -91,9 +91,9 @@ class RecordField:
     """What shares one source with other fields (tier, validity, ends); else its own name."""
     is_needed: bool = False
     is_searched: bool = False
-    """Whether lists find a record by a part of it."""
+    """Whether lists find a record by a part of the value."""
     default: Any = None
-    """Of a record that does not state it, where its kind's empty value is none."""
+    """The value of a record that does not state it, if its kind has no empty value."""
 
     @property
     def empty(self) -> Any:

@@ -1,4 +1,4 @@
-"""CRIC's proposals: reading a source beside the registry, and deciding on what it proposes.
+"""CRIC's proposals: comparing a source with the registry, and deciding on its proposals.
 
 Reading writes proposals, never the registry. A proposal changes a site only when an admin accepts
 it, with CRIC and the day as the source of that fact; what was refused is not proposed again. An
@@ -64,7 +64,7 @@ class Reading:
 
 @dataclass(frozen=True)
 class ShownProposal:
-    """A proposal beside the registry as it is now."""
+    """A proposal with the current value of the registry."""
 
     proposal: Proposal
     site: Site
@@ -228,7 +228,7 @@ def last_run(session: Session) -> SourceRun | None:
 
 
 def open_proposals(session: Session) -> list[ShownProposal]:
-    """What waits for a decision, by site and field, beside the registry as it is now."""
+    """Pending proposals by site and field, with the current values of the registry."""
     return _shown(
         session,
         session.scalars(

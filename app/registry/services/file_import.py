@@ -4,7 +4,7 @@ Each record that differs goes through the verb of its kind, so that an import ca
 person could not do on a page, and leaves the same change log. All names are looked up in memory:
 the statements that read do not grow with the file.
 
-It must not know where a file comes from. Whoever only wants the difference rolls back.
+It must not know where a file comes from. To get only the difference, roll back.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ backup end, further down."""
 _REPORTED_EACH: Final = 500
 
 Progress = Callable[[int, int], None]
-"""Is told how many of the records that differ are written."""
+"""Receives the number of changed records written so far."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from app.jobs.services.queue import enqueue
 
 JOB: Final = "names in the search"
 """The job's name; its arguments are ``kind`` (site, link) and ``id``. It always begins with the
-first ticket: one that continued behind another would stand in the way of a later change's job."""
+first ticket: one that continued behind another would block a later change's job."""
 
 _NAMES: Final[Mapping[str, frozenset[str]]] = {
     "site": frozenset({"key", "names", "prefixes"}),
@@ -22,7 +22,7 @@ _NAMES: Final[Mapping[str, frozenset[str]]] = {
 
 
 def names_changed(kind: str, changed: Iterable[FieldChange]) -> bool:
-    """Whether the tickets of a record are found by other names after this change of it."""
+    """Whether the tickets of a record are found by other names after this change."""
     return any(item.field in _NAMES[kind] for item in changed)
 
 

@@ -1,4 +1,4 @@
-"""The known names that are nearest to one that nobody knows, by the letters to change."""
+"""The known names that are nearest to an unknown one, by the letters to change."""
 
 from __future__ import annotations
 

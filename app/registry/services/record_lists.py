@@ -63,7 +63,7 @@ class RecordOnDay:
 
     @property
     def own_links(self) -> Sequence[Link]:
-        """The links whose past is that of the record: a link's backups are not of it."""
+        """The links whose past belongs to the record: not a link's backups."""
         return self.links if isinstance(self.row, Site) else self.links[:1]
 
     @property
@@ -78,7 +78,7 @@ class RecordList(Generic[Record]):
 
     verbs: RecordVerbs[Record]
     found_by: Callable[[str], Sequence[ColumnElement[bool]]]
-    """Where a word may stand, besides the fields that are declared as searched."""
+    """Where a word may be, besides the fields that are declared as searched."""
     narrow: Callable[[str, str, date], ColumnElement[bool]]
     """A filter of the kind: its name, its value, and the day."""
 

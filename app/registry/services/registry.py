@@ -74,7 +74,7 @@ _BY_NAME = (
     .limit(1)
 )
 _MAX_WORDS = 5_000
-"""Words asked for at once: databases limit the values of one statement."""
+"""Words looked up at once: databases limit the values of one statement."""
 # of tables, and made once: each creation of a ticket asks
 _links, _names, _sites = (row.__table__ for row in (Link, SiteName, Site))
 _LINKS_OF_WORDS = select(_links.c.name).where(_links.c.word.in_(bindparam("words", expanding=True)))

@@ -33,7 +33,8 @@ class ReportForm(Base):
     content: Mapped[str] = mapped_column(Text)
     """The questions as JSON: see ``app.reports.rules.form``."""
     first_quarter: Mapped[str | None] = mapped_column(String(7))
-    """Reports of this quarter and later ones that are begun from now on use it; None = a draft."""
+    """Reports of this quarter and later ones that are started from now on use it; None = a
+    draft."""
     note: Mapped[str] = mapped_column(Text, default="")
     """Why it was made."""
     author: Mapped[str] = mapped_column(String(255))
@@ -68,7 +69,7 @@ class Report(Base):
     changed_at: Mapped[datetime] = mapped_column(UtcTime)
     changed_by: Mapped[str] = mapped_column(String(255))
     first_submitted_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """Whether it came late is told by this one: a reopened report is late only if it was."""
+    """This one decides whether it was late: a reopened report is late only if it was."""
     submitted_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When the newest version was signed."""
     submitted_by: Mapped[str] = mapped_column(String(255), default="")
@@ -146,7 +147,7 @@ class ReportComment(Base):
 
 
 class ReportAttachment(Base):
-    """A file at a report: what is known of it."""
+    """A file of a report: its facts."""
 
     __tablename__ = "report_attachments"
 
@@ -162,7 +163,7 @@ class ReportAttachment(Base):
     size: Mapped[int]
     """Bytes of its content."""
     media_type: Mapped[str] = mapped_column(String(30))
-    """What its content is, derived from the bytes; decides what may be shown of it."""
+    """What its content is, derived from the bytes; decides what may be shown."""
     digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 of its content."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)

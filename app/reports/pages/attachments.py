@@ -21,7 +21,7 @@ FILE: Final = f"{FILES}/<int(max=2147483647):number>"
 
 @blueprint.get(FILE)
 def download(site: str, quarter: str, number: int) -> Response:
-    """The bytes, to be kept as a file; pictures of the previews come from here as well."""
+    """The bytes, as a download; pictures of the previews come from here as well."""
     _, file = _found(site, quarter, number)
     return given_out(file, content_of_report_attachment(db.session(), file))
 

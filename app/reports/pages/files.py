@@ -26,7 +26,7 @@ _COLUMNS = (
 def table_of_report(document: ReportDocument) -> FigureTable:
     """All of one report in one table: its state, its numbers, its events, its answers.
 
-    The rows of the part "report" say whether it was signed, by whom, when and in which version;
+    The rows of the part "report" say whether it was signed, and its author, time and version;
     ``now`` is what the portal counts today where that is another number; ``said`` the number that
     the site states, its words to an event, or its answer.
     """

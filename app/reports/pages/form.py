@@ -180,7 +180,7 @@ def submit(site: str, quarter: str) -> Response:
 
 @blueprint.post(f"{PLACE}/reopen")
 def reopen(site: str, quarter: str) -> Response:
-    """Let the report be written in again; what was signed is kept."""
+    """Reopen the report for changes; the signed version stays."""
     place, rows = report_context(site, quarter), db.session()
     reason = request.form.get(REASON_TO_REOPEN, "").replace("\r\n", "\n").strip()
     typed = Typed(words=typed_beside())

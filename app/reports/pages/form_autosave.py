@@ -1,6 +1,6 @@
 """Each field of a report saves itself, and shows what others wrote meanwhile.
 
-An answer replaces what is below the field, or the whole field where the person asked for that:
+An answer replaces what is below the field, or the whole field if the person chose that:
 what is being typed is never touched.
 """
 
@@ -91,10 +91,10 @@ def one(site: str, quarter: str, name: str) -> Response:
 
 @blueprint.get(f"{PLACE}/changes")
 def changes(site: str, quarter: str) -> Response:
-    """The fields that were written since the page asked last (``since``, seconds of the epoch), and
-    a fresh token: whoever logged in again elsewhere continues saving.
+    """The fields that were written since the page's last request (``since``, seconds of the epoch),
+    and a fresh token: a person who logged in again elsewhere continues saving.
 
-    A save that had started before may be committed after; so some are told twice, and the page
+    A save that had started before may be committed after; so some are sent twice, and the page
     knows them by their version.
     """
     place = _read_place(site, quarter)

@@ -31,7 +31,7 @@ from app.reports.services.reports import find_report
 blueprint = Blueprint("report_form", __name__, url_prefix="/reports")
 PLACE: Final = "/<site>/<quarter>"
 VERSION: Final = "seen."
-"""Before a field's name: the version of it that the page shows."""
+"""Before a field's name: the version that the page shows."""
 DIGEST: Final = "was."
 """The digest of what the page showed in it."""
 CONFLICT: Final = "theirs."

@@ -50,7 +50,7 @@ class FieldView:
     value: str = ""
     version: int = 0
     was: str = ""
-    """Digest of what was there in this version: the form tells by it what was touched."""
+    """Digest of what was there in this version: the form uses it to find what was touched."""
     changed_by: str = ""
     changed_at: datetime | None = None
     question: ReportQuestion | None = None
@@ -93,7 +93,7 @@ class FigureView:
 
     @property
     def is_stated(self) -> bool:
-        """Whether the site counts otherwise, or something of it is wrong."""
+        """Whether the site counts otherwise, or something is wrong."""
         return any(one.value or one.is_wrong for one in (self.number, self.reason))
 
 
@@ -107,7 +107,7 @@ class EventView:
 
 @dataclass(frozen=True)
 class OtherView:
-    """Words about an event that is not, or no more, one without a ticket."""
+    """Words about an event that is not, or no longer, without a ticket."""
 
     other: OtherWords
     words: FieldView

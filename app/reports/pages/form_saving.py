@@ -118,7 +118,7 @@ def saved(
 
 
 def theirs_of(conflict: FieldConflict) -> Theirs:
-    """What a conflict tells of the other's words."""
+    """What a conflict shows of the other person's text."""
     return Theirs(conflict.value, conflict.version, conflict.changed_by, conflict.changed_at)
 
 

@@ -30,7 +30,7 @@ from app.reports.services.reports import fields_of_version, numbers_of_version, 
 
 @dataclass(frozen=True)
 class SignedView:
-    """A version as a page shows it: frozen, and beside it what has changed since."""
+    """A version as a page shows it: frozen, with what has changed since."""
 
     version: ReportVersion
     numbers: ReportNumbers

@@ -187,7 +187,7 @@ def question(number: int, key: str) -> Response:
 
 @blueprint.post(f"{_QUESTION}/move")
 def move(number: int, key: str) -> Response:
-    """Move a question, or the group in which it stands, one place."""
+    """Move a question, or its group, one place."""
     verbs.require_manage(writer())
     step = request.form.get("step", "")
     if step not in _STEPS:
@@ -198,7 +198,7 @@ def move(number: int, key: str) -> Response:
 
 @blueprint.post(f"{_QUESTION}/retire")
 def retire(number: int, key: str) -> Response:
-    """Ask a question no more."""
+    """Retire a question."""
     return _done(
         number, lambda seen: verbs.retire_question(db.session(), writer(), number, key, seen)
     )

@@ -109,7 +109,7 @@ def _file_url(asked: GridQuery, kind: str) -> str:
 
 @dataclass(frozen=True)
 class Owed:
-    """A report that whoever looks has to write still."""
+    """A report that the reader still has to write."""
 
     site: str
     cell: GridCell

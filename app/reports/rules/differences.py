@@ -22,7 +22,7 @@ _WORDS: Final = re.compile(r"\s+|\w+|[^\w\s]")
 
 
 class Part(StrEnum):
-    """Where a piece of a text stands."""
+    """Where a piece of a text is."""
 
     SAME = "same"
     OLD = "old"

@@ -66,7 +66,7 @@ class Since(StrEnum):
 
 @dataclass(frozen=True)
 class EventLine:
-    """An event that no ticket documented, and what the site says of it."""
+    """An event that no ticket documented, and the site's explanation."""
 
     event: UndocumentedEvent
     words: str
@@ -108,7 +108,7 @@ class ReportDocument:
     is_behind: bool = False
     """When its numbers were counted, so much had just changed that not all was included."""
     others: Sequence[OtherWords] = ()
-    """Words about events that had their ticket then, or were none."""
+    """Words about events that had their ticket then, or did not count."""
     is_sample: bool = False
     """Whether the portal holds the demonstration's data."""
 
@@ -206,7 +206,7 @@ class SiteLine:
 
     @property
     def is_missing(self) -> bool:
-        """Whether the group waits for it: asked for, the quarter has ended, and not submitted."""
+        """Whether the group waits for it: required, the quarter has ended, and not submitted."""
         return self.is_awaited and self.is_over
 
     @property
@@ -269,7 +269,7 @@ class QuarterDocument:
 
     @property
     def missing(self) -> Sequence[SiteLine]:
-        """The sites that are asked and have not submitted."""
+        """The sites that have to report and have not submitted."""
         return [one for one in self.sites if one.is_missing]
 
     @property
@@ -293,7 +293,7 @@ class QuarterDocument:
 
     @property
     def submitted(self) -> int:
-        """How many of the asked sites have."""
+        """How many of the sites that have to report have submitted."""
         return sum(one.is_required and not one.is_awaited for one in self.sites)
 
     @property
@@ -351,7 +351,8 @@ class DocumentTable:
     empty: str = "None."
     """What is said where it has no rows."""
     numbers: Collection[int] = ()
-    """The places of the columns that hold numbers, from 0: these stand right, as on the pages."""
+    """The places of the columns that hold numbers, from 0: these are right-aligned, as on the
+    pages."""
 
 
 def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:

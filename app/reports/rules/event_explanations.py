@@ -33,7 +33,7 @@ class OtherWords:
     link: str
     state: str
     start: datetime | None
-    """None = the report of it is not known any more."""
+    """None = its report is no longer known."""
     end: datetime | None
     words: str
     fate: ExplanationState

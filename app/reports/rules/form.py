@@ -70,7 +70,7 @@ class ReportQuestion:
     kind: QuestionKind
     label: str
     group: str = ""
-    """The title under which it stands with its neighbours."""
+    """The title of the group that it belongs to."""
     help: str = ""
     is_required: bool = False
     choices: tuple[str, ...] = ()
@@ -78,7 +78,7 @@ class ReportQuestion:
     is_carried: bool = False
     """The answer of the quarter before is offered: it often holds on."""
     is_retired: bool = False
-    """Not asked any more; old reports show it with their own version."""
+    """Retired; old reports show it with their own version."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Form:
 
     @property
     def groups(self) -> Sequence[tuple[str, Sequence[ReportQuestion]]]:
-        """What is asked, under its titles: neighbours of one group stand together."""
+        """The questions under their titles: neighbours of one group are together."""
         found: list[tuple[str, list[ReportQuestion]]] = []
         for one in self.asked:
             if not found or found[-1][0] != one.group:

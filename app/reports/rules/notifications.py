@@ -45,8 +45,8 @@ class ReportNotification:
 
 
 def news_of(changed: Mapping[str, str | None]) -> News | None:
-    """What a change with these new values by field tells; None = nobody is notified: a draft
-    grows."""
+    """What the mail about a change with these new values by field says; None = nobody is notified:
+    a draft grows."""
     state = changed.get("state")
     if state in set(_MOVES):
         return _MOVES[ReportState(state)]
@@ -56,7 +56,7 @@ def news_of(changed: Mapping[str, str | None]) -> News | None:
 def news_notification(
     news: News, site: str, quarter: Quarter, author: str, changed: Mapping[str, str | None]
 ) -> ReportNotification:
-    """What is told of a change that ``author`` made."""
+    """What the mail about a change by ``author`` says."""
     report = _("the report of %(site)s about %(quarter)s", site=site, quarter=quarter)
     if news is News.COMMENTED:
         said = changed.get(COMMENT_FIELD) or ""

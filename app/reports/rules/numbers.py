@@ -34,16 +34,16 @@ class ReportFigure:
     """``incidents``, ``maintenances``, ``changes``, ``events``, ``documented``, ``undocumented``,
     ``availability``, ``median_response``, ``median_solution``, ``duties_missed``, ..."""
     label: str
-    """It says what is counted also where it stands alone."""
+    """It says what is counted even without its title."""
     value: float | None
     of: float | None = None
     """The whole of which it is a part (``15 of 19``)."""
     unit: str = ""
     """"" = a count; ``%``, ``working days``."""
     told_by: int | None = None
-    """Of what is no count: of how many tickets or links it is told."""
+    """For a value that is not a count: the number of tickets or links behind it."""
     group: str = ""
-    """The title under which it stands with its neighbours."""
+    """The title of the group that it belongs to."""
     unmonitored: float | None = None
     """Of an availability: which part of the time was left out because nobody monitored, in %."""
 
@@ -73,7 +73,7 @@ class ReportFigure:
 
     @property
     def told_of(self) -> str:
-        """Of what it is told, where it is no count: ``of 3 tickets``, ``of 1 link``."""
+        """What is behind a value that is not a count: ``of 3 tickets``, ``of 1 link``."""
         number = self.told_by or 0
         if self.unit == PERCENT:
             links = counted("of %(num)s link", "of %(num)s links", number)
@@ -128,7 +128,7 @@ class ReportNumbers:
     undocumented: Sequence[UndocumentedEvent]
     """Oldest first."""
     is_behind: bool = False
-    """So much had just changed that not all of it was included."""
+    """So much had just changed that some changes were not included."""
 
     def figure(self, key: str) -> ReportFigure | None:
         """One of them."""
@@ -147,7 +147,7 @@ class ReportNumbers:
 
     @classmethod
     def from_text(cls, text: str) -> ReportNumbers:
-        """What ``as_text`` made, also an older version of it."""
+        """What ``as_text`` wrote, in any of its versions."""
         values: dict[str, Any] = json.loads(text)
         return cls(
             site=values["site"],
@@ -181,7 +181,7 @@ class ChangedFigure:
 
     @property
     def words(self) -> str:
-        """What there is now, in words; of how many it is told where only that differs."""
+        """What there is now, in words; with the number behind it where only that differs."""
         if self.now is None:
             return _("not counted any more")
         if self.frozen is not None and self.frozen.words == self.now.words:

@@ -330,7 +330,7 @@ def _in_place(before: Sequence[str], after: Sequence[str]) -> Collection[str]:
 
 
 def stated_question(key: str, stated: Mapping[str, Any]) -> ReportQuestion:
-    """A question of parts as a form sends them; ``Invalid`` where the kind is none."""
+    """A question of parts as a form sends them; ``Invalid`` for an unknown kind."""
     kinds = {str(kind): kind for kind in QuestionKind}
     kind = kinds.get(str(stated["kind"]))
     if kind is None:

@@ -36,7 +36,8 @@ class ShownState(StrEnum):
     """What is shown of a site and a quarter: a stored state, or why none is stored."""
 
     NOT_REQUIRED = "not required"
-    """The site was no T1 on any day of the quarter, or is the T0, or reports were not asked yet."""
+    """The site was no T1 on any day of the quarter, or is the T0, or reports were not required
+    yet."""
     NOT_YET = "not yet"
     """The quarter has not ended, and nothing is stored."""
     MISSING = "missing"
@@ -48,7 +49,7 @@ class ShownState(StrEnum):
 
 @dataclass(frozen=True)
 class ReportStatus:
-    """The state of a site's report of a quarter. ``is_late`` is a flag beside the state."""
+    """The state of a site's report of a quarter. ``is_late`` is a flag in addition to the state."""
 
     shown: ShownState
     is_late: bool
@@ -56,7 +57,7 @@ class ReportStatus:
 
     @property
     def last_day(self) -> date:
-        """The last day, UTC, on which it is not late, as the grid tells it."""
+        """The last day, UTC, on which it is not late, as the grid shows it."""
         return last_day_of(self.due_at)
 
 
@@ -66,7 +67,7 @@ def due_at(quarter: Quarter, due_days: int = USUAL_DUE_DAYS) -> datetime:
 
 
 def last_day_of(due: datetime) -> date:
-    """The last day, UTC, on which what is due by a moment is in time: how people are told of it."""
+    """The last day, UTC, on which what is due by a moment is in time, as mails and pages say it."""
     return (due - timedelta(microseconds=1)).date()
 
 
@@ -81,7 +82,7 @@ def report_status(
 ) -> ReportStatus:
     """Its state; ``state`` None = nothing is stored.
 
-    A site that is not asked may write all the same: what is stored is shown, and never late. Late
+    A site that need not report may do so: what is stored is shown, and never late. Late
     is what was not submitted by the due date, or was submitted first after it.
     """
     due = due_at(quarter, due_days)

@@ -94,7 +94,7 @@ def removed_from_version(
     session: Session, actor: Actor, report: Report | None, version: int
 ) -> Sequence[ReportAttachment]:
     """The files that this signed version held and that were removed since, oldest first: their
-    names, and who removed them when, are kept."""
+    names stay, with the person and time of removal."""
     if report is None or not may_read_signed(actor) or not 1 <= version <= len(report.versions):
         return ()
     return session.scalars(

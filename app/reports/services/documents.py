@@ -1,7 +1,7 @@
 """Gathers what outputs of quarterly reports show, by what their reader may see.
 
-What is signed is shown with its own numbers and questions; beside them what the portal counts now.
-A draft is shown to its site and to the chair only; to others there is none. Only reads.
+What is signed is shown with its own numbers and questions; next to them what the portal counts now.
+A draft is shown to its site and to the chair only; for others it does not exist. Only reads.
 """
 
 from __future__ import annotations
@@ -61,11 +61,11 @@ def document_of_report(
     version: int | None = None,
     due_days: int = USUAL_DUE_DAYS,
 ) -> ReportDocument:
-    """One site's report: that signed version, else what stands.
+    """One site's report: that signed version, else the current one.
 
-    What stands is the signed one of a submitted or accepted report, and the draft of another. Who
-    may not read drafts sees what was signed last. Raises ``NotFound`` where this account may not
-    know of it, or there is no such version.
+    The current one is the signed one of a submitted or accepted report, and the draft of another.
+    Who may not read drafts sees what was signed last. Raises ``NotFound`` where this account may
+    not know of it, or there is no such version.
     """
     report = find_report(session, site.id, quarter)
     require_see(actor, site.id, report)

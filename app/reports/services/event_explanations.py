@@ -69,7 +69,7 @@ def other_words(
 
 
 def moved_words(session: Session, fields: Mapping[str, str]) -> Mapping[str, str]:
-    """By the name of a field with words about an event that is none any more: the name of the field
+    """By the name of a field with words about an event that no longer counts: the name of the field
     of the event that covers its time now."""
     written = _written(fields)
     if not written:

@@ -1,4 +1,4 @@
-"""Since when reports are asked: a quarter that is fixed at the first start.
+"""Since when reports are required: a quarter that is fixed at the first start.
 
 The migration that made the fact fixed it: in a new database as the quarter that ran then, in one of
 before as the quarter of its first report, else the running one too. The setting REPORTS_FROM sets
@@ -22,7 +22,7 @@ written all the same are looked for."""
 
 
 def reports_from(session: Session) -> Quarter:
-    """The first quarter of which reports are asked: nothing before it is missing or late."""
+    """The first quarter for which reports are required: nothing before it is missing or late."""
     fact = session.get(PortalFact, FACT)
     return first_quarter_of(None if fact is None else fact.value)
 

@@ -107,7 +107,7 @@ def move_question(
 def move_group(
     session: Session, by: Writer, number: int, key: str, steps: int, seen: int
 ) -> ReportForm:
-    """Move the group in which a question of a draft stands one place up (-1) or down (1)."""
+    """Move the group of a draft's question one place up (-1) or down (1)."""
     row, form = _draft(session, by, number, seen)
     _question_of(form, key)
     return _store(session, by, row, group_moved(form, key, steps))
@@ -116,7 +116,7 @@ def move_group(
 def retire_question(
     session: Session, by: Writer, number: int, key: str, seen: int, *, retired: bool = True
 ) -> ReportForm:
-    """Ask a question of a draft no more, or again."""
+    """Retire a question of a draft, or restore it."""
     row, form = _draft(session, by, number, seen)
     asked = replace(_question_of(form, key), is_retired=retired)
     checked = checked_question(form, asked, is_used=True)
@@ -137,9 +137,9 @@ def remove_question(session: Session, by: Writer, number: int, key: str, seen: i
 def publish(
     session: Session, by: Writer, number: int, first_quarter: str, note: str, seen: int
 ) -> ReportForm:
-    """Put a draft in use for reports of a quarter and later ones that are begun from now on.
+    """Put a draft in use for reports of a quarter and later ones that are started from now on.
 
-    Drafts of reports keep the form with which they were begun. Raises ``Invalid`` (first_quarter,
+    Drafts of reports keep the form with which they were started. Raises ``Invalid`` (first_quarter,
     note, questions).
     """
     take_number(session, REPORT_FORM, 0)  # two forms are published one after the other
@@ -189,7 +189,7 @@ def take_out_of_use(session: Session, by: Writer, number: int, seen: int) -> Rep
 
 
 def discard_draft(session: Session, by: Writer, number: int, seen: int) -> None:
-    """Delete a draft; the change log keeps what it asked."""
+    """Delete a draft; the change log keeps its questions."""
     row, form = _draft(session, by, number, seen)
     row.version += 1
     _record(session, by, row, [FieldChange("discarded", form.as_text(), None)])
@@ -225,7 +225,7 @@ def is_first(session: Session, row: ReportForm) -> bool:
 
 
 def reports_with(session: Session, number: int) -> int:
-    """How many reports were begun, or signed once, with a form."""
+    """How many reports were started, or signed once, with a form."""
     signed = select(ReportVersion.report_id).where(ReportVersion.form_number == number)
     return (
         session.scalar(
@@ -238,7 +238,7 @@ def reports_with(session: Session, number: int) -> int:
 
 
 def used_keys(session: Session) -> set[str]:
-    """The keys of all questions that forms in use ask, or asked."""
+    """The keys of all questions that forms in use have or had."""
     return {
         one.key
         for row in all_forms(session)

@@ -1,6 +1,6 @@
 """The questions of quarterly reports: which form is used, what earlier answers it offers.
 
-A form that is in use never changes: reports keep the one with which they were begun.
+A form that is in use never changes: reports keep the one with which they were started.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ CARRIED_QUARTERS: Final = 4
 
 
 def form_for(session: Session, quarter: Quarter | str) -> ReportForm:
-    """The form with which a report of this quarter is begun now.
+    """The form with which a report of this quarter is started now.
 
     It is the one that was published last of those whose first quarter is this or an earlier one.
     ``NotFound`` for quarters before the first form.
@@ -59,7 +59,7 @@ def is_published(row: ReportForm) -> bool:
 
 def form_to_begin(session: Session, quarter: Quarter | str) -> ReportForm:
     """``form_for``, locked until the transaction ends: nobody takes it out of use before the report
-    that is begun with it is known."""
+    that is started with it is known."""
     while True:
         number = form_for(session, quarter).number
         row = session.scalars(
@@ -75,7 +75,7 @@ def form_to_begin(session: Session, quarter: Quarter | str) -> ReportForm:
 
 @dataclass(frozen=True)
 class Used:
-    """For which quarters' reports a form is taken when they are begun."""
+    """The quarters whose reports use a form when they are started."""
 
     first: str
     last: str | None

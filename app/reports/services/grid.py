@@ -91,7 +91,7 @@ class GridRow:
     """One for each quarter."""
     count: Count
     is_own: bool
-    """Whether whoever looks is a reporter of it."""
+    """Whether the reader is a reporter of the site."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def was_t1(site: Site, quarter: Quarter) -> bool:
 
 def is_asked(site: Site, quarter: Quarter, first: Quarter) -> bool:
     """Whether the site owes a report about the quarter: it was T1 on a day of it, and reports are
-    asked from ``first`` on."""
+    required from ``first`` on."""
     return quarter >= first and was_t1(site, quarter)
 
 
@@ -241,7 +241,7 @@ def require_quarter_of_reports(session: Session, quarter: Quarter, now: datetime
 
 
 def usual_quarters(session: Session, now: datetime) -> Sequence[Quarter]:
-    """The last four quarters and the running one, as far as reports of them are asked."""
+    """The last four quarters and the running one, as far as reports of them are required."""
     first, *_, this = quarters = present(Quarter, now)
     first = min(max(first, reports_from(session)), this)
     return [quarter for quarter in quarters if quarter >= first]
@@ -281,7 +281,7 @@ def completeness(session: Session, now: datetime) -> Completeness | None:
     """Reports by site and year, from the first one that is requested on; None if none exists.
 
     A year's number of reports is that of its quarters that have ended and of which the portal holds
-    anything: of the others nobody was asked.
+    anything: no other sites have to report.
     """
     stored, first = _stored_quarters(session), reports_from(session)
     if not stored or max(stored) < first:

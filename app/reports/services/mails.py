@@ -77,7 +77,8 @@ def chair(session: Session) -> Sequence[MessageRecipient]:
 def people_of_sites(
     session: Session, sites: Sequence[Site]
 ) -> Mapping[int, Sequence[MessageRecipient]]:
-    """By site, whom mails about its reports go to: its reporters, and its contacts for reports."""
+    """By site, the recipients of mails about its reports: its reporters, and its contacts for
+    reports."""
     found: dict[int, list[MessageRecipient]] = {site.id: [] for site in sites}
     keys = {site.id: site.key for site in sites}
     reporters = session.execute(

@@ -1,11 +1,12 @@
-"""Counts what a site's quarterly report tells: tickets, events, availability, times, duties.
+"""Counts the numbers of a site's quarterly report: tickets, events, availability, times, duties.
 
 Everything comes from cached facts and stored results, each number by the rule of the page that
 shows it too, so that it leads to exactly its rows. Sites, links and rules are those of the quarter:
 an event counts for who was a T1 when it began, availability is of the links that existed, a duty is
 by the rule that was in force.
 
-Who freezes numbers brings the kept results up to date first (``app.matching.services.recompute``).
+Before numbers are frozen, the stored results are brought up to date
+(``app.matching.services.recompute``).
 """
 
 from __future__ import annotations

@@ -36,7 +36,7 @@ def mute_reminders(
     user: User | None = None,
     reason: str,
 ) -> ReportQuiet:
-    """Remind a site, or a person, no more. A reason is required.
+    """Mute a site, or a person. A reason is required.
 
     Raises ``Forbidden``, and ``Invalid`` on ``reason``, or on ``who`` where it is on the list or
     not exactly one is given.

@@ -53,7 +53,7 @@ class Owing:
     report: Report | None
     standing: ReportStatus
     people: Sequence[MessageRecipient]
-    """Whom a reminder goes to, without those that are left in peace."""
+    """Recipients of a reminder, without those that are muted."""
     quiet: str
     """Why the site is not reminded; "" = it is."""
     last: ReportReminder | None
@@ -168,7 +168,7 @@ def remind_now(
 ) -> ReportReminder:
     """Remind a site by hand, once a day; only the chair. The quiet list holds for it too.
 
-    Raises ``Forbidden``, ``Invalid`` (not asked; nobody to tell), ``MoveNotAllowed`` (it is
+    Raises ``Forbidden``, ``Invalid`` (not required; no recipient), ``MoveNotAllowed`` (it is
     submitted, the quarter is not over, the site is left in peace, or it was reminded today).
     """
     require_chair(by.actor, _("remind sites of their reports"))

@@ -83,7 +83,7 @@ class Saved:
     changed_by: str
     value: str
     report_version: int
-    """That of the whole report; 0 = none is begun."""
+    """That of the whole report; 0 = not started."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ class OpenQuestion:
 def find_report(session: Session, site_id: int, quarter: Quarter) -> Report | None:
     """The report of a site about a quarter, None while nobody has written in it.
 
-    Whoever shows it asks ``app.reports.rules.reports`` what the reader may see.
+    The code that shows it asks ``app.reports.rules.reports`` what the reader may see.
     """
     return session.scalars(
         select(Report).where(Report.site_id == site_id, Report.quarter == str(quarter))
@@ -121,7 +121,7 @@ def find_report(session: Session, site_id: int, quarter: Quarter) -> Report | No
 
 def require_see(actor: Actor, site_id: int, report: Report | None) -> None:
     """Raise ``NotFound`` where this account may not know what is written: a report that is not
-    begun, or was never submitted, of a site that is not its own."""
+    started, or was never submitted, of a site that is not its own."""
     if not sees(actor, site_id, report):
         raise NotFound
 
@@ -165,10 +165,10 @@ def fields_of_version(version: ReportVersion) -> dict[str, str]:
 def open_questions(
     report: Report | None, form: Form, numbers: ReportNumbers
 ) -> Sequence[OpenQuestion]:
-    """What keeps a report from being submitted, in the order in which it is asked.
+    """What keeps a report from being submitted, in the order of the form.
 
     A mandatory question without an answer; an undocumented event without a word about it (with a
-    ticket that documents it, it is none any more); a number that differs from the portal's without
+    ticket that documents it, it no longer counts); a number that differs from the portal's without
     a reason; a number or a day that cannot be, saved before such were refused.
     """
     fields = fields_of(report)
@@ -247,7 +247,8 @@ def save_fields(
     """Save several fields at once, by name: value and seen version, as ``save_field``.
 
     What fits is saved; what somebody else changed meanwhile, or what is not allowed, is left as it
-    stands and reported field by field. Raises ``NotFound``, ``Forbidden`` and ``MoveNotAllowed``.
+    unchanged and is reported field by field. Raises ``NotFound``, ``Forbidden`` and
+    ``MoveNotAllowed``.
     """
     report = _locked(session, site.id, str(quarter))
     require_write(by, site.id, report, quarter)
@@ -331,7 +332,7 @@ def submit_report(
 ) -> ReportVersion:
     """Sign the report with name and time, and freeze it with these live numbers.
 
-    ``seen_version`` is the report's version that the signer saw, 0 = none was begun. Raises
+    ``seen_version`` is the report's version that the signer saw, 0 = not started. Raises
     ``EditConflict`` if it is another by now: nobody signs what they have not read. ``InvalidMany``
     names each field that is still to be written (``open_questions``). Raises also ``NotFound``,
     ``Forbidden`` and ``MoveNotAllowed`` (it is submitted already, or the quarter is not over).
@@ -426,7 +427,7 @@ def locked_report(session: Session, actor: Actor, report: Report) -> Report:
 
 
 def report_to_write(session: Session, by: Writer, site: Site, quarter: Quarter) -> Report:
-    """The report locked, begun where it was not: call ``change_written`` then.
+    """The report locked, started if it was not: call ``change_written`` then.
 
     Raises ``NotFound``, ``Forbidden``, and ``MoveNotAllowed`` where it is not to be written now.
     """

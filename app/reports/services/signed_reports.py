@@ -27,7 +27,7 @@ from app.reports.services.reports import (
 
 @dataclass(frozen=True)
 class Answer:
-    """A question that was asked, with what the site answered; "" = nothing."""
+    """A question, with the site's answer; "" = no answer."""
 
     question: ReportQuestion
     value: str

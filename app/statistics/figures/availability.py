@@ -1,8 +1,8 @@
 """How much of the time a link was available, from what monitoring reported of it.
 
 Availability is 1 - down / (period - unmonitored) (decisions, section 9). Degraded time is available
-and told beside it. The silence of every source that watched a link is unmonitored time, too. Where
-several sources tell different things of one moment, the worst that one of them saw holds: down
+and shown with it. The silence of every source that watched a link is unmonitored time, too. Where
+several sources report different things of one moment, the worst applies: down
 before degraded before unmonitored. Of a link of which no source stated anything until a period's
 end, or of which none was heard in it, there is no data.
 """
@@ -22,7 +22,7 @@ Times = npt.NDArray[np.int64]
 Lengths = npt.NDArray[np.int64]
 """By link, period and column; in microseconds."""
 COLUMNS: Final = ("length", *STATES, "whole")
-"""The length with data, what of it was in each state, and the length with what has no data."""
+"""The length with data, how long it was in each state, and the length with what has no data."""
 
 
 _NO_SPANS: Final = (np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -36,7 +36,7 @@ class LinkSpans:
     first: int
     spans: Mapping[str, tuple[Times, Times]]
     sources: Mapping[int, int] = field(default_factory=dict)
-    """When the first event began that each source reported of it."""
+    """When the first event started that each source reported about the link."""
     unwatched: tuple[Times, Times] = _NO_SPANS
     """When every source that watched it was silent; apart from each other, ascending."""
 
@@ -51,7 +51,7 @@ class LinkLife:
 
 
 def spans_of(events: Events) -> LinkSpans:
-    """The times of one link from all events of it, in any order."""
+    """The times of one link from all its events, in any order."""
     sound = events[events["end"] > events["start"]]
     times = np.concatenate([sound["start"], sound["end"]])
     order = np.argsort(times, kind="stable")
@@ -207,7 +207,7 @@ class Availability:
 
     @property
     def shares(self) -> Sequence[tuple[str, float]]:
-        """What the time was, as shares of it: up, degraded, down, unmonitored."""
+        """Shares of the time: up, degraded, down, unmonitored."""
         if not self.length:
             return ()
         up = self.known - self.down - self.degraded

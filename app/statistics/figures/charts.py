@@ -1,9 +1,9 @@
 """The geometry of charts: where bars, words and marks are. Templates draw them as SVG.
 
 Small and exact: bars are on a zero baseline, words are at the bar instead of in a legend, charts
-beside each other have one scale. A chart is as wide as its place: across it is measured in percent,
-so that nothing is scaled and its words stay readable; it scrolls where its words need more. Heights
-are in CSS pixels. No colour says anything by itself.
+next to each other have one scale. A chart is as wide as its place: across it is measured in
+percent, so that nothing is scaled and its words stay readable; it scrolls where its words need
+more. Heights are in CSS pixels. No colour says anything by itself.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def column_chart(
     """Bars for these values, in their order.
 
     ``top``: the value at the top of the scale, else the highest; ``plot``: height of the bars'
-    field; ``small``: narrow bars of which only the highest and the last have their value beside
+    field; ``small``: narrow bars of which only the highest and the last have their value next to
     them, and only the first and the last their name.
     """
     top = top or highest(values)

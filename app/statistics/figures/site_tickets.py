@@ -1,4 +1,4 @@
-"""What a quarterly report tells of a site's tickets: how many of each category, and how long.
+"""What a quarterly report says about a site's tickets: how many of each category, and how long.
 
 Facts in, plain numbers out. Test tickets never count.
 """

@@ -1,4 +1,4 @@
-"""What figures show, in one sentence: the heading of a chart, and of the slide made of it."""
+"""What figures show, in one sentence: the heading of a chart, and of its slide."""
 
 from __future__ import annotations
 

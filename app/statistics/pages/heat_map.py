@@ -29,7 +29,7 @@ class HeatCell:
 
 @dataclass(frozen=True)
 class HeatMap:
-    """The sites, all of their links together, over the last months of what is asked."""
+    """The sites, all of their links together, over the last months of the selected period."""
 
     months: Sequence[Month]
     rows: Sequence[tuple[str, Sequence[HeatCell]]]

@@ -13,7 +13,7 @@ from app.statistics.services.figures import CountRow
 MAX_ROWS: Final = 54
 """Rows of a list of any length: three slides."""
 _PERIODS: Final = 6
-"""Columns of periods in a table beside a chart, the newest ones."""
+"""Columns of periods in a table next to a chart, the newest ones."""
 TOTAL: Final = "TOTAL"
 
 

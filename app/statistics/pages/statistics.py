@@ -1,4 +1,4 @@
-"""Statistics of tickets: how many, how long, what stands long; and what each figure means."""
+"""Statistics of tickets: how many, how long, long-standing ones; and what each figure means."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ NOTHING: Final = {
 ROWS: Final = 100
 """Rows of a table on a page; its files have all."""
 SMALL: Final = 8
-"""Charts beside each other."""
+"""Charts next to each other."""
 STANDING: Final = 100
 """Long-standing tickets on the page."""
 ANSWERS: Final = {
@@ -80,7 +80,7 @@ ANSWERS: Final = {
     "waiting": Counted.WAITED,
     "lifetime": Counted.ENDED,
 }
-"""Of which tickets each time tells, as the list of tickets finds them; it finds none for the active
+"""The tickets behind each time, as the list of tickets finds them; it finds none for the active
 solution time, which is not known of old ones."""
 _CHOICES: Final = {
     "network": list(Network),
@@ -167,7 +167,8 @@ def _headline(
 
 @dataclass(frozen=True)
 class Running:
-    """The running quarter's tickets, beside those of the quarter before by the same time of it."""
+    """The running quarter's tickets, compared with those of the previous quarter at the same point
+    in time."""
 
     quarter: Quarter
     number: int

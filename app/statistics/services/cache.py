@@ -1,4 +1,5 @@
-"""Facts of tickets and events for figures: read once by each process, then kept by the change log.
+"""Facts of tickets and events for figures: read once by each process, then updated from the change
+log.
 
 The newest id of the log is the version of what is cached. Where the log has grown, the things that
 its new changes name are read again, and nothing else: a page shows what was committed when it

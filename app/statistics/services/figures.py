@@ -1,4 +1,4 @@
-"""What the pages of statistics show, from the cached facts: counts, times, what stands long.
+"""What the pages of statistics show, from the cached facts: counts, times, long-standing tickets.
 
 Filters are those of the list of tickets, so that a number and the list behind it are the same.
 """
@@ -36,7 +36,7 @@ class CountRow:
 
     value: str
     counts: Sequence[int | None]
-    """None = no data: of a year without any ticket at all nobody knows whether there were none."""
+    """None = no data: a year without any ticket may be unknown rather than empty."""
     total: int
 
 

@@ -48,7 +48,7 @@ class Day:
     day: date
     state: LinkState | None
     links: Sequence[str] = ()
-    """The links that were so; of a single link, and of days with nothing to tell, none."""
+    """The links that were so; of a single link, and of days with nothing to show, none."""
     availability: Availability = field(default_factory=Availability)
 
     @property
@@ -69,7 +69,7 @@ class PeriodFigure:
 
 @dataclass(frozen=True)
 class LinkHistory:
-    """One link's part of it."""
+    """One link's part of the history."""
 
     days: Sequence[LinkState | None]
     """None = it was not in use."""

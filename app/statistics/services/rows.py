@@ -1,5 +1,5 @@
 """The rows behind the numbers of tickets, as filters of the list of tickets; which values a figure
-by one property tells of, and in which order.
+by one property counts, and in which order.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def rows_behind(
 
 def values_asked(session: Session, by: str, given: Sequence[str]) -> set[str] | None:
     """Where a figure is by links or sites and some were chosen (``given``): only these; None = all.
-    The list of tickets cannot be asked for those that affect one of them and another one."""
+    The list of tickets cannot filter for those that affect one of them and another one."""
     if by not in ("link", "site", "affected") or not given:
         return None
     keys = {

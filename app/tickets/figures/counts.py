@@ -61,7 +61,7 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Groups:
-    """Which tickets belong to which value: places in the facts, and beside each the place of the
+    """Which tickets belong to which value: places in the facts, each with the place of the
     value in ``values``."""
 
     values: Sequence[str]
@@ -70,7 +70,7 @@ class Groups:
     places: Places
 
     def of(self, column: Table) -> Table:
-        """What a column tells of these tickets."""
+        """What a column says about these tickets."""
         return column if self.tickets is None else column[self.tickets]
 
 
@@ -161,7 +161,7 @@ def groups_of(facts: TicketFacts, by: str, named: Sequence[Named] = ()) -> Group
 
 
 def places_of(facts: TicketFacts, numbers: Table) -> Places:
-    """Where in the facts the tickets of these numbers stand; all of them are there."""
+    """The places in the facts of the tickets with these numbers; all exist."""
     known = facts.tickets["number"]
     if not len(known):
         return np.zeros(len(numbers), np.intp)

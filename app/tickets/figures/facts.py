@@ -70,7 +70,7 @@ class TicketFacts:
     """Those of ``PAIR``."""
     sites: Columns
     names: tuple[tuple[int, str], ...] = ()
-    """Affected sites that nobody knows, as they were sent: number and name."""
+    """Affected sites that are unknown, as they were sent: number and name."""
 
     def __len__(self) -> int:
         return len(self.tickets)

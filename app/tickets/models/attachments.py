@@ -24,7 +24,7 @@ class Attachment(Base):
     size: Mapped[int]
     """Bytes of its content."""
     media_type: Mapped[str] = mapped_column(String(30))
-    """What its content is, derived from the bytes; decides what may be shown of it."""
+    """What its content is, derived from the bytes; decides what may be shown."""
     digest: Mapped[str] = mapped_column(String(64))
     """SHA-256 of its content."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)

@@ -12,7 +12,7 @@ from app.registry.models.registry import Site
 
 
 class TicketRelation(Base):
-    """One relation of two tickets, kept once and shown at both."""
+    """One relation of two tickets, stored once and shown at both."""
 
     __tablename__ = "ticket_relations"
     __table_args__ = (CheckConstraint("ticket_number <> other_number", name="two_tickets"),)
@@ -28,7 +28,7 @@ class TicketRelation(Base):
 
 
 class Acknowledgement(Base):
-    """A site that was asked to accept a change, and its newest answer."""
+    """A site that has to accept a change, and its newest answer."""
 
     __tablename__ = "acknowledgements"
     __table_args__ = (
@@ -49,7 +49,7 @@ class Acknowledgement(Base):
     reason: Mapped[str] = mapped_column(Text, default="")
     answered_at: Mapped[datetime | None] = mapped_column(UtcTime)
     answered_version: Mapped[int | None]
-    """The ticket's version that this answer made: later changes of the plan can be told."""
+    """The ticket's version that this answer created: it identifies later changes of the plan."""
     author: Mapped[str] = mapped_column(String(255), default="")
 
     site: Mapped[Site] = relationship(lazy="joined")

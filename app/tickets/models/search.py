@@ -1,8 +1,9 @@
 """The words by which tickets are found.
 
 The table is the same on both databases. What finds a word in it quickly is each database's own,
-made by the migration and kept by the database itself: SQLite a full-text table that triggers fill,
-PostgreSQL three GIN indexes. Neither has a row of its own here; see ``docs/adr/0017-search.md``.
+created by the migration and updated by the database itself: SQLite a full-text table that triggers
+fill, PostgreSQL three GIN indexes. Neither has a row of its own here; see
+``docs/adr/0017-search.md``.
 """
 
 from __future__ import annotations

@@ -140,7 +140,7 @@ class TicketLink(Base):
 
 
 class TicketSite(Base):
-    """A site that a ticket affects; ``site_id`` is None while nobody knows the name."""
+    """A site that a ticket affects; ``site_id`` is None while the name is unknown."""
 
     __tablename__ = "ticket_sites"
     __table_args__ = (
@@ -185,7 +185,8 @@ class ConcernedSite(Base):
 
 
 class UnknownLink(Base):
-    """A word in a ticket's title or description that looks like a link id and was none then."""
+    """A word in a ticket's title or description that looks like a link id but was not one at that
+    time."""
 
     __tablename__ = "unknown_links"
     __table_args__ = (Index(None, "name", "ticket_number"),)
@@ -282,7 +283,7 @@ class RequestKey(Base):
     partner_id: Mapped[int] = mapped_column(ForeignKey("partners.id"))
     key: Mapped[str] = mapped_column(String(255))
     content_digest: Mapped[str] = mapped_column(String(64))
-    """SHA-256 of what the first request asked for."""
+    """SHA-256 of the content of the first request."""
     ticket_number: Mapped[int | None] = mapped_column(ForeignKey("tickets.number"))
     """None only inside the transaction of the first request."""
     version: Mapped[int | None]

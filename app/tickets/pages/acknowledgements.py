@@ -23,7 +23,7 @@ from app.tickets.services.acknowledgements import (
 
 @dataclass(frozen=True)
 class AnswerLine:
-    """One asked site with what this person may do for it."""
+    """One site that has to accept, with what this person may do for it."""
 
     found: SiteAnswer
     may_answer: bool
@@ -32,7 +32,7 @@ class AnswerLine:
 
     @property
     def word(self) -> str:
-        """The answer, or that there is none."""
+        """The answer, or that it is missing."""
         return self.found.answer or (_("not answered") if self.over else "missing")
 
     @property
@@ -42,7 +42,7 @@ class AnswerLine:
 
     @property
     def icon(self) -> str:
-        """The shape beside the word."""
+        """The shape next to the word."""
         shapes: dict[str, str] = {Answer.ACCEPTED: "solved", Answer.REFUSED: "unsolved"}
         return shapes.get(self.found.answer, "new")
 

@@ -47,7 +47,7 @@ def attachment_section(
 
 @blueprint.get(ADDRESS)
 def download(key: str) -> Response:
-    """The bytes, to be kept as a file; pictures of the previews come from here as well."""
+    """The bytes, as a download; pictures of the previews come from here as well."""
     attachment = find_attachment(db.session(), acting(), attachment_id(key))
     return given_out(attachment, content_of(db.session(), attachment))
 

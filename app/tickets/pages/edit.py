@@ -143,7 +143,7 @@ def new() -> Response:
 
 @blueprint.get("/tickets/new/urgency")
 def urgency() -> AnyResponse:
-    """Impact and priority as the form asks them, proposed anew for the links chosen there."""
+    """Impact and priority as form fields, proposed again for the links chosen there."""
     access.require_create(writer().actor)
     if not wants_fragment():
         return redirect(url_for("tickets.new"))

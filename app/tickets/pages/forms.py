@@ -1,4 +1,4 @@
-"""Forms of tickets. What is allowed is checked by the services; here it is read and kept.
+"""Forms of tickets. What is allowed is checked by the services; here it is only read.
 
 Typed text is never lost: a field that cannot be read shows again what was typed.
 """
@@ -210,12 +210,12 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description=_("One per line: provider; ticket id; URL. The URL is optional."),
     )
     further: Sequence[str] = ()
-    """Declared fields that this class does not name: they are asked behind the others."""
+    """Declared fields that this class does not name: they are shown after the others."""
 
     def values(self, ticket: Ticket | None = None) -> dict[str, Any]:
         """The fields in the types in which services take them; raises ``Invalid``.
 
-        References that stand as they do in ``ticket`` are not read again: partners send some
+        References that are as in ``ticket`` are not read again: partners send some
         that the lines of the form cannot hold.
         """
         found: dict[str, Any] = {}

@@ -1,7 +1,7 @@
 """Old tickets from a file, for admins: what each line would become, and one confirmation.
 
 As with files of sites and links, the file travels in the form that confirms it and is read again as
-if it were new; nothing of it is kept here in between.
+if it were new; nothing is stored in between.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ from app.tickets.services.files.imports import (
 blueprint = Blueprint("ticket_imports", __name__, url_prefix="/admin/imports/tickets")
 FILE_LIMIT: Final = 8 * 1024 * 1024
 PACKED_LIMIT: Final = 3 * 1024 * 1024
-"""Letters that a form carries, beside its other fields."""
+"""Characters that a form carries, in addition to its other fields."""
 MAX_WRONG: Final = 1_000
 """Wrong lines of a file; with more of them it is read no further."""
 SHOWN_LINES: Final = 500
-"""Lines that a page shows; the command tells of all."""
+"""Lines that a page shows; the command shows all."""
 _AUTOMATIC: Final = ""
 _COMMAND: Final = _("the command `flask tickets import` takes larger ones")
 
@@ -164,7 +164,7 @@ def _preview_page(form: TicketFileForm, carried: str, outcomes: list[Outcome]) -
 
 @blueprint.post("/confirm")
 def confirm() -> Response:
-    """Write what was shown: all of it, or only the good lines."""
+    """Write what was shown: every line, or only the good ones."""
     form = TicketConfirmForm()
     if not form.validate():
         return _choose_page(form)

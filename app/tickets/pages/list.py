@@ -115,7 +115,7 @@ class Column:
     direction: str
     number: bool
     extra: bool
-    """Whether it is none of the usual ones."""
+    """Whether it is not one of the usual ones."""
 
 
 class ListQuery:
@@ -303,7 +303,7 @@ def _total(counts: Mapping[str, int] | None, states: Iterable[str]) -> str:
 
 
 class Listing:
-    """All that the list's template shows beside the rows."""
+    """All that the list's template shows in addition to the rows."""
 
     def __init__(
         self,

@@ -1,8 +1,8 @@
-"""Addresses of GGUS that stand in mails, wikis and scripts: they lead to what they meant.
+"""Addresses of GGUS in mails, wikis and scripts: they lead to the same ticket, file or list.
 
 Tickets, attachments and searches are redirected; a search with ``writeFormat=XML`` is answered as
 GGUS did, for scripts (rights and login are those of the page). A part that cannot be used is
-refused, never left out: whoever reads a file does not see what is missing in it.
+refused, never left out: the reader of a file does not see what is missing.
 Source: ggus-contract, section 7, row 8, and the addresses that public clients still hold.
 """
 
@@ -76,7 +76,7 @@ _ONLY_ALL: Final = (
     "former_su",
     "scope",
 )
-"""Filters of what tickets here do not have: only "all" of it can be asked."""
+"""Filters for fields that network tickets do not have: only "all" is allowed."""
 _LOOKS: Final = (
     "mode",
     "search_submit",

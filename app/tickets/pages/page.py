@@ -64,7 +64,7 @@ def comment_form_of(actor: access.Actor, moves: Sequence[State], **more: Any) ->
 
 
 def hand_form_of(whole: WholeTicket, **more: Any) -> HandForm:
-    """Offers the partners to whom the ticket is neither handed nor their own already."""
+    """Offers the partners with whom the ticket is not shared and who did not create it."""
     own = {partner.code for partner in whole.ticket.handed_to}
     if whole.ticket.created_by_partner is not None:
         own.add(whole.ticket.created_by_partner.code)
@@ -98,7 +98,7 @@ def page_of(
 ) -> Response:
     """The ticket; a form that was refused is shown with its errors and what was typed.
 
-    ``said`` tells what was done, ``problem`` why a button did nothing; ``preview`` is a comment
+    ``said`` says what was done, ``problem`` why a button did nothing; ``preview`` is a comment
     that is not sent yet.
     """
     rows, actor, ticket = db.session(), acting(), whole.ticket
@@ -255,7 +255,7 @@ def _facts(ticket: Ticket, *, sees_internal: bool) -> list[tuple[str, str, str]]
 
 
 def after_writing(number: int, version: int, said: str = "") -> Response:
-    """The ticket as it is now, with what this person just wrote marked; ``said`` tells what it
+    """The ticket as it is now, with what this person just wrote marked; ``said`` says what it
     was."""
     if wants_fragment():
         return ticket_page(number, fresh=version, said=said)
@@ -266,7 +266,7 @@ def after_writing(number: int, version: int, said: str = "") -> Response:
 
 def shown_again(number: int, said: str) -> Response:
     """The page with the button that was pressed: the ticket's, or that which the form names
-    (``back``); ``said`` tells what was done."""
+    (``back``); ``said`` says what was done."""
     if wants_fragment():
         return ticket_page(number, said=said)
     flash(said, "ok")

@@ -85,13 +85,13 @@ def related_section(
 
 
 def read_number(text: str | None) -> int | None:
-    """The ticket number that was typed, or None if it is none."""
+    """The ticket number that was typed, or None if it is not a number."""
     typed = (text or "").strip().removeprefix("#")
     return int(typed) if _NUMBER.fullmatch(typed) else None
 
 
 def parent_number(text: str) -> int:
-    """The number in the address of a child's form; ``NotFound`` if it is none."""
+    """The number in the address of a child's form; ``NotFound`` if it is not a number."""
     number = read_number(text)
     if number is None:
         raise NotFound

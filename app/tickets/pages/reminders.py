@@ -36,7 +36,7 @@ def remind(number: int) -> Response:
 
 @blueprint.post(f"/tickets/{NUMBER}/remind/remove", endpoint="remove_reminder")
 def remove(number: int) -> Response:
-    """Be reminded no more, or be done with it."""
+    """Remove a reminder, or mark it as done."""
     rows, by = db.session(), writer()
     with transaction(rows):
         remove_reminder(rows, by, number)

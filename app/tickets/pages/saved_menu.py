@@ -1,4 +1,4 @@
-"""Saved filters where the list shows them: which is on, and what became of what it names."""
+"""Saved filters where the list shows them: which is on, and the current state of what it names."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A ticket's story as its page tells it: who, when, through which door, what.
+"""A ticket's story as its page shows it: who, when, through which door, what.
 
-What may be seen of it is decided by ``services.timeline`` alone.
+``services.timeline`` alone decides what may be seen.
 """
 
 from __future__ import annotations

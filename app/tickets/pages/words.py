@@ -43,7 +43,7 @@ _MOVE_WORDS = {
 
 
 def state_tone(state: str) -> str:
-    """Which signal colour a state has, beside its word and shape."""
+    """Which signal colour a state has, in addition to its word and shape."""
     return _TONES.get(State(state), "plain")
 
 

@@ -277,7 +277,7 @@ def _meanwhile(conflict: EditConflict, again: str = _("Send yours")) -> str:
 
 @blueprint.post(f"/tickets/{NUMBER}/watch")
 def watch(number: int) -> Response:
-    """Get the mails of this ticket, or no more."""
+    """Watch this ticket, or stop watching it."""
     rows, by = db.session(), writer()
     verbs.find_ticket(rows, by.actor, number)
     wanted = request.form.get("watch", "")

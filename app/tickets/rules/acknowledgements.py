@@ -1,4 +1,4 @@
-"""What a site answers when it is asked to accept a change, and who may answer for it."""
+"""What a site may answer to a change, and who may answer for it."""
 
 from __future__ import annotations
 

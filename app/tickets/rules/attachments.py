@@ -27,7 +27,7 @@ def public_id(attachment_id: int) -> str:
 
 
 def attachment_id(text: str) -> int:
-    """The id behind a public one; what is none belongs to no attachment (``NotFound``)."""
+    """The id behind a public one; any other value belongs to no attachment (``NotFound``)."""
     match = _ID.fullmatch(text)
     if match is None:
         raise NotFound

@@ -1,4 +1,4 @@
-"""What of a ticket says who is notified of it, whether it exists or is being written."""
+"""The facts of a ticket that decide who is notified, whether it exists or is being written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class AffectedSite:
 
 @dataclass(frozen=True)
 class Concern:
-    """Whom a ticket concerns; sites that the registry does not know are left out."""
+    """The sites and people that a ticket concerns; sites that the registry does not know are left
+    out."""
 
     number: int
     """0 = it does not exist yet."""

@@ -41,7 +41,7 @@ class NewTicket:
     """Any names of sites. Where empty, a site named in the title is recognised."""
     asked_sites: tuple[str, ...] = ()
     """Any names of known sites that must accept this change; only a change has them. Where empty,
-    the affected sites and the ends of the affected links are asked."""
+    the affected sites and the ends of the affected links have to accept."""
     responsible_site: str = ""
     """Any name of a site; "" = follows the affected links and sites."""
     unit: str = DEFAULT_UNIT
@@ -182,7 +182,7 @@ def check_times(values: Mapping[str, Any]) -> None:
 
 
 def check_asked_sites(category: str, asked: Sequence[str]) -> None:
-    """Raise ``Invalid`` if sites are asked to accept a ticket that is no change."""
+    """Raise ``Invalid`` if sites have to accept a ticket that is not a change."""
     if asked and category != Category.CHANGE:
         raise Invalid(
             "asked_sites", _("Only a change is accepted by sites; leave this field empty")

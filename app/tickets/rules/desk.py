@@ -7,7 +7,7 @@ from typing import Final
 
 
 class Desk(StrEnum):
-    """Tickets for which somebody is to do something, or that concern whoever looks."""
+    """Tickets that need an action, or that concern the reader."""
 
     WAITS_TOO_LONG = "waits too long"
     """Waiting for reply for as long as the portal reminds of (``app.tickets.rules.reminders``)."""

@@ -45,8 +45,8 @@ class ValueKind(Enum):
 
 
 class Where(Flag):
-    """Where a field appears, beside the change log, the conflict of two edits and the services of
-    partners."""
+    """Where a field appears, in addition to the change log, the conflict of two edits and the
+    services of partners."""
 
     NOWHERE = 0
     FORM = auto()
@@ -108,7 +108,7 @@ class TicketField:
 
     @cached_property
     def may_be_empty(self) -> bool:
-        """Whether a ticket may have no value of it."""
+        """Whether a ticket may have no value for it."""
         texts = (ValueKind.TEXT, ValueKind.LONG_TEXT)
         return self.kind is ValueKind.TIME or (self.kind in texts and not self.is_needed)
 

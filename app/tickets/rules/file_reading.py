@@ -1,7 +1,7 @@
 """Files of old tickets, as spreadsheets and other systems write them: what each line states.
 
 The columns are those of an export; some may be left out. Any state and any time of the past may
-stand there. What is wrong is reported by line, column, value and what is allowed; a line that is
+are there. What is wrong is reported by line, column, value and what is allowed; a line that is
 wrong says nothing of the others.
 """
 
@@ -30,7 +30,7 @@ from app.tickets.rules.tickets import CLOSED_STATES, State
 
 NEEDED: Final = ("number", "title", "state", "created")
 MORE: Final = ("affected_vo", "person_in_charge", "estimated_end", "public_comment", "references")
-"""What another format than CSV may state of a ticket, beside its columns."""
+"""What a format other than CSV may state about a ticket, in addition to its columns."""
 _FIELDS: Final = {**FIELDS, **{name: BY_NAME[name] for name in MORE}}
 _TIMES: Final = TIME_COLUMNS | {"estimated_end"}
 _DEFAULTS: Final[Mapping[str, Any]] = {
@@ -63,7 +63,7 @@ class ReadTicket:
     digest: str = ""
     """SHA-256 of what it says, in whatever order its columns are."""
     notes: tuple[str, ...] = ()
-    """What of it has no place in a ticket."""
+    """What has no place in a ticket."""
 
 
 def read_tickets(text: str, now: datetime) -> Iterator[ReadTicket]:

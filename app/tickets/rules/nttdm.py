@@ -4,8 +4,8 @@ The names of fields up to ``WORK_PLAN_START_DATETIME`` and which of them are nee
 GEANT's table of NTTDM (wiki.geant.org/x/Voo7Bw). **Recalled, and not confirmed against the RFC's
 text**, are: the names of the document and of its tickets, the namespace, the later fields
 (``is_recalled``), and all words of closed lists. So readers are lenient: names in any case and of
-any namespace, the words of the portal beside those of NTTDM; and what a closed list cannot tell
-apart is in ``ADDITIONAL_DATA``, too. docs/nttdm.md says what is lost.
+any namespace, the words of the portal in addition to those of NTTDM; and what a closed list cannot
+tell apart is in ``ADDITIONAL_DATA``, too. docs/nttdm.md says what is lost.
 """
 
 from __future__ import annotations
@@ -207,7 +207,7 @@ TAIL: Final = "</NTTDM-Document>\n"
 def nttdm_ticket(cells: Mapping[str, str]) -> str:
     """One ticket of a document, of its cells as a file has them (times ISO 8601 in UTC).
 
-    Beside the columns of files: ``affected_vo``, ``person_in_charge``, ``estimated_end``,
+    In addition to the columns of files: ``affected_vo``, ``person_in_charge``, ``estimated_end``,
     ``references`` and ``relations`` (separated by ``;``), ``public_comment`` (its history),
     ``tt_source``, ``end_a``, ``end_b``, ``closed_by``.
     """

@@ -1,4 +1,4 @@
-"""A query over tickets in GGUS's words: its tree, and the fields that may be asked for.
+"""A query over tickets in GGUS's words: its tree, and the fields that may be queried.
 
 The tree is what the GGUS qualification language, or any later language, is read into, and what
 ``app.tickets.services.lists.query`` turns into a database condition. It knows neither the text that
@@ -274,7 +274,7 @@ def all_of(*queries: Query) -> Query:
 def with_parameters(
     query: Query, *, unit: str | None = None, status: str | None = None, meta: str | None = None
 ) -> Query:
-    """``query`` and what TicketGetList of 2016 asks for beside it: all that is given is required.
+    """``query`` and the other conditions of TicketGetList of 2016: all that are given are required.
 
     ``unit``, ``status`` and ``meta`` (Open or Closed) that are None or empty ask for nothing.
     """

@@ -1,6 +1,6 @@
-"""How tickets are bound to each other, and the rules of it.
+"""How tickets are linked to each other, and the rules for it.
 
-A bond is kept once and seen from both tickets: each has a role towards the other. Parents and
+A relation is stored once and seen from both tickets: each has a role towards the other. Parents and
 children are those of GGUS (``GHD_Parent_Child_Relation``); a duplicate lends its links, sites and
 interval to its master.
 """
@@ -28,7 +28,7 @@ class RelationRole(StrEnum):
 
 
 class BondKind(StrEnum):
-    """The kinds of bond, named after what the first ticket of it is."""
+    """The kinds of relation, named after the role of the first ticket."""
 
     CHILD = "child"
     DUPLICATE = "duplicate"

@@ -1,4 +1,4 @@
-"""Which words of a title tell what a ticket is about."""
+"""Which words of a title say what a ticket is about."""
 
 from __future__ import annotations
 

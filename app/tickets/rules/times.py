@@ -3,7 +3,7 @@
 Response: from creation to the first state other than new or assigned, or to the first change of
 unit (decisions, section 9). Waiting: the sum of the times in "waiting for reply". Paused: the
 working time in "waiting for reply" and "on hold" together, which nobody spends on solving. How long
-a solution took is not told here: the ticket itself knows when it ended.
+a solution took is not calculated here: the ticket itself knows when it ended.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from app.tickets.rules.working_time import working_time_between
 
 _PAUSES: Final = (State.WAITING, State.ON_HOLD)
 WATCHED: Final = ("state", "unit", "priority")
-"""The fields of the change log that tell these times."""
+"""The fields of the change log that decide these times."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class LoggedValue:
 
 @dataclass(frozen=True)
 class TicketTimes:
-    """What a ticket's log tells. None where it does not, or not yet."""
+    """The times from a ticket's log. None if it does not have them, or not yet."""
 
     responded: datetime | None = None
     """The moment of the response."""

@@ -2,8 +2,8 @@
 
 A word is a run of letters and digits, in small letters, without accents. Of scripts that put no
 blanks between words (Chinese, Japanese, Thai ...) each character is a word, so that a text is found
-by any part of it. A name such as ``CERN-GRIDKA-LHCOPN-001`` is four words: it is found as a whole,
-as words that follow each other, and by each of them.
+by any of its parts. A name such as ``CERN-GRIDKA-LHCOPN-001`` is four words: it is found as a
+whole, as words that follow each other, and by each of them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MAX_WORDS: Final = 32
 MAX_CHARACTERS: Final = 255
 """Characters of one search."""
 BREAK: Final = "_"
-"""Stands between two texts of one ticket, so that no phrase reaches across; no part of a word."""
+"""Separates two texts of one ticket, so that no phrase reaches across; no part of a word."""
 MIN_PART_LENGTH: Final = 3
 """A word of fewer letters stands for itself only, never for a part of a longer one."""
 
@@ -171,8 +171,8 @@ class Piece:
 
 
 def hits_in(text: str, terms: Sequence[Term], *, is_title: bool = False) -> list[tuple[int, int]]:
-    """Where the terms stand in a text: from, to; in order, none inside another. A word that holds
-    a part is a hit as a whole."""
+    """The positions of the terms in a text: from, to; in order, none inside another. A word that
+    holds a part is a hit as a whole."""
     words = words_of(text)
     kept = joined(words)
     wanted = [

@@ -247,7 +247,7 @@ def titles_of(session: Session, bulk: BulkChange) -> Mapping[int, str]:
 def undo_bulk_change(session: Session, by: Writer, key: int, reason: str) -> BulkChange:
     """Put back what a bulk change changed, where nobody changed it since; a bulk change itself.
 
-    By the usual verbs: what the table of moves does not allow stays, and is told; a solved or
+    By the usual verbs: what the table of moves does not allow stays, and is reported; a solved or
     unsolved ticket is reopened. ``reason`` is a public comment of each ticket.
     """
     require_bulk(by.actor)

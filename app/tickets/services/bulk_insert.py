@@ -75,7 +75,7 @@ _PARTS: Final[Mapping[Table, Sequence[str]]] = {
     _unknown: ("name", "link_id"),
     _concerned: ("site_id",),
 }
-"""What a new ticket may have several of, with the columns that are told beside its number."""
+"""What a new ticket may have several of, with the columns that are stored next to its number."""
 _COLUMNS: Final = tuple(column.name for column in _tickets.c if column.name != "number")
 _SPELL: Final = insert(_spellings).from_select(
     ["ticket_site_id", "partner_id", "name"],
@@ -92,11 +92,11 @@ _BIND_KEY: Final = (
 
 @dataclass(frozen=True)
 class NewRows:
-    """What is written of a new ticket beside its own row."""
+    """What is written of a new ticket in addition to its own row."""
 
     words: NewWords
     unknown_links: Mapping[str, int | None]
-    """Words of its texts that look like link ids and are none, with the link that each means."""
+    """Words of its texts that look like link ids but are not, with the link that each means."""
     logged: Sequence[FieldChange]
     at: datetime
     origin_key: int | None = None

@@ -49,7 +49,7 @@ def follow_ends(session: Session, link_id: int) -> None:
 
 
 def write_again(session: Session, within: Within) -> None:
-    """Write the rows of these tickets; their own are locked, as by whoever changes one."""
+    """Write the rows of these tickets; their own are locked, as by a change of one."""
     number = Ticket.number.expression
     session.execute(
         select(number).where(within(number)).order_by(number).with_for_update(key_share=True)
@@ -94,7 +94,7 @@ def concerned_pairs(within: Within) -> CompoundSelect[Any]:
 def rebuild(session: Session, after: int) -> tuple[int, int] | None:
     """Write the rows of the next ``AT_ONCE`` tickets behind number ``after``.
 
-    The number of the last of them and how many they were, or None when there are no more.
+    The number of the last of them and how many they were, or None at the end.
     """
     numbers: Sequence[int] = session.scalars(
         select(Ticket.number).where(Ticket.number > after).order_by(Ticket.number).limit(AT_ONCE)

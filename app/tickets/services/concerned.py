@@ -1,4 +1,4 @@
-"""Whom a ticket concerns: of one that exists, and of one that is being written."""
+"""The people and sites that a ticket concerns, whether it exists or is being written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from app.tickets.services.recognised import links_meant, sites_meant
 
 
 def concern_of(ticket: Ticket) -> Concern:
-    """Whom a ticket concerns."""
+    """The people and sites that a ticket concerns."""
     responsible = ticket.responsible_site
     return Concern(
         ticket.number,
@@ -44,8 +44,8 @@ def concern_of_new(
     responsible: str = "",
     carbon_copy: str = "",
 ) -> Concern:
-    """Whom a ticket would concern that this person creates with this title and description, these
-    links and sites, on a day (UTC); what the registry does not know is left out.
+    """The people and sites that a ticket would concern that this person creates with this title and
+    description, these links and sites, on a day (UTC); what the registry does not know is left out.
 
     ``responsible``: the site that an operator chose; "" = it follows the links and sites.
     """

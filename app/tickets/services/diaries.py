@@ -77,7 +77,7 @@ def diary_of(number: ColumnElement[int], dialect: str) -> ColumnElement[Any]:
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry: when (UTC), by whom it says it was written, and its text."""
+    """One entry: time (UTC), stated author and text."""
 
     at: datetime
     author: str

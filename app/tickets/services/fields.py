@@ -218,7 +218,7 @@ def remember_spelling(session: Session, by: Writer, ticket: Ticket, name: str) -
 
 
 def spell(by: Writer, row: TicketSite, name: str) -> None:
-    """Keep how a partner spells the site of this row; of others nothing is kept."""
+    """Store how a partner spells the site of this row; of others nothing is stored."""
     partner_id = by.actor.partner_id
     if by.actor.kind is not Kind.PARTNER or partner_id is None:
         return

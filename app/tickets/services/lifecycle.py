@@ -152,8 +152,8 @@ def create_ticket(
     """Open a ticket; its number. ``origin_key`` is the ``OriginKey`` that is bound to it.
 
     ``check_needs`` asks for what the category needs (a maintenance its window, a change its
-    sites): people are asked, partners cannot say it in the GGUS contract. Raises ``Forbidden``,
-    ``Invalid``, ``InvalidMany``.
+    sites): people have to choose, partners cannot say it in the GGUS contract. Raises
+    ``Forbidden``, ``Invalid``, ``InvalidMany``.
     """
     access.require_create(by.actor)
     stated: dict[str, Any] = {item.name: getattr(new, item.name) for item in fields(new)}
@@ -289,7 +289,7 @@ def planned_change(
     """What ``change_ticket`` would change now, as the change log would keep it; writes nothing.
 
     Raises what ``change_ticket`` would raise. What follows from it (a responsible site that follows
-    the links) is not told. Not for wishes that are relative to what the ticket holds.
+    the links) is not reported. Not for wishes that are relative to what the ticket holds.
     """
     access.require_write(by.actor, facts_of(ticket))
     differing = _outcome(session, by, ticket, wanted, base_version=None, check_needs=False)
@@ -501,7 +501,7 @@ def change_ticket_at(
 ) -> Ticket:
     """Like ``change_ticket``, but only if the ticket still has ``version``: nothing is merged.
 
-    Raises ``StaleVersion`` otherwise, whoever made the changes since.
+    Raises ``StaleVersion`` otherwise, no matter who made the changes.
     """
     ticket = locked_ticket(session, number)
     access.require_write(by.actor, facts_of(ticket))

@@ -1,4 +1,4 @@
-"""What tickets call links: words that look like link ids and are none, and aliases of links.
+"""What tickets call links: words that look like link ids but are not, and aliases of links.
 
 A ticket's unknown words are noted when it is written, so that a list of them needs no reading of
 all tickets. Aliases are what administrators made of such words.
@@ -35,7 +35,7 @@ def links_by_alias(session: Session, texts: Iterable[str], names: Iterable[str])
 
 
 def unknown_links(session: Session, ticket: Ticket) -> Mapping[str, int | None]:
-    """The words of the ticket's texts that look like link ids and are none.
+    """The words of the ticket's texts that look like link ids but are not.
 
     A word that is an alias has the link that it means, if the ticket affects that one.
     """

@@ -1,7 +1,7 @@
 """Verbs that merge a ticket into another one and separate them again, and the duplicates' stories.
 
 Nothing is copied: a duplicate keeps all that it has, and the page of its master reads it there. So
-nobody sees more of it than before, and whoever separates the two has both as they were.
+nobody sees more than before, and separating the two restores both as they were.
 """
 
 from __future__ import annotations
@@ -163,7 +163,7 @@ def _bring_watchers(session: Session, ticket: Ticket, master: int, at: datetime)
 
 @dataclass(frozen=True)
 class MergedStory:
-    """A duplicate as the page of its master tells it: what this actor may see of it."""
+    """A duplicate as the page of its master shows it: what this actor may see."""
 
     number: int
     description: str

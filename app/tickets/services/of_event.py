@@ -31,7 +31,7 @@ class TicketOfEvent:
     start: datetime
     end: datetime | None
     tickets: Sequence[Ticket]
-    """Those that document it as the figures stand, by number: another one is hardly needed. While
+    """Those that document it by the current figures, by number: another one is hardly needed. While
     it is ongoing, none that names only its site."""
 
 

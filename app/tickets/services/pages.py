@@ -4,11 +4,11 @@ One statement finds the numbers of a page: the filter, the order of a key and th
 behind the last row that was seen, and one row more than the page has. Each order has an index that
 holds what a filter asks of a ticket, so that even a walk past all tickets reads no ticket that is
 not shown. PostgreSQL knows by its figures when a filter's own index is shorter. SQLite keeps no
-figures and is told to walk: without that it collects whatever the filter finds and sorts it.
+figures and is forced to walk: otherwise it collects all rows of the filter and sorts them.
 
 Two things are decided here, for what they bring (docs/adr/0037-pages-of-lists.md): words that few
-tickets hold are asked of their index, others of each ticket of the walk; and states and priorities,
-whose order no index knows, are read one value after another.
+tickets hold are looked up in their index, others in each ticket of the walk; and states and
+priorities, whose order no index knows, are read one value after another.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ Position = tuple[Any, int]
 MAX_COUNTED: Final = 10_000
 """Beyond it a count says only "more"."""
 SMALL: Final = 4_000
-"""Tickets of a portal that counts whatever is asked at once."""
+"""Tickets of a portal that counts every filter at once."""
 FEW: Final = 20_000
 """Hits of words up to which all are taken from their index."""
 _RANKS: Final[dict[str, Sequence[str]]] = {"state": tuple(State), "priority": tuple(Priority)}
@@ -98,11 +98,11 @@ class Affected(NamedTuple):
     """A link or site that a ticket affects."""
 
     key: int | None
-    """None while nobody knows the site."""
+    """None while the site is unknown."""
     name: str
     """As it was sent or chosen."""
     shown: str
-    """A link's id, a site's LHCOPN name; of a site that nobody knows as it was sent."""
+    """A link's id, a site's LHCOPN name; of an unknown site as it was sent."""
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def counts_by_state(
     session: Session, actor: Actor, wanted: TicketFilter, most: int | None = None
 ) -> Select[str, int]:
     """The query of ``count_by_state``: at most ``most`` + 1 tickets of each state are read, None =
-    all. What makes a list of tickets' numbers first is asked once, and not for each state."""
+    all. What builds a list of tickets' numbers first runs once, and not for each state."""
     conditions = _conditions(session, actor, replace(wanted, states=()), by_index=True)
     if most is None or is_asked_beside_tickets(wanted) or wanted.links or wanted.affected:
         return (

@@ -1,7 +1,7 @@
 """What people want to be reminded of: set, moved, removed by themselves, and seen by nobody else.
 
 ``app.mail.services.personal_reminders`` sends what is due. No change of the ticket, so the change
-log holds nothing of it.
+log does not contain them.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ _SHOWN: Final[Select[int, str, str, datetime, str]] = (
 def set_reminder(
     session: Session, by: Writer, number: int, due_at: datetime | None, note: str
 ) -> datetime:
-    """Remind this person of a ticket at ``due_at`` (UTC), which comes back, and no more at what it
-    said before.
+    """Remind this person of a ticket at ``due_at`` (UTC), which returns then, and no longer at what
+    it said before.
 
     Raises ``Invalid`` for a time that is missing or not to come, and for a note that is no line.
     """
@@ -63,7 +63,7 @@ def set_reminder(
 
 
 def remove_reminder(session: Session, by: Writer, number: int) -> None:
-    """Remind no more, or be done with it; a second time changes nothing."""
+    """Remove a reminder, or mark it as done; a second call changes nothing."""
     find_ticket(session, by.actor, number)
     session.execute(
         delete(TicketReminder).where(

@@ -68,7 +68,7 @@ def unrelate_tickets(
 ) -> Ticket:
     """Take the relation by which ``other`` is ``role`` to ``number`` off both.
 
-    The same rights as for ``relate_tickets``. What does not stand is no change.
+    The same rights as for ``relate_tickets``. A relation that does not exist is no change.
     """
     wanted = bond_of(number, role, other)
     ticket, partner = locked_pair(session, by, number, other)
@@ -169,7 +169,7 @@ def later_than_both(by: Writer, ticket: Ticket, partner: Ticket) -> datetime:
 
 
 def row_of(session: Session, bond: Bond) -> TicketRelation | None:
-    """The row of this bond as it is now, if it stands."""
+    """The row of this relation as it is now, if it exists."""
     return session.get(TicketRelation, (bond.kind, bond.ticket, bond.other), populate_existing=True)
 
 

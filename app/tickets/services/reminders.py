@@ -37,7 +37,7 @@ LOOKED_AT: Final = 500
 
 @dataclass
 class Wait:
-    """Since when a ticket waits, and when the portal reminded of it since."""
+    """Since when a ticket waits, and when the portal sent reminders since."""
 
     since: datetime
     reminded: list[datetime] = field(default_factory=list)

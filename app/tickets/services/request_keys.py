@@ -1,7 +1,7 @@
 """Request keys of the native service: a caller that got no answer sends the same request again.
 
 The key is (partner, key), one for a creation, a change, a comment or a file. What is compared is
-what the first request asked for, never the ticket as it is now.
+the content of the first request, never the ticket as it is now.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ def watch_ticket(session: Session, by: Writer, number: int) -> None:
 
 
 def unwatch_ticket(session: Session, by: Writer, number: int) -> None:
-    """Get them no more, as far as nothing else tells one of it."""
+    """Stop watching; other reasons for mails stay."""
     find_ticket(session, by.actor, number)
     session.execute(
         delete(TicketWatcher).where(

@@ -1,4 +1,4 @@
-"""A ticket with what its page shows of it, by two statements.
+"""A ticket with all that its page shows, by two statements.
 
 Most tickets are related to none, were handed to nobody, have no files and ask no site: the
 statement that reads a ticket says so, and such things are not asked for one by one.

@@ -1,7 +1,7 @@
 """Pages, scripts and style sheets go over the wire compressed, where the browser takes it.
 
-Streams and files for download go as they are. A page holds a token beside what the address may
-say, so its compressed length could tell of the token bit by bit (BREACH): as Django does, a name of
+Streams and files for download go as they are. A page holds a token next to what the address may
+say, so its compressed length could reveal the token bit by bit (BREACH): as Django does, a name of
 random length in gzip's head blurs it. Session cookies are SameSite besides.
 """
 

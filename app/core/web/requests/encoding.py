@@ -31,7 +31,7 @@ from app.core.web.requests.session_cookie import holds_login
 _FORM = "application/x-www-form-urlencoded"
 _FORM_WITH_FILES = "multipart/form-data"
 MAX_FIELD_LENGTH: Final = 64 * 1024
-"""Bytes of a field beside the files."""
+"""Bytes of a field that is not a file."""
 MAX_HEAD_LENGTH: Final = 16 * 1024
 """Bytes of the lines that name a part."""
 

@@ -12,7 +12,8 @@ from typing import Final
 from app.core.rules.language import _
 
 STRANGERS_LIMIT: Final = 64 * 1024
-"""Bytes of the largest request of whoever never logged in: the login's form takes a few hundred."""
+"""Bytes of the largest request of a browser that never logged in: the login's form takes a few
+hundred."""
 FORM_LIMIT: Final = 4 * 1024 * 1024
 """Bytes of the largest form without files."""
 MAX_FIELDS: Final = 1_000
@@ -99,7 +100,7 @@ def _too_much(path: str) -> str:
 
 
 def refusal(path: str, status: HTTPStatus, why: str = "") -> tuple[str, bytes]:
-    """Content type and text of a refusal before the application is asked."""
+    """Content type and text of a refusal before the application is called."""
     text = f"{status.value} {status.phrase}\n"
     if status is HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
         why = why or too_much(path)

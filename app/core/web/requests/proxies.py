@@ -1,4 +1,4 @@
-"""Whom the doors believe about where a request came from: the proxies that are configured."""
+"""The configured proxies, which the doors trust to report where a request came from."""
 
 from __future__ import annotations
 

@@ -41,7 +41,8 @@ _HSTS: Final = "max-age=31536000"
 def security_headers(public_url: str, *, of_page: bool = False) -> dict[str, str]:
     """Names and values; ``of_page``: for what browsers show, else for what programs read.
 
-    Pages tell their own address to themselves, since a form's token is checked with it (Referer).
+    Pages send their own address to the portal itself, since a form's token is checked with it
+    (Referer).
     """
     headers = {
         "Content-Security-Policy": PAGE_POLICY if of_page else _PROGRAM_POLICY,

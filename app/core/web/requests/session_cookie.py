@@ -1,7 +1,8 @@
-"""Whether a request's cookie is, or once was, that of a login: told by its signature alone.
+"""Whether a request's cookie is, or once was, that of a login: decided by its signature alone.
 
-It is asked before a body is read, so that whoever never logged in cannot make the portal read
-much; it asks no database. An expired login counts as one: what was typed meanwhile is not lost.
+It is called before a body is read, so that a browser that never logged in cannot make the portal
+read much; it asks no database. An expired login counts as one: what was typed meanwhile is not
+lost.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ LOGIN: Final = "_user_id"
 PENDING: Final = "pending"
 """Under which the cookie holds the random id of a login that waits for its second factor."""
 LOGGED_OUT: Final = "logged_out"
-"""Set in the cookie of whoever logged out: what is open in another tab may still be sent."""
+"""Set in the cookie of a browser that logged out: what is open in another tab may still be sent."""
 
 
 def holds_login(flask_app: Flask, cookies: str) -> bool:

@@ -1,6 +1,6 @@
 """Answers that are made while they are taken: the mark of one, and its pieces.
 
-An application marks its request in the WSGI environment; whoever serves it then takes one piece
+An application marks its request in the WSGI environment; the server then takes one piece
 after another instead of the whole. Between two pieces nothing may be held that others need.
 
 An answer may also be pushed: it continues for hours, and has something to give out now and then. It
@@ -36,7 +36,7 @@ def is_streamed(environ: WSGIEnvironment) -> bool:
 
 
 class Pushed(Protocol):
-    """The body of an answer that waits most of the time. No call of it may take long."""
+    """The body of an answer that waits most of the time. None of its calls may take long."""
 
     def open(self, wake: Callable[[], None]) -> None:
         """The client is there: call ``wake``, from any thread, when there may be something."""
@@ -49,7 +49,7 @@ class Pushed(Protocol):
 
 
 def may_push(environ: WSGIEnvironment) -> bool:
-    """Whether whoever serves this request can push its answer."""
+    """Whether the server of this request can push its answer."""
     return _PUSHES in environ
 
 

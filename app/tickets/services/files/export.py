@@ -2,7 +2,7 @@
 
 What an export promises: *which* tickets it holds, and their order, are those of one moment, its
 beginning; each ticket then is there as it is when its chunk is read, whole and once. Only the
-numbers are kept meanwhile, four bytes each. No transaction and no connection stays open while a
+numbers are stored meanwhile, four bytes each. No transaction and no connection stays open while a
 slow reader takes a chunk: on SQLite such a one would keep the write-ahead log from being taken in,
 on PostgreSQL old rows from being cleaned away.
 """
@@ -44,7 +44,7 @@ AT_ONCE: Final = 1000
 _NUMBERS_AT_ONCE: Final = 10_000
 SHORT: Final = 4000
 """Characters up to which a text is read with its chunk; longer ones come one by one, so that a
-chunk of the longest texts takes no more memory than others."""
+chunk of the longest texts needs only as much memory as others."""
 
 
 class _IsoTime(FunctionElement[str]):

@@ -2,7 +2,7 @@
 
 A line is known by its source and its number there, so the same file twice makes nothing twice, and
 neither do two people at once. What is stored is what the line says: nothing is recognised in texts,
-no site is asked to accept anything, and nobody is told (the door of the changes says why).
+no site has to accept anything, and nobody is notified (the door of the changes says why).
 
 Rows are inserted by the thousand: the lock of the tickets' numbers is held until the commit, and
 every other writer waits for it. It must not know where a file comes from.
@@ -85,7 +85,7 @@ _EMPTY: Final[Mapping[str, Any]] = {
 _T = TypeVar("_T")
 _Row = tuple[int | str | bool | None, ...]
 Progress = Callable[[int], None]
-"""Is told how many lines are done."""
+"""Receives the number of lines done."""
 
 
 class ImportOutcome(StrEnum):

@@ -1,6 +1,6 @@
-"""Tickets as an NTTDM document: the rows of an export, with what NTTDM holds beside them.
+"""Tickets as an NTTDM document: the rows of an export, with what NTTDM has in addition.
 
-Internal entries are never among it, whoever asks: such documents are made to be passed on.
+Internal entries are never included, for no reader: such documents are made to be passed on.
 """
 
 from __future__ import annotations

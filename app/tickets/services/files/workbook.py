@@ -2,7 +2,7 @@
 
 XlsxWriter makes the workbook with its head and its formats; the rows, which it would gather on disk
 at a third of the speed, are put into its sheet here and packed while they are read. So the file
-begins at once, and a million rows take no more memory than ten. It must not know who asks for it.
+begins at once, and a million rows need as little memory as ten. It must not know its callers.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class _Pipe:
         """Nothing is open."""
 
     def taken(self) -> bytes:
-        """What was written since it was asked last."""
+        """What was written since the last call."""
         whole = b"".join(self._parts)
         self._parts.clear()
         return whole

@@ -1,4 +1,4 @@
-"""Tickets on somebody's desk, as conditions: what waits too long, whom nobody took, whose it is.
+"""Tickets on somebody's desk, as conditions: what waits too long, what nobody took, whose it is.
 
 The list of tickets and the home page ask the same conditions, so that a number and the rows behind
 it are the same.
@@ -27,7 +27,7 @@ from app.tickets.services.diaries import PUBLIC
 
 @dataclass(frozen=True)
 class OnDesk:
-    """One of the desk's words, as asked at ``now`` (UTC) by this person."""
+    """One of the desk's words, at ``now`` (UTC) for this person."""
 
     desk: Desk
     now: datetime

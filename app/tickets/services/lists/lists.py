@@ -48,7 +48,7 @@ SORTS: dict[str, ColumnElement[Any]] = {
 }
 """What a list may be sorted by; a leading ``-`` turns it round."""
 _ALL: dict[str, set[str]] = {"state": set(State), "priority": set(Priority)}
-"""Where all values are asked, none need be looked at."""
+"""If all values are selected, none need be looked at."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ class TicketFilter:
     unseen: Unseen | None = None
     desk: tuple[OnDesk, ...] = ()
     counted: tuple[CountedAt, ...] = ()
-    """Of what figures tell; all of them are required."""
+    """Conditions of figures; all of them are required."""
     sort: str = "-changed"
 
     def expanded_states(self) -> tuple[str, ...]:

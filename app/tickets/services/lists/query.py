@@ -159,7 +159,7 @@ def condition(query: Query, actor: Actor, *, pointer: str = "") -> ColumnElement
     """The query as a condition on ``Ticket``; rights to read are ``readable``'s, not this one's.
 
     ``pointer`` is the text that ends a text which is answered cut at 4000 characters, with
-    ``{number}`` where the ticket's number stands. Empty equals only empty, and is unequal to
+    ``{number}`` in place of the ticket's number. Empty equals only empty, and is unequal to
     every other value; < and > never match an empty field. Raises ``InvalidQuery`` for a query that
     would cost too much.
     """

@@ -1,7 +1,7 @@
 """Saved filters of the list of tickets: private ones of a person, and shared ones.
 
 They are a person's own arrangement, as the theme is, and no thing of the change log. A filter is
-kept as the query of the list's address, which the portal's door has read and written again.
+stored as the query of the list's address, which the portal's door has read and written again.
 """
 
 from __future__ import annotations
@@ -203,7 +203,7 @@ class Reading:
 def read_by_registry(session: Session, values: Mapping[str, Sequence[str]], today: date) -> Reading:
     """What happened to the sites and links that a filter names.
 
-    A link that has another id now is looked for under that one; what nobody knows any more is left
+    A link that has another id now is looked for under that one; what is no longer known is left
     out, but for affected sites: tickets may name them as text. ``values`` maps the list's
     parameters (site, affected, responsible, link) to names.
     """

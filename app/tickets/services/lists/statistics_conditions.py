@@ -17,7 +17,7 @@ from app.tickets.rules.tickets import CREATION_STATES, OPEN_STATES, Category, St
 
 @dataclass(frozen=True)
 class CountedAt:
-    """One of these words, as asked at ``now`` (UTC)."""
+    """One of these words, at ``now`` (UTC)."""
 
     counted: Counted
     now: datetime
@@ -38,7 +38,7 @@ _PLAIN: Final[dict[Counted, ColumnElement[bool]]] = {
 
 
 def counted_condition(wanted: CountedAt) -> ColumnElement[bool]:
-    """Which tickets a figure tells of."""
+    """Which tickets a figure counts."""
     word = wanted.counted
     if word in _PLAIN:
         return _PLAIN[word]

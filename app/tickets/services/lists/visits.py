@@ -1,6 +1,6 @@
 """What a person has not seen: tickets that are new or changed since the last visit to the list.
 
-Two times per person hold nearly all of it: when the list was last read, and when the visit before
+Two times per person are nearly enough: when the list was last read, and when the visit before
 this one ended. Only tickets that the person opened of those that changed since have a row of their
 own, with the version that was seen. Nothing is written when a ticket changes.
 """

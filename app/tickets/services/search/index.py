@@ -46,7 +46,7 @@ _PUBLIC, _INTERNAL = "public_comment", "internal_comment"
 _COMMENTS: Final = (_PUBLIC, _INTERNAL)
 _TEXTS: Final = tuple(field.name for field in fields_at(Where.SEARCH) if field.name != "title")
 _INDEXED: Final = frozenset({"title", *_TEXTS, "links", "sites", "responsible_site", "references"})
-"""Fields, as the change log names them, whose words are kept beside those of comments."""
+"""Fields, as the change log names them, whose words are stored in addition to those of comments."""
 
 _words = cast(Table, TicketWords.__table__)
 _INSERT: Final = insert(_words)
@@ -127,7 +127,7 @@ def _bounded(words: str) -> str:
 
 @dataclass(frozen=True)
 class NewWords:
-    """The words of a ticket that has no number yet, as they are kept."""
+    """The words of a ticket that has no number yet, as they are stored."""
 
     public: str
     """What follows its number."""
@@ -216,7 +216,7 @@ def follow_change(
 def index_tickets(session: Session, numbers: Sequence[int]) -> None:
     """Write the words of these tickets (at most ``AT_ONCE``) again.
 
-    Their rows are locked, as by whoever changes one: no words are lost that come meanwhile.
+    Their rows are locked, as by a change of one: no words are lost that come meanwhile.
     """
     session.execute(
         select(Ticket.number)
@@ -244,7 +244,7 @@ def _replace(session: Session, gathered: Mapping[int, _Words]) -> None:
 def rebuild(session: Session, after: int, *, only_missing: bool = False) -> tuple[int, int] | None:
     """Write the words of the next ``AT_ONCE`` tickets behind number ``after`` again.
 
-    The number of the last of them and how many they were, or None when there are no more.
+    The number of the last of them and how many they were, or None at the end.
     """
     wanted = select(Ticket.number).where(Ticket.number > after)
     if only_missing:

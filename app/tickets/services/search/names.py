@@ -19,7 +19,7 @@ from app.tickets.services.search.index import AT_ONCE, index_tickets
 
 def follow_names_of(session: Session, kind: str, record_id: int, after: int) -> int | None:
     """Write the words of the record's next tickets behind number ``after``; the last one's number,
-    or None when there are no more."""
+    or None at the end."""
     numbers = _next_tickets(session, kind, record_id, after)
     if not numbers:
         return None

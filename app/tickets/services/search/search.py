@@ -1,6 +1,6 @@
 """Finds tickets by their words: one condition for both databases.
 
-Whether a ticket holds a term is defined by its kept words alone (see
+Whether a ticket holds a term is defined by its stored words alone (see
 ``app.tickets.rules.tokenizer``): the term is in them as a text. The databases' full-text
 indexes only spare looking at each ticket. Internal words are looked at for those alone who may read
 internal entries.
@@ -81,7 +81,7 @@ def holds(term: Term, number: ColumnElement[int], *, internal: bool) -> ColumnEl
 
 
 def hits_of(terms: Sequence[Term]) -> ColumnElement[int]:
-    """How many of the terms stand in the public words of a row of ``TicketWords``."""
+    """How many of the terms are in the public words of a row of ``TicketWords``."""
     return sum(
         (
             case((_Place(TicketWords.public, bindparam(None, term.needle)) > 0, 1), else_=0)

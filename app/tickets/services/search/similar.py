@@ -23,12 +23,12 @@ from app.tickets.services.search.search import hits_of
 MAX_SIMILAR: Final = 5
 """Tickets of each list."""
 MAX_PLACES: Final = 20
-"""Links, and sites, that are asked about at once."""
+"""Links, and sites, that are looked up at once."""
 MAX_COMPARED: Final = 500
 """Tickets whose words are looked at: of each place an equal number, the newest ones."""
 _SOLVED: Final = (State.SOLVED, State.VERIFIED, State.CLOSED)
 _BY_LINK, _BY_SITE, _BY_CATEGORY = 4, 2, 1
-"""What each is worth beside a word, which is worth 1."""
+"""What each is worth compared with a word, which is worth 1."""
 _LINE: Final = 160
 
 
