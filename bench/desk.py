@@ -179,7 +179,7 @@ _LINKED = re.compile(r'(?:<script src|<link rel="(?:icon|stylesheet)" href)="([^
 
 
 def _over_the_wire(place: Place) -> tuple[str, str, str]:
-    """Requests and bytes of the list for a browser that has nothing of it."""
+    """Requests and bytes of the list for a browser that has no part of it."""
     login = next(login for login in LOGINS if login.role == "operator")
     with (
         live(test_settings(place.url)) as server,

@@ -23,7 +23,7 @@ from app.core.services.security_log import log_event
 
 
 class ScopeMissing(Forbidden):
-    """The token is none for this resource; ``scope`` says what would be enough (RFC 6750)."""
+    """The token is not valid for this resource; ``scope`` says what would be enough (RFC 6750)."""
 
     def __init__(self, message: str, scope: str) -> None:
         super().__init__(message)
@@ -138,7 +138,7 @@ def note_list(name: str) -> None:
 
 
 def note_failed_login() -> None:
-    """One line in the security log for a token that is none, or none any more."""
+    """One line in the security log for a token that does not exist, or no longer."""
     log_event(
         "failed login",
         door=Door.API,

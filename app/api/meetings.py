@@ -38,7 +38,7 @@ def _before(text: str) -> fields.Integer:
 
 
 class TeleconferencesQuery(Schema):
-    """Which teleconferences; coming, asked and over are one page each."""
+    """Which teleconferences; coming, asked (requested) and over are one page each."""
 
     which = sent_choice(
         "coming (default), asked (requested, not yet answered), over (no minutes yet), held, "

@@ -58,7 +58,7 @@ class Call:
     """What is in the address, by its name there."""
     now: datetime
     body: Any = None
-    """What the operation read of it: by its schema, or by ``Operation.reads``."""
+    """What the operation read from it: by its schema, or by ``Operation.reads``."""
     version: int | None = None
     """The version that the caller's If-Match stands for, of things that have versions."""
 
@@ -68,7 +68,7 @@ class Call:
         return next(iter(self.keys.values()), "")
 
     def number(self, name: str = "number") -> int:
-        """A number of the address; ``NotFound`` if what is there is none."""
+        """A number of the address; ``NotFound`` if it is not a number."""
         text = self.keys[name]
         if not (text.isascii() and text.isdigit() and len(text) < 10):
             raise NotFound
@@ -89,7 +89,7 @@ class Call:
 
 View = Callable[[Call], Mapping[str, Any] | Response | PortalError]
 """A call to what the answer's schema writes; a file is a response of its own. An error that is
-returned is raised once what was written beside it is committed."""
+returned is raised once what was written with it is committed."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,8 @@ class Operation:
     name: str
     """The operation's id in the document."""
     path: str
-    """Below /api; ``{key}`` stands for the rest of the address, other names for one part of it."""
+    """Below /api; ``{key}`` stands for the rest of the address, other names for one part either
+    case."""
     summary: str
     scopes: tuple[Scope, ...]
     """Any of these will do."""
@@ -124,8 +125,8 @@ class Operation:
     gives: tuple[str, ...] = ()
     """Media types of an answer that is a file."""
     once: tuple[str, ...] = ()
-    """Fields of the answer that are secrets: they are given once and kept nowhere, so that a repeat
-    under the same Idempotency-Key is answered null in their places."""
+    """Fields of the answer that are secrets: they are returned once and stored nowhere, so that a
+    repeat under the same Idempotency-Key is answered null in their places."""
 
     def __call__(self, call: Call) -> Mapping[str, Any]:
         """The content of an answer that is no file."""

@@ -65,7 +65,7 @@ class RateLimit:
         return self._said(began, calls + 1, now)
 
     def give_back(self, token_id: int, now: float) -> Mapping[str, str]:
-        """Count the newest call of a token no more, and say what is left."""
+        """Stop counting the newest call of a token, and return what is left."""
         if not self._allowed:
             return {}
         with self._lock:

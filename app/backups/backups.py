@@ -54,9 +54,9 @@ def make_backup(engine: Engine, file: Path, now: datetime) -> Manifest:
 
 
 def restore_backup(engine: Engine, file: Path, *, force: bool = False) -> Manifest:
-    """Replace what the database holds by a backup: all of it, or nothing.
+    """Replace the content of the database with a backup: completely, or not at all.
 
-    Nobody else may use the database. Unless ``force`` it must hold nothing beside a first start's
+    Nobody else may use the database. Unless ``force`` it must hold nothing but a first start's
     reference data. Raises SettingError, after which everything is as it was.
     """
     with reading_backup(file) as backup, _troubles_reported():

@@ -1,7 +1,7 @@
 """The one file of a backup: a manifest of what it holds, and the database.
 
-A zip of two members, the manifest first: by its name a cut copy is known for one, and the checksums
-of a zip tell damage. It knows no database.
+A zip of two members, the manifest first: a cut copy is recognised by the manifest's name, and the
+checksums of a zip reveal damage. It knows no database.
 """
 
 from __future__ import annotations

@@ -48,8 +48,8 @@ _NAMED_AT_MOST: Final = 5
 
 
 def beyond_first_start(tables: Collection[str], ask: Ask) -> str | None:
-    """What a database with these tables holds beside a first start's reference data, in words;
-    None where it holds nothing else."""
+    """What a database with these tables holds in addition to a first start's reference data, in
+    words; None where it holds nothing else."""
     more = sorted(
         table
         for table in tables

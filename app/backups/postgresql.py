@@ -1,7 +1,7 @@
 """Backup and restore of a PostgreSQL database, with PostgreSQL's own pg_dump and psql.
 
 The dump and the sums are of one snapshot. A restore is one transaction of psql, which compares the
-sums before it commits: whoever is killed in the middle leaves the old database.
+sums before it commits: if it is killed in the middle, the old database stays.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Backup and restore of an SQLite database, with SQLite's own online backup.
 
-A restore copies page by page into the file that is there, in one transaction of SQLite: whoever is
-killed in the middle leaves a journal, with which the next one that opens the file takes it back.
+A restore copies page by page into the file that is there, in one transaction of SQLite: if it is
+killed in the middle, a journal remains, with which the next process that opens the file undoes it.
 """
 
 from __future__ import annotations

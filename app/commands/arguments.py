@@ -62,7 +62,7 @@ password_stdin = click.option(
 def read_password(*, from_stdin: bool) -> str:
     """The password on standard input without one newline at its end.
 
-    Raises ``SettingError`` where it was not asked for, is empty or no UTF-8 text.
+    Raises ``SettingError`` if it was not requested, is empty or is not UTF-8 text.
     """
     if not from_stdin:
         raise SettingError("--password-stdin is required: the password is read from standard input")

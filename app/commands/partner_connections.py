@@ -168,7 +168,7 @@ def end(code: str, kind: str | None, reason: str) -> None:
 def hints(code: str, kind: str | None, *, end_old: bool) -> None:
     """Read from standard input the secret with which the system of CODE signs its webhooks.
 
-    A second secret is active beside the first until --end-old.
+    A second secret is active in addition to the first until --end-old.
     """
     session, by = db.session(), command_writer()
     settings = current_app.config["PORTAL"]

@@ -31,7 +31,8 @@ def rebuild_(missing: bool) -> None:
 
 
 def write_words(session: Session, *, only_missing: bool) -> int:
-    """Write words in transactions of some hundred tickets each, and tell how far it is; how many.
+    """Write words in transactions of some hundred tickets each, and report progress; returns how
+    many.
 
     Tickets that are written meanwhile keep their words by themselves.
     """

@@ -117,9 +117,10 @@ def seed_first(session: Session, settings: Settings) -> None:
 
 
 def use_key(session: Session, settings: Settings, *, new_key: bool) -> Sequence[str]:
-    """Make SECRET_KEY the one for which secrets are sealed; where there is another one, the names
-    of what has secrets of it. Raises ``SettingError`` where there is such and ``new_key`` is not
-    said: after a restore with the wrong key all of them would be lost without a word."""
+    """Make SECRET_KEY the key of stored secrets; if they were sealed with another one, return the
+    names of what has secrets sealed with it. Raises ``SettingError`` where there is such and
+    ``new_key`` is not said: after a restore with the wrong key all of them would be lost without a
+    word."""
     key = (settings.secret_key or "").encode()
     if settings.secret_key is None or key_fits(session, key) in (None, True):
         return ()

@@ -2,9 +2,10 @@
 
 Authorization code flow with PKCE (RFC 7636), state and nonce. All calls go the way of
 ``app.core.adapters.outbound``: time-outs, sizes, no private address unless it is allowed. The
-provider's document (OpenID Connect Discovery 1.0) and keys are kept for an hour. A token that none
-of the kept keys signed makes the portal fetch them once more, also where its ``kid`` is known: some
-providers keep the name of a key that they replace. That is limited, as are calls at the same time.
+provider's document (OpenID Connect Discovery 1.0) and keys are cached for an hour. A token that
+none of the cached keys signed makes the portal fetch them once more, also where its ``kid`` is
+known: some providers keep the name of a key that they replace. That is limited, as are calls at the
+same time.
 
 Authlib and joserfc are imported when somebody signs on: a portal without sign-on never has them.
 """
@@ -30,15 +31,15 @@ if TYPE_CHECKING:
 
 LIMITS: Final = Limits(most_bytes=256 * 1024, seconds=10)
 KEPT_SECONDS: Final = 3600.0
-"""For which the provider's document and keys are kept."""
+"""For which the provider's document and keys are cached."""
 REFRESHES: Final = 5
 REFRESH_SECONDS: Final = 60.0
 """So often within so many seconds keys are fetched again for a token that none of them signed."""
 DOCUMENT_CALLS: Final = 2
 """Requests for which a process fetches the provider's document at the same time."""
 CODE_CALLS: Final = 6
-"""People for whom a process redeems a code at the same time: a provider that hangs may not take all
-of the server's threads."""
+"""Number of people whose codes a process redeems at the same time: a provider that hangs may not
+take all of the server's threads."""
 CODE_CALLS_OF_ONE: Final = 3
 """Of these, people of one network address: the others are free for everybody else."""
 WAIT_SECONDS: Final = 1.0
@@ -126,9 +127,9 @@ class CallPlaces:
 
 @dataclass
 class OpenIdProvider:
-    """One provider, and what a process keeps of it.
+    """One provider, with a process's cache of its document and keys.
 
-    ``caller`` of its verbs is the network address of the person for whom it is called.
+    ``caller`` of its verbs is the network address of the person.
     """
 
     client: Client

@@ -18,7 +18,7 @@ class CalendarFeed(Base):
 
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), primary_key=True)
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    """SHA-256 of the secret in the address, which is kept nowhere."""
+    """SHA-256 of the secret in the address, which is stored nowhere."""
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     used_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """Last reading, to an hour."""

@@ -1,4 +1,4 @@
-"""Rows of passkeys, and of the challenges that are asked of them."""
+"""Rows of passkeys, and of their challenges."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.core.models.base import Base, UtcTime
 
 
 class Passkey(Base):
-    """A key that a person's device holds; kept here is its public half."""
+    """A key that a person's device holds; this row has its public half."""
 
     __tablename__ = "passkeys"
 
@@ -25,7 +25,7 @@ class Passkey(Base):
     sign_count: Mapped[int] = mapped_column(BigInteger)
     """The device's counter at the last use; 0 = it does not count."""
     is_synced: Mapped[bool]
-    """Whether copies of it may be on other devices of the person; else it is bound to one."""
+    """Whether it may be copied to other devices of the person; else it is bound to one."""
     transports: Mapped[str] = mapped_column(String(100))
     """How a browser reaches the device, in its own words, separated by blanks."""
     name: Mapped[str] = mapped_column(String(60))
@@ -46,5 +46,5 @@ class PasskeyChallenge(Base):
     challenge: Mapped[bytes] = mapped_column(LargeBinary)
     purpose: Mapped[str] = mapped_column(String(10))
     user_id: Mapped[int | None] = mapped_column(ForeignKey("users.id"), index=True)
-    """Whom it was made for; None = whoever can answer."""
+    """The person it was created for; None = anybody who can answer."""
     expires_at: Mapped[datetime] = mapped_column(UtcTime, index=True)

@@ -85,7 +85,7 @@ class Login(Base):
 
 
 class PendingLogin(Base):
-    """A login whose password was right and whose second factor is still asked for."""
+    """A login whose password was right and whose second factor is still missing."""
 
     __tablename__ = "pending_logins"
 
@@ -119,7 +119,7 @@ class ResetLink(Base):
 
 
 class RecoveryCode(Base):
-    """A code that stands in for a lost second factor, once; kept as a hash."""
+    """A code that replaces a lost second factor, once; stored as a hash."""
 
     __tablename__ = "recovery_codes"
 
@@ -159,7 +159,7 @@ class ApiToken(Base):
 
 
 class TokenSecret(Base):
-    """A secret of a token, kept as a hash; two may live while it is rotated."""
+    """A secret of a token, stored as a hash; two may live while it is rotated."""
 
     __tablename__ = "token_secrets"
 
@@ -191,7 +191,7 @@ class FailedLogins(Base):
 
 
 class LoginFailure(Base):
-    """One failed login, kept for seconds: the count slows down an attacker across processes."""
+    """One failed login, stored for seconds: the count slows down an attacker across processes."""
 
     __tablename__ = "login_failures"
 

@@ -1,4 +1,4 @@
-"""Rows of sign-on: whom a provider knows a person as, and the versions of the map of roles."""
+"""Rows of sign-on: a person's identity at a provider, and the versions of the map of roles."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Identity(Base):
 
 
 class SignOnRequest(Base):
-    """Somebody whom a provider knows, and to whom the map gives no role: who asked to come in."""
+    """A person known to a provider but without a role in the map, who tried to log in."""
 
     __tablename__ = "sign_on_requests"
     __table_args__ = (UniqueConstraint("issuer", "subject"),)

@@ -130,7 +130,7 @@ def _is_proved_lately(login: Login) -> bool:
 
 
 def browser() -> str:
-    """What the browser calls itself, as it is kept."""
+    """What the browser calls itself, as stored."""
     return browsers.as_kept(request.user_agent.string)
 
 

@@ -79,7 +79,7 @@ class SwitchesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 def switches_of(account: PartnerAccount) -> SwitchesForm:
-    """The form as the account stands."""
+    """The form with the account's current values."""
     return SwitchesForm(
         formdata=None,
         access=account.access,

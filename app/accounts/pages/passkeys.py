@@ -168,7 +168,7 @@ def _start(user_id: int, *, sign_on: bool = False) -> str:
 @public
 @limited(LOGIN)
 def second_options() -> Response:
-    """What a browser is asked behind the password."""
+    """What the browser has to answer after the password."""
     rows = db.session()
     pending = logins.find_pending(rows, str(session.get(PENDING, "")), now())
     if pending is None:
@@ -245,7 +245,8 @@ def add_options() -> Response:
 
 @blueprint.post(HERE)
 def add() -> Response:
-    """Add the passkey that the device made; that it may was asked with the challenge."""
+    """Add the passkey that the device created; the right to do so was checked with the
+    challenge."""
     form, rows = AddPasskeyForm(), db.session()
     name = form.name.data or browsers.in_words(request.user_agent.string)
     try:
@@ -272,7 +273,7 @@ def add() -> Response:
 
 @blueprint.post(f"{HERE}/confirm")
 def confirm_options() -> Response:
-    """What a browser is asked where a passkey confirms a step."""
+    """What the browser has to answer if a passkey confirms a step."""
     rows = db.session()
     user = people.find_user(rows, current_user.name)
     with transaction(rows, beside=True):

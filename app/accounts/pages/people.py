@@ -141,7 +141,7 @@ def role(person: str) -> Response:
 
 @blueprint.post(f"{PERSON}/disable")
 def disable(person: str) -> Response:
-    """Shut a person out at once."""
+    """Disable a person immediately."""
 
     def verb(why: str) -> str:
         rows = db.session()
@@ -156,7 +156,7 @@ def disable(person: str) -> Response:
 
 @blueprint.post(f"{PERSON}/enable")
 def enable(person: str) -> Response:
-    """Let a disabled person in again."""
+    """Enable a disabled person."""
 
     def verb(why: str) -> str:
         rows = db.session()

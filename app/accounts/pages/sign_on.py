@@ -98,7 +98,7 @@ def redirect_uri() -> str:
 
 
 def _provider() -> OpenIdProvider:
-    """The provider and what this process keeps of it."""
+    """The provider, with this process's cache of its document and keys."""
     found: OpenIdProvider | None = current_app.extensions.get("sign_on")
     if found is None:
         wanted = settings()
@@ -152,7 +152,7 @@ def begin() -> Response:
 @public
 @limited(SIGN_ON, methods=("GET",))
 def done() -> Response:
-    """Come back from the provider: log in, or link the account that asked for it."""
+    """Come back from the provider: log in, or link the account that started it."""
     issuer = settings().issuer
     begun = _taken(request.args.get("state", ""))
     if begun is None:

@@ -57,7 +57,7 @@ def show() -> Response:
 
 @blueprint.post("/sign-on")
 def save() -> Response:
-    """Preview what was typed, or make a new version of it."""
+    """Preview what was typed, or store it as a new version."""
     form, rows = MapForm(), db.session()
     if pressed(form, request.form.get("do", "")):
         return _page(form)

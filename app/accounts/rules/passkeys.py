@@ -1,4 +1,4 @@
-"""For whom passkeys are: the site that browsers bind them to, made of the portal's address."""
+"""The relying party of passkeys: the site that browsers bind them to, from the portal's address."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Which passwords may be set: by length and by what everybody guesses first, never by composition.
 
-Whether a password is one of those is asked through ``is_common``, which the caller brings: it needs
+Whether a password is one of those is checked by ``is_common``, which the caller brings: it needs
 a package that this floor does not know.
 """
 

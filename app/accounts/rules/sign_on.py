@@ -15,7 +15,7 @@ from app.core.rules.mail_addresses import mail_address
 MAX_ROWS: Final = 100
 """Rows of the map."""
 MAX_PATTERN: Final = 500
-"""Characters of a row's pattern, and of a value that a provider tells."""
+"""Characters of a row's pattern, and of a provider's value."""
 MAX_VALUES: Final = 500
 """Values of a person; what is above these limits, or no text of a line, gives no right."""
 _MAX_SUBJECT: Final = 255
@@ -26,7 +26,7 @@ _MAX_NAME: Final = 90
 
 @dataclass(frozen=True)
 class Claimed:
-    """What a provider says of a person, checked and cut to what is kept."""
+    """What a provider says about a person, checked and cut to what is stored."""
 
     issuer: str
     subject: str
@@ -139,7 +139,8 @@ def fits(pattern: str, value: str) -> bool:
 
 def granted(rows: Iterable[MapRow], values: Iterable[str]) -> Granted:
     """The first row that fits one of the values decides on the role; a reporter gets the sites of
-    all rows of reporters that fit. Whom no row fits (``is_mapped``) is a reader, if let in."""
+    all rows of reporters that fit. A person whom no row fits (``is_mapped``) is a reader, if let
+    in."""
     had = tuple(values)
     fitting = [row for row in rows if any(fits(row.pattern, value) for value in had)]
     if not fitting:

@@ -80,7 +80,7 @@ def keep_answer(
 
 
 def release(session: Session, token_id: int, key: str) -> None:
-    """Free the key of a request that was refused, though something of it is kept."""
+    """Free the key of a request that was refused, although a part of it was stored."""
     session.execute(
         delete(_requests).where(_requests.c.token_id == token_id, _requests.c.key == key)
     )

@@ -19,7 +19,7 @@ from app.core.database.upsert import upsert
 
 MAX_LOGIN_LENGTH = 100
 LOOKED_THROUGH = 10_000
-"""Of an account's calls, when asked what kinds there are."""
+"""Rows of an account's calls that are read to list their kinds."""
 
 _INSERT = insert(PartnerCall.__table__)  # type: ignore[arg-type]  # it is a Table
 
@@ -29,7 +29,7 @@ class CallRecord:
     """One call. ``at`` is aware UTC, ``fault`` the number that was answered or None.
 
     ``account`` is the key of a verified account, or the login that the caller claims: then the
-    call is kept only if there is such an account.
+    call is stored only if there is such an account.
     """
 
     account: int | str

@@ -59,7 +59,7 @@ class NameBound:
 
     @contextmanager
     def hold(self, name: str) -> Iterator[bool]:
-        """Be in with this name, or be told False: too many others are."""
+        """Enter with this name; False if too many others are in."""
         with self._lock:
             admitted = name in self._inside or len(self._inside) < self._most
             if admitted:
@@ -121,7 +121,7 @@ class Attempt:
 
 
 def hash_password(password: str) -> str:
-    """The argon2id hash under which a password is kept."""
+    """The argon2id hash of a password, for storing."""
     return _HASHER.hash(password)
 
 

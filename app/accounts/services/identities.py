@@ -46,11 +46,11 @@ _MAX_NAMES = 1000
 
 
 def sign_on(session: Session, by: Writer, said: Claimed, *, refuse_unmapped: bool) -> User | None:
-    """The person whom a provider logged in, with the role of the map; created at the first login.
+    """The person of a sign-on, with the role of the map; created at the first login.
 
-    None where the map gives no role and ``refuse_unmapped``: it is written down that the person
-    asked, and what an account that follows the map had ends; commit that. ``by`` is the portal.
-    Raises ``AuthenticationFailed`` where the person is disabled here.
+    None where the map gives no role and ``refuse_unmapped``: it is recorded that the person
+    tried to log in, and sessions and tokens of an account that follows the map end; commit that.
+    ``by`` is the portal. Raises ``AuthenticationFailed`` where the person is disabled here.
     """
     lock_admins(session)  # two first logins of one person come one after the other
     identity = find_identity(session, said.issuer, said.subject)
@@ -102,8 +102,8 @@ def _end_access(session: Session, by: Writer, identity: Identity, said: Claimed)
 
 
 def link(session: Session, by: Writer, name: str, said: Claimed) -> None:
-    """Link an identity to one's own account, which keeps its role. The door asked for the password
-    before, and the provider said that it is the person who asked."""
+    """Link an identity to one's own account, which keeps its role. The door required the password
+    before, and the provider confirmed that it is the same person."""
     lock_admins(session)  # two who link one identity come one after the other
     user = locked_user(session, name)
     require_self_or_admin(by, user, _("link others' accounts"))
@@ -142,7 +142,7 @@ def unlink(session: Session, by: Writer, name: str, issuer: str, *, why: str = "
 
 
 def follow_map(session: Session, by: Writer, name: str, *, on: bool, why: str = "") -> None:
-    """Let role and sites of a linked account follow the map from its next login on, or no more.
+    """Let role and sites of a linked account follow the map from its next login on, or stop that.
 
     If they do, its password ends: nothing but the provider opens it then. Raises ``Invalid`` where
     nobody would be left who can administer the portal without it.
@@ -181,7 +181,7 @@ def find_identity(session: Session, issuer: str, subject: str) -> Identity | Non
 
 
 def identity_of(session: Session, user: User, issuer: str) -> Identity | None:
-    """As whom this issuer knows a person."""
+    """A person's identity at this issuer."""
     return session.scalars(
         select(Identity).where(Identity.user_id == user.id, Identity.issuer == issuer)
     ).first()
@@ -199,7 +199,7 @@ def all_identities(session: Session, issuer: str) -> Sequence[Identity]:
 
 
 def people_with_sign_on(session: Session) -> Mapping[int, datetime | None]:
-    """The keys of the people whom a provider logs in, and when each signed on last."""
+    """The keys of the people who log in through a provider, and when each signed on last."""
     last = func.max(Identity.used_at, type_=Identity.used_at.type)
     newest = select(Identity.user_id, last).group_by(Identity.user_id)
     return {row[0]: row[1] for row in session.execute(newest)}

@@ -58,8 +58,8 @@ def lapses_at(session: Session, user: User, days: int) -> datetime | None:
 
 
 def end_lapsed(session: Session, by: Writer, days: int) -> Lapsed:
-    """End what belongs to people who did not sign on for ``days`` (0 = nothing), and warn those to
-    whom it happens within a week, once for each sign-on. ``by`` is the portal."""
+    """End what belongs to people who did not sign on for ``days`` (0 = nothing), and warn those of
+    the coming week, once for each sign-on. ``by`` is the portal."""
     if not days:
         session.execute(delete(PortalFact).where(PortalFact.name == APPLIES))
         return Lapsed(0, 0)

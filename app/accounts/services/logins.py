@@ -1,4 +1,4 @@
-"""A person's logins beside their beginning and end: listed, ended one by one, seen, and the step
+"""A person's logins between start and end: listed, ended one by one, seen, and the step
 between password and second factor."""
 
 from __future__ import annotations

@@ -158,8 +158,8 @@ def change_account(
     contract_year: int | None = None,
     sites: Sequence[str] | None = None,
 ) -> bool:
-    """Set an account's switches and sites (any of a site's names); what is None stays. Whether
-    anything changed."""
+    """Set an account's switches and sites (any of a site's names); None leaves a value unchanged.
+    Whether anything changed."""
     require_admin(by.actor, _MANAGE)
     _lock(session, account)
     wanted = {

@@ -2,7 +2,7 @@
 
 A person's device signs a challenge that was made here, is good once and for five minutes, and
 belongs to one purpose and one browser. Each passkey works alone, instead of name and password, and
-behind the password. What the device tells of itself (attestation) is not asked for.
+after the password. Attestation (the device's statement about itself) is not requested.
 
 The library is loaded with the first passkey: few processes see one.
 """
@@ -104,11 +104,11 @@ def require_room(session: Session, user: User) -> None:
 def begin(
     session: Session, party: RelyingParty, purpose: Purpose, now: datetime, user: User | None = None
 ) -> tuple[str, dict[str, Any]]:
-    """Make a challenge: what the signed cookie keeps of it, and what the browser is asked (the JSON
+    """Create a challenge: the part for the signed cookie, and the request to the browser (the JSON
     form of WebAuthn, sections 5.1.8 and 5.1.9). Everybody but ``ALONE`` names its ``user``.
 
     The cookie keeps the random id of a row; of ``ALONE``, which anybody may ask for, the challenge
-    itself and when it ends: whoever only asks stores nothing here.
+    itself and when it ends: a request alone stores nothing here.
     """
     from webauthn import generate_authentication_options
     from webauthn.helpers import options_to_json_dict
@@ -147,7 +147,7 @@ def begin(
 def take_challenge(
     session: Session, token: str, purpose: Purpose, now: datetime, user_id: int | None = None
 ) -> bytes | None:
-    """Use up the challenge that the cookie kept as ``token``; None if it is over, was used, or is
+    """Use up the challenge that the cookie has as ``token``; None if it is over, was used, or is
     for another purpose or person."""
     if purpose is Purpose.ALONE:
         return _take_alone(session, token, now)
@@ -208,7 +208,7 @@ def add_passkey(
     name: str,
 ) -> list[str]:
     """Add a passkey to one's own account; the recovery codes, to be shown once, where it is the
-    first second factor. The door has asked for the password, or what stands for it."""
+    first second factor. The door has required the password, or what replaces it."""
     user = own_user(session, by, user_name)
     checked_text("name", name, NAME_LIMIT, label=_("Name"))
     require_room(session, user)
@@ -237,7 +237,7 @@ def rename_passkey(session: Session, by: Writer, user_name: str, key: int, name:
 
 
 def remove_passkey(session: Session, by: Writer, user_name: str, key: int) -> None:
-    """Remove one's own passkey. The door asked for password and code, or for a passkey."""
+    """Remove one's own passkey. The door required password and code, or a passkey."""
     user = own_user(session, by, user_name)
     found = find_passkey(session, user.id, key)
     name = found.name
@@ -265,9 +265,9 @@ def check(
 ) -> Checked:
     """Check a device's answer to a challenge that was taken, and write its use.
 
-    ``user``: whose passkey it has to be. What fails is to be counted by the caller, and told to
-    nobody but the log: which passkeys and accounts there are is not said. Commit whatever comes
-    of it.
+    ``user``: whose passkey it has to be. Failures have to be counted by the caller, and shown to
+    nobody but the log: which passkeys and accounts exist stays secret. Commit in
+    either case.
     """
     name = user.name if user else ""
     sent = _parsed(answer)

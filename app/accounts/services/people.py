@@ -1,7 +1,7 @@
 """Verbs on people: create, role and sites, disable and enable, password, time zone, mail.
 
 And their logins: a login is a row; the cookie carries its random id, of which only the hash is
-kept here. Logging out, disabling a person and setting a password end it at once; the latter two end
+stored. Logging out, disabling a person and setting a password end it at once; the latter two end
 API tokens and the calendar's address as well.
 
 Nothing here can leave the portal without an admin who can log in.
@@ -172,8 +172,8 @@ def people_who_may_write(session: Session, ticket: TicketFacts) -> Sequence[str]
 def change_person(
     session: Session, by: Writer, name: str, role: str, sites: Sequence[str] = (), *, why: str = ""
 ) -> bool:
-    """Set a person's role and sites; False if they were like that already. They follow the map of
-    sign-on no more.
+    """Set a person's role and sites; False if they were like that already. They do not follow the
+    map of sign-on any longer.
 
     Raises ``Invalid`` where nobody would be left who can administer the portal.
     """
@@ -196,8 +196,8 @@ def change_person(
 def follow_role(
     session: Session, by: Writer, user: User, role: str, sites: Sequence[str] = ()
 ) -> None:
-    """Set what the map of sign-on gives a person. Such an account has no password, and so is none
-    of the admins of whom one must be left."""
+    """Set what the map of sign-on gives a person. Such an account has no password, and so does not
+    count among the admins of which one must remain."""
     if fields := _set_role(user, role, _checked_role(session, role, sites)):
         _record(session, by, user, fields, "")
         log_on_commit(session, by, "role changed", PERSON, user.id, how=f"sign-on: {_rights(user)}")
@@ -262,7 +262,7 @@ def disable_user(session: Session, by: Writer, user: User, *, why: str = "") -> 
 
 
 def enable_user(session: Session, by: Writer, user: User, *, why: str = "") -> None:
-    """Let a disabled person in again, with the password that was set; twice changes nothing.
+    """Enable a disabled person, with the password that was set; twice changes nothing.
 
     Nothing that ended by disabling comes back.
     """
@@ -429,7 +429,7 @@ def actor_of_user(user: User) -> Actor:
 
 
 def token_hash(token: str) -> str:
-    """What is kept of a random id: of a login, a one-time link, a step between them."""
+    """What is stored of a random id: of a login, a one-time link, a step between them."""
     return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
 
 

@@ -1,7 +1,7 @@
 """One-time links with which a person sets a password, without anybody else knowing it.
 
-The link's random id is shown once to the admin who makes it; only its hash is kept. It works once,
-for two days, until a newer one is made, the person is disabled or a password is set.
+The link's random id is shown once to the admin who makes it; only its hash is stored. It works
+once, for two days, until a newer one is made, the person is disabled or a password is set.
 """
 
 from __future__ import annotations

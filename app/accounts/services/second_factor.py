@@ -1,10 +1,10 @@
 """The second factor: time-based codes (RFC 6238), recovery codes, and whether admins need one.
 
-A passkey is one, too (``passkeys``); recovery codes stand in for whatever of both there is.
+A passkey is one, too (``passkeys``); recovery codes replace either of them.
 
 The secret lies encrypted with a key made from the portal's secret: a copy of the database alone
-makes no codes. Whoever changes the portal's secret makes all of them unreadable; recovery codes go
-on working, and an admin can take a second factor off.
+makes no codes. A new secret of the portal makes all of them unreadable; recovery codes still
+work, and an admin can remove a second factor.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def confirm_setup(session: Session, by: Writer, name: str, code: str, key: bytes
 def try_code(session: Session, by: Writer, user: User, code: str, key: bytes) -> Attempt:
     """Try a person's code, or recovery code, and use it up. ``by`` is that person.
 
-    Wrong ones count as failed logins of the person, so commit whatever comes of it, then take
+    Wrong ones count as failed logins of the person, so commit in either case, then use
     ``verified_account()``. Raises ``Invalid`` where the secret is unreadable.
     """
     user = locked_user(session, user.name)  # of several at once with one code the first counts
@@ -176,7 +176,7 @@ def codes_left(session: Session, user: User) -> int:
 
 
 def new_recovery_codes(session: Session, by: Writer, name: str) -> list[str]:
-    """Replace one's recovery codes; to be shown once. The door asked for password and code, or for
+    """Replace one's recovery codes; to be shown once. The door required password and code, or
     a passkey."""
     user = own_user(session, by, name)
     if not is_on(session, user.id):
@@ -191,7 +191,7 @@ def new_recovery_codes(session: Session, by: Writer, name: str) -> list[str]:
 
 
 def turn_off(session: Session, by: Writer, name: str) -> None:
-    """Turn one's own codes of an app off; passkeys stay. The door has asked for password and code
+    """Turn one's own codes of an app off; passkeys stay. The door has required password and code
     before."""
     user = own_user(session, by, name)
     if user.totp_since is not None:
@@ -293,7 +293,7 @@ def _clear(
 
 
 def end_codes_without_factor(session: Session, user: User) -> None:
-    """Delete the recovery codes where there is nothing left that they stand in for."""
+    """Delete the recovery codes if there is no second factor left for them to replace."""
     if not is_on(session, user.id):
         session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
 

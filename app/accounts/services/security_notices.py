@@ -1,6 +1,6 @@
 """Mails to a person about the security of its account: each change of what opens it.
 
-They are queued in the transaction of the change. Whoever chose to get no mails gets these all the
+They are queued in the transaction of the change. People who turned mails off get these all the
 same: a thief of a login would choose that first. Only an address that was stopped itself, without
 being anybody's, gets none; nor does somebody who is disabled. Nothing secret is in them.
 """
@@ -36,7 +36,7 @@ def notify_person(
     *,
     also_to: str = "",
 ) -> None:
-    """Queue a mail that says what was changed, when, by whom and from where, and what to do.
+    """Queue a mail that names the change, its time, author and network address, and what to do.
 
     ``change`` is the number of the change in the log. ``also_to`` is an address that was the
     person's until now. Somebody without an address gets none.

@@ -25,7 +25,7 @@ _VALUES: Final = 20
 
 
 def note_request(session: Session, said: Claimed, now: datetime) -> None:
-    """Write down that this person asked, at ``now`` (aware UTC)."""
+    """Record that this person tried to log in, at ``now`` (aware UTC)."""
     known = {
         "login_name": said.login_name,
         "full_name": said.full_name,
@@ -48,7 +48,7 @@ def note_request(session: Session, said: Claimed, now: datetime) -> None:
 
 
 def requests_at(session: Session, issuer: str) -> Sequence[SignOnRequest]:
-    """Who asked at this issuer, the last one first."""
+    """People who tried to log in at this issuer, the last one first."""
     return session.scalars(
         select(SignOnRequest)
         .where(SignOnRequest.issuer == issuer)
@@ -62,7 +62,7 @@ def values_of_request(request: SignOnRequest) -> tuple[str, ...]:
 
 
 def drop_request(session: Session, issuer: str, subject: str) -> None:
-    """Forget that this person asked: it is let in."""
+    """Delete the record of this person's attempts: the login succeeded."""
     session.execute(
         delete(SignOnRequest).where(
             SignOnRequest.issuer == issuer, SignOnRequest.subject == subject

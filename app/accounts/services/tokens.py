@@ -1,7 +1,7 @@
 """Verbs on API tokens: make, rotate, end, and who acts with one.
 
 A system's token is made by an admin, a person's own by that person, who needs to be logged in for
-it: no token makes another. A secret is given out by the verb that makes it and kept as SHA-256
+it: no token makes another. A secret is returned once, when it is created, and stored as SHA-256
 only: it has 256 random bits, so that nothing slower is needed against guessing, and wrong ones are
 counted against nobody. Times are UTC.
 """
@@ -142,7 +142,7 @@ def rotate_token(
     """Give a token a second live secret, so that its program can change over without a gap.
 
     Without ``days`` it lives as long as the newest one did from its making. A person's token gets
-    one from that person only: whoever has it acts as that person.
+    one from that person only: it lets its holder act as that person.
     """
     _require(by.actor, token)
     if token.user_id is not None and not _is_own(by.actor, token):

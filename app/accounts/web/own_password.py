@@ -40,9 +40,9 @@ class Asked(NamedTuple):
 def ask_password(field: Any) -> Asked:
     """Try what was typed into a form's password field; what is wrong is said at the field.
 
-    Whom only a provider of identities logs in has none: a fresh sign-on stands for it.
+    People who only use sign-on have no password: a fresh sign-on replaces it.
 
-    Whoever continues takes ``logins.verified_user`` with the attempt in its own transaction.
+    The next step uses ``logins.verified_user`` with the attempt in its own transaction.
     """
     rows, name = db.session(), current_user.name
     if current_user.instead_of_password:

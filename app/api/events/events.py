@@ -234,9 +234,9 @@ def report_alerts_of(call: Call) -> Mapping[str, Any] | EventsLeft:
 def _alerts(call: Call, name: str) -> Mapping[str, Any] | EventsLeft:
     """Store a notification of Alertmanager.
 
-    Alertmanager sends again what was answered with 5xx, and leaves alone what was answered with
-    4xx: so whatever can be stored is stored, and what cannot is named beside it; 422 is answered
-    where nothing can.
+    Alertmanager repeats what was answered with 5xx, and drops what was answered with
+    4xx: so everything that can be stored is stored, and the rest is named in the answer; 422 is
+    answered where nothing can.
     """
     require_report(call.actor)
     source = _source(name)

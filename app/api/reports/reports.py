@@ -1,4 +1,4 @@
-"""Quarterly reports: how each stands, and what was signed. Drafts are for people on the pages."""
+"""Quarterly reports: the state of each, and signed versions. Drafts are for people on the pages."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class OneReportQuery(Schema):
 
 
 class ReportRow(Schema):
-    """How the report of a site about a quarter stands."""
+    """The state of a site's report about a quarter."""
 
     key = a_text("Site and quarter, as DE-KIT/2013-Q1: the path of the signed report.")
     site = a_text("The site's LHCOPN name.")
@@ -140,7 +140,7 @@ class ReportOtherEvent(Schema):
 
 
 class ReportSignature(Schema):
-    """When and by whom a version was signed, and what happened to it."""
+    """Time and signer of a version, and what happened to it."""
 
     number = a_number("Counted from 1.")
     submitted = Moment("When it was signed.", attribute="submitted_at")

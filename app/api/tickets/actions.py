@@ -1,5 +1,5 @@
-"""What is done with a ticket beside writing it: merge, hand over, review, undo, watch, be reminded,
-and NTTDM documents of it."""
+"""Actions on a ticket other than writing it: merge, share, review, undo, watch, set a reminder,
+and exchange NTTDM documents."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class MergeBody(Schema):
 
 
 class PartnerBody(Schema):
-    """A partner to whom a ticket is handed."""
+    """A partner with which a ticket is shared."""
 
     partner = sent_text("The partner's code.", SHORT_TEXT_LIMIT, required=True)
 

@@ -168,7 +168,7 @@ class TicketOrigin(Schema):
 
 
 class TicketAnswer(Schema):
-    """A site that is asked to accept this change, and its newest answer."""
+    """A site that has to accept this change, and its newest answer."""
 
     site = a_text("The site's key.")
     answer = a_text("accepted or refused; null = none yet.", null=True)

@@ -49,7 +49,7 @@ KINDS = (
     "event",
     "ticket",
 )
-"""Kinds of things that may be asked for though none was changed yet."""
+"""Kinds of things that may be selected although none was changed yet."""
 LABELS = {
     "list": _("List"),
     "kind": _("Kind"),
@@ -159,7 +159,7 @@ class AuditQuery:
 
 
 class AuditListing:
-    """What the template shows beside the rows."""
+    """What the template shows in addition to the rows."""
 
     def __init__(self, query: AuditQuery, base: str, csv: str, page: AuditPage[Any]) -> None:
         self.query = query

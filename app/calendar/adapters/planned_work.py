@@ -25,7 +25,8 @@ _STATUSES: Final = {Status.CANCELLED: "CANCELLED", Status.TENTATIVE: "TENTATIVE"
 
 @dataclass(frozen=True)
 class Publisher:
-    """Who tells of the work: where the portal is (no slash at its end), and its mail address."""
+    """The publisher of the work: the portal's address (no slash at its end), and its mail
+    address."""
 
     public_url: str
     address: str
@@ -47,8 +48,8 @@ def new_calendar() -> icalendar.Calendar:
 def notice_of(window: Planned, publisher: Publisher) -> str:
     """One window as a maintenance notice, or "" where it cannot be one.
 
-    Without a METHOD, as the standard asks (3.4.1): else mail programs put it into the calendar of
-    whoever gets the mail.
+    Without a METHOD, as the standard requires (3.4.1): else mail programs add it to the calendar of
+    the recipient.
     """
     if not window.is_notice:
         return ""

@@ -1,4 +1,4 @@
-"""Rows of the LHC's calendar: runs, seasons, stops and shutdowns, with what each date stands on."""
+"""Rows of the LHC's calendar: runs, seasons, stops and shutdowns, with the basis of each date."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from app.core.models.base import Base, UtcTime
 
 
 class LhcPeriod(Base):
-    """A period of the LHC. Times are UTC; their sources tell CERN's clock."""
+    """A period of the LHC. Times are UTC; their sources use CERN's local time."""
 
     __tablename__ = "lhc_periods"
 

@@ -144,7 +144,7 @@ class Day:
 
 @dataclass(frozen=True)
 class Bar:
-    """A window on a line of the month, in thousandths of it."""
+    """A window on a line of the month, in thousandths of the line."""
 
     window: Planned
     x: float

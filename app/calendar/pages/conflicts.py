@@ -75,7 +75,7 @@ def conflicts_panel(actor: Actor, ticket: Ticket) -> Mapping[str, Any]:
 
 @blueprint.get("/conflicts")
 def conflicts() -> AnyResponse | str:
-    """The part of a form that tells the conflicts of what is typed there so far."""
+    """The part of a form that shows the conflicts of what is typed there so far."""
     links = [name for name in request.args.getlist("links") if name]
     if not wants_fragment():
         return redirect(url_for("calendar.free", link=links[:MAX_LINKS]))

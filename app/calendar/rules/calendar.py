@@ -1,4 +1,4 @@
-"""Windows of planned work beside each other: which of them collide, and which days they touch.
+"""Windows of planned work: which of them collide, and which days they touch.
 
 A window lasts from its start until before its end (UTC); two that only touch do not collide. One
 without length, or whose end is not known, is the moment of its start and collides with nothing.
@@ -104,7 +104,7 @@ class Planned:
     links: tuple[PlannedLink, ...] = ()
     sites: tuple[str, ...] = ()
     asked: int = 0
-    """Sites that are asked to accept the change ..."""
+    """Sites that have to accept the change ..."""
     accepted: int = 0
     refused: int = 0
     season: str = ""
@@ -128,7 +128,7 @@ class Planned:
 
     @property
     def missing(self) -> int:
-        """Asked sites that did not answer."""
+        """Sites that have to accept and did not answer."""
         return self.asked - self.accepted - self.refused
 
 

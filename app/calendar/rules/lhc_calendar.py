@@ -2,7 +2,7 @@
 
 A period begins with its first moment and ends before ``end`` (UTC); without an end it is ongoing.
 Sources state days and times of CERN's own clock, some only a month: how exact an end of a period is
-and how well it stands is stored beside it, because "runs" decides duties (decisions, section 9).
+and how firm it is are stored with it, because "runs" decides duties (decisions, section 9).
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ HALTING: Final = frozenset({PeriodKind.STOP, PeriodKind.SHUTDOWN})
 
 
 class Certainty(StrEnum):
-    """How well one end of a period stands."""
+    """How firm one end of a period is."""
 
     ATTESTED = "attested"
     PLANNED = "planned"
@@ -90,7 +90,7 @@ TIME_LENGTH = len("2013-02-14 07:24")
 
 @dataclass(frozen=True)
 class StatedPeriod:
-    """A period with what its two ends stand on. ``end`` None = ongoing."""
+    """A period with the basis of its two ends. ``end`` None = ongoing."""
 
     name: str
     kind: str
@@ -169,7 +169,8 @@ def checked_period(stated: Mapping[str, str]) -> StatedPeriod:
 
 
 def running_at(moment: datetime, periods: Iterable[Period]) -> Period | None:
-    """The season in which the detectors run at that moment, or None; of two the later begun."""
+    """The season in which the detectors run at that moment, or None; of two, the one that started
+    later."""
     return running_between(moment, moment, periods)
 
 

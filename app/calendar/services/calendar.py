@@ -37,7 +37,7 @@ from app.tickets.services.concerned_sites import concerns_sites
 from app.tickets.services.lists.query import readable
 
 MAX_WINDOWS: Final = 200
-"""Windows of one answer; a month with more of them is to be asked for by site or link."""
+"""Windows of one answer; a month with more needs a filter by site or link."""
 MAX_LENGTH: Final = timedelta(days=400)
 """A window that began longer before is not looked for: else each page read all the past."""
 MAX_LINKS: Final = 100
@@ -48,7 +48,7 @@ _Row = Row[*tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class CalendarFilter:
-    """What is wanted; all of it together."""
+    """The conditions; all of them must match."""
 
     site: Site | None = None
     """Which it concerns."""

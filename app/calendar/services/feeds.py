@@ -1,7 +1,8 @@
 """The private address of a person's calendar: made, renewed, ended, and who reads by it.
 
-Whoever has the address reads the calendar as that person does; no login is asked, because calendar
-programs have none. The secret has 256 random bits, and only its SHA-256 is kept, as of API tokens.
+Anybody who has the address reads the calendar as that person does, without a login, because
+calendar programs have none. The secret has 256 random bits, and only its SHA-256 is stored, as for
+API tokens.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The calendar of the LHC: what pages and rules read of it, and what administrators change.
+"""The calendar of the LHC: what pages and rules read, and what administrators change.
 
 Whether the detectors ran decides duties, also of events long ago: each change is in the log, and
 what the rules ask for follows it. Times are UTC; people read and write CERN's own.

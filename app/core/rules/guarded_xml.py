@@ -1,4 +1,4 @@
-"""XML from outside, met by a streaming parser within bounds before anything is made of it.
+"""XML from outside, met by a streaming parser within limits before it is processed.
 
 No document type declaration (and so no entities), UTF-8 only, limited depth, elements, attributes
 and names. To read more, build a tree behind it, or use what the parser reports.

@@ -104,7 +104,8 @@ class TeleconferencePerson(Base):
     position: Mapped[int]
     """In the order in which they came in."""
     why: Mapped[str] = mapped_column(String(255))
-    """Why it concerns this person: "as you asked for it", "as chair", "as reporter of DE-KIT"."""
+    """Why it concerns this person: "because you requested this meeting", "as reporter of
+    DE-KIT"."""
     is_in: Mapped[bool] = mapped_column(default=True)
     is_invited: Mapped[bool] = mapped_column(default=False)
     """An invitation to this person was written and is still valid."""

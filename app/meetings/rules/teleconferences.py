@@ -57,7 +57,7 @@ class Method(StrEnum):
 
 @dataclass(frozen=True)
 class Invitation:
-    """A TC as one person's calendar is notified of it.
+    """A TC as one person's calendar receives it.
 
     ``uid`` stays, ``sequence`` rises with each that differs. Without ``attendee`` it
     is nobody's in particular.

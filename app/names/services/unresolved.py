@@ -1,5 +1,5 @@
-"""Names in tickets and events that the registry does not know: which, how often, by whom, and what
-is near.
+"""Names in tickets and events that the registry does not know: which, how often, their authors, and
+what is near.
 
 A name that means something by now is listed while tickets have it unresolved. What is made of names
 is in ``name_decisions``. Only admins may.
@@ -53,7 +53,8 @@ class Decision(StrEnum):
 
 @dataclass(frozen=True)
 class UnresolvedName:
-    """A name, how many tickets have it, the newest of them, by whom, and the nearest known names.
+    """A name, how many tickets have it, the newest of them, its author, and the nearest known
+    names.
 
     Where no ticket has it, ``newest`` is 0: then events do. ``means`` is the thing that has the
     name by now, "" = none: then tickets and events have to follow.

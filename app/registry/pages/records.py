@@ -41,7 +41,7 @@ class Fact:
     source: str
     sample: bool
     changed_later: bool
-    """On a past day: somebody changed it since, so the source of today says nothing of it."""
+    """On a past day: somebody changed it since, so today's source says nothing about it."""
 
 
 def today() -> date:

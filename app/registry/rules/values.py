@@ -76,7 +76,7 @@ class ValueKind:
 
 @dataclass(frozen=True)
 class RecordField:
-    """One field of a site or link: all that files, forms, pages and the change log know of it."""
+    """One field of a site or link: all that files, forms, pages and the change log need."""
 
     name: str
     label: str

@@ -74,7 +74,7 @@ def comment(site: str, quarter: str) -> Response:
 
 
 def _seen(site: str, quarter: str) -> ReportContext:
-    """The report that the address names, to those who may know of it."""
+    """The report that the address names, for those who may see it."""
     place = report_context(site, quarter)
     require_see(acting(), place.site.id, place.report)
     return place

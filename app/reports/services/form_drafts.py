@@ -198,7 +198,7 @@ def discard_draft(session: Session, by: Writer, number: int, seen: int) -> None:
 
 
 def newest_published(session: Session) -> ReportForm:
-    """The form that was published last; drafts are copies of it."""
+    """The form that was published last; drafts are copies."""
     return session.scalars(
         select(ReportForm)
         .where(ReportForm.published_at.is_not(None))

@@ -63,7 +63,7 @@ def signed_report(
 ) -> SignedReport:
     """A signed version (None = the newest one) of a site's report, the site under any name.
 
-    ``NotFound`` if none exists, or this account may not know of it.
+    ``NotFound`` if none exists, or this account may not see it.
     """
     site = find_site(session, site_name)
     if site is None:

@@ -1,4 +1,4 @@
-"""How much of the time a link was available, from what monitoring reported of it.
+"""How much of the time a link was available, as monitoring reported.
 
 Availability is 1 - down / (period - unmonitored) (decisions, section 9). Degraded time is available
 and shown with it. The silence of every source that watched a link is unmonitored time, too. Where
