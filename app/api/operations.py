@@ -100,8 +100,8 @@ class Operation:
     name: str
     """The operation's id in the document."""
     path: str
-    """Below /api; ``{key}`` stands for the rest of the address, other names for one part either
-    case."""
+    """Below /api; ``{key}`` stands for the rest of the address, other names for one of its
+    parts."""
     summary: str
     scopes: tuple[Scope, ...]
     """Any of these will do."""
