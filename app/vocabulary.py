@@ -2,7 +2,7 @@
 
 Pages show them through ``said_word`` and the filter ``word``; they are here so that the catalogue
 has them. Nothing reads this module. A word that is shown and missing here stays English, which
-tests/core/test_language.py tells.
+tests/core/test_language.py checks it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """A partner to try things with: a small Zammad in memory that misbehaves on demand.
 
 ``flask exchange stand-in`` serves it. It has only what the portal's ``zammad`` kind calls;
-``POST /misbehave`` says how it errs from now on. Not for anything but demo and tests: whoever
+``POST /misbehave`` says how it errs from now on. Not for anything but demo and tests: anybody who
 reaches its port may do everything.
 """
 

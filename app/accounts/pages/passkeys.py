@@ -1,6 +1,6 @@
 """Passkeys: logging in with one, alone or behind the password, and the person's own list of them.
 
-static/passkeys.js asks an ``.../options`` address what the browser is to be asked, and sends its
+static/passkeys.js asks an ``.../options`` address what to request from the browser, and sends its
 answer as a field of the page's own form. Between the two the cookie keeps a
 challenge. The portal has passkeys only where browsers have them (``rules.passkeys``), and shows
 nothing of them elsewhere.

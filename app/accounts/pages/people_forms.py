@@ -80,7 +80,7 @@ class WhyForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 class LinkForm(WhyForm):
-    """A one-time link: whoever has it sets the person's password."""
+    """A one-time link: anybody who has it can set the person's password."""
 
     password = own_password()
 

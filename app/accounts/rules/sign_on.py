@@ -139,8 +139,8 @@ def fits(pattern: str, value: str) -> bool:
 
 def granted(rows: Iterable[MapRow], values: Iterable[str]) -> Granted:
     """The first row that fits one of the values decides on the role; a reporter gets the sites of
-    all rows of reporters that fit. A person whom no row fits (``is_mapped``) is a reader, if let
-    in."""
+    all rows of reporters that fit. A person without a matching row (``is_mapped``) is a reader, if
+    let in."""
     had = tuple(values)
     fitting = [row for row in rows if any(fits(row.pattern, value) for value in had)]
     if not fitting:

@@ -25,7 +25,7 @@ FEED: Final = "feed"
 OTHER_SECRETS_END: Final[Hook[[Session, Writer, User], str]] = Hook("OTHER_SECRETS_END")
 """End what a room above gave a person's programs; what ended, in words, or ""."""
 OTHER_SECRETS: Final[Hook[[], ColumnElement[bool]]] = Hook("OTHER_SECRETS")
-"""Whether a person (``User``) has any of it."""
+"""Whether a person (``User``) has any."""
 
 
 def has_personal_secrets() -> ColumnElement[bool]:

@@ -25,7 +25,7 @@ SIGN_ON_AGAIN = _("Sign in again first (profile, Sign-on), then repeat this with
 
 
 class AskPasswordForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
-    """A step for which the password is asked again."""
+    """A step that requires the password again."""
 
     password = own_password()
 

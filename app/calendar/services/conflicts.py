@@ -1,8 +1,8 @@
 """What collides with one window of planned work, and when nothing does: for forms, tickets, mails.
 
 The rule is the calendar's own (``app.calendar.rules.calendar``). Two statements, four or five
-where links are given by their ids. It reads only, but for the mails that it hands to whoever plans
-mails; times are UTC.
+where links are given by their ids. It only reads, except for the mails that it hands to the code
+that plans mails; times are UTC.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def mails_to_others(
     session: Session, change: Change, notified: Collection[str], now: datetime
 ) -> Sequence[Also]:
     """The mails to the people of tickets with whose windows a change brought its ticket's window
-    into conflict; addresses of ``notified`` hear of it anyway.
+    into conflict; addresses of ``notified`` are notified anyway.
 
     A message is keyed by both tickets and the day: two that are in conflict stay so in silence,
     however often either is edited.

@@ -173,7 +173,7 @@ def may_read(actor: Actor, ticket: TicketFacts) -> bool:
 
 
 def require_all_tickets(actor: Actor) -> None:
-    """Raise ``Forbidden`` for an account that reads its partner's own tickets only: figures tell of
+    """Raise ``Forbidden`` for an account that reads its partner's own tickets only: figures reveal
     all."""
     if actor.kind is Kind.PARTNER and actor.access is not TicketAccess.ALL:
         raise Forbidden(

@@ -1,4 +1,4 @@
-"""What a picture's first bytes say of it: its kind, and how many pixels it would become.
+"""What a picture's first bytes say: its kind, and how many pixels it would become.
 
 Only so much is read as is needed to decide whether a browser may show it: a few
 hundred bytes can stand for gigabytes of pixels.

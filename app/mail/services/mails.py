@@ -63,7 +63,7 @@ MAIL_FACTS: Final[Hook[[Session, Ticket, datetime], Sequence[tuple[str, str]]]] 
 MAILS_TO_OTHERS: Final[Hook[[Session, Change, Collection[str], datetime], Sequence[Also]]] = Hook(
     "MAILS_TO_OTHERS"
 )
-"""What a change means for people of other tickets, except those who are notified of it anyway."""
+"""What a change means for people of other tickets, except those who are notified anyway."""
 MAIL_CALENDAR: Final[Hook[[Session, Ticket, str, str], str]] = Hook("MAIL_CALENDAR")
 """An iCalendar object for programs, without a METHOD, of a ticket as it is now; "" = none."""
 

@@ -88,7 +88,7 @@ def _match(session: Session, target: Target, now: datetime) -> Iterable[Batch]:
 
 
 AFFECTED: Final[Hook[[Session, Span, datetime], Collection[Target]]] = Hook("AFFECTED")
-"""The targets that changes of the log, or time alone, make stale beside those of matching."""
+"""The targets that changes of the log, or time alone, make stale in addition to matching's."""
 STEPS: Final[Hook[[Session, Target, datetime], Iterable[Batch]]] = Hook("STEPS")
 """What is computed for each link after its matches, in this order; without it nothing is."""
 STEPS_BY_TICKETS: Final[Hook[[Session, Target, Collection[int], datetime], Iterable[Batch]]] = Hook(

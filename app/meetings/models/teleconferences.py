@@ -92,7 +92,7 @@ class TeleconferenceTicket(Base):
 
 
 class TeleconferencePerson(Base):
-    """A person whom a TC concerns, or who joined; the row stays after the person left, who is not
+    """A person concerned by a TC, or who joined; the row stays after the person left, who is not
     added again."""
 
     __tablename__ = "teleconference_people"

@@ -1,4 +1,4 @@
-"""People whom a teleconference concerns: who requested it, the chair, reporters of the sites; who
+"""People concerned by a teleconference: who requested it, the chair, reporters of the sites; who
 joined or left.
 
 The sites are those of its tickets (affected, responsible, at the ends of affected links), and for a
@@ -45,7 +45,7 @@ def concerned_sites(session: Session, row: Teleconference) -> Collection[int]:
 
 
 def concern_people(session: Session, row: Teleconference) -> Sequence[TeleconferencePerson]:
-    """Add the people whom it concerns now and who are not in it yet; returns those who were added.
+    """Add the people concerned now who are not in it yet; returns those who were added.
 
     Who left stays out.
     """

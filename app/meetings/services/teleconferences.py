@@ -2,7 +2,7 @@
 
 Each writes one change and, in the same transaction, the mails about it. A TC's row is locked
 while it changes: two of the chair who answer at once come one after the other, and the second is
-told that it was answered.
+notified that it was answered.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Makes meeting packs: counts what stands on the slides, draws them, keeps the files.
+"""Makes meeting packs: counts the content of the slides, draws them, keeps the files.
 
 A worker that is killed in the middle leaves a pack that the next one makes from its beginning.
 """
@@ -71,10 +71,10 @@ def make_pack(context: Context, arguments: Mapping[str, Any]) -> None:
 
 @follows(MEETING_PACKS)
 def fail_given_up_packs(context: Context) -> None:
-    """Packs whose job was given up have failed: their pages say so, and ask no more.
+    """Packs whose job was given up have failed: their pages say so, and stop polling.
 
     A job is given up after its last try, or when the last of its workers was killed in the middle:
-    then nobody else is there who could tell.
+    then nobody else can report it.
     """
     with context.reading() as session:
         to_come = packs_to_come(session)

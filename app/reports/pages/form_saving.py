@@ -48,7 +48,7 @@ class Unstored:
 
 @dataclass(frozen=True)
 class Typed:
-    """What a person sent, and what happened to it, where not all of it could be done."""
+    """What a person sent, and the result, where not everything could be done."""
 
     fields: Mapping[str, Sent] = field(default_factory=dict)
     """Fields that were not stored."""

@@ -217,7 +217,7 @@ def restore(number: int, key: str) -> Response:
 
 @blueprint.post(f"{_QUESTION}/remove")
 def remove(number: int, key: str) -> Response:
-    """Take a question off that no form in use has asked."""
+    """Remove a question that no form in use has had."""
     return _done(
         number, lambda seen: verbs.remove_question(db.session(), writer(), number, key, seen)
     )

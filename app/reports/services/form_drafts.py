@@ -124,7 +124,7 @@ def retire_question(
 
 
 def remove_question(session: Session, by: Writer, number: int, key: str, seen: int) -> ReportForm:
-    """Take a question off a draft; only one that no form in use has asked."""
+    """Remove a question from a draft; only one that no form in use has had."""
     row, form = _draft(session, by, number, seen)
     _question_of(form, key)
     if key in used_keys(session):

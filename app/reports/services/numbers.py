@@ -119,7 +119,7 @@ def numbers_of_quarter(
 
 
 def asked_sites(session: Session, quarter: Quarter) -> Sequence[Site]:
-    """The sites that owe a report about the quarter, by name: its T1s, if reports of it are asked
+    """The sites that owe a report about the quarter, by name: its T1s, if reports are required
     at all."""
     return t1s_of(session, quarter) if quarter >= reports_from(session) else ()
 

@@ -452,7 +452,7 @@ def record_on_report(
     session: Session, by: Writer, report: Report, fields: Sequence[FieldChange]
 ) -> None:
     """Write one change of a report. The log counts a report's changes by itself: a comment is one
-    too, and does not make a new version of what is written. Who is notified of it is told in the
+    too, and does not make a new version of what is written. Who is notified is defined in the
     same transaction."""
     change_id = record_change(session, by, kind=REPORT, thing_id=report.id, fields=fields)
     mail_report_news(session, by, report, fields, change_id)

@@ -10,7 +10,7 @@ from app.reports.rules.reports import ReportStatus, ShownState
 from app.reports.services.grid import ReportGrid
 
 READER: Final = Actor(Kind.PERSON, "", role=Role.READER)
-"""As whom the grid is read for files: they leave the portal, so no draft is in them."""
+"""The reader of the grid for files: they leave the portal, so no draft is in them."""
 QUARTERS_AT_ONCE: Final = 8
 """Columns of the grid on one slide."""
 _NOT_REQUIRED: Final = "–"

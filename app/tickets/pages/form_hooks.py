@@ -41,4 +41,4 @@ EVENTS: Final[Hook[[Session, Sequence[int]], TicketOfEvents]] = Hook("EVENTS")
 """The ticket of the events of these numbers; raises ``NotFound`` where one is missing."""
 
 RECIPIENTS: Final[Hook[[Session, Actor, Concern], Mapping[str, Any]]] = Hook("RECIPIENTS")
-"""Who will be notified, for the template, by whom the ticket concerns."""
+"""Who will be notified, for the template, from the people concerned."""

@@ -1,4 +1,4 @@
-"""Who will be notified of what is being written: beside the form of a new ticket, a comment and a
+"""Who will be notified of what is being written: next to the form of a new ticket, a comment and a
 move."""
 
 from __future__ import annotations

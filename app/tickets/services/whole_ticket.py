@@ -1,7 +1,7 @@
 """A ticket with all that its page shows, by two statements.
 
 Most tickets are related to none, were handed to nobody, have no files and ask no site: the
-statement that reads a ticket says so, and such things are not asked for one by one.
+statement that reads a ticket says so, and such things are not read one by one.
 """
 
 from __future__ import annotations
