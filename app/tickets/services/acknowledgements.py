@@ -1,4 +1,4 @@
-"""Sites' answers to a change: which sites are asked, who answered what, who is missing."""
+"""Sites' answers to a change: which sites have to accept, who answered what, who is missing."""
 
 from __future__ import annotations
 
@@ -34,7 +34,8 @@ from app.tickets.services.lifecycle import locked_ticket, record_on_ticket
 
 @dataclass(frozen=True)
 class SiteAnswer:
-    """One site that is asked: its LHCOPN name, and its newest answer ("" while it is missing)."""
+    """One site that has to accept: its LHCOPN name, and its newest answer ("" while it is
+    missing)."""
 
     site: str
     answer: str
@@ -48,7 +49,7 @@ class SiteAnswer:
 def acknowledge_change(
     session: Session, by: Writer, number: int, site: str, answer: str, reason: str = ""
 ) -> Ticket:
-    """Answer to a change in the name of a site that is asked; a new answer replaces the old one.
+    """Accept or refuse a change for a site that has to; a new answer replaces the old one.
 
     ``site`` is any name of the site; ``answer`` is accepted or refused, and a refusal needs a
     reason. The same answer again is no change, unless the plan changed since. Raises ``NotFound``,
@@ -81,7 +82,7 @@ def acknowledge_change(
 
 
 def answers_of(session: Session, ticket: Ticket) -> Sequence[SiteAnswer]:
-    """The sites that are asked to accept this change, by name, with their answers."""
+    """The sites that have to accept this change, by name, with their answers."""
     return _answers(session, ticket.number, ticket.acknowledgements)
 
 
@@ -112,12 +113,12 @@ def _answers(
 
 
 def missing_sites(ticket: Ticket) -> Sequence[str]:
-    """The sites that are asked and did not answer yet, by name."""
+    """The sites that have to accept and did not answer yet, by name."""
     return sorted(row.site.key for row in ticket.acknowledgements if not row.answer)
 
 
 def answerable_sites(actor: Actor, ticket: Ticket) -> Sequence[str]:
-    """The asked sites in whose name this actor may answer now, by name."""
+    """The sites for which this actor may answer now, by name."""
     if not is_open(ticket.state):
         return []
     return sorted(
