@@ -128,13 +128,15 @@ class Zammad:
     def find(self, reference: str) -> Sequence[str]:
         """Tickets whose first text of ours ends with the reference. The search only looks for
         words, so it also finds tickets that quote it: hits are read, the oldest of ours first.
-        Raises ``CallFailed`` if there are more of ours than can be read: an incomplete result
-        would be wrong."""
-        number, hits = references_in(reference)[0], self._hits(f'"{reference}"')
+        It looks for the whole mark of the first text: without Elasticsearch it finds parts of
+        words, and ``LHCOPN#4`` is a part of ``LHCOPN#400``. Raises ``CallFailed`` if there are more
+        of ours than can be read: an incomplete result would be wrong."""
+        number, mark = references_in(reference)[0], f"{reference}/{_FIRST}"
+        hits = self._hits(f'"{mark}"')
         if not hits and not self._search("id:>0", sort="id", size=1):
-            hits = self._hits(reference)  # no Elasticsearch: quotes are found, too
+            hits = self._hits(mark)  # no Elasticsearch: quotes are found, too
         if not hits:
-            return ()
+            return []
         me = self._my_id()
         ours = [one for one in hits if one.get("created_by_id", me) == me]
         if len(ours) > MOST_LOOKED_AT:

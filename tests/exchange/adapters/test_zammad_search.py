@@ -158,17 +158,29 @@ def test_our_reference_is_found_where_the_search_is_for_words_alone(partner: Sta
     assert before(partner).find("LHCOPN#1") == []
 
 
+@pytest.mark.parametrize("words_alone", [False, True])
+def test_a_short_number_is_found_among_many_longer_ones(
+    partner: StandIn, *, words_alone: bool
+) -> None:
+    partner.errs = Misbehaviour(search_lies=words_alone)
+    for number in range(400, 401 + adapter.MOST_LOOKED_AT):
+        partner.open("Ours", marked("It is down.", Mark(number, 1, "anna")), PORTAL)
+    assert before(partner).find("LHCOPN#4") == []
+    ours = partner.open("Ours", marked("It is down.", Mark(4, 1, "anna")), PORTAL)
+    assert before(partner).find("LHCOPN#4") == [str(ours)]
+
+
 def test_how_many_are_read_for_a_reference_is_bounded(partner: StandIn) -> None:
     ours = partner.open("Ours", marked("It is down.", Mark(12, 1, "anna")), PORTAL)
     for number in range(adapter.PAGE + 50):
-        partner.open(f"Quotes {number}", "LHCOPN#12 is about it")
+        partner.open(f"Quotes {number}", "LHCOPN#12/1 is about it")
     partner.calls.clear()
     assert before(partner).find("LHCOPN#12") == [str(ours)]
     read = [call for call in partner.calls if "by_ticket" in call]
     assert len(read) == adapter.MOST_LOOKED_AT
     assert read[0].endswith(f"/{ours}")
     for _ in range(adapter.MOST_LOOKED_AT):
-        partner.open("Ours, too", "LHCOPN#12 is about it", PORTAL)
+        partner.open("Ours, too", "LHCOPN#12/1 is about it", PORTAL)
     with pytest.raises(CallFailed) as refused:  # none of them is no answer
         before(partner).find("LHCOPN#12")
     assert refused.value.failure.outcome is Outcome.PERMANENT
