@@ -154,7 +154,7 @@ def test_ten_thousand_of_which_one_is_bad_and_one_too_many(
     ("body", "told"),
     [
         (b"", "empty"),
-        (b"\xff[]", "no UTF-8"),
+        (b"\xff[]", "not UTF-8"),
         (b"[{]", "no JSON"),
         (b"[NaN]", "no JSON"),
         (b"7", "A list of events"),

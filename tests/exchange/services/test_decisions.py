@@ -247,7 +247,7 @@ def test_a_person_says_which_ticket_is_theirs(
     found = session.get_one(TicketPair, key)
     assert (found.state, found.their_id, found.begun_at) == (PairState.PAIRED, "100", None)
     assert entries(session, key) == [(Origin.OURS, EntryKind.TICKET, EntryState.SKIPPED)]
-    with pytest.raises(Invalid, match="known by now"), transaction(session):
+    with pytest.raises(Invalid, match="already known"), transaction(session):
         decisions.name_theirs(session, by, key, "101")
 
 

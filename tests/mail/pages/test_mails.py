@@ -73,7 +73,7 @@ def test_operators_see_what_failed_and_try_it_again(
         failed.state, failed.due_at = "sent", None
     refused = visitor.send(f"/mails/{failed.id}/again", {})
     assert refused.status_code == 422
-    assert "it is sent" in refused.text
+    assert "this one is sent" in refused.text
 
 
 def test_all_that_a_server_refused_are_tried_again_at_once(
