@@ -121,6 +121,7 @@ def test_main_job_without_javascript(
 
     page.get_by_role("navigation").get_by_role("link", name="Tickets").click()
     page.get_by_text("Add filter").click()
+    page.get_by_role("link", name="Choose filters").click()
     page.get_by_label("change", exact=True).check()
     page.locator("#f-site").select_option(["DE-KIT"])
     page.get_by_role("button", name="Show these tickets").click()

@@ -72,7 +72,7 @@ def test_each_line_is_shown_before_and_the_person_chooses(
     assert (form.values("unknown"), form.values("wrong")) == (["wrong"], ["all"])
     refused = visitor.send(f"{url}/write", form.data())
     assert refused.status_code == 422
-    assert "2 lines cannot be imported. Mend the file" in PageReader(refused.text).text
+    assert "2 lines cannot be imported. Correct the file" in PageReader(refused.text).text
     assert stored(session) == 0
     done = visitor.send(f"{url}/write", {**form.data(), "unknown": "keep", "wrong": "good"})
     assert (done.status_code, done.location) == (303, url)

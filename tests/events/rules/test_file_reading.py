@@ -215,7 +215,7 @@ def test_a_packed_file_is_unpacked_or_says_that_it_is_broken() -> None:
     middle = len(packed) // 2
     hit = packed[:middle] + bytes([packed[middle] ^ 255]) + packed[middle + 1 :]
     for broken in (packed[:20], packed[:-1], hit, packed[:10] + b"\xff" * 9, b"\x1f\x8bno"):
-        with pytest.raises(Invalid, match=r"is packed \(gzip\) and broken; pack it again"):
+        with pytest.raises(Invalid, match="gzip file is damaged; compress it again"):
             unpacked(broken, 1000)
     for large in (b"x" * 1001, gzip.compress(b"x" * 1001)):
         with pytest.raises(Invalid, match="is larger than 0 MiB uncompressed; split it"):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.rules.errors import EditConflict, Forbidden, Invalid, InvalidMany, NotFound
+from app.core.rules.hooks import Hook
 from app.core.services.changes import changes_of
 from app.registry.models.registry import Link
 from app.registry.rules.registry import CircuitValue
@@ -230,6 +231,6 @@ def test_thousands_by_a_loaded_lookup(session: Session, cast: Cast) -> None:
 def test_a_link_never_ends_without_asking_who_stands_on_it(
     session: Session, cast: Cast, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(retirement, "_BLOCKERS", {})
-    with pytest.raises(RuntimeError, match=r"app\.tables"), transaction(session):
+    monkeypatch.setattr(retirement, "DEPENDENTS", Hook("DEPENDENTS"))
+    with pytest.raises(RuntimeError, match="DEPENDENTS is not set"), transaction(session):
         retire_link(session, writer(cast.admin), KIT, DAY)
