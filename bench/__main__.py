@@ -9,7 +9,7 @@ from time import monotonic
 
 from sqlalchemy import make_url
 
-from app.composition import compose_figures
+from app.composition import compose_figures, compose_records
 from bench import (
     desk,
     exchange,
@@ -104,6 +104,7 @@ def main() -> None:
         kinds.remove("postgresql")
     began = monotonic()
     folder = run.begin()
+    compose_records()
     compose_figures()
     try:
         print_machine()

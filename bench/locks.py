@@ -16,7 +16,7 @@ from typing import Any, Final
 from sqlalchemy import Engine, delete, event, func, select, text
 from sqlalchemy.orm import Session
 
-from app.composition import compose_figures
+from app.composition import compose_figures, compose_records
 from app.core.database.transactions import MAY_WRITE, transaction
 from app.core.rules.access import Door, Writer
 from app.demo import demo_actors
@@ -171,6 +171,7 @@ def _shown(seconds: float) -> str:
 def _follow(url: str, pipe: Connection) -> None:
     """The worker's process: works in what there is, and answers in how many seconds, and how long
     each of its transactions was that may write."""
+    compose_records()
     compose_figures()
     engine = open_engine(url)
     lengths: list[float] = []
