@@ -27,7 +27,7 @@ int main() {
     wanted.GHD_USCORELast_USCOREModifier = "NOC (via NREN-X)";
     wanted.GHD_USCORELast_USCORELogin = login;
     ns1__OutputMapping7 created;
-    portal.soap->header = &header;  // before each call: an answer without a header takes it off
+    portal.soap->header = &header;  // before each call: a response without a header clears it
     if (portal.TicketCreate(&wanted, created)) {
         portal.soap_stream_fault(std::cerr);
         return 1;

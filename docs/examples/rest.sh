@@ -1,5 +1,5 @@
 #!/bin/sh
-# The token is not among the words of a command, which others on the machine see.
+# The token is kept off the command line, where other users of the machine could see it.
 set -eu
 ask() {
     method=$1 path=$2

@@ -66,7 +66,7 @@ def once(method, path, body, **headers):
 
 
 def store(path, text):
-    """Replace a file in one step: whoever dies leaves the old or the new one."""
+    """Replace a file atomically: after a crash either the old or the new file is left."""
     path.with_suffix(".new").write_text(text)
     path.with_suffix(".new").replace(path)
 
@@ -77,7 +77,7 @@ def create(title):
 
 
 def change(number, field, value):
-    """Change what was seen; 412 says what is there now if somebody else was faster."""
+    """Change what was seen; 412 returns the current state if somebody else changed it first."""
     _ticket, tag = ask("GET", f"/tickets/{number}")
     changed = once("PATCH", f"/tickets/{number}", {field: value}, If_Match=tag)
     print(f"Ticket {number}: {field} is {changed[field]}")

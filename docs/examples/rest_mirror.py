@@ -28,13 +28,13 @@ def ask(address):
 
 
 def store(path, content):
-    """Replace a file in one step: whoever dies leaves the old or the new one."""
+    """Replace a file atomically: after a crash either the old or the new file is left."""
     path.with_suffix(".new").write_text(json.dumps(content))
     path.with_suffix(".new").replace(path)
 
 
 def copy(folder):
-    """The first copy. The cursor comes first: what changes during the copy is read behind it."""
+    """The first copy. The cursor comes first: changes made during the copy come after it."""
     cursor, address = ask("changes?cursor=latest")["cursor"], "tickets?expand=all&limit=100"
     while address:
         page = ask(address)
