@@ -271,7 +271,8 @@ def _cut(server: LiveServer, cast: Cast) -> int:
 
 def _collide(server: LiveServer, cast: Cast) -> int:
     """Works at a link and, within them, at its backup."""
-    start = datetime.now(UTC) + timedelta(days=3)
+    # across midnight, which takes most room
+    start = datetime.now(UTC).replace(hour=22, minute=10) + timedelta(days=3)
     numbers = seed(
         server,
         cast.operator,
