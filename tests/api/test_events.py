@@ -155,8 +155,8 @@ def test_ten_thousand_of_which_one_is_bad_and_one_too_many(
     [
         (b"", "empty"),
         (b"\xff[]", "not UTF-8"),
-        (b"[{]", "no JSON"),
-        (b"[NaN]", "no JSON"),
+        (b"[{]", "not JSON"),
+        (b"[NaN]", "not JSON"),
         (b"7", "A list of events"),
         (b"[" * 100_000, "nested too deeply"),
         (
