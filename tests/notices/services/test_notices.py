@@ -295,7 +295,7 @@ def test_circuits_that_nobody_knows_are_settled_by_a_person(session: Session) ->
         settle_circuit(session, writer(cast.admin), number, "EC-5", PIC, remember=True)
     third = sample("new.ics", unknown, ("UID:m-4711", "UID:m-2"))
     assert bring(session, cast.operator, third).unresolved == ()
-    with pytest.raises(Invalid, match="unknown"), transaction(session):
+    with pytest.raises(Invalid, match="Unknown link"), transaction(session):
         settle_circuit(session, writer(cast.operator), 1, "EC-5", "NO-SUCH-LINK")
 
 
