@@ -31,7 +31,7 @@ def seed_mails(session: Session, now: datetime) -> None:
     """Write them as if a mail server had taken or refused them; none goes out."""
     before = select(func.max(Change.id)).where(Change.at <= now - _LAST_HOURS)
     put_cursor(session, CURSOR, session.scalar(before) or 0)
-    compose_mails()  # programs that measure or draw seed the demo without a worker
+    compose_mails()  # the demo is seeded without a worker
     while (plan := draft_mails(session, now, "")) is not None:
         put_mails(session, plan)
     written_at = select(Change.at).where(Change.id == Mail.change_id).scalar_subquery()
