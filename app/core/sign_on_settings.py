@@ -97,14 +97,14 @@ class SignOnSettings:
             raise SettingError("SIGN_ON_CLIENT_SECRET must be one word, as the provider gave it")
         name = values["SIGN_ON_NAME"]
         if len(name) > _MAX_NAME or not name.isprintable():
-            raise SettingError(f"SIGN_ON_NAME takes one line of at most {_MAX_NAME} characters")
+            raise SettingError(f"SIGN_ON_NAME must be one line of at most {_MAX_NAME} characters")
         unmapped = values.get("SIGN_ON_UNMAPPED", REFUSE)
         if unmapped not in (REFUSE, READER):
             raise SettingError("SIGN_ON_UNMAPPED must be refuse or reader")
         contact = values.get("SIGN_ON_CONTACT", "")
         if len(contact) > _MAX_CONTACT or not contact.isprintable():
             raise SettingError(
-                f"SIGN_ON_CONTACT takes one line of at most {_MAX_CONTACT} characters"
+                f"SIGN_ON_CONTACT must be one line of at most {_MAX_CONTACT} characters"
             )
         return cls(
             issuer=_issuer(values["SIGN_ON_ISSUER"]),

@@ -281,7 +281,7 @@ def set_time_zone(session: Session, by: Writer, user: User, time_zone: str) -> N
     somebody's."""
     require_self_or_admin(by, user, _("set others' time zones"))
     if time_zone not in available_timezones():
-        raise Invalid("time_zone", _("Time zone takes an IANA name such as Europe/Berlin"))
+        raise Invalid("time_zone", _("Time zone: use an IANA name such as Europe/Berlin"))
     user = locked_user(session, user.name)
     if time_zone == user.time_zone:
         return
@@ -294,7 +294,7 @@ def set_updates(session: Session, by: Writer, user: User, updates: str) -> None:
     """Set how open pages hear of changes, one of ``UPDATES``. One's own, or an admin somebody's."""
     require_self_or_admin(by, user, _("choose how others' pages are updated"))
     if updates not in UPDATES:
-        raise Invalid("updates", _("Updates takes one of: %(listed)s", listed=", ".join(UPDATES)))
+        raise Invalid("updates", _("Updates: choose one of: %(listed)s", listed=", ".join(UPDATES)))
     user = locked_user(session, user.name)
     if updates == user.updates:
         return
@@ -486,7 +486,7 @@ def _checked_role(session: Session, role: str, sites: Sequence[str]) -> list[Sit
 def _check_mail(mail: str) -> None:
     checked_text("mail", mail, MAIL_LIMIT, label=_("Mail address"))
     if ";" in mail or "," in mail:
-        raise Invalid("mail", _("Mail address takes one address"))
+        raise Invalid("mail", _("Mail address: enter one address only"))
     checked_addresses("mail", mail, label=_("Mail address"))
 
 

@@ -133,7 +133,9 @@ def checked_period(stated: Mapping[str, str]) -> StatedPeriod:
     for name, known in choices.items():
         if values[name] not in list(known):
             problems[name] = _(
-                "%(fields)s takes one of: %(listed)s", fields=FIELDS[name], listed=", ".join(known)
+                "%(fields)s: choose one of: %(listed)s",
+                fields=FIELDS[name],
+                listed=", ".join(known),
             )
     said = {values["begin_standing"], values["end_standing"]} & {
         Certainty.ATTESTED.value,

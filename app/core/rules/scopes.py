@@ -46,7 +46,7 @@ def checked_scopes(given: Iterable[str], field: str = "scope") -> frozenset[Scop
     words = list(given)
     known = {scope.value: scope for scope in Scope}
     if not words or any(word not in known for word in words):
-        raise Invalid(field, _("Scope takes one or more of: %(listed)s", listed=", ".join(known)))
+        raise Invalid(field, _("Scope: choose one or more of: %(listed)s", listed=", ".join(known)))
     return frozenset(known[word] for word in words)
 
 

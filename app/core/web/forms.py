@@ -152,7 +152,7 @@ class Choice(SelectField):
             if len(allowed) > 20:
                 shown = _("a value of the list")
             raise ValidationError(
-                _("%(text)s takes one of: %(shown)s", text=self.label.text, shown=shown)
+                _("%(text)s: choose one of: %(shown)s", text=self.label.text, shown=shown)
             )
 
 
@@ -165,7 +165,7 @@ class Radio(RadioField):
         if self.data not in allowed:
             raise ValidationError(
                 _(
-                    "%(text)s takes one of: %(listed)s",
+                    "%(text)s: choose one of: %(listed)s",
                     text=self.label.text,
                     listed=", ".join(filter(None, allowed)),
                 )

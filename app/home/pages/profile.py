@@ -206,7 +206,7 @@ def end_login() -> Response:
     rows = db.session()
     try:
         if not (key.isascii() and key.isdigit() and len(key) < 10):
-            raise NotFound(_("Login takes one of those below"))
+            raise NotFound(_("Session not found; choose one of those below"))
         with writing_once(rows):
             user = people.find_user(rows, current_user.name)
             logins.end_one_login(rows, writer(), user, int(key))

@@ -80,7 +80,7 @@ def switch() -> Response:
     """Let single keys do something, or not."""
     on = request.form.get("on", "")
     if on not in ("yes", "no"):
-        raise Invalid("on", _("Shortcuts takes yes or no"))
+        raise Invalid("on", _("Shortcuts: choose yes or no"))
     rows = db.session()
     with transaction(rows):
         set_shortcuts(rows, acting(), on=on == "yes")

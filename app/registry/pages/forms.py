@@ -88,7 +88,7 @@ class GbpsField(Field):
                 self.data = float(text)
             except ValueError:
                 raise ValueError(
-                    _("%(text)s takes a number of Gb/s, such as 100 or 2.5", text=self.label.text)
+                    _("%(text)s: enter a number of Gb/s, such as 100 or 2.5", text=self.label.text)
                 ) from None
 
 

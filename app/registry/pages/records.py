@@ -164,7 +164,7 @@ class ListAddress:
                 words = ", ".join(choices)
                 self.problems.append(
                     _(
-                        "%(name)s takes one of: %(words)s",
+                        "%(name)s: choose one of: %(words)s",
                         name=said_word(name).capitalize(),
                         words=words,
                     )

@@ -149,7 +149,7 @@ def checked_answer(question: ReportQuestion, value: str) -> str:
     match question.kind:
         case QuestionKind.LINE:
             if len(value.splitlines()) > 1:
-                raise Invalid(field, _("%(label)s takes one line", label=question.label))
+                raise Invalid(field, _("%(label)s: use a single line", label=question.label))
             return checked_text(field, value, SHORT_TEXT_LIMIT, label=question.label)
         case QuestionKind.DATE | QuestionKind.PLANNED:
             if _DAY.fullmatch(value):
@@ -158,7 +158,8 @@ def checked_answer(question: ReportQuestion, value: str) -> str:
                 except ValueError:
                     pass
             raise Invalid(
-                field, _("%(label)s takes a day that exists, as 2013-03-31", label=question.label)
+                field,
+                _("%(label)s is not a date; use one such as 2013-03-31", label=question.label),
             )
         case QuestionKind.YES_NO:
             allowed: Sequence[str] = (YES, NO)
@@ -168,7 +169,7 @@ def checked_answer(question: ReportQuestion, value: str) -> str:
         raise Invalid(
             field,
             _(
-                "%(label)s takes one of: %(listed)s",
+                "%(label)s: choose one of: %(listed)s",
                 label=question.label,
                 listed=", ".join(allowed),
             ),

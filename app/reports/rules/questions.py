@@ -58,7 +58,7 @@ def checked_question(form: Form, question: ReportQuestion, *, is_used: bool) -> 
             problems[name] = error.message
             return value
         if name != "help" and len(value.splitlines()) > 1:
-            problems[name] = _("%(parts)s takes one line", parts=PARTS[name])
+            problems[name] = _("%(parts)s: use a single line", parts=PARTS[name])
         return value
 
     label = read("label", question.label, LABEL_LIMIT)
@@ -334,7 +334,7 @@ def stated_question(key: str, stated: Mapping[str, Any]) -> ReportQuestion:
     kinds = {str(kind): kind for kind in QuestionKind}
     kind = kinds.get(str(stated["kind"]))
     if kind is None:
-        raise Invalid("kind", _("Answer takes one of: %(listed)s", listed=", ".join(kinds)))
+        raise Invalid("kind", _("Answer: choose one of: %(listed)s", listed=", ".join(kinds)))
     return ReportQuestion(
         key=key,
         kind=kind,

@@ -150,7 +150,7 @@ class ListQuery:
         for name in _ONE:
             if len(self.values.get(name, ())) > 1:
                 self.problems.append(
-                    _("%(labels)s takes one value; the first is used", labels=LABELS[name])
+                    _("%(labels)s has several values; the first is used", labels=LABELS[name])
                 )
                 self.values[name] = self.values[name][:1]
         self.days = {

@@ -107,7 +107,7 @@ def by_mode() -> AnyResponse:
         return redirect(url_for("attachments.download", key=public_id(attachment.id)))
     if mode in ("", "index", "login"):  # whoever comes here is logged in
         return redirect(url_for("home.page"))
-    raise Invalid("mode", _("mode takes ticket_info, ticket_search or download"))
+    raise Invalid("mode", _("mode: use ticket_info, ticket_search or download"))
 
 
 @blueprint.get("/ws/ticket_info.php")
@@ -124,7 +124,7 @@ def search() -> AnyResponse:
     asked = MultiDict(_asked())
     form = _one("writeFormat")
     if form not in ("", "XML"):
-        raise Invalid("writeFormat", _("writeFormat takes XML"))
+        raise Invalid("writeFormat", _("writeFormat: only XML is supported"))
     actor = acting()
     query = ListQuery(asked, sees_internal=may_read_internal(actor))
     if query.problems:
@@ -135,8 +135,7 @@ def search() -> AnyResponse:
     if len(numbers) > MAX_ROWS:
         raise TooMuch(
             _(
-                "These are more than %(max_rows)s tickets; narrow the search, for"
-                " instance by dates",
+                "More than %(max_rows)s tickets match; narrow the search, for instance by dates",
                 max_rows=format(MAX_ROWS, ","),
             )
         )
@@ -154,7 +153,7 @@ def _ticket(text: str) -> AnyResponse:
 def _numbers(text: str) -> list[int]:
     """The number that was asked for; none where it is larger than a ticket's can be."""
     if not _NUMBER.fullmatch(text):
-        raise Invalid("ticket", _("A ticket's number has digits only"))
+        raise Invalid("ticket", _("Not a ticket number: use digits only"))
     return [number] if (number := int(text)) <= _BIGGEST else []
 
 
@@ -162,7 +161,7 @@ def _one(name: str) -> str:
     """The value of this parameter; ``Invalid`` where it stands there with several."""
     values = set(request.args.getlist(name))
     if len(values) > 1:
-        raise Invalid(name, _("%(name)s takes one value", name=name))
+        raise Invalid(name, _("%(name)s: send one value only", name=name))
     return values.pop().strip() if values else ""
 
 
@@ -172,7 +171,7 @@ def _among(name: str, known: Any) -> Any:
         raise Invalid(
             name,
             _(
-                "%(name)s has a value that is not known here; known are: %(allowed)s",
+                "%(name)s: unknown value; use one of: %(allowed)s",
                 name=name,
                 allowed=allowed,
             ),
@@ -192,7 +191,7 @@ def _asked() -> Iterator[tuple[str, str]]:
     for name in request.args:
         if name and name not in known:
             # the name is what was sent: it is not said again
-            raise Invalid("search", _("A parameter is not one of GGUS's search"))
+            raise Invalid("search", _("Unknown parameter; use those of GGUS's search"))
     for name in _ONLY_ALL:
         if _one(name) not in _ALL:
             raise Invalid(

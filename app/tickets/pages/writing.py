@@ -88,7 +88,7 @@ def comment(number: int) -> Response:
         return ticket_page(number, comment_form=form, status=422)
     then = request.form.get("then", "")
     if then not in ("", *PAUSES):
-        raise Invalid("then", _("Then takes one of: %(listed)s", listed=", ".join(PAUSES)))
+        raise Invalid("then", _("Then: choose one of: %(listed)s", listed=", ".join(PAUSES)))
 
     def write() -> Ticket:
         if request.form.get("watch") == "yes":
@@ -131,7 +131,7 @@ def move(number: int) -> Response:
     form.event_end.known = ticket.event_end
     state = form.state.data or ""
     if state not in list(State):
-        form.state.errors = [_("State takes one of: %(listed)s", listed=", ".join(State))]
+        form.state.errors = [_("State: choose one of: %(listed)s", listed=", ".join(State))]
         return ticket_page(number, move_form=form, status=422)
     if not form.validate():
         return ticket_page(number, move_form=form, status=422)
@@ -190,7 +190,7 @@ def set_field(number: int) -> Response:
     access.require_write(by.actor, facts_of(ticket))
     name = request.form.get("field", "")
     if name not in IN_PLACE:
-        raise Invalid("field", _("Field takes one of: %(listed)s", listed=", ".join(IN_PLACE)))
+        raise Invalid("field", _("Field: choose one of: %(listed)s", listed=", ".join(IN_PLACE)))
     form = in_place_form(name, by.actor, ticket, shown=False)
     if not form.validate():
         return ticket_page(number, in_place=form, status=422)
@@ -282,7 +282,7 @@ def watch(number: int) -> Response:
     verbs.find_ticket(rows, by.actor, number)
     wanted = request.form.get("watch", "")
     if wanted not in ("yes", "no"):
-        raise Invalid("watch", _("Watch takes yes or no"))
+        raise Invalid("watch", _("Watch: choose yes or no"))
     with transaction(rows):
         (watch_ticket if wanted == "yes" else unwatch_ticket)(rows, by, number)
     said = (
@@ -299,7 +299,7 @@ def undo(number: int) -> Response:
     rows, by, form = db.session(), writer(), UndoForm()
     verbs.find_ticket(rows, by.actor, number)
     if not form.validate():
-        raise Invalid("field", _("Undo takes links or sites, and the name that was recognised"))
+        raise Invalid("field", _("Undo: name links or sites, and the name that was recognised"))
     with writing_once(rows):
         version = verbs.undo_recognition(
             rows, by, number, form.field.data or "", form.name.data or ""

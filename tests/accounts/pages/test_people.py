@@ -131,7 +131,7 @@ def test_refused_values_stand_at_their_fields(cast: Cast, visit: Enter) -> None:
         ({"sites": ""}, "Sites: choose at least one for a reporter"),
         ({"role": "operator"}, "Only reporters report for sites"),
         ({"mail": "nobody"}, "Mail address takes mail addresses"),
-        ({"mail": "a@b.example; c@d.example"}, "Mail address takes one address"),
+        ({"mail": "a@b.example; c@d.example"}, "Mail address: enter one address only"),
         ({"why": "x" * 256}, "Reason has 256 characters"),
     ):
         answer = visitor.send(NEW, {**GOOD, **changed})

@@ -108,9 +108,9 @@ def test_wrong_values_are_said_at_the_field_and_kept(cast: Cast, visit: Enter) -
     for more, words in (
         (
             {"scopes": []},
-            "Scope takes one or more of: events, tickets, reports, registry, read, admin",
+            "Scope: choose one or more of: events, tickets, reports, registry, read, admin",
         ),
-        ({"days": "401"}, "Expires in (days) takes one of"),
+        ({"days": "401"}, "Expires in (days): choose one of"),
         ({"name": "two words"}, "Name takes letters, digits"),
     ):
         answer = visitor.send(TOKENS, {**GOOD, **more})

@@ -227,7 +227,7 @@ def test_hostile_fields_are_refused_in_words_and_kept(
     for where, fields, words in (
         (f"{TCS}/new", {**good, "reason": "a\x00b"}, "control character"),
         (f"{TCS}/new", {**good, "reason": long[:5000]}, "at most 4000"),
-        (f"{TCS}/new", {**good, "quarter": "1999-Q9"}, "Quarter takes one of"),
+        (f"{TCS}/new", {**good, "quarter": "1999-Q9"}, "Quarter: choose one of"),
         (f"{TCS}/new", {**good, "tickets": "1; DROP"}, "Tickets takes numbers"),
         (f"{TCS}/new", {**good, "tickets": "9" * 40}, "Tickets takes numbers"),
         (f"{TCS}/new", {**good, "tickets": "\u0661"}, "Tickets takes numbers"),
@@ -235,7 +235,7 @@ def test_hostile_fields_are_refused_in_words_and_kept(
         (f"{TCS}/new", {**good, "time_1": ""}, "Propose 1 to 5 times"),
         (f"{TCS}/new", {**good, "time_5": "2013-03-01 10:00"}, "is in the past"),
         (f"{TCS}/new", {**good, "time_3": "soon"}, "Proposed time 3 is not a readable time"),
-        (f"{TCS}/new", {}, "Quarter takes one of"),
+        (f"{TCS}/new", {}, "Quarter: choose one of"),
         (f"{TCS}/new", {**good, "reason": ""}, "Reason is required"),
         (f"{path}/set", {**setting, "start": "never"}, "is not a readable time; write Tuesday"),
         (f"{path}/set", {**setting, "start": "", "chosen": "2013"}, "Choose one of the proposed"),

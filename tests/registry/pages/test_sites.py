@@ -105,7 +105,7 @@ def test_found_by_any_name_number_or_filter(
 
 def test_a_filter_that_cannot_be_used_is_named(cast: Cast, visit: Enter) -> None:
     page = visit(cast.reader).read("/sites?tier=T9&q=pic")
-    assert "Tier takes one of: T0, T1, past T1, none" in page.text
+    assert "Tier: choose one of: T0, T1, past T1, none" in page.text
     assert _sites_of(page) == ["ES-PIC"]
     assert "No site is like that" in visit(cast.reader).read("/sites?q=nothing").text
 

@@ -196,7 +196,7 @@ def test_a_field_saves_itself_and_says_so(session: Session, cast: Cast, visit: E
 @pytest.mark.parametrize(
     ("name", "value", "status", "words"),
     [
-        ("answer.backup_test", "Perhaps", 422, "takes one of"),
+        ("answer.backup_test", "Perhaps", 422, "choose one of"),
         ("answer.backup_test_day", "2013-02-30", 422, "a day that exists"),
         ("answer.issues", "x" * 10_001, 422, "at most 10000 characters"),
         ("answer.issues", "a\x00b", 422, "a character that cannot be passed on"),
@@ -317,7 +317,7 @@ def test_what_is_refused_is_shown_with_what_was_typed(
     assert answer.status_code == 422
     page = PageReader(answer.text)
     assert page.form(PAGE).values("answer.backup_test_day") == ["the 3rd"]
-    assert "takes a day that exists" in " ".join(page.alerts)
+    assert "is not a date" in " ".join(page.alerts)
     assert stored(session) == {"answer.issues": ("Fits", 1)}
 
 

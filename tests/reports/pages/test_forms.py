@@ -188,7 +188,10 @@ WRONG_QUESTIONS: list[tuple[dict[str, str], str]] = [
     ({"label": "x" * 201}, "Question has 201 characters; at most 200"),
     ({"label": "backup PATH tested"}, "this question exists already"),
     ({"label": "a\0b"}, "Question holds a character"),
-    ({"kind": "nonsense"}, "Answer takes one of: choice, yes or no, day, planned day, line, text"),
+    (
+        {"kind": "nonsense"},
+        "Answer: choose one of: choice, yes or no, day, planned day, line, text",
+    ),
     ({"kind": "text"}, "Choices are for the answer “choice” only"),
     ({"choices": "One"}, "Choices: write 2 to 30 of them"),
     ({"choices": "One\r\none"}, "Choices: two of them are the same"),

@@ -105,8 +105,8 @@ def test_the_quiet_list(session: Session, cast: Cast, visit: Enter, owing: None)
     assert "On leave <b>" in page.text
     assert "kit@people.example" not in chair.read("/reports/reminders").text
     for sent, told in (
-        ({"who": "person kit", "reason": "x"}, "Site or person takes one of"),
-        ({"who": "site CH-CERN", "reason": "x"}, "takes one of"),
+        ({"who": "person kit", "reason": "x"}, "Site or person: choose one of"),
+        ({"who": "site CH-CERN", "reason": "x"}, "choose one of"),
         ({"who": "", "reason": "x"}, "Choose a site or a person"),
         ({"who": "site ES-PIC", "reason": ""}, "Reason is required"),
         ({"who": "site ES-PIC", "reason": "typed " * 60}, "Reason"),

@@ -48,7 +48,7 @@ def test_a_question_is_taken_without_blanks_around_its_texts() -> None:
         (replace(C, label=" "), "label", "Question is required"),
         (replace(C, label="FIRST"), "label", "this question exists already"),
         (replace(C, label="x" * 201), "label", "has 201 characters; at most 200"),
-        (replace(C, label="a\nb"), "label", "takes one line"),
+        (replace(C, label="a\nb"), "label", "use a single line"),
         (replace(C, label="a\x00"), "label", "cannot be passed on"),
         (replace(C, group="x" * 101), "group", "at most 100"),
         (replace(C, help="x" * 1001), "help", "at most 1000"),

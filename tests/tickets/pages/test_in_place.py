@@ -119,7 +119,7 @@ def test_assigning_picks_one_who_may_work_on_it_and_keeps_what_a_partner_wrote(
     assert "Assignee: kit." in visitor.read(f"/tickets/{number}").text
     refused = visitor.send(f"/tickets/{number}/set", {**form, "person_in_charge": "pic"})
     assert refused.status_code == 422
-    assert "Assignee takes one of" in refused.text
+    assert "Assignee: choose one of" in refused.text
 
 
 @pytest.mark.parametrize(

@@ -165,14 +165,14 @@ def test_what_cannot_be_used_is_refused(cast: Cast, visit: Enter, opened: Open) 
     number = opened()
     reader = visit(cast.reader)
     for path, words in (
-        ("/ws/ticket_info.php", "has digits only"),
-        ("/ws/ticket_info.php?ticket=1%20OR%201=1", "has digits only"),
-        ("/ws/ticket_info.php?ticket=-1", "has digits only"),
-        ("/ws/ticket_info.php?ticket=%D9%A1", "has digits only"),
-        (f"/ws/ticket_info.php?ticket={number}&ticket=2", "ticket takes one value"),
-        ("/index.php?mode=%3Cscript%3E", "mode takes ticket_info"),
-        ("/?mode=admin", "mode takes ticket_info"),
-        ("/ws/ticket_search.php?writeFormat=CSV", "writeFormat takes XML"),
+        ("/ws/ticket_info.php", "use digits only"),
+        ("/ws/ticket_info.php?ticket=1%20OR%201=1", "use digits only"),
+        ("/ws/ticket_info.php?ticket=-1", "use digits only"),
+        ("/ws/ticket_info.php?ticket=%D9%A1", "use digits only"),
+        (f"/ws/ticket_info.php?ticket={number}&ticket=2", "ticket: send one value only"),
+        ("/index.php?mode=%3Cscript%3E", "mode: use ticket_info"),
+        ("/?mode=admin", "mode: use ticket_info"),
+        ("/ws/ticket_search.php?writeFormat=CSV", "writeFormat: only XML is supported"),
         ("/ws/ticket_search.php?status=x", "status has a value that is not known here"),
         ("/ws/ticket_search.php?vo=cms", "vo can only be all here"),
         ("/ws/ticket_search.php?orderticketsby=1;DROP", "orderticketsby has a value"),
@@ -180,7 +180,7 @@ def test_what_cannot_be_used_is_refused(cast: Cast, visit: Enter, opened: Open) 
         ("/ws/ticket_search.php?tf_radio=2&from_date=31+Feb+2016", "from_date is not a date"),
         ("/ws/ticket_search.php?priority=huge", "Priority has a value"),
         ("/ws/ticket_search.php?affectedsite=%00", "cannot be passed on"),
-        ("/ws/ticket_search.php?drop_table=1", "A parameter is not one of GGUS"),
+        ("/ws/ticket_search.php?drop_table=1", "Unknown parameter"),
     ):
         answer = reader.get(path)
         assert answer.status_code == 422, path

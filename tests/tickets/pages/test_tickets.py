@@ -359,7 +359,7 @@ def test_moves_that_are_not_possible_are_409_and_keep_the_text(
     for state in ("nonsense", "", "SOLVED", "new\0"):
         answer = visitor.send(f"{path}/move", {"state": state, "solution": "kept"})
         assert answer.status_code == 422
-        assert "State takes one of: new, assigned" in PageReader(answer.text).text
+        assert "State: choose one of: new, assigned" in PageReader(answer.text).text
         assert "kept" in answer.text
     assert versions(session, number) == 1
     with transaction(session):
