@@ -55,7 +55,7 @@ UPDATES: Final = {
 """How a person may have changes announced on open pages, in words."""
 MAIL_LIMIT = 254
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}")
-_NOBODY = _("There is no user of this name")
+_NOBODY = _("Unknown user name")
 _LAST_ADMIN = _(
     "This is the last admin who can log in; first give the role to another person who has set a"
     " password"
@@ -99,7 +99,7 @@ def create_user(
         checked_password(password, name, is_common_password)
     lock_admins(session)  # two admins who create the same name come one after the other
     if session.scalars(select(User).where(User.name == name)).first() is not None:
-        raise Invalid("name", _("There is a user of this name already"))
+        raise Invalid("name", _("A user with this name already exists; choose another name"))
     user = User(
         name=name,
         role=role,
@@ -238,7 +238,7 @@ def require_no_map(session: Session, user: User, field: str) -> None:
 def set_password(session: Session, by: Writer, user: User, password: str) -> None:
     """Set one's own password (or the portal somebody's) and end all logins of that person."""
     if by.actor.kind is not Kind.SYSTEM and not _is_self(by, user):
-        raise Forbidden(_("Nobody sets another person's password; create a one-time link"))
+        raise Forbidden(_("You cannot set another person's password; create a one-time link"))
     replace_password(session, by, locked_user(session, user.name), password, "set")
 
 

@@ -100,7 +100,9 @@ class AuditQuery:
             else:
                 value = checked_text(name, value, MAX_LENGTHS[name], label=label)
             if name != "kind" and name in self.values:
-                raise Invalid(name, _("%(label)s takes one value; the first is used", label=label))
+                raise Invalid(
+                    name, _("%(label)s has several values; the first is used", label=label)
+                )
         except Invalid as error:
             self.problems.append(error.message)
             return

@@ -83,10 +83,10 @@ _HEADINGS = {
     400: _("This request cannot be read"),
     403: _("Not allowed"),
     404: _("Page not found"),
-    405: _("This address does not take that kind of request"),
+    405: _("Not available at this address"),
     409: _("Not possible at the moment"),
-    413: _("This is too much for one request"),
-    415: _("This kind of form is not accepted"),
+    413: _("The request is too large"),
+    415: _("The form is not accepted"),
     422: _("A value is not allowed"),
     429: _("Too many attempts"),
     500: _("Internal error"),
@@ -94,12 +94,12 @@ _HEADINGS = {
 }
 _WORDS = {
     400: _(
-        "The browser sent something that this page does not take: only text in UTF-8 can be read."
+        "The request is damaged or is not text in UTF-8. Reload the page and try again."
         " Nothing was stored."
     ),
     404: _("Check the number in the address, or search."),
     405: _("Follow a link or a button of the portal instead of typing the address."),
-    415: _("The pages take forms as browsers send them. Nothing was stored."),
+    415: _("Send the form with a browser. Nothing was stored."),
     500: _("The error was logged; try again, and contact an administrator if it happens again."),
     503: _("The database cannot be used at the moment. Wait a moment and try again."),
 }

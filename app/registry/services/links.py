@@ -61,7 +61,7 @@ def _check(lookup: Lookup, link: Link | None, before: Values, values: Values, na
     taken = lookup.link_taken(values["name"])
     if taken is not None and (link is None or taken[0] != link.id):
         problems["name"] = _(
-            "There is a link %(quoted)s already; each id means one link", quoted=quoted(taken[1])
+            "Link %(quoted)s already exists; choose another id", quoted=quoted(taken[1])
         )
     elif link is None or link.name != values["name"]:
         meant = lookup.link_of_alias(values["name"])

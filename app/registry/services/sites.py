@@ -84,7 +84,7 @@ def _check_names(lookup: Lookup, site: Site | None, values: Mapping[str, Any]) -
     number = None if site is None else site.id
     taken = lookup.key_taken(values["key"])
     if taken is not None and taken != number:
-        raise Invalid("key", _("There is a site %(quoted)s already", quoted=quoted(values["key"])))
+        raise Invalid("key", _("Site %(quoted)s already exists", quoted=quoted(values["key"])))
     whole = (values["valid_from"], values["valid_until"])
     uses = lookup.uses_of(name.name for name in values["names"])
     for name in values["names"]:

@@ -160,7 +160,7 @@ def _check_names(name: str, names: Sequence[str], label: str) -> None:
     for one in names:
         checked_text(name, one, SHORT_TEXT_LIMIT, label=label)
         if not one.strip():
-            raise Invalid(name, _("An empty name names nothing; leave it out"))
+            raise Invalid(name, _("A name is empty; fill it in or leave it out"))
 
 
 def _check_references(name: str, references: Sequence[Reference], label: str) -> None:
@@ -169,7 +169,7 @@ def _check_references(name: str, references: Sequence[Reference], label: str) ->
         for text in (one.provider, one.reference, one.url):
             checked_text(name, text, SHORT_TEXT_LIMIT, label=label)
         if not (one.provider.strip() and (one.reference.strip() or one.url.strip())):
-            raise Invalid(name, _("A reference lacks its provider, or both number and address"))
+            raise Invalid(name, _("A reference needs a provider, and a number or an address"))
 
 
 def check_times(values: Mapping[str, Any]) -> None:

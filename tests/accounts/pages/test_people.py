@@ -126,7 +126,7 @@ def test_a_person_is_created_without_a_password_and_comes_in_by_the_link(
 def test_refused_values_stand_at_their_fields(cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.admin)
     for changed, words in (
-        ({"name": "kit"}, "There is a user of this name already"),
+        ({"name": "kit"}, "A user with this name already exists"),
         ({"name": "two words"}, "Name takes letters"),
         ({"sites": ""}, "Sites: choose at least one for a reporter"),
         ({"role": "operator"}, "Only reporters report for sites"),

@@ -154,7 +154,7 @@ def test_a_link_is_made_edited_and_retired(session: Session, cast: Cast, visit: 
     answer = visitor.send("/links/new", data)
     assert (answer.status_code, answer.location) == (303, "/links/KIT-PIC")
     again = visitor.send("/links/new", {**data, "name": "kit-pic"})
-    assert "There is a link &#34;KIT-PIC&#34; already" in again.text
+    assert "Link &#34;KIT-PIC&#34; already exists" in again.text
     data = _form(visitor, "/links/KIT-PIC/edit") | {"role": ["backup"], "backs_up": [KIT]}
     answer = visitor.send("/links/KIT-PIC/edit", {**data, "do": "save", "why": "tested"})
     assert answer.status_code == 303

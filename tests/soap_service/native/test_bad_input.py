@@ -202,13 +202,13 @@ def test_a_request_out_of_form_is_refused_in_the_words_of_the_wsdl(
         ("eventStart", "2026-03-01T00:00:00+14:00Z", "it is of the type dateTime"),
         ("links", "NO-SUCH-LINK", "No link has this id"),
         ("askedSites", "CH-CERN", "Only a change"),
-        ("sites", "", "An empty name names nothing"),
-        ("sites", " ", "An empty name names nothing"),
-        ("references", "<n:provider/><n:reference>1</n:reference>", "lacks its provider"),
+        ("sites", "", "A name is empty"),
+        ("sites", " ", "A name is empty"),
+        ("references", "<n:provider/><n:reference>1</n:reference>", "needs a provider"),
         (
             "references",
             "<n:provider>a</n:provider><n:reference> </n:reference>",
-            "lacks its provider",
+            "needs a provider",
         ),
     ],
 )
