@@ -77,13 +77,13 @@ def new() -> Response:
     form = NewAccountForm()
     if request.method == "GET" or not form.validate():
         return _form_page(form)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _form_page(form, asked.status)
+    entered = ask_password(form.password)
+    if entered.attempt is None:
+        return _form_page(form, entered.status)
     rows, secret = db.session(), verbs.new_secret()
     try:
         with writing_once(rows):
-            verified_user(rows, asked.attempt)
+            verified_user(rows, entered.attempt)
             account = verbs.create_partner_account(
                 rows,
                 writer(),
@@ -143,12 +143,12 @@ def add_secret(number: int) -> Response:
     verbs.account_of_number(rows, number)
     if not form.validate():
         return _account_page(number, secret_form=form, status=422)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _account_page(number, secret_form=form, status=asked.status)
+    entered = ask_password(form.password)
+    if entered.attempt is None:
+        return _account_page(number, secret_form=form, status=entered.status)
     try:
         with writing_once(rows):
-            verified_user(rows, asked.attempt)
+            verified_user(rows, entered.attempt)
             verbs.add_secret(rows, writer(), verbs.account_of_number(rows, number), secret)
     except Invalid as error:
         return _account_page(number, problem=error.message, status=422)

@@ -236,11 +236,11 @@ def add_options() -> Response:
             if refused is None:
                 return jsonify(create=_begin(Purpose.ADD, user))
         return _problem(*_words(refused))
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _problem(str(form.password.errors[0]), asked.status)
+    entered = ask_password(form.password)
+    if entered.attempt is None:
+        return _problem(str(form.password.errors[0]), entered.status)
     with transaction(rows):
-        return jsonify(create=_begin(Purpose.ADD, logins.verified_user(rows, asked.attempt)))
+        return jsonify(create=_begin(Purpose.ADD, logins.verified_user(rows, entered.attempt)))
 
 
 @blueprint.post(HERE)
@@ -324,9 +324,9 @@ def remove(number: int) -> Response:
     rows, form = db.session(), OffForm()
     if not form.validate():
         return _one_page(number, remove_form=form, status=422)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _one_page(number, remove_form=form, status=asked.status)
+    entered = ask_password(form.password)
+    if entered.attempt is None:
+        return _one_page(number, remove_form=form, status=entered.status)
     try:
         with transaction(rows):
             tried = try_own_code(form.one_time_code.data or "")

@@ -83,13 +83,13 @@ def new() -> Response:
     form = NewPersonForm()
     if request.method == "GET" or not form.validate():
         return _form_page(form)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _form_page(form, asked.status)
+    entered = ask_password(form.password)
+    if entered.attempt is None:
+        return _form_page(form, entered.status)
     rows, name = db.session(), form.name.data or ""
     try:
         with writing_once(rows):
-            logins.verified_user(rows, asked.attempt)
+            logins.verified_user(rows, entered.attempt)
             verbs.create_user(
                 rows,
                 writer(),
@@ -205,12 +205,12 @@ def link(person: str) -> Response:
     verbs.find_user(rows, person)
     if not form.validate():
         return _person_page(person, link_form=form, status=422)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _person_page(person, link_form=form, status=asked.status)
+    entered = ask_password(form.password)
+    if entered.attempt is None:
+        return _person_page(person, link_form=form, status=entered.status)
     try:
         with writing_once(rows):
-            logins.verified_user(rows, asked.attempt)
+            logins.verified_user(rows, entered.attempt)
             token = reset_links.make_reset_link(rows, writer(), person, why=form.why.data or "")
     except Invalid as error:
         return _person_page(person, problem=error.message, status=422)

@@ -140,13 +140,13 @@ def begin() -> Response:
     form = AskPasswordForm()
     if not form.validate():
         return _page(begin_form=form, status=422)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _page(begin_form=form, status=asked.status)
+    entered = ask_password(form.password)
+    if entered.attempt is None:
+        return _page(begin_form=form, status=entered.status)
     rows = db.session()
     try:
         with writing_once(rows):
-            logins.verified_user(rows, asked.attempt)
+            logins.verified_user(rows, entered.attempt)
             verbs.begin_setup(rows, writer(), current_user.name, secret_key())
     except Invalid as error:
         flash(f"{error.message}.", "trouble")
@@ -182,9 +182,9 @@ def codes() -> Response:
     form = CodesForm()
     if not form.validate():
         return _page(codes_form=form, status=422)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _page(codes_form=form, status=asked.status)
+    entered = ask_password(form.password)
+    if entered.attempt is None:
+        return _page(codes_form=form, status=entered.status)
     rows, made = db.session(), []
     try:
         with transaction(rows):
@@ -206,9 +206,9 @@ def off() -> Response:
     form = OffForm()
     if not form.validate():
         return _page(off_form=form, status=422)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _page(off_form=form, status=asked.status)
+    entered = ask_password(form.password)
+    if entered.attempt is None:
+        return _page(off_form=form, status=entered.status)
     rows, name = db.session(), current_user.name
     try:
         with transaction(rows):

@@ -280,9 +280,9 @@ def link() -> Response:
     form = AskPasswordForm()
     if not form.validate():
         return _own_page(form, status=422)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _own_page(form, status=asked.status)
+    entered = ask_password(form.password)
+    if entered.attempt is None:
+        return _own_page(form, status=entered.status)
     session[MAY_LINK] = [acting().account_id, _seconds()]
     return go_to(url_for("sign_on.own"))
 
@@ -293,13 +293,13 @@ def unlink() -> Response:
     issuer, form = settings().issuer, AskPasswordForm()
     if not form.validate():
         return _own_page(form, status=422)
-    asked = ask_password(form.password)
-    if asked.attempt is None:
-        return _own_page(form, status=asked.status)
+    entered = ask_password(form.password)
+    if entered.attempt is None:
+        return _own_page(form, status=entered.status)
     rows = db.session()
     try:
         with writing_once(rows):
-            logins.verified_user(rows, asked.attempt)
+            logins.verified_user(rows, entered.attempt)
             identities.unlink(rows, writer(), current_user.name, issuer)
     except (Invalid, NotFound) as error:
         return _own_page(form, problem=f"{error.message}.", status=422)

@@ -69,14 +69,14 @@ class TokenPages:
         form = self._form()
         if not form.validate():
             return self._page(form=form, status=422)
-        asked = ask_password(form.password)
-        if asked.attempt is None:
-            return self._page(form=form, status=asked.status)
+        entered = ask_password(form.password)
+        if entered.attempt is None:
+            return self._page(form=form, status=entered.status)
         rows = db.session()
         verb = verbs.create_own_token if self.own else verbs.create_token
         try:
             with writing_once(rows):
-                verified_user(rows, asked.attempt)
+                verified_user(rows, entered.attempt)
                 made = verb(rows, writer(), *form.wanted())
         except Invalid as error:
             attach(form, error, _RENAMED)
@@ -89,14 +89,14 @@ class TokenPages:
         form = AskPasswordForm()
         if not form.validate():
             return self._page(problem=form.password.errors[0], status=422)
-        asked = ask_password(form.password)
-        if asked.attempt is None:
+        entered = ask_password(form.password)
+        if entered.attempt is None:
             problem = form.password.errors[0].rstrip(".")
-            return self._page(problem=problem, status=asked.status)
+            return self._page(problem=problem, status=entered.status)
         rows = db.session()
         try:
             with writing_once(rows):
-                verified_user(rows, asked.attempt)
+                verified_user(rows, entered.attempt)
                 made = verbs.rotate_token(rows, writer(), self._found(number))
         except Invalid as error:
             return self._page(problem=error.message, status=422)

@@ -318,12 +318,12 @@ class RecordVerbs(Generic[Record]):
             raise NotFound(_("There is no site or link of this name"))
         own = sources_of(session, self.kind.name, row)
         if field == EVERY_FACT:
-            asked = [fact for fact in self.kind.facts if source_of(row, fact, own)[1]]
+            affected = [fact for fact in self.kind.facts if source_of(row, fact, own)[1]]
         elif fact_of(field) in self.kind.facts:
-            asked = [fact_of(field)]
+            affected = [fact_of(field)]
         else:
             raise Invalid("field", _("Unknown field of the record"))
-        fields = change_sources(lookup, by, self.kind.name, row, (), dict.fromkeys(asked, text))
+        fields = change_sources(lookup, by, self.kind.name, row, (), dict.fromkeys(affected, text))
         if not fields:
             return False
         row.version += 1

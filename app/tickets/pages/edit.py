@@ -55,7 +55,7 @@ from app.tickets.services.search.similar import Similar, similar_tickets
 
 _MAX_EVENTS = 200
 """Events of which one ticket is written; those named beyond are left out."""
-_MAX_TOLD = 50
+_MAX_NAMED = 50
 """Tickets that the form of a new one names by itself, of an event and its parent."""
 
 
@@ -172,7 +172,7 @@ def similar() -> AnyResponse:
     access.require_create(writer().actor)
     if not wants_fragment():
         return redirect(url_for("tickets.new"))
-    named = map(read_number, request.args.get("told", "").split()[:_MAX_TOLD])
+    named = map(read_number, request.args.get("told", "").split()[:_MAX_NAMED])
     found = _similar(TicketForm(request.args), [number for number in named if number is not None])
     page = render_template("tickets/_similar_found.html", similar=found, alone=True)
     return make_response(page)
@@ -336,7 +336,7 @@ def edit(number: int) -> AnyResponse:
     if not form.validate():
         return _edit_page(form, ticket, 422)
     if unchosen:
-        return _conflict_page(form, ticket, _asked_again(form, ticket, unchosen))
+        return _conflict_page(form, ticket, _ask_again(form, ticket, unchosen))
     if _overlooked(form, by.actor, number):
         return _edit_page(form, ticket, 409, overlooked=True)
     try:
@@ -394,7 +394,7 @@ def _take_choices(form: EditForm, ticket: Ticket) -> list[str]:
     return unchosen
 
 
-def _asked_again(form: EditForm, ticket: Ticket, names: Sequence[str]) -> list[Difference]:
+def _ask_again(form: EditForm, ticket: Ticket, names: Sequence[str]) -> list[Difference]:
     mine = form.values(ticket)
     return [
         Difference(name, None, as_logged(current_value(ticket, name)), as_logged(mine[name]))

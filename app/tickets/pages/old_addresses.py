@@ -121,12 +121,12 @@ def search() -> AnyResponse:
     """The list of tickets, or with ``writeFormat=XML`` the tickets as XML."""
     if number := _one("ticket_id") or _one("ticket"):
         return _ticket(number) if _one("writeFormat") != "XML" else _as_xml(_numbers(number))
-    asked = MultiDict(_asked())
+    words = MultiDict(_search_words())
     form = _one("writeFormat")
     if form not in ("", "XML"):
         raise Invalid("writeFormat", _("writeFormat: only XML is supported"))
     actor = acting()
-    query = ListQuery(asked, sees_internal=may_read_internal(actor))
+    query = ListQuery(words, sees_internal=may_read_internal(actor))
     if query.problems:
         raise Invalid("filter", joined("; ", query.problems))
     if not form:
@@ -179,7 +179,7 @@ def _among(name: str, known: Any) -> Any:
     return known[value]
 
 
-def _asked() -> Iterator[tuple[str, str]]:
+def _search_words() -> Iterator[tuple[str, str]]:
     """The search in the words of the list's own address."""
     known = {
         *_LOOKS,

@@ -130,14 +130,18 @@ def with_stories(entries: Sequence[Entry], stories: Iterable[MergedStory]) -> li
     Of a duplicate all that somebody wrote: description, comments, solution, files. How its fields
     went is on its own page.
     """
-    told = [one for story in stories for one in _told_by(story)]
-    return sorted([*entries, *told], key=lambda entry: entry.at) if told else [*entries]
+    from_stories = [one for story in stories for one in _entries_of(story)]
+    return (
+        sorted([*entries, *from_stories], key=lambda entry: entry.at)
+        if from_stories
+        else [*entries]
+    )
 
 
 _WRITTEN = (LABELS["title"], LABELS["description"], LABELS["solution"])
 
 
-def _told_by(story: MergedStory) -> Iterator[Entry]:
+def _entries_of(story: MergedStory) -> Iterator[Entry]:
     for entry in entries_of(story.steps):
         if entry.comment == MERGED_COMMENT:
             continue
