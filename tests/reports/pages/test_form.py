@@ -197,7 +197,7 @@ def test_a_field_saves_itself_and_says_so(session: Session, cast: Cast, visit: E
     ("name", "value", "status", "words"),
     [
         ("answer.backup_test", "Perhaps", 422, "choose one of"),
-        ("answer.backup_test_day", "2013-02-30", 422, "a day that exists"),
+        ("answer.backup_test_day", "2013-02-30", 422, "is not a date; use one such as 2013-03-31"),
         ("answer.issues", "x" * 10_001, 422, "at most 10000 characters"),
         ("answer.issues", "a\x00b", 422, "a character that cannot be passed on"),
         ("answer.backup_test_day", "2999-01-01", 422, "2999-01-01 has not come yet"),
