@@ -272,17 +272,32 @@ class Things(dict[str, str]):
         """The code of a partner that is not known yet."""
         return f"EX-{self.world.count}"
 
+    def _connect(self, **more: Any) -> Connection:
+        connection = seed_connection(self.world.session, self["partner_code"], **more)
+        self._end_afterwards(connection)
+        return connection
+
+    def _end_afterwards(self, connection: Connection) -> None:
+        """Else each change of any later cell is planned for this connection as well."""
+        session, key = self.world.session, connection.id
+
+        def end() -> None:
+            with transaction(session):
+                session.get_one(Connection, key).ended_at = NOON
+
+        self.afterwards.append(end)
+
     def make_connection(self) -> int:
         """A connection of a partner of its own."""
-        return seed_connection(self.world.session, self["partner_code"]).id
+        return self._connect().id
 
     def make_paused_connection(self) -> int:
         """One that is paused."""
-        return seed_connection(self.world.session, self["partner_code"], paused=True).id
+        return self._connect(paused=True).id
 
     def make_changed_connection(self) -> int:
         """One whose map has a second version."""
-        connection = seed_connection(self.world.session, self["partner_code"])
+        connection = self._connect()
         changed = Profile(group="other").as_json()
         set_profile(self.world.session, writer(self.world.cast.admin), connection, changed)
         return connection.id
@@ -308,7 +323,9 @@ class Things(dict[str, str]):
         return Profile(group=self["partner_code"]).as_json()
 
     def _seed_pair(self) -> SeededPair:
-        return seed_pair(self.world.session, self["partner_code"], int(self["ticket"]))
+        seeded = seed_pair(self.world.session, self["partner_code"], int(self["ticket"]))
+        self._end_afterwards(seeded.pair.connection)
+        return seeded
 
     def make_pair(self) -> int:
         """A ticket whose exchange failed before theirs was created."""
