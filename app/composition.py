@@ -7,6 +7,15 @@ pages and the worker does not load Flask.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
+    from sqlalchemy.orm import Session
+
+    from app.accounts.models.people import User
+    from app.core.rules.access import Writer
+
 
 def compose_records() -> None:
     """What ends or moves with a site, a link or a person's sessions: every process that writes."""
@@ -16,12 +25,11 @@ def compose_records() -> None:
     from app.registry.services.retirement import DEPENDENTS
     from app.tickets.services.concern_rows import follow_ends
     from app.tickets.services.record_use import open_tickets_on
-    from app.webhooks.services.webhooks import end_with_sessions, has_webhook_on
 
     DEPENDENTS.set(open_tickets_on)
     LINK_ENDS_MOVED.set(follow_ends)
-    OTHER_SECRETS_END.set(end_with_sessions)
-    OTHER_SECRETS.set(has_webhook_on)
+    OTHER_SECRETS_END.set(_end_with_sessions)
+    OTHER_SECRETS.set(_has_webhook_on)
 
 
 def compose_figures() -> None:
@@ -87,3 +95,18 @@ def compose_pages() -> None:
     CONFLICTS.set(conflicts_for_form)
     RECIPIENTS.set(will_notify)
     APPOINTMENTS.set(appointments)
+
+
+# webhooks load all that is known of tickets: imported by the calls, which few commands make
+
+
+def _end_with_sessions(session: Session, by: Writer, user: User) -> str:
+    from app.webhooks.services.webhooks import end_with_sessions
+
+    return end_with_sessions(session, by, user)
+
+
+def _has_webhook_on() -> ColumnElement[bool]:
+    from app.webhooks.services.webhooks import has_webhook_on
+
+    return has_webhook_on()

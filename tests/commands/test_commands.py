@@ -12,6 +12,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -32,7 +33,7 @@ from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import SYSTEM, Door, Kind, Writer
 from app.core.rules.errors import AuthenticationFailed
-from app.core.settings import PROJECT
+from app.core.settings import PROJECT, process_environment
 from app.core.web.extensions import db
 from app.reference.seed import seed_reference
 from app.registry.models.registry import Site
@@ -504,3 +505,27 @@ def test_help_loads_no_database() -> None:
     ).stdout
     assert "People, their roles and passwords." in found
     assert found.endswith("[]\n"), found
+
+
+@pytest.mark.parametrize("command", ["user list", "token list", "backup {file}"])
+def test_a_command_loads_no_rooms_that_it_does_not_need(command: str, tmp_path: Path) -> None:
+    """Mails, what is done with tickets, webhooks: most of what there is to load."""
+    code = (
+        "import sys; from flask.cli import main\n"
+        "try: main()\n"
+        "finally: print(*sorted(name for name in sys.modules if '.services.' in name))"
+    )
+    words = command.format(file=tmp_path / "backup.db").split()
+    with fresh_database("sqlite") as url:
+        ran = subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", code, *words],
+            cwd=PROJECT,
+            env=process_environment(test_settings(url)),
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    loaded = ran.stdout.splitlines()[-1].split()
+    assert "app.tickets.services.concern_rows" in loaded
+    needless = ("app.mail.", "app.webhooks.", "app.tickets.services.lifecycle", "app.matching.")
+    assert [name for name in loaded if name.startswith(needless)] == []

@@ -15,7 +15,6 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import User
 from app.core.rules.access import Door, Kind, Writer
 from app.core.rules.language import _
-from app.mail.services.messages import SECURITY, MessageRecipient, queue_message
 
 _WHY: Final = _("because it concerns the security of your account; such mails cannot be turned off")
 _WHAT_TO_DO: Final = _(
@@ -43,41 +42,49 @@ def notify_person(
     """
     if not user.mail and not also_to:
         return
-    recipients = [MessageRecipient(user.mail, user.id, _WHY)]
-    if also_to:
-        recipients.append(MessageRecipient(also_to, None, _WHY))
     lines = [
         _("When: %(now)s UTC", now=format(by.now, "%Y-%m-%d %H:%M")),
         _("By: %(by)s", by=_who(by, user)),
         _("From: %(by)s", by=_where(by)),
     ]
-    queue_message(
-        session,
-        key=f"{SECURITY}{change}",
-        recipients=recipients,
-        subject=subject,
-        text="\n\n".join(
-            (
-                _("%(text)s (account %(name)s)", text=text, name=user.name),
-                "\n".join(lines),
-                _WHAT_TO_DO,
-            )
-        ),
-        url="/profile",
-        now=by.now,
+    text = "\n\n".join(
+        (
+            _("%(text)s (account %(name)s)", text=text, name=user.name),
+            "\n".join(lines),
+            _WHAT_TO_DO,
+        )
     )
+    _queue(session, user, str(change), subject, text, by.now, also_to=also_to)
 
 
 def warn_person(
     session: Session, user: User, key: str, subject: str, text: str, now: datetime
 ) -> bool:
     """Queue a mail about what will change, once for each ``key``; whether one was queued."""
-    if not user.mail:
-        return False
+    return bool(user.mail) and _queue(session, user, key, subject, text, now)
+
+
+def _queue(
+    session: Session,
+    user: User,
+    key: str,
+    subject: str,
+    text: str,
+    now: datetime,
+    *,
+    also_to: str = "",
+) -> bool:
+    """Queue a mail, once for each ``key``; whether one was queued."""
+    # loads mails and tickets, which are not needed to list people
+    from app.mail.services.messages import SECURITY, MessageRecipient, queue_message
+
+    recipients = [MessageRecipient(user.mail, user.id, _WHY)]
+    if also_to:
+        recipients.append(MessageRecipient(also_to, None, _WHY))
     sent = queue_message(
         session,
         key=f"{SECURITY}{key}",
-        recipients=[MessageRecipient(user.mail, user.id, _WHY)],
+        recipients=recipients,
         subject=subject,
         text=text,
         url="/profile",
