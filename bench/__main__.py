@@ -16,6 +16,7 @@ from bench import (
     exports,
     figures,
     http,
+    idle,
     lists,
     live,
     load,
@@ -40,12 +41,12 @@ def main() -> None:
         "what",
         nargs="*",
         help="get, write, list, soak, registry, exports, desk, figures, matching,"
-        " reports, locks, http, live, exchange, rest;"
+        " reports, locks, http, idle, live, exchange, rest;"
         " default: the first three",
     )
     parser.add_argument("--database", choices=places.KINDS, help="default: both")
     parser.add_argument("--seconds", type=float, default=4, help="of each measurement")
-    parser.add_argument("--minutes", type=float, default=10, help="of the soak, of live")
+    parser.add_argument("--minutes", type=float, default=10, help="of the soak, of live, of idle")
     parser.add_argument("--listeners", type=int, default=500, help="of live")
     parser.add_argument(
         "--tickets",
@@ -80,7 +81,7 @@ def main() -> None:
     given = parser.parse_args()
     sizes = [int(size) for size in given.sizes.split(",")]
     wanted = given.what or ["get", "write", "list"]
-    by_size = {"desk", "figures", "http", "locks", "matching", "reports"}
+    by_size = {"desk", "figures", "http", "idle", "locks", "matching", "reports"}
     known = {
         "get",
         "write",
@@ -160,6 +161,8 @@ def _measure_by_size(
         reports.measure_again(given.at)
     for kind in kinds if "reports" in wanted and not given.at else ():
         reports.measure(kind, given.tickets, given.events)
+    for kind in kinds if "idle" in wanted else ():
+        idle.measure(kind, given.minutes)
     for kind in kinds if "locks" in wanted else ():
         locks.measure(kind, given.tickets, given.events)
     if "http" in wanted and given.at:
