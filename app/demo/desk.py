@@ -18,7 +18,7 @@ from app.tickets.services.lists.saved_filters import save_filter
 from app.tickets.services.personal_reminders import set_reminder
 
 _FILTERS = (
-    (OPERATOR, "Works and changes to come", "category=maintenance&category=change", True),
+    (OPERATOR, "Upcoming maintenance and changes", "category=maintenance&category=change", True),
     (OPERATOR, "Waiting, oldest first", "state=waiting+for+reply&sort=changed", True),
     (OPERATOR, "Circuits that are out", "category=incident&layer=L1%2FL2&sort=-priority", False),
     (REPORTER, "All of my site", f"state=open&state=closed&site={REPORTERS_SITE}", False),

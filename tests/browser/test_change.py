@@ -33,10 +33,10 @@ def test_a_reporter_answers_by_keyboard_alone(
     log_in(page, sqlite_server, "kit", f"/tickets/{number}")
     mark(page)
     section = page.locator("#acknowledgements")
-    expect(section).to_contain_text("0 of 2 answered, missing: CH-CERN, DE-KIT")
+    expect(section).to_contain_text("0 of 2 responded, missing: CH-CERN, DE-KIT")
     section.get_by_role("button", name="Accept for DE-KIT").focus()
     page.keyboard.press("Enter")
-    expect(section).to_contain_text("1 of 2 answered, missing: CH-CERN")
+    expect(section).to_contain_text("1 of 2 responded, missing: CH-CERN")
     expect(section.get_by_role("heading")).to_be_focused()
     for _step in ("CH-CERN", "DE-KIT", "Refuse…"):
         page.keyboard.press("Tab")
@@ -66,7 +66,7 @@ def test_on_a_phone_the_part_that_was_used_stays_open(
     page.get_by_label("Ticket number").fill(str(other))
     page.get_by_role("button", name="Link", exact=True).click()
     relations.get_by_role("heading", name="Linked tickets").click()
-    relations.get_by_role("button", name=f"Unlink: {other}").click()
+    relations.get_by_role("button", name=f"Unlink ticket {other}").click()
     expect(relations).to_have_count(0)
     expect(page.get_by_text("Responsible unit")).to_be_hidden()
 
@@ -87,7 +87,7 @@ def test_a_change_is_answered_and_related_without_javascript(
     page.get_by_label("Ticket number").fill(str(other))
     page.get_by_role("button", name="Link", exact=True).click()
     expect(relations.get_by_role("link", name=f"{other} Old fibre")).to_be_visible()
-    relations.get_by_role("button", name=f"Unlink: {other} is not related").click()
+    relations.get_by_role("button", name=f"Unlink ticket {other} (related").click()
     expect(relations).to_have_count(0)
 
 
@@ -107,4 +107,4 @@ def test_the_sites_that_must_accept_are_asked_for_changes_only(
     field.fill("PIC")
     field.press("Enter")
     page.get_by_role("button", name="Create ticket").click()
-    expect(page.locator("#acknowledgements")).to_contain_text("0 of 1 answered, missing: ES-PIC")
+    expect(page.locator("#acknowledgements")).to_contain_text("0 of 1 responded, missing: ES-PIC")

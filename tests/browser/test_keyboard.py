@@ -172,7 +172,7 @@ def test_single_keys_walk_the_list_tick_and_change_tickets(
     page.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Change 1 ticket").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("1 ticket changed")
-    page.get_by_role("button", name="Take back the change of 1 ticket").click()
+    page.get_by_role("button", name="Revert 1 ticket").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("1 ticket reverted")
 
 

@@ -40,7 +40,9 @@ def test_from_a_file_to_its_tickets(
         page.locator("#file").set_input_files(chosen)  # type: ignore[arg-type]
         page.get_by_role("button", name="Preview").click()
         if told:
-            expect(page.get_by_role("alert")).to_contain_text("column state: this column is needed")
+            expect(page.get_by_role("alert")).to_contain_text(
+                "column state: this column is required"
+            )
     expect(page.get_by_text("2 new, 1 wrong. Nothing has been written yet.")).to_be_visible()
     rows = page.locator(".difference tbody tr")
     expect(rows).to_have_count(3)

@@ -107,7 +107,7 @@ def test_files_that_cannot_be_used_are_refused_in_one_line(portal: str, tmp_path
     assert "The gzip file is damaged" in refused(portal, "events", "import", str(file))
     file.write_bytes(f"{HEAD}{row(1, detail='Störung')}".encode("latin-1"))
     ran = flask(portal, "events", "import", str(file))
-    assert "line 2: this is no UTF-8" in ran.stderr.decode()
+    assert "line 2: this is not UTF-8" in ran.stderr.decode()
     assert done(portal, "events", "import", str(file), "--encoding", "windows-1252")
     assert "is no zone" in refused(portal, "events", "import", str(file), "--zone", "Berlin")
 

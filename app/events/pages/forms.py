@@ -15,7 +15,7 @@ from app.events.rules.events import MAX_DETAIL_LENGTH, MAX_SOURCE_LENGTH, EventS
 from app.events.services.hand import Stated
 from app.tickets.rules.tickets import Layer
 
-_TIME_HELP = _("Such as %(examples)s", examples=EXAMPLES)
+_TIME_HELP = _("For example: %(examples)s", examples=EXAMPLES)
 
 
 class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

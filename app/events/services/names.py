@@ -122,7 +122,7 @@ class EventNames:
         """The site that had this name on that day, else the one that has it later, as for links."""
         periods = self._sites.get(name)
         if not periods:
-            allowed = _("any name of a site that is known here")
+            allowed = _("any name of a known site")
             return Meant(None, f"{allowed}{self._proposed('site', name)}")
         found = bearer_on(periods, on)
         if found is None:

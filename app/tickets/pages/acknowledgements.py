@@ -33,7 +33,7 @@ class AnswerLine:
     @property
     def word(self) -> str:
         """The answer, or that it is missing."""
-        return self.found.answer or (_("not answered") if self.over else "missing")
+        return self.found.answer or (_("no response") if self.over else "missing")
 
     @property
     def may_accept(self) -> bool:

@@ -74,13 +74,13 @@ def _numbers(texts: Sequence[str]) -> Mapping[int, int]:
         parts = text.split(":")
         digits = all(part.isascii() and part.isdigit() and len(part) < 11 for part in parts)
         if not digits or len(parts) > 2 or int(parts[0]) > _MAX_SIZE:
-            raise Invalid("n", _("Tickets are named by their numbers; select them in the list"))
+            raise Invalid("n", _("Invalid ticket number; select the tickets in the list"))
         found[int(parts[0])] = min(int(parts[1]), _MAX_SIZE) if len(parts) == 2 else 0
     if len(found) > MAX_SELECTED:
         raise Invalid(
             "n",
             _(
-                "%(count)s tickets are too many at once; at most %(max_selected)s are changed",
+                "%(count)s tickets are too many; at most %(max_selected)s can be changed at once",
                 count=len(found),
                 max_selected=MAX_SELECTED,
             ),
@@ -105,7 +105,7 @@ def _plan(form: BulkForm, chosen: Chosen) -> Sequence[Planned] | None:
         return None
     wishes = form.wishes()
     if not wishes:
-        form.form_errors = [_("Nothing is to be changed: fill at least one field")]
+        form.form_errors = [_("Fill in at least one field")]
         return None
     try:
         return verbs.plan_bulk_change(db.session(), writer(), chosen.numbers, wishes)
@@ -123,7 +123,7 @@ def do() -> Response:
     form.offer(by.actor)
     key = request.form.get("key", "")
     if not (16 <= len(key) <= 64 and key.isascii() and key.isprintable()):
-        raise Invalid("key", _("The form is not one of this portal's; begin at the list"))
+        raise Invalid("key", _("The form is invalid; start again from the list"))
     plan = _plan(form, chosen) if versions else None
     if plan is None:
         return _page(form, chosen, status=422)

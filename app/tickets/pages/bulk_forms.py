@@ -16,8 +16,8 @@ from app.tickets.pages.forms import input_of
 from app.tickets.rules.content import LABELS
 from app.tickets.rules.tickets import MOVES, State
 
-FOLLOWS = _("follows links and sites")
-KEEP = _("as it is")
+FOLLOWS = _("from links and sites")
+KEEP = _("no change")
 _STATES = tuple(dict.fromkeys(state for targets in MOVES.values() for state in targets))
 
 
@@ -28,7 +28,7 @@ class BulkForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     solution = TextAreaField(
         _("Solution"),
         filters=[lines],
-        description=_("Solved needs one; it becomes the solution of each ticket."),
+        description=_("Required for “solved”; added to each ticket."),
         render_kw={"rows": 3},
     )
     priority = input_of("priority", empty=KEEP)
@@ -38,7 +38,7 @@ class BulkForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     public_comment = TextAreaField(
         LABELS["public_comment"],
         filters=[lines],
-        description=_("Public, on each ticket."),
+        description=_("Added to each ticket as a public comment."),
         render_kw={"rows": 3},
     )
 
@@ -70,7 +70,7 @@ class UndoBulkForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     reason = TextAreaField(
         _("Reason"),
         filters=[lines],
-        default="Taken back: it was changed by mistake.",
-        description=_("A public comment on each ticket that is reverted."),
+        default="Reverted: changed by mistake.",
+        description=_("Added to each reverted ticket as a public comment."),
         render_kw={"rows": 2},
     )

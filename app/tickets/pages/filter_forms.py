@@ -28,11 +28,11 @@ class FilterForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Name"),
         required(_("Name")),
         filters=[one_line],
-        description=_("What it finds, in a few words."),
+        description=_("A short description of what it finds."),
         render_kw={"autocomplete": "off", "maxlength": 80},
     )
     use = Radio(
-        _("Who may use it"),
+        _("Visible to"),
         choices=_USE,
         validators=[sent],
         default=PRIVATE,
@@ -65,6 +65,9 @@ def read_query(text: str) -> ListQuery:
         raise Invalid(
             "query",
             joined("; ", query.problems)
-            or _("Filter is longer than %(query_limit)s", query_limit=QUERY_LIMIT),
+            or _(
+                "Filter is longer than %(query_limit)s characters; use fewer values",
+                query_limit=QUERY_LIMIT,
+            ),
         )
     return query

@@ -77,9 +77,9 @@ def save() -> Response:
         attach(form, error)
         return _save_page(form)
     flash(
-        _("The filter “%(name)s” is saved and shared.", name=row.name)
+        _("Filter “%(name)s” saved and shared.", name=row.name)
         if shared
-        else _("The filter “%(name)s” is saved.", name=row.name),
+        else _("Filter “%(name)s” saved.", name=row.name),
         "ok",
     )
     return go_to(address_of(row))
@@ -96,7 +96,7 @@ def change(number: int) -> Response:
                 verbs.change_filter(
                     rows, by, number, form.name.data or "", shared=form.use.data == SHARED
                 )
-            flash(_("The filter is called “%(data)s”.", data=form.name.data), "ok")
+            flash(_("Filter “%(data)s” saved.", data=form.name.data), "ok")
             return go_to(url_for("filters.listing"))
         except Invalid as error:
             attach(form, error)
@@ -111,7 +111,7 @@ def replace(number: int) -> Response:
     query = read_query(form.query.data or "")
     with transaction(rows):
         row = verbs.replace_filter(rows, by, number, query.own_query())
-    flash(_("“%(name)s” shows this from now on.", name=row.name), "ok")
+    flash(_("Filter “%(name)s” updated.", name=row.name), "ok")
     return go_to(address_of(row))
 
 
@@ -130,7 +130,7 @@ def restore(number: int) -> Response:
     rows, by = db.session(), writer()
     with writing_once(rows):
         row = verbs.restore_filter(rows, by, number)
-    flash(_("The filter “%(name)s” is back.", name=row.name), "ok")
+    flash(_("Filter “%(name)s” restored.", name=row.name), "ok")
     return go_to(url_for("filters.listing"))
 
 
@@ -161,7 +161,7 @@ def in_words(text: str) -> str:
 
 def _sort_words(query: ListQuery) -> str:
     name = query.sort.removeprefix("-")
-    return _("%(name)s, downwards", name=name) if query.sort.startswith("-") else name
+    return _("%(name)s, descending", name=name) if query.sort.startswith("-") else name
 
 
 def _save_page(form: SaveFilterForm) -> Response:

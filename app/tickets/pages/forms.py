@@ -87,7 +87,7 @@ class HandForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Make a ticket one of a partner's own."""
 
     partner = Choice(
-        _("Partner"), description=_("Its accounts see and write this ticket from then on.")
+        _("Partner"), description=_("The partner can then read and change this ticket.")
     )
 
 
@@ -117,9 +117,7 @@ class MergeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Merge into ticket"),
         required(_("Merge into ticket")),
         filters=[one_line],
-        description=_(
-            "This ticket is closed as its duplicate; what is written here is shown there."
-        ),
+        description=_("Closes this ticket as a duplicate. Comments added here also appear there."),
         render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 9},
     )
 
@@ -147,11 +145,12 @@ class ReminderForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         days=True,
         id="remind-when",
         description=_(
-            "Tuesday, tomorrow 9:00, in 3 days, next Monday 14:00. A day alone is 09:00."
+            "For example: Tuesday, tomorrow 9:00, in 3 days, next Monday 14:00."
+            " Without a time: 09:00."
         ),
     )
     note = StringField(
-        _("Note"), filters=[one_line], id="remind-note", description=_("Only you see it.")
+        _("Note"), filters=[one_line], id="remind-note", description=_("Only you can see it.")
     )
 
 
@@ -175,7 +174,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description=_("Leave empty to detect link ids in the text."),
     )
     sites = SelectMultipleField(
-        LABELS["sites"], validate_choice=False, description=_("A change needs the sites concerned.")
+        LABELS["sites"], validate_choice=False, description=_("Required for a change.")
     )
     asked_sites = SelectMultipleField(
         LABELS["asked_sites"],
@@ -200,7 +199,7 @@ class TicketForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     responsible_site = Choice(
         LABELS["responsible_site"],
         default="",
-        description=_("Leave empty to follow the affected links and sites."),
+        description=_("Leave empty to set it from the affected links and sites."),
     )
     carbon_copy = input_of("carbon_copy")
     related_issue = input_of("related_issue")
@@ -266,7 +265,7 @@ def read_references(text: str) -> tuple[Reference, ...]:
             continue
         parts = [part.strip() for part in line.split(";")]
         if len(parts) > 3 or len(parts) < 2 or not parts[0] or not any(parts[1:]):
-            raise Invalid("references", _("Write one reference per line: provider; ticket id; URL"))
+            raise Invalid("references", _("Enter one reference per line: provider; ticket id; URL"))
         found.append(Reference(parts[0], parts[1], parts[2] if len(parts) == 3 else ""))
     return tuple(found)
 

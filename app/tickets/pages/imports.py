@@ -46,7 +46,7 @@ MAX_WRONG: Final = 1_000
 SHOWN_LINES: Final = 500
 """Lines that a page shows; the command shows all."""
 _AUTOMATIC: Final = ""
-_COMMAND: Final = _("the command `flask tickets import` takes larger ones")
+_COMMAND: Final = _("use the command `flask tickets import`")
 
 
 class TicketFileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -67,8 +67,8 @@ class TicketFileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         default=DEFAULT_SOURCE,
         filters=[one_line],
         description=_(
-            "The system that the tickets come from. Source and number identify each ticket:"
-            " importing a file twice adds nothing."
+            "The system that the tickets come from. Importing a file twice adds nothing,"
+            " because this name and the ticket number identify each ticket."
         ),
     )
     encoding = Radio(
@@ -108,7 +108,7 @@ def preview() -> Response:
     content = b"" if problem or file is None else file.read(FILE_LIMIT + 1)
     carried = packed(content) if len(content) <= FILE_LIMIT else ""
     if len(content) > FILE_LIMIT or len(carried) > PACKED_LIMIT:
-        problem = _("The file is larger than a page takes; %(command)s", command=_COMMAND)
+        problem = _("The file is too large for this page; %(command)s", command=_COMMAND)
     if not form.validate() or problem:
         return _choose_page(form, problem=problem)
     source = Source(content, form.source.data or "", form.encoding.data or "")
@@ -117,9 +117,7 @@ def preview() -> Response:
     except BadFile as error:
         return _choose_page(form, wrong=error)
     if not outcomes:
-        return _choose_page(
-            form, problem=_("The file holds no tickets, only the names of its columns")
-        )
+        return _choose_page(form, problem=_("The file contains no tickets, only column names"))
     return _preview_page(form, carried, outcomes)
 
 

@@ -89,7 +89,7 @@ DEFAULT_SORT = "-changed"
 
 _LOOKS = ("sort", "columns")
 """How the list looks, not what it shows."""
-NO_FILTER = _("There is no such saved filter, or it is another person's")
+NO_FILTER = _("Saved filter not found, or it belongs to somebody else")
 BACK_COOKIE = "list"
 """Holds the filter of the list that this browser showed last."""
 
@@ -169,7 +169,7 @@ class ListQuery:
         if len(found) > MAX_VALUES:
             self.problems.append(
                 _(
-                    "%(labels)s takes at most %(max_values)s values; the first ones are used",
+                    "%(labels)s has too many values; only the first %(max_values)s are used",
                     labels=LABELS[name],
                     max_values=MAX_VALUES,
                 )
@@ -257,7 +257,7 @@ class ListQuery:
             return read_position(text, self.sort)
         except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError):
             self.problems.append(
-                _("The place in the list (%(name)s) cannot be read; this is its start", name=name)
+                _("Invalid position in the list (%(name)s); the first page is shown", name=name)
             )
             return None
 

@@ -53,7 +53,7 @@ def _chosen_master(actor: Actor, typed: str | None) -> int:
     """The number that was typed, if this person may read and write that ticket."""
     number = read_number(typed)
     if number is None:
-        raise Invalid("other", _("Merge into ticket takes the digits of a number, as in 1042"))
+        raise Invalid("other", _("Merge into ticket: enter digits only, such as 1042"))
     try:
         master = verbs.find_ticket(db.session(), actor, number)
     except NotFound:
@@ -75,7 +75,7 @@ def _merged_words(ticket: Ticket, master: Ticket) -> str:
     if not missing:
         return said
     more = _(
-        "It affects %(links)s, too: edit this ticket if it does so as well.",
+        "The merged ticket also affects %(links)s; add them to this ticket if needed.",
         links=", ".join(missing),
     )
     return joined(" ", (said, more))
@@ -89,7 +89,8 @@ def separate(number: int) -> Response:
     other = read_number(form.other.data)
     if not form.validate() or other is None:
         raise Invalid(
-            "other", _("Separate a ticket by its role and the number of the other ticket")
+            "other",
+            _("Role or number of the other ticket is missing; reload the ticket and try again"),
         )
     with writing_once(rows):
         role = RelationRole(form.role.data or "")

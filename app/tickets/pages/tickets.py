@@ -214,7 +214,9 @@ def columns() -> Response:
     query = read_query(request.form.get("query", ""))
     chosen = request.form.getlist("columns")
     if any(key not in COLUMNS for key in chosen):
-        raise Invalid("columns", _("Columns takes some of: %(listed)s", listed=", ".join(COLUMNS)))
+        raise Invalid(
+            "columns", _("Columns: choose some of: %(listed)s", listed=", ".join(COLUMNS))
+        )
     way, _colon, key = request.form.get("do", "").partition(":")
     keys = tuple(dict.fromkeys(chosen))
     if way in ("up", "down"):

@@ -42,8 +42,8 @@ def download_workbook() -> Response:
     if len(numbers) > MAX_ROWS:
         raise TooMuch(
             _(
-                "These are %(count)s tickets, and a sheet holds %(max_rows)s; narrow the filter, or"
-                " take them as CSV",
+                "These are %(count)s tickets, and a sheet holds %(max_rows)s;"
+                " narrow the filter, or download them as CSV",
                 count=format(len(numbers), ","),
                 max_rows=format(MAX_ROWS, ","),
             )

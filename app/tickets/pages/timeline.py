@@ -93,7 +93,7 @@ def _answered(logged: str | None) -> str:
     return (
         _("%(answer)s for %(site)s", answer=said_word(answer), site=site)
         if answer
-        else _("withdrew an answer")
+        else _("withdrew a response")
     )
 
 

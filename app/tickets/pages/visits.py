@@ -49,7 +49,7 @@ def seen() -> Response:
     """Nothing that the list showed is marked any more; what changed after it was read still is."""
     until = read_time("until", request.form.get("until", ""), label=_("Seen until"))
     if until > now():
-        raise Invalid("until", _("Seen until is a time that is still to come"))
+        raise Invalid("until", _("Seen until: the time must not be in the future"))
     query = read_query(request.form.get("query", ""))
     rows = db.session()
     with transaction(rows):

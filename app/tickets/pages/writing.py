@@ -269,7 +269,7 @@ def _meanwhile(conflict: EditConflict, again: str = _("Send yours")) -> str:
         ),
     )
     return _(
-        "Somebody else changed this ticket meanwhile. %(words)s. %(again)s again to replace it",
+        "Somebody else has changed this ticket. %(words)s. %(again)s again to overwrite it",
         words=words,
         again=again,
     )
@@ -317,7 +317,7 @@ def relate(number: int) -> Response:
         other = read_number(form.other.data)
         try:
             if other is None:
-                raise Invalid("other", _("Ticket number takes digits only, as in 1042"))
+                raise Invalid("other", _("Ticket number: enter digits only, such as 1042"))
             with writing_once(rows):
                 role = RelationRole(form.role.data)
                 version = relate_tickets(rows, by, number, role, other).version
@@ -337,7 +337,8 @@ def unrelate(number: int) -> Response:
     other = read_number(form.other.data)
     if not form.validate() or other is None:
         raise Invalid(
-            "other", _("Take a relation off by its role and the number of the other ticket")
+            "other",
+            _("Role or number of the other ticket is missing; reload the ticket and try again"),
         )
     with writing_once(rows):
         role = RelationRole(form.role.data or "")
@@ -409,9 +410,7 @@ def seen_version(form: EditForm | CommentForm | MoveForm | InPlaceForm, ticket: 
     if not text and not isinstance(form, EditForm):
         return ticket.version  # a button without a text of its own overwrites none
     if not (text.isascii() and text.isdigit() and len(text) < 10 and int(text) <= ticket.version):
-        raise Invalid(
-            "version", _("The form names a version that this ticket never had; load it again")
-        )
+        raise Invalid("version", _("The form is invalid; reload the ticket and try again"))
     return int(text)
 
 

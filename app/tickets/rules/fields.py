@@ -113,7 +113,7 @@ class TicketField:
         return self.kind is ValueKind.TIME or (self.kind in texts and not self.is_needed)
 
 
-_TIME_HELP: Final = _("Such as %(examples)s", examples=EXAMPLES)
+_TIME_HELP: Final = _("For example: %(examples)s", examples=EXAMPLES)
 _FORM, _PAGE, _LIST, _FILTER, _FILE = Where.FORM, Where.PAGE, Where.LIST, Where.FILTER, Where.FILE
 _COLUMN, _WORDS = _LIST | _FILE, _FILE | Where.SEARCH
 _LONG: Final = partial(TicketField, kind=ValueKind.LONG_TEXT, limit=PORTAL_TEXT_LIMIT)
@@ -223,7 +223,7 @@ FIELDS: Final = (
         "an http, https or mailto URL",
         "GHD_Related_Issue",
         limit=RELATED_ISSUE_LIMIT,
-        help=_("A URL that begins with https://, http:// or mailto:"),
+        help=_("A URL starting with https://, http:// or mailto:"),
         ggus_clears=True,
     ),
     TicketField(
@@ -292,7 +292,7 @@ FIELDS: Final = (
         "mail addresses that get the ticket's mails, separated by semicolons",
         "GHD_CarbonCopy",
         is_contact=True,
-        help=_("Mail addresses that get this ticket's mails, separated by ;"),
+        help=_("Addresses that also get this ticket's mails, separated by semicolons"),
     ),
     TicketField("origin_system", _("Origin system"), _FILE),
     TicketField("origin_id", _("Origin id"), _WORDS, ggus="GHD_Origin_ID"),

@@ -45,7 +45,7 @@ _CHOICES: Final = {
     if field.choices is not None
 }
 _LATER: Final = (*COLUMNS[len(PUBLISHED) :], *MORE)
-_TIME: Final = _("an ISO 8601 time such as 2013-03-06T10:05:00Z (UTC where no zone is said)")
+_TIME: Final = _("an ISO 8601 time such as 2013-03-06T10:05:00Z (UTC if no zone is given)")
 _AS_EXPORTED: Final = re.compile(r"(?:19|20)\d\d-\d\d-\d\dT(?!24)\d\d:\d\d:\d\dZ", re.ASCII)
 _CLOCKS_DIFFER: Final = timedelta(minutes=5)
 """How far a time may lie ahead: the other system had a clock of its own."""
@@ -115,7 +115,7 @@ def read_cells(
     if not number:
         wrong("number", "", _("each ticket needs its number in the old system"))
     elif number in seen:
-        wrong("number", number, _("line %(seen)s is about this one already", seen=seen[number]))
+        wrong("number", number, _("line %(seen)s already has this number", seen=seen[number]))
     seen.setdefault(number, line)
     try:
         checked_text("number", number, SHORT_TEXT_LIMIT, label=_("Number"))
@@ -214,7 +214,7 @@ def _check(values: dict[str, Any], cells: Mapping[str, str], wrong: _Wrong, now:
             wrong(name, cells[name], _("no time before the ticket was created"))
     for name in ("created", "changed", "solved"):
         if values[name] is not None and values[name] > now + _CLOCKS_DIFFER:
-            wrong(name, cells[name], _("a time that has been; this one is still to come"))
+            wrong(name, cells[name], _("a time in the past; this one is in the future"))
     values["changed"] = changed or max(created, solved or created)
     if ended:
         values["solved"] = solved or values["changed"]

@@ -16,7 +16,7 @@ DESCRIPTIONS: Final[Mapping[str, str]] = {
         "Work:\nProvider and its ticket:\nExpected effect:\nContact during the work:\nFallback:"
     ),
     Category.CHANGE: "Change:\nReason:\nWhat the sites have to do:\nFallback:",
-    Category.INFORMATIONAL: "What:\nFrom when:\nWhom it concerns:",
+    Category.INFORMATIONAL: "What:\nFrom when:\nWho is affected:",
     Category.TEST: "Tested:\nExpected result:",
 }
 

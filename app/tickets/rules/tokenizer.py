@@ -154,7 +154,7 @@ def read_search(text: str) -> Search:
             part = bool(plain) and len(words) == 1 and _may_be_part(words[0])
             terms[Term(words, begun=begun, part=part)] = None
     if not terms and text.strip():
-        notes.append(_("A search needs letters or digits"))
+        notes.append(_("Enter letters or digits to search"))
     return Search(tuple(terms), tuple(dict.fromkeys(notes)))
 
 

@@ -47,7 +47,7 @@ FIELDS = (
     "public_comment",
 )
 """What can be changed of several tickets at once."""
-NO_CHANGE = _("It is so already")
+NO_CHANGE = _("No change needed")
 MEANWHILE = _("Somebody changed it after the preview; it was skipped")
 
 
@@ -171,7 +171,9 @@ def _begun(session: Session, by: Writer, key: str, wishes: Mapping[str, Any]) ->
         select(BulkChange).where(BulkChange.user_id == by.actor.account_id, BulkChange.key == key)
     ).first()
     if done is not None and done.wanted != json.dumps(dict(wishes), ensure_ascii=False):
-        raise Invalid("key", _("This form was sent with something else already; begin at the list"))
+        raise Invalid(
+            "key", _("This form was already sent with other values; start again from the list")
+        )
     return done
 
 
@@ -193,7 +195,7 @@ def find_bulk_change(session: Session, actor: Actor, key: int) -> BulkChange:
     """One's own, or to operators any; ``NotFound`` otherwise, as for an unknown one."""
     bulk = session.get(BulkChange, key)
     if bulk is None or not (bulk.user_id == actor.account_id or actor.is_operator):
-        raise NotFound(_("There is no such change of several tickets"))
+        raise NotFound(_("Bulk edit not found"))
     return bulk
 
 
@@ -254,14 +256,14 @@ def undo_bulk_change(session: Session, by: Writer, key: int, reason: str) -> Bul
     bulk = find_bulk_change(session, by.actor, key)
     if bulk.undoes_id is not None:
         raise Invalid(
-            "reason", _("This took another change back; to change the tickets again, use the list")
+            "reason", _("This reverted another change; to change the tickets again, use the list")
         )
     if not reason.strip():
-        raise Invalid("reason", _("Reason is required: it is written into each ticket"))
+        raise Invalid("reason", _("Reason is required; it is added to each ticket"))
     check_values({"public_comment": reason})
     _locked(session, by.actor, [item.ticket_number for item in bulk.tickets])
     if undone_by(session, bulk) is not None:
-        raise Invalid("reason", _("This was taken back already"))
+        raise Invalid("reason", _("This was already reverted"))
     undo = _begin(session, by, f"undo-{bulk.id}", {"public_comment": reason})
     undo.undoes_id = bulk.id
     with words_at_the_end(session):
@@ -309,9 +311,9 @@ def _what_to_put_back(
     for item in change.fields:
         label = LABELS.get(item.field, item.field)
         if item.field in COMMENTS:
-            notes.append(_("The comment stays"))
+            notes.append(_("The comment remains"))
         elif item.field in since:
-            notes.append(_("%(label)s was changed since and stays", label=label))
+            notes.append(_("%(label)s was changed since and was not reverted", label=label))
         elif item.field == "state":
             _put_state_back(State(state), State(item.old or State.NEW), wanted, notes)
         elif item.field in FIELDS:
@@ -335,5 +337,9 @@ def _put_state_back(state: State, old: State, wanted: dict[str, Any], notes: lis
         )
     else:
         notes.append(
-            _("The state stays %(state)s: no ticket goes back to %(old)s", state=state, old=old)
+            _(
+                "The state remains %(state)s, because a ticket cannot return to %(old)s",
+                state=state,
+                old=old,
+            )
         )

@@ -216,7 +216,7 @@ def test_a_conflict_that_the_form_did_not_tell_is_told_once(
     answer = visitor.send("/tickets/new", data)
     assert answer.status_code == 409
     page = PageReader(answer.text)
-    assert "Nothing was saved: the window is in conflict" in "".join(page.alerts)
+    assert "Not saved: the window conflicts with planned work" in "".join(page.alerts)
     assert f"{BOTH}: #{card} New card" in page.text
     again = page.form("/tickets/new").data()
     assert again["conflicts_seen"] == [str(card)]

@@ -126,10 +126,10 @@ def test_what_cannot_be_kept_is_refused_in_words(
         (b"\xef\xbb\xbf\n", "the file wrong it is empty"),
         ((HEAD + ",colour\n").encode(), "the columns are source, source_id, link"),
         (f"{ROW}\n".encode(), "line 1 wrong psnr : the first line names the columns; the columns"),
-        (f"{HEAD}\n{ROW}\xe4\n".encode("cp1252"), "this is no UTF-8"),
+        (f"{HEAD}\n{ROW}\xe4\n".encode("cp1252"), "this is not UTF-8"),
         (b"PK\x03\x04x", "this is a workbook; save it as"),
-        (f'{HEAD}\n"{ROW}\n'.encode(), "a quote opens a cell here and does not close it"),
-        (b'[{"source": "x"}', "this is no JSON: , or ] is missing here"),
+        (f'{HEAD}\n"{ROW}\n'.encode(), "a quote is opened here and never closed"),
+        (b'[{"source": "x"}', "this is not valid JSON: , or ] is missing here"),
     ],
 )
 def test_what_is_no_file_of_events_says_where(

@@ -113,7 +113,7 @@ def test_addresses_that_are_none_are_shown_to_operators(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
     opened(session, cast.ggus, submitter_mail="Ann Other", carbon_copy="ok@cc.example; nowhere")
-    words = "Not a mail address, so not notified: Ann Other, nowhere"
+    words = "Not notified, because not a mail address: Ann Other, nowhere"
     assert words in visit(cast.operator).read("/tickets/1").text
     assert words not in visit(cast.kit).read("/tickets/1").text
     assert [mail.address for mail in plan(session)] == ["ok@cc.example"]
@@ -184,7 +184,7 @@ def test_who_watches_and_gets_no_mails_is_told_so(
     visitor.send(f"/tickets/{number}/watch", {"watch": "yes"})
     for choice, words in (
         ("each", "You get this ticket's updates by mail."),
-        ("digest", "This ticket's updates are in your daily mail."),
+        ("digest", "This ticket's updates are in your daily digest."),
         ("never", "You watch this ticket, but your notifications are off: change that ."),
     ):
         visitor.send("/profile/mails", {"choice": choice})

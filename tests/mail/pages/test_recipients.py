@@ -170,7 +170,7 @@ def test_a_ticket_says_what_the_mail_server_said(
     assert notified(visitor, number).startswith("Mails: 4 being sent")
     outcomes(session, "sent", "failed", "later", "sent")
     text = notified(visitor, number)
-    assert text.startswith("Notified: 2, 1 failed, 1 not accepted yet, trying again")
+    assert text.startswith("Notified: 2, 1 failed, 1 not accepted yet, retrying")
     with transaction(session):  # written to files, before a server was set
         for mail in session.scalars(select(Mail).where(Mail.state == "sent")):
             mail.taker = ""

@@ -42,13 +42,13 @@ def test_a_reporter_accepts_with_one_click_and_refuses_with_a_reason(
     a_change(opened)
     visitor = visit(cast.pic)
     page = visitor.read(PATH)
-    assert "0 of 3 answered, missing: CH-CERN, DE-KIT, ES-PIC" in shown(page)
+    assert "0 of 3 responded, missing: CH-CERN, DE-KIT, ES-PIC" in shown(page)
     forms = [form for form in page.forms if form.action.startswith(ANSWER)]
     assert [form.values("site") for form in forms] == [["ES-PIC"], ["ES-PIC"]]  # no choice of site
     accepted = visitor.send(ANSWER, {"site": "ES-PIC", "answer": "accepted"})
     assert accepted.status_code == 303
     page = visitor.read(PATH)
-    assert "1 of 3 answered, missing: CH-CERN, DE-KIT" in shown(page)
+    assert "1 of 3 responded, missing: CH-CERN, DE-KIT" in shown(page)
     assert "ES-PIC accepted pic," in shown(page)
     forms = [form for form in page.forms if form.action.startswith(ANSWER)]
     assert [form.values("answer") for form in forms] == [["refused"]]  # accepting changes nothing
@@ -56,7 +56,7 @@ def test_a_reporter_accepts_with_one_click_and_refuses_with_a_reason(
     assert visitor.send(ANSWER, refused).status_code == 303
     assert told(session)["ES-PIC"] == ("refused", "beam on\nuntil Monday")
     page = visitor.read(PATH)
-    assert "1 of 3 answered, 1 refused, missing: CH-CERN, DE-KIT" in shown(page)
+    assert "1 of 3 responded, 1 refused, missing: CH-CERN, DE-KIT" in shown(page)
     assert "ES-PIC accepted → becomes ES-PIC refused: beam on until Monday" in page.text
 
 
@@ -109,7 +109,7 @@ def test_who_is_offered_what(session: Session, cast: Cast, visit: Enter, opened:
     with transaction(session):
         move_ticket(session, writer(cast.operator), 1, "unsolved")
     page = visit(cast.operator).read(PATH)
-    assert "0 of 3 answered" in page.text
+    assert "0 of 3 responded" in page.text
     assert not [form for form in page.forms if form.action.startswith(ANSWER)]
     late = visit(cast.kit).send(ANSWER, {"site": "DE-KIT", "answer": "refused", "reason": "mine"})
     assert late.status_code == 409
@@ -123,15 +123,15 @@ def test_an_answer_to_an_earlier_plan_says_so(
     with transaction(session):
         acknowledge_change(session, writer(cast.kit), 1, "DE-KIT", "accepted")
     visitor = visit(cast.kit)
-    assert "before the plan changed" not in visitor.read(PATH).text
+    assert "outdated" not in visitor.read(PATH).text
     with transaction(session):
         later = NOON + timedelta(days=1)
         change_ticket(session, writer(cast.operator), 1, {"window_start": later})
     page = visitor.read(PATH)
-    assert "1 of 3 answered, 1 before the plan changed, missing: CH-CERN, ES-PIC" in shown(page)
+    assert "1 of 3 responded, 1 outdated, missing: CH-CERN, ES-PIC" in shown(page)
     again = visitor.send(ANSWER, {"site": "DE-KIT", "answer": "accepted"})
     assert again.status_code == 303
-    assert "before the plan changed" not in visitor.read(PATH).text
+    assert "outdated" not in visitor.read(PATH).text
 
 
 def test_the_field_of_asked_sites_counts_for_changes_only(
@@ -175,7 +175,7 @@ def test_two_who_edit_the_asked_sites_choose(
 
 def test_a_change_that_asks_nobody_says_how_to_ask(cast: Cast, visit: Enter, opened: Open) -> None:
     opened(category="change")
-    assert "No site is asked to accept this change" in visit(cast.reader).read(PATH).text
+    assert "No site has to accept this change" in visit(cast.reader).read(PATH).text
 
 
 def test_a_finished_change_waits_for_nobody(
@@ -186,6 +186,6 @@ def test_a_finished_change_waits_for_nobody(
         acknowledge_change(session, writer(cast.pic), 1, "ES-PIC", "accepted")
         move_ticket(session, writer(cast.operator), 1, "solved", solution="done")
     page = visit(cast.operator).read(PATH)
-    assert "1 of 3 answered" in shown(page)
-    assert "DE-KIT not answered" in shown(page)
+    assert "1 of 3 responded" in shown(page)
+    assert "DE-KIT no response" in shown(page)
     assert "missing" not in page.text

@@ -69,7 +69,7 @@ def test_a_change_of_several_and_the_way_back(
         visitor, numbers, state="in progress", priority="very urgent", public_comment="Storm."
     )
     # one is in progress already, a solved one cannot go there, a closed one is final
-    assert "3 of 5 tickets will change, 2 are refused" in preview.text
+    assert "3 of 5 tickets will change, 2 cannot be changed" in preview.text
     assert "Priority less urgent becomes → very urgent" in preview.text
     assert "State new becomes → in progress" in preview.text
     assert "A ticket in state solved cannot be moved there" in preview.text
@@ -80,7 +80,7 @@ def test_a_change_of_several_and_the_way_back(
     # those that are refused are left out only if the person says so
     answer = visitor.send("/tickets/bulk", data_of(preview))
     assert answer.status_code == 422
-    assert "Nothing was changed yet" in PageReader(answer.text).text
+    assert "Nothing has been changed yet" in PageReader(answer.text).text
     assert now_of(session, numbers[0]).state == "new"
     # somebody changes one meanwhile: it is left out, and told
     changed_behind(session, cast.admin, numbers[3], unit="NOC")
@@ -114,16 +114,16 @@ def test_a_change_of_several_and_the_way_back(
     form = next(form for form in result.forms if form.action.endswith("/undo"))
     undone = visitor.send(form.action, form.data())
     page = visitor.read(undone.location)
-    assert "The state stays in progress: no ticket goes back to new" in page.text
-    assert "Priority was changed since and stays" in page.text
+    assert "The state remains in progress, because a ticket cannot return to new" in page.text
+    assert "Priority was changed since and was not reverted" in page.text
     assert now_of(session, numbers[0]).priority == "less urgent"
     assert now_of(session, numbers[1]).priority == "urgent"
     history = visitor.read(f"/tickets/{numbers[0]}").text
-    assert "Taken back: it was changed by mistake." in history
+    assert "Reverted: changed by mistake." in history
     assert visitor.send(form.action, form.data()).location == undone.location
     twice = visitor.send(form.action, {**form.data(), "form_key": "of a second window"})
     assert twice.status_code == 422
-    assert "This was taken back already" in PageReader(twice.text).text
+    assert "This was already reverted" in PageReader(twice.text).text
 
 
 @ONE_DATABASE
@@ -197,7 +197,7 @@ def test_all_that_match_and_what_cannot_be_chosen(
         assert visitor.get(path).status_code == 422, path[:40]
     nothing = visitor.send("/tickets/bulk/preview", {"n": "1"})
     assert nothing.status_code == 422
-    assert "fill at least one field" in PageReader(nothing.text).text
+    assert "Fill in at least one field" in PageReader(nothing.text).text
     # which tickets need review is for operators alone, on the way round the list, too
     asked = visit(cast.kit).get("/tickets/bulk?all=yes&query=check%3Dyes")
     assert asked.status_code == 422

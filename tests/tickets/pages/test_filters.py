@@ -71,7 +71,7 @@ def test_a_filter_is_saved_used_renamed_replaced_deleted_and_put_back(
     gone = visitor.send(f"/filters/{key}/delete", {})
     assert visitor.get(f"/filters/{key}").status_code == 404
     page = visitor.read(gone.location)
-    assert "The filter “All of KIT” is deleted" in page.text
+    assert "Filter “All of KIT” deleted" in page.text
     assert [word for _href, word in page.links].count("All of KIT") == 0
     visitor.send(page.form(f"/filters/{key}/restore").action, {})
     assert ("All of KIT") in [word for _href, word in visitor.read("/filters").links]
@@ -92,7 +92,7 @@ def test_names_are_ones_own_and_harm_nobody(cast: Cast, visit: Enter, opened: Op
         assert HOSTILE in PageReader(answer.text).text
     again = operator.send("/filters", {"name": HOSTILE, "use": "private", "query": ""})
     assert again.status_code == 422
-    assert "Name is that of another saved filter" in "".join(PageReader(again.text).alerts)
+    assert "Another saved filter has this name" in "".join(PageReader(again.text).alerts)
     assert PageReader(again.text).form("/filters").values("name") == [HOSTILE]
     saved(kit, HOSTILE, "")  # the names of two people have nothing to do with each other
     refused = kit.send("/filters", {"name": "For all", "use": "shared", "query": ""})
@@ -100,7 +100,7 @@ def test_names_are_ones_own_and_harm_nobody(cast: Cast, visit: Enter, opened: Op
     mine = saved(kit, "Mine", "")
     foreign = reader.get(f"/tickets?filter={mine}")
     assert foreign.status_code == 422
-    assert "There is no such saved filter" in foreign.text
+    assert "Saved filter not found" in foreign.text
     assert "Mine" not in PageReader(foreign.text).text
     unknown = reader.get("/tickets?filter=987654")
     assert PageReader(unknown.text).alerts == PageReader(foreign.text).alerts
@@ -109,7 +109,7 @@ def test_names_are_ones_own_and_harm_nobody(cast: Cast, visit: Enter, opened: Op
     saved(kit, "Mine", "q=2")
     back = kit.send(f"/filters/{mine}/restore", {})
     assert back.status_code == 422
-    assert "Name is that of another saved filter" in PageReader(back.text).text
+    assert "Another saved filter has this name" in PageReader(back.text).text
 
 
 def test_an_admin_who_deletes_a_shared_filter_can_put_it_back(
@@ -120,8 +120,8 @@ def test_an_admin_who_deletes_a_shared_filter_can_put_it_back(
     admin = visit(cast.admin)
     gone = admin.send(f"/filters/{key}/delete", {})
     page = admin.read(gone.location)
-    assert "The filter “Of all” is deleted" in page.text
-    assert "is deleted" not in visit(cast.kit).read(gone.location).text
+    assert "Filter “Of all” deleted" in page.text
+    assert "deleted" not in visit(cast.kit).read(gone.location).text
     assert visit(cast.kit).send(f"/filters/{key}/restore", {}).status_code == 404
     admin.send(page.form(f"/filters/{key}/restore").action, {})
     assert visit(cast.reader).get(f"/filters/{key}").status_code == 302
@@ -148,10 +148,10 @@ def test_what_the_registry_does_not_know_any_more_is_said_and_the_rest_is_shown(
     page = visitor.read(visitor.get(f"/filters/{key}").location)
     assert titles(page) == ["Of the link"]
     for words in (
-        f"The link OLD-ID-LHCOPN-001 is called {link} now",
-        f"The link {link} was retired on 2012-12-31; the tickets that it had are still shown",
-        "No link is called GONE-ID-LHCOPN-001 any more; the filter ignores it",
-        "No site is called NO-SITE any more; the filter ignores it",
+        f"Link OLD-ID-LHCOPN-001 is now called {link}",
+        f"The link {link} was retired on 2012-12-31; its tickets are still shown",
+        "Link GONE-ID-LHCOPN-001 no longer exists; the filter ignores it",
+        "Site NO-SITE no longer exists; the filter ignores it",
     ):
         assert words in page.text
     page = visitor.read(visitor.get(f"/filters/{site}").location)

@@ -123,11 +123,11 @@ def test_nttdm_is_previewed_and_imported_as_a_table_is(
     ("content", "source", "told"),
     [
         (b"", "old", "it is empty"),
-        (b"number,title,state,created\n", "old", "The file holds no ticket"),
-        (b"number,title\n1,x\n", "old", "column state : this column is needed"),
+        (b"number,title,state,created\n", "old", "The file contains no ticket"),
+        (b"number,title\n1,x\n", "old", "column state : this column is required"),
         (b"number,title,state,created\n1,\xe4,new,2011-01-02\n", "old", "say that it is windows"),
         (b"number,title,state,created\n1,x,new,2011-01-02\n", "", "Old system has 1 to 255"),
-        (b"x" * (FILE_LIMIT + 1), "old", "The file is larger than a page takes"),
+        (b"x" * (FILE_LIMIT + 1), "old", "The file is too large for this page"),
     ],
 )
 def test_a_file_that_cannot_be_used_is_refused_in_words(

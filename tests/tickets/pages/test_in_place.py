@@ -76,7 +76,7 @@ def test_a_ticket_that_somebody_else_took_meanwhile_is_not_taken_from_them(
     answer = visitor.send(f"/tickets/{number}/take", seen)
     assert answer.status_code == 409
     page = PageReader(answer.text)
-    assert "Somebody else changed this ticket meanwhile. Assignee is now: admin." in page.text
+    assert "Somebody else has changed this ticket. Assignee is now: admin." in page.text
     assert newest(session, number).version == 2
     again = visitor.send(f"/tickets/{number}/take", page.form(f"/tickets/{number}/take").data())
     assert again.status_code == 303

@@ -232,7 +232,7 @@ def test_a_hostile_place_in_the_list_is_its_start(cast: Cast, visit: Enter, open
             assert answer.status_code in (200, 422), (sort, place)
             if answer.status_code == 422:
                 page = PageReader(answer.text)
-                assert "The place in the list (after) cannot be read" in page.text
+                assert "Invalid position in the list (after)" in page.text
                 assert numbers(page) == [number]
 
 
@@ -274,7 +274,7 @@ def test_costly_counts_come_in_a_second_request(
     monkeypatch.setattr("app.tickets.pages.tickets.is_costly_to_count", lambda *_: True)
     visitor = visit(cast.reader)
     page = visitor.read("/tickets?q=down")
-    href = next(href for href, word in page.links if word == "Count them")
+    href = next(href for href, word in page.links if word == "Show counts")
     assert "100 tickets" not in page.text
     assert len(numbers(page)) == 50
     assert "100 tickets" in visitor.read(href).text  # without JavaScript
@@ -365,7 +365,7 @@ def test_a_search_shows_its_hits_and_says_what_it_left_out(
     assert "the carrier is <mark>bankrupt</mark>" in operator.text
     for search, note in {
         "x" * 10_000: "Only the first 255 characters were searched for",
-        "%": "A search needs letters or digits",
+        "%": "Enter letters or digits to search",
         "a " * 100: "Only the first 32 words were searched for",
     }.items():
         page = reader.read(address("/tickets", q=search))

@@ -61,7 +61,7 @@ def test_a_ticket_is_merged_read_on_its_masters_page_and_separated(
 
     page = visitor.read(f"/tickets/{double}")
     assert f"Duplicate of #{master} Cable cut" in page.text
-    assert "What is written here is shown there" in page.text
+    assert "Comments added here also appear there" in page.text
     assert "merged this ticket into another" in page.text
     assert MERGED_COMMENT in page.text
     assert not page.has_form(f"/tickets/{double}/merge")
@@ -83,7 +83,9 @@ def test_a_merge_is_taken_back_on_the_page_of_the_master_and_in_place(
     assert answer.status_code == 204
     assert answer.headers["HX-Redirect"].startswith(f"/tickets/{master}#c")
     page = visitor.read(f"/tickets/{master}")
-    assert "It affects CERN-PIC-LHCOPN-001, too: edit this ticket if it does so" in page.text
+    assert (
+        "The merged ticket also affects CERN-PIC-LHCOPN-001; add them to this ticket" in page.text
+    )
     apart = page.form(f"/tickets/{master}/separate").data()
     assert (apart["role"], apart["other"]) == (["duplicate"], [str(double)])
     answer = visitor.send(f"/tickets/{master}/separate", apart, headers=htmx)
@@ -96,7 +98,7 @@ def test_a_merge_is_taken_back_on_the_page_of_the_master_and_in_place(
     ("master", "words"),
     [
         ("99", "No ticket has this number"),
-        ("GGUS-12", "Merge into ticket takes the digits of a number"),
+        ("GGUS-12", "Merge into ticket: enter digits only"),
         ("", "Merge into ticket is required"),
         ("1", "cannot be merged into itself"),
         ("2", "Ticket 2 is unsolved, so that nobody works on it any more"),

@@ -163,7 +163,7 @@ def test_who_gets_no_mails_is_told_where_the_reminder_shows(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
     number = opened()
-    visitor, words = visit(cast.reader), "Shown on your home page only: you get no mails."
+    visitor, words = visit(cast.reader), "Shown on your home page only, because you get no mails."
     assert words in visitor.read(f"/tickets/{number}").text  # no address
     with transaction(session):
         session.get_one(User, cast.reader.account_id).mail = "reader@people.example"

@@ -101,7 +101,7 @@ def test_solving_several_warns_of_those_whose_links_are_still_reported(
     begun = f"{now - BEGUN:%Y-%m-%d %H:%M}"
     reported = report(session, cast, begun, None, now=now, source_id="one")
     preview = previewed(visitor, numbers, **solved)
-    assert "reports links of 2 of the tickets to be solved down or degraded" in preview.text
+    assert "reports links down or degraded for 2 of the tickets to be solved" in preview.text
     sentence = f"Monitoring still reports {LINK} down since {begun} UTC"
     assert preview.text.count(sentence) == 2, "not of the one that is refused"
     assert [href for href, _ in preview.links].count(f"/events/{reported}") == 2

@@ -495,7 +495,7 @@ def test_texts_are_shown_as_they_are(
         (Door.SOAP, "over SOAP"),
         (Door.NATIVE, "over SOAP, service LHCOPN"),
         (Door.COMMAND, "by command"),
-        (Door.SYSTEM, "by the portal itself"),
+        (Door.SYSTEM, "automatically"),
     ],
 )
 def test_the_timeline_says_through_which_door_a_change_came(

@@ -42,15 +42,18 @@ def test_what_spreadsheets_write_is_read(content: bytes, encoding: str) -> None:
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (LINES.encode("cp1252"), "line 2: this is no UTF-8. Save the file as"),
+        (LINES.encode("cp1252"), "line 2: this is not UTF-8. Save the file as"),
         (LINES.encode("utf-16-le"), "line 1: this looks like UTF-16 without its mark"),
-        (b"\xff\xfea", "line 1: this is no utf-16"),
+        (b"\xff\xfea", "line 1: this is not utf-16"),
         (b"", "the file: it is empty"),
         (b"\n\n", "the file: it is empty"),
-        (b"number,title,created\n1,x,2011-01-02\n", "line 1, column state: this column is needed"),
+        (
+            b"number,title,created\n1,x,2011-01-02\n",
+            "line 1, column state: this column is required",
+        ),
         (f"{HEAD},colour\n".encode(), 'line 1, "colour": the columns are number, title'),
-        (f"{HEAD},State\n".encode(), "line 1, column state: this column is there twice"),
-        (f'{HEAD}\n1,"x,new,2011-01-02\n'.encode(), "line 2: this is no CSV"),
+        (f"{HEAD},State\n".encode(), "line 1, column state: this column occurs twice"),
+        (f'{HEAD}\n1,"x,new,2011-01-02\n'.encode(), "line 2: this is not valid CSV"),
         (b"PK\x03\x04\x14\x00\x06\x00", "the file: this is a workbook; save it as"),
     ],
 )

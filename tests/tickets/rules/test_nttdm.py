@@ -316,7 +316,7 @@ def test_the_same_number_twice_is_told() -> None:
     ticket = nttdm_ticket(CELLS)
     first, second = read_nttdm(document(ticket, ticket), NOW)
     assert not first.problems
-    assert "line 3 is about this one already" in str(second.problems[0])
+    assert "line 3 already has this number" in str(second.problems[0])
 
 
 BOMB = '<!DOCTYPE a [<!ENTITY b "xx"><!ENTITY c "&b;&b;&b;">]>'

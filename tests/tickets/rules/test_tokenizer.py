@@ -74,7 +74,7 @@ def test_what_is_not_searched_for_is_told() -> None:
     many = read_search(" ".join(f"w{number}" for number in range(40)))
     assert len(many.terms) == MAX_WORDS
     assert many.notes == (f"Only the first {MAX_WORDS} words were searched for",)
-    assert read_search("%").notes == ("A search needs letters or digits",)
+    assert read_search("%").notes == ("Enter letters or digits to search",)
     assert read_search("").notes == ()
 
 

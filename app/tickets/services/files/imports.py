@@ -130,7 +130,13 @@ class Source:
     def __post_init__(self) -> None:
         checked_text("source", self.name, SHORT_TEXT_LIMIT, label=_("The name of the old system"))
         if not self.name.strip():
-            raise Invalid("source", _("Name the old system: by it the same file is known again"))
+            raise Invalid(
+                "source",
+                _(
+                    "Enter the name of the old system;"
+                    " it identifies tickets that were imported before"
+                ),
+            )
 
 
 class LinesLeft(BadFile):
@@ -364,7 +370,7 @@ def _resolved(read: ReadTicket, names: Names) -> tuple[dict[str, Any], list[Prob
     for name in values["links"]:
         link = names.link(name)
         if link is None:
-            allowed = _("ids of links that are known here%(near)s", near=names.near("link", name))
+            allowed = _("ids of known links%(near)s", near=names.near("link", name))
             problems.append(Problem(place, "links", name, allowed))
         else:
             links[link.id] = link
@@ -387,9 +393,7 @@ def _resolved(read: ReadTicket, names: Names) -> tuple[dict[str, Any], list[Prob
     stated = values.pop("responsible_site", "")
     responsible = names.site(stated, day)
     if stated and responsible is None:
-        allowed = _(
-            "any name of a site that is known here%(near)s", near=names.near("site", stated)
-        )
+        allowed = _("any name of a known site%(near)s", near=names.near("site", stated))
         problems.append(Problem(place, "responsible_site", stated, allowed))
     values["responsible_site_id"] = follows if responsible is None else responsible
     values["responsible_set_by_hand"] = responsible is not None and responsible != follows

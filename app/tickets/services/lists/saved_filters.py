@@ -26,7 +26,7 @@ NAME_LIMIT = 80
 QUERY_LIMIT = 4000
 MAX_FILTERS = 100
 """Saved filters that one person may have."""
-_NOT_ONE = _("There is no such saved filter")
+_NOT_ONE = _("Saved filter not found")
 
 
 def visible_to(actor: Actor) -> tuple[ColumnElement[bool], ...]:
@@ -79,7 +79,7 @@ def save_filter(
         raise Invalid(
             "name",
             _(
-                "You have %(max_filters)s saved filters, which is the most; delete one first",
+                "At most %(max_filters)s saved filters are allowed; delete one first",
                 max_filters=MAX_FILTERS,
             ),
         )
@@ -173,7 +173,8 @@ def _free_name(session: Session, owner: int, name: str, *, besides: int | None =
     )
     if taken is not None:
         raise Invalid(
-            "name", _("Name is that of another saved filter; choose another, or replace it")
+            "name",
+            _("Another saved filter has this name; choose another name, or update that filter"),
         )
     return name
 
@@ -183,8 +184,8 @@ def _checked_query(query: str) -> str:
         raise Invalid(
             "query",
             _(
-                "Filter has an address of %(count)s characters; at most"
-                " %(query_limit)s can be saved",
+                "The URL of the filter has %(count)s characters;"
+                " at most %(query_limit)s can be saved",
                 count=len(query),
                 query_limit=QUERY_LIMIT,
             ),
@@ -217,23 +218,18 @@ def read_by_registry(session: Session, values: Mapping[str, Sequence[str]], toda
                 if site.valid_until is not None and site.valid_until <= today:
                     notes.append(_retired("site", name, site.valid_until))
                 elif name != site.key and all(name != other.name for other in site.names):
-                    notes.append(
-                        _("The site %(name)s is called %(key)s now", name=name, key=site.key)
-                    )
+                    notes.append(_("Site %(name)s is now called %(key)s", name=name, key=site.key))
             elif field != "responsible":
                 read.setdefault(field, []).append(name)
                 notes.append(
                     _(
-                        "No site is called %(name)s; only tickets that name it so as"
-                        " text are shown",
+                        "Unknown site %(name)s: only tickets with exactly this name are shown",
                         name=name,
                     )
                 )
             else:
                 read.setdefault(field, [])
-                notes.append(
-                    _("No site is called %(name)s any more; the filter ignores it", name=name)
-                )
+                notes.append(_("Site %(name)s no longer exists; the filter ignores it", name=name))
     for name in values.get("link", ()):
         kept = read.setdefault("link", [])
         link = session.scalars(select(Link).where(Link.name == name)).first()
@@ -242,11 +238,9 @@ def read_by_registry(session: Session, values: Mapping[str, Sequence[str]], toda
                 select(Link).join(LinkName).where(LinkName.name == name.upper())
             ).first()
             if link is None:
-                notes.append(
-                    _("No link is called %(name)s any more; the filter ignores it", name=name)
-                )
+                notes.append(_("Link %(name)s no longer exists; the filter ignores it", name=name))
                 continue
-            notes.append(_("The link %(name)s is called %(name2)s now", name=name, name2=link.name))
+            notes.append(_("Link %(name)s is now called %(name2)s", name=name, name2=link.name))
         if link.valid_until is not None and link.valid_until <= today:
             notes.append(_retired("link", link.name, link.valid_until))
         kept.append(link.name)
@@ -255,7 +249,7 @@ def read_by_registry(session: Session, values: Mapping[str, Sequence[str]], toda
 
 def _retired(kind: str, name: str, day: date) -> str:
     return _(
-        "The %(kind)s %(name)s was retired on %(day)s; the tickets that it had are still shown",
+        "The %(kind)s %(name)s was retired on %(day)s; its tickets are still shown",
         kind=kind,
         name=name,
         day=day,
