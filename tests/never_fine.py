@@ -240,7 +240,7 @@ ROWS: Final[Sequence[Row]] = (
         for sentence in ("nothing differed", "in step when read")
     ),
     Row(
-        "answers",
+        "reachable",
         "exchange: list and page of a connection",
         "a call of it succeeded within ten minutes, and none failed since",
         "it was never called, not for a while, or the last call failed",

@@ -106,7 +106,7 @@ def test_a_partner_answers_only_where_a_call_succeeded_lately(
         for path in ("/exchange", "/exchange/1"):
             text = read(visit, cast, path)
             assert word in text
-            assert ("answers" in text) is (word == "answers")
+            assert ("reachable" in text) is (word == "answers")
 
 
 def test_no_failed_exchange_is_said_only_of_none(
@@ -306,7 +306,7 @@ def test_the_registry_agrees_only_with_what_was_read(cast: Cast, visit: Enter) -
     visitor.upload(at, {"url": ""}, "cric.json", b"{}")
     page = visitor.read(at)
     assert said not in page.text
-    assert "The newest answer of CRIC was not used" in page.text
+    assert "The newest data from CRIC was not used" in page.text
 
 
 # ---------- events and what they owe

@@ -168,7 +168,7 @@ def test_pairs_are_listed_for_people_and_programs(database: str, session: Sessio
     left = flask(database, "exchange", "skip", str(number), "GGUS", "--reason", "no need")
     assert b"does not exist yet" in left.stderr
     end = ("exchange", "end", str(number), "GGUS", "--reason")
-    assert b"Enter why it ends" in flask(database, *end, " ").stderr
+    assert b"Enter a reason for ending it" in flask(database, *end, " ").stderr
     done = flask(database, *end, "By phone")
     assert done.stdout.decode() == f"#{number} is no longer exchanged with GGUS.\n"
     (pair,) = json.loads(flask(database, "exchange", "list", "--json").stdout)

@@ -159,7 +159,7 @@ def new() -> Response:
     except Invalid as error:
         attach(form, error, {"secret": "remote_secret"})
         return _form_page("exchange/new.html", form, codes=codes)
-    flash(_("The connection is paused. Test it, look at its map, then resume it."), "ok")
+    flash(_("The connection is paused. Test it, check its map, then resume it."), "ok")
     return go_to(_base(number))
 
 
@@ -200,14 +200,14 @@ def edit(number: int) -> Response:
     except Invalid as error:
         attach(form, error, {"secret": "remote_secret"})
         return _form_page("exchange/edit.html", form, connection=connection_of_number(rows, number))
-    flash(_("The connection is saved."), "ok")
+    flash(_("Connection saved."), "ok")
     return go_to(_base(number))
 
 
 @blueprint.post(f"/{NUMBER}/pause")
 def pause(number: int) -> Response:
     """Pause the connection."""
-    return _done(number, verbs.pause, _("Paused. Entries are collected, but nothing is sent."))
+    return _done(number, verbs.pause, _("Paused. Changes are queued, but nothing is sent."))
 
 
 @blueprint.post(f"/{NUMBER}/resume")
@@ -222,7 +222,7 @@ def end(number: int) -> Response:
     why = ReasonForm().reason.data or ""
     return _decided(
         lambda rows, by: endings.end_connection(rows, by, connection_of_number(rows, number), why),
-        _("The connection has ended. The exchange of its tickets ends next; the history stays."),
+        _("Connection ended. The exchange of its tickets ends next; the history remains."),
     )
 
 
@@ -247,7 +247,7 @@ def new_secret(number: int) -> Response:
         attach(form, error, {"secret": "remote_secret"})
         problem = error.message if error.field == "connection" else ""
         return _page(number, secret_form=form, problem=problem, status=422)
-    flash(_("The secret is stored, encrypted. It is used from the next call on."), "ok")
+    flash(_("Secret stored, encrypted. It is used from the next call."), "ok")
     return go_to(_base(number))
 
 
@@ -301,7 +301,7 @@ def leave_pair(number: int) -> Response:
     """Accept the difference between two tickets."""
     why = ReasonForm().reason.data or ""
     return _decided(
-        lambda rows, by: leave_different(rows, by, number, why), _("The difference stays as it is.")
+        lambda rows, by: leave_different(rows, by, number, why), _("Difference left as it is.")
     )
 
 
@@ -376,7 +376,7 @@ def share(number: int) -> Response:
     rows, by = db.session(), writer()
     key = ShareForm().ticket.data or ""
     if not (key.isascii() and key.isdigit() and len(key) < 10):
-        return _refused(_("The form names no ticket"))
+        return _refused(_("Ticket number is missing"))
     try:
         with writing_once(rows):
             found = connection_of_number(rows, number)
@@ -439,7 +439,7 @@ def leave_unpaired(number: int) -> Response:
     why = ReasonForm().reason.data or ""
     return _decided(
         lambda rows, by: unpaired.leave_unpaired(rows, by, number, why),
-        _("Their ticket stays without a pair."),
+        _("Their ticket is left without a pair."),
     )
 
 
@@ -449,7 +449,7 @@ def skip(number: int) -> Response:
     form = ReasonForm()
     return _decided(
         lambda rows, by: decisions.skip(rows, by, number, form.reason.data or ""),
-        _("The entry is skipped; later entries continue."),
+        _("Entry skipped; later entries continue."),
     )
 
 

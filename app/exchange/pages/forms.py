@@ -67,7 +67,7 @@ class ConnectionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     url = StringField(
         _("Address"),
         filters=[one_line],
-        description=_("Such as https://helpdesk.example.org; for mail, their mail address."),
+        description=_("For example https://helpdesk.example.org; for mail, their mail address."),
         render_kw={"autocomplete": "off", "maxlength": 500},
     )
     direction = Radio(
@@ -77,9 +77,9 @@ class ConnectionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         default=Direction.BOTH.value,
     )
     remote_login = StringField(
-        _("Our login there"),
+        _("Our login"),
         filters=[one_line],
-        description=_("Needed if the secret alone does not identify the account."),
+        description=_("Required unless the secret alone identifies the account."),
         render_kw={"autocomplete": "off", "autocapitalize": "none", "maxlength": 255},
     )
     internal = Radio(
@@ -92,8 +92,8 @@ class ConnectionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     remote_secret = PasswordField(
         _("Secret"),
         description=_(
-            "Required where the address changes to another scheme, host or port: the stored one is"
-            " not sent there and ends. Else leave it empty."
+            "Required if the scheme, host or port of the address changes,"
+            " because the stored secret is then removed. Otherwise leave it empty."
         ),
         render_kw={"autocomplete": "new-password"},
     )
@@ -123,15 +123,15 @@ class NewConnectionForm(ConnectionForm):
         _("Kind of system"),
         choices=_choices(KINDS),
         validators=[sent],
-        description=_("GGUS is a Zammad since 2025."),
+        description=_("GGUS has been a Zammad since 2025."),
     )
     group = StringField(
         _("Their queue or group"),
         filters=[one_line],
         description=_(
-            "Where tickets are created and read, as it is called there: the group of a Zammad, the"
-            " queue of a Request Tracker (required), the assignment group of a ServiceNow. The test"
-            " looks whether it is there. Leave it empty for mail and SOAP."
+            "Where tickets are created and read: the Zammad group,"
+            " the Request Tracker queue (required) or the ServiceNow assignment group."
+            " Leave empty for mail and SOAP."
         ),
         render_kw={"autocomplete": "off", "maxlength": 255},
     )
@@ -143,14 +143,14 @@ class NewConnectionForm(ConnectionForm):
     )
     remote_secret = PasswordField(
         _("Secret"),
-        description=_("Their token or password. It is stored encrypted and never shown."),
+        description=_("Token or password for their system. Stored encrypted, never shown."),
         render_kw={"autocomplete": "new-password"},
     )
 
     def validate_group(self, field: StringField) -> None:
         """Without a queue, a Request Tracker is neither written nor read."""
         if self.kind.data == Kind.RT and not field.data:
-            raise ValidationError(_("Name the queue of the Request Tracker"))
+            raise ValidationError(_("Enter the queue of the Request Tracker"))
 
 
 class SecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -158,7 +158,7 @@ class SecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
     use = Radio(
         _("Used to"),
-        choices={"login": _("log in there"), "hint": _("check their webhooks")},
+        choices={"login": _("log in to their system"), "hint": _("check their webhooks")},
         validators=[sent],
         default="login",
     )
@@ -215,7 +215,7 @@ def _map(name: str) -> RowsField:
             Column("way", _("Way"), WAYS),
         ),
         row=_("value"),
-        description=_("Both: what is sent and what is read; out: only sent; in: only read."),
+        description=_("Both: sent and read. Out: only sent. In: only read."),
     )
 
 

@@ -75,7 +75,7 @@ class AddForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Ticket"),
         required(_("Ticket")),
         filters=[one_line],
-        description=_("The ticket's number. The quote at the end of the mail is left out."),
+        description=_("Ticket number. The quoted text at the end of the mail is left out."),
     )
 
 
@@ -86,7 +86,7 @@ class DismissMailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Reason"),
         required(_("Reason")),
         filters=[one_line],
-        description=_("For instance: read, an advertisement, a copy."),
+        description=_("For example: read, advertisement, duplicate."),
     )
     all = BooleanField()
 

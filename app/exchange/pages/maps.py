@@ -143,7 +143,7 @@ def preview_ticket(number: int) -> Response:
                     rows, acting(), connection, key, now(), current_app.config["PORTAL"].public_url
                 )
         except NotFound:
-            shown["problem"] = _("There is no ticket with this number")
+            shown["problem"] = _("No ticket has this number")
     page = render_template(
         "exchange/preview.html",
         connection=connection_of_number(rows, number),
@@ -165,7 +165,8 @@ def _require_base(form: ProfileForm, found: Connection) -> None:
         raise Invalid(
             "base",
             _(
-                "Version %(version)s was saved meanwhile; compare it, or save again to replace it",
+                "Version %(version)s was saved in the meantime; compare it,"
+                " or save again to replace it",
                 version=found.profile_version,
             ),
         )

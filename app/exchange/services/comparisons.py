@@ -180,7 +180,7 @@ def leave_different(session: Session, by: Writer, pair_id: int, reason: str) -> 
     """Accept the current difference between two tickets, with a reason: a person decides again if
     something else differs."""
     require_operator(by.actor, _("leave two tickets different"))
-    reason = checked_reason(reason, _("Enter why it stays as it is"))
+    reason = checked_reason(reason, _("Enter a reason for leaving it as it is"))
     pair = locked_pair(session, pair_id)
     if pair.differs_at is None:
         return

@@ -213,8 +213,8 @@ def checked_address(kind: str, url: str, direction: str, remote_login: str) -> s
         raise Invalid(
             "url",
             _(
-                "A connection by mail needs a mail address, as mailto:noc@site.example, or the"
-                " address of a receiver of webhooks, as https://noc.example/hook"
+                "A connection by mail needs a mail address, such as mailto:noc@site.example,"
+                " or the address of a webhook receiver, such as https://noc.example/hook"
             ),
         )
     return f"{MAILTO}{address}"

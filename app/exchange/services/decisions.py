@@ -107,7 +107,7 @@ def retry(session: Session, by: Writer, pair_id: int) -> None:
 def leave_out(session: Session, by: Writer, pair_id: int, reason: str) -> None:
     """Skip the first waiting entry of ours, with a reason; later entries continue."""
     require_admin(by.actor, _LEAVE_OUT)
-    reason = checked_reason(reason, _("Enter why it is skipped"))
+    reason = checked_reason(reason, _("Enter a reason for skipping it"))
     row = locked_pair(session, pair_id)
     entry = first_waiting(session, pair_id)
     if entry is None:

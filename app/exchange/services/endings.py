@@ -48,7 +48,7 @@ def end_exchange(session: Session, by: Writer, pair_id: int, reason: str) -> Non
     """End the exchange of a ticket with one partner: entries that wait, or need a choice, are
     skipped with the reason, and later texts on either side are not exchanged."""
     require_operator(by.actor, _END)
-    why = checked_reason(reason, _("Enter why it ends"))
+    why = checked_reason(reason, _("Enter a reason for ending it"))
     pair = locked_pair(session, pair_id)
     if pair.state != PairState.ENDED:
         _end_pair(session, by, pair, why)
@@ -87,7 +87,7 @@ def end_connection(session: Session, by: Writer, connection: Connection, reason:
     """End a connection permanently: nothing is planned or called any more, its secrets are revoked,
     and the worker ends the exchange of each of its tickets with the same reason."""
     require_admin(by.actor, MANAGE)
-    why = checked_reason(reason, _("Enter why it ends"))
+    why = checked_reason(reason, _("Enter a reason for ending it"))
     if connection.ended_at is not None:
         return
     # planning is finished, and sees the end from now on: no pair starts after it

@@ -336,7 +336,7 @@ def _held(session: Session, holder: str, now: datetime) -> _Held:
     if kind == MAIL:
         answered = session.get(Mail, key)
         if answered is None:
-            raise _Doubt(_("The mail it answers was deleted"))
+            raise _Doubt(_("The mail that it replies to was deleted"))
         by = Writer(SYSTEM, Door.EXCHANGE, now, author=answered.address)
         return _Held(by, answered.address)
     assert kind == CONNECTION, "the portal gives out no other"

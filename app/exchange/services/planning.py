@@ -159,7 +159,7 @@ def _plan_all(session: Session, pair: TicketPair, after: int, up_to: int, now: d
     ).all():
         handed |= _plan_change(session, connection, profile, change, now)
     if _is_placeholder(session, pair):
-        raise Invalid("ticket", _("it is not chosen for this partner any more"))
+        raise Invalid("ticket", _("it is no longer selected for this partner"))
     pair.unplanned_from = None
     return handed
 

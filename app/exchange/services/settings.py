@@ -79,8 +79,8 @@ def _end_secrets_of_another_place(
         raise Invalid(
             "secret",
             _(
-                "The address names another scheme, host or port: type the secret for it; the"
-                " stored one is not sent there"
+                "The scheme, host or port of the address changes:"
+                " enter the secret for the new address; the stored one is not sent there"
             ),
         )
     for one in live:

@@ -132,7 +132,7 @@ def count_unpaired() -> Any:
 def leave_unpaired(session: Session, by: Writer, key: int, reason: str) -> None:
     """Accept that a ticket there stays as it is, with a reason: it is not listed again."""
     require_operator(by.actor, _("leave a partner's ticket without a pair"))
-    reason = checked_reason(reason, _("Enter why it stays as it is"))
+    reason = checked_reason(reason, _("Enter a reason for leaving it as it is"))
     found = session.get(UnpairedTicket, key, with_for_update={"of": UnpairedTicket})
     if found is None:
         raise NotFound

@@ -118,7 +118,7 @@ def test_a_request_tracker_needs_a_queue(session: Session, cast: Cast, visit: En
     visitor = visit(cast.admin)
     answer = visitor.send("/exchange/new", {**NEW, "kind": "rt", "group": " "})
     assert answer.status_code == 422
-    assert "Name the queue of the Request Tracker" in PageReader(answer.text).text
+    assert "Enter the queue of the Request Tracker" in PageReader(answer.text).text
     assert session.scalars(select(Connection)).all() == []
 
 
@@ -424,7 +424,7 @@ def test_what_a_comparison_found_is_said_with_its_time(
         end_comparison(session, connection, at)
     told = visitor.read(page).text
     assert "nothing differed" not in told
-    assert "text, entry 1 of ours: missing in their ticket" in told
+    assert "text (our entry 1): missing in their ticket" in told
     assert "1 exchanged ticket needs review" in visitor.read("/").text
     assert "different" in visitor.read("/exchange").text
     assert visitor.send("/exchange/pairs/1/leave", {"reason": " "}).status_code == 422

@@ -141,7 +141,9 @@ def test_many_are_dismissed_at_once(session: Session, cast: Cast, visit: Visit) 
     two = visitor.send("/mails/incoming/dismiss", {"n": ["1", "3"], "reason": "ads"})
     assert two.status_code == 303
     assert "2 mails dismissed." in visitor.read("/mails/incoming").text
-    assert "All 4 mails of ads@b.example that need review" in visitor.read("/mails/incoming/5").text
+    assert (
+        "All 4 mails from ads@b.example that need review" in visitor.read("/mails/incoming/5").text
+    )
     assert "mails of kit@people.example" not in visitor.read("/mails/incoming/2").text
     assert (
         visitor.send("/mails/incoming/5/dismiss", {"reason": "ads", "all": "y"}).status_code == 303

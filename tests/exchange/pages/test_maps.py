@@ -253,7 +253,7 @@ def test_what_would_be_sent_is_shown_in_their_words_and_not_sent(
     for bad in ("999", "x", "9" * 30, "-1"):
         answer = visitor.get(f"/exchange/1/preview?ticket={bad}")
         assert answer.status_code == 422
-        assert "There is no ticket with this number" in PageReader(answer.text).text
+        assert "No ticket has this number" in PageReader(answer.text).text
 
 
 def test_of_an_exchanged_ticket_what_waits_is_shown(

@@ -111,7 +111,7 @@ def test_an_address_without_an_account_answers_under_its_own_name(
     assert gone is not None
     assert (gone.state, gone.reason) == (
         "needs review",
-        "The mail it answers was deleted",
+        "The mail that it replies to was deleted",
     )
 
 
