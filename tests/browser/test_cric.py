@@ -47,7 +47,7 @@ def read_sample(page: Page) -> None:
     page.locator("details.source:not([open]) > summary").click()
     page.locator("#file").set_input_files(SAMPLE)
     page.get_by_role("button", name="Read and compare").click()
-    expect(page.locator("#notices")).to_contain_text("CRIC is read: 8 records")
+    expect(page.locator("#notices")).to_contain_text("CRIC read: 8 records")
 
 
 def test_each_row_is_accepted_and_one_is_refused(
@@ -121,5 +121,7 @@ def test_an_alarm_is_to_be_seen(
     page.locator("details.source:not([open]) > summary").click()
     page.locator("#file").set_input_files({**SAMPLE, "buffer": b"{}"})
     page.get_by_role("button", name="Read and compare").click()
-    expect(page.locator("#alarm")).to_contain_text("CRIC's source is empty; nothing was changed")
-    expect(page.get_by_label("Use it even if it holds far fewer records")).to_be_visible()
+    expect(page.locator("#alarm")).to_contain_text(
+        "The data from CRIC is empty; nothing was changed"
+    )
+    expect(page.get_by_label("Use the data even if it has far fewer records")).to_be_visible()

@@ -84,7 +84,7 @@ def test_cric_is_read_by_command(registry: str, tmp_path: Path) -> None:
     ran = flask(registry, "cric", "import", str(file))
     assert ran.returncode == 1
     assert ran.stderr.decode().splitlines() == [
-        "Error: CRIC's source is empty; nothing was changed, and what was read before stays"
+        "Error: The data from CRIC is empty; nothing was changed"
     ]
     with opened(registry) as session:
         assert [bool(run.alarm) for run in session.scalars(select(SourceRun))] == [False, True]

@@ -47,12 +47,12 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Address"),
         filters=[one_line],
         description=_(
-            "http:// or https://; the portal reads it itself, within 20 s. Of hosts inside"
-            " of the network only those in OUTBOUND_PRIVATE_HOSTS."
+            "http:// or https://. The portal reads it within 20 s."
+            " Hosts in a private network must be listed in OUTBOUND_PRIVATE_HOSTS."
         ),
         render_kw={"inputmode": "url", "autocomplete": "off", "spellcheck": "false"},
     )
-    smaller = BooleanField(_("Use it even if it holds far fewer records than the last one"))
+    smaller = BooleanField(_("Use the data even if it has far fewer records than the last time"))
 
 
 class AcceptForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -91,7 +91,7 @@ def read() -> Response:
         return _page(form, status=422)
     flash(
         _(
-            "CRIC is read: %(count)s records, %(new)s new proposals, %(gone)s no longer proposed.",
+            "CRIC read: %(count)s records, %(new)s new proposals, %(gone)s no longer proposed.",
             count=content.count,
             new=new,
             gone=gone,
@@ -108,7 +108,7 @@ def _content(form: SourceForm) -> CricContent:
     if form.url.data:
         settings: Settings = current_app.config["PORTAL"]
         return parse_address(form.url.data, settings.outbound_private_hosts)
-    raise Invalid("url", _("Choose a file, or say an address"))
+    raise Invalid("url", _("Choose a file or enter an address"))
 
 
 @blueprint.post(f"{PROPOSAL}/accept")

@@ -292,7 +292,7 @@ LinkForm: Final = _with(
         LINK.by_name["name"].label,
         filters=[one_line],
         description=_(
-            "Leave empty to build it from the ends: the next free one such as CERN-RAL-LHCOPN-001."
+            "Leave empty to use the next free id for these ends, such as CERN-RAL-LHCOPN-001."
         ),
         render_kw={"autocomplete": "off"},
     ),
@@ -307,9 +307,9 @@ class RetireForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """When a site or link ends, and why."""
 
     on = DayField(
-        _("First day without it"),
-        [InputRequired(_("First day without it is required"))],
-        description=_("From this day on it is no longer in use, such as 2026-01-31."),
+        _("First day out of use"),
+        [InputRequired(_("First day out of use is required"))],
+        description=_("For example 2026-01-31."),
         render_kw={"placeholder": _DAY_FORM},
     )
     why = StringField(_("Reason"), required(_("Reason")), filters=[one_line])

@@ -45,8 +45,7 @@ SHOWN_LINES: Final = 1000
 """Lines of a difference that a page shows; the command shows all."""
 _TYPES = {FileFormat.CSV: "text/csv", FileFormat.JSON: "application/json"}
 _TOO_LARGE = _(
-    "The file is larger than %(value)s MiB; the command `flask sites import` (or links)"
-    " takes larger ones",
+    "The file is larger than %(value)s MiB; use the command `flask sites import` (or links)",
     value=FILE_LIMIT // 1024 // 1024,
 )
 
@@ -54,7 +53,7 @@ _TOO_LARGE = _(
 class ImportForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """What the file holds, where it is from, and why it is taken in."""
 
-    kind = Radio(_("The file holds"), choices=options(*Records), default=Records.SITES.value)
+    kind = Radio(_("Content"), choices=options(*Records), default=Records.SITES.value)
     source = StringField(
         _("Source"),
         [
@@ -67,7 +66,7 @@ class ImportForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             )
         ],
         filters=[one_line],
-        description=_("Source of the changes; shown next to them."),
+        description=_("Where the data comes from; shown next to the changed values."),
     )
     why = StringField(
         _("Reason"),
@@ -81,7 +80,7 @@ class ImportForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             )
         ],
         filters=[one_line],
-        description=_("For the history of each record that changes."),
+        description=_("Shown in the history of each changed record."),
     )
 
 

@@ -216,7 +216,7 @@ class RecordPages(Generic[Record]):
             return self._page(key, retire_form=form, status=422)
         flash(
             _(
-                "%(one)s %(key)s is retired: %(data)s is the first day without it.",
+                "%(one)s %(key)s retired; its first day out of use is %(data)s.",
                 one=said_word(self._one).capitalize(),
                 key=key,
                 data=form.on.data,

@@ -57,9 +57,7 @@ def asked_day() -> tuple[date | None, str]:
     except Invalid as error:
         return None, error.message
     if day is not None and day > today():
-        return None, _(
-            "As of %(day)s is not known yet; today and days before it are allowed", day=day
-        )
+        return None, _("As of %(day)s: choose today or an earlier day", day=day)
     return (None if day == today() else day), ""
 
 
@@ -74,7 +72,7 @@ def asked_month(day: date) -> tuple[Month | None, str]:
         return None, error.message
     if not _FIRST_MONTH <= month <= Month.of(datetime.combine(day, time(), UTC)):
         return None, _(
-            "Of %(month)s nothing is known on %(day)s; %(first_month)s up to then is allowed",
+            "No data for %(month)s on %(day)s; choose a month from %(first_month)s up to that day",
             month=month,
             day=day,
             first_month=_FIRST_MONTH,
@@ -176,9 +174,7 @@ class ListAddress:
                 self.problems.append(error.message)
         self.after = request.args.get("after", "")
         if len(self.after) > SHORT_TEXT_LIMIT or "\0" in self.after:
-            self.problems.append(
-                _("The place in the list (after) cannot be read; this is its start")
-            )
+            self.problems.append(_("Invalid position in the list (after); the first page is shown"))
             self.after = ""
 
     def given(self, name: str, otherwise: str = "") -> str:

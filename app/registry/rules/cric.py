@@ -138,11 +138,12 @@ class Comparison:
 def alarm(count: int, before: int | None) -> str:
     """Why a source of ``count`` records is not used, or "" (``before`` = of the last good run)."""
     if not count:
-        return _("CRIC's source is empty; nothing was changed, and what was read before stays")
+        return _("The data from CRIC is empty; nothing was changed")
     if before is not None and count < MIN_SHARE * before:
         return _(
-            "CRIC's source holds %(count)s records, fewer than %(min_share)s of the %(before)s"
-            " of the last good run; nothing was changed, and what was read before stays",
+            "The data from CRIC has %(count)s records,"
+            " fewer than %(min_share)s of the %(before)s records of the last good run;"
+            " nothing was changed",
             count=count,
             min_share=format(MIN_SHARE, ".0%"),
             before=before,

@@ -51,9 +51,8 @@ class RegistryChanged(Invalid):
         super().__init__(
             "file",
             _(
-                "Somebody changed the registry since this difference was shown;"
-                " nothing was written."
-                " Look at the difference again"
+                "Somebody changed the registry after this preview; nothing was imported."
+                " Check the differences again"
             ),
         )
 
@@ -132,7 +131,7 @@ def read_file(kind: Records, content: bytes, form: FileFormat | None = None) -> 
         if len(problems) >= MAX_PROBLEMS:
             break
     if not records and not problems:
-        problems.append(Problem(_("the file"), "", "", _("it holds no %(kind)s", kind=kind)))
+        problems.append(Problem(_("the file"), "", "", _("it contains no %(kind)s", kind=kind)))
     if problems:
         raise BadFile(problems)
     return records
@@ -191,7 +190,7 @@ def _from_csv(
 
 def _too_many(place: str) -> Problem:
     return Problem(
-        place, "", "", _("a file holds at most %(max_records)s records", max_records=MAX_RECORDS)
+        place, "", "", _("a file can have at most %(max_records)s records", max_records=MAX_RECORDS)
     )
 
 
@@ -199,7 +198,7 @@ def _wrong_head(
     kind: Records, place: str, fields: tuple[str, ...], problems: list[Problem]
 ) -> bool:
     allowed = _(
-        "the columns are %(listed)s, with commas between", listed=", ".join(kind.kind.by_name)
+        "the columns are %(listed)s, separated by commas", listed=", ".join(kind.kind.by_name)
     )
     wrong = [
         *(field for field in fields if field not in kind.kind.by_name),
@@ -207,7 +206,7 @@ def _wrong_head(
     ]
     problems += [Problem(place, "", field or "(empty)", allowed) for field in wrong]
     if not wrong and kind.kind.key not in fields:
-        problems.append(Problem(place, kind.kind.key, "", _("this column is needed")))
+        problems.append(Problem(place, kind.kind.key, "", _("this column is required")))
     return bool(problems)
 
 
@@ -246,7 +245,7 @@ def _from_json(
         )
         return
     except (ValueError, RecursionError):
-        wrong = _("this JSON holds a number or a nesting that nothing here needs")
+        wrong = _("this JSON has a number that is too large, or is nested too deeply")
         problems.append(Problem(_("the file"), "", "", wrong))
         return
     entries = content.get(kind) if isinstance(content, dict) else content

@@ -100,7 +100,7 @@ SITE: Final = RecordKind(
             "country",
             _("Country"),
             COUNTRY,
-            help=_("Two capitals (ISO 3166), such as CH."),
+            help=_("ISO 3166 code, such as CH."),
             is_needed=True,
         ),
         RecordField("time_zone", _("Time zone"), TIME_ZONE, is_needed=True),
@@ -115,8 +115,8 @@ SITE: Final = RecordKind(
             _("Tier since"),
             DAY,
             help=_(
-                "First day on which it was T0 or T1: before it, it owes nothing and counts for"
-                " nothing. Left empty for a new T0 or T1: today."
+                "First day as T0 or T1. Before it, no report or ticket is due,"
+                " and the site is not counted. Leave empty for today."
             ),
             fact="tier",
         ),
@@ -166,15 +166,16 @@ SITE: Final = RecordKind(
             _("Names"),
             NAMES,
             help=_(
-                "All names under which other systems know it; short is the form in link ids."
-                " GGUS partners get the first GOCDB name. A name means one site at a time."
+                "All names in other systems; short is the form in link ids."
+                " GGUS partners get the first GOCDB name."
+                " Two sites cannot have the same name at the same time."
             ),
         ),
         RecordField(
             "contacts",
             _("Contacts"),
             CONTACTS,
-            help=_("Better a function, such as a NOC, than a person. Seen by all who log in."),
+            help=_("Prefer a function, such as a NOC, to a person. Visible to all users."),
         ),
     ),
 )
@@ -185,7 +186,7 @@ LINK: Final = RecordKind(
             "name",
             _("Link id"),
             KEY,
-            help=_("As all know it, such as CERN-RAL-LHCOPN-001."),
+            help=_("In the usual form, such as CERN-RAL-LHCOPN-001."),
             allowed=_("the link's id"),
             limit=100,
             is_needed=True,
@@ -196,7 +197,7 @@ LINK: Final = RecordKind(
             "end_a",
             _("First end"),
             TEXT,
-            help=_("Any name of a site; between T0 and T1, the T0."),
+            help=_("Any name of a site. For a link between T0 and T1, enter the T0 here."),
             allowed=_("any name of a site"),
             fact="ends",
             is_needed=True,
@@ -244,7 +245,7 @@ LINK: Final = RecordKind(
             "circuits",
             _("Circuits"),
             CIRCUITS,
-            help=_("The providers' parts of the link, each with the provider's own id."),
+            help=_("The link's circuits, each with the provider's circuit id."),
         ),
     ),
 )
@@ -312,7 +313,7 @@ def check_site_days(values: Mapping[str, Any]) -> None:
         note(
             "tier_since",
             _(
-                "Since when is it T%(values)s? Before that day it owes nothing",
+                "Enter the first day as T%(values)s",
                 values=values["tier"],
             ),
         )

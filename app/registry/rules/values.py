@@ -133,12 +133,12 @@ def _word(field: str, value: str, limit: int, label: str) -> str:
     """A text of one line that is in lists separated by ``;``: trimmed, not empty."""
     text = checked_text(field, value.strip(), limit, label=label)
     if not text:
-        raise Invalid(field, _("%(label)s is empty; say one", label=label))
+        raise Invalid(field, _("%(label)s is empty; enter one", label=label))
     if any(sign in text for sign in "\n\r\t;"):
         raise Invalid(
             field,
             _(
-                "%(label)s %(text)s holds a line break, tab or semicolon",
+                "%(label)s %(text)s contains a line break, tab or semicolon; remove it",
                 label=label,
                 text=quoted(text),
             ),
@@ -310,7 +310,10 @@ def _checked_names(field: RecordField, rows: Iterable[SiteNameValue]) -> tuple[S
         if " @" in name:
             raise Invalid(
                 field.name,
-                _('Name %(name)s holds " @", which parts it from its days', name=quoted(name)),
+                _(
+                    'Name %(name)s contains " @", which separates a name from its dates; remove it',
+                    name=quoted(name),
+                ),
             )
         check_order(
             field.name, row.valid_from, row.valid_until, _("Name %(name)s", name=quoted(name))

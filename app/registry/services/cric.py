@@ -285,7 +285,7 @@ def _open(session: Session, number: int) -> Proposal:
     proposal = _proposal(session, number)
     if proposal.state != ProposalState.OPEN:
         raise MoveNotAllowed(
-            _("This proposal is %(state)s; only open ones are decided on", state=proposal.state)
+            _("This proposal is %(state)s; only open ones can be decided", state=proposal.state)
         )
     return proposal
 
@@ -311,8 +311,8 @@ def accept_proposal(session: Session, by: Writer, number: int, seen: str | None 
         raise Invalid(
             "proposal",
             _(
-                "Somebody changed this value to %(value)s since it was shown; nothing was written."
-                " Look at both values again",
+                "Somebody changed this value to %(value)s since it was shown;"
+                " nothing was saved. Check both values again",
                 value=now or _("nothing"),
             ),
         )

@@ -67,8 +67,8 @@ def _check(lookup: Lookup, link: Link | None, before: Values, values: Values, na
         meant = lookup.link_of_alias(values["name"])
         if meant is not None and meant is not link:
             problems["name"] = _(
-                "Tickets that name %(quoted)s mean %(name)s; each id means one link, so take that"
-                " back under Unresolved names first",
+                "In tickets, %(quoted)s means %(name)s; to use the id for this link,"
+                " undo that under Unresolved names first",
                 quoted=quoted(values["name"]),
                 name=meant.name,
             )

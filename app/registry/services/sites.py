@@ -94,9 +94,8 @@ def _check_names(lookup: Lookup, site: Site | None, values: Mapping[str, Any]) -
                 raise Invalid(
                     "key" if name.name == values["key"] else "names",
                     _(
-                        "Name %(name)s means %(key)s at the same time; one name means"
-                        " one site, so end it"
-                        " there first or give days",
+                        "Name %(name)s belongs to %(key)s at the same time; end it there first,"
+                        " or set dates",
                         name=quoted(name.name),
                         key=use.key,
                     ),

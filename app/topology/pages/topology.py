@@ -141,7 +141,7 @@ class TopologyQuery:
             return day
         self.problems.append(
             _(
-                "As of: write a day as YYYY-MM-DD, from %(earliest)s to %(latest)s; shown is today",
+                "As of: use YYYY-MM-DD, from %(earliest)s to %(latest)s; today is shown",
                 earliest=_EARLIEST,
                 latest=_LATEST,
             )
@@ -156,7 +156,7 @@ class TopologyQuery:
             rows = db.session()
             found = find_site(rows, text, self.day) or find_site(rows, text)
         if found is None:
-            self.problems.append(_("Site: no site has this name; any name of a known site will do"))
+            self.problems.append(_("Site: unknown name; use any name of a known site"))
         return found
 
     def url(self, **changed: str) -> str:

@@ -55,7 +55,7 @@ FLAPS: Final = 5
 clause."""
 _OF_EVENT: Final = _("An event is ongoing")
 _OF_INCIDENT: Final = _("An open incident has the impact {impact}")
-_OF_BOTH: Final = _("An event is ongoing in a running window")
+_OF_BOTH: Final = _("An event is ongoing during a window")
 _OF_WINDOW: Final = _("A window is running")
 _OF_PLAN: Final = _("A window starts within %(days)s days", days=AHEAD.days)
 _NEVER_SEEN: Final = _("No source ever reported it")

@@ -63,7 +63,7 @@ def test_a_source_is_read_and_decided_on(session: Session, cast: Cast, visit: En
     done = upload(visitor)
     assert (done.status_code, done.location) == (303, CRIC)
     page = visitor.read(CRIC)
-    assert "CRIC is read: 8 records, 22 new proposals, 0 no longer proposed." in page.text
+    assert "CRIC read: 8 records, 22 new proposals, 0 no longer proposed." in page.text
     assert "Proposed: 22" in page.text
     assert (
         "Bandwidth Gb/s nothing 2100 NetSite CH-CERN 2100 Gb/s, NetRoute CERN-A 2000" in page.text
@@ -128,7 +128,7 @@ def test_an_alarm_is_shown_and_changes_nothing(session: Session, cast: Cast, vis
     upload(visitor)
     empty = upload(visitor, b"{}")
     assert empty.status_code == 422
-    assert "CRIC's source is empty; nothing was changed" in PageReader(empty.text).text
+    assert "The data from CRIC is empty; nothing was changed" in PageReader(empty.text).text
     page = visitor.read(CRIC)  # also for who comes later
     assert "Not used: CRIC's source is empty" in page.text
     assert "Proposed: 22" in page.text

@@ -89,17 +89,15 @@ def test_a_link_now_and_whether_its_backup_works(
     found = part(visitor, OF_KIT, "h-state")
     assert found.startswith(f"Now down, no ticket Event {number} since ")
     assert "Write ticket" in found
-    assert f"{BACKUP} LHCOPN unmonitored not known to work" in part(visitor, OF_KIT, "h-backups")
+    assert f"{BACKUP} LHCOPN unmonitored: not known to work" in part(visitor, OF_KIT, "h-backups")
     happened(HOUR, None, BACKUP)
-    assert "down, no ticket does not work" in part(visitor, OF_KIT, "h-backups")
+    assert "down, no ticket: does not work" in part(visitor, OF_KIT, "h-backups")
     assert f"Backs up {KIT} down, no ticket" in part(visitor, f"/links/{BACKUP}", "h-backups")
     ticket = opened(links=(KIT,), impact="outage", now=now)
     found = part(visitor, OF_KIT, "h-state")
     assert f"ticket #{ticket}" in found
     assert "Write ticket" not in found
-    assert part(visitor, f"/links/{PIC}", "h-backups").endswith(
-        "No link is recorded as its backup."
-    )
+    assert part(visitor, f"/links/{PIC}", "h-backups").endswith("No backup link is recorded.")
 
 
 def test_90_days_of_a_link(cast: Cast, visit: Enter, happened: Happened, now: datetime) -> None:
@@ -110,11 +108,11 @@ def test_90_days_of_a_link(cast: Cast, visit: Enter, happened: Happened, now: da
     happened(60 * DAY - noon, 60 * DAY - noon - 6 * HOUR)
     happened(10 * DAY - noon, 10 * DAY - noon - 3 * HOUR, state="degraded")
     found = part(visitor, OF_KIT, "h-past")
-    assert "Down on 1 day, 6 h in all; degraded on 1 day." in found
+    assert "Down on 1 day, 6 h in total; degraded on 1 day." in found
     assert "Availability, 30 days 100 %" in found
     assert "2 days with events or maintenance" in found
     then = (now - 60 * DAY).date()
-    assert f"{then}: down, down 6 h" in found
+    assert f"{then}: down for 6 h" in found
     page = html.fromstring(visitor.get(OF_KIT).text)
     (strip,) = page.xpath("//section[@aria-labelledby = 'h-past']//svg[contains(@class, 'days')]")
     assert strip.get("role") == "img"
@@ -122,8 +120,8 @@ def test_90_days_of_a_link(cast: Cast, visit: Enter, happened: Happened, now: da
     assert "1 down, 1 degraded" in strip.get("aria-label")
     cells = strip.xpath("./path/title")
     assert len(cells) == 90
-    assert cells[29].text == f"{then}: down, down 6 h"
-    (address,) = links_of(visitor, OF_KIT, f"{then}: down, down 6 h")
+    assert cells[29].text == f"{then}: down for 6 h"
+    (address,) = links_of(visitor, OF_KIT, f"{then}: down for 6 h")
     assert "6 h" in visitor.get(address).text
 
 
@@ -148,7 +146,7 @@ def test_was_it_down_in_a_month(
     name = f"{month.begin:%B %Y}"
     found = part(visitor, path, "h-past")
     assert found.startswith(name)
-    assert "Down on 1 day, 2 h in all." in found
+    assert "Down on 1 day, 2 h in total." in found
     events = part(visitor, path, "h-events")
     assert events.startswith(f"Events in {name} All events of the month")
     assert "2 h" in events
@@ -172,7 +170,7 @@ def test_was_it_down_in_a_month(
         ("march", "Write a month as 2012-01"),
         ("2013-13", "Write a month as 2012-01"),
         ("<script>", "Write a month as 2012-01"),
-        ("0001-01", "1900-01 up to then is allowed"),
+        ("0001-01", "choose a month from 1900-01 up to that day"),
         ("9998-12", "Of 9998-12 nothing is known on "),
         ("2013-04&on=2013-03-31", "Of 2013-04 nothing is known on 2013-03-31"),
     ],
@@ -217,7 +215,7 @@ def test_planned_work_and_open_tickets(
 ) -> None:
     visitor = visit(cast.reader)
     for path in (OF_KIT, SITE):
-        assert part(visitor, path, "h-tickets") == "Tickets 0 open · 0 past No open tickets."
+        assert part(visitor, path, "h-tickets") == "Tickets 0 open · 0 closed No open tickets."
     window = {"category": "maintenance", "links": (KIT,), "now": now}
     late = opened(title="Late", window_start=now + 9 * DAY, window_end=now + 10 * DAY, **window)
     soon = opened(title="Soon", window_start=now - HOUR, window_end=now + HOUR, **window)
@@ -225,7 +223,7 @@ def test_planned_work_and_open_tickets(
     other = opened(title="Incident", links=(KIT,), now=now)
     for path in (OF_KIT, SITE):
         found = part(visitor, path, "h-tickets")
-        assert found.startswith("Tickets 4 open · 0 past Planned work ")
+        assert found.startswith("Tickets 4 open · 0 closed Planned work ")
         places = [
             found.index(f"{number} {title}")
             for number, title in (
@@ -311,7 +309,7 @@ def test_a_site_shows_its_links_with_their_past(
     assert f"{KIT} CH-CERN DE-KIT primary" in found
     past = part(visitor, "/sites/CH-CERN", "h-past")
     assert f"({PIC})" in past
-    assert "(links added up)" in past
+    assert "(sum over all links)" in past
     with transaction(session):
         for link in session.query(Link):
             link.valid_until = now.date() - 200 * DAY
@@ -339,7 +337,7 @@ def test_contacts_of_both_ends(cast: Cast, session: Session, visit: Enter) -> No
         change_site(session, writer(cast.admin), "DE-KIT", {"contacts": (noc,)})
     said = "network: Sample NOC, noc@kit.example, +49 1"
     found = part(visit(cast.reader), OF_KIT, "h-contacts")
-    assert found == f"Contacts of its ends CH-CERN None recorded. DE-KIT {said}"
+    assert found == f"Contacts at both ends CH-CERN None recorded. DE-KIT {said}"
     assert part(visit(cast.reader), SITE, "h-contacts") == f"Contacts {said}"
 
 

@@ -91,7 +91,7 @@ def test_who_changed_the_registry_meanwhile_is_not_overrun(
     late = visitor.send(CONFIRM, form.data())
     assert late.status_code == 409
     page = PageReader(late.text)
-    assert "Somebody changed the registry since" in page.text
+    assert "Somebody changed the registry after" in page.text
     assert "DE-KIT line 2 changed ASNs 34878 58069" in page.text
     assert changes(session) == before
     assert visitor.send(CONFIRM, page.form(CONFIRM).data()).status_code == 303

@@ -107,7 +107,7 @@ def test_a_filter_that_cannot_be_used_is_named(cast: Cast, visit: Enter) -> None
     page = visit(cast.reader).read("/sites?tier=T9&q=pic")
     assert "Tier: choose one of: T0, T1, past T1, none" in page.text
     assert _sites_of(page) == ["ES-PIC"]
-    assert "No site is like that" in visit(cast.reader).read("/sites?q=nothing").text
+    assert "No site matches" in visit(cast.reader).read("/sites?q=nothing").text
 
 
 def test_many_come_by_pages(cast: Cast, session: Session, visit: Enter) -> None:
@@ -161,7 +161,7 @@ def test_a_page_shows_facts_sources_names_links_and_tickets(
         assert words in page.text, words
     links = dict(page.links)
     assert "1 open" in links["/tickets?site=DE-KIT"]
-    assert links["/tickets?state=closed&site=DE-KIT"] == "0 past"
+    assert links["/tickets?state=closed&site=DE-KIT"] == "0 closed"
     assert f"/tickets/{open_one}" in links
     assert "/links/CERN-GRIDKA-LHCOPN-001" in links
     assert _tickets(visitor, "/tickets?site=DE-KIT") == 1
@@ -361,7 +361,7 @@ def test_retiring_asks_for_a_day_and_a_reason(
     number = opened(sites=("ES-PIC",))
     path = "/sites/ES-PIC/retire"
     for sent, words in (
-        ({"on": "", "why": "moved"}, "First day without it is required"),
+        ({"on": "", "why": "moved"}, "First day out of use is required"),
         ({"on": "2013-03-01", "why": ""}, "Reason is required"),
         (
             {"on": "2013-03-01", "why": "moved"},

@@ -202,12 +202,12 @@ def test_each_wrong_place_is_named_with_what_is_allowed() -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "the file: it holds no sites"),
-        ("key,country\n", "the file: it holds no sites"),
+        ("", "the file: it contains no sites"),
+        ("key,country\n", "the file: it contains no sites"),
         ("key;country\nA;DE\n", "the columns are key, country"),
         ("key,key\nA,B\n", "the columns are key, country"),
-        ("country\nDE\n", "line 1, column key: this column is needed"),
-        ("key\n ,\n", "the file: it holds no sites"),
+        ("country\nDE\n", "line 1, column key: this column is required"),
+        ("key\n ,\n", "the file: it contains no sites"),
         ('key\n"A\n', "line 2: this is not valid CSV"),
         ("key,nrens\n,DFN\n", "line 2, column key: each record needs it"),
         ('{"sites": [{"key": "A", "tier": true}]}', "record 1, column tier"),

@@ -154,8 +154,8 @@ def test_one_bad_line_and_nothing_is_written(session: Session, cast: Cast) -> No
         'line 3, column valid_until, "2007-01-01": The site ends on 2007-01-01, not after its'
         " first day, 2008-01-01; a later day is allowed",
         "line 3, column tier_since: Tier since 2009-02-01: the site ends on 2007-01-01",
-        'line 4, column names, "LHCOPN:XX-2;GOCDB:pic": Name "pic" means ES-PIC at the same time;'
-        " one name means one site, so end it there first or give days",
+        'line 4, column names, "LHCOPN:XX-2;GOCDB:pic": Name "pic" belongs to ES-PIC at the same'
+        " time; end it there first, or set dates",
     ]
     session.rollback()
     assert session.scalar(select(Site).where(Site.key == "FR-NEW")) is None

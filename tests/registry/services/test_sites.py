@@ -126,9 +126,7 @@ def test_a_new_t1_without_a_day_is_one_from_today_on(session: Session, cast: Cas
         assert list(caught.value.problems) == ["tier_since"]
     with pytest.raises(InvalidMany) as caught, transaction(session):
         create_site(session, by, {**NEW, "key": "XX", "tier": 1, "tier_until": date(2012, 1, 1)})
-    assert caught.value.problems == {
-        "tier_since": "Since when is it T1? Before that day it owes nothing"
-    }
+    assert caught.value.problems == {"tier_since": "Enter the first day as T1"}
 
 
 @pytest.mark.parametrize("who", ["operator", "kit", "reader", "ggus"])

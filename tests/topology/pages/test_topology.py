@@ -161,7 +161,7 @@ def test_states_come_from_tickets_and_say_which(cast: Cast, visit: Enter, opened
     ]
     assert [row[1] for row in table(found, "h-links")] == [
         "down #1",
-        "planned not monitored #2",
+        "planned, not monitored #2",
     ]
     # each state has a shape of its own, so that it is told without its colour
     shapes = found.xpath("//*[contains(@class, 'page-net')]//*[contains(@class, 'shape')]")
@@ -241,13 +241,13 @@ def test_the_small_picture_costs_one_statement_more(app: Flask, cast: Cast, open
     ("query", "words"),
     [
         ("network=GEANT", "Network: choose LHCOPN or LHCONE"),
-        ("on=yesterday", "As of: write a day as YYYY-MM-DD"),
-        ("on=2013-02-30", "As of: write a day as YYYY-MM-DD"),
+        ("on=yesterday", "As of: use YYYY-MM-DD"),
+        ("on=2013-02-30", "As of: use YYYY-MM-DD"),
         ("on=1066-10-14", "from 1990-01-01"),
-        ("on=%D9%A2013-02-03", "As of: write a day"),
-        ("site=NOWHERE", "Site: no site has this name"),
-        ("site=" + "x" * 5000, "Site: no site has this name"),
-        ("site=a%00b", "Site: no site has this name"),
+        ("on=%D9%A2013-02-03", "As of: use YYYY-MM-DD"),
+        ("site=NOWHERE", "Site: unknown name"),
+        ("site=" + "x" * 5000, "Site: unknown name"),
+        ("site=a%00b", "Site: unknown name"),
     ],
 )
 def test_what_cannot_be_used_is_named_and_left_out(
@@ -276,10 +276,10 @@ def test_the_form_keeps_network_and_site_and_no_login_sees_nothing(
 def test_an_empty_network_says_so_and_what_next(cast: Cast, visit: Enter) -> None:
     found = page(visit(cast.reader), "/topology?network=LHCONE&on=2013-05-07")
     words = " ".join(found.text_content().split())
-    assert "No link of LHCONE is valid on 2013-05-07" in words
+    assert "No LHCONE link is in use on 2013-05-07" in words
     around = page(visit(cast.reader), "/topology?network=LHCONE&site=DE-KIT")
     words = " ".join(around.text_content().split())
-    assert "DE-KIT has no link of LHCONE today" in words
+    assert "DE-KIT has no LHCONE link today" in words
     assert "Show all sites" in words
     assert not around.xpath("//figure")  # one site alone is no picture
 
@@ -305,7 +305,7 @@ def test_a_huge_network_is_a_table_in_pages_until_a_site_is_chosen(
         )
     visitor = visit(cast.reader)
     first = page(visitor, "/topology?network=LHCONE")
-    assert "150 links are too many for a picture, which holds at most 120" in first.text_content()
+    assert "150 links are too many for a map (at most 120)" in first.text_content()
     assert drawn(first) == {}
     more = next(one.get("href") for one in first.xpath("//a") if one.text == "More links")
     second = page(visitor, more)
