@@ -27,7 +27,7 @@ class WebhookForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Name"),
         required(_("Name")),
         filters=[one_line],
-        description=_("What receives it, such as: alarm display of the NOC."),
+        description=_("The receiver, for example: alarm display of the NOC."),
         render_kw={"autocomplete": "off", "maxlength": MAX_NAME},
     )
     url = StringField(
@@ -35,8 +35,8 @@ class WebhookForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         required(_("Address")),
         filters=[one_line],
         description=_(
-            "Such as https://noc.example.org/lhcopn. It must be reachable from the internet;"
-            " redirects are not followed."
+            "For example https://noc.example.org/lhcopn."
+            " It must be reachable from the internet; redirects are not followed."
         ),
         render_kw={
             "autocomplete": "off",
@@ -58,9 +58,9 @@ class WebhookForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Tickets"),
         filters=[one_line],
         description=_(
-            "Empty: all. Else filter the list of tickets as you need it and paste its address, or"
-            " type a filter: site=DE-KIT&category=maintenance. Without a state, tickets of any"
-            " state are meant."
+            "Leave empty for all tickets."
+            " Otherwise filter the list of tickets and paste its URL, or enter a filter:"
+            " site=DE-KIT&category=maintenance. Without a state, tickets in any state match."
         ),
         render_kw={
             "autocomplete": "off",
@@ -87,7 +87,7 @@ class NewWebhookForm(WebhookForm):
     account = StringField(
         _("Partner account"),
         filters=[one_line],
-        description=_("Whose rights it has. Empty: your own."),
+        description=_("The webhook sends what this account may read. Leave empty to use your own."),
         render_kw={"list": "accounts", "autocomplete": "off", "autocapitalize": "none"},
     )
 

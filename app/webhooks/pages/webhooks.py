@@ -132,7 +132,7 @@ def edit(number: int) -> Response:
     except Invalid as error:
         attach(form, error)
         return _form_page(form, verbs.find_own(rows, acting(), number), status=422)
-    flash(_("The webhook is saved."), "ok")
+    flash(_("Webhook saved."), "ok")
     return go_to(_address_of(number))
 
 
@@ -152,7 +152,7 @@ def add_secret(number: int) -> Response:
         secret = verbs.add_secret(db.session(), writer(), number, secret_key())
         show_once(_address_of(number), secret)
 
-    return _by_password(number, add, _("Both secrets sign from now on."))
+    return _by_password(number, add, _("Secret added. Both secrets now sign each message."))
 
 
 @blueprint.post(f"/{NUMBER}/end-secret")
@@ -174,7 +174,7 @@ def switch_off(number: int) -> Response:
     return _done(
         number,
         lambda: verbs.switch_off(db.session(), writer(), number),
-        _("Webhook switched off. Messages are collected meanwhile."),
+        _("Webhook switched off. New messages are queued, each for 7 days."),
     )
 
 
@@ -185,7 +185,7 @@ def delete(number: int) -> Response:
     with writing_once(rows):
         name = verbs.delete_webhook(rows, writer(), number)
         leads_to(back)
-    flash(_("The webhook “%(name)s” is deleted.", name=name), "ok")
+    flash(_("Webhook “%(name)s” deleted.", name=name), "ok")
     return go_to(back)
 
 
@@ -195,7 +195,7 @@ def test(number: int) -> Response:
     return _done(
         number,
         lambda: verbs.send_test(db.session(), writer(), number),
-        _("A test message was queued; reload the page to see the answer."),
+        _("A test message was queued; reload the page to see the response."),
     )
 
 
@@ -220,7 +220,7 @@ def again(number: int, message: int) -> Response:
     return _done(
         number,
         lambda: verbs.send_again(db.session(), writer(), number, message),
-        _("The message is queued again."),
+        _("Message queued again."),
     )
 
 

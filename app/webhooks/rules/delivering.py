@@ -61,12 +61,12 @@ class Off(StrEnum):
 
 
 OFF_WORDS: Final[Mapping[str, str]] = {
-    Off.PERSON: _("It was switched off by hand."),
+    Off.PERSON: _("A person switched it off."),
     Off.FAILURES: _("It was switched off: all attempts failed for a week."),
     Off.GONE: _("It was switched off: the address answered 410, which means that it is gone."),
     Off.OWNER: _("It was switched off: the account whose rights it has is disabled."),
     Off.SESSIONS: _("It was switched off when the sessions of its owner were ended."),
-    Off.FILTER: _("It was switched off: its filter cannot be read any more. Edit it."),
+    Off.FILTER: _("It was switched off: its filter can no longer be read. Edit it."),
 }
 
 
@@ -91,18 +91,20 @@ _OF_ALL: Final = frozenset({429, 503})
 
 FAILURE_WORDS: Final[Mapping[str, str]] = {
     Failure.CONNECTION: _(
-        "No connection. The host's name must be known on the internet, and its address must be a"
-        " public one that takes calls from outside."
+        "No connection. The host name must resolve to a public address that accepts connections"
+        " from the internet."
     ),
-    Failure.TIME: _("No whole answer within 10 seconds. Answer before processing the message."),
-    Failure.BROKEN: _("The connection was closed, or the answer was not HTTP."),
-    Failure.LARGE: _("The answer is larger than 64 kB; an empty one is enough."),
+    Failure.TIME: _(
+        "No complete response within 10 seconds. Respond before processing the message."
+    ),
+    Failure.BROKEN: _("The connection was closed, or the response was not HTTP."),
+    Failure.LARGE: _("The response is larger than 64 kB; an empty one is enough."),
     Failure.REDIRECT: _(
         "It redirects to another address. Redirects are not followed: enter the final address."
     ),
-    Failure.STATUS: _("The answer's status means failure; success is 200 to 299."),
+    Failure.STATUS: _("The status of the response means failure; success is 200 to 299."),
     Failure.KEY: _("The secrets cannot be read: the portal's key changed. Add a new secret."),
-    Failure.OLD: _("It could not be delivered for 7 days and was given up."),
+    Failure.OLD: _("It could not be delivered for 7 days; there are no further attempts."),
     Failure.RIGHTS: _("Not sent: its owner may no longer read this."),
 }
 

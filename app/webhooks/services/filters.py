@@ -70,10 +70,10 @@ def filter_values(text: str) -> Mapping[str, Sequence[str]]:
         found.setdefault(name, []).append(_checked(name, value))
     if max((len(values) for values in found.values()), default=0) > MAX_VALUES:
         raise Invalid(
-            "filter", _("A filter parameter takes at most %(limit)s values", limit=MAX_VALUES)
+            "filter", _("A filter parameter can have at most %(limit)s values", limit=MAX_VALUES)
         )
     if len(found.get("q", ())) > 1:
-        raise Invalid("filter", _("A filter takes only one search text"))
+        raise Invalid("filter", _("Use only one search text"))
     return {name: list(dict.fromkeys(found[name])) for name in LABELS if name in found}
 
 

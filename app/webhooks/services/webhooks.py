@@ -146,7 +146,8 @@ def create_webhook(
     owner = _account(session, account) if account else None
     if owner is None and len(webhooks_of(session, user.id)) >= MAX_PER_PERSON:
         raise Invalid(
-            "name", _("You have %(limit)s webhooks; delete one first", limit=MAX_PER_PERSON)
+            "name",
+            _("At most %(limit)s webhooks are allowed; delete one first", limit=MAX_PER_PERSON),
         )
     webhook = Webhook(
         user_id=user.id,
@@ -379,14 +380,14 @@ def _checked(wanted: Subscription, private_hosts: Collection[str]) -> Subscripti
 
 def _problem_of_url(url: str, private_hosts: Collection[str]) -> str | None:
     if len(url) > MAX_URL:
-        return _("The address takes at most %(limit)s characters", limit=MAX_URL)
+        return _("The address can have at most %(limit)s characters", limit=MAX_URL)
     if check_url(url):
         return _(
             "The address must begin with https:// or http:// and name a host, in ASCII characters,"
             " without blanks and without a user and password"
         )
     if "#" in url:
-        return _("The address must not hold a #")
+        return _("The address must not contain a #")
     host = (urlsplit(url).hostname or "").rstrip(".")
     try:
         address = ip_address(host)

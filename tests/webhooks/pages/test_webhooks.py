@@ -73,7 +73,7 @@ def test_a_person_creates_one_and_sees_its_secret_once(
         ("url", "https://user:pass@noc.example.org/", "without a user and password"),
         ("url", "https://", "must begin with https:// or http://"),
         ("url", "https://noc.example.org/é", "in ASCII characters"),
-        ("url", "https://noc.example.org/#x", "must not hold a #"),
+        ("url", "https://noc.example.org/#x", "must not contain a #"),
         ("url", f"https://noc.example.org/{'x' * 500}", "at most 500"),
         *(
             ("url", f"http://{host}/", "in a private network")
@@ -89,7 +89,7 @@ def test_a_person_creates_one_and_sees_its_secret_once(
         ("filter", "nonsense", "Not a ticket filter"),
         ("filter", "x" * 2001, "at most 2000"),
         ("filter", "&".join(["site=A"] * 51), "at most 50 values"),
-        ("filter", "q=a&q=b", "takes only one search text"),
+        ("filter", "q=a&q=b", "Use only one search text"),
         ("password", "wrong", "This is not your password"),
     ],
 )
