@@ -51,7 +51,7 @@ DOOR_WORDS: Mapping[str, str] = {
     Door.NATIVE: _("over SOAP, service LHCOPN"),
     Door.API: _("over the API"),
     Door.COMMAND: _("by command"),
-    Door.SYSTEM: _("by the portal itself"),
+    Door.SYSTEM: _("automatically"),
     Door.EXCHANGE: _("by the exchange"),
     Door.IMPORT: _("by an import"),
 }

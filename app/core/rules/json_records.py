@@ -97,7 +97,7 @@ def records_of(source: IO[str], key: str) -> Iterator[tuple[int, Any]]:
             line = text.line
             yield line, _value(text)
             if (sign := text.next_sign()) not in ("]", ","):
-                raise text.wrong("this is no JSON: , or ] is missing here")
+                raise text.wrong("this is not valid JSON: , or ] is missing here")
             if sign == "]":
                 break
             text.use(text.at + 1)
@@ -107,7 +107,7 @@ def records_of(source: IO[str], key: str) -> Iterator[tuple[int, Any]]:
             raise text.wrong(_NO_LIST)
         text.use(text.at + 1)
     if text.next_sign():
-        raise text.wrong("there is more behind the end of the list")
+        raise text.wrong("there is more text after the end of the list")
 
 
 def _value(text: _Text) -> Any:
@@ -124,7 +124,7 @@ def _value(text: _Text) -> Any:
             raise text.wrong("this JSON is not accepted: too many brackets") from None
         except ValueError as error:
             if text.ended or len(text.text) - text.at > MAX_LENGTH:
-                raise text.wrong(f"this is no JSON: {error}") from None
+                raise text.wrong(f"this is not valid JSON: {error}") from None
         # twice as much each time: else a long record is read as often as it has pieces
         tried = max(2 * tried, 1)
         for _ in range(tried):

@@ -30,7 +30,7 @@ MEANINGS: dict[Scope, str] = {
     Scope.TICKETS: _("read and write tickets"),
     Scope.REPORTS: _("read and fill in quarterly reports"),
     Scope.REGISTRY: _("read and change sites and links, contacts included"),
-    Scope.READ: _("read all that is no secret; a system's token sees no contacts"),
+    Scope.READ: _("read everything except secrets; a system's token sees no contacts"),
     Scope.ADMIN: _("administer, if its person is an administrator"),
 }
 MAX_DAYS = 400
@@ -53,5 +53,5 @@ def checked_scopes(given: Iterable[str], field: str = "scope") -> frozenset[Scop
 def checked_lifetime(days: int, field: str = "expires") -> timedelta:
     """How long a secret lives: 1 to 400 whole days; ``Invalid`` otherwise."""
     if not 1 <= days <= MAX_DAYS:
-        raise Invalid(field, _("Expiry takes 1 to %(max_days)s days from now", max_days=MAX_DAYS))
+        raise Invalid(field, _("Expiry: choose 1 to %(max_days)s days from now", max_days=MAX_DAYS))
     return timedelta(days=days)

@@ -65,11 +65,11 @@ def _encoding_of(beginning: bytes, said: str) -> str:
 def _undecodable(line: int, encoding: str) -> BadFile:
     if encoding == "utf-8":
         wrong = _(
-            "this is no UTF-8. Save the file as “CSV UTF-8”, or say that it is windows-1252"
-            " (Latin-1), if it is"
+            "this is not UTF-8. Save the file as “CSV UTF-8”,"
+            " or choose windows-1252 (Latin-1) if the file has that encoding"
         )
     else:
-        wrong = _("this is no %(encoding)s", encoding=encoding)
+        wrong = _("this is not %(encoding)s", encoding=encoding)
     return BadFile([Problem(_("line %(line)s", line=line), "", "", wrong)])
 
 
@@ -92,7 +92,7 @@ def rows_of(text: IO[str]) -> Iterator[tuple[int, list[str]]]:
             if any(cell.strip() for cell in row) and not (len(row) == 1 and is_mark(row[0])):
                 yield place, row
     except csv.Error as error:
-        wrong = _("this is no CSV: %(error)s", error=_csv_error(error))
+        wrong = _("this is not valid CSV: %(error)s", error=_csv_error(error))
         raise BadFile([Problem(_("line %(line)s", line=line), "", "", wrong)]) from None
 
 
@@ -125,7 +125,7 @@ class _Lines:
 def _csv_error(error: csv.Error) -> str:
     text = str(error)
     if "unexpected end" in text or "field limit" in text:
-        return _("a quote opens a cell here and does not close it")
+        return _("a quote is opened here and never closed")
     return text
 
 

@@ -44,12 +44,14 @@ def columns_of(
         if name not in known
     ]
     problems += [
-        Problem(place, name, "", _("this column is there twice"))
+        Problem(place, name, "", _("this column occurs twice"))
         for name in known
         if names.count(name) > 1
     ]
     problems += [
-        Problem(place, name, "", _("this column is needed")) for name in needed if name not in names
+        Problem(place, name, "", _("this column is required"))
+        for name in needed
+        if name not in names
     ]
     if problems:
         raise BadFile(problems)
@@ -67,7 +69,7 @@ def cells_below(columns: Sequence[str], row: Sequence[str]) -> dict[str, str]:
         cells.pop()
     if len(cells) != len(columns):
         why = _(
-            "it has %(count)s cells, and the first line %(count2)s",
+            "it has %(count)s cells, but the first line has %(count2)s",
             count=len(cells),
             count2=len(columns),
         )

@@ -20,5 +20,5 @@ class Clash:
 def seen_version(text: str | None) -> int:
     """The version that a form states; ``Invalid`` if it states none."""
     if text is None or not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise Invalid("version", _("The form does not say which version it shows; open it again"))
+        raise Invalid("version", _("The form is incomplete; open it again"))
     return int(text)

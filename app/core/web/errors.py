@@ -107,7 +107,7 @@ _NOTHING_STORED = _("Nothing was stored.")
 """Of a form that failed before anything was committed."""
 _OUTCOME_UNKNOWN = _(
     "The outcome is unknown: the connection to the database was lost before it confirmed that what"
-    " you sent is stored. It may or may not be. Look before you send it again."
+    " you sent is stored. Check whether it is stored before you send it again."
 )
 
 
@@ -284,8 +284,7 @@ def _on_missing_token(_error: CSRFError) -> Response:
             render_template(
                 "errors/_notice.html",
                 heading=_("Not stored"),
-                message=message
-                + _(" What you typed is still here: copy it and load the page again."),
+                message=message + _(" What you typed is still here: copy it and reload the page."),
             ),
             400,
         )

@@ -121,7 +121,7 @@ def sent(_form: Any, field: Field) -> None:
     templates)."""
     if not field.raw_data:
         raise ValidationError(
-            _("%(text)s is missing in the form; load the page again", text=field.label.text)
+            _("%(text)s is missing in the form; reload the page", text=field.label.text)
         )
 
 

@@ -23,5 +23,5 @@ def unpacked(letters: str, limit: int) -> bytes:
     except (UnicodeEncodeError, binascii.Error, zlib.error):
         content = b""
     if not content or not unpacker.eof or len(content) > limit:
-        raise Invalid("file", _("File is not the one that was shown; choose it again"))
+        raise Invalid("file", _("The file is not the one in the preview; choose it again"))
     return content

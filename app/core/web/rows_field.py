@@ -77,7 +77,7 @@ class RowsField(Field):
         """Refuse a form that was sent without one of the columns."""
         if self._is_missing:
             raise StopValidation(
-                _("%(text)s is missing in the form; load the page again", text=self.label.text)
+                _("%(text)s is missing in the form; reload the page", text=self.label.text)
             )
 
     def _part(self, column: Column) -> str:

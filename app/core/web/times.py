@@ -69,7 +69,7 @@ def read_typed(
 def not_yet(moment: datetime, label: str) -> str:
     """What is wrong with the time of something that happened, if it is to come."""
     return _(
-        "%(label)s is still to come: %(when)s. Write a time that has been",
+        "%(label)s is in the future: %(when)s. Enter a time in the past",
         label=label,
         when=weekday_time(moment),
     )

@@ -231,7 +231,7 @@ WRONG_QUARTERS: list[tuple[dict[str, str], str]] = [
     ({"note": ""}, "Reason is required"),
     ({"note": "x" * 1001}, "Reason has 1001 characters"),
     ({"note": "\0"}, "Reason holds a character"),
-    ({"version": ""}, "does not say which version"),
+    ({"version": ""}, "The form is incomplete; open it again"),
 ]
 
 

@@ -78,22 +78,22 @@ def too_much(path: str) -> str:
 def _too_much(path: str) -> str:
     if path.startswith("/admin/") and takes_files(path):
         return _(
-            "This is larger than a page takes. Nothing was stored; the commands"
-            " `flask sites import`, `flask links import`, `flask tickets import` and"
-            " `flask cric import` take larger files."
+            "The file is too large for this page. Nothing was stored. For larger files,"
+            " use the commands `flask sites import`, `flask links import`,"
+            " `flask tickets import` and `flask cric import`."
         )
     if path == "/events/import":
         return _(
-            "This is larger than a page takes. Nothing was stored; pack the file (gzip), or let the"
-            " command `flask events import` take it."
+            "The file is too large for this page. Nothing was stored. Compress the file (gzip),"
+            " or use the command `flask events import`."
         )
     if takes_files(path):
         return _(
-            "One upload takes at most 30 files, each of at most 2 MiB and together of 8 MiB."
-            " Nothing was stored; go back and attach fewer or smaller ones at once."
+            "At most 30 files can be attached at once, 2 MiB each and 8 MiB together."
+            " Nothing was stored; go back and attach fewer or smaller files."
         )
     return _(
-        "A form takes at most %(count)s fields and 4 MiB. Nothing was stored; go back,"
+        "A form can have at most %(count)s fields and 4 MiB. Nothing was stored; go back,"
         " shorten the text and send it again.",
         count=format(most_fields(path, of_login=False), ","),
     )
