@@ -247,7 +247,7 @@ ROWS: Final[Sequence[Row]] = (
         ("tests/test_never_fine.py::test_a_partner_answers_only_where_a_call_succeeded_lately",),
     ),
     Row(
-        "None. Whether a ticket is in step is on its page.",
+        "None. The page of each ticket shows whether it is in step.",
         "exchange: failed exchanges",
         "no pair is stopped and no value is asked",
         "a pair failed",

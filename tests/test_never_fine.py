@@ -112,7 +112,7 @@ def test_a_partner_answers_only_where_a_call_succeeded_lately(
 def test_no_failed_exchange_is_said_only_of_none(
     session: Session, cast: Cast, visit: Enter, opened: Open
 ) -> None:
-    said = "None. Whether a ticket is in step is on its page."
+    said = "None. The page of each ticket shows whether it is in step."
     number = opened()
     with transaction(session):
         pair = seed_pair(session, "NREN-A", number).known()
