@@ -400,7 +400,7 @@ def test_a_test_of_a_connection_passed_only_with_every_step(
         end_test(row, NOON)
     assert "passed" not in read(visit, cast, at, "admin"), "it tried nothing"
     steps = ("Reachable", "Reachable and logged in", "Its states are known")
-    for problem in ("", "It answers 403"):
+    for problem in ("", "It responded with 403"):
         with transaction(session):
             ask_test(session, SYSTEM, row)
             begin_test(row, NOON)

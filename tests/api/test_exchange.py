@@ -90,7 +90,7 @@ def test_what_failed_is_listed_and_tried_again(admin: Program, session: Session)
     first = as_described(admin.get(f"{EXCHANGE}/failures?limit=1"), "listFailures")
     (newest,) = first["items"]
     assert (newest["ticket"], newest["title"], newest["partner"]) == (2, "New optics", "NREN-B")
-    assert newest["reason"] == "It answers 422: body is missing"
+    assert newest["reason"] == "It responded with 422: body is missing"
     (other,) = as_described(admin.get(first["next"]), "listFailures")["items"]
     assert (other["id"], other["asked"], other["first"]["id"]) == (1, 1, 2)
     mine = admin.read(f"{EXCHANGE}/failures?connection=1")["items"]

@@ -95,7 +95,10 @@ class SeededPair:
     def waiting(self, text: str = "Fibre is cut") -> Entry:
         """A comment that their system refused."""
         self.known()
-        self.pair.state, self.pair.reason = PairState.STOPPED, "It answers 422: body is missing"
+        self.pair.state, self.pair.reason = (
+            PairState.STOPPED,
+            "It responded with 422: body is missing",
+        )
         content = {"text": text}
         return self.entry(Origin.OURS, EntryKind.COMMENT, content, EntryState.WAITING)
 
@@ -134,7 +137,7 @@ def seed_pair(session: Session, code: str, number: int, **more: Any) -> SeededPa
     connection = seed_connection(session, code, profile=Profile(), **more)
     ticket = session.get_one(Ticket, number)
     pair = begin_pair(session, connection, ticket, NOON)
-    pair.state, pair.reason = PairState.STOPPED, "It answers 403: no such group"
+    pair.state, pair.reason = PairState.STOPPED, "It responded with 403: no such group"
     session.flush()
     return SeededPair(session, pair)
 
@@ -165,7 +168,7 @@ def seed_exchange(session: Session, tickets: tuple[int, int, int]) -> None:
         told.reason = "It may not be moved there"
     pair.state, pair.reason, pair.copies = PairState.STOPPED, "It is gone there", '["a", "b"]'
     pair.moved_from = "29481"
-    for failure in ("", "It answers 503"):
+    for failure in ("", "It responded with 503"):
         session.add(
             ExchangeCall(
                 connection_id=connection.id,
@@ -182,7 +185,7 @@ def seed_exchange(session: Session, tickets: tuple[int, int, int]) -> None:
     ask_test(session, SYSTEM, connection)
     begin_test(connection, NOON)
     note_check(connection, Check(_("Reachable and logged in")))
-    note_check(connection, Check(_("Tickets can be read"), "It answers 403"))
+    note_check(connection, Check(_("Tickets can be read"), "It responded with 403"))
     end_test(connection, NOON)
     begin_comparison(connection, NOON)
     other.pair.differing = '[{"part": "text", "origin": "ours", "sequence": 1, "why": "missing"}]'
@@ -190,7 +193,7 @@ def seed_exchange(session: Session, tickets: tuple[int, int, int]) -> None:
     note_compared(session, connection, [other.pair.id], NOON)
     end_comparison(session, connection, NOON)
     resting = seed_connection(session, "NREN-A", direction="push", remote_login="lhcopn")
-    resting.failures, resting.reason = 4, "It answers 503"
+    resting.failures, resting.reason = 4, "It responded with 503"
     resting.resting_until = datetime.now(UTC) + timedelta(hours=1)
     ask_test(session, SYSTEM, resting)
     begin_pair(session, resting, session.get_one(Ticket, tickets[0]), NOON)

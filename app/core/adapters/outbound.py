@@ -44,7 +44,7 @@ class OutboundError(Exception):
 
 
 class TooLarge(OutboundError):
-    """The answer is larger than its limit: the next one would be, too."""
+    """The response is larger than its limit: the next one would be, too."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def get(
         moved = answer.headers.get("location") if answer.status in _MOVED else None
         if moved is None:
             if answer.status != 200:
-                raise OutboundError(f"it answers {answer.status}")
+                raise OutboundError(f"it responded with {answer.status}")
             return answer.content
         url = urljoin(url, moved)
         if check_url(url) or _origin(urlsplit(url)) != _origin(first):

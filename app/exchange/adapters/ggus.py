@@ -104,7 +104,7 @@ class Ggus:
         )
         number = str(made or "")
         if not number.isdecimal():
-            raise CallFailed(Failure(Outcome.UNKNOWN, "The answer has no ticket number"))
+            raise CallFailed(Failure(Outcome.UNKNOWN, "The response has no ticket number"))
         left_out = ("state",) if values.get("state", "new") != "new" else ()
         return Created(number, number, self._page(number), left_out=left_out)
 
@@ -113,7 +113,7 @@ class Ggus:
         ticket = self._call("GGUS", "TicketGet", GHD_Request_ID=their_id)
         if str(ticket["GHD_Request_ID"]) != their_id:
             found = str(ticket["GHD_Request_ID"])[:40]
-            reason = f"Ticket {their_id} was requested, but the answer is {found}"
+            reason = f"Ticket {their_id} was requested, but the response is {found}"
             raise CallFailed(Failure(Outcome.PERMANENT, reason))
         rows = self._call("GGUS_HISTORY", "OpGetTicketHist", GHD_Request_ID=their_id, maxLimit="-1")
         texts = [TheirText("description", ticket["GHD_Description"] or "", by_us=True)]
@@ -331,7 +331,7 @@ class Ggus:
         except Fault as error:
             raise CallFailed(_failure(error, open_end)) from None
         except (Error, SyntaxError, ValueError, TypeError, KeyError) as error:
-            reason = f"{operation}: its answer cannot be read: {error}"
+            reason = f"{operation}: its response cannot be read: {error}"
             raise CallFailed(Failure(open_end, reason[:300])) from None
 
 
@@ -344,7 +344,7 @@ _ELEMENTS: Final[Mapping[str, str]] = {
 
 
 def _failure(fault: Any, open_end: Outcome) -> Failure:
-    reason = str(fault.message or "The answer is a fault without a text")[:300]
+    reason = str(fault.message or "The response is a fault without a text")[:300]
     if NOT_LOGGED_IN in reason:
         return Failure(Outcome.TRANSIENT, reason)
     if NO_SUCH_ENTRY in reason:  # the server reports it as an error
@@ -382,7 +382,7 @@ def _refused(status: int) -> Failure:
     """Its own errors are faults, with status 500."""
     is_transient = status in (408, 429, 503) or is_of_gateways(status)
     outcome = Outcome.TRANSIENT if is_transient else Outcome.UNKNOWN
-    return Failure(outcome, f"It answers {status}", status=status)
+    return Failure(outcome, f"It responded with {status}", status=status)
 
 
 def _answer_of(
@@ -414,7 +414,10 @@ def _answer_of(
         failure = Failure(outcome, str(error), waited=waited(began, LIMITS))
         raise CallFailed(failure) from None
     shown = answer.content[:16000].decode(errors="replace")[:4000]
-    tell(f"{answer.status} {shown}", "" if answer.status == 200 else f"It answers {answer.status}")
+    tell(
+        f"{answer.status} {shown}",
+        "" if answer.status == 200 else f"It responded with {answer.status}",
+    )
     return answer
 
 

@@ -162,7 +162,7 @@ class JsonCaller:
         except (ValueError, RecursionError):
             outcome = Outcome.UNKNOWN if writes else Outcome.TRANSIENT
             kind = answer.headers.get("content-type", "nothing that says what it is")
-            reason = f"It answers {kind[:100]} where JSON is due"
+            reason = f"It responded with {kind[:100]} instead of JSON"
             raise CallFailed(Failure(outcome, reason, status=answer.status)) from None
 
     def _refusal(self, answer: Answer, *, writes: bool) -> Failure:
@@ -175,7 +175,7 @@ class JsonCaller:
         outcome = outcome_of_status(answer.status, is_own=is_own)
         if not writes and outcome is Outcome.UNKNOWN:
             outcome = Outcome.TRANSIENT
-        reason = f"It answers {answer.status}{_words(found)}"
+        reason = f"It responded with {answer.status}{_words(found)}"
         return Failure(outcome, reason, _retry_after(answer), answer.status)
 
     def _masked(self, failure: Failure) -> Failure:

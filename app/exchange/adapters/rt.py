@@ -146,7 +146,7 @@ class RequestTracker:
             subject = {"Subject": _subject(title, reference)}
             self.caller.call("PUT", f"{_REST}/ticket/{key}", subject)
             if not _holds(self._ticket(key), reference):
-                raise refuse(f"It answers with {key}, which does not contain our reference")
+                raise refuse(f"It responded with {key}, which does not contain our reference")
             return f"It did not store the custom field {FIELD}: our reference is in the subject"
         if has_field:
             return ""
@@ -158,7 +158,7 @@ class RequestTracker:
         ticket = self._ticket(their_id)
         if (key := _id(ticket)) != their_id:
             if _id(self._ticket(key)) != key:
-                raise refuse(f"Ticket {their_id} was requested, but the answer is {key}")
+                raise refuse(f"Ticket {their_id} was requested, but the response is {key}")
             return TheirTicket(their_id, (), merged_into=key)
         return TheirTicket(
             their_id,
@@ -233,7 +233,7 @@ class RequestTracker:
         answer = _object(self.caller.call("GET", f"{_REST}/{what}", query={**params, **paging}))
         rows = answer.get("items")
         if not isinstance(rows, list) or not all(isinstance(one, dict) for one in rows):
-            raise CallFailed(Failure(Outcome.TRANSIENT, "The answer is not a list"))
+            raise CallFailed(Failure(Outcome.TRANSIENT, "The response is not a list"))
         return rows
 
     def _all(self, what: str, params: Mapping[str, str | int]) -> Sequence[Mapping[str, Any]]:
@@ -298,7 +298,7 @@ class RequestTracker:
             return b64decode(_text(found, "Content"), validate=False)
         except (BinasciiError, ValueError):
             raise CallFailed(
-                Failure(Outcome.PERMANENT, "The answer is a file that cannot be read")
+                Failure(Outcome.PERMANENT, "The response is a file that cannot be read")
             ) from None
 
     def _set(self, path: str, their_id: str, entry: Outgoing) -> Sent:
@@ -429,7 +429,7 @@ def _quoted(value: str) -> str:
 
 def _object(answer: Any) -> Mapping[str, Any]:
     if not isinstance(answer, dict):
-        raise CallFailed(Failure(Outcome.UNKNOWN, "The answer is not an object"))
+        raise CallFailed(Failure(Outcome.UNKNOWN, "The response is not an object"))
     return answer
 
 
@@ -444,7 +444,7 @@ def _id(of: Mapping[str, Any]) -> str:
 
 def _checked(key: str) -> str:
     if not (key.isascii() and key.isdecimal() and key[0] != "0" and len(key) < 19):
-        raise CallFailed(Failure(Outcome.UNKNOWN, "The answer has no id"))
+        raise CallFailed(Failure(Outcome.UNKNOWN, "The response has no id"))
     return key
 
 
@@ -454,7 +454,7 @@ def _time(of: Mapping[str, Any], name: str) -> datetime:
     except ValueError:
         at = None
     if at is None or at.tzinfo is None:
-        raise CallFailed(Failure(Outcome.TRANSIENT, f"The answer has no {name}"))
+        raise CallFailed(Failure(Outcome.TRANSIENT, f"The response has no {name}"))
     return at.astimezone(UTC)
 
 

@@ -123,7 +123,7 @@ class ServiceNow:
         query = {"sysparm_fields": _FIELDS, "sysparm_exclude_reference_link": "true"}
         ticket = _record(self.caller.call("GET", path, query=query))
         if _id(ticket) != their_id:
-            raise refuse(f"Ticket {their_id} was requested, but the answer is {_id(ticket)}")
+            raise refuse(f"Ticket {their_id} was requested, but the response is {_id(ticket)}")
         by, title = _text(ticket, "sys_created_by"), _text(ticket, "short_description")
         first = TheirText(
             "description", _text(ticket, "description") or title, by, by_us=self._is_us(by)
@@ -370,14 +370,14 @@ def _description(text: str) -> str:
 def _records(answer: Any) -> Sequence[Mapping[str, Any]]:
     found = answer.get("result") if isinstance(answer, dict) else None
     if not isinstance(found, list) or not all(isinstance(one, dict) for one in found):
-        raise CallFailed(Failure(Outcome.TRANSIENT, "The answer is not a list"))
+        raise CallFailed(Failure(Outcome.TRANSIENT, "The response is not a list"))
     return found
 
 
 def _record(answer: Any) -> Mapping[str, Any]:
     found = answer.get("result") if isinstance(answer, dict) else None
     if not isinstance(found, dict):
-        raise CallFailed(Failure(Outcome.UNKNOWN, "The answer is not a record"))
+        raise CallFailed(Failure(Outcome.UNKNOWN, "The response is not a record"))
     return found
 
 
@@ -397,7 +397,7 @@ def _id(of: Mapping[str, Any]) -> str:
 
 def _checked(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[0-9a-f]{32}", value):
-        raise CallFailed(Failure(Outcome.UNKNOWN, "The answer has no sys_id"))
+        raise CallFailed(Failure(Outcome.UNKNOWN, "The response has no sys_id"))
     return value
 
 
@@ -410,7 +410,7 @@ def _time(of: Mapping[str, Any], name: str) -> datetime:
     try:
         return datetime.strptime(_text(of, name), "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
     except ValueError:
-        raise CallFailed(Failure(Outcome.TRANSIENT, f"The answer has no {name}")) from None
+        raise CallFailed(Failure(Outcome.TRANSIENT, f"The response has no {name}")) from None
 
 
 def _written(of: Mapping[str, Any]) -> datetime | None:

@@ -195,7 +195,7 @@ class Zammad:
         made, remark = self._made(body, entry.extras)
         key = _id(made)
         if not self._shows_ours(key, entry.number):
-            reason = f"It answers with {key}, which does not contain our reference"
+            reason = f"It responded with {key}, which does not contain our reference"
             raise CallFailed(Failure(Outcome.UNKNOWN, reason))
         return Created(
             key,
@@ -498,7 +498,7 @@ class Zammad:
         path = f"/api/v1/tickets/{int(their_id)}"
         ticket = _object(self.caller.call("GET", path, query={"expand": "true"}))
         if _id(ticket) != their_id:
-            reason = f"Ticket {their_id} was requested, but the answer is {_id(ticket)}"
+            reason = f"Ticket {their_id} was requested, but the response is {_id(ticket)}"
             raise CallFailed(Failure(Outcome.PERMANENT, reason))
         return ticket
 
@@ -633,20 +633,20 @@ def _reached(cursor: str, now: datetime) -> datetime:
 
 def _object(answer: Any) -> Mapping[str, Any]:
     if not isinstance(answer, dict):
-        raise CallFailed(Failure(Outcome.UNKNOWN, "The answer is not an object"))
+        raise CallFailed(Failure(Outcome.UNKNOWN, "The response is not an object"))
     return answer
 
 
 def _objects(answer: Any) -> Sequence[Mapping[str, Any]]:
     if not isinstance(answer, list) or not all(isinstance(one, dict) for one in answer):
-        raise CallFailed(Failure(Outcome.TRANSIENT, "The answer is not a list"))
+        raise CallFailed(Failure(Outcome.TRANSIENT, "The response is not a list"))
     return answer
 
 
 def _number(of: Mapping[str, Any], name: str) -> int:
     value = of.get(name)
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _HIGHEST:
-        raise CallFailed(Failure(Outcome.UNKNOWN, f"The answer has no {name}"))
+        raise CallFailed(Failure(Outcome.UNKNOWN, f"The response has no {name}"))
     return value
 
 
@@ -676,7 +676,7 @@ def _time(of: Mapping[str, Any], name: str) -> datetime:
             UTC
         )
     except (ValueError, OverflowError):
-        raise CallFailed(Failure(Outcome.TRANSIENT, f"The answer has no {name}")) from None
+        raise CallFailed(Failure(Outcome.TRANSIENT, f"The response has no {name}")) from None
     return min(max(found, _EARLIEST), _LATEST)
 
 

@@ -163,7 +163,7 @@ def note_created(
                 reason = f"It created ticket {created.id}, and had {highest} before"
                 stop_connection(row.connection, f"{reason}: it may have lost data", now)
         if (taken := _taken(session, row, (created.id,))) is not None:
-            reason = f"It answers with {created.id}, which is the pair of our #{taken}"
+            reason = f"It responded with {created.id}, which is the pair of our #{taken}"
             store(row, rules.stop(as_rule(row), reason))
             return
         store(row, rules.paired(as_rule(row), created.id))

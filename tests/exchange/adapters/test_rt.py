@@ -95,4 +95,4 @@ def test_an_interface_that_is_switched_off_is_named(status: str, step: str) -> N
 
 def test_a_wrong_token_is_no_interface_that_is_switched_off() -> None:
     last = checks_of(_Other("401 Unauthorized", b"{}"))[-1]
-    assert (last.what, last.problem) == ("Logged in", "It answers 401")
+    assert (last.what, last.problem) == ("Logged in", "It responded with 401")

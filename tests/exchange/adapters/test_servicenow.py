@@ -218,7 +218,10 @@ def test_its_refusal_is_told_in_its_words(system: ServiceNow, theirs: ServiceNow
     with pytest.raises(CallFailed) as caught:
         system.send(key, entry(EntryKind.FIELDS, 2, state="solved", solution="Fibre spliced."))
     assert caught.value.failure.outcome is Outcome.PERMANENT
-    assert "It answers 403: Operation Failed Data Policy Exception" in caught.value.failure.reason
+    assert (
+        "It responded with 403: Operation Failed Data Policy Exception"
+        in caught.value.failure.reason
+    )
     with pytest.raises(CallFailed) as caught:
         system.read("0" * 32)
     assert "404: No Record found" in caught.value.failure.reason
@@ -499,6 +502,6 @@ def test_a_secret_that_is_answered_is_kept_in_no_form(
     side.open("Link down", "No light.")
     side.send()
     told = [f"{one.what} {one.asked} {one.answered} {one.failure}" for one in side.calls()]
-    assert "It answers 502: Authorization: Basic *** ***" in told[-1]
+    assert "It responded with 502: Authorization: Basic *** ***" in told[-1]
     assert not any(PASSWORD in one or BASIC.split()[1] in one for one in told)
     assert PASSWORD not in side.reason()

@@ -72,7 +72,7 @@ def test_a_search_that_lags_is_tried_again_with_the_same_ticket(
     assert list(partner.tickets) == [1001]
     assert not any(one.ticket for one in before(partner, now=clock.now).test("1001"))
     gone = list(before(partner, now=clock.now).test("1999"))[-1]
-    assert (gone.what, gone.problem) == ("May write", "It answers 404: Not Found")
+    assert (gone.what, gone.problem) == ("May write", "It responded with 404: Not Found")
 
 
 def test_a_version_that_is_not_named_is_said(partner: StandIn, clock: Clock) -> None:
@@ -103,7 +103,7 @@ def test_each_step_that_fails_is_the_last(partner: StandIn) -> None:
     partner.token = "another"
     checks = list(before(partner).test())
     assert [one.what for one in checks] == STEPS[:2]
-    assert checks[1].problem == "It answers 401: Unauthorized"
+    assert checks[1].problem == "It responded with 401: Unauthorized"
     partner.token, partner.errs = TOKEN, Misbehaviour(refuse=1)
     assert [one.what for one in before(partner).test()] == STEPS[:1]
 
@@ -362,7 +362,7 @@ def test_a_ticket_is_created_with_fields_of_their_own(partner: StandIn) -> None:
 def test_a_refused_field_does_not_keep_a_ticket_back(partner: StandIn) -> None:
     partner.own_fields = {"area": ("Network",)}
     made = before(partner).create(beginning(area="Other"))
-    assert made.remark == "Created without area: It answers 422: Unprocessable Entity"
+    assert made.remark == "Created without area: It responded with 422: Unprocessable Entity"
     assert [ticket.own for ticket in partner.tickets.values()] == [{}]
 
 

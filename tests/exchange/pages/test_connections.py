@@ -357,7 +357,7 @@ def test_calls_are_listed_and_each_shows_what_was_said(
 ) -> None:
     with transaction(session):
         seed_connection(session, "GGUS-TEST")
-        for failure in ("", "It answers 500"):
+        for failure in ("", "It responded with 500"):
             session.add(
                 ExchangeCall(
                     connection_id=1,
@@ -377,7 +377,7 @@ def test_calls_are_listed_and_each_shows_what_was_said(
     (link,) = [href for href, _text in failed.links if "/calls/" in href]
     call = visitor.get(link)
     assert "&lt;b&gt;Loss&lt;/b&gt;" in call.text
-    assert "It answers 500" in call.text
+    assert "It responded with 500" in call.text
     assert visitor.get("/exchange/1/calls/999").status_code == 404
     with transaction(session):
         seed_connection(session, "NREN-A")
@@ -444,10 +444,10 @@ def test_what_a_comparison_found_is_said_with_its_time(
         begin_comparison(connection, at)
         pair.differing = "[]"
         note_compared(session, connection, [pair.id], at)
-        note_unread(connection, "Their ticket 7: It answers 500")
+        note_unread(connection, "Their ticket 7: It responded with 500")
         end_comparison(session, connection, at)
     told = visitor.read(page).text
-    assert "Not all of their tickets could be read: Their ticket 7: It answers 500" in told
+    assert "Not all of their tickets could be read: Their ticket 7: It responded with 500" in told
     assert "nothing differed" not in told
     with transaction(session):
         connection.direction = "push"
@@ -530,7 +530,10 @@ def test_the_pages_stay_small_however_much_failed(
         for turn, number in enumerate(numbers[1:]):
             pair = begin_pair(session, connection, session.get_one(Ticket, number), NOON)
             known = SeededPair(session, pair).known(f"{turn}")
-            pair.state, pair.reason = PairState.STOPPED, "It answers 422: the body is missing"
+            pair.state, pair.reason = (
+                PairState.STOPPED,
+                "It responded with 422: the body is missing",
+            )
             content = {"text": "x"}
             known.entry(Origin.OURS, EntryKind.COMMENT, content, EntryState.WAITING)
     visitor = visit(cast.admin)
@@ -611,7 +614,7 @@ def test_what_is_sent_again_says_how_many_and_whether_now(
         connection = seed_pair(session, "GGUS-TEST", numbers[0]).pair.connection
         for number in numbers[1:]:
             pair = begin_pair(session, connection, session.get_one(Ticket, number), NOON)
-            pair.state, pair.reason = PairState.STOPPED, "It answers 422"
+            pair.state, pair.reason = PairState.STOPPED, "It responded with 422"
     visitor = visit(cast.operator)
     assert "Send the oldest 2 again" in visitor.read("/exchange/1").text
     visitor.send("/exchange/1/again", {})

@@ -339,10 +339,10 @@ def test_the_connection_test_says_what_is_wrong(side: Side, rt: RT) -> None:
         return check.what, check.problem
 
     wrong = "1-14-0123456789abcdef0123456789abcdef"
-    assert last(wrong, "Network") == ("Logged in", "It answers 401: Unauthorized")
+    assert last(wrong, "Network") == ("Logged in", "It responded with 401: Unauthorized")
     what, problem = last(rt.tokens["lhcopn"], "Nowhere")
     assert what == "May read"
-    assert problem.startswith("It answers 403")
+    assert problem.startswith("It responded with 403")
     what, problem = last(rt.tokens["lhcopn"], "Network", "nobody")
     assert what == "Logged in"
     for told in side.calls():

@@ -41,7 +41,7 @@ def test_many_that_are_sent_again_and_one_that_writes_do_not_wait_for_each_other
     with world.writing() as rows:
         pairs = rows.scalars(select(TicketPair).order_by(TicketPair.id)).all()
         for pair in pairs:
-            pair.state, pair.reason = PairState.STOPPED, "It answers 422"
+            pair.state, pair.reason = PairState.STOPPED, "It responded with 422"
         last = pairs[-1].id
     engine = open_engine(database)
 
@@ -87,7 +87,7 @@ def test_a_comparison_and_a_pair_that_is_written_do_not_wait_for_each_other(
             row = locked_pair(rows, pair)
             other = pool.submit(count)
             until(partial(waits, engine))
-            row.connection.reason = "It answers 503"
+            row.connection.reason = "It responded with 503"
         other.result()
     with Session(engine) as rows:
         assert '"different": 1' in rows.get_one(Connection, world.connection_id).comparison

@@ -172,10 +172,10 @@ def test_one_that_was_stopped_before_stays_stopped_for_that(twice: Twice, sessio
     newest = twice.newest_change()
     with transaction(session):
         pair = session.get_one(TicketPair, twice.pair().id)
-        pair.state, pair.reason = PairState.STOPPED, "It answers 422"
+        pair.state, pair.reason = PairState.STOPPED, "It responded with 422"
         pair.unplanned_from = newest + 1
     twice.comment("Two")
     assert twice.entries() == ALL
     pair = twice.pair()
-    assert (pair.state, pair.reason) == (PairState.STOPPED, "It answers 422")
+    assert (pair.state, pair.reason) == (PairState.STOPPED, "It responded with 422")
     assert pair.unplanned_from is None

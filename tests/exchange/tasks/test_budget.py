@@ -331,7 +331,7 @@ def test_a_proxy_that_answers_for_the_partner_stops_no_ticket(
         told.add(answers(between.connection(), between.now))
         between.later(seconds=2)
     assert told <= {Answering.FAILING, Answering.RESTING}
-    assert between.connection().reason == f"It answers {status}"
+    assert between.connection().reason == f"It responded with {status}"
     assert between.states() == {"being created": 12}
     assert between.partner.tickets == {}
     between.answer = None
@@ -361,7 +361,7 @@ def test_a_text_that_a_firewall_refuses_holds_no_other_up(between: Between) -> N
     assert between.states() == {"paired": 6, "stopped": 1}
     pair = between.pair_of(bad)
     assert pair is not None
-    assert pair.reason == f"It answers 403 ({MOST_ATTEMPTS} attempts)"
+    assert pair.reason == f"It responded with 403 ({MOST_ATTEMPTS} attempts)"
 
 
 def test_a_partner_whose_turn_was_long_waits_as_long_for_the_next(between: Between) -> None:

@@ -421,7 +421,7 @@ def test_a_ticket_that_answers_nonsense_holds_no_other_up(world: World) -> None:
     assert [comments(world, number) for number in numbers] == [[], ["More"], ["More"]]
     pair = world.pair_of(numbers[0])
     assert pair is not None
-    why = "Ticket 1001 was requested, but the answer is 999999"
+    why = "Ticket 1001 was requested, but the response is 999999"
     assert (pair.state, pair.reason) == (PairState.STOPPED, why)
     assert "1001" in connection_of(world).reason
     before = connection_of(world).cursor
@@ -504,7 +504,7 @@ def test_one_ticket_that_is_gone_is_asked_about_and_many_stop_the_connection(
     assert connection_of(world).stopped_at is None
     pair = world.pair_of(numbers[1])
     assert pair is not None
-    assert (pair.state, pair.reason) == (PairState.STOPPED, "It answers 404: Not Found")
+    assert (pair.state, pair.reason) == (PairState.STOPPED, "It responded with 404: Not Found")
     world.partner.tickets.clear()
     sweep(world)
     connection = connection_of(world)
