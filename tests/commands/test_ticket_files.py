@@ -99,7 +99,7 @@ def test_files_that_cannot_be_used_are_refused_in_one_line(portal: str, tmp_path
     file = tmp_path / "latin.csv"
     file.write_bytes(f"{HEAD}7;Stoerung;new;2011-01-02;\n".replace("oe", "ö").encode("latin-1"))
     ran = flask(portal, "tickets", "import", str(file))
-    assert "say that it is windows-1252" in ran.stderr.decode()
+    assert "or choose windows-1252" in ran.stderr.decode()
     assert done(portal, "tickets", "import", str(file), "--encoding", "windows-1252")
     assert "--encoding" in refused(portal, "tickets", "import", str(file), "--encoding", "ebcdic")
     assert "Name the old system" in refused(portal, "tickets", "import", str(file), "--source", " ")

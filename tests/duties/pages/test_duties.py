@@ -124,14 +124,14 @@ def test_two_people_do_not_write_the_ticket_of_one_event_unknowingly(
     answer = second.send(forms[1].action, {**forms[1].data(), "do": "save"})
     assert answer.status_code == 409
     page = PageReader(answer.text)
-    assert "A ticket documents this event already" in " ".join(page.alerts)
+    assert "There is already a ticket for this event" in " ".join(page.alerts)
     assert f"/tickets/{number}" in hrefs(page)
     again = next(one for one in page.forms if "tickets/new" in one.action)
     assert again.values("title") == [f"{LINK} down"], "what was typed is kept"
     assert second.send(again.action, {**again.data(), "do": "save"}).status_code == 303
 
     third = first.read(place)
-    assert "Tickets document this event already" in " ".join(third.alerts)
+    assert "There are already tickets for this event" in " ".join(third.alerts)
 
 
 def test_the_list_begins_with_the_last_four_quarters_and_counts_the_older_ones(

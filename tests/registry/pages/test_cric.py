@@ -130,7 +130,7 @@ def test_an_alarm_is_shown_and_changes_nothing(session: Session, cast: Cast, vis
     assert empty.status_code == 422
     assert "The data from CRIC is empty; nothing was changed" in PageReader(empty.text).text
     page = visitor.read(CRIC)  # also for who comes later
-    assert "Not used: CRIC's source is empty" in page.text
+    assert "Not used: The data from CRIC is empty" in page.text
     assert "Proposed: 22" in page.text
     small = upload(visitor, b'{"CERN-PROD": {}}')
     assert "fewer than 80% of the 8" in PageReader(small.text).text

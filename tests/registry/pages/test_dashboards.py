@@ -89,9 +89,9 @@ def test_a_link_now_and_whether_its_backup_works(
     found = part(visitor, OF_KIT, "h-state")
     assert found.startswith(f"Now down, no ticket Event {number} since ")
     assert "Write ticket" in found
-    assert f"{BACKUP} LHCOPN unmonitored: not known to work" in part(visitor, OF_KIT, "h-backups")
+    assert f"{BACKUP} LHCOPN unmonitored : not known to work" in part(visitor, OF_KIT, "h-backups")
     happened(HOUR, None, BACKUP)
-    assert "down, no ticket: does not work" in part(visitor, OF_KIT, "h-backups")
+    assert "down, no ticket : does not work" in part(visitor, OF_KIT, "h-backups")
     assert f"Backs up {KIT} down, no ticket" in part(visitor, f"/links/{BACKUP}", "h-backups")
     ticket = opened(links=(KIT,), impact="outage", now=now)
     found = part(visitor, OF_KIT, "h-state")
@@ -171,8 +171,8 @@ def test_was_it_down_in_a_month(
         ("2013-13", "Write a month as 2012-01"),
         ("<script>", "Write a month as 2012-01"),
         ("0001-01", "choose a month from 1900-01 up to that day"),
-        ("9998-12", "Of 9998-12 nothing is known on "),
-        ("2013-04&on=2013-03-31", "Of 2013-04 nothing is known on 2013-03-31"),
+        ("9998-12", "No data for 9998-12 on "),
+        ("2013-04&on=2013-03-31", "No data for 2013-04 on 2013-03-31"),
     ],
 )
 def test_a_month_that_is_none(cast: Cast, visit: Enter, asked: str, problem: str) -> None:

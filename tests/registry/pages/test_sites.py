@@ -314,7 +314,7 @@ def test_what_is_wrong_is_said_at_the_field_and_all_is_kept(
     visitor = visit(cast.admin)
     data = _form(visitor, f"{KIT}/edit") | {"do": ["save"]}
     for change, words in (
-        ({"names-name": ["DE-KIT", "pic", "GRIDKA"]}, 'Name "pic" means ES-PIC'),
+        ({"names-name": ["DE-KIT", "pic", "GRIDKA"]}, 'Name "pic" belongs to ES-PIC'),
         ({"asns-asn": ["0"]}, '"0" is not an ASN'),
         ({"prefixes-prefix": ["192.0.2.1/24"]}, "use 192.0.2.0/24"),
         ({"valid_until": ["2013-01-01"], "valid_from": ["2013-01-01"]}, "not after its first day"),

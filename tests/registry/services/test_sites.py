@@ -186,13 +186,13 @@ def test_one_name_means_one_site_at_a_time(session: Session, cast: Cast) -> None
             change_site(session, by, "DE-KIT", {"names": names})
 
     for system in ("GOCDB", "CRIC", "short"):
-        with pytest.raises(Invalid, match='Name "pic" means ES-PIC') as caught:
+        with pytest.raises(Invalid, match='Name "pic" belongs to ES-PIC') as caught:
             named(SiteNameValue(system, "pic"))
         assert caught.value.field == "names"
     with pytest.raises(Invalid, match="already") as caught:
         create_site(session, by, {**NEW, "key": "ES-PIC"})
     assert caught.value.field == "key"
-    with pytest.raises(Invalid, match="means ES-PIC") as caught:
+    with pytest.raises(Invalid, match="belongs to ES-PIC") as caught:
         create_site(session, by, {**NEW, "key": "pic"})
     assert caught.value.field == "key"
 
@@ -203,7 +203,7 @@ def test_one_name_means_one_site_at_a_time(session: Session, cast: Cast) -> None
             "ES-PIC",
             {"names": (SiteNameValue("GOCDB", "pic", None, DAY),)},
         )
-    with pytest.raises(Invalid, match="means ES-PIC"):
+    with pytest.raises(Invalid, match="belongs to ES-PIC"):
         named(SiteNameValue("GOCDB", "pic", date(2013, 2, 28)))
     named(SiteNameValue("GOCDB", "pic", DAY))
     for day, key in ((date(2013, 2, 28), "ES-PIC"), (DAY, "DE-KIT")):

@@ -218,10 +218,10 @@ def test_four_files_of_two_mebibytes_go_at_once_and_more_do_not(
     before = stored(session)
     refused = attach(visitor, number, *largest, ("5.bin", bytes(MIB)))
     assert refused.status_code == 413
-    assert "together of 8 MiB" in refused.text
+    assert "8 MiB together" in refused.text
     many = attach(visitor, number, *[(f"{n}", b"x") for n in range(40)])
     assert many.status_code == 413
-    assert "at most 30 files" in many.text
+    assert "At most 30 files" in many.text
     assert stored(session) == before
 
 

@@ -135,7 +135,7 @@ def test_solving_several_needs_a_solution_and_taken_back_they_are_reopened(
     visitor = visit(cast.operator)
     lacking = previewed(visitor, [number, other], state="solved")
     assert "A solved ticket needs a solution; say how it was solved" in lacking.text
-    assert "1 of 2 tickets will change, 1 is refused" in lacking.text
+    assert "1 of 2 tickets will change, 1 cannot be changed" in lacking.text
     result = sent(visitor, previewed(visitor, [number, other], state="solved", solution="Done"))
     assert "2 tickets changed" in result.text
     form = next(form for form in result.forms if form.action.endswith("/undo"))
@@ -157,7 +157,7 @@ def test_a_reporter_changes_its_own_and_sees_only_its_own_results(
     mine, foreign = opened(sites=("DE-KIT",)), opened(sites=("ES-PIC",))
     visitor = visit(cast.kit)
     preview = previewed(visitor, [mine, foreign, 987654], priority="urgent")
-    assert "1 of 2 tickets will change, 1 is refused" in preview.text
+    assert "1 of 2 tickets will change, 1 cannot be changed" in preview.text
     assert "A reporter changes tickets that it wrote" in preview.text
     assert "responsible_site" not in preview.form("/tickets/bulk/preview").names
     answer = visitor.send("/tickets/bulk", data_of(preview, agree="yes"))

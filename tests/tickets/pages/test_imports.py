@@ -107,7 +107,7 @@ def test_nttdm_is_previewed_and_imported_as_a_table_is(
     assert shown.status_code == 200
     page = PageReader(shown.text)
     assert "1 new, 1 wrong. Nothing has been written yet." in page.text
-    assert "line 2 7 a new ticket <b>Old</b> not read: HASH" in page.text
+    assert "line 2 7 new <b>Old</b> not read: HASH" in page.text
     assert "line 4 8 wrong x TT_STATUS Odd : one of new" in page.text
     done = visitor.send(CONFIRM, page.form(CONFIRM).data())
     assert done.status_code == 303
@@ -125,7 +125,7 @@ def test_nttdm_is_previewed_and_imported_as_a_table_is(
         (b"", "old", "it is empty"),
         (b"number,title,state,created\n", "old", "The file contains no ticket"),
         (b"number,title\n1,x\n", "old", "column state : this column is required"),
-        (b"number,title,state,created\n1,\xe4,new,2011-01-02\n", "old", "say that it is windows"),
+        (b"number,title,state,created\n1,\xe4,new,2011-01-02\n", "old", "or choose windows-1252"),
         (b"number,title,state,created\n1,x,new,2011-01-02\n", "", "Old system has 1 to 255"),
         (b"x" * (FILE_LIMIT + 1), "old", "The file is too large for this page"),
     ],

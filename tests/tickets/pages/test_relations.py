@@ -73,8 +73,8 @@ def test_a_parent_shows_how_many_children_are_finished(
     ("other", "words"),
     [
         ("99", "No ticket has this number"),
-        ("9" * 30, "Ticket number takes digits only"),
-        ("GGUS-12", "Ticket number takes digits only"),
+        ("9" * 30, "Ticket number: enter digits only"),
+        ("GGUS-12", "Ticket number: enter digits only"),
         ("", "Ticket number is required"),
         ("1", "A ticket cannot be related to itself"),
         ("2", "The child has a parent already"),

@@ -64,7 +64,7 @@ def test_the_form_begins_with_all_of_them_and_the_ticket_documents_each(
     assert {one.link.name for one in ticket.affected_links} == {KIT, PIC, SECOND}
     # who writes a second one of either is told
     again = visitor.read(f"/tickets/new?event={two[1]}&event={two[0]}")
-    assert "A ticket documents some of these events already." in " ".join(again.alerts)
+    assert "There is already a ticket for some of these events." in " ".join(again.alerts)
 
 
 def test_while_one_is_ongoing_there_is_no_end_and_the_worst_is_proposed(

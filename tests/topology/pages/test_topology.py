@@ -307,11 +307,11 @@ def test_a_huge_network_is_a_table_in_pages_until_a_site_is_chosen(
     first = page(visitor, "/topology?network=LHCONE")
     assert "150 links are too many for a map (at most 120)" in first.text_content()
     assert drawn(first) == {}
-    more = next(one.get("href") for one in first.xpath("//a") if one.text == "More links")
+    more = next(one.get("href") for one in first.xpath("//a") if one.text == "Next page")
     second = page(visitor, more)
     seen = [row[0] for row in table(first, "h-links") + table(second, "h-links")]
     assert seen == [f"L-{number:03d}" for number in range(150)]
-    assert not [one for one in second.xpath("//a") if one.text == "More links"]
+    assert not [one for one in second.xpath("//a") if one.text == "Next page"]
     around = page(visitor, "/topology?network=LHCONE&site=S-007")
     assert list(drawn(around)) == ["/links/L-007"]
 
