@@ -96,7 +96,7 @@ def test_a_partner_answers_only_where_a_call_succeeded_lately(
     now = datetime.now(UTC)
     for read_at, failures, word in (
         (None, 0, "never called"),
-        (now, 0, "answers"),
+        (now, 0, "reachable"),
         (now - 2 * HOUR, 0, "not called recently"),
         (now, 1, "last call failed"),
     ):
@@ -106,7 +106,7 @@ def test_a_partner_answers_only_where_a_call_succeeded_lately(
         for path in ("/exchange", "/exchange/1"):
             text = read(visit, cast, path)
             assert word in text
-            assert ("reachable" in text) is (word == "answers")
+            assert ("reachable" in text) is (word == "reachable")
 
 
 def test_no_failed_exchange_is_said_only_of_none(

@@ -238,7 +238,7 @@ def test_a_stored_secret_is_not_sent_to_another_place(
     answer = visitor.send("/exchange/1/edit", {**EDITED, "url": url})
     page = PageReader(answer.text)
     assert answer.status_code == 422
-    assert "another scheme, host or port: type the secret for it" in " ".join(page.alerts)
+    assert "The scheme, host or port of the address changes: enter the secret" in " ".join(page.alerts)
     assert page.form("/exchange/1/edit").values("url") == [url]
     assert session.get_one(Connection, 1).url == "https://helpdesk.example.org"
     session.rollback()
@@ -413,7 +413,7 @@ def test_what_a_comparison_found_is_said_with_its_time(
         end_comparison(session, connection, at, "Their system did not answer: 503")
     told = visitor.read(page).text
     assert "failed: Their system did not answer: 503" in told
-    assert "The last one that finished" in told
+    assert "Last finished comparison" in told
     assert "failed last finished" in visitor.read("/exchange").text
     assert "nothing differed" not in told
     with transaction(session):

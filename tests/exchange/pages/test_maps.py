@@ -140,7 +140,7 @@ def test_two_admins_do_not_overwrite_each_other_unseen(
     answer = visitor.send(MAP, mine)
     page = PageReader(answer.text)
     assert answer.status_code == 422
-    assert "Version 2 was saved meanwhile" in page.text
+    assert "Version 2 was saved in the meantime" in page.text
     assert profile_now(session).group == "Theirs"
     again = page.form(MAP).data()
     again.pop("csrf_token")

@@ -63,7 +63,7 @@ def test_a_second_ticket_there_is_said_and_left_with_a_reason(
     visitor = visit(cast.operator)
     page = visitor.read(f"/tickets/{number}")
     assert "second ticket" in page.text
-    assert "which is exchanged with another one" in page.text
+    assert "but the exchange uses another one" in page.text
     assert ("https://helpdesk.example.org/#ticket/zoom/9000", "299000") in page.links
     assert "299001" not in page.text
     reader = visit(cast.reader).read(f"/tickets/{number}")
@@ -156,7 +156,7 @@ def test_what_differs_is_named_and_what_is_not_known_is_not_in_step(
         pair.connection.stopped_at = None
         pair.state = "being created"
     text = seen()
-    assert "waiting: connection paused" in text
+    assert "waiting: the connection is paused" in text
     assert "connection paused" not in text
 
 
@@ -188,7 +188,7 @@ def test_why_it_failed_is_for_operators(
         seed_pair(session, "NREN-A", number).waiting()
     page = visit(cast.operator).read(f"/tickets/{number}")
     assert "body is missing" in page.text
-    assert "comment waits" in page.text
+    assert "comment queued" in page.text
     assert page.has_form("/exchange/pairs/1/again")
     page = visit(cast.kit).read(f"/tickets/{number}")
     assert "body is missing" not in page.text

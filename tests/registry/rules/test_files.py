@@ -219,9 +219,9 @@ def test_each_wrong_place_is_named_with_what_is_allowed() -> None:
         ('{"sites": [7]}', 'record 1, "7": an object of fields is allowed'),
         ('{"links": []}', 'the file: an object with the list "sites" is allowed'),
         ('{"sites": [', "line 1: this is not valid JSON"),
-        ('{"sites": [{"key": "A", "bandwidth_gbps": NaN}]}', "the file: this JSON holds"),
+        ('{"sites": [{"key": "A", "bandwidth_gbps": NaN}]}', "the file: this JSON has a number"),
         ('{"sites": [{"key": "A", "bandwidth_gbps": 1' + "0" * 400 + "}]}", "column bandwidth"),
-        ('{"sites": ' + "[" * 100_000, "the file: this JSON holds"),
+        ('{"sites": ' + "[" * 100_000, "the file: this JSON has a number"),
     ],
 )
 def test_a_file_that_is_none_says_why(text: str, words: str) -> None:

@@ -220,7 +220,7 @@ def test_a_retired_site_frees_its_names_from_that_day_on(session: Session, cast:
     by = writer(cast.admin)
     with transaction(session):
         create_site(session, by, {**NEW, "names": (SiteNameValue("GOCDB", "LAB-A"),)})
-    with pytest.raises(Invalid, match="means XX-LAB"):
+    with pytest.raises(Invalid, match="belongs to XX-LAB"):
         create_site(
             session, by, {**NEW, "key": "YY-LAB", "names": (SiteNameValue("GOCDB", "LAB-A"),)}
         )
@@ -381,7 +381,7 @@ def test_thousands_by_a_loaded_lookup_say_the_same(session: Session, cast: Cast)
         lookup = LoadedLookup(session)
         names = (SiteNameValue("GOCDB", "LAB-A"),)
         create_site(session, by, {**NEW, "names": names}, lookup=lookup)
-        with pytest.raises(Invalid, match="means XX-LAB"):
+        with pytest.raises(Invalid, match="belongs to XX-LAB"):
             create_site(session, by, {**NEW, "key": "LAB-A"}, lookup=lookup)
         change_site(session, by, "XX-LAB", {"names": ()}, lookup=lookup)
         create_site(session, by, {**NEW, "key": "LAB-A"}, lookup=lookup)

@@ -170,7 +170,7 @@ def test_times_and_states_are_kept_and_defaults_are_the_usual(session: Session, 
         head=head,
     )
     (problem,) = wrong(session, source)  # ids of links are written in one way
-    assert problem.startswith(f'line 2, column links, "{LINK.lower()}": ids of links')
+    assert problem.startswith(f'line 2, column links, "{LINK.lower()}": ids of known links')
     assert LINK in problem  # the nearest
     source = replace(source, content=source.content.replace(LINK.lower().encode(), LINK.encode()))
     outcomes = list(examine_tickets(session, BY, source))
