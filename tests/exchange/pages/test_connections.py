@@ -583,7 +583,7 @@ def test_an_admin_ends_a_connection_for_good(
     answer = visitor.send("/exchange/1/end", {**form, "reason": "The NOC moved"})
     assert answer.location == "/exchange/1"
     page = visitor.read("/exchange/1")
-    for words in ("ended", "by admin, for good", "The NOC moved", "Sent by phone", "Comparison"):
+    for words in ("ended", "Ended permanently", "The NOC moved", "Sent by phone", "Comparison"):
         assert words in page.text, words
     for path in ("pause", "resume", "end", "add-secret"):
         assert not page.has_form(f"/exchange/1/{path}")
