@@ -105,7 +105,7 @@ def test_the_obligations_of_what_is_ongoing_name_the_ticket_of_the_site(
         assert f"#{own}" in page.text, place
         assert "solved" in page.text, place
         assert "overlap 0 s" not in page.text, place
-    assert "its ticket ended" in visitor.read(write).text
+    assert "its ticket is no longer open" in visitor.read(write).text
 
 
 def test_two_people_do_not_write_the_ticket_of_one_event_unknowingly(
