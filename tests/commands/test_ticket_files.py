@@ -102,4 +102,6 @@ def test_files_that_cannot_be_used_are_refused_in_one_line(portal: str, tmp_path
     assert "or choose windows-1252" in ran.stderr.decode()
     assert done(portal, "tickets", "import", str(file), "--encoding", "windows-1252")
     assert "--encoding" in refused(portal, "tickets", "import", str(file), "--encoding", "ebcdic")
-    assert "Enter the name of the old system" in refused(portal, "tickets", "import", str(file), "--source", " ")
+    assert "Enter the name of the old system" in refused(
+        portal, "tickets", "import", str(file), "--source", " "
+    )

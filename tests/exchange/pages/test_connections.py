@@ -238,7 +238,9 @@ def test_a_stored_secret_is_not_sent_to_another_place(
     answer = visitor.send("/exchange/1/edit", {**EDITED, "url": url})
     page = PageReader(answer.text)
     assert answer.status_code == 422
-    assert "The scheme, host or port of the address changes: enter the secret" in " ".join(page.alerts)
+    assert "The scheme, host or port of the address changes: enter the secret" in " ".join(
+        page.alerts
+    )
     assert page.form("/exchange/1/edit").values("url") == [url]
     assert session.get_one(Connection, 1).url == "https://helpdesk.example.org"
     session.rollback()

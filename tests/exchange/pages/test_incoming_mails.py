@@ -172,7 +172,9 @@ def test_what_was_refused_or_deleted_unreviewed_is_said(
     link = ("/mails/incoming", "2 incoming mails refused since yesterday")
     assert link in visitor.read("/").links
     assert "refused" not in visit(cast.kit).read("/").text
-    said = f"{today.date()} (UTC): 2 mails from unknown senders refused. Limit: 50 mails and 100 MiB"
+    said = (
+        f"{today.date()} (UTC): 2 mails from unknown senders refused. Limit: 50 mails and 100 MiB"
+    )
     assert said in visitor.read("/mails/incoming").text
     bring(session)
     page = visitor.read("/mails/incoming?state=needs+review")

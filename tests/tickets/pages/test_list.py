@@ -190,7 +190,9 @@ def test_a_parameter_takes_only_so_many_values(cast: Cast, visit: Enter, opened:
     more = address("/tickets", site=["ES-PIC", *many, "one more"])
     answer = visitor.get(more)
     assert answer.status_code == 422
-    assert f"Site has too many values; only the first {MAX_VALUES} are used" in "".join(PageReader(answer.text).alerts)
+    assert f"Site has too many values; only the first {MAX_VALUES} are used" in "".join(
+        PageReader(answer.text).alerts
+    )
     assert numbers(PageReader(answer.text)) == [1]
     assert visitor.get(more.replace("/tickets", "/tickets.csv")).status_code == 422
     # each chip holds the address without it: thousands were hundreds of megabytes
