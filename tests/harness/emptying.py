@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -89,14 +89,26 @@ def bring_back(address: str, content: Content) -> bool:
         if large := [table for table, is_large in written if is_large]:
             connection.execute(f"TRUNCATE {', '.join(large)} CASCADE".encode())
         small = [f"DELETE FROM {table}" for table, is_large in written if not is_large]
-        connection.execute("; ".join(small).encode())
+        connection.execute("; ".join([*small, *insertions(content.rows)]).encode())
         for name, start, _ in connection.execute(COUNTED).fetchall():
             last = content.counted.get(name)
             connection.execute("SELECT setval(%s, %s, %s)", (name, last or start, last is not None))
-        for table, rows in content.rows.items():
-            with connection.cursor().copy(f"COPY {table} FROM STDIN".encode()) as copy:
-                copy.write(rows)
     return True
+
+
+def insertions(rows: Mapping[str, bytes]) -> Iterator[str]:
+    """Statements that write rows as COPY tells them: many tables go in one message, and COPY takes
+    three for each. A literal has the same escapes, but for vertical tabs."""
+    for table, lines in rows.items():
+        written = (
+            ", ".join(
+                "NULL" if value == "\\N" else "E'{}'".format(value.replace("'", "''"))
+                for value in line.split("\t")
+            )
+            for line in lines.decode().removesuffix("\n").split("\n")
+        )
+        values = "), (".join(written)
+        yield f"INSERT INTO {table} OVERRIDING SYSTEM VALUE VALUES ({values})"
 
 
 def _schema(connection: Connection) -> dict[str, str]:

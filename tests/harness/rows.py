@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.core.models.base import Base
-from tests.harness.emptying import COUNTED
+from tests.harness.emptying import COUNTED, insertions
 
 
 @dataclass(frozen=True)
@@ -51,12 +51,12 @@ def write_rows(session: Session, rows: Rows) -> None:
             places = ", ".join("?" * len(values[0]))
             raw.executemany(f'INSERT INTO "{name}" VALUES ({places})', values)
         return
-    raw.execute("SET LOCAL session_replication_role = replica")  # no trigger: they have been
-    for name, content in rows.of.items():
-        with raw.cursor().copy(f'COPY "{name}" FROM STDIN') as copy:
-            copy.write(content)
-    for name, last in rows.counted:
-        raw.execute("SELECT setval(%s, %s)", (name, last))
+    statements = (
+        "SET LOCAL session_replication_role = replica",  # no trigger: they have been
+        *insertions({f'"{name}"': lines for name, lines in rows.of.items()}),
+        *(f"SELECT setval('{name}', {last})" for name, last in rows.counted),
+    )
+    raw.execute("; ".join(statements), prepare=False)
 
 
 def _is_postgresql(session: Session) -> bool:
