@@ -9,20 +9,20 @@ from __future__ import annotations
 import gzip
 import re
 import socket
+import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import make_url
 
-from app.core.models.changes import Change
 from tests.harness.server import LiveServer
 from tests.soap_service.wire import (
     CREATED,
@@ -116,13 +116,14 @@ def victim(request: pytest.FixtureRequest) -> Victim:
 def memory(wire: Wire) -> int:
     """Resident kB of all of the server's processes."""
     total = 0
-    for status in Path("/proc").glob("[0-9]*/status"):
+    for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            text = status.read_text()
-            group = (status.parent / "stat").read_text().rpartition(")")[2].split()[2]
+            if int(stat.read_text().rpartition(")")[2].split()[2]) != wire.server.pid:
+                continue
+            text = stat.with_name("status").read_text()
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if int(group) == wire.server.pid and (found := re.search(r"VmRSS:\s+(\d+)", text)):
+        if found := re.search(r"VmRSS:\s+(\d+)", text):
             total += int(found[1])
     return total
 
@@ -164,8 +165,10 @@ def wire_ticket(wire: Wire) -> str:
 
 def changes(wire: Wire) -> int:
     """How many changes of anything there are."""
-    with wire.server.session() as session:
-        return session.scalar(select(func.count()).select_from(Change)) or 0
+    file = make_url(wire.server.settings.database_url).database
+    with closing(sqlite3.connect(str(file))) as connection:  # an engine takes twenty times as long
+        (number,) = connection.execute("SELECT count(*) FROM changes").fetchone()
+        return int(number)
 
 
 @pytest.fixture(scope="module")
