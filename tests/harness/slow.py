@@ -52,6 +52,10 @@ SLOW: Final = (
         but=("tests/tickets/pages/test_tickets.py",),
         on="postgresql",
     ),
+    Slow(
+        ("tests/pages/test_headers.py::test_every_answer_to_other_roles_does_too",),
+        "every address by every method again, for two more roles; admins and nobody stay",
+    ),
     Slow(("tests/api",), _BODIES, but=("tests/api/test_events.py",), on="postgresql"),
     Slow(
         ("tests/soap_service",),
