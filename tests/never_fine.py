@@ -400,7 +400,7 @@ ROWS: Final[Sequence[Row]] = (
         ),
     ),
     Row(
-        "Every event of the file is known already, without differences.",
+        "All events in the file are already stored, without differences.",
         "import of events: preview",
         "each event of the file is known with the same content",
         "an event is new or differs",
@@ -417,7 +417,7 @@ ROWS: Final[Sequence[Row]] = (
         ("tests/test_never_fine.py::test_every_event_has_a_ticket_only_of_sites_with_data",),
     ),
     Row(
-        "No event was reported for %(quarter)s",
+        "No events were reported for %(quarter)s",
         "agenda of a meeting",
         "the sites' links are monitored, and no event of an hour was reported",
         "no monitoring data",
@@ -465,7 +465,7 @@ ROWS: Final[Sequence[Row]] = (
         ),
     ),
     Row(
-        "Nothing is recorded for these days",
+        "Nothing recorded for these days",
         "events: timeline",
         "no event, ticket or window touches these days; it does not say that links were monitored",
         "anything touches them",
@@ -474,7 +474,7 @@ ROWS: Final[Sequence[Row]] = (
         ),
     ),
     Row(
-        "No event, ticket or planned window",
+        "No event, ticket or planned work",
         "events: timeline",
         "the same",
         "the same",
@@ -708,7 +708,7 @@ ROWS: Final[Sequence[Row]] = (
         ("tests/test_never_fine.py::test_a_test_of_a_connection_passed_only_with_every_step",),
     ),
     Row(
-        "Every event that requires a ticket has one, or no event was reported yet.",
+        "Every event that requires a ticket has one, or no event has been reported yet.",
         "obligations",
         "no event that requires a ticket lacks one",
         "an event lacks its ticket",

@@ -305,7 +305,7 @@ Availability                    | GET /statistics/availability          | yes | 
 The same as a file              | GET /statistics/availability.csv      | yes | yes | yes | yes | yes | login
 ... as a workbook               | GET /statistics/availability.xlsx     | yes | yes | yes | yes | yes | login
 ... as a slide                  | GET /statistics/availability.pptx     | yes | yes | yes | yes | yes | login
-What each figure means          | GET /statistics/definitions           | yes | yes | yes | yes | yes | login
+How each figure is computed     | GET /statistics/definitions           | yes | yes | yes | yes | yes | login
 # maintenance notices
 List maintenance notices        | GET /notices                          | yes | yes | yes | yes | yes | login
 Read a notice                   | GET /notices/*                        | yes | yes | yes | yes | yes | login

@@ -362,7 +362,7 @@ def test_no_rule_requires_a_ticket_is_said_of_what_no_rule_asks_for(
 def test_nothing_is_recorded_is_said_only_of_days_without_records(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
-    said = ("Nothing is recorded for these days", "No event, ticket or planned window")
+    said = ("Nothing recorded for these days", "No event, ticket or planned work")
     text = read(visit, cast, "/events/timeline")
     assert all(one in text for one in said)
     report(session, cast, *_hours_ago(30, 20), now=datetime.now(UTC))

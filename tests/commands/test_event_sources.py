@@ -56,7 +56,7 @@ def test_a_source_is_made_changed_and_listed(app: Flask, session: Session) -> No
         (["--state", "down"], "WORD=STATE"),
         (["--state", "x=up"], "down, degraded, unmonitored"),
         (["--state", "x=down", "--usual-states"], "not both"),
-        (["--link-label", " "], "A label has a name"),
+        (["--link-label", " "], "Enter the name of the label"),
     ],
 )
 def test_what_cannot_be_set_is_one_line(
@@ -75,7 +75,7 @@ def test_a_name_that_the_address_of_a_webhook_cannot_hold_is_refused(
     for name in ("..", "noc/../x", "noc/"):
         code, output = ran(app, "events", "source", "set", name)
         assert code != 0
-        assert "is part of the URL of its webhook" in output
+        assert "is part of the webhook URL" in output
     assert session.scalars(select(EventSource)).all() == []
 
 

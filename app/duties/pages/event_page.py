@@ -131,7 +131,7 @@ def new() -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            flash(_("Event %(number)s is reported.", number=number), "ok")
+            flash(_("Event %(number)s reported.", number=number), "ok")
             return go_to(url_for("events.detail", number=number))
     return _form_page(form, 422)
 
@@ -166,7 +166,7 @@ def edit(number: int) -> Response:
                 return _form_page(form, 409, number)
             attach(form, error)
         else:
-            said = _("The event is corrected.") if changed else _("The event is unchanged.")
+            said = _("Event corrected.") if changed else _("Nothing was changed.")
             flash(said, "ok")
             return go_to(url_for("events.detail", number=number))
     return _form_page(form, 422, number)
@@ -180,13 +180,13 @@ def _form_page(form: EventForm, status: int, number: int = 0) -> Response:
 @blueprint.post(f"/events/{NUMBER}/withdraw")
 def withdraw(number: int) -> Response:
     """Withdraw an event that did not happen."""
-    return _with_reason(number, withdraw_event, _("The event is withdrawn and no longer counts."))
+    return _with_reason(number, withdraw_event, _("Event withdrawn. It no longer counts."))
 
 
 @blueprint.post(f"/events/{NUMBER}/restore")
 def restore(number: int) -> Response:
     """Restore a withdrawn event."""
-    return _with_reason(number, restore_event, _("The event is restored."))
+    return _with_reason(number, restore_event, _("Event restored."))
 
 
 def _with_reason(

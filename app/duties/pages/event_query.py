@@ -37,7 +37,7 @@ LABELS: Final[Mapping[str, str]] = {
     "view": _("View"),
     "from": _("From"),
     "to": _("To"),
-    "lasting": _("Also started before"),
+    "lasting": _("Include earlier starts"),
     "quarter": _("Quarter"),
     "t1": "T1",
     "site": _("Site"),
@@ -103,7 +103,7 @@ class EventQuery:
             if len(found) > _MAX_VALUES:
                 self.problems.append(
                     _(
-                        "%(labels)s takes at most %(max_values)s values; the first ones are used",
+                        "%(labels)s: at most %(max_values)s values; using the first %(max_values)s",
                         labels=LABELS[name],
                         max_values=_MAX_VALUES,
                     )
@@ -113,12 +113,15 @@ class EventQuery:
         for name, values in self.values.items():
             if len(values) > 1 and name not in _MANY:
                 self.problems.append(
-                    _("%(labels)s takes one value; the first is used", labels=LABELS[name])
+                    _(
+                        "%(labels)s: only one value is possible; using the first",
+                        labels=LABELS[name],
+                    )
                 )
                 del values[1:]
         begins, ends = self._times.get("from"), self._times.get("to")
         if begins is not None and ends is not None and ends <= begins:
-            self.problems.append(_("To is before From; choose a later end"))
+            self.problems.append(_("“To” is before “From”; choose a later end"))
         self.after = self._position("after", arguments.get("after", ""))
         self.before = self._position("before", arguments.get("before", ""))
 
@@ -139,7 +142,11 @@ class EventQuery:
             if value not in ALLOWED[name]:
                 raise Invalid(
                     name,
-                    _("%(label)s takes %(listed)s", label=label, listed=", ".join(ALLOWED[name])),
+                    _(
+                        "%(label)s: choose one of: %(listed)s",
+                        label=label,
+                        listed=", ".join(ALLOWED[name]),
+                    ),
                 )
         elif name in ("from", "to"):
             if name not in self._times:
@@ -148,7 +155,7 @@ class EventQuery:
             _read_quarter(value)
         elif name == "import":
             if not _NUMBER.fullmatch(value):
-                raise Invalid(name, _("%(label)s takes the number of an import", label=label))
+                raise Invalid(name, _("%(label)s: enter the number of an import", label=label))
         else:
             checked_text(name, value, _FREE[name], label=label)
 
@@ -159,7 +166,10 @@ class EventQuery:
             return read_position(text, "-created")
         except (ValueError, TypeError, OverflowError, RecursionError):
             self.problems.append(
-                _("The place in the list (%(name)s) cannot be read; this is its start", name=name)
+                _(
+                    "The position in the list (%(name)s) is not valid; showing the first page",
+                    name=name,
+                )
             )
             return None
 
@@ -326,7 +336,7 @@ def _with(base: str, text: str) -> str:
 def _in_words(name: str, value: str) -> str:
     """A value as a chip shows it."""
     if (name, value) == ("t1", NO_T1):
-        return _("no T1 at an end")
+        return _("no T1 end")
     return STATE_WORDS[value].lower() if name == "due" else value
 
 
@@ -347,7 +357,8 @@ def _edge(name: str, value: str) -> datetime:
         raise Invalid(
             name,
             _(
-                "%(labels)s takes a day such as 2012-01-31, or 2012-01, 2012-Q1, 2012",
+                "%(labels)s: enter a day, month, quarter or year, such as 2012-01-31, 2012-01, "
+                "2012-Q1 or 2012",
                 labels=LABELS[name],
             ),
         ) from None
@@ -357,4 +368,4 @@ def _read_quarter(value: str) -> Quarter:
     try:
         return Quarter.parse(value)
     except Invalid:
-        raise Invalid("quarter", _("Quarter is written as 2012-Q1")) from None
+        raise Invalid("quarter", _("Quarter: enter it as 2012-Q1")) from None

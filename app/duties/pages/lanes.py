@@ -66,14 +66,14 @@ class LanesQuery:
                 return found
         except Invalid:
             pass
-        self.problems.append(_("Until: write a day as 2026-11-29; shown is until today"))
+        self.problems.append(_("Until: enter a day such as 2026-11-29. Showing up to today"))
         return self.today
 
     def _site(self, text: str) -> Site | None:
         usable = bool(text) and len(text) <= 100 and text.isprintable()
         found = find_site(db.session(), text) if usable else None
         if text and found is None:
-            self.problems.append(_("Site: no site has this name"))
+            self.problems.append(_("Site: unknown name"))
         return found
 
     @property

@@ -26,7 +26,7 @@ from app.registry.services.registry import find_site
 STATE_WORDS: Final[Mapping[str, str]] = {
     OPEN: _("Open"),
     DutyStatus.MISSING: _("Missing"),
-    DutyStatus.DUE: _("Still in time"),
+    DutyStatus.DUE: _("Before the deadline"),
     DutyStatus.LATE: _("Written late"),
     DutyStatus.MET: _("Written in time"),
     THERE: _("Written"),
@@ -35,7 +35,7 @@ STATE_WORDS: Final[Mapping[str, str]] = {
 """The label of each state; its name is in addresses."""
 _LABELS: Final = {
     "site": _("Responsible"),
-    "end": _("T1 at an end"),
+    "end": _("T1 end"),
     "link": _("Link"),
     "from": _("From quarter"),
     "to": _("To quarter"),
@@ -67,7 +67,7 @@ class DutyQuery:
         self._quarters: dict[str, Quarter] = {}
         self.state = arguments.get("state", "").strip() or OPEN
         if self.state not in STATES:
-            self.problems.append(_("State takes one of: %(listed)s", listed=", ".join(STATES)))
+            self.problems.append(_("State: choose one of: %(listed)s", listed=", ".join(STATES)))
             self.state = OPEN
         self._recent = recent_from(now)
         if not any(name in arguments for name in ("from", "to", "quarter")):
@@ -82,7 +82,7 @@ class DutyQuery:
             for value in given[:_MAX_LENGTH] if name == "site" else given[:1]:
                 self._take(name, value, rules)
         if len(self._quarters) == 2 and self._quarters["to"] < self._quarters["from"]:
-            self.problems.append(_("To quarter is before From quarter; both are ignored"))
+            self.problems.append(_("“To quarter” is before “From quarter”; both are ignored"))
             self._quarters = {}
             self.values.pop("from")
             self.values.pop("to")
@@ -106,7 +106,7 @@ class DutyQuery:
             return value
         if name == "losses":
             if value != "yes":
-                raise Invalid(name, _("Cut off takes only yes"))
+                raise Invalid(name, _("Cut off: the only value is yes"))
             return value
         if name == "rule":
             found = next((one for one in rules if one.label == value), None)
@@ -114,7 +114,7 @@ class DutyQuery:
                 raise Invalid(
                     name,
                     _(
-                        "Rule takes one of: %(listed)s",
+                        "Rule: choose one of: %(listed)s",
                         listed=", ".join(one.label for one in rules),
                     ),
                 )
@@ -123,11 +123,11 @@ class DutyQuery:
         if name == "link":
             self._link = self._rows.scalar(select(Link.id).where(Link.name == value))
             if self._link is None:
-                raise Invalid(name, _("Link: no link has this id"))
+                raise Invalid(name, _("Link: unknown id"))
             return value
         site = find_site(self._rows, value)
         if site is None:
-            raise Invalid(name, _("%(labels)s: no site has this name", labels=_LABELS[name]))
+            raise Invalid(name, _("%(labels)s: unknown name", labels=_LABELS[name]))
         if name == "site":
             self._sites.append(site.id)
         else:
@@ -141,7 +141,7 @@ class DutyQuery:
         try:
             return datetime.fromisoformat(moment).astimezone(UTC), int(number[:10])
         except (ValueError, OverflowError):
-            self.problems.append(_("The place in the list cannot be read; this is its start"))
+            self.problems.append(_("The position in the list is not valid; showing the first page"))
             return None
 
     @property

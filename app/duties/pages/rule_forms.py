@@ -14,7 +14,7 @@ from app.core.web.rows_field import Column, RowsField
 from app.duties.rules.duties import LABELS, USUAL_HOURS, Kind, Lhc, Role, Scope
 
 ANY_LENGTH, MORE_THAN, AT_LEAST = "any length", "more than", "at least"
-COUNTS, EXCLUDED = "counts", "is left out"
+COUNTS, EXCLUDED = "counts", "excluded"
 
 
 class ClausesField(RowsField):
@@ -40,9 +40,10 @@ def _clauses() -> ClausesField:
         ),
         row="clause",
         description=_(
-            "One clause is enough to require a ticket; all of its parts must be true. Minutes"
-            " are the length of the event or the loss of service; for flaps, the span in which"
-            " they are counted."
+            "A ticket is required if one clause applies. "
+            "A clause applies if all its conditions are met. "
+            "Minutes: length of the event or loss of service; "
+            "for flaps, the time in which they are counted."
         ),
     )
 
@@ -53,7 +54,7 @@ def _hours() -> StringField:
         required(LABELS["hours"]),
         filters=[one_line],
         default=str(USUAL_HOURS),
-        description=_("From the event's start; a later ticket is late."),
+        description=_("Counted from the start of the event. A ticket created later is late."),
         render_kw={"inputmode": "numeric", "autocomplete": "off", "size": 5},
     )
 
@@ -65,13 +66,13 @@ class RuleForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Name"),
         required(_("Name")),
         filters=[one_line],
-        description=_("Short, as R2013; at most 50 characters."),
+        description=_("Short, such as R2013; at most 50 characters."),
         render_kw={"autocomplete": "off"},
     )
     about = TextAreaField(
-        _("What it is for"),
+        _("Description"),
         filters=[lines],
-        description=_("The rule's pros and cons; shown with its numbers."),
+        description=_("Pros and cons of the rule; shown in the rule comparison."),
     )
     clauses = _clauses()
     hours = _hours()
@@ -91,7 +92,7 @@ class ForceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     at = UtcTimeField(
         _("When"),
         Tense.EITHER,
-        description=_("UTC, as 2013-07-01 or 2013-07-01 09:00. Empty: now."),
+        description=_("UTC, such as 2013-07-01 or 2013-07-01 09:00. Empty: now."),
     )
     reason = StringField(
         _("Reason"),

@@ -101,7 +101,7 @@ def new() -> Response:
     except Invalid as error:
         attach(form, error)
         return _form_page(form, None, status=422)
-    flash(_("%(rule)s is created. Bring it into force to apply it.", rule=made), "ok")
+    flash(_("%(rule)s created. Bring it into force to apply it.", rule=made), "ok")
     return go_to(url_for("duty_rules.listing"))
 
 
@@ -132,7 +132,8 @@ def revise(number: int) -> Response:
         return _form_page(form, rule_of_id(rows, number), status=422)
     flash(
         _(
-            "%(rule)s is created. The version in force stays until this one comes into force.",
+            "%(rule)s created. The current version stays in force until you bring this one into "
+            "force.",
             rule=made,
         ),
         "ok",
@@ -147,7 +148,7 @@ def put_in_force(number: int) -> Response:
         lambda form: verbs.put_in_force(
             db.session(), writer(), number, form.at.data, form.reason.data or ""
         ),
-        _("{} is in force from {} on."),
+        _("{} is in force from {}."),
         ("begins_at", f"version-{number}"),
     )
 
@@ -174,7 +175,7 @@ def undo(number: int) -> Response:
             label = label_of(verbs.undo(rows, writer(), number).version)
     except Invalid as error:
         return _list_page(problem=error.message, status=422)
-    flash(_("The last step on %(label)s is undone.", label=label), "ok")
+    flash(_("Last change of %(label)s undone.", label=label), "ok")
     return go_to(url_for("duty_rules.listing"))
 
 

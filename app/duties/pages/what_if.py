@@ -55,7 +55,7 @@ class ComparisonQuery:
         named = [one.strip() for one in arguments.getlist("rule") if one.strip()]
         for label in named:
             if label not in by_label:
-                self.problems.append(_("Rule takes of: %(listed)s", listed=", ".join(by_label)))
+                self.problems.append(_("Rule: choose %(listed)s", listed=", ".join(by_label)))
         chosen = [by_label[one] for one in dict.fromkeys(named) if one in by_label]
         self.rules: Sequence[JudgedRule] = chosen or known
         self.all_rules = not chosen
@@ -67,7 +67,7 @@ class ComparisonQuery:
                 raise Invalid(
                     "to",
                     _(
-                        "At most %(max_quarters)s quarters are shown at once",
+                        "Choose at most %(max_quarters)s quarters",
                         max_quarters=_MAX_QUARTERS,
                     ),
                 )

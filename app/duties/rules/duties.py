@@ -292,7 +292,7 @@ _KINDS: Final[Mapping[str, type[StrEnum]]] = {
     "lhc": Lhc,
 }
 LABELS: Final[Mapping[str, str]] = {
-    "kind": _("What happens"),
+    "kind": _("Event"),
     "scope": _("Where"),
     "minutes": _("Minutes"),
     "strictly": _("Length"),
@@ -300,7 +300,7 @@ LABELS: Final[Mapping[str, str]] = {
     "role": _("Links"),
     "lhc": "LHC",
     "maintenance": _("Maintenance"),
-    "hours": _("Hours to create it"),
+    "hours": _("Hours to create the ticket"),
 }
 
 
@@ -308,9 +308,7 @@ def checked_rule(clauses: Sequence[Mapping[str, Any]], hours: object) -> Rule:
     """Check a rule that a person entered; raises ``InvalidMany`` with fields as ``kind-0``."""
     problems: dict[str, str] = {}
     if not 1 <= len(clauses) <= MAX_CLAUSES:
-        raise Invalid(
-            "clauses", _("A rule takes 1 to %(max_clauses)s clauses", max_clauses=MAX_CLAUSES)
-        )
+        raise Invalid("clauses", _("Enter 1 to %(max_clauses)s clauses", max_clauses=MAX_CLAUSES))
     checked_hours = _number(problems, "hours", LABELS["hours"], hours, 1, MAX_HOURS)
     made = [_checked_clause(problems, number, one) for number, one in enumerate(clauses)]
     if problems:
@@ -326,7 +324,7 @@ def _checked_clause(problems: dict[str, str], number: int, stated: Mapping[str, 
         value = str(stated.get(name, ""))
         if value not in list(choices):
             problems[f"{name}-{number}"] = _(
-                "%(labels)s takes one of: %(listed)s",
+                "%(labels)s: choose one of: %(listed)s",
                 labels=LABELS[name],
                 listed=", ".join(choices),
             )
@@ -348,11 +346,9 @@ def _checked_clause(problems: dict[str, str], number: int, stated: Mapping[str, 
         )
     values["maintenance"] = bool(stated.get("maintenance", True))
     if values["kind"] == Kind.LOSS and values["role"] != Role.ANY:
-        problems[f"role-{number}"] = _("A loss of service concerns all links of a T1: choose any")
+        problems[f"role-{number}"] = _("A loss of service concerns all links of a T1: choose “any”")
     if values["kind"] == Kind.LOSS and values["scope"] == Scope.T0:
-        problems[f"scope-{number}"] = _(
-            "A loss of service concerns a T1, and the T0's row shows it: choose T0 or T1"
-        )
+        problems[f"scope-{number}"] = _("A loss of service is always at a T1: choose “T0 or T1”")
     return Clause(**values)
 
 
@@ -363,7 +359,7 @@ def _number(
     if text.isascii() and text.isdigit() and len(text) < 8 and least <= int(text) <= most:
         return int(text)
     problems[field_name] = _(
-        "%(label)s takes a whole number from %(least)s to %(most)s",
+        "%(label)s: enter a whole number from %(least)s to %(most)s",
         label=label,
         least=least,
         most=most,

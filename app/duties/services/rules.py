@@ -82,13 +82,11 @@ def compose_rule(
     """Create a rule with its first version; it is in force only after ``put_in_force``."""
     require_admin(by.actor, _MANAGE)
     name = _checked_name(name)
-    about = checked_text("about", about.strip(), _TEXT_LIMIT, label=_("What it is for"))
+    about = checked_text("about", about.strip(), _TEXT_LIMIT, label=_("Description"))
     # few rules: compared here, because databases do not fold the case of all languages alike
     for known in session.scalars(select(DutyRule.name)):
         if known.casefold() == name.casefold():
-            raise Invalid(
-                "name", _("There is already a rule with this name: %(known)s", known=known)
-            )
+            raise Invalid("name", _("A rule with this name already exists: %(known)s", known=known))
     made = DutyRule(name=name, about=about, source=f"Entered by {by.shown_author}", version=0)
     session.add(made)
     session.flush()
@@ -142,15 +140,14 @@ def put_in_force(
                 raise Invalid(
                     "begins_at",
                     _(
-                        "%(other)s is in force from %(begins_at)s on; retire it or"
-                        " undo that first, or"
-                        " choose a later time",
+                        "%(other)s is in force from %(begins_at)s: "
+                        "retire it or undo that first, or choose a later time",
                         other=label_of(other),
                         begins_at=_day(force.begins_at),
                     ),
                 )
             force.ends_at, force.end_author = begins, by.shown_author
-            force.end_reason = _("%(version)s takes its place", version=label_of(version))
+            force.end_reason = _("replaced by %(version)s", version=label_of(version))
             fields.append(
                 FieldChange("in_force", _words(force, ended=False), _words(force, ended=True))
             )
@@ -182,7 +179,10 @@ def retire(
     if ends <= force.begins_at:
         raise Invalid(
             "ends_at",
-            _("The end is before the start; undo it if it was never meant to be in force"),
+            _(
+                "The end is before the start. If the version should never have been in force, "
+                "undo it instead"
+            ),
         )
     force.ends_at, force.end_reason, force.end_author = ends, reason, by.shown_author
     _record(
@@ -338,12 +338,14 @@ def _checked_name(name: str) -> str:
         raise Invalid(
             "name",
             _(
-                "Name takes letters, digits, blanks and . _ + -, at most %(name_limit)s",
+                "Name: use letters, digits, spaces and . _ + -, at most %(name_limit)s characters",
                 name_limit=_NAME_LIMIT,
             ),
         )
     if re.search(r" v\d+$", name):
-        raise Invalid("name", _("A name must not end in v and a number, which means a version"))
+        raise Invalid(
+            "name", _("Name must not end in “v” and a number, which is how versions are named")
+        )
     return checked_text("name", name, _NAME_LIMIT, label=_("Name"))
 
 
@@ -356,5 +358,5 @@ def _checked_reason(field: str, reason: str) -> str:
 
 def _checked_moment(field: str, moment: datetime) -> datetime:
     if moment < _EARLIEST:
-        raise Invalid(field, _("Choose a time from the year 2000 on"))
+        raise Invalid(field, _("Choose a time in the year 2000 or later"))
     return moment.astimezone(UTC)

@@ -31,7 +31,7 @@ def comparison_slide(
     ]
     return Slide(
         title,
-        f"{when}: tickets that each rule would have required; in the table, existing of required",
+        f"{when}: tickets that each rule would have required. Table: existing of required",
         source,
         Chart(
             [name for name, _ in sites],

@@ -25,7 +25,7 @@ def ticket_of_event(session: Session, event_id: int, now: datetime) -> TicketOfE
     """
     event = session.get(Event, event_id)
     if event is None:
-        raise NotFound("There is no such event")
+        raise NotFound("Event not found")
     detected = session.get(
         DetectedEvent,
         session.scalar(

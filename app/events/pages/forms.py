@@ -25,16 +25,16 @@ class EventForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     link = StringField(
         _("Link"),
         filters=[one_line],
-        description=_("The link's id. Without one, the event is listed by site and not counted."),
+        description=_("Link id. Without a link, the event is listed by site and not counted."),
         render_kw={"list": "known-links", "autocomplete": "off", "autocapitalize": "none"},
     )
     site = StringField(
         _("Site"),
         filters=[one_line],
-        description=_("Any name of the site; needed only without a link."),
+        description=_("Any name of the site. Required only if there is no link."),
         render_kw={"list": "known-sites", "autocomplete": "off", "autocapitalize": "none"},
     )
-    state = Radio(_("What was wrong"), choices=options(*EventState), default=EventState.DOWN)
+    state = Radio(_("State"), choices=options(*EventState), default=EventState.DOWN)
     start = UtcTimeField(_("Start"), Tense.PAST, description=_TIME_HELP)
     end = UtcTimeField(_("End"), Tense.PAST, description=_("Leave empty while ongoing."))
     layer = Choice(_("Layer"), choices=options(*Layer), default=Layer.UNKNOWN)
@@ -86,13 +86,13 @@ class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             )
         ],
         filters=[one_line],
-        description=_("The source of lines that name none."),
+        description=_("Used for lines without a source."),
         render_kw={"list": "known-sources", "autocomplete": "off"},
     )
     zone = Choice(
-        _("Times without a zone"),
+        _("Times without a time zone"),
         choices=lambda: (
-            {REFUSED: _("are wrong")}
+            {REFUSED: _("are not accepted")}
             | {"UTC": _("are UTC")}
             | {
                 name: _("are %(name)s", name=name)
@@ -101,13 +101,15 @@ class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
             }
         ),
         default=REFUSED,
-        description=_("Never guessed: an hour off, events would match the wrong tickets."),
+        description=_(
+            "Select a zone only if you are sure: events an hour off would match the wrong tickets."
+        ),
     )
     encoding = Radio(
         _("Encoding"),
         choices={
             "": _("UTF-8, or UTF-16 if the file is marked as such"),
-            "windows-1252": _("windows-1252 (Latin-1), as older spreadsheets write"),
+            "windows-1252": _("windows-1252 (Latin-1), as written by older spreadsheets"),
         },
         default="",
     )
@@ -119,16 +121,16 @@ class ImportForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     unknown = Radio(
         _("Unknown links and sites"),
         choices={
-            "wrong": _("are wrong: their lines are not imported"),
-            "keep": _("are stored as written, and resolved later"),
+            "wrong": _("are errors: these lines are not imported"),
+            "keep": _("are stored as written, to be resolved later"),
         },
         default="wrong",
     )
     wrong = Radio(
-        _("Wrong lines"),
+        _("Lines with errors"),
         choices={
             "all": _("reject the whole file"),
-            "good": _("are left out; the good ones are imported"),
+            "good": _("are skipped; the others are imported"),
         },
         default="all",
     )

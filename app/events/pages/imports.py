@@ -126,7 +126,7 @@ def drop(number: int) -> Response:
     with writing_once(rows):
         runs.drop_import(rows, writer(), number)
         leads_to(url_for("event_imports.choose"))
-    flash(_("The file was not imported."), "ok")
+    flash(_("File discarded. Nothing was imported."), "ok")
     return go_to(url_for("event_imports.choose"))
 
 
@@ -151,11 +151,13 @@ def withdraw(number: int) -> Response:
     except Invalid as error:
         attach(form, error)
         return _import_page(number, reason_form=form, status=422)
-    rest = _("; %(left)s more follow", left=format(step.left, ",")) if step.left else ""
+    rest = (
+        _("; the worker withdraws %(left)s more", left=format(step.left, ",")) if step.left else ""
+    )
     flash(
         counted(
-            "%(done)s event is withdrawn%(rest)s.",
-            "%(done)s events are withdrawn%(rest)s.",
+            "%(done)s event withdrawn%(rest)s.",
+            "%(done)s events withdrawn%(rest)s.",
             done,
             done=format(done, ","),
             rest=rest,

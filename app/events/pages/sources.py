@@ -50,7 +50,7 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         required(_("Name")),
         filters=[one_line],
         description=_(
-            "The source's name in messages; at most %(max_source_length)s characters.",
+            "The name of the source in messages; at most %(max_source_length)s characters.",
             max_source_length=MAX_SOURCE_LENGTH,
         ),
     )
@@ -58,16 +58,17 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Expected every (minutes)"),
         required(_("Expected every (minutes)")),
         description=_(
-            "If the source does not call within this time, it counts as silent, and links without"
-            " another source are not monitored. An empty list counts as a call."
+            "If the source does not call within this time, it counts as silent, "
+            "and links that no other source watches count as unmonitored. "
+            "An empty list counts as a call."
         ),
     )
     link_label = StringField(
-        _("Label with the link's id"), required(_("Label with the link's id")), filters=[one_line]
+        _("Label with the link id"), required(_("Label with the link id")), filters=[one_line]
     )
     site_label = StringField(
-        _("Label with a name of the site"),
-        required(_("Label with a name of the site")),
+        _("Label with the site name"),
+        required(_("Label with the site name")),
         filters=[one_line],
     )
     state_label = StringField(
@@ -80,11 +81,11 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Label with the layer"), required(_("Label with the layer")), filters=[one_line]
     )
     state_words = TextAreaField(
-        _("What its values mean"),
+        _("State values"),
         filters=[lines],
         description=_(
-            "One per line: value=state, such as critical=down. States are %(listed)s. Empty ="
-            " the usual meanings.",
+            "One per line: value=state, such as critical=down. States: %(listed)s. "
+            "Empty: default values.",
             listed=", ".join(EventState),
         ),
     )
@@ -101,7 +102,11 @@ class SourceForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
                 word, sign, state = line.rpartition("=")
                 if not sign:
                     raise Invalid(
-                        "state_words", _("“%(strip)s” is not value=state", strip=line.strip()[:50])
+                        "state_words",
+                        _(
+                            "“%(strip)s”: enter value=state, such as critical=down",
+                            strip=line.strip()[:50],
+                        ),
                     )
                 found[word.strip()] = state.strip()
         return found
@@ -156,7 +161,7 @@ def _edited(form: SourceForm, source: EventSource | None) -> Response:
         if form.validate():
             try:
                 if source is None and _is_known(form.name.data or ""):
-                    raise Invalid("name", _("A source with this name exists already"))
+                    raise Invalid("name", _("A source with this name already exists"))
                 with writing_once(rows):
                     set_source(
                         rows,

@@ -144,7 +144,7 @@ class _Reader:
 
     def _of_object(self, line: int, value: Any) -> ReadEvent:
         if not isinstance(value, dict):
-            why = _("an event is an object, its keys are %(listed)s", listed=", ".join(COLUMNS))
+            why = _("an event is an object with the keys %(listed)s", listed=", ".join(COLUMNS))
             return _unread(line, str(value), why)
         problems = []
         cells: dict[str, str | None] = {}
@@ -233,11 +233,13 @@ def _with_hint(problem: Problem) -> Problem:
     if problem.column not in TIME_COLUMNS:
         return problem
     if _NUMBER.fullmatch(cell):
-        hint = _("this is a number, as spreadsheets keep days: give the column a format of times")
+        hint = _(
+            "this is a number, as spreadsheets store dates: format the column as date and time"
+        )
     elif _OTHER_ORDER.match(cell):
-        hint = _("day and month are unambiguous only if the year comes first")
+        hint = _("write the year first, because day and month can be confused otherwise")
     elif _ZONE_WORD.search(cell) and not cell.endswith("Z"):
-        hint = _("write a zone as an offset, because zone names are ambiguous")
+        hint = _("write the zone as an offset, because zone names are ambiguous")
     else:
         return problem
     return replace(problem, allowed=f"{A_TIME}; {hint}")

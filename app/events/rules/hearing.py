@@ -52,7 +52,7 @@ class Hearing:
             )
         if self.last > now:
             return _(
-                "%(source)s heard last at %(at)s UTC, which is in the future",
+                "%(source)s last heard at %(at)s UTC, which is in the future",
                 source=self.name,
                 at=format(self.last, "%Y-%m-%d %H:%M"),
             )

@@ -103,7 +103,7 @@ class Outcome:
         if self.overtaken:
             return (
                 *self.notes,
-                _("it reports the event as ongoing, but the event has ended and stays ended"),
+                _("reported as ongoing, but the event has ended and is not reopened"),
             )
         return self.notes
 
@@ -417,7 +417,9 @@ class _Looking:
             ("start", start, _("when it started, in ISO 8601 with its zone")),
         ):
             if value is None:
-                needed = _("%(allowed)s: the first message of an event needs it", allowed=allowed)
+                needed = _(
+                    "%(allowed)s: required in the first message of an event", allowed=allowed
+                )
                 problems.append(Problem(message.where, column, "", needed))
         if start is None or state is None:
             return None, problems, notes
@@ -428,7 +430,7 @@ class _Looking:
         link, link_text = self._meant(message, "link", old, start, problems, notes)
         site, site_text = self._meant(message, "site", old, start, problems, notes)
         if not problems and not (link or link_text or site or site_text):
-            problems.append(Problem(message.where, "link", "", _("a link, or else a site")))
+            problems.append(Problem(message.where, "link", "", _("a link or a site")))
         layer = message.layer or (old.layer if old is not None else str(Layer.UNKNOWN))
         detail = message.detail
         if detail is None or (message.retold and old is not None):

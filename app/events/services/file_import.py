@@ -146,7 +146,7 @@ def _in_order(events: Sequence[ReadEvent], examined: Sequence[Outcome]) -> Seque
         Outcome(
             read.message,
             EventResult.SAME,
-            notes=(_("line %(repeats)s says the same", repeats=read.repeats),),
+            notes=(_("same as line %(repeats)s", repeats=read.repeats),),
         )
         if read.repeats
         else next(found)

@@ -83,8 +83,9 @@ def correct_event(
         raise Invalid(
             "version",
             _(
-                "This event was changed after you opened the form. Its page shows the current"
-                " values; yours are below, submit them again to replace those"
+                "This event was changed after you opened the form. "
+                "Your values are below: submit again to overwrite the stored ones, "
+                "which the event's page shows"
             ),
         )
     _report(session, by, source, event.source_key, stated)
@@ -153,7 +154,7 @@ _LABELS: Final[Mapping[str, str]] = {
 def _problems(stated: Stated) -> Sequence[tuple[str, str]]:
     found = []
     if not stated.link and not stated.site:
-        found.append(("link", _("Link or site: one of them is needed")))
+        found.append(("link", _("Enter a link or a site")))
     if stated.start is None:
         found.append(("start", _("Start is required")))
     for name, text in (("link", stated.link), ("site", stated.site), ("detail", stated.detail)):

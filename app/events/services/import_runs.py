@@ -65,7 +65,7 @@ def new_import(by: Writer, name: str, content: bytes, how: Reading) -> EventImpo
     checked_text("source", how.source, MAX_SOURCE_LENGTH, label=_("Source"))
     if how.encoding and how.encoding not in ENCODINGS:
         raise Invalid(
-            "encoding", _("Encoding takes one of: %(listed)s", listed=", ".join(ENCODINGS))
+            "encoding", _("Encoding: choose one of: %(listed)s", listed=", ".join(ENCODINGS))
         )
     if not content:
         raise Invalid("file", _("The file is empty"))
@@ -200,8 +200,8 @@ def examine_file(session: Session, by: Writer, content: bytes, how: Reading) -> 
         wrong = totals.counts[EventResult.WRONG]
         if wrong > MAX_WRONG:
             why = _(
-                "%(wrong)s of its %(count)s events are wrong; the first are listed here. Correct"
-                " the file, or import it with `flask events import`",
+                "%(wrong)s of %(count)s events have errors; the first are listed here. "
+                "Correct the file, or import it with `flask events import`",
                 wrong=format(wrong, ","),
                 count=format(len(outcomes), ","),
             )
@@ -245,14 +245,17 @@ def begin_writing(
     if row.state != lines.READ:
         raise Invalid(
             "state",
-            _("This import is %(state)s; only one that was read can be written", state=row.state),
+            _(
+                "This import is %(state)s: only a file that has been read can be imported",
+                state=row.state,
+            ),
         )
     unresolved = 0 if keeps_unknown else row.unresolved
     if row.wrong + unresolved and not only_good:
         raise Invalid(
             "only_good",
             _(
-                "%(lines)s cannot be imported. Correct the file, or import only the good lines",
+                "%(lines)s cannot be imported. Correct the file, or skip lines with errors",
                 lines=_lines(row.wrong + unresolved),
             ),
         )

@@ -108,7 +108,7 @@ def event_of_id(session: Session, number: int) -> ListedEvent:
     known = Event.id == number if 0 < number <= _MAX_SIZE else false()
     row = session.execute(_events().where(known)).first()
     if row is None:
-        raise NotFound(_("There is no event of this id"))
+        raise NotFound(_("Event not found"))
     return _listed(row)
 
 

@@ -103,7 +103,7 @@ class EventNames:
             return Meant(
                 None,
                 _(
-                    "the id of a link that is known here%(proposed)s",
+                    "the id of a known link%(proposed)s",
                     proposed=self._proposed("link", name),
                 ),
             )
@@ -111,7 +111,7 @@ class EventNames:
             return Meant(
                 None,
                 _(
-                    "a link that was in use then; %(key)s ended on %(ends)s",
+                    "a link that was in use at that time; %(key)s ended on %(ends)s",
                     key=found.key,
                     ends=found.ends,
                 ),

@@ -112,13 +112,13 @@ def set_source(
     require_admin(by.actor, MANAGE)
     checked_text("name", name, MAX_SOURCE_LENGTH, label=_("The source's name"))
     if not name.strip() or name != name.strip():
-        raise Invalid("name", _("The source's name is not empty and has no spaces around it"))
+        raise Invalid("name", _("Enter a name without spaces at start or end"))
     stated: dict[str, str] = {}
     for field, label in labels.items():
         assert field in LABELS
         stated[field] = checked_text(field, label.strip(), MAX_LABEL_LENGTH, label=_("A label"))
         if not stated[field]:
-            raise Invalid(field, _("A label has a name"))
+            raise Invalid(field, _("Enter the name of the label"))
     if words is not None:
         stated["state_words"] = _checked_words(words)
     if expected_minutes is not None and not 1 <= expected_minutes <= MAX_MINUTES:
@@ -131,8 +131,8 @@ def set_source(
         raise Invalid(
             "name",
             _(
-                "The source's name is part of the URL of its webhook, so no part between slashes"
-                " may be empty, “.” or “..”"
+                "The name is part of the webhook URL: "
+                "no part between slashes may be empty, “.” or “..”"
             ),
         )
     source = session.scalars(
@@ -171,16 +171,14 @@ def set_source(
 
 def _checked_words(words: Mapping[str, str]) -> str:
     if len(words) > _MAX_WORDS:
-        raise Invalid(
-            "state_words", _("At most %(max_words)s words are allowed", max_words=_MAX_WORDS)
-        )
+        raise Invalid("state_words", _("Enter at most %(max_words)s values", max_words=_MAX_WORDS))
     for word, state in words.items():
-        checked_text("state_words", word, MAX_LABEL_LENGTH, label=_("A word"))
+        checked_text("state_words", word, MAX_LABEL_LENGTH, label=_("A value"))
         if not word.strip() or ";" in word or state not in [*EventState]:
             allowed = ", ".join(EventState)
             raise Invalid(
                 "state_words",
-                _("WORD=STATE is needed; STATE is one of %(allowed)s", allowed=allowed),
+                _("Enter VALUE=STATE. STATE is one of %(allowed)s", allowed=allowed),
             )
     return "; ".join(f"{word.strip().casefold()}={state}" for word, state in words.items())
 

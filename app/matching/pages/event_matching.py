@@ -50,7 +50,7 @@ def undo(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         undo_decision(rows, writer(), number, _number(request.form.get("ticket", "")))
-    flash(_("Decision undone; the rules apply again."), "ok")
+    flash(_("Undone. The matching rule applies again."), "ok")
     return _back(number)
 
 
@@ -65,7 +65,7 @@ def _decide(number: int, what: str) -> Response:
     except Invalid as error:
         return _again(number, typed, reason, error)
     done = _("linked to") if what == "link" else _("unlinked from")
-    flash(_("The event was %(done)s ticket %(ticket)s.", done=done, ticket=ticket), "ok")
+    flash(_("Event %(done)s ticket %(ticket)s.", done=done, ticket=ticket), "ok")
     return _back(number)
 
 
@@ -73,7 +73,7 @@ def _number(text: str) -> int:
     stripped = text.strip().removeprefix("#")
     if stripped.isascii() and stripped.isdigit() and len(stripped) <= _MAX_NUMBER_LENGTH:
         return int(stripped)
-    raise Invalid("ticket", _("Write the number of a ticket"))
+    raise Invalid("ticket", _("Enter a ticket number"))
 
 
 def _again(number: int, typed: str, reason: str, error: Invalid) -> Response:
@@ -81,7 +81,7 @@ def _again(number: int, typed: str, reason: str, error: Invalid) -> Response:
     fresh_figures()
     event = db.session().get(Event, number)
     if event is None:
-        raise NotFound(_("There is no event with this number"))
+        raise NotFound(_("Event not found"))
     section = matching_section(
         event, ticket=typed, reason=reason, problem=error.message, field=error.field
     )

@@ -63,7 +63,7 @@ class MatchingQuery:
                 self.ranges, self._asked = SLIDES, {"quarters": _SLIDES}
             else:
                 self.problems.append(
-                    _("Quarters: write %(slides)s, or use from and to", slides=_SLIDES)
+                    _("Quarters: enter %(slides)s, or use from and to", slides=_SLIDES)
                 )
 
     @property

@@ -45,7 +45,7 @@ def add() -> Response:
         return _page(typed, error)
     flash(
         _(
-            "Version %(version)s applies from %(valid_from)s UTC on; events are matched again.",
+            "Version %(version)s applies from %(valid_from)s UTC. Events are being matched again.",
             version=rule.version,
             valid_from=format(rule.valid_from, "%Y-%m-%d %H:%M"),
         ),
@@ -83,4 +83,4 @@ def _minutes(field: str, text: str) -> timedelta:
     stripped = text.strip()
     if stripped.isascii() and stripped.isdigit() and len(stripped) <= _MAX_DIGITS:
         return timedelta(minutes=int(stripped))
-    raise Invalid(field, _("Enter whole minutes"))
+    raise Invalid(field, _("Enter a whole number of minutes"))

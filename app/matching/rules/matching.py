@@ -105,7 +105,7 @@ def check_rule(rule: MatchingRule, newest: MatchingRule) -> None:
             raise Invalid(
                 field,
                 _(
-                    "Enter minutes from %(least)s to %(most)s",
+                    "Enter %(least)s to %(most)s minutes",
                     least=minutes_of(least),
                     most=minutes_of(most),
                 ),
@@ -114,7 +114,7 @@ def check_rule(rule: MatchingRule, newest: MatchingRule) -> None:
         raise Invalid(
             "valid_from",
             _(
-                "Version %(version)s applies from %(valid_from)s UTC on; choose a later start",
+                "Version %(version)s applies from %(valid_from)s UTC; choose a later start",
                 version=newest.version,
                 valid_from=format(newest.valid_from, "%Y-%m-%d %H:%M"),
             ),

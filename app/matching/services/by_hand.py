@@ -77,21 +77,21 @@ def _decide(
 ) -> None:
     event = _locked(session, by, event_id)
     if event.withdrawn_at is not None:
-        raise Invalid("ticket", _("This event is withdrawn; restore it before linking tickets"))
+        raise Invalid("ticket", _("This event is withdrawn. Restore it before you link tickets"))
     if event.state not in ("down", "degraded"):
-        raise Invalid("ticket", _("Unmonitored time is not an event: no ticket documents it"))
+        raise Invalid("ticket", _("Tickets cannot be linked to unmonitored time"))
     if event.link_id is None and event.site_id is None:
         raise Invalid("ticket", _("Resolve the event's link or site first"))
     ticket = _ticket(session, by, number)
     reason = checked_text("reason", reason.strip(), REASON_LIMIT, label=_("Reason"))
     if not reason:
-        raise Invalid("reason", _("Reason is required; it is shown with the event"))
+        raise Invalid("reason", _("Reason is required. It is shown with the event"))
     if decision is Decision.LINKED and number not in sound_masters(session, [number]):
         raise Invalid(
             "ticket",
             _(
-                "Ticket %(number)s is a test or a cancelled maintenance, or a duplicate of one: it"
-                " documents nothing",
+                "Ticket %(number)s cannot document an event: "
+                "it is a test ticket, a cancelled maintenance ticket, or a duplicate of one",
                 number=ticket.number,
             ),
         )
@@ -115,7 +115,7 @@ def _locked(session: Session, by: Writer, event_id: int) -> Event:
         select(Event).where(Event.id == event_id).with_for_update(key_share=True)
     ).one_or_none()
     if event is None:
-        raise NotFound(_("There is no event with this number"))
+        raise NotFound(_("Event not found"))
     lock(session)  # after the event, which a file import may lock for long
     session.refresh(event)
     require_match(by.actor, sites_of_event(session, event))
@@ -126,7 +126,7 @@ def _ticket(session: Session, by: Writer, number: int) -> Ticket:
     try:
         return find_ticket(session, by.actor, number)
     except NotFound:
-        raise Invalid("ticket", _("There is no ticket with this number")) from None
+        raise Invalid("ticket", _("Ticket not found")) from None
 
 
 def _record(

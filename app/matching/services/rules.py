@@ -59,7 +59,7 @@ def add_rule(session: Session, by: Writer, rule: MatchingRule, note: str) -> Mat
     check_rule(rule, newest)
     note = checked_text("note", note.strip(), REASON_LIMIT)
     if not note:
-        raise Invalid("note", _("Reason is required; it is shown with the figures"))
+        raise Invalid("note", _("Reason is required. It is shown in the list of versions"))
     session.add(
         Row(
             version=rule.version,

@@ -36,10 +36,13 @@ def matching_slide(
     rows.append(Row([_TOTAL, *_shares(table.totals, [True] * len(table.quarters))], is_total=True))
     words = [*said]
     if any(row.tier == 0 for row in table.rows):
-        words.append("T0 row: events without a T1 end. Events between two T1s count for both.")
+        words.append(
+            "T0 row: events on links without a T1 end. "
+            "Events on links between two T1s count for both."
+        )
     return Slide(
         title,
-        f"{detected.capitalize()} and {RELATED_WORDS}; in the table, related of detected",
+        f"{detected.capitalize()} and {RELATED_WORDS}. Table: related of detected",
         source,
         Chart([row.site for row in table.rows], series),
         Table(head, rows, {"not T1": Tone.QUIET}),

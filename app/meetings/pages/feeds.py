@@ -85,7 +85,11 @@ def end() -> Response:
     except Invalid as error:
         return _page(problem=error.message, status=422)
     flash(
-        _("The address of your calendar has ended; programs that read it are answered 404."), "ok"
+        _(
+            "Your calendar address no longer works: "
+            "calendar programs that use it now get error 404."
+        ),
+        "ok",
     )
     return go_to(url_for("feeds.show"))
 

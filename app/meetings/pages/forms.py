@@ -45,14 +45,16 @@ class AskForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     reason = TextAreaField(
         _("Reason"),
         filters=[lines],
-        description=_("What should be settled, at most 4,000 characters."),
+        description=_("What the meeting should settle; at most 4,000 characters."),
     )
     quarter = Choice(
         _("Quarter"),
         description=_("Adds missing reports and events of that quarter to the agenda."),
     )
     tickets = StringField(
-        _("Tickets"), filters=[one_line], description=_("Numbers, separated by commas: 12, 15.")
+        _("Tickets"),
+        filters=[one_line],
+        description=_("Ticket numbers, separated by commas: 12, 15."),
     )
     time_1 = UtcTimeField(_("Proposed time 1"), Tense.COMING, days=True)
     time_2 = UtcTimeField(_("Proposed time 2"), Tense.COMING, days=True)
@@ -74,7 +76,7 @@ class AskForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         """Numbers only."""
         for word in _words(field.data or ""):
             if not (word.isascii() and word.isdigit() and len(word) <= _MAX_DIGITS):
-                raise ValidationError(_("Tickets takes numbers, separated by commas"))
+                raise ValidationError(_("Tickets: enter numbers, separated by commas"))
 
     def asked(self) -> Asked:
         """What is stated, for the service."""
@@ -134,12 +136,12 @@ class SetForm(SeenForm):
         self.chosen.choices = [(iso(one), both_zones(one)) for one in times]
         if times:
             self.start.label.text = _("Another time")
-            self.start.description = _("Overrides the choice.")
+            self.start.description = _("Replaces the selected time.")
 
     def validate_chosen(self, field: RadioField) -> None:
         """One of those that were proposed."""
         if self._offered and field.data not in self._offered and self.start.data is None:
-            raise ValidationError(_("Choose one of the proposed times, or enter another one"))
+            raise ValidationError(_("Select a proposed time, or enter another one"))
 
     def wanted(self) -> Setting:
         """What is stated, for the service."""
@@ -161,7 +163,7 @@ class MinutesForm(SeenForm):
     """What was said and decided."""
 
     minutes = TextAreaField(
-        _("Minutes"), filters=[lines], description=_("Discussion and decisions, as text.")
+        _("Minutes"), filters=[lines], description=_("Discussion and decisions.")
     )
 
 
@@ -178,7 +180,9 @@ class PointForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     address = StringField(
         _("Address"),
         filters=[one_line],
-        description=_("Link: a page of the portal such as /tickets/12, or https://..."),
+        description=_(
+            "Optional: a page of the portal such as /tickets/12, or an https:// address."
+        ),
     )
 
 

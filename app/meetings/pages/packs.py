@@ -61,7 +61,9 @@ class PackForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("To quarter"),
         required(_("To quarter")),
         filters=[one_line],
-        description=_("Included; at most %(max_quarters)s quarters.", max_quarters=MAX_QUARTERS),
+        description=_(
+            "Included; at most %(max_quarters)s quarters in all.", max_quarters=MAX_QUARTERS
+        ),
         render_kw=_QUARTER,
     )
 
@@ -145,7 +147,7 @@ def again(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         packs.make_again(rows, writer(), number)
-    flash(_("Pack %(number)s is queued again.", number=number), "ok")
+    flash(_("Pack %(number)s queued again.", number=number), "ok")
     return go_to(url_for("meeting_packs.show", number=number))
 
 
@@ -168,7 +170,7 @@ def delete(number: int) -> Response:
     with writing_once(rows):
         title = packs.delete_pack(rows, writer(), number)
         leads_to(url_for("meeting_packs.listing"))
-    flash(_("Pack %(number)s, %(title)s, is deleted.", number=number, title=title), "ok")
+    flash(_("Pack %(number)s, %(title)s, deleted.", number=number, title=title), "ok")
     return go_to(url_for("meeting_packs.listing"))
 
 

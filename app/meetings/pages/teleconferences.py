@@ -76,7 +76,7 @@ LABELS: Final = {
     "tickets": _("Tickets"),
     "times": _("Proposed times"),
     "starts_at": _("Start"),
-    "length": _("Minutes long"),
+    "length": _("Length in minutes"),
     "place": _("Place"),
     "people": _("People"),
     "agenda": _("Agenda"),
@@ -262,7 +262,7 @@ def set_time(number: int) -> Response:
         except Invalid as error:
             attach(form, error, {"version": "whole form"})
         else:
-            done = _("The meeting is rescheduled.") if is_set else _("The meeting is scheduled.")
+            done = _("Meeting rescheduled.") if is_set else _("Meeting scheduled.")
             done += _(" Participants with a mail address get a mail.")
             return _done(
                 number, done if is_changed else _("Nothing was changed, and nobody is notified.")
@@ -283,7 +283,7 @@ def decline(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            return _done(number, _("The request is declined."))
+            return _done(number, _("Request declined."))
     return _page(row, status=422, reason_form=form)
 
 
@@ -301,7 +301,7 @@ def cancel(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            return _done(number, _("The meeting is cancelled."))
+            return _done(number, _("Meeting cancelled."))
     return _page(row, status=422, reason_form=form)
 
 

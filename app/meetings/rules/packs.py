@@ -61,9 +61,9 @@ def pause_before_look(looks: int) -> int:
 def trouble_in_words(doing: str, why: str) -> str:
     """What the chair reads of a try that failed: at which step, and why."""
     return (
-        _("At the step “%(doing)s”: %(why)s", doing=doing, why=why)
+        _("Step “%(doing)s”: %(why)s", doing=doing, why=why)
         if doing
-        else _("Before its first step: %(why)s", why=why)
+        else _("Before the first step: %(why)s", why=why)
     )
 
 
@@ -88,12 +88,12 @@ def checked_slides(kinds: Sequence[str]) -> Sequence[SlideKind]:
     if not kinds:
         raise Invalid("slides", _("Slides: choose at least one"))
     if len(set(kinds)) != len(kinds):
-        raise Invalid("slides", _("Slides: each can be chosen once"))
+        raise Invalid("slides", _("Slides: choose each only once"))
     try:
         return [SlideKind(kind) for kind in kinds]
     except ValueError:
         raise Invalid(
-            "slides", _("Slides takes of: %(listed)s", listed=", ".join(SlideKind))
+            "slides", _("Slides: choose from %(listed)s", listed=", ".join(SlideKind))
         ) from None
 
 
@@ -108,7 +108,7 @@ def checked_range(first: str, last: str) -> Sequence[Quarter]:
         raise Invalid(
             "last",
             _(
-                "%(begin)s to %(end)s is too long; a pack has %(max_quarters)s quarters",
+                "%(begin)s to %(end)s is too long: choose at most %(max_quarters)s quarters",
                 begin=begin,
                 end=end,
                 max_quarters=MAX_QUARTERS,

@@ -102,7 +102,7 @@ def page_of(number: int) -> str:
 def require_asking(actor: Actor) -> None:
     """Raise ``Forbidden`` unless a person is logged in: all of them may ask and join."""
     if actor.kind is not Kind.PERSON or actor.scopes is not None:
-        raise Forbidden(_("Only a person who is logged in may request, join or leave a meeting"))
+        raise Forbidden(_("Only logged-in people may request, join or leave a meeting"))
 
 
 def require_chair(actor: Actor, what: str) -> None:
@@ -144,7 +144,7 @@ def one_line_text(name: str, value: str, label: str, *, needed: bool = True) -> 
     """The same in one line of at most 255 characters."""
     text = value.strip()
     if len(text.splitlines()) > 1:
-        raise Invalid(name, _("%(label)s is one line", label=label))
+        raise Invalid(name, _("%(label)s: use a single line", label=label))
     if needed:
         return needed_text(name, text, SHORT_TEXT_LIMIT, label)
     return checked_text(name, text, SHORT_TEXT_LIMIT, label=label)
@@ -153,14 +153,14 @@ def one_line_text(name: str, value: str, label: str, *, needed: bool = True) -> 
 def checked_start(name: str, start: datetime | None, now: datetime) -> datetime:
     """When a TC is to begin: ahead, and not too far; raises ``Invalid``."""
     if start is None:
-        raise Invalid(name, _("A time is required"))
+        raise Invalid(name, _("Enter a time"))
     start = start.astimezone(UTC)
     if start <= now:
         raise Invalid(
             name, _("%(start)s UTC is in the past", start=format(start, "%Y-%m-%d %H:%M"))
         )
     if start > now + AHEAD:
-        raise Invalid(name, _("A meeting is at most %(days)s days ahead", days=AHEAD.days))
+        raise Invalid(name, _("Enter a time within the next %(days)s days", days=AHEAD.days))
     return start
 
 
@@ -178,7 +178,7 @@ def checked_minutes(minutes: int | None) -> int:
         raise Invalid(
             "length",
             _(
-                "A meeting lasts %(min_length)s to %(max_length)s minutes",
+                "Enter %(min_length)s to %(max_length)s minutes",
                 min_length=MIN_LENGTH,
                 max_length=MAX_LENGTH,
             ),
@@ -220,7 +220,10 @@ def checked_address(name: str, value: str) -> str:
     if text and (not is_linked(text) or any(letter.isspace() for letter in text)):
         raise Invalid(
             name,
-            _("Address is a page of the portal (/tickets/12) or begins with https:// or http://"),
+            _(
+                "Address: enter a page of the portal (/tickets/12) "
+                "or an https:// or http:// address"
+            ),
         )
     return text
 

@@ -71,7 +71,7 @@ def _missing(session: Session, quarter: Quarter, t1s: Sequence[TableRow]) -> Age
         if states.get(one.site_id) not in _HANDED_IN
     )
     text = _(
-        "%(count)s of %(count2)s reports of %(quarter)s are not submitted",
+        "%(count)s of %(count2)s reports of %(quarter)s not submitted",
         count=len(parts),
         count2=len(t1s),
         quarter=quarter,
@@ -127,7 +127,7 @@ def _all_documented(quarter: Quarter, t1s: Sequence[TableRow]) -> str:
     if not known:
         return _("No monitoring data for %(quarter)s", quarter=quarter)
     if not any(cell.detected for cell in known):
-        text = _("No event was reported for %(quarter)s", quarter=quarter)
+        text = _("No events were reported for %(quarter)s", quarter=quarter)
     else:
         text = _("Every event of %(quarter)s has a ticket", quarter=quarter)
     if not unknown:

@@ -63,7 +63,7 @@ _NAMES_AT_ONCE: Final = 8
 """Sites of one line."""
 _CATEGORIES: Final = (
     (Category.INCIDENT, "Incidents"),
-    (Category.MAINTENANCE, "Maintenances"),
+    (Category.MAINTENANCE, "Maintenance"),
     (Category.CHANGE, "Changes"),
     (Category.INFORMATIONAL, "Informational"),
 )
@@ -71,7 +71,7 @@ _STANDINGS: Final[Sequence[tuple[DutyStatus, str]]] = (
     (DutyStatus.MET, "In time"),
     (DutyStatus.LATE, "Late"),
     (DutyStatus.MISSING, "Missing"),
-    (DutyStatus.DUE, "Still due"),
+    (DutyStatus.DUE, "Before the deadline"),
 )
 
 Base = str
@@ -112,7 +112,7 @@ def _url(base: Base, path: str, **values: str | Sequence[str]) -> str:
 def _said_of(periods: Sequence[CalendarPeriod], now: datetime) -> list[str]:
     """What is to be said of periods that are not over."""
     partial = [str(one) for one in periods if one.is_partial(now)]
-    return [f"{partial[0]} is ongoing; its numbers are up to now."] if partial else []
+    return [f"{partial[0]} is ongoing; numbers are up to now."] if partial else []
 
 
 # ---- tickets ----
@@ -149,7 +149,7 @@ def _headlines(
             ),
             [
                 *_said_of(periods, now),
-                f"To compare: {' and '.join(DECK_NUMBERS)}, {DECK_SOURCE}.",
+                f"For comparison, {DECK_SOURCE}: {' and '.join(DECK_NUMBERS)}.",
             ],
         )
     ]
@@ -240,7 +240,7 @@ def _standing(
         *(Column("Ticket", 0.7, is_number=True), Column("Title", 4.6), Column("State", 1.4)),
         *(Column("Responsible", 1.5), Column("Created", 1.1), Column("Days", 0.6, is_number=True)),
     ]
-    words = _left(found.count - len(rows)) if rows else ["No ticket has been open that long."]
+    words = _left(found.count - len(rows)) if rows else ["No ticket has been open for that long."]
     return [
         Slide(
             _title(SlideKind.STANDING),
@@ -253,7 +253,7 @@ def _standing(
 
 
 def _left(count: int) -> list[str]:
-    return [f"And {count:,} more on the page."] if count > 0 else []
+    return [f"{count:,} more on the page."] if count > 0 else []
 
 
 # ---- events ----

@@ -97,7 +97,7 @@ def key_of(pack_id: int) -> str:
 def _require_room(session: Session) -> None:
     waiting = select(func.count()).where(MeetingPack.state.in_(TO_COME))
     if (session.scalar(waiting) or 0) >= MAX_WAITING:
-        raise Invalid("title", f"{MAX_WAITING} packs are waiting already; delete one, or wait")
+        raise Invalid("title", f"{MAX_WAITING} packs are already waiting; delete one, or wait")
 
 
 def make_again(session: Session, by: Writer, pack_id: int) -> MeetingPack:
@@ -111,7 +111,7 @@ def make_again(session: Session, by: Writer, pack_id: int) -> MeetingPack:
     if pack is None:
         raise NotFound
     if pack.state != PackState.FAILED:
-        raise MoveNotAllowed(f"Pack {pack_id} is {pack.state}; only a failed one can be retried")
+        raise MoveNotAllowed(f"Pack {pack_id} is {pack.state}; only a failed pack can be retried")
     _require_room(session)
     record_change(
         session,
@@ -298,7 +298,9 @@ def fail_if_given_up(session: Session, by: Writer, pack_id: int) -> bool:
     return True
 
 
-_ENDED: Final = "the worker was interrupted, probably out of memory; try fewer quarters or slides"
+_ENDED: Final = (
+    "the worker stopped, probably because it ran out of memory; try fewer quarters or slides"
+)
 
 
 def keep_pack(

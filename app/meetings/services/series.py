@@ -44,7 +44,7 @@ def cancel_series(session: Session, by: Writer, reason: str) -> TeleconferencePa
     require_chair(by.actor, _("cancel the regular TCs"))
     take_number(session, SERIES, 0)  # one after the other: the lock alone
     if current_pause(session) is not None:
-        raise MoveNotAllowed(_("The series is cancelled already"))
+        raise MoveNotAllowed(_("The series is already cancelled"))
     row = TeleconferencePause(
         since=by.now, cancelled_by=by.shown_author, reason=_reason(reason), lifted_at=None
     )

@@ -225,7 +225,7 @@ def mark_held(
     row = _locked(session, number)
     require_state(row.state, (TcState.SET, TcState.HELD), _("marked as held"))
     if row.starts_at is None or row.starts_at > by.now:
-        raise MoveNotAllowed(_("This meeting has not started; mark it as held afterwards"))
+        raise MoveNotAllowed(_("This meeting has not started. Mark it as held once it is over"))
     text = needed_text("minutes", minutes, PORTAL_TEXT_LIMIT, _("Minutes"))
     fields = [FieldChange("minutes", row.minutes or None, text)]
     if row.state != TcState.HELD:
@@ -264,7 +264,7 @@ def leave(session: Session, by: Writer, number: int, secretary: Secretary) -> Te
     one.is_in = False
     row.sequence += int(one.is_invited)
     _change(session, by, row, [FieldChange("people", one.user.name, None)])
-    disinvite(session, row, [one], secretary, by.now, _("You have left this meeting."))
+    disinvite(session, row, [one], secretary, by.now, _("You left this meeting."))
     return row
 
 
@@ -308,7 +308,8 @@ def add_point(
     checked.end()
     if len(row.points) >= MAX_POINTS:
         raise Invalid(
-            "text", _("An agenda holds at most %(max_points)s own items", max_points=MAX_POINTS)
+            "text",
+            _("An agenda has at most %(max_points)s items of its own", max_points=MAX_POINTS),
         )
     point = TeleconferencePoint(
         text=said or "", address=leads or "", added_by=by.shown_author, added_at=by.now
@@ -370,7 +371,7 @@ def _known_tickets(session: Session, by: Writer, numbers: Sequence[int]) -> Sequ
         try:
             find_ticket(session, by.actor, one)
         except NotFound:
-            raise Invalid("tickets", _("There is no ticket %(one)s", one=one)) from None
+            raise Invalid("tickets", _("Ticket %(one)s not found", one=one)) from None
     return listed
 
 
@@ -391,9 +392,8 @@ def _require_seen(row: Teleconference, seen_version: int) -> None:
         raise Invalid(
             "version",
             _(
-                "Somebody else changed this meeting; the current version is shown"
-                " above. Review it and"
-                " send again"
+                "Somebody else changed this meeting. "
+                "The current version is shown above: review it and submit again"
             ),
         )
 
@@ -402,7 +402,7 @@ def _require_ahead(row: Teleconference, now: datetime) -> None:
     """People come and go until a TC has ended."""
     require_state(row.state, _OPEN, _("joined or left"))
     if row.starts_at is not None and row.starts_at + timedelta(minutes=row.length) <= now:
-        raise MoveNotAllowed(_("This meeting is over: it cannot be joined or left"))
+        raise MoveNotAllowed(_("This meeting is over and can no longer be joined or left"))
 
 
 def _put_in(

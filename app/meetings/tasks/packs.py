@@ -126,9 +126,9 @@ def _make(context: Context, pack_id: int, order: Order) -> None:
         _facts(order, state, now, base, is_sample=is_sample),
         [replace(one, is_sample=is_sample) for one in slides],
     )
-    progress.next("Drawing the PPTX")
+    progress.next("Creating the PPTX")
     pptx = deck_as_pptx(deck, now)
-    progress.next("Drawing the PDF")
+    progress.next("Creating the PDF")
     pdf = deck_as_pdf(deck, now)
     with context.transaction() as session:
         keep_pack(
@@ -164,14 +164,12 @@ def _facts(
     """What the title slide says of the figures."""
     computed = state.computed_at
     if computed is None:
-        figures = "Figures of events: not computed yet"
+        figures = "Event figures: not computed yet"
     else:
         figures = f"Figures computed {computed:%Y-%m-%d %H:%M} UTC"
         if not state.is_fresh:
             figures += "; recalculation was still running"
     facts = [figures, f"Created {now:%Y-%m-%d %H:%M} UTC for {order.author}, from {base}"]
     if is_sample:
-        facts.append(
-            "This portal holds sample data: its numbers are not those of the real network."
-        )
+        facts.append("Sample data: these are not the numbers of the real network.")
     return facts

@@ -128,7 +128,12 @@ def slides_of_quarter(document: QuarterDocument) -> Sequence[Slide]:
             f"Quarterly reports of {document.quarter}, due {last_day_of(document.due_at)}",
             "",
             table=Table(columns, rows) if rows else None,
-            words=[_("Medians of the site's tickets, in working time.")]
+            words=[
+                _(
+                    "Times are medians in working time, "
+                    "of tickets for which the site is responsible."
+                )
+            ]
             if rows
             else document.notes,
         )

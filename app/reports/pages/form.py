@@ -66,7 +66,7 @@ from app.reports.services.forms import carried_answers
 from app.reports.services.grid import is_asked
 
 _LINK_REASON: Final = _("Linked from the site's quarterly report")
-_UNSENT: Final = _("The comment is not sent yet: send it or clear it, then submit")
+_UNSENT: Final = _("The comment is not sent yet: send or clear it, then submit")
 _UNLINKED: Final = _("This ticket is not linked yet: link it or clear the field, then submit")
 
 
@@ -108,19 +108,19 @@ def _linked(place: ReportContext, event: str, typed: Typed) -> Response:
     """A ticket documents an event of the report, the site says."""
     rows = db.session()
     if not (event.isascii() and event.isdigit() and len(event) < 10):
-        raise NotFound(_("There is no event with this number"))
+        raise NotFound(_("Event not found"))
     ticket = request.form.get(f"ticket.{event}", "").strip().removeprefix("#")
     reason = request.form.get(f"why.{event}", "").strip() or _LINK_REASON
     try:
         if not (ticket.isascii() and ticket.isdigit() and len(ticket) <= 12):
-            raise Invalid("ticket", _("Write the number of a ticket"))
+            raise Invalid("ticket", _("Enter a ticket number"))
         with writing_once(rows):
             link_by_hand(rows, writer(), int(event), int(ticket), reason)
     except Invalid as error:
         return report_page(place, replace(typed, errors={f"link.{event}": error.message}))
     typed = without(typed, f"link.{event}", f"why.{event}")
     return after(
-        place, typed, _("Ticket %(ticket)s documents event %(event)s.", ticket=ticket, event=event)
+        place, typed, _("Ticket %(ticket)s linked to event %(event)s.", ticket=ticket, event=event)
     )
 
 
@@ -174,7 +174,7 @@ def submit(site: str, quarter: str) -> Response:
         if isinstance(error, EditConflict):
             flash(_("The report has changed: review it before you sign."), "waiting")
         return _asked_to_sign(report_context(site, quarter), 409)
-    flash(_("Version %(number)s of the report is signed and submitted.", number=number), "ok")
+    flash(_("Version %(number)s of the report signed and submitted.", number=number), "ok")
     return go_to(place.address)
 
 
@@ -194,7 +194,7 @@ def reopen(site: str, quarter: str) -> Response:
         unstored = [Unstored(_("Reason for reopening"), reason)] if reason else []
         typed = replace(typed, refusal=error.message, unstored=unstored)
         return report_page(report_context(site, quarter), typed)
-    return after(place, without(typed, REASON_TO_REOPEN), _("The report is reopened."))
+    return after(place, without(typed, REASON_TO_REOPEN), _("Report reopened."))
 
 
 @blueprint.post(f"{PLACE}/accept")
@@ -205,12 +205,12 @@ def accept(site: str, quarter: str) -> Response:
         with writing_once(rows):
             verbs.accept_report(rows, writer(), place.stored, sent_version("version"))
     except EditConflict:
-        flash(_("The report was signed again: review it before you accept it."), "waiting")
+        flash(_("The report has been signed again: review it before you accept it."), "waiting")
         return report_page(report_context(site, quarter), Typed(words=typed_beside()), 409)
     except MoveNotAllowed as error:
         typed = Typed(words=typed_beside(), refusal=error.message)
         return report_page(report_context(site, quarter), typed)
-    return after(place, Typed(words=typed_beside()), _("The report is accepted."))
+    return after(place, Typed(words=typed_beside()), _("Report accepted."))
 
 
 # ---- the page ----

@@ -137,5 +137,5 @@ def _sent_time() -> int:
 def _empty(place: ReportContext, name: str) -> FieldView:
     found = field_of(place.form, name)
     if found is None:
-        raise NotFound(_("A report has no such field"))
+        raise NotFound(_("Unknown field"))
     return found

@@ -73,7 +73,7 @@ class ReportContext:
     def stored(self) -> Report:
         """The report; ``NotFound`` where nothing is stored."""
         if self.report is None:
-            raise NotFound(_("Nothing is saved for this report"))
+            raise NotFound(_("No report found"))
         return self.report
 
     def rows_behind(self, numbers: ReportNumbers) -> Mapping[str, str]:
@@ -100,7 +100,7 @@ def report_context(site: str, quarter: str) -> ReportContext:
     require_quarter_of_reports(rows, found, now())
     named = find_site(rows, site) if site.isprintable() else None
     if named is None:
-        raise NotFound(_("No site has this name"))
+        raise NotFound(_("Site not found"))
     return ReportContext(named, found, find_report(rows, named.id, found))
 
 

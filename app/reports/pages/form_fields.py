@@ -189,7 +189,7 @@ def field_of(form: Form, name: str) -> FieldView | None:
         found = form.question(key)
         return None if found is None or found.is_retired else _answer(found)
     if name.startswith(NUMBER):
-        return FieldView(name, _("The site counts"), "number")
+        return FieldView(name, _("The site's number"), "number")
     if name.startswith(REASON):
         return FieldView(name, _("because"), str(QuestionKind.LINE))
     if name.startswith(EVENT):

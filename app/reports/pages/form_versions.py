@@ -106,7 +106,7 @@ def _known(site: str, quarter: str) -> ReportContext:
 def _numbered(place: ReportContext, number: int) -> ReportVersion:
     found = next((one for one in place.stored.versions if one.number == number), None)
     if found is None:
-        raise NotFound(_("The report has no version with this number"))
+        raise NotFound(_("Version not found"))
     return found
 
 

@@ -86,9 +86,7 @@ def new() -> Response:
     with writing_once(rows):
         number = verbs.make_draft(rows, writer()).number
         leads_to(url_for("report_forms.form", number=number))
-    flash(
-        _("Form %(number)s is a draft. It is not used until you publish it.", number=number), "ok"
-    )
+    flash(_("Draft form %(number)s created. Publish it to use it.", number=number), "ok")
     return go_to(url_for("report_forms.form", number=number))
 
 
@@ -114,7 +112,7 @@ def compare(number: int) -> Response:
     others = [one for one in all_forms(db.session()) if one.number != number and _may_see(one)]
     asked = request.args.get("with", "")
     chosen = next((one for one in others if str(one.number) == asked), None)
-    problem = "" if chosen or not asked else _("There is no such form; compared with the default")
+    problem = "" if chosen or not asked else _("Form not found; showing the usual comparison")
     other = chosen or _before(row, others)
     return make_response(
         render_template(
@@ -146,7 +144,7 @@ def add(number: int) -> Response:
         rows.rollback()
         attach(typed, error)
         return _question_page(typed, number, status=422)
-    flash(_("“%(label)s” is added to form %(number)s.", label=label, number=number), "ok")
+    flash(_("“%(label)s” added to form %(number)s.", label=label, number=number), "ok")
     return go_to(url_for("report_forms.form", number=number))
 
 
@@ -160,7 +158,7 @@ def question(number: int, key: str) -> Response:
         _require_draft(row)
         found = content_of(row).question(key)
         if found is None:
-            raise NotFound(_("The form has no such question"))
+            raise NotFound(_("Question not found"))
         typed = QuestionForm(formdata=None, **form_data(found))
         typed.version.data = str(row.version)
         return _question_page(typed, number, key)
@@ -181,7 +179,7 @@ def question(number: int, key: str) -> Response:
         rows.rollback()
         attach(typed, error)
         return _question_page(typed, number, key, status=422)
-    flash(_("“%(label)s” is saved in form %(number)s.", label=label, number=number), "ok")
+    flash(_("“%(label)s” saved in form %(number)s.", label=label, number=number), "ok")
     return go_to(url_for("report_forms.form", number=number))
 
 
@@ -246,7 +244,7 @@ def publish(number: int) -> Response:
         return _form_page(number, publishing=typed, status=422)
     flash(
         _(
-            "Form %(number)s is published for reports of %(first)s and later ones.",
+            "Form %(number)s published for reports of %(first)s and later quarters.",
             number=number,
             first=first,
         ),
@@ -271,7 +269,7 @@ def delete(number: int) -> Response:
     return _done(
         number,
         lambda seen: verbs.discard_draft(db.session(), writer(), number, seen),
-        _("The draft form {} is deleted."),
+        _("Draft form {} deleted."),
         url_for("report_forms.listing"),
     )
 
@@ -294,7 +292,10 @@ def _seen(number: int) -> ReportForm:
 def _require_draft(row: ReportForm) -> None:
     if is_published(row):
         raise MoveNotAllowed(
-            _("Form %(number)s is published and cannot change; create a draft", number=row.number)
+            _(
+                "Form %(number)s is published and cannot be changed; create a draft",
+                number=row.number,
+            )
         )
 
 
@@ -331,8 +332,8 @@ def _done(number: int, verb: Callable[[int], Any], said: str = "", place: str = 
 def _words(error: EditConflict | MoveNotAllowed) -> str:
     if isinstance(error, EditConflict):
         return _(
-            "Somebody else changed this form since you opened the page; nothing was saved."
-            " Below is the current form: review it and try again"
+            "Nothing was saved: somebody else changed this form after you opened the page. "
+            "Review the current form below and try again"
         )
     return error.message
 
@@ -383,7 +384,8 @@ def _question_page(
     content = content_of(form_of_number(db.session(), number))
     if key in verbs.used_keys(db.session()):
         typed.kind.description = _(
-            "It stays: a published form asks this, and past answers depend on it."
+            "Cannot be changed: a published form has this question, "
+            "and past answers depend on the type."
         )
     return make_response(
         render_template(

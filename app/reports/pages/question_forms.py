@@ -29,12 +29,12 @@ class QuestionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         PARTS["kind"],
         choices=options(*QuestionKind),
         default=QuestionKind.TEXT,
-        description=_("“day” is of something that was, never later than today; “planned day” any."),
+        description=_("“day”: up to today, for past events. “planned day”: any day."),
     )
     choices = TextAreaField(
         PARTS["choices"],
         filters=[lines],
-        description=_("For the answer “choice” only: one a line."),
+        description=_("Only for the answer type “choice”: one per line."),
         render_kw={"rows": 4},
     )
     help = TextAreaField(
@@ -49,8 +49,8 @@ class QuestionForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         description=_("Questions with the same title are grouped; leave empty for no title."),
         render_kw={"autocomplete": "off", "list": "groups"},
     )
-    is_required = BooleanField(_("A report is not submitted without an answer"))
-    is_carried = BooleanField(_("The previous answer is offered for reuse with one click"))
+    is_required = BooleanField(_("An answer is required before the report can be submitted"))
+    is_carried = BooleanField(_("The previous answer can be reused with one click"))
 
     def stated(self) -> Mapping[str, Any]:
         """The parts as the services take them."""
@@ -86,8 +86,8 @@ class PublishForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         required(_("First quarter")),
         filters=[one_line],
         description=_(
-            "As 2013-Q3. Reports of this and later quarters started from now on use this"
-            " form; reports already started keep theirs."
+            "Such as 2013-Q3. Reports of this and later quarters use this form, "
+            "except those already started."
         ),
         render_kw={"autocomplete": "off", "size": 10},
     )

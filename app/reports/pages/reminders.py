@@ -25,7 +25,7 @@ from app.registry.services.registry import all_sites
 from app.registry.services.sites import site_of_key
 from app.reports.models.reminders import ReportQuiet
 from app.reports.pages.reports import SIGNS, due_days, last_day
-from app.reports.rules.reminders import STEPS
+from app.reports.rules.reminders import STEPS, step_in_words
 from app.reports.services.reminder_exemptions import end_quiet, mute_reminders, quiet_list
 from app.reports.services.reminders import owing, remind_now, reminders_sent, require_chair
 
@@ -43,7 +43,7 @@ class QuietForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         _("Reason"),
         required(_("Reason")),
         filters=[one_line],
-        description=_("Visible to the chair."),
+        description=_("Visible to operators and admins."),
     )
 
 
@@ -111,7 +111,7 @@ def add_quiet() -> Response:
         field = form.reason if error.field == "reason" else form.who
         field.errors = [*field.errors, error.message]
         return _quiet_page(form, 422)
-    flash(_("%(name)s is muted.", name=name), "ok")
+    flash(_("%(name)s muted.", name=name), "ok")
     return go_to(url_for("report_reminders.quiet"))
 
 
@@ -121,7 +121,7 @@ def end(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         name = end_quiet(rows, writer(), number)
-    flash(_("%(name)s is no longer muted.", name=name), "ok")
+    flash(_("%(name)s unmuted.", name=name), "ok")
     return go_to(url_for("report_reminders.quiet"))
 
 
@@ -139,6 +139,7 @@ def _page(before: int | None) -> str:
         last_day=last_day,
         due_days=days,
         steps=STEPS,
+        step_words=step_in_words,
         yesterday=moment - timedelta(days=1),
         mends_contacts=acting().role is Role.ADMIN,
     )

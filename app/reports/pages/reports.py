@@ -53,12 +53,12 @@ SIGNS: Final[Mapping[ShownState, tuple[str, str]]] = {
 """Tone and icon of each word."""
 _MEANINGS: Final[Mapping[ShownState, str]] = {
     ShownState.MISSING: _("quarter ended, nothing submitted"),
-    ShownState.DRAFT: _("in progress; visible to the site and the chair"),
-    ShownState.SUBMITTED: _("signed by the site, its numbers are frozen"),
-    ShownState.ACCEPTED: _("accepted by the chair"),
-    ShownState.REOPENED: _("signed before, reopened for changes"),
+    ShownState.DRAFT: _("in progress; visible to the site, operators and admins"),
+    ShownState.SUBMITTED: _("signed by the site, numbers frozen"),
+    ShownState.ACCEPTED: _("accepted by an operator or admin"),
+    ShownState.REOPENED: _("signed before, then reopened for changes"),
     ShownState.NOT_YET: _("not due yet, quarter ongoing"),
-    ShownState.NOT_REQUIRED: _("the site was not T1 then, or reports did not exist yet"),
+    ShownState.NOT_REQUIRED: _("the site was not a T1, or reports did not exist yet"),
 }
 
 

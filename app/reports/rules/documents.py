@@ -21,7 +21,7 @@ from app.reports.rules.reports import ShownState, last_day_of
 
 QUARTER_COLUMNS: Final[Mapping[str, str]] = {
     "incidents": _("Incidents"),
-    "maintenances": _("Maintenances"),
+    "maintenances": _("Maintenance"),
     "changes": _("Changes"),
     "events": _("Events"),
     "documented": _("Documented"),
@@ -32,7 +32,7 @@ QUARTER_COLUMNS: Final[Mapping[str, str]] = {
 }
 """The figures of the quarter's table, and how its head calls them."""
 NO_ANSWER: Final = _("no answer")
-SAMPLE: Final = _("Sample data: reports, tickets and events of the demo are fictitious.")
+SAMPLE: Final = _("Sample data: demo reports, tickets and events are fictitious.")
 """What files say where pages have their mark "sample"."""
 _SIGNED: Final = (ShownState.SUBMITTED, ShownState.ACCEPTED)
 
@@ -147,11 +147,11 @@ class ReportDocument:
         """Its state, in sentences."""
         if self.version is None:
             what = (
-                _("This is a draft")
+                _("Draft")
                 if self.shown in (ShownState.DRAFT, ShownState.REOPENED)
                 else _("No report")
             )
-            said = [_("%(what)s: nobody has signed it. Its numbers are live.", what=what)]
+            said = [_("%(what)s, not signed. Numbers are live.", what=what)]
         else:
             said = [
                 _(
@@ -170,15 +170,13 @@ class ReportDocument:
                     )
                 )
             if self.shown is ShownState.REOPENED:
-                said.append(_("The report was reopened since; this is what was signed."))
+                said.append(_("The report was reopened afterwards; this is the signed version."))
         if self.is_late:
-            how = _("is late") if self.version is None else _("came late")
-            said.append(
-                _("It was due on %(due_at)s and %(how)s.", due_at=last_day_of(self.due_at), how=how)
-            )
+            how = _("overdue") if self.version is None else _("submitted late")
+            said.append(_("Due on %(due_at)s: %(how)s.", due_at=last_day_of(self.due_at), how=how))
         said.append(_("Counted %(counted_at)s.", counted_at=_time(self.counted_at)))
         if self.is_behind:
-            said.append(_("The latest changes were not counted yet."))
+            said.append(_("The latest changes are not included yet."))
         return said
 
 
@@ -286,7 +284,7 @@ class QuarterDocument:
             return _("No report is missing.")
         due = last_day_of(self.due_at)
         return _(
-            "None is due yet: %(quarter)s is ongoing, its reports are due by %(due)s.",
+            "None is due yet: %(quarter)s is ongoing, and its reports are due by %(due)s.",
             quarter=self.quarter,
             due=due,
         )
@@ -314,16 +312,14 @@ class QuarterDocument:
         asked = sum(one.is_required for one in self.sites)
         said = [
             _(
-                "%(submitted)s of %(asked)s reports are submitted; due %(due_at)s.",
+                "%(submitted)s of %(asked)s reports submitted; due %(due_at)s.",
                 submitted=self.submitted,
                 asked=asked,
                 due_at=last_day_of(self.due_at),
             )
         ]
         if not self.is_over:
-            said.append(
-                _("%(quarter)s is ongoing; its numbers are up to now.", quarter=self.quarter)
-            )
+            said.append(_("%(quarter)s is ongoing; numbers are up to now.", quarter=self.quarter))
         if self.missing:
             said.append(
                 _("Missing: %(listed)s.", listed=", ".join(one.site for one in self.missing))
@@ -331,13 +327,13 @@ class QuarterDocument:
         if self.detected is not None:
             said.append(
                 _(
-                    "%(detected)s events of at least one hour on the LHCOPN, %(documented)s of them"
-                    " documented by a ticket (as counted now).",
+                    "%(detected)s events of at least one hour on the LHCOPN, "
+                    "%(documented)s of them documented by a ticket (current count).",
                     detected=self.detected,
                     documented=self.documented,
                 )
             )
-        said.append(_("Read %(made_at)s.", made_at=_time(self.made_at)))
+        said.append(_("As of %(made_at)s.", made_at=_time(self.made_at)))
         return said
 
 
@@ -392,7 +388,7 @@ def tables_of_report(document: ReportDocument) -> Sequence[DocumentTable]:
             _("Events without a ticket"),
             [_("Link"), _("State"), _("From"), _("To"), _("Explanation"), _("Ticket")],
             events,
-            _("No monitoring data for its links.")
+            _("No monitoring data for the site's links.")
             if any(
                 one.figure.key == "events" and one.figure.value is None for one in document.figures
             )

@@ -185,18 +185,18 @@ def checked_field(form: Form, name: str, value: str) -> str:
     if name.startswith(ANSWER):
         question = form.question(name.removeprefix(ANSWER))
         if question is None or question.is_retired:
-            raise Invalid(name, _("The form of this report does not ask this question"))
+            raise Invalid(name, _("Question not found in the form of this report"))
         return checked_answer(question, value)
     if _EVENT.fullmatch(name):
-        return _checked_words(name, value, _("The explanation"))
+        return _checked_words(name, value, _("Explanation"))
     if not _FIGURE.fullmatch(name):
-        raise Invalid(name, _("A report has no such field"))
+        raise Invalid(name, _("Unknown field"))
     if name.startswith(REASON):
-        return _checked_words(name, value, _("The reason"))
+        return _checked_words(name, value, _("Reason"))
     value = value.strip()
     if value and not _COUNT.fullmatch(value):
         raise Invalid(
-            name, _("Write a number from 0 on, with a point before decimals, as 12 or 99.5")
+            name, _("Enter a number of 0 or more, with a decimal point, such as 12 or 99.5")
         )
     return value
 
@@ -222,16 +222,18 @@ def why_it_cannot_be(form: Form, name: str, value: str, today: date) -> str:
     if name.startswith(NUMBER) and _COUNT.fullmatch(value):
         unit, number = UNITS.get(name.removeprefix(NUMBER), ""), float(value)
         if unit == PERCENT and number > 100:
-            return _("%(value)s %% cannot be; an availability goes from 0 to 100", value=value)
+            return _(
+                "%(value)s %% is not possible: enter an availability from 0 to 100", value=value
+            )
         if not unit and not number.is_integer():
-            return _("%(value)s cannot be; write a whole number, as 12", value=value)
+            return _("%(value)s is not possible: enter a whole number, such as 12", value=value)
     if name.startswith(ANSWER):
         question = form.question(name.removeprefix(ANSWER))
         if question is not None and question.kind is QuestionKind.DATE:
             day = _day_of(value)
             if day is not None and day > today:
                 return _(
-                    "%(label)s: %(day)s has not come yet; today is %(today)s, UTC",
+                    "%(label)s: %(day)s is in the future; today is %(today)s (UTC)",
                     label=question.label,
                     day=day,
                     today=today,

@@ -57,7 +57,7 @@ def news_notification(
     news: News, site: str, quarter: Quarter, author: str, changed: Mapping[str, str | None]
 ) -> ReportNotification:
     """What the mail about a change by ``author`` says."""
-    report = _("the report of %(site)s about %(quarter)s", site=site, quarter=quarter)
+    report = _("the report of %(site)s for %(quarter)s", site=site, quarter=quarter)
     if news is News.COMMENTED:
         said = changed.get(COMMENT_FIELD) or ""
         return ReportNotification(
@@ -106,20 +106,22 @@ def reminder_notification(
     words = _("%(verb)s due on %(day)s", verb=verb, day=format(day, "%Y-%m-%d"))
     parts = [
         _(
-            "The quarterly report of %(site)s about %(quarter)s %(words)s (UTC) and is not"
-            " submitted.",
+            "The quarterly report of %(site)s for %(quarter)s %(words)s (UTC) "
+            "and is not submitted.",
             site=site,
             quarter=quarter,
             words=words,
         )
     ]
     if state is None:
-        parts.append(_("Nobody has started it yet. The portal’s numbers are filled in already."))
+        parts.append(_("Nobody has started it yet. The portal’s numbers are already filled in."))
     elif changed_at is not None:
-        how = _("It was reopened") if state is ReportState.REOPENED else _("It is started")
+        how = (
+            _("It has been reopened") if state is ReportState.REOPENED else _("It has been started")
+        )
         parts.append(
             _(
-                "%(how)s; %(changed_by)s edited it last, on %(changed_at)s.",
+                "%(how)s; last edited by %(changed_by)s on %(changed_at)s.",
                 how=how,
                 changed_by=changed_by,
                 changed_at=format(changed_at, "%Y-%m-%d"),

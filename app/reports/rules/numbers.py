@@ -80,7 +80,7 @@ class ReportFigure:
             if not self.unmonitored:
                 return links
             return _(
-                "%(links)s, without %(share)s of the time, which was unmonitored",
+                "%(links)s, excluding unmonitored time (%(share)s)",
                 links=links,
                 share=_percent(self.unmonitored),
             )
@@ -183,7 +183,7 @@ class ChangedFigure:
     def words(self) -> str:
         """What there is now, in words; with the number behind it where only that differs."""
         if self.now is None:
-            return _("not counted any more")
+            return _("no longer counted")
         if self.frozen is not None and self.frozen.words == self.now.words:
             return _("now %(told_of)s", told_of=self.now.told_of)
         return _("now %(words)s", words=self.now.words)

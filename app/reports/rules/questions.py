@@ -68,17 +68,17 @@ def checked_question(form: Form, question: ReportQuestion, *, is_used: bool) -> 
     if not label:
         problems["label"] = _("Question is required")
     elif not question.is_retired and label.casefold() in {one.label.casefold() for one in others}:
-        problems["label"] = _("Question: this question exists already")
+        problems["label"] = _("Question: this question already exists")
     elif len(others) >= MAX_QUESTIONS and not question.is_retired:
         problems["label"] = _(
-            "A form asks at most %(max_questions)s questions; retire one first",
+            "A form has at most %(max_questions)s questions; retire one first",
             max_questions=MAX_QUESTIONS,
         )
     before = form.question(question.key)
     if is_used and before is not None and before.kind is not question.kind:
         problems["kind"] = _(
-            "Answer type stays “%(kind)s”: answers of past quarters are read with it. Retire"
-            " this question and add another one",
+            "Answer type must stay “%(kind)s”, because past answers depend on it. "
+            "Retire this question and add a new one",
             kind=before.kind,
         )
     try:
@@ -94,17 +94,17 @@ def _checked_choices(question: ReportQuestion) -> tuple[str, ...]:
     found = tuple(text for one in question.choices if (text := one.strip()))
     if question.kind is not QuestionKind.CHOICE:
         if found:
-            raise Invalid("choices", _("Choices are for the answer “choice” only; empty them"))
+            raise Invalid("choices", _("Choices are only for the answer type “choice”; clear them"))
         return ()
     if not 2 <= len(found) <= MAX_CHOICES:
         raise Invalid(
             "choices",
-            _("Choices: write 2 to %(max_choices)s of them, one a line", max_choices=MAX_CHOICES),
+            _("Choices: enter 2 to %(max_choices)s, one per line", max_choices=MAX_CHOICES),
         )
     for one in found:
-        checked_text("choices", one, CHOICE_LIMIT, label=_("Choices: one of them"))
+        checked_text("choices", one, CHOICE_LIMIT, label=_("A choice"))
     if len({one.casefold() for one in found}) < len(found):
-        raise Invalid("choices", _("Choices: two of them are the same"))
+        raise Invalid("choices", _("Choices: two are the same"))
     return found
 
 
@@ -180,7 +180,7 @@ def _arranged(questions: Sequence[ReportQuestion]) -> Form:
 def checked_to_publish(form: Form) -> None:
     """Raise ``Invalid`` if nobody could report with this form."""
     if not form.asked:
-        raise Invalid("questions", _("The form asks nothing; add a question first"))
+        raise Invalid("questions", _("The form has no questions; add one first"))
 
 
 def checked_first_quarter(
@@ -205,9 +205,8 @@ def checked_first_quarter(
         raise Invalid(
             "first_quarter",
             _(
-                "Form %(newest)s is used from %(newest2)s on; choose that quarter or a"
-                " later one, or"
-                " take form %(newest)s out of use first",
+                "Form %(newest)s is used from %(newest2)s; "
+                "choose that quarter or a later one, or unpublish form %(newest)s first",
                 newest=newest[0],
                 newest2=newest[1],
             ),
@@ -242,7 +241,7 @@ def differences(before: Form, after: Form) -> Sequence[QuestionDifference]:
     above = ""
     for one in after.questions:
         was = old.get(one.key)
-        where = _("It follows “%(above)s”", above=above) if above else _("It is first now")
+        where = _("now after “%(above)s”", above=above) if above else _("now first")
         words = [] if was is None else list(_changes(was, one))
         if was is None:
             mark = "" if one.is_retired else "new"
@@ -304,7 +303,7 @@ def _choices(was: Sequence[str], now: Sequence[str]) -> str:
     ):
         if found:
             parts.append(f"{', '.join(f'“{one}”' for one in found)} {word}")
-    return joined("; ", parts) if parts else _("in another order")
+    return joined("; ", parts) if parts else _("order changed")
 
 
 def _in_place(before: Sequence[str], after: Sequence[str]) -> Collection[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.reports.rules.reports import due_at
 
@@ -33,15 +34,31 @@ class Step:
 
     @property
     def name(self) -> str:
-        """As it is stored, and shown."""
+        """As it is stored."""
         if self.days == 0:
             return "on the due day"
         if self.days < 0:
             return f"{-self.days} days before it"
         return f"{self.days} days after it"
 
+    @property
+    def words(self) -> str:
+        """As people read it."""
+        if self.days == 0:
+            return _("on the due date")
+        if self.days < 0:
+            return _("%(days)s days before the due date", days=-self.days)
+        return _("%(days)s days after the due date", days=self.days)
+
 
 STEPS: Final[Sequence[Step]] = tuple(Step(days) for days in (-BEFORE, 0, *AFTER))
+
+
+def step_in_words(stored: str) -> str:
+    """A reminder, named as it is stored, as people read it: ``21 days after the due date``."""
+    if stored.startswith(BY_HAND):
+        return _("sent by hand")
+    return next((step.words for step in STEPS if step.name == stored), stored)
 
 
 def due_day(quarter: Quarter, due_days: int) -> datetime:

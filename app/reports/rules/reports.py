@@ -158,7 +158,7 @@ def refusal_to_submit(
     reason = refusal_to_write_report(actor, site_id, state, quarter, now)
     if reason is None and now < quarter.end:
         return _(
-            "%(quarter)s ends on %(end)s; it can be submitted from then on",
+            "%(quarter)s ends on %(end)s; the report can be submitted from then",
             quarter=quarter,
             end=format(quarter.end, "%Y-%m-%d"),
         )
@@ -173,9 +173,13 @@ def refusal_to_reopen(actor: Actor, site_id: int, state: ReportState | None) -> 
     if state is ReportState.SUBMITTED:
         return None
     if state is ReportState.ACCEPTED:
-        return None if is_chair(actor) else _("An accepted report is reopened by the chair only")
+        return (
+            None
+            if is_chair(actor)
+            else _("Only operators and admins may reopen an accepted report")
+        )
     return (
-        _("Only a submitted report is reopened")
+        _("Only a submitted report can be reopened")
         if state is None
         else _("The report is %(state)s", state=state)
     )
@@ -186,7 +190,7 @@ def refusal_to_accept(actor: Actor, state: ReportState | None) -> str | None:
     if not is_chair(actor):
         return _("Only operators and admins may accept reports")
     if state is not ReportState.SUBMITTED:
-        return _("Only a submitted report is accepted")
+        return _("Only a submitted report can be accepted")
     return None
 
 
@@ -208,7 +212,7 @@ def refusal_to_remove_attachment(
         return None
     reason = refusal_to_write_report(actor, site_id, state, quarter, now)
     if reason is None and is_signed:
-        return _("A signed version holds this file; only operators and admins may remove it")
+        return _("This file is part of a signed version; only operators and admins may remove it")
     return reason
 
 

@@ -129,7 +129,8 @@ def remove_question(session: Session, by: Writer, number: int, key: str, seen: i
     _question_of(form, key)
     if key in used_keys(session):
         raise Invalid(
-            "questions", _("A published form asks this: retire it, so that answers stay readable")
+            "questions",
+            _("A published form has this question. Retire it instead: past answers stay readable"),
         )
     return _store(session, by, row, without_question(form, key))
 
@@ -155,7 +156,7 @@ def publish(
     )
     note = checked_text("note", note.strip(), _NOTE_LIMIT, label=_("Reason"))
     if not note:
-        raise Invalid("note", _("Reason is required: it is shown with the form"))
+        raise Invalid("note", _("Reason is required. It is shown with the form"))
     fields = [
         FieldChange("first_quarter", None, str(quarter)),
         FieldChange("note", row.note or None, note),
@@ -171,9 +172,11 @@ def take_out_of_use(session: Session, by: Writer, number: int, seen: int) -> Rep
     require_manage(by)
     row = _locked(session, number, seen)
     if not is_published(row):
-        raise MoveNotAllowed(_("Form %(number)s is a draft; it is not published", number=number))
+        raise MoveNotAllowed(_("Form %(number)s is a draft, not published", number=number))
     if is_first(session, row):
-        raise MoveNotAllowed(_("The first form stays in use: reports would have no questions"))
+        raise MoveNotAllowed(
+            _("The first form cannot be unpublished: reports would have no questions")
+        )
     if reports_with(session, number):
         raise MoveNotAllowed(
             _(
@@ -256,7 +259,7 @@ def _locked(session: Session, number: int, seen: int | None) -> ReportForm:
         .execution_options(populate_existing=True)
     ).first()
     if row is None:
-        raise NotFound(_("There is no such form"))
+        raise NotFound(_("Form not found"))
     if seen is not None and row.version != seen:
         raise EditConflict(row.version, (), "draft")
     return row
@@ -270,8 +273,8 @@ def _draft(
     if is_published(row):
         raise MoveNotAllowed(
             _(
-                "Form %(number)s is in use from %(first_quarter)s on and cannot change; create a"
-                " draft",
+                "Form %(number)s is in use from %(first_quarter)s and cannot be changed; "
+                "create a draft",
                 number=number,
                 first_quarter=row.first_quarter,
             )
@@ -282,7 +285,7 @@ def _draft(
 def _question_of(form: Form, key: str) -> ReportQuestion:
     found = form.question(key)
     if found is None:
-        raise NotFound(_("The form has no such question"))
+        raise NotFound(_("Question not found"))
     return found
 
 

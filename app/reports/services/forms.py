@@ -35,7 +35,7 @@ def form_for(session: Session, quarter: Quarter | str) -> ReportForm:
         .limit(1)
     ).first()
     if found is None:
-        raise NotFound(_("There is no report form for %(quarter)s", quarter=quarter))
+        raise NotFound(_("No report form exists for %(quarter)s", quarter=quarter))
     return found
 
 
@@ -48,7 +48,7 @@ def form_of_number(session: Session, number: int) -> ReportForm:
     """The form of this number; ``NotFound`` otherwise."""
     found = session.get(ReportForm, number)
     if found is None:
-        raise NotFound(_("There is no such form"))
+        raise NotFound(_("Form not found"))
     return found
 
 

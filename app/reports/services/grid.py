@@ -232,7 +232,7 @@ def require_quarter_of_reports(session: Session, quarter: Quarter, now: datetime
     if not first <= quarter <= last:
         raise NoSuchPeriod(
             _(
-                "There is no report of %(quarter)s: reports are from %(first)s to %(last)s",
+                "No report of %(quarter)s: choose a quarter from %(first)s to %(last)s",
                 quarter=quarter,
                 first=first,
                 last=last,

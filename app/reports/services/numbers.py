@@ -52,8 +52,8 @@ CATEGORIES: Final[Mapping[str, tuple[str, str, str]]] = {
     ),
     "maintenances": (
         Category.MAINTENANCE,
-        _("Maintenances affecting the site"),
-        _("Maintenances the site is responsible for"),
+        _("Maintenance tickets affecting the site"),
+        _("Maintenance tickets the site is responsible for"),
     ),
     "changes": (
         Category.CHANGE,
@@ -82,7 +82,7 @@ FIGURE_KEYS: Final = frozenset(
 )
 """Those of all figures that a report has."""
 _AFFECTED, _RESPONSIBLE = (
-    _("Tickets that affect the site"),
+    _("Tickets affecting the site"),
     _("Tickets the site is responsible for"),
 )
 _EVENTS, _AVAILABILITY = _("Detected events of at least one hour"), _("Availability")
@@ -222,7 +222,7 @@ def _of_availability(row: AvailabilityRow | None) -> ReportFigure:
     share = None if row is None else row.whole.share
     return ReportFigure(
         "availability",
-        _("Availability of its links"),
+        _("Availability of the site's links"),
         None if share is None else 100 * share,
         unit=UNITS["availability"],
         told_by=0 if row is None else row.links,
@@ -236,10 +236,10 @@ def _of_availability(row: AvailabilityRow | None) -> ReportFigure:
 def _of_duties(due: _Due) -> Sequence[ReportFigure]:
     return [
         ReportFigure(
-            "duties_missed", _("Due tickets that are missing"), due.missed, due.asked, group=_DUTIES
+            "duties_missed", _("Due tickets missing"), due.missed, due.asked, group=_DUTIES
         ),
         ReportFigure(
-            "duties_late", _("Due tickets written late"), due.late, due.asked, group=_DUTIES
+            "duties_late", _("Due tickets created late"), due.late, due.asked, group=_DUTIES
         ),
     ]
 

@@ -54,7 +54,7 @@ def mute_reminders(
         else ReportQuiet.user_id == (user.id if user is not None else None)
     )
     if session.scalar(select(ReportQuiet.id).where(same)) is not None:
-        raise Invalid("who", _("%(name)s is muted already", name=name))
+        raise Invalid("who", _("%(name)s is already muted", name=name))
     entry = ReportQuiet(site=site, user=user, reason=reason, since=by.now, author=by.shown_author)
     session.add(entry)
     session.flush()

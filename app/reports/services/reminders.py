@@ -174,17 +174,17 @@ def remind_now(
     require_chair(by.actor, _("remind sites of their reports"))
     if quarter.end > by.now:
         raise MoveNotAllowed(
-            _("%(quarter)s is ongoing; its reports are due after its end", quarter=quarter)
+            _("%(quarter)s is ongoing; reports are due after its end", quarter=quarter)
         )
     if site.id not in {one.id for one in asked_sites(session, quarter)}:
         raise Invalid(
-            "site", _("%(key)s has no report due for %(quarter)s", key=site.key, quarter=quarter)
+            "site", _("No report of %(key)s is due for %(quarter)s", key=site.key, quarter=quarter)
         )
     report = _report(session, site.id, quarter)
     if report is not None and report.state in _SUBMITTED:
         raise MoveNotAllowed(
             _(
-                "The report of %(key)s about %(quarter)s is %(state)s",
+                "The report of %(key)s for %(quarter)s is %(state)s",
                 key=site.key,
                 quarter=quarter,
                 state=report.state,
@@ -197,13 +197,13 @@ def remind_now(
     if not people:
         raise Invalid(
             "site",
-            _("%(key)s has no reporter and no contact for reports with an address", key=site.key),
+            _("No reporter or report contact of %(key)s has a mail address", key=site.key),
         )
     step = f"{BY_HAND}{by.now:%Y-%m-%d}"
     sent = _send(session, by, site, quarter, step, report, people, due_days)
     if sent is None:
         raise MoveNotAllowed(
-            _("%(key)s was reminded of %(quarter)s today already", key=site.key, quarter=quarter)
+            _("%(key)s was already reminded of %(quarter)s today", key=site.key, quarter=quarter)
         )
     return sent
 

@@ -67,7 +67,7 @@ MAX_FIELDS: Final = 1000
 """Fields of one report: far more than there are questions, figures and events."""
 CHANGE_REASON: Final = "why"
 """The field of a change that holds its reason, as the audit shows it."""
-_NO_WORD: Final = _("Explain it, or document it with a ticket")
+_NO_WORD: Final = _("Explain this event, or link a ticket to it")
 _MAX_KEY: Final = 2**31 - 1
 _reports = cast(Table, Report.__table__)
 _BEGIN: Final = upsert(_reports).on_conflict_do_nothing(index_elements=["quarter", "site_id"])
@@ -194,7 +194,7 @@ def open_questions(
                 REASON + one.key,
                 one.label,
                 _(
-                    "Reason required for %(stated)s: the portal counts %(counted)s",
+                    "Reason required for %(stated)s, because the portal counts %(counted)s",
                     stated=one.stated,
                     counted=one.counted,
                 ),
@@ -203,7 +203,7 @@ def open_questions(
             if one.is_open and NUMBER + one.key not in impossible
         ),
         *(
-            OpenQuestion(ANSWER + one.key, one.label, _("This question needs an answer"))
+            OpenQuestion(ANSWER + one.key, one.label, _("Answer required"))
             for one in form.asked
             if one.is_required and ANSWER + one.key not in fields
         ),
@@ -386,7 +386,7 @@ def reopen_report(session: Session, by: Writer, report: Report, reason: str) -> 
         "reason", one_kind_of_line(reason).strip(), ANSWER_LIMIT, label=_("Reason")
     )
     if not reason:
-        raise Invalid("reason", _("Reason is required; it is shown with the report"))
+        raise Invalid("reason", _("Reason is required. It is shown with the report"))
     newest = report.versions[-1]
     newest.reopened_at, newest.reopened_by, newest.reopen_reason = by.now, by.shown_author, reason
     report.accepted_at, report.accepted_by = None, ""
@@ -534,11 +534,11 @@ def _checked(
         return value
     prefix, _dot, key = name.partition(".")
     if f"{prefix}." in (NUMBER, REASON) and key not in FIGURE_KEYS:
-        raise Invalid(name, _("The portal counts no such number"))
+        raise Invalid(name, _("Unknown number"))
     if not value or not name.startswith(EVENT):
         return value
     if not _is_event_of(session, name, site, quarter):
-        raise Invalid(name, _("There is no such event of this site in the quarter"))
+        raise Invalid(name, _("This site has no such event in the quarter"))
     return value
 
 

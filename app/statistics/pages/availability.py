@@ -59,7 +59,7 @@ def page(kind: str = "") -> Any:
     network = request.args.get("network", Network.LHCOPN if "network" not in request.args else "")
     if network not in ("", *Network):
         question.problems.append(
-            _("Network: choose %(listed)s; shown is LHCOPN", listed=" or ".join(Network))
+            _("Network: choose %(listed)s. Showing LHCOPN", listed=" or ".join(Network))
         )
         network = Network.LHCOPN
     periods = question.periods()
@@ -211,9 +211,10 @@ def _notes() -> list[str]:
     return [
         _("As of %(now)s UTC.", now=format(now().astimezone(UTC), "%Y-%m-%d %H:%M:%S")),
         _(
-            "Availability is 1 - down / (hours - unmonitored). Unmonitored is also the time in"
-            " which every source that watched the link was silent. Empty cells: no monitoring"
-            " data until the period's end, or no source was heard in the period."
+            "Availability is 1 - down / (hours - unmonitored). "
+            "Time in which every source that watched the link was silent is unmonitored, too. "
+            "Empty cells: no monitoring data by the end of the period, "
+            "or no source was heard in the period."
         ),
         _("By site: all links combined."),
     ]

@@ -63,7 +63,7 @@ class StatisticsQuery:
         self._from = self._read(self.typed["from"], _("From"))
         self._to = self._read(self.typed["to"], _("To"))
         if self._from and self._to and self._to[1] <= self._from[0]:
-            self.problems.append(_("To is before From; ignored"))
+            self.problems.append(_("“To” is before “From”"))
             self._to = None
         self.left_out = 0
         """Older periods that are not shown because there are too many."""
@@ -188,7 +188,7 @@ class StatisticsQuery:
             pass
         self.problems.append(
             _(
-                "%(label)s: write %(shapes)s, from %(earliest)s to %(latest)s; ignored",
+                "%(label)s: enter %(shapes)s, from %(earliest)s to %(latest)s",
                 label=label,
                 shapes=_SHAPES,
                 earliest=format(_EARLIEST, "%Y"),
@@ -208,5 +208,5 @@ def read_span(text: str) -> tuple[datetime, datetime]:
         return period.begin, period.end
     day = datetime.combine(read_day("from", text, _("Day")), time(), UTC)
     if day.date() == date.max:
-        raise Invalid("from", _("Write %(shapes)s", shapes=_SHAPES))
+        raise Invalid("from", _("Enter %(shapes)s", shapes=_SHAPES))
     return day, day + timedelta(days=1)

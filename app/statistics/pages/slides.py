@@ -46,7 +46,7 @@ def counts_slide(
     rows.append(Row([TOTAL, *whole.counts[shown], whole.total], is_total=True))
     words = left_in_words(len(named) - MAX_ROWS)
     if len(names) > _PERIODS:
-        words.append(f"The table has the newest {_PERIODS} periods, totals are of all.")
+        words.append(f"The table has the newest {_PERIODS} periods; totals cover all periods.")
     return Slide(finding, subtitle, "", chart, Table(columns, rows), words)
 
 

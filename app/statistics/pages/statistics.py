@@ -89,23 +89,27 @@ _CHOICES: Final = {
     "state": ["open", "closed", *(one for one in State if one is not State.CLOSED)],
 }
 PAGES: Final = (
-    (_("Overview"), "statistics.page", _("The main figures")),
-    (_("Tickets"), "statistics.tickets", _("Tickets created, by kind and place")),
+    (_("Overview"), "statistics.page", _("Main figures")),
+    (_("Tickets"), "statistics.tickets", _("Tickets created, by period, site, link and kind")),
     (
         _("Times"),
         "statistics.times",
-        _("How long tickets took: response, solution, waiting, lifetime"),
+        _("Time to respond and to solve, waiting time, lifetime"),
     ),
     (_("Long-standing"), "statistics.standing", _("Tickets open for more than 30 days")),
-    (_("Events per T1"), "matching.page", _("Detected events and related events in tickets")),
-    (_("Availability"), "availability.page", _("How much of the time each link and site was up")),
+    (
+        _("Events per T1"),
+        "matching.page",
+        _("Detected events, and how many of them tickets document"),
+    ),
+    (_("Availability"), "availability.page", _("Availability of each link and site")),
     (
         _("Tickets due"),
         "duty.listing",
-        _("Events that require a ticket by rule, and their tickets"),
+        _("Events that require a ticket, and whether it exists"),
     ),
-    (_("Rule comparison"), "what_if.page", _("Tickets that each rule would require")),
-    (_("Definitions"), "statistics.definitions", _("What each figure means")),
+    (_("Rule comparison"), "what_if.page", _("How many tickets each rule would require")),
+    (_("Definitions"), "statistics.definitions", _("How each figure is computed")),
 )
 """The pages of this place, also those of other modules: word, endpoint, what one finds there."""
 
@@ -272,7 +276,7 @@ def tickets(kind: str = "") -> Any:
         question=question,
         periods=periods,
         years=_years(periods, whole, question),
-        whole=_table_of([(_("All of them"), whole)], periods, question, "")[0],
+        whole=_table_of([(_("All tickets"), whole)], periods, question, "")[0],
         table=_table_of(named, periods, question, question.by),
         left=len(shown) - len(named),
         chart=_chart("all", finding, periods, whole),
@@ -496,7 +500,7 @@ def _chart(
 TIMES_TITLES: Final = {
     "response": _("Response"),
     "solution": _("Solution"),
-    "active": _("Solution without waiting and on hold"),
+    "active": _("Solution without waiting"),
     "waiting": _("Waiting for reply"),
     "lifetime": _("Lifetime"),
 }
@@ -652,7 +656,7 @@ def _notes() -> list[str]:
             now=format(now().astimezone(UTC), "%Y-%m-%d %H:%M:%S"),
         ),
         _(
-            "What each figure means: %(url_for)s in the portal.",
+            "How each figure is computed: %(url_for)s in the portal.",
             url_for=url_for("statistics.definitions"),
         ),
     ]

@@ -180,7 +180,7 @@ def _reopened_and_accepted(scene: Scene, kit2: Page, chair: Page) -> None:
     chair.locator("summary", has_text="Reopen…").click()
     chair.get_by_label("Reason").fill("When do the new optics come?")
     chair.get_by_role("button", name="Reopen the report").click()
-    expect(chair.get_by_text("The report is reopened.")).to_be_visible()
+    expect(chair.get_by_text("Report reopened.")).to_be_visible()
     kit2.goto(f"{scene.server.url}{scene.address}")
     expect(kit2.get_by_text("When do the new optics come?").first).to_be_visible()
     write(kit2, "The optics and the router are old; new optics come in spring")
@@ -193,7 +193,7 @@ def _reopened_and_accepted(scene: Scene, kit2: Page, chair: Page) -> None:
     expect(chair.locator("ins")).to_have_text("; new optics come in spring")
     chair.go_back()
     chair.get_by_role("button", name="Accept the report").click()
-    expect(chair.get_by_text("The report is accepted.")).to_be_visible()
+    expect(chair.get_by_text("Report accepted.")).to_be_visible()
     with scene.server.session() as session:
         stored = session.scalars(select(Report)).one()
         assert (stored.state, len(stored.versions)) == ("accepted", 2)

@@ -39,7 +39,7 @@ def test_a_conflict_on_a_whole_page_is_not_left_unasked(
         one.value = "Mine";
     }""")
     page.get_by_role("button", name="Save draft").click()
-    expect(page.locator("#errors")).to_contain_text("Others edited the same fields")
+    expect(page.locator("#errors")).to_contain_text("Somebody else edited the same fields")
     expect(plans).to_have_value("Mine")
     assert page.evaluate(ASKS)
     page.get_by_role("button", name="Keep mine").click()

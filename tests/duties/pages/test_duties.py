@@ -266,7 +266,7 @@ def test_a_rule_is_composed_looked_at_put_in_force_and_undone(
 def test_two_rules_do_not_differ_by_capital_letters_alone(cast: Cast, visit: Enter) -> None:
     answer = visit(cast.admin).send("/duty/rules/new", {"name": "r2009", "do": "save", **CLAUSE})
     assert answer.status_code == 422
-    assert "There is already a rule with this name: R2009" in PageReader(answer.text).text
+    assert "A rule with this name already exists: R2009" in PageReader(answer.text).text
 
 
 def test_what_is_wrong_with_a_rule_is_said_and_what_was_typed_stays(
@@ -277,8 +277,8 @@ def test_what_is_wrong_with_a_rule_is_said_and_what_was_typed_stays(
     answer = visitor.send("/duty/rules/new", {"name": "<b>", "do": "save", **wrong})
     assert answer.status_code == 422
     text = PageReader(answer.text).text
-    assert "Hours to create it takes a whole number from 1 to 744" in text
-    assert "Clause 1: Minutes takes a whole number from 1 to" in text
+    assert "Hours to create the ticket: enter a whole number from 1 to 744" in text
+    assert "Clause 1: Minutes: enter a whole number from 1 to" in text
     assert 'value="12.5"' in answer.text
     assert "<b>" not in answer.text.partition("<form")[2].partition("Name</label>")[2][:300]
     added = visitor.send("/duty/rules/new", {"name": "x", "do": "add-clauses", **CLAUSE})

@@ -170,15 +170,15 @@ def test_what_cannot_be_used_of_an_address_is_told(
 ) -> None:
     visitor = visit(cast.reader)
     for query, told in {
-        "state=up": "State takes down, degraded, unmonitored",
-        "from=yesterday": "From takes a day such as 2012-01-31, or 2012-01, 2012-Q1, 2012",
-        "quarter=2012Q1": "Quarter is written as 2012-Q1",
-        "from=2013&to=2012": "To is before From",
-        "import=x": "Import takes the number of an import",
-        "counted=yes&counted=no": "Counted takes one value; the first is used",
-        "after=x": "The place in the list (after) cannot be read",
+        "state=up": "State: choose one of: down, degraded, unmonitored",
+        "from=yesterday": "From: enter a day, month, quarter or year, such as 2012-01-31",
+        "quarter=2012Q1": "Quarter: enter it as 2012-Q1",
+        "from=2013&to=2012": "“To” is before “From”",
+        "import=x": "Import: enter the number of an import",
+        "counted=yes&counted=no": "Counted: only one value is possible; using the first",
+        "after=x": "The position in the list (after) is not valid",
         "link=%00": "Link holds a character",
-        "due=never": "Ticket due takes open",
+        "due=never": "Ticket due: choose one of: open",
     }.items():
         answer = visitor.get(f"/events?{query}")
         assert answer.status_code == 422, query
@@ -288,7 +288,7 @@ def test_a_person_enters_corrects_and_closes_an_event(
     unknown = visitor.send("/events/new", {**typed, "link": "CERN-GRIDKA-LHCOPN-01"})
     assert "nearest: CERN-GRIDKA-LHCOPN-001" in PageReader(unknown.text).text
     nothing = visitor.send("/events/new", {**typed, "link": ""})
-    assert "Link or site: one of them is needed" in PageReader(nothing.text).text
+    assert "Enter a link or a site" in PageReader(nothing.text).text
     made = visitor.send("/events/new", typed)
     assert (made.status_code, made.location) == (303, "/events/1")
     assert visitor.send("/events/new", typed).location == "/events/1"  # as a reload would
@@ -339,7 +339,7 @@ def test_a_withdrawn_event_is_seen_and_counted_nowhere_until_it_is_put_back(
 def test_an_empty_portal_says_where_events_come_from(cast: Cast, visit: Enter) -> None:
     page = visit(cast.operator).read("/events")
     assert "No events yet" in page.text
-    assert ("/events/sources", "how a source reports") in page.links
+    assert ("/events/sources", "how to connect one") in page.links
     none = visit(cast.reader).read("/events?counted=yes&state=down")
     assert "No detected event matches these 2 filters" in none.text
 
@@ -352,11 +352,11 @@ def test_an_admin_says_what_the_labels_of_alerts_are_called(
     held = visitor.read("/events/sources/new").form("/events/sources/new").data()
     assert held["link_label"] == ["link"]
     wrong = visitor.send("/events/sources/new", {**held, "name": "prom", "state_words": "bad"})
-    assert "“bad” is not value=state" in PageReader(wrong.text).text
+    assert "“bad”: enter value=state" in PageReader(wrong.text).text
     good = {**held, "name": "prom", "link_label": "circuit", "state_words": "bad=down"}
     assert visitor.send("/events/sources/new", good).status_code == 303
     again = visitor.send("/events/sources/new", {**good, "form_key": "of a second window"})
-    assert "A source with this name exists already" in PageReader(again.text).text
+    assert "A source with this name already exists" in PageReader(again.text).text
     page = visitor.read("/events/sources")
     assert "prom Alertmanager" in page.text
     assert "circuit" in page.text
@@ -369,7 +369,7 @@ def test_an_admin_says_what_the_labels_of_alerts_are_called(
     for name in ("..", "team/./prom", "/prom"):
         refused = visitor.send("/events/sources/new", {**good, "name": name})
         assert refused.status_code == 422
-        assert "is part of the URL of its webhook" in PageReader(refused.text).text
+        assert "is part of the webhook URL" in PageReader(refused.text).text
 
 
 def test_a_source_is_opened_whatever_it_calls_itself(

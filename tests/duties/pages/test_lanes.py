@@ -78,7 +78,7 @@ def test_a_lane_shows_events_tickets_and_windows(
     assert (listed, "These events as a list") in page.links
     assert f"/events/{event}" in [url for url, _words in visitor.read(listed).links]
     for other in (f"{MARCH}&site=ES-PIC", f"{MARCH}&network=LHCONE"):
-        assert "Nothing is recorded for these days" in visitor.read(other).text
+        assert "Nothing recorded for these days" in visitor.read(other).text
 
 
 def test_short_events_on_each_other_are_one_bar_that_leads_to_all(
@@ -120,7 +120,7 @@ def test_the_lhc_lies_behind_and_the_address_holds_the_period(
 
 def test_what_the_picture_cannot_be_asked_is_named(cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.reader)
-    assert "Nothing is recorded for these days" in visitor.read("/events/timeline").text
+    assert "Nothing recorded for these days" in visitor.read("/events/timeline").text
     for query in ("days=8", "days=x", "until=soon", "until=9999-12-31", "site=x", "network=<b>"):
         answer = visitor.get(f"/events/timeline?{query}")
         assert answer.status_code == 422, query

@@ -338,7 +338,7 @@ def test_a_newer_version_takes_the_place_of_the_older(session: Session) -> None:
     recompute_all(session)
     assert [row.event_id for row in due(session)] == [before]
     old = all_rules(session)[0].versions[0].forces[0]
-    assert (old.ends_at, old.end_reason) == (at("5 00:00"), "R2009 v2 takes its place")
+    assert (old.ends_at, old.end_reason) == (at("5 00:00"), "replaced by R2009 v2")
     with pytest.raises(Invalid, match="replaced it"), transaction(session):
         undo(session, by, old.id)
     with transaction(session):

@@ -59,11 +59,11 @@ def test_each_line_is_shown_before_and_the_person_chooses(
     wrong = "psnr,2,X,up,2013-03-01T10:00:00,,"
     unknown = "psnr,<i>3,CERN-GRIDKA-LHCOPN-01,down,2013-03-01T10:00:00Z,,"
     url, page = looked_at(visitor, f"{HEAD}\n{ROW}\n{wrong}\n{unknown}\n{ROW}\n")
-    assert "4 lines: 2 new, 1 known already, 1 wrong; 1 of the new and correcting ones" in page.text
+    assert "4 lines: 2 new, 1 unchanged, 1 wrong; 1 of the new events and updates" in page.text
     assert "Nothing has been written yet." in page.text
     assert "line 3 psnr 2 wrong" in page.text
     assert "start 2013-03-01T10:00:00 : an ISO 8601 time with its zone" in page.text
-    assert "line 2 says the same" in page.text
+    assert "same as line 2" in page.text
     assert "CERN-GRIDKA-LHCOPN-01 link 1 CERN-GRIDKA-LHCOPN-001" in page.text
     assert "<i>3" not in visitor.get(url).text
     assert stored(session) == 0
@@ -78,7 +78,7 @@ def test_each_line_is_shown_before_and_the_person_chooses(
     assert (done.status_code, done.location) == (303, url)
     assert stored(session) == 2
     page = visitor.read(url)
-    assert "2 new, 0 corrected, 1 known already, 1 left out as wrong" in page.text
+    assert "2 new, 0 corrected, 1 unchanged, 1 invalid and skipped" in page.text
     urls = [address for address, _ in page.links]
     assert "/events?import=1&view=reported&withdrawn=all" in urls
     listed = visitor.read("/events?import=1&view=reported&withdrawn=all")
@@ -89,7 +89,7 @@ def test_each_line_is_shown_before_and_the_person_chooses(
     assert "Nothing to import" in page.text
     assert visitor.send(f"{again}/drop", {}).status_code == 303
     newest = visitor.read(IMPORT).text
-    assert "events.csv left operator" in newest
+    assert "events.csv discarded operator" in newest
     assert "events.csv imported operator" in newest
     refused = visitor.send(f"{url}/withdraw", {"reason": " "})
     assert "Reason is required" in PageReader(refused.text).text
@@ -136,7 +136,7 @@ def test_what_is_no_file_of_events_says_where(
     session: Session, cast: Cast, visit: Enter, content: bytes, told: str
 ) -> None:
     _url, page = looked_at(visit(cast.operator), content)
-    assert "This file cannot be read as events" in page.text
+    assert "This file cannot be read" in page.text
     assert told in page.text
     assert stored(session) == 0
 
@@ -172,7 +172,7 @@ def test_a_file_of_more_than_50_000_lines_is_refused_before_anything_is_stored(
 def test_a_file_of_wrong_lines_says_how_many(session: Session, cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.operator)
     _url, page = looked_at(visitor, f"{HEAD}\n" + "x\n" * 40_000)
-    assert "40,000 of its 40,000 events are wrong; the first are listed here" in page.text
+    assert "40,000 of 40,000 events have errors; the first are listed here" in page.text
     assert len(page.text) < 50_000
     assert stored(session) == 0
 
@@ -181,7 +181,7 @@ def test_a_file_with_nothing_but_a_head_says_so(cast: Cast, visit: Enter) -> Non
     _url, page = looked_at(visit(cast.operator), f"{HEAD}\n")
     assert f"{len(HEAD) + 1} bytes" in page.text
     assert "0 lines: 0 new" in page.text
-    assert "Nothing to import The file has no event." in page.text
+    assert "Nothing to import The file contains no events." in page.text
 
 
 def test_a_person_says_zone_source_and_encoding_of_a_spreadsheet(
@@ -191,7 +191,7 @@ def test_a_person_says_zone_source_and_encoding_of_a_spreadsheet(
     sheet = f"source_id;link;state;start;detail\n1;{LINK};down;2012-07-01 10:00;Störung\n"
     more = {"zone": "Europe/Berlin", "source": "noc", "encoding": "windows-1252"}
     url, page = looked_at(visitor, sheet.encode("cp1252"), **more)
-    assert "times without a zone are Europe/Berlin" in page.text
+    assert "times without a time zone: Europe/Berlin" in page.text
     assert visitor.send(f"{url}/write", page.form(f"{url}/write").data()).status_code == 303
     event = session.scalars(select(Event)).one()
     assert (event.start.isoformat(), event.detail) == ("2012-07-01T08:00:00+00:00", "Störung")
@@ -226,7 +226,7 @@ def test_a_large_file_is_the_workers_and_the_page_shows_how_far_it_is(
 ) -> None:
     visitor = visit(cast.operator)
     url, page = looked_at(visitor, gzip.compress(large_file()))
-    assert "Reading Queued A worker does it; you may leave this page." in page.text
+    assert "Reading Queued You can leave this page." in page.text
     fragment = visitor.get(url, {"HX-Request": "true", "HX-Target": "import"}).text
     assert 'hx-trigger="load' in fragment
     assert "<html" not in fragment
@@ -242,7 +242,7 @@ def test_a_large_file_is_the_workers_and_the_page_shows_how_far_it_is(
     assert stored(session) == COUNT
     page = visitor.read(url)
     assert "12,000 new, 0 corrected" in page.text
-    assert "The 12,000 events it created" in page.text
+    assert "12,000 events created by this import" in page.text
     assert "operator reported it" in visitor.read("/events/1").text
 
 
@@ -264,7 +264,7 @@ def test_a_job_whose_worker_was_killed_begins_anew_and_writes_each_line_once(
     let_time_pass(session)
     work()
     assert stored(session) == COUNT
-    assert "12,000 new, 0 corrected, 0 known already" in visitor.read(url).text
+    assert "12,000 new, 0 corrected, 0 unchanged" in visitor.read(url).text
     with transaction(session):
         runs.leave_to_worker(session, 1)
     work()
@@ -339,8 +339,10 @@ def test_what_became_wrong_since_it_was_shown_stops_the_import_and_says_why(
         session.execute(update(Link).where(Link.name == LINK).values(name="ANOTHER"))
     assert visitor.send(f"{url}/write", page.form(f"{url}/write").data()).status_code == 303
     page = visitor.read(url)
-    assert "The import was stopped : a line became invalid" in page.text
-    assert "the id of a link that is known here" in page.text
+    assert (
+        "The import stopped : links or sites were changed, and a line became invalid" in page.text
+    )
+    assert "the id of a known link" in page.text
     assert stored(session) == 0
 
 
@@ -354,9 +356,7 @@ def test_an_import_that_nobody_works_on_any_more_has_failed_and_says_what_to_do(
         session.execute(text(f"DELETE FROM {table}"))  # given up
     work()
     page = visitor.read(url)
-    assert "This import was interrupted. Nothing of the file was written. Import it again" in (
-        page.text
-    )
+    assert "This import was interrupted. Nothing was imported. Import the file again" in (page.text)
     assert IMPORT in [address for address, _ in page.links]
     fragment = visitor.get(url, {"HX-Request": "true", "HX-Target": "import"}).text
     assert "hx-trigger" not in fragment

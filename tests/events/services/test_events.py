@@ -162,7 +162,7 @@ def test_an_event_that_has_ended_is_opened_again_on_purpose_only(
         (outcome,) = report_events(session, BY, [late]).outcomes
     assert (outcome.event_id, *outcome.remarks) == (
         1,
-        "it reports the event as ongoing, but the event has ended and stays ended",
+        "reported as ongoing, but the event has ended and is not reopened",
     )
     # what nobody can have sent before the end is a correction
     assert report(session, down(start="2013-03-06T11:30:00Z", end="")) == {EventResult.CHANGED: 1}
@@ -206,7 +206,7 @@ def test_sites_are_found_under_any_name_and_a_site_alone_is_enough(
         ({"end": "2013-03-06T12:05:01Z"}, "or empty"),
         ({"state": "up"}, "one of down, degraded, unmonitored"),
         ({"layer": "L4"}, "one of L1/L2, L3, performance, other, unknown"),
-        ({"link": "", "site": ""}, "a link, or else a site"),
+        ({"link": "", "site": ""}, "a link or a site"),
         ({"source": ""}, "a text of 1 to 50"),
         ({"source": "x" * 51}, "at most 50"),
         ({"source_id": "x" * 256}, "at most 255"),

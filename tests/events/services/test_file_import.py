@@ -162,7 +162,7 @@ def test_what_became_wrong_meanwhile_keeps_out_all(session: Session, cast: Cast)
         session.execute(
             update(Link).where(Link.name == "CERN-PIC-LHCOPN-001").values(name="PIC-NEW")
         )
-    with pytest.raises(BadFile, match="the id of a link that is known here") as caught:
+    with pytest.raises(BadFile, match="the id of a known link") as caught:
         write(session, by, number)
     assert counts(session, number)[:2] == ("read", 2)
     with transaction(session):
@@ -192,7 +192,7 @@ def test_a_command_writes_a_file_whole_or_not_at_all(session: Session, cast: Cas
             runs.import_file(session, by, one, events, only_good=only_good, keeps_unknown=False)
             return one.id
 
-    with pytest.raises(BadFile, match="the id of a link that is known here"):
+    with pytest.raises(BadFile, match="the id of a known link"):
         done(only_good=False)
     assert session.scalars(select(EventImport)).all() == []
     assert counts(session, done(only_good=True)) == ("done", 1, 0, 0, 1, 0)
@@ -267,7 +267,7 @@ def test_a_forgotten_file_goes(session: Session, cast: Cast) -> None:
     assert session.scalar(select(EventImport.content)) is None
     with (
         transaction(session),
-        pytest.raises(Invalid, match="only one that was read can be written"),
+        pytest.raises(Invalid, match="only a file that has been read can be imported"),
     ):
         runs.begin_writing(session, by, number, only_good=True, keeps_unknown=True)
 

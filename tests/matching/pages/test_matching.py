@@ -254,7 +254,7 @@ def test_figures_that_lack_what_began_to_count_with_the_time_do_not_say_that_the
         ("from=1990-Q1&to=2099-Q4", "at most 400 at once"),
         ("from=9998-Q4", "from 1990-Q1"),
         ("network=GEANT", "choose LHCOPN or LHCONE"),
-        ("quarters=all", "write slides"),
+        ("quarters=all", "enter slides"),
         ("from=%3Cscript%3E", "Write a quarter"),
     ],
 )
@@ -304,10 +304,10 @@ def test_a_decision_by_hand_on_the_page_of_an_event(
     visitor = visit(cast.kit)
     wrong = visitor.send(f"/events/{event}/link", {"ticket": "many", "reason": "<b>kept</b>"})
     assert wrong.status_code == 422
-    assert "Write the number of a ticket" in PageReader(wrong.text).text
+    assert "Enter a ticket number" in PageReader(wrong.text).text
     assert "&lt;b&gt;kept&lt;/b&gt;" in wrong.text
     for typed, reason, words in (
-        ("999999", "x", "There is no ticket with this number"),
+        ("999999", "x", "Ticket not found"),
         (str(number), " ", "Reason is required"),
     ):
         answer = visitor.send(f"/events/{event}/link", {"ticket": typed, "reason": reason})
@@ -327,7 +327,7 @@ def test_a_test_ticket_cannot_be_linked(session: Session, cast: Cast, visit: Ent
         f"/events/{event}/link", {"ticket": str(number), "reason": "x"}
     )
     assert answer.status_code == 422
-    assert "documents nothing" in PageReader(answer.text).text
+    assert "cannot document an event" in PageReader(answer.text).text
 
 
 def test_every_number_is_the_count_of_its_list(
@@ -358,7 +358,7 @@ def test_pages_say_that_there_may_be_more_tickets_than_are_kept(
     for _ in range(3):
         ticket(session, cast, links=(LINK,), event_start="5 10:10", event_end="5 12:00")
     page = PageReader(reader.get(f"/events/{event}").text)
-    assert "There may be more: the 5 latest of each kind" in page.text
+    assert "Showing the latest 5 of each kind" in page.text
     # those of number 3 to 7, and the first one
     shown = {link for link, _ in page.links if link.startswith("/tickets/")}
     assert shown >= {f"/tickets/{number}" for number in (1, 3, 4, 5, 6, 7)}

@@ -65,7 +65,7 @@ def test_the_form_offers_the_two_quarters_that_ended_and_all_slides(
     assert first < last
     assert form.values("slides") == list(SLIDE_WORDS)
     slides = f"{PACKS}?first=2012-Q1&last=2013-Q2#h-new"
-    assert (slides, "The quarters of the 2013 slides, 2012-Q1 to 2013-Q2") in page.links
+    assert (slides, "Quarters of the 2013 slides, 2012-Q1 to 2013-Q2") in page.links
     asked = visit(cast.operator).read(f"{PACKS}?first=2013-Q1&last=2013-Q2").form(PACKS)
     assert (asked.values("first"), asked.values("last")) == (["2013-Q1"], ["2013-Q2"])
 
@@ -98,7 +98,7 @@ def test_a_pack_is_ordered_watched_fetched_and_deleted(
     with transaction(session):
         note_trouble(session, number, "RuntimeError: <b>no</b> room")
     assert (
-        "At the step “Counting: Rule comparison”: RuntimeError: <b>no</b> room"
+        "Step “Counting: Rule comparison”: RuntimeError: <b>no</b> room"
         in operator.read(address).text
     )
     told = reader.read(address).text
@@ -146,7 +146,7 @@ def test_only_the_chair_orders_and_deletes(session: Session, cast: Cast, visit: 
         ("title", "a\0b", "character that cannot be passed on"),
         ("first", "2013", "Write a quarter as 2012-Q1"),
         ("first", "2013-Q3", "2013-Q2 is before 2013-Q3"),
-        ("first", "2000-Q1", "a pack has 20 quarters"),
+        ("first", "2000-Q1", "choose at most 20 quarters"),
         ("last", "2013-Q1'; DROP", "Write a quarter as 2012-Q1"),
         ("last", "2098-Q1", "is too long"),
     ],
@@ -172,8 +172,8 @@ def test_a_quarter_that_has_not_begun_and_no_slides_are_refused(
     assert "2098-Q1 has not started" in ahead.text
     for slides, said in (
         ([], "choose at least one"),
-        (["matching", "nonsense"], "Slides takes of"),
-        (["matching", "matching"], "each can be chosen once"),
+        (["matching", "nonsense"], "Slides: choose from"),
+        (["matching", "matching"], "choose each only once"),
     ):
         refused = visitor.send(PACKS, {**GOOD, "slides": slides})
         assert refused.status_code == 422
@@ -205,7 +205,7 @@ def test_too_many_at_once_are_refused(session: Session, cast: Cast, visit: Enter
         order(visitor)
     refused = visitor.send(PACKS, GOOD)
     assert refused.status_code == 422
-    assert f"{MAX_WAITING} packs are waiting already" in refused.text
+    assert f"{MAX_WAITING} packs are already waiting" in refused.text
 
 
 def test_addresses_that_are_none(session: Session, cast: Cast, visit: Enter) -> None:
@@ -255,14 +255,14 @@ def test_a_failed_pack_is_made_again_and_takes_no_place(
     number = int(address.rsplit("/", 1)[1])
     refused = operator.send(f"{address}/again", {})
     assert refused.status_code == 409
-    assert f"Pack {number} is waiting; only a failed one can be retried" in refused.text
+    assert f"Pack {number} is waiting; only a failed pack can be retried" in refused.text
     fail(session, cast, number)
     page = operator.read(address)
-    assert "Before its first step: no room on the disk." in page.text
+    assert "Before the first step: no room on the disk." in page.text
     other = order(operator)
     full = operator.send(f"{address}/again", {})
     assert full.status_code == 422
-    assert "packs are waiting already" in full.text
+    assert "packs are already waiting" in full.text
     operator.send(f"{other}/delete", {})
     assert operator.send(f"{address}/again", {}).location == address
     session.rollback()

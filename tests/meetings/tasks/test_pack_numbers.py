@@ -42,12 +42,12 @@ FIRST, LAST = "2012-Q4", "2013-Q1"
 AFTER = datetime(2013, 4, 10, tzinfo=UTC)
 CATEGORIES = {
     "Incidents": "incident",
-    "Maintenances": "maintenance",
+    "Maintenance": "maintenance",
     "Changes": "change",
     "Informational": "informational",
     "All": "TOTAL",
 }
-STANDINGS = {"In time": "met", "Late": "late", "Missing": "missing", "Still due": "due"}
+STANDINGS = {"In time": "met", "Late": "late", "Missing": "missing", "Before the deadline": "due"}
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_numbers_of_every_slide_are_those_of_its_page(
     assert chart_of(slide) == {"Tickets": {"2012": year, "2013-H1": half}}
     said = " ".join(one.text_frame.text for one in slide.shapes if one.has_text_frame)
     assert f"Tickets: {year} in 2012, {half} in the first half of 2013" in said
-    quoted = "111 in 2012 and 14 in the first half of 2013, as the group’s report of 2013 said"
+    quoted = "from the group’s 2013 report: 111 in 2012 and 14 in the first half of 2013"
     assert quoted in said, "quoted as the deck's, whatever is counted here"
 
     # tickets by quarter and by month, by category

@@ -265,7 +265,7 @@ def test_what_was_broken_off_is_made_from_its_beginning(
     session.rollback()
     pack = session.get_one(MeetingPack, number)
     assert (pack.state, pack.done, pack.whole) == ("making", 4, 5)
-    assert pack.doing == "Drawing the PDF"
+    assert pack.doing == "Creating the PDF"
     session.rollback()
     make_pack(context, {"id": number})
     make_pack(context, {"id": number})  # a job is done at least once
@@ -291,7 +291,7 @@ def test_a_failure_is_told_and_the_next_try_begins_anew(
     session.rollback()
     pack = session.get_one(MeetingPack, number)
     assert pack.state == "waiting"
-    assert "At the step “Counting: Events matching per T1”: internal error" in pack.trouble
+    assert "Step “Counting: Events matching per T1”: internal error" in pack.trouble
     assert pack.trouble.endswith("(RuntimeError: the disk is full)")
     session.rollback()
     make_pack(context, {"id": number})
@@ -393,20 +393,18 @@ def test_a_pack_that_was_given_up_says_so_and_is_made_again(
     start_worker()
     until(lambda: stands(session, number) == "failed")
     pack = session.get_one(MeetingPack, number)
-    assert "At the step “Drawing the PDF”: the database could not be read or written" in (
-        pack.trouble
-    )
+    assert "Step “Creating the PDF”: the database could not be read or written" in (pack.trouble)
     assert "full" in pack.trouble
     assert "INSERT" not in pack.trouble, "the statement is for who reads the log"
 
     address, chair = f"/reports/packs/{number}", logged_in(app, session, cast, cast.operator)
     page = chair.read(address)
-    assert "This pack failed" in page.text
+    assert "This pack could not be created" in page.text
     assert "the database could not be read or written" in page.text
     assert "hx-trigger" not in chair.get(address, headers=FRAGMENT).text, "it asks no more"
     assert "failed" in chair.read("/reports/packs").text
     told = logged_in(app, session, cast).read(address)
-    assert "This pack failed" in told.text
+    assert "This pack could not be created" in told.text
     assert "database" not in told.text, "what is inside is for the chair"
     assert f"{address}/again" not in [form.action for form in told.forms]
 
@@ -444,7 +442,7 @@ def test_a_pack_whose_last_worker_was_killed_has_failed(
     start_worker(lease=3.0)
     until(lambda: stands(session, number) == "failed")
     pack = session.get_one(MeetingPack, number)
-    assert "the worker was interrupted" in pack.trouble
+    assert "the worker stopped" in pack.trouble
     with transaction(session):
         packs.make_again(session, writer(cast.operator), number)
     until(lambda: stands(session, number) == "made")

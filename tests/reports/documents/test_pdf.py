@@ -108,7 +108,7 @@ def test_no_data_is_not_said_to_be_documented() -> None:
         told, events=[], figures=[FigureLine(ReportFigure("events", "Events", None), None)]
     )
     found = whole(report_as_pdf(nothing, ADDRESS))
-    assert "No monitoring data for its links." in found
+    assert "No monitoring data for the site's links." in found
     assert "is documented" not in found
     none = replace(told, events=[], figures=[FigureLine(ReportFigure("events", "Events", 0), None)])
     assert "Every event of at least one hour is documented." in whole(report_as_pdf(none, ADDRESS))
@@ -146,7 +146,7 @@ def test_each_page_of_sample_data_says_so() -> None:
     sample = replace(report("word " * 3000), is_sample=True)
     for page in pages(report_as_pdf(sample, ADDRESS)):
         assert f"Sample data. {ADDRESS}" in " ".join(page.split())
-    assert "the demo are fictitious" in whole(report_as_pdf(sample, ADDRESS))
+    assert "are fictitious" in whole(report_as_pdf(sample, ADDRESS))
     quarter = QuarterDocument(Quarter(2013, 1), NOW, NOW, [], 5, 2, [sample], is_sample=True)
     for page in pages(quarter_as_pdf(quarter, ADDRESS)):
         assert "Sample data." in page

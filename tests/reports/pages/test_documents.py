@@ -166,7 +166,7 @@ def test_the_quarter_tells_who_is_missing(
     session: Session, cast: Cast, visit: Enter, signed: int
 ) -> None:
     page = visit(cast.reader).read(QUARTER)
-    assert "1 of 2 reports are submitted; due 2013-04-30. Missing: ES-PIC." in page.text
+    assert "1 of 2 reports submitted; due 2013-04-30. Missing: ES-PIC." in page.text
     assert ("/reports/ES-PIC/2013-Q1", "ES-PIC") in page.links
     assert "signed 2013-04-10 09:00 by kit" in page.text
     save(session, cast.pic, "ES-PIC", {"answer.issues": "Nothing much"})
@@ -188,7 +188,7 @@ def test_what_is_not_yet_due_is_not_missing(session: Session, cast: Cast, visit:
     quarter = Quarter.of(datetime.now(UTC))
     due = (quarter.end + timedelta(days=29)).date()
     address, said = f"/reports/quarters/{quarter}", f"not yet due (due by {due})"
-    none = f"None is due yet: {quarter} is ongoing, its reports are due by {due}."
+    none = f"None is due yet: {quarter} is ongoing, and its reports are due by {due}."
     reader = visit(cast.reader)
     grid = reader.read("/reports")
     assert "= not due yet, quarter ongoing" in grid.text
@@ -333,7 +333,7 @@ def test_twiki_says_what_the_pages_say(cast: Cast, visit: Enter, signed: int) ->
 def test_every_output_of_sample_data_says_so(
     session: Session, cast: Cast, visit: Enter, signed: int
 ) -> None:
-    reader, said = visit(cast.reader), "of the demo are fictitious."
+    reader, said = visit(cast.reader), "are fictitious."
     texts = [f"{place}{end}" for place in (QUARTER, REPORT) for end in ("/print", ".twiki")]
     for address in texts:
         assert said not in html.unescape(reader.get(address).text), address
@@ -411,7 +411,7 @@ def test_drafts_are_for_their_site_and_the_chair(
         for who in (cast.kit, cast.operator, cast.admin):
             assert visit(who).get(path).status_code == 200, path
     text = visit(cast.kit).read(f"{REPORT}/print").text
-    assert "This is a draft: nobody has signed it." in text
+    assert "Draft, not signed." in text
     assert "no explanation" in text
     assert "| no explanation |" in visit(cast.kit).get(f"{REPORT}.twiki").text
     save(session, cast.kit, "DE-KIT", {f"event.{event}": "A cut"})
@@ -428,7 +428,7 @@ def test_drafts_are_for_their_site_and_the_chair(
         seen = visit(cast.reader).get(path).text
         assert "A cut" in seen
         assert "Two cuts" not in seen, "only what was signed"
-        assert "The report was reopened since; this is what was signed." in seen
+        assert "The report was reopened afterwards; this is the signed version." in seen
     assert "A cut" in visit(cast.operator).get(f"{REPORT}/print?version=1").text
     for wrong in ("2", "0", "-1", "x", "99999999999"):
         assert visit(cast.operator).get(f"{REPORT}/print?version={wrong}").status_code == 404, wrong
@@ -440,7 +440,7 @@ def test_who_is_not_asked_may_write_all_the_same(
     save(session, cast.operator, "CH-CERN", ANSWERS)
     submit(session, cast.operator, "CH-CERN")
     page = visit(cast.reader).read(QUARTER)
-    assert "0 of 2 reports are submitted" in page.text, "the T0 is not asked"
+    assert "0 of 2 reports submitted" in page.text, "the T0 is not asked"
     assert "CH-CERN submitted signed 2013-04-10 09:00 by operator" in page.text
     (events,) = [href for href, _ in page.links if "t1=none" in href and "documented" not in href]
     assert events == "/events?quarter=2013-Q1&t1=none&network=LHCOPN&counted=yes"
@@ -485,7 +485,7 @@ def test_a_quarter_of_which_no_report_can_be_is_answered_alike(
     for who in (cast.kit, cast.pic, cast.reader, cast.operator, cast.admin):
         visitor = visit(who)
         for quarter in ("0001-Q1", "2008-Q4", str(last.next), "9998-Q4"):
-            said = f"There is no report of {quarter}: reports are from 2009-Q1 to {last}"
+            said = f"No report of {quarter}: choose a quarter from 2009-Q1 to {last}"
             for path in (
                 *(f"/reports/DE-KIT/{quarter}{end}" for end in ("", "/print", ".csv", "/twiki")),
                 *(f"/reports/quarters/{quarter}{end}" for end in ("", "/print", ".pdf")),
@@ -506,7 +506,7 @@ def test_a_report_of_an_early_quarter_is_found_where_one_was_written(
         report_of(session, "DE-KIT").quarter = "2008-Q4"
     assert visit(cast.kit).get("/reports/DE-KIT/2008-Q4").status_code == 200
     answer = visit(cast.kit).get("/reports/DE-KIT/2008-Q3")
-    assert "reports are from 2008-Q4 to" in PageReader(answer.text).text
+    assert "choose a quarter from 2008-Q4 to" in PageReader(answer.text).text
 
 
 def test_not_logged_in_gets_the_login_page(app: Flask) -> None:

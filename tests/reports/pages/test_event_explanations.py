@@ -70,7 +70,7 @@ def test_words_go_with_an_event_that_an_earlier_one_joined(
     page = visitor.read(PAGE)
     assert page.form(PAGE).values(f"event.{new}") == [WORDS]
     assert f"event.{old}" not in page.form(PAGE).names
-    assert "Written about an event that is now part of this one" in page.text
+    assert "Written for an event that is now part of this event" in page.text
     shown = submitted(visitor)
     assert stored(session) == {f"event.{new}": WORDS}
     assert WORDS in shown.text
@@ -110,7 +110,7 @@ def test_where_somebody_wrote_about_the_other_event_both_texts_stay(
     assert form.values(f"event.{old}") == [WORDS]
     shown = submitted(visitor)
     assert stored(session) == {f"event.{new}": "Something else", f"event.{old}": WORDS}
-    assert f"part of event {new} now {WORDS}" in shown.text
+    assert f"now part of event {new} {WORDS}" in shown.text
     for path in (f"{PAGE}/print", f"{PAGE}/twiki", f"{PAGE}.csv"):
         answer = visitor.get(path)
         assert "part of another event now" in answer.text, path

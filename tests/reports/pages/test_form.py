@@ -200,11 +200,11 @@ def test_a_field_saves_itself_and_says_so(session: Session, cast: Cast, visit: E
         ("answer.backup_test_day", "2013-02-30", 422, "is not a date; use one such as 2013-03-31"),
         ("answer.issues", "x" * 10_001, 422, "at most 10000 characters"),
         ("answer.issues", "a\x00b", 422, "a character that cannot be passed on"),
-        ("answer.backup_test_day", "2999-01-01", 422, "2999-01-01 has not come yet"),
-        ("number.incidents", "many", 422, "Write a number"),
-        ("number.incidents", "-1", 422, "Write a number from 0 on"),
-        ("number.incidents", "0.5", 422, "0.5 cannot be; write a whole number"),
-        ("number.availability", "101", 422, "101 % cannot be; an availability goes from 0 to 100"),
+        ("answer.backup_test_day", "2999-01-01", 422, "2999-01-01 is in the future"),
+        ("number.incidents", "many", 422, "Enter a number"),
+        ("number.incidents", "-1", 422, "Enter a number of 0 or more"),
+        ("number.incidents", "0.5", 422, "0.5 is not possible: enter a whole number"),
+        ("number.availability", "101", 422, "101 % is not possible: enter an availability"),
         ("event.999", "What is this", 422, "no such event"),
         ("answer.nothing", "x", 404, ""),
         ("nothing", "x", 404, ""),
@@ -327,7 +327,7 @@ def test_last_quarters_answer_is_taken_over_with_one_click(
     written(session, cast.kit, "2012-Q4", issues="Optics are old", remarks="Not carried")
     visitor = visit(cast.kit)
     page = visitor.read(PAGE)
-    assert "2012-Q4 said: Optics are old" in page.text
+    assert "Answer for 2012-Q4: Optics are old" in page.text
     assert "Not carried" not in page.text
     answer = sent(visitor, page.form(PAGE), "carry.answer.issues", **{"answer.plans": "Typed"})
     assert answer.status_code == 303
@@ -376,12 +376,12 @@ def test_another_number_needs_a_reason(session: Session, cast: Cast, visit: Ente
     answer = sent(visitor, form_of(visitor), "submit", **ANSWERS, **{"number.incidents": "4"})
     assert answer.status_code == 422
     page = PageReader(answer.text)
-    assert "Reason required for 4: the portal counts 0" in page.text
+    assert "Reason required for 4, because the portal counts 0" in page.text
     assert ("#f-reason-incidents", "Incidents affecting the site") in page.links
     sent(visitor, form_of(visitor), **{"reason.incidents": "Three came by phone"})
     signed(visitor)
     page = visitor.read(PAGE)
-    assert "The site counts 4 : Three came by phone" in page.text
+    assert "The site's number is 4 : Three came by phone" in page.text
 
 
 def test_what_cannot_be_stays_where_it_was_typed(
@@ -429,17 +429,17 @@ def test_a_ticket_is_linked_to_an_event_from_here(
     wrong = sent(visitor, form, f"link.{event}", **{f"ticket.{event}": "soon", "answer.plans": "x"})
     assert wrong.status_code == 422
     page = PageReader(wrong.text)
-    assert "Write the number of a ticket" in page.text
+    assert "Enter a ticket number" in page.text
     assert page.form(PAGE).values(f"ticket.{event}") == ["soon"]
     assert stored(session)["answer.plans"] == ("x", 1)
     unknown = sent(visitor, page.form(PAGE), f"link.{event}", **{f"ticket.{event}": "99"})
-    assert "There is no ticket with this number" in PageReader(unknown.text).text
+    assert "Ticket not found" in PageReader(unknown.text).text
     form = form_of(visitor)
     assert (
         sent(visitor, form, f"link.{event}", **{f"ticket.{event}": f"#{number}"}).status_code == 303
     )
     page = visitor.read(PAGE)
-    assert f"Ticket {number} documents event {event}." in page.text
+    assert f"Ticket {number} linked to event {event}." in page.text
     assert "Every event of at least one hour has its ticket" in page.text
     assert sent(visitor, page.form(PAGE), "link.x").status_code == 404
 
@@ -482,7 +482,7 @@ def test_signing_freezes_the_numbers_for_all_to_read(
     recompute_all(session, LATE)
     page = visit(cast.reader).read(PAGE)
     assert "Events of at least one hour 1 now 2" in page.text
-    assert "Detected since, without a ticket" in page.text
+    assert "Detected after signing, without a ticket" in page.text
     # nothing is written any more
     answer = save(visitor, "answer.issues", "Too late")
     assert answer.status_code == 409
@@ -542,7 +542,7 @@ def test_numbers_that_are_behind_say_so_where_they_are_signed(
     confirm = PageReader(answer.text).form(f"{PAGE}/submit")
     assert visitor.send(f"{PAGE}/submit", confirm.data()).status_code == 303
     monkeypatch.undo()
-    assert "The latest changes at that time may be missing" in visit(cast.reader).get(PAGE).text
+    assert "The latest changes before that may be missing" in visit(cast.reader).get(PAGE).text
 
 
 def test_reopened_with_a_reason_signed_anew_and_compared(
@@ -633,7 +633,7 @@ def test_who_reopens_second_keeps_the_reason_and_sees_the_report(cast: Cast, vis
     text = PageReader(second.text).text
     assert "Reopened by" in text
     assert "A wrong number" in text
-    assert "Copy your text from here" in text
+    assert "Copy your text from below" in text
     assert "The contacts are old" in text
 
 

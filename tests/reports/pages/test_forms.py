@@ -178,7 +178,7 @@ def test_two_admins_of_one_draft_do_not_overwrite_each_other(
     ):
         old = admin.send(f"{DRAFT}/{what}", {"version": "1", **more})
         assert old.status_code == 409, what
-        assert "Somebody else changed this form" in PageReader(old.text).text
+        assert "somebody else changed this form" in PageReader(old.text).text
         assert ("Typed" in old.text) == (what == "publish")
     assert asked(session)[-1] == "Plans of yours"
 
@@ -186,15 +186,12 @@ def test_two_admins_of_one_draft_do_not_overwrite_each_other(
 WRONG_QUESTIONS: list[tuple[dict[str, str], str]] = [
     ({"label": ""}, "Question is required"),
     ({"label": "x" * 201}, "Question has 201 characters; at most 200"),
-    ({"label": "backup PATH tested"}, "this question exists already"),
+    ({"label": "backup PATH tested"}, "this question already exists"),
     ({"label": "a\0b"}, "Question holds a character"),
-    (
-        {"kind": "nonsense"},
-        "Answer: choose one of: choice, yes or no, day, planned day, line, text",
-    ),
-    ({"kind": "text"}, "Choices are for the answer “choice” only"),
-    ({"choices": "One"}, "Choices: write 2 to 30 of them"),
-    ({"choices": "One\r\none"}, "Choices: two of them are the same"),
+    ({"kind": "nonsense"}, "Answer: choose one of: choice, yes or no, day, planned day"),
+    ({"kind": "text"}, "Choices are only for the answer type “choice”"),
+    ({"choices": "One"}, "Choices: enter 2 to 30, one per line"),
+    ({"choices": "One\r\none"}, "Choices: two are the same"),
     ({"choices": "One\r\n" + "x" * 101}, "at most 100"),
     ({"help": "x" * 1001}, "Help has 1001 characters; at most 1000"),
     ({"help": "\0"}, "Help holds a character"),
@@ -225,7 +222,7 @@ def test_what_is_wrong_with_a_question_is_said_and_all_that_was_typed_stays(
 WRONG_QUARTERS: list[tuple[dict[str, str], str]] = [
     ({"first_quarter": ""}, "First quarter is required"),
     ({"first_quarter": "2013"}, "Write a quarter as 2012-Q1"),
-    ({"first_quarter": "2008-Q4"}, "Form 1 is used from 2009-Q1 on"),
+    ({"first_quarter": "2008-Q4"}, "Form 1 is used from 2009-Q1"),
     ({"first_quarter": "9998-Q4"}, "Choose a quarter up to"),
     ({"first_quarter": "2013-Q1\0"}, "Write a quarter as 2012-Q1"),
     ({"note": ""}, "Reason is required"),
@@ -299,6 +296,6 @@ def test_the_audit_names_forms_and_what_changed(admin: Visitor) -> None:
 def test_a_comparison_with_a_form_that_is_none_says_so(admin: Visitor) -> None:
     for asked_for in ("x", "2", "77", "%00", "-1"):
         page = admin.read(f"{DRAFT}/differences?with={asked_for}")
-        assert "There is no such form" in page.text
+        assert "Form not found" in page.text
         assert "No differences" in page.text
-    assert "There is no such form" not in admin.read(f"{DRAFT}/differences?with=1").text
+    assert "Form not found" not in admin.read(f"{DRAFT}/differences?with=1").text

@@ -31,7 +31,7 @@ def test_each_cell_leads_to_its_report(session: Session, cast: Cast, visit: Ente
     assert found["/reports/quarters/2013-Q1"] == "2013-Q1"
     assert "due 2013-04-30" in page.text, "thirty days after the quarter: the last day in time"
     assert "1 / 2" in page.text
-    assert "Completeness over the years" in page.text
+    assert "Completeness by year" in page.text
 
 
 def test_without_any_t1_the_page_says_so(session: Session, cast: Cast, visit: Enter) -> None:

@@ -343,7 +343,7 @@ def test_a_reason_and_a_comment_beside_each_other(
     answer = visitor.send(f"{PAGE}/accept", {**fields, "text": "Fine", "reason": "Not yet"})
     assert answer.status_code == 200
     page = PageReader(answer.text)
-    assert "The report is accepted." in page.text
+    assert "Report accepted." in page.text
     assert page.form(f"{PAGE}/comment").values("text") == ["Fine"]
     assert page.form(f"{PAGE}/comment").values("reason") == ["Not yet"]
     answer = visitor.send(f"{PAGE}/reopen", {**fields, "text": "Fine", "reason": "Not yet"})

@@ -124,10 +124,14 @@ def test_a_field_is_refused(name: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("number.availability", "100.01", "100.01 % cannot be; an availability goes from 0 to 100"),
-        ("number.availability", "250", "250 % cannot be"),
-        ("number.incidents", "2.5", "2.5 cannot be; write a whole number"),
-        ("answer.day", "2013-04-03", "2013-04-03 has not come yet; today is 2013-04-02, UTC"),
+        (
+            "number.availability",
+            "100.01",
+            "100.01 % is not possible: enter an availability from 0 to 100",
+        ),
+        ("number.availability", "250", "250 % is not possible"),
+        ("number.incidents", "2.5", "2.5 is not possible: enter a whole number"),
+        ("answer.day", "2013-04-03", "2013-04-03 is in the future; today is 2013-04-02 (UTC)"),
     ],
 )
 def test_what_cannot_be_is_told(name: str, value: str, words: str) -> None:

@@ -46,19 +46,19 @@ def test_a_question_is_taken_without_blanks_around_its_texts() -> None:
     ("question", "part", "words"),
     [
         (replace(C, label=" "), "label", "Question is required"),
-        (replace(C, label="FIRST"), "label", "this question exists already"),
+        (replace(C, label="FIRST"), "label", "this question already exists"),
         (replace(C, label="x" * 201), "label", "has 201 characters; at most 200"),
         (replace(C, label="a\nb"), "label", "use a single line"),
         (replace(C, label="a\x00"), "label", "cannot be passed on"),
         (replace(C, group="x" * 101), "group", "at most 100"),
         (replace(C, help="x" * 1001), "help", "at most 1000"),
-        (replace(C, choices=("x", "y")), "choices", "for the answer “choice” only"),
-        (replace(B, choices=("x",)), "choices", "write 2 to 30 of them"),
-        (replace(B, choices=tuple(str(n) for n in range(31))), "choices", "write 2 to 30"),
-        (replace(B, choices=("x", "X ")), "choices", "two of them are the same"),
+        (replace(C, choices=("x", "y")), "choices", "only for the answer type “choice”"),
+        (replace(B, choices=("x",)), "choices", "enter 2 to 30"),
+        (replace(B, choices=tuple(str(n) for n in range(31))), "choices", "enter 2 to 30"),
+        (replace(B, choices=("x", "X ")), "choices", "two are the same"),
         (replace(B, choices=("x", "y" * 101)), "choices", "at most 100"),
         (replace(B, choices=("x", "y\x00")), "choices", "cannot be passed on"),
-        (replace(C, kind=QuestionKind.LINE), "kind", "stays “text”"),
+        (replace(C, kind=QuestionKind.LINE), "kind", "must stay “text”"),
     ],
 )
 def test_a_question_is_refused_in_words(question: ReportQuestion, part: str, words: str) -> None:
@@ -151,13 +151,13 @@ def test_the_difference_of_two_forms_is_told_in_words() -> None:
                 "Choices: “z” added; “y” removed",
                 "Now required",
                 "The previous answer is now offered",
-                "It follows “Third”",
+                "now after “Third”",
             ],
         ),
         (
             "New",
             "new",
-            ["Answer: p; q (optional, reusable)", "It follows “Second, anew”"],
+            ["Answer: p; q (optional, reusable)", "now after “Second, anew”"],
         ),
         ("Old", "restored", []),
         ("First", "retired", []),
@@ -168,13 +168,13 @@ def test_the_difference_of_two_forms_is_told_in_words() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "told"),
     [
-        ([A, B, C], [B, C, A], [("First", "moved", "It follows “Third”")]),
-        ([A, B, C], [C, A, B], [("Third", "moved", "It is first now")]),
+        ([A, B, C], [B, C, A], [("First", "moved", "now after “Third”")]),
+        ([A, B, C], [C, A, B], [("Third", "moved", "now first")]),
         ([A, B], [A], [("Second", "removed", "")]),
         (
             [B],
             [replace(B, choices=("y", "x"))],
-            [("Second", "changed", "Choices: in another order")],
+            [("Second", "changed", "Choices: order changed")],
         ),
     ],
 )
@@ -191,7 +191,7 @@ def test_a_form_is_used_from_a_quarter_that_changes_nothing_signed() -> None:
     assert checked_first_quarter("2015-Q3", now, None, newest) == Quarter(2015, 3)
     for text, words in (
         ("2013-Q1", "Reports of 2013-Q1 are signed with another form; choose 2013-Q2 or later"),
-        ("2013-Q2", "Form 2 is used from 2013-Q3 on"),
+        ("2013-Q2", "Form 2 is used from 2013-Q3"),
         ("2015-Q4", "Choose a quarter up to 2015-Q3"),
         ("2013", "Write a quarter as 2012-Q1"),
         ("", "Write a quarter as 2012-Q1"),

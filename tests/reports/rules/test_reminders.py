@@ -8,7 +8,13 @@ import pytest
 
 from app.core.rules.quarters import Quarter
 from app.reports.rules.notifications import News, news_notification, news_of, reminder_notification
-from app.reports.rules.reminders import next_step, quarters_reminded_of, step_due, steps_of
+from app.reports.rules.reminders import (
+    next_step,
+    quarters_reminded_of,
+    step_due,
+    step_in_words,
+    steps_of,
+)
 from app.reports.rules.reports import ReportState
 
 Q1 = Quarter(2013, 1)
@@ -57,13 +63,26 @@ def test_quarters_that_are_reminded_of() -> None:
     assert named(at("03-31T00:00"), 120) == ["2012-Q3", "2012-Q4"]
 
 
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [
+        ("7 days before it", "7 days before the due date"),
+        ("on the due day", "on the due date"),
+        ("49 days after it", "49 days after the due date"),
+        ("by hand 2013-05-02", "sent by hand"),
+    ],
+)
+def test_a_stored_reminder_is_shown_in_words(stored: str, words: str) -> None:
+    assert step_in_words(stored) == words
+
+
 def test_the_words_of_reminders() -> None:
     first = reminder_notification("DE-KIT", Q1, 30, at("04-23T07:00"), state=None)
     assert first.subject == "DE-KIT 2013-Q1: report is due on 2013-04-30"
     assert first.text == (
-        "The quarterly report of DE-KIT about 2013-Q1 is due on 2013-04-30 (UTC) and is not"
+        "The quarterly report of DE-KIT for 2013-Q1 is due on 2013-04-30 (UTC) and is not"
         " submitted.\n\n"
-        "Nobody has started it yet. The portal\u2019s numbers are filled in already."
+        "Nobody has started it yet. The portal\u2019s numbers are already filled in."
     )
     on_the_day = reminder_notification("DE-KIT", Q1, 30, at("04-30T23:59"), state=None)
     assert on_the_day.subject == "DE-KIT 2013-Q1: report is due on 2013-04-30"
@@ -79,9 +98,9 @@ def test_the_words_of_reminders() -> None:
     )
     assert late.subject == "DE-KIT 2013-Q1: report was due on 2013-04-30"
     assert late.text == (
-        "The quarterly report of DE-KIT about 2013-Q1 was due on 2013-04-30 (UTC) and is not"
+        "The quarterly report of DE-KIT for 2013-Q1 was due on 2013-04-30 (UTC) and is not"
         " submitted.\n\n"
-        "It is started; kit edited it last, on 2013-04-29.\n\n"
+        "It has been started; last edited by kit on 2013-04-29.\n\n"
         "operator sent this reminder."
     )
 
@@ -109,9 +128,9 @@ def test_the_words_of_news() -> None:
         News.COMMENTED: "DE-KIT 2013-Q1: comment on the report",
     }
     assert {news: notification.text for news, notification in said.items()} == {
-        News.SUBMITTED: "kit submitted the report of DE-KIT about 2013-Q1. Its numbers are frozen.",
-        News.REOPENED: "kit reopened the report of DE-KIT about 2013-Q1. It has to be submitted"
+        News.SUBMITTED: "kit submitted the report of DE-KIT for 2013-Q1. Its numbers are frozen.",
+        News.REOPENED: "kit reopened the report of DE-KIT for 2013-Q1. It has to be submitted"
         " again.\n\nReason: A slip.",
-        News.ACCEPTED: "kit accepted the report of DE-KIT about 2013-Q1.",
-        News.COMMENTED: "kit commented on the report of DE-KIT about 2013-Q1:\n\nWhy 3?\n|=x",
+        News.ACCEPTED: "kit accepted the report of DE-KIT for 2013-Q1.",
+        News.COMMENTED: "kit commented on the report of DE-KIT for 2013-Q1:\n\nWhy 3?\n|=x",
     }

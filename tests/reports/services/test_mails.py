@@ -122,7 +122,7 @@ def test_a_whole_mail(session: Session, cast: Cast) -> None:
     assert found["To"] == KIT
     stop = SENDER.stop_url(mail.id, mail.address_key)
     assert body(found, "plain") == (
-        "operator commented on the report of DE-KIT about 2013-Q1:\n\n"
+        "operator commented on the report of DE-KIT for 2013-Q1:\n\n"
         f"{text}\n\n"
         "https://portal.example/reports/DE-KIT/2013-Q1\n\n"
         "-- \n"

@@ -87,14 +87,14 @@ def test_a_reminder_and_a_comment_arrive_once(
     ]
     bodies = {str(mail["Subject"]): mail for _to, mail in handler.mails}
     assert _text(bodies["DE-KIT 2013-Q1: report was due on 2013-04-30"]) == (
-        "The quarterly report of DE-KIT about 2013-Q1 was due on 2013-04-30 (UTC) and is not"
+        "The quarterly report of DE-KIT for 2013-Q1 was due on 2013-04-30 (UTC) and is not"
         " submitted.\n\n"
-        "It is started; kit edited it last, on 2013-04-10.\n\n"
+        "It has been started; last edited by kit on 2013-04-10.\n\n"
         "https://portal.example/reports/DE-KIT/2013-Q1\n\n"
         "-- \nYou get this mail as reporter of DE-KIT.\nUnsubscribe: STOP\n"
     )
     assert _text(bodies["DE-KIT 2013-Q1: comment on the report"]) == (
-        "operator commented on the report of DE-KIT about 2013-Q1:\n\n"
+        "operator commented on the report of DE-KIT for 2013-Q1:\n\n"
         "Which fibre?\n\u4e2d|=1\n\n"
         "https://portal.example/reports/DE-KIT/2013-Q1\n\n"
         "-- \nYou get this mail as reporter of DE-KIT.\nUnsubscribe: STOP\n"

@@ -127,7 +127,7 @@ def test_the_page_of_an_event_says_the_same_and_offers_a_ticket_when_there_is_no
 
     def said() -> tuple[str, bool]:
         page = visitor.read(f"/events/{number}")
-        return page.text.partition("The link now: ")[2][:16].strip(), write in page.links
+        return page.text.partition("Link now: ")[2][:16].strip(), write in page.links
 
     assert said() == ("down, no ticket", True)
     assert ("Write ticket" in visit(cast.reader).read(f"/events/{number}").text) is False
