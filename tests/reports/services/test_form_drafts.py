@@ -176,7 +176,7 @@ def test_a_used_question_is_retired_and_keeps_its_kind(session: Session, cast: C
     do(session, verbs.make_draft, cast)
     with pytest.raises(Invalid, match="Retire it"):
         do(session, verbs.remove_question, cast, 2, "remarks", 1)
-    with pytest.raises(InvalidMany, match="stays “text”"):
+    with pytest.raises(InvalidMany, match="must stay “text”"):
         do(session, verbs.change_question, cast, 2, "plans", {**PLANS, "kind": "line"}, 1)
     do(session, verbs.add_question, cast, 2, POWER)
     do(session, verbs.change_question, cast, 2, "power_cuts", {**POWER, "kind": "day"}, 2)
