@@ -22,6 +22,7 @@ from procrastinate.job_context import JobContext
 from procrastinate.jobs import Job, Status
 from procrastinate.manager import JobManager
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
+from psycopg import AsyncConnection
 from sqlalchemy import Engine, Integer, String, column, delete, text
 from sqlalchemy.orm import Session
 
@@ -164,7 +165,10 @@ async def _run(runner: Runner, *, until_empty: bool) -> None:
     stalled = _Stalled(runner)
     await asyncio.to_thread(stalled.free)
     connector = PsycopgConnector(
-        conninfo=_conninfo(runner.engine), min_size=1, max_size=AT_ONCE + 2
+        conninfo=_conninfo(runner.engine),
+        min_size=1,
+        max_size=AT_ONCE + 2,
+        connection_class=_Connection,
     )
     app = App(connector=connector)
     app.job_manager = _Manager(connector)
@@ -189,6 +193,15 @@ async def _run(runner: Runner, *, until_empty: bool) -> None:
         working.cancel()  # lets the worker finish the running jobs
         with suppress(asyncio.CancelledError):
             await working
+
+
+class _Connection(AsyncConnection[Any]):
+    """Wakes the event loop once a second while nothing is notified: psycopg does so ten times, a
+    third of what an idle queue computes."""
+
+    async def wait(self, gen: Any, interval: float = 1.0, timeout: float | None = None) -> Any:
+        """As psycopg's. A notification or the end of the connection ends it at once."""
+        return await super().wait(gen, interval, timeout)
 
 
 class _Manager(JobManager):
