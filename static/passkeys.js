@@ -8,8 +8,8 @@
   document.querySelectorAll("[data-without-passkeys]").forEach(function (part) { part.hidden = true; });
 
   const PROBLEMS = {
-    NotAllowedError: _("Cancelled, or this device has no passkey for this."),
-    InvalidStateError: _("This device already holds a passkey of your account."),
+    NotAllowedError: _("Cancelled, or this device has no passkey for this portal."),
+    InvalidStateError: _("This device already has a passkey for your account."),
   };
 
   /* true: the form is filled; else what is wrong */
@@ -46,7 +46,7 @@
       if (form.elements.password) form.elements.password.value = ""; /* it did its work */
       form.submit();
     }).catch(function (error) {
-      end(PROBLEMS[error.name] || _("That did not work. Load the page again and try once more."));
+      end(PROBLEMS[error.name] || _("That did not work. Reload the page and try again."));
     });
   });
 })();

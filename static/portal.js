@@ -450,9 +450,9 @@
       const files = Array.from(input.files);
       const sum = files.reduce(function (sofar, file) { return sofar + file.size; }, 0);
       const wrong = files.filter(function (file) { return file.size > each || !file.size; }).map(function (file) {
-        return file.size ? _("%(name)s has %(size)s; at most %(each)s are taken", { name: file.name, size: size(file.size), each: size(each) }) : _("%(name)s is empty", { name: file.name });
+        return file.size ? _("%(name)s has %(size)s; at most %(each)s are allowed", { name: file.name, size: size(file.size), each: size(each) }) : _("%(name)s is empty", { name: file.name });
       });
-      if (!wrong.length && sum > all) wrong.push(_("Together these have %(sum)s; at most %(all)s are taken at once", { sum: size(sum), all: size(all) }));
+      if (!wrong.length && sum > all) wrong.push(_("These files have %(sum)s in total; at most %(all)s are allowed at once", { sum: size(sum), all: size(all) }));
       input.setCustomValidity(wrong.join(". "));
       form.classList.toggle("wrong", wrong.length > 0);
       chosen.textContent = wrong.length ? wrong.join(". ") :

@@ -271,7 +271,7 @@ ROWS: Final[Sequence[Row]] = (
         ("tests/test_never_fine.py::test_a_mail_is_accepted_only_by_a_server",),
     ),
     Row(
-        "No mail has failed.",
+        "No email has failed.",
         "mails: retry all",
         "no mail is refused when the button is pressed",
         "a refused mail was queued again",
@@ -345,21 +345,21 @@ ROWS: Final[Sequence[Row]] = (
         ("tests/home/pages/test_network.py::test_quiet_only_where_every_link_is_monitored",),
     ),
     Row(
-        "%(count)s worker at work:",
+        "%(count)s active worker:",
         "background work",
         "a worker was seen within a minute",
         "no worker, or none seen for a while",
         ("tests/test_never_fine.py::test_a_worker_is_at_work_only_while_it_is_seen",),
     ),
     Row(
-        "%(count)s workers at work:",
+        "%(count)s active workers:",
         "background work",
         "workers were seen within a minute",
         "no worker, or none seen for a while",
         ("tests/test_never_fine.py::test_a_worker_is_at_work_only_while_it_is_seen",),
     ),
     Row(
-        "None. A failing job is retried up to ten times with growing pauses.",
+        "None. A failed job is retried up to ten times, at increasing intervals.",
         "background work: failed jobs",
         "no job failed",
         "a job failed",
@@ -755,10 +755,10 @@ ROWS: Final[Sequence[Row]] = (
         ("tests/test_never_fine.py::test_no_open_ticket_and_no_due_report_are_said_only_of_none",),
     ),
     Row(
-        "Until one runs, no ticket is closed automatically and no reminders or "
-        "mails are sent. Nothing is lost: the next worker catches up. <code>flask"
-        " serve</code> starts one unless <code>WORKER=0</code>; <code>flask "
-        "worker</code> starts another.",
+        "Until a worker runs, tickets are not closed automatically and no reminders or emails"
+        " are sent. Nothing is lost: the next worker catches up. <code>flask serve</code>"
+        " starts a worker unless <code>WORKER=0</code> is set; <code>flask worker</code>"
+        " starts one on its own.",
         "background work",
         "the change log and the queue are in the database; a worker begins behind its cursor",
         "a worker runs",

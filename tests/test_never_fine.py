@@ -149,7 +149,7 @@ def test_none_failed_is_said_only_of_none(session: Session, visit: Enter) -> Non
     cast = enter_with_mails(session)
     visitor = visit(cast.operator)
     visitor.send("/mails/again", {})
-    assert "No mail has failed." in visitor.read("/mails").text
+    assert "No email has failed." in visitor.read("/mails").text
     opened_with_mails(session, cast.kit, carbon_copy="a@cc.example")
     mail = plan(session)[0]
     with transaction(session):
@@ -158,8 +158,8 @@ def test_none_failed_is_said_only_of_none(session: Session, visit: Enter) -> Non
     session.rollback()
     visitor.send("/mails/again", {})
     text = visitor.read("/mails").text
-    assert "No mail has failed." not in text
-    assert "1 mail is queued again." in text
+    assert "No email has failed." not in text
+    assert "1 email is queued again." in text
 
 
 # ---------- home and background work
@@ -192,7 +192,7 @@ def test_a_worker_is_at_work_only_while_it_is_seen(
     now = datetime.now(UTC)
     with transaction(session):
         seed_background_work(session, now)
-    assert "1 worker at work:" in read(visit, cast, "/work")
+    assert "1 active worker:" in read(visit, cast, "/work")
     with transaction(session):
         for worker in session.scalars(select(Worker)):
             worker.seen_at = now - HOUR
@@ -202,7 +202,7 @@ def test_a_worker_is_at_work_only_while_it_is_seen(
 
 
 def test_no_failed_job_is_said_only_of_none(session: Session, cast: Cast, visit: Enter) -> None:
-    said = "None. A failing job is retried up to ten times with growing pauses."
+    said = "None. A failed job is retried up to ten times, at increasing intervals."
     assert said in read(visit, cast, "/work")
     with transaction(session):
         seed_background_work(session, datetime.now(UTC))
@@ -212,19 +212,19 @@ def test_no_failed_job_is_said_only_of_none(session: Session, cast: Cast, visit:
 def test_a_backup_is_known_only_where_one_was_made(
     session: Session, cast: Cast, visit: Enter
 ) -> None:
-    assert "No backup is known." in read(visit, cast, "/work")
+    assert "No backup recorded." in read(visit, cast, "/work")
     with transaction(session):
         note_backup(session, datetime.now(UTC) - 3 * HOUR)
     text = read(visit, cast, "/work")
-    assert "No backup is known." not in text
-    assert "Whether the file still exists is not known." in text
+    assert "No backup recorded." not in text
+    assert "The portal does not check whether the file still exists." in text
 
 
 def test_a_queue_is_empty_only_where_nothing_waits_or_is_unprocessed(
     session: Session, visit: Enter
 ) -> None:
     cast = enter_with_mails(session)
-    said = "Mails Queue empty."
+    said = "Emails Queue empty."
     assert said in read(visit, cast, "/work")
     assert "Queued jobs Queue empty." in read(visit, cast, "/work")
     opened_with_mails(session, cast.kit, carbon_copy="a@cc.example")

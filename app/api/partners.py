@@ -91,7 +91,7 @@ class AccountChange(Schema):
     """What an account may: a field that is absent stays."""
 
     access = sent_choice(
-        "Own: created by an account of this partner, or handed to the partner.", TicketAccess
+        "Own: created by an account of this partner, or shared with the partner.", TicketAccess
     )
     read_only = sent_flag("The account is read-only.")
     internal = sent_flag("Whether the account reads internal entries of others.")

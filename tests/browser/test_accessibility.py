@@ -757,7 +757,7 @@ def test_axe_finds_nothing_serious_on_the_way_in(
     page.get_by_label("New password", exact=True).fill(PASSWORD)
     page.get_by_label("New password again").fill(PASSWORD)
     page.get_by_role("button", name="Set password").click()
-    page.get_by_text("The password is set").wait_for()
+    page.get_by_text("Password set").wait_for()
     look()
     log_in(page, scene.server, name, "/profile/second-factor")
     look()

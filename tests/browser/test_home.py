@@ -49,7 +49,7 @@ def cast(sqlite_server: LiveServer) -> Cast:
 HEADINGS: Mapping[str, tuple[str, ...]] = {
     "admin": (
         "Down now",
-        "Overdue for a reply 1",
+        "Reply overdue 1",
         "Unclaimed 2",
         "Changes awaiting sign-off 1",
         "Planned work",
@@ -57,7 +57,7 @@ HEADINGS: Mapping[str, tuple[str, ...]] = {
     ),
     "operator": (
         "Down now",
-        "Overdue for a reply 1",
+        "Reply overdue 1",
         "Unclaimed 2",
         "Changes awaiting sign-off 1",
         "Planned work",
@@ -109,7 +109,7 @@ def test_from_a_month_to_the_links_and_a_ticket(
         expect(page.locator(".bar-of.clash")).to_have_count(2 + 1)  # one is the key's
         page.get_by_role("textbox", name="Site").fill("pic")
         page.get_by_role("button", name="Show").click()
-        expect(page.locator(".line-of .name")).to_have_text([f"{PIC} in conflict"])
+        expect(page.locator(".line-of .name")).to_have_text([f"{PIC} conflict"])
         page.get_by_role("link", name="Next").click()
         expect(page.get_by_text("No window for this filter")).to_be_visible()
         page.get_by_role("link", name="Previous").click()

@@ -52,7 +52,7 @@ def test_login_open_and_comment(browser_page: Page, sqlite_server: LiveServer, c
     page.wait_for_url(f"{sqlite_server.url}/")
 
     keys.press("Tab")
-    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
     keys.press("Enter")
     page.wait_for_url(f"{sqlite_server.url}/#main")
     _tab_to(page, "Reached by keyboard")

@@ -156,7 +156,7 @@ def test_adding_logging_in_and_removing(
     # the device has one of this account already
     add(page, server, "again")
     expect(page.get_by_role("alert")).to_have_text(
-        "This device already holds a passkey of your account."
+        "This device already has a passkey for your account."
     )
     look()
     expected_statuses.add(422)
@@ -167,8 +167,8 @@ def test_adding_logging_in_and_removing(
     page.get_by_role("link", name="work laptop").click()
     page.get_by_text("This is your last passkey").wait_for()
     look()
-    page.get_by_role("button", name="Remove by a passkey").click()
-    page.get_by_text("from now on the password alone logs you in").wait_for()
+    page.get_by_role("button", name="Remove with a passkey").click()
+    page.get_by_text("Your password alone logs you in now").wait_for()
     log_out(page)
     expected_statuses.add(401)
     page.goto(f"{server.url}/login")
@@ -189,8 +189,8 @@ def test_another_device_is_added_by_the_first(browser_page: Page, server: LiveSe
     other = Device(page, transport="usb", defaultBackupEligibility=True, defaultBackupState=True)
     other.send("setUserVerified", isUserVerified=True)
     page.get_by_label("Name").fill("key ring")
-    page.get_by_role("button", name="Add by another passkey").click()
-    page.get_by_text("The passkey “key ring” is added.").wait_for()
+    page.get_by_role("button", name="Add with another passkey").click()
+    page.get_by_text("Passkey “key ring” added.").wait_for()
     expect(page.locator(".passkeys li").nth(1)).to_contain_text("synced")
     assert [len(one.credentials()) for one in (device, other)] == [1, 1]
     assert other.credentials()[0]["userHandle"] == first["userHandle"]
@@ -260,7 +260,7 @@ def test_another_persons_passkey_is_no_second_factor(
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.get_by_role("alert")).to_have_text(
-        "Cancelled, or this device has no passkey for this."
+        "Cancelled, or this device has no passkey for this portal."
     )
     page.goto(f"{server.url}/tickets")
     assert "/login" in page.url
@@ -275,7 +275,7 @@ def test_a_device_that_knows_nobody_says_so_and_the_form_goes_on(
     device.send("setUserVerified", isUserVerified=False)
     page.get_by_role("button", name="Use a passkey").click()
     expect(page.get_by_role("alert")).to_have_text(
-        "Cancelled, or this device has no passkey for this."
+        "Cancelled, or this device has no passkey for this portal."
     )
     device.send("setUserVerified", isUserVerified=True)
     page.get_by_role("button", name="Use a passkey").click()
@@ -301,7 +301,7 @@ def test_without_scripts_password_and_recovery_codes_do(
     page.get_by_label("Code").fill(codes[0])
     page.get_by_role("button", name="Log in").click()
     page.wait_for_url(f"{server.url}{HERE}")
-    page.get_by_text("This takes a browser with passkeys").wait_for()
+    page.get_by_text("This needs a browser that supports passkeys").wait_for()
     page.get_by_role("link", name="laptop").click()
     page.get_by_label("Name").fill("office")
     page.get_by_role("button", name="Save name").click()
@@ -309,4 +309,4 @@ def test_without_scripts_password_and_recovery_codes_do(
     page.get_by_label("Your password").fill(PASSWORD)
     page.get_by_label("Code").fill(codes[1])
     page.get_by_role("button", name="Remove passkey").click()
-    page.get_by_text("from now on the password alone logs you in").wait_for()
+    page.get_by_text("Your password alone logs you in now").wait_for()

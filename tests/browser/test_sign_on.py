@@ -70,10 +70,10 @@ def test_there_and_back_and_out_of_both(browser_page: Page, world: World) -> Non
     page = browser_page
     sign_on(page, world, "/sites?x=1")
     page.goto(f"{world.server.url}/profile")
-    expect(page.get_by_text(f"{NAME} logged you in")).to_be_visible()
+    expect(page.get_by_text(f"You logged in with {NAME}")).to_be_visible()
     expect(page.get_by_label("Current password")).to_have_count(0)
     page.get_by_role("link", name=f"Sign-on with {NAME}").click()
-    expect(page.get_by_text("follows your entitlements")).to_be_visible()
+    expect(page.get_by_text("set from your entitlements")).to_be_visible()
     log_out(page, world)
     page.get_by_role("link", name=f"Sign in with {NAME}").click()
     expect(page.get_by_role("heading", name="The provider")).to_be_visible()

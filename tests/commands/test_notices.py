@@ -39,9 +39,9 @@ def test_files_and_standard_input(portal: str) -> None:
     assert done(portal, "notices", "import", file) == (
         f"notice 1: made: {title}: Ticket 1 created; {unknown}\n"
     )
-    assert "Known already" in done(portal, "notices", "import", str(SAMPLES / "new.eml"))
+    assert "Already known" in done(portal, "notices", "import", str(SAMPLES / "new.eml"))
     cancel = (SAMPLES / "cancel.ics").read_text("utf-8")
-    assert "Ticket 1 ends as unsolved" in done(portal, "notices", "import", "-", stdin=cancel)
+    assert "Ticket 1 is set to unsolved" in done(portal, "notices", "import", "-", stdin=cancel)
     plain = (SAMPLES / "plain.eml").read_bytes()
     ran = flask(portal, "notices", "import", "-", stdin=plain)
     assert (ran.returncode, ran.stderr) == (0, b"")

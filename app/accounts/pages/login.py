@@ -66,8 +66,8 @@ KEPT = "kept."
 FRESH_FOR = timedelta(minutes=10)
 """So long a sign-on stands for a password that is requested again."""
 SIGN_ON_INSTEAD = _(
-    "You have no password here: leave this empty. It counts that you signed in again within the"
-    " last ten minutes (profile, Sign-on)."
+    "You have no password here: leave this empty, and sign in again at most ten minutes before"
+    " (profile, Sign-on)."
 )
 PROVED_AT = "proved_at"
 """Under which the cookie holds when the person proved to a provider who it is (seconds, 1970)."""
@@ -188,12 +188,15 @@ def _gate() -> Response | None:
         ended = ended or _("Your session has expired.")
         problem = (
             _(
-                "%(ended)s Nothing was stored; what you typed is below, to send again after the"
-                " login.",
+                "%(ended)s Nothing was stored. What you typed is below; send it again after"
+                " you log in.",
                 ended=ended,
             )
             if kept
-            else _("%(ended)s Nothing was stored; what you typed is below, to copy.", ended=ended)
+            else _(
+                "%(ended)s Nothing was stored. What you typed is below; copy it if you need it.",
+                ended=ended,
+            )
         )
         page = render_template(
             "accounts/login.html", form=form, problem=problem, typed=echoed(typed), kept=kept
@@ -243,7 +246,7 @@ def _gate_of_the_known(*, by_itself: bool) -> Response | None:
     if not current_user.must_set_up or request.endpoint in _SET_UP:
         return None
     if request.method not in ("GET", "HEAD"):
-        raise Forbidden(_("Admins need a second factor here: set one up, then send this again"))
+        raise Forbidden(_("Admins need a second factor: set one up, then send this again"))
     return go_to(url_for("second_factor.show"))
 
 

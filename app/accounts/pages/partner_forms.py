@@ -29,11 +29,11 @@ class SwitchesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """What an account may, and in whose name."""
 
     access = Radio(
-        _("Tickets that it sees"),
+        _("Visible tickets"),
         choices=options(*TicketAccess),
         validators=[sent],
         default=TicketAccess.OWN,
-        description=_("Own: created by an account of this partner, or handed to the partner."),
+        description=_("Own: created by an account of this partner, or shared with the partner."),
     )
     rights = Radio(
         _("Rights"),
@@ -47,7 +47,7 @@ class SwitchesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         validators=[sent],
         default="hidden",
         description=_(
-            "Hidden: it may send them, and gets back only what its partner wrote itself."
+            "Hidden: the account can send them, but reads only those that its own partner wrote."
         ),
     )
     contract_year = Choice(
@@ -56,7 +56,8 @@ class SwitchesForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         validators=[sent],
         default=str(max(CONTRACT_YEARS)),
         description=_(
-            "The GGUS contract of its client; an earlier one omits later fields of the answers."
+            "The GGUS contract that the client uses; earlier contracts omit newer fields from"
+            " responses."
         ),
     )
     sites = SelectMultipleField(

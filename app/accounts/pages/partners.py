@@ -129,7 +129,7 @@ def switches(number: int) -> Response:
         _(
             "The switches of %(login)s are %(how)s.",
             login=login,
-            how=_("saved") if changed else _("as they were"),
+            how=_("saved") if changed else _("unchanged"),
         ),
         "ok",
     )
@@ -186,7 +186,7 @@ def disable(number: int) -> Response:
 def enable(number: int) -> Response:
     """Let a disabled account in again."""
     login = _changed(number, verbs.enable_account)
-    flash(_("Account %(login)s is enabled, with the secrets that are live.", login=login), "ok")
+    flash(_("Account %(login)s is enabled, with its live secrets.", login=login), "ok")
     return go_to(_base(number))
 
 

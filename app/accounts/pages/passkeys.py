@@ -62,7 +62,7 @@ _FAILED: Final = "passkey"
 _REFUSED: Final = _(
     "Passkey refused. Try again; it may have been removed here, or the account is disabled."
 )
-_NOT_HERE: Final = _("There are no passkeys at this address of the portal")
+_NOT_HERE: Final = _("Passkeys are not available at this address of the portal")
 
 
 @blueprint.app_template_global()
@@ -172,7 +172,7 @@ def second_options() -> Response:
     rows = db.session()
     pending = logins.find_pending(rows, str(session.get(PENDING, "")), now())
     if pending is None:
-        return _problem(_("Log in again: the time for the second step is over"), 401)
+        return _problem(_("Log in again: the second step took too long"), 401)
     with transaction(rows, beside=True):
         return jsonify(get=_begin(Purpose.SECOND, pending.user))
 
@@ -267,7 +267,7 @@ def add() -> Response:
         return _list_page(form, problem="" if error.field == "name" else error.message, status=422)
     if codes:
         return _list_page(codes=codes)
-    flash(_("The passkey “%(name)s” is added.", name=name), "ok")
+    flash(_("Passkey “%(name)s” added.", name=name), "ok")
     return go_to(url_for("passkeys.show"))
 
 
@@ -314,7 +314,7 @@ def rename(number: int) -> Response:
     except Invalid as error:
         attach(form, error)
         return _one_page(number, name_form=form, status=422)
-    flash(_("The name is saved."), "ok")
+    flash(_("Name saved."), "ok")
     return go_to(url_for("passkeys.show"))
 
 
@@ -359,9 +359,9 @@ def remove_by_passkey(number: int) -> Response:
 
 def _removed() -> Response:
     flash(
-        _("The passkey is removed.")
+        _("Passkey removed.")
         if second_factor.is_on(db.session(), acting().account_id or 0)
-        else _("The passkey is removed: from now on the password alone logs you in."),
+        else _("Passkey removed. Your password alone logs you in now."),
         "ok",
     )
     return go_to(url_for("passkeys.show"))

@@ -132,7 +132,7 @@ def role(person: str) -> Response:
         _(
             "Role and sites of %(person)s are %(how)s.",
             person=person,
-            how=_("saved") if changed else _("as they were"),
+            how=_("saved") if changed else _("unchanged"),
         ),
         "ok",
     )
@@ -147,7 +147,7 @@ def disable(person: str) -> Response:
         rows = db.session()
         verbs.disable_user(rows, writer(), verbs.find_user(rows, person), why=why)
         return _(
-            "%(person)s is disabled; every login and API token of this person has ended.",
+            "%(person)s is disabled; all sessions and API tokens of this person have ended.",
             person=person,
         )
 
@@ -161,7 +161,7 @@ def enable(person: str) -> Response:
     def verb(why: str) -> str:
         rows = db.session()
         verbs.enable_user(rows, writer(), verbs.find_user(rows, person), why=why)
-        return _("%(person)s is enabled, with the password that was set before.", person=person)
+        return _("%(person)s is enabled, with the previous password.", person=person)
 
     return _with_reason(person, verb)
 
@@ -176,8 +176,8 @@ def end_logins(person: str) -> Response:
         ended = logins.end_other_logins(rows, writer(), found, why=why)
         more = _(", and %(secrets)s", secrets=ended.secrets) if ended.secrets else ""
         return counted(
-            "%(num)s login of %(person)s ended%(more)s.",
-            "%(num)s logins of %(person)s ended%(more)s.",
+            "%(num)s session of %(person)s ended%(more)s.",
+            "%(num)s sessions of %(person)s ended%(more)s.",
             ended.logins,
             person=person,
             more=more,

@@ -66,7 +66,7 @@ class NewPersonForm(RoleForm):
         render_kw={"autocomplete": "off", "autocapitalize": "none"},
     )
     mail = StringField(
-        _("Mail address"),
+        _("Email address"),
         filters=[one_line],
         render_kw={"autocomplete": "off", "inputmode": "email"},
     )
@@ -104,7 +104,7 @@ def _code(label: str = _("Code"), *, recovery: bool = True) -> CodeField:
         label,
         required(label),
         filters=[one_line],
-        description=_("Six digits that the app shows now")
+        description=_("The six digits that the app shows")
         + (_(", or one of the recovery codes.") if recovery else "."),
         render_kw={
             "autocomplete": "one-time-code",
@@ -118,7 +118,7 @@ def _code(label: str = _("Code"), *, recovery: bool = True) -> CodeField:
 def recovery_only(field: CodeField) -> None:
     """Ask for a recovery code alone: the person has passkeys and no app."""
     field.label.text = _("Recovery code")
-    field.description = _("One of those that were shown with your first passkey.")
+    field.description = _("One of the codes that were shown with your first passkey.")
 
 
 class AskCodeForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

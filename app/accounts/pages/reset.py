@@ -70,7 +70,7 @@ def reset() -> Response:
         attach(form, error, {"password": "new"})
         return _form_page(form, name, 422)
     session.clear()
-    flash(_("The password is set. Log in with it."), "ok")
+    flash(_("Password set. Log in with it."), "ok")
     return go_to(url_for("login.login"))
 
 

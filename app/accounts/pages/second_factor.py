@@ -116,9 +116,7 @@ def _try(pending: PendingLogin, code: str) -> tuple[str | None, credentials.Atte
 def from_the_start(target: str, kept: Sequence[tuple[str, str]]) -> Response:
     """Where somebody goes whose second step is over."""
     if PENDING in session:
-        flash(
-            _("Log in again: the time for the code is over, or it was wrong too often."), "waiting"
-        )
+        flash(_("Log in again: the code took too long or was wrong too often."), "waiting")
     if kept:  # the cookie stays what it is: it is why so large a form is taken
         form = LoginForm(formdata=None, next=target)
         return make_response(
@@ -171,7 +169,7 @@ def confirm() -> Response:
         attach(form, error, _FIELD)
         return _page(confirm_form=form, status=422)
     if not codes:
-        flash(_("The codes of your app are on; your recovery codes stay as they are."), "ok")
+        flash(_("Your authenticator app is set up. Your recovery codes stay as they are."), "ok")
         return go_to(url_for("second_factor.show"))
     return _page(codes=codes)
 
@@ -222,9 +220,9 @@ def off() -> Response:
         attach(form, error, _FIELD)
         return _page(off_form=form, status=422)
     flash(
-        _("The codes of your app are off; your passkeys stay your second factor.")
+        _("Your authenticator app is turned off. Your passkeys remain your second factor.")
         if verbs.has_passkey(rows, acting().account_id or 0)
-        else _("The second factor is off: from now on the password alone logs you in."),
+        else _("The second factor is off. Your password alone logs you in now."),
         "ok",
     )
     return go_to(url_for("profile.show"))

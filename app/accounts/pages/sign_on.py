@@ -164,7 +164,7 @@ def done() -> Response:
             "state",
         )
     if request.args.get("iss", issuer) != issuer:  # RFC 9207
-        return _refused(_("The answer is of another provider."), "issuer")
+        return _refused(_("The response came from another provider."), "issuer")
     code = request.args.get("code", "")
     if "error" in request.args or not code or len(code) > _MAX_CODE or not code.isprintable():
         _log.warning("sign-on: the provider answers %r", request.args.get("error", "")[:100])
@@ -178,7 +178,9 @@ def done() -> Response:
     except SignOnRefused as error:
         _log.warning("sign-on: %s", error)
         return _refused(
-            _("The answer of %(name)s could not be verified.", name=settings().name), "proof", 502
+            _("The response from %(name)s could not be verified.", name=settings().name),
+            "proof",
+            502,
         )
     if begun.person:
         return _link(begun.person, said)
@@ -255,7 +257,9 @@ def _without_role(said: Claimed) -> Response:
 
 def _link(person: int, said: Claimed) -> Response:
     if not current_user.is_authenticated or acting().account_id != person:
-        return _refused(_("The account to link is no longer logged in."), "link")
+        return _refused(
+            _("The account to link is no longer logged in. Log in and start again."), "link"
+        )
     rows = db.session()
     try:
         with transaction(rows):
@@ -359,10 +363,10 @@ def _unavailable(error: ProviderUnavailable) -> Response:
     name = settings().name
     answer = _message(
         503,
-        _("%(name)s cannot be used now", name=name),
+        _("%(name)s is not available", name=name),
         _(
-            "%(name)s does not answer, or not as it should. Try again in a few minutes. With a"
-            " password of the portal you can log in all the same.",
+            "%(name)s does not respond, or not correctly. Try again in a few minutes. If you"
+            " have a password for the portal, you can log in with it.",
             name=name,
         ),
     )

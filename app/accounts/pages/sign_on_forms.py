@@ -24,8 +24,8 @@ class MapForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         row=_("row"),
         ordered=True,
         description=_(
-            "The first row that fits decides on the role; * matches any text. A reporter gets"
-            " the sites of all rows of reporters that fit."
+            "The first matching row sets the role; * matches any text. A reporter gets the"
+            " sites of all matching reporter rows."
         ),
     )
     base = HiddenField()

@@ -75,7 +75,7 @@ def save() -> Response:
             form.base.data = str(_version())
         attach(form, error)
         return _page(form, status=422)
-    flash(_("Version %(version)s of the map is in use.", version=version), "ok")
+    flash(_("Version %(version)s of the mapping is in use.", version=version), "ok")
     return go_to(url("sign_on_map.show"))
 
 
@@ -115,9 +115,12 @@ def _follow(person: str, *, on: bool) -> Response:
         flash(f"{error.message}.", "trouble")
     else:
         flash(
-            _("The role of %(person)s follows the map from the next login on.", person=person)
+            _("The mapping sets the role of %(person)s from the next login on.", person=person)
             if on
-            else _("The role of %(person)s stays as it is set here.", person=person),
+            else _(
+                "The role of %(person)s is set here from now on; the mapping does not change it.",
+                person=person,
+            ),
             "ok",
         )
     return go_to(url("people.show", person=person))

@@ -25,7 +25,7 @@ def _name(more: str) -> StringField:
         _("Name"),
         required(_("Name")),
         filters=[one_line],
-        description=_("What uses it. %(more)s", more=more),
+        description=_("The program that uses it. %(more)s", more=more),
         render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
     )
 
@@ -33,21 +33,21 @@ def _name(more: str) -> StringField:
 class OwnTokenForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """One's own token, which may at most what one may oneself."""
 
-    name = _name(_("Your own name and a slash are prepended."))
+    name = _name(_("Your login name and a slash are added before it."))
     scopes = SelectMultipleField(
         _("Scopes"),
         choices=_SCOPES,
         validate_choice=False,
         widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
-        description=_("What it is for; it may at most what its account may."),
+        description=_("What the token can do, at most what its account can do."),
     )
     days = Choice(
         _("Expires in (days)"),
         choices=options(*(str(days) for days in _DAYS)),
         validators=[sent],
         default="90",
-        description=_("Rotate it before: two secrets may live at a time."),
+        description=_("Add a second secret before it expires; two can be live at a time."),
     )
 
     password = own_password()
@@ -64,7 +64,9 @@ class TokenForm(OwnTokenForm):
     account = StringField(
         _("Partner's account"),
         filters=[one_line],
-        description=_("Its login. The token acts as that account; left empty, as a system."),
+        description=_(
+            "The login of the partner's account as which the token acts. Leave empty for a system."
+        ),
         render_kw={"autocomplete": "off", "autocapitalize": "none", "spellcheck": "false"},
     )
 

@@ -74,8 +74,8 @@ def sign_on(session: Session, by: Writer, said: Claimed, *, refuse_unmapped: boo
             old, user.mail = user.mail, said.mail
             field = FieldChange("mail", old or None, said.mail)
             change = record_change(session, by, kind=PERSON, thing_id=user.id, fields=[field])
-            text = _("Your mail address is now the one that your sign-on has")
-            subject = _("Your mail address was changed")
+            text = _("Your email address was replaced by the one from your sign-on")
+            subject = _("Your email address was changed")
             notify_person(session, by, user, change, subject, text, also_to=old)
         _note(identity, said)
     identity.used_at = by.now
@@ -97,7 +97,7 @@ def _end_access(session: Session, by: Writer, identity: Identity, said: Claimed)
         return
     fields = [FieldChange("sign_on", "role", "no role")]
     change = record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
-    text = _("Your sign-on gives you no role here any longer. Ended: %(ended)s", ended=ended)
+    text = _("Your sign-on no longer gives you a role here. Ended: %(ended)s", ended=ended)
     notify_person(session, by, user, change, _("Your access to the portal ended"), text)
 
 
@@ -130,9 +130,9 @@ def unlink(session: Session, by: Writer, name: str, issuer: str, *, why: str = "
     require_self_or_admin(by, user, _("unlink others' accounts"))
     identity = identity_of(session, user, issuer)
     if identity is None:
-        raise NotFound(_("This account is linked to no sign-on"))
+        raise NotFound(_("This account is not linked to a sign-on"))
     if by.actor.account_id == user.id and not user.password_hash:
-        raise Invalid("identity", _("Without it nobody could log in here as you: set a password"))
+        raise Invalid("identity", _("You could not log in without it: set a password first"))
     fields = with_reason([FieldChange("sign_on", identity.subject, None)], why)
     session.delete(identity)
     change = record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
@@ -152,7 +152,7 @@ def follow_map(session: Session, by: Writer, name: str, *, on: bool, why: str = 
     user = locked_user(session, name)
     identities = session.scalars(select(Identity).where(Identity.user_id == user.id)).all()
     if not identities:
-        raise Invalid("identity", _("This account is linked to no sign-on"))
+        raise Invalid("identity", _("This account is not linked to a sign-on"))
     if all(identity.follows_map == on for identity in identities):
         return
     if on and user.role == Role.ADMIN:
@@ -161,7 +161,7 @@ def follow_map(session: Session, by: Writer, name: str, *, on: bool, why: str = 
         identity.follows_map = on
     words = ("set here", "sign-on map") if on else ("sign-on map", "set here")
     fields = with_reason([FieldChange("role_follows", *words)], why)
-    had_password, ended = on and bool(user.password_hash), _("Your password ended")
+    had_password, ended = on and bool(user.password_hash), _("Your password was removed")
     if had_password:
         user.password_hash = ""
         end_reset_links(session, user, by.now)
@@ -169,7 +169,10 @@ def follow_map(session: Session, by: Writer, name: str, *, on: bool, why: str = 
     change = record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
     log_on_commit(session, by, "role follows sign-on", PERSON, user.id, how="on" if on else "off")
     if had_password:
-        text = _("Your role follows the sign-on now, and your password ended: log in there")
+        text = _(
+            "Your role now comes from the sign-on, and your password was removed: log in"
+            " through the sign-on"
+        )
         notify_person(session, by, user, change, ended, text)
 
 

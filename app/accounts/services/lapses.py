@@ -107,8 +107,8 @@ def _end(session: Session, by: Writer, user: User, days: int) -> bool:
     fields = [FieldChange("sign_on", None, f"none for {days} days")]
     change = record_change(session, by, kind=PERSON, thing_id=user.id, fields=fields)
     text = _(
-        "You did not sign on for %(days)s days. Ended: %(words)s. Sign on and create new ones where"
-        " you still need them",
+        "You have not signed in for %(days)s days. Ended: %(words)s. Sign in and create new"
+        " ones if you still need them",
         days=days,
         words=words,
     )
@@ -123,9 +123,9 @@ def _warn(session: Session, by: Writer, user: User, last: datetime, ends: dateti
         f"lapse-{user.id}-{last:%Y%m%d%H%M%S}",
         _("Your API tokens and calendar address end soon"),
         _(
-            "Your API tokens, webhooks and the address of your calendar end on %(day)s (UTC), as"
-            " you have not signed on for a while. Sign on once before that, and they stay (account"
-            " %(name)s).",
+            "Your API tokens, webhooks and calendar address will end on %(day)s (UTC) because"
+            " you have not signed in for a while. Sign in once before then to keep them"
+            " (account %(name)s).",
             day=format(ends, "%Y-%m-%d %H:%M"),
             name=user.name,
         ),

@@ -157,7 +157,7 @@ def end_one_login(session: Session, by: Writer, user: User, login_id: int) -> No
         .returning(Login.id)
     ).all()
     if not ended:
-        raise NotFound(_("There is no such login, or it has ended already"))
+        raise NotFound(_("There is no such session, or it has already ended"))
     _record(session, by, user, len(ended), "")
 
 
@@ -180,9 +180,9 @@ def end_other_logins(
     if count or secrets:
         change = _record(session, by, user, count, why, secrets)
         if secrets:
-            text = _("Your other logins were ended, and with them %(secrets)s", secrets=secrets)
+            text = _("Your other sessions were ended, together with %(secrets)s", secrets=secrets)
             notify_person(
-                session, by, user, change, _("Your API tokens and logins were ended"), text
+                session, by, user, change, _("Your sessions and API tokens were ended"), text
             )
     return Ended(count, secrets)
 

@@ -66,7 +66,7 @@ def create_partner_account(
     found = _sites(session, sites)
     take_number(session, _LOCK)
     if session.scalars(select(PartnerAccount).where(PartnerAccount.login == login)).first():
-        raise Invalid("login", _("There is an account of this login already"))
+        raise Invalid("login", _("An account with this login already exists"))
     partner = partner_named(session, by, code)
     account = PartnerAccount(
         partner=partner,
@@ -115,7 +115,7 @@ def _check_code(code: str) -> None:
     if len(code) > MAX_CODE_LENGTH:
         raise Invalid(
             "code",
-            _("Code takes at most %(max_code_length)s characters", max_code_length=MAX_CODE_LENGTH),
+            _("Code: at most %(max_code_length)s characters", max_code_length=MAX_CODE_LENGTH),
         )
 
 
@@ -123,7 +123,7 @@ def find_account(session: Session, login: str) -> PartnerAccount:
     """The account of this login, disabled or not; ``NotFound`` otherwise."""
     account = session.scalars(select(PartnerAccount).where(PartnerAccount.login == login)).first()
     if account is None:
-        raise NotFound(_("There is no partner account of this login"))
+        raise NotFound(_("No partner account has this login"))
     return account
 
 
@@ -395,7 +395,7 @@ def live_secrets(session: Session, account: PartnerAccount) -> Sequence[AccountS
 def _check_switches(access: str, contract_year: int) -> None:
     checked_choice("access", access, TicketAccess, _("Access"))
     if contract_year not in CONTRACT_YEARS:
-        raise Invalid("contract", _("Contract is one of 2012, 2013, 2016"))
+        raise Invalid("contract", _("Contract: choose 2012, 2013 or 2016"))
 
 
 def _sites(session: Session, names: Sequence[str]) -> list[Site]:

@@ -50,9 +50,7 @@ MAX_ANSWER_LENGTH: Final = 16 * 1024
 _CHALLENGE_LENGTH: Final = 43
 """Characters of 32 bytes as base64url."""
 _MAX_ID_BYTES: Final = 1023
-_UNREADABLE: Final = _(
-    "The answer of your device is not right, or came too late; try again from the beginning"
-)
+_UNREADABLE: Final = _("The response of your device is invalid or came too late; start again")
 
 
 class Purpose(StrEnum):
@@ -216,7 +214,7 @@ def add_passkey(
     made = _registered(user, party, challenge, answer, name, by.now)
     known = select(Passkey.id).where(Passkey.credential_id == made.credential_id)
     if session.scalar(known) is not None:
-        raise Invalid("credential", _("This passkey was added already"))
+        raise Invalid("credential", _("This passkey has already been added"))
     session.add(made)
     session.flush()
     change = _record(session, by, user, FieldChange("passkey", None, name))

@@ -68,8 +68,8 @@ def check_name(field: str, name: str, label: str) -> str:
         raise Invalid(
             field,
             _(
-                "%(label)s takes letters, digits and . _ @ + - (first a letter or digit), at most"
-                " 100 characters",
+                "%(label)s: use letters, digits and . _ @ + - (starting with a letter or"
+                " digit), at most 100 characters",
                 label=label,
             ),
         )
@@ -217,7 +217,7 @@ def replace_password(session: Session, by: Writer, user: User, password: str, ho
     change = _record(session, by, user, [FieldChange("password", None, how)], "")
     log_on_commit(session, by, "password changed", PERSON, user.id, how=how)
     more = _(", and %(ended)s", ended=ended) if ended else ""
-    text = _("Your password was %(how)s. Every login ended%(more)s", how=how, more=more)
+    text = _("Your password was %(how)s. All sessions ended%(more)s", how=how, more=more)
     notify_person(session, by, user, change, _("Your password was changed"), text)
 
 
@@ -229,8 +229,8 @@ def require_no_map(session: Session, user: User, field: str) -> None:
         raise Invalid(
             field,
             _(
-                "Only the provider of sign-on logs this person in, as its role follows the map; for"
-                " a password keep its role as it is set here first"
+                "This person logs in only through the sign-on provider, because the mapping"
+                " sets the role. To allow a password, press “Keep this role” first"
             ),
         )
 
@@ -305,7 +305,7 @@ def set_updates(session: Session, by: Writer, user: User, updates: str) -> None:
 
 def set_mail(session: Session, by: Writer, user: User, mail: str) -> None:
     """Set the address of a person's mails, or none (""). One's own, or an admin somebody's."""
-    require_self_or_admin(by, user, _("change others' mail addresses"))
+    require_self_or_admin(by, user, _("change others' email addresses"))
     _check_mail(mail)
     user = locked_user(session, user.name)
     if mail == user.mail:
@@ -319,9 +319,9 @@ def set_mail(session: Session, by: Writer, user: User, mail: str) -> None:
         by,
         user,
         change,
-        _("Your mail address was changed"),
+        _("Your email address was changed"),
         _(
-            "The address for your mails was changed from %(old)s to %(new)s",
+            "The address for your emails was changed from %(old)s to %(new)s",
             old=old or _("none"),
             new=mail or _("none"),
         ),
@@ -477,17 +477,17 @@ def _checked_role(session: Session, role: str, sites: Sequence[str]) -> list[Sit
     if role == Role.REPORTER and not sites:
         raise Invalid("sites", _("Sites: choose at least one for a reporter"))
     if role != Role.REPORTER and sites:
-        raise Invalid("sites", _("Only reporters report for sites"))
+        raise Invalid("sites", _("Sites: only for reporters"))
     names = [checked_text("sites", key, SHORT_TEXT_LIMIT, label=_("Sites")) for key in sites]
     found = {site.id: site for site in (require_site(session, key, "sites") for key in names)}
     return sorted(found.values(), key=lambda site: site.key)
 
 
 def _check_mail(mail: str) -> None:
-    checked_text("mail", mail, MAIL_LIMIT, label=_("Mail address"))
+    checked_text("mail", mail, MAIL_LIMIT, label=_("Email address"))
     if ";" in mail or "," in mail:
-        raise Invalid("mail", _("Mail address: enter one address only"))
-    checked_addresses("mail", mail, label=_("Mail address"))
+        raise Invalid("mail", _("Email address: enter one address only"))
+    checked_addresses("mail", mail, label=_("Email address"))
 
 
 def _is_self(by: Writer, user: User) -> bool:

@@ -36,7 +36,9 @@ def make_reset_link(session: Session, by: Writer, name: str, *, why: str = "") -
     require_admin(by.actor, _("create one-time links"))
     user = locked_user(session, name)
     if user.disabled_at is not None:
-        raise Invalid("name", _("This person is disabled; enable the account before making a link"))
+        raise Invalid(
+            "name", _("This person is disabled; enable the account before you create a link")
+        )
     require_no_map(session, user, "name")
     end_reset_links(session, user, by.now)
     token, until = secrets.token_urlsafe(32), by.now + LINK_LASTS
@@ -71,7 +73,7 @@ def find_reset_link(session: Session, token: str, now: datetime) -> ResetLink:
         )
     ).first()
     if link is None or link.user.disabled_at is not None:
-        raise NotFound(_("This link does not work, or no longer"))
+        raise NotFound(_("This link is invalid or has expired"))
     return link
 
 
@@ -89,5 +91,5 @@ def use_reset_link(session: Session, by: Writer, token: str, password: str) -> N
         .returning(ResetLink.id)
     ).first()
     if taken is None or user.disabled_at is not None:
-        raise NotFound(_("This link does not work, or no longer"))
+        raise NotFound(_("This link is invalid or has expired"))
     replace_password(session, by, user, password, "set by the one-time link")

@@ -52,14 +52,14 @@ _NONCE = 12
 _PURPOSE = "second factor"
 """Wrong codes block codes only, and wrong passwords none of them: who does not know the password
 keeps nobody from giving the code."""
-WRONG_CODE = _("This code is wrong, over or used; take the one that the app shows now")
-WRONG_RECOVERY_CODE = _("This recovery code is wrong or used")
+WRONG_CODE = _("This code is wrong, expired or already used; enter the one that the app shows now")
+WRONG_RECOVERY_CODE = _("This recovery code is wrong or already used")
 MANY_FAILURES = 100
 MANY_WITHIN = timedelta(days=1)
 """From so many failed logins of a person within this time on, one code is not enough."""
 TWO_CODES = _(
-    "Too many failed logins of this account today: type two codes, the one that the app shows now"
-    " and then the next"
+    "Too many failed logins of this account today: enter two codes, the one that the app shows"
+    " now and the next one"
 )
 
 
@@ -71,7 +71,7 @@ def begin_setup(session: Session, by: Writer, name: str, key: bytes) -> None:
     user = own_user(session, by, name)
     if user.totp_since is not None:
         raise Invalid(
-            "code", _("The second factor is in use; turn it off before setting up another")
+            "code", _("A second factor is already on; turn it off before you set up another")
         )
     user.totp_secret = _encrypted(pyotp.random_base32(), user, key)
     user.totp_step = 0
@@ -88,9 +88,9 @@ def secret_of(user: User, key: bytes) -> str:
         raise Invalid(
             "code",
             _(
-                "The portal's secret key was changed since this second factor was set up: its codes"
-                " cannot be checked. Use a recovery code, or let an admin turn off the"
-                " second factor"
+                "The portal's secret key has changed since this second factor was set up, so"
+                " its codes cannot be checked. Use a recovery code, or ask an admin to turn"
+                " off the second factor"
             ),
         ) from None
     return opened.decode()
@@ -106,7 +106,7 @@ def confirm_setup(session: Session, by: Writer, name: str, code: str, key: bytes
     where there are some since a passkey was added."""
     user = own_user(session, by, name)
     if not user.totp_secret or user.totp_since is not None:
-        raise Invalid("code", _("The set-up was not started; start it again"))
+        raise Invalid("code", _("The setup was not started; start again"))
     if not _take_totp(session, user, _plain(code), by.now, key, codes=1):
         raise Invalid("code", WRONG_CODE)
     user.totp_since = by.now
@@ -265,7 +265,7 @@ def own_user(session: Session, by: Writer, name: str) -> User:
     """The person of this name, locked; ``Forbidden`` if somebody else acts."""
     user = locked_user(session, name)
     if by.actor.kind is not Kind.PERSON or by.actor.account_id != user.id:
-        raise Forbidden(_("Only the person itself sets up its second factor"))
+        raise Forbidden(_("You can set up only your own second factor"))
     return user
 
 
@@ -287,7 +287,7 @@ def _clear(
     text = (
         _("Your second factor was turned off: your password alone logs in")
         if not is_on(session, user.id)
-        else _("The codes of your app were turned off; your passkeys stay your second factor")
+        else _("Your authenticator app was turned off; your passkeys remain your second factor")
     )
     notify_person(session, by, user, change, _("Your second factor was turned off"), text)
 

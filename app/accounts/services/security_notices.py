@@ -16,12 +16,14 @@ from app.accounts.models.people import User
 from app.core.rules.access import Door, Kind, Writer
 from app.core.rules.language import _
 
-_WHY: Final = _("because it concerns the security of your account; such mails cannot be turned off")
+_WHY: Final = _(
+    "because it concerns the security of your account; such emails cannot be turned off"
+)
 _WHAT_TO_DO: Final = _(
-    "If it was not you: set a new password on your profile at once, and remove passkeys there that"
-    " are not yours. A new password ends every login, your API tokens and the address of your"
-    " calendar. Where you cannot log in any more, ask an administrator of the portal for a one-time"
-    " link, and say why."
+    "If this was not you, set a new password in your profile immediately, and remove passkeys"
+    " there that are not yours. A new password ends all sessions, your API tokens and your"
+    " calendar address. If you can no longer log in, ask an administrator of the portal for a"
+    " one-time link, and say why."
 )
 
 

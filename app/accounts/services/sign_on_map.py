@@ -75,8 +75,8 @@ def save_map(session: Session, by: Writer, rows: Sequence[Row], base: int) -> in
         raise Invalid(
             "base",
             _(
-                "Version %(version)s was saved meanwhile; compare it with what is typed below, and"
-                " save again to replace it",
+                "Version %(version)s was saved in the meantime. Compare it with your rows"
+                " below, and save again to replace it",
                 version=version,
             ),
         )
@@ -106,16 +106,16 @@ def _checked(session: Session, number: int, row: Row) -> MapRow:
     label = _("Row %(number)s", number=number)
     checked_text("rows", row.pattern, MAX_PATTERN, label=label)
     if not row.pattern.isprintable():
-        raise Invalid("rows", _("%(label)s: a value is one line of text", label=label))
+        raise Invalid("rows", _("%(label)s: enter one line of text", label=label))
     if not row.pattern:
         raise Invalid("rows", _("%(label)s needs a value or pattern", label=label))
     checked_choice("rows", row.role, Role, label)
     if row.role != Role.REPORTER:
         if row.site:
-            raise Invalid("rows", _("%(label)s: only reporters report for a site", label=label))
+            raise Invalid("rows", _("%(label)s: only a reporter has a site", label=label))
         return MapRow(row.pattern, row.role)
     if not row.site:
-        raise Invalid("rows", _("%(label)s: a reporter needs a site; name it", label=label))
+        raise Invalid("rows", _("%(label)s: a reporter needs a site", label=label))
     checked_text("rows", row.site, MAX_PATTERN, label=label)
     try:
         site = require_site(session, row.site, "rows")

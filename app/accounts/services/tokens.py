@@ -66,7 +66,7 @@ def create_token(
     wanted = list(scopes)
     if Scope.ADMIN in wanted:
         raise Invalid(
-            "scope", _("Only a person's token has the scope admin: create it in your profile")
+            "scope", _("Only a personal token can have the scope admin: create one in your profile")
         )
     owner = None
     if account:
@@ -74,7 +74,7 @@ def create_token(
         try:
             owner = find_account(session, account)
         except NotFound:
-            raise Invalid("account", _("No partner has an account of this login")) from None
+            raise Invalid("account", _("No partner has an account with this login")) from None
     return _create(session, by, owner, name, wanted, days)
 
 
@@ -87,9 +87,7 @@ def create_own_token(
     name = f"{owner.name}/{label}"
     if len(name) > _MAX_NAME_LENGTH:
         room = _MAX_NAME_LENGTH - len(owner.name) - 1
-        raise Invalid(
-            "name", _("Name takes at most %(room)s characters besides your own name", room=room)
-        )
+        raise Invalid("name", _("Name: at most %(room)s characters after your own name", room=room))
     return _create(session, by, owner, name, scopes, days)
 
 
@@ -97,7 +95,7 @@ def find_token(session: Session, name: str) -> ApiToken:
     """The token of this name, ended or not; ``NotFound`` otherwise."""
     token = session.scalars(select(ApiToken).where(ApiToken.name == name)).first()
     if token is None:
-        raise NotFound(_("There is no token of this name"))
+        raise NotFound(_("There is no token with this name"))
     return token
 
 
@@ -146,7 +144,9 @@ def rotate_token(
     """
     _require(by.actor, token)
     if token.user_id is not None and not _is_own(by.actor, token):
-        raise Forbidden(_("Nobody adds a secret to another person's token: it acts as that person"))
+        raise Forbidden(
+            _("You cannot add a secret to another person's token: it acts as that person")
+        )
     _lock(session, token)
     if token.ended_at is not None:
         raise Invalid("token", _("This token has ended; create a new one"))
@@ -308,13 +308,13 @@ def _create(
     lifetime = checked_lifetime(days)
     take_number(session, _LOCK)
     if session.scalars(select(ApiToken.id).where(ApiToken.name == name)).first() is not None:
-        raise Invalid("name", _("There is a token of this name already, live or ended"))
+        raise Invalid("name", _("A token with this name already exists, live or ended"))
     if isinstance(owner, User):
         live = [one for one in tokens_of(session, owner.id) if live_secrets(one, by.now)]
         if len(live) >= MAX_OWN:
             raise Invalid(
                 "name",
-                _("You have %(max_own)s live tokens, which is the most; end one", max_own=MAX_OWN),
+                _("You have %(max_own)s live tokens, the maximum; end one first", max_own=MAX_OWN),
             )
     words = " ".join(scope.value for scope in Scope if scope in wanted)
     token = ApiToken(
@@ -369,7 +369,7 @@ def _record(
 def _logged_in_person(session: Session, by: Writer) -> User:
     actor = by.actor
     if actor.kind is not Kind.PERSON or actor.scopes is not None:
-        raise Forbidden(_("Only a person who is logged in has tokens of their own"))
+        raise Forbidden(_("Only a person who is logged in can have personal tokens"))
     return session.get_one(User, actor.account_id)
 
 
@@ -387,7 +387,7 @@ def _refusal(actor: Actor, token: ApiToken) -> str | None:
 def _require_admin(actor: Actor) -> None:
     """Raise ``Forbidden`` unless the actor is an admin who acts without a token."""
     if actor.scopes is not None:
-        raise Forbidden(_("No token manages tokens; a person logs in for that"))
+        raise Forbidden(_("Tokens cannot manage tokens; log in to do that"))
     require_admin(actor, _MANAGE)
 
 

@@ -31,7 +31,7 @@ from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.registry.rules.networks import Network
 
 MAX_LIMIT = 1000
-_TIME = "CERN's clock, as exact as the source: 2013-02-14 07:24, 2013-02-14 or 2013-02."
+_TIME = "CERN local time, as exact as the source: 2013-02-14 07:24, 2013-02-14 or 2013-02."
 _STANDING = (
     "attested (a source confirms it), planned (a source announced it) or sample (no source)."
 )

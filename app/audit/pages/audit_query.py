@@ -55,7 +55,7 @@ LABELS = {
     "kind": _("Kind"),
     "thing": _("Thing"),
     "who": _("Who"),
-    "door": _("Door"),
+    "door": _("Channel"),
     "field": _("Field"),
     "from": _("From"),
     "to": _("To"),

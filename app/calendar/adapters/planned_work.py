@@ -121,7 +121,7 @@ def _description(window: Planned, url: str) -> str:
         refused = f", {window.refused} refused" if window.refused else ""
         lines.append(f"{window.accepted} of {window.asked} sites accepted{refused}.")
     if window.open_end:
-        lines.append("Its end is not said.")
+        lines.append("Its end is not known.")
     for one in window.conflicts:
         numbers = " and ".join(f"#{number}" for number in sorted(set(one.tickets)))
         lines.append(f"Conflict: {one.words} ({numbers}).")

@@ -100,7 +100,7 @@ def _first(arguments: Mapping[str, str], query: CalendarQuery) -> date:
             return found
     except Invalid:
         pass
-    query.problems.append(_("From: write a day as 2026-11-29; shown is from today on"))
+    query.problems.append(_("From: use a date such as 2026-11-29. Showing from today"))
     return query.today
 
 

@@ -95,7 +95,8 @@ class CalendarQuery:
             return found
         self.problems.append(
             _(
-                "Month: write it as 2026-11, from %(earliest)s to %(latest)s; shown is this month",
+                "Month: use a month such as 2026-11, from %(earliest)s to %(latest)s. Showing"
+                " this month",
                 earliest=format(_EARLIEST, "%Y-%m"),
                 latest=format(_LATEST, "%Y-%m"),
             )
@@ -108,7 +109,7 @@ class CalendarQuery:
         usable = len(text) <= _MAX_LENGTH and text.isprintable()
         found = find_site(db.session(), text) if usable else None
         if found is None:
-            self.problems.append(_("Site: no site has this name; any name of a known site will do"))
+            self.problems.append(_("Site: unknown name. Use any name of a known site"))
         return found
 
     def _link(self, text: str) -> Link | None:
@@ -119,7 +120,7 @@ class CalendarQuery:
                 raise Invalid("link", "")
             return require_links(db.session(), [text])[0]
         except Invalid:
-            self.problems.append(_("Link: no link has this id"))
+            self.problems.append(_("Link: unknown id"))
             return None
 
 

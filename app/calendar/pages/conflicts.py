@@ -129,7 +129,7 @@ def _read_free_query() -> FreeQuery:
         if not 0.25 <= hours <= _MAX_HOURS:
             problems.append(
                 _(
-                    "Length: a number of hours from 0.25 to %(max_hours)s; shown is 4",
+                    "Length: use a number of hours from 0.25 to %(max_hours)s. Showing 4",
                     max_hours=_MAX_HOURS,
                 )
             )
@@ -141,7 +141,7 @@ def _read_free_query() -> FreeQuery:
             if begin.year > 2098:
                 raise ValueError
         except ValueError:
-            problems.append(_("From: write a day as 2026-11-29; shown is from now on"))
+            problems.append(_("From: use a date such as 2026-11-29. Showing from now"))
             begin = now()
     wanted = request.args.get("days", "")
     days = next((one for one in _DAYS if str(one) == wanted), 30)

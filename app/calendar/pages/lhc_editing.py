@@ -28,8 +28,8 @@ from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 
 _KEY = "<int(max=2147483647):number>"
-_TIME_HELP = _("CERN's clock, as exact as the source: 2013-02-14 07:24, 2013-02-14 or 2013-02")
-_STANDING_HELP = _("attested: it was so; planned: it was to be so; sample: no source says so")
+_TIME_HELP = _("CERN local time, as exact as the source: 2013-02-14 07:24, 2013-02-14 or 2013-02")
+_STANDING_HELP = _("attested: it happened; planned: it was announced; sample: no source")
 
 
 class PeriodForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -42,8 +42,7 @@ class PeriodForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
         choices=options(*PeriodKind),
         default=PeriodKind.PHYSICS,
         description=_(
-            "The detectors run in seasons of physics and of ions, but not in a stop or"
-            " shutdown that lies in them."
+            "The detectors run in physics and ion seasons, except during stops and shutdowns."
         ),
     )
     begin = StringField(
@@ -55,15 +54,13 @@ class PeriodForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     end = StringField(
         FIELDS["end"],
         filters=[one_line],
-        description=_(
-            "A day or month that ends a period belongs to it. Leave empty while ongoing."
-        ),
+        description=_("The end day or month is part of the period. Leave empty while ongoing."),
     )
     end_standing = Choice(FIELDS["end_standing"], choices=options(*Certainty))
     source = StringField(
         FIELDS["source"],
         filters=[one_line],
-        description=_("Where it is known from; only a sample has none."),
+        description=_("Required, except for a sample."),
     )
     note = TextAreaField(FIELDS["note"], filters=[lines])
     why = StringField(
@@ -94,7 +91,7 @@ def new_period() -> Response:
             with writing_once(rows):
                 name = add_period(rows, writer(), form.stated(), form.why.data or "").name
                 leads_to(url_for("calendar.lhc"))
-            flash(_("%(name)s is in the calendar. Tickets due are recalculated.", name=name), "ok")
+            flash(_("%(name)s is added. Tickets due are recalculated.", name=name), "ok")
             return go_to(url_for("calendar.lhc"))
         except Invalid as error:
             attach(form, error)
@@ -146,7 +143,7 @@ def remove_lhc_period(number: int) -> Response:
                 name = remove_period(rows, writer(), number, form.why.data or "")
             flash(
                 _(
-                    "%(name)s is removed from the calendar. Tickets due are recalculated.",
+                    "%(name)s is removed. Tickets due are recalculated.",
                     name=name,
                 ),
                 "ok",
@@ -165,7 +162,7 @@ def _admins_only() -> None:
 def _version(text: str | None) -> int:
     if text and text.isascii() and text.isdigit() and len(text) < 10:
         return int(text)
-    raise Invalid("version", _("The form names no version; load the page again"))
+    raise Invalid("version", _("The form has no version; reload the page"))
 
 
 def _page(

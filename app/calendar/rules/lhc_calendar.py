@@ -50,7 +50,7 @@ class Certainty(StrEnum):
 
     ATTESTED = "attested"
     PLANNED = "planned"
-    """A source says when it was to be; whether it was so is not known."""
+    """Planned according to a source; not confirmed."""
     SAMPLE = "sample"
     """No source says so."""
 
@@ -142,7 +142,7 @@ def checked_period(stated: Mapping[str, str]) -> StatedPeriod:
         Certainty.PLANNED.value,
     }
     if said and not values["source"]:
-        problems["source"] = _("Say which source attests or plans it; without one it is a sample")
+        problems["source"] = _("Source: enter one, or choose “sample”")
     times: dict[str, tuple[datetime, str]] = {}
     for name in ("begin", "end"):
         if name == "end" and not values["end"]:
@@ -152,7 +152,7 @@ def checked_period(stated: Mapping[str, str]) -> StatedPeriod:
         except Invalid as error:
             problems[name] = error.message
     if not problems and "end" in times and times["end"][0] <= times["begin"][0]:
-        problems["end"] = _("It would end before it begins")
+        problems["end"] = _("The end is before the start")
     if problems:
         raise InvalidMany(problems)
     begin, end = times["begin"], times.get("end", (None, Precision.DAY))
@@ -271,7 +271,7 @@ def read_cern_time(text: str, *, is_end: bool) -> tuple[datetime, Precision]:
             return _midnight(month), Precision.MONTH
     except ValueError:
         pass
-    raise Invalid("time", _("Write a time of CERN as 2013-02-14 07:24, 2013-02-14 or 2013-02"))
+    raise Invalid("time", _("Use CERN local time such as 2013-02-14 07:24, 2013-02-14 or 2013-02"))
 
 
 def cern_words(moment: datetime, precision: str, *, is_end: bool) -> str:

@@ -106,7 +106,7 @@ def conflicts_of_plan(
     )
     if met and not unchecked:
         unchecked = _(
-            "Not checked for conflicts with %(tickets)s: no end of the window is known.",
+            "Not checked for conflicts with %(tickets)s: the end of the window is not known.",
             tickets=joined(", ", (f"#{number}" for number in met)),
         )
     beside = {number for one in clashes for number in one.tickets}
@@ -175,9 +175,9 @@ def mails_to_others(
         mine = [one for one in ahead if other.number in one.tickets]
         pair = f"{min(mine[0].tickets)} {max(mine[0].tickets)}"
         moved = (
-            _("New planned work is in conflict with the window of this ticket.")
+            _("New planned work conflicts with the window of this ticket.")
             if change.version == 1
-            else _("Planned work that was changed is in conflict with the window of this ticket.")
+            else _("Changed planned work conflicts with the window of this ticket.")
         )
         mails.append(
             partial(

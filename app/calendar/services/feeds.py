@@ -58,7 +58,7 @@ def end_feed(session: Session, by: Writer) -> None:
     person = _person(session, by)
     feed = session.get(CalendarFeed, person.id)
     if feed is None:
-        raise Invalid("feed", _("Your calendar has no address; nothing was ended"))
+        raise Invalid("feed", _("Your calendar has no address"))
     session.delete(feed)
     _record(session, by, person, "set", None)
 
@@ -110,7 +110,7 @@ def _record(session: Session, by: Writer, person: User, old: str | None, new: st
     change = record_change(session, by, kind=FEED, thing_id=person.id, fields=fields)
     done = "created" if new else "ended"
     log_on_commit(session, by, f"calendar address {done}", FEED, person.id)
-    text = _("A private address of your calendar was %(done)s", done=done)
+    text = _("A private address for your calendar was %(done)s", done=done)
     if old and new:
         text += _("; the previous one no longer works")
     notify_person(session, by, person, change, _("The address of your calendar was changed"), text)

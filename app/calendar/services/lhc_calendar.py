@@ -105,7 +105,8 @@ def change_period(
         return row
     if seen_version != row.version:
         raise Invalid(
-            "version", _("Somebody else changed this period meanwhile; look at it and save again")
+            "version",
+            _("Somebody else changed this period in the meantime; check it and save again"),
         )
     _check_name(session, period.name, row.id)
     for name, value in _columns(period).items():
@@ -120,7 +121,7 @@ def remove_period(session: Session, by: Writer, period_id: int, why: str) -> str
     """Take a period off the calendar, with a reason; its name. The log keeps what it was."""
     require_admin(by.actor, _MANAGE)
     if not checked_why(why):
-        raise Invalid("why", _("Say why it is removed"))
+        raise Invalid("why", _("Enter a reason for the removal"))
     row = _locked(session, period_id)
     name = row.name
     fields = [

@@ -73,7 +73,7 @@ def open_mail(content: bytes) -> Message:
     try:
         return BytesParser(policy=compat32).parsebytes(content)
     except FAILURES:
-        raise UnreadableMail("The mail cannot be taken apart") from None
+        raise UnreadableMail("The email cannot be parsed") from None
 
 
 def header_of(mail: Message, name: str) -> str:

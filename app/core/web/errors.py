@@ -80,7 +80,7 @@ _BESIDE_A_FIELD = ("seen.", "was.", "theirs.")
 
 _STATUS = {NotFound: 404, Forbidden: 403, MoveNotAllowed: 409, Invalid: 422, TooMuch: 413}
 _HEADINGS = {
-    400: _("This request cannot be read"),
+    400: _("The request cannot be read"),
     403: _("Not allowed"),
     404: _("Page not found"),
     405: _("Not available at this address"),

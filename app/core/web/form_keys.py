@@ -33,7 +33,7 @@ from app.core.web.person import local_path
 from app.core.web.times import now
 
 TOKEN: Final = "csrf_token"  # noqa: S105  # a field's name
-_REPEATED = _("This form was received before; nothing was stored a second time.")
+_REPEATED = _("This form was already received; nothing was stored a second time.")
 _CHUNK: Final = 1 << 16
 
 

@@ -150,7 +150,7 @@ class Choice(SelectField):
         if self.data not in allowed:
             shown = ", ".join(value for value in allowed if value)
             if len(allowed) > 20:
-                shown = _("a value of the list")
+                shown = _("the listed values")
             raise ValidationError(
                 _("%(text)s: choose one of: %(shown)s", text=self.label.text, shown=shown)
             )

@@ -46,7 +46,7 @@ def read_reply(content: bytes, own_domain: str, recipient: str = "") -> Reply:
     except UnreadableMail as error:
         return unread(content, str(error))
     except FAILURES:
-        return unread(content, "The mail cannot be taken apart")
+        return unread(content, "The email cannot be parsed")
 
 
 def check_is_mail(content: bytes) -> None:

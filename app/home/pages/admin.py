@@ -99,7 +99,7 @@ GROUPS: Final = (
                 "ticket_imports.choose",
                 _("Import tickets of another system from CSV"),
             ),
-            (_("Mails"), "mails.listing", _("Outgoing mails: sent, queued and refused")),
+            (_("Emails"), "mails.listing", _("Outgoing emails: sent, queued and refused")),
             (_("Background work"), "work.page", _("Job history, queue and failures")),
             (
                 _("Audit"),

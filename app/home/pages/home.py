@@ -97,9 +97,9 @@ _ALL_STATES: Final = {"state": ["open", "closed"]}
 _OPERATOR: Final = (
     _desk(
         Desk.WAITS_TOO_LONG,
-        _("Overdue for a reply"),
+        _("Reply overdue"),
         _(
-            "for more than %(days_between)s working days, the oldest ticket first",
+            "for more than %(days_between)s working days; oldest first",
             days_between=DAYS_BETWEEN,
         ),
         "number",
@@ -108,7 +108,7 @@ _OPERATOR: Final = (
         Desk.NOT_TAKEN,
         _("Unclaimed"),
         _(
-            "still new after more than %(days_to_take)s working day, the oldest first",
+            "still new after more than %(days_to_take)s working day; oldest first",
             days_to_take=DAYS_TO_TAKE,
         ),
         "created",
@@ -131,13 +131,13 @@ _REPORTER: Final = (
     _desk(
         Desk.WAITS_FOR_ME,
         _("Awaiting a reply"),
-        _("at your sites or written by you, the oldest ticket first"),
+        _("at your sites or written by you; oldest first"),
         "number",
     ),
     _desk(
         Desk.MY_ANSWER,
         _("Changes awaiting your sign-off"),
-        _("the oldest first"),
+        _("oldest first"),
         "created",
     ),
     _desk(
@@ -152,7 +152,7 @@ _READER: Final = (
     Part(
         _CHANGED,
         _("Recently changed"),
-        _("the newest first"),
+        _("newest first"),
         "-changed",
         _ALL_STATES,
         12,
@@ -236,13 +236,13 @@ def _due_tickets(actor: Actor) -> DueTickets | None:
     if refusal_to_create(actor) is not None:
         return None
     fresh = fresh_figures()
-    rows, about = db.session(), _("of the last four quarters, the newest first")
+    rows, about = db.session(), _("last four quarters, newest first")
     sites: Mapping[int, str] = {}
     if not actor.is_operator:
         sites = {one.id: one.key for one in all_sites(rows) if one.id in actor.site_ids}
         if not sites:
             return None
-        about = _("due from your sites, of the last four quarters, the newest first")
+        about = _("for your sites, last four quarters, newest first")
     wanted = DutyFilter(site_ids=tuple(sites), first=recent_from(now()))
     found = list_duties(rows, wanted, now(), limit=_DUE_SHOWN)
     number = len(found.rows)
@@ -296,13 +296,13 @@ def _running() -> Running:
     )
     words = ""
     if not workers.living:
-        words = _("No worker runs: mails, reminders and closing wait")
+        words = _("No worker is active: emails, reminders and automatic closing are on hold")
         if workers.silent_minutes is not None:
-            words += _(", since %(silent_minutes)s min", silent_minutes=workers.silent_minutes)
+            words += _(" (for %(silent_minutes)s min)", silent_minutes=workers.silent_minutes)
     elif failing:
         names = [TITLES.get(one.name, one.name) for one in failing_followers(db.session())]
         words = _("Failing: %(names)s", names=joined(", ", names))
-    figure = HomeFigure(_("failed mails"), failed, url_for("mails.listing", state="failed"))
+    figure = HomeFigure(_("failed emails"), failed, url_for("mails.listing", state="failed"))
     notices = HomeFigure(
         counted("maintenance notice to review", "maintenance notices to review", number),
         number,
@@ -318,14 +318,14 @@ def _running() -> Running:
         url_for("exchange.listing"),
     )
     incoming = HomeFigure(
-        counted("incoming mail to review", "incoming mails to review", came_in),
+        counted("incoming email to review", "incoming emails to review", came_in),
         came_in,
         url_for("incoming_mails.listing", state=MailState.REVIEW),
     )
     refused = HomeFigure(
         counted(
-            "incoming mail refused since yesterday",
-            "incoming mails refused since yesterday",
+            "incoming email refused since yesterday",
+            "incoming emails refused since yesterday",
             turned_away,
         ),
         turned_away,
@@ -337,7 +337,7 @@ def _running() -> Running:
 def _duties(found: Duties) -> Sequence[HomeFigure]:
     return [
         HomeFigure(
-            _("partners' accounts with faults in the last 24 h"),
+            _("partner accounts with faults in the last 24 h"),
             found.accounts_with_faults,
             url_for("partners.listing"),
         ),

@@ -141,9 +141,9 @@ PAGES: Final = (
     Page(_("Manual"), "manual.own", "help guide how"),
     Page(_("Partner's guide"), "guide.guide", "soap help"),
     Page(_("Administration"), "admin.index", seen_by=_administers),
-    Page(_("Mails"), "mails.listing", "outbox", _operates),
+    Page(_("Emails"), "mails.listing", "mails outbox", _operates),
     Page(_("Exchange"), "exchange.listing", "systems sync failed", _operates),
-    Page(_("Incoming mails"), "incoming_mails.listing", "answers replies inbox", _operates),
+    Page(_("Incoming emails"), "incoming_mails.listing", "mails answers replies inbox", _operates),
     Page(_("Background work"), "work.page", "jobs worker", _operates),
 )
 

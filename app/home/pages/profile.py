@@ -124,7 +124,7 @@ def mail() -> Response:
     except Invalid as error:
         attach(form, error)
         return _page(mail_form=form, status=422)
-    flash(_("The mail address is saved."), "ok")
+    flash(_("Email address saved."), "ok")
     return go_to(url_for("profile.show"))
 
 
@@ -190,9 +190,8 @@ def password() -> Response:
         login_user(Person(token, login))
     flash(
         _(
-            "The password was changed. Your other logins, API tokens and the address"
-            " of your calendar"
-            " were ended."
+            "Password changed. Your other sessions, your API tokens and your calendar address"
+            " have ended."
         ),
         "ok",
     )
@@ -240,7 +239,7 @@ def theme() -> Response:
     answer = go_to(back or url_for("profile.show"))
     chosen = form.theme.data or ""
     if not form.validate():
-        flash(_("Theme takes system, light or dark."), "trouble")
+        flash(_("Theme: choose system, light or dark."), "trouble")
     elif chosen:
         answer.set_cookie(
             "theme",

@@ -34,10 +34,10 @@ class MailForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
     """Where mails go."""
 
     mail = StringField(
-        _("Mail address"),
+        _("Email address"),
         [sent],
         filters=[one_line],
-        description=_("At most 254 characters; empty for none."),
+        description=_("At most 254 characters. Leave empty for none."),
         render_kw={"autocomplete": "email", "inputmode": "email"},
     )
     password = own_password()

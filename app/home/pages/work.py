@@ -98,7 +98,7 @@ def run(name: str) -> Response:
         timed_work.run_soon(rows, name, now())
     flash(
         _(
-            "“%(title)s” is due now; a worker starts it within a second or so.",
+            "“%(title)s” is due now. A worker starts it within seconds.",
             title=WORK_NAMED[name].title,
         ),
         "ok",

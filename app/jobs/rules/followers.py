@@ -15,11 +15,11 @@ MEETING_PACKS: Final = "meeting-packs"
 EVENT_IMPORTS: Final = "event-imports"
 
 TITLES: Final[Mapping[str, str]] = {
-    MAILS: _("Mails about changes"),
+    MAILS: _("Notification emails"),
     EXCHANGE: _("Exchange with partners"),
     WEBHOOKS: _("Webhooks"),
-    MATCHING: _("Matching of tickets and events"),
+    MATCHING: _("Matching tickets and events"),
     MEETING_PACKS: _("Meeting packs"),
-    EVENT_IMPORTS: _("Imports of events"),
+    EVENT_IMPORTS: _("Event imports"),
 }
 """What each follower does, in words for people."""

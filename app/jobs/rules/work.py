@@ -56,30 +56,30 @@ class Work:
 CLOSE_DUE: Final = Work(
     "close-due",
     _("Close finished tickets"),
-    _("Tickets that were solved or unsolved for 10 working days"),
+    _("Closes tickets that have been solved or unsolved for 10 working days"),
     Rhythm(timedelta(minutes=10)),
 )
 REMINDERS: Final = Work(
     "reminders",
     _("Reply reminders"),
     _(
-        "Tickets that wait for a reply: a reminder after 5 and after 10 working days,"
-        " unsolved 5 later"
+        "For tickets that wait for a reply: reminders after 5 and 10 working days, unsolved"
+        " after 5 more"
     ),
     Rhythm(timedelta(minutes=10)),
 )
 DIGESTS: Final = Work(
     "digests",
     _("Send daily digests"),
-    _("One mail a day to those who chose it"),
+    _("One email a day to people who chose the daily digest"),
     Rhythm(daily_at=time(6)),
 )
 TIDY: Final = Work(
     "tidy",
     _("Clean up"),
     _(
-        "Deletes logins 30 days after their end, jobs 90 days after they were given up, and mails,"
-        " calls and refusals after the days below"
+        "Deletes sessions 30 days after they end, jobs 90 days after they were given up, and"
+        " emails, calls and refused requests after the retention time below"
     ),
     Rhythm(daily_at=time(2, 30)),
 )
@@ -87,8 +87,8 @@ LAPSES: Final = Work(
     "lapses",
     _("End unused access"),
     _(
-        "API tokens and calendar addresses of people who have not signed on for long end; a mail"
-        " says so a week before"
+        "Ends API tokens and calendar addresses of people who have not signed in for a long"
+        " time; warns them by email a week before"
     ),
     Rhythm(daily_at=time(4)),
 )
@@ -96,21 +96,21 @@ REPORT_REMINDERS: Final = Work(
     "report-reminders",
     _("Report reminders"),
     _(
-        "Reports that are not submitted: a week before the due day, on it, a week after, then every"
-        " two weeks three times"
+        "For reports that are not submitted: a week before the due date, on it, a week after"
+        " it, then three more every two weeks"
     ),
     Rhythm(daily_at=time(7)),
 )
 TICKET_REMINDERS: Final = Work(
     "ticket-reminders",
     _("Personal reminders"),
-    _("Reminder mails that people requested"),
+    _("Reminders that people set for themselves"),
     Rhythm(timedelta(minutes=5)),
 )
 READ_PARTNERS: Final = Work(
     "read-partners",
     _("Read partners"),
-    _("What changed in the tickets of partners whose systems the portal reads"),
+    _("Fetches changes of tickets from partner systems that the portal reads"),
     Rhythm(timedelta(minutes=1)),
 )
 SOURCES: Final = Work(
@@ -121,8 +121,11 @@ SOURCES: Final = Work(
 )
 SWEEP_PARTNERS: Final = Work(
     "sweep-partners",
-    _("Compare tickets with partners'"),
-    _("Values, texts, files and second tickets; sends what is still queued"),
+    _("Compare tickets with partners"),
+    _(
+        "Compares values, texts and files, looks for duplicate tickets, and sends what is still"
+        " queued"
+    ),
     Rhythm(daily_at=time(3, 15)),
 )
 EVERY_WORK: Final = (

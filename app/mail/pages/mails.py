@@ -168,7 +168,7 @@ def again(mail: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         send_again(rows, writer(), mail)
-    flash(_("The mail is queued again."), "ok")
+    flash(_("The email is queued again."), "ok")
     return go_to(url_for("mails.mail", mail=mail))
 
 
@@ -180,13 +180,13 @@ def again_all() -> Response:
         many = send_refused_again(rows, writer())
     message = (
         counted(
-            "%(many)s mail is queued again.",
-            "%(many)s mails are queued again.",
+            "%(many)s email is queued again.",
+            "%(many)s emails are queued again.",
             many,
             many=format(many, ","),
         )
         if many
-        else _("No mail has failed.")
+        else _("No email has failed.")
     )
     flash(message, "ok")
     return go_to(url_for("mails.listing", state="waiting"))

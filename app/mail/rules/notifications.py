@@ -108,7 +108,7 @@ class Notification:
         )
         if self.happened is Happened.SOLVED:
             return _("%(who)s solved this ticket (%(from_to)s).", who=who, from_to=from_to)
-        return _("%(who)s moved this ticket (%(from_to)s).", who=who, from_to=from_to)
+        return _("%(who)s changed the state %(from_to)s.", who=who, from_to=from_to)
 
     def as_text(self) -> str:
         """As JSON, for storage."""
@@ -320,8 +320,8 @@ def digest_subject(notifications: Sequence[Notification], day: datetime) -> str:
     """The subject of a daily digest."""
     tickets = len({notification.number for notification in notifications})
     return counted(
-        "LHCOPN tickets, %(day)s: news of %(num)s ticket",
-        "LHCOPN tickets, %(day)s: news of %(num)s tickets",
+        "LHCOPN tickets, %(day)s: updates on %(num)s ticket",
+        "LHCOPN tickets, %(day)s: updates on %(num)s tickets",
         tickets,
         day=format(day, "%Y-%m-%d"),
     )

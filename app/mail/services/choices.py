@@ -23,7 +23,7 @@ from app.mail.services.messages import SECURITY
 from app.mail.services.recipients import DIGEST, EACH, NEVER
 
 CHOICES: Final = {
-    EACH: _("One mail per change"),
+    EACH: _("One email per change"),
     DIGEST: _("Daily digest"),
     NEVER: _("Off"),
 }
@@ -36,9 +36,11 @@ _MAX_TOKEN_LENGTH = 60
 def set_mail_choice(session: Session, by: Writer, user: User, choice: str) -> bool:
     """Set which mails a person gets; return False if unchanged. Allowed for oneself and for
     admins."""
-    require_self_or_admin(by, user, _("choose others' mails"))
+    require_self_or_admin(by, user, _("choose others' notifications"))
     if choice not in CHOICES:
-        raise Invalid("choice", _("Mails take one of: %(listed)s", listed=", ".join(CHOICES)))
+        raise Invalid(
+            "choice", _("Notifications: choose one of: %(listed)s", listed=", ".join(CHOICES))
+        )
     user = locked_user(session, user.name)
     if choice == user.mail_choice:
         return False

@@ -41,7 +41,7 @@ def send_due_reminders(session: Session, now: datetime) -> int:
         number, at = reminder.ticket_number, reminder.due_at.astimezone(UTC)
         parts = [
             _(
-                "You requested a reminder of ticket %(number)s for %(day)s at %(time)s UTC.",
+                "You set a reminder for ticket %(number)s on %(day)s at %(time)s UTC.",
                 number=number,
                 day=f"{at:%Y-%m-%d}",
                 time=f"{at:%H:%M}",
@@ -52,7 +52,9 @@ def send_due_reminders(session: Session, now: datetime) -> int:
         queue_message(
             session,
             key=f"{PRIVATE}reminder {number} {reminder.user_id} {at:%Y-%m-%dT%H:%M:%S}",
-            recipients=[MessageRecipient(address, reminder.user_id, _("because you requested it"))],
+            recipients=[
+                MessageRecipient(address, reminder.user_id, _("because you set this reminder"))
+            ],
             subject=_("Reminder: ticket %(number)s, %(title)s", number=number, title=title),
             text=joined("\n\n", filter(None, parts)),
             url=f"/tickets/{number}",

@@ -217,7 +217,7 @@ def make_digests(session: Session, now: datetime) -> int:
                 address=last.address,
                 address_key=key,
                 user_id=last.user_id,
-                why=mailed(_("because you chose one mail a day")),
+                why=mailed(_("because you chose one email a day")),
                 state=WAITING,
                 due_at=now,
                 created_at=now,
@@ -252,7 +252,7 @@ def list_mails(
 
     ``word`` is a part of the address, or the number of a ticket.
     """
-    require_operator(actor, _("see the portal's mails"))
+    require_operator(actor, _("see the portal's emails"))
     query = select(Mail).order_by(Mail.id.desc()).limit(SHOWN_AT_ONCE + 1)
     if states:
         query = query.where(Mail.state.in_(states))
@@ -272,7 +272,7 @@ def list_mails(
 
 def find_mail(session: Session, actor: Actor, mail_id: int) -> Mail:
     """Return one mail, for operators. Raises ``Forbidden`` or ``NotFound``."""
-    require_operator(actor, _("see the portal's mails"))
+    require_operator(actor, _("see the portal's emails"))
     mail = session.get(Mail, mail_id)
     if mail is None:
         raise NotFound
@@ -286,7 +286,10 @@ def send_again(session: Session, by: Writer, mail_id: int) -> None:
     if mail.state == FAILED and is_to_partner(mail):
         raise Invalid(
             "mail",
-            _("Send a mail that a partner's server refused again from the ticket's exchange"),
+            _(
+                "The partner's server refused this email. Send it again from the exchange panel"
+                " of the ticket"
+            ),
         )
     tried = session.scalar(
         update(Mail)
@@ -299,7 +302,7 @@ def send_again(session: Session, by: Writer, mail_id: int) -> None:
         raise Invalid(
             "mail",
             _(
-                "Only a failed or waiting mail can be tried again; this one is %(state)s",
+                "Only a failed or waiting email can be sent again; this one is %(state)s",
                 state=mail.state,
             ),
         )
@@ -313,7 +316,7 @@ def send_refused_again(session: Session, by: Writer) -> int:
 
     For use after a wrong setting made the server refuse every mail.
     """
-    require_operator(by.actor, _("see the portal's mails"))
+    require_operator(by.actor, _("see the portal's emails"))
     to_partner = exists().where(
         MailMessage.id == Mail.message_id, MailMessage.key.startswith(PARTNER)
     )

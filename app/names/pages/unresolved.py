@@ -76,7 +76,7 @@ def alias() -> Response:
     followed = _follow(kind, given)
     flash(
         _(
-            "%(given)s means %(data)s from now on.%(in_words)s",
+            "%(given)s now means %(data)s.%(in_words)s",
             given=given,
             data=form.target.data,
             in_words=_in_words(*followed),
@@ -93,9 +93,9 @@ def follow() -> Response:
     followed = _follow(kind, given)
     flash(
         _(
-            "What names %(given)s:%(followed)s",
+            "%(given)s:%(followed)s",
             given=given,
-            followed=_in_words(*followed) or _(" nothing had to follow."),
+            followed=_in_words(*followed) or _(" nothing had to be updated."),
         ),
         "ok",
     )
@@ -109,7 +109,7 @@ def dismiss() -> Response:
     rows = db.session()
     with writing_once(rows):
         name_decisions.dismiss_name(rows, writer(), kind, given, why)
-    flash(_("%(given)s stays unresolved and is no longer listed.", given=given), "ok")
+    flash(_("%(given)s is dismissed and no longer listed.", given=given), "ok")
     return go_to(url_for("unresolved.listing", kind=kind))
 
 
@@ -195,11 +195,15 @@ def _in_words(tickets: Followed, events: Followed) -> str:
     if not parts:
         return ""
     words, left = (
-        _(" %(listed)s followed", listed=joined(_(" and "), parts)),
+        _(" %(listed)s updated", listed=joined(_(" and "), parts)),
         tickets.left + events.left,
     )
     return (
-        _("%(words)s, %(left)s still open: continue below.", words=words, left=format(left, ","))
+        _(
+            "%(words)s, %(left)s still to update: continue below.",
+            words=words,
+            left=format(left, ","),
+        )
         if left
         else words + "."
     )

@@ -42,7 +42,7 @@ class AliasForm(NameForm):
         render_kw={"list": "known-names", "autocomplete": "off", "autocapitalize": "none"},
     )
     system = Choice(
-        _("System in which the site has this name"),
+        _("System that uses this name for the site"),
         choices=options(*NameSystem),
         default=NameSystem.GOCDB,
     )
@@ -56,7 +56,7 @@ class UnitForm(FlaskForm):  # type: ignore[misc]
         required(_("Unit")),
         filters=[one_line],
         description=_(
-            "At most %(max_unit_length)s characters, written as in the tickets.",
+            "As written in the tickets; at most %(max_unit_length)s characters.",
             max_unit_length=MAX_UNIT_LENGTH,
         ),
         render_kw={"autocomplete": "off"},

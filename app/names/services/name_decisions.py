@@ -136,9 +136,7 @@ def _record_aliases(
 
 def _make_unit_alias(session: Session, by: Writer, name: str, target: str, reason: str) -> None:
     if target not in known_units(session):
-        raise Invalid(
-            "target", _("No such unit is known; known are partners' codes and named units")
-        )
+        raise Invalid("target", _("Unknown unit; use a partner's code or a named unit"))
     target = same_units(session).get(target, target)
     same = session.scalars(select(Unit).where(Unit.name == target)).first()
     if same is None:

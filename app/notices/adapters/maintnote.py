@@ -88,7 +88,7 @@ def _mail(content: bytes, name: str, digest: str) -> Reading:
     except UnreadableMail as error:
         return Reading(name, digest, raw, (Unread(str(error)),))
     except FAILURES:
-        return Reading(name, digest, raw, (Unread("The mail cannot be taken apart"),))
+        return Reading(name, digest, raw, (Unread("The email cannot be parsed"),))
     calendars = list(
         dict.fromkeys(text for part, text in parts if _is_calendar(part, text) and text)
     )
@@ -325,7 +325,7 @@ def _time(event: icalendar.Component, name: str, *, floating: bool = False) -> d
         raise _Unreadable(f"{name} {'is repeated' if values else 'is missing'}")
     moment = getattr(values[0], "dt", None)
     if not isinstance(moment, datetime):
-        raise _Unreadable(f"{name} is not a time of day")
+        raise _Unreadable(f"{name} is not a date and time")
     if moment.tzinfo is None:
         zone = one_line(str(getattr(values[0], "params", {}).get("TZID", "")))[:50]
         if not floating or zone:
@@ -335,5 +335,5 @@ def _time(event: icalendar.Component, name: str, *, floating: bool = False) -> d
         moment = moment.replace(tzinfo=UTC)
     moment = moment.astimezone(UTC)
     if not is_in_reach(moment):
-        raise _Unreadable(f"{name} is out of reach: the year {moment.year}")
+        raise _Unreadable(f"{name} is out of range: the year {moment.year}")
     return moment

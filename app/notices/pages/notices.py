@@ -51,7 +51,7 @@ PACKED_LIMIT: Final = 3 * 1024 * 1024
 _SHOWN_CIRCUITS: Final = 200
 _UPDATE: Final = "update-"
 """Prefix of the field names of one form: another form on the page has the same names."""
-_TIME_HELP = _("UTC, as 2026-01-31 09:05; a zone may follow: 2026-01-31 10:05+01:00")
+_TIME_HELP = _("UTC, such as 2026-01-31 09:05, or with a zone: 2026-01-31 10:05+01:00")
 
 
 class FileForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
@@ -296,7 +296,7 @@ def dismiss(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            flash(_("Notice %(number)s is dismissed.", number=number), "ok")
+            flash(_("Notice %(number)s dismissed.", number=number), "ok")
             return go_to(url_for("notices.listing", state=Outcome.TO_READ))
     return _notice_page(find_notice(rows, number), dismiss_form=form, status=422)
 
@@ -327,7 +327,7 @@ def settle(number: int) -> Response:
         except Invalid as error:
             attach(form, error)
         else:
-            flash(_("%(circuit)s is %(link)s.", circuit=circuit, link=link), "ok")
+            flash(_("%(circuit)s assigned to %(link)s.", circuit=circuit, link=link), "ok")
             return go_to(url_for("notices.notice", number=number))
     return _notice_page(find_notice(rows, number), circuit_form=form, status=422)
 

@@ -77,7 +77,7 @@ def update_ticket(
     row = _to_decide(session, by, number)
     found = ticket_to_update(session, row)
     if found is None:
-        raise MoveNotAllowed(_("This notice has no ticket that may be updated; create one"))
+        raise MoveNotAllowed(_("This notice has no ticket to update; create one"))
     ticket = locked_ticket(session, found.number)
     provider = row.provider or row.file.sender or "The provider"
     comment = f"{provider} sent another notice of this maintenance (notice {row.id})"

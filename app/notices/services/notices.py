@@ -93,7 +93,7 @@ def take_in(session: Session, by: Writer, reading: Reading) -> Sequence[Result]:
         found = [
             _same(row, f"This file was imported on {known.received_at:%Y-%m-%d}") for row in rows
         ]
-        return found or [Result(Outcome.SAME, "All of its notices are known already")]
+        return found or [Result(Outcome.SAME, "All notices in it are already known")]
     taking = _Taking(session, by, reading)
     taking.lock_tickets()
     return [taking.take(one) for one in reading.found]
@@ -166,7 +166,7 @@ class _Taking:
         newest = self.session.get_one(MaintenanceNotice, before.notice_id)
         same = self._known(found)
         if same is not None:
-            return _same(same, f"Known already, as notice {same.id}")
+            return _same(same, f"Already known as notice {same.id}")
         order = _order(found, newest)
         if order < 0:
             row = self._row(Outcome.IGNORED, _older(found, newest), found)
@@ -175,8 +175,8 @@ class _Taking:
         if order == 0:
             row = self._row(
                 Outcome.TO_READ,
-                f"It has the sequence {found.sequence} of notice {newest.id}, no later stamp, and"
-                " another content",
+                f"Sequence {found.sequence} was sent before, in notice {newest.id}, with different"
+                " content",
                 found,
             )
             row.ticket_number = before.ticket_number
@@ -360,7 +360,7 @@ _OUTCOME_OF: Final[Mapping[str, Outcome]] = {
 }
 _IN_WORDS: Final = {
     Outcome.UPDATED: "is updated",
-    Outcome.CANCELLED: "ends as unsolved: the work is cancelled",
+    Outcome.CANCELLED: "is set to unsolved: the work is cancelled",
     Outcome.COMPLETED: "is solved: the work is done",
 }
 
@@ -376,7 +376,7 @@ def _order(notice: Notice, newest: MaintenanceNotice) -> int:
 
 def _older(notice: Notice, newest: MaintenanceNotice) -> str:
     if notice.sequence == newest.sequence:
-        return f"Its stamp is older than that of notice {newest.id}; ignored"
+        return f"Its time stamp is older than that of notice {newest.id}; ignored"
     return (
         f"It is older (sequence {notice.sequence}) than notice {newest.id} (sequence"
         f" {newest.sequence}); ignored"
@@ -419,7 +419,7 @@ def _description(notice: Notice, row: MaintenanceNotice) -> str:
         f"Account: {notice.account}" if notice.account else "",
         f"Circuits: {circuits}",
         f"Status: {notice.status}" if notice.status else "",
-        f"Impact: {notice.impact or 'not said'}",
+        f"Impact: {notice.impact or 'not stated'}",
     ]
     text = "\n".join(line for at, line in enumerate(lines) if line or at == 1).strip()
     if notice.description:
@@ -464,9 +464,11 @@ def _differences(notice: Notice, newest: MaintenanceNotice) -> str:
             f" {span(newest.start, newest.end)}"
         )
     if notice.impact != newest.impact and (notice.impact or not notice.is_cancelled):
-        parts.append(f"impact {notice.impact or 'not said'}, it was {newest.impact or 'not said'}")
+        parts.append(
+            f"impact {notice.impact or 'not stated'}, it was {newest.impact or 'not stated'}"
+        )
     if notice.title() != newest.title:
-        parts.append(f"it is called “{notice.title()}”")
+        parts.append(f"the title is now “{notice.title()}”")
     circuits = {one.object_id for one in notice.circuits}
     before = {one.object_id for one in newest.circuits}
     gone = before - circuits if circuits else set()

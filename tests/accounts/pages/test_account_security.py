@@ -265,7 +265,7 @@ def test_each_change_of_what_opens_an_account_is_mailed(
     assert "kit/laptop was created (account kit)" in first
     assert "By: kit, which is your own account" in first
     assert "From: the address 127.0.0.1" in first
-    assert "If it was not you: set a new password" in first
+    assert "If this was not you, set a new password" in first
     assert "By: the administrator admin" in sent[8][2]
 
 
@@ -351,7 +351,7 @@ def test_carbon_copies_are_bounded_and_shown(
     assert page.form("/tickets/new").values("title") == ["Down again"]
     dashed = visitor.send("/tickets/new", {**sent, "carbon_copy": ["-oQ@out.example"]})
     assert dashed.status_code == 422
-    words = "2 of 2 outside addresses named today"
+    words = "2 of 2 external addresses used today"
     assert words in visitor.read("/profile").text
     assert words in admin.read("/admin/people/operator").text
-    assert "0 of 2 outside addresses named today" in admin.read("/partners/accounts/1").text
+    assert "0 of 2 external addresses used today" in admin.read("/partners/accounts/1").text

@@ -118,7 +118,7 @@ def test_a_partner_and_its_first_account_in_one_form(
     # sent again, as a reload would: refused, and nothing is shown
     again = visitor.send(f"{PARTNERS}/new", GOOD)
     assert again.status_code == 422
-    assert "There is an account of this login already" in PageReader(again.text).text
+    assert "An account with this login already exists" in PageReader(again.text).text
     for text in (
         sent.text,
         again.text,
@@ -254,7 +254,7 @@ def test_switches_are_saved_and_stand_in_the_audit(
     changes = session.scalar(select(func.count()).select_from(Change))
     session.rollback()
     assert visitor.send(f"{page}/switches", {**wanted, "sites": ["DE-KIT"]}).status_code == 303
-    assert "as they were" in visitor.read(page).text
+    assert "unchanged" in visitor.read(page).text
     assert session.scalar(select(func.count()).select_from(Change)) == changes
     session.rollback()
     refused = visitor.send(f"{page}/switches", {**wanted, "sites": ["NOWHERE"]})
@@ -287,7 +287,7 @@ def seed_calls(session: Session, cast: Cast, count: int) -> None:
 def test_an_account_without_calls_says_what_next(cast: Cast, visit: Enter) -> None:
     text = visit(cast.admin).read(page_of(cast)).text
     assert "This account has never called" in text
-    assert "They appear here within five seconds" in text
+    assert "Calls appear here within five seconds" in text
 
 
 def test_calls_with_their_outcome_filtered_and_paged(

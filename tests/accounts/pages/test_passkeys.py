@@ -106,7 +106,7 @@ def test_adding_one_by_the_password(
     with transaction(session):
         find_user(session, "kit").mail = "kit@people.example"
     visitor, other = visit(cast.kit), visit(cast.kit)
-    assert "None. A passkey logs you in" in visitor.read("/profile").text
+    assert "None. With a passkey you log in" in visitor.read("/profile").text
     wrong = visitor.send(f"{HERE}/options", {"password": "not it"})
     assert (wrong.status_code, wrong.json) == (422, {"problem": "This is not your password"})
     asked = options_of(visitor, f"{HERE}/options", password=PASSWORD)["create"]
@@ -129,15 +129,15 @@ def test_adding_one_by_the_password(
     assert "work <laptop> on one device" in page.text
     assert "never used" in page.text
     profile = visitor.read("/profile").text
-    assert "1 passkey logs you in" in profile
-    assert "Off. With a second factor" not in profile
+    assert "1 passkey. Log in with it alone" in profile
+    assert "Off. A second factor" not in profile
     again = options_of(visitor, f"{HERE}/options", password=PASSWORD)["create"]
     assert [one["id"] for one in again["excludeCredentials"]] == [text(device.keys[0].id)]
     assert again["excludeCredentials"][0]["transports"] == ["internal"]
     assert again["user"]["id"] == asked["user"]["id"]
     answer = visitor.send(HERE, {"name": "", "credential": Authenticator().create(again)})
     assert answer.location == HERE
-    assert "The passkey “unknown browser” is added." in visitor.read(HERE).text
+    assert "Passkey “unknown browser” added." in visitor.read(HERE).text
     subjects = session.scalars(select(MailMessage.subject).order_by(MailMessage.id)).all()
     assert [one.rpartition("] ")[2] for one in subjects] == [
         "A passkey was added to your account"
@@ -156,7 +156,7 @@ def test_no_passkey_without_the_password_before_it(
     made = {**asked, "rp": {"id": "localhost"}, "user": {"id": text(b"x")}}
     answer = visitor.send(HERE, {"name": "x", "credential": Authenticator().create(made)})
     assert answer.status_code == 422
-    assert "The answer of your device is not right" in answer.text
+    assert "The response of your device is invalid" in answer.text
     assert visitor.send(HERE, {"name": "x", "credential": "{}"}).status_code == 422
     # asked for by one person, sent by another from the same browser
     made = options_of(visitor, f"{HERE}/options", password=PASSWORD)["create"]
@@ -244,7 +244,7 @@ def test_a_recovery_code_instead(app: Flask, session: Session, cast: Cast, visit
     give_password(fresh, "kit")
     answer = give_code(fresh, "123456")
     assert answer.status_code == 401
-    assert "This recovery code is wrong or used" in " ".join(PageReader(answer.text).alerts)
+    assert "This recovery code is wrong or already used" in " ".join(PageReader(answer.text).alerts)
     assert give_code(fresh, codes[0]).status_code == 303
     assert alive(fresh)
     assert "9 of your recovery codes are unused" in visitor.read(HERE).text
@@ -386,7 +386,7 @@ def test_removing_one_takes_password_and_code_or_a_passkey(
     assert visitor.send(f"{HERE}/{keys[0]}/remove", sent).location == HERE
     assert give_passkey(Visitor(app), first).status_code == 401
     assert (
-        "your password alone logs in, and your recovery codes end"
+        "your password alone logs you in, and your recovery codes become invalid"
         in visitor.read(f"{HERE}/{keys[1]}").text
     )
     assert visitor.send(f"{HERE}/{keys[1]}/remove-by-passkey", {}).status_code == 401
@@ -397,7 +397,7 @@ def test_removing_one_takes_password_and_code_or_a_passkey(
     asked = options_of(visitor, f"{HERE}/confirm")["get"]
     sent = {"credential": second.get(asked)}
     assert visitor.send(f"{HERE}/{keys[1]}/remove-by-passkey", sent).location == HERE
-    assert "from now on the password alone logs you in" in visitor.read(HERE).text
+    assert "Your password alone logs you in now" in visitor.read(HERE).text
     assert give_password(Visitor(app), "kit").location == "/"
 
 
@@ -522,12 +522,12 @@ def test_an_admin_who_needs_a_factor_may_add_a_passkey(
     assert visitor.send("/admin/second-factor", {"demand": "yes"}).status_code == 303
     assert visitor.get("/tickets").location == "/profile/second-factor"
     assert visitor.read("/profile/second-factor").links.count((HERE, "passkey")) == 1
-    assert "Admins need a second factor here" in visitor.read(HERE).text
+    assert "Admins need a second factor: a passkey" in visitor.read(HERE).text
     assert add(visitor, Authenticator()).status_code == 200
     assert alive(visitor)
     assert "Admin pages are protected by your password only" not in visitor.read("/").text
     people = visitor.read("/admin/people").text
-    assert "Without one now" not in people
+    assert "Currently without a second factor" not in people
     assert "on 1 passkey" in visitor.read("/admin/people/admin").text
     assert visitor.send("/admin/people/admin/take-off-second-factor", {}).status_code == 303
     assert visitor.get("/tickets").location == "/profile/second-factor"
@@ -555,7 +555,7 @@ def test_where_the_address_has_none_nothing_offers_them(
     mine = Visitor(app)
     mine.carry(token)
     page = mine.read(HERE)
-    assert "Not at this address" in page.text
+    assert "Not available: passkeys need" in page.text
     assert not page.has_form(HERE)
     assert session.scalars(select(User.passkey_handle).distinct()).all() == [""]
 

@@ -81,7 +81,7 @@ def test_the_list_says_who_is_who(cast: Cast, session: Session, visit: Enter) ->
         "kit enabled reporter DE-KIT off no never",
         "waiting no password yet operator",
         "admin enabled admin off",
-        "Without one now: admin",
+        "Currently without a second factor: admin",
     ):
         assert words in text, words
 
@@ -98,7 +98,7 @@ def test_a_person_is_created_without_a_password_and_comes_in_by_the_link(
     fresh = Visitor(app)
     chosen = "three words apart"
     assert fresh.get(link).location == "/reset"
-    assert "For the login name noc" in fresh.read("/reset").text
+    assert "For the account noc" in fresh.read("/reset").text
     answer = fresh.send("/reset", {"new": chosen, "again": chosen})
     assert answer.location == "/login"
     fresh.renew_token()
@@ -127,11 +127,11 @@ def test_refused_values_stand_at_their_fields(cast: Cast, visit: Enter) -> None:
     visitor = visit(cast.admin)
     for changed, words in (
         ({"name": "kit"}, "A user with this name already exists"),
-        ({"name": "two words"}, "Name takes letters"),
+        ({"name": "two words"}, "Name: use letters"),
         ({"sites": ""}, "Sites: choose at least one for a reporter"),
-        ({"role": "operator"}, "Only reporters report for sites"),
-        ({"mail": "nobody"}, "Mail address takes mail addresses"),
-        ({"mail": "a@b.example; c@d.example"}, "Mail address: enter one address only"),
+        ({"role": "operator"}, "Sites: only for reporters"),
+        ({"mail": "nobody"}, "Email address takes mail addresses"),
+        ({"mail": "a@b.example; c@d.example"}, "Email address: enter one address only"),
         ({"why": "x" * 256}, "Reason has 256 characters"),
     ):
         answer = visitor.send(NEW, {**GOOD, **changed})

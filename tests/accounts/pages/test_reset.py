@@ -60,7 +60,7 @@ def test_looking_at_it_uses_nothing_up_and_what_is_wrong_is_said(
     path, visitor = link(session, cast), Visitor(app)
     for _look in range(3):
         visitor.get(path)
-        assert "For the login name kit" in visitor.read("/reset").text
+        assert "For the account kit" in visitor.read("/reset").text
     for new, again, words in (
         ("short", "short", "at least 10 characters"),
         ("password123", "password123", "among the first ones guessed"),

@@ -144,10 +144,10 @@ def test_after_a_hundred_failures_of_a_day_the_page_asks_for_two_codes(
         session.add(FailedLogins(kind="person", account="kit", minute=now, failures=100, remote=""))
     visitor = Visitor(app)
     give_password(visitor, "kit")
-    assert "type two codes" in visitor.read("/login/code").text
+    assert "enter two codes" in visitor.read("/login/code").text
     answer = give_code(visitor, now_code(secret))
     assert answer.status_code == 401
-    assert "type two codes" in " ".join(PageReader(answer.text).alerts)
+    assert "enter two codes" in " ".join(PageReader(answer.text).alerts)
     now = datetime.now(UTC)
     both = f"{code_of(secret, now)} {code_of(secret, now + timedelta(seconds=30))}"
     assert give_code(visitor, both).status_code == 303
@@ -164,7 +164,7 @@ def test_a_new_password_ends_the_step_and_so_does_time(
         for pending in session.scalars(select(PendingLogin)):
             pending.expires_at -= timedelta(minutes=5)
     assert give_code(visitor, now_code(secret)).location == "/login"
-    assert "the time for the code is over" in visitor.read("/login").text
+    assert "the code took too long" in visitor.read("/login").text
     give_password(visitor, "kit")
     with transaction(session):
         set_password(session, SYSTEM, find_user(session, "kit"), "another horse 8")
@@ -233,14 +233,14 @@ def test_an_admin_without_it_is_led_to_the_setup_and_nowhere_else(
     assert "typed reason" in answer.text
     assert alive(operator)
     answer = visitor.get(HERE)
-    assert "Admins need a second factor here" in answer.text
+    assert "Admins need a second factor. Set it up to continue." in answer.text
     answer = visitor.send(f"{HERE}/begin", {"password": PASSWORD})
     found = re.search(r'class="secret-text">([A-Z2-7 ]+)<', answer.text)
     assert found is not None
     code = now_code(found[1].replace(" ", ""))
     assert visitor.send(f"{HERE}/confirm", {"one_time_code": code}).status_code == 200
     assert alive(visitor)
-    assert "Admins need a second factor: one without it" in visitor.read("/admin/people").text
+    assert "Admins need a second factor. An admin without one" in visitor.read("/admin/people").text
     # the setting holds from the next login on as well, and leaving is always possible
     with transaction(session):
         second_factor.take_off(session, SYSTEM, "admin")
@@ -264,7 +264,7 @@ def test_a_changed_secret_of_the_portal_is_said_and_a_recovery_code_works(
     give_password(visitor, "kit")
     answer = give_code(visitor, now_code(secret))
     assert answer.status_code == 422
-    assert "secret key was changed" in " ".join(PageReader(answer.text).alerts)
+    assert "secret key has changed" in " ".join(PageReader(answer.text).alerts)
     assert give_code(visitor, codes[0]).status_code == 303
     assert alive(visitor)
 

@@ -146,7 +146,10 @@ def test_whom_nobody_mapped_is_a_reader_and_admins_see_the_value(
     assert person(session, "meitner").role == "reader"
     page = visit(cast.admin).read("/admin/sign-on")
     assert "urn:example:group:other 1 person" in page.text
-    assert OPERATORS not in page.text.partition("Values that no row fits")[2].partition("Vers")[0]
+    assert (
+        OPERATORS
+        not in page.text.partition("Values without a matching row")[2].partition("Vers")[0]
+    )
 
 
 @pytest.fixture
@@ -181,7 +184,7 @@ def test_by_default_whom_nobody_mapped_is_refused_with_what_to_do(
         admin_id = people.find_user(session, "admin").id
         admin.carry(people.start_login(session, admin_id, datetime.now(UTC)))
     page = admin.read("/admin/sign-on")
-    asked = page.text.partition("Refused: no row fits")[2].partition("Who gets what")[0]
+    asked = page.text.partition("Refused: no matching row")[2].partition("Current roles")[0]
     assert "Lise Meitner meitner none urn:example:group:other" in asked
     assert "2 times" in asked
     assert "Marie Curie" not in asked
@@ -194,7 +197,7 @@ def test_by_default_whom_nobody_mapped_is_refused_with_what_to_do(
     }
     assert admin.send("/admin/sign-on", rows).status_code == 303
     assert come_back(visitor, "meitner", at=there).location == "/"
-    assert "Refused: no row fits" not in admin.read("/admin/sign-on").text
+    assert "Refused: no matching row" not in admin.read("/admin/sign-on").text
 
 
 def test_who_loses_the_role_there_keeps_nothing_here(
@@ -242,7 +245,7 @@ def test_pages_say_who_signs_on_and_when_its_programs_end(
     local = admin.get("/admin/people").text.partition('href="/admin/people/kit"')[2]
     assert ">no<" in local.partition("</tr>")[0].partition('class="c-sign-on"')[2]
     for page in ("/profile", "/profile/tokens"):
-        assert "unless you sign on again" not in admin.read(page).text
+        assert "unless you sign in again before then" not in admin.read(page).text
         assert "Without another sign-on" not in admin.read(page).text
 
 
@@ -464,7 +467,7 @@ def test_a_provider_that_is_gone_leaves_the_local_login(
     app = app_with(public_url=PORTAL, **sign_on_settings(free_port()))
     visitor = Visitor(app)
     answer = visitor.get("/login/sign-on")
-    is_refused(answer, 503, f"{NAME} does not answer")
+    is_refused(answer, 503, f"{NAME} does not respond")
     assert answer.headers["Retry-After"]
     assert visitor.send("/login", {"name": "kit", "password": PASSWORD}).location == "/"
 
@@ -481,7 +484,7 @@ def test_a_provider_that_is_gone_on_the_way_back(
         signed_on = Visitor(app)
         come_back(signed_on, "curie")
         provider.stop()
-        is_refused(visitor.get(back), 503, f"{NAME} does not answer")
+        is_refused(visitor.get(back), 503, f"{NAME} does not respond")
         assert signed_on.get("/tickets").status_code == 200
         assert signed_on.send("/logout", {}).location == "/logout/sign-on"
 
@@ -646,6 +649,6 @@ def test_a_map_is_previewed_before_it_is_saved(
     assert page.form("/admin/sign-on").values("rows-site") == ["", "ES-PIC"]
     old = admin.send("/admin/sign-on", {**typed, "rows-pattern": ["y", "x"], "do": "save"})
     assert old.status_code == 422
-    assert "Version 1 was saved meanwhile" in old.text
+    assert "Version 1 was saved in the meantime" in old.text
     moved = admin.send("/admin/sign-on", {**typed, "do": "up-rows-1"})
     assert PageReader(moved.text).form("/admin/sign-on").values("rows-pattern") == ["x", OPERATORS]

@@ -56,7 +56,7 @@ def test_a_token_from_its_making_to_its_end(
     assert (row.name, row.scopes) == (name, "registry read")
     again = visitor.send(base, GOOD)  # as a reload would
     assert again.status_code == 422
-    assert "There is a token of this name already" in PageReader(again.text).text
+    assert "A token with this name already exists" in PageReader(again.text).text
     place = f"{base}/{row.id}"
     second = secret_in(visitor.send(f"{place}/rotate", {"password": PASSWORD}).text)
     assert works(app, first)
@@ -111,7 +111,7 @@ def test_wrong_values_are_said_at_the_field_and_kept(cast: Cast, visit: Enter) -
             "Scope: choose one or more of: events, tickets, reports, registry, read, admin",
         ),
         ({"days": "401"}, "Expires in (days): choose one of"),
-        ({"name": "two words"}, "Name takes letters, digits"),
+        ({"name": "two words"}, "Name: use letters, digits"),
     ):
         answer = visitor.send(TOKENS, {**GOOD, **more})
         page = PageReader(answer.text)

@@ -130,10 +130,16 @@ def test_who_follows_has_no_password_and_gets_none(session: Session, cast: Cast)
         ("why", None, "moved to the institute's login"),
     ]
     subjects = session.scalars(select(MailMessage.subject)).all()
-    assert sum("Your password ended" in subject for subject in subjects) == 1
-    with pytest.raises(Invalid, match="Only the provider"), transaction(session):
+    assert sum("Your password was removed" in subject for subject in subjects) == 1
+    with (
+        pytest.raises(Invalid, match="logs in only through the sign-on provider"),
+        transaction(session),
+    ):
         make_reset_link(session, by, "kit")
-    with pytest.raises(Invalid, match="Only the provider"), transaction(session):
+    with (
+        pytest.raises(Invalid, match="logs in only through the sign-on provider"),
+        transaction(session),
+    ):
         people.set_password(session, SYSTEM, user, "another horse 8")
     assert sign_on(session, replace(CURIE, values=())).role == "reader"
     with transaction(session):
@@ -161,7 +167,7 @@ def test_an_identity_belongs_to_one_account_and_an_account_has_one(
 def test_unlinking(session: Session, cast: Cast) -> None:
     user = sign_on(session, CURIE)
     own = writer(people.actor_of_user(user))
-    with pytest.raises(Invalid, match="nobody could log in"), transaction(session):
+    with pytest.raises(Invalid, match="You could not log in"), transaction(session):
         identities.unlink(session, own, "mcurie", CURIE.issuer)
     with pytest.raises(Forbidden), transaction(session):
         identities.unlink(session, writer(cast.operator), "mcurie", CURIE.issuer)
@@ -188,7 +194,7 @@ def test_a_disabled_person_and_a_site_that_is_gone(session: Session, cast: Cast)
         (Row("x" * 501, "reader"), "at most 500 characters"),
         (Row("x\x00", "reader"), "control"),
         (Row("x", "root"), "allowed values"),
-        (Row("x", "operator", "pic"), "only reporters"),
+        (Row("x", "operator", "pic"), "only a reporter"),
         (Row("x", "reporter"), "needs a site"),
         (Row("x", "reporter", "nowhere"), "No site has this name"),
         (Row("x", "reporter", "\x00"), "control"),
@@ -207,7 +213,7 @@ def test_a_map_has_versions_and_of_two_savers_one_is_told(session: Session, cast
     with transaction(session):
         assert save_map(session, by, [Row("noc", "operator")], 0) == 1
         assert save_map(session, by, [Row("noc", "operator")], 1) == 1
-    with pytest.raises(Invalid, match="Version 1 was saved meanwhile"), transaction(session):
+    with pytest.raises(Invalid, match="Version 1 was saved in the meantime"), transaction(session):
         save_map(session, by, [Row("x", "reader")], 0)
     with pytest.raises(Forbidden), transaction(session):
         save_map(session, writer(cast.operator), [], 1)

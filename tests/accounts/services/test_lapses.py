@@ -148,4 +148,4 @@ def test_webhooks_end_too_where_there_is_nothing_else(session: Session, cast: Ca
     assert [pass_days(session, day) for day in (30, 31)] == [(1, 0), (0, 0)]
     assert session.get_one(Webhook, number).off_why == "sessions"
     text = session.scalars(select(MailMessage.text).order_by(MailMessage.id.desc())).first() or ""
-    assert "Ended: 1 webhook. Sign on" in text
+    assert "Ended: 1 webhook. Sign in" in text

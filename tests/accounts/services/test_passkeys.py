@@ -248,7 +248,7 @@ def test_what_is_no_passkey_is_not_added(session: Session, cast: Cast) -> None:
             add(session, cast.pic, Authenticator(), **more)
     thief = Authenticator()
     thief.new_id = known
-    with pytest.raises(Invalid, match="added already"):
+    with pytest.raises(Invalid, match="already been added"):
         add(session, cast.pic, thief)
     assert passkeys.passkeys_of(session, cast.pic.account_id or 0) == []
 

@@ -160,7 +160,7 @@ def test_recovery_codes_stand_in_once_also_when_the_portals_secret_changed(
     session.rollback()
     with pytest.raises(Invalid) as unreadable:
         taken(session, cast.kit, code_of(secret, later), later, b"another key of the portal")
-    assert "secret key was changed" in unreadable.value.message
+    assert "secret key has changed" in unreadable.value.message
     assert taken(session, cast.kit, codes[1], later, b"another key of the portal") is None
     with transaction(session):
         more = second_factor.new_recovery_codes(session, writer(cast.kit), "kit")

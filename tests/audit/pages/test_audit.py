@@ -75,7 +75,7 @@ def test_the_address_is_the_state(cast: Cast, session: Session, visit: Enter) ->
     page = admin.read("/admin/audit?kind=site&kind=person&who=kit&from=2013-03-01&to=2013-03-31")
     assert "Europe/Berlin" in page.text
     assert "DFN" not in page.text
-    (csv_link,) = (href for href, word in page.links if word.startswith("CSV"))
+    (csv_link,) = (href for href, word in page.links if word == "Download as CSV")
     assert parse_qs(urlsplit(csv_link).query) == {
         "kind": ["site", "person"],
         "who": ["kit"],

@@ -97,7 +97,7 @@ def test_work_of_which_no_end_is_known_is_named_and_not_called_free(
     visitor = visit(cast.kit)
     plan = {"category": "maintenance", "links": [SECOND]}
     number = opened(title="Cable found", window_start=at("07 02:00"), **plan)
-    said = f"Not checked for conflicts with #{number}: no end of the window is known."
+    said = f"Not checked for conflicts with #{number}: the end of the window is not known."
     assert typed(visitor, "2040-03-08 06:00", "2040-03-08 07:00", FIRST).text == said
     # nor is a window behind its beginning called free
     found = typed(visitor, "2040-03-06 04:00", "2040-03-06 20:00", FIRST)
@@ -330,10 +330,10 @@ def test_the_people_of_the_older_window_are_told_once(
     assert found["Subject"] == f"GGUS-Ticket-ID: #{card} Conflict: New card"
     assert found["References"].startswith(f"<ticket-{card}@")
     text = body(found, "plain")
-    assert text.startswith("New planned work is in conflict with the window of this ticket.\n\n")
+    assert text.startswith("New planned work conflicts with the window of this ticket.\n\n")
     assert f"Conflict with ticket {number}, 2040-03-06 04:00 to 06:00 UTC: {BOTH}\n" in text
     assert f"https://portal.example/tickets/{card}\n" in text
-    assert "You get this mail because you watch this ticket." in text
+    assert "You get this email because you watch this ticket." in text
     assert "Fibre moved" not in text, "who may not read the other ticket is not told what it is"
 
     changed(session, cast, number, title="Fibre moved again")
@@ -363,7 +363,7 @@ def test_the_people_of_the_older_window_are_told_once(
     assert (noc.address, noc.ticket_number, noc.message) == ("noc@kit.example", number, None)
     assert (again.address, again.ticket_number) == ("reader@people.example", card)
     text = body(message(session, again), "plain")
-    assert text.startswith("Planned work that was changed is in conflict with the window of this")
+    assert text.startswith("Changed planned work conflicts with the window of this")
 
 
 @pytest.mark.usefixtures("noc")
@@ -421,11 +421,11 @@ def test_what_free_windows_cannot_be_asked_is_named(cast: Cast, visit: Enter) ->
     for query, words in (
         ("link=nowhere", "No link has this id"),
         ("link=a%00b", "No link has this id"),
-        (f"link={FIRST}&hours=nan", "Length: a number of hours"),
-        (f"link={FIRST}&hours=1e9", "Length: a number of hours"),
-        (f"link={FIRST}&hours=-1", "Length: a number of hours"),
-        (f"link={FIRST}&from=soon", "From: write a day"),
-        (f"link={FIRST}&from=9999-12-31", "From: write a day"),
+        (f"link={FIRST}&hours=nan", "Length: use a number of hours"),
+        (f"link={FIRST}&hours=1e9", "Length: use a number of hours"),
+        (f"link={FIRST}&hours=-1", "Length: use a number of hours"),
+        (f"link={FIRST}&from=soon", "From: use a date"),
+        (f"link={FIRST}&from=9999-12-31", "From: use a date"),
     ):
         answer = visitor.get(f"/calendar/free?{query}")
         assert answer.status_code == 422, query

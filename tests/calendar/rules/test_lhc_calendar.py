@@ -119,5 +119,5 @@ def test_cern_time(text: str, begin: str, end: str) -> None:
 
 @pytest.mark.parametrize("text", ["", "2013", "2013-2-14", "2013-02-30", "2013-02-14T07:24", "?"])
 def test_what_is_no_time(text: str) -> None:
-    with pytest.raises(Invalid, match="Write a time of CERN"):
+    with pytest.raises(Invalid, match="Use CERN local time"):
         read_cern_time(text, is_end=True)

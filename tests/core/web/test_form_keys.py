@@ -107,7 +107,7 @@ def test_r1_a_new_ticket_sent_twice_is_one_and_is_answered_alike(
     assert (first.status_code, first.headers["Location"]) == (303, "/tickets/1")
     assert (again.status_code, again.headers["Location"]) == (303, "/tickets/1")
     assert count(session, Ticket) == 1
-    assert "received before; nothing was stored a second time" in visitor.read("/tickets/1").text
+    assert "already received; nothing was stored a second time" in visitor.read("/tickets/1").text
 
 
 def test_the_back_button_with_other_words_is_another_ticket(

@@ -348,7 +348,7 @@ def test_the_calendar_of_the_lhc_is_kept_by_admins(cast: Cast, visit: Enter) -> 
     }
     refused = visitor.send("/calendar/lhc/new", stated)
     assert refused.status_code == 422
-    assert "Say which source attests or plans it" in refused.text
+    assert "Source: enter one" in refused.text
     stated["source"] = "A plan"
     assert visitor.send("/calendar/lhc/new", stated).status_code == 303
     page = visitor.read("/calendar/lhc")
@@ -360,7 +360,7 @@ def test_the_calendar_of_the_lhc_is_kept_by_admins(cast: Cast, visit: Enter) -> 
     assert visitor.send(place, changed).status_code == 303
     second = visitor.send(place, {**changed, "begin": "2031-06-01"})
     assert second.status_code == 422, "the version that this form saw is old by now"
-    assert "Somebody else changed this period meanwhile" in second.text
+    assert "Somebody else changed this period in the meantime" in second.text
     assert "A newer plan" in visitor.read("/calendar/lhc").text
     for wrong in ({"begin": "31.3."}, {"end": "2031-01"}, {"kind": "rest"}, {"name": ""}):
         assert visitor.send("/calendar/lhc/new", {**stated, **wrong}).status_code == 422

@@ -56,15 +56,15 @@ def bring(
 
 def test_a_mail_is_shown_whole_and_added(session: Session, cast: Cast, visit: Visit) -> None:
     visitor = visit(cast.operator)
-    assert "No mails yet" in visitor.read("/mails/incoming").text
+    assert "No emails yet" in visitor.read("/mails/incoming").text
     assert "Nothing to review" in visitor.read("/mails/incoming?state=needs+review").text
-    assert ("/mails/incoming?state=needs+review", "Incoming mails") in visitor.read("/mails").links
+    assert ("/mails/incoming?state=needs+review", "Incoming emails") in visitor.read("/mails").links
     with transaction(session):
         open_ticket(session, writer(cast.kit), NewTicket(title="Link down"))
     assert "to review" not in visitor.read("/").text
     bring(session)
     home = visitor.read("/")
-    assert ("/mails/incoming?state=needs+review", "1 incoming mail to review") in home.links
+    assert ("/mails/incoming?state=needs+review", "1 incoming email to review") in home.links
     assert "incoming mail" not in visit(cast.kit).read("/").text
     assert "kit@people.example" in visitor.read("/mails/incoming").text
     shown = visitor.get("/mails/incoming/1").text
@@ -169,7 +169,7 @@ def test_what_was_refused_or_deleted_unreviewed_is_said(
         for expected in (True, False, False):
             reply = Reply("key", addresses="tickets@portal.example")
             assert admit(session, reply, 10, Ours(KEY, ()), limits, today) is expected
-    link = ("/mails/incoming", "2 incoming mails refused since yesterday")
+    link = ("/mails/incoming", "2 incoming emails refused since yesterday")
     assert link in visitor.read("/").links
     assert "refused" not in visit(cast.kit).read("/").text
     said = (

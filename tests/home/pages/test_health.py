@@ -150,7 +150,7 @@ def test_a_follower_that_fails_is_named_while_the_portal_serves(
     with transaction(session):
         note_failure(session, MAILS, since, "account:password@host")
     told = json.loads(client.get("/readyz").data)
-    assert told["degraded"] == ["Mails about changes: failing since 2026-03-02 12:07:09 UTC"]
+    assert told["degraded"] == ["Notification emails: failing since 2026-03-02 12:07:09 UTC"]
     assert told["failing_followers"] == {"mails": "2026-03-02T12:07:09Z"}
     assert "password" not in str(told), "it answers everybody"
     assert _reasons(client) == [], "another process would serve no better"

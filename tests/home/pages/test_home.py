@@ -30,7 +30,7 @@ from tests.harness.visits import Enter, Open
 @pytest.mark.parametrize("who", ["admin", "operator", "kit", "reader"])
 def test_what_is_empty_takes_no_room(who: str, cast: Cast, visit: Enter) -> None:
     page = visit(getattr(cast, who)).read("/")
-    assert "No link is monitored: no source ever reported one." in page.text
+    assert "No link is monitored: no event source has reported any link yet." in page.text
     assert "quiet" not in page.text
     # a reporter's sites owe reports
     assert ("Nothing needs your attention." in page.text) is (who != "kit")
@@ -40,7 +40,7 @@ def test_what_is_empty_takes_no_room(who: str, cast: Cast, visit: Enter) -> None
 
 
 TITLES = (
-    *("Overdue for a reply", "Unclaimed", "Changes awaiting sign-off", "Needs review"),
+    *("Reply overdue", "Unclaimed", "Changes awaiting sign-off", "Needs review"),
     *("Awaiting a reply", "Changes awaiting your sign-off", "Open at your sites"),
     "Recently changed",
 )
@@ -56,7 +56,7 @@ def test_each_number_is_as_many_rows(
         change_ticket(session, writer(cast.operator), waiting, {"state": "waiting for reply"})
     expected = {
         "admin": {
-            "Overdue for a reply": 1,
+            "Reply overdue": 1,
             "Unclaimed": 2,
             "Changes awaiting sign-off": 1,
         },
@@ -88,7 +88,7 @@ def test_an_admin_sees_what_waits_and_nobody_else(cast: Cast, visit: Enter, open
     opened(sites=["Atlantis"])
     page = visit(cast.admin).read("/")
     assert ("/admin/unresolved", "1 unresolved names") in page.links
-    assert ("/partners", "0 partners' accounts with faults in the last 24 h") in page.links
+    assert ("/partners", "0 partner accounts with faults in the last 24 h") in page.links
     for other in (cast.operator, cast.kit, cast.reader):
         assert "unresolved" not in visit(other).read("/").text
 
@@ -114,7 +114,7 @@ def test_home_counts_the_accounts_that_were_answered_a_fault_within_a_day(
             ],
         )
     page = visit(cast.admin).read("/")
-    assert ("/partners", "1 partners' accounts with faults in the last 24 h") in page.links
+    assert ("/partners", "1 partner accounts with faults in the last 24 h") in page.links
 
 
 def test_home_needs_a_login(visit: Enter, cast: Cast) -> None:

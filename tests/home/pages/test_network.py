@@ -92,7 +92,7 @@ def test_down_now(session: Session, cast: Cast, visit: Enter, opened: Open) -> N
             f"{KIT} event {on_kit}",
             "down, no ticket",
             "started 3 h ago",
-            f"{BACKUP} down {PATH} not known: unmonitored",
+            f"{BACKUP} down {PATH} unknown: not monitored",
             "Write ticket",
         ],
         [
@@ -141,15 +141,15 @@ def test_a_t1_without_a_path_is_named_and_what_nobody_watches_is_no_path(
     assert cut_off(visitor) == []
     happened(session, cast, KIT, 3)
     # its backup was never reported; nor was that of the other network
-    unknown = f"DE-KIT: path to CERN not known: {BACKUP} unmonitored, {PATH} unmonitored"
+    unknown = f"DE-KIT: path to CERN unknown: {BACKUP} unmonitored, {PATH} unmonitored"
     assert cut_off(visitor) == [unknown]
     happened(session, cast, BACKUP, 2)
-    assert cut_off(visitor) == [f"DE-KIT: path to CERN not known: {PATH} unmonitored"]
+    assert cut_off(visitor) == [f"DE-KIT: path to CERN unknown: {PATH} unmonitored"]
     happened(session, cast, PATH, 1)
     assert cut_off(visitor) == ["DE-KIT has no path to CERN"]
     # the way over ES-PIC works as soon as both of its parts do
     end(session, cast, PATH)
-    assert cut_off(visitor) == ["DE-KIT: path to CERN not known"]
+    assert cut_off(visitor) == ["DE-KIT: path to CERN unknown"]
     happened(session, cast, PIC, 5)
     end(session, cast, PIC)
     assert cut_off(visitor) == []
@@ -180,11 +180,11 @@ def test_all_that_is_down_is_shown_by_site_the_worst_first(
     visitor = visit(cast.operator)
     assert cut_off(visitor) == [
         "T1-09 has no path to CERN",
-        "T1-07: path to CERN not known: B-07 unmonitored",
+        "T1-07: path to CERN unknown: B-07 unmonitored",
     ]
     found = [row[0] for row in rows(visitor)]
     shown = [one.split(" event")[0] for one in found]
-    # 09 without a path, the oldest first; 07 not known; then what has no ticket, the oldest first
+    # 09 without a path, oldest first; 07 not known; then what has no ticket, oldest first
     assert shown == [
         *("T1-09 2 down no path to CERN", "B-09", "A-09"),
         *("T1-07 1 down", "A-07"),
@@ -236,7 +236,7 @@ def test_quiet_only_where_every_link_is_monitored(
     over = f"{now - HOUR:%Y-%m-%d %H:%M}"
     grey = ["net-mark net-unmonitored"]
     words, marks = head(visitor)
-    assert words.startswith("No link is monitored: no source ever reported one.")
+    assert words.startswith("No link is monitored: no event source has reported any link yet.")
     assert marks == grey
     report(session, cast, "1 10:00", over, now=now)
     words, marks = head(visitor)
@@ -261,8 +261,8 @@ def test_quiet_only_where_every_link_is_monitored(
     silent(session, "test", now - 4 * HOUR)
     words, marks = head(visitor)
     assert words.startswith(
-        "Monitoring is silent: other not heard for 3 h (expected every 1 h); test not heard for 4 h"
-        " (expected every 1 h). Only tickets say what the links do."
+        "Monitoring is silent: other not heard for 3 h (expected every 1 h); test not heard"
+        " for 4 h (expected every 1 h). Outages appear here only if somebody writes a ticket."
     )
     assert marks == grey
     # a source is named once, whatever others watch its links

@@ -91,8 +91,8 @@ def test_the_mail_address_is_ones_own(session: Session, cast: Cast, visit: Enter
     assert find_user(session, "reader").mail == "noc@example.org"
     session.rollback()
     for bad, words in (
-        ("nobody", "Mail address takes mail addresses"),
-        ("a@b.example,c@d.example", "Mail address: enter one address only"),
+        ("nobody", "Email address takes mail addresses"),
+        ("a@b.example,c@d.example", "Email address: enter one address only"),
         ("a@" + "b" * 253, "at most 254"),
     ):
         answer = visitor.send("/profile/mail", {"mail": bad, "password": PASSWORD})

@@ -20,7 +20,7 @@ from tests.harness.visits import Enter, Open
 
 HTMX = {"HX-Request": "true", "HX-Target": "suggestions"}
 KIT, LINK = "/sites/DE-KIT", "/links/CERN-GRIDKA-LHCOPN-001"
-EVERY_TICKET = "All tickets that contain this"
+EVERY_TICKET = "Show all tickets that contain this"
 
 
 def proposed(visitor: Visitor, typed: str) -> list[tuple[str, str]]:

@@ -26,7 +26,7 @@ def test_an_operator_sees_what_ran_waits_and_failed_and_tries_again(
     with transaction(session):
         number = seed_background_work(session, datetime.now(UTC))
     page = PageReader(visit(cast.operator).get("/work").text)
-    assert "1 worker at work: portal-1.example" in page.text
+    assert "1 active worker: portal-1.example" in page.text
     assert "Closed 2 tickets: 17, 23" in page.text
     assert "132 ms" in page.text
     assert "OperationalError: the disk is full" in page.text
@@ -50,17 +50,17 @@ def test_an_operator_sees_what_ran_waits_and_failed_and_tries_again(
 def test_mails_that_wait_or_failed_are_told_too(session: Session, visit: Enter) -> None:
     """They have a queue of their own: "nothing waits" would be wrong where they do."""
     cast = enter_with_mails(session)
-    assert "Mails Queue empty." in PageReader(visit(cast.operator).get("/work").text).text
+    assert "Emails Queue empty." in PageReader(visit(cast.operator).get("/work").text).text
     opened(session, cast.kit, carbon_copy="a@cc.example; b@cc.example")
     page = PageReader(visit(cast.operator).get("/work").text)
-    assert "1 change of the log is not processed yet." in page.text
+    assert "1 change has not been processed yet." in page.text
     first, _second = plan(session)
     with transaction(session):
         claim_mails(session, NOON, NOON)
         mark_failed(session, first.id, "550 no such user")
     page = PageReader(visit(cast.operator).get("/work").text)
-    assert "1 waits , the oldest since" in page.text
-    assert "1 was refused" in page.text
+    assert "1 waiting , created" in page.text
+    assert "1 email was refused" in page.text
 
 
 def test_followers_that_fail_are_named_each_with_since_when_and_why(
@@ -75,13 +75,13 @@ def test_followers_that_fail_are_named_each_with_since_when_and_why(
         note_failure(session, WEBHOOKS, NOON + timedelta(minutes=7), "no such table")
     page = PageReader(visit(cast.operator).get("/work").text)
     assert (
-        "Matching of tickets and events: failing since 2013-03-06 12:00 UTC ."
-        " ValueError: <no> such change" in page.text
+        "Matching tickets and events: failing since 2013-03-06 12:00 UTC . ValueError: <no>"
+        " such change" in page.text
     )
     assert "Webhooks: failing since 2013-03-06 12:07 UTC . no such table" in page.text
     for actor in (cast.operator, cast.admin):
         home = PageReader(visit(actor).get("/").text)
-        assert "Failing: Matching of tickets and events, Webhooks." in home.text
+        assert "Failing: Matching tickets and events, Webhooks." in home.text
     assert "Failing:" not in visit(cast.reader).get("/").text
 
 
@@ -108,4 +108,7 @@ def test_a_missing_worker_is_told_in_plain_words(
 
 def test_how_long_things_are_kept_is_told(cast: Cast, visit: Enter) -> None:
     page = PageReader(visit(cast.operator).get("/work").text)
-    assert "Retention: mails 365 days, partners' calls 365 days, refusals 365 days" in page.text
+    assert (
+        "Retention: emails 365 days, partners' calls 365 days, refused requests 365 days"
+        in page.text
+    )

@@ -91,7 +91,7 @@ def test_all_that_a_server_refused_are_tried_again_at_once(
     assert "Retry all 2" in page.text
     answer = visitor.send("/mails/again", page.form("/mails/again").data())
     assert answer.status_code == 303
-    assert "2 mails are queued again." in visitor.read("/mails?state=waiting").text
+    assert "2 emails are queued again." in visitor.read("/mails?state=waiting").text
     session.rollback()
     session.expire_all()
     assert [mail.state for mail in (failed, other)] == ["waiting", "waiting"]

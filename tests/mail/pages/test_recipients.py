@@ -61,7 +61,7 @@ def test_the_form_names_sites_and_counts_and_follows_links_and_sites(
     cast: Cast, visit: Enter
 ) -> None:
     visitor = visit(cast.pic)
-    nobody = "Will notify nobody."
+    nobody = "Nobody will be notified."
     assert asked(visitor, title="Cut") == nobody
     assert asked(visitor, links=[KIT]) == "Will notify DE-KIT (1 address)"
     assert asked(visitor, title=f"{KIT.lower()} dark") == "Will notify DE-KIT (1 address)"
@@ -106,7 +106,7 @@ def test_who_wants_no_mails_is_said_and_the_author_gets_none(
     assert "DE-KIT : 1 address has notifications off" in text
     assert "operator@people.example" not in text, "who writes is not notified"
     by_kit = asked(visit(cast.kit), path)
-    assert "who watches it (1 address, 1 in the daily mail)" in by_kit
+    assert "watchers (1 address, 1 in the daily digest)" in by_kit
     assert "submitter" not in by_kit
     assert visit(cast.reader).get(path, HTMX).status_code == 403
     assert visitor.get(path).location == f"/tickets/{number}"
@@ -214,7 +214,7 @@ def test_nobody_is_notified_where_no_mail_server_is_set(
         token = start_login(session, cast.pic.account_id, datetime.now(UTC))
     visitor = Visitor(without)
     visitor.carry(token)
-    said = "Mail is not set up: nobody is notified."
+    said = "Email is not set up: nobody is notified."
     assert notified(visitor, number).startswith(said)
     assert asked(visitor, links=[KIT]).startswith(said)
     for text in (visitor.read(f"/tickets/{number}").text, asked(visitor, links=[KIT])):

@@ -95,7 +95,7 @@ def test_its_texts_and_headers(session: Session, cast: Cast) -> None:
     assert text == (
         "It is due.\n\n=?utf-8?q?=0D=0A?= <b>\n\n"
         "https://portal.example/reports/DE-KIT/2013-Q1\n\n-- \n"
-        f"You get this mail as reporter of DE-KIT.\nUnsubscribe: {stop}\n"
+        f"You get this email as reporter of DE-KIT.\nUnsubscribe: {stop}\n"
     )
     html = body(found, "html")
     assert "&lt;b&gt;" in html

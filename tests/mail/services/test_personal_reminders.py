@@ -75,7 +75,7 @@ def test_a_reminder_comes_when_it_is_due_and_says_the_state(session: Session, ca
     found = message(session, mail)
     assert found["Subject"] == f"Reminder: ticket {number}, Slow path"
     assert body(found, "plain").startswith(
-        f"You requested a reminder of ticket {number} for 2013-03-06 at 13:00 UTC.\n\n"
+        f"You set a reminder for ticket {number} on 2013-03-06 at 13:00 UTC.\n\n"
         "Your note: Ask the NOC\n\n"
         "Slow path\nState now: unsolved\n\n"
         f"https://portal.example/tickets/{number}\n"

@@ -134,7 +134,7 @@ def test_one_digest_tells_all_once(session: Session, cast: Cast) -> None:
         assert make_digests(session, NOON) == 0
     (digest,) = session.scalars(select(Mail).where(Mail.change_id.is_(None)))
     found = message(session, digest)
-    assert found["Subject"] == "LHCOPN tickets, 2013-03-06: news of 1 ticket"
+    assert found["Subject"] == "LHCOPN tickets, 2013-03-06: updates on 1 ticket"
     text = body(found, "plain")
     assert text.index("We look.") < text.index("Spliced.")
     assert "We look." in body(found, "html")

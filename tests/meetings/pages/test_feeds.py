@@ -206,7 +206,7 @@ def test_every_other_address_is_404(app: Flask, session: Session, cast: Cast, vi
     assert program.get(third).status_code == 404
     refused = owner.send("/calendar/feed/end", {})
     assert refused.status_code == 422
-    assert "nothing was ended" in "".join(PageReader(refused.text).alerts)
+    assert "Your calendar has no address" in "".join(PageReader(refused.text).alerts)
 
 
 def test_an_address_that_outlived_its_disabled_person_is_404(

@@ -76,7 +76,7 @@ def test_one_click_makes_an_alias_and_the_tickets_follow(
     answer = admin.send(form.action, {**form.data(), "target": "DE-KIT"})
     assert answer.status_code == 303
     shown = admin.read(answer.location)
-    assert f"{TYPO} means DE-KIT from now on. 3 tickets followed." in shown.text
+    assert f"{TYPO} now means DE-KIT. 3 tickets updated." in shown.text
     assert "All sites in tickets and events are known" in shown.text
     kit = session.scalars(select(SiteName.site_id).where(SiteName.name == "DE-KIT")).one()
     assert affected(session, TYPO) == [kit, kit, kit]
@@ -87,7 +87,7 @@ def test_one_click_makes_an_alias_and_the_tickets_follow(
     assert "means DE-KIT" in decided.text
     form = decided.form(f"{HERE}/take-back")
     back = admin.send(form.action, form.data())
-    assert "3 tickets followed" in admin.read(back.location).text
+    assert "3 tickets updated" in admin.read(back.location).text
     assert affected(session, TYPO) == [None, None, None]
     assert TYPO in admin.read(HERE).text
 
@@ -103,11 +103,11 @@ def test_what_does_not_fit_into_one_request_is_one_click_more(
     form = admin.read(HERE).form(f"{HERE}/alias")
     answer = admin.send(form.action, {**form.data(), "target": "DE-KIT"})
     page = admin.read(answer.location)
-    assert "2 tickets followed, 1 still open: continue below." in page.text
+    assert "2 tickets updated, 1 still to update: continue below." in page.text
     assert "DE-KIT, now known" in page.text
     form = page.form(f"{HERE}/follow")
     page = admin.read(admin.send(form.action, form.data()).location)
-    assert "1 ticket followed." in page.text
+    assert "1 ticket updated." in page.text
     assert None not in affected(session, TYPO)
 
 
@@ -228,11 +228,11 @@ def test_events_are_settled_by_the_same_click(
     assert "1 ticket and 2 events name" in admin.read(f"{HERE}/name?kind=link&name={SLIP}").text
     form = page.form(f"{HERE}/alias")
     answer = admin.send(form.action, {**form.data(), "target": "CERN-GRIDKA-LHCOPN-001"})
-    assert "1 ticket and 2 events followed." in admin.read(answer.location).text
+    assert "1 ticket and 2 events updated." in admin.read(answer.location).text
     session.rollback()
     assert None not in session.scalars(select(Event.link_id)).all()
     session.rollback()
     form = admin.read(f"{HERE}?kind=decided").form(f"{HERE}/take-back")
     back = admin.send(form.action, form.data())
-    assert "1 ticket and 2 events followed." in admin.read(back.location).text
+    assert "1 ticket and 2 events updated." in admin.read(back.location).text
     assert set(session.scalars(select(Event.link_id))) == {None}

@@ -121,7 +121,7 @@ def test_readers_see_what_became_of_it_and_not_the_text(
     bring(session, cast, sample("plain.eml"))
     visitor = visit(cast.reader)
     page = visitor.read("/notices/1").text
-    assert "An operator creates a ticket from it" in page
+    assert "An operator has to create a ticket from this notice" in page
     assert "Loss of connectivity" not in page
     assert 'type="file"' not in visitor.get("/notices").text
 
@@ -205,4 +205,4 @@ def test_a_mail_of_another_provider_or_of_a_closed_ticket_updates_nothing(
             change_ticket(session, writer(cast.operator), 1, {"state": state, "solution": "Done"})
     assert "Create another ticket" not in visitor.read("/notices/3").text
     refused = visitor.send("/notices/3/update", change).text
-    assert "This notice has no ticket that may be updated" in refused
+    assert "This notice has no ticket to update" in refused

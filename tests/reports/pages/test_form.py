@@ -666,7 +666,7 @@ def test_what_was_sent_without_a_login_is_sent_again_after_it(
     assert refused.status_code == 401
     page = PageReader(refused.text)
     assert "Two lines & <more>" in page.text
-    assert "send again after the login" in page.text
+    assert "send it again after you log in" in page.text
     login = page.form("/login").data()
     wrong = visitor.send("/login", {**login, "name": ["kit"], "password": ["no"]})
     assert wrong.status_code == 401

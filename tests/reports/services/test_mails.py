@@ -126,7 +126,7 @@ def test_a_whole_mail(session: Session, cast: Cast) -> None:
         f"{text}\n\n"
         "https://portal.example/reports/DE-KIT/2013-Q1\n\n"
         "-- \n"
-        "You get this mail as reporter of DE-KIT.\n"
+        "You get this email as reporter of DE-KIT.\n"
         f"Unsubscribe: {stop}\n"
     )
     assert "&lt;script&gt;" in body(found, "html")

@@ -91,13 +91,13 @@ def test_a_reminder_and_a_comment_arrive_once(
         " submitted.\n\n"
         "It has been started; last edited by kit on 2013-04-10.\n\n"
         "https://portal.example/reports/DE-KIT/2013-Q1\n\n"
-        "-- \nYou get this mail as reporter of DE-KIT.\nUnsubscribe: STOP\n"
+        "-- \nYou get this email as reporter of DE-KIT.\nUnsubscribe: STOP\n"
     )
     assert _text(bodies["DE-KIT 2013-Q1: comment on the report"]) == (
         "operator commented on the report of DE-KIT for 2013-Q1:\n\n"
         "Which fibre?\n\u4e2d|=1\n\n"
         "https://portal.example/reports/DE-KIT/2013-Q1\n\n"
-        "-- \nYou get this mail as reporter of DE-KIT.\nUnsubscribe: STOP\n"
+        "-- \nYou get this email as reporter of DE-KIT.\nUnsubscribe: STOP\n"
     )
 
 

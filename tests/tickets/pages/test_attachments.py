@@ -349,12 +349,12 @@ def test_a_preview_shows_the_beginning_of_a_long_text(
     assert "1000 of 1501 lines" in long.text
     assert "line 1000" in long.text
     assert "line 1001" not in long.text
-    assert ("/attachments/ATT1", "Download the whole") in long.links
+    assert ("/attachments/ATT1", "Download the file") in long.links
     one = visitor.get("/attachments/ATT2/preview").text
-    assert "Download the whole" in one
+    assert "Download the file" in one
     assert one.count("y") < 210_000
     short = visitor.read("/attachments/ATT3/preview")
-    assert "Download the whole" not in short.text
+    assert "Download the file" not in short.text
     picture = visitor.get("/attachments/ATT1/preview").text
     assert "<img" not in picture
 

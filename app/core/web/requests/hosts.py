@@ -16,7 +16,7 @@ from app.core.settings import Settings, is_loopback
 ANY_HOST: Final = frozenset({"/healthz", "/readyz"})
 """Anyone who watches a server asks by any address; these pages hold nothing and link to nothing."""
 NOT_OURS: Final = _(
-    "The Host header names no address of this portal. Use the portal's own address; an"
+    "The Host header does not name an address of this portal. Use the portal's own address; an"
     " administrator can allow further names with ALLOWED_HOSTS."
 )
 _HOST: Final = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:/@\s]+)(?::[0-9]{0,5})?")

@@ -71,7 +71,7 @@ def most_fields(path: str, *, of_login: bool) -> int:
 def too_much(path: str) -> str:
     """What a person reads whose request was larger."""
     if _HINT.fullmatch(path):
-        return _("A webhook takes at most 1 MiB.")
+        return _("A webhook can send at most 1 MiB.")
     return _("%(limit)s Without a login, 64 kB.", limit=_too_much(path))
 
 
