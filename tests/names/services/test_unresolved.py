@@ -394,7 +394,7 @@ def test_what_tickets_call_a_link_is_no_other_links_id(session: Session, cast: C
                 {**stated, "name": SLIP.lower()},
                 lookup=lookup(session),
             )
-        assert "mean CERN-GRIDKA-LHCOPN-001" in caught.value.problems["name"]
+        assert "means CERN-GRIDKA-LHCOPN-001" in caught.value.problems["name"]
         session.rollback()
     with pytest.raises(InvalidMany):
         change_link(session, writer(cast.admin), "CERN-PIC-LHCOPN-001", {"name": SLIP})
