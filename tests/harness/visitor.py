@@ -82,7 +82,7 @@ class PageReader(HTMLParser):
                 form.fields.append((name, value))
 
     def parse_starttag(self, i: int) -> int:
-        """As the library does, in a third of the time where the tag is plain."""
+        """As the library does, but at once where the tag is plain."""
         found = _PLAIN_TAG.match(self.rawdata, i)
         if found is None:
             return super().parse_starttag(i)

@@ -166,7 +166,7 @@ def wire_ticket(wire: Wire) -> str:
 def changes(wire: Wire) -> int:
     """How many changes of anything there are."""
     file = make_url(wire.server.settings.database_url).database
-    with closing(sqlite3.connect(str(file))) as connection:  # an engine takes twenty times as long
+    with closing(sqlite3.connect(str(file))) as connection:  # no engine for one number
         (number,) = connection.execute("SELECT count(*) FROM changes").fetchone()
         return int(number)
 
