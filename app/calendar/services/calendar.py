@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, func, or_, select, true
@@ -281,6 +282,7 @@ def planned_links(session: Session, names: Collection[str], day: date) -> tuple[
     return tuple(_planned_link(row, day) for row in rows)
 
 
+@cache
 def _ends_of_links(*more: Any) -> Select[*tuple[Any, ...]]:
     end_a, end_b, primary = aliased(Site), aliased(Site), aliased(Link)
     return (

@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, case, func, or_, select
@@ -237,6 +238,7 @@ def _at_end(session: Session, site_id: int) -> Sequence[ColumnElement[bool]]:
     return [Duty.link_id.in_(links), Duty.event_id.in_(events)]
 
 
+@cache
 def _rows() -> Select[*tuple[Any, ...]]:
     responsible, lost, fulfils = aliased(Site), aliased(Site), aliased(EventTicket)
     return (

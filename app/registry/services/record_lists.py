@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final, Generic
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, not_, or_, select
+from sqlalchemy import BindParameter, ColumnElement, Select, and_, exists, func, not_, or_, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.quarters import Month
@@ -166,8 +166,10 @@ def holds(column: Any, text: str) -> ColumnElement[bool]:
     return found
 
 
-def in_use_on(row: type[Site] | type[Link], day: date) -> ColumnElement[bool]:
-    """Whether a record is in use on a day."""
+def in_use_on(
+    row: type[Site] | type[Link], day: date | BindParameter[date]
+) -> ColumnElement[bool]:
+    """Whether a record is in use on a day, or on the one that a statement is given."""
     return and_(
         or_(row.valid_from.is_(None), row.valid_from <= day),
         or_(row.valid_until.is_(None), row.valid_until > day),

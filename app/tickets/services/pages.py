@@ -46,7 +46,7 @@ from app.tickets.services.lists.lists import (
     with_known_sites,
 )
 from app.tickets.services.lists.query import readable
-from app.tickets.services.search.search import count_found
+from app.tickets.services.search.search import condition_of_search, count_found
 
 Position = tuple[Any, int]
 """The value of the sort and the number of a row: where a page ends or begins."""
@@ -55,8 +55,11 @@ MAX_COUNTED: Final = 10_000
 """Beyond it a count says only "more"."""
 SMALL: Final = 4_000
 """Tickets of a portal that counts every filter at once."""
-FEW: Final = 20_000
-"""Hits of words up to which all are taken from their index."""
+FEW: Final = 1_000
+"""Hits of words up to which all are taken from their index ..."""
+AHEAD: Final = 10_000
+"""... and if there are more, how many tickets of the list are looked at first, one by one: a few
+hundred often fill a page."""
 _RANKS: Final[dict[str, Sequence[str]]] = {"state": tuple(State), "priority": tuple(Priority)}
 """Sorts by the place of a value among all, and their values in order."""
 INDEXES: Final = {
@@ -183,7 +186,7 @@ def counts_by_state(
 ) -> Select[str, int]:
     """The query of ``count_by_state``: at most ``most`` + 1 tickets of each state are read, None =
     all. What builds a list of tickets' numbers first runs once, and not for each state."""
-    conditions = _conditions(session, actor, replace(wanted, states=()), by_index=True)
+    conditions = _conditions(session, actor, replace(wanted, states=()))
     if most is None or is_asked_beside_tickets(wanted) or wanted.links or wanted.affected:
         return (
             select(Ticket.state, func.count().label("tickets"))
@@ -244,22 +247,43 @@ def _rows(
     """The first rows behind ``start`` in the order asked for."""
     name = wanted.sort.removeprefix("-")
     downwards = wanted.sort.startswith("-") is not backwards
+    found = _conditions(session, actor, wanted)
+    few = _finds_few(session, actor, wanted)
+    ahead = () if few else _conditions(session, actor, replace(wanted, text=""))
+
+    def first(
+        key: Sequence[ColumnElement[Any]],
+        begin: Position | None,
+        most: int,
+        *more: ColumnElement[bool],
+    ) -> Sequence[Row[Any]]:
+        query = select(*key).where(*more)
+        query = query.with_hint(Ticket, f"INDEXED BY {INDEXES[name]}", "sqlite")
+        if not few:
+            listed = _ordered(query.where(*ahead), key, begin, downwards)
+            tickets = listed.limit(AHEAD).subquery().c
+            holding = select(*tickets).where(_holds(actor, wanted, tickets.number))
+            rows = session.execute(
+                _ordered(holding, tuple(tickets), None, downwards).limit(most)
+            ).all()
+            if len(rows) == most or session.execute(listed.offset(AHEAD).limit(1)).first() is None:
+                return rows
+        return session.execute(
+            _ordered(query.where(*found), key, begin, downwards).limit(most)
+        ).all()
+
     number = Ticket.number.expression
-    by_index = _finds_few(session, actor, wanted)
-    query = select(number).where(*_conditions(session, actor, wanted, by_index=by_index))
-    query = query.with_hint(Ticket, f"INDEXED BY {INDEXES[name]}", "sqlite")
     if name not in _RANKS:
-        key = SORTS[name]
-        ordered = _ordered(query.add_columns(key), (key, number), start, downwards)
-        return [(value, found) for found, value in session.execute(ordered.limit(limit))]
+        key = (SORTS[name].label("sorted"), number.label("number"))
+        return [(value, found_number) for value, found_number in first(key, start, limit)]
     rows: list[Position] = []
     for rank, value in sorted(enumerate(_RANKS[name]), reverse=downwards):
         begun = start is not None and rank == start[0]
         if start is not None and not begun and (rank > start[0]) is downwards:
             continue
-        of_value = query.where(getattr(Ticket, name) == value)
-        ordered = _ordered(of_value, (number,), start if begun else None, downwards)
-        rows += [(rank, found) for found in session.scalars(ordered.limit(limit - len(rows)))]
+        of_value = getattr(Ticket, name) == value
+        begin = start if begun else None
+        rows += [(rank, one.number) for one in first((number,), begin, limit - len(rows), of_value)]
         if len(rows) == limit:
             break
     return rows
@@ -280,12 +304,20 @@ def _ordered(
 
 
 def _conditions(
-    session: Session, actor: Actor, wanted: TicketFilter, *, by_index: bool
+    session: Session, actor: Actor, wanted: TicketFilter, *, by_index: bool = True
 ) -> Sequence[ColumnElement[bool]]:
     internal = may_read_internal(actor)
     wanted = with_known_sites(session, wanted)
     condition = condition_of(wanted, internal=internal, by_index=by_index)
     return readable(actor), condition
+
+
+def _holds(actor: Actor, wanted: TicketFilter, number: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether a ticket holds the words, looked up by its number."""
+    internal = may_read_internal(actor)
+    return condition_of_search(
+        read_search(wanted.text), internal=internal, by_index=False, number=number
+    )
 
 
 def _finds_few(session: Session, actor: Actor, wanted: TicketFilter) -> bool:

@@ -8,20 +8,25 @@ were last heard. The rule (``app.topology.rules.link_states``) decides what they
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
+from functools import cache
 from typing import Any, Final
 
 from sqlalchemy import (
     CTE,
+    BindParameter,
     ColumnElement,
+    CompoundSelect,
+    Date,
     Integer,
     Row,
     ScalarSelect,
     Select,
     String,
     and_,
+    bindparam,
     case,
     exists,
     false,
@@ -50,6 +55,7 @@ from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTi
 from app.matching.rules.matching import How
 from app.registry.models.registry import Link
 from app.registry.rules.registry import covers
+from app.registry.services.record_lists import in_use_on
 from app.tickets.models.tickets import Ticket, TicketLink
 from app.tickets.rules.tickets import OPEN_STATES, Category, Impact, Layer
 from app.topology.rules.link_states import (
@@ -76,24 +82,45 @@ _SAYS_STATE: Final = or_(_IS_INCIDENT, Ticket.window_start.is_not(None))
 """Whether a ticket affects the state of its links."""
 
 
-Keys = Collection[int] | Select[int]
-"""The keys of links, or a query for them."""
+Moment = datetime | BindParameter[datetime]
+"""A time (UTC), or its place in a statement."""
+Keys = Collection[int] | Select[int] | BindParameter[Any]
+"""The keys of links, a query for them, or their place in a statement."""
 
 
-def link_states(session: Session, link_ids: Keys, now: datetime) -> Mapping[int, LinkStatus]:
+def link_states(
+    session: Session, link_ids: Collection[int] | None, now: datetime
+) -> Mapping[int, LinkStatus]:
     """Return the state of each of these links at ``now`` (UTC), by key.
 
-    If the links are given by a query, links without any information are omitted: they are
-    unmonitored.
+    None: of the links in use; those without any information are omitted: they are unmonitored.
     """
+    if link_ids is not None and not link_ids:
+        return {}
+    given = {
+        "now": now,
+        "ahead": now + AHEAD,
+        **({"today": now.astimezone(UTC).date()} if link_ids is None else {"links": [*link_ids]}),
+    }
+    rows = session.execute(_states_now(all_in_use=link_ids is None), given)
+    return _judged(rows, link_ids, until=now)
+
+
+@cache  # SQLAlchemy takes as long to make it as the database to answer it
+def _states_now(*, all_in_use: bool) -> CompoundSelect[*tuple[Any, ...]]:
+    now, ahead = bindparam("now", type_=UtcTime()), bindparam("ahead", type_=UtcTime())
+    links: Keys = bindparam("links", expanding=True)
+    if all_in_use:
+        in_use = in_use_on(Link, bindparam("today", type_=Date()))
+        links = select(Link.id).where(in_use).correlate(None)
     happening = and_(Event.end.is_(None), Event.withdrawn_at.is_(None))
     running = and_(
         Ticket.window_start <= now, or_(Ticket.window_end.is_(None), Ticket.window_end > now)
     )
-    planned = and_(Ticket.window_start > now, Ticket.window_start <= now + AHEAD)
+    planned = and_(Ticket.window_start > now, Ticket.window_start <= ahead)
     said = _open_tickets(_phase(running, planned))
-    tickets = _counted(said.c, said.c.link_id.in_(link_ids), said.c.is_of_state)
-    return _judged(session, link_ids, happening, _of_ongoing(now, said), tickets, until=now)
+    tickets = _counted(said.c, said.c.link_id.in_(links), said.c.is_of_state)
+    return _every(links, happening, _of_ongoing(now, said), tickets, now)
 
 
 def ongoing_event(session: Session, event_id: int, now: datetime) -> OngoingEvent:
@@ -180,7 +207,7 @@ def still_reported_of(
 
 
 def link_states_on(
-    session: Session, link_ids: Keys, day: date, now: datetime
+    session: Session, link_ids: Collection[int], day: date, now: datetime
 ) -> Mapping[int, LinkStatus]:
     """Return the state of each of these links on a day (UTC); ``now`` decides which day is today.
 
@@ -188,6 +215,8 @@ def link_states_on(
     it started was planned until then. For a future day only windows are known.
     """
     today = now.astimezone(UTC).date()
+    if not link_ids:
+        return {}
     if day == today:
         return link_states(session, link_ids, now)
     begin, end = _bounds(day)
@@ -214,39 +243,39 @@ def link_states_on(
     named = TicketLink.link_id.in_(link_ids)
     said = _said(_phase(running, planned)).where(named, _SAYS_STATE, counts)
     tickets = _counted(said.subquery().c)
-    found = _judged(
-        session,
-        link_ids,
-        happening if is_past else false(),
-        _documents(end if is_past else now),
-        tickets,
-        until=end if is_past else now,
-        silent=_OnDay(begin, end, silences(session, begin, end, now)) if is_past else None,
-    )
+    until = end if is_past else now
+    every = _every(link_ids, happening if is_past else false(), _documents(until), tickets, until)
+    silent = _OnDay(begin, end, silences(session, begin, end, now)) if is_past else None
+    found = _judged(session.execute(every), link_ids, until=until, silent=silent)
     if is_past:
         return found
     calm = (LinkState.OK, LinkState.UNMONITORED)
     return {key: NOT_YET if one.state in calm else one for key, one in found.items()}
 
 
-def _judged(
-    session: Session,
+def _every(
     link_ids: Keys,
     happening: ColumnElement[bool],
     documents: ColumnElement[Any],
     tickets: Select[*tuple[Any, ...]],
+    until: Moment,
+) -> CompoundSelect[*tuple[Any, ...]]:
+    """All that is known of the links, for ``_judged``."""
+    which = and_(happening, Event.link_id.in_(link_ids))
+    return union_all(_events(which, documents), _watches(link_ids, until), tickets)
+
+
+def _judged(
+    rows: Iterable[Row[*tuple[Any, ...]]],
+    link_ids: Collection[int] | None,
     *,
     until: datetime,
     silent: _Now | _OnDay | None = None,
 ) -> Mapping[int, LinkStatus]:
-    if not isinstance(link_ids, Select) and not link_ids:
-        return {}
     events: dict[int, list[tuple[int, OngoingEvent]]] = defaultdict(list)
     said: dict[int, list[OpenTickets]] = defaultdict(list)
     watches: dict[int, dict[int, _Watch]] = defaultdict(dict)
-    which = and_(happening, Event.link_id.in_(link_ids))
-    every = union_all(_events(which, documents), _watches(link_ids, until), tickets)
-    for row in session.execute(every):
+    for row in rows:
         if row.kind == _EVENT:
             events[row.link_id].append((row.newest, _ongoing(row, until)))
         elif row.kind == _WATCH:
@@ -264,7 +293,7 @@ def _judged(
                 )
             )
     silent = silent or _Now(until)
-    keys = {*watches, *events, *said} if isinstance(link_ids, Select) else link_ids
+    keys = {*watches, *events, *said} if link_ids is None else link_ids
     found = {}
     for key in keys:
         # an event that a person entered is not monitored
@@ -401,7 +430,7 @@ def _events(which: ColumnElement[bool], documents: ColumnElement[Any]) -> Select
     )
 
 
-def _watches(link_ids: Keys, until: datetime) -> Select[*tuple[Any, ...]]:
+def _watches(link_ids: Keys, until: Moment) -> Select[*tuple[Any, ...]]:
     """The sources that had reported something for a link by then, and when they were last heard. A
     person who enters events does not watch a link."""
     first = first_report(until)
@@ -416,7 +445,7 @@ def _watches(link_ids: Keys, until: datetime) -> Select[*tuple[Any, ...]]:
     )
 
 
-def first_report(until: datetime) -> ScalarSelect[datetime]:
+def first_report(until: Moment) -> ScalarSelect[datetime]:
     """Start of the first event that a source had reported for a link by then; NULL = none."""
     return (
         select(Event.start)
@@ -431,14 +460,14 @@ def first_report(until: datetime) -> ScalarSelect[datetime]:
     )
 
 
-def _of_ongoing(now: datetime, said: CTE) -> ColumnElement[Any]:
+def _of_ongoing(now: Moment, said: CTE) -> ColumnElement[Any]:
     """The most conclusive ticket of an ongoing event: an open one of the link or linked by a
     person, then an ended one, then one of the site."""
     attends = and_(Ticket.state.in_(OPEN_STATES), EventTicket.how != How.SITE)
     return func.coalesce(_documents(now, attends), _open_on_link(now, said), _documents(now))
 
 
-def _documents(now: datetime, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+def _documents(now: Moment, *conditions: ColumnElement[bool]) -> ScalarSelect[int]:
     """A ticket that matching has stored as documenting the event's detected event: one of the link
     or linked by a person first, and of these an open one.
 
@@ -465,7 +494,7 @@ def _documents(now: datetime, *conditions: ColumnElement[bool]) -> ScalarSelect[
     )
 
 
-def _open_on_link(now: datetime, said: CTE) -> ScalarSelect[int]:
+def _open_on_link(now: Moment, said: CTE) -> ScalarSelect[int]:
     """The newest open ticket of the link whose interval overlaps the event's: matching will give
     the same result as soon as it is recomputed, unless a person unlinked the ticket."""
     taken_off = (

@@ -133,7 +133,7 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
     """The networks at ``now`` (UTC)."""
     today = now.astimezone(UTC).date()
     in_use = in_use_on(Link, today)
-    states = link_states(session, select(Link.id).where(in_use).correlate(None), now)
+    states = link_states(session, None, now)
     worst = [key for key, one in states.items() if one.state in _TROUBLE]
     primaries = select(Link.backs_up_id).where(Link.id.in_(worst)).correlate(None)
     a, b = aliased(Site), aliased(Site)

@@ -17,7 +17,7 @@ from app.tickets.rules.content import NewTicket
 from app.tickets.rules.tickets import Priority, State
 from app.tickets.services.lifecycle import move_ticket, open_ticket
 from app.tickets.services.lists.lists import SORTS, TicketFilter
-from app.tickets.services.pages import FEW, count_by_state, list_tickets
+from app.tickets.services.pages import AHEAD, FEW, count_by_state, list_tickets
 from tests.cast import NOON, Cast, enter, writer
 
 
@@ -152,12 +152,13 @@ def test_pages_join_to_the_whole_list_in_order(session: Session, sort: str, dire
         assert values == sorted(values, reverse=direction == "-")
 
 
-@pytest.mark.parametrize("few", [FEW, 3])
+@pytest.mark.parametrize(("few", "ahead"), [(FEW, AHEAD), (3, AHEAD), (3, 5)])
 def test_each_list_is_the_same_in_pages_forwards_and_backwards(
-    session: Session, few: int, monkeypatch: pytest.MonkeyPatch
+    session: Session, few: int, ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each filter, sort and direction, forwards and backwards, against sorting all in Python."""
     monkeypatch.setattr("app.tickets.services.pages.FEW", few)
+    monkeypatch.setattr("app.tickets.services.pages.AHEAD", ahead)
     cast = enter(session)
     dice = random.Random(17)
     with transaction(session):

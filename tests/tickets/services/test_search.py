@@ -23,7 +23,7 @@ from app.tickets.services.lifecycle import (
     open_ticket,
 )
 from app.tickets.services.lists.lists import TicketFilter
-from app.tickets.services.pages import FEW, list_tickets
+from app.tickets.services.pages import AHEAD, FEW, list_tickets
 from app.tickets.services.search.index import count_missing, index_tickets, rebuild
 from app.tickets.services.search.snippets import contexts_of
 from tests.cast import NOON, Cast, enter, writer
@@ -137,12 +137,13 @@ ALPHABET = (
 )
 
 
-@pytest.mark.parametrize("few", [FEW, 3])
+@pytest.mark.parametrize(("few", "ahead"), [(FEW, AHEAD), (3, AHEAD), (3, 5)])
 def test_any_search_finds_what_a_plain_reading_finds(
-    session: Session, cast: Cast, few: int, monkeypatch: pytest.MonkeyPatch
+    session: Session, cast: Cast, few: int, ahead: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the index of words, and ticket by ticket where many hold them."""
     monkeypatch.setattr("app.tickets.services.pages.FEW", few)
+    monkeypatch.setattr("app.tickets.services.pages.AHEAD", ahead)
     dice = random.Random(5)
 
     def some(most: int) -> str:
