@@ -275,7 +275,7 @@ def _rows(
     number = Ticket.number.expression
     if name not in _RANKS:
         key = (SORTS[name].label("sorted"), number.label("number"))
-        return [(value, found_number) for value, found_number in first(key, start, limit)]
+        return [(row.sorted, row.number) for row in first(key, start, limit)]
     rows: list[Position] = []
     for rank, value in sorted(enumerate(_RANKS[name]), reverse=downwards):
         begun = start is not None and rank == start[0]

@@ -234,7 +234,7 @@ def _compare(session: Session, now: datetime) -> None:
         assert dict(link_states(session, links, moment)) == expected
         for link in links:
             assert link_states(session, [link], moment) == {link: expected[link]}
-        known = link_states(session, select(Link.id), moment)
+        known = link_states(session, None, moment)
         assert {link: known[link] for link in known} == {
             link: one for link, one in expected.items() if link in known
         }
@@ -328,7 +328,7 @@ def test_closed_tickets_and_ended_events_are_not_read(session: Session) -> None:
     ongoing = session.scalars(select(Event.id).where(Event.end.is_(None))).all()
     questions: dict[str, Callable[[], object]] = {
         "all": lambda: link_states(session, links, NOON),
-        "those of a query": lambda: link_states(session, select(Link.id), NOON),
+        "those in use": lambda: link_states(session, None, NOON),
         "one": lambda: link_states(session, links[:1], NOON),
         "an event": lambda: ongoing_event(session, ongoing[0], NOON),
     }
