@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from app.calendar.rules.lhc_calendar import running_spans
 from app.calendar.services.lhc_calendar import known_periods
+from app.core.database.expressions import fast_time
 from app.core.figures.frames import moment_of, quarter_name, quarters_of
 from app.duties.figures.duties import (
     Beginnings,
@@ -41,7 +42,6 @@ from app.matching.models.matching import DetectedEvent, EventOfDetected, EventTi
 from app.matching.services.matched_events import fulfils_condition
 from app.matching.services.number_rows import (
     columns_of,
-    in_microseconds,
     rows_of,
     stored_rows,
     times_of,
@@ -203,8 +203,8 @@ def facts_of(session: Session, judgement: Judgement, which: ColumnElement[bool])
         select(
             DetectedEvent.id,
             DetectedEvent.link_id,
-            in_microseconds(session, DetectedEvent.start),
-            in_microseconds(session, DetectedEvent.end),
+            fast_time(DetectedEvent.start),
+            fast_time(DetectedEvent.end),
             DetectedEvent.state,
             DetectedEvent.is_maintenance,
             DetectedEvent.t1_id,
@@ -256,7 +256,7 @@ def _first_tickets(session: Session, which: ColumnElement[bool]) -> Mapping[int,
     first = func.row_number().over(
         partition_by=EventTicket.detected_id, order_by=(Ticket.created_at, Ticket.number)
     )
-    created = in_microseconds(session, Ticket.created_at)
+    created = fast_time(Ticket.created_at)
     documenting = (
         select(EventTicket.detected_id, Ticket.number, created.label("created"), first.label("at"))
         .join(DetectedEvent, DetectedEvent.id == EventTicket.detected_id)
@@ -274,7 +274,7 @@ def beginnings_of(session: Session, which: ColumnElement[bool]) -> Beginnings:
     """The raw starts of the events that satisfy the condition."""
     rows = rows_of(
         session,
-        select(Event.link_id, in_microseconds(session, Event.start), EventOfDetected.detected_id)
+        select(Event.link_id, fast_time(Event.start), EventOfDetected.detected_id)
         .join(EventOfDetected, EventOfDetected.event_id == Event.id)
         .where(which),
     )
@@ -313,7 +313,7 @@ def _in_force(forces: Sequence[InForce], version: int, starts: Times) -> Any:
 def _ends_ahead(session: Session, link: int, moment: int) -> list[int]:
     """Future ends of a link's events, set by a source's clock: until then they count as ongoing, as
     losses do."""
-    ends = select(in_microseconds(session, Event.end)).where(
+    ends = select(fast_time(Event.end)).where(
         Event.link_id == link, Event.withdrawn_at.is_(None), Event.end >= moment_of(moment)
     )
     found: list[int] = times_of([row[0] for row in rows_of(session, ends)]).tolist()

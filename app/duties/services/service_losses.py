@@ -13,6 +13,7 @@ import numpy as np
 from sqlalchemy import Table, select
 from sqlalchemy.orm import Session
 
+from app.core.database.expressions import fast_time
 from app.duties.figures.outages import Downs, Losses, losses_of
 from app.duties.models.duties import ServiceLoss
 from app.duties.services.registry import Registry
@@ -20,7 +21,6 @@ from app.events.models.events import Event
 from app.matching.models.matching import EventOfDetected
 from app.matching.services.number_rows import (
     columns_of,
-    in_microseconds,
     parts_of,
     rows_of,
     stored_rows,
@@ -70,8 +70,8 @@ def _downs(session: Session, link: int, now: int) -> Downs:
         session,
         select(
             EventOfDetected.detected_id,
-            in_microseconds(session, Event.start),
-            in_microseconds(session, Event.end),
+            fast_time(Event.start),
+            fast_time(Event.end),
         )
         .join(EventOfDetected, EventOfDetected.event_id == Event.id)
         .where(Event.link_id == link, Event.state == "down", Event.withdrawn_at.is_(None)),
@@ -88,8 +88,8 @@ def stored_losses(session: Session, events: Sequence[int], now: int) -> Losses:
             session,
             select(
                 ServiceLoss.site_id,
-                in_microseconds(session, ServiceLoss.start),
-                in_microseconds(session, ServiceLoss.end),
+                fast_time(ServiceLoss.start),
+                fast_time(ServiceLoss.end),
                 ServiceLoss.is_unsure,
                 ServiceLoss.event_id,
             ).where(ServiceLoss.event_id.in_(part)),

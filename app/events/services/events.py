@@ -16,11 +16,11 @@ from enum import StrEnum
 from itertools import islice
 from typing import Any, Final, cast
 
-from sqlalchemy import Select, String, Table, bindparam, func, select, update
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Table, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app.core.database.bulk_rows import insert_rows
+from app.core.database.expressions import texts_as_rows
 from app.core.database.upsert import upsert
 from app.core.rules.access import Actor, Writer, require_report
 from app.core.rules.errors import TooMuch
@@ -363,7 +363,11 @@ class _Looking:
             (row[2], row[3]): (row[0], row[1], Content(*row[4:]))
             for source, wanted in keys.items()
             for some in some_of(wanted)
-            for row in self._session.execute(_of_source(self._session, columns, source, some))
+            for row in self._session.execute(
+                select(*columns).where(
+                    _events.c.source_id == source, _events.c.source_key.in_(texts_as_rows(some))
+                )
+            )
         }
 
     def _outcome(self, message: EventMessage) -> Outcome:
@@ -501,22 +505,6 @@ def _end_after(message: EventMessage, old: Content | None) -> datetime | None:
     if message.is_open and not message.retold:
         return None
     return old.end
-
-
-def _of_source(
-    session: Session, columns: Sequence[Any], source: int, keys: Sequence[str]
-) -> Select[*tuple[Any, ...]]:
-    """The events of a source with one of these ids.
-
-    On PostgreSQL joined with the ids as a table: with a list of thousands it may compare each event
-    with each id, and does so as long as it has no statistics of a table that has just grown.
-    """
-    query = select(*columns).where(_events.c.source_id == source)
-    if session.get_bind().dialect.name != "postgresql":
-        return query.where(_events.c.source_key.in_(keys))
-    wanted = bindparam("keys", keys, type_=ARRAY(String))
-    said = func.unnest(wanted).table_valued("key").render_derived()
-    return query.join(said, said.c.key == _events.c.source_key)
 
 
 # ---- writing ----

@@ -12,12 +12,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.database.schema import misfit, revision_of
 from app.core.database.transactions import begin_read
+from app.core.database.write_probe import WriteProbe
 from app.core.services.sealing import key_fits
 from app.core.web.extensions import db
 from app.core.web.person import public, secret_key
 from app.core.web.times import iso
 from app.home.services.readiness import readiness
-from app.home.services.write_probe import WriteProbe
 
 blueprint = Blueprint("health", __name__)
 RETRY_AFTER: Final = "10"

@@ -30,6 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, aliased
 
 from app.calendar.services.calendar import is_cancelled
+from app.core.database.expressions import fast_time
 from app.core.figures.frames import (
     BY_LINK,
     BY_SITE,
@@ -40,7 +41,7 @@ from app.core.figures.frames import (
     micros,
 )
 from app.matching.rules.matching import documents_by_site, is_evidence
-from app.matching.services.number_rows import columns_of, in_microseconds, rows_of, times_of
+from app.matching.services.number_rows import columns_of, rows_of, times_of
 from app.registry.models.registry import Link, Site
 from app.tickets.models.relations import TicketRelation
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
@@ -228,7 +229,7 @@ def _said(
             Ticket.network,
             responsible.time_zone,
             or_(Ticket.category != Category.MAINTENANCE, ~is_cancelled()).label("took_place"),
-            *(in_microseconds(session, one) for one in (start, end, Ticket.created_at)),
+            *(fast_time(one) for one in (start, end, Ticket.created_at)),
         )
         .join(Ticket, Ticket.number == members.c.number)
         .outerjoin(responsible, responsible.id == Ticket.responsible_site_id),

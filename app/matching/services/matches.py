@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 from sqlalchemy import ColumnElement, Table, and_, select
 from sqlalchemy.orm import Session
 
+from app.core.database.expressions import fast_time
 from app.core.figures import frames
 from app.core.rules.language import _
 from app.events.models.events import Event
@@ -22,7 +23,6 @@ from app.matching.services.affected_links import Target, Touched, with_duplicate
 from app.matching.services.evidence import MatchTarget, evidence_of, sound_masters, target_of
 from app.matching.services.number_rows import (
     columns_of,
-    in_microseconds,
     parts_of,
     rows_of,
     stored_rows,
@@ -150,7 +150,7 @@ def _events(session: Session, of: MatchTarget, among: Collection[int] | None = N
     if of.kind == "site":
         # an unresolved link hides its site: it is not the site's own event
         which = and_(Event.site_id == of.id, Event.link_id.is_(None), Event.link_text == "")
-    times = (in_microseconds(session, one) for one in (Event.start, Event.end))
+    times = (fast_time(one) for one in (Event.start, Event.end))
     query = select(Event.id, Event.state, *times).where(
         which, Event.state.in_(_STATES), Event.withdrawn_at.is_(None)
     )

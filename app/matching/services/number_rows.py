@@ -6,10 +6,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
-from sqlalchemy import BigInteger, Column, Select, String, extract, select, type_coerce
-from sqlalchemy import cast as sql_cast
+from sqlalchemy import Column, Select, select
 from sqlalchemy.orm import Session
 
+from app.core.database.expressions import fast_time
 from app.core.figures.frames import Times, moment_of
 from app.core.models.base import UtcTime
 
@@ -17,14 +17,6 @@ AT_ONCE: Final = 500
 """Keys in one statement."""
 UNSET: Final = 2**62
 """An unset time: after everything."""
-
-
-def in_microseconds(session: Session, column: Any) -> Any:
-    """A time in the form that the database returns fastest: SQLite's own text, else
-    microseconds."""
-    if session.get_bind().dialect.name == "sqlite":
-        return type_coerce(column, String)
-    return sql_cast(extract("epoch", column) * 1_000_000, BigInteger)
 
 
 def times_of(values: Sequence[Any], otherwise: int = UNSET) -> Times:
@@ -58,9 +50,7 @@ def stored_rows(
     """The rows of a table that satisfy the condition; times as numbers, None for unset ones."""
     columns = [*columns]
     times = [place for place, one in enumerate(columns) if isinstance(one.type, UtcTime)]
-    wanted = [
-        in_microseconds(session, one) if isinstance(one.type, UtcTime) else one for one in columns
-    ]
+    wanted = [fast_time(one) if isinstance(one.type, UtcTime) else one for one in columns]
     values = columns_of(rows_of(session, select(*wanted).where(which)), len(columns))
     for place in times:
         values[place] = [None if one == UNSET else one for one in times_of(values[place]).tolist()]

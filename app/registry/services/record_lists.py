@@ -166,9 +166,7 @@ def holds(column: Any, text: str) -> ColumnElement[bool]:
     return found
 
 
-def in_use_on(
-    row: type[Site] | type[Link], day: date | BindParameter[date]
-) -> ColumnElement[bool]:
+def in_use_on(row: type[Site] | type[Link], day: date | BindParameter[date]) -> ColumnElement[bool]:
     """Whether a record is in use on a day, or on the one that a statement is given."""
     return and_(
         or_(row.valid_from.is_(None), row.valid_from <= day),

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
-from typing import Any, Final
+from typing import Any
 
-from sqlalchemy import JSON, ColumnElement, bindparam, func, select
+from sqlalchemy import ColumnElement, bindparam, select
 from sqlalchemy.orm import Session
 
+from app.core.database.expressions import as_one_value
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Actor, may_read_internal
 from app.core.services.changes import TICKET
@@ -37,24 +38,12 @@ _ENTRIES = (
     )
     .order_by(_changes.c.thing_id, _changes.c.version, _fields.c.position)
 )
-_JSON: Final = {
-    "sqlite": (func.json_array, func.json_group_array),
-    "postgresql": (func.json_build_array, func.json_agg),
-}
 
 
-def as_one_value(dialect: str, *columns: ColumnElement[Any]) -> ColumnElement[Any]:
-    """All rows of a statement as a list of lists, in any order; None or an empty list where there
-    are no rows. Times come as texts, and SQLite's flags as numbers."""
-    as_list, together = _JSON[dialect]
-    return together(as_list(*columns), type_=JSON)
-
-
-def diary_of(number: ColumnElement[int], dialect: str) -> ColumnElement[Any]:
+def diary_of(number: ColumnElement[int]) -> ColumnElement[Any]:
     """What ``read_diary`` reads: the entries of the ticket of this number, as one value, for a
     statement that reads a single ticket."""
     entries = as_one_value(
-        dialect,
         _changes.c.version,
         _fields.c.position,
         _changes.c.at,

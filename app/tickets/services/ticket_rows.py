@@ -17,6 +17,7 @@ from sqlalchemy import ColumnElement, Result, Select, bindparam, exists, func, o
 from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import Partner
+from app.core.database.expressions import as_one_value
 from app.core.rules import access
 from app.core.rules.access import Actor
 from app.core.rules.errors import NotFound
@@ -34,7 +35,6 @@ from app.tickets.models.tickets import (
 from app.tickets.rules.content import Reference
 from app.tickets.services.diaries import (
     Entry,
-    as_one_value,
     diary_of,
     entries_of,
     read_diary,
@@ -91,9 +91,9 @@ _ROWS: Final = (
 
 
 @cache
-def _one(dialect: str, *, own: bool) -> Select[Any]:
+def _one(*, own: bool) -> Select[Any]:
     """The statement for one ticket: to put it together takes longer than to carry it out."""
-    statement = _ROWS.add_columns(diary_of(_tickets.c.number, dialect).label("diary")).where(
+    statement = _ROWS.add_columns(diary_of(_tickets.c.number).label("diary")).where(
         _tickets.c.number == bindparam("number")
     )
     return statement.where(own_of(bindparam("partner_id"))) if own else statement
@@ -103,7 +103,7 @@ def read_ticket_row(
     session: Session, actor: Actor, number: int
 ) -> tuple[TicketRow, Sequence[Entry]] | None:
     """The ticket of this number with its diary entries, as far as the actor may read them."""
-    statement = _one(session.get_bind().dialect.name, own=not reads_all(actor))
+    statement = _one(own=not reads_all(actor))
     given = {"number": number, "partner_id": actor.partner_id}
     row = session.connection().execute(statement, given).one_or_none()
     return None if row is None else (row, read_diary(actor, row.diary))
@@ -179,11 +179,11 @@ class WholeRow:
 
 
 @cache
-def _whole(dialect: str) -> Select[Any]:
+def _whole() -> Select[Any]:
     """The statement for one ticket with its lists."""
 
     def rows(*columns: ColumnElement[Any]) -> Select[Any]:
-        return select(as_one_value(dialect, *columns))
+        return select(as_one_value(*columns))
 
     number = _tickets.c.number
     links = (
@@ -235,7 +235,7 @@ def _whole(dialect: str) -> Select[Any]:
                     *(("references", references), ("handed_to", handed)),
                 )
             ),
-            diary_of(number, dialect).label("diary"),
+            diary_of(number).label("diary"),
             related.label("has_relations"),
             files.label("has_attachments"),
             answers.label("has_acknowledgements"),
@@ -250,8 +250,7 @@ def read_whole_row(session: Session, actor: Actor, number: int) -> WholeRow:
     """The ticket of this number with its lists; ``NotFound`` unless the actor may read it."""
     session.flush()  # a write is answered in its own transaction
     given = {"number": number, "partner_id": actor.partner_id}
-    statement = _whole(session.get_bind().dialect.name)
-    row = session.connection().execute(statement, given).one_or_none()
+    row = session.connection().execute(_whole(), given).one_or_none()
     if row is None:
         raise NotFound
     links, sites, references = (

@@ -18,7 +18,7 @@ from app.core.database.transactions import transaction
 from app.core.services.sealing import publish_key
 from app.events.models.events import EventSource
 from app.home.pages.health import PROBE, STARTED
-from app.home.services.write_probe import WriteProbe
+from app.core.database.write_probe import WriteProbe
 from app.jobs.models.work import Job, Worker
 from app.jobs.rules.followers import MAILS, TITLES
 from app.jobs.services.followers import note_failure
@@ -164,11 +164,11 @@ def test_a_follower_that_fails_is_named_while_the_portal_serves(
 def test_a_writer_that_does_not_end_is_named_at_once(
     client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.home.services.write_probe.FRESH", 0.0)
+    monkeypatch.setattr("app.core.database.write_probe.FRESH", 0.0)
     assert _reasons(client) == []
     with transaction(session):
         assert _reasons(client) == [], "a moment is no trouble"
-        monkeypatch.setattr("app.home.services.write_probe.LONG_HELD", -1.0)
+        monkeypatch.setattr("app.core.database.write_probe.LONG_HELD", -1.0)
         (told,) = _reasons(client)
     assert told.startswith(f"nothing can be written: pid {os.getpid()} (")
     assert " holds the write lock since " in told
@@ -179,8 +179,8 @@ def test_a_writer_that_does_not_end_is_named_at_once(
 def test_a_transaction_that_holds_up_all_writers_is_said_at_once(
     client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.home.services.write_probe.FRESH", 0.0)
-    monkeypatch.setattr("app.home.services.write_probe._PATIENCE", "50ms")
+    monkeypatch.setattr("app.core.database.write_probe.FRESH", 0.0)
+    monkeypatch.setattr("app.core.database.write_probe._PATIENCE", "50ms")
     with transaction(session):
         session.execute(text("INSERT INTO counters VALUES ('change', 0) ON CONFLICT DO NOTHING"))
     assert _reasons(client) == []
@@ -194,8 +194,8 @@ def test_a_transaction_that_holds_up_all_writers_is_said_at_once(
 def test_a_disk_that_is_full_and_a_database_that_refuses_are_said(
     client: FlaskClient, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.home.services.write_probe.FRESH", 0.0)
-    monkeypatch.setattr("app.home.services.write_probe.LEAST_FREE", 2**62)
+    monkeypatch.setattr("app.core.database.write_probe.FRESH", 0.0)
+    monkeypatch.setattr("app.core.database.write_probe.LEAST_FREE", 2**62)
     assert _reasons(client) == ["nothing can be written soon: the disk of the database is full"]
     with transaction(session):
         session.execute(

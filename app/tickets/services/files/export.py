@@ -18,17 +18,14 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Engine,
-    Text,
     bindparam,
     case,
     func,
     select,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from app.accounts.models.partners import Partner
+from app.core.database.expressions import iso_time
 from app.core.database.transactions import read_connection
 from app.core.rules.access import Actor, may_read_internal
 from app.core.rules.cells import joined
@@ -47,25 +44,6 @@ SHORT: Final = 4000
 chunk of the longest texts needs only as much memory as others."""
 
 
-class _IsoTime(FunctionElement[str]):
-    """A stored time as ISO 8601 in whole seconds with ``Z``, or "" where it is not set."""
-
-    type = Text()
-    inherit_cache = True
-
-
-@compiles(_IsoTime, "sqlite")
-def _iso_on_sqlite(element: _IsoTime, compiler: SQLCompiler, **more: Any) -> str:
-    time = compiler.process(element.clauses, **more)
-    return f"coalesce(substr({time}, 1, 10) || 'T' || substr({time}, 12, 8) || 'Z', '')"
-
-
-@compiles(_IsoTime, "postgresql")
-def _iso_on_postgresql(element: _IsoTime, compiler: SQLCompiler, **more: Any) -> str:
-    time = compiler.process(element.clauses, **more)
-    return f"coalesce(to_char({time} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"'), '')"
-
-
 _t, _site, _partner, _link = (row.__table__ for row in (Ticket, Site, Partner, Link))
 _numbers: BindParameter[Sequence[int]] = bindparam("numbers", expanding=True)
 
@@ -77,9 +55,9 @@ def _text_if_short(column: ColumnElement[str]) -> ColumnElement[str | None]:
 _OWN: Final[Mapping[str, ColumnElement[Any]]] = {
     "number": _t.c.number,
     "responsible_site": func.coalesce(_site.c.key, ""),
-    "created": _IsoTime(_t.c.created_at),
-    "changed": _IsoTime(_t.c.changed_at),
-    "solved": _IsoTime(_t.c.ended_at),
+    "created": iso_time(_t.c.created_at),
+    "changed": iso_time(_t.c.changed_at),
+    "solved": iso_time(_t.c.ended_at),
     # the code that partners are answered; what was imported has no partner
     "origin_system": case(
         (_t.c.origin_system == "", ""), else_=func.coalesce(_partner.c.code, _t.c.origin_system)
@@ -94,7 +72,7 @@ def _cell(column: str) -> ColumnElement[Any]:
     field = FIELDS[column]
     stored: ColumnElement[Any] = _t.c[field.name]
     if field.kind is ValueKind.TIME:
-        return _IsoTime(stored)
+        return iso_time(stored)
     return _text_if_short(stored) if field.kind is ValueKind.LONG_TEXT else stored
 
 

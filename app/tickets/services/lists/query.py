@@ -31,12 +31,10 @@ from sqlalchemy import (
     select,
     true,
 )
-from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import FunctionElement
 
 from app.accounts.models.partners import Partner
+from app.core.database.expressions import by_code_point
 from app.core.rules.access import Actor, Kind, TicketAccess
 from app.core.rules.clock import RESOLUTION, to_milliseconds
 from app.core.rules.errors import TooMuch
@@ -88,24 +86,6 @@ _AS_IT_IS: Final = tuple(
     and FIELDS.get(name := query_name(field.ggus)) is FieldKind.TEXT
 )
 """What a query asks for, and the field that is answered as it is."""
-
-
-class _ByCodePoint(FunctionElement[str]):
-    """A text whose order is that of code points, whatever the database's language is."""
-
-    type = Text()
-    inherit_cache = True
-    name = "by_code_point"
-
-
-@compiles(_ByCodePoint)
-def _plain(element: _ByCodePoint, compiler: SQLCompiler, **options: Any) -> str:
-    return f"({compiler.process(element.clauses, **options)})"
-
-
-@compiles(_ByCodePoint, "postgresql")
-def _collated(element: _ByCodePoint, compiler: SQLCompiler, **options: Any) -> str:
-    return f'({compiler.process(element.clauses, **options)}) COLLATE "C"'
 
 
 def matching(
@@ -324,7 +304,7 @@ def _compare_text(answer: ColumnElement[str], asked: Comparison) -> ColumnElemen
         return answer == value
     if asked.op == "!=":
         return answer != value
-    ordered: ColumnElement[bool] = _EVERY_OPERATOR[asked.op](_ByCodePoint(answer), value)
+    ordered: ColumnElement[bool] = _EVERY_OPERATOR[asked.op](by_code_point(answer), value)
     return and_(answer != "", ordered)
 
 

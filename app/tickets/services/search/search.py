@@ -15,7 +15,6 @@ from sqlalchemy import (
     BindParameter,
     Boolean,
     ColumnElement,
-    Integer,
     and_,
     bindparam,
     case,
@@ -33,6 +32,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import Null, Tuple
 from sqlalchemy.sql.functions import FunctionElement
 
+from app.core.database.expressions import place_in
 from app.tickets.models.search import INDEX, TicketWords
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tokenizer import Search, Term
@@ -70,12 +70,12 @@ def condition_of_search(
 def holds(term: Term, number: ColumnElement[int], *, internal: bool) -> ColumnElement[bool]:
     """Whether the words of a ticket hold the term, looked up ticket by ticket."""
     needle: BindParameter[str] = bindparam(None, term.needle)
-    inside: ColumnElement[bool] = _Place(TicketWords.public, needle) > 0
+    inside: ColumnElement[bool] = place_in(TicketWords.public, needle) > 0
     if internal:
-        inside = or_(inside, _Place(TicketWords.internal, needle) > 0)
+        inside = or_(inside, place_in(TicketWords.internal, needle) > 0)
     if term.part:
         part: BindParameter[str] = bindparam(None, term.needle_of_part)
-        inside = or_(_Place(TicketWords.endings, part) > 0, inside)
+        inside = or_(place_in(TicketWords.endings, part) > 0, inside)
     # a value, not EXISTS: of that PostgreSQL would make a join and look at every ticket's words
     return select(inside).where(TicketWords.ticket_number == number).scalar_subquery()
 
@@ -84,7 +84,7 @@ def hits_of(terms: Sequence[Term]) -> ColumnElement[int]:
     """How many of the terms are in the public words of a row of ``TicketWords``."""
     return sum(
         (
-            case((_Place(TicketWords.public, bindparam(None, term.needle)) > 0, 1), else_=0)
+            case((place_in(TicketWords.public, bindparam(None, term.needle)) > 0, 1), else_=0)
             for term in terms
         ),
         start=literal(0),
@@ -152,24 +152,6 @@ def _postgresql_query(term: Term) -> str:
 
 def _postgresql_part(term: Term) -> str:
     return f"'{term.words[0]}':*"
-
-
-class _Place(FunctionElement[int]):
-    """Where in the first text the second begins, from 1; 0 if it is not in it."""
-
-    type = Integer()
-    inherit_cache = True
-    name = "place"
-
-
-@compiles(_Place)
-def _instr(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
-    return f"instr({compiler.process(element.clauses, **options)})"
-
-
-@compiles(_Place, "postgresql")
-def _strpos(element: _Place, compiler: SQLCompiler, **options: Any) -> str:
-    return f"strpos({compiler.process(element.clauses, **options)})"
 
 
 class _FoundByPublic(FunctionElement[bool]):

@@ -1,0 +1,29 @@
+"""Which modules decide by the kind of database."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from app.core.settings import PROJECT
+
+ALLOWED: Final = {
+    "app/backups/backups.py": "a backup of SQLite is a file, one of PostgreSQL its rows",
+    "app/core/models/base.py": "SQLite stores a time without its zone",
+    "app/jobs/services/commits.py": "each database counts commits by a statement of its own",
+    "app/jobs/services/queue.py": "procrastinate on PostgreSQL, a table of ours on SQLite",
+    "app/tickets/services/search/search.py": "each database has a full-text index of its own",
+}
+"""Modules outside ``app/core/database`` that may ask, and why."""
+_ASKS: Final = re.compile(r"dialect\.name|sqlalchemy\.dialects|@compiles|get_dialect|with_variant")
+
+
+def test_five_modules_outside_the_database_ask_for_its_kind() -> None:
+    asking = {
+        str(file.relative_to(PROJECT))
+        for room in ("app", "soap_service")
+        for file in (PROJECT / room).rglob("*.py")
+        if not file.is_relative_to(PROJECT / "app/core/database")
+        and _ASKS.search(file.read_text("utf-8"))
+    }
+    assert asking == set(ALLOWED)
