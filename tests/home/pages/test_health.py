@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from app.core.database.schema import known_revisions
 from app.core.database.transactions import transaction
+from app.core.database.write_probe import WriteProbe
 from app.core.services.sealing import publish_key
 from app.events.models.events import EventSource
 from app.home.pages.health import PROBE, STARTED
-from app.core.database.write_probe import WriteProbe
 from app.jobs.models.work import Job, Worker
 from app.jobs.rules.followers import MAILS, TITLES
 from app.jobs.services.followers import note_failure
