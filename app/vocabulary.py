@@ -117,7 +117,7 @@ RULES = (
     _("more than"),
     _("at least"),
     _("counts"),
-    _("is left out"),
+    _("excluded"),
 )
 CALENDAR = (
     _("run"),
