@@ -91,21 +91,12 @@ from app.reports.pages import reminders as report_reminders
 from app.reports.pages import reports
 from app.reports.pages import writing as report_writing  # noqa: F401  # on a blueprint
 from app.statistics.pages import availability, statistics
-from app.tickets.pages import (
-    attachments,
-    bulk,
-    filters,
-    old_addresses,
-    reminders,  # noqa: F401  # on a blueprint
-    tickets,
-    tickets_csv,
-    visits,
-    words,
-)
+from app.tickets.pages import attachments, old_addresses, reminders, tickets, visits, words  # noqa: F401  # on a blueprint
 from app.tickets.pages import edit as ticket_edit  # noqa: F401  # on a blueprint
 from app.tickets.pages import imports as ticket_imports
 from app.tickets.pages import merging as ticket_merging  # noqa: F401  # on a blueprint
 from app.tickets.pages import writing as ticket_writing  # noqa: F401  # on a blueprint
+from app.tickets.pages.listing import bulk, filters, tickets_csv  # on a blueprint
 from app.topology.pages import topology
 from app.webhooks.pages import webhooks
 

@@ -23,7 +23,7 @@ def compose_records() -> None:
     from app.accounts.services.personal_secrets import OTHER_SECRETS, OTHER_SECRETS_END
     from app.registry.services.link_ends import LINK_ENDS_MOVED
     from app.registry.services.retirement import DEPENDENTS
-    from app.tickets.services.concern_rows import follow_ends
+    from app.tickets.services.concern.concern_rows import follow_ends
     from app.tickets.services.record_use import open_tickets_on
 
     DEPENDENTS.set(open_tickets_on)

@@ -35,9 +35,9 @@ from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.profiles import Choice, Profile
-from app.exchange.services import connections
+from app.exchange.services.connections import connections
+from app.exchange.services.connections.secrets import LOGIN, add_secret
 from app.exchange.services.planning import plan_next
-from app.exchange.services.secrets import LOGIN, add_secret
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import comment_ticket, open_ticket
 from bench.pages import Visitor, percentile, visitor

@@ -16,7 +16,7 @@ from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.tickets.rules.query import read_page, with_parameters
 from app.tickets.rules.relations import RelationRole
-from app.tickets.services.idempotency import create_ticket_idempotent
+from app.tickets.services.creation.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import change_ticket
 from app.tickets.services.lists.query import matching
 from app.tickets.services.relations import open_related_ticket

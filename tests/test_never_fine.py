@@ -17,7 +17,12 @@ from app.core.rules.quarters import Quarter
 from app.core.services.backups import note_backup
 from app.exchange.models.connections import Connection
 from app.exchange.rules.partner import Check
-from app.exchange.services.connection_tests import ask_test, begin_test, end_test, note_check
+from app.exchange.services.connections.connection_tests import (
+    ask_test,
+    begin_test,
+    end_test,
+    note_check,
+)
 from app.jobs.models.work import Worker
 from app.jobs.services.queue import enqueue
 from app.mail.models.mails import Mail

@@ -18,7 +18,7 @@ from app.accounts.services import partners
 from app.accounts.services.people import actor_of_user
 from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
-from app.core.rules.slides import SlideKind
+from app.core.rules.documents.slides import SlideKind
 from app.events.models.events import Event
 from app.events.services.hand import correct_event, stated_of
 from app.jobs.tasks.context import Context

@@ -22,7 +22,7 @@ from app.api.operations import Operation  # noqa: E402
 from app.tickets.rules.content import LABELS  # noqa: E402
 from app.tickets.rules.fields import BY_NAME, TicketField, ValueKind  # noqa: E402
 from app.tickets.rules.relations import RELATION_FIELDS  # noqa: E402
-from app.tickets.services.idempotency import CONTACTS  # noqa: E402
+from app.tickets.services.creation.idempotency import CONTACTS  # noqa: E402
 
 DOCUMENT = PROJECT / "docs" / "rest.md"
 MARK = "<!-- from here on written by tools/rest_reference.py -->\n"

@@ -29,7 +29,7 @@ from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.exchange.models.connections import Connection
 from app.exchange.services import decisions
 from app.exchange.services.comparisons import ask_comparison, newest_comparison
-from app.exchange.services.connections import all_connections, pause, resume
+from app.exchange.services.connections.connections import all_connections, pause, resume
 from app.exchange.services.heads import heads_of
 from app.exchange.services.overview import Traffic, connection_of_number, traffic, troubles
 from app.tickets.services.lifecycle import find_ticket

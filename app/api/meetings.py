@@ -15,10 +15,10 @@ from app.api.caller import session
 from app.api.operations import Call, next_page, operation
 from app.api.wire import Moment, a_list, a_number, a_text, page_next, sent_choice, sent_number
 from app.core.rules.access import Actor, Kind
+from app.core.rules.documents.slides import SLIDE_WORDS
 from app.core.rules.errors import Forbidden, NotFound
 from app.core.rules.language import _
 from app.core.rules.scopes import Scope
-from app.core.rules.slides import SLIDE_WORDS
 from app.meetings.models.teleconferences import Teleconference
 from app.meetings.rules.packs import PackFile
 from app.meetings.rules.teleconferences import TcState

@@ -14,9 +14,9 @@ from app.commands.arguments import TEXT, command_writer
 from app.commands.base import PortalCommand
 from app.commands.registry_files import MAX_BYTES, nothing_to_tidy, read_content
 from app.core.database.transactions import transaction
+from app.core.rules.documents.spreadsheets import ENCODINGS
 from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.file_problems import MAX_PROBLEMS, BadFile, Problem
-from app.core.rules.spreadsheets import ENCODINGS
 from app.core.web.extensions import db
 from app.duties.services.listed_events import (
     EventFilter,

@@ -15,7 +15,7 @@ from app.commands.base import PortalCommand, PortalGroup
 from app.core.database.transactions import transaction
 from app.core.web.extensions import db
 from app.exchange.services import decisions, endings
-from app.exchange.services.connections import is_called
+from app.exchange.services.connections.connections import is_called
 from app.exchange.services.trouble import PairNow, find_pair, pairs_now
 from app.exchange.services.unpaired import Unpaired, unpaired_tickets
 

@@ -21,16 +21,15 @@ from app.exchange.models.connections import Connection
 from app.exchange.rules.partner import Check
 from app.exchange.rules.profiles import Choice, Direction, Kind, profile_of
 from app.exchange.rules.shipped import profile_for
-from app.exchange.services import connections
 from app.exchange.services.comparisons import ask_comparison
-from app.exchange.services.connection_tests import (
+from app.exchange.services.connections import connections
+from app.exchange.services.connections.connection_tests import (
     BETWEEN_GOES,
     MOST_GOES,
     ask_test,
     newest_test,
 )
-from app.exchange.services.endings import end_connection
-from app.exchange.services.secrets import (
+from app.exchange.services.connections.secrets import (
     HINT,
     LIVE_SECRETS,
     LOGIN,
@@ -38,6 +37,7 @@ from app.exchange.services.secrets import (
     end_secret,
     live_secrets,
 )
+from app.exchange.services.endings import end_connection
 from app.exchange.tasks.systems import try_connection
 from app.jobs.tasks.context import Context
 

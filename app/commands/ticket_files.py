@@ -15,9 +15,9 @@ from app.commands.base import PortalCommand
 from app.commands.registry_files import nothing_to_tidy, read_content
 from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM
+from app.core.rules.documents.spreadsheets import ENCODINGS
 from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.file_problems import BadFile, Problem
-from app.core.rules.spreadsheets import ENCODINGS
 from app.core.web.extensions import db
 from app.tickets.rules.files import csv_head, csv_lines
 from app.tickets.services.files.export import exported_numbers, exported_rows

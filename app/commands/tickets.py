@@ -11,7 +11,7 @@ from app.commands.base import PortalCommand, PortalGroup
 from app.commands.ticket_files import add_file_commands
 from app.core.database.transactions import transaction
 from app.core.web.extensions import db
-from app.tickets.services.concern_rows import rebuild
+from app.tickets.services.concern.concern_rows import rebuild
 from app.tickets.services.lifecycle import close_due_tickets
 
 STEP = 500

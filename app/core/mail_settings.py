@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from app.core.rules.errors import SettingError
-from app.core.rules.mail_addresses import mail_address
+from app.core.rules.mails.mail_addresses import mail_address
 
 NAMES = (
     "MAIL_FROM",

@@ -57,7 +57,7 @@ from app.tickets.rules.tickets import ENDED_STATES, WORKING_DAYS_TO_CLOSE, State
 from app.tickets.rules.working_time import add_working_days
 from app.tickets.services.acknowledgements import acknowledge_change
 from app.tickets.services.attachments import add_attachment
-from app.tickets.services.idempotency import create_ticket_idempotent
+from app.tickets.services.creation.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import change_ticket, close_due_tickets, open_ticket
 from app.tickets.services.relations import open_related_ticket, relate_tickets
 from app.tickets.services.reminders import take_due_step

@@ -40,8 +40,8 @@ from app.tickets.models.tickets import (
 from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.rules.tickets import OPEN_STATES, Category, Impact, Layer, Priority, State
 from app.tickets.rules.tokenizer import endings_of
+from app.tickets.services.creation.idempotency import create_ticket_idempotent
 from app.tickets.services.fields import as_logged
-from app.tickets.services.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import change_ticket, open_ticket
 
 PATTERNS: Final = 40

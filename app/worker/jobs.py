@@ -13,7 +13,7 @@ from app.events.services.withdrawal import JOB as EVENT_WITHDRAWAL
 from app.events.tasks.imports import import_events, withdraw_events
 from app.exchange.rules.budget import Turns
 from app.exchange.services.comparisons import JOB as COMPARISON
-from app.exchange.services.connection_tests import JOB as CONNECTION_TEST
+from app.exchange.services.connections.connection_tests import JOB as CONNECTION_TEST
 from app.exchange.services.endings import END_PAIRS
 from app.exchange.services.hints import PULL, READ
 from app.exchange.services.incoming_mails import JOB as INCOMING_MAIL

@@ -11,8 +11,8 @@ from app.core.rules.access import Door, Writer
 from app.core.rules.attached_files import LIMIT_IN_WORDS
 from app.tickets.rules.attachments import attachment_id, public_id
 from app.tickets.services.attachments import add_attachment, content_of, find_attachment
+from app.tickets.services.creation.request_keys import Done
 from app.tickets.services.lifecycle import find_ticket
-from app.tickets.services.request_keys import Done
 from soap_service.native.answers import Values, attachment_values
 from soap_service.native.kinds import (
     BYTES,

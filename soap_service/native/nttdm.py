@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 
 from app.core.rules.texts import PORTAL_TEXT_LIMIT
 from app.tickets.rules.nttdm import new_ticket, read_one
+from app.tickets.services.creation.idempotency import create_ticket_idempotent
 from app.tickets.services.files.nttdm import nttdm_pieces
-from app.tickets.services.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import find_ticket
 from soap_service.native.answers import Values
 from soap_service.native.kinds import BOOLEAN, INT, STRING, once, text_of

@@ -14,19 +14,19 @@ from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.rules.fields import BY_NAME, ValueKind
 from app.tickets.rules.relations import RelationRole
-from app.tickets.services.lifecycle import (
-    change_ticket_at,
-    comment_ticket,
-    open_ticket,
-)
-from app.tickets.services.relations import open_related_ticket
-from app.tickets.services.request_keys import (
+from app.tickets.services.creation.request_keys import (
     Done,
     change_under_key,
     content_digest,
     digest_of,
     open_ticket_under_key,
 )
+from app.tickets.services.lifecycle import (
+    change_ticket_at,
+    comment_ticket,
+    open_ticket,
+)
+from app.tickets.services.relations import open_related_ticket
 from soap_service.faults import fault_of
 from soap_service.native.answers import Values, ticket_values
 from soap_service.native.kinds import (

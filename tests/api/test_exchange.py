@@ -13,7 +13,7 @@ from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.pairs import PairState
 from app.exchange.services.comparisons import JOB, begin_comparison
-from app.exchange.services.secrets import LOGIN, add_secret
+from app.exchange.services.connections.secrets import LOGIN, add_secret
 from app.jobs.services.queue import is_pending
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket

@@ -54,7 +54,7 @@ from app.notices.services.notices import take_in
 from app.registry.models.registry import Link
 from app.registry.services.registry import require_links
 from app.reports.services.form_drafts import make_draft
-from app.tickets.pages.columns import COLUMNS
+from app.tickets.pages.listing.columns import COLUMNS
 from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.rules.relations import RelationRole
 from app.tickets.services.acknowledgements import acknowledge_change

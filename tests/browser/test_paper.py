@@ -19,7 +19,7 @@ from app.core.models.changes import Change
 from app.core.rules.access import SYSTEM
 from app.matching.services.recompute import bring_up_to_date
 from app.tickets.models.tickets import Ticket
-from app.tickets.pages.columns import COLUMNS
+from app.tickets.pages.listing.columns import COLUMNS
 from tests.harness.browser import strict_page
 from tests.harness.databases import fresh_database
 from tests.harness.server import LiveServer, live

@@ -526,6 +526,6 @@ def test_a_command_loads_no_rooms_that_it_does_not_need(command: str, tmp_path: 
             check=True,
         )
     loaded = ran.stdout.splitlines()[-1].split()
-    assert "app.tickets.services.concern_rows" in loaded
+    assert "app.tickets.services.concern.concern_rows" in loaded
     needless = ("app.mail.", "app.webhooks.", "app.tickets.services.lifecycle", "app.matching.")
     assert [name for name in loaded if name.startswith(needless)] == []

@@ -16,7 +16,7 @@ from app.exchange.models.pairs import UnpairedTicket
 from app.exchange.rules.profiles import Choice, profile_of
 from app.exchange.rules.shipped import SHIPPED
 from app.exchange.services.comparisons import JOB as COMPARE
-from app.exchange.services.secrets import LOGIN, live_secrets, opened
+from app.exchange.services.connections.secrets import LOGIN, live_secrets, opened
 from app.exchange.tasks import connection_tests
 from app.exchange.tasks.deliveries import plan_entries
 from app.jobs.services.queue import is_pending

@@ -12,8 +12,8 @@ from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid, SettingError
 from app.core.services.sealing import key_fits, publish_key
 from app.core.settings import Settings
-from app.exchange.services.connections import connect
-from app.exchange.services.secrets import LOGIN, add_secret
+from app.exchange.services.connections.connections import connect
+from app.exchange.services.connections.secrets import LOGIN, add_secret
 from tests.cast import Cast, writer
 from tests.harness.server import test_settings
 

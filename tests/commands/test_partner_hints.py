@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from app.core.database.transactions import transaction
 from app.core.services.sealing import publish_key
 from app.exchange.models.connections import Connection
-from app.exchange.services.secrets import HINT, live_secrets, opened
+from app.exchange.services.connections.secrets import HINT, live_secrets, opened
 from tests.harness.commands import flask
 
 KEY = b"the portal's secret key of 32 bytes"

@@ -42,7 +42,7 @@ from app.tickets.models.attachments import Attachment
 from app.tickets.models.desk import SavedFilter
 from app.tickets.models.relations import TicketRelation
 from app.tickets.models.tickets import Ticket, TicketSite
-from app.tickets.pages.list import ListQuery
+from app.tickets.pages.listing.list import ListQuery
 from app.tickets.rules.desk import Desk
 from app.tickets.rules.tickets import CLOSED_STATES, MOVES, OPEN_STATES, Category, Layer, State
 from app.tickets.services.acknowledgements import answers_of

@@ -31,9 +31,9 @@ from app.core.settings import PROJECT, process_environment
 from app.demo.partner_system import StandIn, server_of
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
-from app.exchange.services.connections import connect
+from app.exchange.services.connections.connections import connect
+from app.exchange.services.connections.secrets import LOGIN, add_secret
 from app.exchange.services.hints import PULL, read_soon
-from app.exchange.services.secrets import LOGIN, add_secret
 from app.jobs.services.queue import enqueue
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import comment_ticket, open_ticket

@@ -51,9 +51,9 @@ from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Profile, Row
 from app.exchange.services import decisions
-from app.exchange.services.connections import connect, wake
+from app.exchange.services.connections.connections import connect, wake
+from app.exchange.services.connections.secrets import LOGIN, add_secret
 from app.exchange.services.deliveries import first_waiting
-from app.exchange.services.secrets import LOGIN, add_secret
 from app.server.sockets import open_sockets
 from app.tickets.models.tickets import Ticket
 from tests.exchange import quick_worker

@@ -26,7 +26,7 @@ from app.exchange.rules.partner import PartnerSystem
 from app.exchange.rules.profiles import Choice, Profile, Row
 from app.exchange.rules.profiles import Kind as SystemKind
 from app.exchange.rules.reading import TheirTicket
-from app.exchange.services.connections import connect
+from app.exchange.services.connections.connections import connect
 from app.exchange.services.planning import profile_in_use
 from app.exchange.tasks.comparisons import Comparisons
 from app.exchange.tasks.deliveries import Deliveries, plan_entries

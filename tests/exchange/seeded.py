@@ -21,8 +21,13 @@ from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import Check
 from app.exchange.rules.profiles import Choice, Profile, Row
 from app.exchange.services.comparisons import begin_comparison, end_comparison, note_compared
-from app.exchange.services.connection_tests import ask_test, begin_test, end_test, note_check
-from app.exchange.services.connections import connect, set_profile
+from app.exchange.services.connections.connection_tests import (
+    ask_test,
+    begin_test,
+    end_test,
+    note_check,
+)
+from app.exchange.services.connections.connections import connect, set_profile
 from app.exchange.services.entries import add_entry
 from app.exchange.services.planning import begin_pair, plan_next
 from app.tickets.models.tickets import Ticket

@@ -19,8 +19,8 @@ from app.exchange.models.connections import Connection, ExchangeCall
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.partner import PartnerSystem
 from app.exchange.rules.profiles import Choice, Profile
-from app.exchange.services.connections import connect, set_profile
-from app.exchange.services.secrets import LOGIN, add_secret, end_secret, live_secrets
+from app.exchange.services.connections.connections import connect, set_profile
+from app.exchange.services.connections.secrets import LOGIN, add_secret, end_secret, live_secrets
 from app.exchange.services.standing import Compared, compared
 from app.exchange.tasks.comparisons import Comparisons
 from app.exchange.tasks.deliveries import Deliveries, Opener, plan_entries

@@ -67,11 +67,11 @@ from app.exchange.models.connections import Connection, ExchangeCall
 from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.profiles import Profile
-from app.exchange.services.connections import set_profile
+from app.exchange.services.connections.connections import set_profile
+from app.exchange.services.connections.secrets import LOGIN
+from app.exchange.services.connections.secrets import add_secret as seal_secret
+from app.exchange.services.connections.secrets import live_secrets as live_connection_secrets
 from app.exchange.services.endings import end_exchange
-from app.exchange.services.secrets import LOGIN
-from app.exchange.services.secrets import add_secret as seal_secret
-from app.exchange.services.secrets import live_secrets as live_connection_secrets
 from app.jobs.rules.work import TIDY
 from app.jobs.services.timed_work import know_timed_work
 from app.mail.models.mails import Mail, MailNotification

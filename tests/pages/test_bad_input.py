@@ -44,7 +44,8 @@ from app.names.pages import unresolved_forms
 from app.registry.pages import forms as registry_forms
 from app.reports.pages import reminders as report_reminders
 from app.tickets.models.tickets import Ticket
-from app.tickets.pages import bulk_forms, filter_forms, forms
+from app.tickets.pages import forms
+from app.tickets.pages.listing import bulk_forms, filter_forms
 from app.tickets.rules.fields import BY_NAME
 from app.webhooks.pages import forms as webhook_forms
 from tests.cast import PASSWORD, Cast, writer

@@ -11,7 +11,7 @@ from app.core.models.changes import PortalFact
 from app.core.web.extensions import db
 from app.registry.models.registry import Link
 from app.tickets.models.tickets import Ticket
-from app.tickets.pages.columns import COLUMNS
+from app.tickets.pages.listing.columns import COLUMNS
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
 from app.tickets.services.lists.lists import TicketFilter

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Door, Writer
 from app.exchange.models.pairs import TicketPair
-from app.exchange.services.connections import connect
+from app.exchange.services.connections.connections import connect
 from app.exchange.tasks.deliveries import Deliveries, plan_entries
 from app.exchange.tasks.systems import open_system
 from app.jobs.tasks.context import Context

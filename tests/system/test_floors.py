@@ -37,7 +37,7 @@ def test_rules_are_standard_library_only() -> None:
             name
             for name in _imported(tree)
             if name.split(".")[0] not in sys.stdlib_module_names
-            and not re.fullmatch(r"app\.\w+\.rules(\.\w+)?", name)
+            and not re.fullmatch(r"app\.\w+\.rules(\.\w+)*", name)
         }
         assert not foreign, f"{path} imports {foreign}"
 

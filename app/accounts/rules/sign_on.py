@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from app.core.rules.access import Role
-from app.core.rules.mail_addresses import mail_address
+from app.core.rules.mails.mail_addresses import mail_address
 
 MAX_ROWS: Final = 100
 """Rows of the map."""

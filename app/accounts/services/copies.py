@@ -19,7 +19,7 @@ from app.core.database.upsert import upsert
 from app.core.rules.access import Kind, Writer
 from app.core.rules.errors import Invalid, TooManyCopies
 from app.core.rules.language import _
-from app.core.rules.mail_addresses import address_key, address_parts, mail_address
+from app.core.rules.mails.mail_addresses import address_key, address_parts, mail_address
 
 _FIELD: Final = "carbon_copy"
 _BOUNDED: Final = (Kind.PERSON, Kind.PARTNER)

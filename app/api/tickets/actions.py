@@ -20,8 +20,8 @@ from app.core.rules.scopes import Scope
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.tickets.rules.nttdm import new_ticket, read_one
 from app.tickets.services import personal_reminders, undo, watching
+from app.tickets.services.creation.idempotency import create_ticket_idempotent
 from app.tickets.services.files.nttdm import nttdm_pieces
-from app.tickets.services.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import find_ticket, hand_to_partner, mark_checked
 from app.tickets.services.merging import merge_tickets
 

@@ -24,7 +24,7 @@ from app.audit.services import audit as reading
 from app.audit.services.audit import AuditChange, AuditedObject, AuditPage
 from app.core.models.changes import Refusal
 from app.core.rules.access import Door, require_admin
-from app.core.rules.cells import safe_cell
+from app.core.rules.documents.cells import safe_cell
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _, joined
 from app.core.web.extensions import db

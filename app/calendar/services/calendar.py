@@ -34,7 +34,7 @@ from app.registry.services.tiers import tier_of
 from app.tickets.models.relations import Acknowledgement
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
 from app.tickets.rules.tickets import OPEN_STATES, Category, State
-from app.tickets.services.concerned_sites import concerns_sites
+from app.tickets.services.concern.concerned_sites import concerns_sites
 from app.tickets.services.lists.query import readable
 
 MAX_WINDOWS: Final = 200

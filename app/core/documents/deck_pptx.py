@@ -30,7 +30,7 @@ from pptx.util import Emu, Pt
 from app.core.documents import layout
 from app.core.documents.font_metrics import cut_to, lines_of
 from app.core.documents.layout import Box, Placed
-from app.core.rules.slides import Chart, Deck, Slide, Table
+from app.core.rules.documents.slides import Chart, Deck, Slide, Table
 from app.core.rules.texts import storable_text
 
 _NO_STYLE: Final = "{2D5ABB26-0587-4C30-8999-92F81FD0307C}"

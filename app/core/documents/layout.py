@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from app.core.documents.font_metrics import width_of
-from app.core.rules.slides import Cell, Row, Slide, Table, Tone
+from app.core.rules.documents.slides import Cell, Row, Slide, Table, Tone
 
 WIDTH: Final = 960.0
 HEIGHT: Final = 540.0

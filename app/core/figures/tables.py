@@ -14,7 +14,7 @@ from typing import Final, TypeAlias
 
 import xlsxwriter
 
-from app.core.rules.cells import safe_cell
+from app.core.rules.documents.cells import safe_cell
 
 Cell: TypeAlias = str | int | float | datetime | None
 DIGITS: Final = 4

@@ -10,7 +10,7 @@ import re
 import unicodedata
 from typing import Final
 
-from app.core.rules import pictures
+from app.core.rules.documents import pictures
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT

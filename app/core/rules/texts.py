@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
-from app.core.rules.mail_addresses import address_parts, mail_address
+from app.core.rules.mails.mail_addresses import address_parts, mail_address
 
 TITLE_LIMIT = 255
 LONG_TEXT_LIMIT = 4000

@@ -10,7 +10,7 @@ from flask import Response, current_app, request
 
 from app.core.figures.tables import FigureTable, as_csv, as_workbook
 from app.core.models.changes import PortalFact
-from app.core.rules.slides import Slide
+from app.core.rules.documents.slides import Slide
 from app.core.web.extensions import db
 from app.core.web.times import now
 

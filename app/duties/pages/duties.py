@@ -20,10 +20,10 @@ from flask import (
 
 from app.core.figures.tables import FigureTable
 from app.core.rules.access import refusal_to_create
-from app.core.rules.cells import safe_cell
+from app.core.rules.documents.cells import safe_cell
+from app.core.rules.documents.slides import Column, Row, Slide, Table
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _, joined
-from app.core.rules.slides import Column, Row, Slide, Table
 from app.core.web.extensions import db
 from app.core.web.figure_files import as_file
 from app.core.web.person import acting

@@ -14,10 +14,10 @@ from werkzeug.datastructures import MultiDict
 from app.core.figures.tables import Cell as FileCell
 from app.core.figures.tables import FigureTable
 from app.core.rules.counted import SLIDES_RANGE
+from app.core.rules.documents.slides import Slide
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _, joined
 from app.core.rules.quarters import Quarter, period_range, present
-from app.core.rules.slides import Slide
 from app.core.web.extensions import db
 from app.core.web.figure_files import as_file
 from app.core.web.times import iso, now

@@ -25,7 +25,7 @@ from app.duties.services.listed_events import Detected, EventFilter
 from app.matching.models.matching import DetectedEvent
 from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket, TicketLink
-from app.tickets.services.concerned_sites import concerns_sites
+from app.tickets.services.concern.concerned_sites import concerns_sites
 from app.tickets.services.lists.query import readable
 
 MAX_EVENTS: Final = 2_000

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from app.core.rules.slides import Cell, Chart, Column, Row, Series, Slide, Table
+from app.core.rules.documents.slides import Cell, Chart, Column, Row, Series, Slide, Table
 from app.duties.services.duties import DutyCounts, JudgedRule
 
 RULES_AT_ONCE: Final = 2

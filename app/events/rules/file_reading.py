@@ -16,12 +16,12 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from app.core.rules.documents.spreadsheets import decoded, rows_of
+from app.core.rules.documents.table_heads import cells_below, columns_of
 from app.core.rules.errors import Invalid
 from app.core.rules.file_problems import BadFile, Problem, check_lines
 from app.core.rules.json_records import records_of
 from app.core.rules.language import _
-from app.core.rules.spreadsheets import decoded, rows_of
-from app.core.rules.table_heads import cells_below, columns_of
 from app.events.rules.events import A_TIME, COLUMNS, EventMessage, read_event
 from app.events.rules.files import TIME_COLUMNS
 

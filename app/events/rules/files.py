@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from app.core.rules.cells import safe_cell
+from app.core.rules.documents.cells import safe_cell
 from app.events.rules.events import COLUMNS
 
 TIME_COLUMNS: Final = frozenset({"start", "end"})

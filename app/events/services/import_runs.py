@@ -21,10 +21,10 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Writer
+from app.core.rules.documents.spreadsheets import ENCODINGS
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.file_problems import MAX_PROBLEMS, BadFile, Problem
 from app.core.rules.language import _, counted
-from app.core.rules.spreadsheets import ENCODINGS
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.events.models.imports import EventImport, EventsOfImport
 from app.events.rules.events import MAX_SOURCE_LENGTH

@@ -14,7 +14,7 @@ from typing import Final
 
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
-from app.core.rules.mail_reading import (
+from app.core.rules.mails.mail_reading import (
     FAILURES,
     MAX_PARTS,
     UnreadableMail,

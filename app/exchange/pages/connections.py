@@ -52,12 +52,20 @@ from app.exchange.pages.forms import (
 )
 from app.exchange.rules.profiles import Choice, Profile
 from app.exchange.rules.shipped import profile_for
-from app.exchange.services import connections as verbs
 from app.exchange.services import decisions, endings, unpaired
 from app.exchange.services.comparisons import JOB as COMPARE
 from app.exchange.services.comparisons import ask_comparison, leave_different, newest_comparison
-from app.exchange.services.connection_tests import MOST_GOES, ask_test, newest_test
-from app.exchange.services.connections import is_called
+from app.exchange.services.connections import connections as verbs
+from app.exchange.services.connections.connection_tests import MOST_GOES, ask_test, newest_test
+from app.exchange.services.connections.connections import is_called
+from app.exchange.services.connections.secrets import (
+    HINT,
+    LOGIN,
+    add_secret,
+    end_secret,
+    live_secrets,
+)
+from app.exchange.services.connections.settings import change_connection
 from app.exchange.services.decisions import AGAIN_AT_ONCE
 from app.exchange.services.extras import fields_left_out
 from app.exchange.services.overview import (
@@ -70,8 +78,6 @@ from app.exchange.services.overview import (
     troubles,
 )
 from app.exchange.services.planning import profile_in_use, reads
-from app.exchange.services.secrets import HINT, LOGIN, add_secret, end_secret, live_secrets
-from app.exchange.services.settings import change_connection
 from app.exchange.services.standing import answers
 from app.exchange.services.trouble import pairs_now
 from app.exchange.services.unpaired import unpaired_tickets

@@ -29,7 +29,7 @@ from app.exchange.pages.forms import (
 )
 from app.exchange.rules.differences import ProfileChange, differences
 from app.exchange.rules.profiles import profile_of
-from app.exchange.services.connections import set_profile
+from app.exchange.services.connections.connections import set_profile
 from app.exchange.services.overview import connection_of_number, versions_of
 from app.exchange.services.planning import profile_in_use
 from app.exchange.services.preview import preview

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
-from app.core.rules.mail_lines import columns_of, utc_time
+from app.core.rules.mails.mail_lines import columns_of, utc_time
 
 NUMBER, OURS, TITLE, TEXT = "number", "ours", "title", "text"
 """What a line may contain besides a field's value: their number, ours, the title; and the start of

@@ -25,7 +25,7 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.structured_mail import MAPPED, NUMBER, OURS, TIMES, TITLE, write_mail
-from app.exchange.services.connections import MAILTO
+from app.exchange.services.connections.connections import MAILTO
 from app.exchange.services.deliveries import as_rule, locked_pair, store
 from app.exchange.services.planning import profile_in_use
 from app.mail.models.mails import MailMessage

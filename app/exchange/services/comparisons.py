@@ -25,7 +25,7 @@ from app.exchange.models.pairs import TicketPair, UnpairedTicket
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.reading import UNKNOWN
 from app.exchange.rules.standing import Standing
-from app.exchange.services.connections import is_called
+from app.exchange.services.connections.connections import is_called
 from app.exchange.services.deliveries import locked_pair
 from app.exchange.services.planning import reads
 from app.exchange.services.standing import Compared, compared

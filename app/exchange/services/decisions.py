@@ -29,7 +29,7 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Direction
 from app.exchange.rules.settle import Base, as_stored, bases_of
-from app.exchange.services.connections import require_live, wake
+from app.exchange.services.connections.connections import require_live, wake
 from app.exchange.services.deliveries import (
     as_rule,
     first_waiting,

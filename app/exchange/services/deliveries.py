@@ -27,7 +27,7 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
 from app.exchange.rules.profiles import Kind
-from app.exchange.services.connections import is_called, is_notified_by_mail
+from app.exchange.services.connections.connections import is_called, is_notified_by_mail
 from app.exchange.services.entries import add_entry
 from app.exchange.services.extras import extras_of
 from app.exchange.services.planning import LANES, WAKE, profile_in_use, reads

@@ -24,7 +24,8 @@ from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
-from app.exchange.services.connections import CONNECTION, MANAGE, record, require_live
+from app.exchange.services.connections.connections import CONNECTION, MANAGE, record, require_live
+from app.exchange.services.connections.secrets import HINT, LOGIN, end_secret, live_secrets
 from app.exchange.services.deliveries import as_rule, locked_pair, store
 from app.exchange.services.hints import read_soon
 from app.exchange.services.planning import (
@@ -35,7 +36,6 @@ from app.exchange.services.planning import (
     planned_up_to,
     reads,
 )
-from app.exchange.services.secrets import HINT, LOGIN, end_secret, live_secrets
 from app.exchange.services.trouble import PAIR
 from app.jobs.services.queue import enqueue
 

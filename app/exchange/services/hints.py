@@ -18,9 +18,9 @@ from app.core.rules.errors import Invalid
 from app.exchange.models.connections import Connection, ExchangeHint
 from app.exchange.rules.hints import is_signed
 from app.exchange.rules.profiles import Direction
-from app.exchange.services.connections import connection_of, is_called
+from app.exchange.services.connections.connections import connection_of, is_called
+from app.exchange.services.connections.secrets import HINT, live_secrets, opened
 from app.exchange.services.readings import pair_of_their_id
-from app.exchange.services.secrets import HINT, live_secrets, opened
 from app.jobs.services.queue import JSON, enqueue
 
 PULL: Final = "read a partner"

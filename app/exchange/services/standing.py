@@ -35,7 +35,7 @@ from app.exchange.rules.standing import (
     unread,
     values_not_set,
 )
-from app.exchange.services.connections import is_called
+from app.exchange.services.connections.connections import is_called
 from app.exchange.services.planning import planned_up_to, reads
 from app.tickets.models.tickets import Ticket
 from app.tickets.services.fields import as_logged, current_value

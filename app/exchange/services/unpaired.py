@@ -19,7 +19,7 @@ from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair, UnpairedTicket
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.reading import TheirTicket, beginning_of
-from app.exchange.services.connections import record
+from app.exchange.services.connections.connections import record
 from app.tickets.models.tickets import Ticket
 
 _NO_TICKET: Final = 0

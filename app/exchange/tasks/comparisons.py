@@ -25,7 +25,7 @@ from app.exchange.services.comparisons import (
     note_compared,
     note_unread,
 )
-from app.exchange.services.connections import all_connections, wake
+from app.exchange.services.connections.connections import all_connections, wake
 from app.exchange.services.deliveries import may_call, stop_connection
 from app.exchange.services.readings import without_pair
 from app.exchange.services.unpaired import unread_others

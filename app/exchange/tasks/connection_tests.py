@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.exchange.models.connections import Connection
-from app.exchange.services.connection_tests import (
+from app.exchange.services.connections.connection_tests import (
     begin_test,
     end_test,
     note_check,

@@ -22,7 +22,7 @@ from app.exchange.rules.failures import Failure, Outcome, pause_after
 from app.exchange.rules.pairs import MOST_ATTEMPTS
 from app.exchange.rules.partner import CallFailed, Changed, PartnerSystem
 from app.exchange.services.calls import note_unreadable
-from app.exchange.services.connections import all_connections, is_called
+from app.exchange.services.connections.connections import all_connections, is_called
 from app.exchange.services.deliveries import (
     as_rule,
     locked_pair,

@@ -23,10 +23,10 @@ from app.exchange.models.connections import Connection, ExchangeCall
 from app.exchange.rules.partner import Check, PartnerSystem
 from app.exchange.rules.profiles import Direction, Kind, Profile
 from app.exchange.services.announcements import announce
-from app.exchange.services.connections import is_notified_by_mail
+from app.exchange.services.connections.connections import is_notified_by_mail
+from app.exchange.services.connections.secrets import LOGIN, live_secrets, opened
 from app.exchange.services.extras import note_fields_there
 from app.exchange.services.planning import profile_in_use
-from app.exchange.services.secrets import LOGIN, live_secrets, opened
 from app.jobs.tasks.context import Context
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Kind
-from app.core.rules.mail_addresses import address_key, mail_address
+from app.core.rules.mails.mail_addresses import address_key, mail_address
 from app.mail.services.recipients import (
     DIGEST,
     EACH,

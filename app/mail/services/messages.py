@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import User
 from app.core.database.upsert import upsert
 from app.core.rules.language import mailed
-from app.core.rules.mail_addresses import address_key, mail_address
+from app.core.rules.mails.mail_addresses import address_key, mail_address
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.mail.models.mails import Mail, MailMessage
 from app.mail.rules.notifications import one_line

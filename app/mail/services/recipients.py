@@ -19,7 +19,7 @@ from app.accounts.models.people import User
 from app.core.models.changes import Change
 from app.core.rules.access import Kind, Role
 from app.core.rules.language import _, joined, mailed
-from app.core.rules.mail_addresses import address_key, address_parts, mail_address
+from app.core.rules.mails.mail_addresses import address_key, address_parts, mail_address
 from app.core.rules.texts import SHORT_TEXT_LIMIT
 from app.mail.models.mails import MailStop
 from app.mail.rules.notifications import Happened
@@ -28,7 +28,7 @@ from app.registry.rules.registry import ContactRole
 from app.tickets.models.tickets import Ticket
 from app.tickets.models.watchers import TicketWatcher
 from app.tickets.rules.concern import Concern
-from app.tickets.services.concerned import concern_of
+from app.tickets.services.concern.concerned import concern_of
 
 EACH, DIGEST, NEVER = "each", "digest", "never"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from app.core.rules.slides import Cell, Chart, Column, Row, Series, Slide, Table, Tone
+from app.core.rules.documents.slides import Cell, Chart, Column, Row, Series, Slide, Table, Tone
 from app.matching.figures.per_t1 import Cell as EventCell
 from app.matching.rules.matching import RELATED_WORDS
 from app.matching.services.tables import MatchingTable

@@ -10,7 +10,7 @@ from app.core.documents import layout
 from app.core.documents.font_metrics import cut_to, lines_of, width_of
 from app.core.documents.layout import Box, Placed
 from app.core.documents.page_pdf import Paper
-from app.core.rules.slides import Chart, Deck, Table
+from app.core.rules.documents.slides import Chart, Deck, Table
 
 _LEGEND: Final = 20.0
 _LEGEND_SIZE: Final = 9.0

@@ -13,10 +13,10 @@ from flask_wtf import FlaskForm
 from wtforms import SelectMultipleField, StringField
 
 from app.core.rules.counted import SLIDES_RANGE
+from app.core.rules.documents.slides import SLIDE_WORDS, SlideKind
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
-from app.core.rules.slides import SLIDE_WORDS, SlideKind
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
 from app.core.web.forms import attach, moved, one_line, required

@@ -10,10 +10,10 @@ from enum import StrEnum
 from typing import Final
 
 from app.core.rules.access import Actor
+from app.core.rules.documents.slides import SlideKind
 from app.core.rules.errors import Forbidden, Invalid
 from app.core.rules.language import _
 from app.core.rules.quarters import Quarter, period_range
-from app.core.rules.slides import SlideKind
 from app.reports.rules.reports import is_chair
 
 PACK: Final = "meeting pack"

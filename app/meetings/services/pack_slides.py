@@ -15,9 +15,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.counted import DAYS_STANDING, DECK_NUMBERS, DECK_SOURCE
-from app.core.rules.durations import length_in_words
-from app.core.rules.quarters import CalendarPeriod, Month, Quarter, headline_periods, period_range
-from app.core.rules.slides import (
+from app.core.rules.documents.slides import (
     SLIDE_WORDS,
     Cell,
     Chart,
@@ -28,6 +26,8 @@ from app.core.rules.slides import (
     SlideKind,
     Table,
 )
+from app.core.rules.durations import length_in_words
+from app.core.rules.quarters import CalendarPeriod, Month, Quarter, headline_periods, period_range
 from app.duties.models.duties import Duty
 from app.duties.rules.duties import DutyStatus
 from app.duties.services.duties import (

@@ -16,9 +16,9 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Kind, Writer
+from app.core.rules.documents.slides import SlideKind
 from app.core.rules.errors import Forbidden, Invalid, InvalidMany, MoveNotAllowed, NotFound
 from app.core.rules.quarters import Quarter, period_range
-from app.core.rules.slides import SlideKind
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.jobs.services.queue import enqueue, forget_failed, is_pending

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.core.database.transactions import begin_snapshot
 from app.core.models.changes import PortalFact
-from app.core.rules.slides import SLIDE_WORDS, Deck, Slide
+from app.core.rules.documents.slides import SLIDE_WORDS, Deck, Slide
 from app.jobs.rules.followers import MEETING_PACKS
 from app.jobs.rules.jobs import reason_of
 from app.jobs.services.queue import enqueue, is_pending

@@ -46,7 +46,7 @@ from app.registry.services.registry import (
 )
 from app.registry.services.sites import change_site, site_values
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite, UnknownLink
-from app.tickets.services.concern_rows import follow_concerned
+from app.tickets.services.concern.concern_rows import follow_concerned
 from app.tickets.services.fields import as_logged, current_value, day_of, follow_responsible_site
 from app.tickets.services.lifecycle import record_on_ticket
 

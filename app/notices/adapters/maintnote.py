@@ -19,8 +19,8 @@ import icalendar
 
 from app.calendar.rules.maintnote import IMPACTS, Status
 from app.core.rules.errors import Invalid
-from app.core.rules.mail_lines import is_in_reach
-from app.core.rules.mail_reading import (
+from app.core.rules.mails.mail_lines import is_in_reach
+from app.core.rules.mails.mail_reading import (
     FAILURES,
     MAX_PARTS,
     UnreadableMail,

@@ -18,7 +18,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.calendar.rules.maintnote import IMPACTS, Status
-from app.core.rules.mail_lines import columns_of, utc_time
+from app.core.rules.mails.mail_lines import columns_of, utc_time
 from app.core.rules.texts import SHORT_TEXT_LIMIT, TITLE_LIMIT
 from app.tickets.rules.tickets import Impact, State
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from app.core.rules.cells import plain_cell, safe_cell
+from app.core.rules.documents.cells import plain_cell, safe_cell
 from app.core.rules.errors import Invalid, InvalidMany
 from app.core.rules.file_problems import MAX_PROBLEMS, SHOWN, BadFile, Problem
 from app.core.rules.language import _

@@ -18,7 +18,7 @@ from ipaddress import ip_network
 from typing import Any, Final, TypeVar
 from zoneinfo import available_timezones
 
-from app.core.rules.cells import joined, parted
+from app.core.rules.documents.cells import joined, parted
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.rules.texts import checked_addresses, checked_choice, checked_text

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from app.core.figures.tables import Cell, FigureTable
+from app.core.rules.documents.slides import Column, Row, Slide, Table
 from app.core.rules.language import _
-from app.core.rules.slides import Column, Row, Slide, Table
 from app.reports.rules.documents import (
     QUARTER_COLUMNS,
     SAMPLE,

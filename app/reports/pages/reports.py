@@ -12,10 +12,10 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 
 from app.core.figures.tables import FigureTable
 from app.core.rules.counted import SLIDES_RANGE
+from app.core.rules.documents.slides import Slide
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _, joined
 from app.core.rules.quarters import Quarter
-from app.core.rules.slides import Slide
 from app.core.web.extensions import db
 from app.core.web.figure_files import as_file, public_url
 from app.core.web.person import acting

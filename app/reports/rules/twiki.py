@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.core.rules import twiki
+from app.core.rules.documents import twiki
 from app.reports.rules.documents import (
     DocumentTable,
     QuarterDocument,

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import User
 from app.core.rules.access import Door, Kind, Role, Writer
 from app.core.rules.language import _
-from app.core.rules.mail_addresses import address_key
+from app.core.rules.mails.mail_addresses import address_key
 from app.core.rules.quarters import Quarter
 from app.core.services.changes import FieldChange
 from app.mail.services.messages import MessageRecipient, queue_message

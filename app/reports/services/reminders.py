@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, joinedload
 from app.core.rules.access import Actor, Kind, Writer
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed
 from app.core.rules.language import _
-from app.core.rules.mail_addresses import address_key
+from app.core.rules.mails.mail_addresses import address_key
 from app.core.rules.quarters import Quarter
 from app.core.services.changes import FieldChange, record_change
 from app.mail.models.mails import Mail, MailMessage

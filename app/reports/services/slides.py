@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.core.rules.access import Actor, Kind, Role
-from app.core.rules.slides import Column, Row, Slide, Table, Tone
+from app.core.rules.documents.slides import Column, Row, Slide, Table, Tone
 from app.reports.rules.reports import ReportStatus, ShownState
 from app.reports.services.grid import ReportGrid
 

@@ -10,9 +10,9 @@ from typing import Any, Final
 from flask import Blueprint, render_template, request
 
 from app.core.figures.tables import Cell, FigureTable
+from app.core.rules.documents.slides import Slide
 from app.core.rules.language import _, counted
 from app.core.rules.quarters import CalendarPeriod
-from app.core.rules.slides import Slide
 from app.core.web.extensions import db
 from app.core.web.figure_files import as_file
 from app.core.web.times import now

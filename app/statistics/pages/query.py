@@ -21,7 +21,7 @@ from app.core.rules.quarters import CalendarPeriod, HalfYear, Month, Quarter, Ye
 from app.core.web.list_filters import read_day
 from app.core.web.times import now
 from app.statistics.services.rows import FILTERS, rows_behind
-from app.tickets.pages.list import ListQuery
+from app.tickets.pages.listing.list import ListQuery
 from app.tickets.services.lists.lists import TicketFilter
 
 PER: Final[Mapping[str, type[CalendarPeriod]]] = {

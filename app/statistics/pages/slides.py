@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from app.core.rules.documents.slides import Cell, Chart, Column, Row, Series, Slide, Table
 from app.core.rules.quarters import CalendarPeriod
-from app.core.rules.slides import Cell, Chart, Column, Row, Series, Slide, Table
 from app.statistics.services.availability import AvailabilityRow
 from app.statistics.services.figures import CountRow
 

@@ -12,6 +12,8 @@ from flask import Blueprint, render_template, request, url_for
 from app.core.figures.tables import Cell as FileCell
 from app.core.figures.tables import FigureTable
 from app.core.rules.counted import DAYS_STANDING, DECK_NUMBERS, DECK_SOURCE, Counted
+from app.core.rules.documents.slides import Cell as SlideCell
+from app.core.rules.documents.slides import Column, Row, Slide, Table
 from app.core.rules.durations import days_in_words
 from app.core.rules.language import _, joined, said_word
 from app.core.rules.quarters import (
@@ -22,8 +24,6 @@ from app.core.rules.quarters import (
     headline_periods,
     present,
 )
-from app.core.rules.slides import Cell as SlideCell
-from app.core.rules.slides import Column, Row, Slide, Table
 from app.core.web.extensions import db
 from app.core.web.figure_files import as_file
 from app.core.web.times import now

@@ -171,7 +171,7 @@ class TicketSite(Base):
 class ConcernedSite(Base):
     """A known site that a ticket concerns: affected, responsible, or an end of an affected link.
 
-    It follows from the ticket's other rows (``app.tickets.services.concern_rows``).
+    It follows from the ticket's other rows (``app.tickets.services.concern.concern_rows``).
     """
 
     __tablename__ = "concerned_sites"

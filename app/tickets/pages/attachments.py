@@ -15,7 +15,7 @@ from app.core.rules.access import Actor
 from app.core.web.attached_files import Problem, given_out, listed_files, previewed, row_of
 from app.core.web.extensions import db
 from app.core.web.person import acting
-from app.tickets.pages.list import back_to_list
+from app.tickets.pages.listing.list import back_to_list
 from app.tickets.rules.attachments import attachment_id, public_id
 from app.tickets.services.attachments import attachments_of, content_of, find_attachment, may_remove
 from app.tickets.services.merging import MergedStory

@@ -34,7 +34,7 @@ from app.tickets.pages.forms import (
     form_value,
     keep_unchanged,
 )
-from app.tickets.pages.list import back_to_list
+from app.tickets.pages.listing.list import back_to_list
 from app.tickets.pages.page import NUMBER
 from app.tickets.pages.recipients import will_notify_of_new
 from app.tickets.pages.relations import lent_to_child, parent_number, read_number
@@ -47,9 +47,9 @@ from app.tickets.rules.relations import RelationRole
 from app.tickets.rules.templates import with_template
 from app.tickets.rules.tickets import FINAL_STATES, Category
 from app.tickets.services import lifecycle as verbs
+from app.tickets.services.concern.recognised import links_meant
 from app.tickets.services.fields import as_logged, current_value, day_of, facts_of
 from app.tickets.services.of_event import TicketOfEvents
-from app.tickets.services.recognised import links_meant
 from app.tickets.services.relations import open_related_ticket
 from app.tickets.services.search.similar import Similar, similar_tickets
 

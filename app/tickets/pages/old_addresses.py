@@ -24,7 +24,7 @@ from app.core.rules.language import _, joined
 from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.times import now
-from app.tickets.pages.list import ListQuery
+from app.tickets.pages.listing.list import ListQuery
 from app.tickets.rules.attachments import attachment_id, public_id
 from app.tickets.rules.tickets import State
 from app.tickets.services.attachments import find_attachment

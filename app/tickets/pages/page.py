@@ -29,12 +29,12 @@ from app.tickets.pages.forms import (
     RelationForm,
     ReminderForm,
 )
-from app.tickets.pages.in_place import IN_PLACE, InPlaceForm, in_place_form
-from app.tickets.pages.list import back_to_list
+from app.tickets.pages.listing.in_place import IN_PLACE, InPlaceForm, in_place_form
+from app.tickets.pages.listing.list import back_to_list
+from app.tickets.pages.listing.span import span_of
 from app.tickets.pages.panels import TICKET_PANELS
 from app.tickets.pages.recipients import will_notify_of
 from app.tickets.pages.relations import related_section
-from app.tickets.pages.span import span_of
 from app.tickets.pages.texts import links_in
 from app.tickets.pages.timeline import Entry, entries_of, rich_fields, with_stories
 from app.tickets.rules.content import DEFAULTS, LABELS, TIMES

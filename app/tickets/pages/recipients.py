@@ -12,7 +12,7 @@ from app.core.web.times import now
 from app.tickets.models.tickets import Ticket
 from app.tickets.pages.form_hooks import RECIPIENTS
 from app.tickets.pages.forms import TicketForm
-from app.tickets.services.concerned import concern_of, concern_of_new
+from app.tickets.services.concern.concerned import concern_of, concern_of_new
 
 
 def will_notify_of_new(form: TicketForm) -> Mapping[str, Any]:

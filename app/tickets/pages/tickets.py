@@ -29,11 +29,11 @@ from app.core.web.htmx import fragment_target, go_to, page_or_fragment, wants_fr
 from app.core.web.person import acting, by_itself
 from app.core.web.times import now
 from app.registry.services.choices import choices
-from app.tickets.pages.columns import COLUMNS, USUAL
-from app.tickets.pages.filter_forms import read_query
-from app.tickets.pages.list import BACK_COOKIE, Listing, ListQuery, address_of_list
+from app.tickets.pages.listing.columns import COLUMNS, USUAL
+from app.tickets.pages.listing.filter_forms import read_query
+from app.tickets.pages.listing.list import BACK_COOKIE, Listing, ListQuery, address_of_list
+from app.tickets.pages.listing.saved_menu import saved_menu
 from app.tickets.pages.page import NUMBER, page_of
-from app.tickets.pages.saved_menu import saved_menu
 from app.tickets.pages.visits import begin_reading, note_opened
 from app.tickets.rules.tokenizer import read_search
 from app.tickets.services.lists.lists import TicketFilter, references_of, with_known_sites

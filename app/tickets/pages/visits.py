@@ -16,8 +16,8 @@ from app.core.web.htmx import go_to
 from app.core.web.person import acting
 from app.core.web.times import now
 from app.tickets.models.tickets import Ticket
-from app.tickets.pages.filter_forms import read_query
-from app.tickets.pages.list import address_of_list
+from app.tickets.pages.listing.filter_forms import read_query
+from app.tickets.pages.listing.list import address_of_list
 from app.tickets.services.lists import visits
 
 blueprint = Blueprint("visits", __name__)

@@ -32,7 +32,7 @@ from app.tickets.pages.forms import (
     UnrelateForm,
     keep_unchanged,
 )
-from app.tickets.pages.in_place import IN_PLACE, InPlaceForm, in_place_form
+from app.tickets.pages.listing.in_place import IN_PLACE, InPlaceForm, in_place_form
 from app.tickets.pages.page import (
     NUMBER,
     address_of,

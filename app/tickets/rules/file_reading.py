@@ -16,12 +16,12 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from app.core.rules.cells import parted, plain_cell
+from app.core.rules.documents.cells import parted, plain_cell
+from app.core.rules.documents.spreadsheets import rows_of
+from app.core.rules.documents.table_heads import cells_below, columns_of
 from app.core.rules.errors import Invalid, InvalidMany
 from app.core.rules.file_problems import BadFile, Problem
 from app.core.rules.language import _
-from app.core.rules.spreadsheets import rows_of
-from app.core.rules.table_heads import cells_below, columns_of
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text, is_link, read_time
 from app.tickets.rules.content import DEFAULTS, Reference, check_times, check_values
 from app.tickets.rules.fields import BY_NAME

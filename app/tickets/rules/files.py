@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from app.core.rules.cells import FORMULA_STARTS
+from app.core.rules.documents.cells import FORMULA_STARTS
 from app.tickets.rules.fields import TicketField, ValueKind, Where, fields_at
 
 FIELDS: Final[Mapping[str, TicketField]] = {

@@ -22,9 +22,9 @@ from app.tickets.models.attachments import Attachment, AttachmentContent
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.attachments import label, refusal_to_remove
 from app.tickets.rules.tickets import FINAL_STATES
+from app.tickets.services.creation.repeats import count_repeat, recent_own_change
 from app.tickets.services.fields import facts_of
 from app.tickets.services.lifecycle import find_ticket, locked_ticket, record_on_ticket
-from app.tickets.services.repeats import count_repeat, recent_own_change
 
 ATTACHMENT = "attachment"
 """The field in the change log, and the name of the ids' counter."""

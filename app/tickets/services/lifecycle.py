@@ -58,8 +58,16 @@ from app.tickets.rules.tickets import (
     is_open,
 )
 from app.tickets.rules.working_time import working_days_before
-from app.tickets.services.bulk_insert import NewRows, insert_ticket
-from app.tickets.services.concern_rows import follow_concerned
+from app.tickets.services.concern.concern_rows import follow_concerned
+from app.tickets.services.concern.link_words import note_unknown_links, unknown_links
+from app.tickets.services.concern.recognised import links_meant, sites_meant
+from app.tickets.services.creation.bulk_insert import NewRows, insert_ticket
+from app.tickets.services.creation.repeats import (
+    count_repeat,
+    is_repeated_comment,
+    is_repeated_request,
+    without_known_texts,
+)
 from app.tickets.services.fields import (
     apply_value,
     as_logged,
@@ -77,14 +85,6 @@ from app.tickets.services.fields import (
     set_sites,
     spell,
     with_own_references,
-)
-from app.tickets.services.link_words import note_unknown_links, unknown_links
-from app.tickets.services.recognised import links_meant, sites_meant
-from app.tickets.services.repeats import (
-    count_repeat,
-    is_repeated_comment,
-    is_repeated_request,
-    without_known_texts,
 )
 from app.tickets.services.search.index import follow_change, words_of_new_ticket
 

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket, TicketLink
 from app.tickets.rules.tickets import OPEN_STATES
-from app.tickets.services.concerned_sites import concerns_sites
+from app.tickets.services.concern.concerned_sites import concerns_sites
 
 
 def open_tickets_on(session: Session, row: Site | Link, limit: int) -> tuple[str, Sequence[str]]:

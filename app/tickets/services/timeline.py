@@ -13,7 +13,7 @@ from app.core.rules.access import Actor, Kind, Role, may_read_internal
 from app.core.services.changes import TICKET, FieldChange, changes_of
 from app.tickets.rules.fields import FIELDS
 from app.tickets.rules.relations import RELATION_FIELDS
-from app.tickets.services import idempotency as origins
+from app.tickets.services.creation import idempotency as origins
 from app.tickets.services.diaries import INTERNAL, PUBLIC, may_see_entry
 from app.tickets.services.relations import readable_numbers
 

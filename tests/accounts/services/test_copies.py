@@ -15,7 +15,7 @@ from app.accounts.services.people import disable_user, find_user
 from app.core.database.transactions import dry_run, transaction
 from app.core.rules.access import Actor, Kind, Writer
 from app.core.rules.errors import Invalid, TooManyCopies
-from app.core.rules.mail_addresses import mail_address
+from app.core.rules.mails.mail_addresses import mail_address
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import change_ticket, open_ticket
 from tests.cast import NOON, SYSTEM, Cast, enter, writer

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.rules.mail_lines import columns_of, utc_time
+from app.core.rules.mails.mail_lines import columns_of, utc_time
 
 NAMES = frozenset({"ticket number", "ticket status", "problem start", "status"})
 

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from app.core.rules.pictures import picture_kind
+from app.core.rules.documents.pictures import picture_kind
 
 
 def png(width: int, height: int) -> bytes:

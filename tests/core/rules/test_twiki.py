@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from app.core.rules.twiki import BREAK, heading, link, page, table, text
+from app.core.rules.documents.twiki import BREAK, heading, link, page, table, text
 
 # What TWiki's renderer looks for, as its documentation and its source tell (Render.pm, TWiki.pm).
 MEANINGS = {

@@ -24,9 +24,9 @@ from app.api.rate_limit import RATE_LIMIT, RateLimit
 from app.core.database.transactions import transaction
 from app.core.log import LineFormatter
 from app.core.rules.access import Door
-from app.exchange.services.connections import connect
+from app.exchange.services.connections.connections import connect
+from app.exchange.services.connections.settings import change_connection
 from app.exchange.services.endings import end_connection
-from app.exchange.services.settings import change_connection
 from app.factory import API
 from app.tickets.services.attachments import add_attachment
 from tests.accounts.pages.test_account_security import FACTOR, NEW, TOKEN, Programs, enrol

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.rules.cells import plain_cell
+from app.core.rules.documents.cells import plain_cell
 from app.core.rules.errors import Invalid
 from app.core.rules.file_problems import MAX_LINES, BadFile, TooManyLines
 from app.core.rules.json_records import records_of

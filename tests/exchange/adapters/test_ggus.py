@@ -20,7 +20,7 @@ from app.exchange.rules.failures import Outcome
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.profiles import Profile, Row
-from app.exchange.services.connections import connect
+from app.exchange.services.connections.connections import connect
 from app.exchange.tasks.deliveries import plan_entries
 from app.jobs.tasks.context import Context
 from app.tickets.rules.content import NewTicket

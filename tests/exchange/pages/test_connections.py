@@ -29,9 +29,9 @@ from app.exchange.services.comparisons import (
     note_compared,
     note_unread,
 )
+from app.exchange.services.connections.secrets import HINT, LOGIN, add_secret, live_secrets
+from app.exchange.services.connections.secrets import opened as unsealed
 from app.exchange.services.planning import begin_pair, profile_in_use
-from app.exchange.services.secrets import HINT, LOGIN, add_secret, live_secrets
-from app.exchange.services.secrets import opened as unsealed
 from app.tickets.models.tickets import Ticket
 from tests.cast import NOON, PASSWORD, Cast, writer
 from tests.exchange.seeded import SeededPair, seed_connection, seed_pair

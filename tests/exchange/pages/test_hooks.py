@@ -24,10 +24,10 @@ from app.exchange.models.connections import Connection, ExchangeHint
 from app.exchange.models.pairs import TicketPair
 from app.exchange.rules.hints import delivery_of, is_signed, signature_of, ticket_of
 from app.exchange.rules.pairs import PairState
-from app.exchange.services.connections import connect, pause
+from app.exchange.services.connections.connections import connect, pause
+from app.exchange.services.connections.secrets import HINT, add_secret, end_secret, live_secrets
+from app.exchange.services.connections.settings import change_connection
 from app.exchange.services.hints import PULL, READ
-from app.exchange.services.secrets import HINT, add_secret, end_secret, live_secrets
-from app.exchange.services.settings import change_connection
 from app.jobs.services.queue import queued_jobs
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket

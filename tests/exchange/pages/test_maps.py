@@ -15,7 +15,7 @@ from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.profiles import Choice, Profile, Row, profile_of
-from app.exchange.services.connections import set_profile
+from app.exchange.services.connections.connections import set_profile
 from tests.cast import SYSTEM, Cast
 from tests.exchange.seeded import seed_connection, seed_pair
 from tests.harness.visitor import PageReader, Visitor

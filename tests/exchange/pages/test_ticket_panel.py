@@ -15,7 +15,7 @@ from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.profiles import Profile, Row
 from app.exchange.rules.settle import Base, as_stored, not_set
-from app.exchange.services.connections import set_profile
+from app.exchange.services.connections.connections import set_profile
 from app.tickets.models.tickets import Ticket
 from tests.cast import NOON, SYSTEM, Cast
 from tests.exchange.seeded import plan_all, seed_connection, seed_pair, seed_unpaired

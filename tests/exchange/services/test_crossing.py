@@ -17,7 +17,7 @@ from app.exchange.rules.failures import Failure, Outcome
 from app.exchange.rules.pairs import Step, Traits
 from app.exchange.rules.partner import Sent
 from app.exchange.rules.profiles import Profile, Row
-from app.exchange.services.connections import connect
+from app.exchange.services.connections.connections import connect
 from app.exchange.services.decisions import choose
 from app.exchange.services.deliveries import (
     Claim,

@@ -172,7 +172,7 @@ def test_a_question_ends_by_itself_where_both_sides_come_to_agree(
     session: Session, cast: Cast, pair: SeededPair
 ) -> None:
     from app.exchange.rules.profiles import Profile, Row
-    from app.exchange.services.connections import set_profile
+    from app.exchange.services.connections.connections import set_profile
     from tests.cast import SYSTEM
 
     rows = tuple(Row(one, one) for one in ("urgent", "top priority"))

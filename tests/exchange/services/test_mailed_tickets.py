@@ -15,7 +15,7 @@ from app.exchange.adapters.incoming_mail import read_reply
 from app.exchange.models.incoming_mails import IncomingMail
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.profiles import Choice, Profile, Row, profile_of
-from app.exchange.services.connections import connect
+from app.exchange.services.connections.connections import connect
 from app.exchange.services.incoming_mails import Ours, decide, keep_mail
 from app.exchange.tasks.deliveries import Deliveries, plan_entries
 from app.exchange.tasks.systems import open_system

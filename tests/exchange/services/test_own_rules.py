@@ -12,7 +12,7 @@ from app.core.database.transactions import transaction
 from app.exchange.models.pairs import Entry
 from app.exchange.rules.entries import EntryKind
 from app.exchange.rules.ledger import Origin
-from app.exchange.services.connections import connect
+from app.exchange.services.connections.connections import connect
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import comment_ticket, create_ticket, move_ticket
 from tests.cast import NOON, SYSTEM, Cast, writer

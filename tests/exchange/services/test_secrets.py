@@ -11,8 +11,8 @@ from app.core.rules.access import SYSTEM, Door, Writer
 from app.core.rules.errors import Invalid, NotFound
 from app.core.services.sealing import publish_key
 from app.exchange.models.connections import Connection, ConnectionSecret
-from app.exchange.services.connections import connect
-from app.exchange.services.secrets import (
+from app.exchange.services.connections.connections import connect
+from app.exchange.services.connections.secrets import (
     LOGIN,
     add_secret,
     end_secret,

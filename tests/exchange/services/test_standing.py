@@ -15,7 +15,7 @@ from app.exchange.rules.fields import Owner
 from app.exchange.rules.profiles import Row
 from app.exchange.rules.standing import Standing, Unread
 from app.exchange.services import decisions
-from app.exchange.services.connections import set_profile
+from app.exchange.services.connections.connections import set_profile
 from app.exchange.services.standing import Compared, answers, compared
 from app.tickets.services.lifecycle import comment_ticket, move_ticket
 from tests.exchange.exchange_world import PROFILE, World

@@ -16,7 +16,7 @@ from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.pairs import PairState, done
 from app.exchange.rules.standing import Standing
 from app.exchange.services import decisions, endings
-from app.exchange.services.connections import connect
+from app.exchange.services.connections.connections import connect
 from app.exchange.services.deliveries import as_rule, note_success, store
 from app.exchange.services.overview import counterparts, troubles
 from app.exchange.tasks.deliveries import plan_entries

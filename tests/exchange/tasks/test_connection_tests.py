@@ -18,11 +18,11 @@ from app.demo.partner_system import Misbehaviour, StandIn, server_of
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
 from app.exchange.rules.profiles import Profile
-from app.exchange.services.connection_tests import JOB, MOST_GOES, ask_test, newest_test
-from app.exchange.services.connections import set_profile
+from app.exchange.services.connections.connection_tests import JOB, MOST_GOES, ask_test, newest_test
+from app.exchange.services.connections.connections import set_profile
+from app.exchange.services.connections.secrets import LOGIN, add_secret
+from app.exchange.services.connections.settings import change_connection
 from app.exchange.services.planning import begin_pair
-from app.exchange.services.secrets import LOGIN, add_secret
-from app.exchange.services.settings import change_connection
 from app.exchange.tasks.connection_tests import test_connection as run_test
 from app.exchange.tasks.deliveries import Deliveries
 from app.exchange.tasks.systems import open_system

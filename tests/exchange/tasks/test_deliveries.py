@@ -22,7 +22,7 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice, Guard
 from app.exchange.services import decisions
-from app.exchange.services.connections import set_profile
+from app.exchange.services.connections.connections import set_profile
 from app.exchange.services.overview import counterparts
 from app.exchange.services.planning import BEGIN_OPEN, JOB, LANE_JOB, LANES, WAKE, begin_pair
 from app.exchange.tasks.deliveries import begin_open, plan_entries

@@ -16,9 +16,10 @@ from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryState
 from app.exchange.rules.pairs import PairState
-from app.exchange.services import connections, decisions, endings
+from app.exchange.services import decisions, endings
+from app.exchange.services.connections import connections
+from app.exchange.services.connections.secrets import LOGIN, add_secret, live_secrets
 from app.exchange.services.overview import troubles
-from app.exchange.services.secrets import LOGIN, add_secret, live_secrets
 from app.exchange.services.trouble import find_pair, pairs_now
 from app.exchange.tasks.deliveries import end_pairs, plan_entries
 from app.tickets.services.lifecycle import comment_ticket, move_ticket

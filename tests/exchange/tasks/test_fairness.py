@@ -20,7 +20,7 @@ from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
 from app.exchange.rules import budget
 from app.exchange.services.comparisons import JOB as COMPARISON
-from app.exchange.services.connections import connect
+from app.exchange.services.connections.connections import connect
 from app.exchange.services.hints import PULL, READ
 from app.exchange.services.planning import BEGIN_OPEN, JOB, LANE_JOB, profile_in_use
 from app.exchange.tasks.deliveries import begin_open, plan_entries, take_up

@@ -19,7 +19,7 @@ from app.exchange.rules.fields import Owner
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Profile
 from app.exchange.rules.standing import Standing
-from app.exchange.services.connections import resume
+from app.exchange.services.connections.connections import resume
 from app.exchange.services.hints import READ
 from app.exchange.services.overview import count_troubles, counterparts
 from app.exchange.services.readings import take_in, take_new

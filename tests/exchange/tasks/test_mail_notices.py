@@ -20,7 +20,7 @@ from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import CallFailed
-from app.exchange.services.connections import connect
+from app.exchange.services.connections.connections import connect
 from app.exchange.services.decisions import send_again
 from app.exchange.services.deliveries import begin_create, note_created
 from app.exchange.services.endings import end_exchange, exchange_again

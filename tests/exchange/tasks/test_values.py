@@ -17,7 +17,7 @@ from app.exchange.rules.fields import Owner
 from app.exchange.rules.profiles import Guard, Profile, Row
 from app.exchange.rules.standing import Standing
 from app.exchange.services import decisions
-from app.exchange.services.connections import set_profile
+from app.exchange.services.connections.connections import set_profile
 from app.exchange.services.readings import take_in
 from app.exchange.services.standing import compared
 from app.exchange.tasks.reads import read_whole

@@ -24,8 +24,8 @@ from app.core.rules.webhooks import new_secret
 from app.exchange.models.connections import Connection, ExchangeCall
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.profiles import Choice, Profile
-from app.exchange.services.connections import connect
-from app.exchange.services.secrets import LOGIN, add_secret
+from app.exchange.services.connections.connections import connect
+from app.exchange.services.connections.secrets import LOGIN, add_secret
 from app.exchange.tasks.deliveries import Deliveries, plan_entries
 from app.exchange.tasks.systems import open_system
 from app.jobs.tasks.context import Context

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app.core.mail_settings import LONGEST_MAILBOX
-from app.core.rules.mail_addresses import mail_address
+from app.core.rules.mails.mail_addresses import mail_address
 from app.mail.rules.notifications import Post, Sender, put_together, ticket_subject
 from app.mail.rules.reply_addresses import given_in, reply_address
 

@@ -16,7 +16,7 @@ from pptx import Presentation
 from app.core.documents import layout
 from app.core.documents.deck_pptx import deck_as_pptx
 from app.core.documents.font_metrics import NO_GLYPH, cut_to, drawable, lines_of, width_of, wrapped
-from app.core.rules.slides import Chart, Column, Deck, Row, Series, Slide, Table, Tone
+from app.core.rules.documents.slides import Chart, Column, Deck, Row, Series, Slide, Table, Tone
 from app.meetings.documents.deck_pdf import deck_as_pdf
 
 NOW = datetime(2026, 11, 26, 9, tzinfo=UTC)

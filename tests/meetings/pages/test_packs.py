@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change
-from app.core.rules.slides import SLIDE_WORDS
+from app.core.rules.documents.slides import SLIDE_WORDS
 from app.jobs.models.work import Job
 from app.jobs.services.queue import queued_jobs
 from app.meetings.models.packs import MeetingPack

@@ -18,7 +18,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
-from app.core.rules.slides import SlideKind
+from app.core.rules.documents.slides import SlideKind
 from app.jobs.tasks.context import Context
 from app.meetings.tasks.packs import make_pack
 from app.reports.rules.documents import QUARTER_COLUMNS

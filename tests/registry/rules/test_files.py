@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.rules.cells import joined, parted
+from app.core.rules.documents.cells import joined, parted
 from app.core.rules.file_problems import BadFile
 from app.registry.rules.files import (
     FieldDifference,

@@ -19,7 +19,7 @@ from sqlalchemy.pool import QueuePool
 from app.core.database.transactions import transaction
 from app.core.rules.counted import Counted
 from app.core.web.extensions import db
-from app.tickets.pages import tickets_csv
+from app.tickets.pages.listing import tickets_csv
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.tickets import State
 from app.tickets.services.files import export as ticket_export

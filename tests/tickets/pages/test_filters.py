@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.registry.models.registry import Link, LinkName, Site
-from app.tickets.pages.columns import COLUMNS, USUAL
+from app.tickets.pages.listing.columns import COLUMNS, USUAL
 from app.tickets.rules.content import Reference
 from tests.cast import Cast
 from tests.harness.visitor import PageReader, Visitor

@@ -16,8 +16,8 @@ from app.core.database.transactions import transaction
 from app.core.rules.counted import Counted
 from app.core.settings import PROJECT
 from app.core.web.positions import write_position
-from app.tickets.pages.columns import COLUMNS
-from app.tickets.pages.list import LABELS, MAX_VALUES
+from app.tickets.pages.listing.columns import COLUMNS
+from app.tickets.pages.listing.list import LABELS, MAX_VALUES
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.desk import Desk
 from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, Priority, State

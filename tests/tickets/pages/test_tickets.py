@@ -14,8 +14,8 @@ from app.core.services.changes import TICKET, changes_of
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.tickets import State
+from app.tickets.services.creation.idempotency import create_ticket_idempotent
 from app.tickets.services.fields import current_value
-from app.tickets.services.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import change_ticket, comment_ticket, move_ticket
 from tests.cast import NOON, Cast, writer
 from tests.harness.visitor import PageReader, Visitor

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from app.core.rules.documents.spreadsheets import decoded
 from app.core.rules.file_problems import BadFile
-from app.core.rules.spreadsheets import decoded
 from app.tickets.rules.file_reading import read_tickets
 
 NOW = datetime(2013, 3, 6, 12, 0, tzinfo=UTC)

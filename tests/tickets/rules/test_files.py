@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.core.rules.cells import plain_cell, safe_cell
+from app.core.rules.documents.cells import plain_cell, safe_cell
 from app.tickets.rules.file_reading import read_tickets
 from app.tickets.rules.files import COLUMNS, csv_head, csv_lines
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.rules.cells import joined
+from app.core.rules.documents.cells import joined
 from app.core.rules.errors import Invalid
 from app.core.rules.file_problems import BadFile
 from app.tickets.rules import nttdm

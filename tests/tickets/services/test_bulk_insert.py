@@ -16,8 +16,8 @@ from app.reference.seed import seed_reference
 from app.tickets.models.search import TicketWords
 from app.tickets.models.tickets import SiteSpelling, Ticket, TicketSite, UnknownLink
 from app.tickets.rules.content import NewTicket, Reference
+from app.tickets.services.creation.idempotency import create_ticket_idempotent
 from app.tickets.services.fields import current_value
-from app.tickets.services.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import open_ticket
 from app.tickets.services.search.index import index_tickets
 

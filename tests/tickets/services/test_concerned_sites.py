@@ -28,9 +28,13 @@ from app.registry.services.links import change_link
 from app.tickets.models.tickets import ConcernedSite, Ticket, TicketLink, TicketSite
 from app.tickets.rules.content import NewTicket
 from app.tickets.rules.tickets import Category
-from app.tickets.services import concern_rows
-from app.tickets.services.concern_rows import rebuild
-from app.tickets.services.concerned_sites import concerns_named, concerns_sites, look_up_sites
+from app.tickets.services.concern import concern_rows
+from app.tickets.services.concern.concern_rows import rebuild
+from app.tickets.services.concern.concerned_sites import (
+    concerns_named,
+    concerns_sites,
+    look_up_sites,
+)
 from app.tickets.services.files.imports import Source, import_tickets
 from app.tickets.services.lifecycle import change_ticket, open_ticket
 from app.worker.process import WorkerProcess

@@ -22,7 +22,7 @@ from app.core.rules.access import Actor, Kind
 from app.core.services.changes import TICKET, changes_after, changes_of
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
-from app.tickets.services.idempotency import create_ticket_idempotent
+from app.tickets.services.creation.idempotency import create_ticket_idempotent
 from app.tickets.services.lifecycle import (
     close_due_tickets,
     comment_ticket,

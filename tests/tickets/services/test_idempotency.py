@@ -9,7 +9,7 @@ from app.core.database.transactions import transaction
 from app.core.rules.errors import Forbidden
 from app.core.services.changes import TICKET, changes_of
 from app.tickets.rules.content import NewTicket
-from app.tickets.services.idempotency import CreationAnswer, create_ticket_idempotent
+from app.tickets.services.creation.idempotency import CreationAnswer, create_ticket_idempotent
 from app.tickets.services.lifecycle import change_ticket, find_ticket, mark_checked, move_ticket
 from app.tickets.services.lists.lists import TicketFilter
 from app.tickets.services.pages import list_tickets

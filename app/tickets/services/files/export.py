@@ -28,7 +28,7 @@ from app.accounts.models.partners import Partner
 from app.core.database.expressions import iso_time
 from app.core.database.transactions import read_connection
 from app.core.rules.access import Actor, may_read_internal
-from app.core.rules.cells import joined
+from app.core.rules.documents.cells import joined
 from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import Ticket, TicketLink, TicketSite
 from app.tickets.rules.fields import ValueKind

@@ -26,10 +26,10 @@ from app.core.database.bulk_rows import insert_rows
 from app.core.models.base import Base
 from app.core.rules.access import Actor, Door, Writer, require_admin
 from app.core.rules.clock import to_milliseconds
+from app.core.rules.documents.spreadsheets import decoded, rows_of
 from app.core.rules.errors import Invalid
 from app.core.rules.file_problems import MAX_PROBLEMS, BadFile, Problem, check_lines
 from app.core.rules.language import _
-from app.core.rules.spreadsheets import decoded, rows_of
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
 from app.core.services.changes import TICKET, FieldChange, record_changes, take_number
 from app.registry.models.registry import Link, LinkName, Site, SiteName
@@ -50,7 +50,7 @@ from app.tickets.rules.fields import ROW_FIELDS
 from app.tickets.rules.file_reading import MORE, ReadTicket, read_tickets
 from app.tickets.rules.files import FIELDS
 from app.tickets.rules.nttdm import is_xml, read_nttdm
-from app.tickets.services.concern_rows import add_rows
+from app.tickets.services.concern.concern_rows import add_rows
 from app.tickets.services.fields import as_logged, day_begun
 from app.tickets.services.search import index as ticket_words
 

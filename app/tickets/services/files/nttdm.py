@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session, aliased
 from app.core.database.transactions import read_connection
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Actor
-from app.core.rules.cells import joined
+from app.core.rules.documents.cells import joined
 from app.core.services.changes import TICKET
 from app.registry.models.registry import Link, Site
 from app.tickets.models.tickets import ExternalReference, Ticket, TicketLink

@@ -21,7 +21,7 @@ from app.tickets.rules.desk import DAYS_TO_TAKE, Desk
 from app.tickets.rules.reminders import DAYS_BETWEEN
 from app.tickets.rules.tickets import OPEN_STATES, Category, State
 from app.tickets.rules.working_time import working_days_before
-from app.tickets.services.concerned_sites import concerns_sites
+from app.tickets.services.concern.concerned_sites import concerns_sites
 from app.tickets.services.diaries import PUBLIC
 
 

@@ -22,7 +22,7 @@ from app.registry.models.registry import Link
 from app.tickets.models.tickets import ExternalReference, Ticket, TicketLink
 from app.tickets.rules.tickets import CLOSED_STATES, OPEN_STATES, Priority, State
 from app.tickets.rules.tokenizer import read_search
-from app.tickets.services.concerned_sites import (
+from app.tickets.services.concern.concerned_sites import (
     NamedSites,
     affects_sites,
     concerns_named,

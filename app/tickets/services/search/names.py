@@ -12,8 +12,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.tickets.models.tickets import Ticket, TicketLink
-from app.tickets.services.concern_rows import write_again
-from app.tickets.services.concerned_sites import concerns_sites
+from app.tickets.services.concern.concern_rows import write_again
+from app.tickets.services.concern.concerned_sites import concerns_sites
 from app.tickets.services.search.index import AT_ONCE, index_tickets
 
 

@@ -17,7 +17,7 @@ from app.core.adapters.outbound import check_url
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
-from app.core.rules.mail_addresses import mail_address
+from app.core.rules.mails.mail_addresses import mail_address
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, newest_change, record_change
 from app.core.services.cursors import begin_cursor

@@ -13,7 +13,7 @@ from app.registry.models.registry import Link, Site
 from app.registry.services.registry import link_names_in, responsible_site_of_link, site_meant
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.concern import AffectedSite, Concern
-from app.tickets.services.recognised import links_meant, sites_meant
+from app.tickets.services.concern.recognised import links_meant, sites_meant
 
 
 def concern_of(ticket: Ticket) -> Concern:

@@ -14,7 +14,7 @@ from app.core.rules.access import Writer, require_admin
 from app.core.rules.language import _
 from app.exchange.models.connections import Connection
 from app.exchange.rules.partner import Check
-from app.exchange.services.connections import require_live
+from app.exchange.services.connections.connections import require_live
 from app.jobs.services.queue import enqueue
 
 JOB: Final = "test a connection"

@@ -26,8 +26,8 @@ from app.core.web.forms import attach
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.tickets.models.desk import SavedFilter
-from app.tickets.pages.columns import COLUMNS, shown_columns
-from app.tickets.pages.filter_forms import (
+from app.tickets.pages.listing.columns import COLUMNS, shown_columns
+from app.tickets.pages.listing.filter_forms import (
     PRIVATE,
     SHARED,
     FilterForm,
@@ -35,7 +35,7 @@ from app.tickets.pages.filter_forms import (
     SaveFilterForm,
     read_query,
 )
-from app.tickets.pages.list import LABELS, ListQuery
+from app.tickets.pages.listing.list import LABELS, ListQuery
 from app.tickets.services.lists import saved_filters as verbs
 
 blueprint = Blueprint("filters", __name__, url_prefix="/filters")

@@ -19,9 +19,9 @@ from app.core.web.htmx import go_to
 from app.core.web.panels import panel_values
 from app.core.web.person import acting, writer
 from app.tickets.models.desk import BulkChange
-from app.tickets.pages.bulk_forms import FOLLOWS, BulkForm, UndoBulkForm
-from app.tickets.pages.filter_forms import read_query
-from app.tickets.pages.list import back_to_list
+from app.tickets.pages.listing.bulk_forms import FOLLOWS, BulkForm, UndoBulkForm
+from app.tickets.pages.listing.filter_forms import read_query
+from app.tickets.pages.listing.list import back_to_list
 from app.tickets.pages.panels import SOLVE_PANELS
 from app.tickets.rules.content import LABELS
 from app.tickets.rules.tickets import State

@@ -18,7 +18,7 @@ from app.core.rules.texts import checked_text
 from app.core.services.sealing import publish_key, seal, unseal
 from app.core.services.security_log import log_on_commit
 from app.exchange.models.connections import Connection, ConnectionSecret
-from app.exchange.services.connections import CONNECTION, MANAGE, record, require_live
+from app.exchange.services.connections.connections import CONNECTION, MANAGE, record, require_live
 
 LIVE_SECRETS: Final = 2
 LOGIN, HINT = "login", "hint"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from app.core.rules.cells import plain_cell
+from app.core.rules.documents.cells import plain_cell
 from app.core.rules.file_problems import BadFile, Problem
 from app.core.rules.language import _
 

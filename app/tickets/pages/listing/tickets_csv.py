@@ -17,7 +17,7 @@ from app.core.rules.language import _, joined
 from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.requests.streaming import mark_streamed
-from app.tickets.pages.list import ListQuery
+from app.tickets.pages.listing.list import ListQuery
 from app.tickets.pages.page import NUMBER
 from app.tickets.rules.files import csv_head, csv_lines
 from app.tickets.services.files.export import exported_numbers, exported_rows

@@ -14,7 +14,7 @@ from app.core.rules.errors import Invalid
 from app.core.rules.language import _, joined
 from app.core.web.forms import Radio, one_line, required, sent
 from app.core.web.person import acting
-from app.tickets.pages.list import ListQuery
+from app.tickets.pages.listing.list import ListQuery
 from app.tickets.services.lists.saved_filters import QUERY_LIMIT
 
 PRIVATE, SHARED = "private", "shared"

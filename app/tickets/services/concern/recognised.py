@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.registry.rules.recognition import bare_title, recognised_links, recognised_sites
 from app.registry.services.registry import site_keys_in
-from app.tickets.services.link_words import links_by_alias
+from app.tickets.services.concern.link_words import links_by_alias
 
 
 def links_meant(

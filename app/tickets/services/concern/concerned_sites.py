@@ -2,8 +2,8 @@
 
 This is what "site" means to lists, counts, home, calendars and the page of a site (decisions,
 section 13); to affect a site, and to have it as the responsible one, are narrower. Which known
-sites a ticket concerns is written with it (``app.tickets.services.concern_rows``). Sites that
-nobody knew are stored as they were sent: they are found by each name of the sites.
+sites a ticket concerns is written with it (``app.tickets.services.concern.concern_rows``).
+Sites that nobody knew are stored as they were sent: they are found by each name of the sites.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ from app.core.web.list_filters import Chip, Tab, read_day
 from app.core.web.person import acting
 from app.core.web.positions import read_position, write_position
 from app.core.web.times import now
-from app.tickets.pages.columns import COLUMNS, shown_columns, width_class
+from app.tickets.pages.listing.columns import COLUMNS, shown_columns, width_class
 from app.tickets.rules.content import DEFAULTS
 from app.tickets.rules.desk import Desk
 from app.tickets.rules.fields import Where, fields_at

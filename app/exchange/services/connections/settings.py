@@ -13,14 +13,14 @@ from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.services.security_log import log_on_commit
 from app.exchange.models.connections import Connection
-from app.exchange.services.connections import (
+from app.exchange.services.connections.connections import (
     CONNECTION,
     MANAGE,
     checked_address,
     record,
     require_live,
 )
-from app.exchange.services.secrets import LOGIN, add_secret, end_secret, live_secrets
+from app.exchange.services.connections.secrets import LOGIN, add_secret, end_secret, live_secrets
 
 
 def change_connection(

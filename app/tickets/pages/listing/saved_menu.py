@@ -8,9 +8,9 @@ from app.core.web.extensions import db
 from app.core.web.person import acting
 from app.core.web.times import now
 from app.tickets.models.desk import SavedFilter
-from app.tickets.pages.filter_forms import SaveFilterForm
-from app.tickets.pages.filters import address_of
-from app.tickets.pages.list import NO_FILTER, ListQuery
+from app.tickets.pages.listing.filter_forms import SaveFilterForm
+from app.tickets.pages.listing.filters import address_of
+from app.tickets.pages.listing.list import NO_FILTER, ListQuery
 from app.tickets.services.lists.saved_filters import may_change, read_by_registry, visible_filters
 
 

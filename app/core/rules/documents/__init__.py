@@ -1,0 +1,1 @@
+"""What documents and tables consist of, by the rules of their formats."""

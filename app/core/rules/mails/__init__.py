@@ -1,0 +1,1 @@
+"""Addresses, lines and texts of mails."""

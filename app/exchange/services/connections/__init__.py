@@ -1,0 +1,1 @@
+"""Connections with partners: how they are set up, tested and kept secret."""

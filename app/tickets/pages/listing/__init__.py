@@ -1,0 +1,1 @@
+"""The list of tickets: columns, filters, bulk changes and files."""

@@ -1,0 +1,1 @@
+"""How a new ticket is written: its rows, repeated requests and keys."""
