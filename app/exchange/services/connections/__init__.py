@@ -1,1 +1,1 @@
-"""Connections with partners: how they are set up, tested and kept secret."""
+"""Connections with partners: how they are set up and tested, and their secrets."""
