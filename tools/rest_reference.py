@@ -30,12 +30,12 @@ _EXAMPLE = re.compile(r"(```(\w+) (\S+)\n).*?(```\n)", re.DOTALL)
 
 
 def tables() -> str:
-    """The reference: every operation with what it takes, noun by noun."""
+    """The reference: every operation with its parameters and body, noun by noun."""
     whole = document(OPERATIONS)
     lines = [
         "\n## Operations\n",
-        "Required names are bold. Query parameters come before the semicolon, fields of the body"
-        " after it.\n",
+        "Required names are bold. The body is a JSON object with the fields in the last column, or"
+        " content of the media type that is named there.\n",
     ]
     by_noun = sorted(OPERATIONS, key=_noun)
     for noun, operations in groupby(by_noun, _noun):
@@ -58,12 +58,12 @@ def fields_of_changes() -> str:
 
 
 _VALUES: Mapping[str, str] = {
-    "links": "ids between `; `",
-    "sites": "names between `; `",
-    "asked_sites": "names between `; `",
+    "links": "ids, separated by `; `",
+    "sites": "names, separated by `; `",
+    "asked_sites": "names, separated by `; `",
     "responsible_site": "name of a site",
-    "references": "between `; `",
-    "handed_to": "codes of partners between `; `",
+    "references": "separated by `; `",
+    "handed_to": "codes of partners, separated by `; `",
     "attachment": "id and name of a file; `new` is null where it was removed",
     "to_check": "yes or no",
     "acknowledgement": "site, answer and reason",
@@ -91,27 +91,31 @@ def _noun(operation: Operation) -> str:
 
 
 def _table(whole: Any, operations: Iterator[Operation]) -> Iterator[str]:
-    yield "| request | what | scope | takes |"
-    yield "| --- | --- | --- | --- |"
+    yield "| request | what | scope | query parameters | body |"
+    yield "| --- | --- | --- | --- | --- |"
     for one in operations:
         described = whole["paths"][one.path][one.method.lower()]
         request = f"`{one.method} {one.path}`"
         scopes = " or ".join(one.scopes)
-        yield f"| {request} | {one.summary} | {scopes} | {_takes(whole, described)} |"
+        cells = request, one.summary, scopes, _parameters(described), _body(whole, described)
+        yield f"| {' | '.join(cells)} |"
 
 
-def _takes(whole: Any, described: Any) -> str:
+def _parameters(described: Any) -> str:
     parameters = [one for one in described["parameters"] if one["in"] == "query"]
-    found = ", ".join(_name(one["name"], one.get("required", False)) for one in parameters)
+    return ", ".join(_name(one["name"], one.get("required", False)) for one in parameters)
+
+
+def _body(whole: Any, described: Any) -> str:
     media = described.get("requestBody", {}).get("content", {})
     if not media:
-        return found
+        return ""
     (schema, *_others) = (one["schema"] for one in media.values())
     name = schema.get("$ref", "").rpartition("/")[2]
     schema = whole["components"]["schemas"][name] if name else schema
     needed = schema.get("required", ())
     fields = ", ".join(_name(field, field in needed) for field in schema.get("properties", ()))
-    return f"{found}; {fields or ' or '.join(media)}".removeprefix("; ")
+    return fields or " or ".join(media)
 
 
 def _name(name: str, needed: bool) -> str:

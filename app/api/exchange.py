@@ -290,14 +290,14 @@ def retry_exchange(call: Call) -> Mapping[str, Any]:
 
 @operation("POST", "/v1/exchange/entries/{entry}/skip", scopes=_ADMIN, body=Reason, answer=Retried)
 def skip_entry(call: Call) -> Mapping[str, Any]:
-    """Skip the first pending entry."""
+    """Skip the first pending change of a ticket, so that later ones are sent."""
     decisions.skip(session(), call.writer, call.number("entry"), call.body["reason"])
     return {}
 
 
 @operation("POST", "/v1/exchange/entries/{entry}/replay", scopes=_ADMIN, answer=Retried)
 def replay_entry(call: Call) -> Mapping[str, Any]:
-    """Send a skipped entry, or apply the partner's change."""
+    """Send a skipped change, or apply the partner's change."""
     decisions.replay(session(), call.writer, call.number("entry"))
     return {}
 

@@ -235,7 +235,7 @@ def add_secret(call: Call) -> Mapping[str, Any]:
     "DELETE", "/v1/accounts/{login}/secrets/{secret}", scopes=_ADMIN, answer=Account, of=get_account
 )
 def end_secret(call: Call) -> Mapping[str, Any]:
-    """End one of two active secrets."""
+    """Revoke one of two active secrets."""
     account = _found(call)
     verbs.end_secret(session(), call.writer, account, call.number("secret"))
     return _account(call, account)

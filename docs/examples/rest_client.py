@@ -41,13 +41,13 @@ def ask(method, path, body=None, **headers):
         except (OSError, HTTPException, ValueError):  # the connection was lost
             failed += 1
         if failed == TRIES:
-            sys.exit("No answer. Run the same command again: it has the same key for 7 days.")
+            sys.exit("No answer. Run the same command again within 7 days: it is carried out once.")
         time.sleep(pause)
 
 
 def once(method, path, body, **headers):
-    """A write that is carried out once: its key is stored before it is sent, until there is an
-    answer. The same command in a new run sends the same key."""
+    """A write that is carried out once. Its key is stored before the request is sent, and kept
+    until there is an answer: the same command in a new run sends the same key."""
     command = json.dumps(sys.argv[1:])
     pending = json.loads(PENDING.read_text()) if PENDING.exists() else {}
     headers = pending.setdefault(command, {"Idempotency_Key": str(uuid.uuid4()), **headers})

@@ -47,7 +47,7 @@ _YES: Final = {"yes": True, "no": False}
 
 @operation("GET", "/v1/detected-events", scopes=_READ, query=DetectedQuery, answer=DetectedPage)
 def list_detected_events(call: Call) -> Mapping[str, Any]:
-    """List events as detected from reports."""
+    """List detected events: reports on one link, combined across gaps of up to 10 minutes."""
     require_all_tickets(call.actor)
     fresh_figures()
     query = call.query

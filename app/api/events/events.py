@@ -82,7 +82,7 @@ def _webhook_schema() -> Mapping[str, Any]:
 
 @operation("GET", "/v1/events", scopes=_READ, query=EventsQuery, answer=EventPage)
 def list_events(call: Call) -> Mapping[str, Any]:
-    """List events."""
+    """List reported events."""
     query = call.query
     limit = query["limit"]
     wanted = WantedEvents(

@@ -143,7 +143,7 @@ def _asked(
     "GET", "/v1/statistics/matching", scopes=_READ, query=MatchingQuery, answer=MatchingTable
 )
 def count_events(call: Call) -> Mapping[str, Any]:
-    """Count long detected events with and without ticket, per T1 and quarter."""
+    """Count detected events of 1 h or more, with and without a ticket, per T1 and quarter."""
     require_all_tickets(call.actor)
     fresh_figures()
     network = call.query["network"]
