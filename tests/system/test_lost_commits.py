@@ -132,10 +132,10 @@ KINDS = {
     "CreateTicket without key": Kind(_native_create, _TICKETS, 2, "(FindTickets)"),
     "CommentTicket": Kind(_native_comment, _ENTRIES, 1, "look"),
     "native AddAttachment": Kind(_native_attach, _FILES, 1, "look"),
-    "comment on the page": Kind(_comment, _ENTRIES, 1, "Look"),
-    "attachment on the page": Kind(_upload, _FILES, 1, "Look"),
+    "comment on the page": Kind(_comment, _ENTRIES, 1, "Check"),
+    "attachment on the page": Kind(_upload, _FILES, 1, "Check"),
     "report field": Kind(
-        _report_field, "SELECT count(*) FROM report_fields WHERE name = 'answer.issues'", 1, "Look"
+        _report_field, "SELECT count(*) FROM report_fields WHERE name = 'answer.issues'", 1, "Check"
     ),
     "event by REST": Kind(_report_event, "SELECT count(*) FROM events", 1, "look"),
 }

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from datetime import datetime, timedelta
 
 import pytest
+from argon2 import Parameters, PasswordHasher, extract_parameters
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -52,6 +53,35 @@ def tried(
         with transaction(session):
             made = record_attempt(session, made, now)
     return made
+
+
+@pytest.mark.parametrize(
+    ("kind", "known", "hashed"), [(Kind.PARTNER, "nren_a", 2), (Kind.PERSON, "operator", 1)]
+)
+def test_an_unknown_name_costs_what_a_wrong_password_costs(
+    session: Session,
+    cast: Cast,
+    kind: Kind,
+    known: str,
+    hashed: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As many hashes, each as dear: counted, since a clock also measures what else runs."""
+    dear: list[Parameters] = []
+    verify = PasswordHasher.verify
+
+    def counted(self: PasswordHasher, stored: str, password: str) -> bool:
+        dear.append(extract_parameters(stored))
+        return verify(self, stored, password)
+
+    monkeypatch.setattr(PasswordHasher, "verify", counted)
+    costs = []
+    for name, password in ((known, "wrong"), ("nobody", PASSWORD), (known, PASSWORD + "x" * 2000)):
+        dear.clear()
+        assert tried(session, name, password, kind=kind).error is not None
+        costs.append([*dear])
+    assert costs == [costs[0]] * 3
+    assert len(costs[0]) == hashed
 
 
 def test_wrong_unknown_and_disabled_are_answered_alike(session: Session, cast: Cast) -> None:
