@@ -326,7 +326,7 @@ def test_an_empty_or_much_smaller_source_is_an_alarm(
     session.rollback()
     records = dict(list(json.loads(cric_sample.CONTENT).items())[:count])
     reading = read(session, cast, json.dumps(records).encode())
-    words = "is empty" if not count else f"holds {count} records, fewer than 80% of the 8"
+    words = "is empty" if not count else f"has {count} records, fewer than 80% of the 8"
     assert words in reading.run.alarm
     assert reading.comparison.wanted == ()
     assert {key: (p.state, p.last_seen_at) for key, p in waiting(session).items()} == before
@@ -387,7 +387,7 @@ def test_a_name_that_another_site_bears_is_refused_with_the_reason(
     with transaction(session):
         names = (*values(session, "DE-KIT")["names"], SiteNameValue("short", "second-net.example"))
         change_site(session, writer(cast.admin), "DE-KIT", {"names": names})
-    with pytest.raises(Invalid, match="means DE-KIT at the same time"):
+    with pytest.raises(Invalid, match="belongs to DE-KIT at the same time"):
         accept(session, cast, number)
 
 
