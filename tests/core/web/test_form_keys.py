@@ -336,7 +336,7 @@ SETS = {
 
 def test_every_other_form_is_carried_out_once() -> None:
     found: dict[str, set[str]] = {}
-    for file in sorted(PROJECT.glob("app/*/pages/*.py")):
+    for file in sorted(PROJECT.glob("app/*/pages/**/*.py")):
         body = ast.parse(file.read_text("utf-8")).body
         methods = [part for owner in body if isinstance(owner, ast.ClassDef) for part in owner.body]
         for function in [*body, *methods]:
@@ -347,7 +347,9 @@ def test_every_other_form_is_carried_out_once() -> None:
                     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
                 }
                 if "transaction" in calls:
-                    found.setdefault(f"{file.parts[-3]}/{file.stem}", set()).add(function.name)
+                    found.setdefault(
+                        f"{file.relative_to(PROJECT).parts[1]}/{file.stem}", set()
+                    ).add(function.name)
     assert found == SETS
 
 
