@@ -423,7 +423,7 @@ def test_an_account_without_a_password_proves_itself_by_a_fresh_sign_on(
         cookie[PROVED_AT] -= 601
     assert visitor.send("/profile/tokens", {**token, "name": "other"}).status_code == 422
     user = person(session, "mcurie")
-    with pytest.raises(Invalid, match="Only the provider"), transaction(session):
+    with pytest.raises(Invalid, match="only through the sign-on provider"), transaction(session):
         people.set_password(session, SYSTEM, user, "another horse 8")
 
 

@@ -181,5 +181,5 @@ def test_a_partner_that_is_told_pushes_by_itself(session: Session) -> None:
     by = Writer(SYSTEM, Door.COMMAND, BEGIN)
     with pytest.raises(Invalid, match="direction is push"), transaction(session):
         connect(session, by, "NREN", "mail", url="https://noc.example/hook", direction="both")
-    with pytest.raises(Invalid, match="receiver of webhooks"), transaction(session):
+    with pytest.raises(Invalid, match="webhook receiver"), transaction(session):
         connect(session, by, "NREN", "mail", url="ftp://noc.example", direction="push")

@@ -731,3 +731,11 @@ def test_a_page_of_many_events_takes_few_statements(
         written(session, cast.kit, **{key: "x"})
     assert statements(PAGE) == few
     assert few < 50
+
+
+def test_a_site_without_monitoring_gets_no_sign_that_all_is_well(cast: Cast, visit: Enter) -> None:
+    """Nothing is known of its links: that is no reason for a tick."""
+    page = visit(cast.kit).get(PAGE).text
+    said = page.partition("No monitoring data for the site")
+    assert said[1]
+    assert "state ok" not in said[0][said[0].rindex("<p") :]
