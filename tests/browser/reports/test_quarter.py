@@ -189,7 +189,7 @@ def _reopened_and_accepted(scene: Scene, kit2: Page, chair: Page) -> None:
     kit2.get_by_role("button", name="Sign and submit").click()
     expect(kit2.get_by_text("Version 2, signed by kit2")).to_be_visible()
     chair.goto(f"{scene.server.url}{scene.address}")
-    chair.get_by_role("link", name="difference to 1").click()
+    chair.get_by_role("link", name="compare with 1").click()
     expect(chair.locator("ins")).to_have_text("; new optics come in spring")
     chair.go_back()
     chair.get_by_role("button", name="Accept the report").click()
