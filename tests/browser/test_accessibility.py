@@ -54,6 +54,7 @@ from app.notices.services.notices import take_in
 from app.registry.models.registry import Link
 from app.registry.services.registry import require_links
 from app.reports.services.form_drafts import make_draft
+from app.tickets.models.tickets import Ticket
 from app.tickets.pages.listing.columns import COLUMNS
 from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.rules.relations import RelationRole
@@ -675,7 +676,9 @@ def test_axe_finds_nothing_serious_where_a_window_collides(
     page.locator("#title").fill("Router upgrade")
     page.locator("#links-search").fill(BACKUP)
     page.locator("#links-search").press("Enter")
-    start = datetime.now(UTC) + timedelta(days=3)
+    with scene.server.session() as session:
+        start = session.get_one(Ticket, scene.clash).window_start
+    assert start is not None
     page.locator("#window_start").fill(f"{start:%Y-%m-%d %H:%M}")
     page.locator("#window_end").fill(f"{start + timedelta(hours=1):%Y-%m-%d %H:%M}")
     page.locator(".window-clash").wait_for()
