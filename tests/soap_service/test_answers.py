@@ -485,7 +485,7 @@ def test_an_answer_takes_two_statements_and_each_call_is_counted(database: str) 
 
 
 def test_a_creation_through_the_door_takes_few_statements(database: str) -> None:
-    with counted_door(database) as (client, _engine, sent):
+    with counted_door(database) as (client, engine, sent):
         for turn in range(3):
             sent.clear()
             values = {
@@ -498,5 +498,5 @@ def test_a_creation_through_the_door_takes_few_statements(database: str) -> None
             body = envelope("OpCreate", elements(values), header=login("ggus-all"))
             answer = client.post("/soap/GGUS", data=body, content_type="text/xml; charset=utf-8")
             assert answer.status_code == 200, answer.get_data()
-        # account, origin id, links and site that the texts name; then an insert for each table
-        assert len(sent) <= 11
+        # account, origin id, links and site that the texts name; then all rows
+        assert len(sent) <= (5 if engine.dialect.name == "postgresql" else 11)
