@@ -8,19 +8,30 @@ appear later.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Final, cast
 
 from sqlalchemy import (
+    CTE,
+    JSON,
     ColumnElement,
+    FromClause,
+    Integer,
     Table,
+    TableValuedAlias,
+    Text,
     bindparam,
+    column,
     func,
     insert,
+    literal_column,
     select,
+    true,
 )
+from sqlalchemy import cast as sql_cast
 from sqlalchemy.orm import Session, joinedload
 
 from app.core.database.bulk_rows import insert_rows
@@ -44,6 +55,67 @@ _TAKE: Final = (
     )
     .returning(_counters.c.value)
 )
+
+
+def next_number(sequence: str, after: FromClause | None = None) -> Any:
+    """PostgreSQL only: a statement that takes the next number of a sequence, for another one to
+    hold; once the one row of ``after`` is there."""
+    row = select(cast(Any, literal_column(f"'{sequence}'")), literal_column("1", Integer))
+    return (
+        upsert(_counters)
+        .from_select(["name", "value"], row if after is None else row.select_from(after))
+        .on_conflict_do_update(index_elements=["name"], set_={"value": _counters.c.value + 1})
+        .returning(_counters.c.value)
+    )
+
+
+def given_rows(name: str, *columns: ColumnElement[Any]) -> TableValuedAlias:
+    """PostgreSQL only: the rows that the parameter ``name`` holds as a JSON list of objects with
+    these columns."""
+    return (
+        func.json_to_recordset(sql_cast(bindparam(name, type_=Text), JSON))
+        .table_valued(*(column(one.name, one.type) for one in columns))
+        .render_derived(name=f"given_{name}", with_types=True)
+    )
+
+
+def logged_after(thing: FromClause) -> tuple[CTE, CTE]:
+    """PostgreSQL only: parts of a statement that log one change of the thing whose key ``thing``
+    has as ``thing_id``: its number and row, and its fields. Values: ``change_values``."""
+    taken = next_number("change", thing).cte("taken_change")
+    own = [item for item in _changes.c if item.name not in ("id", "thing_id")]
+    added = (
+        _INSERT_CHANGE.from_select(
+            ["id", "thing_id", *(item.name for item in own)],
+            select(
+                taken.c.value,
+                thing.c.thing_id,
+                *(bindparam(f"change_{item.name}", type_=item.type) for item in own),
+            ).join(thing, true()),
+        )
+        .returning(_changes.c.id)
+        .cte("added")
+    )
+    given = given_rows("change_fields", *(_fields.c[name] for name in _FIELD_COLUMNS))
+    logged = (
+        _INSERT_FIELDS.from_select(
+            ["change_id", *_FIELD_COLUMNS],
+            select(added.c.id, *given.c).select_from(added.join(given, true())),
+        )
+        .returning(_fields.c.id)
+        .cte("logged")
+    )
+    return added, logged
+
+
+@cache
+def _insert_all() -> Any:
+    """PostgreSQL only: number, change and fields in one round trip. From the number to the commit
+    all other writers wait."""
+    added, logged = logged_after(
+        select(bindparam("thing_id", type_=_changes.c.thing_id.type).label("thing_id")).cte("thing")
+    )
+    return select(added.c.id).add_cte(logged)
 
 
 _CHANGE_COLUMNS: Final = (
@@ -95,6 +167,9 @@ def record_change(
     version = version if version is not None else next_version(session, kind, thing_id)
     change = _change(by, kind, version, at if at is not None else by.now)
     connection = session.connection()
+    if connection.dialect.name == "postgresql":
+        given = {"thing_id": thing_id, **_prefixed(change, fields)}
+        return int(connection.execute(_insert_all(), given).scalar_one())
     number = take_number(session, "change")
     connection.execute(_INSERT_CHANGE, {"id": number, "thing_id": thing_id, **change})
     if rows := _rows(fields):
@@ -122,6 +197,20 @@ def read_on(
 def newest_change(session: Session) -> int:
     """The id of the newest change; 0 = none exists."""
     return session.scalar(select(func.max(Change.id))) or 0
+
+
+def change_values(
+    by: Writer, kind: str, version: int, at: datetime, fields: Iterable[FieldChange]
+) -> dict[str, Any]:
+    """The values of ``logged_after`` for one change. ``at`` is UTC."""
+    return _prefixed(_change(by, kind, version, at), fields)
+
+
+def _prefixed(change: Mapping[str, Any], fields: Iterable[FieldChange]) -> dict[str, Any]:
+    """Under names of their own: where a statement updates some table as well, SQLAlchemy sets each
+    column of it to the value that has its name."""
+    given = {f"change_{name}": value for name, value in change.items()}
+    return {**given, "change_fields": json.dumps(_rows(fields))}
 
 
 def _change(by: Writer, kind: str, version: int, at: datetime) -> dict[str, Any]:
