@@ -57,7 +57,7 @@ class RateLimit:
                 began, calls = now, 0
             if calls >= self._allowed:
                 self._counts[token_id] = (began, self._allowed + 1)
-                left = ceil(began + WINDOW - now)
+                left = ceil(WINDOW - (now - began))
                 raise TooManyRequests(self._allowed, left, is_first=calls == self._allowed)
             if len(self._counts) >= _MAX_TOKENS:
                 self._counts.clear()
@@ -75,7 +75,7 @@ class RateLimit:
         return self._said(began, calls, now)
 
     def _said(self, began: float, calls: int, now: float) -> Mapping[str, str]:
-        left = max(ceil(began + WINDOW - now), 0)
+        left = max(ceil(WINDOW - (now - began)), 0)
         return {
             "RateLimit-Policy": f'"calls";q={self._allowed};w={WINDOW}',
             "RateLimit": f'"calls";r={self._allowed - calls};t={left}',

@@ -27,6 +27,16 @@ def test_a_minute_begins_with_its_first_call() -> None:
     assert limit.count(1, 70.0)["RateLimit"] == '"calls";r=1;t=60'
 
 
+def test_no_client_waits_longer_than_the_window() -> None:
+    now = 970.6050914256933  # this and a minute, less this again, is above 60 as a float
+    assert (now + 60) - now > 60
+    limit = RateLimit(1)
+    assert limit.count(1, now)["RateLimit"] == '"calls";r=0;t=60'
+    with pytest.raises(TooManyRequests) as refused:
+        limit.count(1, now)
+    assert refused.value.seconds == 60
+
+
 def test_zero_is_no_limit() -> None:
     limit = RateLimit(0)
     assert [limit.count(1, 0.0) for _ in range(1000)] == [{}] * 1000
