@@ -36,7 +36,7 @@ from app.demo import LOGINS
 from app.tickets.services.lifecycle import comment_ticket
 from bench.pages import Visitor, percentile, visitor
 from bench.places import TITLES, Place
-from bench.soak import memory, processor_seconds
+from bench.soak import memory, processor_time
 from bench.tables import print_table
 from tests.harness import nginx as proxies
 from tests.harness import run
@@ -152,10 +152,10 @@ def _run(
         process.start()
         assert here.recv() == "all listen"
         listening = sum(memory(server.pid))
-        began, used = monotonic(), processor_seconds(server.pid)
+        began, used = monotonic(), processor_time(server.pid)
         until = began + minutes * 60
         beside = _read(person, lambda _turn: monotonic() < until)
-        used = (processor_seconds(server.pid) - used) / (monotonic() - began)
+        used = (processor_time(server.pid) - used) / (monotonic() - began)
         end = sum(memory(server.pid))
         heard: Heard = here.recv()
         process.join()

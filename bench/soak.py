@@ -108,16 +108,6 @@ def some_call(rng: Random, place: Place, unique: str) -> tuple[str, str]:
     )
 
 
-def processor_seconds(parent: int) -> float:
-    """Of all processes under ``parent`` so far."""
-    ticks = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError, ValueError, IndexError):
-            fields = (folder / "stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12]) if int(fields[1]) == parent else 0
-    return ticks / os.sysconf("SC_CLK_TCK")
-
-
 def memory(parent: int) -> list[int]:
     """Resident MiB of each server process under ``parent``."""
     found = []

@@ -1,4 +1,4 @@
-"""Connections that died while nobody used them."""
+"""Settings of connections, and connections that died while nobody used them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,20 @@ _END_OTHERS = text(
     "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
 )
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_sqlite_writes_each_commit_to_the_disk(database: str) -> None:
+    """2 is FULL. Engines of other tests sync nothing, so that only this one sees the setting."""
+    engine = create_engine(database)
+    configure_engine(engine)
+    with engine.connect() as connection:
+        found = [
+            connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+            for name in ("synchronous", "journal_mode", "foreign_keys")
+        ]
+    engine.dispose()
+    assert found == [2, "wal", 1]
 
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
