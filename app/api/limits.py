@@ -13,8 +13,8 @@ from typing import Final
 PREFIX: Final = "/api"
 BODY_LIMIT: Final = 64 * 1024
 """Bytes of the largest request."""
-EVENTS: Final = re.compile(r"/api/v1/events(?:/alertmanager(?:/.*)?)?")
-"""Where events are sent to."""
+EVENTS: Final = re.compile(r"/api/v1/events(?:/.*)?")
+"""Where events are sent to, in any format."""
 EVENTS_LIMIT: Final = 8 * 1024 * 1024
 """Bytes of the largest report: 10,000 events of 800 bytes."""
 NOTICES: Final = "/api/v1/notices"

@@ -350,10 +350,11 @@ def operation(
 
 
 def operations_of(module: ModuleType) -> tuple[Operation, ...]:
-    """The operations that a module declares, in their order there."""
+    """The operations that a module declares, alone or in a tuple, in their order there."""
     return tuple(
         one
-        for one in vars(module).values()
+        for value in vars(module).values()
+        for one in (value if isinstance(value, tuple) else (value,))
         if isinstance(one, Operation) and one.view.__module__ == module.__name__
     )
 

@@ -1,4 +1,4 @@
-"""Network events: reports of monitoring systems, Alertmanager's webhook, and reading them."""
+"""Network events: reports of monitoring systems, monitoring formats, and reading them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,15 @@ from app.api.events.schemas import (
     ReportAnswer,
     ReportQuery,
 )
-from app.api.operations import Call, next_page, operation
+from app.api.operations import Call, Operation, next_page, operation
 from app.api.problems import event_errors
 from app.core.rules.access import require_report
-from app.core.rules.errors import Invalid, NotFound, StaleVersion, TooMuch
+from app.core.rules.errors import Invalid, NotFound, StaleVersion
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import checked_text, read_time
-from app.events.rules.alertmanager import DEFAULT_SOURCE, read_webhook
+from app.events.adapters import FORMATS
 from app.events.rules.events import COLUMNS, LIMITS, MAX_AT_ONCE, MAX_SOURCE_LENGTH, EventState
+from app.events.rules.formats import Format
 from app.events.rules.json import read_events, read_json
 from app.events.services import events, hand, withdrawal
 from app.events.services.events import EventResult, EventsLeft, Reported
@@ -52,32 +53,6 @@ def _report_schema() -> Mapping[str, Any]:
     event = _event_schema()
     several = {"type": "array", "items": event, "maxItems": MAX_AT_ONCE}
     return {"oneOf": [several, event]}
-
-
-def _webhook_schema() -> Mapping[str, Any]:
-    alert = {
-        "type": "object",
-        "properties": {
-            "status": {"type": "string", "enum": ["firing", "resolved"]},
-            "labels": {"type": "object", "additionalProperties": {"type": "string"}},
-            "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
-            "startsAt": {"type": "string", "format": "date-time"},
-            "endsAt": {"type": "string", "format": "date-time"},
-            "generatorURL": {"type": "string"},
-            "fingerprint": {"type": "string"},
-        },
-        "required": ["status", "startsAt"],
-    }
-    return {
-        "type": "object",
-        "description": "Alertmanager's webhook format, version 4.",
-        "properties": {
-            "version": {"type": "string", "const": "4"},
-            "truncatedAlerts": {"type": "integer"},
-            "alerts": {"type": "array", "items": alert, "maxItems": MAX_AT_ONCE},
-        },
-        "required": ["version", "alerts"],
-    }
 
 
 @operation("GET", "/v1/events", scopes=_READ, query=EventsQuery, answer=EventPage)
@@ -205,34 +180,32 @@ def _source(name: str) -> str:
     return name
 
 
-@operation(
-    "POST",
-    "/v1/events/alertmanager",
-    scopes=_WRITE,
-    takes=_webhook_schema,
-    reads=_notified,
-    answer=ReportAnswer,
-)
-def report_alerts(call: Call) -> Mapping[str, Any] | EventsLeft:
-    """Receive events from Alertmanager, source "alertmanager"."""
-    return _alerts(call, DEFAULT_SOURCE)
+def _receivers(format_: Format) -> tuple[Operation, Operation]:
+    """The two addresses of a format: for its usual source, and for one named in the address."""
+
+    def report(call: Call) -> Mapping[str, Any] | EventsLeft:
+        return _receive(call, format_, format_.name)
+
+    def report_of(call: Call) -> Mapping[str, Any] | EventsLeft:
+        return _receive(call, format_, call.key)
+
+    report.__name__ = f"report_{format_.things}"
+    report.__doc__ = f'Receive events from {format_.title}, source "{format_.name}".'
+    report_of.__name__ = f"report_{format_.things}_of"
+    report_of.__doc__ = f"Receive events from {format_.title} for a named source."
+    path = f"/v1/events/{format_.name}"
+    body: dict[str, Any] = {"takes": lambda: format_.schema, "reads": _notified}
+    return (
+        operation("POST", path, scopes=_WRITE, answer=ReportAnswer, **body)(report),
+        operation("POST", f"{path}/{{key}}", scopes=_WRITE, answer=ReportAnswer, **body)(report_of),
+    )
 
 
-@operation(
-    "POST",
-    "/v1/events/alertmanager/{key}",
-    scopes=_WRITE,
-    takes=_webhook_schema,
-    reads=_notified,
-    answer=ReportAnswer,
-)
-def report_alerts_of(call: Call) -> Mapping[str, Any] | EventsLeft:
-    """Receive events from Alertmanager for a named source."""
-    return _alerts(call, call.key)
+RECEIVERS: Final = tuple(one for each in FORMATS.values() for one in _receivers(each))
 
 
-def _alerts(call: Call, name: str) -> Mapping[str, Any] | EventsLeft:
-    """Store a notification of Alertmanager.
+def _receive(call: Call, format_: Format, name: str) -> Mapping[str, Any] | EventsLeft:
+    """Store what a monitoring system sends by itself.
 
     Alertmanager repeats what was answered with 5xx, and drops what was answered with
     4xx: so everything that can be stored is stored, and the rest is named in the answer; 422 is
@@ -240,21 +213,20 @@ def _alerts(call: Call, name: str) -> Mapping[str, Any] | EventsLeft:
     """
     require_report(call.actor)
     source = _source(name)
-    webhook = read_webhook(call.body, source, labels_of(session(), source), call.now)
-    if len(webhook.messages) > MAX_AT_ONCE:
-        raise TooMuch(f"One call takes at most {MAX_AT_ONCE} alerts; set max_alerts")
+    report = format_.read(call.body, source, labels_of(session(), source), call.now)
     done = events.report_events(
         session(),
         call.writer,
-        webhook.messages,
-        kind="alertmanager",
+        report.messages,
+        kind=format_.name,
         source=source,
         only_good=True,
         keep_unresolved=True,
     )
     if done.outcomes and done.counts.get(EventResult.WRONG) == len(done.outcomes):
         return EventsLeft(done)
-    return {**_answer(done), "truncated": webhook.truncated}
+    truncated = {} if report.truncated is None else {"truncated": report.truncated}
+    return {**_answer(done), **truncated}
 
 
 def _answer(done: Reported) -> Mapping[str, Any]:

@@ -23,11 +23,11 @@ class EventSource(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(String(50), unique=True)
     kind: Mapped[str] = mapped_column(String(20))
-    """How its first message arrived: api, alertmanager, soap, file or hand."""
+    """How its first message arrived: api, soap, file, hand, or a name of ``events.adapters``."""
     partner_id: Mapped[int | None] = mapped_column(ForeignKey("partners.id"))
     """The partner that owns it: accounts of other partners cannot write it. None = no partner."""
     link_label: Mapped[str] = mapped_column(String(100), default="link", server_default="link")
-    """Alertmanager's label with the link's id."""
+    """The alerts' label with the link's id."""
     site_label: Mapped[str] = mapped_column(String(100), default="site", server_default="site")
     """... with any name of the site."""
     state_label: Mapped[str] = mapped_column(String(100), default="state", server_default="state")

@@ -18,9 +18,10 @@ from app.core.web.forms import attach, lines, one_line, required
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.core.web.times import now
+from app.events.adapters import FORMATS
 from app.events.models.events import EventSource
-from app.events.rules.alertmanager import USUAL_WORDS
 from app.events.rules.events import MAX_SOURCE_LENGTH, EventState
+from app.events.rules.formats import USUAL_WORDS
 from app.events.rules.hearing import EXPECTED
 from app.events.services.sources import (
     LABELS,
@@ -34,7 +35,7 @@ from app.events.services.sources import (
 blueprint = Blueprint("event_sources", __name__, url_prefix="/events/sources")
 KINDS: Final[Mapping[str, str]] = {
     "api": "REST",
-    "alertmanager": "Alertmanager",
+    **{one.name: one.title for one in FORMATS.values()},
     "soap": "SOAP",
     "file": _("a file"),
     "hand": "people",
@@ -119,6 +120,7 @@ def listing() -> str:
         "events/sources.html",
         sources=all_sources(db.session()),
         kinds=KINDS,
+        formats=FORMATS,
         admin=acting().role is Role.ADMIN,
         usual=USUAL_WORDS,
         now=now(),

@@ -177,9 +177,9 @@ def report_events(
     """Store messages, all or nothing within the caller's transaction; see ``examine_events``.
 
     ``only_good`` skips wrong messages, which otherwise raise ``EventsLeft``. ``kind`` is how a new
-    source reports: api, alertmanager, soap, file or hand. ``source`` is recorded as calling even if
-    no message names it. ``EventsLeft`` rolls back the record of the call: the interface then calls
-    ``hear_sources``.
+    source reports: api, soap, file, hand or the name of a format. ``source`` is recorded as calling
+    even if no message names it. ``EventsLeft`` rolls back the record of the call: the interface
+    then calls ``hear_sources``.
     """
     require_report(by.actor)
     names = _source_names(messages, limit)

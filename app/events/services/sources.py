@@ -17,8 +17,8 @@ from app.core.rules.language import _
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, record_change
 from app.events.models.events import Event, EventSource
-from app.events.rules.alertmanager import Labels
 from app.events.rules.events import MAX_SOURCE_LENGTH, EventState
+from app.events.rules.formats import Labels
 from app.events.rules.hearing import MAX_EXPECTED, Hearing
 from app.events.services.events import SOURCE, insert_missing_source
 from app.events.services.hearing import hearing_of

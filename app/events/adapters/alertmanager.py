@@ -13,61 +13,39 @@ not use rows or names of the registry.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from app.core.rules.errors import Invalid
+from app.core.rules.errors import Invalid, TooMuch
 from app.core.rules.file_problems import Problem
 from app.core.rules.texts import storable_text
-from app.events.rules.events import LIMITS, EventMessage, EventState, as_text, layer_of, read_moment
+from app.events.rules.events import (
+    LIMITS,
+    MAX_AT_ONCE,
+    EventMessage,
+    as_text,
+    layer_of,
+    read_moment,
+)
+from app.events.rules.formats import Format, Labels, Report
 
-DEFAULT_SOURCE: Final = "alertmanager"
 SEVERITY: Final = "severity"
 """The label with the severity, if the source's own label of the state is missing."""
-USUAL_WORDS: Final[Mapping[str, str]] = {
-    **{state.value: state.value for state in EventState},
-    **dict.fromkeys(("critical", "major", "error", "page"), EventState.DOWN.value),
-    **dict.fromkeys(("warning", "minor"), EventState.DEGRADED.value),
-}
-"""The meaning of usual values of such labels; a source may have other settings. All other values
-mean down."""
 _NO_TIME: Final = "0001-01-01T00:00:00Z"
 """Go's zero time: the alert has not ended."""
 _MAX_OWN_NAME_LENGTH: Final = 100
 """Longest own name of an alert: the registry can store it as another name of a link."""
 
 
-@dataclass(frozen=True)
-class Labels:
-    """Which labels of a source's alerts contain what, and the meaning of their state values."""
-
-    link: str = "link"
-    site: str = "site"
-    state: str = "state"
-    layer: str = "layer"
-    words: Mapping[str, str] = field(default_factory=dict)
-    """Values of the state's label, in lower case, to states."""
-
-
-@dataclass(frozen=True)
-class Webhook:
-    """The content of a body."""
-
-    messages: Sequence[EventMessage]
-    truncated: int
-    """Alerts that Alertmanager omitted because of ``max_alerts``."""
-
-
 WATCHDOG: Final = "Watchdog"
 """The usual name of an alert that always fires."""
 
 
-def read_webhook(content: Any, source: str, labels: Labels, now: datetime) -> Webhook:
+def read_webhook(content: Any, source: str, labels: Labels, now: datetime) -> Report:
     """Read the alerts of a body as messages of this source.
 
-    Raises ``Invalid`` on ``body`` if it is not a webhook of version 4.
+    Raises ``Invalid`` on ``body`` if it is not a webhook of version 4, and ``TooMuch``.
     """
     if not isinstance(content, dict) or content.get("version") != "4":
         raise Invalid("body", 'Not an Alertmanager webhook: "version": "4" is missing')
@@ -83,8 +61,10 @@ def read_webhook(content: Any, source: str, labels: Labels, now: datetime) -> We
         key = message.source_id or str(place)
         if not (message.is_open and key in messages and not messages[key].is_open):
             messages[key] = message
+    if len(messages) > MAX_AT_ONCE:
+        raise TooMuch(f"One call takes at most {MAX_AT_ONCE} alerts; set max_alerts")
     left_out = content.get("truncatedAlerts")
-    return Webhook([*messages.values()], left_out if isinstance(left_out, int) else 0)
+    return Report([*messages.values()], left_out if isinstance(left_out, int) else 0)
 
 
 def _is_watchdog(alert: Any, labels: Labels) -> bool:
@@ -134,7 +114,7 @@ def _message(
         storable_text(key, LIMITS["source_id"]),
         link=link,
         site=site,
-        state=_state(said, labels),
+        state=labels.state_of(said.get(labels.state) or said.get(SEVERITY) or ""),
         start=start,
         end=None if end is None else max(start, min(end, now)),
         is_open=end is None,
@@ -171,12 +151,6 @@ def _own_name(said: Mapping[str, str]) -> str:
     return storable_text(" ".join(filter(None, words)), _MAX_OWN_NAME_LENGTH)
 
 
-def _state(said: Mapping[str, str], labels: Labels) -> str:
-    word = (said.get(labels.state) or said.get(SEVERITY) or "").strip().casefold()
-    found = labels.words.get(word) or USUAL_WORDS.get(word)
-    return found or EventState.DOWN.value
-
-
 def _detail(alert: Mapping[str, Any], said: Mapping[str, str]) -> str:
     annotations = _texts(alert.get("annotations"))
     lines = (
@@ -186,3 +160,34 @@ def _detail(alert: Mapping[str, Any], said: Mapping[str, str]) -> str:
         alert.get("generatorURL"),
     )
     return "\n".join(line for line in lines if isinstance(line, str) and line.strip())
+
+
+_ALERT: Final = {
+    "type": "object",
+    "properties": {
+        "status": {"type": "string", "enum": ["firing", "resolved"]},
+        "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+        "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
+        "startsAt": {"type": "string", "format": "date-time"},
+        "endsAt": {"type": "string", "format": "date-time"},
+        "generatorURL": {"type": "string"},
+        "fingerprint": {"type": "string"},
+    },
+    "required": ["status", "startsAt"],
+}
+FORMAT: Final = Format(
+    "alertmanager",
+    "Alertmanager",
+    "alerts",
+    {
+        "type": "object",
+        "description": "Alertmanager's webhook format, version 4.",
+        "properties": {
+            "version": {"type": "string", "const": "4"},
+            "truncatedAlerts": {"type": "integer"},
+            "alerts": {"type": "array", "items": _ALERT, "maxItems": MAX_AT_ONCE},
+        },
+        "required": ["version", "alerts"],
+    },
+    read_webhook,
+)
