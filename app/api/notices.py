@@ -24,7 +24,7 @@ from app.core.rules.access import Actor, Kind
 from app.core.rules.errors import Forbidden
 from app.core.rules.language import _
 from app.core.rules.scopes import Scope
-from app.notices.adapters.maintnote import read
+from app.notices.adapters.files import read
 from app.notices.models.notices import MaintenanceNotice
 from app.notices.rules.notices import Outcome, Reading
 from app.notices.services import lists

@@ -13,7 +13,7 @@ from app.core.database import transactions
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
 from app.core.web.extensions import db
-from app.notices.adapters.maintnote import MAX_BYTES, read
+from app.notices.adapters.files import MAX_BYTES, read
 from app.notices.rules.notices import Outcome
 from app.notices.services.notices import Result, take_in
 

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor, Door, Writer
-from app.notices.adapters.maintnote import read
+from app.notices.adapters.files import read
 from app.notices.services.notices import take_in
 from app.tickets.rules.tickets import State
 from app.tickets.services.lifecycle import change_ticket

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy.orm import Session
 
-from app.notices.adapters.maintnote import MAX_BYTES
+from app.notices.adapters.files import MAX_BYTES
 from app.notices.services.lists import counts_of
 from tests.api.answers import as_described
 from tests.api.conftest import Calling

@@ -49,7 +49,7 @@ from app.meetings.services.teleconferences import (
     mark_held,
     set_time,
 )
-from app.notices.adapters.maintnote import read
+from app.notices.adapters.files import read
 from app.notices.services.notices import take_in
 from app.registry.models.registry import Link
 from app.registry.services.registry import require_links

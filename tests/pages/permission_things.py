@@ -93,7 +93,7 @@ from app.meetings.services.teleconferences import (
 )
 from app.names.services.name_decisions import make_alias
 from app.names.services.unresolved import NameKind
-from app.notices.adapters.maintnote import read
+from app.notices.adapters.files import read
 from app.notices.services.decisions import dismiss, make_ticket
 from app.notices.services.notices import take_in
 from app.registry.models.registry import Proposal, Site, SiteContact, SiteName

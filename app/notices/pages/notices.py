@@ -24,7 +24,7 @@ from app.core.web.forms import Choice, UtcTimeField, attach, lines, one_line, op
 from app.core.web.htmx import go_to
 from app.core.web.packed_file import packed, unpacked
 from app.core.web.person import acting, writer
-from app.notices.adapters.maintnote import MAX_BYTES, read
+from app.notices.adapters.files import MAX_BYTES, read
 from app.notices.models.notices import MaintenanceNotice
 from app.notices.rules.notices import Outcome, ended_as
 from app.notices.services import decisions as verbs

@@ -123,6 +123,17 @@ class Unread:
 
 
 @dataclass(frozen=True)
+class SentText:
+    """The texts of a mail or calendar file, in which a format finds notices."""
+
+    parts: Sequence[tuple[str, str]]
+    """Media type, in lower case, and text of each part."""
+    sender: str = ""
+    """As in the header; unverified. "" = a calendar alone."""
+    subject: str = ""
+
+
+@dataclass(frozen=True)
 class Reading:
     """The content of a mail or calendar file; ``text`` is all of its text, for people."""
 

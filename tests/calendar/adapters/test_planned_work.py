@@ -10,7 +10,7 @@ from icalendar import Calendar
 
 from app.calendar.adapters.planned_work import Publisher, notice_of
 from app.calendar.rules.calendar import Planned
-from app.notices.adapters.maintnote import read
+from app.notices.adapters.files import read
 from app.notices.rules.notices import Notice
 
 NOON = datetime(2013, 3, 6, 12, 0, tzinfo=UTC)

@@ -13,7 +13,7 @@ from app.mail.models.mails import Mail
 from app.mail.rules.notifications import put_together
 from app.mail.services.mails import draft_mails, put_mails
 from app.mail.services.queue import post_of
-from app.notices.adapters.maintnote import read
+from app.notices.adapters.files import read
 from app.notices.rules.notices import Circuit, Notice
 from app.notices.services.notices import take_in
 from app.registry.models.registry import Link, Site

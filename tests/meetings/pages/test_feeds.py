@@ -16,7 +16,7 @@ from app.accounts.models.feeds import CalendarFeed
 from app.accounts.services.people import disable_user, enable_user, find_user
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
-from app.notices.adapters.maintnote import read
+from app.notices.adapters.files import read
 from app.notices.rules.notices import Circuit, Notice, Unread
 from app.tickets.services.acknowledgements import acknowledge_change
 from app.tickets.services.lifecycle import change_ticket

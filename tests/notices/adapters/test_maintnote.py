@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.rules.errors import Invalid
-from app.notices.adapters.maintnote import MAX_BYTES, read
+from app.notices.adapters.files import MAX_BYTES, read
 from app.notices.rules.notices import Circuit, Notice, Reading, Unread
 
 SAMPLES = Path(__file__).parents[2] / "notices_sample"

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.rules.access import Actor
-from app.notices.adapters.maintnote import read
+from app.notices.adapters.files import read
 from app.notices.models.notices import MaintenanceNotice
 from app.notices.services.notices import take_in
 from app.tickets.models.tickets import Ticket

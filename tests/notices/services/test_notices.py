@@ -17,7 +17,7 @@ from app.core.database.transactions import dry_run, transaction
 from app.core.rules.access import Actor
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed
 from app.core.services.changes import TICKET, changes_of
-from app.notices.adapters.maintnote import read
+from app.notices.adapters.files import read
 from app.notices.models.notices import MaintenanceNotice
 from app.notices.rules.notices import Outcome
 from app.notices.services import decisions as notice_decisions

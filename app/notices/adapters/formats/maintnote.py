@@ -1,33 +1,19 @@
-"""Reads maintenance notices: a mail (``.eml``) or a calendar (``.ics``), as providers send them.
+"""MAINTNOTE: a calendar whose events have fields of their own, alone or in a mail.
 
-The input is untrusted: any shape, depth, charset and size. Whatever cannot be read reliably becomes
-an ``Unread`` with the reason, never an error and never nothing. Time zones defined in a calendar
-are not evaluated (their rules may be endless): zones are identified by their IANA names. Only the
-texts of a mail are stored, and nothing is ever shown as HTML.
+https://github.com/jda/maintnote-std describes it. Time zones defined in a calendar are not
+evaluated (their rules may be endless): zones are identified by their IANA names.
 """
 
 from __future__ import annotations
 
-import codecs
-import hashlib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from email.message import Message
 from typing import Any, Final
 
 import icalendar
 
 from app.calendar.rules.maintnote import IMPACTS, Status
-from app.core.rules.errors import Invalid
 from app.core.rules.mails.mail_lines import is_in_reach
-from app.core.rules.mails.mail_reading import (
-    FAILURES,
-    MAX_PARTS,
-    UnreadableMail,
-    decoded,
-    header_of,
-    open_mail,
-)
 from app.core.rules.texts import TITLE_LIMIT
 from app.notices.rules.notices import (
     MAX_ID_LENGTH,
@@ -37,114 +23,28 @@ from app.notices.rules.notices import (
     Circuit,
     Draft,
     Notice,
-    Reading,
+    SentText,
     Unread,
     clean,
     cut_line,
-    guess,
     one_line,
 )
 
-MAX_BYTES: Final = 4 * 1024 * 1024
-"""Limit of a file."""
 MAX_CALENDAR: Final = 256 * 1024
 """Characters of a calendar that are read."""
-MAX_TEXT: Final = 256 * 1024
-"""Characters of a file's text that are stored for people."""
 _MAX_EVENTS: Final = 100
 _MAX_COMPONENTS: Final = 300
-_SHOWN_HEADERS: Final = ("From", "Date", "Subject", "Message-ID")
-_CUT: Final = "\n[The portal cut the text here: it is too long.]"
 
 
-def read(content: bytes, name: str = "") -> Reading:
-    """Read the notices in a file. Raises ``Invalid`` only if it is empty or too large."""
-    if len(content) > MAX_BYTES:
-        raise Invalid("file", f"A notice has at most {MAX_BYTES // 1024 // 1024} MiB")
-    if not content.strip():
-        raise Invalid("file", "The file is empty")
-    digest = hashlib.sha256(content).hexdigest()
-    name = cut_line(name, 255)
-    start = content[:1024].lstrip(codecs.BOM_UTF8).lstrip().upper()
-    if start.startswith(b"BEGIN:VCALENDAR"):
-        text = decoded(content, "utf-8")
-        return Reading(name, digest, _shortened(clean(text)), tuple(_calendar(text)))
-    return _mail(content, name, digest)
+def find(sent: SentText) -> Iterator[Notice | Unread]:
+    """The events of all calendars, each calendar once."""
+    texts = (text for media, text in sent.parts if media != "text/html" and _is_calendar(text))
+    for text in dict.fromkeys(texts):
+        yield from _calendar(text)
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= MAX_TEXT else text[:MAX_TEXT] + _CUT
-
-
-# --- mails --------------------------------------------------------------------------------------
-
-
-def _mail(content: bytes, name: str, digest: str) -> Reading:
-    raw = _shortened(clean(decoded(content, "utf-8")))
-    try:
-        mail = open_mail(content)
-        parts = list(_parts(mail))
-        subject, sender = _header(mail, "Subject"), _header(mail, "From")
-    except UnreadableMail as error:
-        return Reading(name, digest, raw, (Unread(str(error)),))
-    except FAILURES:
-        return Reading(name, digest, raw, (Unread("The email cannot be parsed"),))
-    calendars = list(
-        dict.fromkeys(text for part, text in parts if _is_calendar(part, text) and text)
-    )
-    heads = "\n".join(
-        f"{head}: {value}" for head in _SHOWN_HEADERS if (value := _header(mail, head))
-    )
-    texts = [clean(text).strip() for part, text in parts if text]
-    whole = "\n\n".join(filter(None, (heads, *dict.fromkeys(texts))))
-    text = _shortened(whole) if any(texts) else raw
-    found: list[Notice | Unread] = [one for each in calendars for one in _calendar(each)]
-    if not found:
-        body = next((text for part, text in parts if part.get_content_subtype() == "plain"), whole)
-        draft = guess(clean(body), one_line(subject))
-        found.append(Unread("It contains no calendar (text/calendar or an .ics file)", draft))
-    return Reading(
-        name or cut_line(subject, 255),
-        digest,
-        text,
-        tuple(found),
-        sender=cut_line(sender, 255),
-        subject=cut_line(subject, 255),
-    )
-
-
-def _parts(mail: Message) -> Iterator[tuple[Message, str]]:
-    """The parts that contain text or a calendar, with their content; forwarded mails are searched
-    too."""
-    waiting, seen = [mail], 0
-    while waiting:
-        part = waiting.pop(0)
-        seen += 1
-        if seen > MAX_PARTS:
-            return
-        inner = part.get_payload()
-        if part.is_multipart() and isinstance(inner, list):
-            waiting[:0] = [one for one in inner if isinstance(one, Message)]
-            continue
-        name = str(part.get_filename("") or "").casefold()
-        is_text = part.get_content_maintype() == "text"
-        if is_text or name.endswith(".ics") or "calendar" in part.get_content_type() + name:
-            payload = part.get_payload(decode=True)
-            if isinstance(payload, bytes):
-                yield part, decoded(payload, str(part.get_content_charset("utf-8")))
-
-
-def _is_calendar(part: Message, text: str) -> bool:
-    return text.lstrip()[:15].upper() == "BEGIN:VCALENDAR" and (
-        part.get_content_type() != "text/html"
-    )
-
-
-def _header(mail: Message, name: str) -> str:
-    return one_line(header_of(mail, name))
-
-
-# --- calendars ----------------------------------------------------------------------------------
+def _is_calendar(text: str) -> bool:
+    return text.lstrip("\ufeff").lstrip()[:15].upper() == "BEGIN:VCALENDAR"
 
 
 def _calendar(text: str) -> Iterator[Notice | Unread]:
