@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from alembic import context
 from alembic.autogenerate.api import AutogenContext
+from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
 from flask import current_app
 from sqlalchemy import Connection, Engine
@@ -50,6 +51,11 @@ def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
     return not (kind in ("table", "index") and (name or "").startswith((ENGINE_TABLES, INDEX)))
 
 
+def _numbered(context_: MigrationContext, _revision: object, drafted: list[Any]) -> None:
+    """Name a new migration by the next number."""
+    drafted[0].rev_id = f"{int(context_.get_current_revision() or 0) + 1:04}"
+
+
 @contextmanager
 def _without_foreign_keys(connection: Connection) -> Iterator[None]:
     """SQLite changes a table by making it anew; dropping the old one must not delete its rows."""
@@ -83,6 +89,7 @@ def _migrate() -> None:
             render_item=_render,
             include_name=_is_ours,
             transactional_ddl=True,
+            process_revision_directives=_numbered,
         )
         with context.begin_transaction():
             if connection.dialect.name == "postgresql":
