@@ -32,7 +32,9 @@ NEEDED: Final = ("number", "title", "state", "created")
 MORE: Final = ("affected_vo", "person_in_charge", "estimated_end", "public_comment", "references")
 """What a format other than CSV may state about a ticket, in addition to its columns."""
 _FIELDS: Final = {**FIELDS, **{name: BY_NAME[name] for name in MORE}}
-_TIMES: Final = TIME_COLUMNS | {"estimated_end"}
+_READ: Final = frozenset((*PUBLISHED, *_FIELDS))
+"""Other columns of an export are derived, and an import ignores them."""
+_TIMES: Final = (TIME_COLUMNS & _READ) | {"estimated_end"}
 _DEFAULTS: Final[Mapping[str, Any]] = {
     column: DEFAULTS[field.name]
     for column, field in FIELDS.items()
@@ -105,6 +107,7 @@ def read_cells(
     ``seen`` holds the numbers of the tickets before it, with their lines; ``names`` what the file
     calls a column, where that is not its name. ``cells`` has at least ``NEEDED``.
     """
+    cells = {column: cell for column, cell in cells.items() if column in _READ}
     problems: list[Problem] = []
 
     def wrong(column: str, value: str, allowed: str) -> None:
@@ -121,7 +124,7 @@ def read_cells(
         checked_text("number", number, SHORT_TEXT_LIMIT, label=_("Number"))
     except Invalid as error:
         wrong("number", number, error.message)
-    values: dict[str, Any] = dict(_DEFAULTS) | dict.fromkeys(TIME_COLUMNS)
+    values: dict[str, Any] = dict(_DEFAULTS) | dict.fromkeys(TIME_COLUMNS & _READ)
     values |= {"links": (), "sites": ()}
     for column, cell in cells.items():
         _read(column, cell, values, wrong)
