@@ -8,6 +8,7 @@ tests/core/test_language.py checks it.
 from __future__ import annotations
 
 from app.core.rules.language import _
+from app.reports.rules.form import QuestionKind
 
 STATES_OF_TICKETS = (
     _("new"),
@@ -133,12 +134,7 @@ REPORTS = (
     _("not yet"),
     _("draft"),
     _("submitted"),
-    _("choice"),
-    _("yes or no"),
-    _("day"),
-    _("planned day"),
-    _("line"),
-    _("text"),
+    *QuestionKind,
     _("explained before it got its ticket"),
     _("counts no more"),
     _("part of another event now"),

@@ -32,16 +32,16 @@ the event's id."""
 class QuestionKind(StrEnum):
     """What an answer is."""
 
-    CHOICE = "choice"
+    CHOICE = _("choice")
     """One of the question's choices."""
-    YES_NO = "yes or no"
-    DATE = "day"
+    YES_NO = _("yes or no")
+    DATE = _("day")
     """``2013-03-31``, of something that was: it is never later than today."""
-    PLANNED = "planned day"
+    PLANNED = _("planned day")
     """Any day, as of something that is to be."""
-    LINE = "line"
+    LINE = _("line")
     """A line of text."""
-    TEXT = "text"
+    TEXT = _("text")
     """A text of several lines."""
 
     @property
