@@ -8,7 +8,7 @@ own: the server has no switch.
 
 Each page is asked of a database with a tenth of the tickets and events as well, in turn, and its
 growth printed: 0 is as fast with ten times as much, 1 is ten times slower. What is slower than in
-``docs/bench.md`` by a fifth is bold.
+``docs/bench.md`` by a fifth is bold. The last table compares this checkout with ``bench.goals``.
 """
 
 from __future__ import annotations
@@ -46,8 +46,9 @@ from app.events.models.events import Event
 from app.matching.services.recompute import mark_between
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.tickets import OPEN_STATES
-from bench import desk, places, soak
+from bench import desk, goals, places, rest, soak
 from bench.figures import add_events
+from bench.goals import Reached
 from bench.load import CLIENTS, Load, drive
 from bench.matching import recompute_all
 from bench.pages import Visitor, percentile, visitor
@@ -78,6 +79,12 @@ _HEADING: Final = "## Pages and calls over HTTP"
 _QUIET: Final = 0.05
 """Processors below which a server counts as having nothing left to do."""
 _SOAP: Final = "/soap/GGUS"
+_NATIVE: Final = "/soap/LHCOPN"
+AFTER: Final = {
+    "statistics after a ticket": "/statistics/tickets",
+    "statistics by site after a ticket": "/statistics/tickets?by=site",
+}
+"""Pages that are asked for right after a new ticket."""
 _COUNTING: Final = Path(__file__).with_name("statements.py")
 
 
@@ -122,6 +129,8 @@ class Portal:
     pid: int = 0
     cookie: str = ""
     """Of an operator who is logged in."""
+    secret: str = ""
+    """Of a token for REST."""
     statements: Mapping[str, int] = field(default_factory=dict)
 
     @contextmanager
@@ -176,6 +185,20 @@ class Portal:
             quiet = quiet + 1 if used.server + used.worker + used.database < _QUIET else 0
         return monotonic() - began
 
+    def token(self) -> str:
+        """The secret of a new token with which its REST API is called as the partner's account."""
+        create = ["-m", "flask", "token", "create", "bench-http", "--account", LOGIN]
+        scopes = ["--scope", "read", "--scope", "tickets", "--expires", "9"]
+        told = subprocess.run(
+            [self._python(), *create, *scopes],
+            cwd=self.checkout,
+            env=process_environment(self._settings(urlsplit(self.url).port or 0)),
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+        ).stdout
+        return told.split()[-1]
+
     def count_statements(self, requests: Mapping[str, Sequence[Request]]) -> None:
         """Ask all of them in a process of this checkout beside the server."""
         told = subprocess.run(
@@ -219,15 +242,20 @@ def measure(kind: str, at: str | None, against: Path | None, rows: Rows, request
             operator = next(login for login in LOGINS if login.role == "operator")
             with visitor(portal.url, operator.name, operator.password) as person:
                 portal.cookie = person.cookie
+            portal.secret = portal.token()
         for portal in (*portals, small):
             print(
                 f"bench: {portal.title} was at rest after {portal.settle():.0f} s", file=sys.stderr
             )
-        _print_rows(portals, small, kind, requests)
-        _print_creations(portals, kind, requests)
-        _print_together(portals, kind)
+        reached = [
+            *_print_rows(portals, small, kind, requests),
+            *_print_creations(portals, kind, requests),
+            *_print_together(portals, kind),
+        ]
         servers.close()
         _print_first_pages(portals, kind)
+        if kind == "postgresql":
+            goals.print_table_of(reached)
 
 
 def _base(kind: str, at: str | None, wanted: Rows) -> Place:
@@ -326,24 +354,68 @@ def pages(place: Place) -> Mapping[str, Sequence[str]]:
     return found
 
 
-def _print_rows(portals: Sequence[Portal], small: Portal, kind: str, requests: int) -> None:
+def calls(portal: Portal, requests: int) -> Mapping[str, Sequence[Request]]:
+    """The calls of the table, each for tickets at random, the same each time."""
+    place = portal.place
+    rng = Random(place.first)
+    numbers = [rng.randint(place.first, place.last) for _ in range(requests)]
+    soap = {"Content-Type": "text/xml; charset=utf-8"}
+    bearer = {"Authorization": f"Bearer {portal.secret}"}
+    named = [f"<n:GHD_Request_ID>{number}</n:GHD_Request_ID>" for number in numbers]
+    native = [f"<n:number>{number}</n:number>" for number in numbers]
+    return {
+        "TicketGet": [("POST", _SOAP, soap, envelope("TicketGet", one)) for one in named],
+        "GetTicket": [("POST", _NATIVE, soap, rest.envelope("GetTicket", one)) for one in native],
+        "REST get": [("GET", f"/api/v1/tickets/{one}", bearer, "") for one in numbers],
+    }
+
+
+def creations(portal: Portal) -> Mapping[str, Callable[[], Request]]:
+    """Calls that create a ticket; each makes one that was not sent before."""
+    soap = {"Content-Type": "text/xml; charset=utf-8"}
+    bearer = {"Authorization": f"Bearer {portal.secret}", "Content-Type": "application/json"}
+
+    def content() -> str:
+        title = f"Sample {os.getpid()}-{next(_sent)}"
+        text = "Measured loss between the ends of the link."
+        sites = ["DE-KIT"]
+        return json.dumps(
+            {"title": title, "description": text, "priority": "urgent", "sites": sites}
+        )
+
+    return {
+        "OpCreate": lambda: ("POST", _SOAP, soap, envelope("OpCreate", _new(portal))),
+        "REST create": lambda: ("POST", "/api/v1/tickets", bearer, content()),
+    }
+
+
+def send(connection: HTTPConnection, request: Request) -> float:
+    """Milliseconds until the last byte of an answer, which must be neither error nor fault."""
+    method, address, headers, body = request
+    began = perf_counter()
+    connection.request(method, address, body.encode() or None, headers)
+    answer = connection.getresponse()
+    content = answer.read()
+    took = (perf_counter() - began) * 1000
+    assert answer.status in (200, 201), (address, answer.status, content[:500])
+    return took
+
+
+def _print_rows(
+    portals: Sequence[Portal], small: Portal, kind: str, requests: int
+) -> Sequence[Reached]:
     every = (*portals, small)
     of_each = [pages(portal.place) for portal in every]
-    asked, calls = of_each[0], _calls(portals[0].place, requests)
-    for portal in portals:
+    calls_of = [calls(portal, requests) for portal in every]
+    asked = of_each[0]
+    for portal, of_portal in zip(portals, calls_of, strict=False):
         page = {"Accept": "text/html", "Cookie": portal.cookie, "Host": urlsplit(portal.url).netloc}
-        call = page | {"Content-Type": "text/xml; charset=utf-8"}
         counted: dict[str, Sequence[Request]] = {
             name: [("GET", address, page, "") for address in [*addresses, *addresses][:6]]
             for name, addresses in asked.items()
         }
-        counted["TicketGet"] = [
-            ("POST", _SOAP, call, envelope("TicketGet", values)) for values in calls[:6]
-        ]
-        counted["OpCreate"] = [
-            ("POST", _SOAP, call, envelope("OpCreate", _new(portal, f"counted-{turn}")))
-            for turn in range(6)
-        ]
+        counted |= {name: requests_of[:6] for name, requests_of in of_portal.items()}
+        counted |= {name: [one() for _ in range(6)] for name, one in creations(portal).items()}
         portal.count_statements(counted)
     found = {}
     for name in asked:
@@ -353,24 +425,41 @@ def _print_rows(portals: Sequence[Portal], small: Portal, kind: str, requests: i
         for one in visitors:
             one.close()
     connections = [_connect(portal.url) for portal in every]
-    calls_of = [_calls(portal.place, requests) for portal in every]
+    for name in calls_of[0]:
 
-    def call_one(position: int, turn: int) -> float:
-        began = perf_counter()
-        values = calls_of[position][turn]
-        ask(every[position].url + _SOAP, "TicketGet", values, connections[position])
-        return (perf_counter() - began) * 1000
+        def call_one(position: int, turn: int, name: str = name) -> float:
+            return send(connections[position], calls_of[position][name][turn])
 
-    found["TicketGet"] = _row(every, call_one, requests)
+        found[name] = _row(every, call_one, requests)
+    visitors = [Visitor(portal.url, portal.cookie) for portal in every]
+    for name, address in AFTER.items():
+
+        def ask_after(position: int, turn: int, address: str = address) -> float:
+            send(connections[position], creations(every[position])["OpCreate"]())
+            return _get(visitors, [(address,)] * len(every), position, turn)
+
+        found[name] = _row(every, ask_after, requests)
     title = f"Pages and calls over HTTP, {TITLES[kind]}, one client"
     _print(portals, small, title, found, published_times(kind, PUBLISHED.read_text()))
-
-
-def _calls(place: Place, requests: int) -> Sequence[str]:
-    """What TicketGet is asked for, the same each time."""
-    rng = Random(place.first)
-    numbers = (rng.randint(place.first, place.last) for _ in range(requests))
-    return [f"<n:GHD_Request_ID>{number}</n:GHD_Request_ID>" for number in numbers]
+    here, more = len(portals) - 1, _tickets(portals[-1]) / _tickets(small)
+    p50 = {name: percentile(measured[here][0], 0.5) for name, measured in found.items()}
+    exponents = {
+        name: log(p50[name] / percentile(measured[-1][0], 0.5)) / log(more)
+        for name, measured in found.items()
+        if name in goals.P50
+    }
+    worst = max(exponents, key=lambda name: exponents[name])
+    floor = _whole(found[FLOOR][here])
+    times = [(name, p50[name] / p50["TicketGet"]) for name in ("REST get", "GetTicket")]
+    return [
+        *((f"{name}: ms, p50", goal, p50[name]) for name, goal in goals.P50.items()),
+        *(
+            (f"{name}: by the floor", goal, _whole(found[name][here]) / floor)
+            for name, goal in goals.BY_THE_FLOOR.items()
+        ),
+        *((f"{name}: by TicketGet, p50", goals.BY_TICKET_GET, value) for name, value in times),
+        (f"most growth: {worst}", goals.GROWTH, exponents[worst]),
+    ]
 
 
 def published_times(kind: str, document: str) -> Mapping[str, float]:
@@ -479,9 +568,9 @@ def _each(seconds: float, times: Sequence[float]) -> str:
 _sent = count(1)
 
 
-def _new(portal: Portal, mark: str = "") -> str:
+def _new(portal: Portal) -> str:
     """The elements of an OpCreate that was not sent before."""
-    unique = mark or f"{os.getpid()}-{next(_sent)}"
+    unique = f"{os.getpid()}-{next(_sent)}"
     return (
         "<n:GHD_Description>Measured loss between the ends of the link.</n:GHD_Description>"
         f"<n:GHD_Origin_ID>{portal.title}-{unique}</n:GHD_Origin_ID>"
@@ -493,55 +582,93 @@ def _new(portal: Portal, mark: str = "") -> str:
     )
 
 
-def _print_creations(portals: Sequence[Portal], kind: str, requests: int) -> None:
-    """OpCreate one after another, then as many as clients can, and what the worker did after."""
+def _print_creations(portals: Sequence[Portal], kind: str, requests: int) -> Sequence[Reached]:
+    """Tickets one after another, then as many as clients can, and what the worker did after."""
     rows = []
-    seconds = 4.0
+    reached: list[Reached] = []
     for portal in portals:
-        connection = _connect(portal.url)
-
-        def create(portal: Portal = portal, connection: HTTPConnection = connection) -> float:
-            began = perf_counter()
-            ask(portal.url + _SOAP, "OpCreate", _new(portal), connection)
-            return (perf_counter() - began) * 1000
-
-        create()
-        portal.settle()
-        before = portal.used()
-        times = [create() for _ in range(requests)]
-        portal.settle()
-        used = portal.used().since(before)
-        rates = [
-            drive(portal.url + _SOAP, Load("OpCreate", LOGIN, PASSWORD), seconds, clients)
-            for clients in (1, CLIENTS)
-        ]
-        portal.settle()
-        rows.append(
-            (
-                portal.title,
-                f"{percentile(times, 0.5):,.1f}, {percentile(times, 0.95):,.1f}",
-                str(portal.statements["OpCreate"]),
-                f"{_each(used.server, times)}, {_each(used.worker, times)},"
-                f" {_each(used.database, times)}",
-                *(f"{rate:,.0f}/s" for rate in rates),
+        for name, new in creations(portal).items():
+            connection = _connect(portal.url)
+            send(connection, new())
+            portal.settle()
+            before = portal.used()
+            times = [send(connection, new()) for _ in range(requests)]
+            portal.settle()
+            used = portal.used().since(before)
+            rates = [_rate(portal, name, clients) for clients in (1, CLIENTS)]
+            portal.settle()
+            rows.append(
+                (
+                    f"{portal.title}: {name}",
+                    f"{percentile(times, 0.5):,.1f}, {percentile(times, 0.95):,.1f}",
+                    str(portal.statements[name]),
+                    f"{_each(used.server, times)}, {_each(used.worker, times)},"
+                    f" {_each(used.database, times)}",
+                    *(f"{rate:,.0f}/s" for rate in rates),
+                )
             )
-        )
+            if portal is portals[-1]:
+                follow_up = used.worker * 1000 / len(times)
+                reached += [
+                    (
+                        f"{name}: a second from {CLIENTS} clients, at least",
+                        goals.RATES[name],
+                        rates[-1],
+                    ),
+                    (f"{name}: worker's processor for each, ms", goals.FOLLOW_UP, follow_up),
+                ]
     print_table(
-        f"OpCreate over HTTP, {TITLES[kind]}, load {os.getloadavg()[0]:.0f}",
+        f"New tickets over HTTP, {TITLES[kind]}, load {os.getloadavg()[0]:.0f}",
         (
             *("", "one client: ms, p50, p95", "statements"),
             *("processor: server, worker, database", "1 client", f"{CLIENTS} clients"),
         ),
         rows,
     )
+    return reached
+
+
+def _rate(portal: Portal, name: str, clients: int, seconds: float = 4) -> float:
+    """New tickets a second: OpCreate from wrk, REST from a process of this program."""
+    if name == "OpCreate":
+        return drive(portal.url + _SOAP, Load(name, LOGIN, PASSWORD), seconds, clients)
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_create_for, args=(portal, name, clients, seconds, there))
+    process.start()
+    rate: float = here.recv()
+    process.join()
+    return rate
+
+
+def _create_for(portal: Portal, name: str, clients: int, seconds: float, pipe: Connection) -> None:
+    """Clients that create one ticket after another, each on one connection."""
+    new = creations(portal)[name]
+    done = [0] * clients
+    began = monotonic()
+
+    def work(client: int) -> None:
+        connection = _connect(portal.url)
+        while monotonic() < began + seconds:
+            send(connection, new())
+            done[client] += 1
+        connection.close()
+
+    threads = [threading.Thread(target=work, args=(client,)) for client in range(clients)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    pipe.send(sum(done) / (monotonic() - began))
 
 
 # --- operators beside partners ------------------------------------------------------------------
 
 
-def _print_together(portals: Sequence[Portal], kind: str, seconds: float = 20) -> None:
+def _print_together(portals: Sequence[Portal], kind: str, seconds: float = 20) -> Sequence[Reached]:
     """Operators who page while partners call."""
     rows = []
+    slow = 0.0
     for portal in portals:
         portal.settle()
         here, there = multiprocessing.get_context("spawn").Pipe()
@@ -562,6 +689,7 @@ def _print_together(portals: Sequence[Portal], kind: str, seconds: float = 20) -
             operator.join()
         calls, failed = here.recv()
         partners.join()
+        slow = percentile(times, 0.95)
         rows.append(
             (
                 portal.title,
@@ -578,6 +706,7 @@ def _print_together(portals: Sequence[Portal], kind: str, seconds: float = 20) -
         ("", "pages: ms, p50, p95", "pages", "calls: ms, p50, p95", "calls", "failed"),
         rows,
     )
+    return [(f"pages of {OPERATORS} operators next to partners: ms, p95", goals.TOGETHER, slow)]
 
 
 def _page_for(portal: Portal, until: float, times: list[float], position: int) -> None:

@@ -45,6 +45,16 @@ def measure(place: Place, requests: int) -> None:
     )
 
 
+def envelope(operation: str, values: str) -> str:
+    """A call of the native service."""
+    return (
+        '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"'
+        f' xmlns:n="{NAMESPACE}"><e:Header><n:AuthenticationInfo><n:userName>{LOGIN}'
+        f"</n:userName><n:password>{PASSWORD}</n:password></n:AuthenticationInfo></e:Header>"
+        f"<e:Body><n:{operation}>{values}</n:{operation}></e:Body></e:Envelope>"
+    )
+
+
 def _row(
     name: str, rest: Callable[[], None], native: Callable[[], None], requests: int
 ) -> tuple[str, ...]:
@@ -145,12 +155,7 @@ class _Doors:
         assert answer.status in (200, 201), text
 
     def _native(self, operation: str, values: str) -> None:
-        body = (
-            '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"'
-            f' xmlns:n="{NAMESPACE}"><e:Header><n:AuthenticationInfo><n:userName>{LOGIN}'
-            f"</n:userName><n:password>{PASSWORD}</n:password></n:AuthenticationInfo></e:Header>"
-            f"<e:Body><n:{operation}>{values}</n:{operation}></e:Body></e:Envelope>"
-        )
+        body = envelope(operation, values)
         headers = {"Content-Type": "text/xml; charset=utf-8"}
         self._connection.request("POST", "/soap/LHCOPN", body.encode(), headers)
         answer = self._connection.getresponse()

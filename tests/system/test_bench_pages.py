@@ -13,14 +13,26 @@ import pytest
 from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
+from app.accounts.services.partners import create_partner_account
 from app.core.database.transactions import transaction
 from app.core.settings import PROJECT
 from app.events.rules.events import EventMessage
 from app.events.services.events import report_events
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.lifecycle import open_ticket
-from bench.http import FLOOR, PUBLISHED, growth, pages, published_times
-from bench.places import KINDS, Place, bring_to_schema_of
+from bench import goals
+from bench.http import (
+    AFTER,
+    FLOOR,
+    PUBLISHED,
+    Portal,
+    calls,
+    creations,
+    growth,
+    pages,
+    published_times,
+)
+from bench.places import KINDS, LOGIN, PASSWORD, Place, bring_to_schema_of
 from tests.cast import NOON, enter, writer
 from tests.exchange.seeded import seed_pair
 from tests.harness.databases import differences, open_engine
@@ -60,6 +72,51 @@ def test_growth_is_the_exponent() -> None:
     assert growth(4.0, 4.0, 10) == "0.00"
     assert growth(4.0, 40.0, 10) == "1.00"
     assert growth(10.0, 31.6, 10) == "0.50"
+
+
+def test_each_goal_is_about_a_row() -> None:
+    portal = Portal("this", PROJECT, Place("sqlite", "", 1, 100))
+    rows = {*pages(portal.place), *calls(portal, 1), *AFTER}
+    assert {*goals.P50, *goals.BY_THE_FLOOR} <= rows
+    assert set(goals.RATES) == set(creations(portal))
+    assert rows - set(goals.P50) == {"an answer without a page", FLOOR, "TicketGet", "GetTicket"}
+
+
+def test_what_misses_its_goal_is_bold(capsys: pytest.CaptureFixture[str]) -> None:
+    reached = [("home: ms, p50", 45.0, 45.0), ("map: ms, p50", 40.0, 41.0)]
+    reached += [("growth", 0.15, 0.151), ("REST create: a second, at least", 150.0, 149.0)]
+    goals.print_table_of(reached)
+    rows = [line.strip("| ").split(" | ") for line in capsys.readouterr().out.splitlines()]
+    assert rows[-5:-1] == [
+        ["home: ms, p50", "45", "45"],
+        ["map: ms, p50", "40", "**41**"],
+        ["growth", "0.15", "**0.15**"],
+        ["REST create: a second, at least", "150", "**149**"],
+    ]
+
+
+def test_calls_of_each_door_are_answered_and_counted(database: str) -> None:
+    engine = open_engine(database)
+    with Session(engine) as session:
+        cast = enter(session)
+        by = writer(cast.admin)
+        with transaction(session):
+            number = open_ticket(session, by, NewTicket(title="Link down")).number
+            create_partner_account(session, by, "BENCH", LOGIN, PASSWORD, access="all")
+    place = Place(engine.dialect.name, database, number, number)
+    portal = Portal("this", PROJECT, place, url="http://127.0.0.1:1")
+    portal.secret = portal.token()
+    portal.count_statements(
+        {
+            **calls(portal, 2),
+            **{name: [new(), new()] for name, new in creations(portal).items()},
+        }
+    )
+    assert set(portal.statements) == {"TicketGet", "GetTicket", "REST get", *goals.RATES}
+    assert min(portal.statements.values()) >= 1
+    with engine.connect() as connection:
+        assert counts(connection, ["tickets"]) == [5]
+    engine.dispose()
 
 
 def checkout_until(folder: Path, newest: str) -> Path:
