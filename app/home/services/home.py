@@ -81,11 +81,13 @@ class Group(Listed):
     count: Count
 
 
-def _counts(session: Session, actor: Actor, asked: Mapping[str, Asked]) -> Mapping[str, Count]:
+def _counts(
+    session: Session, asked: Mapping[str, Asked], conditions: Mapping[str, ColumnElement[bool]]
+) -> Mapping[str, Count]:
     """How many tickets each filter finds, in one statement."""
     numbers = [
-        _counted(select(Ticket.number).where(readable(actor), condition_of(one.filter)), one.most)
-        for one in asked.values()
+        _counted(select(Ticket.number).where(conditions[name]), one.most)
+        for name, one in asked.items()
     ]
     row = session.execute(select(*numbers)).one()
     return {
@@ -96,12 +98,14 @@ def _counts(session: Session, actor: Actor, asked: Mapping[str, Asked]) -> Mappi
 
 def groups_of(session: Session, actor: Actor, asked: Mapping[str, Asked]) -> Mapping[str, Group]:
     """Each group with its count and first tickets."""
-    counts = _counts(session, actor, asked)
+    may_read = readable(actor)
+    conditions = {name: and_(may_read, condition_of(one.filter)) for name, one in asked.items()}
+    counts = _counts(session, asked, conditions)
     shown = {name: one for name, one in asked.items() if one.rows and counts[name].number}
     if not shown:
         return {name: Group((), {}, {}, counts[name]) for name in asked}
     parts = [
-        select(_first_numbers(actor, one, name, counts[name]).subquery())
+        select(_first_numbers(conditions[name], one, name, counts[name]).subquery())
         for name, one in shown.items()
     ]
     found: dict[str, list[int]] = {name: [] for name in shown}
@@ -129,14 +133,16 @@ def waiting_since(session: Session, tickets: Iterable[Row[Any]]) -> Mapping[int,
     return {number: wait.since for number, wait in waits_of(session, numbers).items()}
 
 
-def _first_numbers(actor: Actor, asked: Asked, name: str, count: Count) -> Select[str, int]:
+def _first_numbers(
+    condition: ColumnElement[bool], asked: Asked, name: str, count: Count
+) -> Select[str, int]:
     sort = asked.filter.sort.removeprefix("-")
     column = SORTS[sort]
     downwards = asked.filter.sort.startswith("-")
     order = (column.desc(), Ticket.number.desc()) if downwards else (column, Ticket.number)
     query = (
         select(literal(name).label("name"), Ticket.number)
-        .where(readable(actor), condition_of(asked.filter))
+        .where(condition)
         .order_by(*order)
         .limit(asked.rows)
     )
