@@ -84,14 +84,19 @@ def seed_mails(session: Session, now: datetime) -> None:
         wanted = {"state": "solved", "solution": solution, "public_comment": "Back since 13:20."}
         change_ticket(session, by["operator"], number, wanted)
     plan_at(session, now)
+    until = now + timedelta(days=1)
     with transaction(session):
-        while claimed := claim_mails(session, now, now + timedelta(days=1)):
+        while claimed := claim_mails(session, now, until):
             for mail in session.scalars(select(Mail).where(Mail.id.in_(claimed))).all():
                 if mail.address.startswith("gone"):
-                    mark_failed(session, mail.id, "550 5.1.1 User unknown in virtual mailbox table")
+                    reason = "550 5.1.1 User unknown in virtual mailbox table"
+                    mark_failed(session, mail.id, until, reason)
                 elif mail.address.startswith("busy"):
-                    later = now + timedelta(hours=1)
-                    mark_later(session, mail.id, "451 4.7.1 Greylisted, try again later", later)
+                    reason, later = (
+                        "451 4.7.1 Greylisted, try again later",
+                        now + timedelta(hours=1),
+                    )
+                    mark_later(session, mail.id, until, reason, later)
                 else:
                     mark_sent(session, mail.id, now)
 

@@ -159,7 +159,7 @@ def test_none_failed_is_said_only_of_none(session: Session, visit: Enter) -> Non
     mail = plan(session)[0]
     with transaction(session):
         claim_mails(session, NOON, NOON)
-        mark_failed(session, mail.id, "550 no")
+        mark_failed(session, mail.id, NOON, "550 no")
     session.rollback()
     visitor.send("/mails/again", {})
     text = visitor.read("/mails").text

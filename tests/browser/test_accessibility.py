@@ -421,7 +421,7 @@ def _refuse_mails(server: LiveServer) -> None:
         with transaction(session):
             claim_mails(session, NOON, NOON)
             for number in mails:
-                mark_failed(session, number, f"550 no such user at {'example.' * 30}")
+                mark_failed(session, number, NOON, f"550 no such user at {'example.' * 30}")
 
 
 def _let_call(server: LiveServer) -> None:

@@ -676,3 +676,29 @@ def test_which_ticket_concerns_which_site_is_filled_in(empty_database: str) -> N
             assert connection.execute(text("SELECT count(*) FROM ticket_sites")).scalar() == 5
     finally:
         engine.dispose()
+
+
+def test_a_mail_that_is_being_sent_is_claimed_as_before(empty_database: str) -> None:
+    """Revision 0067: no mail is sent by two workers because the portal was upgraded."""
+    engine = open_engine(empty_database)
+    before = [(1, "waiting", THEN), (2, "sending", THEN), (3, "sent", None)]
+    old = text("SELECT id, state, due_at FROM mails ORDER BY id").columns(due_at=UtcTime())
+    new = text("SELECT id, state, due_at, claimed_until FROM mails ORDER BY id")
+    try:
+        command.upgrade(alembic_config(engine), "0066")
+        with engine.begin() as connection:
+            for key, state, due_at in before:
+                adder(connection)("mails", id=key, state=state, due_at=due_at)
+        command.upgrade(alembic_config(engine), "0067")
+        with engine.connect() as connection:
+            found = new.columns(due_at=UtcTime(), claimed_until=UtcTime())
+            assert list(map(tuple, connection.execute(found))) == [
+                (1, "waiting", THEN, None),
+                (2, "waiting", THEN, THEN),
+                (3, "sent", None, None),
+            ]
+        command.downgrade(alembic_config(engine), "0066")
+        with engine.connect() as connection:
+            assert list(map(tuple, connection.execute(old))) == before
+    finally:
+        engine.dispose()

@@ -22,7 +22,7 @@ from app.jobs.services import timed_work
 from app.jobs.services.followers import failing_followers
 from app.jobs.services.queue import failed_jobs, queued_jobs, retry
 from app.jobs.services.workers import worker_state, workers_of
-from app.mail.services.mails import FAILED, SENDING, WAITING, count_by_state, unplanned
+from app.mail.services.mails import FAILED, WAITING, count_by_state, unplanned
 from app.mail.services.queue import oldest_waiting
 
 blueprint = Blueprint("work", __name__, url_prefix="/work")
@@ -77,7 +77,7 @@ def page() -> str:
         failing=failing_followers(rows),
         follower_titles=TITLES,
         lines=[Line(WORK_NAMED[row.name], row) for row in timed_work.timed_work(rows)],
-        mails=count_by_state(rows, (WAITING, SENDING, FAILED)),
+        mails=count_by_state(rows, (WAITING, FAILED)),
         oldest_mail=oldest_waiting(rows),
         unplanned=unplanned(rows),
         queued=queued_jobs(rows),

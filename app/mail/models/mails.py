@@ -9,6 +9,7 @@ from sqlalchemy import ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.core.models.base import Base, UtcTime
+from app.jobs.models.claims import Claimable
 
 
 class MailNotification(Base):
@@ -43,7 +44,7 @@ class MailMessage(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
-class Mail(Base):
+class Mail(Claimable, Base):
     """A mail to one address, or one line of that address's next digest."""
 
     __tablename__ = "mails"
@@ -56,7 +57,6 @@ class Mail(Base):
         {"sqlite_autoincrement": True},
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     change_id: Mapped[int | None] = mapped_column(ForeignKey("mail_letters.change_id"))
     """The ticket's change it reports; None for a digest and for a message."""
     message_id: Mapped[int | None] = mapped_column(ForeignKey("mail_messages.id"))
@@ -71,9 +71,8 @@ class Mail(Base):
     why: Mapped[str] = mapped_column(String(255))
     """Why this address is notified, as the mail says it."""
     state: Mapped[str] = mapped_column(String(10))
-    """waiting, sending, sent, failed; digest (waits for the next one), digested, dropped."""
-    due_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When to try next; while it is being sent, the end of the claim."""
+    """waiting, sent, failed; digest (waits for the next one), digested, dropped. A waiting mail is
+    being sent while it is claimed."""
     attempts: Mapped[int] = mapped_column(default=0)
     reason: Mapped[str] = mapped_column(String(500), default="")
     """Why the last attempt failed, in the server's words."""

@@ -33,7 +33,6 @@ from app.mail.services.mails import (
     DROPPED,
     FAILED,
     IN_DIGEST,
-    SENDING,
     SENT,
     WAITING,
     count_by_state,
@@ -41,6 +40,7 @@ from app.mail.services.mails import (
 )
 from app.mail.services.queue import (
     find_mail,
+    is_being_sent,
     is_to_partner,
     list_mails,
     oldest_waiting,
@@ -53,16 +53,15 @@ blueprint = Blueprint("mails", __name__)
 _NUMBER = "<int(max=2147483647):mail>"
 TABS: Final = {
     "failed": (_("Failed"), (FAILED,)),
-    "waiting": (_("Waiting"), (WAITING, SENDING)),
+    "waiting": (_("Waiting"), (WAITING,)),
     "digest": (_("Digests"), (IN_DIGEST, DIGESTED, DROPPED)),
     "sent": (_("Sent"), (SENT,)),
 }
 """Label and states of each tab; without a tab all mails are listed."""
-_COUNTED: Final = (FAILED, WAITING, SENDING, IN_DIGEST)
+_COUNTED: Final = (FAILED, WAITING, IN_DIGEST)
 """There may be a million sent mails."""
 WORDS: Final = {
     WAITING: ("waiting", "waiting", "on-hold"),
-    SENDING: (_("being sent"), "waiting", "in-progress"),
     SENT: ("sent", "ok", "ok"),
     FAILED: ("failed", "trouble", "alert"),
     IN_DIGEST: (_("for the next digest"), "info", "on-hold"),
@@ -70,6 +69,7 @@ WORDS: Final = {
     DROPPED: (_("notifications turned off"), "", "unsolved"),
 }
 """Label, tone and icon of each state."""
+_BEING_SENT: Final = (_("being sent"), "waiting", "in-progress")
 _SENT: Final = {
     None: ("sent", "", "ok"),
     "": (_("written to a file"), "info", "ok"),
@@ -128,6 +128,8 @@ def _words_of(mail: Mail) -> tuple[str, str, str]:
     """Label, tone and icon of a mail: "sent" is shown only as far as a server confirmed it."""
     if mail.state == SENT:
         return _SENT.get(mail.taker, _ACCEPTED)
+    if is_being_sent(mail, now()):
+        return _BEING_SENT
     return WORDS[mail.state]
 
 
@@ -142,6 +144,7 @@ def mail(mail: int) -> str:
     return render_template(
         "mail/mail.html",
         mail=found,
+        being_sent=is_being_sent(found, now()),
         of_exchange=found.state == FAILED and is_to_partner(found),
         post=post,
         headers=raw.replace("\r\n", "\n").replace(

@@ -117,8 +117,8 @@ def _switch(
 
 
 def _drop_what_waits(session: Session, *whose: ColumnElement[bool]) -> None:
-    """Drop waiting mails to people and addresses that stopped them, except mails about security, to
-    which their choice does not apply."""
+    """Drop waiting mails to people and addresses that stopped them, also those that a worker has
+    claimed and not sent yet, except mails about security, to which their choice does not apply."""
     on_security = (
         select(MailMessage.id)
         .where(MailMessage.id == Mail.message_id, MailMessage.key.startswith(SECURITY))
@@ -127,7 +127,7 @@ def _drop_what_waits(session: Session, *whose: ColumnElement[bool]) -> None:
     session.execute(
         update(Mail)
         .where(Mail.state.in_((WAITING, FAILED, IN_DIGEST)), ~on_security, *whose)
-        .values(state=DROPPED, due_at=None)
+        .values(state=DROPPED, due_at=None, claimed_until=None)
     )
 
 

@@ -49,9 +49,9 @@ AT_ONCE = 200
 OLDEST = timedelta(days=7)
 """A change that is older than this when it is planned notifies nobody: no worker ran for so
 long."""
-WAITING, SENDING, SENT, FAILED = "waiting", "sending", "sent", "failed"
+WAITING, SENT, FAILED = "waiting", "sent", "failed"
 IN_DIGEST, DIGESTED, DROPPED = "digest", "digested", "dropped"
-STATES: Final = (WAITING, SENDING, FAILED, SENT, IN_DIGEST, DIGESTED, DROPPED)
+STATES: Final = (WAITING, FAILED, SENT, IN_DIGEST, DIGESTED, DROPPED)
 
 
 Also = Callable[[Session], object]

@@ -23,7 +23,6 @@ from app.mail.services.mails import (
     DIGESTED,
     FAILED,
     IN_DIGEST,
-    SENDING,
     SENT,
     WAITING,
 )
@@ -125,7 +124,7 @@ def _newest(rows: Sequence[Row[Any]]) -> Newest:
     mails = [row for row in rows if row.id is not None and row.change_id == first.newest]
     # a mail written to a file, before a server was configured, reached nobody
     states = Counter(row.state for row in mails if row.state != SENT or row.taker != "")
-    to_send = [row.attempts > 0 for row in mails if row.state in (WAITING, SENDING)]
+    to_send = [row.attempts > 0 for row in mails if row.state == WAITING]
     return Newest(
         *(states[SENT], states[FAILED], to_send.count(False), to_send.count(True)),
         states[IN_DIGEST] + states[DIGESTED],

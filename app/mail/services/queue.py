@@ -22,11 +22,12 @@ from app.core.rules.hooks import Hook
 from app.core.rules.language import _, mailed
 from app.core.services.changes import FieldChange, record_change
 from app.jobs.rules.jobs import growing_pause
+from app.jobs.services.claims import claim, claimed
 from app.mail.models.mails import Mail, MailMessage
 from app.mail.rules.notifications import Notification, Post, Sender, digest_subject, ticket_subject
 from app.mail.rules.reply_addresses import CONNECTION, PERSON
 from app.mail.rules.reply_addresses import MAIL as BY_MAIL
-from app.mail.services.mails import DIGESTED, DROPPED, FAILED, IN_DIGEST, SENDING, SENT, WAITING
+from app.mail.services.mails import DIGESTED, DROPPED, FAILED, IN_DIGEST, SENT, WAITING
 from app.mail.services.messages import PARTNER, PRIVATE, SECURITY
 from app.mail.services.notification_texts import (
     digest_texts,
@@ -54,31 +55,17 @@ PARTNER_REFUSED: Final[Hook[[Session, str, str], None]] = Hook("PARTNER_REFUSED"
 words."""
 
 
-def next_mail_due(session: Session) -> datetime | None:
-    """When the first mail is to be tried; None = no mail waits."""
-    first: datetime | None = session.scalar(select(func.min(Mail.due_at, type_=Mail.due_at.type)))
-    return first
-
-
 def claim_mails(session: Session, now: datetime, until: datetime) -> dict[int, int]:
     """Claim some due mails, so that no other worker sends them before ``until``.
 
     Returns the number of failed attempts by mail, in the order in which they are due.
     """
-    due = (
-        select(Mail.id, Mail.attempts)
-        .where(Mail.due_at <= now)
-        .order_by(Mail.due_at, Mail.id)
-        .limit(CLAIMED_AT_ONCE)
-        .with_for_update(skip_locked=True)
-    )
-    claimed = {row.id: row.attempts for row in session.execute(due)}
-    if claimed:
-        session.execute(
-            update(Mail).where(Mail.id.in_(claimed)).values(state=SENDING, due_at=until),
-            **_ONLY_ROWS,
-        )
-    return claimed
+    return {mail.id: mail.attempts for mail in claim(session, Mail, now, until, CLAIMED_AT_ONCE)}
+
+
+def is_being_sent(mail: Mail, now: datetime) -> bool:
+    """Return whether a worker has claimed it."""
+    return mail.claimed_until is not None and mail.claimed_until > now
 
 
 def post_of(session: Session, sender: Sender, mail_id: int, *, to_show: bool = False) -> Post:
@@ -133,48 +120,44 @@ def _holder(mail: Mail) -> str:
 
 
 def mark_sent(session: Session, mail_id: int, now: datetime, taker: str = "") -> None:
-    """The server ``taker`` accepted it for delivery, or ("") it was written to a file."""
-    _mark(session, mail_id, state=SENT, due_at=None, sent_at=now, reason="", taker=taker)
-
-
-def mark_failed(session: Session, mail_id: int, reason: str) -> None:
-    """The server refused it permanently; operators see its words."""
-    words = reason[:_MAX_REASON_LENGTH]
-    if _mark(session, mail_id, state=FAILED, due_at=None, reason=words):
-        mail = session.get_one(Mail, mail_id)
-        if is_to_partner(mail):
-            assert mail.message is not None
-            PARTNER_REFUSED.one(session, mail.message.key, words)
-
-
-def mark_later(session: Session, mail_id: int, reason: str, due_at: datetime) -> None:
-    """It was not accepted now; it is tried again at ``due_at``, with no limit of attempts."""
-    _mark(session, mail_id, state=WAITING, due_at=due_at, reason=reason[:_MAX_REASON_LENGTH])
-
-
-def give_back(session: Session, mail_ids: Collection[int], due_at: datetime) -> None:
-    """Return claimed mails that were not tried to the queue."""
+    """The server ``taker`` accepted it for delivery, or ("") it was written to a file. A sent mail
+    is sent, whichever worker has claimed it meanwhile."""
+    sent = update(Mail).where(Mail.id == mail_id).values(state=SENT, attempts=Mail.attempts + 1)
     session.execute(
-        update(Mail)
-        .where(Mail.id.in_(mail_ids), Mail.state == SENDING)
-        .values(state=WAITING, due_at=due_at),
+        sent.values(due_at=None, claimed_until=None, sent_at=now, reason="", taker=taker),
         **_ONLY_ROWS,
     )
+
+
+def mark_failed(session: Session, mail_id: int, until: datetime, reason: str) -> None:
+    """The server refused it permanently; operators see its words. ``until`` is the end of the claim
+    under which it was tried."""
+    if (mail := claimed(session, Mail, mail_id, until)) is None:
+        return
+    _note_attempt(mail, FAILED, reason, None)
+    if is_to_partner(mail):
+        assert mail.message is not None
+        PARTNER_REFUSED.one(session, mail.message.key, mail.reason)
+
+
+def mark_later(
+    session: Session, mail_id: int, until: datetime, reason: str, due_at: datetime
+) -> None:
+    """It was not accepted under the claim that ends at ``until``; it is tried again at ``due_at``,
+    with no limit of attempts."""
+    if (mail := claimed(session, Mail, mail_id, until)) is not None:
+        _note_attempt(mail, WAITING, reason, due_at)
+
+
+def _note_attempt(mail: Mail, state: str, reason: str, due_at: datetime | None) -> None:
+    mail.state, mail.reason = state, reason[:_MAX_REASON_LENGTH]
+    mail.attempts += 1
+    mail.due_at, mail.claimed_until = due_at, None
 
 
 def is_to_partner(mail: Mail) -> bool:
     """Return whether it is for a partner's system: then the exchange decides what is sent again."""
     return mail.message is not None and mail.message.key.startswith(PARTNER)
-
-
-def _mark(session: Session, mail_id: int, state: str, **values: Any) -> bool:
-    # a sent mail stays sent, whichever worker lost its claim meanwhile
-    still = Mail.id == mail_id if state == SENT else and_(Mail.id == mail_id, Mail.state == SENDING)
-    marked = session.execute(
-        update(Mail).where(still).values(state=state, attempts=Mail.attempts + 1, **values),
-        **_ONLY_ROWS,
-    )
-    return bool(marked.rowcount)  # type: ignore[attr-defined]  # an update's result has it
 
 
 def wait_after(attempts: int, first: timedelta, chance: float) -> timedelta:
@@ -294,16 +277,18 @@ def send_again(session: Session, by: Writer, mail_id: int) -> None:
     tried = session.scalar(
         update(Mail)
         .where(Mail.id == mail_id, Mail.state.in_((FAILED, WAITING)))
+        .where(or_(Mail.claimed_until.is_(None), Mail.claimed_until <= by.now))
         .values(state=WAITING, due_at=by.now)
         .returning(Mail.id),
         **_ONLY_ROWS,
     )
     if tried is None:
+        session.refresh(mail)
         raise Invalid(
             "mail",
             _(
                 "Only a failed or waiting email can be sent again; this one is %(state)s",
-                state=mail.state,
+                state=_("being sent") if is_being_sent(mail, by.now) else mail.state,
             ),
         )
     fields = [FieldChange("state", mail.state, "tried again")]
@@ -335,5 +320,5 @@ def send_refused_again(session: Session, by: Writer) -> int:
 
 def oldest_waiting(session: Session) -> datetime | None:
     """Since when the oldest unsent mail waits."""
-    waiting = select(func.min(Mail.created_at)).where(Mail.state.in_((WAITING, SENDING)))
+    waiting = select(func.min(Mail.created_at)).where(Mail.state == WAITING)
     return session.scalar(waiting)

@@ -20,19 +20,19 @@ from app.core.rules.ports import Mailer, MailLater, MailRefused
 from app.core.settings import PROJECT, Settings
 from app.jobs.rules.followers import MAILS
 from app.jobs.rules.jobs import reason_of
+from app.jobs.services.claims import next_look, release
 from app.jobs.tasks.context import Context
 from app.jobs.tasks.followers import follows
 from app.mail.adapters.smtp import FolderMailer, SmtpMailer, SmtpServer
+from app.mail.models.mails import Mail
 from app.mail.rules.notifications import Post, Sender, message_key, put_together
 from app.mail.services.mails import draft_mails, put_mails
 from app.mail.services.queue import (
     claim_mails,
-    give_back,
     make_digests,
     mark_failed,
     mark_later,
     mark_sent,
-    next_mail_due,
     post_of,
     wait_after,
 )
@@ -110,7 +110,7 @@ class PostOffice:
         with self._context.reading() as session:
             self._note_taken(session)
             begin_read(session)
-            self.again_at = next_mail_due(session)
+            self.again_at = next_look(session, Mail)
             if self.again_at is None or now < self.again_at:
                 return False
             if (settings := self._with_secret()) is None:
@@ -144,10 +144,10 @@ class PostOffice:
             if late or self._context.is_ending() or self._closed_until is not None:
                 break
             del left[number]
-            self._send_one(session, settings, mailer, number, attempts, counts)
+            self._send_one(session, settings, mailer, number, attempts, until, counts)
         if left:
             with transaction(session):
-                give_back(session, left, self._closed_until or self._context.now())
+                release(session, Mail, left, until)
         return True
 
     def _send_one(
@@ -157,15 +157,15 @@ class PostOffice:
         mailer: Mailer,
         number: int,
         attempts: int,
+        until: datetime,
         counts: Counts,
     ) -> None:
         assert settings.secret_key is not None, "mails are signed"
         mail, key = settings.mail, settings.secret_key.encode()
         sender = Sender(mail.from_name, mail.from_address, settings.public_url, key, mail.reply_to)
         retry = timedelta(seconds=mail.retry)
-        written = self._written(session, sender, number)
+        written = self._written(session, sender, number, until, counts)
         if written is None:
-            counts.failed += 1
             return
         post, message = written
         try:
@@ -177,12 +177,12 @@ class PostOffice:
                 wait = wait_after(self._in_vain, retry, self._chance())
                 self._closed_until = self._context.now() + wait
             with transaction(session):
-                mark_later(session, number, error.reason, self._context.now() + wait)
+                mark_later(session, number, until, error.reason, self._context.now() + wait)
             counts.later += 1
         except MailRefused as error:
             self._in_vain = 0
             with transaction(session):
-                mark_failed(session, number, error.reason)
+                mark_failed(session, number, until, error.reason)
             counts.failed += 1
         else:
             self._in_vain = 0
@@ -200,11 +200,16 @@ class PostOffice:
         self._taken.clear()
 
     @staticmethod
-    def _written(session: Session, sender: Sender, number: int) -> tuple[Post, bytes] | None:
-        """Return the mail and its bytes. A mail that cannot be composed has failed: it never blocks
-        others, whatever it contains."""
+    def _written(
+        session: Session, sender: Sender, number: int, until: datetime, counts: Counts
+    ) -> tuple[Post, bytes] | None:
+        """Return the mail and its bytes; None = it was dropped or claimed again meanwhile. A mail
+        that cannot be composed has failed: it never blocks others, whatever it contains."""
         begin_read(session)
         try:
+            if session.get_one(Mail, number).claimed_until != until:
+                session.rollback()
+                return None
             post = post_of(session, sender, number)
             message = put_together(sender, post)
         except SQLAlchemyError:
@@ -213,7 +218,9 @@ class PostOffice:
             _log.exception("a mail could not be written", extra={"mail": number})
             session.rollback()
             with transaction(session):
-                mark_failed(session, number, f"The mail could not be written: {reason_of(error)}")
+                reason = f"The mail could not be written: {reason_of(error)}"
+                mark_failed(session, number, until, reason)
+            counts.failed += 1
             return None
         session.rollback()
         return post, message

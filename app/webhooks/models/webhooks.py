@@ -10,10 +10,11 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.accounts.models.partners import PartnerAccount
 from app.accounts.models.people import User
 from app.core.models.base import Base, UtcTime
+from app.jobs.models.claims import Claimable
 
 
-class Webhook(Base):
-    """An address that is notified of changes."""
+class Webhook(Claimable, Base):
+    """An address that is notified of changes. The worker that has claimed it sends its messages."""
 
     __tablename__ = "webhooks"
     __table_args__ = (
@@ -21,7 +22,6 @@ class Webhook(Base):
         {"sqlite_autoincrement": True},  # the audit refers to them by key
     )
 
-    id: Mapped[int] = mapped_column(primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
     """The person who created it, and gets the mails about it."""
     account_id: Mapped[int | None] = mapped_column(ForeignKey("partner_accounts.id"), index=True)
@@ -45,10 +45,6 @@ class Webhook(Base):
     failing_since: Mapped[datetime | None] = mapped_column(UtcTime)
     resting_until: Mapped[datetime | None] = mapped_column(UtcTime)
     """Nothing is sent before this time."""
-    due_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    """When there is something to send next; None = nothing waits."""
-    claimed_until: Mapped[datetime | None] = mapped_column(UtcTime)
-    """A worker sends its messages until then, and no other worker does."""
     delivered_at: Mapped[datetime | None] = mapped_column(UtcTime)
     """When a message was last accepted."""
 

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, true, update
 from sqlalchemy.orm import Session, aliased
 
 from app.core.models.changes import Change
 from app.core.rules.webhooks import signed_headers
+from app.jobs.services.claims import claim, claimed
 from app.tickets.rules.fields import BY_NAME
 from app.tickets.services.diaries import INTERNAL, PUBLIC
 from app.tickets.services.timeline import Step, is_hidden
@@ -57,52 +58,31 @@ class Outgoing:
     headers: Mapping[str, str]
 
 
-def next_look(session: Session) -> datetime | None:
-    """When there may be something to send; None = nothing waits anywhere."""
-    # a claimed one has something when its worker ends the turn, or its claim expires
-    at = case((Webhook.claimed_until > Webhook.due_at, Webhook.claimed_until), else_=Webhook.due_at)
-    first: datetime | None = session.scalar(
-        select(func.min(at, type_=Webhook.due_at.type)).where(Webhook.due_at.is_not(None))
-    )
-    return first
-
-
-def due_webhooks(session: Session, now: datetime, limit: int) -> int:
-    """How many webhooks wait for a worker, at most ``limit``."""
-    return len(session.scalars(select(Webhook.id).where(*_claimable(now)).limit(limit)).all())
-
-
 def claim_webhook(session: Session, now: datetime) -> tuple[int, datetime] | None:
     """Claim a webhook with due messages, the one that waits longest: its key, and the end of the
     claim; None = no webhook is due. Gives up its messages that are too old."""
-    webhook = session.scalars(
-        select(Webhook)
-        .where(*_claimable(now))
-        .order_by(Webhook.due_at, Webhook.id)
-        .limit(1)
-        .with_for_update(skip_locked=True, of=Webhook)
-    ).first()
+    until = now + LEASE
+    webhook = next(iter(claim(session, Webhook, now, until, 1)), None)
     if webhook is None:
         return None
-    webhook.claimed_until = now + LEASE
     is_any_old = _give_up_old(session, now, WebhookDelivery.webhook_id == webhook.id)
     if is_any_old and is_hopeless(webhook.failing_since, now):
         switch_off(session, webhook, Off.FAILURES, now)
-    return webhook.id, webhook.claimed_until
+    return webhook.id, until
 
 
 def advance(
     session: Session,
     webhook_id: int,
-    claim: datetime,
+    until: datetime,
     now: datetime,
     done: tuple[int, Attempt] | None = None,
 ) -> tuple[int, datetime] | None:
     """Record what happened to a message, and select the next one: its key, and the extended claim.
     None = the turn is over: nothing is due, the webhook rests after a failure, or another worker
     has claimed it."""
-    webhook = _locked(session, webhook_id)
-    if webhook is None or webhook.claimed_until != claim:
+    webhook = claimed(session, Webhook, webhook_id, until)
+    if webhook is None:
         return None
     if done is not None:
         _note(session, webhook, *done, now)
@@ -124,13 +104,13 @@ def advance(
 def end_turn(
     session: Session,
     webhook_id: int,
-    claim: datetime,
+    until: datetime,
     now: datetime,
     done: tuple[int, Attempt] | None = None,
 ) -> None:
     """Record what happened to the last message of a turn, and let other workers send what waits."""
-    webhook = _locked(session, webhook_id)
-    if webhook is not None and webhook.claimed_until == claim:
+    webhook = claimed(session, Webhook, webhook_id, until)
+    if webhook is not None:
         if done is not None:
             _note(session, webhook, *done, now)
         _end_turn(session, webhook, now)
@@ -175,17 +155,6 @@ def forget_deliveries(session: Session, now: datetime, limit: int) -> int:
             execution_options={"synchronize_session": False},
         ).all()
     )
-
-
-def _claimable(now: datetime) -> tuple[ColumnElement[bool], ...]:
-    is_free = or_(Webhook.claimed_until.is_(None), Webhook.claimed_until <= now)
-    return Webhook.due_at <= now, is_free
-
-
-def _locked(session: Session, webhook_id: int) -> Webhook | None:
-    return session.scalars(
-        select(Webhook).where(Webhook.id == webhook_id).with_for_update(of=Webhook)
-    ).first()
 
 
 def _next_due(session: Session, webhook: Webhook, now: datetime) -> int | None:

@@ -17,16 +17,16 @@ from app.core.adapters.outbound import ask
 from app.core.rules.errors import SettingError
 from app.core.settings import Settings
 from app.jobs.rules.jobs import reason_of
+from app.jobs.services.claims import due, next_look
 from app.jobs.tasks.context import Context
 from app.webhooks.adapters.receivers import Transport, post
+from app.webhooks.models.webhooks import Webhook
 from app.webhooks.rules.delivering import Attempt
 from app.webhooks.services.deliveries import (
     Outgoing,
     advance,
     claim_webhook,
-    due_webhooks,
     end_turn,
-    next_look,
     outgoing,
 )
 
@@ -58,14 +58,14 @@ class WebhookSender:
             self.again_at = self._not_before
             return False
         with self._context.reading() as session:
-            due = due_webhooks(session, now, LANES)
-            self.again_at = next_look(session)
-        if not due or not self._is_ready():
+            found = due(session, Webhook, now, LANES)
+            self.again_at = next_look(session, Webhook)
+        if not found or not self._is_ready():
             return False
         with self._lock:
             begun = [
                 threading.Thread(target=self._work, name="webhooks", daemon=True)
-                for _ in range(min(due, LANES - len(self._lanes)))
+                for _ in range(min(len(found), LANES - len(self._lanes)))
             ]
             self._lanes.update(begun)
         for lane in begun:
@@ -79,10 +79,10 @@ class WebhookSender:
         if not self._is_ready():
             return False
         with self._context.reading() as session:
-            due = due_webhooks(session, self._context.now(), 1)
-        if due:
+            found = due(session, Webhook, self._context.now(), 1)
+        if found:
             self._turns()
-        return due > 0
+        return bool(found)
 
     def join(self, timeout: float) -> bool:
         """Wait for the messages being sent; return whether they ended in time."""

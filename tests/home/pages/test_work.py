@@ -57,7 +57,7 @@ def test_mails_that_wait_or_failed_are_told_too(session: Session, visit: Enter) 
     first, _second = plan(session)
     with transaction(session):
         claim_mails(session, NOON, NOON)
-        mark_failed(session, first.id, "550 no such user")
+        mark_failed(session, first.id, NOON, "550 no such user")
     page = PageReader(visit(cast.operator).get("/work").text)
     assert "1 waiting , created" in page.text
     assert "1 email was refused" in page.text

@@ -74,7 +74,7 @@ def seed_mails(session: Session, cast: Cast) -> list[Mail]:
         )
         claim_mails(session, NOON, NOON)
         mark_sent(session, mails[0].id, NOON)
-        mark_failed(session, mails[1].id, "550 no such user")
+        mark_failed(session, mails[1].id, NOON, "550 no such user")
         in_digest = update(Mail).where(Mail.id == mails[3].id).values(state=IN_DIGEST, due_at=None)
         session.execute(in_digest)
         (message,) = session.scalars(select(Mail.id).where(Mail.message_id.is_not(None)))

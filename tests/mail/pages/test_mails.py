@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import select
@@ -41,7 +42,7 @@ def failed(session: Session, cast: Cast) -> Mail:
     (mail,) = plan(session)
     with transaction(session):
         claim_mails(session, NOON, NOON)
-        mark_failed(session, mail.id, "550 <gone@cc.example>: no such user")
+        mark_failed(session, mail.id, NOON, "550 <gone@cc.example>: no such user")
     return mail
 
 
@@ -76,6 +77,26 @@ def test_operators_see_what_failed_and_try_it_again(
     assert "this one is sent" in refused.text
 
 
+def test_a_mail_that_a_worker_has_is_being_sent(
+    session: Session, cast: Cast, visit: Enter, failed: Mail
+) -> None:
+    """A person cannot send it a second time; when the claim ends without a result, it waits."""
+    visitor, path = visit(cast.operator), f"/mails/{failed.id}"
+    with transaction(session):
+        failed.state, failed.due_at = "waiting", datetime.now(UTC)
+        failed.claimed_until = datetime.now(UTC) + timedelta(minutes=1)
+    for page in (visitor.read("/mails?state=waiting"), visitor.read(path)):
+        assert "being sent" in page.text
+    assert "Try again" not in visitor.read(path).text
+    refused = visitor.send(f"{path}/again", {})
+    assert refused.status_code == 422
+    assert "this one is being sent" in refused.text
+    with transaction(session):
+        failed.claimed_until = datetime.now(UTC)
+    assert "being sent" not in visitor.read(path).text
+    assert visitor.send(f"{path}/again", {}).status_code == 303
+
+
 def test_all_that_a_server_refused_are_tried_again_at_once(
     session: Session, cast: Cast, visit: Enter, failed: Mail
 ) -> None:
@@ -86,7 +107,7 @@ def test_all_that_a_server_refused_are_tried_again_at_once(
     (other,) = plan(session)
     with transaction(session):
         claim_mails(session, NOON, NOON)
-        mark_failed(session, other.id, "554 Relay access denied")
+        mark_failed(session, other.id, NOON, "554 Relay access denied")
     page = visitor.read("/mails?state=failed")
     assert "Retry all 2" in page.text
     answer = visitor.send("/mails/again", page.form("/mails/again").data())

@@ -154,9 +154,9 @@ def outcomes(session: Session, *outcome: str) -> None:
             if one == "sent":
                 mark_sent(session, mail.id, NOON, "smtp.example:25")
             elif one == "failed":
-                mark_failed(session, mail.id, "550 no such user")
+                mark_failed(session, mail.id, NOON, "550 no such user")
             else:
-                mark_later(session, mail.id, "451 later", NOON + timedelta(days=9000))
+                mark_later(session, mail.id, NOON, "451 later", NOON + timedelta(days=9000))
 
 
 def test_a_ticket_says_what_the_mail_server_said(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -15,10 +15,11 @@ from app.core.database.transactions import transaction
 from app.core.rules.ports import MailLater, MailRefused
 from app.jobs.tasks.context import Context
 from app.mail.models.mails import Mail, MailNotification
+from app.mail.services.choices import stop_mails
 from app.mail.tasks.mails import PostOffice
 from tests.cast import NOON, Cast
 from tests.harness.databases import fresh_database
-from tests.mails import enter_with_mails, opened, plan
+from tests.mails import KEY, SENDER, enter_with_mails, opened, plan
 
 
 @dataclass
@@ -28,10 +29,13 @@ class Box:
     name = "box.example:25"
     says: dict[str, MailLater | MailRefused] = field(default_factory=dict)
     taken: list[str] = field(default_factory=list)
+    also: Callable[[], None] = lambda: None
+    """What happens while it has a mail."""
 
     def send(self, _message: bytes, _sender: str, address: str, _key: str) -> None:
         if address in self.says:
             raise self.says[address]
+        self.also()
         self.taken.append(address)
 
     def close(self) -> None:
@@ -117,13 +121,31 @@ def test_what_was_taken_while_the_database_was_away_is_not_sent_again(
     with pytest.raises(OperationalError):
         office.step()
     event.remove(context.engine, "before_cursor_execute", refuse)
-    assert states(session) == {"a@x.example": ("sending", "")}
+    assert states(session) == {"a@x.example": ("waiting", "")}
     clock[0] = timedelta(hours=1)  # its claim is over by now
     office.step()
     assert box.taken == ["a@x.example"]
     assert states(session) == {"a@x.example": ("sent", "")}
     mail = session.scalars(select(Mail)).one()
     assert mail.sent_at == NOON, "when the server took it"
+
+
+def test_a_mail_that_was_stopped_after_a_worker_claimed_it_is_not_sent(
+    session: Session, cast: Cast, office: PostOffice, box: Box
+) -> None:
+    seed(session, cast, "a@x.example", "b@x.example")
+    _first, second = session.scalars(select(Mail).order_by(Mail.id))
+    token = SENDER.stop_url(second.id, second.address_key).rpartition("/")[2]
+    session.rollback()
+
+    def stop() -> None:
+        with transaction(session):
+            stop_mails(session, KEY, token, NOON, "")
+
+    box.also = stop
+    assert office.step()
+    assert box.taken == ["a@x.example"]
+    assert states(session) == {"a@x.example": ("sent", ""), "b@x.example": ("dropped", "")}
 
 
 def test_a_server_that_takes_none_is_left_alone_for_longer_each_time(
