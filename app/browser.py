@@ -79,6 +79,7 @@ from app.matching.pages import event_matching, matching
 from app.matching.pages import rules as matching_rules
 from app.meetings.pages import feeds, teleconferences
 from app.meetings.pages import packs as meeting_packs
+from app.metrics import pages as metrics
 from app.names.pages import unresolved
 from app.notices.pages import notices
 from app.registry.pages import cric, imports, links, sites
@@ -107,6 +108,7 @@ def register(flask_app: Flask) -> None:
     """Add pages, filters, login check, errors and headers to the application."""
     compose_figures()
     compose_pages()
+    metrics.register(flask_app)  # first: a request has its name whatever refuses it
     languages.register(flask_app)
     times.register(flask_app)
     words.register(flask_app)

@@ -19,6 +19,7 @@ from app.core.web.application import plain_application
 from app.core.web.extensions import csrf, db, htmx, login_manager
 from app.core.web.requests.proxies import behind_proxies
 from app.core.web.requests.request_ids import with_request_id
+from app.metrics.web import name_operations
 
 API = "portal_api"
 """Where the application keeps the programs' door, for anyone who wants to know its addresses."""
@@ -55,6 +56,7 @@ def create_app(settings: Settings, statement_timeout: int = STATEMENT_TIMEOUT) -
 def _mount_api(flask_app: Flask, programs: Flask) -> None:
     """Answer what is below /api by the programs' door."""
     flask_app.extensions[API] = programs
+    name_operations(programs)
     flask_app.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]
         flask_app.wsgi_app, {PREFIX: programs}
     )

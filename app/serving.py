@@ -31,6 +31,7 @@ from app.core.web.requests.security_headers import security_headers
 from app.core.web.requests.session_cookie import holds_login
 from app.home.pages import live
 from app.jobs.rules.jobs import reason_of
+from app.metrics.web import METER, Meter
 from app.server.asgi_adapter import Bridge
 from app.statistics.services.cache import current_facts
 from app.statistics.services.events import EVENT_FACTS
@@ -52,9 +53,10 @@ _NAMED: Final = re.compile(r'"([\w/]+\.html)"')
 
 def build() -> WSGIApplication:
     """All doors as one WSGI application."""
-    doors = soap.mount(_application(_settings()))
+    flask_app = _application(_settings())
+    doors = soap.mount(flask_app)
     atexit.register(doors.close)
-    return doors
+    return _counted(flask_app, doors)
 
 
 def build_server() -> Bridge:
@@ -105,7 +107,7 @@ def bridge_of(flask_app: Flask) -> Bridge:
             db.engine.dispose()  # SQLite writes its log into the file when the last one closes it
 
     return Bridge(
-        doors,
+        _counted(flask_app, doors),
         body_limit=partial(_body_limit, flask_app),
         refusal=_refusal,
         host_problem=partial(_host_problem, settings),
@@ -114,6 +116,17 @@ def bridge_of(flask_app: Flask) -> Bridge:
         at_end=end,
         headers=security_headers(settings.public_url),
     )
+
+
+def _counted(flask_app: Flask, doors: WSGIApplication) -> WSGIApplication:
+    meter: Meter = flask_app.extensions[METER]
+    return meter.counted(doors, _door_of)
+
+
+def _door_of(path: str) -> str:
+    if soap.is_ours(path):
+        return "soap"
+    return "rest" if api.is_ours(path) else "pages"
 
 
 def _application(settings: Settings) -> Flask:

@@ -38,6 +38,7 @@ from app.core.services.refusals import Refusals
 from app.core.services.security_log import log_event
 from app.core.settings import WORKERS, Settings
 from app.core.web.extensions import db
+from app.core.web.requests.operations import OPERATION, OUTCOME
 from app.core.web.requests.proxies import behind_proxies
 from app.core.web.requests.request_ids import with_request_id
 from app.core.web.requests.security_headers import security_headers
@@ -239,9 +240,11 @@ class SoapDoor:
                 if is_unavailable(error)
                 else internal_fault()
             )
+        environ[OPERATION] = f"{service.name}.{outcome.operation or 'unknown'}"
         if fault is None:
             self.journal.note(outcome, None, len(answer))
             return HTTPStatus.OK, answer, ()
+        environ[OUTCOME] = f"fault {fault.number}"
         if fault.number not in _LOGGED_ERRORS:
             _log_refusal(environ, HTTPStatus.INTERNAL_SERVER_ERROR.value, fault)
         answer = fault_body(fault.code, fault.text, fault.detail)

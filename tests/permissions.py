@@ -541,6 +541,7 @@ Our scripts                     | GET /scripts.js                       | yes | 
 Log out                         | POST /logout                          | yes | yes | yes | yes | yes | yes
 Whether the portal is alive     | GET /healthz                          | yes | yes | yes | yes | yes | yes
 Whether it can do its work      | GET /readyz                           | yes | yes | yes | yes | yes | yes
+Metrics, not switched on        | GET /metrics                          | 404 | 404 | 404 | 404 | 404 | 404
 The login page                  | GET /login                            | yes | yes | yes | yes | yes | yes
 Log in                          | POST /login                           | yes | yes | yes | yes | yes | -
 Second step without the first   | GET /login/code                       | login | login | login | login | login | login

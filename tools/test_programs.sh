@@ -1,7 +1,8 @@
 #!/bin/sh
 # Installs what the tests run beside Python, where this is allowed: Chromium, PostgreSQL, nginx,
-# systemd's tools and the SOAP stacks of other languages, on Debian as root; node's by npm from its lock file, in the
-# checkout. Where it is not, it says the command; the tests then skip by name.
+# systemd's and Prometheus' tools and the SOAP stacks of other languages, on Debian as root; node's
+# by npm from its lock file, in the checkout. Where it is not, it says the command; the tests then
+# skip by name.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -17,6 +18,7 @@ perl -MSOAP::Lite -MJSON::PP -e 1 >/dev/null 2>&1 || need perl libsoap-lite-perl
 has g++ || need g++
 has nginx || [ -x /usr/sbin/nginx ] || need nginx-light
 has systemd-analyze || need systemd
+has promtool || need promtool
 has node || need nodejs
 has npm || need npm
 

@@ -22,6 +22,8 @@ from sqlalchemy.exc import ArgumentError
 
 from app.core.mail_settings import NAMES as MAIL_NAMES
 from app.core.mail_settings import MailSettings
+from app.core.metrics_settings import NAMES as METRICS_NAMES
+from app.core.metrics_settings import MetricsSettings
 from app.core.rules.access import USUAL_COPIES_PER_DAY
 from app.core.rules.errors import Invalid, SettingError
 from app.core.rules.quarters import USUAL_DUE_DAYS, Quarter
@@ -55,6 +57,7 @@ NAMES = (
     "REPORTS_FROM",
     *MAIL_NAMES,
     *SIGN_ON_NAMES,
+    *METRICS_NAMES,
 )
 """Every setting there is."""
 _REMOVED = frozenset({"KEPT_ANSWERS"})
@@ -117,6 +120,7 @@ class Settings:
     """The first quarter for which reports are required; None = the one fixed at the first start."""
     mail: MailSettings = field(default_factory=MailSettings)
     sign_on: SignOnSettings = field(default_factory=SignOnSettings)
+    metrics: MetricsSettings = field(default_factory=MetricsSettings)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -177,6 +181,7 @@ class Settings:
             reports_from=_quarter("REPORTS_FROM", values.get("REPORTS_FROM")),
             mail=MailSettings.of(values, public_url, _whole_number, PROJECT),
             sign_on=SignOnSettings.of(values, PROJECT),
+            metrics=MetricsSettings.of(values),
         )
 
     def for_serving(self) -> Settings:
@@ -256,6 +261,7 @@ def process_environment(settings: Settings) -> dict[str, str]:
         "COPIES_PER_DAY": str(settings.copies_per_day),
         **settings.mail.as_environment(),
         **settings.sign_on.as_environment(),
+        **settings.metrics.as_environment(),
     }
     if settings.reports_from is not None:
         environ["REPORTS_FROM"] = str(settings.reports_from)

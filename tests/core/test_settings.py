@@ -338,6 +338,70 @@ SIGN_ON = {
 }
 
 
+def test_no_setting_is_lost_on_the_way_to_a_process(project: Path) -> None:
+    """``flask serve`` reads the environment, and its server processes read what it hands them."""
+    given = {
+        "DATABASE_URL": "postgresql+psycopg://portal@db/portal",
+        "HOST": "127.0.0.2",
+        "PORT": "8001",
+        "PUBLIC_URL": "https://portal.example",
+        "ALLOWED_HOSTS": "other.example",
+        "SECRET_KEY": "0123456789abcdef" * 2,
+        "ARS_SERVER": "other",
+        "TRUSTED_PROXIES": "2",
+        "SAME_CALLS_PER_MINUTE": "11",
+        "API_CALLS_PER_MINUTE": "12",
+        "CALLS_KEPT_DAYS": "13",
+        "MAILS_KEPT_DAYS": "14",
+        "REFUSALS_KEPT_DAYS": "15",
+        "DEMO": "1",
+        "WORKER": "0",
+        "REPORT_DUE_DAYS": "16",
+        "OUTBOUND_PRIVATE_HOSTS": "partner.example",
+        "LOGIN_IDLE_HOURS": "5",
+        "COPIES_PER_DAY": "17",
+        "REPORTS_FROM": "2013-Q2",
+        "MAIL_FROM": "Portal <portal@example.org>",
+        "MAIL_SMTP": "mail.example:587",
+        "MAIL_TLS": "starttls",
+        "MAIL_USER": "portal",
+        "MAIL_PASSWORD": "a secret",
+        "MAIL_FOLDER": "instance/others",
+        "MAIL_TIMEOUT_SECONDS": "18",
+        "MAIL_RETRY_SECONDS": "19",
+        "MAIL_REPLY_TO": "answers@example.org",
+        "MAIL_UNKNOWN_PER_DAY": "21",
+        "MAIL_UNKNOWN_MIB_PER_DAY": "22",
+        "MAIL_KNOWN_PER_DAY": "23",
+        "MAIL_KNOWN_MIB_PER_DAY": "24",
+        "MAIL_WHOLE_DAYS": "25",
+        "MAIL_REVIEW_DAYS": "26",
+        "SIGN_ON_ISSUER": "https://provider.example",
+        "SIGN_ON_CLIENT_ID": "portal",
+        "SIGN_ON_CLIENT_SECRET": "another-secret",
+        "SIGN_ON_NAME": "Provider",
+        "SIGN_ON_SCOPES": "openid",
+        "SIGN_ON_CLAIMS": "groups",
+        "SIGN_ON_UNMAPPED": "reader",
+        "SIGN_ON_CONTACT": "help@example.org",
+        "SIGN_ON_LAPSE_DAYS": "27",
+        "METRICS_TOKEN": "fedcba9876543210" * 2,
+        "METRICS_FROM": "10.0.0.0/8",
+    }
+    others = {"SECRET_KEY_FILE", "MAIL_PASSWORD_FILE", "SIGN_ON_CLIENT_SECRET_FILE"}
+    one_language = {"MAIL_LANGUAGE"}  # a test has no second one to choose
+    assert given.keys() | others | one_language == {*NAMES}, "a new setting belongs here"
+    settings = Settings.from_env(given)
+    assert Settings.from_env(process_environment(settings)) == settings
+    for name in given.keys() - {"DEMO", "MAIL_USER", "MAIL_PASSWORD"}:
+        left = {key: value for key, value in given.items() if key != name}
+        try:
+            without = Settings.from_env(left)
+        except SettingError:
+            continue  # the others need it
+        assert without != settings, f"{name} is set to its default here, which shows nothing"
+
+
 def test_sign_on_is_set_whole_or_not_at_all(project: Path) -> None:
     settings = Settings.from_env(SIGN_ON)
     assert settings.sign_on.issuer == "https://sso.example/realms/x/"

@@ -127,6 +127,8 @@ class NetworkNow:
     watched: Watched
     places: Mapping[str, float | None]
     """Their positions on the ring of the map, in degrees."""
+    states: Mapping[int, LinkStatus]
+    """The state of every link in use, of any network, for which anything is known, by key."""
 
 
 def network_now(session: Session, now: datetime) -> NetworkNow:
@@ -200,7 +202,7 @@ def network_now(session: Session, now: datetime) -> NetworkNow:
         sum(one.is_watched for one in states.values()),
         joined("; ", said[:_NAMED]),
     )
-    return NetworkNow(cut_off, trouble, drawn, tiers, watched, places)
+    return NetworkNow(cut_off, trouble, drawn, tiers, watched, places, states)
 
 
 def _flapping(session: Session, keys: Collection[int], now: datetime) -> Mapping[int, str]:
