@@ -35,6 +35,7 @@ from app.core.models.base import Base
 from app.core.rules.access import Actor
 from app.core.rules.language import _, counted, joined, said, said_word, write_mails
 from app.core.settings import PROJECT
+from app.events.adapters import FORMATS
 from app.events.models.events import EventSource
 from app.mail.models.mails import Mail
 from app.mail.services.queue import post_of
@@ -224,6 +225,7 @@ class _Data:
                     found.update(_texts_in(value))
         known = {one for one in found if len(one) > 2} - _vocabulary()
         known.update(session.scalars(select(EventSource.name)))  # one is called "test"
+        known.update(one.title for one in FORMATS.values())  # names of programs
         longest_first = sorted(known, key=len, reverse=True)
         self._all = "\n".join(longest_first)
         self._known = re.compile(
