@@ -14,8 +14,6 @@ from enum import Enum
 from types import MappingProxyType
 from typing import Final
 
-NEWEST_YEAR: Final = 2016
-
 
 class Kind(Enum):
     """How a value is written on the wire; the value is the name of the XML Schema type."""

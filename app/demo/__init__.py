@@ -304,6 +304,3 @@ def _as_sent(new: NewTicket) -> dict[str, str]:
         "GHD_Origin_ID": new.origin_id,
         "GHD_Name": new.submitter_name,
     }
-
-
-__all__ = ["FACT", "LOGINS", "DemoLogin", "is_demo", "seed_demo"]

@@ -38,8 +38,6 @@ from app.reports.services.reports import (
     submit_report,
 )
 
-MISSED: Final = Quarter(2013, 1)
-"""No report was written: "missed 2013 Q1" (the group's slides of 2013)."""
 _MISSING: Final = {
     (Quarter(2012, 3), "US-FNAL-CMS"),
     (Quarter(2012, 4), "TW-ASGC"),

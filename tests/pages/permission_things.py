@@ -20,6 +20,7 @@ from app.accounts.rules.passkeys import RelyingParty
 from app.accounts.rules.sign_on import Claimed
 from app.accounts.services import passkeys, second_factor
 from app.accounts.services.identities import identity_of, link
+from app.accounts.services.logins import live_login
 from app.accounts.services.partners import (
     add_secret,
     create_partner_account,
@@ -29,7 +30,6 @@ from app.accounts.services.partners import (
 )
 from app.accounts.services.passkeys import Purpose
 from app.accounts.services.people import (
-    actor_of_login,
     actor_of_user,
     create_user,
     disable_user,
@@ -169,7 +169,7 @@ class World:
     def _is_logged_in(self, visitor: Visitor) -> bool:
         with visitor.client.session_transaction() as cookie:
             login = cookie.get("_user_id", "")
-        found = actor_of_login(self.session, login, datetime.now(UTC))
+        found = live_login(self.session, login, datetime.now(UTC))
         self.session.rollback()
         return found is not None
 

@@ -402,20 +402,6 @@ def end_login(session: Session, token: str, now: datetime) -> None:
     )
 
 
-def actor_of_login(session: Session, token: str, now: datetime) -> Actor | None:
-    """The person behind a cookie's random id, or None if that login is not alive."""
-    login = session.scalars(
-        select(Login).where(
-            Login.token_hash == token_hash(token),
-            Login.ended_at.is_(None),
-            Login.expires_at > now,
-        )
-    ).first()
-    if login is None or login.user.disabled_at is not None:
-        return None
-    return actor_of_user(login.user)
-
-
 def actor_of_user(user: User) -> Actor:
     """The rights of a person."""
     return Actor(

@@ -287,11 +287,6 @@ def note_use(session: Session, use: TokenUse, now: datetime, remote: str) -> Non
     )
 
 
-def scopes_of(token: ApiToken) -> frozenset[Scope]:
-    """What the token is for."""
-    return _scopes(token.scopes)
-
-
 def _scopes(words: str) -> frozenset[Scope]:
     return frozenset(Scope(word) for word in words.split())
 

@@ -325,11 +325,3 @@ def newest_change_id() -> ColumnElement[int]:
     """
     newest = select(Counter.value).where(Counter.name == "change").scalar_subquery()
     return func.coalesce(newest, 0)
-
-
-def changes_after(session: Session, cursor: int, limit: int) -> Sequence[Change]:
-    """Up to ``limit`` changes of all things behind ``cursor`` (a change's id, 0 = from the
-    beginning), in order. Reading on from the last id that was seen misses nothing."""
-    return session.scalars(
-        select(Change).where(Change.id > cursor).order_by(Change.id).limit(limit)
-    ).all()

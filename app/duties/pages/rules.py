@@ -49,7 +49,6 @@ class ShownVersion:
     row: DutyRuleVersion
     label: str
     rule: Rule
-    is_newest: bool
     forces: Sequence[DutyForce]
     asked: int | None
     """Tickets required in the last four quarters; None if that is not stored."""
@@ -224,7 +223,6 @@ def _list_page(
                     one,
                     label_of(one),
                     content_of(one),
-                    one is rule.versions[-1],
                     [*reversed(one.forces)],
                     sums.whole(one.id, WHOLE).asked if one.id in judged else None,
                 )

@@ -1,7 +1,7 @@
 """When a ticket is required: rules of clauses, with a deadline and a responsible site.
 
-A rule is data: people compose new ones of the same parts. This module decides for one detected
-event whether a rule requires a ticket; the figures do the same for many.
+A rule is data: people compose new ones of the same parts. The figures
+(``app/duties/figures/duties.py``) decide which detected events require a ticket.
 
 Lengths are of the whole event, from its first start to its last end (decisions, section 9); for a
 loss of service they are of the loss. Times are UTC.
@@ -10,13 +10,12 @@ loss of service they are of the loss. Times are UTC.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from app.calendar.rules.lhc_calendar import Period, running_between
 from app.core.rules.errors import Invalid, InvalidMany
 from app.core.rules.language import _, joined, said_word
 
@@ -135,10 +134,6 @@ class Rule:
         """As it is stored."""
         return json.dumps({"hours": self.hours, "clauses": [asdict(one) for one in self.clauses]})
 
-    def by_when(self, start: datetime) -> datetime:
-        """Deadline of the ticket for an event that started then."""
-        return start + timedelta(hours=self.hours)
-
 
 def rule_of_text(text: str) -> Rule:
     """Read a stored rule."""
@@ -153,127 +148,6 @@ R2009: Final = Rule(
     )
 )
 """In force from 2009-02-01 (decisions, section 9)."""
-R2009_FROM: Final = datetime(2009, 2, 1, tzinfo=UTC)
-R2013: Final = Rule(
-    (
-        Clause(Kind.LOSS, Scope.T0_T1, lhc=Lhc.RUNNING),
-        Clause(Kind.ANY, Scope.T0_T1, role=Role.BACKUP),
-    )
-)
-"""The proposal of the seed's deck, 2013: available in the what-if, in force only if an
-administrator says so."""
-
-
-@dataclass(frozen=True)
-class Loss:
-    """A period in which a T1 was cut off. ``unsure``: its backups are not recorded."""
-
-    start: datetime
-    end: datetime
-    site: str = ""
-    unsure: bool = False
-
-
-@dataclass(frozen=True)
-class Occurrence:
-    """A detected event with all facts that rules use. ``end`` of an open one is now."""
-
-    start: datetime
-    end: datetime
-    is_down: bool = True
-    """Whether its worst state is down, else degraded."""
-    is_lhcopn: bool = True
-    """Otherwise it is in another network, and counts only as a backup of an LHCOPN link."""
-    role: str = Role.PRIMARY
-    at_t0: bool = True
-    """Whether an end of the link was the T0 when the event started."""
-    at_t1: bool = True
-    is_maintenance: bool = False
-    in_use: bool = True
-    """Whether its link was in use when the event started; otherwise figures do not count it and
-    rules require no ticket."""
-    beginnings: Sequence[datetime] = field(default_factory=tuple)
-    """Starts of the raw periods of this event, in order."""
-    beginnings_of_link: Sequence[datetime] | None = None
-    """All starts on the link, in order; None = only those of this event."""
-    losses: Sequence[Loss] = field(default_factory=tuple)
-    """Losses of service for which this event accounts: a T1's loss is one duty."""
-
-
-def clause_asking(rule: Rule, event: Occurrence, periods: Iterable[Period]) -> int | None:
-    """The position of the first clause that requires a ticket for the event, or None."""
-    known = list(periods)
-    for position, clause in enumerate(rule.clauses):
-        if _asks(clause, event, known):
-            return position
-    return None
-
-
-def _asks(clause: Clause, event: Occurrence, periods: Sequence[Period]) -> bool:
-    if not event.in_use or (event.is_maintenance and not clause.maintenance):
-        return False
-    if clause.role not in (Role.ANY, event.role):
-        return False
-    if not event.is_lhcopn and clause.role != Role.BACKUP and clause.kind != Kind.LOSS:
-        return False
-    if clause.kind == Kind.LOSS:
-        return any(_long_enough(clause, one.start, one.end, periods) for one in event.losses)
-    if not _lies_at(clause.scope, event):
-        return False
-    if clause.kind == Kind.FLAPS:
-        return _storm_begins(clause, event) and _at_the_time(
-            clause, event.start, event.end, periods
-        )
-    if clause.kind != Kind.ANY and event.is_down is not (clause.kind == Kind.DOWN):
-        return False
-    return _long_enough(clause, event.start, event.end, periods)
-
-
-def _lies_at(scope: str, event: Occurrence) -> bool:
-    return {
-        Scope.NETWORK: True,
-        Scope.T0_T1: event.at_t0 or event.at_t1,
-        Scope.T0: event.at_t0,
-        Scope.T1: event.at_t1,
-    }[Scope(scope)]
-
-
-def _long_enough(clause: Clause, start: datetime, end: datetime, periods: Sequence[Period]) -> bool:
-    least, length = timedelta(minutes=clause.minutes), end - start
-    is_long = length > least if clause.strictly else length >= least
-    return is_long and _at_the_time(clause, start, end, periods)
-
-
-def _at_the_time(clause: Clause, start: datetime, end: datetime, periods: Sequence[Period]) -> bool:
-    if clause.lhc == Lhc.ALWAYS:
-        return True
-    runs = running_between(start, end, periods) is not None
-    return runs is (clause.lhc == Lhc.RUNNING)
-
-
-def _storm_begins(clause: Clause, event: Occurrence) -> bool:
-    """Whether a storm of flaps starts in this event: each requires one ticket."""
-    own = event.beginnings
-    every = own if event.beginnings_of_link is None else event.beginnings_of_link
-    if not own:
-        return False
-    return any(own[0] <= first <= own[-1] for first in storms(every, clause.flaps, clause.minutes))
-
-
-def storms(beginnings: Sequence[datetime], more_than: int, minutes: int) -> Sequence[datetime]:
-    """The first moment of each storm: of a series of starts (in order) with more than ``more_than``
-    within ``minutes``, both ends included.
-
-    Spans that share a start are one storm.
-    """
-    span, found, last = timedelta(minutes=minutes), [], -1
-    for position in range(len(beginnings) - more_than):
-        until = position + more_than
-        if beginnings[until] - beginnings[position] <= span:
-            if position > last:
-                found.append(beginnings[position])
-            last = until
-    return found
 
 
 def duty_status(due_at: datetime, there_at: datetime | None, now: datetime) -> DutyStatus:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
-from sqlalchemy.orm import Mapped, mapped_column, synonym
+from sqlalchemy.orm import Mapped, mapped_column
 
 from app.core.models.base import Base, UtcTime
 
@@ -62,7 +62,6 @@ class DetectedEvent(Base):
 
     id: Mapped[int] = mapped_column(ForeignKey("events.id"), primary_key=True, autoincrement=False)
     """The id of its first raw event, so that its page keeps the same address when it grows."""
-    first_event_id: Mapped[int] = synonym("id")
     link_id: Mapped[int | None] = mapped_column(ForeignKey("links.id"))
     site_id: Mapped[int | None] = mapped_column(ForeignKey("sites.id"))
     """Only if it names no link: listed, but not counted per T1."""

@@ -6,7 +6,6 @@ at once; this module defines them for one ticket, one rule and one pair.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -84,13 +83,6 @@ class MatchingRule:
 
 FIRST_RULE: Final = MatchingRule(1, datetime(1970, 1, 1, tzinfo=UTC))
 """The rule if no administrator created another."""
-
-
-def rule_at(rules: Sequence[MatchingRule], moment: datetime) -> MatchingRule:
-    """The rule for an event that starts at ``moment``; before the first one, the first."""
-    in_order = sorted(rules, key=lambda one: one.valid_from)
-    held = [one for one in in_order if one.valid_from <= moment]
-    return held[-1] if held else in_order[0]
 
 
 def check_rule(rule: MatchingRule, newest: MatchingRule) -> None:

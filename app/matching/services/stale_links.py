@@ -147,11 +147,6 @@ def stale_targets(session: Session, limit: int | None = None) -> Sequence[Target
     return [(kind, key) for kind, key in session.execute(query.limit(limit))]
 
 
-def count_stale(session: Session) -> int:
-    """Count what is stale."""
-    return session.scalar(select(func.count()).select_from(_stale)) or 0
-
-
 def _is(target: Target) -> Sequence[Any]:
     return _stale.c.kind == target[0], _stale.c.thing_id == target[1]
 

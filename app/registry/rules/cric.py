@@ -25,8 +25,6 @@ SOURCE: Final = "CRIC"
 MIN_SHARE: Final = 0.8
 """A source with fewer than this share of the last good run's records is not used."""
 SINGLE_FIELDS: Final = ("country", "bandwidth_gbps")
-LIST_FIELDS: Final = ("names", "asns", "prefixes", "nrens", "vos")
-"""Fields to which something is added, never taken away."""
 
 
 @dataclass(frozen=True)

@@ -95,11 +95,6 @@ def report_url(site: str, quarter: Quarter | str) -> str:
     return f"{url_for('reports.page')}/{quote(site, safe='')}/{quarter}"
 
 
-def quarter_url(quarter: Quarter | str) -> str:
-    """The page of all reports of a quarter."""
-    return f"{url_for('reports.page')}/quarters/{quarter}"
-
-
 def _file_url(asked: GridQuery, kind: str) -> str:
     base = url_for("reports.download", kind=kind)
     if asked.quarters is None:

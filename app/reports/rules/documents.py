@@ -138,11 +138,6 @@ class ReportDocument:
         return [SAMPLE, *self.notes] if self.is_sample else self.notes
 
     @property
-    def has_changed(self) -> bool:
-        """Whether the portal counts something else today."""
-        return any(one.now is not None for one in self.figures)
-
-    @property
     def notes(self) -> Sequence[str]:
         """Its state, in sentences."""
         if self.version is None:

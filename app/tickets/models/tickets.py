@@ -160,13 +160,6 @@ class TicketSite(Base):
     site: Mapped[Site | None] = relationship(lazy="joined")
     spellings: Mapped[list[SiteSpelling]] = relationship(cascade="all, delete-orphan")
 
-    def name_for(self, partner_id: int | None) -> str:
-        """The name as this partner spells it, else as it was first sent or chosen."""
-        if partner_id is None:
-            return self.name
-        own = (part.name for part in self.spellings if part.partner_id == partner_id)
-        return next(own, self.name)
-
 
 class ConcernedSite(Base):
     """A known site that a ticket concerns: affected, responsible, or an end of an affected link.

@@ -7,7 +7,7 @@ HTML passes, and a link leads to http, https or mailto only (ADR 6 says what the
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
@@ -39,8 +39,6 @@ MAX_MARKDOWN: Final = 50_000
 """Characters of the texts of one page in which Markdown is read; the others are shown as typed."""
 _RULES: Final = ("fence", "blockquote", "list", "paragraph")
 _INLINE: Final = ("newline", "backticks", "emphasis", "link")
-
-Linker = Callable[[str], Markup]
 
 
 @dataclass

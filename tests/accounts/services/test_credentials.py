@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import VerifiedCredential
 from app.accounts.services.credentials import NAMES_HASHED, Attempt, attempt, record_attempt
+from app.accounts.services.logins import live_login
 from app.accounts.services.partners import (
     actor_of_account,
     disable_account,
@@ -19,7 +20,6 @@ from app.accounts.services.partners import (
     set_account_password,
 )
 from app.accounts.services.people import (
-    actor_of_login,
     disable_user,
     end_login,
     find_user,
@@ -186,8 +186,8 @@ def test_a_login_ends_by_logout_expiry_password_and_disabling(session: Session, 
             return start_login(session, cast.kit.account_id or 0, NOON)
 
     def alive(token: str, now: datetime = NOON) -> bool:
-        actor = actor_of_login(session, token, now)
-        return actor is not None and actor.account == "kit"
+        login = live_login(session, token, now)
+        return login is not None and login.user.name == "kit"
 
     token = begin()
     assert alive(token)

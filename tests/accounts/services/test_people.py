@@ -247,18 +247,18 @@ def test_logins_are_listed_seen_and_ended_one_by_one(session: Session, cast: Cas
             logins.end_one_login(session, writer(cast.kit), kit, foreign)
     with transaction(session):
         logins.end_one_login(session, writer(cast.kit, now), kit, older.id)
-    assert people.actor_of_login(session, first, now) is None
-    assert people.actor_of_login(session, second, now) is not None
+    assert logins.live_login(session, first, now) is None
+    assert logins.live_login(session, second, now) is not None
     assert newest(session, "kit") == [("logins", None, "1 ended")]
     with transaction(session):
         third = people.start_login(session, key, now)
         assert logins.end_other_logins(session, writer(cast.kit, now), kit, third) == (1, "")
     assert [login.id for login in logins.logins_of(session, kit, now)] != [newest_login.id]
-    assert people.actor_of_login(session, third, now) is not None
+    assert logins.live_login(session, third, now) is not None
     with transaction(session):
         assert logins.end_other_logins(session, writer(cast.admin, now), kit, why="lost") == (1, "")
         assert logins.end_other_logins(session, writer(cast.admin, now), kit, why="lost") == (0, "")
-    assert people.actor_of_login(session, third, now) is None
+    assert logins.live_login(session, third, now) is None
 
 
 def test_the_last_use_is_written_once_a_minute(session: Session, cast: Cast) -> None:

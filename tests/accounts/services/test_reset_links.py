@@ -69,7 +69,7 @@ def test_a_link_sets_the_password_once_and_ends_all_logins(session: Session, cas
         use_reset_link(session, writer(cast.kit), token, NEW)
     assert logs_in(session, NEW)
     assert not logs_in(session, PASSWORD)
-    assert people.actor_of_login(session, login, NOON) is None
+    assert logins.live_login(session, login, NOON) is None
     assert logins.find_pending(session, pending, NOON) is None
     session.rollback()
     with pytest.raises(NotFound), transaction(session):

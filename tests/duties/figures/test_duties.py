@@ -1,10 +1,10 @@
-"""Duty rules on hand-computed cases: files in, what each rule asks for out; one by one and many."""
+"""Duty rules on hand-computed cases: files in, what each rule asks for out."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
 
@@ -39,17 +39,13 @@ from app.duties.figures.outages import (
 )
 from app.duties.rules.duties import (
     R2009,
-    R2013,
     Clause,
     Kind,
-    Loss,
-    Occurrence,
     Role,
     Rule,
-    clause_asking,
     rule_of_text,
-    storms,
 )
+from tests.duties.proposal import R2013
 
 CASES: Final = sorted((Path(__file__).parent / "cases").glob("*.json"))
 Case = Mapping[str, Any]
@@ -152,34 +148,6 @@ class Laid:
         running = spans_of(running_spans(self.periods))
         return judge(rule, self.events(), self.beginnings(), self.losses, running)
 
-    def occurrence(self, one: Case) -> Occurrence:
-        link = self.case["links"][one["link"]]
-        return Occurrence(
-            start=moment(min(p[1] for p in one["periods"])),
-            end=moment(max(p[2] for p in one["periods"])),
-            is_down=any(p[0] == "down" for p in one["periods"]),
-            is_lhcopn=link.get("network", "LHCOPN") == "LHCOPN",
-            role=link["role"],
-            at_t0="T0" in link["ends"],
-            at_t1=any(end != "T0" for end in link["ends"]),
-            is_maintenance=one.get("maintenance", False),
-            in_use=self.in_use(one),
-            beginnings=sorted(moment(p[1]) for p in one["periods"]),
-            beginnings_of_link=sorted(
-                moment(p[1])
-                for other in self.case["events"]
-                if other["link"] == one["link"]
-                for p in other["periods"]
-            ),
-            losses=[
-                Loss(_time(start), _time(end))
-                for start, end, event in zip(
-                    self.losses.starts, self.losses.ends, self.losses.events, strict=True
-                )
-                if event == one["id"]
-            ],
-        )
-
 
 def _time(microseconds_: int) -> datetime:
     return datetime.fromtimestamp(int(microseconds_) / 1_000_000, UTC)
@@ -212,20 +180,6 @@ def test_each_case_asks_for_what_was_computed_by_hand(file: Path) -> None:
     assert {
         name: as_written(laid, laid.judged(laid.rules[name])) for name in case["expected"]
     } == case["expected"], case["why"]
-
-
-@pytest.mark.parametrize("file", CASES, ids=lambda file: file.stem)
-def test_the_rule_of_one_event_says_the_same(file: Path) -> None:
-    case = json.loads(file.read_text("utf-8"))
-    laid = Laid(case)
-    for name, expected in case["expected"].items():
-        asked = {
-            one["id"]: clause
-            for one in case["events"]
-            if (clause := clause_asking(laid.rules[name], laid.occurrence(one), laid.periods))
-            is not None
-        }
-        assert asked == {row["event"]: row["clause"] for row in expected}, (name, case["why"])
 
 
 def test_each_case_is_the_same_in_any_order() -> None:
@@ -294,6 +248,18 @@ def test_running_spans_say_the_same_as_the_calendar_of_each_moment(
 # ---------- flaps
 
 
+def _storms(beginnings: Sequence[datetime], more_than: int) -> Sequence[datetime]:
+    """The first moment of each series of starts with more than ``more_than`` in ten minutes."""
+    found, last = [], -1
+    for position in range(len(beginnings) - more_than):
+        until = position + more_than
+        if beginnings[until] - beginnings[position] <= timedelta(minutes=10):
+            if position > last:  # spans that share a start are one storm
+                found.append(beginnings[position])
+            last = until
+    return found
+
+
 @given(st.lists(st.integers(0, 60), min_size=1, max_size=12), st.integers(1, 3))
 def test_many_links_storm_as_one_does(minutes: list[int], more_than: int) -> None:
     starts = np.array(sorted(minutes), np.int64) * 60_000_000
@@ -320,7 +286,7 @@ def test_many_links_storm_as_one_does(minutes: list[int], more_than: int) -> Non
         np.concatenate((ids, np.full(60, 9999))),
     )
     found = judge(rule, events, other, losses, (none, none))
-    begins = storms([_time(one) for one in starts], more_than, 10)
+    begins = _storms([_time(one) for one in starts], more_than)
     assert sorted(_time(starts[event - 1]) for event in found.events) == sorted(begins)
 
 

@@ -17,7 +17,7 @@ from app.core.database.transactions import transaction
 from app.core.rules.errors import Forbidden, Invalid
 from app.core.rules.quarters import Quarter
 from app.duties.models.duties import Duty, DutyRule, DutySum, ServiceLoss
-from app.duties.rules.duties import R2009, R2013, Clause, DutyStatus, Kind, Rule
+from app.duties.rules.duties import R2009, Clause, DutyStatus, Kind, Rule
 from app.duties.services.duties import (
     ALL,
     OPEN,
@@ -49,6 +49,7 @@ from app.registry.services.links import change_link, create_link
 from app.registry.services.sites import change_site
 from app.tickets.services.lifecycle import change_ticket
 from tests.cast import NOON, Cast, enter, writer
+from tests.duties.proposal import R2013
 from tests.matching.matching_world import LINK, at, detected, recompute_all, report, ticket
 
 Q1 = Quarter(2013, 1)

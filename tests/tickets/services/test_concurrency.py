@@ -19,7 +19,7 @@ from app.accounts.services.credentials import attempt, record_attempt
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from app.core.rules.access import Actor, Kind
-from app.core.services.changes import TICKET, changes_after, changes_of
+from app.core.services.changes import TICKET, changes_of, read_on
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
 from app.tickets.services.creation.idempotency import create_ticket_idempotent
@@ -94,10 +94,11 @@ def follow(url: str, ended: Event) -> tuple[list[int], list[int]]:
     last_round = False
     while True:
         with Session(engine) as session:
-            changes += [change.id for change in changes_after(session, changes[-1], 7)]
+            if behind := read_on(session, changes[-1], 7):
+                changes += [change.id for change in behind[0]]
         with Session(engine) as session:
-            behind = select(Ticket.number).where(Ticket.number > tickets[-1])
-            tickets += session.scalars(behind.order_by(Ticket.number).limit(3))
+            later = select(Ticket.number).where(Ticket.number > tickets[-1])
+            tickets += session.scalars(later.order_by(Ticket.number).limit(3))
             caught_up = changes[-1] == session.scalar(select(func.max(Change.id)))
         if last_round and caught_up:
             engine.dispose()

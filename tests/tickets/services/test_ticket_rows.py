@@ -16,7 +16,7 @@ from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Actor, Door, Writer, may_read
 from app.core.rules.errors import NotFound
 from app.reference.seed import seed_reference
-from app.tickets.models.tickets import Ticket
+from app.tickets.models.tickets import Ticket, TicketSite
 from app.tickets.rules.content import NewTicket, Reference
 from app.tickets.services import ticket_rows
 from app.tickets.services.diaries import entries_of
@@ -148,6 +148,12 @@ LINKS = ("CERN-PIC-LHCOPN-001", "CERN-RAL-LHCOPN-001", "CERN-GRIDKA-LHCOPN-001")
 SITES = ("GRIDKA", "CH-CERN", "ES-PIC", "Nobody knows it", "UK-T1-RAL")
 
 
+def spelling_of(site: TicketSite, actor: Actor) -> str:
+    """The site's name as this partner spells it, else as it was first sent or chosen."""
+    own = [one.name for one in site.spellings if one.partner_id == actor.partner_id]
+    return own[0] if own else site.name
+
+
 def some_content(rng: Random) -> dict[str, Any]:
     """Lists of a ticket, in any order and of any length from none."""
 
@@ -202,7 +208,7 @@ def test_a_whole_row_is_the_mapped_ticket_with_its_lists(
                 for one in mapped.affected_links
             ]
             assert [(one.key, one.name, one.recognised) for one in whole.sites] == [
-                (one.site and one.site.key, one.name_for(actor.partner_id), one.recognised)
+                (one.site and one.site.key, spelling_of(one, actor), one.recognised)
                 for one in mapped.affected_sites
             ]
             assert whole.references == [
