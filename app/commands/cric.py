@@ -13,8 +13,8 @@ from app.core.database.transactions import transaction
 from app.core.rules.errors import SettingError
 from app.core.settings import Settings
 from app.core.web.extensions import db
-from app.registry.adapters.cric import is_address, parse, parse_address, read_path
-from app.registry.rules.cric import SINGLE_FIELDS, Comparison, Wanted
+from app.registry.adapters.cric.comparison import SINGLE_FIELDS, Comparison, Wanted
+from app.registry.adapters.cric.reading import is_address, parse, parse_address, read_path
 from app.registry.services.cric import check_size, compare_with_registry, read_source
 
 

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 from sqlalchemy import Engine
 
 from app.core.rules.texts import PORTAL_TEXT_LIMIT
-from app.tickets.rules.nttdm import new_ticket, read_one
+from app.tickets.adapters.nttdm import new_ticket, read_one
 from app.tickets.services.creation.idempotency import create_ticket_idempotent
 from app.tickets.services.files.nttdm import nttdm_pieces
 from app.tickets.services.lifecycle import find_ticket

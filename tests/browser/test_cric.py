@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from app.core.database.transactions import transaction
-from app.registry.adapters.cric import parse
+from app.registry.adapters.cric.reading import parse
 from app.registry.services.cric import (
     accept_proposal,
     open_proposals,

@@ -18,7 +18,7 @@ from app.api.wire import Time, a_flag, a_list, a_number, a_text, about, sent_num
 from app.core.rules.errors import Invalid, PortalError
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import SHORT_TEXT_LIMIT
-from app.tickets.rules.nttdm import new_ticket, read_one
+from app.tickets.adapters.nttdm import new_ticket, read_one
 from app.tickets.services import personal_reminders, undo, watching
 from app.tickets.services.creation.idempotency import create_ticket_idempotent
 from app.tickets.services.files.nttdm import nttdm_pieces

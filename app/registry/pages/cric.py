@@ -29,8 +29,8 @@ from app.core.web.forms import attach, one_line
 from app.core.web.htmx import fragment_target, go_to
 from app.core.web.person import acting, writer
 from app.core.web.requests.limits import UPLOAD_LIMIT
-from app.registry.adapters.cric import parse, parse_address
-from app.registry.rules.cric import CricContent
+from app.registry.adapters.cric.reading import parse, parse_address
+from app.registry.adapters.cric.records import CricContent
 from app.registry.rules.records import LABELS
 from app.registry.services import cric as verbs
 

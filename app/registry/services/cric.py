@@ -22,18 +22,18 @@ from app.core.rules.access import Actor, Writer, require_admin
 from app.core.rules.errors import Invalid, MoveNotAllowed, NotFound
 from app.core.rules.language import _
 from app.core.services.changes import FieldChange, record_change
-from app.registry.models.registry import Proposal, Site, SourceRun
-from app.registry.rules.cric import (
+from app.registry.adapters.cric.comparison import (
     SINGLE_FIELDS,
     SOURCE,
     Comparison,
-    CricContent,
     Decided,
     KnownSite,
     alarm,
     compare,
     same_item,
 )
+from app.registry.adapters.cric.records import CricContent
+from app.registry.models.registry import Proposal, Site, SourceRun
 from app.registry.rules.records import cell_of, value_of
 from app.registry.services.registry import SITE_PARTS, Lookup
 from app.registry.services.sites import change_site, site_values

@@ -15,9 +15,9 @@ import pytest
 
 from app.core.adapters.outbound import Limits, is_public
 from app.core.rules.errors import Invalid
-from app.registry.adapters import cric
-from app.registry.adapters.cric import NOT_READ, is_address, parse, parse_address, read_path
-from app.registry.rules.cric import CricSite, NetRoute, NetSite
+from app.registry.adapters.cric import reading
+from app.registry.adapters.cric.reading import NOT_READ, is_address, parse, parse_address, read_path
+from app.registry.adapters.cric.records import CricSite, NetRoute, NetSite
 from tests import cric_sample
 
 
@@ -58,7 +58,7 @@ def test_records_are_read_as_they_are() -> None:
         (b'{"a": {"rc_tier_level": ' + b"9" * 5000 + b"}}", "number or nesting beyond reason"),
         (b'{"a": 5}', "No record of CRIC's source can be read"),
         (json.dumps({str(n): {} for n in range(20_001)}).encode(), "more than 20000 records"),
-        (b" " * (cric.MAX_BYTES + 1), "larger than 20 MiB"),
+        (b" " * (reading.MAX_BYTES + 1), "larger than 20 MiB"),
     ],
     ids=range(12),
 )
@@ -257,7 +257,7 @@ def test_a_name_is_resolved_once_and_asked_by_its_name(
 
 
 def test_who_sends_nothing_more_is_left(server: Inside, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cric, "_LIMITS", Limits(1000, 0.05))
+    monkeypatch.setattr(reading, "_LIMITS", Limits(1000, 0.05))
     assert refused(f"{server.url}/silent", ALLOWED) == NOT_READ
 
 
@@ -303,7 +303,7 @@ def test_only_plain_http_addresses_are_taken(url: str) -> None:
 
 def test_files_are_read_up_to_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "cric.json"
-    path.write_bytes(b" " * (cric.MAX_BYTES + 1))
+    path.write_bytes(b" " * (reading.MAX_BYTES + 1))
     with pytest.raises(Invalid, match="larger than 20 MiB"):
         read_path(path)
     with pytest.raises(Invalid, match="cannot be read"):

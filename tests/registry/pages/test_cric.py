@@ -10,7 +10,7 @@ from werkzeug.test import TestResponse
 
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change
-from app.registry.adapters.cric import NOT_READ
+from app.registry.adapters.cric.reading import NOT_READ
 from app.registry.models.registry import Proposal
 from app.registry.services.cric import open_proposals
 from app.registry.services.sites import change_site, site_of_key

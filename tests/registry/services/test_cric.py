@@ -16,7 +16,7 @@ from app.core.models.changes import Change
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed, NotFound
 from app.core.services.changes import changes_of
 from app.reference.seed import seed_reference
-from app.registry.adapters.cric import parse
+from app.registry.adapters.cric.reading import parse
 from app.registry.models.registry import FactSource, Proposal, SourceRun
 from app.registry.rules.registry import SiteNameValue
 from app.registry.services.cric import (

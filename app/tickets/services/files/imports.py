@@ -37,6 +37,7 @@ from app.registry.rules.networks import Network
 from app.registry.rules.recognition import link_words
 from app.registry.rules.site_names import NamePeriod, bearer_or_last, name_period
 from app.registry.services.nearest_names import NearestNames
+from app.tickets.adapters.nttdm import is_xml, read_nttdm
 from app.tickets.models.tickets import (
     ExternalReference,
     ImportedTicket,
@@ -49,7 +50,6 @@ from app.tickets.rules.content import DEFAULTS, Reference
 from app.tickets.rules.fields import ROW_FIELDS
 from app.tickets.rules.file_reading import MORE, ReadTicket, read_tickets
 from app.tickets.rules.files import FIELDS
-from app.tickets.rules.nttdm import is_xml, read_nttdm
 from app.tickets.services.concern.concern_rows import add_rows
 from app.tickets.services.fields import as_logged, day_begun
 from app.tickets.services.search import index as ticket_words

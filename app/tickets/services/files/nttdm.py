@@ -19,9 +19,9 @@ from app.core.rules.access import Actor
 from app.core.rules.documents.cells import joined
 from app.core.services.changes import TICKET
 from app.registry.models.registry import Link, Site
+from app.tickets.adapters.nttdm import HEAD, TAIL, history_of, nttdm_ticket
 from app.tickets.models.tickets import ExternalReference, Ticket, TicketLink
 from app.tickets.rules.files import COLUMNS
-from app.tickets.rules.nttdm import HEAD, TAIL, history_of, nttdm_ticket
 from app.tickets.services.diaries import PUBLIC
 from app.tickets.services.files.export import exported_rows
 from app.tickets.services.relations import bonds_of, readable_numbers

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from app.core.adapters.outbound import Limits, OutboundError, check_url, get
 from app.core.rules.errors import Invalid
 from app.core.rules.texts import checked_text
-from app.registry.rules.cric import CricContent, CricSite, NetRoute, NetSite
+from app.registry.adapters.cric.records import CricContent, CricSite, NetRoute, NetSite
 
 _log = logging.getLogger(__name__)
 

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from app.core.rules.documents.cells import joined
 from app.core.rules.errors import Invalid
 from app.core.rules.file_problems import BadFile
-from app.tickets.rules import nttdm
-from app.tickets.rules.content import Reference
-from app.tickets.rules.file_reading import ReadTicket
-from app.tickets.rules.nttdm import (
+from app.tickets.adapters import nttdm
+from app.tickets.adapters.nttdm import (
     FIELDS,
     HEAD,
     TAIL,
@@ -26,6 +24,8 @@ from app.tickets.rules.nttdm import (
     read_nttdm,
     read_one,
 )
+from app.tickets.rules.content import Reference
+from app.tickets.rules.file_reading import ReadTicket
 from app.tickets.rules.tickets import Category, Impact, Priority, State
 
 NOW = datetime(2013, 3, 6, 12, 0, tzinfo=UTC)
