@@ -26,6 +26,7 @@ from app.core.rules.access import require_operator, require_scope
 from app.core.rules.language import _
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import SHORT_TEXT_LIMIT
+from app.exchange.adapters.kinds import KINDS
 from app.exchange.models.connections import Connection
 from app.exchange.services import decisions
 from app.exchange.services.comparisons import ask_comparison, newest_comparison
@@ -38,6 +39,7 @@ _LOOK: Final = (Scope.ADMIN, Scope.TICKETS)
 _OPERATE: Final = (Scope.TICKETS,)
 _ADMIN: Final = (Scope.ADMIN,)
 _SEE: Final = _("see the exchange with partners")
+_KINDS: Final = " or ".join((", ".join([*KINDS][:-1]), f"{[*KINDS][-1]}."))
 
 
 class PairHead(Schema):
@@ -73,7 +75,7 @@ class TicketPairRow(Schema):
     """A ticket's counterpart with one partner."""
 
     partner = a_text("The partner's code.")
-    kind = a_text("zammad, mail, rt, servicenow or ggus.")
+    kind = a_text(_KINDS)
     state = a_text("being created, paired, stopped or ended.")
     their_id = a_text("The counterpart's id in the partner's system, or empty.")
     their_number = a_text("The number that people see in the partner's system.")
@@ -119,7 +121,7 @@ class ConnectionRow(Schema):
 
     id = a_number("The number.")
     partner = a_text("The partner's code.")
-    kind = a_text("zammad, mail, rt, servicenow or ggus.")
+    kind = a_text(_KINDS)
     direction = a_text("push, pull or both.")
     url = a_text("The URL, or empty.")
     paused = Moment("When a person paused the connection; else null.", allow_none=True)

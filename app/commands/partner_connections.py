@@ -17,10 +17,10 @@ from app.commands.base import PortalCommand
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid, SettingError
 from app.core.web.extensions import db
+from app.exchange.adapters.kinds import KINDS, kind_named
 from app.exchange.models.connections import Connection
 from app.exchange.rules.partner import Check
-from app.exchange.rules.profiles import Choice, Direction, Kind, profile_of
-from app.exchange.rules.shipped import profile_for
+from app.exchange.rules.profiles import Choice, Direction, profile_of
 from app.exchange.services.comparisons import ask_comparison
 from app.exchange.services.connections import connections
 from app.exchange.services.connections.connection_tests import (
@@ -44,7 +44,7 @@ from app.jobs.tasks.context import Context
 _LONGEST_WAIT: Final = 420.0
 """Seconds: some calls of half a minute, and what a search needs to know a new ticket."""
 _BETWEEN_LOOKS: Final = 0.3
-_KIND = click.Choice([kind.value for kind in Kind])
+_KIND = click.Choice(list(KINDS))
 _one_kind = click.option(
     "--kind", type=_KIND, default=None, help="The system, if the partner has several."
 )
@@ -99,7 +99,8 @@ def connect(
 ) -> None:
     """Connect the portal with a system of the partner CODE, creating the partner if needed."""
     secret = read_password(from_stdin=True) if from_stdin else ""
-    profile = profile_of(file.read_text("utf-8")) if file is not None else profile_for(kind, url)
+    shipped = kind_named(kind).profile_for(url)
+    profile = profile_of(file.read_text("utf-8")) if file is not None else shipped
     profile = replace(
         profile,
         tickets=Choice(tickets) if tickets is not None else profile.tickets,

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.services.sealing import publish_key
+from app.exchange.adapters.kinds import KINDS
 from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.models.pairs import UnpairedTicket
 from app.exchange.rules.profiles import Choice, profile_of
-from app.exchange.rules.shipped import SHIPPED
 from app.exchange.services.comparisons import JOB as COMPARE
 from app.exchange.services.connections.secrets import LOGIN, live_secrets, opened
 from app.exchange.tasks import connection_tests
@@ -52,7 +52,7 @@ def test_a_partner_is_connected_without_the_portals_secret_key(
     assert profile.tickets is Choice.NEW
 
 
-@pytest.mark.parametrize("kind", SHIPPED)
+@pytest.mark.parametrize("kind", [name for name in KINDS if KINDS[name].profile.maps])
 def test_a_connection_begins_with_the_map_of_its_kind(
     database: str, session: Session, kind: str
 ) -> None:
@@ -62,7 +62,7 @@ def test_a_connection_begins_with_the_map_of_its_kind(
     done = flask(database, *connect, "--group", "Network", stdin="token-of-them\n")
     assert done.returncode == 0, done.stderr
     profile = profile_of(session.scalars(select(ConnectionProfile.content)).one())
-    assert (profile.group, profile.maps) == ("Network", SHIPPED[kind].maps)
+    assert (profile.group, profile.maps) == ("Network", KINDS[kind].profile.maps)
 
 
 def test_what_cannot_be_connected_is_said_in_one_line(database: str, session: Session) -> None:

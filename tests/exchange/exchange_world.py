@@ -19,12 +19,11 @@ from app.core.database.transactions import transaction
 from app.core.rules.access import SYSTEM, Actor, Door, Kind, Role, Writer
 from app.demo.partner_system import StandIn
 from app.exchange.adapters.http import JsonCaller
-from app.exchange.adapters.zammad import Zammad
+from app.exchange.adapters.zammad.client import Zammad
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
 from app.exchange.rules.partner import PartnerSystem
 from app.exchange.rules.profiles import Choice, Profile, Row
-from app.exchange.rules.profiles import Kind as SystemKind
 from app.exchange.rules.reading import TheirTicket
 from app.exchange.services.connections.connections import connect
 from app.exchange.services.planning import profile_in_use
@@ -88,7 +87,7 @@ class _Context(Context):
 class Partner(Protocol):
     """A partner's system of any kind that is spoken with over HTTP."""
 
-    kind: SystemKind
+    kind: str
     login: str
     """Our account's ``Authorization``."""
     application: Callable[..., Any]
@@ -121,7 +120,7 @@ class World:
         how = {"url": "http://partner.example", "direction": "both"} | connection
         with self.writing() as session:
             by = Writer(actor=SYSTEM, door=Door.COMMAND, now=self.now)
-            kind = SystemKind.ZAMMAD if other is None else other.kind
+            kind = "zammad" if other is None else other.kind
             made = connect(session, by, "GGUS", kind, profile=profile, **how)
             self.connection_id = made.id
         plan_entries(self.context)

@@ -13,12 +13,12 @@ from typing import Any
 
 from app.demo.partner_system import StandIn
 from app.exchange.adapters.http import JsonCaller
-from app.exchange.adapters.rt import RequestTracker
-from app.exchange.adapters.servicenow import ServiceNow
-from app.exchange.adapters.zammad import Zammad
+from app.exchange.adapters.kinds import kind_named
+from app.exchange.adapters.rt.client import RequestTracker
+from app.exchange.adapters.servicenow.client import ServiceNow
+from app.exchange.adapters.zammad.client import Zammad
 from app.exchange.rules.partner import PartnerSystem
-from app.exchange.rules.profiles import Kind, Profile, Row
-from app.exchange.rules.shipped import SHIPPED
+from app.exchange.rules.profiles import Profile, Row
 from app.tickets.rules.marks import mark_of
 from tests.exchange.adapters import servicenow_stand_in as servicenow
 from tests.exchange.exchange_world import BEGIN, PROFILE, TOKEN
@@ -42,7 +42,7 @@ STATES = (
 class There(ABC):
     """A partner's system. ``key``: the id of a ticket there."""
 
-    kind: Kind
+    kind: str
     login: str
     application: Any
     """The stand-in: a WSGI application."""
@@ -100,7 +100,7 @@ def _begins(number: int, text: str) -> bool:
 class ZammadThere(There):
     """A Zammad. ``follow_ups``: what a text moves there."""
 
-    kind, login = Kind.ZAMMAD, f"Token token={TOKEN}"
+    kind, login = "zammad", f"Token token={TOKEN}"
     profile = replace(PROFILE, maps={"state": STATES, "priority": PRIORITIES})
     values: Mapping[str, Sequence[str]] = {
         "state": ("new", "open", "stalled", "closed", "rejected"),
@@ -150,8 +150,8 @@ class ZammadThere(There):
 class RtThere(There):
     """A Request Tracker with the rules that it has as delivered."""
 
-    kind, login = Kind.RT, f"token {TOKENS['lhcopn']}"
-    profile = replace(SHIPPED[Kind.RT], group="Network", tickets=PROFILE.tickets)
+    kind, login = "rt", f"token {TOKENS['lhcopn']}"
+    profile = replace(kind_named("rt").profile, group="Network", tickets=PROFILE.tickets)
     values: Mapping[str, Sequence[str]] = {
         "state": ("new", "open", "stalled", "resolved", "rejected")
     }
@@ -204,9 +204,9 @@ class RtThere(There):
 class ServiceNowThere(There):
     """A ServiceNow. It has no history that our account may read."""
 
-    kind = Kind.SERVICENOW
+    kind = "servicenow"
     login = f"Basic {b64encode(f'{servicenow.LOGIN}:{servicenow.PASSWORD}'.encode()).decode()}"
-    profile = replace(SHIPPED[Kind.SERVICENOW], group="Network", tickets=PROFILE.tickets)
+    profile = replace(kind_named("servicenow").profile, group="Network", tickets=PROFILE.tickets)
     values: Mapping[str, Sequence[str]] = {
         "state": ("1", "2", "3", "6:Solution provided", "6:No resolution provided", "7", "8"),
         "priority": ("1", "2", "3"),

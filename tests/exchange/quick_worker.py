@@ -14,7 +14,8 @@ from typing import Any
 
 from app.core.adapters.outbound import Limits
 from app.core.log import configure_logging
-from app.exchange.adapters import ggus, http
+from app.exchange.adapters import http
+from app.exchange.adapters.ggus import client as ggus
 from app.exchange.services.planning import LANE_JOB, WAKE
 from app.exchange.tasks.deliveries import Deliveries
 from app.exchange.tasks.systems import open_system

@@ -30,7 +30,7 @@ from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.fields import Owner
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import CallFailed
-from app.exchange.rules.profiles import CHOICES, Guard, Kind
+from app.exchange.rules.profiles import CHOICES, Guard
 from app.exchange.rules.reading import TheirTicket
 from app.exchange.services import decisions
 from app.exchange.services.readings import take_in
@@ -64,12 +64,12 @@ class Play:
         self.profile = replace(
             self.there.profile,
             owners=owners,
-            guards=guards if self.there.kind is Kind.ZAMMAD else (),
+            guards=guards if self.there.kind == "zammad" else (),
             maps={name: self.there.profile.maps[name] for name in self.there.values},
         )
         self.world = World(engine, self.profile, self.there)
         self.there.clock = lambda: self.world.now
-        if self.there.kind is Kind.ZAMMAD:
+        if self.there.kind == "zammad":
             self.there.application.shows_history = dice.random() < 0.5
         self.said: Counter[str] = Counter()
         self.number, self.key = 0, ""
@@ -208,7 +208,7 @@ class Play:
                 self._note("a read ends", old.values)
 
     def _err(self) -> None:
-        if self.there.kind is Kind.ZAMMAD:
+        if self.there.kind == "zammad":
             errs = self.there.application.errs
             setattr(errs, self.dice.choice(("refuse", "fail_after", "html")), 1)
             self._note("they err")
@@ -224,7 +224,7 @@ class Play:
 
     def _rest(self) -> None:
         """Nothing goes wrong any more, people try again what stopped, and all is sent and read."""
-        if self.there.kind is Kind.ZAMMAD:
+        if self.there.kind == "zammad":
             self.there.application.errs = Misbehaviour()
         self._note("rest")
         for _turn in range(6):

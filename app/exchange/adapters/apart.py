@@ -76,12 +76,6 @@ def plain_text(html: str, limits: Limits = LIMITS) -> str:
     return f"[The HTML text was too large or too complex to read; {len(html):,} characters]"
 
 
-def text_of_html(article: Mapping[str, Any]) -> str:
-    """The text of a Zammad article of any content type."""
-    body = str(article.get("body", ""))
-    return plain_text(body) if article.get("content_type") == "text/html" else body
-
-
 def _answer_of(
     question: Mapping[str, str], content: bytes, limits: Limits
 ) -> dict[str, Any] | None:

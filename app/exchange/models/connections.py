@@ -29,7 +29,7 @@ class Connection(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     partner_id: Mapped[int] = mapped_column(ForeignKey("partners.id"))
     kind: Mapped[str] = mapped_column(String(20))
-    """zammad, mail, rt, servicenow, ggus."""
+    """The name of a kind (``app.exchange.rules.kinds``)."""
     direction: Mapped[str] = mapped_column(String(10))
     """push, pull, both."""
     url: Mapped[str] = mapped_column(String(500), default="")

@@ -35,6 +35,7 @@ from app.core.web.forms import attach
 from app.core.web.htmx import go_to, page_or_fragment
 from app.core.web.person import acting, local_path, secret_key, writer
 from app.core.web.times import now
+from app.exchange.adapters.kinds import kind_named
 from app.exchange.models.connections import Connection
 from app.exchange.pages.forms import (
     DIRECTIONS,
@@ -51,7 +52,6 @@ from app.exchange.pages.forms import (
     TheirsForm,
 )
 from app.exchange.rules.profiles import Choice, Profile
-from app.exchange.rules.shipped import profile_for
 from app.exchange.services import decisions, endings, unpaired
 from app.exchange.services.comparisons import JOB as COMPARE
 from app.exchange.services.comparisons import ask_comparison, leave_different, newest_comparison
@@ -151,7 +151,7 @@ def new() -> Response:
                 form.code.data or "",
                 form.kind.data or "",
                 profile=replace(
-                    profile_for(form.kind.data or "", form.url.data or ""),
+                    kind_named(form.kind.data or "").profile_for(form.url.data or ""),
                     tickets=Choice(form.tickets.data),
                     group=form.group.data or "",
                 ),

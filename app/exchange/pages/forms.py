@@ -10,7 +10,7 @@ from flask_wtf import FlaskForm
 from wtforms import HiddenField, PasswordField, SelectMultipleField, StringField
 from wtforms.validators import ValidationError
 
-from app.core.rules.language import _
+from app.core.rules.language import _, joined
 from app.core.web.forms import (
     Choice,
     Radio,
@@ -22,21 +22,16 @@ from app.core.web.forms import (
     sent,
 )
 from app.core.web.rows_field import Column, RowsField
+from app.exchange.adapters import kinds
 from app.exchange.rules.fields import Owner
-from app.exchange.rules.profiles import CHOICES, Direction, Kind, Profile, Row
+from app.exchange.rules.profiles import CHOICES, Direction, Profile, Row
 from app.exchange.rules.profiles import Choice as Tickets
 from app.registry.rules.networks import Network
 from app.tickets.rules.content import LABELS
 from app.tickets.rules.tickets import Category
 
 INTERNAL_YES: Final = _("sent")
-KINDS: Final[Mapping[str, str]] = {
-    Kind.ZAMMAD: _("Zammad"),
-    Kind.MAIL: _("Structured mail"),
-    Kind.RT: _("Request Tracker"),
-    Kind.SERVICENOW: _("ServiceNow"),
-    Kind.GGUS: _("SOAP (GGUS contract)"),
-}
+KINDS: Final[Mapping[str, str]] = {kind.name: kind.label for kind in kinds.KINDS.values()}
 DIRECTIONS: Final[Mapping[str, str]] = {
     Direction.BOTH: _("both ways"),
     Direction.PUSH: _("only to the partner"),
@@ -123,15 +118,18 @@ class NewConnectionForm(ConnectionForm):
         _("Kind of system"),
         choices=_choices(KINDS),
         validators=[sent],
-        description=_("GGUS has been a Zammad since 2025."),
+        description=joined(" ", (one.remark for one in kinds.KINDS.values() if one.remark)),
     )
     group = StringField(
         _("Their queue or group"),
         filters=[one_line],
-        description=_(
-            "Where tickets are created and read: the Zammad group,"
-            " the Request Tracker queue (required) or the ServiceNow assignment group."
-            " Leave empty for mail and SOAP."
+        description=joined(
+            " ",
+            (
+                _("Where tickets are created and read."),
+                *(one.group for one in kinds.KINDS.values() if one.group),
+                _("Leave empty for other kinds."),
+            ),
         ),
         render_kw={"autocomplete": "off", "maxlength": 255},
     )
@@ -148,9 +146,10 @@ class NewConnectionForm(ConnectionForm):
     )
 
     def validate_group(self, field: StringField) -> None:
-        """Without a queue, a Request Tracker is neither written nor read."""
-        if self.kind.data == Kind.RT and not field.data:
-            raise ValidationError(_("Enter the queue of the Request Tracker"))
+        """Some kinds of systems are neither written nor read without one."""
+        kind = kinds.KINDS.get(self.kind.data or "")
+        if kind is not None and kind.group_missing and not field.data:
+            raise ValidationError(kind.group_missing)
 
 
 class SecretForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped

@@ -7,8 +7,6 @@ the security log.
 
 from __future__ import annotations
 
-from typing import Final
-
 from flask import Blueprint, Flask, Response, abort, request
 
 from app.core.database.transactions import transaction
@@ -18,25 +16,24 @@ from app.core.web.address_limits import HOOK, refused_here
 from app.core.web.extensions import csrf, db
 from app.core.web.person import public, remote, secret_key
 from app.core.web.times import now
-from app.exchange.rules.hints import delivery_of, ticket_of
-from app.exchange.rules.profiles import Kind
+from app.exchange.adapters.kinds import KINDS
 from app.exchange.services.hints import announced_by, take_hint
 
 blueprint = Blueprint("hooks", __name__)
-_KINDS: Final = (Kind.ZAMMAD,)
 
 
 @blueprint.post("/hooks/<kind>/<connection>")
 @public
 def hint(kind: str, connection: str) -> Response:
     """Accept a hint, and answer at once: the worker reads what it announces."""
-    if kind not in _KINDS:
+    traits = KINDS.get(kind)
+    if traits is None or traits.hint is None:
         abort(404)
     if (refused := refused_here(HOOK, only_look=True)) is not None:
         return refused
-    rows, body = db.session(), request.get_data()
-    signature = request.headers.get("X-Hub-Signature", "")
-    found = announced_by(rows, kind, connection, body, signature, secret_key())
+    rows = db.session()
+    read = traits.hint(lambda name: request.headers.get(name, ""), request.get_data())
+    found = announced_by(rows, kind, connection, read, secret_key())
     if found is None:
         if (refused := refused_here(HOOK)) is not None:  # others arrived between the check and now
             return refused
@@ -46,12 +43,11 @@ def hint(kind: str, connection: str) -> Response:
             account="",
             remote=remote(),
             kind="hint",
-            how="signature" if signature else "no signature",
+            how="signature" if read.has_signature else "no signature",
         )
         return Response("401 Unauthorized\n", status=401, content_type="text/plain")
-    delivery = delivery_of(request.headers.get("X-Zammad-Delivery", ""), body)
     with transaction(rows):
-        take_hint(rows, found, delivery, ticket_of(body), now())
+        take_hint(rows, found, read.delivery, read.their_id, now())
     return Response("{}\n", status=202, content_type="application/json")
 
 

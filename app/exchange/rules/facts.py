@@ -12,7 +12,8 @@ from typing import Final
 
 from app.core.rules.language import _, mailed, said_word
 from app.exchange.rules.entries import PLACES
-from app.exchange.rules.profiles import Kind, Profile
+from app.exchange.rules.kinds import PartnerKind
+from app.exchange.rules.profiles import Profile
 from app.tickets.rules.content import LABELS
 from app.tickets.rules.fields import BY_NAME, ValueKind
 from app.tickets.rules.marks import parted_at_marks
@@ -23,43 +24,12 @@ FACTS: Final = ("category", "impact", *PLACES, "window_start", "window_end", "ev
 STORED: Final = "facts"
 """Where the first entry of a ticket stores the block that was sent."""
 _NOT_KNOWN: Final = ("", Impact.UNKNOWN)
-_FREE: Final[Mapping[Kind, Collection[str]]] = {
-    Kind.ZAMMAD: ("title",),
-    Kind.RT: ("title",),
-    Kind.SERVICENOW: ("title", "solution"),
-    Kind.GGUS: ("title", "solution"),
-}
-_MAPPED: Final[Mapping[Kind, Collection[str]]] = {
-    Kind.ZAMMAD: ("state", "priority"),
-    Kind.RT: ("state",),
-    Kind.SERVICENOW: ("state", "priority", "impact"),
-    Kind.GGUS: ("state", "priority"),
-}
-"""The fields of each kind: those that accept any text, and those whose values are mapped."""
 
 
-def has_field(kind: str, profile: Profile, name: str, value: str) -> bool:
-    """Whether a call sets this value in a field there. Partners that are notified by mail or
-    webhook get every field: the mail has a line for it, or they fetch the ticket."""
-    if kind == Kind.MAIL:
-        is_line = value and any(meaning == name for _key, meaning in profile.mail)
-        is_mapped = name in profile.maps
-        word = profile.map_of(name).theirs_of(value) if is_mapped else value
-        return not profile.mail or bool(is_line and word)
-    if name in _FREE[Kind(kind)]:
-        return True
-    if name not in _MAPPED[Kind(kind)]:
-        return False
-    is_ours = kind == Kind.GGUS and name not in profile.maps  # its words are ours
-    return is_ours or profile.map_of(name).theirs_of(value) is not None
-
-
-def said_of(kind: str, profile: Profile, values: Mapping[str, str]) -> Collection[str]:
+def said_of(kind: PartnerKind, profile: Profile, values: Mapping[str, str]) -> Collection[str]:
     """The names of those values that are facts and have no field there."""
     return [
-        name
-        for name in FACTS
-        if name in values and not has_field(kind, profile, name, values[name])
+        name for name in FACTS if name in values and not kind.has_field(profile, name, values[name])
     ]
 
 

@@ -21,16 +21,6 @@ from app.tickets.rules.fields import BY_NAME
 from app.tickets.rules.tickets import Category, Impact, Layer, Priority, State
 
 
-class Kind(StrEnum):
-    """Kinds of systems with which the portal exchanges tickets."""
-
-    ZAMMAD = "zammad"
-    MAIL = "mail"
-    RT = "rt"
-    SERVICENOW = "servicenow"
-    GGUS = "ggus"
-
-
 class Direction(StrEnum):
     """The direction in which changes are sent."""
 

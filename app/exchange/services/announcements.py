@@ -16,6 +16,7 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.core.rules.language import _, mailed, said_word
+from app.core.rules.mails.mail_addresses import MAILTO
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState
@@ -25,7 +26,6 @@ from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.structured_mail import MAPPED, NUMBER, OURS, TIMES, TITLE, write_mail
-from app.exchange.services.connections.connections import MAILTO
 from app.exchange.services.deliveries import as_rule, locked_pair, store
 from app.exchange.services.planning import profile_in_use
 from app.mail.models.mails import MailMessage

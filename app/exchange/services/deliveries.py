@@ -17,16 +17,16 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
+from app.exchange.adapters.kinds import kind_named
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules import pairs as rules
 from app.exchange.rules.entries import EntryKind, EntryState, Outgoing
-from app.exchange.rules.facts import STORED, block_of, has_field, said_of, with_facts
+from app.exchange.rules.facts import STORED, block_of, said_of, with_facts
 from app.exchange.rules.failures import SHARE_OF_SLOW, Failure, Outcome, pause_after
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import Next, Pair, PairState, Step, Traits
 from app.exchange.rules.partner import Created, Sent
-from app.exchange.rules.profiles import Kind
 from app.exchange.services.connections.connections import is_called, is_notified_by_mail
 from app.exchange.services.entries import add_entry
 from app.exchange.services.extras import extras_of
@@ -141,7 +141,7 @@ def note_found(session: Session, pair_id: int, ids: Sequence[str]) -> PairState:
         profile = profile_in_use(session, row.connection)
         state = content.get("state", "")
         left = {"state": state} if profile.state_to_create(state) != state else {}
-        said = (*said_of(row.connection.kind, profile, content), STORED)
+        said = (*said_of(kind_named(row.connection.kind), profile, content), STORED)
         values = _without(content, said)
         not_set = _without_field(session, row, values)
         note_values_created(session, row, _without(values, (*left, *not_set)), left)
@@ -204,7 +204,7 @@ def note_sent(session: Session, claimed: Claim, pair_id: int, sent: Sent, now: d
     if entry is not None and claimed.outgoing is not None:
         values = claimed.outgoing.values
         left_out = sent.left_out
-        if row.connection.kind == Kind.MAIL:
+        if kind_named(row.connection.kind).is_notified:
             left_out = _without_field(session, row, values, EntryKind(entry.kind))
         not_set = {one: values[one] for one in left_out if one in values}
         note_values_sent(session, row, _without(values, not_set), not_set)
@@ -266,11 +266,12 @@ def _without_field(
     """Names of values for which the partner's system has no field. The description of a new ticket
     is its text, and values that a new ticket does not have are not missing there."""
     profile, is_new = profile_in_use(session, row.connection), kind is EntryKind.TICKET
+    there = kind_named(row.connection.kind)
     return [
         name
         for name, value in values.items()
         if not (is_new and (not value or name == "description"))
-        and not has_field(row.connection.kind, profile, name, value)
+        and not there.has_field(profile, name, value)
     ]
 
 
@@ -446,9 +447,9 @@ def add_facts(session: Session, row: TicketPair, entry: Entry, portal: str) -> N
     webhook has no text."""
     content = json.loads(entry.content)
     if STORED not in content:
-        kind, profile = row.connection.kind, profile_in_use(session, row.connection)
+        kind, profile = kind_named(row.connection.kind), profile_in_use(session, row.connection)
         said = said_of(kind, profile, content)
-        is_named = portal and kind != Kind.MAIL
+        is_named = portal and not kind.is_notified
         address = f"{portal}/tickets/{row.ticket_number}" if is_named else ""
         content[STORED] = block_of(profile, content, said, address)
         entry.content = json.dumps(content, ensure_ascii=False)
@@ -472,7 +473,7 @@ def _begun(
     left: Mapping[str, Left] = {}
     if outgoing.kind is EntryKind.TICKET:
         profile = profile_in_use(session, row.connection)
-        said = said_of(row.connection.kind, profile, outgoing.values)
+        said = said_of(kind_named(row.connection.kind), profile, outgoing.values)
         extras = extras_of(session, row.connection, profile, row.ticket_number)
         outgoing = replace(outgoing, values=_without(outgoing.values, said), extras=extras)
     elif outgoing.kind is EntryKind.FIELDS:

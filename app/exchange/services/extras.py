@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
+from app.exchange.adapters.kinds import kind_named
 from app.exchange.models.connections import Connection
 from app.exchange.rules.extras import Facts, filled
-from app.exchange.rules.profiles import Kind, Profile
+from app.exchange.rules.profiles import Profile
 from app.tickets.models.tickets import Ticket
 
 
@@ -26,7 +27,7 @@ def note_fields_there(connection: Connection, names: Sequence[str]) -> None:
 def fields_left_out(connection: Connection, profile: Profile) -> Sequence[str]:
     """Fields of the profile that are not sent, because no test read them back."""
     there = fields_there(connection) or ()
-    is_able = connection.kind == Kind.ZAMMAD
+    is_able = kind_named(connection.kind).has_extras
     return [name for name in profile.extras if not is_able or name not in there]
 
 

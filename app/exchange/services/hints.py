@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app.core.database.upsert import upsert
 from app.core.rules.errors import Invalid
 from app.exchange.models.connections import Connection, ExchangeHint
-from app.exchange.rules.hints import is_signed
+from app.exchange.rules.kinds import Hint
 from app.exchange.rules.profiles import Direction
 from app.exchange.services.connections.connections import connection_of, is_called
 from app.exchange.services.connections.secrets import HINT, live_secrets, opened
@@ -30,7 +30,7 @@ READ: Final = "read a ticket of a partner"
 
 
 def announced_by(
-    session: Session, kind: str, name: str, body: bytes, signature: str, key: bytes
+    session: Session, kind: str, name: str, hint: Hint, key: bytes
 ) -> Connection | None:
     """The connection of this kind, by its partner's code or its id, if one of its live secrets
     signed the hint. ``key`` is the portal's secret. None in all other cases."""
@@ -43,7 +43,7 @@ def announced_by(
         return None
     for row in live_secrets(session, connection, HINT):
         with suppress(Invalid):  # sealed with another secret of the portal: not a live one
-            if is_signed(body, signature, opened(row, key)):
+            if hint.is_signed(opened(row, key)):
                 return connection
     return None
 

@@ -25,7 +25,7 @@ from app.core.rules.access import SYSTEM, Actor, Door, Writer, require_operator
 from app.core.rules.attached_files import check_content
 from app.core.rules.errors import Invalid, MoveNotAllowed, NotFound, PortalError
 from app.core.rules.language import _
-from app.core.rules.mails.mail_addresses import address_key
+from app.core.rules.mails.mail_addresses import MAILTO, address_key
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_reason, storable_text
 from app.core.services.changes import TICKET, FieldChange, of_kind, record_change
 from app.exchange.models.connections import Connection
@@ -41,7 +41,6 @@ from app.exchange.rules.replies import (
     new_text,
     numbers_in,
 )
-from app.exchange.services.connections.connections import MAILTO
 from app.exchange.services.entries import add_entry
 from app.exchange.services.mailed_tickets import (
     NOT_EXCHANGED,

@@ -23,6 +23,7 @@ from app.core.rules.errors import Invalid, PortalError
 from app.core.rules.language import _
 from app.core.services.changes import TICKET, newest_change, of_kind, read_on
 from app.core.services.cursors import begin_cursor, hold_cursor, move_cursor, place_of
+from app.exchange.adapters.kinds import kind_named
 from app.exchange.models.connections import Connection, ConnectionProfile
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import (
@@ -35,7 +36,7 @@ from app.exchange.rules.entries import (
 from app.exchange.rules.facts import moves_of, said_of
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
-from app.exchange.rules.profiles import Choice, Direction, Kind, Profile, profile_of
+from app.exchange.rules.profiles import Choice, Direction, Profile, profile_of
 from app.exchange.services.entries import add_entry
 from app.exchange.services.questions import end_questions
 from app.jobs.services.queue import enqueue
@@ -58,10 +59,6 @@ WAKE: Final = "call a partner again"
 BEGIN_OPEN: Final = "exchange all open tickets"
 CURSOR: Final = "exchange_planned_up_to"
 """The row of ``portal_facts`` with the newest change whose entries are planned."""
-_ANSWER_HERE: Final = (Kind.GGUS, Kind.MAIL)
-"""Kinds of partners that answer at our own interface."""
-_WITHOUT_SOLUTION: Final = (Kind.ZAMMAD, Kind.RT)
-"""Kinds of systems without a field for the solution of a ticket."""
 _PASSED_TOO_MANY: Final = f"It has passed {MAX_HOPS} systems already"
 _lanes_due: Final = UntilCommit[tuple[int, int]]()
 AT_ONCE: Final = 200
@@ -333,7 +330,8 @@ def begin_open_pairs(
 
 def reads(connection: Connection) -> bool:
     """Whether the portal reads the partner's changes, rather than receiving its calls."""
-    return Direction(connection.direction).pulls and connection.kind != Kind.MAIL
+    is_notified = kind_named(connection.kind).is_notified
+    return Direction(connection.direction).pulls and not is_notified
 
 
 def hold_planning(session: Session) -> None:
@@ -384,7 +382,7 @@ def _new_pair(
         session.add(pair)
         session.flush()
     pair.state, pair.reason = PairState.CREATING, ""
-    if connection.kind in _ANSWER_HERE:  # its account has to see what it answers to
+    if kind_named(connection.kind).answers_here:  # its account has to see what it answers to
         by = Writer(actor=SYSTEM, door=Door.SYSTEM, now=now)
         hand_to_partner(session, by, ticket.number, connection.partner.code)
     return pair
@@ -409,7 +407,7 @@ def _plan_ours(
         pair = _new_pair(session, connection, ticket, now)
         _add_ours(session, pair, change, is_new=True)
         enqueue_pair(session, pair)
-    return connection.kind in _ANSWER_HERE
+    return kind_named(connection.kind).answers_here
 
 
 def _add_ours(
@@ -426,31 +424,32 @@ def _add_ours(
     ):
         return 0
     fields = {one.field: one.new for one in change.fields}
+    kind = kind_named(pair.connection.kind)
     said: Collection[str] = ()
     moves = ""
     if not is_new:
         profile = profile_in_use(session, pair.connection)
         values = {name: value or "" for name, value in fields.items()}
-        said = said_of(pair.connection.kind, profile, values)
+        said = said_of(kind, profile, values)
         changed = {one.field: (one.old, one.new) for one in change.fields}
         moves = "" if texts_alone else moves_of(profile, changed, said)
     parts = parts_of(
         fields,
         is_new=is_new,
         internal=pair.connection.internal,
-        solution_as_text=pair.connection.kind in _WITHOUT_SOLUTION,
+        solution_as_text="solution" not in kind.texts,
         moves=moves,
         said=said,
     )
     if texts_alone:
         parts = [part for part in parts if part[0] is not EntryKind.FIELDS]
-    for position, (kind, content) in enumerate(parts):
+    for position, (part, content) in enumerate(parts):
         is_round = hops_of(content.get("text", "")) >= MAX_HOPS
         entry = add_entry(
             session,
             pair,
             Origin.OURS,
-            kind,
+            part,
             content,
             author=change.author,
             at=change.at,
@@ -465,28 +464,29 @@ def _add_ours(
 
 def _note_theirs(session: Session, connection: Connection, change: Change, now: datetime) -> None:
     """What the partner wrote through another interface is exchanged, too: an entry of theirs that
-    is stored here. A partner that uses the GGUS contract starts pairs this way."""
+    is stored here. Some kinds of partners start pairs this way."""
     ticket = session.get_one(Ticket, change.thing_id)
     pair = pair_with(session, connection, ticket)
     if pair is not None and pair.state == PairState.ENDED:
         return
+    kind = kind_named(connection.kind)
     is_new = pair is None or _is_placeholder(session, pair)
     if pair is None or is_new:
-        if connection.kind != Kind.GGUS or change.version > 1 or not ticket.origin_id:
+        if not kind.opens_here or change.version > 1 or not ticket.origin_id:
             return
         pair = _new_pair(session, connection, ticket, now)
         pair.state, pair.began_here = PairState.PAIRED, False
         number = references_in(ticket.origin_id)  # stated by another portal of this kind
         pair.their_id = pair.their_number = str(number[0]) if number else ticket.origin_id
-    if connection.kind == Kind.MAIL:
+    if kind.is_notified:
         _complete(session, pair, ticket)
     fields = {one.field: one.new for one in change.fields}
-    for position, (kind, content) in enumerate(parts_of(fields, is_new=is_new, internal=True)):
+    for position, (part, content) in enumerate(parts_of(fields, is_new=is_new, internal=True)):
         add_entry(
             session,
             pair,
             Origin.THEIRS,
-            kind,
+            part,
             content,
             author=change.author,
             at=change.at,

@@ -11,10 +11,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Actor
+from app.exchange.adapters.kinds import kind_named
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, EntryState
-from app.exchange.rules.facts import STORED, has_field, said_of
+from app.exchange.rules.facts import STORED, said_of
+from app.exchange.rules.kinds import PartnerKind
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.profiles import Direction, Profile
 from app.exchange.services.deliveries import add_facts, marked_text
@@ -99,7 +101,7 @@ def preview(
 def _planned(pair: TicketPair, entry: Entry, profile: Profile) -> PlannedEntry:
     content = json.loads(entry.content)
     content.pop(STORED, None)
-    kind, system = EntryKind(entry.kind), pair.connection.kind
+    kind, system = EntryKind(entry.kind), kind_named(pair.connection.kind)
     in_text = said_of(system, profile, content) if kind is EntryKind.TICKET else ()
     said = content.pop("description" if kind is EntryKind.TICKET else "text", "")
     file = content.pop("file", "").partition(" ")[2]
@@ -113,7 +115,7 @@ def _planned(pair: TicketPair, entry: Entry, profile: Profile) -> PlannedEntry:
     return PlannedEntry(kind, entry.author, text, file, values)
 
 
-def _theirs(system: str, profile: Profile, name: str, value: str) -> str | None:
-    if not has_field(system, profile, name, value):
+def _theirs(system: PartnerKind, profile: Profile, name: str, value: str) -> str | None:
+    if not system.has_field(profile, name, value):
         return None
     return profile.map_of(name).theirs_of(value) if name in profile.maps else value

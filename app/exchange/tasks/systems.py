@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Sequence
 from functools import partial
 from xml.sax.saxutils import escape
 
@@ -12,16 +10,12 @@ from sqlalchemy.orm import Session
 
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
-from app.exchange.adapters.ggus import Ggus
+from app.exchange.adapters.access import Access
 from app.exchange.adapters.http import JsonCaller, RecordedCall
-from app.exchange.adapters.mail import MailNotices
-from app.exchange.adapters.rt import RequestTracker, account_of
-from app.exchange.adapters.servicenow import ServiceNow
-from app.exchange.adapters.webhook import WebhookNotices
-from app.exchange.adapters.zammad import Zammad
+from app.exchange.adapters.kinds import kind_named, open_client
 from app.exchange.models.connections import Connection, ExchangeCall
 from app.exchange.rules.partner import Check, PartnerSystem
-from app.exchange.rules.profiles import Direction, Kind, Profile
+from app.exchange.rules.profiles import Direction
 from app.exchange.services.announcements import announce
 from app.exchange.services.connections.connections import is_notified_by_mail
 from app.exchange.services.connections.secrets import LOGIN, live_secrets, opened
@@ -30,47 +24,21 @@ from app.exchange.services.planning import profile_in_use
 from app.jobs.tasks.context import Context
 
 
-def _headers(kind: str, login: str, secret: str) -> Mapping[str, str]:
-    """How the portal logs in with each call; with the GGUS contract, the login is in the
-    message."""
-    if kind == Kind.ZAMMAD:
-        return {"Authorization": f"Token token={secret}"}
-    if kind == Kind.RT:
-        return {"Authorization": f"token {secret}"}
-    if kind == Kind.SERVICENOW:
-        basic = b64encode(f"{login}:{secret}".encode()).decode()
-        return {"Authorization": f"Basic {basic}"}
-    return {}
-
-
-def _system(
-    kind: str, caller: JsonCaller, profile: Profile, login: str, secret: str, now: datetime
-) -> PartnerSystem:
-    if kind == Kind.ZAMMAD:
-        return Zammad(caller, profile, now)
-    if kind == Kind.GGUS:
-        return Ggus(caller, profile, login, secret, now)
-    if kind == Kind.SERVICENOW:
-        return ServiceNow(caller, profile, now, login)
-    if kind == Kind.RT:
-        return RequestTracker(caller, profile, now, login or account_of(secret))
-    raise Invalid("kind", _("A connection of kind %(kind)s is not called", kind=kind))
-
-
 def open_system(context: Context, session: Session, connection: Connection) -> PartnerSystem:
     """The client of a connection's system. Raises ``Invalid`` if its secret is missing."""
+    kind, key = kind_named(connection.kind), (context.settings.secret_key or "").encode()
+    rows = live_secrets(session, connection, LOGIN)
     if is_notified_by_mail(connection):
-        tell = partial(_announce, context, connection.id)
-        return MailNotices(tell, context.settings.mail.reply_to)
-    secrets = live_secrets(session, connection, LOGIN)
-    if not secrets:
+        rows = ()
+    elif not rows:
         raise Invalid("secret", _("The connection has no secret to log in with"))
-    key = (context.settings.secret_key or "").encode()
-    secret = opened(secrets[0], key)
-    login = connection.remote_login
-    headers = _headers(connection.kind, login, secret)
-    hidden = (secret, escape(secret), *(one.split()[-1] for one in headers.values()))
-    recorder = _Recorder(context, connection.id, hidden)
+    # a message to a receiver is signed with each of them; a login uses the newest
+    secrets = [opened(row, key) for row in (rows if kind.is_notified else rows[:1])]
+    headers = kind.headers(connection.remote_login, secrets[0]) if secrets else {}
+    hidden = [word for one in secrets for word in (one, escape(one))]
+    recorder = _Recorder(
+        context, connection.id, (*hidden, *(one.split()[-1] for one in headers.values()))
+    )
     caller = JsonCaller(
         connection.url,
         context.settings.outbound_private_hosts,
@@ -78,11 +46,17 @@ def open_system(context: Context, session: Session, connection: Connection) -> P
         tell=recorder.record,
         mask=recorder.masked,
     )
-    if connection.kind == Kind.MAIL:
-        live = [opened(row, key) for row in secrets]
-        return WebhookNotices(caller, live, context.settings.public_url, context.now())
-    profile = profile_in_use(session, connection)
-    return _system(connection.kind, caller, profile, login, secret, context.now())
+    access = Access(
+        caller,
+        profile_in_use(session, connection),
+        context.now(),
+        partial(_announce, context, connection.id),
+        connection.remote_login,
+        secrets,
+        context.settings.public_url,
+        context.settings.mail.reply_to,
+    )
+    return open_client(connection.kind, access)
 
 
 def _announce(context: Context, connection_id: int, number: int, sequence: int) -> None:

@@ -11,9 +11,9 @@ from app.exchange.adapters.apart import (
     Limits,
     plain_text,
     read_mail_apart,
-    text_of_html,
 )
 from app.exchange.adapters.incoming_mail import read_reply
+from app.exchange.adapters.zammad.client import text_of_html
 from tests.exchange.mails import answer
 from tests.exchange.reading_apart import at_each_start
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.core.adapters.outbound import Answer, ask
 from app.core.database.transactions import transaction
 from app.core.models.changes import ChangedField
-from app.exchange.adapters.ggus import Ggus
+from app.exchange.adapters.ggus.client import Ggus
 from app.exchange.adapters.http import JsonCaller, RecordedCall
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.rules.entries import EntryKind, Outgoing

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from app.exchange.adapters.http import JsonCaller
-from app.exchange.adapters.rt import RequestTracker
+from app.exchange.adapters.kinds import KINDS
+from app.exchange.adapters.rt.client import RequestTracker
 from app.exchange.rules.partner import Check
-from app.exchange.rules.shipped import SHIPPED
 from tests.exchange.rt.stand_in import TOKENS, RequestTrackerStandIn, _Ticket
 from tests.exchange.serving import serving
 
@@ -28,7 +28,7 @@ def test_a_ticket_of_the_year_2999_hides_nothing() -> None:
 
     with serving(stand_in) as address:
         caller = JsonCaller(address, {"127.0.0.1"}, {"Authorization": f"token {TOKENS['lhcopn']}"})
-        profile = replace(SHIPPED["rt"], group="Network")
+        profile = replace(KINDS["rt"].profile, group="Network")
 
         def at(now: datetime) -> RequestTracker:
             return RequestTracker(caller, profile, now, "lhcopn")
@@ -64,7 +64,7 @@ class _Other(RequestTrackerStandIn):
 def checks_of(stand_in: RequestTrackerStandIn) -> list[Check]:
     with serving(stand_in) as address:
         caller = JsonCaller(address, {"127.0.0.1"}, {"Authorization": f"token {TOKENS['lhcopn']}"})
-        profile = replace(SHIPPED["rt"], group="Network")
+        profile = replace(KINDS["rt"].profile, group="Network")
         return list(RequestTracker(caller, profile, NOW, "lhcopn").test())
 
 

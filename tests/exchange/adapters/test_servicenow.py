@@ -10,11 +10,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.exchange.adapters.http import JsonCaller
-from app.exchange.adapters.servicenow import MAX_DESCRIPTION, ServiceNow
+from app.exchange.adapters.kinds import KINDS
+from app.exchange.adapters.servicenow.client import MAX_DESCRIPTION, ServiceNow
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Outcome
 from app.exchange.rules.partner import CallFailed
-from app.exchange.rules.shipped import SHIPPED
 from app.tickets.rules.marks import Mark, mark_of, marked
 from tests.exchange.adapters.servicenow_stand_in import (
     GROUP,
@@ -27,7 +27,7 @@ from tests.exchange.serving import serving
 from tests.exchange.side import Side
 
 NOW = datetime(2026, 11, 29, 12, 0, 0, tzinfo=UTC)
-PROFILE = replace(SHIPPED["servicenow"], group="Network")
+PROFILE = replace(KINDS["servicenow"].profile, group="Network")
 BASIC = "Basic bGhjb3BuOmEgc2VjcmV0IG9mIHRoZWlycw=="
 """lhcopn:a secret of theirs"""
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from app.exchange.adapters.zammad.ggus import GGUS_PROFILE
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Outcome
-from app.exchange.rules.ggus_profile import GGUS_PROFILE
 from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.profiles import Profile, Row
 from app.tickets.rules.marks import Mark, marked

@@ -10,10 +10,10 @@ import pytest
 
 from app.core.adapters.outbound import Answer
 from app.demo.partner_system import PORTAL, Misbehaviour, StandIn
-from app.exchange.adapters import zammad as adapter
+from app.exchange.adapters.zammad import client as adapter
+from app.exchange.adapters.zammad.ggus import GGUS_PROFILE
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Outcome
-from app.exchange.rules.ggus_profile import GGUS_PROFILE
 from app.exchange.rules.partner import CallFailed
 from app.exchange.rules.profiles import Profile, Row
 from app.tickets.rules.marks import Mark, marked

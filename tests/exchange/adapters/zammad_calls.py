@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from app.core.adapters.outbound import Answer
 from app.demo.partner_system import StandIn
 from app.exchange.adapters.http import JsonCaller
-from app.exchange.adapters.zammad import Zammad
+from app.exchange.adapters.zammad.client import Zammad
 from app.exchange.rules.profiles import Profile
 
 NOW = datetime(2026, 3, 2, 10, tzinfo=UTC)

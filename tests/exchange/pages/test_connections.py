@@ -14,6 +14,7 @@ from app.accounts.models.people import Login
 from app.accounts.services.people import find_user, start_login
 from app.core.database.transactions import transaction
 from app.core.web.extensions import db
+from app.exchange.adapters.kinds import KINDS
 from app.exchange.models.connections import Connection, ConnectionSecret, ExchangeCall
 from app.exchange.models.pairs import Entry, TicketPair
 from app.exchange.pages import connections as pages
@@ -21,7 +22,6 @@ from app.exchange.rules.entries import EntryKind, EntryState
 from app.exchange.rules.ledger import Origin
 from app.exchange.rules.pairs import PairState
 from app.exchange.rules.profiles import Choice
-from app.exchange.rules.shipped import SHIPPED
 from app.exchange.services import decisions
 from app.exchange.services.comparisons import (
     begin_comparison,
@@ -71,7 +71,7 @@ def test_an_admin_sets_a_connection_up(session: Session, cast: Cast, visit: Ente
     assert (found.partner.code, found.kind, found.direction) == ("GGUS-TEST", "zammad", "both")
     assert found.paused_at is not None, "nothing is called before somebody looked at it"
     begun = profile_in_use(session, found)
-    assert begun == replace(SHIPPED["zammad"], group="Network", tickets=Choice.SHARED)
+    assert begun == replace(KINDS["zammad"].profile, group="Network", tickets=Choice.SHARED)
     secret = session.scalars(select(ConnectionSecret)).one()
     assert TOKEN not in secret.sealed
     assert unsealed(secret, TEST_SECRET.encode()) == TOKEN

@@ -20,9 +20,9 @@ from werkzeug.test import TestResponse
 from app.core.database.transactions import transaction
 from app.core.rules.access import Writer
 from app.core.web.extensions import db
+from app.exchange.adapters.zammad.hints import ZammadHint, signature_of
 from app.exchange.models.connections import Connection, ExchangeHint
 from app.exchange.models.pairs import TicketPair
-from app.exchange.rules.hints import delivery_of, is_signed, signature_of, ticket_of
 from app.exchange.rules.pairs import PairState
 from app.exchange.services.connections.connections import connect, pause
 from app.exchange.services.connections.secrets import HINT, add_secret, end_secret, live_secrets
@@ -240,11 +240,16 @@ def test_no_login_and_no_form_token_is_asked_for(door: Door) -> None:
     assert "Set-Cookie" not in door.hint("d1").headers
 
 
+def _hint(body: bytes, signature: str = "", delivery: str = "") -> ZammadHint:
+    headers = {"X-Hub-Signature": signature, "X-Zammad-Delivery": delivery}
+    return ZammadHint(lambda name: headers.get(name, ""), body)
+
+
 def test_what_names_a_delivery_is_bounded() -> None:
-    assert delivery_of("8d0f6e4a", b"") == "8d0f6e4a"
+    assert _hint(b"", delivery="8d0f6e4a").delivery == "8d0f6e4a"
     digest = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"  # of nothing
     for header in ("", "x" * 101, "caf\u00e9", "a\x00b"):
-        assert delivery_of(header, b"") == digest
+        assert _hint(b"", delivery=header).delivery == digest
 
 
 def test_a_signature_is_that_of_the_body() -> None:
@@ -252,15 +257,15 @@ def test_a_signature_is_that_of_the_body() -> None:
     body, secret = b"what do ya want for nothing?", "Jefe"
     digest = "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79"
     assert signature_of(body, secret) == f"sha1={digest}"
-    assert is_signed(body, digest.upper(), secret)
-    assert not is_signed(body, f"sha256={digest}", secret)
-    assert not is_signed(body, "\u00e9", secret)
+    assert _hint(body, digest.upper()).is_signed(secret)
+    assert not _hint(body, f"sha256={digest}").is_signed(secret)
+    assert not _hint(body, "\u00e9").is_signed(secret)
 
 
 def test_the_ticket_of_a_hint_is_a_number() -> None:
-    assert ticket_of(BODY) == "81"
+    assert _hint(BODY).their_id == "81"
     for key in (True, -1, 0, 1.5, 2**63, None, [81]):
-        assert ticket_of(json.dumps({"ticket": {"id": key}}).encode()) == ""
+        assert _hint(json.dumps({"ticket": {"id": key}}).encode()).their_id == ""
 
 
 def test_old_deliveries_are_forgotten(door: Door) -> None:

@@ -10,13 +10,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.exchange.rules.shipped import SHIPPED
+from app.exchange.adapters.kinds import KINDS
 from tests.exchange.rt.request_tracker import RT, running, standing_in, why_not
 from tests.exchange.side import Side
 from tests.harness.databases import fresh_database
 from tests.harness.portal import kept_engine
 
-PROFILE = replace(SHIPPED["rt"], group="Network")
+PROFILE = replace(KINDS["rt"].profile, group="Network")
 
 
 @pytest.fixture(scope="module", params=["stand-in", "request-tracker5"])

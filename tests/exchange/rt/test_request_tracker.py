@@ -13,11 +13,11 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.core.adapters.outbound import Answer, OutboundError, ask
-from app.exchange.adapters.rt import RequestTracker
+from app.exchange.adapters.kinds import KINDS
+from app.exchange.adapters.rt.client import RequestTracker
 from app.exchange.models.connections import Connection
 from app.exchange.rules.partner import CallFailed, PartnerSystem
 from app.exchange.rules.profiles import Row
-from app.exchange.rules.shipped import SHIPPED
 from app.exchange.tasks.systems import open_system
 from app.jobs.tasks.context import Context
 from tests.exchange.rt.request_tracker import RT
@@ -25,7 +25,7 @@ from tests.exchange.said import said_in
 from tests.exchange.side import Side
 from tests.harness.until import until
 
-PROFILE = replace(SHIPPED["rt"], group="Network")
+PROFILE = replace(KINDS["rt"].profile, group="Network")
 
 
 def key_of(side: Side, number: int) -> str:

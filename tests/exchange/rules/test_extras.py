@@ -7,8 +7,8 @@ import json
 import pytest
 
 from app.core.rules.errors import Invalid
+from app.exchange.adapters.zammad.ggus import GGUS_PROFILE
 from app.exchange.rules.extras import Facts, filled
-from app.exchange.rules.ggus_profile import GGUS_PROFILE
 from app.exchange.rules.profiles import profile_of
 
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.rules.errors import Invalid
+from app.exchange.adapters.zammad.ggus import GGUS_PROFILE
 from app.exchange.rules.fields import Owner, ValueMap
-from app.exchange.rules.ggus_profile import GGUS_PROFILE
 from app.exchange.rules.profiles import CHOICES, Choice, Guard, Profile, Row, profile_of
 
 OWNERS = st.sampled_from(tuple(Owner))

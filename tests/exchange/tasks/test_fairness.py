@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.core.adapters.outbound import Answer
 from app.demo.partner_system import StandIn
 from app.exchange.adapters.http import JsonCaller
-from app.exchange.adapters.zammad import Zammad
+from app.exchange.adapters.zammad.client import Zammad
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import TicketPair
 from app.exchange.rules import budget

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+MAILTO = "mailto:"
+"""The scheme of an address as a URL."""
 MAIL_LIMIT = 254
 """Longest address (RFC 5321, errata 1690)."""
 _LOCAL_LIMIT = 64

@@ -17,20 +17,19 @@ from app.core.adapters.outbound import check_url
 from app.core.rules.access import Writer, require_admin
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
-from app.core.rules.mails.mail_addresses import mail_address
 from app.core.rules.texts import checked_text
 from app.core.services.changes import FieldChange, newest_change, record_change
 from app.core.services.cursors import begin_cursor
 from app.core.services.security_log import log_on_commit
+from app.exchange.adapters.kinds import KINDS, kind_named
 from app.exchange.models.connections import Connection, ConnectionProfile
-from app.exchange.rules.profiles import Direction, Kind, Profile, profile_of
+from app.exchange.rules.profiles import Direction, Profile, profile_of
 from app.exchange.services.planning import BEGIN_OPEN, CURSOR, WAKE
 from app.jobs.services.queue import enqueue
 
 CONNECTION: Final = "connection"
 """The kind of a connection in the change log."""
 MANAGE: Final = "manage connections with partners"
-MAILTO: Final = "mailto:"
 _MOST_URL: Final = 500
 
 
@@ -50,13 +49,13 @@ def connect(
     """Set up a connection with the partner ``code``, who may be new. ``paused``: nothing is called
     until it is resumed. Raises ``Invalid``."""
     require_admin(by.actor, MANAGE)
-    if kind not in tuple(Kind):
+    if kind not in KINDS:
         raise Invalid(
             "kind",
             _(
                 "Unknown kind of system %(kind)s. Use one of: %(kinds)s",
                 kind=kind,
-                kinds=", ".join(Kind),
+                kinds=", ".join(KINDS),
             ),
         )
     url = checked_address(kind, url, direction, remote_login)
@@ -176,14 +175,9 @@ def all_connections(session: Session) -> Sequence[Connection]:
     ).all()
 
 
-def is_receiver(url: str) -> bool:
-    """Whether a pull-only partner is notified by webhooks at this address, not by mails."""
-    return url.startswith(("https://", "http://"))
-
-
 def is_notified_by_mail(connection: Connection) -> bool:
     """Whether a pull-only partner is notified by mails."""
-    return connection.kind == Kind.MAIL and not is_receiver(connection.url)
+    return kind_named(connection.kind).is_mailed(connection.url)
 
 
 def checked_address(kind: str, url: str, direction: str, remote_login: str) -> str:
@@ -194,30 +188,9 @@ def checked_address(kind: str, url: str, direction: str, remote_login: str) -> s
         raise Invalid(
             "direction", _("Unknown direction. Use one of: %(words)s", words=", ".join(Direction))
         )
-    if (kind != Kind.MAIL or is_receiver(url)) and (problem := check_url(url)):
+    if not kind_named(kind).is_mailed(url) and (problem := check_url(url)):
         raise Invalid("url", problem)
-    if kind != Kind.MAIL:
-        return url
-    if direction == Direction.PULL or (direction != Direction.PUSH and is_receiver(url)):
-        raise Invalid(
-            "direction",
-            _(
-                "By mail the partner is notified of changes: its direction is push, or both where"
-                " its ticket system writes mails, too; by webhooks it is push"
-            ),
-        )
-    if is_receiver(url):
-        return url
-    address = mail_address(url.removeprefix(MAILTO))
-    if address is None:
-        raise Invalid(
-            "url",
-            _(
-                "A connection by mail needs a mail address, such as mailto:noc@site.example,"
-                " or the address of a webhook receiver, such as https://noc.example/hook"
-            ),
-        )
-    return f"{MAILTO}{address}"
+    return kind_named(kind).checked_address(url, direction)
 
 
 def _version(by: Writer, connection: Connection, version: int, content: str) -> ConnectionProfile:

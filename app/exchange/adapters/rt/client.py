@@ -29,6 +29,7 @@ from urllib.parse import quote
 from app.core.rules.attached_files import media_type
 from app.core.rules.language import _
 from app.core.rules.texts import storable_text
+from app.exchange.adapters.access import Access
 from app.exchange.adapters.apart import plain_text
 from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
 from app.exchange.adapters.newest import AHEAD, MOST_PAGES, PAGE, SPARE, Row, changed_since
@@ -60,11 +61,6 @@ _TEXTS: Final = (
     '[{"field": "ContentType", "operator": "STARTSWITH", "value": "text/"}, ' + _NAMED % "IS" + "]"
 )
 _FILES: Final = f"[{_NAMED % 'IS NOT'}]"
-
-
-def account_of(token: str) -> str:
-    """The id of the account to which a token belongs: 1-<id>-<32 digits>."""
-    return token.partition("-")[2].partition("-")[0]
 
 
 @dataclass
@@ -388,6 +384,17 @@ class RequestTracker:
 
     def _url(self, their_id: str) -> str:
         return f"{self.caller.url.rstrip('/')}/Ticket/Display.html?id={their_id}"
+
+
+def open_client(access: Access) -> RequestTracker:
+    """The client of one connection."""
+    login = access.login or _account_of(access.secret)
+    return RequestTracker(access.caller, access.profile, access.now, login)
+
+
+def _account_of(token: str) -> str:
+    """The id of the account to which a token belongs: 1-<id>-<32 digits>."""
+    return token.partition("-")[2].partition("-")[0]
 
 
 def _is_own_error(found: Mapping[str, Any]) -> bool:

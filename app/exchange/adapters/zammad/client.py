@@ -26,7 +26,8 @@ from uuid import uuid4
 from app.core.rules.attached_files import SIZE_LIMIT, media_type
 from app.core.rules.language import _
 from app.core.rules.texts import storable_text
-from app.exchange.adapters.apart import text_of_html
+from app.exchange.adapters.access import Access
+from app.exchange.adapters.apart import plain_text
 from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
 from app.exchange.adapters.newest import AHEAD
 from app.exchange.rules.entries import EntryKind, Outgoing
@@ -591,6 +592,11 @@ class Zammad:
         return f"{self.caller.url.rstrip('/')}/#ticket/zoom/{their_id}"
 
 
+def open_client(access: Access) -> Zammad:
+    """The client of one connection."""
+    return Zammad(access.caller, access.profile, access.now)
+
+
 _WORDS_ALONE: Final = "it may not have it yet, or be one for words alone (no Elasticsearch)"
 
 
@@ -619,6 +625,12 @@ class _Place:
         """The cursor as a text."""
         began = self.began.isoformat() if self.began is not None else ""
         return f"{self.since.isoformat()}|{'' if self.after is None else self.after}|{began}"
+
+
+def text_of_html(article: Mapping[str, Any]) -> str:
+    """The text of an article of any content type."""
+    body = str(article.get("body", ""))
+    return plain_text(body) if article.get("content_type") == "text/html" else body
 
 
 def _is_own_error(found: Mapping[str, Any]) -> bool:

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.exchange.rules.facts import block_of, has_field, moves_of, said_of, with_facts
+from app.exchange.adapters.kinds import KINDS
+from app.exchange.rules.facts import block_of, moves_of, said_of, with_facts
 from app.exchange.rules.profiles import Profile, Row
-from app.exchange.rules.shipped import SHIPPED
 from app.tickets.rules.marks import MAX_HOPS, Mark, hops_of, marked
 
 VALUES = {
@@ -78,10 +78,10 @@ def test_facts_are_above_the_marks_that_count_hops(hops: int, text: str) -> None
 @pytest.mark.parametrize(
     ("kind", "profile", "said"),
     [
-        ("zammad", SHIPPED["zammad"], ALL),
-        ("rt", SHIPPED["rt"], ALL),
-        ("ggus", SHIPPED["ggus"], ALL),
-        ("servicenow", SHIPPED["servicenow"], [one for one in ALL if one != "impact"]),
+        ("zammad", KINDS["zammad"].profile, ALL),
+        ("rt", KINDS["rt"].profile, ALL),
+        ("ggus", KINDS["ggus"].profile, ALL),
+        ("servicenow", KINDS["servicenow"].profile, [one for one in ALL if one != "impact"]),
         ("servicenow", Profile(), ALL),
         ("mail", Profile(), []),
         ("mail", Profile(mail=(("Impact", "impact"), ("Links", "links"))), None),
@@ -92,10 +92,10 @@ def test_what_has_a_field_there_is_not_said_twice(
 ) -> None:
     if said is None:  # an empty line says nothing
         said = [one for one in ALL if one not in ("impact", "links")]
-    assert list(said_of(kind, profile, VALUES)) == list(said)
+    assert list(said_of(KINDS[kind], profile, VALUES)) == list(said)
 
 
 def test_a_value_without_a_word_of_theirs_has_no_field() -> None:
-    profile = SHIPPED["servicenow"]
-    assert has_field("servicenow", profile, "impact", "outage")
-    assert not has_field("servicenow", profile, "impact", "unknown")
+    profile = KINDS["servicenow"].profile
+    assert KINDS["servicenow"].has_field(profile, "impact", "outage")
+    assert not KINDS["servicenow"].has_field(profile, "impact", "unknown")

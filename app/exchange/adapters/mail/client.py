@@ -1,4 +1,4 @@
-"""``mail``: a pull-only partner is notified of each change by mail, and fetches the ticket.
+"""A pull-only partner is notified of each change by mail, and fetches the ticket.
 
 Nothing is called: what is sent waits in the portal's own mail queue, once, however often it is
 requested. The partner's own number arrives with its answer (``GHD_Target_ID``); until then its
@@ -7,19 +7,25 @@ ticket has our reference.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeAlias
 
 from app.core.rules.language import _
+from app.exchange.adapters.access import Access, Announce
+from app.exchange.adapters.mail import KIND
+from app.exchange.adapters.mail.webhook import WebhookNotices
 from app.exchange.rules.entries import Outgoing
 from app.exchange.rules.pairs import Traits
 from app.exchange.rules.partner import Changed, Check, Created, Ours, Sent
 from app.exchange.rules.reading import TheirTicket
 from app.tickets.rules.marks import reference_of
 
-Tell: TypeAlias = Callable[[int, int], None]
-"""Queues the mail about the entry of a ticket with that sequence, unless that was done already."""
+
+def open_client(access: Access) -> MailNotices | WebhookNotices:
+    """The client of one connection: by mail, unless its address is a receiver of webhooks."""
+    if KIND.is_mailed(access.caller.url):
+        return MailNotices(access.announce, access.mailbox)
+    return WebhookNotices(access.caller, access.secrets, access.portal, access.now)
 
 
 class MailNotices:
@@ -28,7 +34,7 @@ class MailNotices:
     traits = Traits(can_look_up=True, settles=timedelta(0))
     """A repeated notification has no effect: there is nothing to wait for."""
 
-    def __init__(self, tell: Tell, mailbox: str) -> None:
+    def __init__(self, tell: Announce, mailbox: str) -> None:
         self._tell, self._mailbox = tell, mailbox
 
     def test(self, _ticket: str = "") -> Iterator[Check]:

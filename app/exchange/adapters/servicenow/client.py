@@ -25,6 +25,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from app.core.rules.attached_files import SIZE_LIMIT, media_type
+from app.exchange.adapters.access import Access
 from app.exchange.adapters.http import LONGEST_CALL, JsonCaller
 from app.exchange.adapters.newest import MOST_PAGES, PAGE, SPARE, Row, changed_since
 from app.exchange.adapters.trial import Trial, checks, refuse
@@ -352,6 +353,11 @@ class ServiceNow:
     def _page(self, their_id: str) -> str:
         target = quote(f"incident.do?sys_id={their_id}", safe="")
         return f"{self.caller.url.rstrip('/')}/nav_to.do?uri={target}"
+
+
+def open_client(access: Access) -> ServiceNow:
+    """The client of one connection."""
+    return ServiceNow(access.caller, access.profile, access.now, access.login)
 
 
 def _is_own_error(found: Mapping[str, Any]) -> bool:

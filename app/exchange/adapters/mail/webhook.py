@@ -1,4 +1,4 @@
-"""``mail`` with the address of a receiver: a pull-only partner is notified of each change by a
+"""The address of a receiver: a pull-only partner is notified of each change by a
 signed webhook, and fetches the ticket.
 
 A message names the ticket and which of its changes it is, without any of its text. It has the same

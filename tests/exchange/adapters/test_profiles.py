@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.exchange.rules.ggus_profile import GGUS_PROFILE
-from app.exchange.rules.profiles import CHOICES, Guard, Kind, Profile, profile_of
-from app.exchange.rules.shipped import SHIPPED, profile_for
+from app.exchange.adapters.kinds import KINDS
+from app.exchange.adapters.zammad.ggus import GGUS_PROFILE
+from app.exchange.rules.profiles import CHOICES, Guard, Profile, profile_of
 from app.exchange.rules.structured_mail import read_mail
 from app.tickets.rules.tickets import State
 
@@ -17,28 +17,28 @@ PROJECT = Path(__file__).parents[3]
 EXAMPLES = PROJECT / "docs/examples"
 
 
-@pytest.mark.parametrize("kind", SHIPPED)
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_shipped_profile_is_one_that_can_be_imported(kind: str) -> None:
-    assert profile_of(SHIPPED[kind].as_json()) == SHIPPED[kind]
+    assert profile_of(KINDS[kind].profile.as_json()) == KINDS[kind].profile
 
 
 @pytest.mark.parametrize(
     ("kind", "missing"),
     [
-        (Kind.GGUS, {}),
-        (Kind.ZAMMAD, {}),
-        (Kind.RT, {}),
-        (Kind.SERVICENOW, {"impact": ("unknown",)}),
+        ("ggus", {}),
+        ("zammad", {}),
+        ("rt", {}),
+        ("servicenow", {"impact": ("unknown",)}),
     ],
 )
 def test_what_has_no_counterpart_is_known(kind: str, missing: dict[str, tuple[str, ...]]) -> None:
-    assert SHIPPED[kind].missing_out() == missing
+    assert KINDS[kind].profile.missing_out() == missing
 
 
-@pytest.mark.parametrize("kind", [Kind.ZAMMAD, Kind.RT, Kind.SERVICENOW])
+@pytest.mark.parametrize("kind", ["zammad", "rt", "servicenow"])
 def test_what_is_sent_means_a_value_here_when_it_comes_back(kind: str) -> None:
-    for name in SHIPPED[kind].maps:
-        found = SHIPPED[kind].map_of(name)
+    for name in KINDS[kind].profile.maps:
+        found = KINDS[kind].profile.map_of(name)
         for theirs in found.to_them.values():
             with_code, without = theirs.casefold(), theirs.partition(":")[0]
             ours = found.ours_of(with_code) or found.ours_of(without)  # as the adapter reads it
@@ -46,7 +46,7 @@ def test_what_is_sent_means_a_value_here_when_it_comes_back(kind: str) -> None:
 
 
 def test_states_of_rt_are_those_that_ngi_cz_published() -> None:
-    found = SHIPPED[Kind.RT].map_of("state")
+    found = KINDS["rt"].profile.map_of("state")
     published = {
         "new": "new",
         "assigned": "open",
@@ -59,7 +59,7 @@ def test_states_of_rt_are_those_that_ngi_cz_published() -> None:
 
 
 def test_ggus_itself_begins_with_its_own_states_and_rules() -> None:
-    profile = SHIPPED[Kind.GGUS]
+    profile = KINDS["ggus"].profile
     states, priorities = profile.map_of("state"), profile.map_of("priority")
     assert all(states.theirs_of(state) == states.ours_of(state) == state for state in State)
     assert priorities.theirs_of("normal") == "less urgent"
@@ -68,7 +68,7 @@ def test_ggus_itself_begins_with_its_own_states_and_rules() -> None:
 
 
 def test_a_zammad_begins_with_words_that_one_has_as_delivered() -> None:
-    profile = profile_for(Kind.ZAMMAD, "https://helpdesk.example.org")
+    profile = KINDS["zammad"].profile_for("https://helpdesk.example.org")
     sent = {name: set(profile.map_of(name).to_them.values()) for name in profile.maps}
     assert sent == {
         "state": {"new", "open", "closed"},
@@ -91,8 +91,8 @@ def test_a_zammad_begins_with_words_that_one_has_as_delivered() -> None:
     ],
 )
 def test_ggus_is_known_by_its_address(url: str, is_ggus: bool) -> None:
-    assert (profile_for(Kind.ZAMMAD, url) is GGUS_PROFILE) is is_ggus
-    assert profile_for(Kind.RT, url) is SHIPPED[Kind.RT]
+    assert (KINDS["zammad"].profile_for(url) is GGUS_PROFILE) is is_ggus
+    assert KINDS["rt"].profile_for(url) is KINDS["rt"].profile
 
 
 def test_the_examples_of_the_guide_are_profiles() -> None:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from app.core.adapters.outbound import OutboundError
 from app.core.rules.language import _
+from app.exchange.adapters.access import Access
 from app.exchange.adapters.http import LIMITS, LONGEST_CALL, JsonCaller, RecordedCall, waited
 from app.exchange.rules.entries import EntryKind, Outgoing
 from app.exchange.rules.failures import Failure, Outcome, is_of_gateways
@@ -333,6 +334,11 @@ class Ggus:
         except (Error, SyntaxError, ValueError, TypeError, KeyError) as error:
             reason = f"{operation}: its response cannot be read: {error}"
             raise CallFailed(Failure(open_end, reason[:300])) from None
+
+
+def open_client(access: Access) -> Ggus:
+    """The client of one connection."""
+    return Ggus(access.caller, access.profile, access.login, access.secret, access.now)
 
 
 _ELEMENTS: Final[Mapping[str, str]] = {

@@ -46,3 +46,4 @@ GGUS_PROFILE: Final = Profile(
 )
 """The administrator sets the group and the choice of tickets; until then, shared tickets are
 sent."""
+GGUS_HOSTS: Final = ("ggus.eu", "helpdesk.egi.eu")

@@ -1,0 +1,49 @@
+"""Request Tracker 5."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.core.rules.language import _
+from app.exchange.rules.kinds import PartnerKind
+from app.exchange.rules.profiles import Profile, Row
+from app.tickets.rules.tickets import State
+
+_PROFILE: Final = Profile(
+    maps={
+        "state": (
+            Row(State.NEW, "new"),
+            Row(State.ASSIGNED, "open", "out"),
+            Row(State.IN_PROGRESS, "open"),
+            Row(State.REOPENED, "open", "out"),
+            Row(State.WAITING, "stalled"),
+            Row(State.ON_HOLD, "stalled", "out"),
+            Row(State.SOLVED, "resolved"),
+            Row(State.UNSOLVED, "rejected"),
+            Row(State.VERIFIED, "resolved", "out"),
+            Row(State.CLOSED, "resolved", "out"),
+        )
+    }
+)
+"""States as NGI_CZ published them for GGUS and its RT (wiki.egi.eu, "NGI CZ:RT GGUS Integration"):
+new is new; assigned, in progress and reopened are open; waiting for reply and on hold are
+stalled. Ended tickets are resolved, or rejected if unsolved."""
+
+
+class _RequestTracker(PartnerKind):
+    def headers(self, login: str, secret: str) -> Mapping[str, str]:
+        """See ``PartnerKind.headers``: a token."""
+        return {"Authorization": f"token {secret}"}
+
+
+KIND: Final = _RequestTracker(
+    name="rt",
+    label=_("Request Tracker"),
+    group=_("Request Tracker: the queue, which is required."),
+    group_missing=_("Enter the queue of the Request Tracker"),
+    profile=_PROFILE,
+    texts=("title",),
+    mapped=("state",),
+)
+"""Without a queue it is neither written nor read."""
