@@ -12,7 +12,6 @@ from flask import (
     Blueprint,
     Response,
     current_app,
-    flash,
     make_response,
     render_template,
     request,
@@ -38,7 +37,7 @@ from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import errors_in
 from app.core.web.htmx import fragment_target, go_to
 from app.core.web.person import acting, writer
 from app.core.web.shown_once import show_once, take_shown_once
@@ -81,21 +80,19 @@ def new() -> Response:
     if entered.attempt is None:
         return _form_page(form, entered.status)
     rows, secret = db.session(), verbs.new_secret()
-    try:
-        with writing_once(rows):
-            verified_user(rows, entered.attempt)
-            account = verbs.create_partner_account(
-                rows,
-                writer(),
-                form.code.data or "",
-                form.login.data or "",
-                secret,
-                **form.switches(),
-            )
-            number = account.id
-            leads_to(_base(number))
-    except Invalid as error:
-        attach(form, error, {"contract": "contract_year"})
+    with errors_in(form, {"contract": "contract_year"}), writing_once(rows):
+        verified_user(rows, entered.attempt)
+        account = verbs.create_partner_account(
+            rows,
+            writer(),
+            form.code.data or "",
+            form.login.data or "",
+            secret,
+            **form.switches(),
+        )
+        number = account.id
+        leads_to(_base(number))
+    if form.errors:
         return _form_page(form)
     show_once(_base(number), secret)
     return go_to(_base(number))
@@ -117,23 +114,20 @@ def switches(number: int) -> Response:
     if not form.validate():
         return _account_page(number, switches_form=form, status=422)
     rows = db.session()
-    try:
-        with transaction(rows):
-            found = verbs.account_of_number(rows, number)
-            changed = verbs.change_account(rows, writer(), found, **form.switches())
-            login = found.login
-    except Invalid as error:
-        attach(form, error, {"contract": "contract_year"})
+    with errors_in(form, {"contract": "contract_year"}), transaction(rows):
+        found = verbs.account_of_number(rows, number)
+        changed = verbs.change_account(rows, writer(), found, **form.switches())
+        login = found.login
+    if form.errors:
         return _account_page(number, switches_form=form, status=422)
-    flash(
+    return go_to(
+        _base(number),
         _(
             "The switches of %(login)s are %(how)s.",
             login=login,
             how=_("saved") if changed else _("unchanged"),
         ),
-        "ok",
     )
-    return go_to(_base(number))
 
 
 @blueprint.post(f"{ACCOUNT}/add-secret")
@@ -170,24 +164,28 @@ def end_secret(number: int) -> Response:
             login = found.login
     except Invalid as error:
         return _account_page(number, problem=error.message, status=422)
-    flash(_("The older secret of %(login)s has ended; the newer one is live.", login=login), "ok")
-    return go_to(_base(number))
+    return go_to(
+        _base(number),
+        _("The older secret of %(login)s has ended; the newer one is live.", login=login),
+    )
 
 
 @blueprint.post(f"{ACCOUNT}/disable")
 def disable(number: int) -> Response:
     """Shut an account out at once."""
     login = _changed(number, verbs.disable_account)
-    flash(_("Account %(login)s is disabled: its calls get fault 623.", login=login), "ok")
-    return go_to(_base(number))
+    return go_to(
+        _base(number), _("Account %(login)s is disabled: its calls get fault 623.", login=login)
+    )
 
 
 @blueprint.post(f"{ACCOUNT}/enable")
 def enable(number: int) -> Response:
     """Let a disabled account in again."""
     login = _changed(number, verbs.enable_account)
-    flash(_("Account %(login)s is enabled, with its live secrets.", login=login), "ok")
-    return go_to(_base(number))
+    return go_to(
+        _base(number), _("Account %(login)s is enabled, with its live secrets.", login=login)
+    )
 
 
 def _changed(number: int, verb: Callable[..., None]) -> str:

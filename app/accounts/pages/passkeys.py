@@ -14,7 +14,6 @@ from flask import (
     Blueprint,
     Response,
     current_app,
-    flash,
     jsonify,
     make_response,
     render_template,
@@ -47,7 +46,7 @@ from app.core.rules.language import _
 from app.core.web.address_limits import LOGIN, limited
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import attach, errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, local_path, log_here, public, remote, writer
 from app.core.web.requests.session_cookie import PENDING
@@ -267,8 +266,7 @@ def add() -> Response:
         return _list_page(form, problem="" if error.field == "name" else error.message, status=422)
     if codes:
         return _list_page(codes=codes)
-    flash(_("Passkey “%(name)s” added.", name=name), "ok")
-    return go_to(url_for("passkeys.show"))
+    return go_to(url_for("passkeys.show"), _("Passkey “%(name)s” added.", name=name))
 
 
 @blueprint.post(f"{HERE}/confirm")
@@ -305,17 +303,13 @@ def one(number: int) -> Response:
 def rename(number: int) -> Response:
     """Give it another name."""
     form, rows = PasskeyNameForm(), db.session()
-    if not form.validate():
-        return _one_page(number, name_form=form, status=422)
-    try:
-        with transaction(rows):
+    if form.validate():
+        with errors_in(form), transaction(rows):
             name = form.name.data or ""
             verbs.rename_passkey(rows, writer(), current_user.name, number, name)
-    except Invalid as error:
-        attach(form, error)
+    if form.errors:
         return _one_page(number, name_form=form, status=422)
-    flash(_("Name saved."), "ok")
-    return go_to(url_for("passkeys.show"))
+    return go_to(url_for("passkeys.show"), _("Name saved."))
 
 
 @blueprint.post(f"{ONE}/remove")
@@ -328,15 +322,15 @@ def remove(number: int) -> Response:
     if entered.attempt is None:
         return _one_page(number, remove_form=form, status=entered.status)
     try:
-        with transaction(rows):
-            tried = try_own_code(form.one_time_code.data or "")
-            if tried.account_id is not None:
-                verbs.remove_passkey(rows, writer(), current_user.name, number)
-        tried.verified_account()
+        with errors_in(form, {"code": "one_time_code"}):
+            with transaction(rows):
+                tried = try_own_code(form.one_time_code.data or "")
+                if tried.account_id is not None:
+                    verbs.remove_passkey(rows, writer(), current_user.name, number)
+            tried.verified_account()
     except AuthenticationFailed as error:
         return _one_page(number, remove_form=form, status=refused_code(form.one_time_code, error))
-    except Invalid as error:
-        attach(form, error, {"code": "one_time_code"})
+    if form.errors:
         return _one_page(number, remove_form=form, status=422)
     return _removed()
 
@@ -358,13 +352,12 @@ def remove_by_passkey(number: int) -> Response:
 
 
 def _removed() -> Response:
-    flash(
+    return go_to(
+        url_for("passkeys.show"),
         _("Passkey removed.")
         if second_factor.is_on(db.session(), acting().account_id or 0)
         else _("Passkey removed. Your password alone logs you in now."),
-        "ok",
     )
-    return go_to(url_for("passkeys.show"))
 
 
 def _try_passkey(answer: str, user: User) -> AuthenticationFailed | None:

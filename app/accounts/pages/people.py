@@ -11,7 +11,6 @@ from flask import (
     Blueprint,
     Response,
     current_app,
-    flash,
     make_response,
     render_template,
     request,
@@ -32,7 +31,7 @@ from app.core.rules.language import _, counted
 from app.core.services.changes import newest_changes_of
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.core.web.times import now
@@ -61,20 +60,17 @@ def demand() -> Response:
     if not form.validate():
         return _list_page(form, 422)
     rows, on = db.session(), form.demand.data == "yes"
-    try:
-        with transaction(rows):
-            changed = second_factor.demand_of_admins(rows, writer(), on=on, why=form.why.data or "")
-    except Invalid as error:
-        attach(form, error)
+    with errors_in(form), transaction(rows):
+        changed = second_factor.demand_of_admins(rows, writer(), on=on, why=form.why.data or "")
+    if form.errors:
         return _list_page(form, 422)
     words = _("need a second factor") if on else _("need no second factor")
-    flash(
+    return go_to(
+        url_for("people.listing"),
         _("Admins %(words)s.", words=words)
         if changed
         else _("Admins %(words)s, as before.", words=words),
-        "ok",
     )
-    return go_to(url_for("people.listing"))
 
 
 @blueprint.route("/new-person", methods=["GET", "POST"])
@@ -87,22 +83,20 @@ def new() -> Response:
     if entered.attempt is None:
         return _form_page(form, entered.status)
     rows, name = db.session(), form.name.data or ""
-    try:
-        with writing_once(rows):
-            logins.verified_user(rows, entered.attempt)
-            verbs.create_user(
-                rows,
-                writer(),
-                name,
-                form.role.data,
-                sites=form.site_names(),
-                mail=form.mail.data or "",
-                why=form.why.data or "",
-            )
-            token = reset_links.make_reset_link(rows, writer(), name)
-            leads_to(_base(name))
-    except Invalid as error:
-        attach(form, error)
+    with errors_in(form), writing_once(rows):
+        logins.verified_user(rows, entered.attempt)
+        verbs.create_user(
+            rows,
+            writer(),
+            name,
+            form.role.data,
+            sites=form.site_names(),
+            mail=form.mail.data or "",
+            why=form.why.data or "",
+        )
+        token = reset_links.make_reset_link(rows, writer(), name)
+        leads_to(_base(name))
+    if form.errors:
         return _form_page(form)
     return _person_page(name, token=token)
 
@@ -120,23 +114,20 @@ def role(person: str) -> Response:
     if not form.validate():
         return _person_page(person, role_form=form, status=422)
     rows = db.session()
-    try:
-        with transaction(rows):
-            changed = verbs.change_person(
-                rows, writer(), person, form.role.data, form.site_names(), why=form.why.data or ""
-            )
-    except Invalid as error:
-        attach(form, error)
+    with errors_in(form), transaction(rows):
+        changed = verbs.change_person(
+            rows, writer(), person, form.role.data, form.site_names(), why=form.why.data or ""
+        )
+    if form.errors:
         return _person_page(person, role_form=form, status=422)
-    flash(
+    return go_to(
+        _base(person),
         _(
             "Role and sites of %(person)s are %(how)s.",
             person=person,
             how=_("saved") if changed else _("unchanged"),
         ),
-        "ok",
     )
-    return go_to(_base(person))
 
 
 @blueprint.post(f"{PERSON}/disable")
@@ -225,8 +216,7 @@ def _with_reason(person: str, verb: Callable[[str], str]) -> Response:
             said = verb(why)
     except Invalid as error:
         return _person_page(person, problem=error.message, why=why, status=422)
-    flash(said, "ok")
-    return go_to(_base(person))
+    return go_to(_base(person), said)
 
 
 def _base(person: str) -> str:

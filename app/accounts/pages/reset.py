@@ -7,7 +7,7 @@ nothing up, as mail scanners open links too.
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, flash, make_response, render_template, session, url_for
+from flask import Blueprint, Response, make_response, render_template, session, url_for
 from flask_login import current_user
 
 from app.accounts.services import people
@@ -17,11 +17,11 @@ from app.accounts.web.failed_logins import log_failed_login
 from app.accounts.web.new_password import ResetForm
 from app.core.database.transactions import transaction
 from app.core.rules.access import Door, Writer
-from app.core.rules.errors import Invalid, NotFound, TooManyAttempts
+from app.core.rules.errors import NotFound, TooManyAttempts
 from app.core.rules.language import _
 from app.core.web.address_limits import LOGIN, limited
 from app.core.web.extensions import db
-from app.core.web.forms import attach
+from app.core.web.forms import errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import public, remote
 from app.core.web.times import now
@@ -60,18 +60,16 @@ def reset() -> Response:
     name = user.name
     by = Writer(actor=people.actor_of_user(user), door=Door.PORTAL, now=now(), remote=remote())
     try:
-        with transaction(rows):
+        with errors_in(form, {"password": "new"}), transaction(rows):
             use_reset_link(rows, by, token, form.new.data or "")
             if current_user.is_authenticated:
                 people.end_login(rows, current_user.token, now())
     except NotFound:  # used at this very moment by somebody else
         return _no_link("")
-    except Invalid as error:
-        attach(form, error, {"password": "new"})
+    if form.errors:
         return _form_page(form, name, 422)
     session.clear()
-    flash(_("Password set. Log in with it."), "ok")
-    return go_to(url_for("login.login"))
+    return go_to(url_for("login.login"), _("Password set. Log in with it."))
 
 
 def _no_link(token: str) -> Response:

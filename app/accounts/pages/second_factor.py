@@ -36,7 +36,7 @@ from app.core.rules.language import _
 from app.core.web.address_limits import LOGIN, limited
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import attach, errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, local_path, log_here, public, remote, secret_key, writer
 from app.core.web.requests.session_cookie import PENDING
@@ -159,18 +159,18 @@ def confirm() -> Response:
     if not form.validate():
         return _page(confirm_form=form, status=422)
     rows, code = db.session(), form.one_time_code.data or ""
-    try:
-        with writing_once(rows):
-            codes = verbs.confirm_setup(rows, writer(), current_user.name, code, secret_key())
-            user = people.find_user(rows, current_user.name)
-            logins.mark_second_factor(rows, current_user.token)
-            logins.end_logins_without_factor(rows, writer(), user, current_user.token)
-    except Invalid as error:
-        attach(form, error, _FIELD)
+    with errors_in(form, _FIELD), writing_once(rows):
+        codes = verbs.confirm_setup(rows, writer(), current_user.name, code, secret_key())
+        user = people.find_user(rows, current_user.name)
+        logins.mark_second_factor(rows, current_user.token)
+        logins.end_logins_without_factor(rows, writer(), user, current_user.token)
+    if form.errors:
         return _page(confirm_form=form, status=422)
     if not codes:
-        flash(_("Your authenticator app is set up. Your recovery codes stay as they are."), "ok")
-        return go_to(url_for("second_factor.show"))
+        return go_to(
+            url_for("second_factor.show"),
+            _("Your authenticator app is set up. Your recovery codes stay as they are."),
+        )
     return _page(codes=codes)
 
 
@@ -185,15 +185,15 @@ def codes() -> Response:
         return _page(codes_form=form, status=entered.status)
     rows, made = db.session(), []
     try:
-        with transaction(rows):
-            tried = try_own_code(form.one_time_code.data or "")
-            if tried.account_id is not None:
-                made = verbs.new_recovery_codes(rows, writer(), current_user.name)
-        tried.verified_account()
+        with errors_in(form, _FIELD):
+            with transaction(rows):
+                tried = try_own_code(form.one_time_code.data or "")
+                if tried.account_id is not None:
+                    made = verbs.new_recovery_codes(rows, writer(), current_user.name)
+            tried.verified_account()
     except AuthenticationFailed as error:
         return _page(codes_form=form, status=refused_code(form.one_time_code, error))
-    except Invalid as error:
-        attach(form, error, _FIELD)
+    if form.errors:
         return _page(codes_form=form, status=422)
     return _page(codes=made)
 
@@ -209,23 +209,22 @@ def off() -> Response:
         return _page(off_form=form, status=entered.status)
     rows, name = db.session(), current_user.name
     try:
-        with transaction(rows):
-            tried = try_own_code(form.one_time_code.data or "")
-            if tried.account_id is not None:
-                verbs.turn_off(rows, writer(), name)
-        tried.verified_account()
+        with errors_in(form, _FIELD):
+            with transaction(rows):
+                tried = try_own_code(form.one_time_code.data or "")
+                if tried.account_id is not None:
+                    verbs.turn_off(rows, writer(), name)
+            tried.verified_account()
     except AuthenticationFailed as error:
         return _page(off_form=form, status=refused_code(form.one_time_code, error))
-    except Invalid as error:
-        attach(form, error, _FIELD)
+    if form.errors:
         return _page(off_form=form, status=422)
-    flash(
+    return go_to(
+        url_for("profile.show"),
         _("Your authenticator app is turned off. Your passkeys remain your second factor.")
         if verbs.has_passkey(rows, acting().account_id or 0)
         else _("The second factor is off. Your password alone logs you in now."),
-        "ok",
     )
-    return go_to(url_for("profile.show"))
 
 
 def try_own_code(code: str) -> credentials.Attempt:

@@ -307,8 +307,9 @@ def unlink() -> Response:
             identities.unlink(rows, writer(), current_user.name, issuer)
     except (Invalid, NotFound) as error:
         return _own_page(form, problem=f"{error.message}.", status=422)
-    flash(_("Your account is unlinked from %(name)s.", name=settings().name), "ok")
-    return go_to(url_for("sign_on.own"))
+    return go_to(
+        url_for("sign_on.own"), _("Your account is unlinked from %(name)s.", name=settings().name)
+    )
 
 
 @blueprint.get("/logout/sign-on")

@@ -75,8 +75,9 @@ def save() -> Response:
             form.base.data = str(_version())
         attach(form, error)
         return _page(form, status=422)
-    flash(_("Version %(version)s of the mapping is in use.", version=version), "ok")
-    return go_to(url("sign_on_map.show"))
+    return go_to(
+        url("sign_on_map.show"), _("Version %(version)s of the mapping is in use.", version=version)
+    )
 
 
 @blueprint.post("/people/<person>/follow-map")

@@ -14,7 +14,6 @@ from flask import (
     Flask,
     Response,
     current_app,
-    flash,
     make_response,
     render_template,
     url_for,
@@ -35,7 +34,7 @@ from app.core.rules.language import _
 from app.core.rules.scopes import MEANINGS
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.core.web.times import now
@@ -74,12 +73,10 @@ class TokenPages:
             return self._page(form=form, status=entered.status)
         rows = db.session()
         verb = verbs.create_own_token if self.own else verbs.create_token
-        try:
-            with writing_once(rows):
-                verified_user(rows, entered.attempt)
-                made = verb(rows, writer(), *form.wanted())
-        except Invalid as error:
-            attach(form, error, _RENAMED)
+        with errors_in(form, _RENAMED), writing_once(rows):
+            verified_user(rows, entered.attempt)
+            made = verb(rows, writer(), *form.wanted())
+        if form.errors:
             return self._page(form=form, status=422)
         return self._page(made=made)
 
@@ -119,8 +116,7 @@ class TokenPages:
                 name = found.name
         except Invalid as error:
             return self._page(problem=error.message, status=422)
-        flash(words.format(name), "ok")
-        return go_to(url_for(f"{self.name}.listing"))
+        return go_to(url_for(f"{self.name}.listing"), words.format(name))
 
     def _found(self, number: int) -> ApiToken:
         found = verbs.token_of_number(db.session(), writer(), number)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, flash, make_response, render_template, request, url_for
+from flask import Response, make_response, render_template, request, url_for
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField, TextAreaField
 
@@ -23,7 +23,7 @@ from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import Choice, attach, lines, one_line, options, required
+from app.core.web.forms import Choice, attach, errors_in, lines, one_line, options, required
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 
@@ -87,15 +87,14 @@ def new_period() -> Response:
         return _page(form, None)
     if form.validate():
         rows = db.session()
-        try:
-            with writing_once(rows):
-                name = add_period(rows, writer(), form.stated(), form.why.data or "").name
-                leads_to(url_for("calendar.lhc"))
-            flash(_("%(name)s is added. Tickets due are recalculated.", name=name), "ok")
-            return go_to(url_for("calendar.lhc"))
-        except Invalid as error:
-            attach(form, error)
-    return _page(form, None, status=422)
+        with errors_in(form), writing_once(rows):
+            name = add_period(rows, writer(), form.stated(), form.why.data or "").name
+            leads_to(url_for("calendar.lhc"))
+    if form.errors:
+        return _page(form, None, status=422)
+    return go_to(
+        url_for("calendar.lhc"), _("%(name)s is added. Tickets due are recalculated.", name=name)
+    )
 
 
 @blueprint.route(f"/lhc/{_KEY}/edit", methods=["GET", "POST"])
@@ -120,8 +119,10 @@ def edit_period(number: int) -> Response:
                 )
                 name = row.name
                 leads_to(url_for("calendar.lhc"))
-            flash(_("%(name)s is saved. Tickets due are recalculated.", name=name), "ok")
-            return go_to(url_for("calendar.lhc"))
+            return go_to(
+                url_for("calendar.lhc"),
+                _("%(name)s is saved. Tickets due are recalculated.", name=name),
+            )
         except Invalid as error:
             rows.rollback()
             row = period_of_id(rows, number)
@@ -138,21 +139,14 @@ def remove_lhc_period(number: int) -> Response:
     rows, form = db.session(), RemoveForm()
     row = period_of_id(rows, number)
     if form.validate():
-        try:
-            with writing_once(rows):
-                name = remove_period(rows, writer(), number, form.why.data or "")
-            flash(
-                _(
-                    "%(name)s is removed. Tickets due are recalculated.",
-                    name=name,
-                ),
-                "ok",
-            )
-            return go_to(url_for("calendar.lhc"))
-        except Invalid as error:
-            attach(form, error)
-    shown = PeriodForm(formdata=None, data={**stated_of(row).texts(), "version": row.version})
-    return _page(shown, row, status=422, remove=form)
+        with errors_in(form), writing_once(rows):
+            name = remove_period(rows, writer(), number, form.why.data or "")
+    if form.errors:
+        shown = PeriodForm(formdata=None, data={**stated_of(row).texts(), "version": row.version})
+        return _page(shown, row, status=422, remove=form)
+    return go_to(
+        url_for("calendar.lhc"), _("%(name)s is removed. Tickets due are recalculated.", name=name)
+    )
 
 
 def _admins_only() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -182,6 +183,27 @@ def moved(keys: Sequence[str], key: str, way: str) -> tuple[str, ...]:
         if 0 <= to < len(found):
             found[at], found[to] = found[to], found[at]
     return tuple(found)
+
+
+@contextmanager
+def errors_in(form: Any, renamed: Mapping[str, str] | None = None) -> Iterator[None]:
+    """What a service refuses inside becomes errors of the form, and is not raised.
+
+    So does each view of a form, and ``form.errors`` says whether something was stored::
+
+        if form.validate():
+            with errors_in(form), writing_once(session):
+                rename(session, writer(), form.name.data or "")
+        if form.errors:
+            return _page(form, status=422)
+        return go_to(url, _("Name saved."))
+
+    ``renamed`` maps the service's field to the form's.
+    """
+    try:
+        yield
+    except Invalid as error:
+        attach(form, error, renamed)
 
 
 def attach(form: Any, error: Invalid, renamed: Mapping[str, str] | None = None) -> None:

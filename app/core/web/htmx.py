@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, make_response, redirect, render_template
+from flask import Response, flash, make_response, redirect, render_template
 from htmx_flask import request
 
 
@@ -34,8 +34,13 @@ def page_or_fragment(page: str, fragment: str, status: int = 200, **context: Any
     return make_response(render_template(name, **context), status)
 
 
-def go_to(url: str) -> Response:
-    """Send the browser to another page; htmx follows redirects itself, so it is distinguished."""
+def go_to(url: str, said: str = "") -> Response:
+    """Send the browser to another page, which shows ``said``: what was done.
+
+    htmx follows redirects itself, so it is distinguished.
+    """
+    if said:
+        flash(said, "ok")
     if request.htmx:
         answer = Response(status=204)
         answer.headers["HX-Redirect"] = url

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from flask import Response, flash, make_response, render_template, request, url_for
+from flask import Response, make_response, render_template, request, url_for
 from sqlalchemy.orm import Session
 
 from app.core.rules.access import Writer, refusal_to_create
@@ -14,7 +14,7 @@ from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import attach, errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.core.web.times import now
@@ -124,16 +124,14 @@ def new() -> Response:
         return _form_page(form, 200)
     rows, by = db.session(), writer()
     if form.validate():
-        try:
-            with writing_once(rows):
-                number = enter_event(rows, by, secrets.token_hex(16), form.stated())
-                leads_to(url_for("events.detail", number=number))
-        except Invalid as error:
-            attach(form, error)
-        else:
-            flash(_("Event %(number)s reported.", number=number), "ok")
-            return go_to(url_for("events.detail", number=number))
-    return _form_page(form, 422)
+        with errors_in(form), writing_once(rows):
+            number = enter_event(rows, by, secrets.token_hex(16), form.stated())
+            leads_to(url_for("events.detail", number=number))
+    if form.errors:
+        return _form_page(form, 422)
+    return go_to(
+        url_for("events.detail", number=number), _("Event %(number)s reported.", number=number)
+    )
 
 
 @blueprint.route(f"/events/{NUMBER}/edit", methods=["GET", "POST"])
@@ -167,8 +165,7 @@ def edit(number: int) -> Response:
             attach(form, error)
         else:
             said = _("Event corrected.") if changed else _("Nothing was changed.")
-            flash(said, "ok")
-            return go_to(url_for("events.detail", number=number))
+            return go_to(url_for("events.detail", number=number), said)
     return _form_page(form, 422, number)
 
 
@@ -196,12 +193,8 @@ def _with_reason(
     require_enter(by)
     event_facts(rows, number)
     if form.validate():
-        try:
-            with writing_once(rows):
-                verb(rows, by, number, form.reason.data or "")
-        except Invalid as error:
-            attach(form, error)
-        else:
-            flash(said, "ok")
-            return go_to(url_for("events.detail", number=number))
-    return event_page(number, form=form, status=422)
+        with errors_in(form), writing_once(rows):
+            verb(rows, by, number, form.reason.data or "")
+    if form.errors:
+        return event_page(number, form=form, status=422)
+    return go_to(url_for("events.detail", number=number), said)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
-from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from app.core.rules.access import Role, require_admin
 from app.core.rules.errors import Invalid, InvalidMany
@@ -14,7 +14,7 @@ from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import attach, errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.core.web.rows_field import pressed
@@ -91,17 +91,17 @@ def new() -> Response:
     if request.form.get("do") == "preview":
         return _form_page(form, None, preview=_previewed(rule), rule=rule)
     rows = db.session()
-    try:
-        with writing_once(rows):
-            made = verbs.compose_rule(
-                rows, writer(), form.name.data or "", form.about.data or "", rule
-            ).name
-            leads_to(url_for("duty_rules.listing"))
-    except Invalid as error:
-        attach(form, error)
+    with errors_in(form), writing_once(rows):
+        made = verbs.compose_rule(
+            rows, writer(), form.name.data or "", form.about.data or "", rule
+        ).name
+        leads_to(url_for("duty_rules.listing"))
+    if form.errors:
         return _form_page(form, None, status=422)
-    flash(_("%(rule)s created. Bring it into force to apply it.", rule=made), "ok")
-    return go_to(url_for("duty_rules.listing"))
+    return go_to(
+        url_for("duty_rules.listing"),
+        _("%(rule)s created. Bring it into force to apply it.", rule=made),
+    )
 
 
 @blueprint.route(f"/{_KEY}/revise", methods=["GET", "POST"])
@@ -122,22 +122,19 @@ def revise(number: int) -> Response:
         return _form_page(form, rule_row, status=422)
     if request.form.get("do") == "preview":
         return _form_page(form, rule_row, preview=_previewed(rule), rule=rule)
-    try:
-        with writing_once(rows):
-            made = label_of(verbs.revise_rule(rows, writer(), number, rule, form.note.data or ""))
-            leads_to(url_for("duty_rules.listing"))
-    except Invalid as error:
-        attach(form, error)
+    with errors_in(form), writing_once(rows):
+        made = label_of(verbs.revise_rule(rows, writer(), number, rule, form.note.data or ""))
+        leads_to(url_for("duty_rules.listing"))
+    if form.errors:
         return _form_page(form, rule_of_id(rows, number), status=422)
-    flash(
+    return go_to(
+        url_for("duty_rules.listing"),
         _(
             "%(rule)s created. The current version stays in force until you bring this one into "
             "force.",
             rule=made,
         ),
-        "ok",
     )
-    return go_to(url_for("duty_rules.listing"))
 
 
 @blueprint.post(f"/versions/{_KEY}/force")
@@ -174,8 +171,7 @@ def undo(number: int) -> Response:
             label = label_of(verbs.undo(rows, writer(), number).version)
     except Invalid as error:
         return _list_page(problem=error.message, status=422)
-    flash(_("Last change of %(label)s undone.", label=label), "ok")
-    return go_to(url_for("duty_rules.listing"))
+    return go_to(url_for("duty_rules.listing"), _("Last change of %(label)s undone.", label=label))
 
 
 def _decided(verb: Callable[[ForceForm], DutyForce], words: str, at: tuple[str, str]) -> Response:
@@ -184,16 +180,13 @@ def _decided(verb: Callable[[ForceForm], DutyForce], words: str, at: tuple[str, 
     if not form.validate():
         return _list_page(decision=form, place=at[1], status=422)
     rows = db.session()
-    try:
-        with writing_once(rows):
-            force = verb(form)
-            moment = force.ends_at if at[0] == "ends_at" else force.begins_at
-            said = words.format(label_of(force.version), f"{moment:%Y-%m-%d %H:%M} UTC")
-    except Invalid as error:
-        attach(form, error, renamed={at[0]: "at"})
+    with errors_in(form, {at[0]: "at"}), writing_once(rows):
+        force = verb(form)
+        moment = force.ends_at if at[0] == "ends_at" else force.begins_at
+        said = words.format(label_of(force.version), f"{moment:%Y-%m-%d %H:%M} UTC")
+    if form.errors:
         return _list_page(decision=form, place=at[1], status=422)
-    flash(said, "ok")
-    return go_to(url_for("duty_rules.listing"))
+    return go_to(url_for("duty_rules.listing"), said)
 
 
 def _admins_only() -> None:

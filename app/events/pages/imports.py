@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from time import monotonic
 from typing import Any, Final
 
-from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
@@ -18,7 +18,7 @@ from app.core.rules.file_problems import MAX_LINES, BadFile
 from app.core.rules.language import _, counted
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import attach, errors_in
 from app.core.web.htmx import go_to, page_or_fragment
 from app.core.web.person import acting, writer
 from app.core.web.requests.limits import FILES_LIMIT
@@ -66,7 +66,7 @@ def upload() -> Response:
         return _choose_page(form, 422)
     how = Reading(form.source.data or "", form.encoding.data or "", form.zone.data or "")
     rows, by = db.session(), writer()
-    try:
+    with errors_in(form):
         content = unpacked(file.stream.read(), runs.MAX_BYTES)
         row = runs.new_import(by, file.filename or "", content, how)
         small = row.size <= runs.SMALL
@@ -75,8 +75,7 @@ def upload() -> Response:
             runs.keep_import(rows, row, examined)
             number = row.id
             leads_to(url_for("event_imports.show", number=number))
-    except Invalid as error:
-        attach(form, error)
+    if form.errors:
         return _choose_page(form, 422)
     return go_to(url_for("event_imports.show", number=number))
 
@@ -126,8 +125,7 @@ def drop(number: int) -> Response:
     with writing_once(rows):
         runs.drop_import(rows, writer(), number)
         leads_to(url_for("event_imports.choose"))
-    flash(_("File discarded. Nothing was imported."), "ok")
-    return go_to(url_for("event_imports.choose"))
+    return go_to(url_for("event_imports.choose"), _("File discarded. Nothing was imported."))
 
 
 @blueprint.post(f"/imports/{_NUMBER}/withdraw")
@@ -138,7 +136,7 @@ def withdraw(number: int) -> Response:
     if not form.validate():
         return _import_page(number, reason_form=form, status=422)
     reason, ends, done = form.reason.data or "", monotonic() + _SECONDS, 0
-    try:
+    with errors_in(form):
         while True:
             with transaction(rows):
                 step = withdraw_import(rows, by, number, reason)
@@ -148,13 +146,13 @@ def withdraw(number: int) -> Response:
                     leave_withdrawal(rows, by, number, reason)
             if not step.left or late:
                 break
-    except Invalid as error:
-        attach(form, error)
+    if form.errors:
         return _import_page(number, reason_form=form, status=422)
     rest = (
         _("; the worker withdraws %(left)s more", left=format(step.left, ",")) if step.left else ""
     )
-    flash(
+    return go_to(
+        url_for("event_imports.show", number=number),
         counted(
             "%(done)s event withdrawn%(rest)s.",
             "%(done)s events withdrawn%(rest)s.",
@@ -162,9 +160,7 @@ def withdraw(number: int) -> Response:
             done=format(done, ","),
             rest=rest,
         ),
-        "ok",
     )
-    return go_to(url_for("event_imports.show", number=number))
 
 
 def _choose_page(form: FileForm, status: int) -> Response:

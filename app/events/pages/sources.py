@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from flask import Blueprint, Response, current_app, flash, make_response, render_template, url_for
+from flask import Blueprint, Response, current_app, make_response, render_template, url_for
 from flask_wtf import FlaskForm
 from wtforms import IntegerField, StringField, TextAreaField
 
@@ -14,7 +14,7 @@ from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach, lines, one_line, required
+from app.core.web.forms import errors_in, lines, one_line, required
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.core.web.times import now
@@ -154,31 +154,32 @@ def _usual() -> dict[str, str | int]:
 
 
 def _edited(form: SourceForm, source: EventSource | None) -> Response:
+    if not form.is_submitted():
+        return _form_page(form, source)
+    rows = db.session()
+    if source is not None:
+        form.name.data = source.name
+    if form.validate():
+        with errors_in(form):
+            if source is None and _is_known(form.name.data or ""):
+                raise Invalid("name", _("A source with this name already exists"))
+            with writing_once(rows):
+                set_source(
+                    rows,
+                    writer(),
+                    form.name.data or "",
+                    form.labels(),
+                    form.words(),
+                    form.expected_minutes.data,
+                )
+                leads_to(url_for("event_sources.listing"))
+    if form.errors:
+        return _form_page(form, source, 422)
+    return go_to(url_for("event_sources.listing"), _("Source %(data)s saved.", data=form.name.data))
+
+
+def _form_page(form: SourceForm, source: EventSource | None, status: int = 200) -> Response:
     name = source.name if source is not None else ""
-    status = 200
-    if form.is_submitted():
-        status, rows = 422, db.session()
-        if source is not None:
-            form.name.data = name
-        if form.validate():
-            try:
-                if source is None and _is_known(form.name.data or ""):
-                    raise Invalid("name", _("A source with this name already exists"))
-                with writing_once(rows):
-                    set_source(
-                        rows,
-                        writer(),
-                        form.name.data or "",
-                        form.labels(),
-                        form.words(),
-                        form.expected_minutes.data,
-                    )
-                    leads_to(url_for("event_sources.listing"))
-            except Invalid as error:
-                attach(form, error)
-            else:
-                flash(_("Source %(data)s saved.", data=form.name.data), "ok")
-                return go_to(url_for("event_sources.listing"))
     page = render_template("events/source_form.html", form=form, name=name, source=source)
     return make_response(page, status)
 

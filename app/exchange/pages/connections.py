@@ -14,7 +14,6 @@ from flask import (
     Blueprint,
     Response,
     current_app,
-    flash,
     make_response,
     render_template,
     request,
@@ -31,7 +30,7 @@ from app.core.rules.language import _, counted
 from app.core.settings import Settings
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import attach, errors_in
 from app.core.web.htmx import go_to, page_or_fragment
 from app.core.web.person import acting, local_path, secret_key, writer
 from app.core.web.times import now
@@ -142,31 +141,30 @@ def new() -> Response:
     confirmation = ask_password(form.password)
     if confirmation.attempt is None:
         return _form_page("exchange/new.html", form, confirmation.status, codes=codes)
-    try:
-        with writing_once(rows):
-            verified_user(rows, confirmation.attempt)
-            connection = verbs.connect(
-                rows,
-                by,
-                form.code.data or "",
-                form.kind.data or "",
-                profile=replace(
-                    kind_named(form.kind.data or "").profile_for(form.url.data or ""),
-                    tickets=Choice(form.tickets.data),
-                    group=form.group.data or "",
-                ),
-                paused=True,
-                **form.settings(),
-            )
-            if form.remote_secret.data:
-                add_secret(rows, by, connection, LOGIN, form.remote_secret.data, secret_key())
-            number = connection.id
-            leads_to(_base(number))
-    except Invalid as error:
-        attach(form, error, {"secret": "remote_secret"})
+    with errors_in(form, {"secret": "remote_secret"}), writing_once(rows):
+        verified_user(rows, confirmation.attempt)
+        connection = verbs.connect(
+            rows,
+            by,
+            form.code.data or "",
+            form.kind.data or "",
+            profile=replace(
+                kind_named(form.kind.data or "").profile_for(form.url.data or ""),
+                tickets=Choice(form.tickets.data),
+                group=form.group.data or "",
+            ),
+            paused=True,
+            **form.settings(),
+        )
+        if form.remote_secret.data:
+            add_secret(rows, by, connection, LOGIN, form.remote_secret.data, secret_key())
+        number = connection.id
+        leads_to(_base(number))
+    if form.errors:
         return _form_page("exchange/new.html", form, codes=codes)
-    flash(_("The connection is paused. Test it, check its map, then resume it."), "ok")
-    return go_to(_base(number))
+    return go_to(
+        _base(number), _("The connection is paused. Test it, check its map, then resume it.")
+    )
 
 
 @blueprint.get(f"/{NUMBER}")
@@ -197,17 +195,14 @@ def edit(number: int) -> Response:
     if confirmation.attempt is None:
         found = connection_of_number(rows, number)
         return _form_page("exchange/edit.html", form, confirmation.status, connection=found)
-    try:
-        with transaction(rows):
-            verified_user(rows, confirmation.attempt)
-            found = connection_of_number(rows, number)
-            secret = form.remote_secret.data or ""
-            change_connection(rows, by, found, **form.settings(), secret=secret, key=secret_key())
-    except Invalid as error:
-        attach(form, error, {"secret": "remote_secret"})
+    with errors_in(form, {"secret": "remote_secret"}), transaction(rows):
+        verified_user(rows, confirmation.attempt)
+        found = connection_of_number(rows, number)
+        secret = form.remote_secret.data or ""
+        change_connection(rows, by, found, **form.settings(), secret=secret, key=secret_key())
+    if form.errors:
         return _form_page("exchange/edit.html", form, connection=connection_of_number(rows, number))
-    flash(_("Connection saved."), "ok")
-    return go_to(_base(number))
+    return go_to(_base(number), _("Connection saved."))
 
 
 @blueprint.post(f"/{NUMBER}/pause")
@@ -253,8 +248,7 @@ def new_secret(number: int) -> Response:
         attach(form, error, {"secret": "remote_secret"})
         problem = error.message if error.field == "connection" else ""
         return _page(number, secret_form=form, problem=problem, status=422)
-    flash(_("Secret stored, encrypted. It is used from the next call."), "ok")
-    return go_to(_base(number))
+    return go_to(_base(number), _("Secret stored, encrypted. It is used from the next call."))
 
 
 @blueprint.post(f"/{NUMBER}/end-secret")
@@ -267,8 +261,7 @@ def old_secret(number: int) -> Response:
         return _page(number, problem=_("This secret belongs to another connection"), status=422)
     with writing_once(rows):
         end_secret(rows, by, connection_of_number(rows, number), int(key))
-    flash(_("Secret revoked."), "ok")
-    return go_to(_base(number))
+    return go_to(_base(number), _("Secret revoked."))
 
 
 @blueprint.get(f"/{NUMBER}/comparison")
@@ -330,8 +323,7 @@ def all_again(number: int) -> Response:
         said = counted(
             "%(num)s ticket is queued again.", "%(num)s tickets are queued again.", count
         )
-    flash(said, "ok")
-    return go_to(_base(number))
+    return go_to(_base(number), said)
 
 
 @blueprint.get(f"/{NUMBER}/calls/<int(max=2147483647):call>")
@@ -391,8 +383,10 @@ def share(number: int) -> Response:
             leads_to(url_for("tickets.detail", number=int(key)))
     except Invalid as error:
         return _refused(error.message)
-    flash(_("Shared with %(data)s.", data=code), "ok")
-    return go_to(url_for("tickets.detail", number=int(key), _anchor="h-exchange"))
+    return go_to(
+        url_for("tickets.detail", number=int(key), _anchor="h-exchange"),
+        _("Shared with %(data)s.", data=code),
+    )
 
 
 @blueprint.post(f"/pairs/{NUMBER}/again")
@@ -406,8 +400,7 @@ def again(number: int) -> Response:
             leads_to(back)
     except Invalid as error:
         return _refused(error.message)
-    flash(_("The ticket is being retried.") if is_up else _NOT_CALLED, "ok")
-    return go_to(back)
+    return go_to(back, _("The ticket is being retried.") if is_up else _NOT_CALLED)
 
 
 @blueprint.post(f"/pairs/{NUMBER}/end")
@@ -489,8 +482,7 @@ def _decided(verb: Callable[..., object], said: str) -> Response:
             leads_to(_back())
     except Invalid as error:
         return _refused(error.message)
-    flash(said, "ok")
-    return go_to(_back())
+    return go_to(_back(), said)
 
 
 def _back() -> str:
@@ -514,8 +506,7 @@ def _done(number: int, verb: Callable[..., None], said: str) -> Response:
             verb(rows, by, connection_of_number(rows, number))
     except Invalid as error:
         return _page(number, problem=error.message, status=422)
-    flash(said, "ok")
-    return go_to(_base(number))
+    return go_to(_base(number), said)
 
 
 def _base(number: int) -> str:

@@ -29,7 +29,7 @@ from app.core.rules.language import _, counted
 from app.core.settings import Settings
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach, one_line, required
+from app.core.web.forms import errors_in, one_line, required
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.core.web.times import now
@@ -110,18 +110,16 @@ def dismiss_many() -> Response:
     require_operator(acting(), _("decide about incoming mails"))
     if form.validate():
         listed = url_for("incoming_mails.listing", state=MailState.REVIEW)
-        try:
+        with errors_in(form):
             if not numbers or len(numbers) != len(texts) or len(numbers) > MOST_DISMISSED:
                 raise Invalid("reason", _("Select the mails to dismiss"))
             with writing_once(rows):
                 count = dismiss_mails(rows, writer(), numbers, form.reason.data or "")
                 leads_to(listed)
-        except Invalid as error:
-            attach(form, error)
-        else:
-            _say_dismissed(count)
-            return go_to(listed)
-    return make_response(_list(MailState.REVIEW, None, form), 422)
+    if form.errors:
+        return make_response(_list(MailState.REVIEW, None, form), 422)
+    _say_dismissed(count)
+    return go_to(listed)
 
 
 def _say_dismissed(count: int) -> None:
@@ -173,7 +171,7 @@ def add(number: int) -> Response:
     if form.validate():
         text = (form.ticket.data or "").removeprefix("#")
         known = text.isascii() and text.isdigit() and len(text) < 10
-        try:
+        with errors_in(form):
             if not known:
                 raise Invalid("ticket", _("Not a ticket number; use one such as 253"))
             reply = _read(found)
@@ -181,12 +179,9 @@ def add(number: int) -> Response:
                 ours = addresses_of(_settings())
                 add_as_comment(rows, writer(), number, int(text), reply, ours)
                 leads_to(url_for("tickets.detail", number=int(text)))
-        except Invalid as error:
-            attach(form, error)
-        else:
-            flash(_("The mail was added as a comment."), "ok")
-            return go_to(url_for("tickets.detail", number=int(text)))
-    return _page(find_incoming(rows, acting(), number), add_form=form, status=422)
+    if form.errors:
+        return _page(find_incoming(rows, acting(), number), add_form=form, status=422)
+    return go_to(url_for("tickets.detail", number=int(text)), _("The mail was added as a comment."))
 
 
 @blueprint.post(f"{_NUMBER}/dismiss")
@@ -197,19 +192,16 @@ def dismiss(number: int) -> Response:
     sender = found.sender
     if form.validate():
         listed = url_for("incoming_mails.listing", state=MailState.REVIEW)
-        try:
-            with writing_once(rows):
-                dismiss_mail(rows, writer(), number, form.reason.data or "")
-                count = 1
-                if form.all.data and sender:
-                    count += dismiss_of_sender(rows, writer(), sender, form.reason.data or "")
-                leads_to(listed)
-        except Invalid as error:
-            attach(form, error)
-        else:
-            _say_dismissed(count)
-            return go_to(listed)
-    return _page(found, dismiss_form=form, status=422)
+        with errors_in(form), writing_once(rows):
+            dismiss_mail(rows, writer(), number, form.reason.data or "")
+            count = 1
+            if form.all.data and sender:
+                count += dismiss_of_sender(rows, writer(), sender, form.reason.data or "")
+            leads_to(listed)
+    if form.errors:
+        return _page(found, dismiss_form=form, status=422)
+    _say_dismissed(count)
+    return go_to(listed)
 
 
 def _page(

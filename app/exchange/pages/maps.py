@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from flask import Response, current_app, flash, make_response, render_template, request, url_for
+from flask import Response, current_app, make_response, render_template, request, url_for
 
 from app.core.database.transactions import dry_run
 from app.core.rules.access import require_admin
@@ -14,7 +14,7 @@ from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _, joined, said_word
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.core.web.rows_field import pressed
@@ -61,19 +61,15 @@ def save_map(number: int) -> Response:
     require_admin(by.actor, _MAY)
     if pressed(form, request.form.get("do", "")):
         return _map_page(number, form)
-    if not form.validate():
-        return _map_page(number, form, status=422)
-    try:
-        with writing_once(rows):
+    if form.validate():
+        with errors_in(form), writing_once(rows):
             found = connection_of_number(rows, number)
             _require_base(form, found)
             wanted = form.profile(profile_in_use(rows, found))
             version = set_profile(rows, by, found, wanted.as_json())
-    except Invalid as error:
-        attach(form, error)
+    if form.errors:
         return _map_page(number, form, status=422)
-    flash(_("Version %(version)s is in use.", version=version), "ok")
-    return go_to(_url(number))
+    return go_to(_url(number), _("Version %(version)s is in use.", version=version))
 
 
 @blueprint.post(f"/{NUMBER}/map/roll-back")
@@ -86,8 +82,7 @@ def roll_back(number: int) -> Response:
         found = connection_of_number(rows, number)
         earlier = _of_version(versions_of(rows, number), wanted)
         version = set_profile(rows, by, found, earlier.content)
-    flash(_("Version %(version)s is in use.", version=version), "ok")
-    return go_to(_url(number))
+    return go_to(_url(number), _("Version %(version)s is in use.", version=version))
 
 
 @blueprint.get(f"/{NUMBER}/map.json")
@@ -125,8 +120,7 @@ def import_map(number: int) -> Response:
     except Invalid as error:
         form = _form_in_use(connection_of_number(rows, number))
         return _map_page(number, form, problem=error.message, status=422)
-    flash(_("Version %(version)s is in use.", version=version), "ok")
-    return go_to(_url(number))
+    return go_to(_url(number), _("Version %(version)s is in use.", version=version))
 
 
 @blueprint.get(f"/{NUMBER}/preview")

@@ -23,11 +23,11 @@ from app.accounts.services.passkeys import passkeys_of
 from app.accounts.web.own_password import WRONG, ask_password
 from app.core.database.transactions import transaction
 from app.core.rules.access import Kind
-from app.core.rules.errors import AuthenticationFailed, Invalid, NotFound
+from app.core.rules.errors import AuthenticationFailed, NotFound
 from app.core.rules.language import _
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, local_path, remote, writer
 from app.core.web.times import now
@@ -95,16 +95,14 @@ def zone() -> Response:
     form = ZoneForm()
     if form.validate():
         rows = db.session()
-        try:
-            with transaction(rows):
-                user = people.find_user(rows, current_user.name)
-                people.set_time_zone(rows, writer(), user, form.time_zone.data)
-        except Invalid as error:
-            attach(form, error)
-        else:
-            flash(_("Times are shown in UTC and %(data)s.", data=form.time_zone.data), "ok")
-            return go_to(url_for("profile.show"))
-    return _page(zone_form=form, status=422)
+        with errors_in(form), transaction(rows):
+            user = people.find_user(rows, current_user.name)
+            people.set_time_zone(rows, writer(), user, form.time_zone.data)
+    if form.errors:
+        return _page(zone_form=form, status=422)
+    return go_to(
+        url_for("profile.show"), _("Times are shown in UTC and %(data)s.", data=form.time_zone.data)
+    )
 
 
 @blueprint.post("/mail")
@@ -117,15 +115,12 @@ def mail() -> Response:
     if asked.attempt is None:
         return _page(mail_form=form, status=asked.status)
     rows = db.session()
-    try:
-        with transaction(rows):
-            user = logins.verified_user(rows, asked.attempt)
-            people.set_mail(rows, writer(), user, form.mail.data or "")
-    except Invalid as error:
-        attach(form, error)
+    with errors_in(form), transaction(rows):
+        user = logins.verified_user(rows, asked.attempt)
+        people.set_mail(rows, writer(), user, form.mail.data or "")
+    if form.errors:
         return _page(mail_form=form, status=422)
-    flash(_("Email address saved."), "ok")
-    return go_to(url_for("profile.show"))
+    return go_to(url_for("profile.show"), _("Email address saved."))
 
 
 @blueprint.post("/mails")
@@ -138,8 +133,10 @@ def mails() -> Response:
     with transaction(rows):
         user = people.find_user(rows, current_user.name)
         mail_choices.set_mail_choice(rows, writer(), user, choice)
-    flash(_("Saved: %(choices)s.", choices=mail_choices.CHOICES[choice].lower()), "ok")
-    return go_to(url_for("profile.show", _anchor="mails"))
+    return go_to(
+        url_for("profile.show", _anchor="mails"),
+        _("Saved: %(choices)s.", choices=mail_choices.CHOICES[choice].lower()),
+    )
 
 
 @blueprint.post("/updates")
@@ -151,8 +148,10 @@ def updates() -> Response:
     rows, choice = db.session(), form.updates.data or ""
     with transaction(rows):
         people.set_updates(rows, writer(), people.find_user(rows, current_user.name), choice)
-    flash(_("Saved: %(updates)s.", updates=people.UPDATES[choice].lower()), "ok")
-    return go_to(url_for("profile.show", _anchor="updates"))
+    return go_to(
+        url_for("profile.show", _anchor="updates"),
+        _("Saved: %(updates)s.", updates=people.UPDATES[choice].lower()),
+    )
 
 
 @blueprint.post("/password")
@@ -167,7 +166,7 @@ def password() -> Response:
     if asked.attempt is None:
         return _page(password_form=form, status=asked.status)
     try:
-        with transaction(rows):
+        with errors_in(form, {"password": "new"}), transaction(rows):
             user = logins.verified_user(rows, asked.attempt)
             people.set_password(rows, writer(), user, form.new.data or "")
             token = people.start_login(
@@ -181,21 +180,19 @@ def password() -> Response:
     except AuthenticationFailed:  # it was changed, or the person disabled, at this moment
         form.old.errors = [WRONG]
         return _page(password_form=form, status=422)
-    except Invalid as error:
-        attach(form, error, renamed={"password": "new"})
+    if form.errors:
         return _page(password_form=form, status=422)
     login = logins.live_login(rows, token, now())
     session.clear()
     if login is not None:  # else it was ended at this very moment
         login_user(Person(token, login))
-    flash(
+    return go_to(
+        url_for("profile.show"),
         _(
             "Password changed. Your other sessions, your API tokens and your calendar address"
             " have ended."
         ),
-        "ok",
     )
-    return go_to(url_for("profile.show"))
 
 
 @blueprint.post("/end-login")
@@ -211,8 +208,7 @@ def end_login() -> Response:
             logins.end_one_login(rows, writer(), user, int(key))
     except NotFound as error:
         return _page(problem=f"{error.message}.", status=422)
-    flash(_("Session ended."), "ok")
-    return go_to(url_for("profile.show"))
+    return go_to(url_for("profile.show"), _("Session ended."))
 
 
 @blueprint.post("/end-other-logins")
@@ -224,11 +220,10 @@ def end_other_logins() -> Response:
         ended = logins.end_other_logins(rows, writer(), user, current_user.token)
     words = _("session") if ended.logins == 1 else _("sessions")
     more = _(", and %(secrets)s", secrets=ended.secrets) if ended.secrets else ""
-    flash(
+    return go_to(
+        url_for("profile.show"),
         _("%(logins)s other %(words)s ended%(more)s.", logins=ended.logins, words=words, more=more),
-        "ok",
     )
-    return go_to(url_for("profile.show"))
 
 
 @blueprint.post("/theme")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, flash, request
+from flask import Blueprint, Response, request
 
 from app.core.database.transactions import transaction
 from app.core.rules.errors import Invalid
@@ -85,5 +85,4 @@ def switch() -> Response:
     with transaction(rows):
         set_shortcuts(rows, acting(), on=on == "yes")
     done = _("Keyboard shortcuts are on.") if on == "yes" else _("Keyboard shortcuts are off.")
-    flash(done, "ok")
-    return go_to("/shortcuts")
+    return go_to("/shortcuts", done)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import Blueprint, Response, current_app, flash, render_template, url_for
+from flask import Blueprint, Response, current_app, render_template, url_for
 
 from app.core.rules.access import require_operator
 from app.core.rules.errors import NotFound
@@ -96,14 +96,13 @@ def run(name: str) -> Response:
     rows = db.session()
     with writing_once(rows):
         timed_work.run_soon(rows, name, now())
-    flash(
+    return go_to(
+        url_for("work.page"),
         _(
             "“%(title)s” is due now. A worker starts it within seconds.",
             title=WORK_NAMED[name].title,
         ),
-        "ok",
     )
-    return go_to(url_for("work.page"))
 
 
 @blueprint.post("/jobs/<int(max=2147483647):number>/again")
@@ -112,5 +111,4 @@ def again(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         name = retry(rows, number)
-    flash(_("Job %(name)s is queued again.", name=name), "ok")
-    return go_to(url_for("work.page"))
+    return go_to(url_for("work.page"), _("Job %(name)s is queued again.", name=name))

@@ -9,7 +9,6 @@ from flask import (
     Flask,
     Response,
     current_app,
-    flash,
     make_response,
     render_template,
     request,
@@ -171,8 +170,7 @@ def again(mail: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         send_again(rows, writer(), mail)
-    flash(_("The email is queued again."), "ok")
-    return go_to(url_for("mails.mail", mail=mail))
+    return go_to(url_for("mails.mail", mail=mail), _("The email is queued again."))
 
 
 @blueprint.post("/mails/again")
@@ -191,8 +189,7 @@ def again_all() -> Response:
         if many
         else _("No email has failed.")
     )
-    flash(message, "ok")
-    return go_to(url_for("mails.listing", state="waiting"))
+    return go_to(url_for("mails.listing", state="waiting"), message)
 
 
 @blueprint.route("/unsubscribe/<token>", methods=["GET", "POST"])

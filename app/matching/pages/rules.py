@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from app.core.rules.access import Role
 from app.core.rules.errors import Invalid
@@ -43,15 +43,14 @@ def add() -> Response:
             rule = add_rule(rows, writer(), rule, typed["note"].replace("\r\n", "\n"))
     except Invalid as error:
         return _page(typed, error)
-    flash(
+    return go_to(
+        url_for("matching_rules.page"),
         _(
             "Version %(version)s applies from %(valid_from)s UTC. Events are being matched again.",
             version=rule.version,
             valid_from=format(rule.valid_from, "%Y-%m-%d %H:%M"),
         ),
-        "ok",
     )
-    return go_to(url_for("matching_rules.page"))
 
 
 def _page(typed: dict[str, str], error: Invalid | None) -> Response:

@@ -14,7 +14,6 @@ from flask import (
     Blueprint,
     Response,
     current_app,
-    flash,
     make_response,
     render_template,
     request,
@@ -84,14 +83,13 @@ def end() -> Response:
             verbs.end_feed(rows, writer())
     except Invalid as error:
         return _page(problem=error.message, status=422)
-    flash(
+    return go_to(
+        url_for("feeds.show"),
         _(
             "Your calendar address no longer works: "
             "calendar programs that use it now get error 404."
         ),
-        "ok",
     )
-    return go_to(url_for("feeds.show"))
 
 
 @blueprint.get("/<secret>.ics")

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 from flask_wtf import FlaskForm
 from wtforms import SelectMultipleField, StringField
 
 from app.core.rules.counted import SLIDES_RANGE
 from app.core.rules.documents.slides import SLIDE_WORDS, SlideKind
-from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.errors import NotFound
 from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach, moved, one_line, required
+from app.core.web.forms import errors_in, moved, one_line, required
 from app.core.web.htmx import go_to, page_or_fragment
 from app.core.web.person import acting, writer
 from app.core.web.times import now
@@ -102,10 +102,8 @@ def order() -> Response:
     if way in ("up", "down"):
         form.slides.data = list(moved(form.slides.data or (), kind, way))
         return _listing(form, 200)
-    if not form.validate():
-        return _listing(form, 422)
-    try:
-        with writing_once(rows):
+    if form.validate():
+        with errors_in(form), writing_once(rows):
             pack = packs.order_pack(
                 rows,
                 by,
@@ -116,8 +114,7 @@ def order() -> Response:
             )
             number = pack.id
             leads_to(url_for("meeting_packs.show", number=number))
-    except Invalid as error:
-        attach(form, error)
+    if form.errors:
         return _listing(form, 422)
     return go_to(url_for("meeting_packs.show", number=number))
 
@@ -147,8 +144,10 @@ def again(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         packs.make_again(rows, writer(), number)
-    flash(_("Pack %(number)s queued again.", number=number), "ok")
-    return go_to(url_for("meeting_packs.show", number=number))
+    return go_to(
+        url_for("meeting_packs.show", number=number),
+        _("Pack %(number)s queued again.", number=number),
+    )
 
 
 @blueprint.get(f"/{_NUMBER}.<any(pptx, pdf):kind>")
@@ -170,8 +169,10 @@ def delete(number: int) -> Response:
     with writing_once(rows):
         title = packs.delete_pack(rows, writer(), number)
         leads_to(url_for("meeting_packs.listing"))
-    flash(_("Pack %(number)s, %(title)s, deleted.", number=number, title=title), "ok")
-    return go_to(url_for("meeting_packs.listing"))
+    return go_to(
+        url_for("meeting_packs.listing"),
+        _("Pack %(number)s, %(title)s, deleted.", number=number, title=title),
+    )
 
 
 def _listing(form: PackForm, status: int) -> Response:

@@ -10,7 +10,6 @@ from flask import (
     Blueprint,
     Response,
     current_app,
-    flash,
     make_response,
     render_template,
     request,
@@ -21,13 +20,13 @@ from werkzeug.exceptions import NotFound as NoPage
 
 from app.calendar.rules.calendar import Appointment
 from app.core.database.transactions import transaction
-from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.errors import NotFound
 from app.core.rules.language import _, joined
 from app.core.services.changes import newest_changes_of
 from app.core.settings import Settings
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.core.web.times import now
@@ -138,15 +137,11 @@ def _series(verb: Any, done: str) -> Response:
     require_chair(acting(), _("cancel or resume the regular TCs"))
     rows, form = db.session(), SeriesForm()
     if form.validate():
-        try:
-            with writing_once(rows):
-                verb(rows, writer(), form.series_reason.data or "")
-        except Invalid as error:
-            attach(form, error)
-        else:
-            flash(done, "ok")
-            return go_to(url_for("teleconferences.listing"))
-    return _list_page(form, 422)
+        with errors_in(form), writing_once(rows):
+            verb(rows, writer(), form.series_reason.data or "")
+    if form.errors:
+        return _list_page(form, 422)
+    return go_to(url_for("teleconferences.listing"), done)
 
 
 def _list_page(form: SeriesForm | None = None, status: int = 200) -> Response:
@@ -207,16 +202,12 @@ def ask() -> Response:
     require_asking(acting())
     rows, form = db.session(), AskForm()
     if form.validate():
-        try:
-            with writing_once(rows):
-                number = verbs.ask(rows, writer(), form.asked()).id
-                leads_to(url_for("teleconferences.show", number=number))
-        except Invalid as error:
-            attach(form, error, {"times": "time_1"})
-        else:
-            flash(_("Meeting requested."), "ok")
-            return go_to(url_for("teleconferences.show", number=number))
-    return _ask_page(form, 422)
+        with errors_in(form, {"times": "time_1"}), writing_once(rows):
+            number = verbs.ask(rows, writer(), form.asked()).id
+            leads_to(url_for("teleconferences.show", number=number))
+    if form.errors:
+        return _ask_page(form, 422)
+    return go_to(url_for("teleconferences.show", number=number), _("Meeting requested."))
 
 
 def _ask_page(form: AskForm, status: int = 200) -> Response:
@@ -254,20 +245,15 @@ def set_time(number: int) -> Response:
     form.offer(_proposed(row))
     seen, is_set = form.seen_version, row.state == TcState.SET
     if form.validate():
-        try:
-            with writing_once(rows):
-                wanted = form.wanted()
-                row = verbs.set_time(rows, writer(), number, wanted, secretary(), seen)
-                is_changed = row.version != seen
-        except Invalid as error:
-            attach(form, error, {"version": "whole form"})
-        else:
-            done = _("Meeting rescheduled.") if is_set else _("Meeting scheduled.")
-            done += _(" Participants with a mail address get a mail.")
-            return _done(
-                number, done if is_changed else _("Nothing was changed, and nobody is notified.")
-            )
-    return _page(verbs.find_teleconference(rows, number), status=422, set_form=form)
+        with errors_in(form, {"version": "whole form"}), writing_once(rows):
+            wanted = form.wanted()
+            row = verbs.set_time(rows, writer(), number, wanted, secretary(), seen)
+            is_changed = row.version != seen
+    if form.errors:
+        return _page(verbs.find_teleconference(rows, number), status=422, set_form=form)
+    done = _("Meeting rescheduled.") if is_set else _("Meeting scheduled.")
+    done += _(" Participants with a mail address get a mail.")
+    return _done(number, done if is_changed else _("Nothing was changed, and nobody is notified."))
 
 
 @blueprint.post(f"{NUMBER}/decline")
@@ -277,14 +263,11 @@ def decline(number: int) -> Response:
     rows, form = db.session(), ReasonForm()
     row = verbs.find_teleconference(rows, number)
     if form.validate():
-        try:
-            with writing_once(rows):
-                verbs.decline(rows, writer(), number, form.reason.data or "")
-        except Invalid as error:
-            attach(form, error)
-        else:
-            return _done(number, _("Request declined."))
-    return _page(row, status=422, reason_form=form)
+        with errors_in(form), writing_once(rows):
+            verbs.decline(rows, writer(), number, form.reason.data or "")
+    if form.errors:
+        return _page(row, status=422, reason_form=form)
+    return _done(number, _("Request declined."))
 
 
 @blueprint.post(f"{NUMBER}/cancel")
@@ -295,14 +278,11 @@ def cancel(number: int) -> Response:
     if not may_withdraw(acting(), row.state, row.requested_by_id):
         require_chair(acting(), _("cancel meetings"))
     if form.validate():
-        try:
-            with writing_once(rows):
-                verbs.cancel(rows, writer(), number, form.reason.data or "", secretary())
-        except Invalid as error:
-            attach(form, error)
-        else:
-            return _done(number, _("Meeting cancelled."))
-    return _page(row, status=422, reason_form=form)
+        with errors_in(form), writing_once(rows):
+            verbs.cancel(rows, writer(), number, form.reason.data or "", secretary())
+    if form.errors:
+        return _page(row, status=422, reason_form=form)
+    return _done(number, _("Meeting cancelled."))
 
 
 @blueprint.post(f"{NUMBER}/held")
@@ -313,16 +293,13 @@ def mark_held(number: int) -> Response:
     row = verbs.find_teleconference(rows, number)
     if form.validate():
         agenda = _agenda(row)
-        try:
-            with writing_once(rows):
-                verbs.mark_held(
-                    rows, writer(), number, form.minutes.data or "", agenda, form.seen_version
-                )
-        except Invalid as error:
-            attach(form, error, {"version": "whole form"})
-        else:
-            return _done(number, _("Minutes saved."))
-    return _page(row, status=422, minutes_form=form)
+        with errors_in(form, {"version": "whole form"}), writing_once(rows):
+            verbs.mark_held(
+                rows, writer(), number, form.minutes.data or "", agenda, form.seen_version
+            )
+    if form.errors:
+        return _page(row, status=422, minutes_form=form)
+    return _done(number, _("Minutes saved."))
 
 
 @blueprint.post(f"{NUMBER}/join")
@@ -350,17 +327,12 @@ def add_people(number: int) -> Response:
     rows, form = db.session(), PeopleForm()
     row = verbs.find_teleconference(rows, number)
     if form.validate():
-        try:
-            with writing_once(rows):
-                added = verbs.add_people(
-                    rows, writer(), number, form.people.data or [], secretary()
-                )
-        except Invalid as error:
-            attach(form, error)
-        else:
-            names = ", ".join(added) if added else _("Nobody new")
-            return _done(number, _("Added: %(names)s.", names=names))
-    return _page(row, status=422, people_form=form)
+        with errors_in(form), writing_once(rows):
+            added = verbs.add_people(rows, writer(), number, form.people.data or [], secretary())
+    if form.errors:
+        return _page(row, status=422, people_form=form)
+    names = ", ".join(added) if added else _("Nobody new")
+    return _done(number, _("Added: %(names)s.", names=names))
 
 
 @blueprint.post(f"{NUMBER}/points")
@@ -370,16 +342,11 @@ def add_point(number: int) -> Response:
     rows, form = db.session(), PointForm()
     row = verbs.find_teleconference(rows, number)
     if form.validate():
-        try:
-            with writing_once(rows):
-                verbs.add_point(
-                    rows, writer(), number, form.text.data or "", form.address.data or ""
-                )
-        except Invalid as error:
-            attach(form, error)
-        else:
-            return _done(number, _("Agenda item added."))
-    return _page(row, status=422, point_form=form)
+        with errors_in(form), writing_once(rows):
+            verbs.add_point(rows, writer(), number, form.text.data or "", form.address.data or "")
+    if form.errors:
+        return _page(row, status=422, point_form=form)
+    return _done(number, _("Agenda item added."))
 
 
 @blueprint.post(f"{NUMBER}/points/<int(max=2147483647):point>/remove")
@@ -392,8 +359,7 @@ def remove_point(number: int, point: int) -> Response:
 
 
 def _done(number: int, words: str) -> Response:
-    flash(words, "ok")
-    return go_to(url_for("teleconferences.show", number=number))
+    return go_to(url_for("teleconferences.show", number=number), words)
 
 
 def _proposed(row: Teleconference) -> Sequence[Any]:

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any, Final
 
-from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 
 from app.core.database.transactions import transaction
 from app.core.rules.access import require_admin
-from app.core.rules.errors import Invalid, NotFound
+from app.core.rules.errors import NotFound
 from app.core.rules.language import _, counted, joined
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.names.pages.unresolved_forms import AS_REPORTED, AS_WRITTEN, AliasForm, NameForm, UnitForm
@@ -59,31 +59,28 @@ def alias() -> Response:
     if not form.validate():
         return _name_page(kind, given, form)
     rows, by = db.session(), writer()
-    try:
-        with writing_once(rows):
-            name_decisions.make_alias(
-                rows,
-                by,
-                kind,
-                given,
-                form.target.data or "",
-                system=form.system.data,
-                why=form.why.data or "",
-            )
-    except Invalid as error:
-        attach(form, error)
+    with errors_in(form), writing_once(rows):
+        name_decisions.make_alias(
+            rows,
+            by,
+            kind,
+            given,
+            form.target.data or "",
+            system=form.system.data,
+            why=form.why.data or "",
+        )
+    if form.errors:
         return _name_page(kind, given, form)
     followed = _follow(kind, given)
-    flash(
+    return go_to(
+        url_for("unresolved.listing", kind=kind),
         _(
             "%(given)s now means %(data)s.%(in_words)s",
             given=given,
             data=form.target.data,
             in_words=_in_words(*followed),
         ),
-        "ok",
     )
-    return go_to(url_for("unresolved.listing", kind=kind))
 
 
 @blueprint.post("/follow")
@@ -91,15 +88,14 @@ def follow() -> Response:
     """Let more tickets and events follow what a name means by now."""
     kind, given, _why = _named()
     followed = _follow(kind, given)
-    flash(
+    return go_to(
+        url_for("unresolved.listing", kind=kind),
         _(
             "%(given)s:%(followed)s",
             given=given,
             followed=_in_words(*followed) or _(" nothing had to be updated."),
         ),
-        "ok",
     )
-    return go_to(url_for("unresolved.listing", kind=kind))
 
 
 @blueprint.post("/dismiss")
@@ -109,8 +105,10 @@ def dismiss() -> Response:
     rows = db.session()
     with writing_once(rows):
         name_decisions.dismiss_name(rows, writer(), kind, given, why)
-    flash(_("%(given)s is dismissed and no longer listed.", given=given), "ok")
-    return go_to(url_for("unresolved.listing", kind=kind))
+    return go_to(
+        url_for("unresolved.listing", kind=kind),
+        _("%(given)s is dismissed and no longer listed.", given=given),
+    )
 
 
 @blueprint.post("/take-back")
@@ -124,15 +122,14 @@ def take_back() -> Response:
         _step(name_decisions.release_tickets, kind, given, STEP),
         _step(event_name_decisions.release_events, kind, given, event_name_decisions.AT_ONCE),
     )
-    flash(
+    return go_to(
+        url_for("unresolved.listing", kind=kind),
         _(
             "The decision about %(given)s is undone.%(in_words)s",
             given=given,
             in_words=_in_words(*followed),
         ),
-        "ok",
     )
-    return go_to(url_for("unresolved.listing", kind=kind))
 
 
 @blueprint.post("/unit")
@@ -142,15 +139,14 @@ def unit() -> Response:
     rows = db.session()
     given = form.unit.data or ""
     if form.validate():
-        try:
-            with writing_once(rows):
-                name_decisions.add_unit(rows, writer(), given, why=form.why.data or "")
-        except Invalid as error:
-            attach(form, error, {"name": "unit"})
-        else:
-            flash(_("%(given)s is now a known unit.", given=given), "ok")
-            return go_to(url_for("unresolved.listing", kind=NameKind.UNIT))
-    return _list_page(NameKind.UNIT, "1", unit_form=form)
+        with errors_in(form, {"name": "unit"}), writing_once(rows):
+            name_decisions.add_unit(rows, writer(), given, why=form.why.data or "")
+    if form.errors:
+        return _list_page(NameKind.UNIT, "1", unit_form=form)
+    return go_to(
+        url_for("unresolved.listing", kind=NameKind.UNIT),
+        _("%(given)s is now a known unit.", given=given),
+    )
 
 
 def _kind(word: str) -> NameKind:

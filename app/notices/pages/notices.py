@@ -20,7 +20,7 @@ from app.core.rules.errors import Invalid
 from app.core.rules.language import _, counted, joined, said_word
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import Choice, UtcTimeField, attach, lines, one_line, options, required
+from app.core.web.forms import Choice, UtcTimeField, errors_in, lines, one_line, options, required
 from app.core.web.htmx import go_to
 from app.core.web.packed_file import packed, unpacked
 from app.core.web.person import acting, writer
@@ -210,8 +210,7 @@ def confirm() -> Response:
     if only is not None and only.notice is not None:
         flash(f"{only.why}.", "waiting" if only.outcome is Outcome.TO_READ else "ok")
         return go_to(url_for("notices.notice", number=only.notice))
-    flash(in_words(results) + ".", "ok")
-    return go_to(url_for("notices.listing"))
+    return go_to(url_for("notices.listing"), in_words(results) + ".")
 
 
 def in_words(results: Sequence[Result]) -> str:
@@ -236,23 +235,19 @@ def make(number: int) -> Response:
     require_take(acting())
     rows, form = db.session(), TicketForm()
     if form.validate():
-        try:
-            with writing_once(rows):
-                ticket = verbs.make_ticket(rows, writer(), number, form.new_ticket()).number
-                leads_to(url_for("tickets.detail", number=ticket))
-        except Invalid as error:
-            attach(form, error)
-        else:
-            flash(
-                _(
-                    "Ticket %(ticket)s created from notice %(number)s.",
-                    ticket=ticket,
-                    number=number,
-                ),
-                "ok",
-            )
-            return go_to(url_for("tickets.detail", number=ticket))
-    return _notice_page(find_notice(rows, number), form=form, status=422)
+        with errors_in(form), writing_once(rows):
+            ticket = verbs.make_ticket(rows, writer(), number, form.new_ticket()).number
+            leads_to(url_for("tickets.detail", number=ticket))
+    if form.errors:
+        return _notice_page(find_notice(rows, number), form=form, status=422)
+    return go_to(
+        url_for("tickets.detail", number=ticket),
+        _(
+            "Ticket %(ticket)s created from notice %(number)s.",
+            ticket=ticket,
+            number=number,
+        ),
+    )
 
 
 @blueprint.post(f"{NUMBER}/update")
@@ -264,23 +259,19 @@ def update(number: int) -> Response:
         start, end, state = form.window_start.data, form.window_end.data, form.state.data
         assert start is not None, "required"
         assert end is not None, "required"
-        try:
-            with writing_once(rows):
-                ticket = verbs.update_ticket(rows, writer(), number, start, end, state or "").number
-                leads_to(url_for("tickets.detail", number=ticket))
-        except Invalid as error:
-            attach(form, error)
-        else:
-            flash(
-                _(
-                    "Ticket %(ticket)s updated from notice %(number)s.",
-                    ticket=ticket,
-                    number=number,
-                ),
-                "ok",
-            )
-            return go_to(url_for("tickets.detail", number=ticket))
-    return _notice_page(find_notice(rows, number), update_form=form, status=422)
+        with errors_in(form), writing_once(rows):
+            ticket = verbs.update_ticket(rows, writer(), number, start, end, state or "").number
+            leads_to(url_for("tickets.detail", number=ticket))
+    if form.errors:
+        return _notice_page(find_notice(rows, number), update_form=form, status=422)
+    return go_to(
+        url_for("tickets.detail", number=ticket),
+        _(
+            "Ticket %(ticket)s updated from notice %(number)s.",
+            ticket=ticket,
+            number=number,
+        ),
+    )
 
 
 @blueprint.post(f"{NUMBER}/dismiss")
@@ -289,16 +280,15 @@ def dismiss(number: int) -> Response:
     require_take(acting())
     rows, form = db.session(), DismissForm()
     if form.validate():
-        try:
-            with writing_once(rows):
-                verbs.dismiss(rows, writer(), number, form.reason.data or "")
-                leads_to(url_for("notices.listing", state=Outcome.TO_READ))
-        except Invalid as error:
-            attach(form, error)
-        else:
-            flash(_("Notice %(number)s dismissed.", number=number), "ok")
-            return go_to(url_for("notices.listing", state=Outcome.TO_READ))
-    return _notice_page(find_notice(rows, number), dismiss_form=form, status=422)
+        with errors_in(form), writing_once(rows):
+            verbs.dismiss(rows, writer(), number, form.reason.data or "")
+            leads_to(url_for("notices.listing", state=Outcome.TO_READ))
+    if form.errors:
+        return _notice_page(find_notice(rows, number), dismiss_form=form, status=422)
+    return go_to(
+        url_for("notices.listing", state=Outcome.TO_READ),
+        _("Notice %(number)s dismissed.", number=number),
+    )
 
 
 @blueprint.post(f"{NUMBER}/restore")
@@ -308,8 +298,10 @@ def restore(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         verbs.take_back(rows, writer(), number)
-    flash(_("Notice %(number)s needs review again.", number=number), "ok")
-    return go_to(url_for("notices.notice", number=number))
+    return go_to(
+        url_for("notices.notice", number=number),
+        _("Notice %(number)s needs review again.", number=number),
+    )
 
 
 @blueprint.post(f"{NUMBER}/circuits")
@@ -319,17 +311,16 @@ def settle(number: int) -> Response:
     rows, form = db.session(), _circuit_form()
     if form.validate():
         circuit, link = form.circuit.data or "", form.link.data or ""
-        try:
-            with writing_once(rows):
-                verbs.settle_circuit(
-                    rows, writer(), number, circuit, link, remember=bool(form.remember.data)
-                )
-        except Invalid as error:
-            attach(form, error)
-        else:
-            flash(_("%(circuit)s assigned to %(link)s.", circuit=circuit, link=link), "ok")
-            return go_to(url_for("notices.notice", number=number))
-    return _notice_page(find_notice(rows, number), circuit_form=form, status=422)
+        with errors_in(form), writing_once(rows):
+            verbs.settle_circuit(
+                rows, writer(), number, circuit, link, remember=bool(form.remember.data)
+            )
+    if form.errors:
+        return _notice_page(find_notice(rows, number), circuit_form=form, status=422)
+    return go_to(
+        url_for("notices.notice", number=number),
+        _("%(circuit)s assigned to %(link)s.", circuit=circuit, link=link),
+    )
 
 
 def _circuit_form() -> CircuitForm:

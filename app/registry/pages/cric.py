@@ -10,7 +10,6 @@ from flask import (
     Blueprint,
     Response,
     current_app,
-    flash,
     make_response,
     render_template,
     request,
@@ -25,7 +24,7 @@ from app.core.rules.language import _
 from app.core.settings import Settings
 from app.core.web.extensions import db
 from app.core.web.form_keys import writing_once
-from app.core.web.forms import attach, one_line
+from app.core.web.forms import errors_in, one_line
 from app.core.web.htmx import fragment_target, go_to
 from app.core.web.person import acting, writer
 from app.core.web.requests.limits import UPLOAD_LIMIT
@@ -77,28 +76,26 @@ def read() -> Response:
     """Read a source: proposals are brought up to date, the registry stays as it is."""
     form = SourceForm()
     rows = db.session()
-    try:
+    with errors_in(form):
         content = _content(form)
         with transaction(rows):
             reading = verbs.read_source(
                 rows, writer(), content, smaller_is_right=bool(form.smaller.data)
             )
             alarm, new, gone = reading.run.alarm, reading.new, reading.gone
-    except Invalid as error:
-        attach(form, error)
+    if form.errors:
         return _page(form, status=422)
     if alarm:
         return _page(form, status=422)
-    flash(
+    return go_to(
+        url_for("cric.listing"),
         _(
             "CRIC read: %(count)s records, %(new)s new proposals, %(gone)s no longer proposed.",
             count=content.count,
             new=new,
             gone=gone,
         ),
-        "ok",
     )
-    return go_to(url_for("cric.listing"))
 
 
 def _content(form: SourceForm) -> CricContent:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Any, Final
 
-from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import Length
@@ -203,15 +203,14 @@ def confirm() -> Response:
     except Invalid as error:
         attach(form, error, {})
         return _choose_page(form)
-    flash(
+    return go_to(
+        url_for("imports.choose"),
         _(
             "Imported %(kind)s: %(listed)s.",
             kind=said_word(kind),
             listed=joined(", ", (f"{count} " + said_word(what) for what, count in counts.items())),
         ),
-        "ok",
     )
-    return go_to(url_for("imports.choose"))
 
 
 def _choose_page(form: ImportForm, *, problem: str = "", wrong: Sequence[Problem] = ()) -> Response:

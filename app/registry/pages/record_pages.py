@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, Generic
 
-from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.rules.access import Role, refusal_to_create
-from app.core.rules.errors import EditConflict, Invalid
+from app.core.rules.errors import EditConflict
 from app.core.rules.language import _, said_word
 from app.core.web.edit_conflicts import seen_version
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import errors_in
 from app.core.web.htmx import fragment_target, go_to
 from app.core.web.panels import panel_values
 from app.core.web.person import acting, writer
@@ -123,27 +123,24 @@ class RecordPages(Generic[Record]):
             return self._form_page(form, None)
         if form.validate():
             session = db.session()
-            try:
-                with writing_once(session):
-                    stated = form.stated()
-                    self.complete(session, stated)
-                    made = self.records.verbs.create(
-                        session,
-                        writer(),
-                        stated,
-                        sources=form.sources(),
-                        why=form.why.data or "",
-                    )
-                    key = getattr(made, self._key)
-                    leads_to(self._at(key))
-                flash(
-                    _("%(one)s %(key)s created.", one=said_word(self._one).capitalize(), key=key),
-                    "ok",
+            with errors_in(form), writing_once(session):
+                stated = form.stated()
+                self.complete(session, stated)
+                made = self.records.verbs.create(
+                    session,
+                    writer(),
+                    stated,
+                    sources=form.sources(),
+                    why=form.why.data or "",
                 )
-                return go_to(self._at(key))
-            except Invalid as error:
-                attach(form, error)
-        return self._form_page(form, None, 422)
+                key = getattr(made, self._key)
+                leads_to(self._at(key))
+        if form.errors:
+            return self._form_page(form, None, 422)
+        return go_to(
+            self._at(key),
+            _("%(one)s %(key)s created.", one=said_word(self._one).capitalize(), key=key),
+        )
 
     def record(self, **address: str) -> Response:
         """One record, today or as of a day."""
@@ -165,38 +162,35 @@ class RecordPages(Generic[Record]):
         if not form.validate():
             return self._form_page(form, found, 422)
         try:
-            seen = seen_version(form.version.data)
-            with transaction(session):
-                before = found.version
-                changed = verbs.change(
-                    session,
-                    writer(),
-                    key,
-                    form.stated(),
-                    base_version=seen,
-                    sources=form.sources(),
-                    why=form.why.data or "",
-                )
-                now_called, same = getattr(changed, self._key), changed.version == before
+            with errors_in(form):
+                seen = seen_version(form.version.data)
+                with transaction(session):
+                    before = found.version
+                    changed = verbs.change(
+                        session,
+                        writer(),
+                        key,
+                        form.stated(),
+                        base_version=seen,
+                        sources=form.sources(),
+                        why=form.why.data or "",
+                    )
+                    now_called, same = getattr(changed, self._key), changed.version == before
         except EditConflict as error:
-            session.rollback()
             found = verbs.of_key(session, key)
             clashes = clashes_of(form, error, verbs.values(found), seen, history_of(session, found))
             return self._form_page(form, found, 409, clashes=clashes)
-        except Invalid as error:
-            session.rollback()
-            attach(form, error)
+        if form.errors:
             return self._form_page(form, verbs.of_key(session, key), 422)
-        flash(
+        return go_to(
+            self._at(now_called),
             _(
                 "%(one)s %(now_called)s is %(how)s.",
                 one=said_word(self._one).capitalize(),
                 now_called=now_called,
                 how=_("as it was") if same else _("saved"),
             ),
-            "ok",
         )
-        return go_to(self._at(now_called))
 
     def retire(self, **address: str) -> Response:
         """End a record on a day."""
@@ -205,25 +199,19 @@ class RecordPages(Generic[Record]):
         if not form.validate() or form.on.data is None:
             return self._page(key, retire_form=form, status=422)
         session = db.session()
-        try:
-            with writing_once(session):
-                self.records.verbs.retire(
-                    session, writer(), key, form.on.data, why=form.why.data or ""
-                )
-        except Invalid as error:
-            session.rollback()
-            attach(form, error, {"valid_until": "on"})
+        with errors_in(form, {"valid_until": "on"}), writing_once(session):
+            self.records.verbs.retire(session, writer(), key, form.on.data, why=form.why.data or "")
+        if form.errors:
             return self._page(key, retire_form=form, status=422)
-        flash(
+        return go_to(
+            self._at(key),
             _(
                 "%(one)s %(key)s retired; its first day out of use is %(data)s.",
                 one=said_word(self._one).capitalize(),
                 key=key,
                 data=form.on.data,
             ),
-            "ok",
         )
-        return go_to(self._at(key))
 
     def confirm(self, **address: str) -> Response:
         """Say what confirms a sample."""
@@ -232,17 +220,13 @@ class RecordPages(Generic[Record]):
         if not form.validate():
             return self._page(key, confirm_form=form, status=422)
         session = db.session()
-        try:
-            with writing_once(session):
-                self.records.verbs.confirm(
-                    session, writer(), key, form.field.data or "", form.source.data or ""
-                )
-        except Invalid as error:
-            session.rollback()
-            attach(form, error)
+        with errors_in(form), writing_once(session):
+            self.records.verbs.confirm(
+                session, writer(), key, form.field.data or "", form.source.data or ""
+            )
+        if form.errors:
             return self._page(key, confirm_form=form, status=422)
-        flash(_("Confirmed for %(key)s.", key=key), "ok")
-        return go_to(self._at(key))
+        return go_to(self._at(key), _("Confirmed for %(key)s.", key=key))
 
     @property
     def _one(self) -> str:

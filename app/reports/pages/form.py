@@ -174,8 +174,9 @@ def submit(site: str, quarter: str) -> Response:
         if isinstance(error, EditConflict):
             flash(_("The report has changed: review it before you sign."), "waiting")
         return _asked_to_sign(report_context(site, quarter), 409)
-    flash(_("Version %(number)s of the report signed and submitted.", number=number), "ok")
-    return go_to(place.address)
+    return go_to(
+        place.address, _("Version %(number)s of the report signed and submitted.", number=number)
+    )
 
 
 @blueprint.post(f"{PLACE}/reopen")

@@ -16,7 +16,7 @@ from app.core.services.changes import changes_of
 from app.core.web.edit_conflicts import Clash, seen_version
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.core.web.times import now
@@ -86,8 +86,10 @@ def new() -> Response:
     with writing_once(rows):
         number = verbs.make_draft(rows, writer()).number
         leads_to(url_for("report_forms.form", number=number))
-    flash(_("Draft form %(number)s created. Publish it to use it.", number=number), "ok")
-    return go_to(url_for("report_forms.form", number=number))
+    return go_to(
+        url_for("report_forms.form", number=number),
+        _("Draft form %(number)s created. Publish it to use it.", number=number),
+    )
 
 
 @blueprint.get(_FORM)
@@ -134,18 +136,16 @@ def add(number: int) -> Response:
     if request.method == "GET":
         _require_draft(_seen(number))
         return _question_page(typed, number)
-    if not typed.validate():
-        return _question_page(typed, number, status=422)
-    try:
-        with writing_once(rows):
+    if typed.validate():
+        with errors_in(typed), writing_once(rows):
             label = verbs.add_question(rows, writer(), number, typed.stated())[1].label
             leads_to(url_for("report_forms.form", number=number))
-    except Invalid as error:
-        rows.rollback()
-        attach(typed, error)
+    if typed.errors:
         return _question_page(typed, number, status=422)
-    flash(_("“%(label)s” added to form %(number)s.", label=label, number=number), "ok")
-    return go_to(url_for("report_forms.form", number=number))
+    return go_to(
+        url_for("report_forms.form", number=number),
+        _("“%(label)s” added to form %(number)s.", label=label, number=number),
+    )
 
 
 @blueprint.route(_QUESTION, methods=["GET", "POST"])
@@ -166,21 +166,20 @@ def question(number: int, key: str) -> Response:
     if not typed.validate():
         return _question_page(typed, number, key, status=422)
     try:
-        seen = seen_version(typed.version.data)
-        with writing_once(rows):
-            label = verbs.change_question(rows, writer(), number, key, typed.stated(), seen)[
-                1
-            ].label
+        with errors_in(typed):
+            seen = seen_version(typed.version.data)
+            with writing_once(rows):
+                changed = verbs.change_question(rows, writer(), number, key, typed.stated(), seen)
+                label = changed[1].label
     except EditConflict as error:
-        rows.rollback()
         clashes = _clashes(typed, number, key, seen, error)
         return _question_page(typed, number, key, status=409, clashes=clashes)
-    except Invalid as error:
-        rows.rollback()
-        attach(typed, error)
+    if typed.errors:
         return _question_page(typed, number, key, status=422)
-    flash(_("“%(label)s” saved in form %(number)s.", label=label, number=number), "ok")
-    return go_to(url_for("report_forms.form", number=number))
+    return go_to(
+        url_for("report_forms.form", number=number),
+        _("“%(label)s” saved in form %(number)s.", label=label, number=number),
+    )
 
 
 @blueprint.post(f"{_QUESTION}/move")
@@ -229,28 +228,23 @@ def publish(number: int) -> Response:
     if not typed.validate():
         return _form_page(number, publishing=typed, status=422)
     try:
-        seen = seen_version(typed.version.data)
-        with writing_once(rows):
-            made = verbs.publish(
-                rows, writer(), number, typed.first_quarter.data or "", typed.note.data or "", seen
-            )
-            first = made.first_quarter
+        with errors_in(typed):
+            seen = seen_version(typed.version.data)
+            quarter, note = typed.first_quarter.data or "", typed.note.data or ""
+            with writing_once(rows):
+                first = verbs.publish(rows, writer(), number, quarter, note, seen).first_quarter
     except (EditConflict, MoveNotAllowed) as error:
-        rows.rollback()
         return _form_page(number, publishing=typed, problem=_words(error), status=409)
-    except Invalid as error:
-        rows.rollback()
-        attach(typed, error)
+    if typed.errors:
         return _form_page(number, publishing=typed, status=422)
-    flash(
+    return go_to(
+        url_for("report_forms.form", number=number),
         _(
             "Form %(number)s published for reports of %(first)s and later quarters.",
             number=number,
             first=first,
         ),
-        "ok",
     )
-    return go_to(url_for("report_forms.form", number=number))
 
 
 @blueprint.post(f"{_FORM}/take-out")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Final
 
-from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 
@@ -77,8 +77,10 @@ def remind() -> Response:
         site = site_of_key(rows, key)
         sent = remind_now(rows, writer(), site, quarter, due_days())
         name = sent.site.key
-    flash(_("Reminder queued for %(name)s, %(quarter)s.", name=name, quarter=quarter), "ok")
-    return go_to(url_for("report_reminders.page"))
+    return go_to(
+        url_for("report_reminders.page"),
+        _("Reminder queued for %(name)s, %(quarter)s.", name=name, quarter=quarter),
+    )
 
 
 @blueprint.get("/quiet")
@@ -91,7 +93,7 @@ def quiet() -> Response:
 def add_quiet() -> Response:
     """Leave a site or a person in peace."""
     form = _quiet_form()
-    if not form.validate_on_submit():
+    if not form.validate():
         return _quiet_page(form, 422)
     rows = db.session()
     who = form.who.data or ""
@@ -111,8 +113,7 @@ def add_quiet() -> Response:
         field = form.reason if error.field == "reason" else form.who
         field.errors = [*field.errors, error.message]
         return _quiet_page(form, 422)
-    flash(_("%(name)s muted.", name=name), "ok")
-    return go_to(url_for("report_reminders.quiet"))
+    return go_to(url_for("report_reminders.quiet"), _("%(name)s muted.", name=name))
 
 
 @blueprint.post("/quiet/<int(max=2147483647):number>/end")
@@ -121,8 +122,7 @@ def end(number: int) -> Response:
     rows = db.session()
     with writing_once(rows):
         name = end_quiet(rows, writer(), number)
-    flash(_("%(name)s unmuted.", name=name), "ok")
-    return go_to(url_for("report_reminders.quiet"))
+    return go_to(url_for("report_reminders.quiet"), _("%(name)s unmuted.", name=name))
 
 
 def _page(before: int | None) -> str:

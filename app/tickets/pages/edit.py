@@ -12,12 +12,12 @@ from wtforms import SelectMultipleField
 
 from app.core.database.transactions import transaction
 from app.core.rules import access
-from app.core.rules.errors import Difference, EditConflict, Invalid, MoveNotAllowed, NotFound
+from app.core.rules.errors import Difference, EditConflict, MoveNotAllowed, NotFound
 from app.core.rules.language import _
 from app.core.services.changes import TICKET, changes_of
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import UtcTimeField, attach, options
+from app.core.web.forms import UtcTimeField, errors_in, options
 from app.core.web.htmx import go_to, wants_fragment
 from app.core.web.person import acting, writer
 from app.core.web.times import now
@@ -106,7 +106,7 @@ def new() -> Response:
             valid = form.validate()
             overlooked = valid and _overlooked(form, by.actor)
             if valid and not overlooked:
-                try:
+                with errors_in(form):
                     stated = form.values()
                     check_addresses(stated)
                     stated["network"] = stated["network"] or None
@@ -114,8 +114,6 @@ def new() -> Response:
                         number = _opened(rows, by, NewTicket(**stated), parent).number
                         leads_to(url_for("tickets.detail", number=number))
                     return go_to(url_for("tickets.detail", number=number))
-                except Invalid as error:
-                    attach(form, error)
             status = 409 if overlooked else 422
     told = [parent.number] if parent else []
     told += [one.number for one in of_events.tickets] if of_events else []
@@ -340,17 +338,18 @@ def edit(number: int) -> AnyResponse:
     if _overlooked(form, by.actor, number):
         return _edit_page(form, ticket, 409, overlooked=True)
     try:
-        wanted = keep_unchanged(ticket, form.values(ticket), shown_before(form, ticket))
-        check_addresses(wanted)
-        with transaction(rows):
-            verbs.change_ticket(rows, by, number, wanted, base_version=version, check_needs=True)
+        with errors_in(form):
+            wanted = keep_unchanged(ticket, form.values(ticket), shown_before(form, ticket))
+            check_addresses(wanted)
+            with transaction(rows):
+                verbs.change_ticket(
+                    rows, by, number, wanted, base_version=version, check_needs=True
+                )
     except EditConflict as conflict:
-        rows.rollback()
         ticket = verbs.find_ticket(rows, by.actor, number)
         _take_over(form, ticket, conflict, version)
         return _conflict_page(form, ticket, conflict.differences)
-    except Invalid as error:
-        attach(form, error)
+    if form.errors:
         return _edit_page(form, verbs.find_ticket(rows, by.actor, number), 422)
     return go_to(url_for("tickets.detail", number=number))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Final
 
-from flask import Blueprint, Response, flash, make_response, render_template, request, url_for
+from flask import Blueprint, Response, make_response, render_template, request, url_for
 from flask_wtf import FlaskForm
 from wtforms import HiddenField, StringField
 from wtforms.validators import Length
@@ -177,8 +177,7 @@ def confirm() -> Response:
         return _choose_page(form, wrong=error)
     except Invalid as error:
         return _choose_page(form, problem=error.message)
-    flash(_result_in_words(done), "ok")
-    return go_to(url_for("ticket_imports.choose"))
+    return go_to(url_for("ticket_imports.choose"), _result_in_words(done))
 
 
 def _result_in_words(done: Imported) -> str:

@@ -5,7 +5,7 @@ The story of a duplicate on the page of its master is ``pages.timeline``'s.
 
 from __future__ import annotations
 
-from flask import Response, flash
+from flask import Response
 
 from app.core.rules import access
 from app.core.rules.access import Actor
@@ -13,7 +13,7 @@ from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _, joined, said_word
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import writer
 from app.tickets.models.tickets import Ticket
@@ -35,18 +35,16 @@ def merge(number: int) -> Response:
     access.require_write(by.actor, facts_of(ticket))
     form = MergeForm()
     if form.validate():
-        try:
+        with errors_in(form, {"other": "master"}):
             into = _chosen_master(by.actor, form.master.data)
             with writing_once(rows):
                 master = merge_tickets(rows, by, number, into)
                 address = address_of(into, master.version)
                 said = _merged_words(ticket, master)
                 leads_to(address)
-            flash(said, "ok")
-            return go_to(address)
-        except Invalid as error:
-            attach(form, error, renamed={"other": "master"})
-    return ticket_page(number, merge_form=form, status=422)
+    if form.errors:
+        return ticket_page(number, merge_form=form, status=422)
+    return go_to(address, said)
 
 
 def _chosen_master(actor: Actor, typed: str | None) -> int:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from flask import Response
 
 from app.core.database.transactions import transaction
-from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.web.extensions import db
-from app.core.web.forms import attach
+from app.core.web.forms import errors_in
 from app.core.web.person import writer
 from app.core.web.times import both_zones
 from app.tickets.pages.forms import ReminderForm
@@ -24,14 +23,11 @@ def remind(number: int) -> Response:
     rows, by, form = db.session(), writer(), ReminderForm()
     find_ticket(rows, by.actor, number)
     if form.validate():
-        try:
-            with transaction(rows):
-                due_at = set_reminder(rows, by, number, form.due_at.data, form.note.data or "")
-        except Invalid as error:
-            attach(form, error)
-        else:
-            return shown_again(number, _("Reminder set: %(time)s.", time=both_zones(due_at)))
-    return ticket_page(number, remind_form=form, status=422)
+        with errors_in(form), transaction(rows):
+            due_at = set_reminder(rows, by, number, form.due_at.data, form.note.data or "")
+    if form.errors:
+        return ticket_page(number, remind_form=form, status=422)
+    return shown_again(number, _("Reminder set: %(time)s.", time=both_zones(due_at)))
 
 
 @blueprint.post(f"/tickets/{NUMBER}/remind/remove", endpoint="remove_reminder")

@@ -16,7 +16,7 @@ from app.core.services.changes import TICKET, changes_of
 from app.core.web.attached_files import chosen_files, problems_of
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import attach, errors_in
 from app.core.web.htmx import wants_fragment
 from app.core.web.person import writer
 from app.tickets.models.tickets import Ticket
@@ -315,18 +315,18 @@ def relate(number: int) -> Response:
     form = RelationForm()
     if form.validate():
         other = read_number(form.other.data)
-        try:
+        with errors_in(form):
             if other is None:
                 raise Invalid("other", _("Ticket number: enter digits only, such as 1042"))
-            with writing_once(rows):
-                role = RelationRole(form.role.data)
-                version = relate_tickets(rows, by, number, role, other).version
-            return after_writing(number, version, _("Linked with ticket %(other)s.", other=other))
-        except NotFound:  # of the other: this one was found
-            attach(form, Invalid("other", _("No ticket has this number")))
-        except Invalid as error:
-            attach(form, error)
-    return ticket_page(number, relation_form=form, status=422)
+            try:
+                with writing_once(rows):
+                    role = RelationRole(form.role.data)
+                    version = relate_tickets(rows, by, number, role, other).version
+            except NotFound:  # of the other: this one was found
+                raise Invalid("other", _("No ticket has this number")) from None
+    if form.errors:
+        return ticket_page(number, relation_form=form, status=422)
+    return after_writing(number, version, _("Linked with ticket %(other)s.", other=other))
 
 
 @blueprint.post(f"/tickets/{NUMBER}/unrelate")
@@ -352,20 +352,18 @@ def acknowledge(number: int) -> Response:
     rows, by, form = db.session(), writer(), AnswerForm()
     verbs.find_ticket(rows, by.actor, number)
     if form.validate():
-        try:
-            with writing_once(rows):
-                version = acknowledge_change(
-                    rows,
-                    by,
-                    number,
-                    form.site.data or "",
-                    form.answer.data or "",
-                    form.reason.data or "",
-                ).version
-            return after_writing(number, version, f"{form.site.data} {form.answer.data}.")
-        except Invalid as error:
-            attach(form, error)
-    return ticket_page(number, answer_form=form, status=422)
+        with errors_in(form), writing_once(rows):
+            version = acknowledge_change(
+                rows,
+                by,
+                number,
+                form.site.data or "",
+                form.answer.data or "",
+                form.reason.data or "",
+            ).version
+    if form.errors:
+        return ticket_page(number, answer_form=form, status=422)
+    return after_writing(number, version, f"{form.site.data} {form.answer.data}.")
 
 
 @blueprint.post(f"/tickets/{NUMBER}/hand")

@@ -14,7 +14,6 @@ from flask import (
     Blueprint,
     Response,
     current_app,
-    flash,
     make_response,
     render_template,
     request,
@@ -31,7 +30,7 @@ from app.core.rules.language import _
 from app.core.settings import Settings
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, secret_key, writer
 from app.core.web.shown_once import show_once, take_shown_once
@@ -81,17 +80,15 @@ def new() -> Response:
     confirmation = ask_password(form.password)
     if confirmation.attempt is None:
         return _form_page(form, status=confirmation.status)
-    try:
-        with writing_once(rows):
-            verified_user(rows, confirmation.attempt)
-            outside = Outside(_settings().outbound_private_hosts, secret_key())
-            made, secret = verbs.create_webhook(
-                rows, writer(), form.wanted(), outside, form.account.data or ""
-            )
-            page = _address_of(made.id)
-            leads_to(page)
-    except Invalid as error:
-        attach(form, error)
+    with errors_in(form), writing_once(rows):
+        verified_user(rows, confirmation.attempt)
+        outside = Outside(_settings().outbound_private_hosts, secret_key())
+        made, secret = verbs.create_webhook(
+            rows, writer(), form.wanted(), outside, form.account.data or ""
+        )
+        page = _address_of(made.id)
+        leads_to(page)
+    if form.errors:
         return _form_page(form, status=422)
     show_once(page, secret)
     return go_to(page)
@@ -123,17 +120,14 @@ def edit(number: int) -> Response:
     confirmation = ask_password(form.password)
     if confirmation.attempt is None:
         return _form_page(form, found, status=confirmation.status)
-    try:
-        with transaction(rows):
-            verified_user(rows, confirmation.attempt)
-            verbs.change_webhook(
-                rows, writer(), number, form.wanted(), _settings().outbound_private_hosts
-            )
-    except Invalid as error:
-        attach(form, error)
+    with errors_in(form), transaction(rows):
+        verified_user(rows, confirmation.attempt)
+        verbs.change_webhook(
+            rows, writer(), number, form.wanted(), _settings().outbound_private_hosts
+        )
+    if form.errors:
         return _form_page(form, verbs.find_own(rows, acting(), number), status=422)
-    flash(_("Webhook saved."), "ok")
-    return go_to(_address_of(number))
+    return go_to(_address_of(number), _("Webhook saved."))
 
 
 @blueprint.post(f"/{NUMBER}/on")
@@ -185,8 +179,7 @@ def delete(number: int) -> Response:
     with writing_once(rows):
         name = verbs.delete_webhook(rows, writer(), number)
         leads_to(back)
-    flash(_("Webhook “%(name)s” deleted.", name=name), "ok")
-    return go_to(back)
+    return go_to(back, _("Webhook “%(name)s” deleted.", name=name))
 
 
 @blueprint.post(f"/{NUMBER}/test")
@@ -249,8 +242,7 @@ def _done(number: int, verb: Callable[[], object], said: str) -> Response:
             leads_to(_address_of(number))
     except Invalid as error:
         return _page(number, problem=error.message, status=422)
-    flash(said, "ok")
-    return go_to(_address_of(number))
+    return go_to(_address_of(number), said)
 
 
 def _address_of(number: int) -> str:

@@ -14,7 +14,7 @@ from app.core.rules.errors import Invalid
 from app.core.rules.language import _, joined, said_word
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import attach, errors_in
 from app.core.web.htmx import go_to
 from app.core.web.panels import panel_values
 from app.core.web.person import acting, writer
@@ -148,14 +148,12 @@ def undo(number: int) -> Response:
     rows, by, form = db.session(), writer(), UndoBulkForm()
     verbs.find_bulk_change(rows, by.actor, number)
     if form.validate():
-        try:
-            with writing_once(rows):
-                undone = verbs.undo_bulk_change(rows, by, number, form.reason.data or "").id
-                leads_to(url_for("bulk.result", number=undone))
-            return go_to(url_for("bulk.result", number=undone))
-        except Invalid as error:
-            attach(form, error, renamed={"public_comment": "reason"})
-    return _result_page(number, form, 422)
+        with errors_in(form, {"public_comment": "reason"}), writing_once(rows):
+            undone = verbs.undo_bulk_change(rows, by, number, form.reason.data or "").id
+            leads_to(url_for("bulk.result", number=undone))
+    if form.errors:
+        return _result_page(number, form, 422)
+    return go_to(url_for("bulk.result", number=undone))
 
 
 def _page(

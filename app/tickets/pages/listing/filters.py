@@ -7,7 +7,6 @@ from typing import Any
 from flask import (
     Blueprint,
     Response,
-    flash,
     make_response,
     redirect,
     render_template,
@@ -22,7 +21,7 @@ from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _, joined
 from app.core.web.extensions import db
 from app.core.web.form_keys import leads_to, writing_once
-from app.core.web.forms import attach
+from app.core.web.forms import errors_in
 from app.core.web.htmx import go_to
 from app.core.web.person import acting, writer
 from app.tickets.models.desk import SavedFilter
@@ -59,7 +58,7 @@ def show(number: int) -> AnyResponse:
 def save() -> Response:
     """Keep the filter of a list under a name."""
     rows, by, form = db.session(), writer(), SaveFilterForm()
-    try:
+    with errors_in(form):
         query = read_query(form.query.data or "")
         if not form.validate():
             return _save_page(form)
@@ -73,16 +72,14 @@ def save() -> Response:
             )
             rows.flush()
             leads_to(address_of(row))
-    except Invalid as error:
-        attach(form, error)
+    if form.errors:
         return _save_page(form)
-    flash(
+    return go_to(
+        address_of(row),
         _("Filter “%(name)s” saved and shared.", name=row.name)
         if shared
         else _("Filter “%(name)s” saved.", name=row.name),
-        "ok",
     )
-    return go_to(address_of(row))
 
 
 @blueprint.post(f"/{_KEY}/change")
@@ -91,16 +88,13 @@ def change(number: int) -> Response:
     rows, by, form = db.session(), writer(), FilterForm()
     verbs.find_filter(rows, by.actor, number)
     if form.validate():
-        try:
-            with transaction(rows):
-                verbs.change_filter(
-                    rows, by, number, form.name.data or "", shared=form.use.data == SHARED
-                )
-            flash(_("Filter “%(data)s” saved.", data=form.name.data), "ok")
-            return go_to(url_for("filters.listing"))
-        except Invalid as error:
-            attach(form, error)
-    return _page(wrong=number, form=form, status=422)
+        with errors_in(form), transaction(rows):
+            verbs.change_filter(
+                rows, by, number, form.name.data or "", shared=form.use.data == SHARED
+            )
+    if form.errors:
+        return _page(wrong=number, form=form, status=422)
+    return go_to(url_for("filters.listing"), _("Filter “%(data)s” saved.", data=form.name.data))
 
 
 @blueprint.post(f"/{_KEY}/replace")
@@ -111,8 +105,7 @@ def replace(number: int) -> Response:
     query = read_query(form.query.data or "")
     with transaction(rows):
         row = verbs.replace_filter(rows, by, number, query.own_query())
-    flash(_("Filter “%(name)s” updated.", name=row.name), "ok")
-    return go_to(address_of(row))
+    return go_to(address_of(row), _("Filter “%(name)s” updated.", name=row.name))
 
 
 @blueprint.post(f"/{_KEY}/delete")
@@ -130,8 +123,7 @@ def restore(number: int) -> Response:
     rows, by = db.session(), writer()
     with writing_once(rows):
         row = verbs.restore_filter(rows, by, number)
-    flash(_("Filter “%(name)s” restored.", name=row.name), "ok")
-    return go_to(url_for("filters.listing"))
+    return go_to(url_for("filters.listing"), _("Filter “%(name)s” restored.", name=row.name))
 
 
 def address_of(row: SavedFilter) -> str:
