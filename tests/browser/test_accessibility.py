@@ -83,6 +83,7 @@ NO_PAGES = {
     "static",
     "health.alive",
     "health.ready",
+    "metrics.metrics",
     "scripts.joined",
     "live.listen",
     "tickets.changed",

@@ -31,7 +31,7 @@ PUBLIC = {
     *(f"passkeys.{one}" for one in ("login", "login_options", "second", "second_options")),
     "feeds.download",
     "scripts.joined",
-    *("health.alive", "health.ready"),
+    *("health.alive", "health.ready", "metrics.metrics"),
     "reset.take",
     "reset.reset",
     "mails.stop",
