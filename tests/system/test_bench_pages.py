@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.orm import Session
 
 from app.accounts.services.partners import create_partner_account
+from app.core.database.schema import known_revisions
 from app.core.database.transactions import transaction
 from app.core.settings import PROJECT
 from app.events.rules.events import EventMessage
@@ -178,7 +179,7 @@ def test_a_filled_copy_gets_the_schema_of_an_older_checkout_and_of_this_one_agai
 def test_a_checkout_with_a_migration_that_is_not_here_is_named(tmp_path: Path) -> None:
     newer = checkout_until(tmp_path, "9")
     (newer / "migrations" / "versions" / "later.py").write_text(
-        'revision = "later"\ndown_revision = "0066"\n'
+        f'revision = "later"\ndown_revision = "{known_revisions()[-1]}"\n'
     )
     with pytest.raises(SystemExit, match="has migration later, which is not here"):
         bring_to_schema_of("sqlite://", newer)
