@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -19,11 +20,13 @@ from app.core.database.transactions import begin_read
 from app.core.settings import Settings
 from app.core.web.extensions import db
 from app.core.web.person import public, remote
+from app.jobs.rules.jobs import reason_of
 from app.metrics.rules import Gauge
 from app.metrics.services import gauges
 from app.metrics.web import METER, PREFIX, Meter, name_operations
 
 blueprint = Blueprint("metrics", __name__)
+_log = logging.getLogger(__name__)
 CACHED_SECONDS: Final = 10.0
 """For so long a process answers with what it read of the database before."""
 READING: Final = "portal_metrics"
@@ -54,7 +57,8 @@ def _read(settings: Settings) -> list[Gauge]:
     try:
         begin_read(session)
         found = gauges(session, datetime.now(UTC), settings.report_due_days)
-    except SQLAlchemyError:
+    except SQLAlchemyError as error:
+        _log.warning("metrics not read", extra={"error": reason_of(error)})
         return [Gauge("database_up", meaning, (), [((), 0)])]
     finally:
         session.rollback()

@@ -290,7 +290,7 @@ def _network(session: Session, now: datetime) -> Iterator[Gauge]:
     plans = agenda(session, SYSTEM, now, now + CONFLICTS_AHEAD)
     yield _one(
         "window_conflicts",
-        "Conflicts between windows of the next 60 days.",
+        "Conflicts between windows of the next 60 days, as far as the ends of windows are known.",
         None if plans.more else len(plans.conflicts),
     )
 

@@ -188,7 +188,10 @@ def test_figures_are_read_again_after_ten_seconds_only(
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 def test_without_a_database_only_that_is_said(
-    watched: Flask, session: Session, monkeypatch: pytest.MonkeyPatch
+    watched: Flask,
+    session: Session,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     clock = [1000.0]
     monkeypatch.setattr("app.metrics.pages.monotonic", lambda: clock[0])
@@ -199,6 +202,7 @@ def test_without_a_database_only_that_is_said(
     found = _samples(_text(watched))
     assert _value(found, "database_up") == 0
     assert _value(found, "workers") is None, "an old value would look like a present one"
+    assert [one.message for one in caplog.records] == ["metrics not read"]
 
 
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
