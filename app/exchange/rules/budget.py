@@ -6,10 +6,15 @@ other partners.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from threading import Lock
 from typing import Final
+
+from app.jobs.rules.jobs import AT_ONCE
 
 TEXTS_AT_ONCE: Final = 50
 """Texts stored in one transaction, which limits how long other writers wait."""
@@ -19,6 +24,8 @@ MOST_TEXTS: Final = 5_000
 """Texts of one ticket. Large real ones have some hundreds: more are a loop of mails or of two
 programs, and a person decides."""
 _LONGEST_PAUSE: Final = timedelta(seconds=30)
+_MOST: Final = AT_ONCE // 2
+"""Turns of one partner at the same time."""
 
 
 @dataclass
@@ -51,19 +58,37 @@ class Budget:
 
 
 class Turns:
-    """When a partner's next turn is: after a turn that exceeded its budget, there is a pause of the
-    same length for other partners, however many jobs of that partner wait. Separate for each
-    process."""
+    """When a partner's next turn is. Separate for each process.
+
+    A partner has at most ``_MOST`` turns at the same time, so that a slow one does not occupy all
+    threads. After a turn that exceeded its budget, there is a pause of the same length for other
+    partners, however many jobs of that partner wait.
+    """
 
     def __init__(self) -> None:
         self._next: dict[int, datetime] = {}
+        self._running: Counter[int] = Counter()
+        self._lock = Lock()
 
-    def until(self, connection_id: int, now: datetime) -> datetime | None:
-        """Until when a partner has to wait; None = its turn may start."""
-        found = self._next.get(connection_id)
-        return found if found is not None and found > now else None
-
-    def note(self, connection_id: int, budget: Budget) -> None:
-        """Record the end of a turn."""
-        if budget.took > budget.time:
-            self._next[connection_id] = budget.now() + min(budget.took, _LONGEST_PAUSE)
+    @contextmanager
+    def turn(
+        self, connection_id: int, now: Callable[[], datetime]
+    ) -> Iterator[Budget | datetime]:
+        """A turn, as its budget; or the time until which the partner has to wait."""
+        with self._lock:
+            budget = Budget(now)
+            until = self._next.get(connection_id, now())
+            if self._running[connection_id] == _MOST:
+                until = max(until, now() + budget.time)
+            if may_start := until <= now():
+                self._running[connection_id] += 1
+        if not may_start:
+            yield until
+            return
+        try:
+            yield budget
+        finally:
+            with self._lock:
+                self._running[connection_id] -= 1
+                if budget.took > budget.time:
+                    self._next[connection_id] = now() + min(budget.took, _LONGEST_PAUSE)

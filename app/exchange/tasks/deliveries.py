@@ -122,13 +122,12 @@ class Deliveries:
         each lane). The rest is queued behind the jobs of others: a slow partner with much to be
         sent delays only itself."""
         key, lane = int(arguments["connection"]), int(arguments["lane"])
-        if (until := self._turns.until(key, context.now())) is not None:
-            with context.transaction() as session:
-                enqueue_lane(session, key, lane, until)
-            return
-        budget = Budget(context.now)
-        self._deliver_some(context, key, lane, budget)
-        self._turns.note(key, budget)
+        with self._turns.turn(key, context.now) as turn:
+            if isinstance(turn, Budget):
+                self._deliver_some(context, key, lane, turn)
+                return
+        with context.transaction() as session:
+            enqueue_lane(session, key, lane, turn)
 
     def _deliver_some(self, context: Context, key: int, lane: int, budget: Budget) -> None:
         after = 0

@@ -124,14 +124,13 @@ class Pulls:
     ) -> Iterator[Budget | None]:
         """The turn of a job's connection; None if it has to wait, and the job is enqueued again."""
         key = int(arguments["connection"])
-        if (until := self._turns.until(key, context.now())) is not None:
+        with self._turns.turn(key, context.now) as turn:
+            if isinstance(turn, Budget):
+                yield turn
+                return
             with context.transaction() as session:
-                enqueue(session, job, arguments, key=job_key, due=until)
+                enqueue(session, job, arguments, key=job_key, due=turn)
             yield None
-            return
-        budget = Budget(context.now)
-        yield budget
-        self._turns.note(key, budget)
 
     def _pull(
         self,

@@ -17,8 +17,9 @@ RETRYING: Final = "retrying"
 FAILED: Final = "failed"
 """The job was given up."""
 
-AT_ONCE: Final = 2
-"""Jobs that one worker runs at the same time, on either database."""
+AT_ONCE: Final = 4
+"""Jobs that one worker runs at the same time, on either database. A partner's turns take at most
+half of them (``app/exchange/rules/budget.py``), so that a slow partner delays nobody else."""
 MAX_ATTEMPTS: Final = 10
 """After this many attempts a job is given up and shown to operators with its reason."""
 FIRST_PAUSE: Final = timedelta(seconds=2)
