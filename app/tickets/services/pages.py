@@ -57,9 +57,9 @@ SMALL: Final = 4_000
 """Tickets of a portal that counts every filter at once."""
 FEW: Final = 1_000
 """Hits of words up to which all are taken from their index ..."""
-AHEAD: Final = 10_000
-"""... and if there are more, how many tickets of the list are looked at first, one by one: a few
-hundred often fill a page."""
+AHEAD: Final = (500, 10_000)
+"""... and if there are more, how many tickets of the list are looked at first, one by one, and how
+many if those do not fill a page. SQLite looks at all of them, as it sorts what it found again."""
 _RANKS: Final[dict[str, Sequence[str]]] = {"state": tuple(State), "priority": tuple(Priority)}
 """Sorts by the place of a value among all, and their values in order."""
 INDEXES: Final = {
@@ -259,14 +259,14 @@ def _rows(
     ) -> Sequence[Row[Any]]:
         query = select(*key).where(*more)
         query = query.with_hint(Ticket, f"INDEXED BY {INDEXES[name]}", "sqlite")
-        if not few:
+        for count in () if few else AHEAD:
             listed = _ordered(query.where(*ahead), key, begin, downwards)
-            tickets = listed.limit(AHEAD).subquery().c
+            tickets = listed.limit(count).subquery().c
             holding = select(*tickets).where(_holds(actor, wanted, tickets.number))
             rows = session.execute(
                 _ordered(holding, tuple(tickets), None, downwards).limit(most)
             ).all()
-            if len(rows) == most or session.execute(listed.offset(AHEAD).limit(1)).first() is None:
+            if len(rows) == most or session.execute(listed.offset(count).limit(1)).first() is None:
                 return rows
         return session.execute(
             _ordered(query.where(*found), key, begin, downwards).limit(most)

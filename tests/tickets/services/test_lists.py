@@ -152,9 +152,9 @@ def test_pages_join_to_the_whole_list_in_order(session: Session, sort: str, dire
         assert values == sorted(values, reverse=direction == "-")
 
 
-@pytest.mark.parametrize(("few", "ahead"), [(FEW, AHEAD), (3, AHEAD), (3, 5)])
+@pytest.mark.parametrize(("few", "ahead"), [(FEW, AHEAD), (3, AHEAD), (3, (2, 5))])
 def test_each_list_is_the_same_in_pages_forwards_and_backwards(
-    session: Session, few: int, ahead: int, monkeypatch: pytest.MonkeyPatch
+    session: Session, few: int, ahead: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each filter, sort and direction, forwards and backwards, against sorting all in Python."""
     monkeypatch.setattr("app.tickets.services.pages.FEW", few)

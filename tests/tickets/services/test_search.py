@@ -137,9 +137,9 @@ ALPHABET = (
 )
 
 
-@pytest.mark.parametrize(("few", "ahead"), [(FEW, AHEAD), (3, AHEAD), (3, 5)])
+@pytest.mark.parametrize(("few", "ahead"), [(FEW, AHEAD), (3, AHEAD), (3, (2, 5))])
 def test_any_search_finds_what_a_plain_reading_finds(
-    session: Session, cast: Cast, few: int, ahead: int, monkeypatch: pytest.MonkeyPatch
+    session: Session, cast: Cast, few: int, ahead: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By the index of words, and ticket by ticket where many hold them."""
     monkeypatch.setattr("app.tickets.services.pages.FEW", few)
