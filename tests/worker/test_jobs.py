@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 import threading
@@ -11,7 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import procrastinate.worker
 import pytest
+from procrastinate.manager import JobManager
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
@@ -37,6 +40,11 @@ from app.worker.process import WorkerProcess
 from tests.harness.databases import open_engine
 from tests.harness.until import until
 from tests.harness.workers import StartWorker
+
+_WAKE = text(
+    'SELECT pg_notify(\'procrastinate_any_queue_v1\', \'{"type": "job_inserted", "job_id"\\: 0}\')'
+)
+"""Makes a worker look at its queue."""
 
 
 def lines(file: Path) -> list[str]:
@@ -433,6 +441,49 @@ def test_what_may_run_because_a_job_ended_is_run_at_once(
             until(lambda: log[2:] == ["fails", "fails"] and not _queued(session), 60)
         finally:
             may_end.set()
+            ending.set()
+        running.result()
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_job_that_arrives_while_the_queue_is_looked_at_is_run_at_once(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its notification comes between the empty answer and the end of the look."""
+    ran, notified, looks = threading.Event(), threading.Event(), 0
+    monkeypatch.setitem(JOBS, "note", lambda _context, _arguments: ran.set())
+    fetch_job, heard = JobManager.fetch_job, procrastinate.worker.Worker._handle_notification
+
+    async def fetch(self: JobManager, *given: Any, **more: Any) -> Any:
+        nonlocal looks
+        job = await fetch_job(self, *given, **more)
+        looks += 1
+        if job is None and looks == 2:
+            notified.clear()
+            await asyncio.to_thread(add)
+            while not notified.is_set():
+                await asyncio.sleep(0)
+        return job
+
+    async def hear(self: procrastinate.worker.Worker, *given: Any, **more: Any) -> None:
+        await heard(self, *given, **more)
+        notified.set()
+
+    def add() -> None:
+        with Session(context.engine) as own, transaction(own):
+            enqueue(own, "note")
+
+    monkeypatch.setattr(JobManager, "fetch_job", fetch)
+    monkeypatch.setattr(procrastinate.worker.Worker, "_handle_notification", hear)
+    ending = threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(Jobs(context, "a", Pace(look=1000), ending).step)
+        try:
+            until(lambda: _listens(session))
+            with transaction(session):
+                session.execute(_WAKE)
+            assert ran.wait(60)
+        finally:
             ending.set()
         running.result()
 

@@ -71,9 +71,7 @@ class Turns:
         self._lock = Lock()
 
     @contextmanager
-    def turn(
-        self, connection_id: int, now: Callable[[], datetime]
-    ) -> Iterator[Budget | datetime]:
+    def turn(self, connection_id: int, now: Callable[[], datetime]) -> Iterator[Budget | datetime]:
         """A turn, as its budget; or the time until which the partner has to wait."""
         with self._lock:
             budget = Budget(now)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache
@@ -19,8 +19,8 @@ from typing import Any, Final
 
 from procrastinate import App, PsycopgConnector
 from procrastinate.job_context import JobContext
-from procrastinate.jobs import Job, Status
-from procrastinate.manager import JobManager
+from procrastinate.jobs import Job, Notification, Status
+from procrastinate.manager import JobManager, NotificationCallback
 from procrastinate.retry import BaseRetryStrategy, RetryDecision
 from psycopg import AsyncConnection
 from sqlalchemy import Engine, Integer, String, column, delete, text
@@ -206,7 +206,29 @@ class _Connection(AsyncConnection[Any]):
 
 class _Manager(JobManager):
     """Wakes workers when a job ends and another may start: procrastinate notifies only of new jobs,
-    and finds a job that waited for its key only by polling."""
+    and finds a job that waited for its key only by polling. It also forgets a notification that
+    arrives while it asks for a job and gets none: then it asks again."""
+
+    _notified = 0
+
+    async def listen_for_jobs(
+        self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
+    ) -> None:
+        """Count the notifications, too."""
+
+        async def count(*, channel: str, notification: Notification) -> None:
+            self._notified += 1
+            await on_notification(channel=channel, notification=notification)
+
+        await super().listen_for_jobs(on_notification=count, queues=queues)
+
+    async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
+        """The next job, or None if there was none when the last notification came."""
+        while True:
+            notified = self._notified
+            job = await super().fetch_job(queues, worker_id)
+            if job is not None or notified == self._notified:
+                return job
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Record how the job ended."""
