@@ -153,8 +153,6 @@ SLOW: Final = (
             "::test_what_follows_is_what_all_of_it_anew_gives",
             "tests/matching/services/test_recompute.py"
             "::test_what_is_kept_is_what_would_be_reckoned_from_nothing",
-            "tests/matching/services/test_recompute.py"
-            "::test_what_changed_tickets_touch_is_what_would_be_reckoned_from_nothing",
             "tests/tickets/services/test_concerned_sites.py"
             "::test_rows_follow_whatever_changes_what_a_ticket_concerns",
             "tests/exchange/test_values_at_random.py::test_what_differs_is_asked_or_said",
@@ -178,7 +176,12 @@ SLOW: Final = (
         on="postgresql",
     ),
     Slow(
-        ("tests/matching/services/test_recompute.py::test_what_time_alone_changes_is_followed",),
+        (
+            "tests/matching/services/test_recompute.py::test_what_time_alone_changes_is_followed",
+            "tests/matching/services/test_recompute.py"
+            "::test_what_changed_tickets_touch_is_what_would_be_reckoned_from_nothing",
+            "tests/webhooks/tasks/test_bad_messages.py::test_whatever_is_refused",
+        ),
         "long random histories; the shorter tests beside them stay",
     ),
     Slow(
@@ -207,6 +210,7 @@ SLOW: Final = (
     Slow(
         (
             "tests/tickets/services/test_concurrency.py",
+            "tests/reports/services/test_drafts_at_once.py",
             "tests/reports/services/test_reports_at_once.py::test_forty_people_save_drafts_at_once",
             "tests/statistics/services/test_cache.py"
             "::test_facts_miss_nothing_while_fifty_writers_write",
