@@ -6,9 +6,11 @@ anything. ``python -m tests.harness.slow`` writes the table into the README.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +22,13 @@ _HEAD: Final = "| test | before | `make test` | reason |\n|---|---|---|---|\n"
 
 def covers(pattern: str, name: str) -> bool:
     """Whether a test is the one of this pattern, or in its file or folder."""
-    return any(fnmatchcase(name, pattern + inside) for inside in ("", "::*", "/*"))
+    return _compiled(pattern).match(name) is not None
+
+
+@cache
+def _compiled(pattern: str) -> re.Pattern[str]:
+    """``fnmatch`` itself keeps 256 of them, which this table may exceed."""
+    return re.compile("|".join(translate(pattern + inside) for inside in ("", "::*", "/*")))
 
 
 @dataclass(frozen=True)
@@ -34,13 +42,15 @@ class Slow:
     on: str = ""
     """Only where they run on this kind of database; empty: on any, and without one."""
 
-    def holds(self, name: str, kinds: Iterable[object]) -> bool:
-        """Whether a test is among them: its name without parameters, and its parameters."""
-        return (
-            any(covers(pattern, name) for pattern in self.tests)
-            and not any(covers(pattern, name) for pattern in self.but)
-            and (not self.on or self.on in kinds)
+    def names(self, name: str) -> bool:
+        """Whether a test is among them, by its name without parameters."""
+        return any(covers(pattern, name) for pattern in self.tests) and not any(
+            covers(pattern, name) for pattern in self.but
         )
+
+    def holds_on(self, kinds: Iterable[object]) -> bool:
+        """Whether they are slow with these parameters."""
+        return not self.on or self.on in kinds
 
 
 _BODIES: Final = "what is answered does not depend on the database; the services behind run on both"
@@ -246,6 +256,7 @@ SLOW: Final = (
     Slow(
         (
             "tests/commands/test_seed_bulk.py",
+            "tests/commands/test_commands.py::test_seeding",
             "tests/demo/test_demo.py::test_every_state_is_shown_whenever_it_is_made",
             "tests/tickets/services/test_file_import.py"
             "::test_an_export_of_the_demo_comes_back_the_same",
@@ -286,8 +297,13 @@ def is_slow(item: pytest.Item) -> bool:
     """Whether a test waits for ``make test-all``."""
     given = getattr(item, "callspec", None)
     kinds = [value for value in given.params.values() if isinstance(value, str)] if given else ()
-    name = item.nodeid.partition("[")[0]
-    return any(row.holds(name, kinds) for row in SLOW)
+    return any(row.holds_on(kinds) for row in _rows_of(item.nodeid.partition("[")[0]))
+
+
+@cache
+def _rows_of(name: str) -> tuple[Slow, ...]:
+    """Those with this test, which may have many parameters."""
+    return tuple(row for row in SLOW if row.names(name))
 
 
 def table() -> str:
