@@ -49,7 +49,7 @@ def fields_of_changes() -> str:
         "\n## Fields of changes\n",
         "Values of `field` in the rows of `/v1/changes`, in a ticket's history and in webhooks. All"
         " values are strings.\n",
-        "| field | on pages | values |",
+        "| field | label on pages | values |",
         "| --- | --- | --- |",
     ]
     for name, label in LABELS.items():
@@ -64,11 +64,11 @@ _VALUES: Mapping[str, str] = {
     "responsible_site": "name of a site",
     "references": "separated by `; `",
     "handed_to": "codes of partners, separated by `; `",
-    "attachment": "id and name of a file; `new` is null where it was removed",
+    "attachment": "id and name of a file; `new` is null if it was removed",
     "to_check": "yes or no",
     "acknowledgement": "site, answer and reason",
-    "reminder": "which one: 1 of 2, 2 of 2",
-    "carbon_copy": "mail addresses, for people and the partner that sent them",
+    "reminder": "first or second reminder: `1 of 2`, `2 of 2`",
+    "carbon_copy": "email addresses, for people and the partner that sent them",
     **dict.fromkeys(RELATION_FIELDS, "number of a ticket"),
     **dict.fromkeys(CONTACTS.values(), "text, for operators and the partner that sent it"),
 }
@@ -91,7 +91,7 @@ def _noun(operation: Operation) -> str:
 
 
 def _table(whole: Any, operations: Iterator[Operation]) -> Iterator[str]:
-    yield "| request | what | scope | query parameters | body |"
+    yield "| request | summary | scope | query parameters | body |"
     yield "| --- | --- | --- | --- | --- |"
     for one in operations:
         described = whole["paths"][one.path][one.method.lower()]

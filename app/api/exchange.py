@@ -299,7 +299,7 @@ def skip_entry(call: Call) -> Mapping[str, Any]:
 
 @operation("POST", "/v1/exchange/entries/{entry}/replay", scopes=_ADMIN, answer=Retried)
 def replay_entry(call: Call) -> Mapping[str, Any]:
-    """Send a skipped change, or apply the partner's change."""
+    """Send our skipped change, or apply the partner's skipped change."""
     decisions.replay(session(), call.writer, call.number("entry"))
     return {}
 
@@ -308,7 +308,7 @@ def replay_entry(call: Call) -> Mapping[str, Any]:
     "POST", "/v1/exchange/entries/{entry}/choose", scopes=_OPERATE, body=Choice, answer=Retried
 )
 def choose_value(call: Call) -> Mapping[str, Any]:
-    """Choose between our value and the partner's."""
+    """Choose between our value and the partner's value."""
     ours = call.body["value"] == "ours"
     decisions.choose(session(), call.writer, call.number("entry"), ours=ours)
     return {}

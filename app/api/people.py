@@ -237,7 +237,7 @@ def end_logins(call: Call) -> Mapping[str, Any]:
     of=get_person,
 )
 def take_off_second_factor(call: Call) -> Mapping[str, Any]:
-    """Remove a lost second factor."""
+    """Remove a user's second factor."""
     user = _found(call)
     _require_no_admin(user)
     take_off(session(), call.writer, user.name, why=call.body["why"])

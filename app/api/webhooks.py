@@ -104,7 +104,7 @@ class WebhookMessages(Schema):
 
 @operation("GET", "/v1/webhooks", scopes=_SCOPES, answer=WebhookList)
 def list_webhooks(call: Call) -> Mapping[str, Any]:
-    """List your webhooks, and partners' webhooks for administrators."""
+    """List your webhooks; administrators also get partners' webhooks."""
     return {"items": [_webhook(row) for row in verbs.webhooks_of_actor(session(), call.actor)]}
 
 

@@ -190,9 +190,9 @@ def _receivers(format_: Format) -> tuple[Operation, Operation]:
         return _receive(call, format_, call.key)
 
     report.__name__ = f"report_{format_.things}"
-    report.__doc__ = f'Receive events from {format_.title}, source "{format_.name}".'
+    report.__doc__ = f'Receive events from {format_.title} for the source "{format_.name}".'
     report_of.__name__ = f"report_{format_.things}_of"
-    report_of.__doc__ = f"Receive events from {format_.title} for a named source."
+    report_of.__doc__ = f"Receive events from {format_.title} for the source in the path."
     path = f"/v1/events/{format_.name}"
     body: dict[str, Any] = {"takes": lambda: format_.schema, "reads": _notified}
     return (

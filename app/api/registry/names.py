@@ -40,7 +40,7 @@ AT_ONCE: Final = 200
     "GET", "/v1/unresolved-names", scopes=_SCOPES, query=UnresolvedQuery, answer=UnresolvedPage
 )
 def list_unresolved_names(call: Call) -> Mapping[str, Any]:
-    """List unresolved names of tickets and events."""
+    """List unresolved names in tickets and events."""
     query = call.query
     page, limit = query["page"], query["limit"]
     found = unresolved_names(session(), call.actor, NameKind(query["kind"]), page=page, limit=limit)
@@ -106,6 +106,6 @@ def decide_name(call: Call) -> Mapping[str, Any]:
 
 @operation("POST", "/v1/units", scopes=_SCOPES, body=UnitBody, answer=KnownUnit)
 def add_unit(call: Call) -> Mapping[str, Any]:
-    """Add a unit."""
+    """Add a responsible unit."""
     sent = call.body
     return {"name": name_decisions.add_unit(session(), call.writer, **sent).name}

@@ -228,9 +228,9 @@ def _available(
 
 @operation("GET", "/v1/statistics/what-if", scopes=_READ, query=RulesQuery, answer=RuleComparison)
 def compare_rules(call: Call) -> Mapping[str, Any]:
-    """Compare rules by required tickets, per T1 and quarter.
+    """Compare how many tickets each rule requires, per T1 and quarter.
 
-    Whether they were in force or not.
+    Rules that were never in force can be compared too.
     """
     require_all_tickets(call.actor)
     fresh_figures()

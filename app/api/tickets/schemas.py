@@ -418,7 +418,7 @@ class Step(Schema):
     at = Moment("When.")
     author = a_text("The author shown: the person, or the name that a partner sent.")
     account = a_text("Login of the account that made the change.")
-    door = a_text("Through which door it came: " + ", ".join(Door) + ".")
+    door = a_text("The interface: " + ", ".join(Door) + ".")
     fields_ = a_list(
         ChangedField,
         "What changed, including diary entries.",
