@@ -28,128 +28,140 @@ from soap_service.mapping import CLEARABLE, LIMITS
 HEAD = """\
 # Fields of the GGUS services
 
-This page is written by `make docs` from the table that the services are made of. How to use the
-services is told in the [partner's guide](partners-guide.md).
+`make docs` generates this page from the table on which the services are based. The [partner's
+guide](partners-guide.md) explains how to use the services.
 
-A cell says where the element stands in the sequence of that message: its place, **R** if it is
-required, *n* if it may be nil. Send the elements of a request in this order. In answers, what is
-empty is left out.
+In the tables, the number in a message's column is the position of the element in that message;
+**R** means that the element is required, *n* that it may be nil. Send the elements of a request in
+this order. In answers, empty elements are omitted.
 """
 
 TICKET_MEANINGS: Mapping[str, str] = {
     "GHD_Request_ID": "The ticket's number. One sequence for the whole portal.",
     "GHD_Short_Description": "Title. Link ids in it become affected links; the whole, exact name of"
     " a site becomes the affected site if none is sent.",
-    "GHD_Description": "What happened. Link ids in it become affected links. A longer one that was"
-    " written in the portal is answered cut, with its address at the end.",
-    "GHD_Status": "State. At creation new or assigned; in TicketModify a move that the state"
-    " allows; see the guide.",
+    "GHD_Description": "What happened. Link ids in it become affected links. In an answer, a longer"
+    " description (written in the portal) is cut, and ends with the ticket's address.",
+    "GHD_Status": "State. When a ticket is created: new or assigned. In TicketModify: a state to"
+    " which the ticket can move; see the guide.",
     "GHD_Priority": "Urgency. Default: less urgent.",
     "GHD_Responsible_Unit": "Support unit in charge, any text. Default: TPM. The portal never"
     " changes it by itself.",
-    "GHD_Type_Of_Problem": "Type of issue, any text. Default: Other. At creation, a value of"
-    " GHD_Ticket_Category also sets the ticket's category and layer.",
+    "GHD_Type_Of_Problem": "Type of issue, any text. Default: Other. When a ticket is created, a"
+    " value of GHD_Ticket_Category also sets the ticket's category and layer.",
     "GHD_Ticket_Category": "Category of the ticket. Incident, Maintenance and Informational with L2"
-    " or L3 also set its layer; Documentation is kept as informational, Spam as test.",
-    "GHD_Public_Diary": "In a request: one comment that everybody reads; it is added. In an answer:"
-    " all of them, oldest first, each with UTC time and author; if they are too long, the oldest"
-    " are left out and the first line says how many.",
+    " or L3 also set the ticket's layer; Documentation is stored as informational, Spam as test.",
+    "GHD_Public_Diary": "In a request: one public comment, which is added to the diary. In an"
+    " answer: all public comments, oldest first, each with UTC time and author; if they are too"
+    " long, the oldest are omitted and the first line says how many.",
     "GHD_Internal_Diary": "Like GHD_Public_Diary, for operators, administrators and accounts with"
-    " the right to internal entries; other accounts read only what their partner wrote.",
-    "GHD_Detailed_Solution": "The solution. Needed for the move to solved, allowed in every state.",
-    "GHD_Affected_Site": "The first affected site, under any of its names; an unknown one is kept"
-    " as text. Answered in the spelling that your partner sent, else under its GOCDB name."
-    " TicketModify replaces only this one.",
-    "GHD_Affected_VO": "Experiment, any text. Answered as none where there is none.",
-    "GHD_Date_Time_Of_Problem": "When the event began: YYYY-MM-DD, with hh:mm:ss, or ISO 8601;"
-    " without zone it is UTC.",
-    "GHD_ETA": "Estimated end of the event. Only answered, from contract year 2013 on.",
-    "GHD_Related_Issue": "URL of a related page or mail: http, https or mailto. Answered from"
-    " contract year 2016 on.",
-    "GHD_Origin_ID": "The ticket's id in your system. With GHD_Origin_SG it is the key of a"
-    " repeated creation; empty is no key.",
-    "GHD_Origin_SG": "Name of your system. Answered as the code of the partner that created the"
+    " the right to read internal entries; other accounts read only the entries of their own"
+    " partner.",
+    "GHD_Detailed_Solution": "The solution. Required to move a ticket to solved, allowed in every"
+    " state.",
+    "GHD_Affected_Site": "The first affected site, under any of its names; an unknown name is"
+    " stored as text. In answers, the name is the one that your partner sent, else the site's GOCDB"
+    " name. TicketModify replaces only the first affected site.",
+    "GHD_Affected_VO": "Experiment, any text. In answers, the value is none if there is no"
+    " experiment.",
+    "GHD_Date_Time_Of_Problem": "When the event started: YYYY-MM-DD, with or without hh:mm:ss, or"
+    " ISO 8601; a time without a zone is in UTC.",
+    "GHD_ETA": "Estimated end of the event. Only in answers, from contract year 2013 on.",
+    "GHD_Related_Issue": "URL of a related page or email address: http, https or mailto. In answers"
+    " from contract year 2016 on.",
+    "GHD_Origin_ID": "The ticket's id in your system. Together with GHD_Origin_SG it identifies a"
+    " repeated request to create a ticket; an empty value does not identify anything.",
+    "GHD_Origin_SG": "Name of your system. In answers, the code of the partner that created the"
     " ticket.",
-    "GHD_Target_ID": "The ticket's id in the system that it was handed to; kept for your partner."
-    " Not answered, but found by a query.",
-    "GHD_Incident_ID": "Number of an incident elsewhere; like GHD_Target_ID.",
-    "GHD_Assign_To": "The person in charge. In the history it is GHD_Assigned_To.",
-    "GHD_Last_Modifier": "Who writes, as people shall read it; say (via SYSTEM) after the name.",
-    "GHD_Last_Login": "Login of the writer. Recorded as a claim; rights come from the credentials.",
+    "GHD_Target_ID": "The ticket's id in the system to which it was handed; stored for your"
+    " partner. Not in answers, but queries find it.",
+    "GHD_Incident_ID": "Number of an incident in another system; treated like GHD_Target_ID.",
+    "GHD_Assign_To": "The assignee. The history calls it GHD_Assigned_To.",
+    "GHD_Last_Modifier": "Who made the change, as shown to people; add (via SYSTEM) after the"
+    " name.",
+    "GHD_Last_Login": "Login of the person who made the change. It is recorded but not verified;"
+    " rights come from the credentials.",
     "GHD_Name": "Name of the submitter.",
-    "GHD_E-Mail": "Mail address of the submitter. Answered only to the partner that sent it.",
-    "GHD_Submitter_Mail": "The same as GHD_E-Mail, under TicketCreate's name.",
-    "GHD_Phone": "Telephone of the submitter. Answered only to the partner that sent it.",
+    "GHD_E-Mail": "Email address of the submitter. In answers only to the partner that sent it.",
+    "GHD_Submitter_Mail": "The same as GHD_E-Mail; this is its name in TicketCreate.",
+    "GHD_Phone": "Telephone number of the submitter. In answers only to the partner that sent it.",
     "GHD_Loginname": "Login or certificate name of the submitter.",
-    "GHD_CarbonCopy": "Mail addresses, separated by semicolons.",
-    "GHD_Experiment_Specific_Problem": "Whether the problem is the experiment's own. Default: No.",
-    "GHD_VO_Specific": "GHD_Experiment_Specific_Problem under the list's name.",
-    "GHD_Ticket_Type": "Always LHCOPN, also for tickets of LHCONE: the contract knows no other.",
-    "GHD_Product_Name": "Never answered: the portal has no middleware products.",
-    "GHD_Product_Version": "Never answered.",
+    "GHD_CarbonCopy": "Email addresses, separated by semicolons.",
+    "GHD_Experiment_Specific_Problem": "Whether the problem affects only one experiment. Default:"
+    " No.",
+    "GHD_VO_Specific": "The same as GHD_Experiment_Specific_Problem; this is its name in"
+    " TicketGetList.",
+    "GHD_Ticket_Type": "Always LHCOPN, also for tickets of LHCONE, because the GGUS contract has no"
+    " value for LHCONE.",
+    "GHD_Product_Name": "Never in answers: the portal has no middleware products.",
+    "GHD_Product_Version": "Never in answers.",
     "GHD_Date_Of_Creation": "When the ticket was created; UTC.",
-    "GHD_Create_Date": "GHD_Date_Of_Creation under the list's name.",
-    "GHD_Date_Of_Change": "When the ticket was last changed; UTC, later with each change.",
-    "GHD_Modified_Date": "GHD_Date_Of_Change under the list's name.",
-    "GHD_Parent_ID": "Number of the ticket that the new one belongs to.",
-    "GHD_Parent_Child_Relation": "What the new ticket is to GHD_Parent_ID: its Child, its Parent,"
-    " or None: only related to it.",
+    "GHD_Create_Date": "The same as GHD_Date_Of_Creation; this is its name in TicketGetList.",
+    "GHD_Date_Of_Change": "When the ticket was last changed; UTC. The time increases with each"
+    " change.",
+    "GHD_Modified_Date": "The same as GHD_Date_Of_Change; this is its name in TicketGetList.",
+    "GHD_Parent_ID": "Number of the ticket to which the new ticket is linked.",
+    "GHD_Parent_Child_Relation": "Role of the new ticket: Child or Parent of GHD_Parent_ID, or None"
+    " if the two are only related.",
 }
 READING_MEANINGS: Mapping[str, str] = {
-    "Qualification": "Query; see the guide. Together with the next three all must hold.",
+    "Qualification": "Query; see the guide. A ticket must match the query and the next three"
+    " elements.",
     "GHD_Responsible_Unit": "Only tickets of this unit.",
     "GHD_Meta_Status": "Only tickets that are Open or Closed.",
     "GHD_Status": "Only tickets in this state.",
-    "startRecord": "How many rows to leave out; empty is 0.",
-    "maxLimit": "How many rows at most; -1 is all of them, empty is the default.",
+    "startRecord": "Number of rows to skip; if empty, 0.",
+    "maxLimit": "Maximum number of rows; -1 means all rows; if empty, the default.",
     "GHD_Request_ID": "The ticket's number.",
     "GAT_Request_ID": "The ticket's number.",
     "GAT_Attachment_ID": "The attachment's id.",
 }
 HISTORY_MEANINGS: Mapping[str, str] = {
     "GHD_Creation_Date": "When the change was made; UTC.",
-    "GHD_Last_Modifier": "Who made it.",
-    "GHD_Responsible_Unit": "The unit after it.",
-    "GHD_Status": "The state after it.",
-    "GHD_Priority": "The priority after it.",
-    "GHD_Detailed_Solution": "The solution that it wrote.",
-    "GHD_Assigned_To": "The person in charge that it set.",
-    "GHD_Description": "The description that it wrote.",
-    "GHD_Internal_Diary": "The internal entry that it added, for those who may read it.",
-    "GHD_Public_Diary": "The public entry that it added.",
-    "GHD_Type_Of_Problem": "The type that it set.",
-    "GHD_VO_Specific": "Yes or No, where it changed that.",
-    "GHD_Related_Issue": "The address that it set.",
-    "GHD_Affected_Site": "The first affected site after it, where it changed the sites.",
-    "GHD_Affected_VO": "The experiment that it set.",
-    "GHD_Diary_Of_Steps": "Never answered.",
-    "GHD_Involve": "Never answered.",
-    "GHD_VO": "Never answered.",
-    "GHD_Remind_On": "Never answered.",
+    "GHD_Last_Modifier": "Who made the change.",
+    "GHD_Responsible_Unit": "The unit after the change.",
+    "GHD_Status": "The state after the change.",
+    "GHD_Priority": "The priority after the change.",
+    "GHD_Detailed_Solution": "The new solution, if the change set it.",
+    "GHD_Assigned_To": "The new assignee, if the change set one.",
+    "GHD_Description": "The new description, if the change set it.",
+    "GHD_Internal_Diary": "The new internal entry, for accounts that may read it.",
+    "GHD_Public_Diary": "The new public entry.",
+    "GHD_Type_Of_Problem": "The new type of issue, if the change set it.",
+    "GHD_VO_Specific": "Yes or No, if the change set it.",
+    "GHD_Related_Issue": "The new address, if the change set it.",
+    "GHD_Affected_Site": "The first affected site after the change, if the change set the sites.",
+    "GHD_Affected_VO": "The new experiment, if the change set it.",
+    "GHD_Diary_Of_Steps": "Never in answers.",
+    "GHD_Involve": "Never in answers.",
+    "GHD_VO": "Never in answers.",
+    "GHD_Remind_On": "Never in answers.",
 }
 ATTACHMENT_MEANINGS: Mapping[str, str] = {
     "GAT_Attachment_ID": "The attachment's id, ATT and a number.",
     "GAT_Attachment-ID": "The attachment's id, ATT and a number.",
-    "GAT_Attachment_Name": "File name. Folders and characters that cannot be seen are taken out.",
+    "GAT_Attachment_Name": "File name. Folders and invisible characters are removed.",
     "GAT_Attachment_attachmentName": "File name.",
     "GAT_Attachment_Data": "Content, base64. At most 2 MiB before encoding, and not empty.",
     "GAT_Attachment_attachmentData": "Content, base64, encoded once.",
-    "GAT_Attachment_Orig_Size": "Length of the content in bytes. It decides whether a content that"
+    "GAT_Attachment_Orig_Size": "Length of the content in bytes. It decides whether content that"
     " was encoded twice is decoded twice; see the guide.",
     "GAT_Attachment_attachmentOrigSize": "Length of the content in bytes.",
     "GAT_Request_ID": "The ticket's number.",
     "GAT_Request-ID": "The ticket's number.",
-    "GAT_Last_Modifier": "Who attached it, as people shall read it.",
-    "GAT_Last_Login": "Login of the writer; a claim, as GHD_Last_Login is.",
-    "GAT_Create_Date": "When it was attached; UTC.",
-    "GAT_Origin_SG": "Code of the partner that sent it; left out for what people attached.",
+    "GAT_Last_Modifier": "Who attached the file, as shown to people.",
+    "GAT_Last_Login": "Login of the person who attached the file; recorded but not verified, like"
+    " GHD_Last_Login.",
+    "GAT_Create_Date": "When the file was attached; UTC.",
+    "GAT_Origin_SG": "Code of the partner that sent the file; omitted for files that people"
+    " attached.",
 }
 CREDENTIAL_MEANINGS: Mapping[str, str] = {
     "userName": "The account's login.",
     "password": "One of its secrets.",
     "authentication": "Not used.",
     "locale": "Not used.",
-    "timeZone": "Not used: times without zone are UTC.",
+    "timeZone": "Not used: times without a zone are in UTC.",
 }
 TICKET_MESSAGES = (
     ("OpCreate", "request"),
@@ -229,7 +241,11 @@ def tickets() -> list[str]:
         [
             f"`{element.name}`",
             TICKET_MEANINGS[element.name]
-            + (" Empty in TicketModify clears it." if element.name in CLEARABLE else ""),
+            + (
+                " In TicketModify, an empty value clears it."
+                if element.name in CLEARABLE
+                else ""
+            ),
             allowed(element),
             *(cell(one, element.name) for one in messages),
         ]
@@ -239,10 +255,10 @@ def tickets() -> list[str]:
     return [
         "## Tickets",
         "",
-        "Service GGUS. The first four columns of places are requests, the last two answers: of",
-        "TicketGet, and of each row of TicketGetList. OpModify, OpGet and OpGetList are other",
-        "names of TicketModify, TicketGet and TicketGetList. Creations answer the number as",
-        "`GHD_Request_ID`, but TicketCreate as `GHD_Request-ID`.",
+        "Service GGUS. The first four columns with positions are requests, the last two are answers:",
+        "of TicketGet, and of each row of TicketGetList. OpModify, OpGet and OpGetList are other",
+        "names of TicketModify, TicketGet and TicketGetList. OpCreate and OpCreateChild return the",
+        "number of the new ticket as `GHD_Request_ID`, TicketCreate as `GHD_Request-ID`.",
         *table(head, rows),
     ]
 
@@ -260,7 +276,7 @@ def reading() -> list[str]:
     return [
         "## Requests that read",
         "",
-        "A default stands in brackets.",
+        "Defaults are in brackets.",
         *table(["element", "meaning", *(name for _service, name in READING)], rows),
     ]
 
@@ -305,7 +321,7 @@ def attachments() -> list[str]:
     return [
         "## Attachments",
         "",
-        "Service GGUS_ATTACH. Mind the hyphens.",
+        "Service GGUS_ATTACH. Some of these names have a hyphen instead of an underscore.",
         *table(["element", "meaning", "allowed", *columns], rows),
     ]
 
