@@ -70,7 +70,7 @@ def document() -> str:
         line = line_of(how)
         assert line is not None, how
         rows.setdefault(LINES.index(line), []).append(how)
-    text = [HEAD, "| Page or operation | REST | why none |", "| --- | --- | --- |"]
+    text = [HEAD, "| page or SOAP operation | REST operation | why there is none |", "| --- | --- | --- |"]
     for index, line in enumerate(LINES):
         if index in rows:
             hows = "<br>".join(f"`{how}` {names[how].lower()}" for how in rows[index])
@@ -80,11 +80,11 @@ def document() -> str:
 
 
 HEAD: Final = """\
-# What REST answers
+# Pages and SOAP operations that REST covers
 
-This page is printed by `make docs` from `tests/api/coverage.txt`, which is written by hand; tests
-see that each page and each operation of the SOAP services is in it, and each operation of REST.
-The operations are described in [`/api/v1/openapi.json`](../tests/api/openapi.json). * stands for a
+`make docs` generates this page from `tests/api/coverage.txt`, which is written by hand; tests check
+that each page, each operation of the SOAP services and each operation of REST is in it.
+[`/api/v1/openapi.json`](../tests/api/openapi.json) describes the operations. In addresses, * means any
 number, key or name.
 """
 
