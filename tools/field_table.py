@@ -241,11 +241,7 @@ def tickets() -> list[str]:
         [
             f"`{element.name}`",
             TICKET_MEANINGS[element.name]
-            + (
-                " In TicketModify, an empty value clears it."
-                if element.name in CLEARABLE
-                else ""
-            ),
+            + (" In TicketModify, an empty value clears it." if element.name in CLEARABLE else ""),
             allowed(element),
             *(cell(one, element.name) for one in messages),
         ]
@@ -255,8 +251,8 @@ def tickets() -> list[str]:
     return [
         "## Tickets",
         "",
-        "Service GGUS. The first four columns with positions are requests, the last two are answers:",
-        "of TicketGet, and of each row of TicketGetList. OpModify, OpGet and OpGetList are other",
+        "Service GGUS. The first four columns with positions are requests, the last two answers: of",
+        "TicketGet, and of each row of TicketGetList. OpModify, OpGet and OpGetList are other",
         "names of TicketModify, TicketGet and TicketGetList. OpCreate and OpCreateChild return the",
         "number of the new ticket as `GHD_Request_ID`, TicketCreate as `GHD_Request-ID`.",
         *table(head, rows),

@@ -70,7 +70,11 @@ def document() -> str:
         line = line_of(how)
         assert line is not None, how
         rows.setdefault(LINES.index(line), []).append(how)
-    text = [HEAD, "| page or SOAP operation | REST operation | why there is none |", "| --- | --- | --- |"]
+    text = [
+        HEAD,
+        "| page or SOAP operation | REST operation | why there is none |",
+        "| --- | --- | --- |",
+    ]
     for index, line in enumerate(LINES):
         if index in rows:
             hows = "<br>".join(f"`{how}` {names[how].lower()}" for how in rows[index])
@@ -84,8 +88,8 @@ HEAD: Final = """\
 
 `make docs` generates this page from `tests/api/coverage.txt`, which is written by hand; tests check
 that each page, each operation of the SOAP services and each operation of REST is in it.
-[`/api/v1/openapi.json`](../tests/api/openapi.json) describes the operations. In addresses, * means any
-number, key or name.
+[`/api/v1/openapi.json`](../tests/api/openapi.json) describes the operations. In addresses, * means
+any number, key or name.
 """
 
 
