@@ -251,8 +251,8 @@ def tickets() -> list[str]:
     return [
         "## Tickets",
         "",
-        "Service GGUS. The first four columns with positions are requests, the last two answers: of",
-        "TicketGet, and of each row of TicketGetList. OpModify, OpGet and OpGetList are other",
+        "Service GGUS. The first four columns with positions are requests, the last two answers:",
+        "of TicketGet, and of each row of TicketGetList. OpModify, OpGet and OpGetList are other",
         "names of TicketModify, TicketGet and TicketGetList. OpCreate and OpCreateChild return the",
         "number of the new ticket as `GHD_Request_ID`, TicketCreate as `GHD_Request-ID`.",
         *table(head, rows),
