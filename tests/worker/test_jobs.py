@@ -488,6 +488,26 @@ def test_a_job_that_arrives_while_the_queue_is_looked_at_is_run_at_once(
         running.result()
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_job_is_run_as_soon_as_it_is_due(
+    context: Context, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However rarely the worker looks at the queue of its own accord."""
+    ran = threading.Event()
+    monkeypatch.setitem(JOBS, "note", lambda _context, _arguments: ran.set())
+    ending = threading.Event()
+    with ThreadPoolExecutor(1) as threads:
+        running = threads.submit(Jobs(context, "a", Pace(look=1000), ending).step)
+        try:
+            until(lambda: _listens(session))
+            with transaction(session):
+                enqueue(session, "note", due=datetime.now(UTC) + timedelta(seconds=0.3))
+            assert ran.wait(60)
+        finally:
+            ending.set()
+        running.result()
+
+
 def _listens(session: Session) -> bool:
     """Whether a worker is notified of jobs."""
     found = session.scalar(

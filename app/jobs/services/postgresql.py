@@ -36,9 +36,9 @@ _log = logging.getLogger(__name__)
 CALLS_AT_ONCE: Final = 1
 """procrastinate's worker has threads of its own."""
 _LOOKS: Final = 10
-"""A worker checks for jobs that have come due once in so many polls of the change log: each check
-is a transaction, even when nothing happens. New jobs, and those that waited for another job with
-their key, cause a notification."""
+"""A worker asks for jobs once in so many polls of the change log: each time is a transaction, even
+when nothing happens. New jobs, those that waited for another job with their key, and those that
+come due wake it besides."""
 
 JOBS: Final = (
     text(
@@ -205,30 +205,50 @@ class _Connection(AsyncConnection[Any]):
 
 
 class _Manager(JobManager):
-    """Wakes workers when a job ends and another may start: procrastinate notifies only of new jobs,
-    and finds a job that waited for its key only by polling. It also forgets a notification that
+    """Wakes workers when a job ends and another may start, and when a job comes due: procrastinate
+    notifies only of new jobs, and finds others only by polling. It also forgets a notification that
     arrives while it asks for a job and gets none: then it asks again."""
 
     _notified = 0
+    _notify: NotificationCallback | None = None
+    _timer: asyncio.TimerHandle | None = None
 
     async def listen_for_jobs(
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
     ) -> None:
         """Count the notifications, too."""
 
-        async def count(*, channel: str, notification: Notification) -> None:
+        async def notify(*, channel: str, notification: Notification) -> None:
             self._notified += 1
             await on_notification(channel=channel, notification=notification)
 
-        await super().listen_for_jobs(on_notification=count, queues=queues)
+        self._notify = notify
+        await super().listen_for_jobs(on_notification=notify, queues=queues)
 
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Job | None:
-        """The next job, or None if there was none when the last notification came."""
+        """The next job, or None if there was none when the last notification came; then the worker
+        is woken when the first one comes due."""
         while True:
             notified = self._notified
             job = await super().fetch_job(queues, worker_id)
-            if job is not None or notified == self._notified:
+            if job is not None:
                 return job
+            due = await self.connector.execute_query_one_async(_NEXT_DUE)
+            if notified == self._notified:
+                self._wake_in(due["seconds"])
+                return None
+
+    def _wake_in(self, seconds: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        notify = self._notify
+        if seconds is not None and notify is not None:
+            self._timer = asyncio.get_running_loop().call_later(
+                seconds,
+                lambda: asyncio.ensure_future(
+                    notify(channel="", notification={"type": "job_inserted", "job_id": 0})
+                ),
+            )
 
     async def finish_job(self, job: Job, status: Status, delete_job: bool) -> None:
         """Record how the job ended."""
@@ -334,6 +354,10 @@ _NOTIFY_WAITING: Final = (
 _NOTIFY_DUE: Final = text(
     "SELECT pg_notify('procrastinate_any_queue_v1',"
     " json_build_object('type', 'job_inserted', 'job_id', :id)::text)"
+)
+_NEXT_DUE: Final = (
+    "SELECT extract(epoch FROM min(scheduled_at) - now())::float AS seconds"
+    " FROM procrastinate_jobs WHERE status = 'todo' AND scheduled_at > now()"
 )
 _RETRY: Final = text("SELECT procrastinate_retry_job_v2(:id, now(), NULL, NULL, NULL)")
 _GIVE_UP: Final = text("SELECT procrastinate_finish_job_v1(:id, 'failed', false)")
