@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -24,7 +22,7 @@ from app.audit.services import audit as reading
 from app.audit.services.audit import AuditChange, AuditedObject, AuditPage
 from app.core.models.changes import Refusal
 from app.core.rules.access import Door, require_admin
-from app.core.rules.documents.cells import safe_cell
+from app.core.rules.documents.spreadsheets import csv_lines
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _, joined
 from app.core.web.extensions import db
@@ -124,19 +122,12 @@ def download() -> Response:
 
 def _lines(query: AuditQuery) -> Iterator[str]:
     rows = db.session()  # of the streaming itself, and closed with it
-    out = io.StringIO()
-    table = csv.writer(out)
-    table.writerow(COLUMNS[query.list])
+    yield csv_lines([COLUMNS[query.list]])
     actor, wanted = acting(), query.filter()
     after = None
     while True:
         page = _READERS[query.list](rows, actor, wanted, after=after, limit=_ROWS_AT_A_TIME)
-        for row in page.rows:
-            for cells in _cells(row):
-                table.writerow([safe_cell(cell) for cell in cells])
-        yield out.getvalue()
-        out.seek(0)
-        out.truncate()
+        yield csv_lines(cells for row in page.rows for cells in _cells(row))
         rows.expunge_all()
         after = page.older
         if after is None:

@@ -5,7 +5,6 @@ No cell is ever run as a formula. Numbers stay numbers; what is not known is an 
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from typing import Final, TypeAlias
 import xlsxwriter
 
 from app.core.rules.documents.cells import safe_cell
+from app.core.rules.documents.spreadsheets import csv_lines
 
 Cell: TypeAlias = str | int | float | datetime | None
 DIGITS: Final = 4
@@ -33,11 +33,8 @@ class FigureTable:
 
 def as_csv(table: FigureTable) -> str:
     """The table as CSV with a head; times in ISO 8601 with ``Z``."""
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\r\n")
-    writer.writerow(table.head)
-    writer.writerows([_text(cell) for cell in row] for row in table.rows)
-    return file.getvalue()
+    rows: list[Sequence[Cell]] = [table.head, *table.rows]
+    return csv_lines(([_text(cell) for cell in row] for row in rows), are_safe=True)
 
 
 def as_workbook(table: FigureTable, notes: Iterable[str] = ()) -> bytes:

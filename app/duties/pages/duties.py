@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
@@ -20,8 +18,8 @@ from flask import (
 
 from app.core.figures.tables import FigureTable
 from app.core.rules.access import refusal_to_create
-from app.core.rules.documents.cells import safe_cell
 from app.core.rules.documents.slides import Column, Row, Slide, Table
+from app.core.rules.documents.spreadsheets import csv_lines
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _, joined
 from app.core.web.extensions import db
@@ -150,14 +148,9 @@ def _parts(query: DutyQuery) -> Iterator[Sequence[DutyRow]]:
 
 
 def _lines(query: DutyQuery) -> Iterator[str]:
-    out = io.StringIO()
-    table = csv.writer(out)
-    table.writerow(COLUMNS)
+    yield csv_lines([COLUMNS])
     for part in _parts(query):
-        table.writerows([safe_cell(cell) for cell in _cells(row)] for row in part)
-        yield out.getvalue()
-        out.seek(0)
-        out.truncate()
+        yield csv_lines([*_cells(row)] for row in part)
 
 
 def _cells(row: DutyRow) -> Iterator[str]:

@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from app.core.rules.documents.cells import safe_cell
+from app.core.rules.documents import spreadsheets
 from app.events.rules.events import COLUMNS
 
 TIME_COLUMNS: Final = frozenset({"start", "end"})
-_TO_QUOTE: Final = frozenset(',"\r\n')
 
 Row = Sequence[str]
 """The cells of one event in the order of ``COLUMNS``, not yet escaped for spreadsheets."""
@@ -25,21 +24,10 @@ def csv_lines(rows: Iterable[Row], columns: Sequence[str] = COLUMNS) -> str:
 
     ``columns`` names the cells if there are more of them than an import reads.
     """
-    times = [name in TIME_COLUMNS for name in columns]
-    lines = [
-        ",".join(
-            cell if is_time else _quoted(safe_cell(cell))
-            for cell, is_time in zip(row, times, strict=True)
-        )
-        for row in rows
-    ]
-    return "\r\n".join([*lines, ""])
+    texts = [place for place, name in enumerate(columns) if name not in TIME_COLUMNS]
+    return spreadsheets.csv_lines(rows, texts)
 
 
 def csv_head(columns: Sequence[str] = COLUMNS) -> str:
     """The first line of such a file."""
     return csv_lines([columns], columns)
-
-
-def _quoted(cell: str) -> str:
-    return '"{}"'.format(cell.replace('"', '""')) if _TO_QUOTE.intersection(cell) else cell

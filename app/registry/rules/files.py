@@ -16,7 +16,6 @@ Days are YYYY-MM-DD, bandwidths Gb/s. The rules of the values are those of ``reg
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,7 +23,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
-from app.core.rules.documents.cells import plain_cell, safe_cell
+from app.core.rules.documents.cells import plain_cell
+from app.core.rules.documents.spreadsheets import csv_lines, decoded, rows_of
 from app.core.rules.errors import Invalid, InvalidMany
 from app.core.rules.file_problems import MAX_PROBLEMS, SHOWN, BadFile, Problem
 from app.core.rules.language import _
@@ -74,15 +74,10 @@ def written(kind: Records, form: FileFormat, records: Iterable[Values]) -> Itera
 
 
 def _csv_lines(kind: Records, records: Iterable[Values]) -> Iterator[str]:
-    out = io.StringIO()
-    rows = csv.writer(out)
-    rows.writerow(kind.kind.by_name)
+    fields = tuple(kind.kind.by_name)
+    yield csv_lines([fields])
     for record in records:
-        rows.writerow([safe_cell(cell_of(field, record[field])) for field in kind.kind.by_name])
-        yield out.getvalue()
-        out.seek(0)
-        out.truncate()
-    yield out.getvalue()
+        yield csv_lines([[cell_of(field, record[field]) for field in fields]])
 
 
 def _json_lines(kind: Records, records: Iterable[Values]) -> Iterator[str]:
@@ -106,13 +101,7 @@ def format_of(content: bytes) -> FileFormat:
 
 def read_file(kind: Records, content: bytes, form: FileFormat | None = None) -> list[Read]:
     """The records of a file in their stored form; ``BadFile`` names all that is wrong in it."""
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise BadFile(
-            [Problem(_("line %(line)s", line=line), "", "", _("only text in UTF-8 can be read"))]
-        ) from None
+    text = decoded(content, has_choice=False)
     problems: list[Problem] = []
     reader = _from_csv if (form or format_of(content)) is FileFormat.CSV else _from_json
     records, places = [], dict[str, str]()
@@ -151,14 +140,11 @@ def _checked(kind: Records, place: str, values: Values, problems: list[Problem])
 def _from_csv(
     kind: Records, text: str, problems: list[Problem]
 ) -> Iterator[tuple[str, dict[str, Any]]]:
-    rows = csv.reader(io.StringIO(text, newline=""), strict=True)
     fields: tuple[str, ...] = ()
-    line, count = 1, 0
+    count = 0
     try:
-        for row in rows:
-            place, line = _("line %(line)s", line=line), rows.line_num + 1
-            if not any(cell.strip() for cell in row):
-                continue
+        for line, row in rows_of(io.StringIO(text, newline="")):
+            place = _("line %(line)s", line=line)
             if not fields:
                 fields = tuple(plain_cell(cell).strip() for cell in row)
                 if _wrong_head(kind, place, fields, problems):
@@ -177,15 +163,8 @@ def _from_csv(
                 problems.append(Problem(place, "", "", wrong))
                 continue
             yield place, dict(_cells(kind.kind, place, zip(fields, row, strict=True), problems))
-    except csv.Error as error:
-        problems.append(
-            Problem(
-                _("line %(line_num)s", line_num=rows.line_num),
-                "",
-                "",
-                _("this is not valid CSV: %(error)s", error=error),
-            )
-        )
+    except BadFile as error:
+        problems += error.problems
 
 
 def _too_many(place: str) -> Problem:
@@ -197,9 +176,7 @@ def _too_many(place: str) -> Problem:
 def _wrong_head(
     kind: Records, place: str, fields: tuple[str, ...], problems: list[Problem]
 ) -> bool:
-    allowed = _(
-        "the columns are %(listed)s, separated by commas", listed=", ".join(kind.kind.by_name)
-    )
+    allowed = _("the columns are %(listed)s", listed=", ".join(kind.kind.by_name))
     wrong = [
         *(field for field in fields if field not in kind.kind.by_name),
         *(field for field in dict.fromkeys(fields) if fields.count(field) > 1),

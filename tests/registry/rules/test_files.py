@@ -108,6 +108,25 @@ def test_what_a_person_types_is_read() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'key;nrens;country\r\nA;"DFN;GEANT";DE\r\n',
+        b'sep=;\r\nkey;nrens;country\r\nA;"DFN;GEANT";DE\r\n',
+        b"key\tnrens\tcountry\r\nA\tDFN;GEANT\tDE\r\n",
+        "key\tnrens\tcountry\r\nA\tDFN;GEANT\tDE\r\n".encode("utf-16"),
+    ],
+)
+def test_what_spreadsheets_of_other_countries_write_is_read(content: bytes) -> None:
+    (read,) = read_file(Records.SITES, content)
+    assert read.values == {"key": "A", "nrens": ("DFN", "GEANT"), "country": "DE"}
+
+
+def test_a_workbook_is_refused_as_such() -> None:
+    with pytest.raises(BadFile, match="the file: this is a workbook"):
+        read_file(Records.SITES, b"PK\x03\x04\x14\x00\x06\x00")
+
+
 def test_no_spreadsheet_runs_a_cell() -> None:
     site = {**SITE, "key": "=1+1", "nrens": ("+NREN",), "vos": ("'quoted",)}
     line = csv_of(Records.SITES, site).splitlines()[1]
@@ -204,7 +223,7 @@ def test_each_wrong_place_is_named_with_what_is_allowed() -> None:
     [
         ("", "the file: it contains no sites"),
         ("key,country\n", "the file: it contains no sites"),
-        ("key;country\nA;DE\n", "the columns are key, country"),
+        ("key|country\nA|DE\n", "the columns are key, country"),
         ("key,key\nA,B\n", "the columns are key, country"),
         ("country\nDE\n", "line 1, column key: this column is required"),
         ("key\n ,\n", "the file: it contains no sites"),
@@ -229,7 +248,7 @@ def test_a_file_that_is_none_says_why(text: str, words: str) -> None:
 
 
 def test_bytes_that_are_no_text_are_named() -> None:
-    with pytest.raises(BadFile, match="line 2: only text in UTF-8 can be read"):
+    with pytest.raises(BadFile, match="line 2: this is not UTF-8; save the file as UTF-8"):
         read_file(Records.SITES, b"key\nA\xff\n")
 
 

@@ -1,4 +1,4 @@
-"""Tables as spreadsheets write them: encodings, separators and marks.
+"""CSV: read as spreadsheets write it (encodings, separators, marks), written safe for them.
 
 Letters are never guessed, for a wrong guess is stored for good. It must not know what a table
 holds.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import codecs
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import IO, Final
 
+from app.core.rules.documents.cells import FORMULA_STARTS
 from app.core.rules.file_problems import BadFile, Problem
 from app.core.rules.language import _
 from app.core.rules.texts import PORTAL_TEXT_LIMIT
@@ -31,20 +32,55 @@ _BEGINNING: Final = 1000
 MAX_ROW_LENGTH: Final = 1_000_000
 """Characters of one row: a packed file of some kilobytes may hold a line of gigabytes."""
 
+_FORMULA_STARTS: Final = frozenset(FORMULA_STARTS)
+
 csv.field_size_limit(4 * PORTAL_TEXT_LIMIT)
 
 
-def decoded(content: bytes, encoding: str = "") -> str:
-    """The text of a file: UTF-8 or UTF-16 unless it is said to be something else.
+def csv_lines(
+    rows: Iterable[Sequence[str]], texts: Sequence[int] | None = None, *, are_safe: bool = False
+) -> str:
+    """Rows as lines of a CSV file (RFC 4180); no spreadsheet runs a cell as a formula.
 
-    Raises ``BadFile`` with the line that cannot be read.
+    ``texts``: the indexes of the cells that may start like a formula or need quotes, by default
+    all. ``are_safe``: each text went through ``safe_cell`` already; the other cells are numbers,
+    and "-1.5" only looks like a formula.
+
+    Written by hand: the same bytes as ``csv.writer`` in a third of its time, which was half of
+    an export.
+    """
+    starts = frozenset() if are_safe else _FORMULA_STARTS
+    lines = []
+    for row in rows:
+        cells = list(row)
+        for place in range(len(cells)) if texts is None else texts:
+            text = cells[place]
+            if not text:
+                continue
+            if text[0] in starts:
+                cells[place] = text = f"'{text}"
+            if '"' in text:
+                text = text.replace('"', '""')
+                cells[place] = f'"{text}"'
+            elif "," in text or "\n" in text or "\r" in text:
+                cells[place] = f'"{text}"'
+        lines.append(",".join(cells))
+    lines.append("")
+    return "\r\n".join(lines)
+
+
+def decoded(content: bytes, encoding: str = "", *, has_choice: bool = True) -> str:
+    """The text of a file: UTF-8 or UTF-16 unless ``encoding`` names another one.
+
+    ``has_choice``: whether people can name it where they send the file. Raises ``BadFile`` with
+    the line that cannot be read.
     """
     encoding = _encoding_of(content[:_BEGINNING], encoding)
     try:
         return content.decode(ENCODINGS[encoding])
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise _undecodable(line, encoding) from None
+        raise _undecodable(line, encoding, has_choice) from None
 
 
 def _encoding_of(beginning: bytes, said: str) -> str:
@@ -62,12 +98,14 @@ def _encoding_of(beginning: bytes, said: str) -> str:
     return said
 
 
-def _undecodable(line: int, encoding: str) -> BadFile:
-    if encoding == "utf-8":
+def _undecodable(line: int, encoding: str, has_choice: bool) -> BadFile:
+    if encoding == "utf-8" and has_choice:
         wrong = _(
             "this is not UTF-8. Save the file as “CSV UTF-8”,"
             " or choose windows-1252 (Latin-1) if the file has that encoding"
         )
+    elif encoding == "utf-8":
+        wrong = _("this is not UTF-8; save the file as UTF-8")
     else:
         wrong = _("this is not %(encoding)s", encoding=encoding)
     return BadFile([Problem(_("line %(line)s", line=line), "", "", wrong)])
