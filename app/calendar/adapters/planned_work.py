@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 
 import icalendar
 
+from app.calendar.adapters.maintnote import IMPACT_WORDS
 from app.calendar.rules.calendar import Planned
-from app.calendar.rules.maintnote import IMPACT_WORDS, Status, status_of
+from app.calendar.rules.work_status import WorkStatus, status_of
 
 PRODUCT: Final = "-//LHCOPN//portal//EN"
-_STATUSES: Final = {Status.CANCELLED: "CANCELLED", Status.TENTATIVE: "TENTATIVE"}
+_STATUSES: Final = {WorkStatus.CANCELLED: "CANCELLED", WorkStatus.TENTATIVE: "TENTATIVE"}
 """STATUS of iCalendar; for the others it is CONFIRMED."""
 
 
@@ -93,7 +94,9 @@ def event_of(window: Planned, publisher: Publisher) -> icalendar.Event:
     return event
 
 
-def _add_maintnote(event: icalendar.Event, window: Planned, provider: str, status: Status) -> None:
+def _add_maintnote(
+    event: icalendar.Event, window: Planned, provider: str, status: WorkStatus
+) -> None:
     """The fields of the standard (3.6). One maintenance id only: the parser of NetBox and Nautobot
     takes several for one text."""
     first, *others = window.worked_on

@@ -23,6 +23,7 @@ from app.core.rules.mails.mail_reading import (
     open_mail,
 )
 from app.notices.adapters.formats import FORMATS
+from app.notices.adapters.plain_mail import guess
 from app.notices.rules.notices import (
     Notice,
     Reading,
@@ -30,7 +31,6 @@ from app.notices.rules.notices import (
     Unread,
     clean,
     cut_line,
-    guess,
     one_line,
 )
 

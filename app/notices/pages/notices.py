@@ -25,8 +25,9 @@ from app.core.web.htmx import go_to
 from app.core.web.packed_file import packed, unpacked
 from app.core.web.person import acting, writer
 from app.notices.adapters.files import MAX_BYTES, read
+from app.notices.adapters.plain_mail import ended_as
 from app.notices.models.notices import MaintenanceNotice
-from app.notices.rules.notices import Outcome, ended_as
+from app.notices.rules.notices import Outcome
 from app.notices.services import decisions as verbs
 from app.notices.services.lists import (
     PAGE,

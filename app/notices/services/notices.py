@@ -16,7 +16,7 @@ from typing import Any, Final
 from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
-from app.calendar.rules.maintnote import Status
+from app.calendar.rules.work_status import WorkStatus
 from app.core.rules.access import Actor, Kind, Writer, require_scope
 from app.core.rules.errors import Forbidden
 from app.core.rules.scopes import Scope
@@ -246,7 +246,7 @@ class _Taking:
                 description=_description(notice, row),
                 category=Category.MAINTENANCE,
                 layer=Layer.L2,
-                impact=notice.ticket_impact(),
+                impact=notice.ticket_impact,
                 links=links,
                 window_start=notice.start,
                 window_end=notice.end,
@@ -257,7 +257,7 @@ class _Taking:
         )
         row.why = f"Ticket {ticket.number} created"
         number = ticket.number
-        if notice.status == Status.COMPLETED:
+        if notice.status == WorkStatus.COMPLETED:
             row.state, row.why = Outcome.COMPLETED, f"{row.why}, and solved: the work is done"
             change_ticket(
                 self.session,
@@ -265,7 +265,7 @@ class _Taking:
                 number,
                 {"state": State.SOLVED, "solution": _solution(notice)},
             )
-        elif notice.status == Status.IN_PROCESS:
+        elif notice.status == WorkStatus.IN_PROCESS:
             change_ticket(self.session, self.by, number, {"state": State.IN_PROGRESS})
         return number
 
@@ -273,7 +273,7 @@ class _Taking:
         self, row: MaintenanceNotice, notice: Notice, newest: MaintenanceNotice, number: int
     ) -> None:
         ticket = locked_ticket(self.session, number)
-        ends = notice.status in (Status.CANCELLED, Status.COMPLETED)
+        ends = notice.status in (WorkStatus.CANCELLED, WorkStatus.COMPLETED)
         if ticket.state in FINAL_STATES and not ends:
             row.state = Outcome.TO_READ
             row.why = f"Its ticket {number} is {ticket.state}; create another one"
@@ -296,7 +296,7 @@ class _Taking:
         if notice.circuits:
             wanted["links"] = _links_after(ticket, row, newest)
         if notice.impact or not notice.is_cancelled:
-            wanted["impact"] = notice.ticket_impact()
+            wanted["impact"] = notice.ticket_impact
         if ticket.title == newest.title:  # nobody changed it
             wanted["title"] = notice.title()
         row.state = _OUTCOME_OF.get(notice.status, Outcome.UPDATED)
@@ -355,8 +355,8 @@ class _Taking:
 
 
 _OUTCOME_OF: Final[Mapping[str, Outcome]] = {
-    Status.CANCELLED: Outcome.CANCELLED,
-    Status.COMPLETED: Outcome.COMPLETED,
+    WorkStatus.CANCELLED: Outcome.CANCELLED,
+    WorkStatus.COMPLETED: Outcome.COMPLETED,
 }
 _IN_WORDS: Final = {
     Outcome.UPDATED: "is updated",
@@ -385,13 +385,13 @@ def _older(notice: Notice, newest: MaintenanceNotice) -> str:
 
 def _steps(state: str, notice: Notice) -> Sequence[Mapping[str, Any]]:
     """The changes of a ticket's state, in order; at least one, possibly without a state."""
-    ends = {Status.CANCELLED: State.UNSOLVED, Status.COMPLETED: State.SOLVED}
-    to = ends.get(Status(notice.status)) if notice.status else None
+    ends = {WorkStatus.CANCELLED: State.UNSOLVED, WorkStatus.COMPLETED: State.SOLVED}
+    to = ends.get(WorkStatus(notice.status)) if notice.status else None
     ended = state in ENDED_STATES
     if to is None:
         if ended:
             return ({"state": State.REOPENED},)
-        if notice.status == Status.IN_PROCESS:
+        if notice.status == WorkStatus.IN_PROCESS:
             return ({"state": State.IN_PROGRESS},)
         return ({},)
     if state == to:

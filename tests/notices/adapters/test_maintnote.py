@@ -85,7 +85,7 @@ def test_a_mail_states_the_same_and_only_its_texts_are_kept() -> None:
 )
 def test_impacts(said: str, word: str, impact: str) -> None:
     notice = the_notice(read(changed("X-MAINTNOTE-IMPACT:OUTAGE", f"X-MAINTNOTE-IMPACT:{said}")))
-    assert (notice.impact, notice.ticket_impact()) == (word, impact)
+    assert (notice.impact, notice.ticket_impact) == (word, impact)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,8 @@ from typing import Any, Final
 
 import icalendar
 
-from app.calendar.rules.maintnote import IMPACTS, Status
+from app.calendar.adapters.maintnote import IMPACTS
+from app.calendar.rules.work_status import WorkStatus
 from app.core.rules.mails.mail_lines import is_in_reach
 from app.core.rules.texts import TITLE_LIMIT
 from app.notices.rules.notices import (
@@ -29,6 +30,7 @@ from app.notices.rules.notices import (
     cut_line,
     one_line,
 )
+from app.tickets.rules.tickets import Impact
 
 MAX_CALENDAR: Final = 256 * 1024
 """Characters of a calendar that are read."""
@@ -136,9 +138,10 @@ def _notice(event: icalendar.Component, method: str) -> Notice:
         raise _Unreadable("The window ends (DTEND) before it starts (DTSTART)")
     status = _id(event, "X-MAINTNOTE-STATUS").upper()
     if method == "CANCEL" or _id(event, "STATUS").upper() == "CANCELLED":
-        status = Status.CANCELLED
-    if status and status not in set(Status):
-        raise _Unreadable("X-MAINTNOTE-STATUS must be one of " + ", ".join(Status))
+        status = WorkStatus.CANCELLED
+    if status and status not in set(WorkStatus):
+        raise _Unreadable("X-MAINTNOTE-STATUS must be one of " + ", ".join(WorkStatus))
+    impact = _impact(_id(event, "X-MAINTNOTE-IMPACT"))
     return Notice(
         provider=provider,
         uid=uid,
@@ -146,8 +149,9 @@ def _notice(event: icalendar.Component, method: str) -> Notice:
         start=start,
         end=end,
         maintenance_ids=ids,
-        circuits=_circuits(event, may_lack=status == Status.CANCELLED),
-        impact=_impact(_id(event, "X-MAINTNOTE-IMPACT")),
+        circuits=_circuits(event, may_lack=status == WorkStatus.CANCELLED),
+        impact=impact,
+        ticket_impact=IMPACTS.get(impact, Impact.OUTAGE),
         status=str(status),
         stamp=_time(event, "DTSTAMP") if event.get("DTSTAMP") is not None else None,
         account=_id(event, "X-MAINTNOTE-ACCOUNT"),
