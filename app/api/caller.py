@@ -66,13 +66,13 @@ def caller(*enough: Scope) -> Actor:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer":
         raise AuthenticationFailed
-    rows, now = session(), datetime.now(UTC)
-    begin_read(rows)
-    use = tokens.use_of_secret(rows, secret.strip(), now)
+    now = datetime.now(UTC)
+    begin_read(session())
+    use = tokens.use_of_secret(session(), secret.strip(), now)
     if use.is_due:
-        with transaction(rows, beside=True):
-            tokens.note_use(rows, use, now, kept_address(request.remote_addr))
-        begin_read(rows)
+        with transaction(session(), beside=True):
+            tokens.note_use(session(), use, now, kept_address(request.remote_addr))
+        begin_read(session())
     g.actor, g.token_id = use.actor, use.token_id
     limit: RateLimit = current_app.extensions[RATE_LIMIT]
     try:

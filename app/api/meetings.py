@@ -125,15 +125,17 @@ class PackPage(Schema):
 def list_teleconferences(call: Call) -> Mapping[str, Any]:
     """List teleconferences."""
     _require_person(call.actor)
-    which, rows, last = call.query["which"], session(), None
+    which, last = call.query["which"], None
     found: Sequence[Teleconference]
     if which in ("held", "ended"):
-        found, last = lists.ended(rows, was_held=which == "held", before=call.query.get("after"))
+        found, last = lists.ended(
+            session(), was_held=which == "held", before=call.query.get("after")
+        )
     elif which == "asked":
-        found = lists.asked_for(rows)
+        found = lists.asked_for(session())
     else:
         reading = lists.coming if which == "coming" else lists.without_minutes
-        found = reading(rows, call.now)
+        found = reading(session(), call.now)
     return {
         "items": [_found(one) for one in found],
         "next": next_page(None if last is None else str(last)),

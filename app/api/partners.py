@@ -250,8 +250,7 @@ def _partner(partner: Partner) -> Mapping[str, Any]:
 
 
 def _account(call: Call, account: PartnerAccount) -> Mapping[str, Any]:
-    rows = session()
-    used = use_of(rows, [account.id], call.now)[account.id]
+    used = use_of(session(), [account.id], call.now)[account.id]
     return {
         "login": account.login,
         "partner": account.partner.code,
@@ -261,6 +260,7 @@ def _account(call: Call, account: PartnerAccount) -> Mapping[str, Any]:
         "disabled": account.disabled_at,
         "last_call": used.last_at,
         "secrets": [
-            {"id": one.id, "created": one.created_at} for one in verbs.live_secrets(rows, account)
+            {"id": one.id, "created": one.created_at}
+            for one in verbs.live_secrets(session(), account)
         ],
     }

@@ -183,9 +183,9 @@ def get_person(call: Call) -> Mapping[str, Any]:
 def change_person(call: Call) -> Mapping[str, Any]:
     """Set a user's role and sites."""
     require_admin(call.actor, _SEE)
-    rows, sent = session(), call.body
-    verbs.lock_admins(rows)  # before the person, as everywhere
-    user = verbs.locked_user(rows, call.key)
+    sent = call.body
+    verbs.lock_admins(session())  # before the person, as everywhere
+    user = verbs.locked_user(session(), call.key)
     if not sent.keys() & {"role", "sites"}:
         return _content(call, user)
     role = sent.get("role", user.role)
@@ -265,9 +265,8 @@ def _require_no_admin(user: User) -> None:
 
 
 def _new_link(call: Call, name: str, why: str = "") -> Mapping[str, Any]:
-    rows = session()
-    token = make_reset_link(rows, call.writer, name, why=why)
-    link = live_reset_link(rows, verbs.find_user(rows, name), call.now)
+    token = make_reset_link(session(), call.writer, name, why=why)
+    link = live_reset_link(session(), verbs.find_user(session(), name), call.now)
     assert link is not None, "it was just made"
     address = f"{current_app.extensions[PUBLIC_URL]}/reset/{token}"
     return {"name": name, "link": address, "until": link.expires_at}
@@ -286,13 +285,12 @@ def _listed(user: User) -> dict[str, Any]:
 
 
 def _content(call: Call, user: User) -> Mapping[str, Any]:
-    rows = session()
-    link = live_reset_link(rows, user, call.now)
+    link = live_reset_link(session(), user, call.now)
     return {
         **_listed(user),
-        "last_login": last_logins(rows).get(user.id),
+        "last_login": last_logins(session()).get(user.id),
         "time_zone": user.time_zone,
-        "logins": len(logins_of(rows, user, call.now)),
+        "logins": len(logins_of(session(), user, call.now)),
         "link_until": link and link.expires_at,
     }
 

@@ -193,8 +193,8 @@ def test_without_the_key_the_worker_tests_a_connection(database: str, session: S
 
     def work() -> None:
         while not asked.wait(0.05):
-            with context.reading() as rows:
-                if rows.scalars(select(Connection.test)).one():
+            with context.reading() as session:
+                if session.scalars(select(Connection.test)).one():
                     asked.set()
         connection_tests.test_connection(context, {"connection": 1})
 

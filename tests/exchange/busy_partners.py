@@ -102,7 +102,7 @@ class Portal:
             add_secret(session, by, made, LOGIN, TOKEN, TEST_SECRET.encode())
             key = made.id
             enqueue(session, PULL, {"connection": key}, key=f"{PULL} {key}")
-        self.until(lambda rows: rows.get_one(Connection, key).read_at is not None)
+        self.until(lambda session: session.get_one(Connection, key).read_at is not None)
         return key
 
     def pull(self, key: int) -> None:
@@ -114,8 +114,8 @@ class Portal:
         """Wait until something holds; how long that took."""
         start = monotonic()
         while monotonic() - start < seconds:
-            with Session(self.engine) as rows:
-                if holds(rows):
+            with Session(self.engine) as session:
+                if holds(session):
                     return monotonic() - start
             sleep(0.1)
         return seconds
@@ -177,11 +177,11 @@ def texts(kind: str, counts: Iterable[int] = COUNTS) -> Iterator[tuple[str, bool
             key = portal.connected("NREN-A", url)
             there = partner.stand_in.open("Down", "The fibre is cut.", group="Network")
             portal.pull(key)
-            portal.until(lambda rows: rows.scalars(select(TicketPair)).first() is not None)
-            with Session(portal.engine) as rows:
-                number = rows.scalars(select(TicketPair.ticket_number)).one()
+            portal.until(lambda session: session.scalars(select(TicketPair)).first() is not None)
+            with Session(portal.engine) as session:
+                number = session.scalars(select(TicketPair.ticket_number)).one()
             beside = portal.opened("Beside it")
-            portal.until(lambda rows: rows.scalar(select(func.count(TicketPair.id))) == 2)
+            portal.until(lambda session: session.scalar(select(func.count(TicketPair.id))) == 2)
             for place in range(count):
                 partner.stand_in.comment(there, f"{place}: {_TEXT}"[:400])
             with portal.writing() as session:
@@ -199,11 +199,11 @@ def texts(kind: str, counts: Iterable[int] = COUNTS) -> Iterator[tuple[str, bool
 
 
 def _taken(portal: Portal, number: int) -> tuple[int, str]:
-    with Session(portal.engine) as rows:
-        count = rows.scalar(
+    with Session(portal.engine) as session:
+        count = session.scalar(
             select(func.count(Entry.id)).where(Entry.origin == "theirs", Entry.kind == "comment")
         )
-        pair = rows.scalars(select(TicketPair).where(TicketPair.ticket_number == number)).one()
+        pair = session.scalars(select(TicketPair).where(TicketPair.ticket_number == number)).one()
         return count or 0, pair.reason if pair.state == "stopped" else ""
 
 
@@ -233,7 +233,7 @@ def slow(kind: str, ways: Iterable[str] = tuple(HOW)) -> Iterator[tuple[str, boo
                 paired = select(func.count(TicketPair.id)).where(
                     TicketPair.connection_id == slow_key
                 )
-                portal.until(lambda rows: rows.scalar(paired) == CHANGED)  # noqa: B023
+                portal.until(lambda session: session.scalar(paired) == CHANGED)  # noqa: B023
                 sleep(2)
                 for one in ids:
                     slow_one.stand_in.comment(one, "A splice failed")
@@ -254,7 +254,7 @@ def slow(kind: str, ways: Iterable[str] = tuple(HOW)) -> Iterator[tuple[str, boo
                 pair = select(TicketPair.id).where(
                     TicketPair.connection_id == quick_key, TicketPair.their_id == their_id
                 )
-                theirs = max(theirs, portal.until(lambda rows: rows.scalar(pair)))  # noqa: B023
+                theirs = max(theirs, portal.until(lambda session: session.scalar(pair)))  # noqa: B023
                 sleep(2)
             yield f"{kind} | {how} | {ours:.1f} | {theirs:.1f}", max(ours, theirs) <= LONGEST_DELAY
 

@@ -126,7 +126,7 @@ class Portal:
             self.kills += 1
 
     @contextmanager
-    def rows(self) -> Iterator[Session]:
+    def session(self) -> Iterator[Session]:
         """Its database."""
         engine = open_engine(self.settings.database_url)
         try:
@@ -246,13 +246,19 @@ class Chaos:
         partners = {"a": ("B", "a to b"), "b": ("A", "b to a")}
         for portal in (self.a, self.b):
             code, network = partners[portal.name]
-            with portal.rows() as rows, transaction(rows):
-                create_partner_account(rows, by, "NOC", "noc", PASSWORD, access="all")
+            with portal.session() as session, transaction(session):
+                create_partner_account(session, by, "NOC", "noc", PASSWORD, access="all")
                 create_partner_account(
-                    rows, by, code, f"portal-{code.lower()}", PASSWORD, access="own", internal=True
+                    session,
+                    by,
+                    code,
+                    f"portal-{code.lower()}",
+                    PASSWORD,
+                    access="own",
+                    internal=True,
                 )
                 made = connect(
-                    rows,
+                    session,
                     by,
                     code,
                     "ggus",
@@ -261,12 +267,12 @@ class Chaos:
                     remote_login=f"portal-{portal.name}",
                     profile=BETWEEN_PORTALS,
                 )
-                add_secret(rows, by, made, LOGIN, PASSWORD, TEST_SECRET.encode())
-                token = create_token(rows, by, "chaos", (Scope.READ,), 2)
+                add_secret(session, by, made, LOGIN, PASSWORD, TEST_SECRET.encode())
+                token = create_token(session, by, "chaos", (Scope.READ,), 2)
                 self._tokens[portal.name] = token.secret
                 if portal is self.a:
                     made = connect(
-                        rows,
+                        session,
                         by,
                         "ZAMMAD",
                         "zammad",
@@ -274,7 +280,7 @@ class Chaos:
                         direction="both",
                         profile=WITH_ZAMMAD,
                     )
-                    add_secret(rows, by, made, LOGIN, self.zammad.token, TEST_SECRET.encode())
+                    add_secret(session, by, made, LOGIN, self.zammad.token, TEST_SECRET.encode())
 
     # what people and partners do
 
@@ -394,8 +400,8 @@ class Chaos:
         return None
 
     def _in_zammad(self, ticket: int) -> int | None:
-        with self.a.rows() as rows:
-            number = self._counterpart(rows, self.a, ticket)
+        with self.a.session() as session:
+            number = self._counterpart(session, self.a, ticket)
         keys = self._zammad_keys(number) if number is not None else ()
         return keys[0] if keys else None
 
@@ -407,11 +413,11 @@ class Chaos:
             if there.articles[0]["body"].rstrip().endswith(mark)
         ]
 
-    def _counterpart(self, rows: Session, portal: Portal, ticket: int) -> int | None:
+    def _counterpart(self, session: Session, portal: Portal, ticket: int) -> int | None:
         name, number = self.tickets[ticket]
         if name == portal.name:
             return number
-        return rows.scalar(
+        return session.scalar(
             select(Ticket.number).where(Ticket.origin_id == f"LHCOPN#{number}").limit(1)
         )
 
@@ -469,28 +475,28 @@ class Chaos:
     def _is_open(self, portal: Portal) -> bool:
         """Whether something waits there; what is stopped is tried again, as a person would."""
         by = Writer(SYSTEM, Door.COMMAND, datetime.now(UTC))
-        with portal.rows() as rows:
-            waiting = rows.scalar(
+        with portal.session() as session:
+            waiting = session.scalar(
                 select(func.count()).select_from(Entry).where(Entry.state == EntryState.WAITING)
             )
-            newest = rows.scalar(select(func.max(Change.id))) or 0
-            with transaction(rows):
-                for connection in rows.scalars(select(Connection)):
+            newest = session.scalar(select(func.max(Change.id))) or 0
+            with transaction(session):
+                for connection in session.scalars(select(Connection)):
                     if connection.failures or connection.resting_until:
-                        wake(rows, connection)
-            stopped = rows.scalars(
+                        wake(session, connection)
+            stopped = session.scalars(
                 select(TicketPair.id).where(
                     (TicketPair.state == PairState.STOPPED) | TicketPair.due_at.is_not(None)
                 )
             ).all()
-            rows.rollback()
+            session.rollback()
             for pair_id in stopped:
-                with suppress(Invalid), transaction(rows):
-                    if self._is_refused(rows, pair_id):
-                        decisions.leave_out(rows, by, pair_id, "They do not take this value")
+                with suppress(Invalid), transaction(session):
+                    if self._is_refused(session, pair_id):
+                        decisions.leave_out(session, by, pair_id, "They do not take this value")
                     else:
-                        decisions.retry(rows, by, pair_id)
-            lagging = newest - self._planned(rows)
+                        decisions.retry(session, by, pair_id)
+            lagging = newest - self._planned(session)
         if waiting or stopped or lagging:
             print(
                 f"{portal.name}: {waiting} entries wait, {len(stopped)} pairs are tried again,"
@@ -500,34 +506,34 @@ class Chaos:
             )
         return bool(waiting or stopped or lagging)
 
-    def _is_refused(self, rows: Session, pair_id: int) -> bool:
+    def _is_refused(self, session: Session, pair_id: int) -> bool:
         """Whether a pair stops once more at a value: a person leaves it out then."""
-        waiting = first_waiting(rows, pair_id)
-        pair = rows.get_one(TicketPair, pair_id)
+        waiting = first_waiting(session, pair_id)
+        pair = session.get_one(TicketPair, pair_id)
         if waiting is None or waiting.kind != EntryKind.FIELDS or pair.state != PairState.STOPPED:
             return False
         self._tried[pair.connection_id, waiting.id] += 1
         return self._tried[pair.connection_id, waiting.id] > 2
 
     @staticmethod
-    def _planned(rows: Session) -> int:
+    def _planned(session: Session) -> int:
         from app.core.models.changes import PortalFact
         from app.exchange.services.planning import CURSOR
 
-        fact = rows.get(PortalFact, CURSOR)
+        fact = session.get(PortalFact, CURSOR)
         return int(fact.value) if fact is not None else 0
 
     def _unread(self) -> bool:
         """Whether the partner holds a text that the first portal has not read yet."""
-        with self.a.rows() as rows:
+        with self.a.session() as session:
             held = {
-                number: {said_in(text) for text in self._texts(rows, number)}
-                for number in rows.scalars(select(Ticket.number))
+                number: {said_in(text) for text in self._texts(session, number)}
+                for number in session.scalars(select(Ticket.number))
             }
         for said in self.said:
             if said.where == "z":
-                with self.a.rows() as rows:
-                    number = self._counterpart(rows, self.a, said.ticket)
+                with self.a.session() as session:
+                    number = self._counterpart(session, self.a, said.ticket)
                 if said.text not in held.get(number or 0, set()):
                     return True
         return False
@@ -549,12 +555,12 @@ class Chaos:
         return told[0] != told[1] or len(told[0]) != 1
 
     @staticmethod
-    def _texts(rows: Session, number: int) -> list[str]:
+    def _texts(session: Session, number: int) -> list[str]:
         """The texts of a ticket, and the names of its files."""
-        ticket = rows.get(Ticket, number)
+        ticket = session.get(Ticket, number)
         texts = [ticket.description] if ticket is not None else []
         found = (Change.kind == TICKET, Change.thing_id == number, ChangedField.new.is_not(None))
-        said = rows.execute(
+        said = session.execute(
             select(ChangedField.field, ChangedField.new)
             .join(Change, Change.id == ChangedField.change_id)
             .where(*found, ChangedField.field.in_(("public_comment", "attachment")))
@@ -567,17 +573,17 @@ class Chaos:
     def values(self) -> Iterator[tuple[str, Value]]:
         """What became of each value of each pair, with the pair in words."""
         now = datetime.now(UTC)
-        with self.a.rows() as at_a, self.b.rows() as at_b:
+        with self.a.session() as at_a, self.b.session() as at_b:
             for ticket in range(len(self.tickets)):
                 sides = ((self.a, at_a, "B", at_b), (self.b, at_b, "A", at_a))
                 found: list[tuple[str, Value]] = []
-                for portal, rows, partner, theirs in sides:
-                    pair = self._pair(rows, portal, ticket, partner)
+                for portal, session, partner, theirs in sides:
+                    pair = self._pair(session, portal, ticket, partner)
                     there = theirs.get(Ticket, int(pair.their_id or 0)) if pair else None
                     if pair is not None and there is not None:
                         held = {"state": there.state, "priority": there.priority}
                         name = f"#{pair.ticket_number} of {portal.name} with {partner}"
-                        values = values_of(rows, pair, BETWEEN_PORTALS, held, now)
+                        values = values_of(session, pair, BETWEEN_PORTALS, held, now)
                         found += [(name, value) for value in values]
                 known = {v.name: v.outcome for _, v in found if v.outcome in (ASKED, SAID)}
                 for name, value in found:
@@ -590,9 +596,11 @@ class Chaos:
                     for value in values_of(at_a, pair, WITH_ZAMMAD, shown, now):
                         yield f"#{pair.ticket_number} of a with zammad", value
 
-    def _pair(self, rows: Session, portal: Portal, ticket: int, partner: str) -> TicketPair | None:
-        number = self._counterpart(rows, portal, ticket)
-        pairs = rows.scalars(select(TicketPair).where(TicketPair.ticket_number == number))
+    def _pair(
+        self, session: Session, portal: Portal, ticket: int, partner: str
+    ) -> TicketPair | None:
+        number = self._counterpart(session, portal, ticket)
+        pairs = session.scalars(select(TicketPair).where(TicketPair.ticket_number == number))
         return next((one for one in pairs if one.connection.partner.code == partner), None)
 
     def _sides(self) -> tuple[Mapping[str, Mapping[int, Counter[str]]], list[str]]:
@@ -600,16 +608,16 @@ class Chaos:
         unpaired: list[str] = []
         held: dict[str, dict[int, Counter[str]]] = {"a": {}, "b": {}, "z": {}}
         for portal in (self.a, self.b):
-            with portal.rows() as rows:
+            with portal.session() as session:
                 for ticket, (name, number) in enumerate(self.tickets):
-                    found = rows.scalars(
+                    found = session.scalars(
                         select(Ticket.number).where(Ticket.origin_id == f"LHCOPN#{number}")
                     )
                     same = [number] if name == portal.name else list(found)
                     if len(same) != 1:
                         unpaired.append(f"#{number} of {name}: {len(same)} times at {portal.name}")
                         continue
-                    texts = self._texts(rows, same[0])
+                    texts = self._texts(session, same[0])
                     held[portal.name][ticket] = Counter(said_in(text) for text in texts)
                     keys = self._zammad_keys(same[0]) if portal is self.a else [0]
                     if len(keys) != 1:
@@ -629,8 +637,8 @@ class Chaos:
         lost, doubled, entries = [], [], 0
         held, unpaired = self._sides()
         for portal in (self.a, self.b):
-            with portal.rows() as rows:
-                entries += rows.scalar(select(func.count()).select_from(Entry)) or 0
+            with portal.session() as session:
+                entries += session.scalar(select(func.count()).select_from(Entry)) or 0
         for said in self.said:
             counts = {side: held[side].get(said.ticket, Counter())[said.text] for side in held}
             if said.acknowledged and min(counts.values()) < 1:

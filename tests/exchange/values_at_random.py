@@ -123,9 +123,9 @@ class Play:
         if not self.key:
             self.key = next(iter(self.there.keys(self.number)), "")
         if not self.number:
-            with Session(self.world.engine) as rows:
+            with Session(self.world.engine) as session:
                 found = select(TicketPair.ticket_number).where(TicketPair.their_id == self.key)
-                self.number = rows.scalar(found) or 0
+                self.number = session.scalar(found) or 0
 
     def _later(self, *seconds: int) -> None:
         self.world.later(seconds=self.dice.choice(seconds))
@@ -201,10 +201,10 @@ class Play:
         old = self._old.pop(0)
         if old.asked_at is None or (self.world.now - old.asked_at).total_seconds() > 100:
             return
-        with self.world.writing() as rows:
-            pair = rows.scalars(select(TicketPair)).first()
+        with self.world.writing() as session:
+            pair = session.scalars(select(TicketPair)).first()
             if pair is not None and pair.their_id == self.key:
-                take_in(rows, pair.id, old, self.world.now)
+                take_in(session, pair.id, old, self.world.now)
                 self._note("a read ends", old.values)
 
     def _err(self) -> None:
@@ -215,11 +215,11 @@ class Play:
 
     def _choose(self) -> None:
         ours = self.dice.random() < 0.5
-        with self.world.writing() as rows:
-            asked = rows.scalars(select(Entry).where(Entry.state == "asked")).first()
+        with self.world.writing() as session:
+            asked = session.scalars(select(Entry).where(Entry.state == "asked")).first()
             if asked is not None:
-                with suppress(PortalError), rows.begin_nested():
-                    decisions.choose(rows, self.world.operator(), asked.id, ours=ours)
+                with suppress(PortalError), session.begin_nested():
+                    decisions.choose(session, self.world.operator(), asked.id, ours=ours)
                     self._note("somebody chooses", "ours" if ours else "theirs")
 
     def _rest(self) -> None:
@@ -229,12 +229,12 @@ class Play:
         self._note("rest")
         for _turn in range(6):
             self._find()
-            with self.world.writing() as rows:
-                connection = rows.get_one(Connection, self.world.connection_id)
+            with self.world.writing() as session:
+                connection = session.get_one(Connection, self.world.connection_id)
                 connection.resting_until, connection.failures = None, 0
-                for pair in rows.scalars(select(TicketPair)):
+                for pair in session.scalars(select(TicketPair)):
                     if pair.state == PairState.STOPPED or pair.due_at is not None:
-                        decisions.retry(rows, self.world.operator(), pair.id)
+                        decisions.retry(session, self.world.operator(), pair.id)
             self.world.later(seconds=200)
             self.world.deliver()
             self.world.later(seconds=5)
@@ -247,27 +247,27 @@ class Play:
 
     def values(self) -> list[Value]:
         """What became of each value."""
-        with Session(self.world.engine) as rows:
-            pair = rows.scalars(select(TicketPair)).one()
+        with Session(self.world.engine) as session:
+            pair = session.scalars(select(TicketPair)).one()
             held, now = self.there.held(self.key), self.world.now
-            return list(values_of(rows, pair, self.profile, held, now))
+            return list(values_of(session, pair, self.profile, held, now))
 
     def faults(self) -> Iterator[str]:
         """What is wrong, in words."""
         keys = self.there.keys(self.number)
         if len(keys) > 1:
             yield f"{len(keys)} tickets there"
-        with Session(self.world.engine) as rows:
-            pair = rows.scalars(select(TicketPair)).first()
+        with Session(self.world.engine) as session:
+            pair = session.scalars(select(TicketPair)).first()
             if pair is None:
                 yield "no pair"
                 return
-            waiting = rows.scalars(select(Entry).where(Entry.state == "waiting")).all()
+            waiting = session.scalars(select(Entry).where(Entry.state == "waiting")).all()
             if waiting:
                 yield f"{len(waiting)} entries wait, {pair.state}: {pair.reason}"
             for value in self.values():
                 is_good = value.outcome in GOOD
-                if not is_good or (value.outcome == SAID and not self._may_stay(rows, value)):
+                if not is_good or (value.outcome == SAID and not self._may_stay(session, value)):
                     yield f"{value} ({self.profile.owner_of(value.name)}, {pair.bases})"
         there = self.there.texts(self.key)
         if lost := self.said - there:
@@ -276,14 +276,14 @@ class Play:
         if more:
             yield f"too many there {more}"
 
-    def _may_stay(self, rows: Session, value: Value) -> bool:
+    def _may_stay(self, session: Session, value: Value) -> bool:
         """Whether there is a reason why two values stay different."""
         words = self.profile.map_of(value.name)
         if words.theirs_of(value.ours) is None or words.ours_of(value.theirs.casefold()) is None:
             return True  # no counterpart
         if self.profile.owner_of(value.name) is Owner.US or self.profile.guards:
             return True  # they set theirs once more over ours, or do not set ours
-        entries = rows.scalars(
+        entries = session.scalars(
             select(Entry)
             .where(Entry.origin == "theirs", Entry.kind == "fields")
             .order_by(Entry.sequence.desc())

@@ -20,8 +20,10 @@ from flask import (
     make_response,
     render_template,
     request,
-    session,
     url_for,
+)
+from flask import (
+    session as cookie,
 )
 from flask_login import UserMixin, current_user, login_user, logout_user
 
@@ -126,7 +128,7 @@ def _is_proved_lately(login: Login) -> bool:
     the provider still: there, or by the second factor here."""
     since = now() - FRESH_FOR
     here = login.second_factor and login.created_at > since
-    return here or session.get(PROVED_AT, 0) > since.timestamp()
+    return here or cookie.get(PROVED_AT, 0) > since.timestamp()
 
 
 def browser() -> str:
@@ -156,9 +158,9 @@ def _end_idle_login() -> str:
     if idle is None:
         return ""
     token, number, name = idle
-    rows, hours = db.session(), _idle_hours()
-    with transaction(rows):
-        people.end_login(rows, token, now())
+    session, hours = db.session(), _idle_hours()
+    with transaction(session):
+        people.end_login(session, token, now())
     log_here("logout", name, "login", number, how="not used for too long")
     return counted(
         "Your session expired because it was not used for %(num)s hour.",
@@ -240,9 +242,9 @@ def kept_fields() -> list[tuple[str, str]]:
 
 def _gate_of_the_known(*, by_itself: bool) -> Response | None:
     if current_user.unseen and not by_itself:
-        rows = db.session()
-        with transaction(rows, beside=True):
-            logins.note_seen(rows, current_user.login_id, now())
+        session = db.session()
+        with transaction(session, beside=True):
+            logins.note_seen(session, current_user.login_id, now())
     if not current_user.must_set_up or request.endpoint in _SET_UP:
         return None
     if request.method not in ("GET", "HEAD"):
@@ -273,9 +275,9 @@ def login() -> Response:
         problem = f"{error.message}." if many else _SAME_WORDS
         page = render_template("accounts/login.html", form=form, problem=problem, kept=kept)
         return make_response(page, 429 if many else 401)
-    session.clear()
+    cookie.clear()
     if login is None:
-        session[PENDING] = token
+        cookie[PENDING] = token
         wanted = local_path(form.next.data or "")
         pending = logins.find_pending(db.session(), token, now())
         if pending is not None:
@@ -340,21 +342,21 @@ def _begin(name: str, password: str) -> tuple[str, Login | None]:
     """The new login and its random id; or None, where the second factor is to be asked for."""
     if len(name) > MAX_NAME_LENGTH or not name.isprintable():
         name = ""  # nobody has such a name; it costs what any unknown one costs
-    rows = db.session()
-    tried = credentials.attempt(rows, Kind.PERSON, name, password, now(), secret_key())
+    session = db.session()
+    tried = credentials.attempt(session, Kind.PERSON, name, password, now(), secret_key())
     if tried.needs_record:
-        with transaction(rows, beside=True):
-            tried = credentials.record_attempt(rows, tried, now(), remote())
+        with transaction(session, beside=True):
+            tried = credentials.record_attempt(session, tried, now(), remote())
     tried.verified_account()
-    with transaction(rows):
-        account = logins.verified_user(rows, tried).id
-        old = session.get("_user_id")
+    with transaction(session):
+        account = logins.verified_user(session, tried).id
+        old = cookie.get("_user_id")
         if isinstance(old, str):
-            people.end_login(rows, old, now())
-        if second_factor.is_on(rows, account):
-            return logins.begin_pending(rows, account, now()), None
-        token = people.start_login(rows, account, now(), remote=remote(), browser=browser())
-    login = logins.live_login(rows, token, now())
+            people.end_login(session, old, now())
+        if second_factor.is_on(session, account):
+            return logins.begin_pending(session, account, now()), None
+        token = people.start_login(session, account, now(), remote=remote(), browser=browser())
+    login = logins.live_login(session, token, now())
     if login is None:
         raise AuthenticationFailed
     return token, login
@@ -367,17 +369,17 @@ def logout() -> Response:
     had_login, leaving = sender_held_login(), None
     if current_user.is_authenticated:
         leaving = current_user.login_id if current_user.signed_on else None
-        rows = db.session()
-        with transaction(rows):
-            people.end_login(rows, current_user.token, now())
+        session = db.session()
+        with transaction(session):
+            people.end_login(session, current_user.token, now())
         log_here("logout", current_user.name, "login", current_user.login_id)
         logout_user()
-    session.clear()
+    cookie.clear()
     if had_login:
-        session[LOGGED_OUT] = True
+        cookie[LOGGED_OUT] = True
     flash(_("You are logged out."), "ok")
     if leaving is not None:
-        session[LEAVING] = leaving
+        cookie[LEAVING] = leaving
         return go_to(url_for("sign_on.leave"))
     return go_to(url_for("login.login"))
 

@@ -58,14 +58,14 @@ def _admins_only() -> None:
 @blueprint.get("")
 def listing() -> str:
     """Every account of every partner, and how it was used."""
-    rows = db.session()
-    accounts = verbs.all_accounts(rows)
+    session = db.session()
+    accounts = verbs.all_accounts(session)
     keys = [account.id for account in accounts]
-    days = days_of(rows, keys, now().date(), LIST_DAYS)
+    days = days_of(session, keys, now().date(), LIST_DAYS)
     return render_template(
         "accounts/partners/list.html",
         accounts=accounts,
-        use=use_of(rows, keys, now()),
+        use=use_of(session, keys, now()),
         charts={key: (calls_chart(days[key]), faults_chart(days[key])) for key in keys},
     )
 
@@ -79,11 +79,11 @@ def new() -> Response:
     entered = ask_password(form.password)
     if entered.attempt is None:
         return _form_page(form, entered.status)
-    rows, secret = db.session(), verbs.new_secret()
-    with errors_in(form, {"contract": "contract_year"}), writing_once(rows):
-        verified_user(rows, entered.attempt)
+    session, secret = db.session(), verbs.new_secret()
+    with errors_in(form, {"contract": "contract_year"}), writing_once(session):
+        verified_user(session, entered.attempt)
         account = verbs.create_partner_account(
-            rows,
+            session,
             writer(),
             form.code.data or "",
             form.login.data or "",
@@ -113,10 +113,10 @@ def switches(number: int) -> Response:
     form = SwitchesForm()
     if not form.validate():
         return _account_page(number, switches_form=form, status=422)
-    rows = db.session()
-    with errors_in(form, {"contract": "contract_year"}), transaction(rows):
-        found = verbs.account_of_number(rows, number)
-        changed = verbs.change_account(rows, writer(), found, **form.switches())
+    session = db.session()
+    with errors_in(form, {"contract": "contract_year"}), transaction(session):
+        found = verbs.account_of_number(session, number)
+        changed = verbs.change_account(session, writer(), found, **form.switches())
         login = found.login
     if form.errors:
         return _account_page(number, switches_form=form, status=422)
@@ -133,17 +133,17 @@ def switches(number: int) -> Response:
 @blueprint.post(f"{ACCOUNT}/add-secret")
 def add_secret(number: int) -> Response:
     """Add a second live secret and show it once, by one's own password."""
-    form, rows, secret = AskPasswordForm(), db.session(), verbs.new_secret()
-    verbs.account_of_number(rows, number)
+    form, session, secret = AskPasswordForm(), db.session(), verbs.new_secret()
+    verbs.account_of_number(session, number)
     if not form.validate():
         return _account_page(number, secret_form=form, status=422)
     entered = ask_password(form.password)
     if entered.attempt is None:
         return _account_page(number, secret_form=form, status=entered.status)
     try:
-        with writing_once(rows):
-            verified_user(rows, entered.attempt)
-            verbs.add_secret(rows, writer(), verbs.account_of_number(rows, number), secret)
+        with writing_once(session):
+            verified_user(session, entered.attempt)
+            verbs.add_secret(session, writer(), verbs.account_of_number(session, number), secret)
     except Invalid as error:
         return _account_page(number, problem=error.message, status=422)
     show_once(_base(number), secret)
@@ -154,13 +154,13 @@ def add_secret(number: int) -> Response:
 def end_secret(number: int) -> Response:
     """End one of two live secrets."""
     key = EndSecretForm().secret.data or ""
-    rows = db.session()
+    session = db.session()
     try:
         if not (key.isascii() and key.isdigit() and len(key) < 10):
             raise Invalid("secret", _("This secret belongs to another account"))
-        with writing_once(rows):
-            found = verbs.account_of_number(rows, number)
-            verbs.end_secret(rows, writer(), found, int(key))
+        with writing_once(session):
+            found = verbs.account_of_number(session, number)
+            verbs.end_secret(session, writer(), found, int(key))
             login = found.login
     except Invalid as error:
         return _account_page(number, problem=error.message, status=422)
@@ -190,10 +190,10 @@ def enable(number: int) -> Response:
 
 def _changed(number: int, verb: Callable[..., None]) -> str:
     """Carry a verb out on the account; its login."""
-    rows = db.session()
-    with transaction(rows):
-        found = verbs.account_of_number(rows, number)
-        verb(rows, writer(), found)
+    session = db.session()
+    with transaction(session):
+        found = verbs.account_of_number(session, number)
+        verb(session, writer(), found)
         return found.login
 
 
@@ -218,24 +218,24 @@ def _account_page(
     problem: str = "",
     status: int = 200,
 ) -> Response:
-    rows = db.session()
-    found: PartnerAccount = verbs.account_of_number(rows, number)
-    calls = CallList(rows, number, _base(number), request.args)
-    days = days_of(rows, [number], now().date(), ACCOUNT_DAYS)[number]
+    session = db.session()
+    found: PartnerAccount = verbs.account_of_number(session, number)
+    calls = CallList(session, number, _base(number), request.args)
+    days = days_of(session, [number], now().date(), ACCOUNT_DAYS)[number]
     shown: dict[str, Any] = {
         "account": found,
         "secret_form": secret_form or AskPasswordForm(formdata=None),
-        "use": use_of(rows, [number], now())[number],
+        "use": use_of(session, [number], now())[number],
         "calls": calls,
         "days": days,
         "calls_chart": calls_chart(days),
         "faults_chart": faults_chart(days),
-        "live": verbs.live_secrets(rows, found),
-        "changes": verbs.changes_of_account(rows, found),
+        "live": verbs.live_secrets(session, found),
+        "changes": verbs.changes_of_account(session, found),
         "switches_form": switches_form or switches_of(found),
         "new_secret": new_secret,
         "problem": problem,
-        "copies": copies_today(rows, Kind.PARTNER, number, now().date()),
+        "copies": copies_today(session, Kind.PARTNER, number, now().date()),
         "copies_per_day": current_app.config["PORTAL"].copies_per_day,
     }
     if calls.problems and status == 200:

@@ -18,8 +18,10 @@ from flask import (
     make_response,
     render_template,
     request,
-    session,
     url_for,
+)
+from flask import (
+    session as cookie,
 )
 from flask_login import current_user
 
@@ -85,12 +87,12 @@ def _party() -> RelyingParty:
 
 def _begin(purpose: Purpose, user: User | None = None) -> dict[str, Any]:
     """Make a challenge, inside a transaction unless it is ``ALONE``; the cookie keeps it."""
-    session[CHALLENGE], options = verbs.begin(db.session(), _party(), purpose, now(), user)
+    cookie[CHALLENGE], options = verbs.begin(db.session(), _party(), purpose, now(), user)
     return options
 
 
 def _challenge(purpose: Purpose, user_id: int | None = None) -> bytes | None:
-    token = str(session.pop(CHALLENGE, ""))
+    token = str(cookie.pop(CHALLENGE, ""))
     return verbs.take_challenge(db.session(), token, purpose, now(), user_id)
 
 
@@ -101,10 +103,10 @@ def _check(answer: str, purpose: Purpose, user: User | None = None) -> Checked:
 
 def _count_failure(name: str) -> AuthenticationFailed:
     """Count it as a failed login, inside a transaction; what is to be said."""
-    rows = db.session()
-    tried = credentials.attempt_without_password(rows, name, now(), purpose=_FAILED)
+    session = db.session()
+    tried = credentials.attempt_without_password(session, name, now(), purpose=_FAILED)
     if tried.needs_record:
-        tried = credentials.record_attempt(rows, tried, now(), remote())
+        tried = credentials.record_attempt(session, tried, now(), remote())
     return tried.error or AuthenticationFailed()
 
 
@@ -126,34 +128,34 @@ def login_options() -> Response:
 @limited(LOGIN)
 def login() -> Response:
     """Log in with a passkey alone."""
-    form, rows, kept = PasskeyLoginForm(), db.session(), kept_fields()
+    form, session, kept = PasskeyLoginForm(), db.session(), kept_fields()
     target = local_path(form.next.data or "")
     token, error = "", AuthenticationFailed()
-    with transaction(rows):
+    with transaction(session):
         checked = _check(form.credential.data or "", Purpose.ALONE)
         if checked.passkey is None:
             error = _count_failure(checked.name)
         else:
             token = _start(checked.passkey.user_id)
-    begun = logins.live_login(rows, token, now()) if token else None
+    begun = logins.live_login(session, token, now()) if token else None
     if begun is None:
         log_failed_login(checked.name, checked.how)
         problem, status = _words(error)
         again = LoginForm(formdata=None, next=target)
         page = render_template("accounts/login.html", form=again, problem=problem, kept=kept)
         return make_response(page, status)
-    session.clear()
+    cookie.clear()
     log_in(token, begun, "passkey")
     return gone_on(target or url_for("home.page"), kept)
 
 
 def _start(user_id: int, *, sign_on: bool = False) -> str:
     """Begin a login in place of that of this browser's cookie; its random id."""
-    rows, old = db.session(), session.get("_user_id")
+    session, old = db.session(), cookie.get("_user_id")
     if isinstance(old, str):
-        people.end_login(rows, old, now())
+        people.end_login(session, old, now())
     return people.start_login(
-        rows,
+        session,
         user_id,
         now(),
         remote=remote(),
@@ -168,11 +170,11 @@ def _start(user_id: int, *, sign_on: bool = False) -> str:
 @limited(LOGIN)
 def second_options() -> Response:
     """What the browser has to answer after the password."""
-    rows = db.session()
-    pending = logins.find_pending(rows, str(session.get(PENDING, "")), now())
+    session = db.session()
+    pending = logins.find_pending(session, str(cookie.get(PENDING, "")), now())
     if pending is None:
         return _problem(_("Log in again: the second step took too long"), 401)
-    with transaction(rows, beside=True):
+    with transaction(session, beside=True):
         return jsonify(get=_begin(Purpose.SECOND, pending.user))
 
 
@@ -181,31 +183,31 @@ def second_options() -> Response:
 @limited(LOGIN)
 def second() -> Response:
     """Give a passkey behind the password."""
-    form, rows, kept = PasskeyLoginForm(), db.session(), kept_fields()
+    form, session, kept = PasskeyLoginForm(), db.session(), kept_fields()
     target = local_path(form.next.data or "")
-    pending = logins.find_pending(rows, str(session.get(PENDING, "")), now())
+    pending = logins.find_pending(session, str(cookie.get(PENDING, "")), now())
     if pending is None:
         return from_the_start(target, kept)
     key, user, name, person = pending.id, pending.user, pending.user.name, pending.user_id
     signed_on = pending.sign_on
     token, error = "", AuthenticationFailed()
-    with transaction(rows):
+    with transaction(session):
         checked = _check(form.credential.data or "", Purpose.SECOND, user)
         if checked.passkey is None:
             error = _count_failure(name)
-            logins.count_wrong_code(rows, key)
-        elif logins.take_pending(rows, key):
+            logins.count_wrong_code(session, key)
+        elif logins.take_pending(session, key):
             token = _start(person, sign_on=signed_on)
-    begun = logins.live_login(rows, token, now()) if token else None
+    begun = logins.live_login(session, token, now()) if token else None
     if begun is None:
         log_here("second factor wrong", name, "person", person, how=checked.how)
-        pending = logins.find_pending(rows, str(session.get(PENDING, "")), now())
+        pending = logins.find_pending(session, str(cookie.get(PENDING, "")), now())
         if pending is None:
             return from_the_start(target, kept)
         problem, status = _words(error)
         again = AskCodeForm(formdata=None, next=target)
         return code_page(again, pending.user, status, kept, problem=problem)
-    session.clear()
+    cookie.clear()
     log_in(token, begun, "sign-on and passkey" if signed_on else "password and passkey")
     return gone_on(target or url_for("home.page"), kept)
 
@@ -220,17 +222,17 @@ def show() -> Response:
 def add_options() -> Response:
     """What a browser is requested a new passkey, or before it for one that there is; by the
     password or what stands for it."""
-    form, rows = AddPasskeyForm(), db.session()
-    user = people.find_user(rows, current_user.name)
+    form, session = AddPasskeyForm(), db.session()
+    user = people.find_user(session, current_user.name)
     try:
-        verbs.require_room(rows, user)
+        verbs.require_room(session, user)
     except Invalid as error:
         return _problem(f"{error.message}.")
     if form.by.data == "passkey" and not form.credential.data:
-        with transaction(rows, beside=True):
+        with transaction(session, beside=True):
             return jsonify(get=_begin(Purpose.CONFIRM, user), again=True)
     if form.by.data == "passkey":
-        with transaction(rows):
+        with transaction(session):
             refused = _try_passkey(form.credential.data or "", user)
             if refused is None:
                 return jsonify(create=_begin(Purpose.ADD, user))
@@ -238,28 +240,28 @@ def add_options() -> Response:
     entered = ask_password(form.password)
     if entered.attempt is None:
         return _problem(str(form.password.errors[0]), entered.status)
-    with transaction(rows):
-        return jsonify(create=_begin(Purpose.ADD, logins.verified_user(rows, entered.attempt)))
+    with transaction(session):
+        return jsonify(create=_begin(Purpose.ADD, logins.verified_user(session, entered.attempt)))
 
 
 @blueprint.post(HERE)
 def add() -> Response:
     """Add the passkey that the device created; the right to do so was checked with the
     challenge."""
-    form, rows = AddPasskeyForm(), db.session()
+    form, session = AddPasskeyForm(), db.session()
     name = form.name.data or browsers.in_words(request.user_agent.string)
     try:
-        with writing_once(rows):
-            was_on = second_factor.is_on(rows, acting().account_id or 0)
+        with writing_once(session):
+            was_on = second_factor.is_on(session, acting().account_id or 0)
             challenge = _challenge(Purpose.ADD, acting().account_id)
             answer = form.credential.data or ""
             codes = verbs.add_passkey(
-                rows, writer(), current_user.name, _party(), challenge, answer, name
+                session, writer(), current_user.name, _party(), challenge, answer, name
             )
             if not was_on:
-                user = people.find_user(rows, current_user.name)
-                logins.mark_second_factor(rows, current_user.token)
-                logins.end_logins_without_factor(rows, writer(), user, current_user.token)
+                user = people.find_user(session, current_user.name)
+                logins.mark_second_factor(session, current_user.token)
+                logins.end_logins_without_factor(session, writer(), user, current_user.token)
     except Invalid as error:
         if error.field == "name":
             attach(form, error)
@@ -272,21 +274,21 @@ def add() -> Response:
 @blueprint.post(f"{HERE}/confirm")
 def confirm_options() -> Response:
     """What the browser has to answer if a passkey confirms a step."""
-    rows = db.session()
-    user = people.find_user(rows, current_user.name)
-    with transaction(rows, beside=True):
+    session = db.session()
+    user = people.find_user(session, current_user.name)
+    with transaction(session, beside=True):
         return jsonify(get=_begin(Purpose.CONFIRM, user))
 
 
 @blueprint.post(f"{HERE}/codes")
 def codes() -> Response:
     """Create new recovery codes, by a passkey."""
-    rows, made = db.session(), []
-    user = people.find_user(rows, current_user.name)
-    with transaction(rows):
+    session, made = db.session(), []
+    user = people.find_user(session, current_user.name)
+    with transaction(session):
         error = _try_passkey(ConfirmedForm().credential.data or "", user)
         if error is None:
-            made = second_factor.new_recovery_codes(rows, writer(), current_user.name)
+            made = second_factor.new_recovery_codes(session, writer(), current_user.name)
     if error is not None:
         problem, status = _words(error)
         return _list_page(problem=problem, status=status)
@@ -302,11 +304,11 @@ def one(number: int) -> Response:
 @blueprint.post(f"{ONE}/rename")
 def rename(number: int) -> Response:
     """Give it another name."""
-    form, rows = PasskeyNameForm(), db.session()
+    form, session = PasskeyNameForm(), db.session()
     if form.validate():
-        with errors_in(form), transaction(rows):
+        with errors_in(form), transaction(session):
             name = form.name.data or ""
-            verbs.rename_passkey(rows, writer(), current_user.name, number, name)
+            verbs.rename_passkey(session, writer(), current_user.name, number, name)
     if form.errors:
         return _one_page(number, name_form=form, status=422)
     return go_to(url_for("passkeys.show"), _("Name saved."))
@@ -315,7 +317,7 @@ def rename(number: int) -> Response:
 @blueprint.post(f"{ONE}/remove")
 def remove(number: int) -> Response:
     """Remove it, by password and code."""
-    rows, form = db.session(), OffForm()
+    session, form = db.session(), OffForm()
     if not form.validate():
         return _one_page(number, remove_form=form, status=422)
     entered = ask_password(form.password)
@@ -323,10 +325,10 @@ def remove(number: int) -> Response:
         return _one_page(number, remove_form=form, status=entered.status)
     try:
         with errors_in(form, {"code": "one_time_code"}):
-            with transaction(rows):
+            with transaction(session):
                 tried = try_own_code(form.one_time_code.data or "")
                 if tried.account_id is not None:
-                    verbs.remove_passkey(rows, writer(), current_user.name, number)
+                    verbs.remove_passkey(session, writer(), current_user.name, number)
             tried.verified_account()
     except AuthenticationFailed as error:
         return _one_page(number, remove_form=form, status=refused_code(form.one_time_code, error))
@@ -338,13 +340,13 @@ def remove(number: int) -> Response:
 @blueprint.post(f"{ONE}/remove-by-passkey")
 def remove_by_passkey(number: int) -> Response:
     """Remove it, by this one or another one."""
-    rows = db.session()
-    user = people.find_user(rows, current_user.name)
-    verbs.find_passkey(rows, user.id, number)
-    with transaction(rows):
+    session = db.session()
+    user = people.find_user(session, current_user.name)
+    verbs.find_passkey(session, user.id, number)
+    with transaction(session):
         error = _try_passkey(ConfirmedForm().credential.data or "", user)
         if error is None:
-            verbs.remove_passkey(rows, writer(), current_user.name, number)
+            verbs.remove_passkey(session, writer(), current_user.name, number)
     if error is not None:
         problem, status = _words(error)
         return _one_page(number, problem=problem, status=status)
@@ -382,14 +384,14 @@ def _list_page(
     problem: str = "",
     status: int = 200,
 ) -> Response:
-    rows = db.session()
-    user = people.find_user(rows, current_user.name)
+    session = db.session()
+    user = people.find_user(session, current_user.name)
     page = render_template(
         "accounts/people/passkeys.html",
         user=user,
-        passkeys=verbs.passkeys_of(rows, user.id),
-        left=second_factor.codes_left(rows, user),
-        demanded=second_factor.must_set_up(rows, user),
+        passkeys=verbs.passkeys_of(session, user.id),
+        left=second_factor.codes_left(session, user),
+        demanded=second_factor.must_set_up(session, user),
         form=form or AddPasskeyForm(formdata=None),
         codes=codes or [],
         problem=problem,
@@ -405,9 +407,9 @@ def _one_page(
     problem: str = "",
     status: int = 200,
 ) -> Response:
-    rows = db.session()
-    user = people.find_user(rows, current_user.name)
-    found = verbs.find_passkey(rows, user.id, number)
+    session = db.session()
+    user = people.find_user(session, current_user.name)
+    found = verbs.find_passkey(session, user.id, number)
     remove_form = remove_form or OffForm(formdata=None)
     if user.totp_since is None:
         recovery_only(remove_form.one_time_code)
@@ -415,7 +417,7 @@ def _one_page(
         "accounts/people/passkey.html",
         user=user,
         passkey=found,
-        is_last=len(verbs.passkeys_of(rows, user.id)) == 1,
+        is_last=len(verbs.passkeys_of(session, user.id)) == 1,
         name_form=name_form or PasskeyNameForm(formdata=None, name=found.name),
         remove_form=remove_form,
         problem=problem,

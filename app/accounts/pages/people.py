@@ -59,9 +59,9 @@ def demand() -> Response:
     form = DemandForm()
     if not form.validate():
         return _list_page(form, 422)
-    rows, on = db.session(), form.demand.data == "yes"
-    with errors_in(form), transaction(rows):
-        changed = second_factor.demand_of_admins(rows, writer(), on=on, why=form.why.data or "")
+    session, on = db.session(), form.demand.data == "yes"
+    with errors_in(form), transaction(session):
+        changed = second_factor.demand_of_admins(session, writer(), on=on, why=form.why.data or "")
     if form.errors:
         return _list_page(form, 422)
     words = _("need a second factor") if on else _("need no second factor")
@@ -82,11 +82,11 @@ def new() -> Response:
     entered = ask_password(form.password)
     if entered.attempt is None:
         return _form_page(form, entered.status)
-    rows, name = db.session(), form.name.data or ""
-    with errors_in(form), writing_once(rows):
-        logins.verified_user(rows, entered.attempt)
+    session, name = db.session(), form.name.data or ""
+    with errors_in(form), writing_once(session):
+        logins.verified_user(session, entered.attempt)
         verbs.create_user(
-            rows,
+            session,
             writer(),
             name,
             form.role.data,
@@ -94,7 +94,7 @@ def new() -> Response:
             mail=form.mail.data or "",
             why=form.why.data or "",
         )
-        token = reset_links.make_reset_link(rows, writer(), name)
+        token = reset_links.make_reset_link(session, writer(), name)
         leads_to(_base(name))
     if form.errors:
         return _form_page(form)
@@ -113,10 +113,10 @@ def role(person: str) -> Response:
     form = RoleForm()
     if not form.validate():
         return _person_page(person, role_form=form, status=422)
-    rows = db.session()
-    with errors_in(form), transaction(rows):
+    session = db.session()
+    with errors_in(form), transaction(session):
         changed = verbs.change_person(
-            rows, writer(), person, form.role.data, form.site_names(), why=form.why.data or ""
+            session, writer(), person, form.role.data, form.site_names(), why=form.why.data or ""
         )
     if form.errors:
         return _person_page(person, role_form=form, status=422)
@@ -135,8 +135,8 @@ def disable(person: str) -> Response:
     """Disable a person immediately."""
 
     def verb(why: str) -> str:
-        rows = db.session()
-        verbs.disable_user(rows, writer(), verbs.find_user(rows, person), why=why)
+        session = db.session()
+        verbs.disable_user(session, writer(), verbs.find_user(session, person), why=why)
         return _(
             "%(person)s is disabled; all sessions and API tokens of this person have ended.",
             person=person,
@@ -150,8 +150,8 @@ def enable(person: str) -> Response:
     """Enable a disabled person."""
 
     def verb(why: str) -> str:
-        rows = db.session()
-        verbs.enable_user(rows, writer(), verbs.find_user(rows, person), why=why)
+        session = db.session()
+        verbs.enable_user(session, writer(), verbs.find_user(session, person), why=why)
         return _("%(person)s is enabled, with the previous password.", person=person)
 
     return _with_reason(person, verb)
@@ -162,9 +162,9 @@ def end_logins(person: str) -> Response:
     """End all logins of a person, the API tokens and the calendar address."""
 
     def verb(why: str) -> str:
-        rows = db.session()
-        found = verbs.find_user(rows, person)
-        ended = logins.end_other_logins(rows, writer(), found, why=why)
+        session = db.session()
+        found = verbs.find_user(session, person)
+        ended = logins.end_other_logins(session, writer(), found, why=why)
         more = _(", and %(secrets)s", secrets=ended.secrets) if ended.secrets else ""
         return counted(
             "%(num)s session of %(person)s ended%(more)s.",
@@ -192,17 +192,17 @@ def take_off(person: str) -> Response:
 @blueprint.post(f"{PERSON}/link")
 def link(person: str) -> Response:
     """Make a one-time link and show it once, by one's own password."""
-    form, rows = LinkForm(), db.session()
-    verbs.find_user(rows, person)
+    form, session = LinkForm(), db.session()
+    verbs.find_user(session, person)
     if not form.validate():
         return _person_page(person, link_form=form, status=422)
     entered = ask_password(form.password)
     if entered.attempt is None:
         return _person_page(person, link_form=form, status=entered.status)
     try:
-        with writing_once(rows):
-            logins.verified_user(rows, entered.attempt)
-            token = reset_links.make_reset_link(rows, writer(), person, why=form.why.data or "")
+        with writing_once(session):
+            logins.verified_user(session, entered.attempt)
+            token = reset_links.make_reset_link(session, writer(), person, why=form.why.data or "")
     except Invalid as error:
         return _person_page(person, problem=error.message, status=422)
     return _person_page(person, token=token)
@@ -224,15 +224,15 @@ def _base(person: str) -> str:
 
 
 def _list_page(form: DemandForm | None = None, status: int = 200) -> Response:
-    rows = db.session()
-    needed = second_factor.admins_need_it(rows)
-    everybody = verbs.all_users(rows)
-    with_passkeys = second_factor.people_with_passkeys(rows)
+    session = db.session()
+    needed = second_factor.admins_need_it(session)
+    everybody = verbs.all_users(session)
+    with_passkeys = second_factor.people_with_passkeys(session)
     page = render_template(
         "accounts/people/list.html",
         people=everybody,
-        last=logins.last_logins(rows),
-        with_sign_on=identities.people_with_sign_on(rows),
+        last=logins.last_logins(session),
+        with_sign_on=identities.people_with_sign_on(session),
         needed=needed,
         with_passkeys=with_passkeys,
         without=[
@@ -263,9 +263,9 @@ def _person_page(
     why: str = "",
     status: int = 200,
 ) -> Response:
-    rows = db.session()
-    user = verbs.find_user(rows, person)
-    identity = identities.identity_of(rows, user, current_app.config["PORTAL"].sign_on.issuer)
+    session = db.session()
+    user = verbs.find_user(session, person)
+    identity = identities.identity_of(session, user, current_app.config["PORTAL"].sign_on.issuer)
     link = ""
     if token:
         link = current_app.config["PORTAL"].public_url + url_for("reset.take", token=token)
@@ -274,18 +274,18 @@ def _person_page(
         user=user,
         identity=identity,
         with_sign_on={user.id} if identity is not None else (),
-        logins=logins.logins_of(rows, user, now()),
+        logins=logins.logins_of(session, user, now()),
         in_words=browsers.in_words,
-        waiting=reset_links.live_reset_link(rows, user, now()),
-        passkeys=len(passkeys_of(rows, user.id)),
-        changes=newest_changes_of(rows, verbs.PERSON, user.id, CHANGES_SHOWN),
+        waiting=reset_links.live_reset_link(session, user, now()),
+        passkeys=len(passkeys_of(session, user.id)),
+        changes=newest_changes_of(session, verbs.PERSON, user.id, CHANGES_SHOWN),
         role_form=role_form
         or RoleForm(formdata=None, role=user.role, sites=[site.key for site in user.sites]),
         link_form=link_form or LinkForm(formdata=None),
         new_link=link,
         problem=problem,
         why=why,
-        copies=copies_today(rows, Kind.PERSON, user.id, now().date()),
+        copies=copies_today(session, Kind.PERSON, user.id, now().date()),
         copies_per_day=current_app.config["PORTAL"].copies_per_day,
         **choices(db.session()),
     )

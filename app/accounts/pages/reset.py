@@ -7,7 +7,8 @@ nothing up, as mail scanners open links too.
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, make_response, render_template, session, url_for
+from flask import Blueprint, Response, make_response, render_template, url_for
+from flask import session as cookie
 from flask_login import current_user
 
 from app.accounts.services import people
@@ -36,7 +37,7 @@ _PURPOSE = "one-time link"
 @public
 def take(token: str) -> Response:
     """Take the random id out of the address; whether it is any good shows the next page."""
-    session[_KEPT] = token[:_MAX_LENGTH]
+    cookie[_KEPT] = token[:_MAX_LENGTH]
     answer = go_to(url_for("reset.reset"))
     answer.headers["Referrer-Policy"] = "no-referrer"
     return answer
@@ -47,9 +48,9 @@ def take(token: str) -> Response:
 @limited(LOGIN, methods=("GET", "POST"))
 def reset() -> Response:
     """The form, and setting the password."""
-    token, rows = str(session.get(_KEPT, "")), db.session()
+    token, session = str(cookie.get(_KEPT, "")), db.session()
     try:
-        user = find_reset_link(rows, token, now()).user
+        user = find_reset_link(session, token, now()).user
     except NotFound:
         return _no_link(token)
     form = ResetForm()
@@ -60,27 +61,27 @@ def reset() -> Response:
     name = user.name
     by = Writer(actor=people.actor_of_user(user), door=Door.PORTAL, now=now(), remote=remote())
     try:
-        with errors_in(form, {"password": "new"}), transaction(rows):
-            use_reset_link(rows, by, token, form.new.data or "")
+        with errors_in(form, {"password": "new"}), transaction(session):
+            use_reset_link(session, by, token, form.new.data or "")
             if current_user.is_authenticated:
-                people.end_login(rows, current_user.token, now())
+                people.end_login(session, current_user.token, now())
     except NotFound:  # used at this very moment by somebody else
         return _no_link("")
     if form.errors:
         return _form_page(form, name, 422)
-    session.clear()
+    cookie.clear()
     return go_to(url_for("login.login"), _("Password set. Log in with it."))
 
 
 def _no_link(token: str) -> Response:
     """One answer for links that are over, used, replaced or never were; guesses are counted."""
-    rows, status = db.session(), 404
+    session, status = db.session(), 404
     if token:
-        session.pop(_KEPT, None)
-        with transaction(rows):
-            tried = attempt_without_password(rows, "", now(), purpose=_PURPOSE)
+        cookie.pop(_KEPT, None)
+        with transaction(session):
+            tried = attempt_without_password(session, "", now(), purpose=_PURPOSE)
             if tried.needs_record:
-                tried = record_attempt(rows, tried, now(), remote())
+                tried = record_attempt(session, tried, now(), remote())
         status = 429 if isinstance(tried.error, TooManyAttempts) else 404
         log_failed_login("", "one-time link")
     return make_response(

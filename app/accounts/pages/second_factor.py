@@ -17,8 +17,10 @@ from flask import (
     make_response,
     render_template,
     request,
-    session,
     url_for,
+)
+from flask import (
+    session as cookie,
 )
 from flask_login import current_user
 from markupsafe import Markup
@@ -54,8 +56,8 @@ def ask() -> Response:
     """Ask for the code behind the password."""
     form = AskCodeForm(next=request.args.get("next", ""))
     target = local_path(form.next.data or "")
-    rows, kept = db.session(), kept_fields()
-    pending = logins.find_pending(rows, str(session.get(PENDING, "")), now())
+    session, kept = db.session(), kept_fields()
+    pending = logins.find_pending(session, str(cookie.get(PENDING, "")), now())
     if pending is None:
         return from_the_start(target, kept)
     if request.method == "GET":
@@ -74,35 +76,35 @@ def ask() -> Response:
         return code_page(form, pending.user, 429, kept)
     except AuthenticationFailed:
         log_here("second factor wrong", name, "person", person, how="code")
-        if logins.find_pending(rows, str(session.get(PENDING, "")), now()) is None:
+        if logins.find_pending(session, str(cookie.get(PENDING, "")), now()) is None:
             return from_the_start(target, kept)
-        form.one_time_code.errors = [verbs.wrong_code(rows, pending.user.name, now())]
+        form.one_time_code.errors = [verbs.wrong_code(session, pending.user.name, now())]
         return code_page(form, pending.user, 401, kept)
     except Invalid as error:
         attach(form, error, _FIELD)
         return code_page(form, pending.user, 422, kept)
-    login = logins.live_login(rows, token, now())
+    login = logins.live_login(session, token, now())
     if login is None:
         return from_the_start(target, kept)
-    session.clear()
+    cookie.clear()
     log_in(token, login, "second factor")
     return gone_on(target or url_for("home.page"), kept)
 
 
 def _try(pending: PendingLogin, code: str) -> tuple[str | None, credentials.Attempt]:
     """Try the code; the new login's random id if it was right."""
-    rows, key, user, signed_on = db.session(), pending.id, pending.user, pending.sign_on
+    session, key, user, signed_on = db.session(), pending.id, pending.user, pending.sign_on
     by = Writer(actor=people.actor_of_user(user), door=Door.PORTAL, now=now(), remote=remote())
-    with transaction(rows):
-        tried = verbs.try_code(rows, by, user, code, secret_key())
+    with transaction(session):
+        tried = verbs.try_code(session, by, user, code, secret_key())
         if tried.account_id is None:
             if tried.failed_as is not None:
-                logins.count_wrong_code(rows, key)
+                logins.count_wrong_code(session, key)
             return None, tried
-        if not logins.take_pending(rows, key):
+        if not logins.take_pending(session, key):
             return None, tried
         token = people.start_login(
-            rows,
+            session,
             tried.account_id,
             now(),
             remote=remote(),
@@ -115,14 +117,14 @@ def _try(pending: PendingLogin, code: str) -> tuple[str | None, credentials.Atte
 
 def from_the_start(target: str, kept: Sequence[tuple[str, str]]) -> Response:
     """Where somebody goes whose second step is over."""
-    if PENDING in session:
+    if PENDING in cookie:
         flash(_("Log in again: the code took too long or was wrong too often."), "waiting")
     if kept:  # the cookie stays what it is: it is why so large a form is taken
         form = LoginForm(formdata=None, next=target)
         return make_response(
             render_template("accounts/login.html", form=form, problem=None, kept=kept), 401
         )
-    session.pop(PENDING, None)
+    cookie.pop(PENDING, None)
     return go_to(url_for("login.login", next=target or None))
 
 
@@ -141,11 +143,11 @@ def begin() -> Response:
     entered = ask_password(form.password)
     if entered.attempt is None:
         return _page(begin_form=form, status=entered.status)
-    rows = db.session()
+    session = db.session()
     try:
-        with writing_once(rows):
-            logins.verified_user(rows, entered.attempt)
-            verbs.begin_setup(rows, writer(), current_user.name, secret_key())
+        with writing_once(session):
+            logins.verified_user(session, entered.attempt)
+            verbs.begin_setup(session, writer(), current_user.name, secret_key())
     except Invalid as error:
         flash(f"{error.message}.", "trouble")
         return go_to(url_for("second_factor.show"))
@@ -158,12 +160,12 @@ def confirm() -> Response:
     form = ConfirmForm()
     if not form.validate():
         return _page(confirm_form=form, status=422)
-    rows, code = db.session(), form.one_time_code.data or ""
-    with errors_in(form, _FIELD), writing_once(rows):
-        codes = verbs.confirm_setup(rows, writer(), current_user.name, code, secret_key())
-        user = people.find_user(rows, current_user.name)
-        logins.mark_second_factor(rows, current_user.token)
-        logins.end_logins_without_factor(rows, writer(), user, current_user.token)
+    session, code = db.session(), form.one_time_code.data or ""
+    with errors_in(form, _FIELD), writing_once(session):
+        codes = verbs.confirm_setup(session, writer(), current_user.name, code, secret_key())
+        user = people.find_user(session, current_user.name)
+        logins.mark_second_factor(session, current_user.token)
+        logins.end_logins_without_factor(session, writer(), user, current_user.token)
     if form.errors:
         return _page(confirm_form=form, status=422)
     if not codes:
@@ -183,13 +185,13 @@ def codes() -> Response:
     entered = ask_password(form.password)
     if entered.attempt is None:
         return _page(codes_form=form, status=entered.status)
-    rows, made = db.session(), []
+    session, made = db.session(), []
     try:
         with errors_in(form, _FIELD):
-            with transaction(rows):
+            with transaction(session):
                 tried = try_own_code(form.one_time_code.data or "")
                 if tried.account_id is not None:
-                    made = verbs.new_recovery_codes(rows, writer(), current_user.name)
+                    made = verbs.new_recovery_codes(session, writer(), current_user.name)
             tried.verified_account()
     except AuthenticationFailed as error:
         return _page(codes_form=form, status=refused_code(form.one_time_code, error))
@@ -207,13 +209,13 @@ def off() -> Response:
     entered = ask_password(form.password)
     if entered.attempt is None:
         return _page(off_form=form, status=entered.status)
-    rows, name = db.session(), current_user.name
+    session, name = db.session(), current_user.name
     try:
         with errors_in(form, _FIELD):
-            with transaction(rows):
+            with transaction(session):
                 tried = try_own_code(form.one_time_code.data or "")
                 if tried.account_id is not None:
-                    verbs.turn_off(rows, writer(), name)
+                    verbs.turn_off(session, writer(), name)
             tried.verified_account()
     except AuthenticationFailed as error:
         return _page(off_form=form, status=refused_code(form.one_time_code, error))
@@ -222,16 +224,16 @@ def off() -> Response:
     return go_to(
         url_for("profile.show"),
         _("Your authenticator app is turned off. Your passkeys remain your second factor.")
-        if verbs.has_passkey(rows, acting().account_id or 0)
+        if verbs.has_passkey(session, acting().account_id or 0)
         else _("The second factor is off. Your password alone logs you in now."),
     )
 
 
 def try_own_code(code: str) -> credentials.Attempt:
     """Try one's own code, inside a transaction."""
-    rows = db.session()
-    user = people.find_user(rows, current_user.name)
-    return verbs.try_code(rows, writer(), user, code, secret_key())
+    session = db.session()
+    user = people.find_user(session, current_user.name)
+    return verbs.try_code(session, writer(), user, code, secret_key())
 
 
 def refused_code(field: object, error: AuthenticationFailed) -> int:
@@ -253,8 +255,8 @@ def _page(
     codes: list[str] | None = None,
     status: int = 200,
 ) -> Response:
-    rows = db.session()
-    user = people.find_user(rows, current_user.name)
+    session = db.session()
+    user = people.find_user(session, current_user.name)
     secret, picture, problem = "", "", ""
     if is_new:
         try:
@@ -271,9 +273,9 @@ def _page(
             picture=picture,
             problem=problem,
             codes=codes or [],
-            left=verbs.codes_left(rows, user),
-            demanded=verbs.must_set_up(rows, user),
-            has_passkey=verbs.has_passkey(rows, user.id),
+            left=verbs.codes_left(session, user),
+            demanded=verbs.must_set_up(session, user),
+            has_passkey=verbs.has_passkey(session, user.id),
             begin_form=begin_form or AskPasswordForm(formdata=None),
             confirm_form=confirm_form or ConfirmForm(formdata=None),
             codes_form=codes_form or CodesForm(formdata=None),

@@ -22,8 +22,10 @@ from flask import (
     make_response,
     render_template,
     request,
-    session,
     url_for,
+)
+from flask import (
+    session as cookie,
 )
 from flask_login import current_user
 
@@ -143,8 +145,8 @@ def begin() -> Response:
     if len(wanted) > _MAX_NEXT:
         wanted = ""
     begun = Begun(nonce, verifier, wanted, now().timestamp(), person, again)
-    before = sorted(session.get(BEGUN, {}).items(), key=lambda one: Begun(*one[1]).at)
-    session[BEGUN] = dict(before[1 - _MAX_BEGUN :]) | {state: begun}
+    before = sorted(cookie.get(BEGUN, {}).items(), key=lambda one: Begun(*one[1]).at)
+    cookie[BEGUN] = dict(before[1 - _MAX_BEGUN :]) | {state: begun}
     return go_to(address)
 
 
@@ -201,21 +203,21 @@ def _said(code: str, begun: Begun) -> tuple[Claimed, int]:
 
 
 def _log_in(said: Claimed, wanted: str, proved_at: int) -> Response:
-    rows, old = db.session(), session.get("_user_id")
+    session, old = db.session(), cookie.get("_user_id")
     by = Writer(actor=SYSTEM, door=Door.PORTAL, now=now(), remote=remote())
     try:
-        with transaction(rows):
+        with transaction(session):
             refuse = settings().unmapped == REFUSE
-            user = identities.sign_on(rows, by, said, refuse_unmapped=refuse)
+            user = identities.sign_on(session, by, said, refuse_unmapped=refuse)
             if user is not None:
                 if isinstance(old, str):
-                    people.end_login(rows, old, now())
+                    people.end_login(session, old, now())
                 name, key = user.name, user.id
-                if needs_code := second_factor.is_on(rows, key):
-                    token = logins.begin_pending(rows, key, now(), sign_on=True)
+                if needs_code := second_factor.is_on(session, key):
+                    token = logins.begin_pending(session, key, now(), sign_on=True)
                 else:
                     token = people.start_login(
-                        rows, key, now(), remote=remote(), browser=browser(), sign_on=True
+                        session, key, now(), remote=remote(), browser=browser(), sign_on=True
                     )
     except AuthenticationFailed:
         return _refused(
@@ -223,16 +225,16 @@ def _log_in(said: Claimed, wanted: str, proved_at: int) -> Response:
         )
     if user is None:
         return _without_role(said)
-    session.clear()
+    cookie.clear()
     if needs_code:
-        session[PENDING] = token
+        cookie[PENDING] = token
         log_here("second factor asked", name, "person", key)
         return go_to(url_for("second_factor.ask", next=wanted or None))
-    login = logins.live_login(rows, token, now())
+    login = logins.live_login(session, token, now())
     if login is None:  # disabled at this moment
         return go_to(url_for("login.login"))
     log_in(token, login, "sign-on")
-    session[PROVED_AT] = proved_at
+    cookie[PROVED_AT] = proved_at
     return go_to(wanted or url_for("home.page"))
 
 
@@ -260,10 +262,10 @@ def _link(person: int, said: Claimed) -> Response:
         return _refused(
             _("The account to link is no longer logged in. Log in and start again."), "link"
         )
-    rows = db.session()
+    session = db.session()
     try:
-        with transaction(rows):
-            identities.link(rows, writer(), current_user.name, said)
+        with transaction(session):
+            identities.link(session, writer(), current_user.name, said)
     except Invalid as error:
         flash(f"{error.message}.", "trouble")
     else:
@@ -287,7 +289,7 @@ def link() -> Response:
     entered = ask_password(form.password)
     if entered.attempt is None:
         return _own_page(form, status=entered.status)
-    session[MAY_LINK] = [acting().account_id, _seconds()]
+    cookie[MAY_LINK] = [acting().account_id, _seconds()]
     return go_to(url_for("sign_on.own"))
 
 
@@ -300,11 +302,11 @@ def unlink() -> Response:
     entered = ask_password(form.password)
     if entered.attempt is None:
         return _own_page(form, status=entered.status)
-    rows = db.session()
+    session = db.session()
     try:
-        with writing_once(rows):
-            logins.verified_user(rows, entered.attempt)
-            identities.unlink(rows, writer(), current_user.name, issuer)
+        with writing_once(session):
+            logins.verified_user(session, entered.attempt)
+            identities.unlink(session, writer(), current_user.name, issuer)
     except (Invalid, NotFound) as error:
         return _own_page(form, problem=f"{error.message}.", status=422)
     return go_to(
@@ -316,14 +318,14 @@ def unlink() -> Response:
 @public
 def leave() -> Response:
     """After logging out here: the way to the end of the session at the provider."""
-    number = session.pop(LEAVING, None)
+    number = cookie.pop(LEAVING, None)
     address, found = "", current_app.config["PORTAL"].sign_on
     if isinstance(number, int) and found:
-        rows = db.session()
-        login = rows.get(Login, number)
-        known = login and identities.identity_of(rows, login.user, found.issuer)
+        session = db.session()
+        login = session.get(Login, number)
+        known = login and identities.identity_of(session, login.user, found.issuer)
         id_token = known.id_token if known else ""
-        rows.rollback()
+        session.rollback()
         try:
             home = f"{current_app.config['PORTAL'].public_url}{url_for('login.login')}"
             address = _provider().logout_url(id_token, home, network_of(remote()))
@@ -337,12 +339,12 @@ def leave() -> Response:
 def _taken(state: str) -> Begun | None:
     """What this state was started with, used up; None if it is not one of this browser's, or too
     old."""
-    begun = dict(session.get(BEGUN, {}))
+    begun = dict(cookie.get(BEGUN, {}))
     known = next((one for one in begun if hmac.compare_digest(one.encode(), state.encode())), None)
     if known is None:
         return None
     found = Begun(*begun.pop(known))
-    session[BEGUN] = begun
+    cookie[BEGUN] = begun
     return found if _seconds() - found.at <= MAX_SECONDS else None
 
 
@@ -350,7 +352,7 @@ def _may_link() -> int | None:
     """Who gave the password to link an account; used up. None if nobody did, or long ago."""
     if not current_user.is_authenticated:
         return None
-    person, at = session.pop(MAY_LINK, (0, 0))
+    person, at = cookie.pop(MAY_LINK, (0, 0))
     fresh = _seconds() - at <= LINK_SECONDS
     return person if fresh and person == acting().account_id else None
 
@@ -388,12 +390,12 @@ def _message(status: int, heading: str, message: str) -> Response:
 def _own_page(
     form: AskPasswordForm | None = None, *, problem: str = "", status: int = 200
 ) -> Response:
-    rows, issuer = db.session(), settings().issuer
-    user = people.find_user(rows, current_user.name)
-    person, at = session.get(MAY_LINK, (0, 0))
+    session, issuer = db.session(), settings().issuer
+    user = people.find_user(session, current_user.name)
+    person, at = cookie.get(MAY_LINK, (0, 0))
     page = render_template(
         "accounts/sign_on/own.html",
-        identity=identities.identity_of(rows, user, issuer),
+        identity=identities.identity_of(session, user, issuer),
         user=user,
         form=form or AskPasswordForm(formdata=None),
         may_link=person == user.id and _seconds() - at <= LINK_SECONDS,

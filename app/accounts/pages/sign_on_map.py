@@ -58,7 +58,7 @@ def show() -> Response:
 @blueprint.post("/sign-on")
 def save() -> Response:
     """Preview what was typed, or store it as a new version."""
-    form, rows = MapForm(), db.session()
+    form, session = MapForm(), db.session()
     if pressed(form, request.form.get("do", "")):
         return _page(form)
     if not form.validate():
@@ -66,10 +66,10 @@ def save() -> Response:
     base = form.base.data or ""
     try:
         if request.form.get("do") == "preview":
-            return _page(form, verbs.checked_rows(rows, form.typed()), is_preview=True)
-        with writing_once(rows):
+            return _page(form, verbs.checked_rows(session, form.typed()), is_preview=True)
+        with writing_once(session):
             number = int(base) if base.isascii() and base.isdigit() and len(base) < 9 else 0
-            version = verbs.save_map(rows, writer(), form.typed(), number)
+            version = verbs.save_map(session, writer(), form.typed(), number)
     except Invalid as error:
         if error.field == "base":  # sent again, it counts
             form.base.data = str(_version())
@@ -95,11 +95,11 @@ def leave(person: str) -> Response:
 @blueprint.post("/people/<person>/unlink")
 def unlink(person: str) -> Response:
     """Take a person's sign-on off."""
-    why, rows = WhyForm().why.data or "", db.session()
+    why, session = WhyForm().why.data or "", db.session()
     issuer = current_app.config["PORTAL"].sign_on.issuer
     try:
-        with writing_once(rows):
-            identities.unlink(rows, writer(), person, issuer, why=why)
+        with writing_once(session):
+            identities.unlink(session, writer(), person, issuer, why=why)
     except Invalid as error:
         flash(f"{error.message}.", "trouble")
     else:
@@ -108,10 +108,10 @@ def unlink(person: str) -> Response:
 
 
 def _follow(person: str, *, on: bool) -> Response:
-    why, rows = WhyForm().why.data or "", db.session()
+    why, session = WhyForm().why.data or "", db.session()
     try:
-        with transaction(rows):
-            identities.follow_map(rows, writer(), person, on=on, why=why)
+        with transaction(session):
+            identities.follow_map(session, writer(), person, on=on, why=why)
     except Invalid as error:
         flash(f"{error.message}.", "trouble")
     else:
@@ -149,11 +149,11 @@ def _page(
     is_preview: bool = False,
     status: int = 200,
 ) -> Response:
-    rows = db.session()
+    session = db.session()
     sign_on = current_app.config["PORTAL"].sign_on
-    in_use = verbs.rows_in_use(rows)
+    in_use = verbs.rows_in_use(session)
     shown = in_use if shown is None else shown
-    known = identities.all_identities(rows, sign_on.issuer) if sign_on else ()
+    known = identities.all_identities(session, sign_on.issuer) if sign_on else ()
     people = [_preview(identity, shown) for identity in known]
     seen = Counter(
         value for one in known for value in unmapped(shown, identities.values_of_identity(one))
@@ -166,13 +166,14 @@ def _page(
         people=people[:_PEOPLE_SHOWN],
         more_people=max(len(people) - _PEOPLE_SHOWN, 0),
         values_of=identities.values_of_identity,
-        requests=sign_on_requests.requests_at(rows, sign_on.issuer) if sign_on else (),
+        requests=sign_on_requests.requests_at(session, sign_on.issuer) if sign_on else (),
         values_of_request=sign_on_requests.values_of_request,
         most_requests=sign_on_requests.MOST,
         unmapped=seen.most_common(_VALUES_SHOWN),
         more_values=max(len(seen) - _VALUES_SHOWN, 0),
         versions=[
-            (one, rows_of_json(one.content)) for one in verbs.versions_of_map(rows, VERSIONS_SHOWN)
+            (one, rows_of_json(one.content))
+            for one in verbs.versions_of_map(session, VERSIONS_SHOWN)
         ],
         is_preview=is_preview,
     )

@@ -71,11 +71,11 @@ class TokenPages:
         entered = ask_password(form.password)
         if entered.attempt is None:
             return self._page(form=form, status=entered.status)
-        rows = db.session()
+        session = db.session()
         verb = verbs.create_own_token if self.own else verbs.create_token
-        with errors_in(form, _RENAMED), writing_once(rows):
-            verified_user(rows, entered.attempt)
-            made = verb(rows, writer(), *form.wanted())
+        with errors_in(form, _RENAMED), writing_once(session):
+            verified_user(session, entered.attempt)
+            made = verb(session, writer(), *form.wanted())
         if form.errors:
             return self._page(form=form, status=422)
         return self._page(made=made)
@@ -90,11 +90,11 @@ class TokenPages:
         if entered.attempt is None:
             problem = form.password.errors[0].rstrip(".")
             return self._page(problem=problem, status=entered.status)
-        rows = db.session()
+        session = db.session()
         try:
-            with writing_once(rows):
-                verified_user(rows, entered.attempt)
-                made = verbs.rotate_token(rows, writer(), self._found(number))
+            with writing_once(session):
+                verified_user(session, entered.attempt)
+                made = verbs.rotate_token(session, writer(), self._found(number))
         except Invalid as error:
             return self._page(problem=error.message, status=422)
         return self._page(made=made)
@@ -108,11 +108,11 @@ class TokenPages:
         return self._changed(number, verbs.end_token, _("Token {} has ended."))
 
     def _changed(self, number: int, verb: Callable[..., None], words: str) -> Response:
-        rows = db.session()
+        session = db.session()
         try:
-            with writing_once(rows):
+            with writing_once(session):
                 found = self._found(number)
-                verb(rows, writer(), found)
+                verb(session, writer(), found)
                 name = found.name
         except Invalid as error:
             return self._page(problem=error.message, status=422)
@@ -135,8 +135,8 @@ class TokenPages:
         problem: str = "",
         status: int = 200,
     ) -> Response:
-        rows = db.session()
-        found = own_tokens() if self.own else verbs.all_tokens(rows)
+        session = db.session()
+        found = own_tokens() if self.own else verbs.all_tokens(session)
         page = render_template(
             "accounts/tokens/list.html",
             own=self.own,
@@ -172,8 +172,10 @@ def own_access_ends() -> datetime | None:
     """When the tokens and the calendar address of the person end without another sign-on."""
     if not current_user.is_authenticated:
         return None
-    rows, sign_on = db.session(), current_app.config["PORTAL"].sign_on
-    return lapses_at(rows, find_user(rows, current_user.name), sign_on.lapse_days if sign_on else 0)
+    session, sign_on = db.session(), current_app.config["PORTAL"].sign_on
+    return lapses_at(
+        session, find_user(session, current_user.name), sign_on.lapse_days if sign_on else 0
+    )
 
 
 of_systems = TokenPages("tokens", "/admin/tokens", own=False)

@@ -44,16 +44,16 @@ def ask_password(field: Any) -> Asked:
 
     The next step uses ``logins.verified_user`` with the attempt in its own transaction.
     """
-    rows, name = db.session(), current_user.name
+    session, name = db.session(), current_user.name
     if current_user.instead_of_password:
         if current_user.signed_on_lately:
             return Asked(credentials.Attempt("", acting().account_id))
         field.errors = [SIGN_ON_AGAIN]
         return Asked(None, 422)
-    tried = credentials.attempt(rows, Kind.PERSON, name, field.data or "", now(), secret_key())
+    tried = credentials.attempt(session, Kind.PERSON, name, field.data or "", now(), secret_key())
     if tried.needs_record:
-        with transaction(rows):
-            tried = credentials.record_attempt(rows, tried, now(), remote())
+        with transaction(session):
+            tried = credentials.record_attempt(session, tried, now(), remote())
     if tried.account_id is not None:
         return Asked(tried)
     many = isinstance(tried.error, TooManyAttempts)

@@ -45,7 +45,7 @@ _ENDS: Final = ("begins_at", "ends_at", "begin_precision", "end_precision")
 @operation("GET", "/v1/calendar", scopes=_READ, query=CalendarQuery, answer=Agenda)
 def get_calendar(call: Call) -> Mapping[str, Any]:
     """List planned work between two days, with conflicts and LHC periods."""
-    query, rows = call.query, session()
+    query = call.query
     begin = query["from_"][0] if "from_" in query else Month.of(call.now).begin
     end = query["to"][1] if "to" in query else Month.of(begin).end
     if end <= begin:
@@ -53,18 +53,18 @@ def get_calendar(call: Call) -> Mapping[str, Any]:
     if end - begin > MAX_LENGTH:
         raise Invalid("to", f"At most {MAX_LENGTH.days} days per call")
     wanted = CalendarFilter(
-        require_site(rows, query["site"]) if "site" in query else None,
-        require_links(rows, [query["link"]], "link")[0] if "link" in query else None,
+        require_site(session(), query["site"]) if "site" in query else None,
+        require_links(session(), [query["link"]], "link")[0] if "link" in query else None,
         query.get("network", ""),
     )
-    found = agenda(rows, call.actor, begin, end, wanted, query["limit"])
+    found = agenda(session(), call.actor, begin, end, wanted, query["limit"])
     return {
         "begin": begin,
         "end": end,
         "items": [_window(one) for one in found.windows],
         "more": found.more,
         "conflicts": found.conflicts,
-        "periods": [_period(row) for row in lhc_periods(rows) if _touches(row, begin, end)],
+        "periods": [_period(row) for row in lhc_periods(session()) if _touches(row, begin, end)],
         "feed": FEED,
     }
 

@@ -148,20 +148,22 @@ def list_duties(call: Call) -> Mapping[str, Any]:
     """List required tickets with their rule and status."""
     require_all_tickets(call.actor)
     fresh_figures()
-    query, rows = call.query, session()
+    query = call.query
     if "quarter" in query and ("from_" in query or "to" in query):
         raise Invalid("quarter", "quarter takes the place of from and to; send one of them")
     wanted = DutyFilter(
         version_id=_version(call),
-        site_ids=[require_site(rows, name).id for name in query.get("site", ())],
-        end_id=require_site(rows, query["end"], field="end").id if "end" in query else None,
+        site_ids=[require_site(session(), name).id for name in query.get("site", ())],
+        end_id=require_site(session(), query["end"], field="end").id if "end" in query else None,
         link_id=_link(call),
         first=query.get("quarter") or query.get("from_"),
         last=query.get("quarter") or query.get("to"),
         state=query["state"],
         losses_only="losses" in query,
     )
-    found = duties.list_duties(rows, wanted, call.now, after=_place(call), limit=query["limit"])
+    found = duties.list_duties(
+        session(), wanted, call.now, after=_place(call), limit=query["limit"]
+    )
     return {"items": found.rows, "next": _next(found.more)}
 
 

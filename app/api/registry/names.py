@@ -81,26 +81,26 @@ def decide_name(call: Call) -> Mapping[str, Any]:
 
     Some of the tickets and events with this name are updated at once.
     """
-    sent, rows, by = call.body, session(), call.writer
+    sent, by = call.body, call.writer
     kind, name = NameKind(sent["kind"]), sent["name"]
     followed: Callable[..., Followed] = name_decisions.follow_tickets
     events: Callable[..., Followed] = event_name_decisions.follow_events
     if sent["decision"] == Decision.ALIAS:
         name_decisions.make_alias(
-            rows, by, kind, name, sent["target"], system=sent["system"], why=sent["why"]
+            session(), by, kind, name, sent["target"], system=sent["system"], why=sent["why"]
         )
     elif sent["decision"] == Decision.DISMISSED:
-        name_decisions.dismiss_name(rows, by, kind, name, sent["why"])
+        name_decisions.dismiss_name(session(), by, kind, name, sent["why"])
     elif sent["decision"] == TAKE_BACK:
-        name_decisions.take_back(rows, by, kind, name, sent["why"])
+        name_decisions.take_back(session(), by, kind, name, sent["why"])
         followed, events = name_decisions.release_tickets, event_name_decisions.release_events
     else:
         assert sent["decision"] == FOLLOW
     return {
         "kind": str(kind),
         "name": name,
-        "tickets": followed(rows, by, kind, name, AT_ONCE),
-        "events": events(rows, by, kind, name, event_name_decisions.AT_ONCE),
+        "tickets": followed(session(), by, kind, name, AT_ONCE),
+        "events": events(session(), by, kind, name, event_name_decisions.AT_ONCE),
     }
 
 

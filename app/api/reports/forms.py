@@ -120,12 +120,11 @@ def _place(call: Call) -> _Place:
         quarter = Quarter.parse(call.keys["quarter"])
     except Invalid:
         raise NotFound from None
-    rows = session()
-    require_quarter_of_reports(rows, quarter, call.now)
-    site = find_site(rows, call.keys["site"])
+    require_quarter_of_reports(session(), quarter, call.now)
+    site = find_site(session(), call.keys["site"])
     if site is None:
         raise NotFound
-    return _Place(site, quarter, find_report(rows, site.id, quarter))
+    return _Place(site, quarter, find_report(session(), site.id, quarter))
 
 
 def _of_writers(call: Call) -> _Place:
@@ -197,19 +196,19 @@ def get_report_draft(call: Call) -> Mapping[str, Any]:
 
 
 def _content(call: Call) -> Mapping[str, Any]:
-    place, rows = _of_writers(call), session()
+    place = _of_writers(call)
     site, quarter, report = place.site, place.quarter, place.report
-    form = content_of(form_for(rows, quarter) if report is None else report.form)
-    numbers = numbers_of(rows, site, quarter, call.now)
+    form = content_of(form_for(session(), quarter) if report is None else report.form)
+    numbers = numbers_of(session(), site, quarter, call.now)
     written = place.fields
-    carried = carried_answers(rows, site.id, quarter, form)
+    carried = carried_answers(session(), site.id, quarter, form)
     due_days: int = current_app.extensions[DUE_DAYS]
     standing = report_status(
         quarter,
         place.state,
         None if report is None else report.first_submitted_at,
         call.now,
-        is_required=is_asked(site, quarter, reports_from(rows)),
+        is_required=is_asked(site, quarter, reports_from(session())),
         due_days=due_days,
     )
 
@@ -233,7 +232,7 @@ def _content(call: Call) -> Mapping[str, Any]:
         "late": standing.is_late,
         "due": standing.due_at,
         "version": 0 if report is None else report.version,
-        "form": form_for(rows, quarter).number if report is None else report.form_number,
+        "form": form_for(session(), quarter).number if report is None else report.form_number,
         "moves": _moves(call, place),
         "writable": refusal_to_write_report(call.actor, site.id, place.state, quarter, call.now)
         is None,
@@ -262,7 +261,7 @@ def _content(call: Call) -> Mapping[str, Any]:
             {**vars(one), "explanation": field(one.field)} for one in _others(report, numbers)
         ],
         "open": open_questions(report, form, numbers),
-        "attachments": attachments_of_report(rows, call.actor, report),
+        "attachments": attachments_of_report(session(), call.actor, report),
         "versions": () if report is None else report.versions,
     }
 
@@ -332,11 +331,11 @@ def submit_report(call: Call) -> Mapping[str, Any]:
         raise Invalid(
             "If-Match", "Signing takes the ETag of getReportDraft: what is signed was read before"
         )
-    place, rows = _of_writers(call), session()
-    numbers = numbers_of(rows, place.site, place.quarter, call.now)
+    place = _of_writers(call)
+    numbers = numbers_of(session(), place.site, place.quarter, call.now)
     version = 0 if place.report is None else place.report.version
     try:
-        reports.submit_report(rows, call.writer, place.site, place.quarter, numbers, version)
+        reports.submit_report(session(), call.writer, place.site, place.quarter, numbers, version)
     except EditConflict as error:
         raise StaleVersion(error.current_version) from error
     return _content(call)
@@ -430,9 +429,9 @@ def get_report_file(call: Call) -> Response:
 
     To be saved, and never to be shown as a page.
     """
-    place, rows = _place(call), session()
+    place = _place(call)
     require_see(call.actor, place.site.id, place.report)
-    found = find_report_attachment(rows, call.actor, place.report, call.number("file"))
+    found = find_report_attachment(session(), call.actor, place.report, call.number("file"))
     log_event(
         "download",
         door=Door.API,
@@ -442,7 +441,7 @@ def get_report_file(call: Call) -> Response:
         thing=f"{place.site.key}/{place.quarter}/{found.number}",
     )
     answer = Response(
-        content_of_report_attachment(rows, found), content_type="application/octet-stream"
+        content_of_report_attachment(session(), found), content_type="application/octet-stream"
     )
     answer.headers.set("Content-Disposition", "attachment", filename=cleaned_name(found.name))
     return answer

@@ -34,11 +34,11 @@ def list_reports(call: Call) -> Mapping[str, Any]:
 
     A row for each site and quarter, by quarter and site.
     """
-    rows, now, query = session(), call.now, call.query
+    now, query = call.now, call.query
     quarters = _quarters(query, now)
-    site = require_site(rows, query["site"]).key if "site" in query else ""
+    site = require_site(session(), query["site"]).key if "site" in query else ""
     due_days: int = current_app.extensions[DUE_DAYS]
-    grid = report_grid(rows, call.actor, quarters, now, due_days)
+    grid = report_grid(session(), call.actor, quarters, now, due_days)
     wanted, after = query.get("state", ""), query.get("after", "")
     found = sorted(
         (

@@ -234,13 +234,13 @@ def compare_rules(call: Call) -> Mapping[str, Any]:
     """
     require_all_tickets(call.actor)
     fresh_figures()
-    rows, quarters = session(), _quarters(call)
+    quarters = _quarters(call)
     chosen = _rules(call)
-    found = what_if(rows, [one.version_id for one in chosen], quarters[0], quarters[-1])
-    seen = first_seen(rows, Network.LHCOPN)
+    found = what_if(session(), [one.version_id for one in chosen], quarters[0], quarters[-1])
+    seen = first_seen(session(), Network.LHCOPN)
     places = [
         (one.key, one.id, seen.get(one.id))
-        for one in sites_of_quarters(rows, quarters[0], quarters[-1])
+        for one in sites_of_quarters(session(), quarters[0], quarters[-1])
     ]
 
     def row(rule: JudgedRule, site: str, key: int, first: Any, quarter: Quarter) -> Any:

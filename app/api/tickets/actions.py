@@ -121,11 +121,11 @@ def mark_reviewed(call: Call) -> Mapping[str, Any]:
 @as_seen
 def undo_move(call: Call) -> Mapping[str, Any]:
     """Undo your own last change of state."""
-    rows, number = session(), call.number()
+    number = call.number()
     version = call.version
     if version is None:
-        version = find_ticket(rows, call.actor, number).version
-    return content_of_ticket(call, undo.undo_move(rows, call.writer, number, version).number)
+        version = find_ticket(session(), call.actor, number).version
+    return content_of_ticket(call, undo.undo_move(session(), call.writer, number, version).number)
 
 
 @operation("PUT", "/v1/tickets/{number}/watch", scopes=_WRITE)

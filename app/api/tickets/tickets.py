@@ -210,11 +210,11 @@ def change_ticket(call: Call) -> Mapping[str, Any]:
     With If-Match only what was seen.
     """
     wanted, needs = _stated(call.body), not _NEEDS.isdisjoint(call.body)
-    rows, by, number = session(), _by(call), call.number()
+    by, number = _by(call), call.number()
     if call.version is None:
-        ticket = lifecycle.change_ticket(rows, by, number, wanted, check_needs=needs)
+        ticket = lifecycle.change_ticket(session(), by, number, wanted, check_needs=needs)
     else:
-        ticket = change_ticket_at(rows, by, number, wanted, call.version, check_needs=needs)
+        ticket = change_ticket_at(session(), by, number, wanted, call.version, check_needs=needs)
     return content_of_ticket(call, ticket.number)
 
 
@@ -394,8 +394,8 @@ def _stated(sent: Mapping[str, Any]) -> dict[str, Any]:
 
 def content_of_ticket(call: Call, number: int) -> Mapping[str, Any]:
     """The ticket as this account may read it now."""
-    rows, actor = session(), call.actor
-    whole = read_whole_row(rows, actor, number)
+    actor = call.actor
+    whole = read_whole_row(session(), actor, number)
     ticket = whole.ticket
     submitter = {"name": ticket.submitter_name, "login": ticket.submitter_login}
     values: dict[str, Any] = {name: getattr(ticket, name) for name in _AS_THEY_ARE}
@@ -415,9 +415,9 @@ def content_of_ticket(call: Call, number: int) -> Mapping[str, Any]:
         "references": whole.references,
         "submitter": submitter,
         "origin": None if partner is None else {"partner": partner, "id": ticket.origin_id},
-        "relations": relations_of(rows, actor, number) if ticket.has_relations else (),
-        "acknowledgements": answers_at(rows, number) if ticket.has_acknowledgements else (),
-        "attachments": [_file(item) for item in attachments_of(rows, actor, number)]
+        "relations": relations_of(session(), actor, number) if ticket.has_relations else (),
+        "acknowledgements": answers_at(session(), number) if ticket.has_acknowledgements else (),
+        "attachments": [_file(item) for item in attachments_of(session(), actor, number)]
         if ticket.has_attachments
         else (),
         "diary": whole.diary,

@@ -91,10 +91,10 @@ def _admins_only() -> None:
 @blueprint.get("/audit")
 def listing() -> Response:
     """One page of one of its lists."""
-    rows = db.session()
-    query = AuditQuery(request.args, reading.kinds_of_changes(rows))
+    session = db.session()
+    query = AuditQuery(request.args, reading.kinds_of_changes(session))
     page = _READERS[query.list](
-        rows, acting(), query.filter(), after=query.after, before=query.before
+        session, acting(), query.filter(), after=query.after, before=query.before
     )
     shown = AuditListing(query, url_for("audit.listing"), url_for("audit.download"), page)
     text = render_template(
@@ -111,8 +111,8 @@ def listing() -> Response:
 @blueprint.get("/audit.csv")
 def download() -> Response:
     """All rows of the filter, newest first, without any cap."""
-    rows = db.session()
-    query = AuditQuery(request.args, reading.kinds_of_changes(rows))
+    session = db.session()
+    query = AuditQuery(request.args, reading.kinds_of_changes(session))
     if query.problems:
         raise Invalid("filter", joined("; ", query.problems))
     answer = Response(stream_with_context(_lines(query)), mimetype="text/csv")
@@ -121,14 +121,14 @@ def download() -> Response:
 
 
 def _lines(query: AuditQuery) -> Iterator[str]:
-    rows = db.session()  # of the streaming itself, and closed with it
+    session = db.session()  # of the streaming itself, and closed with it
     yield csv_lines([COLUMNS[query.list]])
     actor, wanted = acting(), query.filter()
     after = None
     while True:
-        page = _READERS[query.list](rows, actor, wanted, after=after, limit=_ROWS_AT_A_TIME)
+        page = _READERS[query.list](session, actor, wanted, after=after, limit=_ROWS_AT_A_TIME)
         yield csv_lines(cells for row in page.rows for cells in _cells(row))
-        rows.expunge_all()
+        session.expunge_all()
         after = page.older
         if after is None:
             return

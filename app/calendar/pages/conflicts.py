@@ -54,7 +54,7 @@ class PlanForm(FlaskForm):  # type: ignore[misc]  # flask-wtf is untyped
 
 
 def conflicts_for_form(
-    rows: Session,
+    session: Session,
     actor: Actor,
     links: Sequence[str],
     window: tuple[datetime | None, datetime | None],
@@ -65,7 +65,7 @@ def conflicts_for_form(
     start, end = window
     if start is None or end is None:
         return None
-    return conflicts_of_plan(rows, actor, links, start, end, now(), ticket)
+    return conflicts_of_plan(session, actor, links, start, end, now(), ticket)
 
 
 def conflicts_panel(actor: Actor, ticket: Ticket) -> Mapping[str, Any]:

@@ -86,9 +86,9 @@ def new_period() -> Response:
     if request.method == "GET":
         return _page(form, None)
     if form.validate():
-        rows = db.session()
-        with errors_in(form), writing_once(rows):
-            name = add_period(rows, writer(), form.stated(), form.why.data or "").name
+        session = db.session()
+        with errors_in(form), writing_once(session):
+            name = add_period(session, writer(), form.stated(), form.why.data or "").name
             leads_to(url_for("calendar.lhc"))
     if form.errors:
         return _page(form, None, status=422)
@@ -101,16 +101,16 @@ def new_period() -> Response:
 def edit_period(number: int) -> Response:
     """Change a period."""
     _admins_only()
-    rows = db.session()
-    row = period_of_id(rows, number)
+    session = db.session()
+    row = period_of_id(session, number)
     if request.method == "GET":
         return _page(PeriodForm(data={**stated_of(row).texts(), "version": row.version}), row)
     form = PeriodForm()
     if form.validate():
         try:
-            with writing_once(rows):
+            with writing_once(session):
                 row = change_period(
-                    rows,
+                    session,
                     writer(),
                     number,
                     form.stated(),
@@ -124,8 +124,8 @@ def edit_period(number: int) -> Response:
                 _("%(name)s is saved. Tickets due are recalculated.", name=name),
             )
         except Invalid as error:
-            rows.rollback()
-            row = period_of_id(rows, number)
+            session.rollback()
+            row = period_of_id(session, number)
             if error.field == "version":
                 form.version.data = str(row.version)
             attach(form, error, renamed={"version": ""})
@@ -136,11 +136,11 @@ def edit_period(number: int) -> Response:
 def remove_lhc_period(number: int) -> Response:
     """Take a period off the calendar."""
     _admins_only()
-    rows, form = db.session(), RemoveForm()
-    row = period_of_id(rows, number)
+    session, form = db.session(), RemoveForm()
+    row = period_of_id(session, number)
     if form.validate():
-        with errors_in(form), writing_once(rows):
-            name = remove_period(rows, writer(), number, form.why.data or "")
+        with errors_in(form), writing_once(session):
+            name = remove_period(session, writer(), number, form.why.data or "")
     if form.errors:
         shown = PeriodForm(formdata=None, data={**stated_of(row).texts(), "version": row.version})
         return _page(shown, row, status=422, remove=form)

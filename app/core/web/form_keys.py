@@ -132,9 +132,9 @@ def _after(answer: Response) -> Response:
 
 
 def _repeated() -> Response | None:
-    rows = db.session()
-    rows.rollback()  # what it read before may be older than the first one's commit
-    location = form_keys.location_of(rows, _person(), g.form_digest)
+    session = db.session()
+    session.rollback()  # what it read before may be older than the first one's commit
+    location = form_keys.location_of(session, _person(), g.form_digest)
     if location is None:
         return None
     flash(_REPEATED, "ok")

@@ -55,22 +55,22 @@ COLUMNS = (
 def listing() -> Response:
     """Show the list: tickets still to be written, unless the address has another filter."""
     fresh = fresh_figures()
-    rows, actor = db.session(), acting()
-    rules = judged_rules(rows, now())
-    query = DutyQuery(rows, request.args, rules, now())
-    page = list_duties(rows, query.filter, now(), after=query.after)
-    own = {site.key for site in all_sites(rows) if site.id in actor.site_ids}
+    session, actor = db.session(), acting()
+    rules = judged_rules(session, now())
+    query = DutyQuery(session, request.args, rules, now())
+    page = list_duties(session, query.filter, now(), after=query.after)
+    own = {site.key for site in all_sites(session) if site.id in actor.site_ids}
     return make_response(
         render_template(
             "duties/list.html",
             query=query,
             rows=page.rows,
             next_url=query.next_url(page.more) if page.more is not None else "",
-            total=count_duties(rows, query.filter, now()),
-            older=count_duties(rows, query.older, now()) if query.is_recent else 0,
+            total=count_duties(session, query.filter, now()),
+            older=count_duties(session, query.older, now()) if query.is_recent else 0,
             tabs=[(STATE_WORDS[one], query.url(state=one), one == query.state) for one in _TABS],
             rules=rules,
-            sites=[site.key for site in all_sites(rows) if site.tier is not None],
+            sites=[site.key for site in all_sites(session) if site.tier is not None],
             mine=query.url(site=sorted(own)) if own and not query.first("site") else "",
             fresh=fresh,
             may_create=refusal_to_create(actor) is None,
@@ -83,8 +83,8 @@ def listing() -> Response:
 def download() -> Response:
     """Download the list as CSV, without a limit."""
     fresh_figures(FILE)
-    rows = db.session()
-    query = DutyQuery(rows, request.args, judged_rules(rows, now()), now())
+    session = db.session()
+    query = DutyQuery(session, request.args, judged_rules(session, now()), now())
     if query.problems:
         raise Invalid("filter", joined("; ", query.problems))
     answer = Response(stream_with_context(_lines(query)), mimetype="text/csv")
@@ -97,8 +97,8 @@ def download() -> Response:
 def download_whole(kind: str) -> Response:
     """Download the list as a workbook; the newest rows as slides."""
     fresh_figures(FILE)
-    rows = db.session()
-    query = DutyQuery(rows, request.args, judged_rules(rows, now()), now())
+    session = db.session()
+    query = DutyQuery(session, request.args, judged_rules(session, now()), now())
     if query.problems:
         raise Invalid("filter", joined("; ", query.problems))
     lines = [[*_cells(row)] for part in _parts(query) for row in part] if kind == "xlsx" else []

@@ -48,11 +48,13 @@ _TROUBLE = (LinkState.DOWN, LinkState.DEGRADED)
 """States of events that need a ticket."""
 
 
-def read_for_ticket(rows: Session, numbers: Sequence[int]) -> TicketOfEvents:
+def read_for_ticket(session: Session, numbers: Sequence[int]) -> TicketOfEvents:
     """Read the start values of a new ticket for these events; raises ``NotFound`` if none
     exists."""
     fresh_figures()  # a ticket written a moment ago has to be found
-    found = {one.event_id: one for one in (ticket_of_event(rows, each, now()) for each in numbers)}
+    found = {
+        one.event_id: one for one in (ticket_of_event(session, each, now()) for each in numbers)
+    }
     return TicketOfEvents([*found.values()])
 
 
@@ -65,16 +67,16 @@ def detail(number: int) -> Response:
 def event_page(number: int, *, form: ReasonForm | None = None, status: int = 200) -> Response:
     """Render the page; ``form``: a rejected withdrawal."""
     figures = fresh_figures()
-    rows, actor = db.session(), acting()
-    facts = event_facts(rows, number)
+    session, actor = db.session(), acting()
+    facts = event_facts(session, number)
     section = matching_section(facts.event)
     detected, siblings = section["matching"].detected, section["matching"].siblings
-    beside = tickets_beside(rows, detected.id) if detected is not None else ()
+    beside = tickets_beside(session, detected.id) if detected is not None else ()
     is_ongoing = _is_ongoing(facts)
     lacks_ticket = detected is not None and not detected.is_documented
     ongoing = None
     if is_ongoing and facts.event.state in _TROUBLE:  # as used for its state
-        ongoing = ongoing_event(rows, number, now())
+        ongoing = ongoing_event(session, number, now())
         lacks_ticket = ongoing.evidence is not Evidence.ATTENDED
     elif is_ongoing:
         lacks_ticket = False
@@ -87,12 +89,12 @@ def event_page(number: int, *, form: ReasonForm | None = None, status: int = 200
         siblings=siblings[:_SHOWN_REPORTS],
         more_siblings=detected.beginnings - _SHOWN_REPORTS if detected is not None else 0,
         span=span_of_event(detected, siblings, beside) if detected is not None else None,
-        duties=duties_of_event(rows, detected.id, now()) if detected is not None else (),
-        entries=history_entries(history_of_event(rows, number)),
-        brought_by=import_of(rows, number),
+        duties=duties_of_event(session, detected.id, now()) if detected is not None else (),
+        entries=history_entries(history_of_event(session, number)),
+        brought_by=import_of(session, number),
         reason_form=form or ReasonForm(formdata=None),
         is_operator=actor.is_operator,
-        link_status=_link_status(rows, facts) if is_ongoing else None,
+        link_status=_link_status(session, facts) if is_ongoing else None,
         lacks_ticket=lacks_ticket,
         ongoing=ongoing,
         may_open_ticket=refusal_to_create(actor) is None,
@@ -106,12 +108,12 @@ def _is_ongoing(facts: EventFacts) -> bool:
     return facts.link is not None and facts.event.end is None and facts.event.withdrawn_at is None
 
 
-def _link_status(rows: Session, facts: EventFacts) -> LinkStatus | None:
+def _link_status(session: Session, facts: EventFacts) -> LinkStatus | None:
     """The current state of its link; None if the link is not in use."""
     link = facts.link
     if link is None or not covers((link.valid_from, link.valid_until), now().date()):
         return None
-    return link_states(rows, [link.id], now())[link.id]
+    return link_states(session, [link.id], now())[link.id]
 
 
 @blueprint.route("/events/new", methods=["GET", "POST"])
@@ -122,10 +124,10 @@ def new() -> Response:
     if request.method == "GET":
         form.link.data = request.args.get("link", "")
         return _form_page(form, 200)
-    rows, by = db.session(), writer()
+    session, by = db.session(), writer()
     if form.validate():
-        with errors_in(form), writing_once(rows):
-            number = enter_event(rows, by, secrets.token_hex(16), form.stated())
+        with errors_in(form), writing_once(session):
+            number = enter_event(session, by, secrets.token_hex(16), form.stated())
             leads_to(url_for("events.detail", number=number))
     if form.errors:
         return _form_page(form, 422)
@@ -137,11 +139,11 @@ def new() -> Response:
 @blueprint.route(f"/events/{NUMBER}/edit", methods=["GET", "POST"])
 def edit(number: int) -> Response:
     """Correct or close an event."""
-    rows, by = db.session(), writer()
+    session, by = db.session(), writer()
     require_enter(by)
-    facts = event_facts(rows, number)
+    facts = event_facts(session, number)
     if request.method == "GET":
-        form = EventForm(formdata=None, **vars(stated_of(rows, facts.event)))
+        form = EventForm(formdata=None, **vars(stated_of(session, facts.event)))
         form.version.data = str(facts.event.version)
         if request.args.get("close") and facts.event.end is None:
             form.end.data = now().replace(second=0, microsecond=0)
@@ -151,15 +153,15 @@ def edit(number: int) -> Response:
     if form.validate():
         seen = form.version.data or ""
         try:
-            with writing_once(rows):
+            with writing_once(session):
                 changed = correct_event(
-                    rows, by, number, int(seen) if seen.isdecimal() else 0, form.stated()
+                    session, by, number, int(seen) if seen.isdecimal() else 0, form.stated()
                 )
                 leads_to(url_for("events.detail", number=number))
         except Invalid as error:
             if error.field == "version":
                 form.version.raw_data = None
-                form.version.data = str(event_facts(rows, number).event.version)
+                form.version.data = str(event_facts(session, number).event.version)
                 form.form_errors.append(error.message)
                 return _form_page(form, 409, number)
             attach(form, error)
@@ -189,12 +191,12 @@ def restore(number: int) -> Response:
 def _with_reason(
     number: int, verb: Callable[[Session, Writer, int, str], Any], said: str
 ) -> Response:
-    rows, by, form = db.session(), writer(), ReasonForm()
+    session, by, form = db.session(), writer(), ReasonForm()
     require_enter(by)
-    event_facts(rows, number)
+    event_facts(session, number)
     if form.validate():
-        with errors_in(form), writing_once(rows):
-            verb(rows, by, number, form.reason.data or "")
+        with errors_in(form), writing_once(session):
+            verb(session, by, number, form.reason.data or "")
     if form.errors:
         return event_page(number, form=form, status=422)
     return go_to(url_for("events.detail", number=number), said)

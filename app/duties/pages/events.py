@@ -57,8 +57,8 @@ def listing() -> AnyResponse:
     if query.had_empty and not wants_fragment() and not query.problems:
         return redirect(query.url())
     figures = fresh_figures()
-    rows, wanted, kind = db.session(), query.filter(), _LISTS[query.view]
-    page = list_events(rows, kind, wanted, now(), after=query.after, before=query.before)
+    session, wanted, kind = db.session(), query.filter(), _LISTS[query.view]
+    page = list_events(session, kind, wanted, now(), after=query.after, before=query.before)
     common = {
         "query": query,
         "rows": page.rows,
@@ -69,8 +69,8 @@ def listing() -> AnyResponse:
     }
     if fragment_target() == "more":
         return make_response(render_template("events/_rows.html", **common))
-    total = count_events(rows, kind, wanted, now())
-    older = count_events(rows, kind, query.older(now()), now()) if query.is_recent(now()) else 0
+    total = count_events(session, kind, wanted, now())
+    older = count_events(session, kind, query.older(now()), now()) if query.is_recent(now()) else 0
     answer = page_or_fragment(
         "events/list.html",
         "events/_list.html",
@@ -83,8 +83,8 @@ def listing() -> AnyResponse:
         due_words=STATE_WORDS,
         figures=figures,
         allowed=ALLOWED,
-        sources=source_names(rows),
-        nothing_at_all=not total and not query.chips and not anything_reported(rows),
+        sources=source_names(session),
+        nothing_at_all=not total and not query.chips and not anything_reported(session),
         is_operator=acting().is_operator,
         is_admin=acting().role is Role.ADMIN,
         **common,
@@ -150,9 +150,9 @@ def download() -> Response:
     kind = _LISTS[DETECTED] if query.view == DETECTED else Reported(whole=True)
     if query.view == DETECTED:
         fresh_figures(FILE)
-    rows = db.session()
-    statement = kind.query(rows, wanted, now())
-    rows.rollback()  # a long read needs no second connection
+    session = db.session()
+    statement = kind.query(session, wanted, now())
+    session.rollback()  # a long read needs no second connection
     answer = Response(_lines(db.engine, kind, statement, wanted), mimetype="text/csv")
     name = "detected-events.csv" if query.view == DETECTED else "events.csv"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'

@@ -52,14 +52,14 @@ class DutyQuery:
 
     def __init__(
         self,
-        rows: Session,
+        session: Session,
         arguments: MultiDict[str, str],
         rules: Sequence[JudgedRule],
         now: datetime,
     ) -> None:
         self.problems: list[str] = []
         self.values: dict[str, list[str]] = {}
-        self._rows = rows
+        self._rows = session
         self._version: int | None = None
         self._sites: list[int] = []
         self._end: int | None = None

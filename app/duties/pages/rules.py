@@ -90,10 +90,10 @@ def new() -> Response:
         return _form_page(form, None, status=422)
     if request.form.get("do") == "preview":
         return _form_page(form, None, preview=_previewed(rule), rule=rule)
-    rows = db.session()
-    with errors_in(form), writing_once(rows):
+    session = db.session()
+    with errors_in(form), writing_once(session):
         made = verbs.compose_rule(
-            rows, writer(), form.name.data or "", form.about.data or "", rule
+            session, writer(), form.name.data or "", form.about.data or "", rule
         ).name
         leads_to(url_for("duty_rules.listing"))
     if form.errors:
@@ -108,8 +108,8 @@ def new() -> Response:
 def revise(number: int) -> Response:
     """Create a new version of a rule."""
     _admins_only()
-    rows, form = db.session(), ReviseForm()
-    rule_row = rule_of_id(rows, number)
+    session, form = db.session(), ReviseForm()
+    rule_row = rule_of_id(session, number)
     if request.method == "GET":
         newest = content_of(rule_row.versions[-1])
         form.clauses.data = [_as_row(clause) for clause in newest.clauses]
@@ -122,11 +122,11 @@ def revise(number: int) -> Response:
         return _form_page(form, rule_row, status=422)
     if request.form.get("do") == "preview":
         return _form_page(form, rule_row, preview=_previewed(rule), rule=rule)
-    with errors_in(form), writing_once(rows):
-        made = label_of(verbs.revise_rule(rows, writer(), number, rule, form.note.data or ""))
+    with errors_in(form), writing_once(session):
+        made = label_of(verbs.revise_rule(session, writer(), number, rule, form.note.data or ""))
         leads_to(url_for("duty_rules.listing"))
     if form.errors:
-        return _form_page(form, rule_of_id(rows, number), status=422)
+        return _form_page(form, rule_of_id(session, number), status=422)
     return go_to(
         url_for("duty_rules.listing"),
         _(
@@ -165,10 +165,10 @@ def retire(number: int) -> Response:
 def undo(number: int) -> Response:
     """Undo the last step."""
     _admins_only()
-    rows = db.session()
+    session = db.session()
     try:
-        with writing_once(rows):
-            label = label_of(verbs.undo(rows, writer(), number).version)
+        with writing_once(session):
+            label = label_of(verbs.undo(session, writer(), number).version)
     except Invalid as error:
         return _list_page(problem=error.message, status=422)
     return go_to(url_for("duty_rules.listing"), _("Last change of %(label)s undone.", label=label))
@@ -179,8 +179,8 @@ def _decided(verb: Callable[[ForceForm], DutyForce], words: str, at: tuple[str, 
     form = ForceForm()
     if not form.validate():
         return _list_page(decision=form, place=at[1], status=422)
-    rows = db.session()
-    with errors_in(form, {at[0]: "at"}), writing_once(rows):
+    session = db.session()
+    with errors_in(form, {at[0]: "at"}), writing_once(session):
         force = verb(form)
         moment = force.ends_at if at[0] == "ends_at" else force.begins_at
         said = words.format(label_of(force.version), f"{moment:%Y-%m-%d %H:%M} UTC")
@@ -201,13 +201,16 @@ def _list_page(
     status: int = 200,
 ) -> Response:
     fresh = fresh_figures()
-    rows = db.session()
-    rules = all_rules(rows)
+    session = db.session()
+    rules = all_rules(session)
     last = Quarter.of(now())
     sums = what_if(
-        rows, [one.id for rule in rules for one in rule.versions], last.after(1 - _PREVIEWED), last
+        session,
+        [one.id for rule in rules for one in rule.versions],
+        last.after(1 - _PREVIEWED),
+        last,
     )
-    judged = {one.id for one in verbs.judged_versions(rows)}
+    judged = {one.id for one in verbs.judged_versions(session)}
     shown = [
         (
             rule,

@@ -65,14 +65,14 @@ def upload() -> Response:
     if not form.validate() or form.form_errors or file is None:
         return _choose_page(form, 422)
     how = Reading(form.source.data or "", form.encoding.data or "", form.zone.data or "")
-    rows, by = db.session(), writer()
+    session, by = db.session(), writer()
     with errors_in(form):
         content = unpacked(file.stream.read(), runs.MAX_BYTES)
         row = runs.new_import(by, file.filename or "", content, how)
         small = row.size <= runs.SMALL
-        examined = runs.examine_file(rows, by, content, how) if small else None
-        with writing_once(rows):
-            runs.keep_import(rows, row, examined)
+        examined = runs.examine_file(session, by, content, how) if small else None
+        with writing_once(session):
+            runs.keep_import(session, row, examined)
             number = row.id
             leads_to(url_for("event_imports.show", number=number))
     if form.errors:
@@ -89,29 +89,29 @@ def show(number: int) -> Response:
 @blueprint.post(f"/imports/{_NUMBER}/write")
 def write(number: int) -> Response:
     """Write an import that was read."""
-    rows, by, form = db.session(), writer(), ImportForm()
-    row = runs.find_import(rows, by.actor, number)
+    session, by, form = db.session(), writer(), ImportForm()
+    row = runs.find_import(session, by.actor, number)
     if not form.validate():
         return _import_page(number, form=form, status=422)
     content = runs.content_of(row)
     small = bool(content) and row.state == states.READ and row.lines <= runs.SMALL_LINES
     events = list(read_events(content, runs.reading_of(row))) if small else ()
     try:
-        with writing_once(rows):
+        with writing_once(session):
             runs.begin_writing(
-                rows,
+                session,
                 by,
                 number,
                 only_good=form.wrong.data == "good",
                 keeps_unknown=form.unknown.data == "keep",
             )
             if small:
-                runs.write_import(rows, by, number, events)
+                runs.write_import(session, by, number, events)
             else:
-                runs.leave_to_worker(rows, number)
+                runs.leave_to_worker(session, number)
     except BadFile as error:
-        with transaction(rows):
-            runs.stop_import(rows, by.now, number, error)  # its page says why
+        with transaction(session):
+            runs.stop_import(session, by.now, number, error)  # its page says why
     except Invalid as error:
         attach(form, error, {"only_good": "wrong"})
         return _import_page(number, form=form, status=422)
@@ -121,9 +121,9 @@ def write(number: int) -> Response:
 @blueprint.post(f"/imports/{_NUMBER}/drop")
 def drop(number: int) -> Response:
     """Discard an import that was not written."""
-    rows = db.session()
-    with writing_once(rows):
-        runs.drop_import(rows, writer(), number)
+    session = db.session()
+    with writing_once(session):
+        runs.drop_import(session, writer(), number)
         leads_to(url_for("event_imports.choose"))
     return go_to(url_for("event_imports.choose"), _("File discarded. Nothing was imported."))
 
@@ -131,19 +131,19 @@ def drop(number: int) -> Response:
 @blueprint.post(f"/imports/{_NUMBER}/withdraw")
 def withdraw(number: int) -> Response:
     """Withdraw all events of an import."""
-    rows, by, form = db.session(), writer(), ReasonForm()
-    runs.find_import(rows, by.actor, number)
+    session, by, form = db.session(), writer(), ReasonForm()
+    runs.find_import(session, by.actor, number)
     if not form.validate():
         return _import_page(number, reason_form=form, status=422)
     reason, ends, done = form.reason.data or "", monotonic() + _SECONDS, 0
     with errors_in(form):
         while True:
-            with transaction(rows):
-                step = withdraw_import(rows, by, number, reason)
+            with transaction(session):
+                step = withdraw_import(session, by, number, reason)
                 done += step.done
                 late = monotonic() > ends
                 if step.left and late:
-                    leave_withdrawal(rows, by, number, reason)
+                    leave_withdrawal(session, by, number, reason)
             if not step.left or late:
                 break
     if form.errors:
@@ -164,15 +164,15 @@ def withdraw(number: int) -> Response:
 
 
 def _choose_page(form: FileForm, status: int) -> Response:
-    rows = db.session()
+    session = db.session()
     page = render_template(
         "events/import.html",
         form=form,
         limit=FILES_LIMIT,
         max_lines=MAX_LINES,
         columns=COLUMNS,
-        newest=runs.newest_imports(rows, acting(), _NEWEST),
-        sources=source_names(rows),
+        newest=runs.newest_imports(session, acting(), _NEWEST),
+        sources=source_names(session),
     )
     return make_response(page, status)
 
@@ -184,8 +184,8 @@ def _import_page(
     reason_form: ReasonForm | None = None,
     status: int = 200,
 ) -> Response:
-    rows = db.session()
-    row = runs.find_import(rows, acting(), number)
+    session = db.session()
+    row = runs.find_import(session, acting(), number)
     shown = runs.Shown.of(row)
     lines = [(kind, line) for kind in _ORDER for line in shown.lines.get(kind, ())]
     return page_or_fragment(
@@ -198,8 +198,8 @@ def _import_page(
         left=max(0, row.lines - min(len(lines), _SHOWN_LINES)),
         unknown=_with_nearest(shown.unknown),
         more_unknown=shown.more_unknown,
-        before=runs.same_file_before(rows, row),
-        events=runs.events_of_import(rows, number),
+        before=runs.same_file_before(session, row),
+        events=runs.events_of_import(session, number),
         form=form or ImportForm(formdata=None),
         reason_form=reason_form or ReasonForm(formdata=None),
         fresh=_fresh(row),

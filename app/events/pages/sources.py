@@ -156,16 +156,16 @@ def _usual() -> dict[str, str | int]:
 def _edited(form: SourceForm, source: EventSource | None) -> Response:
     if not form.is_submitted():
         return _form_page(form, source)
-    rows = db.session()
+    session = db.session()
     if source is not None:
         form.name.data = source.name
     if form.validate():
         with errors_in(form):
             if source is None and _is_known(form.name.data or ""):
                 raise Invalid("name", _("A source with this name already exists"))
-            with writing_once(rows):
+            with writing_once(session):
                 set_source(
-                    rows,
+                    session,
                     writer(),
                     form.name.data or "",
                     form.labels(),

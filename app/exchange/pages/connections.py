@@ -112,18 +112,18 @@ def _answering() -> dict[str, Any]:
 @blueprint.get("")
 def listing() -> str:
     """List every connection with its status, and the tickets whose exchange waits for a person."""
-    rows = db.session()
-    found = troubles(rows, TROUBLES_SHOWN + 1)
-    connections = verbs.all_connections(rows)
+    session = db.session()
+    found = troubles(session, TROUBLES_SHOWN + 1)
+    connections = verbs.all_connections(session)
     return render_template(
         "exchange/list.html",
         connections=connections,
         comparisons={one.id: newest_comparison(one) for one in connections if reads(one)},
-        traffic=traffic(rows, now()),
+        traffic=traffic(session, now()),
         nothing=Traffic(),
         troubles=found[:TROUBLES_SHOWN],
         more=len(found) > TROUBLES_SHOWN,
-        unpaired=unpaired_tickets(rows, TROUBLES_SHOWN),
+        unpaired=unpaired_tickets(session, TROUBLES_SHOWN),
         kinds=KINDS,
         directions=DIRECTIONS,
     )
@@ -132,19 +132,19 @@ def listing() -> str:
 @blueprint.route("/new", methods=["GET", "POST"])
 def new() -> Response:
     """Set up a connection, confirmed by the admin's password; it is paused until it is resumed."""
-    rows, by = db.session(), writer()
+    session, by = db.session(), writer()
     require_admin(by.actor, _("manage connections with partners"))
     form = NewConnectionForm()
-    codes = [partner.code for partner in all_partners(rows)]
+    codes = [partner.code for partner in all_partners(session)]
     if request.method == "GET" or not form.validate():
         return _form_page("exchange/new.html", form, codes=codes)
     confirmation = ask_password(form.password)
     if confirmation.attempt is None:
         return _form_page("exchange/new.html", form, confirmation.status, codes=codes)
-    with errors_in(form, {"secret": "remote_secret"}), writing_once(rows):
-        verified_user(rows, confirmation.attempt)
+    with errors_in(form, {"secret": "remote_secret"}), writing_once(session):
+        verified_user(session, confirmation.attempt)
         connection = verbs.connect(
-            rows,
+            session,
             by,
             form.code.data or "",
             form.kind.data or "",
@@ -157,7 +157,7 @@ def new() -> Response:
             **form.settings(),
         )
         if form.remote_secret.data:
-            add_secret(rows, by, connection, LOGIN, form.remote_secret.data, secret_key())
+            add_secret(session, by, connection, LOGIN, form.remote_secret.data, secret_key())
         number = connection.id
         leads_to(_base(number))
     if form.errors:
@@ -176,9 +176,9 @@ def connection(number: int) -> Response:
 @blueprint.route(f"/{NUMBER}/edit", methods=["GET", "POST"])
 def edit(number: int) -> Response:
     """Change the settings of a connection, confirmed by the admin's password."""
-    rows, by = db.session(), writer()
+    session, by = db.session(), writer()
     require_admin(by.actor, _("manage connections with partners"))
-    found = connection_of_number(rows, number)
+    found = connection_of_number(session, number)
     if request.method == "GET":
         form = ConnectionForm(
             formdata=None,
@@ -193,15 +193,17 @@ def edit(number: int) -> Response:
         return _form_page("exchange/edit.html", form, connection=found)
     confirmation = ask_password(form.password)
     if confirmation.attempt is None:
-        found = connection_of_number(rows, number)
+        found = connection_of_number(session, number)
         return _form_page("exchange/edit.html", form, confirmation.status, connection=found)
-    with errors_in(form, {"secret": "remote_secret"}), transaction(rows):
-        verified_user(rows, confirmation.attempt)
-        found = connection_of_number(rows, number)
+    with errors_in(form, {"secret": "remote_secret"}), transaction(session):
+        verified_user(session, confirmation.attempt)
+        found = connection_of_number(session, number)
         secret = form.remote_secret.data or ""
-        change_connection(rows, by, found, **form.settings(), secret=secret, key=secret_key())
+        change_connection(session, by, found, **form.settings(), secret=secret, key=secret_key())
     if form.errors:
-        return _form_page("exchange/edit.html", form, connection=connection_of_number(rows, number))
+        return _form_page(
+            "exchange/edit.html", form, connection=connection_of_number(session, number)
+        )
     return go_to(_base(number), _("Connection saved."))
 
 
@@ -222,7 +224,9 @@ def end(number: int) -> Response:
     """End the connection permanently, and with it the exchange of each of its tickets."""
     why = ReasonForm().reason.data or ""
     return _decided(
-        lambda rows, by: endings.end_connection(rows, by, connection_of_number(rows, number), why),
+        lambda session, by: endings.end_connection(
+            session, by, connection_of_number(session, number), why
+        ),
         _("Connection ended. The exchange of its tickets ends next; the history remains."),
     )
 
@@ -230,20 +234,20 @@ def end(number: int) -> Response:
 @blueprint.post(f"/{NUMBER}/add-secret")
 def new_secret(number: int) -> Response:
     """Add a secret, confirmed by the admin's password; the newest is used."""
-    rows, by, form = db.session(), writer(), SecretForm()
+    session, by, form = db.session(), writer(), SecretForm()
     require_admin(by.actor, _("manage connections with partners"))
-    connection_of_number(rows, number)
+    connection_of_number(session, number)
     if not form.validate():
         return _page(number, secret_form=form, status=422)
     confirmation = ask_password(form.password)
     if confirmation.attempt is None:
         return _page(number, secret_form=form, status=confirmation.status)
     try:
-        with writing_once(rows):
-            verified_user(rows, confirmation.attempt)
-            found = connection_of_number(rows, number)
+        with writing_once(session):
+            verified_user(session, confirmation.attempt)
+            found = connection_of_number(session, number)
             use, secret = form.use.data or "", form.remote_secret.data or ""
-            add_secret(rows, by, found, use, secret, secret_key())
+            add_secret(session, by, found, use, secret, secret_key())
     except Invalid as error:
         attach(form, error, {"secret": "remote_secret"})
         problem = error.message if error.field == "connection" else ""
@@ -254,42 +258,42 @@ def new_secret(number: int) -> Response:
 @blueprint.post(f"/{NUMBER}/end-secret")
 def old_secret(number: int) -> Response:
     """Revoke a secret at once."""
-    rows, by = db.session(), writer()
+    session, by = db.session(), writer()
     require_admin(by.actor, _("manage connections with partners"))
     key = EndConnectionSecretForm().secret_id.data or ""
     if not (key.isascii() and key.isdigit() and len(key) < 10):
         return _page(number, problem=_("This secret belongs to another connection"), status=422)
-    with writing_once(rows):
-        end_secret(rows, by, connection_of_number(rows, number), int(key))
+    with writing_once(session):
+        end_secret(session, by, connection_of_number(session, number), int(key))
     return go_to(_base(number), _("Secret revoked."))
 
 
 @blueprint.get(f"/{NUMBER}/comparison")
 def comparison(number: int) -> str:
     """Show the result of the newest comparison with the partner's tickets, by ticket."""
-    rows = db.session()
-    found = connection_of_number(rows, number)
+    session = db.session()
+    found = connection_of_number(session, number)
     return render_template(
         "exchange/comparison.html",
         connection=found,
         comparison=newest_comparison(found),
         is_read=reads(found),
-        is_asked=is_pending(rows, COMPARE, f"{COMPARE} {number}"),
+        is_asked=is_pending(session, COMPARE, f"{COMPARE} {number}"),
         pairs=pairs_now(
-            rows, now(), connection_id=number, different_alone=True, limit=TROUBLES_SHOWN
+            session, now(), connection_id=number, different_alone=True, limit=TROUBLES_SHOWN
         ),
         labels=LABELS,
-        unpaired=unpaired_tickets(rows, TROUBLES_SHOWN, connection_id=number, with_left=True),
+        unpaired=unpaired_tickets(session, TROUBLES_SHOWN, connection_id=number, with_left=True),
     )
 
 
 @blueprint.post(f"/{NUMBER}/compare")
 def compare(number: int) -> Response:
     """Compare the tickets of a connection with the partner's."""
-    rows, actor = db.session(), acting()
+    session, actor = db.session(), acting()
     try:
-        with transaction(rows):
-            ask_comparison(rows, actor, connection_of_number(rows, number))
+        with transaction(session):
+            ask_comparison(session, actor, connection_of_number(session, number))
     except Invalid as error:
         return _page(number, problem=error.message, status=422)
     return go_to(url_for("exchange.comparison", number=number))
@@ -300,17 +304,18 @@ def leave_pair(number: int) -> Response:
     """Accept the difference between two tickets."""
     why = ReasonForm().reason.data or ""
     return _decided(
-        lambda rows, by: leave_different(rows, by, number, why), _("Difference left as it is.")
+        lambda session, by: leave_different(session, by, number, why),
+        _("Difference left as it is."),
     )
 
 
 @blueprint.post(f"/{NUMBER}/again")
 def all_again(number: int) -> Response:
     """Send every ticket again whose exchange failed."""
-    rows, by = db.session(), writer()
-    with writing_once(rows):
-        found = connection_of_number(rows, number)
-        count = decisions.send_all_again(rows, by, found)
+    session, by = db.session(), writer()
+    with writing_once(session):
+        found = connection_of_number(session, number)
+        count = decisions.send_all_again(session, by, found)
         is_up = is_called(found)
     if not is_up:
         said = _NOT_CALLED
@@ -329,11 +334,11 @@ def all_again(number: int) -> Response:
 @blueprint.get(f"/{NUMBER}/calls/<int(max=2147483647):call>")
 def call(number: int, call: int) -> str:
     """Show a call with its request and answer."""
-    rows = db.session()
+    session = db.session()
     return render_template(
         "exchange/call.html",
-        connection=connection_of_number(rows, number),
-        call=call_of_number(rows, number, call),
+        connection=connection_of_number(session, number),
+        call=call_of_number(session, number, call),
     )
 
 
@@ -358,9 +363,9 @@ def test(number: int) -> Response:
 @blueprint.post(f"/{NUMBER}/test")
 def run_test(number: int) -> Response:
     """Have the worker test the connection."""
-    rows, by = db.session(), writer()
-    with writing_once(rows):
-        ask_test(rows, by, connection_of_number(rows, number))
+    session, by = db.session(), writer()
+    with writing_once(session):
+        ask_test(session, by, connection_of_number(session, number))
         leads_to(url_for("exchange.test", number=number))
     return go_to(url_for("exchange.test", number=number))
 
@@ -371,14 +376,14 @@ def run_test(number: int) -> Response:
 @blueprint.post(f"/{NUMBER}/share")
 def share(number: int) -> Response:
     """Exchange a ticket with the partner from now on."""
-    rows, by = db.session(), writer()
+    session, by = db.session(), writer()
     key = ShareForm().ticket.data or ""
     if not (key.isascii() and key.isdigit() and len(key) < 10):
         return _refused(_("Ticket number is missing"))
     try:
-        with writing_once(rows):
-            found = connection_of_number(rows, number)
-            decisions.share(rows, by, int(key), found)
+        with writing_once(session):
+            found = connection_of_number(session, number)
+            decisions.share(session, by, int(key), found)
             code = found.partner.code
             leads_to(url_for("tickets.detail", number=int(key)))
     except Invalid as error:
@@ -392,10 +397,10 @@ def share(number: int) -> Response:
 @blueprint.post(f"/pairs/{NUMBER}/again")
 def again(number: int) -> Response:
     """Send a ticket again."""
-    rows, by = db.session(), writer()
+    session, by = db.session(), writer()
     try:
-        with writing_once(rows):
-            pair = decisions.send_again(rows, by, number)
+        with writing_once(session):
+            pair = decisions.send_again(session, by, number)
             back, is_up = _back_to(pair.connection_id), is_called(pair.connection)
             leads_to(back)
     except Invalid as error:
@@ -408,7 +413,7 @@ def end_exchange(number: int) -> Response:
     """End the exchange of a ticket with a partner, with a reason."""
     form = ReasonForm()
     return _decided(
-        lambda rows, by: endings.end_exchange(rows, by, number, form.reason.data or ""),
+        lambda session, by: endings.end_exchange(session, by, number, form.reason.data or ""),
         _("The exchange has ended: nothing more is sent or received for this ticket."),
     )
 
@@ -417,7 +422,7 @@ def end_exchange(number: int) -> Response:
 def exchange_again(number: int) -> Response:
     """Resume the exchange of a ticket."""
     return _decided(
-        lambda rows, by: endings.exchange_again(rows, by, number),
+        lambda session, by: endings.exchange_again(session, by, number),
         _("The ticket is exchanged again."),
     )
 
@@ -427,7 +432,7 @@ def theirs(number: int) -> Response:
     """Set which of their tickets is the counterpart, or that none exists."""
     form = TheirsForm()
     return _decided(
-        lambda rows, by: decisions.name_theirs(rows, by, number, form.their_id.data or ""),
+        lambda session, by: decisions.name_theirs(session, by, number, form.their_id.data or ""),
         _("Counterpart set; the exchange continues."),
     )
 
@@ -437,7 +442,7 @@ def leave_unpaired(number: int) -> Response:
     """Accept a ticket there without a pair."""
     why = ReasonForm().reason.data or ""
     return _decided(
-        lambda rows, by: unpaired.leave_unpaired(rows, by, number, why),
+        lambda session, by: unpaired.leave_unpaired(session, by, number, why),
         _("Their ticket is left without a pair."),
     )
 
@@ -447,7 +452,7 @@ def skip(number: int) -> Response:
     """Skip an entry, with a reason."""
     form = ReasonForm()
     return _decided(
-        lambda rows, by: decisions.skip(rows, by, number, form.reason.data or ""),
+        lambda session, by: decisions.skip(session, by, number, form.reason.data or ""),
         _("Entry skipped; later entries continue."),
     )
 
@@ -456,7 +461,8 @@ def skip(number: int) -> Response:
 def replay(number: int) -> Response:
     """Send a skipped entry, or apply a refused one, after all."""
     return _decided(
-        lambda rows, by: decisions.replay(rows, by, number), _("The entry is exchanged again.")
+        lambda session, by: decisions.replay(session, by, number),
+        _("The entry is exchanged again."),
     )
 
 
@@ -468,17 +474,17 @@ def choose(number: int) -> Response:
         return _refused(_("Choose our value or theirs"))
     ours = form.value.data == "ours"
     return _decided(
-        lambda rows, by: decisions.choose(rows, by, number, ours=ours),
+        lambda session, by: decisions.choose(session, by, number, ours=ours),
         _("Our value is queued for the partner.") if ours else _("Their value was applied."),
     )
 
 
 def _decided(verb: Callable[..., object], said: str) -> Response:
     """Carry out a person's decision, and redirect back to the page."""
-    rows, by = db.session(), writer()
+    session, by = db.session(), writer()
     try:
-        with writing_once(rows):
-            verb(rows, by)
+        with writing_once(session):
+            verb(session, by)
             leads_to(_back())
     except Invalid as error:
         return _refused(error.message)
@@ -500,10 +506,10 @@ def _refused(message: str) -> Response:
 
 
 def _done(number: int, verb: Callable[..., None], said: str) -> Response:
-    rows, by = db.session(), writer()
+    session, by = db.session(), writer()
     try:
-        with transaction(rows):
-            verb(rows, by, connection_of_number(rows, number))
+        with transaction(session):
+            verb(session, by, connection_of_number(session, number))
     except Invalid as error:
         return _page(number, problem=error.message, status=422)
     return go_to(_base(number), said)
@@ -521,21 +527,21 @@ def _form_page(template: str, form: ConnectionForm, status: int = 0, **more: Any
 def _page(
     number: int, *, secret_form: SecretForm | None = None, problem: str = "", status: int = 200
 ) -> Response:
-    rows = db.session()
-    found = connection_of_number(rows, number)
-    profile = profile_in_use(rows, found)
+    session = db.session()
+    found = connection_of_number(session, number)
+    profile = profile_in_use(session, found)
     failed = request.args.get("calls") == "failed"
-    shown = troubles(rows, TROUBLES_SHOWN + 1, number)
+    shown = troubles(session, TROUBLES_SHOWN + 1, number)
     page = render_template(
         "exchange/connection.html",
         connection=found,
-        traffic=traffic(rows, now(), number).get(number, Traffic()),
+        traffic=traffic(session, now(), number).get(number, Traffic()),
         at_once=AGAIN_AT_ONCE,
         troubles=shown[:TROUBLES_SHOWN],
         more=len(shown) > TROUBLES_SHOWN,
-        unpaired=unpaired_tickets(rows, TROUBLES_SHOWN, connection_id=number),
-        left_out=left_out(rows, number, LEFT_OUT_SHOWN),
-        calls=recent_calls(rows, number, CALLS_SHOWN, failed=failed),
+        unpaired=unpaired_tickets(session, TROUBLES_SHOWN, connection_id=number),
+        left_out=left_out(session, number, LEFT_OUT_SHOWN),
+        calls=recent_calls(session, number, CALLS_SHOWN, failed=failed),
         only_failed=failed,
         secrets=_secrets(found),
         secret_form=secret_form or SecretForm(formdata=None),
@@ -564,5 +570,5 @@ def _mailbox(found: Connection, profile: Profile) -> str:
 
 
 def _secrets(found: Connection) -> Mapping[str, Any]:
-    rows = db.session()
-    return {use: live_secrets(rows, found, use) for use in (LOGIN, HINT)}
+    session = db.session()
+    return {use: live_secrets(session, found, use) for use in (LOGIN, HINT)}

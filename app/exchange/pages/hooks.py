@@ -31,9 +31,9 @@ def hint(kind: str, connection: str) -> Response:
         abort(404)
     if (refused := refused_here(HOOK, only_look=True)) is not None:
         return refused
-    rows = db.session()
+    session = db.session()
     read = traits.hint(lambda name: request.headers.get(name, ""), request.get_data())
-    found = announced_by(rows, kind, connection, read, secret_key())
+    found = announced_by(session, kind, connection, read, secret_key())
     if found is None:
         if (refused := refused_here(HOOK)) is not None:  # others arrived between the check and now
             return refused
@@ -46,8 +46,8 @@ def hint(kind: str, connection: str) -> Response:
             how="signature" if read.has_signature else "no signature",
         )
         return Response("401 Unauthorized\n", status=401, content_type="text/plain")
-    with transaction(rows):
-        take_hint(rows, found, read.delivery, read.their_id, now())
+    with transaction(session):
+        take_hint(session, found, read.delivery, read.their_id, now())
     return Response("{}\n", status=202, content_type="application/json")
 
 

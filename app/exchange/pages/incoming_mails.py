@@ -104,7 +104,7 @@ def listing() -> str:
 @blueprint.post("/dismiss")
 def dismiss_many() -> Response:
     """Dismiss the selected mails, with one reason."""
-    rows, form = db.session(), DismissMailForm()
+    session, form = db.session(), DismissMailForm()
     texts = request.form.getlist("n")
     numbers = [int(one) for one in texts if one.isascii() and one.isdigit() and len(one) < 10]
     require_operator(acting(), _("decide about incoming mails"))
@@ -113,8 +113,8 @@ def dismiss_many() -> Response:
         with errors_in(form):
             if not numbers or len(numbers) != len(texts) or len(numbers) > MOST_DISMISSED:
                 raise Invalid("reason", _("Select the mails to dismiss"))
-            with writing_once(rows):
-                count = dismiss_mails(rows, writer(), numbers, form.reason.data or "")
+            with writing_once(session):
+                count = dismiss_mails(session, writer(), numbers, form.reason.data or "")
                 leads_to(listed)
     if form.errors:
         return make_response(_list(MailState.REVIEW, None, form), 422)
@@ -127,9 +127,9 @@ def _say_dismissed(count: int) -> None:
 
 
 def _list(state: str, before: int | None, dismiss_form: DismissMailForm | None = None) -> str:
-    rows = db.session()
-    found = list_incoming(rows, acting(), state, before)
-    counts = count_incoming(rows)
+    session = db.session()
+    found = list_incoming(session, acting(), state, before)
+    counts = count_incoming(session)
     return render_template(
         "exchange/incoming_mails.html",
         mails=found[:PAGE],
@@ -141,7 +141,7 @@ def _list(state: str, before: int | None, dismiss_form: DismissMailForm | None =
         tones=TONES,
         mailbox=_settings().mail.reply_to,
         limits=_settings().mail.receiving,
-        lost=lost_mails(rows, (now() - _LOST_SHOWN).date()),
+        lost=lost_mails(session, (now() - _LOST_SHOWN).date()),
         dismiss_form=dismiss_form or DismissMailForm(formdata=None),
     )
 
@@ -166,8 +166,8 @@ def whole(number: int) -> Response:
 @blueprint.post(f"{_NUMBER}/add")
 def add(number: int) -> Response:
     """Add it to a ticket as a comment."""
-    rows, form = db.session(), AddForm()
-    found = find_incoming(rows, acting(), number)
+    session, form = db.session(), AddForm()
+    found = find_incoming(session, acting(), number)
     if form.validate():
         text = (form.ticket.data or "").removeprefix("#")
         known = text.isascii() and text.isdigit() and len(text) < 10
@@ -175,28 +175,28 @@ def add(number: int) -> Response:
             if not known:
                 raise Invalid("ticket", _("Not a ticket number; use one such as 253"))
             reply = _read(found)
-            with writing_once(rows):
+            with writing_once(session):
                 ours = addresses_of(_settings())
-                add_as_comment(rows, writer(), number, int(text), reply, ours)
+                add_as_comment(session, writer(), number, int(text), reply, ours)
                 leads_to(url_for("tickets.detail", number=int(text)))
     if form.errors:
-        return _page(find_incoming(rows, acting(), number), add_form=form, status=422)
+        return _page(find_incoming(session, acting(), number), add_form=form, status=422)
     return go_to(url_for("tickets.detail", number=int(text)), _("The mail was added as a comment."))
 
 
 @blueprint.post(f"{_NUMBER}/dismiss")
 def dismiss(number: int) -> Response:
     """Dismiss it, with a reason; and, if wanted, all mails of its sender that need review."""
-    rows, form = db.session(), DismissMailForm()
-    found = find_incoming(rows, acting(), number)
+    session, form = db.session(), DismissMailForm()
+    found = find_incoming(session, acting(), number)
     sender = found.sender
     if form.validate():
         listed = url_for("incoming_mails.listing", state=MailState.REVIEW)
-        with errors_in(form), writing_once(rows):
-            dismiss_mail(rows, writer(), number, form.reason.data or "")
+        with errors_in(form), writing_once(session):
+            dismiss_mail(session, writer(), number, form.reason.data or "")
             count = 1
             if form.all.data and sender:
-                count += dismiss_of_sender(rows, writer(), sender, form.reason.data or "")
+                count += dismiss_of_sender(session, writer(), sender, form.reason.data or "")
             leads_to(listed)
     if form.errors:
         return _page(found, dismiss_form=form, status=422)

@@ -50,23 +50,23 @@ _MAY: Final = _("change what is exchanged with a partner")
 @blueprint.get(f"/{NUMBER}/map")
 def show_map(number: int) -> Response:
     """Show the current version as a form, all versions, and the differences between two."""
-    rows = db.session()
-    return _map_page(number, _form_in_use(connection_of_number(rows, number)))
+    session = db.session()
+    return _map_page(number, _form_in_use(connection_of_number(session, number)))
 
 
 @blueprint.post(f"/{NUMBER}/map")
 def save_map(number: int) -> Response:
     """Save the form as a new version."""
-    rows, by, form = db.session(), writer(), ProfileForm()
+    session, by, form = db.session(), writer(), ProfileForm()
     require_admin(by.actor, _MAY)
     if pressed(form, request.form.get("do", "")):
         return _map_page(number, form)
     if form.validate():
-        with errors_in(form), writing_once(rows):
-            found = connection_of_number(rows, number)
+        with errors_in(form), writing_once(session):
+            found = connection_of_number(session, number)
             _require_base(form, found)
-            wanted = form.profile(profile_in_use(rows, found))
-            version = set_profile(rows, by, found, wanted.as_json())
+            wanted = form.profile(profile_in_use(session, found))
+            version = set_profile(session, by, found, wanted.as_json())
     if form.errors:
         return _map_page(number, form, status=422)
     return go_to(_url(number), _("Version %(version)s is in use.", version=version))
@@ -75,23 +75,23 @@ def save_map(number: int) -> Response:
 @blueprint.post(f"/{NUMBER}/map/roll-back")
 def roll_back(number: int) -> Response:
     """Use the content of an earlier version again, as a new one."""
-    rows, by = db.session(), writer()
+    session, by = db.session(), writer()
     require_admin(by.actor, _MAY)
     wanted = _version(request.form.get("version", ""))
-    with writing_once(rows):
-        found = connection_of_number(rows, number)
-        earlier = _of_version(versions_of(rows, number), wanted)
-        version = set_profile(rows, by, found, earlier.content)
+    with writing_once(session):
+        found = connection_of_number(session, number)
+        earlier = _of_version(versions_of(session, number), wanted)
+        version = set_profile(session, by, found, earlier.content)
     return go_to(_url(number), _("Version %(version)s is in use.", version=version))
 
 
 @blueprint.get(f"/{NUMBER}/map.json")
 def export_map(number: int) -> Response:
     """Download the current version, or another one, as a file."""
-    rows = db.session()
-    found = connection_of_number(rows, number)
+    session = db.session()
+    found = connection_of_number(session, number)
     wanted = _version(request.args.get("version", "")) or found.profile_version
-    one = _of_version(versions_of(rows, number), wanted)
+    one = _of_version(versions_of(session, number), wanted)
     answer = make_response(one.content + "\n")
     answer.mimetype = "application/json"
     name = f"{found.partner.code}-{found.kind}-{one.version}.json"
@@ -102,7 +102,7 @@ def export_map(number: int) -> Response:
 @blueprint.post(f"/{NUMBER}/map/import")
 def import_map(number: int) -> Response:
     """Import a file as a new version."""
-    rows, by = db.session(), writer()
+    session, by = db.session(), writer()
     require_admin(by.actor, _MAY)
     file = request.files.get("file")
     content = file.read(FILE_LIMIT + 1) if file is not None else b""
@@ -115,10 +115,10 @@ def import_map(number: int) -> Response:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:
             raise Invalid("file", _("The file is not UTF-8 text")) from None
-        with writing_once(rows):
-            version = set_profile(rows, by, connection_of_number(rows, number), text)
+        with writing_once(session):
+            version = set_profile(session, by, connection_of_number(session, number), text)
     except Invalid as error:
-        form = _form_in_use(connection_of_number(rows, number))
+        form = _form_in_use(connection_of_number(session, number))
         return _map_page(number, form, problem=error.message, status=422)
     return go_to(_url(number), _("Version %(version)s is in use.", version=version))
 
@@ -126,21 +126,26 @@ def import_map(number: int) -> Response:
 @blueprint.get(f"/{NUMBER}/preview")
 def preview_ticket(number: int) -> Response:
     """Show what would be sent for a ticket, in the partner's words. Nothing is sent or stored."""
-    rows, typed = db.session(), request.args.get("ticket", "").strip().lstrip("#")
+    session, typed = db.session(), request.args.get("ticket", "").strip().lstrip("#")
     shown: dict[str, Any] = {"typed": typed, "found": None, "problem": ""}
     if typed:
         key = _version(typed)
         try:
-            with dry_run(rows):
-                connection = connection_of_number(rows, number)
+            with dry_run(session):
+                connection = connection_of_number(session, number)
                 shown["found"] = preview(
-                    rows, acting(), connection, key, now(), current_app.config["PORTAL"].public_url
+                    session,
+                    acting(),
+                    connection,
+                    key,
+                    now(),
+                    current_app.config["PORTAL"].public_url,
                 )
         except NotFound:
             shown["problem"] = _("No ticket has this number")
     page = render_template(
         "exchange/preview.html",
-        connection=connection_of_number(rows, number),
+        connection=connection_of_number(session, number),
         labels=LABELS,
         **shown,
     )
@@ -182,9 +187,9 @@ def _url(number: int) -> str:
 
 
 def _map_page(number: int, form: ProfileForm, *, problem: str = "", status: int = 200) -> Response:
-    rows = db.session()
-    found = connection_of_number(rows, number)
-    versions = versions_of(rows, number)
+    session = db.session()
+    found = connection_of_number(session, number)
+    versions = versions_of(session, number)
     in_use = profile_of(_of_version(versions, found.profile_version).content)
     old = _version(request.args.get("from", ""))
     new = _version(request.args.get("to", "")) or found.profile_version
@@ -204,7 +209,7 @@ def _map_page(number: int, form: ProfileForm, *, problem: str = "", status: int 
         labels=LABELS,
         place=_url(number),
         problem=problem,
-        **choices(rows),
+        **choices(session),
     )
     return make_response(page, status)
 

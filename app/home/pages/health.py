@@ -45,16 +45,16 @@ def alive() -> Response:
 def ready() -> Response:
     """Whether the portal can do its work; 503 says in ``reasons`` why not. What does not work while
     it serves is in ``degraded``: another process would serve no better."""
-    rows = db.session()
+    session = db.session()
     try:
-        begin_read(rows)
-        revision = revision_of(rows.connection())
+        begin_read(session)
+        revision = revision_of(session.connection())
         if (reason := misfit(revision)) is not None:
             return _answer({"ready": False, "reasons": [reason], "schema": revision})
-        found = readiness(rows, datetime.now(UTC), current_app.extensions[STARTED])
-        fits = key_fits(rows, secret_key())
-        rows.rollback()
-        if (problem := current_app.extensions[PROBE].problem(rows)) is not None:
+        found = readiness(session, datetime.now(UTC), current_app.extensions[STARTED])
+        fits = key_fits(session, secret_key())
+        session.rollback()
+        if (problem := current_app.extensions[PROBE].problem(session)) is not None:
             found = replace(found, reasons=[problem, *found.reasons])
     except SQLAlchemyError:  # also where the pool has no connection left
         # what the driver says may name the server and the account

@@ -199,22 +199,22 @@ class ShownGroup:
 @blueprint.get("/")
 def page() -> str:
     """What the person's role has to do first."""
-    actor, rows = acting(), db.session()
+    actor, session = acting(), db.session()
     role = actor.role or Role.READER
     asked = {part.key: part.asked(actor) for part in _PARTS[role]}
-    groups = groups_of(rows, actor, {**asked, **BY_STATE})
+    groups = groups_of(session, actor, {**asked, **BY_STATE})
     today = midnight(now().astimezone(UTC).date())
-    planned = agenda(rows, actor, today, today + _AHEAD)
+    planned = agenda(session, actor, today, today + _AHEAD)
     shown = [ShownGroup(part, groups[part.key]) for part in _PARTS[role]]
     due = _due_tickets(actor)  # first, for it brings matching up to date
-    reminders = due_reminders(rows, actor, now(), _REMINDERS_SHOWN + 1)
-    duties = duties_of_admin(rows, actor, now()) if role is Role.ADMIN else None
+    reminders = due_reminders(session, actor, now(), _REMINDERS_SHOWN + 1)
+    duties = duties_of_admin(session, actor, now()) if role is Role.ADMIN else None
     return render_template(
         "home/page.html",
         **network_part(actor),
         parts=[one for one in shown if one.group.tickets],
         since=waiting_since(
-            rows,
+            session,
             [one for part in shown if part.part.sort == "number" for one in part.group.tickets],
         ),
         due=due,
@@ -236,18 +236,18 @@ def _due_tickets(actor: Actor) -> DueTickets | None:
     if refusal_to_create(actor) is not None:
         return None
     fresh = fresh_figures()
-    rows, about = db.session(), _("last four quarters, newest first")
+    session, about = db.session(), _("last four quarters, newest first")
     sites: Mapping[int, str] = {}
     if not actor.is_operator:
-        sites = {one.id: one.key for one in all_sites(rows) if one.id in actor.site_ids}
+        sites = {one.id: one.key for one in all_sites(session) if one.id in actor.site_ids}
         if not sites:
             return None
         about = _("for your sites, last four quarters, newest first")
     wanted = DutyFilter(site_ids=tuple(sites), first=recent_from(now()))
-    found = list_duties(rows, wanted, now(), limit=_DUE_SHOWN)
+    found = list_duties(session, wanted, now(), limit=_DUE_SHOWN)
     number = len(found.rows)
     if found.more is not None:
-        number = count_duties(rows, wanted, now(), most=MAX_PER_GROUP)
+        number = count_duties(session, wanted, now(), most=MAX_PER_GROUP)
     return DueTickets(
         Count(number, MAX_PER_GROUP),
         found.rows,

@@ -10,8 +10,10 @@ from flask import (
     make_response,
     render_template,
     request,
-    session,
     url_for,
+)
+from flask import (
+    session as cookie,
 )
 from flask_login import current_user, login_user
 
@@ -58,8 +60,8 @@ def _page(
     problem: str = "",
     status: int = 200,
 ) -> Response:
-    rows, settings = db.session(), current_app.config["PORTAL"]
-    user = people.find_user(rows, current_user.name)
+    session, settings = db.session(), current_app.config["PORTAL"]
+    user = people.find_user(session, current_user.name)
     return make_response(
         render_template(
             "home/profile.html",
@@ -67,16 +69,16 @@ def _page(
             mail_form=mail_form or MailForm(formdata=None, mail=user.mail),
             mails_form=mails_form or MailsForm(formdata=None, choice=user.mail_choice),
             updates_form=updates_form or UpdatesForm(formdata=None, updates=user.updates),
-            watched=watched_by(rows, user),
-            reminders=reminders_of(rows, acting()),
+            watched=watched_by(session, user),
+            reminders=reminders_of(session, acting()),
             password_form=password_form or PasswordForm(formdata=None),
             user=user,
-            passkeys=len(passkeys_of(rows, user.id)),
-            logins=logins.logins_of(rows, user, now()),
+            passkeys=len(passkeys_of(session, user.id)),
+            logins=logins.logins_of(session, user, now()),
             in_words=browsers.in_words,
             problem=problem,
             idle_hours=settings.login_idle_hours,
-            copies=copies_today(rows, Kind.PERSON, user.id, now().date()),
+            copies=copies_today(session, Kind.PERSON, user.id, now().date()),
             copies_per_day=settings.copies_per_day,
         ),
         status,
@@ -94,10 +96,10 @@ def zone() -> Response:
     """Set the zone in which times are shown after UTC."""
     form = ZoneForm()
     if form.validate():
-        rows = db.session()
-        with errors_in(form), transaction(rows):
-            user = people.find_user(rows, current_user.name)
-            people.set_time_zone(rows, writer(), user, form.time_zone.data)
+        session = db.session()
+        with errors_in(form), transaction(session):
+            user = people.find_user(session, current_user.name)
+            people.set_time_zone(session, writer(), user, form.time_zone.data)
     if form.errors:
         return _page(zone_form=form, status=422)
     return go_to(
@@ -114,10 +116,10 @@ def mail() -> Response:
     asked = ask_password(form.password)
     if asked.attempt is None:
         return _page(mail_form=form, status=asked.status)
-    rows = db.session()
-    with errors_in(form), transaction(rows):
-        user = logins.verified_user(rows, asked.attempt)
-        people.set_mail(rows, writer(), user, form.mail.data or "")
+    session = db.session()
+    with errors_in(form), transaction(session):
+        user = logins.verified_user(session, asked.attempt)
+        people.set_mail(session, writer(), user, form.mail.data or "")
     if form.errors:
         return _page(mail_form=form, status=422)
     return go_to(url_for("profile.show"), _("Email address saved."))
@@ -129,10 +131,10 @@ def mails() -> Response:
     form = MailsForm()
     if not form.validate():
         return _page(mails_form=form, status=422)
-    rows, choice = db.session(), form.choice.data or ""
-    with transaction(rows):
-        user = people.find_user(rows, current_user.name)
-        mail_choices.set_mail_choice(rows, writer(), user, choice)
+    session, choice = db.session(), form.choice.data or ""
+    with transaction(session):
+        user = people.find_user(session, current_user.name)
+        mail_choices.set_mail_choice(session, writer(), user, choice)
     return go_to(
         url_for("profile.show", _anchor="mails"),
         _("Saved: %(choices)s.", choices=mail_choices.CHOICES[choice].lower()),
@@ -145,9 +147,9 @@ def updates() -> Response:
     form = UpdatesForm()
     if not form.validate():
         return _page(updates_form=form, status=422)
-    rows, choice = db.session(), form.updates.data or ""
-    with transaction(rows):
-        people.set_updates(rows, writer(), people.find_user(rows, current_user.name), choice)
+    session, choice = db.session(), form.updates.data or ""
+    with transaction(session):
+        people.set_updates(session, writer(), people.find_user(session, current_user.name), choice)
     return go_to(
         url_for("profile.show", _anchor="updates"),
         _("Saved: %(updates)s.", updates=people.UPDATES[choice].lower()),
@@ -160,17 +162,17 @@ def password() -> Response:
     form = PasswordForm()
     if not form.validate():
         return _page(password_form=form, status=422)
-    rows = db.session()
+    session = db.session()
     second_factor: bool = current_user.second_factor
     asked = ask_password(form.old)
     if asked.attempt is None:
         return _page(password_form=form, status=asked.status)
     try:
-        with errors_in(form, {"password": "new"}), transaction(rows):
-            user = logins.verified_user(rows, asked.attempt)
-            people.set_password(rows, writer(), user, form.new.data or "")
+        with errors_in(form, {"password": "new"}), transaction(session):
+            user = logins.verified_user(session, asked.attempt)
+            people.set_password(session, writer(), user, form.new.data or "")
             token = people.start_login(
-                rows,
+                session,
                 user.id,
                 now(),
                 remote=remote(),
@@ -182,8 +184,8 @@ def password() -> Response:
         return _page(password_form=form, status=422)
     if form.errors:
         return _page(password_form=form, status=422)
-    login = logins.live_login(rows, token, now())
-    session.clear()
+    login = logins.live_login(session, token, now())
+    cookie.clear()
     if login is not None:  # else it was ended at this very moment
         login_user(Person(token, login))
     return go_to(
@@ -199,13 +201,13 @@ def password() -> Response:
 def end_login() -> Response:
     """End one of one's logins."""
     key = EndLoginForm().login.data or ""
-    rows = db.session()
+    session = db.session()
     try:
         if not (key.isascii() and key.isdigit() and len(key) < 10):
             raise NotFound(_("Session not found; choose one of those below"))
-        with writing_once(rows):
-            user = people.find_user(rows, current_user.name)
-            logins.end_one_login(rows, writer(), user, int(key))
+        with writing_once(session):
+            user = people.find_user(session, current_user.name)
+            logins.end_one_login(session, writer(), user, int(key))
     except NotFound as error:
         return _page(problem=f"{error.message}.", status=422)
     return go_to(url_for("profile.show"), _("Session ended."))
@@ -214,10 +216,10 @@ def end_login() -> Response:
 @blueprint.post("/end-other-logins")
 def end_other_logins() -> Response:
     """End all of one's logins but this one, one's API tokens and calendar address."""
-    rows = db.session()
-    with transaction(rows):
-        user = people.find_user(rows, current_user.name)
-        ended = logins.end_other_logins(rows, writer(), user, current_user.token)
+    session = db.session()
+    with transaction(session):
+        user = people.find_user(session, current_user.name)
+        ended = logins.end_other_logins(session, writer(), user, current_user.token)
     words = _("session") if ended.logins == 1 else _("sessions")
     more = _(", and %(secrets)s", secrets=ended.secrets) if ended.secrets else ""
     return go_to(

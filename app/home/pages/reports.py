@@ -55,14 +55,14 @@ class HomeReports:
 
 def home_reports(actor: Actor) -> HomeReports:
     """Of this person."""
-    rows, moment = db.session(), now()
+    session, moment = db.session(), now()
     due_days: int = current_app.config["PORTAL"].report_due_days
-    found = owed_reports(rows, actor, moment, due_days) if actor.site_ids else ()
+    found = owed_reports(session, actor, moment, due_days) if actor.site_ids else ()
     looked_at: dict[str, Any] = (
         {"from": found[-1].cell.quarter, "to": found[0].cell.quarter} if found else {}
     )
     return HomeReports(
-        waiting_for_chair(rows, actor),
+        waiting_for_chair(session, actor),
         [_owed(one) for one in found[:ROWS]],
         len(found),
         url_for("reports.page", **looked_at),

@@ -45,13 +45,13 @@ def find() -> Response:
     """The options of a list; as a page: the one thing that has this number or name, the list of
     tickets where nothing else is found, else all that is found, by kinds."""
     typed = request.args.get("q", "")[:_MAX_ECHOED]
-    rows, actor = db.session(), acting()
+    session, actor = db.session(), acting()
     tickets = url_for("tickets.listing", q=typed, state=["open", "closed"])
     if not wants_fragment():
-        only = named(rows, actor, typed)
+        only = named(session, actor, typed)
         if only is not None:
             return redirect(_address(only))
-    hits = [_found(one) for one in suggest(rows, actor, typed)]
+    hits = [_found(one) for one in suggest(session, actor, typed)]
     pages = [
         Found("page", "", page.word, "", url_for(page.endpoint))
         for page in islice(pages_named(actor, typed), MAX_SUGGESTIONS)

@@ -81,8 +81,8 @@ def switch() -> Response:
     on = request.form.get("on", "")
     if on not in ("yes", "no"):
         raise Invalid("on", _("Shortcuts: choose yes or no"))
-    rows = db.session()
-    with transaction(rows):
-        set_shortcuts(rows, acting(), on=on == "yes")
+    session = db.session()
+    with transaction(session):
+        set_shortcuts(session, acting(), on=on == "yes")
     done = _("Keyboard shortcuts are on.") if on == "yes" else _("Keyboard shortcuts are off.")
     return go_to("/shortcuts", done)

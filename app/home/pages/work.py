@@ -69,21 +69,21 @@ def _operators_only() -> None:
 @blueprint.get("")
 def page() -> str:
     """What ran, what waits, what failed."""
-    rows = db.session()
+    session = db.session()
     return render_template(
         "home/work.html",
-        state=worker_state(rows, now()),
-        workers=workers_of(rows, now()),
-        failing=failing_followers(rows),
+        state=worker_state(session, now()),
+        workers=workers_of(session, now()),
+        failing=failing_followers(session),
         follower_titles=TITLES,
-        lines=[Line(WORK_NAMED[row.name], row) for row in timed_work.timed_work(rows)],
-        mails=count_by_state(rows, (WAITING, FAILED)),
-        oldest_mail=oldest_waiting(rows),
-        unplanned=unplanned(rows),
-        queued=queued_jobs(rows),
-        failed=failed_jobs(rows, FAILED_SHOWN),
+        lines=[Line(WORK_NAMED[row.name], row) for row in timed_work.timed_work(session)],
+        mails=count_by_state(session, (WAITING, FAILED)),
+        oldest_mail=oldest_waiting(session),
+        unplanned=unplanned(session),
+        queued=queued_jobs(session),
+        failed=failed_jobs(session, FAILED_SHOWN),
         failed_shown=FAILED_SHOWN,
-        backup_at=last_backup(rows),
+        backup_at=last_backup(session),
         settings=current_app.config["PORTAL"],
     )
 
@@ -93,9 +93,9 @@ def run(name: str) -> Response:
     """Make one kind of timed work due now."""
     if name not in WORK_NAMED:
         raise NotFound
-    rows = db.session()
-    with writing_once(rows):
-        timed_work.run_soon(rows, name, now())
+    session = db.session()
+    with writing_once(session):
+        timed_work.run_soon(session, name, now())
     return go_to(
         url_for("work.page"),
         _(
@@ -108,7 +108,7 @@ def run(name: str) -> Response:
 @blueprint.post("/jobs/<int(max=2147483647):number>/again")
 def again(number: int) -> Response:
     """Let a job that failed be tried at once."""
-    rows = db.session()
-    with writing_once(rows):
-        name = retry(rows, number)
+    session = db.session()
+    with writing_once(session):
+        name = retry(session, number)
     return go_to(url_for("work.page"), _("Job %(name)s is queued again.", name=name))

@@ -92,14 +92,14 @@ SHOWN_POLICY = "; ".join(
 @blueprint.get("/mails")
 def listing() -> str:
     """List the mails, newest first."""
-    rows = db.session()
+    session = db.session()
     tab = request.args.get("state", "")
     word = request.args.get("q", "").strip()[:_MAX_WORD_LENGTH].replace("\x00", "")
     before = request.args.get("before", "")
     known = before.isascii() and before.isdigit() and len(before) < 10
     states = TABS[tab][1] if tab in TABS else ()
-    page = list_mails(rows, acting(), states, word, int(before) if known else None)
-    counts = count_by_state(rows, _COUNTED)
+    page = list_mails(session, acting(), states, word, int(before) if known else None)
+    counts = count_by_state(session, _COUNTED)
     settings = _settings().mail
     return render_template(
         "mail/list.html",
@@ -118,8 +118,8 @@ def listing() -> str:
         if settings.host
         else "",
         folder=settings.folder,
-        oldest=oldest_waiting(rows),
-        unplanned=unplanned(rows),
+        oldest=oldest_waiting(session),
+        unplanned=unplanned(session),
     )
 
 
@@ -135,9 +135,9 @@ def _words_of(mail: Mail) -> tuple[str, str, str]:
 @blueprint.get(f"/mails/{_NUMBER}")
 def mail(mail: int) -> str:
     """Show a mail as it is sent."""
-    rows = db.session()
-    found = find_mail(rows, acting(), mail)
-    post = post_of(rows, _sender(), mail, to_show=True)
+    session = db.session()
+    found = find_mail(session, acting(), mail)
+    post = post_of(session, _sender(), mail, to_show=True)
     raw = put_together(_sender(), post).partition(b"\r\n\r\n")[0].decode("ascii", "replace")
     stop = _sender().stop_url(post.mail_id, post.address_key)
     return render_template(
@@ -157,9 +157,9 @@ def mail(mail: int) -> str:
 @blueprint.get(f"/mails/{_NUMBER}/html")
 def html(mail: int) -> Response:
     """Return only the HTML of a mail, as a mail client shows it."""
-    rows = db.session()
-    find_mail(rows, acting(), mail)
-    answer = make_response(post_of(rows, _sender(), mail, to_show=True).html)
+    session = db.session()
+    find_mail(session, acting(), mail)
+    answer = make_response(post_of(session, _sender(), mail, to_show=True).html)
     answer.headers["Content-Security-Policy"] = SHOWN_POLICY
     return answer
 
@@ -167,18 +167,18 @@ def html(mail: int) -> Response:
 @blueprint.post(f"/mails/{_NUMBER}/again")
 def again(mail: int) -> Response:
     """Try a mail again."""
-    rows = db.session()
-    with writing_once(rows):
-        send_again(rows, writer(), mail)
+    session = db.session()
+    with writing_once(session):
+        send_again(session, writer(), mail)
     return go_to(url_for("mails.mail", mail=mail), _("The email is queued again."))
 
 
 @blueprint.post("/mails/again")
 def again_all() -> Response:
     """Try all refused mails again."""
-    rows = db.session()
-    with writing_once(rows):
-        many = send_refused_again(rows, writer())
+    session = db.session()
+    with writing_once(session):
+        many = send_refused_again(session, writer())
     message = (
         counted(
             "%(many)s email is queued again.",
@@ -201,11 +201,11 @@ def stop(token: str) -> Response:
     Mail clients post here directly (RFC 8058), without a cookie or one of our forms: the right is
     proved by the link itself, which only the recipient of the mail knows.
     """
-    rows = db.session()
+    session = db.session()
     if request.method == "GET":
-        return _stop_page(find_stop(rows, secret_key(), token), token)
-    with transaction(rows):
-        found = stop_mails(rows, secret_key(), token, now(), remote())
+        return _stop_page(find_stop(session, secret_key(), token), token)
+    with transaction(session):
+        found = stop_mails(session, secret_key(), token, now(), remote())
     return _stop_page(found, token, done=_("Notifications are off."))
 
 
@@ -214,9 +214,9 @@ def stop(token: str) -> Response:
 @limited(UNSUBSCRIBE)
 def undo_stop(token: str) -> Response:
     """Resume the mails."""
-    rows = db.session()
-    with transaction(rows):
-        found = allow_mails(rows, secret_key(), token, now(), remote())
+    session = db.session()
+    with transaction(session):
+        found = allow_mails(session, secret_key(), token, now(), remote())
     return _stop_page(found, token, done=_("Notifications are on again."))
 
 

@@ -47,21 +47,21 @@ def unlink(number: int) -> Response:
 @blueprint.post(f"/{_KEY}/undo")
 def undo(number: int) -> Response:
     """Undo a decision: the rules apply again."""
-    rows = db.session()
-    with writing_once(rows):
-        undo_decision(rows, writer(), number, _number(request.form.get("ticket", "")))
+    session = db.session()
+    with writing_once(session):
+        undo_decision(session, writer(), number, _number(request.form.get("ticket", "")))
     flash(_("Undone. The matching rule applies again."), "ok")
     return _back(number)
 
 
 def _decide(number: int, what: str) -> Response:
-    rows = db.session()
+    session = db.session()
     typed, reason = request.form.get("ticket", ""), request.form.get("reason", "")
     verb = link_by_hand if what == "link" else unlink_by_hand
     try:
         ticket = _number(typed)
-        with writing_once(rows):
-            verb(rows, writer(), number, ticket, reason.replace("\r\n", "\n"))
+        with writing_once(session):
+            verb(session, writer(), number, ticket, reason.replace("\r\n", "\n"))
     except Invalid as error:
         return _again(number, typed, reason, error)
     done = _("linked to") if what == "link" else _("unlinked from")

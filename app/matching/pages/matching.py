@@ -148,12 +148,12 @@ def page() -> Response:
     """Show the tables: of the current quarters, of a range, or the two of the deck, in parallel."""
     query, moment = MatchingQuery(request.args), now()
     figures = fresh_figures()
-    rows = db.session()
+    session = db.session()
     tables = [
-        _shown(matching_table(rows, quarters, query.network, moment), moment)
+        _shown(matching_table(session, quarters, query.network, moment), moment)
         for quarters in query.ranges
     ]
-    rule = rules_in_order(rows)[-1]
+    rule = rules_in_order(session)[-1]
     page = render_template(
         "matching/page.html",
         query=query,
@@ -203,13 +203,13 @@ def _line(site: str, quarter: Quarter, cell: Cell | None) -> Sequence[FileCell]:
 
 def _slides(query: MatchingQuery, moment: datetime) -> Sequence[Slide]:
     """Two quarters on a slide, as on the group's slides."""
-    rows = db.session()
-    detected = detected_in_words(rules_in_order(rows)[-1])
+    session = db.session()
+    detected = detected_in_words(rules_in_order(session)[-1])
     found = []
     for quarters in query.ranges:
         for at in range(0, len(quarters), QUARTERS_AT_ONCE):
             part = quarters[at : at + QUARTERS_AT_ONCE]
-            table = matching_table(rows, part, query.network, moment)
+            table = matching_table(session, part, query.network, moment)
             said = [f"{one}: {_said_of(one, moment)}." for one in part if _said_of(one, moment)]
             found.append(matching_slide(table, detected, finding_of(table, moment), "", said))
     return found

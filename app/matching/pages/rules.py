@@ -32,15 +32,15 @@ def page() -> Response:
 def add() -> Response:
     """Add the next version."""
     typed = {name: request.form.get(name, "") for name in _FIELDS}
-    rows = db.session()
+    session = db.session()
     try:
         rule = MatchingRule(
             0,
             _moment(typed["valid_from"]),
             **{name: _minutes(name, typed[name]) for name in ("gap", "minimal", "tolerance")},
         )
-        with writing_once(rows):
-            rule = add_rule(rows, writer(), rule, typed["note"].replace("\r\n", "\n"))
+        with writing_once(session):
+            rule = add_rule(session, writer(), rule, typed["note"].replace("\r\n", "\n"))
     except Invalid as error:
         return _page(typed, error)
     return go_to(
@@ -54,8 +54,8 @@ def add() -> Response:
 
 
 def _page(typed: dict[str, str], error: Invalid | None) -> Response:
-    rows = db.session()
-    newest = rules_in_order(rows)[-1]
+    session = db.session()
+    newest = rules_in_order(session)[-1]
     values = {
         "valid_from": "",
         "gap": str(minutes_of(newest.gap)),
@@ -66,7 +66,7 @@ def _page(typed: dict[str, str], error: Invalid | None) -> Response:
     }
     page = render_template(
         "matching/rules.html",
-        versions=[*reversed(rule_rows(rows))],
+        versions=[*reversed(rule_rows(session))],
         values=values,
         problem=error,
         may_add=acting().role is Role.ADMIN,

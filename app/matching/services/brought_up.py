@@ -25,14 +25,14 @@ HEADER: Final = "Figures-Up-To"
 _LOOK: Final = 0.02
 
 
-def brought_up(rows: Session, moment: datetime, timeout: float = SHOWN) -> Freshness:
+def brought_up(session: Session, moment: datetime, timeout: float = SHOWN) -> Freshness:
     """Update the figures as of ``moment`` (UTC) if that is little work; return their state. Writes
     in transactions of its own, so call it outside of any. ``timeout``: seconds."""
-    state = freshness(rows)
+    state = freshness(session)
     is_much = state.pending > MAX_PENDING
     if not is_much:
         # even if nothing was written: an ongoing event starts to count by itself
-        wanted = pending(rows, moment)
+        wanted = pending(session, moment)
         if wanted.is_empty and state.computed_at is not None:
             return Freshness(state.computed_at)
         state, is_much = replace(state, stale=len(wanted.targets)), wanted.is_much
@@ -41,15 +41,15 @@ def brought_up(rows: Session, moment: datetime, timeout: float = SHOWN) -> Fresh
     began, free = monotonic(), False
     while True:
         if not is_much:  # otherwise a worker does it
-            with transaction_if_free(rows) as free:
+            with transaction_if_free(session) as free:
                 if free:
-                    state = bring_up_to_date(rows, moment, waits=False)
-            is_much = free and not state.is_fresh and pending(rows, moment).is_much
+                    state = bring_up_to_date(session, moment, waits=False)
+            is_much = free and not state.is_fresh and pending(session, moment).is_much
         if state.is_fresh or monotonic() - began >= timeout:
             return state
         if is_much or not free or state.pending:  # another process works: soon it is done
             sleep(_LOOK)
-            rows.rollback()
-            state = freshness(rows)
+            session.rollback()
+            state = freshness(session)
             if state.is_fresh:
-                state = replace(state, stale=len(pending(rows, moment).targets))
+                state = replace(state, stale=len(pending(session, moment).targets))

@@ -67,20 +67,20 @@ def make() -> Response:
     asked = ask_password(form.password)
     if asked.attempt is None:
         return _page(form=form, status=asked.status)
-    rows = db.session()
-    with writing_once(rows):
-        verified_user(rows, asked.attempt)
-        secret = verbs.make_feed(rows, writer())
+    session = db.session()
+    with writing_once(session):
+        verified_user(session, asked.attempt)
+        secret = verbs.make_feed(session, writer())
     return _page(secret=secret)
 
 
 @blueprint.post("/end")
 def end() -> Response:
     """End the address at once."""
-    rows = db.session()
+    session = db.session()
     try:
-        with writing_once(rows):
-            verbs.end_feed(rows, writer())
+        with writing_once(session):
+            verbs.end_feed(session, writer())
     except Invalid as error:
         return _page(problem=error.message, status=422)
     return go_to(
@@ -97,22 +97,22 @@ def end() -> Response:
 def download(secret: str) -> Response:
     """The windows and TCs as iCalendar; with ``?site=`` only the windows that concern a site, with
     ``?only=maintnote`` only those that are maintenance notices."""
-    rows = db.session()
-    reader = verbs.reader_of_feed(rows, secret)
+    session = db.session()
+    reader = verbs.reader_of_feed(session, secret)
     site = _site(request.args.get("site", "").strip())
     only = request.args.get("only", "").strip()
     if only not in ("", _NOTICES):
         raise NotFound
-    windows = windows_of(rows, reader, now() - _BACK, site).windows
+    windows = windows_of(session, reader, now() - _BACK, site).windows
     teleconferences: Iterable[Teleconference] = ()
     if only:
         windows = [one for one in windows if one.is_notice]
     elif site is None:
-        teleconferences = in_calendars(rows, now() - _BACK)
+        teleconferences = in_calendars(session, now() - _BACK)
     content = _calendar(windows, site, teleconferences)
-    if verbs.is_use_due(rows, reader, now()):
-        with transaction(rows):
-            verbs.note_use(rows, reader, now())
+    if verbs.is_use_due(session, reader, now()):
+        with transaction(session):
+            verbs.note_use(session, reader, now())
     answer = Response(content, content_type="text/calendar; charset=utf-8")
     answer.headers["Content-Disposition"] = 'inline; filename="lhcopn.ics"'
     return answer
@@ -121,13 +121,13 @@ def download(secret: str) -> Response:
 def _page(
     *, form: AskPasswordForm | None = None, secret: str = "", problem: str = "", status: int = 200
 ) -> Response:
-    rows, base = db.session(), _settings().public_url
+    session, base = db.session(), _settings().public_url
     path = url_for("feeds.download", secret=secret) if secret else ""
-    own = rows.get_one(User, acting().account_id).sites
+    own = session.get_one(User, acting().account_id).sites
     page = render_template(
         "calendar/feed.html",
         form=form or AskPasswordForm(formdata=None),
-        feed=verbs.feed_of(rows, acting().account_id or 0),
+        feed=verbs.feed_of(session, acting().account_id or 0),
         address=f"{base}{path}" if secret else "",
         own_sites=[site.key for site in own],
         problem=problem,

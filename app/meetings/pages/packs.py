@@ -96,16 +96,16 @@ def listing() -> Response:
 @blueprint.post("")
 def order() -> Response:
     """Order a pack."""
-    rows, by, form = db.session(), writer(), PackForm()
+    session, by, form = db.session(), writer(), PackForm()
     require_chair(by.actor, _("create meeting packs"))
     way, _colon, kind = request.form.get("do", "").partition(":")
     if way in ("up", "down"):
         form.slides.data = list(moved(form.slides.data or (), kind, way))
         return _listing(form, 200)
     if form.validate():
-        with errors_in(form), writing_once(rows):
+        with errors_in(form), writing_once(session):
             pack = packs.order_pack(
-                rows,
+                session,
                 by,
                 title=form.title.data or "",
                 first=form.first.data or "",
@@ -141,9 +141,9 @@ def show(number: int) -> Response:
 @blueprint.post(f"/{_NUMBER}/again")
 def again(number: int) -> Response:
     """Have a pack made again that failed."""
-    rows = db.session()
-    with writing_once(rows):
-        packs.make_again(rows, writer(), number)
+    session = db.session()
+    with writing_once(session):
+        packs.make_again(session, writer(), number)
     return go_to(
         url_for("meeting_packs.show", number=number),
         _("Pack %(number)s queued again.", number=number),
@@ -153,9 +153,9 @@ def again(number: int) -> Response:
 @blueprint.get(f"/{_NUMBER}.<any(pptx, pdf):kind>")
 def fetch(number: int, kind: str) -> Response:
     """A file of a pack."""
-    rows, actor = db.session(), acting()
-    content = packs.content_of(rows, actor, number, PackFile(kind))
-    pack = packs.find_pack(rows, actor, number).pack
+    session, actor = db.session(), acting()
+    content = packs.content_of(session, actor, number, PackFile(kind))
+    pack = packs.find_pack(session, actor, number).pack
     answer = Response(content, mimetype=_TYPES[PackFile(kind)])
     name = f"lhcopn-{pack.first_quarter}-{pack.last_quarter}-pack-{number}.{kind}"
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -165,9 +165,9 @@ def fetch(number: int, kind: str) -> Response:
 @blueprint.post(f"/{_NUMBER}/delete")
 def delete(number: int) -> Response:
     """Delete a pack."""
-    rows = db.session()
-    with writing_once(rows):
-        title = packs.delete_pack(rows, writer(), number)
+    session = db.session()
+    with writing_once(session):
+        title = packs.delete_pack(session, writer(), number)
         leads_to(url_for("meeting_packs.listing"))
     return go_to(
         url_for("meeting_packs.listing"),

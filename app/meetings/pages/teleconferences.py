@@ -91,7 +91,7 @@ def secretary() -> Secretary:
     return Secretary(mail.from_address, mail.from_name, settings.public_url, write_invitation)
 
 
-def appointments(rows: Session, first: datetime, last: datetime) -> Sequence[Appointment]:
+def appointments(session: Session, first: datetime, last: datetime) -> Sequence[Appointment]:
     """Those that begin from ``first`` until before ``last`` (UTC), as the calendar shows them."""
     return [
         Appointment(
@@ -101,7 +101,7 @@ def appointments(rows: Session, first: datetime, last: datetime) -> Sequence[App
             url_for("teleconferences.show", number=row.id),
             row.state == TcState.CANCELLED,
         )
-        for row in lists.in_calendars(rows, first)
+        for row in lists.in_calendars(session, first)
         if row.starts_at is not None and row.starts_at < last
     ]
 
@@ -135,33 +135,33 @@ def resume_series() -> Response:
 
 def _series(verb: Any, done: str) -> Response:
     require_chair(acting(), _("cancel or resume the regular TCs"))
-    rows, form = db.session(), SeriesForm()
+    session, form = db.session(), SeriesForm()
     if form.validate():
-        with errors_in(form), writing_once(rows):
-            verb(rows, writer(), form.series_reason.data or "")
+        with errors_in(form), writing_once(session):
+            verb(session, writer(), form.series_reason.data or "")
     if form.errors:
         return _list_page(form, 422)
     return go_to(url_for("teleconferences.listing"), done)
 
 
 def _list_page(form: SeriesForm | None = None, status: int = 200) -> Response:
-    rows = db.session()
-    held, more_held = lists.ended(rows, was_held=True, before=_before("held"))
-    off, more_off = lists.ended(rows, was_held=False, before=_before("off"))
+    session = db.session()
+    held, more_held = lists.ended(session, was_held=True, before=_before("held"))
+    off, more_off = lists.ended(session, was_held=False, before=_before("off"))
     page = render_template(
         "meetings/teleconferences/list.html",
-        pause=series.current_pause(rows),
-        pauses=series.earlier_pauses(rows, _PAUSES_SHOWN),
+        pause=series.current_pause(session),
+        pauses=series.earlier_pauses(session, _PAUSES_SHOWN),
         groups=[
             (
                 _("Scheduled"),
                 "coming",
-                lists.coming(rows, now()),
+                lists.coming(session, now()),
                 None,
                 _("No meeting is scheduled."),
             ),
-            (_("Requested"), "asked", lists.asked_for(rows), None, _("No open requests.")),
-            (_("Past, no minutes yet"), "over", lists.without_minutes(rows, now()), None, ""),
+            (_("Requested"), "asked", lists.asked_for(session), None, _("No open requests.")),
+            (_("Past, no minutes yet"), "over", lists.without_minutes(session, now()), None, ""),
             (_("Past"), "held", held, more_held, _("No past meetings.")),
             (_("Declined or cancelled"), "off", off, more_off, ""),
         ],
@@ -200,10 +200,10 @@ def new() -> Response:
 def ask() -> Response:
     """Ask for a TC."""
     require_asking(acting())
-    rows, form = db.session(), AskForm()
+    session, form = db.session(), AskForm()
     if form.validate():
-        with errors_in(form, {"times": "time_1"}), writing_once(rows):
-            number = verbs.ask(rows, writer(), form.asked()).id
+        with errors_in(form, {"times": "time_1"}), writing_once(session):
+            number = verbs.ask(session, writer(), form.asked()).id
             leads_to(url_for("teleconferences.show", number=number))
     if form.errors:
         return _ask_page(form, 422)
@@ -240,17 +240,17 @@ def download(number: int) -> Response:
 def set_time(number: int) -> Response:
     """Set a TC, or move it."""
     require_chair(acting(), _("schedule meetings"))
-    rows, form = db.session(), SetForm()
-    row = verbs.find_teleconference(rows, number)
+    session, form = db.session(), SetForm()
+    row = verbs.find_teleconference(session, number)
     form.offer(_proposed(row))
     seen, is_set = form.seen_version, row.state == TcState.SET
     if form.validate():
-        with errors_in(form, {"version": "whole form"}), writing_once(rows):
+        with errors_in(form, {"version": "whole form"}), writing_once(session):
             wanted = form.wanted()
-            row = verbs.set_time(rows, writer(), number, wanted, secretary(), seen)
+            row = verbs.set_time(session, writer(), number, wanted, secretary(), seen)
             is_changed = row.version != seen
     if form.errors:
-        return _page(verbs.find_teleconference(rows, number), status=422, set_form=form)
+        return _page(verbs.find_teleconference(session, number), status=422, set_form=form)
     done = _("Meeting rescheduled.") if is_set else _("Meeting scheduled.")
     done += _(" Participants with a mail address get a mail.")
     return _done(number, done if is_changed else _("Nothing was changed, and nobody is notified."))
@@ -260,11 +260,11 @@ def set_time(number: int) -> Response:
 def decline(number: int) -> Response:
     """Decline a TC with a reason."""
     require_chair(acting(), _("decline meetings"))
-    rows, form = db.session(), ReasonForm()
-    row = verbs.find_teleconference(rows, number)
+    session, form = db.session(), ReasonForm()
+    row = verbs.find_teleconference(session, number)
     if form.validate():
-        with errors_in(form), writing_once(rows):
-            verbs.decline(rows, writer(), number, form.reason.data or "")
+        with errors_in(form), writing_once(session):
+            verbs.decline(session, writer(), number, form.reason.data or "")
     if form.errors:
         return _page(row, status=422, reason_form=form)
     return _done(number, _("Request declined."))
@@ -273,13 +273,13 @@ def decline(number: int) -> Response:
 @blueprint.post(f"{NUMBER}/cancel")
 def cancel(number: int) -> Response:
     """Cancel a TC with a reason."""
-    rows, form = db.session(), ReasonForm()
-    row = verbs.find_teleconference(rows, number)
+    session, form = db.session(), ReasonForm()
+    row = verbs.find_teleconference(session, number)
     if not may_withdraw(acting(), row.state, row.requested_by_id):
         require_chair(acting(), _("cancel meetings"))
     if form.validate():
-        with errors_in(form), writing_once(rows):
-            verbs.cancel(rows, writer(), number, form.reason.data or "", secretary())
+        with errors_in(form), writing_once(session):
+            verbs.cancel(session, writer(), number, form.reason.data or "", secretary())
     if form.errors:
         return _page(row, status=422, reason_form=form)
     return _done(number, _("Meeting cancelled."))
@@ -289,13 +289,13 @@ def cancel(number: int) -> Response:
 def mark_held(number: int) -> Response:
     """Mark a TC as held, or rewrite its minutes."""
     require_chair(acting(), _("write minutes"))
-    rows, form = db.session(), MinutesForm()
-    row = verbs.find_teleconference(rows, number)
+    session, form = db.session(), MinutesForm()
+    row = verbs.find_teleconference(session, number)
     if form.validate():
         agenda = _agenda(row)
-        with errors_in(form, {"version": "whole form"}), writing_once(rows):
+        with errors_in(form, {"version": "whole form"}), writing_once(session):
             verbs.mark_held(
-                rows, writer(), number, form.minutes.data or "", agenda, form.seen_version
+                session, writer(), number, form.minutes.data or "", agenda, form.seen_version
             )
     if form.errors:
         return _page(row, status=422, minutes_form=form)
@@ -305,18 +305,18 @@ def mark_held(number: int) -> Response:
 @blueprint.post(f"{NUMBER}/join")
 def join(number: int) -> Response:
     """Take part."""
-    rows = db.session()
-    with transaction(rows):
-        verbs.join(rows, writer(), number, secretary())
+    session = db.session()
+    with transaction(session):
+        verbs.join(session, writer(), number, secretary())
     return _done(number, _("You are a participant of this meeting."))
 
 
 @blueprint.post(f"{NUMBER}/leave")
 def leave(number: int) -> Response:
     """Leave the meeting."""
-    rows = db.session()
-    with transaction(rows):
-        verbs.leave(rows, writer(), number, secretary())
+    session = db.session()
+    with transaction(session):
+        verbs.leave(session, writer(), number, secretary())
     return _done(number, _("You are no longer a participant of this meeting."))
 
 
@@ -324,11 +324,11 @@ def leave(number: int) -> Response:
 def add_people(number: int) -> Response:
     """Put people in."""
     require_chair(acting(), _("add people to a meeting"))
-    rows, form = db.session(), PeopleForm()
-    row = verbs.find_teleconference(rows, number)
+    session, form = db.session(), PeopleForm()
+    row = verbs.find_teleconference(session, number)
     if form.validate():
-        with errors_in(form), writing_once(rows):
-            added = verbs.add_people(rows, writer(), number, form.people.data or [], secretary())
+        with errors_in(form), writing_once(session):
+            added = verbs.add_people(session, writer(), number, form.people.data or [], secretary())
     if form.errors:
         return _page(row, status=422, people_form=form)
     names = ", ".join(added) if added else _("Nobody new")
@@ -339,11 +339,13 @@ def add_people(number: int) -> Response:
 def add_point(number: int) -> Response:
     """Add a point to the agenda."""
     require_chair(acting(), _("edit the agenda"))
-    rows, form = db.session(), PointForm()
-    row = verbs.find_teleconference(rows, number)
+    session, form = db.session(), PointForm()
+    row = verbs.find_teleconference(session, number)
     if form.validate():
-        with errors_in(form), writing_once(rows):
-            verbs.add_point(rows, writer(), number, form.text.data or "", form.address.data or "")
+        with errors_in(form), writing_once(session):
+            verbs.add_point(
+                session, writer(), number, form.text.data or "", form.address.data or ""
+            )
     if form.errors:
         return _page(row, status=422, point_form=form)
     return _done(number, _("Agenda item added."))
@@ -352,9 +354,9 @@ def add_point(number: int) -> Response:
 @blueprint.post(f"{NUMBER}/points/<int(max=2147483647):point>/remove")
 def remove_point(number: int, point: int) -> Response:
     """Take a point off the agenda."""
-    rows = db.session()
-    with writing_once(rows):
-        verbs.remove_point(rows, writer(), number, point)
+    session = db.session()
+    with writing_once(session):
+        verbs.remove_point(session, writer(), number, point)
     return _done(number, _("Agenda item removed."))
 
 
@@ -395,7 +397,7 @@ def _page(
     people_form: PeopleForm | None = None,
     point_form: PointForm | None = None,
 ) -> Response:
-    rows, actor = db.session(), acting()
+    session, actor = db.session(), acting()
     chair, over = is_chair(actor), lists.is_over(row, now())
     is_open = row.state in (TcState.ASKED, TcState.SET)
     for typed in (set_form, minutes_form):
@@ -414,9 +416,9 @@ def _page(
         may_come_and_go=is_open and not over,
         agenda=_agenda(row),
         address=_address,
-        steps=newest_changes_of(rows, TELECONFERENCE, row.id, _STEPS_SHOWN),
+        steps=newest_changes_of(session, TELECONFERENCE, row.id, _STEPS_SHOWN),
         labels=LABELS,
-        others=verbs.people_to_add(rows, row) if chair and is_open and not over else [],
+        others=verbs.people_to_add(session, row) if chair and is_open and not over else [],
         set_form=set_form or _set_form(row),
         reason_form=reason_form or ReasonForm(formdata=None),
         minutes_form=minutes_form

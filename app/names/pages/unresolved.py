@@ -58,10 +58,10 @@ def alias() -> Response:
     kind, given = _kind(form.kind.data or ""), form.name.data or ""
     if not form.validate():
         return _name_page(kind, given, form)
-    rows, by = db.session(), writer()
-    with errors_in(form), writing_once(rows):
+    session, by = db.session(), writer()
+    with errors_in(form), writing_once(session):
         name_decisions.make_alias(
-            rows,
+            session,
             by,
             kind,
             given,
@@ -102,9 +102,9 @@ def follow() -> Response:
 def dismiss() -> Response:
     """Leave a name unresolved for good."""
     kind, given, why = _named()
-    rows = db.session()
-    with writing_once(rows):
-        name_decisions.dismiss_name(rows, writer(), kind, given, why)
+    session = db.session()
+    with writing_once(session):
+        name_decisions.dismiss_name(session, writer(), kind, given, why)
     return go_to(
         url_for("unresolved.listing", kind=kind),
         _("%(given)s is dismissed and no longer listed.", given=given),
@@ -115,9 +115,9 @@ def dismiss() -> Response:
 def take_back() -> Response:
     """Undo a decision; the tickets and events of an alias go back."""
     kind, given, why = _named()
-    rows = db.session()
-    with writing_once(rows):
-        name_decisions.take_back(rows, writer(), kind, given, why)
+    session = db.session()
+    with writing_once(session):
+        name_decisions.take_back(session, writer(), kind, given, why)
     followed = (
         _step(name_decisions.release_tickets, kind, given, STEP),
         _step(event_name_decisions.release_events, kind, given, event_name_decisions.AT_ONCE),
@@ -136,11 +136,11 @@ def take_back() -> Response:
 def unit() -> Response:
     """Make a unit known by its name."""
     form = UnitForm()
-    rows = db.session()
+    session = db.session()
     given = form.unit.data or ""
     if form.validate():
-        with errors_in(form, {"name": "unit"}), writing_once(rows):
-            name_decisions.add_unit(rows, writer(), given, why=form.why.data or "")
+        with errors_in(form, {"name": "unit"}), writing_once(session):
+            name_decisions.add_unit(session, writer(), given, why=form.why.data or "")
     if form.errors:
         return _list_page(NameKind.UNIT, "1", unit_form=form)
     return go_to(
@@ -171,10 +171,10 @@ def _follow(kind: NameKind, given: str) -> tuple[Followed, Followed]:
 
 def _step(verb: Callable[..., Followed], kind: NameKind, given: str, some: int) -> Followed:
     """Step by step, each its own transaction, until all followed or the time is over."""
-    rows, done, ends = db.session(), 0, monotonic() + SECONDS
+    session, done, ends = db.session(), 0, monotonic() + SECONDS
     while True:
-        with transaction(rows):
-            step = verb(rows, writer(), kind, given, some)
+        with transaction(session):
+            step = verb(session, writer(), kind, given, some)
         done += step.done
         if not step.left or not step.done or monotonic() > ends:
             return Followed(done, step.left)
@@ -206,19 +206,19 @@ def _in_words(tickets: Followed, events: Followed) -> str:
 
 
 def _list_page(kind_word: str, page_word: str, unit_form: UnitForm | None = None) -> Response:
-    rows, actor = db.session(), acting()
+    session, actor = db.session(), acting()
     decided = kind_word == DECIDED
     kind = NameKind.SITE if decided else _kind(kind_word)
     if not (page_word.isascii() and page_word.isdigit() and 0 < int(page_word[:6]) <= _LAST_PAGE):
         raise NotFound
     number = int(page_word[:6])
-    found = unresolved.unresolved_names(rows, actor, kind, page=number)
+    found = unresolved.unresolved_names(session, actor, kind, page=number)
     shown: dict[str, Any] = {
         "kind": DECIDED if decided else kind,
         "words": WORDS,
-        "counts": unresolved.counts_by_kind(rows, actor),
+        "counts": unresolved.counts_by_kind(session, actor),
         "found": None if decided else found,
-        "decided": unresolved.decided_names(rows, actor),
+        "decided": unresolved.decided_names(session, actor),
         "page": number,
         "more": not decided and number * unresolved.PAGE < found.total,
         "alias_form": AliasForm(formdata=None, why=AS_WRITTEN),
@@ -230,8 +230,8 @@ def _list_page(kind_word: str, page_word: str, unit_form: UnitForm | None = None
 
 
 def _name_page(kind: NameKind, given: str, form: AliasForm | None = None) -> Response:
-    rows, actor = db.session(), acting()
-    found = unresolved.unresolved_name(rows, actor, kind, given)
+    session, actor = db.session(), acting()
+    found = unresolved.unresolved_name(session, actor, kind, given)
     if form is None:
         why = AS_WRITTEN if found.count else AS_REPORTED
         form = AliasForm(formdata=None, kind=kind, name=given, why=why)
@@ -241,10 +241,10 @@ def _name_page(kind: NameKind, given: str, form: AliasForm | None = None) -> Res
         kind=kind,
         words=WORDS,
         form=form,
-        known=sorted({key for _name, key in unresolved.known_names(rows, kind)}),
+        known=sorted({key for _name, key in unresolved.known_names(session, kind)}),
         dismissed=any(
             (row.kind, row.name, row.decision) == (kind, given, Decision.DISMISSED)
-            for row in unresolved.decided_names(rows, actor)
+            for row in unresolved.decided_names(session, actor)
         ),
     )
     return make_response(page, 422 if form.errors or form.form_errors else 200)

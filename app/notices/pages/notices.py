@@ -175,14 +175,14 @@ def preview() -> Response:
                 value=PACKED_LIMIT // 1024 // 1024,
             )
         )
-    rows = db.session()
+    session = db.session()
     try:
         reading = read(content, file.filename)
-        with dry_run(rows):
-            results = take_in(rows, writer(), reading)
+        with dry_run(session):
+            results = take_in(session, writer(), reading)
     except Invalid as error:
         return _list_page(error.message)
-    rows.expunge_all()
+    session.expunge_all()
     page = render_template(
         "notices/preview.html",
         reading=reading,
@@ -198,11 +198,11 @@ def confirm() -> Response:
     """Import the previewed file."""
     require_take(acting())
     form = FileForm()
-    rows = db.session()
+    session = db.session()
     try:
         reading = read(unpacked(form.content.data or "", MAX_BYTES), form.name.data or "")
-        with writing_once(rows):
-            results = take_in(rows, writer(), reading)
+        with writing_once(session):
+            results = take_in(session, writer(), reading)
             only = results[0] if len(results) == 1 else None
             if only is not None and only.notice is not None:
                 leads_to(url_for("notices.notice", number=only.notice))
@@ -234,13 +234,13 @@ def notice(number: int) -> Response:
 def make(number: int) -> Response:
     """Create the ticket of a notice that a person has read."""
     require_take(acting())
-    rows, form = db.session(), TicketForm()
+    session, form = db.session(), TicketForm()
     if form.validate():
-        with errors_in(form), writing_once(rows):
-            ticket = verbs.make_ticket(rows, writer(), number, form.new_ticket()).number
+        with errors_in(form), writing_once(session):
+            ticket = verbs.make_ticket(session, writer(), number, form.new_ticket()).number
             leads_to(url_for("tickets.detail", number=ticket))
     if form.errors:
-        return _notice_page(find_notice(rows, number), form=form, status=422)
+        return _notice_page(find_notice(session, number), form=form, status=422)
     return go_to(
         url_for("tickets.detail", number=ticket),
         _(
@@ -255,16 +255,16 @@ def make(number: int) -> Response:
 def update(number: int) -> Response:
     """Update the ticket of a notice's maintenance as a person has read it."""
     require_take(acting())
-    rows, form = db.session(), UpdateForm(prefix=_UPDATE)
+    session, form = db.session(), UpdateForm(prefix=_UPDATE)
     if form.validate():
         start, end, state = form.window_start.data, form.window_end.data, form.state.data
         assert start is not None, "required"
         assert end is not None, "required"
-        with errors_in(form), writing_once(rows):
-            ticket = verbs.update_ticket(rows, writer(), number, start, end, state or "").number
+        with errors_in(form), writing_once(session):
+            ticket = verbs.update_ticket(session, writer(), number, start, end, state or "").number
             leads_to(url_for("tickets.detail", number=ticket))
     if form.errors:
-        return _notice_page(find_notice(rows, number), update_form=form, status=422)
+        return _notice_page(find_notice(session, number), update_form=form, status=422)
     return go_to(
         url_for("tickets.detail", number=ticket),
         _(
@@ -279,13 +279,13 @@ def update(number: int) -> Response:
 def dismiss(number: int) -> Response:
     """Dismiss a notice, with a reason."""
     require_take(acting())
-    rows, form = db.session(), DismissForm()
+    session, form = db.session(), DismissForm()
     if form.validate():
-        with errors_in(form), writing_once(rows):
-            verbs.dismiss(rows, writer(), number, form.reason.data or "")
+        with errors_in(form), writing_once(session):
+            verbs.dismiss(session, writer(), number, form.reason.data or "")
             leads_to(url_for("notices.listing", state=Outcome.TO_READ))
     if form.errors:
-        return _notice_page(find_notice(rows, number), dismiss_form=form, status=422)
+        return _notice_page(find_notice(session, number), dismiss_form=form, status=422)
     return go_to(
         url_for("notices.listing", state=Outcome.TO_READ),
         _("Notice %(number)s dismissed.", number=number),
@@ -296,9 +296,9 @@ def dismiss(number: int) -> Response:
 def restore(number: int) -> Response:
     """Restore a dismissed notice."""
     require_take(acting())
-    rows = db.session()
-    with writing_once(rows):
-        verbs.take_back(rows, writer(), number)
+    session = db.session()
+    with writing_once(session):
+        verbs.take_back(session, writer(), number)
     return go_to(
         url_for("notices.notice", number=number),
         _("Notice %(number)s needs review again.", number=number),
@@ -309,15 +309,15 @@ def restore(number: int) -> Response:
 def settle(number: int) -> Response:
     """Assign a link to a circuit."""
     require_take(acting())
-    rows, form = db.session(), _circuit_form()
+    session, form = db.session(), _circuit_form()
     if form.validate():
         circuit, link = form.circuit.data or "", form.link.data or ""
-        with errors_in(form), writing_once(rows):
+        with errors_in(form), writing_once(session):
             verbs.settle_circuit(
-                rows, writer(), number, circuit, link, remember=bool(form.remember.data)
+                session, writer(), number, circuit, link, remember=bool(form.remember.data)
             )
     if form.errors:
-        return _notice_page(find_notice(rows, number), circuit_form=form, status=422)
+        return _notice_page(find_notice(session, number), circuit_form=form, status=422)
     return go_to(
         url_for("notices.notice", number=number),
         _("%(circuit)s assigned to %(link)s.", circuit=circuit, link=link),
@@ -332,13 +332,13 @@ def _circuit_form() -> CircuitForm:
 
 
 def _list_page(problem: str = "") -> Response:
-    rows, actor = db.session(), acting()
+    session, actor = db.session(), acting()
     state = request.args.get("state", "")
     before = request.args.get("before", "")
     if (state and state not in set(Outcome)) or (before and not _is_number(before)):
         raise NoPage
-    found = list_notices(rows, state, int(before) if before else None, PAGE + 1)
-    counts = counts_of(rows)
+    found = list_notices(session, state, int(before) if before else None, PAGE + 1)
+    counts = counts_of(session)
     page = render_template(
         "notices/list.html",
         notices=found[:PAGE],

@@ -75,12 +75,12 @@ def listing() -> Response:
 def read() -> Response:
     """Read a source: proposals are brought up to date, the registry stays as it is."""
     form = SourceForm()
-    rows = db.session()
+    session = db.session()
     with errors_in(form):
         content = _content(form)
-        with transaction(rows):
+        with transaction(session):
             reading = verbs.read_source(
-                rows, writer(), content, smaller_is_right=bool(form.smaller.data)
+                session, writer(), content, smaller_is_right=bool(form.smaller.data)
             )
             alarm, new, gone = reading.run.alarm, reading.new, reading.gone
     if form.errors:
@@ -156,9 +156,9 @@ def _row(number: int, problem: str, status: int) -> Response:
 def _page(
     form: SourceForm, *, problems: dict[int, str] | None = None, status: int = 200
 ) -> Response:
-    rows = db.session()
-    proposals = sorted(verbs.open_proposals(rows), key=lambda shown: shown.site.key)
-    run, good = verbs.last_run(rows), verbs.last_good_run(rows)
+    session = db.session()
+    proposals = sorted(verbs.open_proposals(session), key=lambda shown: shown.site.key)
+    run, good = verbs.last_run(session), verbs.last_good_run(session)
     page = render_template(
         "registry/cric/list.html",
         form=form,
@@ -170,7 +170,7 @@ def _page(
             for site, group in groupby(proposals, key=lambda shown: shown.site.key)
         ],
         count=len(proposals),
-        decided=verbs.decided_proposals(rows, _DECIDED),
+        decided=verbs.decided_proposals(session, _DECIDED),
         problems=problems or {},
         labels=LABELS,
         limit=UPLOAD_LIMIT,

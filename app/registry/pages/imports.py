@@ -132,13 +132,13 @@ def _no_file() -> str:
 
 
 def _preview(form: ImportForm, content: bytes, *, again: str = "") -> Response:
-    rows, kind = db.session(), Records(form.kind.data)
+    session, kind = db.session(), Records(form.kind.data)
     try:
-        with dry_run(rows):
-            seen = import_file(rows, writer(), kind, content)
+        with dry_run(session):
+            seen = import_file(session, writer(), kind, content)
     except BadFile as error:
         return _choose_page(form, wrong=error.problems, problem=error.summary)
-    rows.expunge_all()
+    session.expunge_all()
     changing = [record for record in seen.records if record.what is not What.UNCHANGED]
     shown, left = _first_lines(changing)
     page = render_template(
@@ -180,14 +180,14 @@ def confirm() -> Response:
     form = ConfirmForm()
     if not form.validate():
         return _choose_page(form)
-    rows = db.session()
+    session = db.session()
     try:
         content, base = form.unpacked(), form.state()
         kind = Records(form.kind.data)
-        with writing_once(rows):
-            allow_long_statements(rows)
+        with writing_once(session):
+            allow_long_statements(session)
             done = import_file(
-                rows,
+                session,
                 writer(),
                 kind,
                 content,

@@ -106,7 +106,7 @@ def after(place: ReportContext, typed: Typed, words: str, part: str = "") -> Res
 
 def _linked(place: ReportContext, event: str, typed: Typed) -> Response:
     """A ticket documents an event of the report, the site says."""
-    rows = db.session()
+    session = db.session()
     if not (event.isascii() and event.isdigit() and len(event) < 10):
         raise NotFound(_("Event not found"))
     ticket = request.form.get(f"ticket.{event}", "").strip().removeprefix("#")
@@ -114,8 +114,8 @@ def _linked(place: ReportContext, event: str, typed: Typed) -> Response:
     try:
         if not (ticket.isascii() and ticket.isdigit() and len(ticket) <= 12):
             raise Invalid("ticket", _("Enter a ticket number"))
-        with writing_once(rows):
-            link_by_hand(rows, writer(), int(event), int(ticket), reason)
+        with writing_once(session):
+            link_by_hand(session, writer(), int(event), int(ticket), reason)
     except Invalid as error:
         return report_page(place, replace(typed, errors={f"link.{event}": error.message}))
     typed = without(typed, f"link.{event}", f"why.{event}")
@@ -160,15 +160,17 @@ def _asked_to_sign(
 @blueprint.post(f"{PLACE}/submit")
 def submit(site: str, quarter: str) -> Response:
     """Sign the report as it was shown, with the numbers that were shown."""
-    place, rows = report_context(site, quarter), db.session()
+    place, session = report_context(site, quarter), db.session()
     numbers, seen = place.numbers(), sent_version("version")
     refusal = refusal_to_submit(acting(), place.site.id, place.state, place.quarter, now())
     if refusal is None and request.form.get("numbers", "") != numbers.read_as:
         flash(_("The numbers have changed: review them before you sign."), "waiting")
         return _asked_to_sign(place, 409)
     try:
-        with writing_once(rows):
-            signed = verbs.submit_report(rows, writer(), place.site, place.quarter, numbers, seen)
+        with writing_once(session):
+            signed = verbs.submit_report(
+                session, writer(), place.site, place.quarter, numbers, seen
+            )
             number = signed.number
     except (EditConflict, InvalidMany) as error:
         if isinstance(error, EditConflict):
@@ -182,12 +184,12 @@ def submit(site: str, quarter: str) -> Response:
 @blueprint.post(f"{PLACE}/reopen")
 def reopen(site: str, quarter: str) -> Response:
     """Reopen the report for changes; the signed version stays."""
-    place, rows = report_context(site, quarter), db.session()
+    place, session = report_context(site, quarter), db.session()
     reason = request.form.get(REASON_TO_REOPEN, "").replace("\r\n", "\n").strip()
     typed = Typed(words=typed_beside())
     try:
-        with writing_once(rows):
-            verbs.reopen_report(rows, writer(), place.stored, reason)
+        with writing_once(session):
+            verbs.reopen_report(session, writer(), place.stored, reason)
     except Invalid as error:
         typed = replace(typed, errors={REASON_TO_REOPEN: error.message})
         return report_page(report_context(site, quarter), typed)
@@ -201,10 +203,10 @@ def reopen(site: str, quarter: str) -> Response:
 @blueprint.post(f"{PLACE}/accept")
 def accept(site: str, quarter: str) -> Response:
     """The chair has read it, and takes it."""
-    place, rows = report_context(site, quarter), db.session()
+    place, session = report_context(site, quarter), db.session()
     try:
-        with writing_once(rows):
-            verbs.accept_report(rows, writer(), place.stored, sent_version("version"))
+        with writing_once(session):
+            verbs.accept_report(session, writer(), place.stored, sent_version("version"))
     except EditConflict:
         flash(_("The report has been signed again: review it before you accept it."), "waiting")
         return report_page(report_context(site, quarter), Typed(words=typed_beside()), 409)

@@ -45,10 +45,10 @@ def save_one(site: str, quarter: str, name: str) -> Response:
     value = request.form.get(name, "").replace("\r\n", "\n")
     seen, was = sent_version(VERSION + name), request.form.get(DIGEST + name, "")
     view = replace(_empty(place, name), value=value, version=seen, was=was)
-    rows = db.session()
+    session = db.session()
     try:
-        with transaction(rows):
-            done = save_field(rows, writer(), place.site, place.quarter, name, value, seen)
+        with transaction(session):
+            done = save_field(session, writer(), place.site, place.quarter, name, value, seen)
             view = replace(
                 view,
                 value=done.value,

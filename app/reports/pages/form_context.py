@@ -92,16 +92,16 @@ class ReportContext:
 
 def report_context(site: str, quarter: str) -> ReportContext:
     """``NotFound`` where no site has this name, or no report can be of such a quarter."""
-    rows = db.session()
+    session = db.session()
     try:
         found = Quarter.parse(quarter)
     except Invalid as error:
         raise NoSuchPeriod(error.message) from None
-    require_quarter_of_reports(rows, found, now())
-    named = find_site(rows, site) if site.isprintable() else None
+    require_quarter_of_reports(session, found, now())
+    named = find_site(session, site) if site.isprintable() else None
     if named is None:
         raise NotFound(_("Site not found"))
-    return ReportContext(named, found, find_report(rows, named.id, found))
+    return ReportContext(named, found, find_report(session, named.id, found))
 
 
 def sent_version(name: str) -> int:

@@ -83,7 +83,7 @@ def saved(
     """Store what was touched. ``theirs.NAME``: this field is to stay as somebody else wrote it;
     ``mine.NAME``: what was typed replaces that; ``carry.NAME``: the answer of an earlier quarter
     is taken over. ``is_asked``: saving is what the person wants, also where nothing was touched."""
-    rows = db.session()
+    session = db.session()
     touched = touched_fields()
     if what == "theirs":
         touched.pop(about, None)
@@ -91,7 +91,7 @@ def saved(
         touched[about] = replace(touched[about], version=sent_version(CONFLICT + about))
     elif what == "carry":
         key = about.removeprefix(ANSWER)
-        earlier = carried_answers(rows, place.site.id, place.quarter, place.form).get(key)
+        earlier = carried_answers(session, place.site.id, place.quarter, place.form).get(key)
         if earlier is not None:
             seen = sent_version(VERSION + about)
             touched[about] = Sent(earlier.value, seen, request.form.get(DIGEST + about, ""))
@@ -99,9 +99,9 @@ def saved(
     if not touched and not is_asked:
         return Typed(words=words)
     try:
-        with transaction(rows):
+        with transaction(session):
             done = verbs.save_fields(
-                rows,
+                session,
                 writer(),
                 place.site,
                 place.quarter,

@@ -68,11 +68,13 @@ class ListedForm:
 @blueprint.get("")
 def listing() -> Response:
     """Every form, the newest first, and for which quarters it is used."""
-    rows = db.session()
-    every = all_forms(rows)
+    session = db.session()
+    every = all_forms(session)
     uses = uses_of(every)
     shown = [
-        ListedForm(row, content_of(row), uses.get(row.number), verbs.reports_with(rows, row.number))
+        ListedForm(
+            row, content_of(row), uses.get(row.number), verbs.reports_with(session, row.number)
+        )
         for row in reversed(every)
         if _may_see(row)
     ]
@@ -82,9 +84,9 @@ def listing() -> Response:
 @blueprint.post("/new")
 def new() -> Response:
     """Create draft with the questions of the newest form."""
-    rows = db.session()
-    with writing_once(rows):
-        number = verbs.make_draft(rows, writer()).number
+    session = db.session()
+    with writing_once(session):
+        number = verbs.make_draft(session, writer()).number
         leads_to(url_for("report_forms.form", number=number))
     return go_to(
         url_for("report_forms.form", number=number),
@@ -132,13 +134,13 @@ def compare(number: int) -> Response:
 def add(number: int) -> Response:
     """Add a question to a draft."""
     verbs.require_manage(writer())
-    typed, rows = QuestionForm(), db.session()
+    typed, session = QuestionForm(), db.session()
     if request.method == "GET":
         _require_draft(_seen(number))
         return _question_page(typed, number)
     if typed.validate():
-        with errors_in(typed), writing_once(rows):
-            label = verbs.add_question(rows, writer(), number, typed.stated())[1].label
+        with errors_in(typed), writing_once(session):
+            label = verbs.add_question(session, writer(), number, typed.stated())[1].label
             leads_to(url_for("report_forms.form", number=number))
     if typed.errors:
         return _question_page(typed, number, status=422)
@@ -152,7 +154,7 @@ def add(number: int) -> Response:
 def question(number: int, key: str) -> Response:
     """Reword a question of a draft."""
     verbs.require_manage(writer())
-    rows = db.session()
+    session = db.session()
     if request.method == "GET":
         row = _seen(number)
         _require_draft(row)
@@ -168,8 +170,10 @@ def question(number: int, key: str) -> Response:
     try:
         with errors_in(typed):
             seen = seen_version(typed.version.data)
-            with writing_once(rows):
-                changed = verbs.change_question(rows, writer(), number, key, typed.stated(), seen)
+            with writing_once(session):
+                changed = verbs.change_question(
+                    session, writer(), number, key, typed.stated(), seen
+                )
                 label = changed[1].label
     except EditConflict as error:
         clashes = _clashes(typed, number, key, seen, error)
@@ -224,15 +228,15 @@ def remove(number: int, key: str) -> Response:
 def publish(number: int) -> Response:
     """Put a draft in use from a quarter on."""
     verbs.require_manage(writer())
-    typed, rows = PublishForm(), db.session()
+    typed, session = PublishForm(), db.session()
     if not typed.validate():
         return _form_page(number, publishing=typed, status=422)
     try:
         with errors_in(typed):
             seen = seen_version(typed.version.data)
             quarter, note = typed.first_quarter.data or "", typed.note.data or ""
-            with writing_once(rows):
-                first = verbs.publish(rows, writer(), number, quarter, note, seen).first_quarter
+            with writing_once(session):
+                first = verbs.publish(session, writer(), number, quarter, note, seen).first_quarter
     except (EditConflict, MoveNotAllowed) as error:
         return _form_page(number, publishing=typed, problem=_words(error), status=409)
     if typed.errors:
@@ -307,16 +311,16 @@ def _before(row: ReportForm, others: Sequence[ReportForm]) -> ReportForm | None:
 def _done(number: int, verb: Callable[[int], Any], said: str = "", place: str = "") -> Response:
     """Carry out a button's verb with the version that the page showed."""
     verbs.require_manage(writer())
-    rows = db.session()
+    session = db.session()
     try:
         seen = seen_version(request.form.get("version"))
-        with writing_once(rows):
+        with writing_once(session):
             verb(seen)
     except (EditConflict, MoveNotAllowed) as error:
-        rows.rollback()
+        session.rollback()
         return _form_page(number, problem=_words(error), status=409)
     except Invalid as error:
-        rows.rollback()
+        session.rollback()
         return _form_page(number, problem=error.message, status=422)
     if said:
         flash(said.format(number), "ok")
@@ -335,23 +339,23 @@ def _words(error: EditConflict | MoveNotAllowed) -> str:
 def _form_page(
     number: int, *, publishing: PublishForm | None = None, problem: str = "", status: int = 200
 ) -> Response:
-    row, rows = _seen(number), db.session()
+    row, session = _seen(number), db.session()
     if publishing is None:
         publishing = PublishForm(formdata=None)
         publishing.first_quarter.data = str(_proposed_quarter())
     publishing.version.data, publishing.version.raw_data = str(row.version), None
-    reports = verbs.reports_with(rows, number)
+    reports = verbs.reports_with(session, number)
     return make_response(
         render_template(
             "reports/form/form.html",
             row=row,
             content=content_of(row),
-            used=uses_of(all_forms(rows)).get(number),
-            used_keys=verbs.used_keys(rows),
+            used=uses_of(all_forms(session)).get(number),
+            used_keys=verbs.used_keys(session),
             reports=reports,
             is_draft=not is_published(row),
             may_edit=_may_edit(),
-            may_take_out=is_published(row) and not reports and not verbs.is_first(rows, row),
+            may_take_out=is_published(row) and not reports and not verbs.is_first(session, row),
             publishing=publishing,
             problem=problem,
         ),
@@ -361,8 +365,8 @@ def _form_page(
 
 def _proposed_quarter() -> Quarter:
     """The running one, or the first behind all that is signed or has a form of its own."""
-    rows = db.session()
-    signed, newest = verbs.newest_signed(rows), verbs.newest_published(rows)
+    session = db.session()
+    signed, newest = verbs.newest_signed(session), verbs.newest_published(session)
     found = [Quarter.of(now()), Quarter.parse(newest.first_quarter or "2009-Q1")]
     return max([*found, signed.next] if signed is not None else found)
 
@@ -399,14 +403,14 @@ def _clashes(
     typed: QuestionForm, number: int, key: str, seen: int, error: EditConflict
 ) -> Sequence[Clash]:
     """Make the form ready to be sent again: what only somebody else changed is taken over."""
-    rows = db.session()
-    stored = content_of(form_of_number(rows, number)).question(key)
+    session = db.session()
+    stored = content_of(form_of_number(session, number)).question(key)
     if stored is None:
         return []
     both = {one.field for one in error.differences}
     theirs = {
         item.field.removeprefix(f"{key}.")
-        for change in changes_of(rows, verbs.REPORT_FORM, number, after=seen)
+        for change in changes_of(session, verbs.REPORT_FORM, number, after=seen)
         for item in change.fields
         if item.field.startswith(f"{key}.")
     }

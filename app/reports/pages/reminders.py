@@ -70,12 +70,12 @@ def page() -> str:
 @blueprint.post("/reminders")
 def remind() -> Response:
     """Remind one site of one quarter now."""
-    rows, form = db.session(), RemindForm()
+    session, form = db.session(), RemindForm()
     quarter = Quarter.parse(form.quarter.data or "", "quarter")
     key = checked_text("site", form.site.data or "", SHORT_TEXT_LIMIT, label=_("Site"))
-    with writing_once(rows):
-        site = site_of_key(rows, key)
-        sent = remind_now(rows, writer(), site, quarter, due_days())
+    with writing_once(session):
+        site = site_of_key(session, key)
+        sent = remind_now(session, writer(), site, quarter, due_days())
         name = sent.site.key
     return go_to(
         url_for("report_reminders.page"),
@@ -95,15 +95,17 @@ def add_quiet() -> Response:
     form = _quiet_form()
     if not form.validate():
         return _quiet_page(form, 422)
-    rows = db.session()
+    session = db.session()
     who = form.who.data or ""
     try:
-        with writing_once(rows):
+        with writing_once(session):
             entry = mute_reminders(
-                rows,
+                session,
                 writer(),
-                site=site_of_key(rows, who.removeprefix(_SITE)) if who.startswith(_SITE) else None,
-                user=find_user(rows, who.removeprefix(_PERSON))
+                site=site_of_key(session, who.removeprefix(_SITE))
+                if who.startswith(_SITE)
+                else None,
+                user=find_user(session, who.removeprefix(_PERSON))
                 if who.startswith(_PERSON)
                 else None,
                 reason=form.reason.data or "",
@@ -119,19 +121,21 @@ def add_quiet() -> Response:
 @blueprint.post("/quiet/<int(max=2147483647):number>/end")
 def end(number: int) -> Response:
     """Remind a site or a person again."""
-    rows = db.session()
-    with writing_once(rows):
-        name = end_quiet(rows, writer(), number)
+    session = db.session()
+    with writing_once(session):
+        name = end_quiet(session, writer(), number)
     return go_to(url_for("report_reminders.quiet"), _("%(name)s unmuted.", name=name))
 
 
 def _page(before: int | None) -> str:
-    rows, moment, days = db.session(), now(), due_days()
+    session, moment, days = db.session(), now(), due_days()
     this = Quarter.of(moment)
-    sent, older = reminders_sent(rows, before)
+    sent, older = reminders_sent(session, before)
     return render_template(
         "reports/reminders.html",
-        owing=owing(rows, moment, days, [this.after(-step) for step in range(1, LOOKED_BACK + 1)]),
+        owing=owing(
+            session, moment, days, [this.after(-step) for step in range(1, LOOKED_BACK + 1)]
+        ),
         sent=sent,
         older=older,
         is_first=before is None,
@@ -146,8 +150,8 @@ def _page(before: int | None) -> str:
 
 
 def _quiet_form() -> QuietForm:
-    rows = db.session()
-    there = quiet_list(rows, acting())
+    session = db.session()
+    there = quiet_list(session, acting())
     sites = {one.site_id for one in there}
     people = {one.user_id for one in there}
     form = QuietForm()
@@ -155,12 +159,12 @@ def _quiet_form() -> QuietForm:
         ("", _("Choose")),
         *(
             (f"{_SITE}{site.key}", site.key)
-            for site in all_sites(rows)
+            for site in all_sites(session)
             if site.tier == 1 and site.id not in sites
         ),
         *(
             (f"{_PERSON}{user.name}", _("%(name)s (reporter)", name=user.name))
-            for user in reporters(rows)
+            for user in reporters(session)
             if user.id not in people
         ),
     ]

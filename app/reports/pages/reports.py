@@ -113,10 +113,10 @@ class Owed:
 @blueprint.get("")
 def page() -> Response:
     """The grid; without a range the last four quarters and the running one."""
-    asked, moment, rows, actor = GridQuery(request.args), now(), db.session(), acting()
-    quarters = asked.quarters or usual_quarters(rows, moment)
-    grid = report_grid(rows, actor, quarters, moment, due_days())
-    first = reports_from(rows)
+    asked, moment, session, actor = GridQuery(request.args), now(), db.session(), acting()
+    quarters = asked.quarters or usual_quarters(session, moment)
+    grid = report_grid(session, actor, quarters, moment, due_days())
+    first = reports_from(session)
     page = render_template(
         "reports/grid.html",
         asked=asked,
@@ -129,7 +129,7 @@ def page() -> Response:
         signs=SIGNS,
         legend=_legend(grid),
         owed=_owed(grid),
-        complete=completeness(rows, moment),
+        complete=completeness(session, moment),
         base=url_for("reports.page"),
         is_chair=is_chair(actor),
         due_days=due_days(),
@@ -146,11 +146,11 @@ def page() -> Response:
 @blueprint.get("/grid.pptx", defaults={"kind": "pptx"})
 def download(kind: str) -> Response:
     """The grid as everybody sees it, without drafts: a row for each site and quarter."""
-    asked, moment, rows = GridQuery(request.args), now(), db.session()
+    asked, moment, session = GridQuery(request.args), now(), db.session()
     if asked.problems:
         raise Invalid("filter", joined("; ", asked.problems))
-    quarters = asked.quarters or usual_quarters(rows, moment)
-    grid = report_grid(rows, READER, quarters, moment, due_days())
+    quarters = asked.quarters or usual_quarters(session, moment)
+    grid = report_grid(session, READER, quarters, moment, due_days())
     lines = [
         (
             *(row.site, str(cell.quarter), str(cell.standing.shown)),

@@ -26,7 +26,7 @@ from app.reports.services.reports import require_see, require_write
 @blueprint.post(FILES)
 def attach(site: str, quarter: str) -> Response:
     """Attach all files that were sent, or none of them."""
-    place, rows = report_context(site, quarter), db.session()
+    place, session = report_context(site, quarter), db.session()
     typed = saved(place)
     if not typed.refusal:
         # before the files are looked at
@@ -38,9 +38,9 @@ def attach(site: str, quarter: str) -> Response:
         return report_page(
             report_context(site, quarter), typed, status, below=Below(problems=problems)
         )
-    with writing_once(rows):
+    with writing_once(session):
         for name, content in files:
-            attach_to_report(rows, writer(), place.site, place.quarter, name, content)
+            attach_to_report(session, writer(), place.site, place.quarter, name, content)
         leads_to(f"{place.address}#attachments")
     words = counted("%(num)s file attached.", "%(num)s files attached.", len(files))
     return _after(place, typed, "attachments", words)
@@ -49,10 +49,10 @@ def attach(site: str, quarter: str) -> Response:
 @blueprint.post(f"{FILE}/remove")
 def remove(site: str, quarter: str, number: int) -> Response:
     """Delete a file's content."""
-    place, rows = _seen(site, quarter), db.session()
+    place, session = _seen(site, quarter), db.session()
     typed = saved(place)
-    with writing_once(rows):
-        remove_report_attachment(rows, writer(), report_context(site, quarter).stored, number)
+    with writing_once(session):
+        remove_report_attachment(session, writer(), report_context(site, quarter).stored, number)
         leads_to(f"{place.address}#attachments")
     return _after(place, typed, "attachments", _("File %(number)s is removed.", number=number))
 
@@ -60,11 +60,11 @@ def remove(site: str, quarter: str, number: int) -> Response:
 @blueprint.post(f"{PLACE}/comment")
 def comment(site: str, quarter: str) -> Response:
     """Say something about the report."""
-    place, rows = _seen(site, quarter), db.session()
+    place, session = _seen(site, quarter), db.session()
     text, typed = request.form.get(COMMENT, ""), saved(place)
     try:
-        with writing_once(rows):
-            comment_on_report(rows, writer(), report_context(site, quarter).stored, text)
+        with writing_once(session):
+            comment_on_report(session, writer(), report_context(site, quarter).stored, text)
             leads_to(f"{place.address}#comments")
     except Invalid as error:
         typed = replace(typed, words={**typed.words, COMMENT: text})

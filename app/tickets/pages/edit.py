@@ -79,23 +79,23 @@ def _propose_sites(form: TicketForm, links: Sequence[Link]) -> None:
 @blueprint.route("/tickets/new", methods=["GET", "POST"])
 def new() -> Response:
     """Open a ticket."""
-    rows, by = db.session(), writer()
+    session, by = db.session(), writer()
     access.require_create(by.actor)
     named = request.args.get("parent", "")
-    parent = verbs.find_ticket(rows, by.actor, parent_number(named)) if named else None
-    of_events = _events_named(rows)
+    parent = verbs.find_ticket(session, by.actor, parent_number(named)) if named else None
+    of_events = _events_named(session)
     lent: dict[str, Any] = {}
     if request.method == "GET":
-        lent = lent_to_child(parent) if parent else _lent_by_address(rows, of_events)
+        lent = lent_to_child(parent) if parent else _lent_by_address(session, of_events)
     form = TicketForm(**lent)
-    _prepare(form, by.actor, all_sites(rows))
+    _prepare(form, by.actor, all_sites(session))
     status, overlooked = 200, False
     if request.method == "GET":
         form.title.render_kw = {"autofocus": True}  # one opens this page to write
     asks, previews = (request.form.get("do") == what for what in ("propose", "preview"))
     if request.method == "POST" and not previews:
         if asks:
-            _propose_sites(form, all_links(rows))
+            _propose_sites(form, all_links(session))
         elif request.form.get("do") == "template":
             text = with_template(form.category.data or "", form.description.data or "")
             form.description.data = text
@@ -110,8 +110,8 @@ def new() -> Response:
                     stated = form.values()
                     check_addresses(stated)
                     stated["network"] = stated["network"] or None
-                    with writing_once(rows):
-                        number = _opened(rows, by, NewTicket(**stated), parent).number
+                    with writing_once(session):
+                        number = _opened(session, by, NewTicket(**stated), parent).number
                         leads_to(url_for("tickets.detail", number=number))
                     return go_to(url_for("tickets.detail", number=number))
             status = 409 if overlooked else 422
@@ -226,13 +226,13 @@ def _overlooked(form: TicketForm, actor: access.Actor, number: int = 0) -> bool:
     return found is not None and any(str(number) not in seen for number in found.others)
 
 
-def _events_named(rows: Session) -> TicketOfEvents | None:
+def _events_named(session: Session) -> TicketOfEvents | None:
     """The events of ``?event=``, which may stand there several times; ``NotFound`` where there is
     none of one of these numbers."""
     named = [text for text in dict.fromkeys(request.args.getlist("event")) if text][:_MAX_EVENTS]
     if not all(text.isascii() and text.isdigit() and len(text) < 10 for text in named):
         raise NotFound(_("There is no such event"))
-    return EVENTS.one(rows, [int(text) for text in named]) if named else None
+    return EVENTS.one(session, [int(text) for text in named]) if named else None
 
 
 def _unseen(events: TicketOfEvents) -> bool:
@@ -255,7 +255,7 @@ def _lent_by_events(events: TicketOfEvents) -> dict[str, Any]:
     }
 
 
-def _lent_by_address(rows: Session, events: TicketOfEvents | None) -> dict[str, Any]:
+def _lent_by_address(session: Session, events: TicketOfEvents | None) -> dict[str, Any]:
     """What the form begins with: what is known of the events that the address names; and the
     category, links and sites of it that the registry knows, with the T1s at the ends of several
     links and the network that all of them share."""
@@ -263,7 +263,7 @@ def _lent_by_address(rows: Session, events: TicketOfEvents | None) -> dict[str, 
     if (category := request.args.get("category", "")) in tuple(Category):
         lent["category"] = category
     if named := request.args.getlist("link"):
-        found = [link for link in all_links(rows) if link.name in named]
+        found = [link for link in all_links(session) if link.name in named]
         networks = {link.network for link in found} | {lent.get("network") or None} - {None}
         links = {*lent.get("links", ()), *(link.name for link in found)}
         lent["links"] = [*links]
@@ -274,19 +274,21 @@ def _lent_by_address(rows: Session, events: TicketOfEvents | None) -> dict[str, 
             keys = (*lent.get("sites", ()), *(end.key for end in ends))
             lent["sites"] = [*dict.fromkeys(keys)]
     if named := request.args.getlist("site"):
-        known = [site.key for site in all_sites(rows) if site.key in named]
+        known = [site.key for site in all_sites(session) if site.key in named]
         lent["sites"] = [*dict.fromkeys((*lent.get("sites", ()), *known))]
     if len(lent.get("links", ())) > 1:
         # as the form offers and sends them: the first one says who is responsible
-        places = {link.name: place for place, link in enumerate(all_links(rows))}
+        places = {link.name: place for place, link in enumerate(all_links(session))}
         lent["links"].sort(key=lambda name: (places.get(name, -1), name))
     return lent
 
 
-def _opened(rows: Session, by: access.Writer, new: NewTicket, parent: Ticket | None) -> Ticket:
+def _opened(session: Session, by: access.Writer, new: NewTicket, parent: Ticket | None) -> Ticket:
     if parent is None:
-        return verbs.open_ticket(rows, by, new, check_needs=True)
-    return open_related_ticket(rows, by, new, RelationRole.PARENT, parent.number, check_needs=True)
+        return verbs.open_ticket(session, by, new, check_needs=True)
+    return open_related_ticket(
+        session, by, new, RelationRole.PARENT, parent.number, check_needs=True
+    )
 
 
 def _form_page(template: str, form: TicketForm, status: int, **more: Any) -> Response:
@@ -308,8 +310,8 @@ def _form_page(template: str, form: TicketForm, status: int, **more: Any) -> Res
 @blueprint.route(f"/tickets/{NUMBER}/edit", methods=["GET", "POST"])
 def edit(number: int) -> AnyResponse:
     """Edit a ticket; when somebody else did so meanwhile, the person chooses."""
-    rows, by = db.session(), writer()
-    ticket = verbs.find_ticket(rows, by.actor, number)
+    session, by = db.session(), writer()
+    ticket = verbs.find_ticket(session, by.actor, number)
     access.require_write(by.actor, facts_of(ticket))
     if request.method == "GET":
         if ticket.state in FINAL_STATES:
@@ -324,7 +326,7 @@ def edit(number: int) -> AnyResponse:
     _prepare_edit(form, by.actor, ticket)
     version = seen_version(form, ticket)
     if request.form.get("do") == "propose":
-        _propose_sites(form, all_links(rows))
+        _propose_sites(form, all_links(session))
         return _edit_page(form, ticket, 200)
     if request.form.get("do") == "preview":
         return _edit_page(form, ticket, 200, preview=form.description.data)
@@ -341,16 +343,16 @@ def edit(number: int) -> AnyResponse:
         with errors_in(form):
             wanted = keep_unchanged(ticket, form.values(ticket), shown_before(form, ticket))
             check_addresses(wanted)
-            with transaction(rows):
+            with transaction(session):
                 verbs.change_ticket(
-                    rows, by, number, wanted, base_version=version, check_needs=True
+                    session, by, number, wanted, base_version=version, check_needs=True
                 )
     except EditConflict as conflict:
-        ticket = verbs.find_ticket(rows, by.actor, number)
+        ticket = verbs.find_ticket(session, by.actor, number)
         _take_over(form, ticket, conflict, version)
         return _conflict_page(form, ticket, conflict.differences)
     if form.errors:
-        return _edit_page(form, verbs.find_ticket(rows, by.actor, number), 422)
+        return _edit_page(form, verbs.find_ticket(session, by.actor, number), 422)
     return go_to(url_for("tickets.detail", number=number))
 
 

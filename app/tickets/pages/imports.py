@@ -166,13 +166,13 @@ def confirm() -> Response:
     form = TicketConfirmForm()
     if not form.validate():
         return _choose_page(form)
-    rows = db.session()
+    session = db.session()
     try:
         content = unpacked(form.content.data or "", FILE_LIMIT)
         source = Source(content, form.source.data or "", form.encoding.data or "")
-        with writing_once(rows):
-            allow_long_statements(rows)
-            done = import_tickets(rows, writer(), source, only_good=form.only_good.data == "yes")
+        with writing_once(session):
+            allow_long_statements(session)
+            done = import_tickets(session, writer(), source, only_good=form.only_good.data == "yes")
     except BadFile as error:
         return _choose_page(form, wrong=error)
     except Invalid as error:

@@ -30,15 +30,15 @@ from app.tickets.services.merging import merge_tickets, separate_tickets
 @blueprint.post(f"/tickets/{NUMBER}/merge")
 def merge(number: int) -> Response:
     """Close the ticket as a duplicate of another one, and go there."""
-    rows, by = db.session(), writer()
-    ticket = verbs.find_ticket(rows, by.actor, number)
+    session, by = db.session(), writer()
+    ticket = verbs.find_ticket(session, by.actor, number)
     access.require_write(by.actor, facts_of(ticket))
     form = MergeForm()
     if form.validate():
         with errors_in(form, {"other": "master"}):
             into = _chosen_master(by.actor, form.master.data)
-            with writing_once(rows):
-                master = merge_tickets(rows, by, number, into)
+            with writing_once(session):
+                master = merge_tickets(session, by, number, into)
                 address = address_of(into, master.version)
                 said = _merged_words(ticket, master)
                 leads_to(address)
@@ -82,18 +82,18 @@ def _merged_words(ticket: Ticket, master: Ticket) -> str:
 @blueprint.post(f"/tickets/{NUMBER}/separate")
 def separate(number: int) -> Response:
     """Take a duplicate and its master apart, as they were before the merge."""
-    rows, by, form = db.session(), writer(), SeparateForm()
-    verbs.find_ticket(rows, by.actor, number)
+    session, by, form = db.session(), writer(), SeparateForm()
+    verbs.find_ticket(session, by.actor, number)
     other = read_number(form.other.data)
     if not form.validate() or other is None:
         raise Invalid(
             "other",
             _("Role or number of the other ticket is missing; reload the ticket and try again"),
         )
-    with writing_once(rows):
+    with writing_once(session):
         role = RelationRole(form.role.data or "")
-        ticket = separate_tickets(rows, by, number, role, other)
-        duplicate = ticket if role is RelationRole.DUPLICATE_OF else rows.get_one(Ticket, other)
+        ticket = separate_tickets(session, by, number, role, other)
+        duplicate = ticket if role is RelationRole.DUPLICATE_OF else session.get_one(Ticket, other)
         said = _(
             "Separated: ticket %(number)s is %(state)s.",
             number=duplicate.number,

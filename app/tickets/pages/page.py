@@ -101,11 +101,11 @@ def page_of(
     ``said`` says what was done, ``problem`` why a button did nothing; ``preview`` is a comment
     that is not sent yet.
     """
-    rows, actor, ticket = db.session(), acting(), whole.ticket
+    session, actor, ticket = db.session(), acting(), whole.ticket
     moves = verbs.moves_of(actor, ticket)
-    steps = timeline_of(rows, actor, ticket.number)
+    steps = timeline_of(session, actor, ticket.number)
     related = related_section(actor, whole, relation_form, merge_form)
-    stories = stories_of(rows, actor, related["duplicates"])
+    stories = stories_of(session, actor, related["duplicates"])
     entries = with_stories(entries_of(steps, fresh=fresh), stories)
     refusal = access.refusal_to_write(actor, facts_of(ticket))
     sees_internal = access.may_read_internal(actor)
@@ -141,7 +141,7 @@ def page_of(
         problem=problem,
         entries=entries,
         rich=rich_fields(steps),
-        texts=links_in(rows, actor, _texts(ticket, entries, preview), day_of(ticket)),
+        texts=links_in(session, actor, _texts(ticket, entries, preview), day_of(ticket)),
         preview=preview,
         comment_form=comment_form
         or _asking_end(

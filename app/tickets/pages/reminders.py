@@ -20,11 +20,11 @@ from app.tickets.services.personal_reminders import remove_reminder, set_reminde
 @blueprint.post(f"/tickets/{NUMBER}/remind")
 def remind(number: int) -> Response:
     """Be reminded of the ticket, or at another time."""
-    rows, by, form = db.session(), writer(), ReminderForm()
-    find_ticket(rows, by.actor, number)
+    session, by, form = db.session(), writer(), ReminderForm()
+    find_ticket(session, by.actor, number)
     if form.validate():
-        with errors_in(form), transaction(rows):
-            due_at = set_reminder(rows, by, number, form.due_at.data, form.note.data or "")
+        with errors_in(form), transaction(session):
+            due_at = set_reminder(session, by, number, form.due_at.data, form.note.data or "")
     if form.errors:
         return ticket_page(number, remind_form=form, status=422)
     return shown_again(number, _("Reminder set: %(time)s.", time=both_zones(due_at)))
@@ -33,7 +33,7 @@ def remind(number: int) -> Response:
 @blueprint.post(f"/tickets/{NUMBER}/remind/remove", endpoint="remove_reminder")
 def remove(number: int) -> Response:
     """Remove a reminder, or mark it as done."""
-    rows, by = db.session(), writer()
-    with transaction(rows):
-        remove_reminder(rows, by, number)
+    session, by = db.session(), writer()
+    with transaction(session):
+        remove_reminder(session, by, number)
     return shown_again(number, _("Reminder of ticket %(number)s removed.", number=number))

@@ -68,8 +68,8 @@ def listing() -> AnyResponse:
         return redirect(f"{base}?{canonical}" if canonical else base)
     since = begin_reading()
     saved = saved_menu(query)
-    rows = db.session()
-    wanted = with_known_sites(rows, query.filter())
+    session = db.session()
+    wanted = with_known_sites(session, query.filter())
     if fragment_target() == "tabs":
         return make_response(
             render_template(
@@ -77,19 +77,19 @@ def listing() -> AnyResponse:
             )
         )
     page = list_tickets(
-        rows, actor, wanted, after=query.after(), before=query.before(), last=query.last
+        session, actor, wanted, after=query.after(), before=query.before(), last=query.last
     )
     shown = _counted(query, wanted, later=request.args.get("counts") != "yes")
     fragment = fragment_target() == "more"
     shown.set_pages(page.after, None if fragment else page.before)
     common = {
-        "found": contexts_of(rows, page, read_search(wanted.text), internal=sees_internal),
+        "found": contexts_of(session, page, read_search(wanted.text), internal=sees_internal),
         "listed": page,
         "listing": shown,
         "may_bulk": access.refusal_to_create(actor) is None,
         "sees_internal": sees_internal,
-        "marks": marks_of(rows, actor, page.tickets, since),
-        "references": references_of(rows, page.tickets) if shown.shows("references") else {},
+        "marks": marks_of(session, actor, page.tickets, since),
+        "references": references_of(session, page.tickets) if shown.shows("references") else {},
     }
     if fragment:
         return make_response(render_template("tickets/_rows.html", **common))
@@ -134,15 +134,15 @@ def changed() -> Response:
 def _counted(query: ListQuery, wanted: TicketFilter, *, later: bool = False) -> Listing:
     """The surroundings of the list of ``wanted``, the filter of the query; ``later``: without
     counts that cost more than the page itself."""
-    rows, actor = db.session(), acting()
+    session, actor = db.session(), acting()
     sees_internal = access.may_read_internal(actor)
     counts = found = None
-    of_all = all_tickets(rows, actor)
+    of_all = all_tickets(session, actor)
     if not (later and is_costly_to_count(of_all, wanted)):
         everything = replace(wanted, to_check=False)
-        counts = found = count_by_state(rows, actor, everything, most=MAX_COUNTED)
+        counts = found = count_by_state(session, actor, everything, most=MAX_COUNTED)
         if wanted.to_check:
-            found = count_by_state(rows, actor, wanted, most=MAX_COUNTED)
+            found = count_by_state(session, actor, wanted, most=MAX_COUNTED)
     return _surroundings(
         query,
         counts,
@@ -223,9 +223,9 @@ def columns() -> Response:
         keys = moved(keys, key, way)
     if way == "usual" or keys == USUAL:
         keys = ()
-    rows = db.session()
-    with transaction(rows):
-        remember_columns(rows, acting(), keys)
+    session = db.session()
+    with transaction(session):
+        remember_columns(session, acting(), keys)
     text = query.query_string({"columns": ()})
     if key:  # without a script: the next one is moved on the same page
         return go_to(f"{url_for('tickets.columns_panel')}{'?' if text else ''}{text}")

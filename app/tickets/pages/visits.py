@@ -26,9 +26,9 @@ blueprint = Blueprint("visits", __name__)
 def begin_reading() -> datetime | None:
     """The list is being read: since when what changed is marked. Call before anything is read."""
     if visits.needs_note(current_user.visited_at, now()):
-        rows = db.session()
-        with transaction(rows, beside=True):
-            since = visits.note_visit(rows, acting(), now())
+        session = db.session()
+        with transaction(session, beside=True):
+            since = visits.note_visit(session, acting(), now())
         current_user.seen_until = since
         current_user.visited_at = now()
     since_when: datetime | None = current_user.seen_until
@@ -37,11 +37,11 @@ def begin_reading() -> datetime | None:
 
 def note_opened(ticket: Ticket) -> None:
     """The ticket was shown; written only if a list would have marked it."""
-    rows, actor = db.session(), acting()
-    if visits.is_marked(rows, actor, ticket, current_user.seen_until):
+    session, actor = db.session(), acting()
+    if visits.is_marked(session, actor, ticket, current_user.seen_until):
         number, version = ticket.number, ticket.version
-        with transaction(rows, beside=True):
-            visits.note_opened(rows, actor, number, version)
+        with transaction(session, beside=True):
+            visits.note_opened(session, actor, number, version)
 
 
 @blueprint.post("/tickets/seen")
@@ -51,7 +51,7 @@ def seen() -> Response:
     if until > now():
         raise Invalid("until", _("Seen until: the time must not be in the future"))
     query = read_query(request.form.get("query", ""))
-    rows = db.session()
-    with transaction(rows):
-        visits.mark_all_seen(rows, acting(), until)
+    session = db.session()
+    with transaction(session):
+        visits.mark_all_seen(session, acting(), until)
     return go_to(address_of_list(query.query_string({"since": ()})))

@@ -72,8 +72,8 @@ _COMMENTED = {
 @blueprint.post(f"/tickets/{NUMBER}/comment")
 def comment(number: int) -> Response:
     """Append an entry, or solve with a solution."""
-    rows, by = db.session(), writer()
-    ticket = verbs.find_ticket(rows, by.actor, number)
+    session, by = db.session(), writer()
+    ticket = verbs.find_ticket(session, by.actor, number)
     if request.form.get("kind") == "internal":  # which the form offers to operators only
         access.require_internal(by.actor)
     form = comment_form_of(by.actor, verbs.moves_of(by.actor, ticket))
@@ -92,15 +92,15 @@ def comment(number: int) -> Response:
 
     def write() -> Ticket:
         if request.form.get("watch") == "yes":
-            watch_ticket(rows, by, number)
+            watch_ticket(session, by, number)
         version = seen_version(form, ticket)
         if form.kind.data != "solve":
             internal = form.kind.data == "internal"
             return verbs.comment_ticket(
-                rows, by, number, text, internal=internal, state=then, base_version=version
+                session, by, number, text, internal=internal, state=then, base_version=version
             )
         wanted = {**_wanted_move(ticket, form, State.SOLVED), "public_comment": text}
-        return verbs.change_ticket(rows, by, number, wanted, base_version=version)
+        return verbs.change_ticket(session, by, number, wanted, base_version=version)
 
     status, version = _written(
         form, write, at={"public_comment": "text", "internal_comment": "text"}, rest="kind"
@@ -125,8 +125,8 @@ def recipients(number: int) -> AnyResponse:
 @blueprint.post(f"/tickets/{NUMBER}/move")
 def move(number: int) -> Response:
     """Move the ticket to another state."""
-    rows, by = db.session(), writer()
-    ticket = verbs.find_ticket(rows, by.actor, number)
+    session, by = db.session(), writer()
+    ticket = verbs.find_ticket(session, by.actor, number)
     form = MoveForm()
     form.event_end.known = ticket.event_end
     state = form.state.data or ""
@@ -139,7 +139,7 @@ def move(number: int) -> Response:
     def write() -> Ticket:
         wanted = _wanted_move(ticket, form, state)
         version = seen_version(form, ticket)
-        return verbs.change_ticket(rows, by, number, wanted, base_version=version)
+        return verbs.change_ticket(session, by, number, wanted, base_version=version)
 
     status, version = _written(form, write, at={"version": "state"}, rest="state")
     if version is None:
@@ -152,12 +152,12 @@ def move(number: int) -> Response:
 @blueprint.post(f"/tickets/{NUMBER}/undo-move", endpoint="undo_move")
 def take_move_back(number: int) -> Response:
     """Undo one's own newest move."""
-    rows, by = db.session(), writer()
-    ticket = verbs.find_ticket(rows, by.actor, number)
+    session, by = db.session(), writer()
+    ticket = verbs.find_ticket(session, by.actor, number)
     version = seen_version(InPlaceForm(), ticket)
     try:
-        with writing_once(rows):
-            ticket = undo_move(rows, by, number, version)
+        with writing_once(session):
+            ticket = undo_move(session, by, number, version)
             state, version = ticket.state, ticket.version
     except MoveNotAllowed as error:
         return ticket_page(number, problem=error.message, status=409)
@@ -167,12 +167,12 @@ def take_move_back(number: int) -> Response:
 @blueprint.post(f"/tickets/{NUMBER}/take")
 def take(number: int) -> Response:
     """Take the ticket to oneself, and start work where nobody works on it yet."""
-    rows, by = db.session(), writer()
-    ticket = verbs.find_ticket(rows, by.actor, number)
+    session, by = db.session(), writer()
+    ticket = verbs.find_ticket(session, by.actor, number)
     version = seen_version(InPlaceForm(), ticket)
     try:
-        with writing_once(rows):
-            ticket = verbs.take_ticket(rows, by, number, base_version=version)
+        with writing_once(session):
+            ticket = verbs.take_ticket(session, by, number, base_version=version)
             leads_to(address_of(number, ticket.version))
             version = ticket.version
     except EditConflict as conflict:
@@ -185,8 +185,8 @@ def take(number: int) -> Response:
 @blueprint.post(f"/tickets/{NUMBER}/set", endpoint="set")
 def set_field(number: int) -> Response:
     """Change one field where the page shows it."""
-    rows, by = db.session(), writer()
-    ticket = verbs.find_ticket(rows, by.actor, number)
+    session, by = db.session(), writer()
+    ticket = verbs.find_ticket(session, by.actor, number)
     access.require_write(by.actor, facts_of(ticket))
     name = request.form.get("field", "")
     if name not in IN_PLACE:
@@ -201,7 +201,7 @@ def set_field(number: int) -> Response:
             wanted["state"] = State.ASSIGNED
         version = seen_version(form, ticket)
         return verbs.change_ticket(
-            rows, by, number, wanted, base_version=version, check_needs=name in TIMES
+            session, by, number, wanted, base_version=version, check_needs=name in TIMES
         )
 
     status, version = _written(form, write, at=dict.fromkeys(TIMES, name), rest=name)
@@ -278,13 +278,13 @@ def _meanwhile(conflict: EditConflict, again: str = _("Send yours")) -> str:
 @blueprint.post(f"/tickets/{NUMBER}/watch")
 def watch(number: int) -> Response:
     """Watch this ticket, or stop watching it."""
-    rows, by = db.session(), writer()
-    verbs.find_ticket(rows, by.actor, number)
+    session, by = db.session(), writer()
+    verbs.find_ticket(session, by.actor, number)
     wanted = request.form.get("watch", "")
     if wanted not in ("yes", "no"):
         raise Invalid("watch", _("Watch: choose yes or no"))
-    with transaction(rows):
-        (watch_ticket if wanted == "yes" else unwatch_ticket)(rows, by, number)
+    with transaction(session):
+        (watch_ticket if wanted == "yes" else unwatch_ticket)(session, by, number)
     said = (
         _("You watch ticket %(number)s.", number=number)
         if wanted == "yes"
@@ -296,13 +296,13 @@ def watch(number: int) -> Response:
 @blueprint.post(f"/tickets/{NUMBER}/undo")
 def undo(number: int) -> Response:
     """Take a recognised link or site off the ticket."""
-    rows, by, form = db.session(), writer(), UndoForm()
-    verbs.find_ticket(rows, by.actor, number)
+    session, by, form = db.session(), writer(), UndoForm()
+    verbs.find_ticket(session, by.actor, number)
     if not form.validate():
         raise Invalid("field", _("Undo: name links or sites, and the name that was recognised"))
-    with writing_once(rows):
+    with writing_once(session):
         version = verbs.undo_recognition(
-            rows, by, number, form.field.data or "", form.name.data or ""
+            session, by, number, form.field.data or "", form.name.data or ""
         ).version
     return after_writing(number, version, _("%(data)s is no longer affected.", data=form.name.data))
 
@@ -310,8 +310,8 @@ def undo(number: int) -> Response:
 @blueprint.post(f"/tickets/{NUMBER}/relate")
 def relate(number: int) -> Response:
     """Relate the ticket to another one."""
-    rows, by = db.session(), writer()
-    verbs.find_ticket(rows, by.actor, number)
+    session, by = db.session(), writer()
+    verbs.find_ticket(session, by.actor, number)
     form = RelationForm()
     if form.validate():
         other = read_number(form.other.data)
@@ -319,9 +319,9 @@ def relate(number: int) -> Response:
             if other is None:
                 raise Invalid("other", _("Ticket number: enter digits only, such as 1042"))
             try:
-                with writing_once(rows):
+                with writing_once(session):
                     role = RelationRole(form.role.data)
-                    version = relate_tickets(rows, by, number, role, other).version
+                    version = relate_tickets(session, by, number, role, other).version
             except NotFound:  # of the other: this one was found
                 raise Invalid("other", _("No ticket has this number")) from None
     if form.errors:
@@ -332,29 +332,29 @@ def relate(number: int) -> Response:
 @blueprint.post(f"/tickets/{NUMBER}/unrelate")
 def unrelate(number: int) -> Response:
     """Take a relation off the ticket."""
-    rows, by, form = db.session(), writer(), UnrelateForm()
-    verbs.find_ticket(rows, by.actor, number)
+    session, by, form = db.session(), writer(), UnrelateForm()
+    verbs.find_ticket(session, by.actor, number)
     other = read_number(form.other.data)
     if not form.validate() or other is None:
         raise Invalid(
             "other",
             _("Role or number of the other ticket is missing; reload the ticket and try again"),
         )
-    with writing_once(rows):
+    with writing_once(session):
         role = RelationRole(form.role.data or "")
-        version = unrelate_tickets(rows, by, number, role, other).version
+        version = unrelate_tickets(session, by, number, role, other).version
     return after_writing(number, version, _("Ticket %(other)s unlinked.", other=other))
 
 
 @blueprint.post(f"/tickets/{NUMBER}/acknowledge")
 def acknowledge(number: int) -> Response:
     """Accept or refuse a change in the name of a site."""
-    rows, by, form = db.session(), writer(), AnswerForm()
-    verbs.find_ticket(rows, by.actor, number)
+    session, by, form = db.session(), writer(), AnswerForm()
+    verbs.find_ticket(session, by.actor, number)
     if form.validate():
-        with errors_in(form), writing_once(rows):
+        with errors_in(form), writing_once(session):
             version = acknowledge_change(
-                rows,
+                session,
                 by,
                 number,
                 form.site.data or "",
@@ -369,24 +369,24 @@ def acknowledge(number: int) -> Response:
 @blueprint.post(f"/tickets/{NUMBER}/hand")
 def hand(number: int) -> Response:
     """Hand the ticket to a partner."""
-    rows, by = db.session(), writer()
-    whole = read_whole_ticket(rows, by.actor, number)
+    session, by = db.session(), writer()
+    whole = read_whole_ticket(session, by.actor, number)
     access.require_operator(by.actor, _("hand a ticket to a partner"))
     form = hand_form_of(whole)
     if not form.validate():
         return ticket_page(number, hand_form=form, status=422)
-    with writing_once(rows):
-        version = verbs.hand_to_partner(rows, by, number, form.partner.data or "").version
+    with writing_once(session):
+        version = verbs.hand_to_partner(session, by, number, form.partner.data or "").version
     return after_writing(number, version, _("Shared with %(data)s.", data=form.partner.data))
 
 
 @blueprint.post(f"/tickets/{NUMBER}/checked")
 def checked(number: int) -> Response:
     """An operator has looked at what a repeated creation brought."""
-    rows, by = db.session(), writer()
-    verbs.find_ticket(rows, by.actor, number)
-    with writing_once(rows):
-        version = verbs.mark_checked(rows, by, number).version
+    session, by = db.session(), writer()
+    verbs.find_ticket(session, by.actor, number)
+    with writing_once(session):
+        version = verbs.mark_checked(session, by, number).version
     return after_writing(number, version, _("Marked as reviewed."))
 
 
@@ -415,17 +415,17 @@ def seen_version(form: EditForm | CommentForm | MoveForm | InPlaceForm, ticket: 
 @attachments.post(f"/tickets/{NUMBER}/attachments", endpoint="attach")
 def attach_files(number: int) -> Response:
     """Attach all files that were sent, or none of them."""
-    rows, by = db.session(), writer()
-    ticket = verbs.find_ticket(rows, by.actor, number)
+    session, by = db.session(), writer()
+    ticket = verbs.find_ticket(session, by.actor, number)
     access.require_write(by.actor, facts_of(ticket))
     files = chosen_files()
     problems = list(problems_of(files))
     if problems:
         return ticket_page(number, upload_problems=problems, status=422)
-    with writing_once(rows):
+    with writing_once(session):
         for name, content in files:
-            add_attachment(rows, by, number, name, content)
-        version = verbs.find_ticket(rows, by.actor, number).version
+            add_attachment(session, by, number, name, content)
+        version = verbs.find_ticket(session, by.actor, number).version
     return after_writing(
         number, version, _("Attached: %(listed)s.", listed=", ".join(name for name, _ in files))
     )
@@ -434,9 +434,9 @@ def attach_files(number: int) -> Response:
 @attachments.post(f"{ADDRESS}/remove", endpoint="remove")
 def remove_file(key: str) -> Response:
     """Delete an attachment's content."""
-    rows, by = db.session(), writer()
-    with writing_once(rows):
-        number = remove_attachment(rows, by, attachment_id(key)).ticket_number
+    session, by = db.session(), writer()
+    with writing_once(session):
+        number = remove_attachment(session, by, attachment_id(key)).ticket_number
         leads_to(url_for("tickets.detail", number=number))
-        version = verbs.find_ticket(rows, by.actor, number).version
+        version = verbs.find_ticket(session, by.actor, number).version
     return after_writing(number, version, _("Attachment removed."))

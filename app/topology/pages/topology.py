@@ -153,8 +153,8 @@ class TopologyQuery:
             return None
         found = None
         if len(text) <= _MAX_LENGTH and "\0" not in text:
-            rows = db.session()
-            found = find_site(rows, text, self.day) or find_site(rows, text)
+            session = db.session()
+            found = find_site(session, text, self.day) or find_site(session, text)
         if found is None:
             self.problems.append(_("Site: unknown name; use any name of a known site"))
         return found
@@ -188,9 +188,9 @@ def _link_url(name: str, query: TopologyQuery) -> str:
 def picture() -> Response:
     """Show a network on a day: map, links and sites."""
     query = TopologyQuery(request.args)
-    rows = db.session()
+    session = db.session()
     snapshot = registry_on(
-        rows, query.day, query.network, now(), site=query.site, after=query.after
+        session, query.day, query.network, now(), site=query.site, after=query.after
     )
     more = query.url(after=snapshot.links[-1].name) if snapshot.more else ""
     page = render_template(
@@ -205,7 +205,7 @@ def picture() -> Response:
         counts=Counter(link.status.state for link in snapshot.links),
         tiers=Counter(site.tier for site in snapshot.sites),
         link_counts=Counter(end for link in snapshot.links for end in (link.end_a, link.end_b)),
-        site_keys=site_keys(rows, query.day),
+        site_keys=site_keys(session, query.day),
         states=LinkState,
         more=more,
         site_url=partial(_site_url, query=query),

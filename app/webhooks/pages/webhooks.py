@@ -51,16 +51,16 @@ _MINE: Final = "me"
 @blueprint.get("")
 def listing() -> str:
     """List one's own webhooks; for admins everybody's, with ``?of=me`` their own."""
-    rows, actor = db.session(), acting()
+    session, actor = db.session(), acting()
     everybody = actor.role is Role.ADMIN and request.args.get("of") != _MINE
     if everybody:
-        found = verbs.all_webhooks(rows)
+        found = verbs.all_webhooks(session)
     else:
-        found = verbs.webhooks_of(rows, actor.account_id or 0)
+        found = verbs.webhooks_of(session, actor.account_id or 0)
     return render_template(
         "webhooks/list.html",
         webhooks=found,
-        waiting=verbs.waiting_by_webhook(rows, found),
+        waiting=verbs.waiting_by_webhook(session, found),
         everybody=everybody,
         address=_shown_address,
         in_words=filter_in_words,
@@ -70,7 +70,7 @@ def listing() -> str:
 @blueprint.route("/new", methods=["GET", "POST"])
 def new() -> Response:
     """Create a webhook."""
-    rows = db.session()
+    session = db.session()
     if request.method == "GET":
         given = {"filter": request.args.get("filter", ""), "account": request.args.get("of", "")}
         return _form_page(NewWebhookForm(formdata=None, **given))
@@ -80,11 +80,11 @@ def new() -> Response:
     confirmation = ask_password(form.password)
     if confirmation.attempt is None:
         return _form_page(form, status=confirmation.status)
-    with errors_in(form), writing_once(rows):
-        verified_user(rows, confirmation.attempt)
+    with errors_in(form), writing_once(session):
+        verified_user(session, confirmation.attempt)
         outside = Outside(_settings().outbound_private_hosts, secret_key())
         made, secret = verbs.create_webhook(
-            rows, writer(), form.wanted(), outside, form.account.data or ""
+            session, writer(), form.wanted(), outside, form.account.data or ""
         )
         page = _address_of(made.id)
         leads_to(page)
@@ -103,8 +103,8 @@ def webhook(number: int) -> Response:
 @blueprint.route(f"/{NUMBER}/edit", methods=["GET", "POST"])
 def edit(number: int) -> Response:
     """Change what it is notified of, or where."""
-    rows = db.session()
-    found = verbs.find_own(rows, acting(), number)
+    session = db.session()
+    found = verbs.find_own(session, acting(), number)
     if request.method == "GET":
         form = WebhookForm(
             formdata=None,
@@ -120,13 +120,13 @@ def edit(number: int) -> Response:
     confirmation = ask_password(form.password)
     if confirmation.attempt is None:
         return _form_page(form, found, status=confirmation.status)
-    with errors_in(form), transaction(rows):
-        verified_user(rows, confirmation.attempt)
+    with errors_in(form), transaction(session):
+        verified_user(session, confirmation.attempt)
         verbs.change_webhook(
-            rows, writer(), number, form.wanted(), _settings().outbound_private_hosts
+            session, writer(), number, form.wanted(), _settings().outbound_private_hosts
         )
     if form.errors:
-        return _form_page(form, verbs.find_own(rows, acting(), number), status=422)
+        return _form_page(form, verbs.find_own(session, acting(), number), status=422)
     return go_to(_address_of(number), _("Webhook saved."))
 
 
@@ -175,9 +175,9 @@ def switch_off(number: int) -> Response:
 @blueprint.post(f"/{NUMBER}/delete")
 def delete(number: int) -> Response:
     """Delete it with its secrets and messages."""
-    rows, back = db.session(), url_for("webhooks.listing")
-    with writing_once(rows):
-        name = verbs.delete_webhook(rows, writer(), number)
+    session, back = db.session(), url_for("webhooks.listing")
+    with writing_once(session):
+        name = verbs.delete_webhook(session, writer(), number)
         leads_to(back)
     return go_to(back, _("Webhook “%(name)s” deleted.", name=name))
 
@@ -195,12 +195,12 @@ def test(number: int) -> Response:
 @blueprint.get(f"/{NUMBER}/messages/<int(max=2147483647):message>")
 def message(number: int, message: int) -> str:
     """Show a message: what was sent, and the answer."""
-    rows = db.session()
-    found = verbs.find_webhook(rows, acting(), number)
+    session = db.session()
+    found = verbs.find_webhook(session, acting(), number)
     return render_template(
         "webhooks/message.html",
         webhook=found,
-        message=verbs.delivery_of(rows, found, message),
+        message=verbs.delivery_of(session, found, message),
         is_own=verbs.is_own(acting(), found),
         shows_answer=_shows_answer(found),
         failures=FAILURE_WORDS,
@@ -218,8 +218,8 @@ def again(number: int, message: int) -> Response:
 
 
 def _by_password(number: int, verb: Callable[[], object], said: str) -> Response:
-    rows, form = db.session(), AskPasswordForm()
-    verbs.find_own(rows, acting(), number)
+    session, form = db.session(), AskPasswordForm()
+    verbs.find_own(session, acting(), number)
     if not form.validate():
         return _page(number, problem=form.password.errors[0], status=422)
     confirmation = ask_password(form.password)
@@ -229,7 +229,7 @@ def _by_password(number: int, verb: Callable[[], object], said: str) -> Response
         return _page(number, problem=problem, status=confirmation.status)
 
     def do() -> None:
-        verified_user(rows, attempt)
+        verified_user(session, attempt)
         verb()
 
     return _done(number, do, said)
@@ -250,22 +250,22 @@ def _address_of(number: int) -> str:
 
 
 def _page(number: int, *, problem: str = "", status: int = 200) -> Response:
-    rows, actor = db.session(), acting()
-    found = verbs.find_webhook(rows, actor, number)
+    session, actor = db.session(), acting()
+    found = verbs.find_webhook(session, actor, number)
     state = request.args.get("state", "")
     state = state if state in list(State) else ""
     before = request.args.get("before", "")
     place = int(before) if before.isascii() and before.isdigit() and len(before) < 10 else 0
-    listed = verbs.deliveries_of(rows, found, state=state, before=place, limit=verbs.LISTED + 1)
+    listed = verbs.deliveries_of(session, found, state=state, before=place, limit=verbs.LISTED + 1)
     page = render_template(
         "webhooks/webhook.html",
         webhook=found,
         is_own=verbs.is_own(actor, found),
         address=_shown_address(found),
         filter=filter_in_words(found.filter),
-        secrets=live_secrets(rows, found),
+        secrets=live_secrets(session, found),
         secret=take_shown_once(_address_of(number)) if request.method == "GET" else "",
-        waiting=verbs.waiting_by_webhook(rows, [found]).get(number, 0),
+        waiting=verbs.waiting_by_webhook(session, [found]).get(number, 0),
         messages=listed[: verbs.LISTED],
         older=listed[verbs.LISTED - 1].id if len(listed) > verbs.LISTED else 0,
         state=state,

@@ -221,10 +221,10 @@ def test_what_the_partner_writes_here_is_a_pair_and_its_entries(session: Session
     with transaction(session):
         comment_ticket(session, by, number, "Their comment")
     plan_entries(Context(engine, test_settings(str(engine.url))))
-    with Session(engine) as rows:
-        pair = rows.scalars(select(TicketPair)).one()
+    with Session(engine) as session:
+        pair = session.scalars(select(TicketPair)).one()
         assert (pair.ticket_number, pair.their_id, pair.began_here) == (number, "77", False)
-        entries = rows.scalars(select(Entry).order_by(Entry.sequence)).all()
+        entries = session.scalars(select(Entry).order_by(Entry.sequence)).all()
         assert [(one.origin, one.kind, one.state) for one in entries] == [
             ("theirs", "ticket", "applied"),
             ("theirs", "comment", "applied"),
@@ -267,8 +267,8 @@ def test_two_tickets_with_one_number_of_theirs_hold_nothing_up(session: Session)
             new = NewTicket(title="Theirs", description="x", origin_id=origin)
             numbers.append(create_ticket(session, by, new))
     plan_entries(Context(engine, test_settings(str(engine.url))))
-    with Session(engine) as rows:
-        pairs = rows.scalars(select(TicketPair).order_by(TicketPair.id)).all()
+    with Session(engine) as session:
+        pairs = session.scalars(select(TicketPair).order_by(TicketPair.id)).all()
         assert [(one.ticket_number, one.their_id, one.state) for one in pairs] == [
             (numbers[0], "5", PairState.PAIRED),
             (numbers[1], None, PairState.STOPPED),

@@ -44,7 +44,7 @@ class Door:
     """The portal with one connection, whose ticket 81 is the counterpart of one of ours."""
 
     app: Flask
-    rows: Session
+    session: Session
     admin: Writer
     connection: Connection
 
@@ -65,33 +65,37 @@ class Door:
     @property
     def jobs(self) -> Mapping[str, int]:
         """How many jobs of each name wait."""
-        self.rows.rollback()
-        return {one.name: one.waiting for one in queued_jobs(self.rows) if "read" in one.name}
+        self.session.rollback()
+        return {one.name: one.waiting for one in queued_jobs(self.session) if "read" in one.name}
 
     @property
     def kept(self) -> int:
         """How many deliveries were recorded."""
-        self.rows.rollback()
-        return self.rows.scalar(select(func.count()).select_from(ExchangeHint)) or 0
+        self.session.rollback()
+        return self.session.scalar(select(func.count()).select_from(ExchangeHint)) or 0
 
     def secret(self, secret: str) -> int:
         """Give the connection one more secret; its number."""
-        with transaction(self.rows):
-            add_secret(self.rows, self.admin, self.connection, HINT, secret, TEST_SECRET.encode())
-            return live_secrets(self.rows, self.connection, HINT)[0].id
+        with transaction(self.session):
+            add_secret(
+                self.session, self.admin, self.connection, HINT, secret, TEST_SECRET.encode()
+            )
+            return live_secrets(self.session, self.connection, HINT)[0].id
 
 
 @pytest.fixture
 def door(app: Flask) -> Iterator[Door]:
-    with app.app_context(), Session(db.engine) as rows:
-        cast = enter(rows)
+    with app.app_context(), Session(db.engine) as session:
+        cast = enter(session)
         admin = writer(cast.admin)
-        with transaction(rows):
+        with transaction(session):
             connection = connect(
-                rows, admin, "NREN", "zammad", url="https://zammad.example", direction="both"
+                session, admin, "NREN", "zammad", url="https://zammad.example", direction="both"
             )
-            number = open_ticket(rows, writer(cast.operator), NewTicket(title="Link down")).number
-            rows.add(
+            number = open_ticket(
+                session, writer(cast.operator), NewTicket(title="Link down")
+            ).number
+            session.add(
                 TicketPair(
                     ticket_number=number,
                     connection_id=connection.id,
@@ -101,7 +105,7 @@ def door(app: Flask) -> Iterator[Door]:
                     created_at=NOON,
                 )
             )
-        made = Door(app, rows, admin, connection)
+        made = Door(app, session, admin, connection)
         made.secret(SECRET)
         yield made
 
@@ -114,7 +118,7 @@ def test_a_hint_has_its_ticket_read(door: Door) -> None:
 
 def test_it_may_name_the_connection_by_its_number(door: Door) -> None:
     key = door.connection.id
-    door.rows.rollback()
+    door.session.rollback()
     body = signature_of(BODY, SECRET)
     assert door.knock(at=f"zammad/{key}", X_Hub_Signature=body).status_code == 202
 
@@ -157,8 +161,8 @@ def test_a_wrong_a_missing_and_an_old_signature_are_refused_alike(
 ) -> None:
     old = door.secret("an older one")
     assert door.hint(secret="an older one").status_code == 202
-    with transaction(door.rows):
-        end_secret(door.rows, door.admin, door.connection, old)
+    with transaction(door.session):
+        end_secret(door.session, door.admin, door.connection, old)
     good = signature_of(BODY, SECRET)
     caplog.clear()
     with caplog.at_level(logging.INFO, logger="portal.security"):
@@ -193,11 +197,11 @@ def test_two_secrets_are_live_at_once(door: Door) -> None:
 
 
 def test_the_secret_of_another_connection_opens_nothing(door: Door) -> None:
-    with transaction(door.rows):
+    with transaction(door.session):
         other = connect(
-            door.rows, door.admin, "OTHER", "zammad", url="https://o.example", direction="both"
+            door.session, door.admin, "OTHER", "zammad", url="https://o.example", direction="both"
         )
-        add_secret(door.rows, door.admin, other, HINT, "of others", TEST_SECRET.encode())
+        add_secret(door.session, door.admin, other, HINT, "of others", TEST_SECRET.encode())
     assert door.hint(secret="of others").status_code == 401
 
 
@@ -215,14 +219,14 @@ def test_ten_megabytes_are_refused(door: Door) -> None:
 
 
 def test_who_is_paused_or_does_not_read_has_nothing_read(door: Door) -> None:
-    with transaction(door.rows):
-        pause(door.rows, door.admin, door.connection)
+    with transaction(door.session):
+        pause(door.session, door.admin, door.connection)
     assert door.hint("d1").status_code == 202
     assert door.jobs == {}
-    with transaction(door.rows):
+    with transaction(door.session):
         door.connection.paused_at = None
         change_connection(
-            door.rows,
+            door.session,
             door.admin,
             door.connection,
             url="https://zammad.example",
@@ -272,8 +276,8 @@ def test_old_deliveries_are_forgotten(door: Door) -> None:
     from app.exchange.services.calls import forget_exchange_calls
 
     door.hint("d1")
-    door.rows.rollback()
-    with transaction(door.rows):
-        at = door.rows.scalars(select(ExchangeHint.at)).one()
-        assert forget_exchange_calls(door.rows, at, 100) == 0
-        assert forget_exchange_calls(door.rows, at + timedelta(seconds=1), 100) == 1
+    door.session.rollback()
+    with transaction(door.session):
+        at = door.session.scalars(select(ExchangeHint.at)).one()
+        assert forget_exchange_calls(door.session, at, 100) == 0
+        assert forget_exchange_calls(door.session, at + timedelta(seconds=1), 100) == 1

@@ -30,7 +30,7 @@ ROWS = st.lists(
         Profile,
         tickets=st.sampled_from(tuple(Choice)),
         networks=st.lists(TEXTS, max_size=2).map(tuple),
-        maps=ROWS.map(lambda rows: {"state": rows}),
+        maps=ROWS.map(lambda session: {"state": session}),
         owners=OWNERS.map(lambda owner: {"state": owner}),
         group=TEXTS,
         guards=st.lists(st.sampled_from(tuple(Guard)), unique=True).map(tuple),

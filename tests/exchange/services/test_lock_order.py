@@ -38,8 +38,8 @@ def test_many_that_are_sent_again_and_one_that_writes_do_not_wait_for_each_other
     world = World(session.get_bind().engine)
     numbers = [world.open(f"Ticket {turn}", "Text") for turn in range(2)]
     plan_entries(world.context)
-    with world.writing() as rows:
-        pairs = rows.scalars(select(TicketPair).order_by(TicketPair.id)).all()
+    with world.writing() as session:
+        pairs = session.scalars(select(TicketPair).order_by(TicketPair.id)).all()
         for pair in pairs:
             pair.state, pair.reason = PairState.STOPPED, "It responded with 422"
         last = pairs[-1].id
@@ -51,12 +51,14 @@ def test_many_that_are_sent_again_and_one_that_writes_do_not_wait_for_each_other
             return decisions.send_all_again(own, world.operator(), one)
 
     with ThreadPoolExecutor(1) as pool:
-        with world.writing() as rows:
-            locked_pair(rows, last)
+        with world.writing() as session:
+            locked_pair(session, last)
             other = pool.submit(all_again)
             until(partial(waits, engine))
             fields = [FieldChange("reason", None, "x")]
-            record_change(rows, world.operator(), kind="ticket pair", thing_id=last, fields=fields)
+            record_change(
+                session, world.operator(), kind="ticket pair", thing_id=last, fields=fields
+            )
         assert other.result() == len(numbers)
     engine.dispose()
 
@@ -70,9 +72,9 @@ def test_a_comparison_and_a_pair_that_is_written_do_not_wait_for_each_other(
     world.deliver()
     world.later(minutes=1)
     world.read("1001")
-    with world.writing() as rows:
-        begin_comparison(rows.get_one(Connection, world.connection_id), world.now)
-        found = rows.scalars(select(TicketPair)).one()
+    with world.writing() as session:
+        begin_comparison(session.get_one(Connection, world.connection_id), world.now)
+        found = session.scalars(select(TicketPair)).one()
         found.differing = '[{"part": "text", "origin": "ours", "sequence": 1, "why": "missing"}]'
         pair = found.id
     engine = open_engine(database)
@@ -83,13 +85,13 @@ def test_a_comparison_and_a_pair_that_is_written_do_not_wait_for_each_other(
             note_compared(own, connection, [pair], world.now)
 
     with ThreadPoolExecutor(1) as pool:
-        with world.writing() as rows:
-            row = locked_pair(rows, pair)
+        with world.writing() as session:
+            row = locked_pair(session, pair)
             other = pool.submit(count)
             until(partial(waits, engine))
             row.connection.reason = "It responded with 503"
         other.result()
-    with Session(engine) as rows:
-        assert '"different": 1' in rows.get_one(Connection, world.connection_id).comparison
-        assert rows.get_one(TicketPair, pair).differs_at == world.now
+    with Session(engine) as session:
+        assert '"different": 1' in session.get_one(Connection, world.connection_id).comparison
+        assert session.get_one(TicketPair, pair).differs_at == world.now
     engine.dispose()

@@ -38,9 +38,9 @@ def world(session: Session) -> World:
 
 
 def found(world: World, number: int = 1) -> Compared:
-    with Session(world.engine) as rows:
-        pairs = rows.scalars(select(TicketPair).where(TicketPair.ticket_number == number)).all()
-        return compared(rows, pairs, world.now)[pairs[0].id]
+    with Session(world.engine) as session:
+        pairs = session.scalars(select(TicketPair).where(TicketPair.ticket_number == number)).all()
+        return compared(session, pairs, world.now)[pairs[0].id]
 
 
 def in_step(world: World) -> int:
@@ -54,8 +54,8 @@ def in_step(world: World) -> int:
 
 
 def connection(world: World, **values: object) -> None:
-    with world.writing() as rows:
-        row = rows.get_one(Connection, world.connection_id)
+    with world.writing() as session:
+        row = session.get_one(Connection, world.connection_id)
         for name, value in values.items():
             setattr(row, name, value)
 
@@ -113,8 +113,8 @@ def test_a_state_that_differs_is_named_with_both_values(world: World) -> None:
     """Nothing is sent over a connection that only reads."""
     world.partner.open("Link down", "The fibre is cut.", group="Network")
     world.pull()
-    with world.writing() as rows:
-        rows.get_one(Connection, world.connection_id).direction = "pull"
+    with world.writing() as session:
+        session.get_one(Connection, world.connection_id).direction = "pull"
     world.later(minutes=1)
     world.do(move_ticket, 1, "waiting for reply")
     world.deliver()
@@ -130,16 +130,16 @@ def test_a_state_that_differs_is_named_with_both_values(world: World) -> None:
 
 def test_values_are_compared_by_the_map(world: World) -> None:
     number = in_step(world)
-    with world.writing() as rows:
-        pair = rows.scalars(select(TicketPair)).one()
+    with world.writing() as session:
+        pair = session.scalars(select(TicketPair)).one()
         pair.their_values = '{"state": "Solved"}'
     told = found(world, number)
     assert told.standing is Standing.DIFFERENT
     assert [(one.name, one.ours, one.theirs) for one in told.differing] == [
         ("state", "new", "Solved")
     ]
-    with world.writing() as rows:
-        rows.scalars(select(TicketPair)).one().their_values = "{}"
+    with world.writing() as session:
+        session.scalars(select(TicketPair)).one().their_values = "{}"
     told = found(world, number)
     assert (told.standing, told.unknown) == (Standing.NOT_COMPARED, ["state"])
 
@@ -190,9 +190,9 @@ def test_what_a_person_left_out_is_a_difference(world: World) -> None:
     world.do(comment_ticket, number, "Not for them")
     connection(world, paused_at=world.now)
     world.deliver()
-    with world.writing() as rows:
-        pair = rows.scalars(select(TicketPair)).one()
-        decisions.leave_out(rows, world.admin(), pair.id, "Said by phone")
+    with world.writing() as session:
+        pair = session.scalars(select(TicketPair)).one()
+        decisions.leave_out(session, world.admin(), pair.id, "Said by phone")
     connection(world, paused_at=None)
     world.later(seconds=30)
     world.pull()
@@ -205,29 +205,32 @@ def test_a_value_that_gave_way_is_not_sent(world: World) -> None:
     world.later(minutes=1)
     world.do(move_ticket, number, "in progress")
     profile = replace(STATES, owners={"state": Owner.THEM})
-    with world.writing() as rows:
+    with world.writing() as session:
         set_profile(
-            rows, world.admin(), rows.get_one(Connection, world.connection_id), profile.as_json()
+            session,
+            world.admin(),
+            session.get_one(Connection, world.connection_id),
+            profile.as_json(),
         )
-        sent_at = rows.get_one(Connection, world.connection_id).sent_at
+        sent_at = session.get_one(Connection, world.connection_id).sent_at
     calls = sum("PUT" in call for call in world.partner.calls)
     world.deliver()
-    with Session(world.engine) as rows:
-        entry = rows.scalars(
+    with Session(world.engine) as session:
+        entry = session.scalars(
             select(Entry).where(Entry.kind == "fields", Entry.origin == "ours")
         ).one()
         assert (entry.state, entry.reason) == (
             EntryState.GAVE_WAY,
             "Gave way to the partner's value: state",
         )
-        assert rows.get_one(Connection, world.connection_id).sent_at == sent_at
+        assert session.get_one(Connection, world.connection_id).sent_at == sent_at
     assert sum("PUT" in call for call in world.partner.calls) == calls
 
 
 def test_a_connection_answers_only_where_a_call_succeeded_lately(world: World) -> None:
     def word() -> str:
-        with Session(world.engine) as rows:
-            return answers(rows.get_one(Connection, world.connection_id), world.now)
+        with Session(world.engine) as session:
+            return answers(session.get_one(Connection, world.connection_id), world.now)
 
     assert word() == "never called"
     in_step(world)

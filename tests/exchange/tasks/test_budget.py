@@ -60,21 +60,21 @@ def say(world: World, texts: int) -> list[str]:
 
 def here(world: World) -> list[str]:
     """What was said on our ticket, in its order."""
-    with Session(world.engine) as rows:
+    with Session(world.engine) as session:
         found = (
             select(ChangedField.new)
             .join(Change, Change.id == ChangedField.change_id)
             .where(ChangedField.field == "public_comment")
             .order_by(Change.id)
         )
-        return [text or "" for text in rows.scalars(found)]
+        return [text or "" for text in session.scalars(found)]
 
 
 def keys(world: World) -> list[str]:
     """Keys of their texts that are recorded, in the order of the ledger."""
-    with Session(world.engine) as rows:
+    with Session(world.engine) as session:
         theirs = select(Entry.their_key).where(Entry.origin == "theirs", Entry.kind == "comment")
-        return [key or "" for key in rows.scalars(theirs.order_by(Entry.sequence))]
+        return [key or "" for key in session.scalars(theirs.order_by(Entry.sequence))]
 
 
 def pair(world: World) -> TicketPair:
@@ -86,9 +86,9 @@ def pair(world: World) -> TicketPair:
 
 def standing(world: World) -> Standing:
     """What people are told."""
-    with Session(world.engine) as rows:
-        row = rows.scalars(select(TicketPair)).one()
-        return compared(rows, [row], world.now)[row.id].standing
+    with Session(world.engine) as session:
+        row = session.scalars(select(TicketPair)).one()
+        return compared(session, [row], world.now)[row.id].standing
 
 
 def work(world: World) -> None:
@@ -111,8 +111,8 @@ def work(world: World) -> None:
 
 def waits(world: World, name: str) -> int:
     """Jobs of this name that wait."""
-    with Session(world.engine) as rows:
-        return sum(job.waiting for job in queued_jobs(rows) if job.name == name)
+    with Session(world.engine) as session:
+        return sum(job.waiting for job in queued_jobs(session) if job.name == name)
 
 
 def test_texts_come_in_slices_and_a_kill_between_two_loses_and_doubles_none(world: World) -> None:
@@ -171,15 +171,15 @@ def test_a_pull_comes_back_to_a_ticket_that_it_took_in_part(world: World) -> Non
     world.pull()
     assert here(world) == said[: 4 * SLICE]
     assert waits(world, PULL) == 1, "it is the others' turn"
-    with Session(world.engine) as rows:
-        assert rows.get_one(Connection, world.connection_id).read_at != world.now
+    with Session(world.engine) as session:
+        assert session.get_one(Connection, world.connection_id).read_at != world.now
     world.pull()
     assert here(world) == said[: 4 * SLICE], "the rest comes first"
     work(world)
     assert here(world) == said
-    with Session(world.engine) as rows:
-        assert rows.scalar(select(func.count(TicketPair.id))) == 2
-        assert rows.get_one(Connection, world.connection_id).read_at == world.now
+    with Session(world.engine) as session:
+        assert session.scalar(select(func.count(TicketPair.id))) == 2
+        assert session.get_one(Connection, world.connection_id).read_at == world.now
 
 
 def test_values_are_sent_after_a_read_in_slices(world: World) -> None:
@@ -198,20 +198,20 @@ def test_a_second_worker_that_took_some_meanwhile_doubles_none(world: World) -> 
     world.partner.open("Down", "The fibre is cut.", group="Network")
     world.read(THERE)
     said = say(world, 4 * SLICE)
-    with Session(world.engine) as rows:
-        key = rows.scalars(select(TicketPair.id)).one()
+    with Session(world.engine) as session:
+        key = session.scalars(select(TicketPair.id)).one()
         connection = pair(world).connection
-        system = world._open(world.context, rows, connection)
+        system = world._open(world.context, session, connection)
         read = system.read(THERE)
-        looked = look(rows, key, read)
+        looked = look(session, key, read)
     one: Looked | None = looked
     other: Looked | None = looked
     is_left = True
     while is_left:
-        with world.writing() as rows:
-            one = take_in(rows, key, read, world.now, one)
-        with world.writing() as rows:
-            other = take_in(rows, key, read, world.now, other)
+        with world.writing() as session:
+            one = take_in(session, key, read, world.now, one)
+        with world.writing() as session:
+            other = take_in(session, key, read, world.now, other)
         is_left = one is not None or other is not None
         world.do(comment_ticket, 1, "Ours, beside it")
     theirs = [text for text in here(world) if text != "Ours, beside it"]
@@ -235,8 +235,8 @@ def test_a_ticket_with_more_texts_than_are_taken_is_a_persons_business(
         "Their ticket has 11 texts, and at most 10 are taken: none was."
     )
     del world.partner.tickets[int(THERE)].articles[-1]
-    with world.writing() as rows:
-        decisions.retry(rows, world.operator(), pair(world).id)
+    with world.writing() as session:
+        decisions.retry(session, world.operator(), pair(world).id)
     world.read(THERE)
     assert len(here(world)) == 9
 
@@ -261,9 +261,9 @@ def test_files_of_a_ticket_come_in_slices_too(
     for number in range(5):
         world.partner.attach(int(THERE), f"plot-{number}.png", b"x%d" % number)
     world.read(THERE)
-    with Session(world.engine) as rows:
+    with Session(world.engine) as session:
         files = select(Entry.content).where(Entry.kind == "attachment").order_by(Entry.sequence)
-        names = [json.loads(content)["file"] for content in rows.scalars(files)]
+        names = [json.loads(content)["file"] for content in session.scalars(files)]
     assert [name.partition("plot-")[2] for name in names] == [f"{one}.png" for one in range(5)]
     assert pair(world).read_at == world.now
 
@@ -299,13 +299,13 @@ class Between(World):
 
     def connection(self) -> Connection:
         """The connection as it is now."""
-        with Session(self.engine) as rows:
-            return rows.get_one(Connection, self.connection_id)
+        with Session(self.engine) as session:
+            return session.get_one(Connection, self.connection_id)
 
     def states(self) -> Counter[str]:
         """How many pairs are in which state."""
-        with Session(self.engine) as rows:
-            return Counter(rows.scalars(select(TicketPair.state)))
+        with Session(self.engine) as session:
+            return Counter(session.scalars(select(TicketPair.state)))
 
 
 @pytest.fixture

@@ -44,13 +44,13 @@ def compare(world: World) -> Comparison:
 
 
 def troubles(world: World) -> int:
-    with Session(world.engine) as rows:
-        return rows.scalar(select(count_troubles())) or 0
+    with Session(world.engine) as session:
+        return session.scalar(select(count_troubles())) or 0
 
 
 def newest(world: World) -> Comparison:
-    with Session(world.engine) as rows:
-        found = newest_comparison(rows.get_one(Connection, world.connection_id))
+    with Session(world.engine) as session:
+        found = newest_comparison(session.get_one(Connection, world.connection_id))
     assert found is not None
     return found
 
@@ -95,10 +95,12 @@ def test_what_was_altered_there_and_a_second_ticket_are_found(world: World) -> N
     assert (found.compared, found.in_step, found.different, found.others) == (3, 1, 2, 1)
     assert not found.nothing_differs(world.now)
     assert troubles(world) == 3
-    with world.writing() as rows:
-        pair = rows.scalars(select(TicketPair).where(TicketPair.ticket_number == numbers[1])).one()
-        leave_different(rows, world.operator(), pair.id, "Removed on purpose")
-        assert [one.row.their_id for one in unpaired_tickets(rows)] == [str(second)]
+    with world.writing() as session:
+        pair = session.scalars(
+            select(TicketPair).where(TicketPair.ticket_number == numbers[1])
+        ).one()
+        leave_different(session, world.operator(), pair.id, "Removed on purpose")
+        assert [one.row.their_id for one in unpaired_tickets(session)] == [str(second)]
     world.partner.merge(second, 1003)
     compare(world)
     assert troubles(world) == 1  # the first alone: just this was left, and that is merged
@@ -113,8 +115,8 @@ def test_one_that_does_not_finish_says_nothing_of_what_is_there(world: World) ->
     world.partner.errs = Misbehaviour(refuse=99)
     world.later(hours=1)
     world.comparisons.compare(world.context, {"connection": world.connection_id})
-    with Session(world.engine) as rows:
-        connection = rows.get_one(Connection, world.connection_id)
+    with Session(world.engine) as session:
+        connection = session.get_one(Connection, world.connection_id)
         found = newest_comparison(connection)
         assert found is not None
         assert found.failure.startswith("Their system did not answer")
@@ -135,15 +137,15 @@ def test_a_ticket_that_is_gone_there_is_a_persons_business(world: World) -> None
 
 
 def test_it_is_not_asked_of_a_connection_that_is_not_called(world: World) -> None:
-    with world.writing() as rows:
-        connection = rows.get_one(Connection, world.connection_id)
-        ask_comparison(rows, world.operator().actor, connection)
-    with Session(world.engine) as rows:
-        assert JOB in {job.name for job in queued_jobs(rows)}
-        rows.execute(update(Connection).values(paused_at=world.now))
-        connection = rows.get_one(Connection, world.connection_id)
+    with world.writing() as session:
+        connection = session.get_one(Connection, world.connection_id)
+        ask_comparison(session, world.operator().actor, connection)
+    with Session(world.engine) as session:
+        assert JOB in {job.name for job in queued_jobs(session)}
+        session.execute(update(Connection).values(paused_at=world.now))
+        connection = session.get_one(Connection, world.connection_id)
         with pytest.raises(Invalid):
-            ask_comparison(rows, world.operator().actor, connection)
+            ask_comparison(session, world.operator().actor, connection)
 
 
 def test_it_says_nothing_where_no_ticket_was_compared(world: World) -> None:
@@ -183,22 +185,22 @@ def test_what_a_person_left_as_it_is_still_differs(world: World) -> None:
     second_ticket(world)
     world.partner.tickets[1001].articles.pop()
     compare(world)
-    with world.writing() as rows:
-        pair = rows.scalars(select(TicketPair).where(TicketPair.ticket_number == number)).one()
-        leave_different(rows, world.operator(), pair.id, "Removed on purpose")
-        (other,) = unpaired_tickets(rows)
-        leave_unpaired(rows, world.operator(), other.row.id, "A test")
+    with world.writing() as session:
+        pair = session.scalars(select(TicketPair).where(TicketPair.ticket_number == number)).one()
+        leave_different(session, world.operator(), pair.id, "Removed on purpose")
+        (other,) = unpaired_tickets(session)
+        leave_unpaired(session, world.operator(), other.row.id, "A test")
     found = compare(world)
     assert (found.different, found.others, troubles(world)) == (1, 1, 0)
     assert not found.nothing_differs(world.now)
-    with Session(world.engine) as rows:
-        (shown,) = pairs_now(rows, world.now, different_alone=True)
+    with Session(world.engine) as session:
+        (shown,) = pairs_now(session, world.now, different_alone=True)
         assert (shown.ticket, shown.left) == (number, True)
-        assert len(unpaired_tickets(rows, with_left=True)) == 1
-    with world.writing() as rows:
-        end_exchange(rows, world.operator(), shown.id, "Over")
-    with Session(world.engine) as rows:
-        assert not pairs_now(rows, world.now, different_alone=True)
+        assert len(unpaired_tickets(session, with_left=True)) == 1
+    with world.writing() as session:
+        end_exchange(session, world.operator(), shown.id, "Over")
+    with Session(world.engine) as session:
+        assert not pairs_now(session, world.now, different_alone=True)
 
 
 def test_what_agreed_again_is_asked_about_when_it_differs_the_same_way(world: World) -> None:
@@ -207,8 +209,8 @@ def test_what_agreed_again_is_asked_about_when_it_differs_the_same_way(world: Wo
     compare(world)
     pair = world.pair_of(number)
     assert pair is not None
-    with world.writing() as rows:
-        leave_different(rows, world.operator(), pair.id, "Removed on purpose")
+    with world.writing() as session:
+        leave_different(session, world.operator(), pair.id, "Removed on purpose")
     world.partner.tickets[1001].articles.append(text)
     assert compare(world).nothing_differs(world.now)
     world.partner.tickets[1001].articles.pop()
@@ -238,8 +240,8 @@ def test_where_ours_cannot_be_listed_they_are_found_by_their_reference(world: Wo
     found = compare(world)
     assert (found.compared, found.in_step, found.others) == (2, 2, 1)
     world.partner.errs = Misbehaviour(broken_ticket=second)
-    with world.writing() as rows:
-        rows.execute(delete(UnpairedTicket))
+    with world.writing() as session:
+        session.execute(delete(UnpairedTicket))
     world.later(hours=1)
     found = compare(world)
     assert (found.others, bool(found.unread)) == (0, True)
@@ -249,8 +251,8 @@ def test_where_ours_cannot_be_listed_they_are_found_by_their_reference(world: Wo
 def test_one_that_was_asked_for_while_nothing_is_called_says_so(world: World) -> None:
     paired(world, 1)
     compare(world)
-    with world.writing() as rows:
-        connection = rows.get_one(Connection, world.connection_id)
+    with world.writing() as session:
+        connection = session.get_one(Connection, world.connection_id)
         connection.resting_until = world.now.replace(hour=23)
     world.comparisons.compare(world.context, {"connection": world.connection_id})
     assert newest(world).failure.startswith("The connection is not called now")

@@ -256,9 +256,9 @@ def test_only_shared_tickets_go_unless_more_is_chosen(session: Session) -> None:
     world.do(comment_ticket, number, "Any news?")
     world.deliver()
     assert not world.partner.tickets
-    with world.writing() as rows:
-        connection = rows.get_one(Connection, world.connection_id)
-        begin_pair(rows, connection, rows.get_one(Ticket, number), world.now)
+    with world.writing() as session:
+        connection = session.get_one(Connection, world.connection_id)
+        begin_pair(session, connection, session.get_one(Ticket, number), world.now)
     world.deliver()
     assert texts_there(world, 1001) == ["The fibre is cut.", "Any news?"]
     world.do(comment_ticket, number, "Found it")
@@ -275,10 +275,10 @@ def test_all_means_those_too_that_are_open_already(session: Session) -> None:
     before.do(move_ticket, closed, "closed")
     before.deliver()
     before.later(days=1)
-    with before.writing() as rows:
-        connection = rows.get_one(Connection, before.connection_id)
+    with before.writing() as session:
+        connection = session.get_one(Connection, before.connection_id)
         content = replace(PROFILE, tickets=Choice.ALL).as_json()
-        set_profile(rows, before.admin(), connection, content)
+        set_profile(session, before.admin(), connection, content)
     assert BEGIN_OPEN in {job.name for job in queued(before)}
     begin_open(before.context, {"connection": before.connection_id})
     before.deliver()
@@ -293,8 +293,8 @@ def test_a_retry_by_two_people_has_one_effect(world: World) -> None:
     assert pair is not None
     assert pair.reason
     for name in ("first", "second"):
-        with world.writing() as rows:
-            decisions.retry(rows, world.operator(name), pair.id)
+        with world.writing() as session:
+            decisions.retry(session, world.operator(name), pair.id)
         world.later(minutes=4)
         world.deliver()
         world.deliver()
@@ -314,12 +314,12 @@ def test_what_is_left_out_lets_the_next_through(world: World) -> None:
     pair = world.pair_of(number)
     assert pair is not None
     assert pair.state == PairState.STOPPED
-    with world.writing() as rows:
-        decisions.leave_out(rows, world.admin(), pair.id, "They take no such text")
+    with world.writing() as session:
+        decisions.leave_out(session, world.admin(), pair.id, "They take no such text")
     world.deliver()
     assert texts_there(world, 1001) == ["The fibre is cut.", "Two"]
-    with Session(world.engine) as rows:
-        left_out = rows.scalars(select(Entry).where(Entry.state == "skipped")).one()
+    with Session(world.engine) as session:
+        left_out = session.scalars(select(Entry).where(Entry.state == "skipped")).one()
     assert left_out.reason == "They take no such text"
     assert json.loads(left_out.content)["text"] == "One that they refuse"
 
@@ -364,8 +364,8 @@ def test_a_move_that_is_not_allowed_here_is_told_and_not_forced(session: Session
     world.partner.move(1001, "in progress")
     world.read("1001")
     assert state_of(world, number) == "closed"
-    with Session(world.engine) as rows:
-        entry = rows.scalars(select(Entry).where(Entry.state == "recorded")).one()
+    with Session(world.engine) as session:
+        entry = session.scalars(select(Entry).where(Entry.state == "recorded")).one()
     assert json.loads(entry.content) == {"state": "in progress"}
     assert entry.reason
 
@@ -375,8 +375,8 @@ def test_their_changes_are_written_as_theirs(world: World) -> None:
     world.deliver()
     world.partner.comment(1001, "We dig")
     world.read("1001")
-    with Session(world.engine) as rows:
-        newest = rows.scalars(
+    with Session(world.engine) as session:
+        newest = session.scalars(
             select(Change).where(Change.thing_id == number).order_by(Change.id.desc())
         ).first()
     assert newest is not None
@@ -404,9 +404,9 @@ def test_a_state_that_is_not_created_is_sent_after_it_and_is_no_news(session: Se
     world = World(session.get_bind().engine, guarded)
     number = world.open("Link down", "The fibre is cut.")
     world.do(move_ticket, number, "in progress")
-    with world.writing() as rows:
-        connection = rows.get_one(Connection, world.connection_id)
-        begin_pair(rows, connection, rows.get_one(Ticket, number), world.now)
+    with world.writing() as session:
+        connection = session.get_one(Connection, world.connection_id)
+        begin_pair(session, connection, session.get_one(Ticket, number), world.now)
     world.deliver()
     world.read("1001")
     assert (state_of(world, number), world.partner.tickets[1001].state) == (
@@ -421,8 +421,8 @@ def test_a_wake_that_came_too_early_comes_again(world: World) -> None:
     for _ in range(3):
         world.deliver()
         world.later(minutes=1)
-    with world.writing() as rows:  # another call failed meanwhile
-        connection = rows.get_one(Connection, world.connection_id)
+    with world.writing() as session:  # another call failed meanwhile
+        connection = session.get_one(Connection, world.connection_id)
         connection.failures, connection.resting_until = 5, world.now + timedelta(hours=1)
     before = sum(job.waiting for job in queued(world) if job.name == WAKE)
     world.deliveries.wake(world.context, {"connection": world.connection_id})
@@ -444,8 +444,8 @@ def test_a_worker_that_ends_leaves_its_pair_to_the_next(world: World) -> None:
     pair = world.pair_of(number)
     assert pair is not None
     ending = Context(world.engine, world.context.settings, is_ending=lambda: True)
-    with world.writing() as rows:  # its job is done when it returns
-        forget_jobs(rows)
+    with world.writing() as session:  # its job is done when it returns
+        forget_jobs(session)
     world.deliveries.deliver(ending, {"pair": pair.id})
     assert [job.name for job in queued(world) if job.waiting] == [LANE_JOB]
 
@@ -472,9 +472,9 @@ def test_a_ticket_that_begins_with_an_internal_text_shows_it_to_nobody(world: Wo
     world.later(minutes=20)
     world.partner.comment(key, "Hello")
     world.pull()
-    with Session(world.engine) as rows:
-        (ticket,) = rows.scalars(select(Ticket)).all()
-        said = rows.execute(select(ChangedField.field, ChangedField.new)).all()
+    with Session(world.engine) as session:
+        (ticket,) = session.scalars(select(Ticket)).all()
+        said = session.execute(select(ChangedField.field, ChangedField.new)).all()
     assert "1234" not in ticket.description
     assert ("internal_comment", "the code is 1234") in [tuple(one) for one in said]
     assert comments_here(world, ticket.number) == ["Hello"]
@@ -486,8 +486,8 @@ def test_internal_notes_stay_once_somebody_says_so(session: Session) -> None:
     world.do(comment_ticket, number, "between us", internal=True)
     world.do(comment_ticket, number, "for all")
     plan_entries(world.context)
-    with world.writing() as rows:
-        rows.get_one(Connection, world.connection_id).internal = False
+    with world.writing() as session:
+        session.get_one(Connection, world.connection_id).internal = False
     world.deliver()
     assert texts_there(world, 1001) == ["The fibre is cut.", "for all"]
 
@@ -504,8 +504,8 @@ def test_a_text_of_ours_that_is_there_twice_later_is_a_copy(world: World) -> Non
     pair = world.pair_of(number)
     assert pair is not None
     assert json.loads(pair.copies) == [str(again)]
-    with Session(world.engine) as rows:
-        keys = rows.scalars(select(Entry.their_key).order_by(Entry.sequence)).all()
+    with Session(world.engine) as session:
+        keys = session.scalars(select(Entry.their_key).order_by(Entry.sequence)).all()
     assert keys == ["1", "2"]
     assert comments_here(world, number) == ["Any news?"]
 
@@ -547,8 +547,8 @@ def test_a_solved_ticket_that_is_shared_says_how(session: Session) -> None:
     number = world.open("Link down", "The fibre is cut.")
     world.do(change_ticket, number, {"state": "solved", "solution": "Spliced at km 12"})
     plan_entries(world.context)
-    with world.writing() as rows:
-        decisions.share(rows, world.operator(), number, rows.get_one(Connection, 1))
+    with world.writing() as session:
+        decisions.share(session, world.operator(), number, session.get_one(Connection, 1))
     world.deliver()
     assert texts_there(world, 1001) == ["The fibre is cut.", "Solution: Spliced at km 12"]
 

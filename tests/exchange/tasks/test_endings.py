@@ -42,14 +42,14 @@ def pair_of(world: World, number: int) -> TicketPair:
 
 def end(world: World, number: int, why: str = WHY) -> None:
     key = pair_of(world, number).id
-    with world.writing() as rows:
-        endings.end_exchange(rows, world.operator("Ana"), key, why)
+    with world.writing() as session:
+        endings.end_exchange(session, world.operator("Ana"), key, why)
 
 
 def again(world: World, number: int) -> None:
     key = pair_of(world, number).id
-    with world.writing() as rows:
-        endings.exchange_again(rows, world.operator(), key)
+    with world.writing() as session:
+        endings.exchange_again(session, world.operator(), key)
 
 
 NO_FIELD = "Not set there: priority, layer"
@@ -58,8 +58,8 @@ NO_FIELD = "Not set there: priority, layer"
 
 def entries(world: World) -> list[tuple[str, str, str]]:
     """Origin, state and reason of each, in their order."""
-    with Session(world.engine) as rows:
-        found = rows.scalars(select(Entry).order_by(Entry.id))
+    with Session(world.engine) as session:
+        found = session.scalars(select(Entry).order_by(Entry.id))
         return [(one.origin, one.state, one.reason) for one in found]
 
 
@@ -95,19 +95,21 @@ def test_it_leaves_the_list_of_what_failed_and_comes_back_only_by_a_person(world
     key = pair_of(world, number).id
     assert pair_of(world, number).state == PairState.STOPPED
     end(world, number, "They take no such ticket")
-    with Session(world.engine) as rows:
-        assert troubles(rows, 10) == []
-        assert pairs_now(rows, world.now, failed_alone=True) == []
-    with world.writing() as rows:
-        assert decisions.send_all_again(rows, world.operator(), rows.get_one(Connection, 1)) == 0
+    with Session(world.engine) as session:
+        assert troubles(session, 10) == []
+        assert pairs_now(session, world.now, failed_alone=True) == []
+    with world.writing() as session:
+        assert (
+            decisions.send_all_again(session, world.operator(), session.get_one(Connection, 1)) == 0
+        )
     verbs: tuple[Callable[[Session], None], ...] = (
-        lambda rows: decisions.retry(rows, world.operator(), key),
-        lambda rows: decisions.name_theirs(rows, world.admin(), key, "4711"),
-        lambda rows: decisions.replay(rows, world.admin(), 1),
+        lambda session: decisions.retry(session, world.operator(), key),
+        lambda session: decisions.name_theirs(session, world.admin(), key, "4711"),
+        lambda session: decisions.replay(session, world.admin(), 1),
     )
     for verb in verbs:
-        with pytest.raises(Invalid, match="has ended"), world.writing() as rows:
-            verb(rows)
+        with pytest.raises(Invalid, match="has ended"), world.writing() as session:
+            verb(session)
     world.partner.errs.refused_word = ""
     world.deliver()
     assert not world.partner.tickets
@@ -145,9 +147,9 @@ def test_sharing_it_again_is_the_same(world: World) -> None:
     end(world, number)
     world.deliver()
     assert not world.partner.tickets
-    with world.writing() as rows:
-        connection = rows.scalars(select(Connection)).one()
-        decisions.share(rows, world.operator(), number, connection)
+    with world.writing() as session:
+        connection = session.scalars(select(Connection)).one()
+        decisions.share(session, world.operator(), number, connection)
     world.deliver()
     assert texts_there(world, 1001) == ["The fibre is cut."]
 
@@ -202,11 +204,13 @@ def test_only_operators_end_and_they_say_why(world: World) -> None:
     plan_entries(world.context)
     key = pair_of(world, number).id
     for bad in ("", "  ", "x" * 256, "a\x01b"):
-        with pytest.raises(Invalid), world.writing() as rows:
-            endings.end_exchange(rows, world.operator(), key, bad)
+        with pytest.raises(Invalid), world.writing() as session:
+            endings.end_exchange(session, world.operator(), key, bad)
     connection = pair_of(world, number).connection_id
-    with pytest.raises(Forbidden), world.writing() as rows:
-        endings.end_connection(rows, world.operator(), rows.get_one(Connection, connection), WHY)
+    with pytest.raises(Forbidden), world.writing() as session:
+        endings.end_connection(
+            session, world.operator(), session.get_one(Connection, connection), WHY
+        )
     assert pair_of(world, number).state == PairState.CREATING
 
 
@@ -214,10 +218,10 @@ def test_a_connection_that_ended_does_nothing_and_stays_readable(world: World) -
     first, second = (world.open(f"Ticket {n}", f"Text {n}") for n in range(2))
     world.deliver(first)
     plan_entries(world.context)
-    with world.writing() as rows:
-        connection = rows.scalars(select(Connection)).one()
-        add_secret(rows, world.admin(), connection, LOGIN, "a secret", b"k" * 32)
-        endings.end_connection(rows, world.admin(), connection, "The NOC moved")
+    with world.writing() as session:
+        connection = session.scalars(select(Connection)).one()
+        add_secret(session, world.admin(), connection, LOGIN, "a secret", b"k" * 32)
+        endings.end_connection(session, world.admin(), connection, "The NOC moved")
     end_pairs(world.context, {"connection": world.connection_id})
     third = world.open("Ticket 2", "Text 2")
     calls = len(world.partner.calls)
@@ -232,40 +236,40 @@ def test_a_connection_that_ended_does_nothing_and_stays_readable(world: World) -
         assert (pair.state, pair.reason) == (PairState.ENDED, "The NOC moved")
         assert pair.ended_by == "admin"
     assert entries(world) == [("ours", "sent", NO_FIELD), ("ours", "skipped", "The NOC moved")]
-    with Session(world.engine) as rows:
-        connection = rows.scalars(select(Connection)).one()
-        assert not live_secrets(rows, connection, LOGIN)
+    with Session(world.engine) as session:
+        connection = session.scalars(select(Connection)).one()
+        assert not live_secrets(session, connection, LOGIN)
     for verb in (
-        lambda rows, by, one: connections.resume(rows, by, one),
-        lambda rows, by, one: connections.pause(rows, by, one),
-        lambda rows, by, one: decisions.share(rows, by, third, one),
-        lambda rows, by, one: endings.exchange_again(rows, by, pair_of(world, first).id),
-        lambda rows, by, one: add_secret(rows, by, one, LOGIN, "x"),
-        lambda rows, by, one: connections.set_profile(rows, by, one, "{}"),
+        lambda session, by, one: connections.resume(session, by, one),
+        lambda session, by, one: connections.pause(session, by, one),
+        lambda session, by, one: decisions.share(session, by, third, one),
+        lambda session, by, one: endings.exchange_again(session, by, pair_of(world, first).id),
+        lambda session, by, one: add_secret(session, by, one, LOGIN, "x"),
+        lambda session, by, one: connections.set_profile(session, by, one, "{}"),
     ):
-        with pytest.raises(Invalid, match="has ended"), world.writing() as rows:
-            verb(rows, world.admin(), rows.scalars(select(Connection)).one())
+        with pytest.raises(Invalid, match="has ended"), world.writing() as session:
+            verb(session, world.admin(), session.scalars(select(Connection)).one())
 
 
 def test_another_connection_takes_the_place_of_one_that_ended(world: World) -> None:
     number = world.open("Link down", "The fibre is cut.")
     world.deliver()
     how: dict[str, Any] = {"url": "http://partner.example", "direction": "both"}
-    with pytest.raises(Invalid, match="already"), world.writing() as rows:
-        connections.connect(rows, world.admin(), "GGUS", "zammad", **how)
-    with world.writing() as rows:
-        old = rows.scalars(select(Connection)).one()
-        endings.end_connection(rows, world.admin(), old, WHY)
-        new = connections.connect(rows, world.admin(), "GGUS", "zammad", **how).id
+    with pytest.raises(Invalid, match="already"), world.writing() as session:
+        connections.connect(session, world.admin(), "GGUS", "zammad", **how)
+    with world.writing() as session:
+        old = session.scalars(select(Connection)).one()
+        endings.end_connection(session, world.admin(), old, WHY)
+        new = connections.connect(session, world.admin(), "GGUS", "zammad", **how).id
     end_pairs(world.context, {"connection": world.connection_id})
-    with world.writing() as rows:
-        found = connections.connection_of(rows, "GGUS", "zammad")
+    with world.writing() as session:
+        found = connections.connection_of(session, "GGUS", "zammad")
         assert found is not None
         assert found.id == new
-        decisions.share(rows, world.operator(), number, found)
-        assert find_pair(rows, number, "GGUS").connection_id == new
-    with pytest.raises((Invalid, IntegrityError)), world.writing() as rows:
-        connections.connect(rows, world.admin(), "GGUS", "zammad", **how)
+        decisions.share(session, world.operator(), number, found)
+        assert find_pair(session, number, "GGUS").connection_id == new
+    with pytest.raises((Invalid, IntegrityError)), world.writing() as session:
+        connections.connect(session, world.admin(), "GGUS", "zammad", **how)
 
 
 def test_more_pairs_than_fit_into_one_step_all_end(
@@ -275,10 +279,12 @@ def test_more_pairs_than_fit_into_one_step_all_end(
     for turn in range(5):
         world.open(f"Ticket {turn}", "Text")
     plan_entries(world.context)
-    with world.writing() as rows:
-        endings.end_connection(rows, world.admin(), rows.scalars(select(Connection)).one(), WHY)
+    with world.writing() as session:
+        endings.end_connection(
+            session, world.admin(), session.scalars(select(Connection)).one(), WHY
+        )
     end_pairs(world.context, {"connection": world.connection_id})
-    with Session(world.engine) as rows:
-        states = rows.scalars(select(TicketPair.state)).all()
-        waiting = rows.scalars(select(Entry).where(Entry.state == EntryState.WAITING)).all()
+    with Session(world.engine) as session:
+        states = session.scalars(select(TicketPair.state)).all()
+        waiting = session.scalars(select(Entry).where(Entry.state == EntryState.WAITING)).all()
     assert (set(states), len(states), waiting) == ({PairState.ENDED}, 5, [])

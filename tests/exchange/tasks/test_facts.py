@@ -137,8 +137,8 @@ def test_a_ticket_that_is_shared_later_says_what_it_is_by_then(
     number = open_maintenance(world)
     world.do(change_ticket, number, {"impact": "degraded", "sites": ("ES-PIC",)})
     world.deliver()
-    with world.writing() as rows:
-        share(rows, world.operator(), number, rows.get_one(Connection, world.connection_id))
+    with world.writing() as session:
+        share(session, world.operator(), number, session.get_one(Connection, world.connection_id))
     world.deliver()
     (first,) = bodies(world)
     assert "Impact: degraded" in first

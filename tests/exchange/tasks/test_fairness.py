@@ -41,9 +41,9 @@ class TwoPartners(World):
         self.other = StandIn(TOKEN, now=lambda: self.now)
         self.order: list[str] = []
         """What was created, and where, one after another."""
-        with self.writing() as rows:
+        with self.writing() as session:
             how: dict[str, Any] = {"url": "http://partner.example", "direction": "both"}
-            connect(rows, self.admin(), "QUICK", "zammad", profile=PROFILE, **how)
+            connect(session, self.admin(), "QUICK", "zammad", profile=PROFILE, **how)
         self.slow = self.partner
         self._lock = threading.Lock()
 
@@ -85,9 +85,11 @@ class TwoPartners(World):
 
     def _is_more(self) -> bool:
         """Whether a job put itself behind the others that were there."""
-        with Session(self.engine) as rows:
+        with Session(self.engine) as session:
             return any(
-                job.waiting for job in queued_jobs(rows) if job.name in (LANE_JOB, COMPARISON, PULL)
+                job.waiting
+                for job in queued_jobs(session)
+                if job.name in (LANE_JOB, COMPARISON, PULL)
             )
 
 
@@ -99,20 +101,22 @@ def world(session: Session, monkeypatch: pytest.MonkeyPatch) -> TwoPartners:
 
 
 def connection_of(world: World, code: str) -> int:
-    with Session(world.engine) as rows:
-        return next(one.id for one in rows.scalars(select(Connection)) if one.partner.code == code)
+    with Session(world.engine) as session:
+        return next(
+            one.id for one in session.scalars(select(Connection)) if one.partner.code == code
+        )
 
 
 def test_a_slow_partner_with_much_to_be_sent_does_not_hold_up_another(world: TwoPartners) -> None:
     """Every ticket goes to both; the slow partner's jobs were there first."""
-    with world.writing() as rows:  # until the slow one's work is queued
-        quick = rows.get_one(Connection, connection_of(world, "QUICK"))
+    with world.writing() as session:  # until the slow one's work is queued
+        quick = session.get_one(Connection, connection_of(world, "QUICK"))
         quick.direction = "pull"
     for turn in range(MANY):
         world.open(f"Ticket {turn}", "Text")
     plan_entries(world.context)
-    with world.writing() as rows:
-        rows.get_one(Connection, connection_of(world, "QUICK")).direction = "both"
+    with world.writing() as session:
+        session.get_one(Connection, connection_of(world, "QUICK")).direction = "both"
     world.open("Urgent", "Text")
     plan_entries(world.context)
     world.work()
@@ -124,17 +128,17 @@ def test_a_slow_partner_with_much_to_be_sent_does_not_hold_up_another(world: Two
 
 
 def test_the_nightly_read_of_a_slow_partner_does_not_hold_up_another(world: TwoPartners) -> None:
-    with world.writing() as rows:
-        rows.get_one(Connection, connection_of(world, "QUICK")).direction = "pull"
+    with world.writing() as session:
+        session.get_one(Connection, connection_of(world, "QUICK")).direction = "pull"
     for turn in range(MANY):
         world.open(f"Ticket {turn}", "Text")
     plan_entries(world.context)
     world.work()
     world.order.clear()
-    with world.writing() as rows:
+    with world.writing() as session:
         key = connection_of(world, "GGUS")
-        enqueue(rows, COMPARISON, {"connection": key}, key=f"{COMPARISON} {key}")
-        rows.get_one(Connection, connection_of(world, "QUICK")).direction = "push"
+        enqueue(session, COMPARISON, {"connection": key}, key=f"{COMPARISON} {key}")
+        session.get_one(Connection, connection_of(world, "QUICK")).direction = "push"
     world.open("Urgent", "Text")
     plan_entries(world.context)
     world.work()
@@ -145,21 +149,21 @@ def test_the_nightly_read_of_a_slow_partner_does_not_hold_up_another(world: TwoP
 
 def test_what_changed_at_a_slow_partner_does_not_hold_up_another(world: TwoPartners) -> None:
     """It is looked at the time between any two of its tickets."""
-    with world.writing() as rows:
-        rows.get_one(Connection, connection_of(world, "QUICK")).direction = "pull"
+    with world.writing() as session:
+        session.get_one(Connection, connection_of(world, "QUICK")).direction = "pull"
     world.pull()
     for turn in range(MANY):
         world.slow.open(f"Theirs {turn}", "Text", group="Network")
-    with world.writing() as rows:
+    with world.writing() as session:
         key = connection_of(world, "GGUS")
-        enqueue(rows, PULL, {"connection": key}, key=f"{PULL} {key}")
-        rows.get_one(Connection, connection_of(world, "QUICK")).direction = "push"
+        enqueue(session, PULL, {"connection": key}, key=f"{PULL} {key}")
+        session.get_one(Connection, connection_of(world, "QUICK")).direction = "push"
     world.order.clear()
     world.open("Urgent", "Text")
     plan_entries(world.context)
     world.work()
     first = world.order.index("QUICK POST")
     assert world.order[:first].count("GGUS GET") <= 20, "one turn of each of its jobs"
-    with Session(world.engine) as rows:
+    with Session(world.engine) as session:
         theirs = select(func.count(TicketPair.id)).where(TicketPair.began_here.is_(False))
-        assert rows.scalar(theirs) == MANY, "every ticket is read all the same"
+        assert session.scalar(theirs) == MANY, "every ticket is read all the same"

@@ -40,10 +40,10 @@ def world(session: Session) -> World:
 
 def comments(world: World, number: int) -> list[str]:
     """What was said on our ticket, by whomever, in its order."""
-    with Session(world.engine) as rows:
+    with Session(world.engine) as session:
         return [
             text or ""
-            for text in rows.scalars(
+            for text in session.scalars(
                 select(ChangedField.new)
                 .join(Change, Change.id == ChangedField.change_id)
                 .where(Change.thing_id == number, ChangedField.field == "public_comment")
@@ -54,8 +54,8 @@ def comments(world: World, number: int) -> list[str]:
 
 def connection_of(world: World) -> Connection:
     """The connection as it is now."""
-    with Session(world.engine) as rows:
-        return rows.get_one(Connection, world.connection_id)
+    with Session(world.engine) as session:
+        return session.get_one(Connection, world.connection_id)
 
 
 def bodies(world: World, key: int) -> list[str]:
@@ -161,8 +161,8 @@ def test_ten_minutes_of_outage_with_webhooks_alone_lose_nothing(world: World) ->
         world.later(minutes=1)
     world.pull()
     assert len(comments(world, number)) == 10
-    with Session(world.engine) as rows:
-        ids = set(rows.scalars(select(TicketPair.their_id)))
+    with Session(world.engine) as session:
+        ids = set(session.scalars(select(TicketPair.their_id)))
     assert {str(new - back) for back in range(10)} <= ids
 
 
@@ -211,8 +211,8 @@ def test_a_ticket_that_was_found_is_read_at_once(world: World) -> None:
     world.pull()  # ours, and nobody's counterpart yet
     world.later(minutes=10)
     world.deliver()
-    with Session(world.engine) as rows:
-        assert READ in {job.name for job in queued_jobs(rows)}
+    with Session(world.engine) as session:
+        assert READ in {job.name for job in queued_jobs(session)}
 
 
 @pytest.mark.parametrize("others", [0, 250])
@@ -267,21 +267,21 @@ def test_a_second_ticket_there_is_a_persons_business_at_once(world: World) -> No
     for _ in range(2):
         world.pull()
         world.later(minutes=1)
-    with Session(world.engine) as rows:
-        found = unpaired_tickets(rows)
+    with Session(world.engine) as session:
+        found = unpaired_tickets(session)
         told = [(one.row.their_id, one.title, one.is_second) for one in found]
         assert told == [(str(unknown), None, False), (str(second), "The fibre is cut.", True)]
-        assert rows.scalar(select(count_troubles())) == 2
-        (partner,) = counterparts(rows, number, world.now, internal=True)
+        assert session.scalar(select(count_troubles())) == 2
+        (partner,) = counterparts(session, number, world.now, internal=True)
         assert [one.their_id for one in partner.unpaired] == [str(second)]
-    with world.writing() as rows:
-        leave_unpaired(rows, world.operator(), found[0].row.id, "Of the test portal")
+    with world.writing() as session:
+        leave_unpaired(session, world.operator(), found[0].row.id, "Of the test portal")
     world.partner.merge(second, 1001)
     for key in (second, unknown):
         world.read(str(key))
-    with Session(world.engine) as rows:
-        assert unpaired_tickets(rows) == []
-        assert rows.scalar(select(count_troubles())) == 0
+    with Session(world.engine) as session:
+        assert unpaired_tickets(session) == []
+        assert session.scalar(select(count_troubles())) == 0
 
 
 def test_what_is_being_created_is_no_second_ticket(world: World) -> None:
@@ -292,8 +292,8 @@ def test_what_is_being_created_is_no_second_ticket(world: World) -> None:
     )
     world.deliver()
     world.read("1001")
-    with Session(world.engine) as rows:
-        assert unpaired_tickets(rows) == []
+    with Session(world.engine) as session:
+        assert unpaired_tickets(session) == []
     world.later(minutes=10)
     world.deliver()
     pair = world.pair_of(number)
@@ -303,9 +303,9 @@ def test_what_is_being_created_is_no_second_ticket(world: World) -> None:
 
 def standing(world: World, number: int) -> Compared:
     """How a ticket's two sides are to each other."""
-    with Session(world.engine) as rows:
-        pair = rows.scalars(select(TicketPair).where(TicketPair.ticket_number == number)).one()
-        return compared(rows, [pair], world.now)[pair.id]
+    with Session(world.engine) as session:
+        pair = session.scalars(select(TicketPair).where(TicketPair.ticket_number == number)).one()
+        return compared(session, [pair], world.now)[pair.id]
 
 
 def test_in_step_are_two_tickets_with_the_same_texts_and_files(world: World) -> None:
@@ -345,9 +345,9 @@ def test_what_was_sent_after_a_read_began_is_not_missed(world: World) -> None:
     world.later(seconds=1)
     world.do(comment_ticket, number, "We dig")
     world.deliver()
-    with world.writing() as rows:
-        pair = rows.scalars(select(TicketPair)).one()
-        take_in(rows, pair.id, old, world.now)
+    with world.writing() as session:
+        pair = session.scalars(select(TicketPair)).one()
+        take_in(session, pair.id, old, world.now)
     assert standing(world, number).parts == ()
 
 
@@ -462,8 +462,8 @@ def test_after_an_administrator_looked_at_it_the_others_go_on(world: World) -> N
     world.partner.open("Another one", "Not for you", group="Network")
     world.later(minutes=1)
     world.pull()
-    with world.writing() as rows:
-        resume(rows, world.admin(), rows.get_one(Connection, world.connection_id))
+    with world.writing() as session:
+        resume(session, world.admin(), session.get_one(Connection, world.connection_id))
     world.later(minutes=1)
     world.pull()
     sweep(world)
@@ -536,9 +536,9 @@ def test_a_move_that_is_not_allowed_is_told_once_however_often_it_is_read(
     world.partner.move(1001, "in progress")
     for _ in range(5):
         world.read("1001")
-    with Session(world.engine) as rows:
+    with Session(world.engine) as session:
         recorded = select(Entry).where(Entry.state == "recorded").order_by(Entry.id)
-        told = rows.scalars(recorded).all()
+        told = session.scalars(recorded).all()
     assert [json.loads(one.content) for one in told] == [
         {"state": "assigned"},
         {"state": "in progress"},
@@ -588,20 +588,20 @@ def test_what_was_written_on_the_old_ticket_after_a_merge_is_written_again(world
 def test_a_read_from_before_a_merge_changes_nothing_after_it(world: World) -> None:
     key = world.partner.open("Theirs", "It is down.", group="Network")
     world.read(str(key))
-    with Session(world.engine) as rows:
-        pair = rows.scalars(select(TicketPair)).one()
+    with Session(world.engine) as session:
+        pair = session.scalars(select(TicketPair)).one()
         number = pair.ticket_number
-        connection = rows.get_one(Connection, world.connection_id)
-        system = world._open(world.context, rows, connection)
+        connection = session.get_one(Connection, world.connection_id)
+        system = world._open(world.context, session, connection)
     world.partner.comment(key, "On the old one")
     before = system.read(str(key))
     into = world.partner.open("The same", "It is known.", group="Users")
     world.partner.merge(key, into)
-    with world.writing() as rows:
-        take_in(rows, pair.id, system.read(str(key)), world.now)  # one worker follows it
-    with world.writing() as rows:  # another one comes with what it read before
-        take_in(rows, pair.id, before, world.now)
-        assert take_new(rows, world.connection_id, before, world.now) is None
+    with world.writing() as session:
+        take_in(session, pair.id, system.read(str(key)), world.now)  # one worker follows it
+    with world.writing() as session:  # another one comes with what it read before
+        take_in(session, pair.id, before, world.now)
+        assert take_new(session, world.connection_id, before, world.now) is None
     assert comments(world, number) == []
     world.read(str(into))
     assert sorted(comments(world, number)) == ["It is known.", "On the old one"]
@@ -658,8 +658,8 @@ def test_files_go_there_and_come_here(world: World) -> None:
     world.partner.attach(1001, "alone.txt", b"without a word")
     for _ in range(3):
         world.read("1001")
-    with Session(world.engine) as rows:
-        found = attachments_of(rows, world.operator().actor, number)
+    with Session(world.engine) as session:
+        found = attachments_of(session, world.operator().actor, number)
         names = [one.name for one in found]
     assert names == ["trace.txt", "plot.txt", "alone.txt"]
     assert comments(world, number) == ["See the plot"]
@@ -671,9 +671,9 @@ def test_a_file_of_a_new_ticket_of_theirs_comes_with_it(world: World) -> None:
     key = world.partner.open("Theirs", "See the plot", group="Network")
     world.partner.attach(key, "plot.txt", b"a plot", "and more")
     world.read(str(key))
-    with Session(world.engine) as rows:
-        pair = rows.scalars(select(TicketPair)).one()
-        found = attachments_of(rows, world.operator().actor, pair.ticket_number)
+    with Session(world.engine) as session:
+        pair = session.scalars(select(TicketPair)).one()
+        found = attachments_of(session, world.operator().actor, pair.ticket_number)
         assert [one.name for one in found] == ["plot.txt"]
 
 
@@ -684,8 +684,8 @@ def test_a_file_that_may_not_be_kept_is_said_and_its_text_comes(world: World, si
     world.read("1001")
     world.read("1001")
     assert comments(world, number) == ["See the dump"]
-    with Session(world.engine) as rows:
-        (entry,) = rows.scalars(select(Entry).where(Entry.kind == "attachment"))
+    with Session(world.engine) as session:
+        (entry,) = session.scalars(select(Entry).where(Entry.kind == "attachment"))
         assert (entry.state, json.loads(entry.content)) == ("recorded", {"file": "huge.bin"})
         assert ("2 MiB" if size else "empty") in entry.reason
 
@@ -695,9 +695,9 @@ def test_a_file_that_was_removed_before_it_was_sent_is_named(world: World) -> No
     world.partner.errs = Misbehaviour(refuse=1)
     world.do(add_attachment, number, "trace.txt", b"traceroute")
     world.deliver()
-    with world.writing() as rows:
-        (found,) = attachments_of(rows, world.operator().actor, number)
-        remove_attachment(rows, world.operator(), found.id)
+    with world.writing() as session:
+        (found,) = attachments_of(session, world.operator().actor, number)
+        remove_attachment(session, world.operator(), found.id)
     world.later(minutes=5)
     world.deliver()
     assert bodies(world, 1001)[1].startswith("The file trace.txt was removed before it was sent.")
@@ -713,8 +713,8 @@ def test_hostile_texts_are_kept_as_texts_and_bounded(world: World) -> None:
     ticket.number = "9" * 5000
     world.partner.comment(key, "<img src=x onerror=alert(1)>")
     world.pull()
-    with Session(world.engine) as rows:
-        pair = rows.scalars(select(TicketPair)).one()
+    with Session(world.engine) as session:
+        pair = session.scalars(select(TicketPair)).one()
         assert len(pair.their_number) == 100
         assert comments(world, pair.ticket_number) == ["<img src=x onerror=alert(1)>"]
 

@@ -305,8 +305,8 @@ def test_what_their_server_refuses_for_good_has_failed_and_is_sent_again(
     pair = world.pair(number)
     assert pair.state == PairState.STOPPED
     assert pair.reason == f"Their mail server refused the mail: {box.refuses}"
-    with Session(world.context.engine) as rows:
-        (trouble,) = troubles(rows, 10)
+    with Session(world.context.engine) as session:
+        (trouble,) = troubles(session, 10)
         assert trouble.first is not None
         assert trouble.first.kind == ("ticket" if is_new else "comment")
     told = len(world.told())

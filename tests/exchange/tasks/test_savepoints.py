@@ -48,14 +48,14 @@ def work(world: World) -> None:
 
 
 def lanes_waiting(world: World) -> int:
-    with Session(world.engine) as rows:
-        return sum(job.waiting for job in queued_jobs(rows) if job.name == LANE_JOB)
+    with Session(world.engine) as session:
+        return sum(job.waiting for job in queued_jobs(session) if job.name == LANE_JOB)
 
 
 def waiting(world: World) -> list[dict[str, str]]:
     """Contents of our entries that wait."""
-    with Session(world.engine) as rows:
-        found = rows.scalars(select(Entry).where(Entry.state == "waiting").order_by(Entry.id))
+    with Session(world.engine) as session:
+        found = session.scalars(select(Entry).where(Entry.state == "waiting").order_by(Entry.id))
         return [json.loads(one.content) for one in found]
 
 
@@ -107,13 +107,13 @@ def test_a_job_belongs_to_the_savepoint_in_which_it_was_left(
 ) -> None:
     world = World(session.get_bind().engine)
     paired(world)
-    with world.writing() as rows:
-        pair = rows.scalars(select(TicketPair)).one()
+    with world.writing() as session:
+        pair = session.scalars(select(TicketPair)).one()
         if not is_inside:
-            enqueue_pair(rows, pair)
-        savepoint = rows.begin_nested()
+            enqueue_pair(session, pair)
+        savepoint = session.begin_nested()
         if is_inside:
-            enqueue_pair(rows, pair)
+            enqueue_pair(session, pair)
         savepoint.rollback()
     assert lanes_waiting(world) == (0 if is_inside else 1)
 
@@ -121,9 +121,9 @@ def test_a_job_belongs_to_the_savepoint_in_which_it_was_left(
 def test_a_transaction_that_is_rolled_back_leaves_nothing_to_the_next(session: Session) -> None:
     world = World(session.get_bind().engine)
     paired(world)
-    with Session(world.engine) as rows:
-        with dry_run(rows):
-            enqueue_pair(rows, rows.scalars(select(TicketPair)).one())
-        with transaction(rows):
+    with Session(world.engine) as session:
+        with dry_run(session):
+            enqueue_pair(session, session.scalars(select(TicketPair)).one())
+        with transaction(session):
             pass
     assert lanes_waiting(world) == 0

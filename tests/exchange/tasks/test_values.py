@@ -73,23 +73,23 @@ def hear(world: World) -> None:
 def ends(world: World) -> tuple[str, str]:
     """Our state and theirs, when all is heard."""
     hear(world)
-    with Session(world.engine) as rows:
-        return rows.get_one(Ticket, 1).state, world.partner.tickets[int(THERE)].state
+    with Session(world.engine) as session:
+        return session.get_one(Ticket, 1).state, world.partner.tickets[int(THERE)].state
 
 
 def fields(world: World, origin: str = "ours") -> list[tuple[dict[str, str], str, str]]:
     """Entries of values: what they hold, what became of them and why."""
-    with Session(world.engine) as rows:
+    with Session(world.engine) as session:
         found = select(Entry).where(Entry.kind == "fields", Entry.origin == origin)
-        entries = rows.scalars(found.order_by(Entry.sequence))
+        entries = session.scalars(found.order_by(Entry.sequence))
         return [(json.loads(one.content), one.state, one.reason) for one in entries]
 
 
 def standing(world: World) -> tuple[str, list[tuple[str, str, str]]]:
     """What people are told: how the two are to each other, and what differs."""
-    with Session(world.engine) as rows:
-        pair = rows.scalars(select(TicketPair)).one()
-        told = compared(rows, [pair], world.now)[pair.id]
+    with Session(world.engine) as session:
+        pair = session.scalars(select(TicketPair)).one()
+        told = compared(session, [pair], world.now)[pair.id]
         return told.standing, [(one.name, one.ours, one.theirs) for one in told.differing]
 
 
@@ -131,9 +131,9 @@ def test_where_nobody_knows_who_was_last_a_person_is_asked(world: World, how: st
     assert ends(world) == ("on hold", "solved")
     assert standing(world)[0] == Standing.ASKED
     assert fields(world)[-1] == ({"state": "on hold"}, "skipped", "A person has to choose: state")
-    with world.writing() as rows:
-        asked = rows.scalars(select(Entry).where(Entry.state == "asked")).one()
-        assert decisions.choose(rows, world.operator(), asked.id, ours=True)
+    with world.writing() as session:
+        asked = session.scalars(select(Entry).where(Entry.state == "asked")).one()
+        assert decisions.choose(session, world.operator(), asked.id, ours=True)
     assert ends(world) == ("on hold", "on hold")
     assert standing(world) == (Standing.IN_STEP, [])
 
@@ -205,17 +205,17 @@ def test_two_who_both_decide_do_not_send_for_ever(make: Callable[..., World]) ->
 
 def test_a_read_from_before_a_call_changes_nothing(world: World) -> None:
     """It began when theirs was the old value, and comes to an end after ours was set."""
-    with Session(world.engine) as rows:
-        connection = rows.get_one(Connection, world.connection_id)
-        system = world._open(world.context, rows, connection)
-        pair = rows.scalars(select(TicketPair.id)).one()
+    with Session(world.engine) as session:
+        connection = session.get_one(Connection, world.connection_id)
+        system = world._open(world.context, session, connection)
+        pair = session.scalars(select(TicketPair.id)).one()
     old = read_whole(world.context, system, world.connection_id, THERE)
     world.later(seconds=5)
     world.do(change_ticket, 1, {"state": "solved", "solution": "Spliced"})
     world.deliver()
     world.later(seconds=5)
-    with world.writing() as rows:
-        take_in(rows, pair, old, world.now)
+    with world.writing() as session:
+        take_in(session, pair, old, world.now)
     assert fields(world, "theirs") == [], "ours was not reopened"
     assert ends(world) == ("solved", "solved")
     assert fields(world, "theirs") == []
@@ -251,8 +251,8 @@ def test_who_changes_what_was_never_agreed_is_followed(world: World, who: str) -
     else:
         world.do(change_ticket, 1, {"priority": "top priority"})
     hear(world)
-    with Session(world.engine) as rows:
-        assert rows.get_one(Ticket, 1).priority == "top priority"
+    with Session(world.engine) as session:
+        assert session.get_one(Ticket, 1).priority == "top priority"
     assert world.partner.tickets[int(THERE)].priority == "top priority"
     assert standing(world) == (Standing.IN_STEP, [])
 

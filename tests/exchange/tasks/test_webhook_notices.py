@@ -145,8 +145,8 @@ def test_each_change_is_told_in_its_order_without_its_text(
         assert all(is_signed(headers, body, secret) for secret in secrets)
         assert b"fibre" not in body
         assert b"reads" not in body
-    with Session(world.context.engine) as rows:
-        kept = rows.scalars(select(ExchangeCall)).all()
+    with Session(world.context.engine) as session:
+        kept = session.scalars(select(ExchangeCall)).all()
         assert not any(secret in one.asked + one.answered for one in kept for secret in secrets)
 
 
@@ -164,14 +164,14 @@ def test_one_that_was_not_taken_comes_again_under_the_same_id(
     assert ids[2] == ids[3]
     assert len(set(ids)) == 2
     assert len(ids) == 4
-    with Session(world.context.engine) as rows:
-        assert {one.state for one in rows.scalars(select(Entry))} == {"sent"}
+    with Session(world.context.engine) as session:
+        assert {one.state for one in session.scalars(select(Entry))} == {"sent"}
 
 
 def test_it_is_tested_by_a_message_about_no_ticket(session: Session, receiver: Receiver) -> None:
     world = _World(session, receiver, [new_secret()])
-    with Session(world.context.engine) as rows:
-        system = open_system(world.context, rows, rows.get_one(Connection, 1))
+    with Session(world.context.engine) as session:
+        system = open_system(world.context, session, session.get_one(Connection, 1))
     assert [check.problem for check in system.test()] == [""]
     (message,) = receiver.messages()
     assert (message["type"], message["data"]) == ("connection.tested", {})

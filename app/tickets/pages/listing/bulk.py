@@ -117,7 +117,7 @@ def _plan(form: BulkForm, chosen: Chosen) -> Sequence[Planned] | None:
 @blueprint.post("")
 def do() -> Response:
     """Change the tickets as the preview said."""
-    rows, by, form = db.session(), writer(), BulkForm()
+    session, by, form = db.session(), writer(), BulkForm()
     versions = _numbers(request.form.getlist("n"))
     chosen = Chosen(list(versions))
     form.offer(by.actor)
@@ -130,8 +130,8 @@ def do() -> Response:
     fresh = [item for item in plan if item.version == versions[item.number]]
     if any(item.refusal for item in fresh) and request.form.get("agree") != "yes":
         return _page(form, chosen, plan=plan, disagreed=True, status=422)
-    with writing_once(rows):
-        key_of_done = verbs.do_bulk_change(rows, by, key, versions, form.wishes()).id
+    with writing_once(session):
+        key_of_done = verbs.do_bulk_change(session, by, key, versions, form.wishes()).id
         leads_to(url_for("bulk.result", number=key_of_done))
     return go_to(url_for("bulk.result", number=key_of_done))
 
@@ -145,11 +145,11 @@ def result(number: int) -> Response:
 @blueprint.post(f"/{_KEY}/undo")
 def undo(number: int) -> Response:
     """Take a change of several tickets back."""
-    rows, by, form = db.session(), writer(), UndoBulkForm()
-    verbs.find_bulk_change(rows, by.actor, number)
+    session, by, form = db.session(), writer(), UndoBulkForm()
+    verbs.find_bulk_change(session, by.actor, number)
     if form.validate():
-        with errors_in(form, {"public_comment": "reason"}), writing_once(rows):
-            undone = verbs.undo_bulk_change(rows, by, number, form.reason.data or "").id
+        with errors_in(form, {"public_comment": "reason"}), writing_once(session):
+            undone = verbs.undo_bulk_change(session, by, number, form.reason.data or "").id
             leads_to(url_for("bulk.result", number=undone))
     if form.errors:
         return _result_page(number, form, 422)
@@ -218,15 +218,15 @@ def _counts(plan: Sequence[Planned]) -> dict[str, int]:
 
 
 def _result_page(number: int, form: UndoBulkForm, status: int = 200) -> Response:
-    rows, actor = db.session(), acting()
-    bulk = verbs.find_bulk_change(rows, actor, number)
+    session, actor = db.session(), acting()
+    bulk = verbs.find_bulk_change(session, actor, number)
     page = render_template(
         "tickets/bulk/result.html",
         bulk=bulk,
-        undoes=rows.get(BulkChange, bulk.undoes_id) if bulk.undoes_id else None,
-        undone=verbs.undone_by(rows, bulk),
-        changes=verbs.changes_in(rows, bulk),
-        titles=verbs.titles_of(rows, bulk),
+        undoes=session.get(BulkChange, bulk.undoes_id) if bulk.undoes_id else None,
+        undone=verbs.undone_by(session, bulk),
+        changes=verbs.changes_in(session, bulk),
+        titles=verbs.titles_of(session, bulk),
         changed=[item for item in bulk.tickets if item.version is not None],
         left=[item for item in bulk.tickets if item.version is None],
         form=form,

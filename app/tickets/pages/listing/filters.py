@@ -57,7 +57,7 @@ def show(number: int) -> AnyResponse:
 @blueprint.post("")
 def save() -> Response:
     """Keep the filter of a list under a name."""
-    rows, by, form = db.session(), writer(), SaveFilterForm()
+    session, by, form = db.session(), writer(), SaveFilterForm()
     with errors_in(form):
         query = read_query(form.query.data or "")
         if not form.validate():
@@ -66,11 +66,11 @@ def save() -> Response:
             shown = shown_columns(query.given("columns"), current_user.list_columns)
             query.values["columns"] = list(shown)
         shared = form.use.data == SHARED
-        with writing_once(rows):
+        with writing_once(session):
             row = verbs.save_filter(
-                rows, by, form.name.data or "", query.own_query(), shared=shared
+                session, by, form.name.data or "", query.own_query(), shared=shared
             )
-            rows.flush()
+            session.flush()
             leads_to(address_of(row))
     if form.errors:
         return _save_page(form)
@@ -85,12 +85,12 @@ def save() -> Response:
 @blueprint.post(f"/{_KEY}/change")
 def change(number: int) -> Response:
     """Rename a filter, share it or not."""
-    rows, by, form = db.session(), writer(), FilterForm()
-    verbs.find_filter(rows, by.actor, number)
+    session, by, form = db.session(), writer(), FilterForm()
+    verbs.find_filter(session, by.actor, number)
     if form.validate():
-        with errors_in(form), transaction(rows):
+        with errors_in(form), transaction(session):
             verbs.change_filter(
-                rows, by, number, form.name.data or "", shared=form.use.data == SHARED
+                session, by, number, form.name.data or "", shared=form.use.data == SHARED
             )
     if form.errors:
         return _page(wrong=number, form=form, status=422)
@@ -100,29 +100,29 @@ def change(number: int) -> Response:
 @blueprint.post(f"/{_KEY}/replace")
 def replace(number: int) -> Response:
     """Let a filter show what the list shows now."""
-    rows, by, form = db.session(), writer(), ReplaceFilterForm()
-    verbs.find_filter(rows, by.actor, number)
+    session, by, form = db.session(), writer(), ReplaceFilterForm()
+    verbs.find_filter(session, by.actor, number)
     query = read_query(form.query.data or "")
-    with transaction(rows):
-        row = verbs.replace_filter(rows, by, number, query.own_query())
+    with transaction(session):
+        row = verbs.replace_filter(session, by, number, query.own_query())
     return go_to(address_of(row), _("Filter “%(name)s” updated.", name=row.name))
 
 
 @blueprint.post(f"/{_KEY}/delete")
 def delete(number: int) -> Response:
     """Delete a filter; the next page offers to put it back."""
-    rows, by = db.session(), writer()
-    with writing_once(rows):
-        verbs.delete_filter(rows, by, number)
+    session, by = db.session(), writer()
+    with writing_once(session):
+        verbs.delete_filter(session, by, number)
     return go_to(url_for("filters.listing", deleted=number))
 
 
 @blueprint.post(f"/{_KEY}/restore")
 def restore(number: int) -> Response:
     """Put back a filter that was deleted."""
-    rows, by = db.session(), writer()
-    with writing_once(rows):
-        row = verbs.restore_filter(rows, by, number)
+    session, by = db.session(), writer()
+    with writing_once(session):
+        row = verbs.restore_filter(session, by, number)
     return go_to(url_for("filters.listing"), _("Filter “%(name)s” restored.", name=row.name))
 
 
@@ -167,8 +167,8 @@ def _save_page(form: SaveFilterForm) -> Response:
 
 
 def _page(*, wrong: int = 0, form: FilterForm | None = None, status: int = 200) -> Response:
-    rows, actor = db.session(), acting()
-    found = verbs.visible_filters(rows, actor)
+    session, actor = db.session(), acting()
+    found = verbs.visible_filters(session, actor)
     page = render_template(
         "tickets/filters/list.html",
         rows=[
