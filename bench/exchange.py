@@ -26,7 +26,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.models.changes import PortalFact
-from app.core.rules.access import SYSTEM, Actor, Door, Kind, Role, Writer
+from app.core.rules.access import SYSTEM, Actor, ActorKind, Door, Role, Writer
 from app.core.settings import PROJECT
 from app.demo import LOGINS
 from app.demo.partner_system import StandIn, server_of
@@ -156,7 +156,7 @@ def _admin() -> Writer:
 
 
 def _operator() -> Writer:
-    actor = Actor(kind=Kind.PERSON, account="operator", role=Role.OPERATOR)
+    actor = Actor(kind=ActorKind.PERSON, account="operator", role=Role.OPERATOR)
     return Writer(actor=actor, door=Door.PORTAL, now=datetime.now(UTC), author="An operator")
 
 

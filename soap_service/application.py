@@ -24,7 +24,7 @@ from app.core.database.transactions import (
     is_unavailable,
     transaction,
 )
-from app.core.rules.access import Actor, Kind
+from app.core.rules.access import Actor, ActorKind
 from app.core.rules.addresses import kept_address
 from app.core.rules.errors import (
     RETRY_AFTER,
@@ -275,7 +275,7 @@ class SoapDoor:
         login = outcome.account if isinstance(outcome.account, str) else ""
         if login:
             with Session(self._engine) as session:
-                login = known_name(session, Kind.PARTNER, login)
+                login = known_name(session, ActorKind.PARTNER, login)
         remote = kept_address(environ.get("REMOTE_ADDR"))
         log_event(
             "failed login",
@@ -343,7 +343,7 @@ class SoapDoor:
     def _verified(self, session: Session, request: Request, remote: str) -> Actor:
         """The account of these credentials; ``AuthenticationFailed`` for every other cause."""
         now = datetime.now(UTC)
-        tried = attempt(session, Kind.PARTNER, request.user, request.password, now, self._key)
+        tried = attempt(session, ActorKind.PARTNER, request.user, request.password, now, self._key)
         if tried.needs_record:
             with transaction(session, beside=True):
                 tried = record_attempt(session, tried, now, remote)

@@ -20,7 +20,7 @@ from app.accounts.services.partners import actor_of_account, create_partner_acco
 from app.accounts.services.people import actor_of_user, create_user
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, Counter
-from app.core.rules.access import Actor, Door, Kind, Writer
+from app.core.rules.access import Actor, ActorKind, Door, Writer
 from app.registry.models.registry import Link, Site, SiteName
 from app.reports.services.first_quarter import FIRST_QUARTER, ask_reports_from
 from tests.harness.rows import Rows, read_rows, write_rows
@@ -28,7 +28,7 @@ from tests.harness.rows import Rows, read_rows, write_rows
 NOON = datetime(2013, 3, 6, 12, 0, tzinfo=UTC)
 """A Wednesday."""
 PASSWORD = "correct horse 9"
-SYSTEM = Writer(actor=Actor(kind=Kind.SYSTEM, account="portal"), door=Door.COMMAND, now=NOON)
+SYSTEM = Writer(actor=Actor(kind=ActorKind.SYSTEM, account="portal"), door=Door.COMMAND, now=NOON)
 
 
 _HAS_ROWS = select(*(exists(select(row)) for row in (Change, Counter, Link, Partner, Site, User)))
@@ -52,7 +52,7 @@ class Cast:
 
 def writer(actor: Actor, now: datetime = NOON, **more: Any) -> Writer:
     """That actor, writing at ``now`` through the door that its kind uses."""
-    door = Door.SOAP if actor.kind is Kind.PARTNER else Door.PORTAL
+    door = Door.SOAP if actor.kind is ActorKind.PARTNER else Door.PORTAL
     return Writer(actor=actor, door=door, now=now, **more)
 
 

@@ -14,7 +14,7 @@ from marshmallow import Schema, fields
 from app.api.caller import session
 from app.api.operations import Call, next_page, operation
 from app.api.wire import Moment, a_list, a_number, a_text, page_next, sent_choice, sent_number
-from app.core.rules.access import Actor, Kind
+from app.core.rules.access import Actor, ActorKind
 from app.core.rules.documents.slides import SLIDE_WORDS
 from app.core.rules.errors import Forbidden, NotFound
 from app.core.rules.language import _
@@ -188,7 +188,7 @@ def get_pack_file(call: Call) -> Response:
 
 
 def _require_person(actor: Actor) -> None:
-    if actor.kind is not Kind.PERSON:
+    if actor.kind is not ActorKind.PERSON:
         raise Forbidden(_("Only people read meetings"))
 
 

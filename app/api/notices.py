@@ -20,7 +20,7 @@ from app.api.wire import (
     sent_choice,
     sent_number,
 )
-from app.core.rules.access import Actor, Kind
+from app.core.rules.access import Actor, ActorKind
 from app.core.rules.errors import Forbidden
 from app.core.rules.language import _
 from app.core.rules.scopes import Scope
@@ -151,7 +151,7 @@ def report_notices(call: Call) -> Mapping[str, Any]:
 
 
 def _require_ours(actor: Actor) -> None:
-    if actor.kind is Kind.PARTNER:
+    if actor.kind is ActorKind.PARTNER:
         raise Forbidden(_("Partners see no notices of providers"))
 
 

@@ -21,7 +21,7 @@ from app.accounts.models.people import User
 from app.accounts.services.partners import actor_of_account, create_partner_account, find_account
 from app.accounts.services.people import actor_of_user, create_user, find_user
 from app.core.models.changes import PortalFact
-from app.core.rules.access import SYSTEM, Actor, Door, Kind, Role, TicketAccess, Writer
+from app.core.rules.access import SYSTEM, Actor, ActorKind, Door, Role, TicketAccess, Writer
 from app.core.rules.errors import SettingError
 from app.demo.desk import seed_desk
 from app.demo.duty_rules import seed_rules
@@ -210,7 +210,7 @@ class _Seeder:
 
     def _by(self, who: str, at: datetime) -> Writer:
         actor = self.actors[who]
-        if actor.kind is Kind.PARTNER:
+        if actor.kind is ActorKind.PARTNER:
             return Writer(actor=actor, door=Door.SOAP, now=at, author=_PARTNERS_AUTHOR)
         return Writer(actor=actor, door=Door.PORTAL, now=at)
 

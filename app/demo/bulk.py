@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 
 from app.core.models.base import Base
 from app.core.models.changes import Change, ChangedField, Counter
-from app.core.rules.access import Actor, Door, Kind, Writer
+from app.core.rules.access import Actor, ActorKind, Door, Writer
 from app.core.rules.texts import read_time
 from app.core.services.changes import TICKET, take_number
 from app.demo.stories import OPERATOR, PARTNER, Step, Story
@@ -233,7 +233,7 @@ def _seed_stories(
 
     def by(who: str, at: datetime) -> Writer:
         actor = actors[who]
-        door = Door.SOAP if actor.kind is Kind.PARTNER else Door.PORTAL
+        door = Door.SOAP if actor.kind is ActorKind.PARTNER else Door.PORTAL
         return Writer(actor=actor, door=door, now=at)
 
     events: list[tuple[datetime, int, Step | None]] = []

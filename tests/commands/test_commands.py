@@ -31,7 +31,7 @@ from app.cli import NamedCommand, command_application
 from app.commands import MODULES
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
-from app.core.rules.access import SYSTEM, Door, Kind, Writer
+from app.core.rules.access import SYSTEM, ActorKind, Door, Writer
 from app.core.rules.errors import AuthenticationFailed
 from app.core.settings import PROJECT, process_environment
 from app.core.web.extensions import db
@@ -84,7 +84,7 @@ def changes(database: str) -> int | None:
         return session.scalar(select(func.count()).select_from(Change))
 
 
-def verifies(database: str, kind: Kind, name: str, password: str) -> bool:
+def verifies(database: str, kind: ActorKind, name: str, password: str) -> bool:
     with opened(database) as session:
         tried = attempt(session, kind, name, password, datetime.now(UTC), KEY)
     try:
@@ -116,22 +116,22 @@ def test_a_person_from_creation_to_disabling(registry: str) -> None:
         own_process=True,
     )
     assert said == "User noc-demo is created, role reporter, for DE-KIT, NL-T1.\n"
-    assert verifies(registry, Kind.PERSON, "noc-demo", PASSWORD)
+    assert verifies(registry, ActorKind.PERSON, "noc-demo", PASSWORD)
 
     with opened(registry) as session, transaction(session):
         user = session.scalars(select(User)).one()
         assert user.password_hash.startswith("$argon2id$")
         start_login(session, user.id, datetime.now(UTC))
     done(registry, "user", "password", "noc-demo", "--password-stdin", stdin="quite another")
-    assert verifies(registry, Kind.PERSON, "noc-demo", "quite another")
-    assert not verifies(registry, Kind.PERSON, "noc-demo", PASSWORD)
+    assert verifies(registry, ActorKind.PERSON, "noc-demo", "quite another")
+    assert not verifies(registry, ActorKind.PERSON, "noc-demo", PASSWORD)
     with opened(registry) as session:
         assert session.scalars(select(Login)).one().ended_at is not None
 
     listed = done(registry, "user", "list", own_process=True).splitlines()
     assert listed[1].split() == ["noc-demo", "reporter", "DE-KIT,", "NL-T1", "-", "yes"]
     done(registry, "user", "disable", "noc-demo")
-    assert not verifies(registry, Kind.PERSON, "noc-demo", "quite another")
+    assert not verifies(registry, ActorKind.PERSON, "noc-demo", "quite another")
     assert "disabled 20" in done(registry, "user", "list")
     with opened(registry) as session:
         written = session.scalars(select(Change).where(Change.kind == "person")).all()
@@ -157,7 +157,7 @@ def test_a_link_a_role_and_a_lost_second_factor(registry: str) -> None:
                 token[1],
                 "quite another",
             )
-    assert verifies(registry, Kind.PERSON, "noc", "quite another")
+    assert verifies(registry, ActorKind.PERSON, "noc", "quite another")
     said = done(registry, "user", "role", "noc", "reporter", "--site", "FZK-LCG2")
     assert said == "User noc has the role reporter.\n"
     said = done(registry, "user", "role", "noc", "reporter", "--site", "DE-KIT")
@@ -167,7 +167,7 @@ def test_a_link_a_role_and_a_lost_second_factor(registry: str) -> None:
     done(registry, "user", "disable", "noc")
     assert "disabled" in refused(registry, "user", "reset", "noc")
     assert done(registry, "user", "enable", "noc") == "User noc is enabled.\n"
-    assert verifies(registry, Kind.PERSON, "noc", "quite another")
+    assert verifies(registry, ActorKind.PERSON, "noc", "quite another")
     said = done(registry, "user", "second-factor-off", "noc")
     assert said == "User noc had no second factor.\n"
     with opened(registry) as session, transaction(session):
@@ -210,15 +210,15 @@ def test_a_partner_with_two_accounts(registry: str) -> None:
         assert (first.access, first.read_only, first.internal) == ("all", False, True)
         assert (second.access, second.read_only, second.internal) == ("own", True, False)
         assert (first.contract_year, second.contract_year) == (2016, 2012)
-    assert verifies(registry, Kind.PARTNER, "nren-desk", PASSWORD)
+    assert verifies(registry, ActorKind.PARTNER, "nren-desk", PASSWORD)
 
     done(registry, "partner", "password", "nren-desk", "--password-stdin", stdin="quite another\n")
-    assert verifies(registry, Kind.PARTNER, "nren-desk", "quite another")
-    assert not verifies(registry, Kind.PARTNER, "nren-desk", PASSWORD)
+    assert verifies(registry, ActorKind.PARTNER, "nren-desk", "quite another")
+    assert not verifies(registry, ActorKind.PARTNER, "nren-desk", PASSWORD)
     assert "several accounts" in refused(registry, "partner", "disable", "NREN-DEMO")
     done(registry, "partner", "disable", "nren-desk")
-    assert not verifies(registry, Kind.PARTNER, "nren-desk", "quite another")
-    assert verifies(registry, Kind.PARTNER, "nren-old", PASSWORD)
+    assert not verifies(registry, ActorKind.PARTNER, "nren-desk", "quite another")
+    assert verifies(registry, ActorKind.PARTNER, "nren-old", PASSWORD)
     lines = done(registry, "partner", "list").splitlines()
     assert lines[1].split()[:2] == ["NREN-DEMO", "nren-desk"]
     assert "disabled" in lines[1]
@@ -233,24 +233,24 @@ def test_a_secret_made_by_the_portal_is_rotated(registry: str) -> None:
     )
     assert said.startswith("Account nren of partner NREN-DEMO is created.\n")
     first = said.split()[-1]
-    assert verifies(registry, Kind.PARTNER, "nren", first)
+    assert verifies(registry, ActorKind.PARTNER, "nren", first)
     with opened(registry) as session:
         account = session.scalars(select(PartnerAccount)).one()
         assert [site.key for site in account.sites] == ["DE-KIT", "NL-T1"]
     second = done(registry, "partner", "rotate", "nren").split()[-1]
-    assert verifies(registry, Kind.PARTNER, "nren", first)
-    assert verifies(registry, Kind.PARTNER, "nren", second)
+    assert verifies(registry, ActorKind.PARTNER, "nren", first)
+    assert verifies(registry, ActorKind.PARTNER, "nren", second)
     assert "end the older one first" in refused(registry, "partner", "rotate", "NREN-DEMO")
     assert "has ended" in done(registry, "partner", "rotate", "nren", "--end-old")
-    assert not verifies(registry, Kind.PARTNER, "nren", first)
-    assert verifies(registry, Kind.PARTNER, "nren", second)
+    assert not verifies(registry, ActorKind.PARTNER, "nren", first)
+    assert verifies(registry, ActorKind.PARTNER, "nren", second)
     said = done(registry, "partner", "rotate", "nren", "--password-stdin", stdin=PASSWORD)
     assert PASSWORD not in said
-    assert verifies(registry, Kind.PARTNER, "nren", PASSWORD)
+    assert verifies(registry, ActorKind.PARTNER, "nren", PASSWORD)
     done(registry, "partner", "disable", "nren")
-    assert not verifies(registry, Kind.PARTNER, "nren", PASSWORD)
+    assert not verifies(registry, ActorKind.PARTNER, "nren", PASSWORD)
     assert done(registry, "partner", "enable", "nren") == "Account nren is enabled.\n"
-    assert verifies(registry, Kind.PARTNER, "nren", PASSWORD)
+    assert verifies(registry, ActorKind.PARTNER, "nren", PASSWORD)
 
 
 def test_a_partner_with_one_account_may_be_named_by_its_code(registry: str) -> None:
@@ -261,7 +261,7 @@ def test_a_partner_with_one_account_may_be_named_by_its_code(registry: str) -> N
         stdin=PASSWORD,
     )
     done(registry, "partner", "disable", "NREN-DEMO")
-    assert not verifies(registry, Kind.PARTNER, "nren", PASSWORD)
+    assert not verifies(registry, ActorKind.PARTNER, "nren", PASSWORD)
 
 
 CREATE_USER = ("user", "create", "noc-demo", "--password-stdin", "--role")
@@ -424,8 +424,8 @@ def test_seeding(database: str) -> None:
     with opened(database) as session:
         assert session.scalar(select(func.count()).select_from(Ticket)) == 252
         assert session.scalar(select(func.count()).select_from(Site)) == 17
-    assert verifies(database, Kind.PERSON, "reporter", "reporter-demo")
-    assert verifies(database, Kind.PARTNER, "ggus-demo", "partner-demo")
+    assert verifies(database, ActorKind.PERSON, "reporter", "reporter-demo")
+    assert verifies(database, ActorKind.PARTNER, "ggus-demo", "partner-demo")
 
 
 def test_a_database_without_tables_is_one_line(empty_database: str) -> None:

@@ -20,7 +20,7 @@ from app.calendar.services.calendar import agenda
 from app.commands.serve import seed_first
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField, PortalFact
-from app.core.rules.access import SYSTEM, Door, Kind, Writer
+from app.core.rules.access import SYSTEM, ActorKind, Door, Writer
 from app.core.rules.errors import SettingError
 from app.core.rules.quarters import HalfYear, Quarter, Year
 from app.core.settings import Settings
@@ -285,10 +285,10 @@ def test_people_partner_and_portal_wrote_it(seeded: Session) -> None:
         for change in seeded.scalars(select(Change).where(Change.kind == "ticket"))
     )
     assert set(who) == {
-        (Kind.PERSON, "operator", Door.PORTAL),
-        (Kind.PERSON, "reporter", Door.PORTAL),
-        (Kind.PARTNER, "ggus-demo", Door.SOAP),
-        (Kind.SYSTEM, "portal", Door.SYSTEM),
+        (ActorKind.PERSON, "operator", Door.PORTAL),
+        (ActorKind.PERSON, "reporter", Door.PORTAL),
+        (ActorKind.PARTNER, "ggus-demo", Door.SOAP),
+        (ActorKind.SYSTEM, "portal", Door.SYSTEM),
     }
     comments = Counter(
         seeded.scalars(

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from app.core.adapters.outbound import Answer
 from app.core.database.transactions import transaction
-from app.core.rules.access import SYSTEM, Actor, Door, Kind, Role, Writer
+from app.core.rules.access import SYSTEM, Actor, ActorKind, Door, Role, Writer
 from app.demo.partner_system import StandIn
 from app.exchange.adapters.http import JsonCaller
 from app.exchange.adapters.zammad.client import Zammad
@@ -134,12 +134,12 @@ class World:
 
     def operator(self, name: str = "operator") -> Writer:
         """An operator, now."""
-        actor = Actor(kind=Kind.PERSON, account=name, role=Role.OPERATOR)
+        actor = Actor(kind=ActorKind.PERSON, account=name, role=Role.OPERATOR)
         return Writer(actor=actor, door=Door.PORTAL, now=self.now, author=name)
 
     def admin(self) -> Writer:
         """An admin, now."""
-        actor = Actor(kind=Kind.PERSON, account="admin", role=Role.ADMIN)
+        actor = Actor(kind=ActorKind.PERSON, account="admin", role=Role.ADMIN)
         return Writer(actor=actor, door=Door.PORTAL, now=self.now, author="admin")
 
     def open(self, title: str, text: str, **more: Any) -> int:

@@ -33,7 +33,7 @@ from app.accounts.pages.people_forms import AskCodeForm, LoginForm, recovery_onl
 from app.accounts.services import credentials, logins, people, second_factor
 from app.accounts.web.failed_logins import MAX_NAME_LENGTH, log_failed_login
 from app.core.database.transactions import transaction
-from app.core.rules.access import Kind
+from app.core.rules.access import ActorKind
 from app.core.rules.errors import AuthenticationFailed, Forbidden, TooManyAttempts
 from app.core.rules.language import _, counted
 from app.core.web.address_limits import LOGIN, limited
@@ -343,7 +343,7 @@ def _begin(name: str, password: str) -> tuple[str, Login | None]:
     if len(name) > MAX_NAME_LENGTH or not name.isprintable():
         name = ""  # nobody has such a name; it costs what any unknown one costs
     session = db.session()
-    tried = credentials.attempt(session, Kind.PERSON, name, password, now(), secret_key())
+    tried = credentials.attempt(session, ActorKind.PERSON, name, password, now(), secret_key())
     if tried.needs_record:
         with transaction(session, beside=True):
             tried = credentials.record_attempt(session, tried, now(), remote())

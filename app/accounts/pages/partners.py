@@ -32,7 +32,7 @@ from app.accounts.services.copies import copies_today
 from app.accounts.services.logins import verified_user
 from app.accounts.web.own_password import AskPasswordForm, ask_password
 from app.core.database.transactions import transaction
-from app.core.rules.access import Kind, require_admin
+from app.core.rules.access import ActorKind, require_admin
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.web.extensions import db
@@ -235,7 +235,7 @@ def _account_page(
         "switches_form": switches_form or switches_of(found),
         "new_secret": new_secret,
         "problem": problem,
-        "copies": copies_today(session, Kind.PARTNER, number, now().date()),
+        "copies": copies_today(session, ActorKind.PARTNER, number, now().date()),
         "copies_per_day": current_app.config["PORTAL"].copies_per_day,
     }
     if calls.problems and status == 200:

@@ -25,7 +25,7 @@ from app.accounts.services.copies import copies_today
 from app.accounts.services.passkeys import passkeys_of
 from app.accounts.web.own_password import ask_password
 from app.core.database.transactions import transaction
-from app.core.rules.access import Kind, require_admin
+from app.core.rules.access import ActorKind, require_admin
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _, counted
 from app.core.services.changes import newest_changes_of
@@ -285,7 +285,7 @@ def _person_page(
         new_link=link,
         problem=problem,
         why=why,
-        copies=copies_today(session, Kind.PERSON, user.id, now().date()),
+        copies=copies_today(session, ActorKind.PERSON, user.id, now().date()),
         copies_per_day=current_app.config["PORTAL"].copies_per_day,
         **choices(db.session()),
     )

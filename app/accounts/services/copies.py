@@ -16,13 +16,13 @@ from sqlalchemy.orm import Session
 from app.accounts.models.copies import CopiesOfDay
 from app.accounts.models.people import User
 from app.core.database.upsert import upsert
-from app.core.rules.access import Kind, Writer
+from app.core.rules.access import ActorKind, Writer
 from app.core.rules.errors import Invalid, TooManyCopies
 from app.core.rules.language import _
 from app.core.rules.mails.mail_addresses import address_key, address_parts, mail_address
 
 _FIELD: Final = "carbon_copy"
-_BOUNDED: Final = (Kind.PERSON, Kind.PARTNER)
+_BOUNDED: Final = (ActorKind.PERSON, ActorKind.PARTNER)
 
 
 def count_copies(session: Session, by: Writer, new: str, old: str = "") -> None:
@@ -60,7 +60,7 @@ def count_copies(session: Session, by: Writer, new: str, old: str = "") -> None:
         raise TooManyCopies(by.copies_per_day, today - len(keys), len(keys))
 
 
-def copies_today(session: Session, kind: Kind, account_id: int, day: date) -> int:
+def copies_today(session: Session, kind: ActorKind, account_id: int, day: date) -> int:
     """How many outside addresses this account named on that day (UTC), today or a newer one."""
     found = session.get(CopiesOfDay, (str(kind), account_id))
     return found.addresses if found is not None and found.day == day else 0

@@ -30,7 +30,7 @@ from app.accounts.models.partners import AccountSecret, PartnerAccount
 from app.accounts.models.people import FailedLogins, LoginFailure, User, VerifiedCredential
 from app.accounts.rules.passwords import MAX_PASSWORD_LENGTH
 from app.core.database.upsert import upsert
-from app.core.rules.access import Kind
+from app.core.rules.access import ActorKind
 from app.core.rules.errors import AuthenticationFailed, TooManyAttempts
 
 FAILURES_ALLOWED = 20
@@ -103,7 +103,7 @@ class Attempt:
     account_id: int | None = None
     error: AuthenticationFailed | None = None
     verified_digest: str | None = None
-    failed_as: tuple[Kind, str] | None = None
+    failed_as: tuple[ActorKind, str] | None = None
     """The kind and name that a wrong password was given for; None where none was looked at."""
     stored_hash: str = field(default="", repr=False)
     """The hash that the password was found right by: by now there may be another one."""
@@ -126,7 +126,7 @@ def hash_password(password: str) -> str:
 
 
 def attempt(
-    session: Session, kind: Kind, name: str, password: str, now: datetime, key: bytes
+    session: Session, kind: ActorKind, name: str, password: str, now: datetime, key: bytes
 ) -> Attempt:
     """Try a name and password of a person or a partner's account. Writes nothing.
 
@@ -150,7 +150,7 @@ def attempt(
             if known is not None:
                 return known
             session.rollback()
-            tries = _SECRETS_OF_A_PARTNER if kind is Kind.PARTNER else 1
+            tries = _SECRETS_OF_A_PARTNER if kind is ActorKind.PARTNER else 1
             matching = _matching(hashes, password, tries)
         finally:
             _HASHING.release()
@@ -175,11 +175,11 @@ def attempt_without_password(
     digest = _name_digest(purpose, name)
     if _is_blocked(session, digest, now):
         return Attempt(digest, error=TooManyAttempts())
-    return Attempt(digest, error=AuthenticationFailed(), failed_as=(Kind.PERSON, name))
+    return Attempt(digest, error=AuthenticationFailed(), failed_as=(ActorKind.PERSON, name))
 
 
 def remembered_by(
-    kind: Kind, name: str, password: str, hashes: Sequence[str], now: datetime, key: bytes
+    kind: ActorKind, name: str, password: str, hashes: Sequence[str], now: datetime, key: bytes
 ) -> dict[str, Any]:
     """The values of ``REMEMBERED`` for these credentials, if ``hashes`` are the stored ones."""
     digests = [_credential_digest(key, kind, name, stored, password) for stored in hashes]
@@ -239,19 +239,19 @@ def record_attempt(session: Session, tried: Attempt, now: datetime, remote: str 
     return tried
 
 
-def known_name(session: Session, kind: Kind, name: str) -> str:
+def known_name(session: Session, kind: ActorKind, name: str) -> str:
     """The name if an account has it, disabled or not, else "": it may be a mistyped secret, which
     neither the audit nor the security log keeps."""
     known = (
         select(User.id).where(User.name == name)
-        if kind is Kind.PERSON
+        if kind is ActorKind.PERSON
         else select(PartnerAccount.id).where(PartnerAccount.login == name)
     )
     return name if session.scalar(known) is not None else ""
 
 
 def count_failed_login(
-    session: Session, kind: Kind, name: str, now: datetime, remote: str = ""
+    session: Session, kind: ActorKind, name: str, now: datetime, remote: str = ""
 ) -> None:
     """Count one failed login in the audit: per account and minute (UTC).
 
@@ -282,9 +282,9 @@ def _forget(
     session.execute(delete(row).where(key.in_(free)))
 
 
-def _stored(session: Session, kind: Kind, name: str) -> tuple[int | None, list[str]]:
+def _stored(session: Session, kind: ActorKind, name: str) -> tuple[int | None, list[str]]:
     """The enabled account of this name and its live hashes."""
-    if kind is Kind.PERSON:
+    if kind is ActorKind.PERSON:
         person = session.execute(
             select(User.id, User.password_hash).where(User.name == name, User.disabled_at.is_(None))
         ).first()
@@ -308,7 +308,7 @@ def _name_digest(kind: str, name: str) -> str:
     return hashlib.sha256(f"{kind}:{name}".encode("utf-8", "replace")).hexdigest()
 
 
-def _credential_digest(key: bytes, kind: Kind, name: str, stored: str, password: str) -> str:
+def _credential_digest(key: bytes, kind: ActorKind, name: str, stored: str, password: str) -> str:
     parts = b"\0".join(part.encode("utf-8", "replace") for part in (kind, name, stored, password))
     return hmac.new(key, parts, hashlib.sha256).hexdigest()
 

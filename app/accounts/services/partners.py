@@ -19,7 +19,14 @@ from app.accounts.rules.passwords import MAX_PASSWORD_LENGTH, checked_secret
 from app.accounts.services.credentials import REMEMBERED, hash_password, remembered_by
 from app.accounts.services.people import check_name
 from app.core.models.changes import Change
-from app.core.rules.access import CONTRACT_YEARS, Actor, Kind, TicketAccess, Writer, require_admin
+from app.core.rules.access import (
+    CONTRACT_YEARS,
+    Actor,
+    ActorKind,
+    TicketAccess,
+    Writer,
+    require_admin,
+)
 from app.core.rules.errors import AuthenticationFailed, Invalid, NotFound
 from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_choice, checked_text
@@ -353,7 +360,7 @@ def remembered_actor(
         return None
     hashes = _seen_hashes.get(login, ())
     for _attempt in range(2):
-        given = remembered_by(Kind.PARTNER, login, password, hashes, now, key)
+        given = remembered_by(ActorKind.PARTNER, login, password, hashes, now, key)
         rows = connection.execute(_ACCOUNT_WITH_SECRETS, {"name": login, **given}).all()
         stored = tuple(dict.fromkeys(row.password_hash for row in rows))
         if not 1 <= len(stored) <= LIVE_SECRETS:
@@ -370,7 +377,7 @@ def actor_of_rows(rows: Sequence[Any]) -> Actor:
     """The rights of the account in these rows (``ACCOUNT``)."""
     account = rows[0]
     return Actor(
-        kind=Kind.PARTNER,
+        kind=ActorKind.PARTNER,
         account=account.login,
         account_id=account.id,
         site_ids=frozenset(row.site_id for row in rows if row.site_id is not None),

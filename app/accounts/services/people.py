@@ -29,7 +29,7 @@ from app.accounts.services.personal_secrets import end_personal_secrets
 from app.accounts.services.security_notices import notify_person
 from app.core.rules.access import (
     Actor,
-    Kind,
+    ActorKind,
     Role,
     TicketFacts,
     Writer,
@@ -237,7 +237,7 @@ def require_no_map(session: Session, user: User, field: str) -> None:
 
 def set_password(session: Session, by: Writer, user: User, password: str) -> None:
     """Set one's own password (or the portal somebody's) and end all logins of that person."""
-    if by.actor.kind is not Kind.SYSTEM and not _is_self(by, user):
+    if by.actor.kind is not ActorKind.SYSTEM and not _is_self(by, user):
         raise Forbidden(_("You cannot set another person's password; create a one-time link"))
     replace_password(session, by, locked_user(session, user.name), password, "set")
 
@@ -405,7 +405,7 @@ def end_login(session: Session, token: str, now: datetime) -> None:
 def actor_of_user(user: User) -> Actor:
     """The rights of a person."""
     return Actor(
-        kind=Kind.PERSON,
+        kind=ActorKind.PERSON,
         account=user.name,
         account_id=user.id,
         role=Role(user.role),
@@ -477,7 +477,7 @@ def _check_mail(mail: str) -> None:
 
 
 def _is_self(by: Writer, user: User) -> bool:
-    return by.actor.kind is Kind.PERSON and by.actor.account_id == user.id
+    return by.actor.kind is ActorKind.PERSON and by.actor.account_id == user.id
 
 
 def _rights(user: User) -> str:

@@ -28,7 +28,7 @@ from app.accounts.services.credentials import Attempt, attempt_without_password,
 from app.accounts.services.people import PERSON, lock_admins, locked_user, with_reason
 from app.accounts.services.security_notices import notify_person
 from app.core.models.changes import PortalFact
-from app.core.rules.access import Kind, Role, Writer, require_admin
+from app.core.rules.access import ActorKind, Role, Writer, require_admin
 from app.core.rules.errors import Forbidden, Invalid
 from app.core.rules.language import _
 from app.core.services.changes import FieldChange, record_change
@@ -146,7 +146,7 @@ def needs_two_codes(session: Session, name: str, now: datetime) -> bool:
     """
     failures = session.scalar(
         select(func.sum(FailedLogins.failures)).where(
-            FailedLogins.kind == Kind.PERSON,
+            FailedLogins.kind == ActorKind.PERSON,
             FailedLogins.account == name,
             FailedLogins.minute > now - MANY_WITHIN,
         )
@@ -264,7 +264,7 @@ def demand_of_admins(session: Session, by: Writer, *, on: bool, why: str = "") -
 def own_user(session: Session, by: Writer, name: str) -> User:
     """The person of this name, locked; ``Forbidden`` if somebody else acts."""
     user = locked_user(session, name)
-    if by.actor.kind is not Kind.PERSON or by.actor.account_id != user.id:
+    if by.actor.kind is not ActorKind.PERSON or by.actor.account_id != user.id:
         raise Forbidden(_("You can set up only your own second factor"))
     return user
 

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
-from app.core.rules.access import Door, Kind, Writer
+from app.core.rules.access import ActorKind, Door, Writer
 from app.core.rules.language import _
 
 _WHY: Final = _(
@@ -96,11 +96,11 @@ def _queue(
 
 
 def _who(by: Writer, user: User) -> str:
-    if by.actor.kind is Kind.PERSON and by.actor.account_id == user.id:
+    if by.actor.kind is ActorKind.PERSON and by.actor.account_id == user.id:
         return _("%(name)s, which is your own account", name=user.name)
     return (
         _("the administrator %(account)s", account=by.actor.account)
-        if by.actor.kind is Kind.PERSON
+        if by.actor.kind is ActorKind.PERSON
         else _("the portal")
     )
 

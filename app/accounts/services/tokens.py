@@ -24,7 +24,7 @@ from app.accounts.services.partners import ACCOUNT, actor_of_rows, find_account
 from app.accounts.services.people import check_name
 from app.accounts.services.personal_secrets import TOKENS
 from app.accounts.services.security_notices import notify_person
-from app.core.rules.access import Actor, Kind, Role, Writer, require_admin
+from app.core.rules.access import Actor, ActorKind, Role, Writer, require_admin
 from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid, NotFound
 from app.core.rules.language import _
 from app.core.rules.scopes import LIVE_SECRETS, PREFIX, Scope, checked_lifetime, checked_scopes
@@ -259,7 +259,7 @@ def use_of_secret(session: Session, secret: str, now: datetime) -> TokenUse:
         if token.user_disabled_at is not None:
             raise AuthenticationFailed
         actor = Actor(
-            kind=Kind.PERSON,
+            kind=ActorKind.PERSON,
             account=token.user_name,
             account_id=token.user_id,
             role=Role(token.role),
@@ -269,7 +269,7 @@ def use_of_secret(session: Session, secret: str, now: datetime) -> TokenUse:
         )
     else:
         actor = Actor(
-            kind=Kind.TOKEN, account=token.token_name, account_id=token.token_id, scopes=scopes
+            kind=ActorKind.TOKEN, account=token.token_name, account_id=token.token_id, scopes=scopes
         )
     is_due = token.used_at is None or token.used_at <= now - USE_NOTED_AFTER
     return TokenUse(actor, token.token_id, is_due)
@@ -363,7 +363,7 @@ def _record(
 
 def _logged_in_person(session: Session, by: Writer) -> User:
     actor = by.actor
-    if actor.kind is not Kind.PERSON or actor.scopes is not None:
+    if actor.kind is not ActorKind.PERSON or actor.scopes is not None:
         raise Forbidden(_("Only a person who is logged in can have personal tokens"))
     return session.get_one(User, actor.account_id)
 
@@ -388,7 +388,7 @@ def _require_admin(actor: Actor) -> None:
 
 def _is_own(actor: Actor, token: ApiToken) -> bool:
     """Whether it is a token of this person, who is logged in."""
-    logged_in = actor.kind is Kind.PERSON and actor.scopes is None
+    logged_in = actor.kind is ActorKind.PERSON and actor.scopes is None
     return logged_in and token.user_id is not None and actor.account_id == token.user_id
 
 

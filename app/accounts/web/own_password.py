@@ -12,7 +12,7 @@ from flask_wtf import FlaskForm
 from app.accounts.services import credentials
 from app.accounts.web.failed_logins import log_failed_login
 from app.core.database.transactions import transaction
-from app.core.rules.access import Kind
+from app.core.rules.access import ActorKind
 from app.core.rules.errors import TooManyAttempts
 from app.core.rules.language import _
 from app.core.web.extensions import db
@@ -50,7 +50,9 @@ def ask_password(field: Any) -> Asked:
             return Asked(credentials.Attempt("", acting().account_id))
         field.errors = [SIGN_ON_AGAIN]
         return Asked(None, 422)
-    tried = credentials.attempt(session, Kind.PERSON, name, field.data or "", now(), secret_key())
+    tried = credentials.attempt(
+        session, ActorKind.PERSON, name, field.data or "", now(), secret_key()
+    )
     if tried.needs_record:
         with transaction(session):
             tried = credentials.record_attempt(session, tried, now(), remote())

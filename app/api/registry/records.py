@@ -19,7 +19,7 @@ from app.api.registry.schemas import (
     SitesQuery,
 )
 from app.api.registry.written_schemas import LinkChange, NewLink, NewSite, SiteChange
-from app.core.rules.access import Actor, Kind, TicketAccess, may_read_contacts
+from app.core.rules.access import Actor, ActorKind, TicketAccess, may_read_contacts
 from app.core.rules.errors import EditConflict, StaleVersion
 from app.core.rules.scopes import Scope
 from app.registry.rules.registry import covers
@@ -63,7 +63,7 @@ def _wire(
 def _states(actor: Actor, found: Sequence[ListedSite | ListedLink]) -> Mapping[int, LinkStatus]:
     """The state now of those links that are in use now: it names tickets, so that an account that
     reads its own only is told none."""
-    if actor.kind is Kind.PARTNER and actor.access is not TicketAccess.ALL:
+    if actor.kind is ActorKind.PARTNER and actor.access is not TicketAccess.ALL:
         return {}
     moment = datetime.now(UTC)
     links = [

@@ -10,7 +10,7 @@ from marshmallow import Schema
 from app.api.caller import session
 from app.api.operations import Call, operation
 from app.api.wire import Moment, a_flag, a_list, a_number, a_text
-from app.core.rules.access import Kind
+from app.core.rules.access import ActorKind
 from app.core.rules.errors import Forbidden
 from app.core.rules.language import _
 from app.core.rules.scopes import Scope
@@ -37,7 +37,7 @@ class SavedFilters(Schema):
 @operation("GET", "/v1/filters", scopes=(Scope.READ, Scope.TICKETS), answer=SavedFilters)
 def list_filters(call: Call) -> Mapping[str, Any]:
     """List saved ticket filters."""
-    if call.actor.kind is not Kind.PERSON:
+    if call.actor.kind is not ActorKind.PERSON:
         raise Forbidden(_("Only a person has saved filters"))
     return {
         "items": [

@@ -29,7 +29,7 @@ from app.api.tickets.schemas import (
     TicketPage,
     TicketsQuery,
 )
-from app.core.rules.access import Door, Kind, Writer
+from app.core.rules.access import ActorKind, Door, Writer
 from app.core.rules.addresses import kept_address
 from app.core.rules.attached_files import cleaned_name
 from app.core.rules.counted import Counted
@@ -184,7 +184,7 @@ def _by(call: Call) -> Writer:
     """Who writes: the account of the token. A partner's may name who wrote it there, as over SOAP;
     ``Invalid`` where anybody else does."""
     author = call.body.get("author", "")
-    if author and call.actor.kind is not Kind.PARTNER:
+    if author and call.actor.kind is not ActorKind.PARTNER:
         raise Invalid("author", "Only a partner's account names an author; leave it out")
     return replace(call.writer, author=author)
 

@@ -21,7 +21,7 @@ from app.accounts.models.people import User
 from app.accounts.services.people import actor_of_user
 from app.accounts.services.personal_secrets import FEED
 from app.accounts.services.security_notices import notify_person
-from app.core.rules.access import Actor, Kind, Writer
+from app.core.rules.access import Actor, ActorKind, Writer
 from app.core.rules.errors import Forbidden, Invalid, NotFound
 from app.core.rules.language import _
 from app.core.services.changes import FieldChange, record_change
@@ -97,7 +97,7 @@ def note_use(session: Session, reader: Actor, now: datetime) -> None:
 
 
 def _person(session: Session, by: Writer) -> User:
-    if by.actor.kind is not Kind.PERSON or by.actor.scopes is not None:
+    if by.actor.kind is not ActorKind.PERSON or by.actor.scopes is not None:
         raise Forbidden(_("Only a person who is logged in has a calendar of their own"))
     # two at once wait for each other here
     return session.scalars(

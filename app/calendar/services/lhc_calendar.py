@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.calendar.models.lhc import LhcPeriod
 from app.calendar.rules.lhc_calendar import Period, PeriodKind, StatedPeriod, checked_period
 from app.core.models.changes import Change
-from app.core.rules.access import Kind, Writer, require_admin
+from app.core.rules.access import ActorKind, Writer, require_admin
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
 from app.core.services.changes import FieldChange, next_version, record_change
@@ -140,7 +140,7 @@ def newest_changes(session: Session) -> Sequence[Change]:
     """The newest changes that people made to all periods, newest first."""
     return session.scalars(
         select(Change)
-        .where(Change.kind == LHC_PERIOD, Change.actor_kind == Kind.PERSON)
+        .where(Change.kind == LHC_PERIOD, Change.actor_kind == ActorKind.PERSON)
         .order_by(Change.at.desc(), Change.id.desc())
         .limit(_NEWEST)
     ).all()

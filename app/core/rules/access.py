@@ -58,7 +58,7 @@ DOOR_WORDS: Mapping[str, str] = {
 """Behind who changed something, on pages; a door of a newer version is shown as it is stored."""
 
 
-class Kind(StrEnum):
+class ActorKind(StrEnum):
     """What kind of account acts."""
 
     PERSON = "person"
@@ -84,7 +84,7 @@ left out for earlier years."""
 class Actor:
     """An authenticated account. ``account`` is its login name; ids are database keys."""
 
-    kind: Kind
+    kind: ActorKind
     account: str
     account_id: int | None = None
     role: Role | None = None
@@ -105,7 +105,7 @@ class Actor:
         return self.role in (Role.ADMIN, Role.OPERATOR)
 
 
-SYSTEM = Actor(kind=Kind.SYSTEM, account="portal", internal=True)
+SYSTEM = Actor(kind=ActorKind.SYSTEM, account="portal", internal=True)
 """The portal itself, for timed work and commands."""
 
 
@@ -158,16 +158,16 @@ class TicketFacts(Protocol):
 
 def is_submitter(actor: Actor, ticket: TicketFacts) -> bool:
     """Whether this person, or any account of this partner, created the ticket."""
-    if actor.kind is Kind.PERSON:
+    if actor.kind is ActorKind.PERSON:
         return actor.account_id is not None and actor.account_id == ticket.created_by_user
-    if actor.kind is Kind.PARTNER:
+    if actor.kind is ActorKind.PARTNER:
         return actor.partner_id is not None and actor.partner_id == ticket.created_by_partner
     return False
 
 
 def may_read(actor: Actor, ticket: TicketFacts) -> bool:
     """People read all tickets; a partner's account all or its partner's own."""
-    if actor.kind is not Kind.PARTNER or actor.access is TicketAccess.ALL:
+    if actor.kind is not ActorKind.PARTNER or actor.access is TicketAccess.ALL:
         return True
     return is_submitter(actor, ticket) or actor.partner_id in ticket.handed_to_partners
 
@@ -175,7 +175,7 @@ def may_read(actor: Actor, ticket: TicketFacts) -> bool:
 def require_all_tickets(actor: Actor) -> None:
     """Raise ``Forbidden`` for an account that reads its partner's own tickets only: figures reveal
     all."""
-    if actor.kind is Kind.PARTNER and actor.access is not TicketAccess.ALL:
+    if actor.kind is ActorKind.PARTNER and actor.access is not TicketAccess.ALL:
         raise Forbidden(
             _("This account reads its own tickets only; figures need one that reads all tickets")
         )
@@ -183,7 +183,7 @@ def require_all_tickets(actor: Actor) -> None:
 
 def may_read_internal(actor: Actor) -> bool:
     """Whether internal entries of others are shown to this account."""
-    return actor.kind is Kind.SYSTEM or actor.is_operator or actor.internal
+    return actor.kind is ActorKind.SYSTEM or actor.is_operator or actor.internal
 
 
 def refusal_by_scope(actor: Actor, *enough: Scope) -> str | None:
@@ -198,7 +198,7 @@ def refusal_to_create(actor: Actor) -> str | None:
     """Why this account may not create tickets, or None."""
     if (reason := refusal_by_scope(actor, Scope.TICKETS)) is not None:
         return reason
-    if actor.kind is Kind.PARTNER and actor.read_only:
+    if actor.kind is ActorKind.PARTNER and actor.read_only:
         return _("This account is read-only; creating tickets needs the right to write")
     if actor.role is Role.READER:
         return _("A reader may not create tickets; ask for the role reporter or operator")
@@ -209,9 +209,9 @@ def refusal_to_write(actor: Actor, ticket: TicketFacts) -> str | None:
     """Why this account may not change this (readable) ticket, or None."""
     if (reason := refusal_by_scope(actor, Scope.TICKETS)) is not None:
         return reason
-    if actor.kind in (Kind.SYSTEM, Kind.TOKEN) or actor.is_operator:
+    if actor.kind in (ActorKind.SYSTEM, ActorKind.TOKEN) or actor.is_operator:
         return None
-    if actor.kind is Kind.PARTNER:
+    if actor.kind is ActorKind.PARTNER:
         if actor.read_only:
             return _("This account is read-only; changing tickets needs the right to write")
         return None
@@ -229,9 +229,9 @@ def refusal_to_report(actor: Actor) -> str | None:
     """Why this account may not report network events, or None."""
     if (reason := refusal_by_scope(actor, Scope.EVENTS)) is not None:
         return reason
-    if actor.kind is Kind.PARTNER and actor.read_only:
+    if actor.kind is ActorKind.PARTNER and actor.read_only:
         return _("This account is read-only; reporting events needs the right to write")
-    if actor.kind is Kind.PERSON and not actor.is_operator:
+    if actor.kind is ActorKind.PERSON and not actor.is_operator:
         return _("Only operators may report events")
     return None
 
@@ -248,7 +248,7 @@ def refusal_to_match(actor: Actor, site_ids: Collection[int]) -> str | None:
     its link and its responsible site."""
     if (reason := refusal_by_scope(actor, Scope.EVENTS)) is not None:
         return reason
-    if actor.is_operator or actor.kind is Kind.SYSTEM:
+    if actor.is_operator or actor.kind is ActorKind.SYSTEM:
         return None
     if actor.role is Role.REPORTER and actor.site_ids & frozenset(site_ids):
         return None
@@ -287,7 +287,7 @@ def require_operator(actor: Actor, what: str, scope: Scope = Scope.TICKETS) -> N
     """Raise ``Forbidden`` unless the actor is an operator, an admin or the portal itself; a token
     needs the scope, too."""
     require_scope(actor, scope)
-    if not (actor.is_operator or actor.kind is Kind.SYSTEM):
+    if not (actor.is_operator or actor.kind is ActorKind.SYSTEM):
         raise Forbidden(_("Only operators may %(what)s", what=what))
 
 
@@ -295,7 +295,7 @@ def require_admin(actor: Actor, what: str, scope: Scope = Scope.ADMIN) -> None:
     """Raise ``Forbidden`` unless the actor is an admin or the portal itself; a token needs the
     scope, too."""
     require_scope(actor, scope)
-    if not (actor.role is Role.ADMIN or actor.kind is Kind.SYSTEM):
+    if not (actor.role is Role.ADMIN or actor.kind is ActorKind.SYSTEM):
         raise Forbidden(_("Only admins may %(what)s", what=what))
 
 
@@ -311,9 +311,9 @@ def require_scope(actor: Actor, *enough: Scope) -> None:
 
 def may_read_contacts(actor: Actor) -> bool:
     """People read the contacts of sites; a system's token only if it is for the registry."""
-    if actor.kind is Kind.TOKEN:
+    if actor.kind is ActorKind.TOKEN:
         return actor.scopes is not None and Scope.REGISTRY in actor.scopes
-    return actor.kind in (Kind.PERSON, Kind.SYSTEM)
+    return actor.kind in (ActorKind.PERSON, ActorKind.SYSTEM)
 
 
 def require_internal(actor: Actor) -> None:
@@ -321,5 +321,5 @@ def require_internal(actor: Actor) -> None:
 
     Partners' internal text is always accepted; without the switch only their own comes back.
     """
-    if actor.kind in (Kind.PERSON, Kind.TOKEN) and not actor.is_operator:
+    if actor.kind in (ActorKind.PERSON, ActorKind.TOKEN) and not actor.is_operator:
         raise Forbidden(_("Only operators may write internal entries"))

@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.rules.access import Actor, Kind, Writer, require_report
+from app.core.rules.access import Actor, ActorKind, Writer, require_report
 from app.core.rules.errors import Forbidden, NotFound
 from app.core.rules.language import _
 from app.events.models.events import EventSource, SourceSilence
@@ -61,7 +61,7 @@ def sample_sources(session: Session) -> Sequence[str]:
 
 def may_report_for(actor: Actor, partner_id: int | None) -> bool:
     """A partner's account reports for the partner's own sources, others for all."""
-    return actor.kind is not Kind.PARTNER or partner_id == actor.partner_id
+    return actor.kind is not ActorKind.PARTNER or partner_id == actor.partner_id
 
 
 def hear(session: Session, source: EventSource, now: datetime) -> None:

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.core.rules.access import Actor, Door, Kind, TicketAccess, Writer
+from app.core.rules.access import Actor, ActorKind, Door, TicketAccess, Writer
 from app.core.rules.errors import PortalError
 from app.exchange.models.connections import Connection
 from app.exchange.models.pairs import Entry, TicketPair
@@ -45,7 +45,7 @@ from app.tickets.services.lifecycle import change_ticket
 def writer_of(connection: Connection, now: datetime, author: str = "") -> Writer:
     """The partner as the actor for what was read."""
     actor = Actor(
-        kind=Kind.PARTNER,
+        kind=ActorKind.PARTNER,
         account=connection.partner.code,
         partner_id=connection.partner_id,
         partner_code=connection.partner.code,

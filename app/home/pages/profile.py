@@ -24,7 +24,7 @@ from app.accounts.services.copies import copies_today
 from app.accounts.services.passkeys import passkeys_of
 from app.accounts.web.own_password import WRONG, ask_password
 from app.core.database.transactions import transaction
-from app.core.rules.access import Kind
+from app.core.rules.access import ActorKind
 from app.core.rules.errors import AuthenticationFailed, NotFound
 from app.core.rules.language import _
 from app.core.web.extensions import db
@@ -78,7 +78,7 @@ def _page(
             in_words=browsers.in_words,
             problem=problem,
             idle_hours=settings.login_idle_hours,
-            copies=copies_today(session, Kind.PERSON, user.id, now().date()),
+            copies=copies_today(session, ActorKind.PERSON, user.id, now().date()),
             copies_per_day=settings.copies_per_day,
         ),
         status,

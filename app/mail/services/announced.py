@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.orm import Session
 
-from app.core.rules.access import Actor, Kind
+from app.core.rules.access import Actor, ActorKind
 from app.core.rules.mails.mail_addresses import address_key, mail_address
 from app.mail.services.recipients import (
     DIGEST,
@@ -61,7 +61,7 @@ def announce(session: Session, actor: Actor, concern: Concern) -> Announced:
     """Return who will be notified when this person changes the ticket, without the person; four
     statements."""
     people = people_concerned(session, [concern])
-    own = people.users.get(actor.account_id or 0) if actor.kind is Kind.PERSON else None
+    own = people.users.get(actor.account_id or 0) if actor.kind is ActorKind.PERSON else None
     seen = {address_key(own.mail)} if own is not None else set()
     every = [
         (address_key(address), address, role)

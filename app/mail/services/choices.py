@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.people import User
 from app.accounts.services.people import PERSON, actor_of_user, locked_user, require_self_or_admin
 from app.core.database.upsert import upsert
-from app.core.rules.access import Actor, Door, Kind, Writer
+from app.core.rules.access import Actor, ActorKind, Door, Writer
 from app.core.rules.errors import Invalid, NotFound
 from app.core.rules.language import _
 from app.core.services.changes import FieldChange, record_change
@@ -95,7 +95,7 @@ def _switch(
         return Stop(found.address, found.user, not on)
     mail = _mail_of(session, key, token)
     by = Writer(
-        actor=Actor(kind=Kind.SYSTEM, account="portal"),
+        actor=Actor(kind=ActorKind.SYSTEM, account="portal"),
         door=Door.PORTAL,
         now=now,
         author=mail.address,

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.upsert import upsert
 from app.core.models.changes import Change
-from app.core.rules.access import Door, Kind
+from app.core.rules.access import ActorKind, Door
 from app.core.rules.hooks import Hook
 from app.core.services.changes import TICKET, newest_change, of_kind, read_on
 from app.core.services.cursors import move_cursor, place_of, put_cursor
@@ -129,7 +129,7 @@ def unplanned(session: Session) -> int:
 def _news(session: Session, changes: Sequence[Change]) -> list[Change]:
     """The changes without history: what the portal itself does to a ticket that nobody changed
     since its import, such as closing tickets solved years ago."""
-    by_portal = {change.thing_id for change in changes if change.actor_kind == Kind.SYSTEM}
+    by_portal = {change.thing_id for change in changes if change.actor_kind == ActorKind.SYSTEM}
     if not by_portal:
         return [*changes]
     ours = (Change.kind == TICKET, Change.thing_id.in_(by_portal))
@@ -141,14 +141,14 @@ def _news(session: Session, changes: Sequence[Change]) -> list[Change]:
     history -= set(
         session.scalars(
             select(Change.thing_id).where(
-                *ours, Change.door != Door.IMPORT, Change.actor_kind != Kind.SYSTEM
+                *ours, Change.door != Door.IMPORT, Change.actor_kind != ActorKind.SYSTEM
             )
         )
     )
     return [
         change
         for change in changes
-        if change.thing_id not in history or change.actor_kind != Kind.SYSTEM
+        if change.thing_id not in history or change.actor_kind != ActorKind.SYSTEM
     ]
 
 

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
 from app.core.models.changes import Change
-from app.core.rules.access import Kind, Role
+from app.core.rules.access import ActorKind, Role
 from app.core.rules.language import _, joined, mailed
 from app.core.rules.mails.mail_addresses import address_key, address_parts, mail_address
 from app.core.rules.texts import SHORT_TEXT_LIMIT
@@ -235,7 +235,7 @@ def _came_into(role: TicketRole, changed: Mapping[str, object]) -> bool:
 
 
 def _actor(change: Change) -> int | None:
-    return change.actor_id if change.actor_kind == Kind.PERSON else None
+    return change.actor_id if change.actor_kind == ActorKind.PERSON else None
 
 
 def _own_addresses(people: People, ticket: Ticket, change: Change) -> Iterator[str]:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from app.core.rules.access import Actor, Kind
+from app.core.rules.access import Actor, ActorKind
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed
 from app.core.rules.language import _
 from app.core.rules.quarters import Quarter
@@ -101,7 +101,7 @@ def page_of(number: int) -> str:
 
 def require_asking(actor: Actor) -> None:
     """Raise ``Forbidden`` unless a person is logged in: all of them may ask and join."""
-    if actor.kind is not Kind.PERSON or actor.scopes is not None:
+    if actor.kind is not ActorKind.PERSON or actor.scopes is not None:
         raise Forbidden(_("Only logged-in people may request, join or leave a meeting"))
 
 
@@ -115,7 +115,7 @@ def may_withdraw(actor: Actor, state: str, requested_by: int | None) -> bool:
     """Whether this is the person who requested it, and nothing was decided yet."""
     return (
         state == TcState.ASKED
-        and actor.kind is Kind.PERSON
+        and actor.kind is ActorKind.PERSON
         and actor.scopes is None
         and actor.account_id == requested_by
     )

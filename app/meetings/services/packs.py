@@ -15,7 +15,7 @@ from typing import Final
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from app.core.rules.access import Actor, Kind, Writer
+from app.core.rules.access import Actor, ActorKind, Writer
 from app.core.rules.documents.slides import SlideKind
 from app.core.rules.errors import Forbidden, Invalid, InvalidMany, MoveNotAllowed, NotFound
 from app.core.rules.quarters import Quarter, period_range
@@ -224,7 +224,7 @@ def _sizes(session: Session, ids: Sequence[int]) -> Mapping[int, Mapping[str, in
 
 
 def _require_reader(actor: Actor) -> None:
-    if actor.kind not in (Kind.PERSON, Kind.SYSTEM):
+    if actor.kind not in (ActorKind.PERSON, ActorKind.SYSTEM):
         raise Forbidden("Only people read meeting packs")
 
 

@@ -17,7 +17,7 @@ from sqlalchemy import select, tuple_
 from sqlalchemy.orm import Session
 
 from app.calendar.rules.work_status import WorkStatus
-from app.core.rules.access import Actor, Kind, Writer, require_scope
+from app.core.rules.access import Actor, ActorKind, Writer, require_scope
 from app.core.rules.errors import Forbidden
 from app.core.rules.scopes import Scope
 from app.core.rules.texts import PORTAL_TEXT_LIMIT, SHORT_TEXT_LIMIT, cut_with_pointer
@@ -61,9 +61,9 @@ class Result:
 
 def refusal_to_take(actor: Actor) -> str | None:
     """Why this account may not submit notices, or None."""
-    if actor.kind is Kind.PERSON and not actor.is_operator:
+    if actor.kind is ActorKind.PERSON and not actor.is_operator:
         return "Only operators may import maintenance notices"
-    if actor.kind is Kind.PARTNER:
+    if actor.kind is ActorKind.PARTNER:
         return "Partner accounts may not submit maintenance notices; use a token of scope tickets"
     return None
 

@@ -10,7 +10,7 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from app.core.rules.access import Actor, Kind, Role, refusal_by_scope
+from app.core.rules.access import Actor, ActorKind, Role, refusal_by_scope
 from app.core.rules.language import _
 from app.core.rules.quarters import USUAL_DUE_DAYS, Quarter
 from app.core.rules.scopes import Scope
@@ -101,7 +101,7 @@ def report_status(
 
 def is_chair(actor: Actor) -> bool:
     """The group's chair is every operator and admin (issue of the quarterly reports)."""
-    return actor.kind is Kind.SYSTEM or (actor.is_operator and _is_for_reports(actor))
+    return actor.kind is ActorKind.SYSTEM or (actor.is_operator and _is_for_reports(actor))
 
 
 def _is_for_reports(actor: Actor) -> bool:
@@ -113,7 +113,7 @@ def is_of_site(actor: Actor, site_id: int) -> bool:
     """Whether this is a reporter of the site."""
     return (
         _is_for_reports(actor)
-        and actor.kind is Kind.PERSON
+        and actor.kind is ActorKind.PERSON
         and actor.role is Role.REPORTER
         and site_id in actor.site_ids
     )
@@ -132,9 +132,9 @@ def sees_report(actor: Actor, site_id: int, *, was_submitted: bool) -> bool:
 
 def may_read_signed(actor: Actor) -> bool:
     """Whether this account sees submitted reports: all people do, and systems' tokens to read."""
-    if actor.kind is Kind.TOKEN:
+    if actor.kind is ActorKind.TOKEN:
         return refusal_by_scope(actor, Scope.READ, Scope.REPORTS) is None
-    return actor.kind in (Kind.PERSON, Kind.SYSTEM)
+    return actor.kind in (ActorKind.PERSON, ActorKind.SYSTEM)
 
 
 def refusal_to_write_report(

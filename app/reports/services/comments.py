@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from app.core.rules.access import Actor, Kind, Writer
+from app.core.rules.access import Actor, ActorKind, Writer
 from app.core.rules.errors import Forbidden, Invalid
 from app.core.rules.language import _
 from app.core.rules.texts import checked_text
@@ -36,7 +36,7 @@ def comment_on_report(session: Session, by: Writer, report: Report, text: str) -
         text=text,
         at=by.now,
         author=by.shown_author,
-        author_id=by.actor.account_id if by.actor.kind is Kind.PERSON else None,
+        author_id=by.actor.account_id if by.actor.kind is ActorKind.PERSON else None,
     )
     report.comments.append(comment)
     record_on_report(session, by, report, [FieldChange("comment", None, text)])

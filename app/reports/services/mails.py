@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
-from app.core.rules.access import Door, Kind, Role, Writer
+from app.core.rules.access import ActorKind, Door, Role, Writer
 from app.core.rules.language import _
 from app.core.rules.mails.mail_addresses import address_key
 from app.core.rules.quarters import Quarter
@@ -113,12 +113,12 @@ def people_of_sites(
 
 
 def _writer(by: Writer) -> int | None:
-    return by.actor.account_id if by.actor.kind is Kind.PERSON else -1
+    return by.actor.account_id if by.actor.kind is ActorKind.PERSON else -1
 
 
 def _own_keys(session: Session, by: Writer) -> set[str]:
     """The address of whoever makes the change: it may be among the site's contacts."""
-    if by.actor.kind is not Kind.PERSON or by.actor.account_id is None:
+    if by.actor.kind is not ActorKind.PERSON or by.actor.account_id is None:
         return set()
     mail = session.scalar(select(User.mail).where(User.id == by.actor.account_id))
     return {address_key(mail)} if mail else set()

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from app.core.rules.access import Actor, Kind, Writer
+from app.core.rules.access import Actor, ActorKind, Writer
 from app.core.rules.errors import Forbidden, Invalid, MoveNotAllowed
 from app.core.rules.language import _
 from app.core.rules.mails.mail_addresses import address_key
@@ -250,7 +250,7 @@ def _send(
     people: Sequence[MessageRecipient],
     due_days: int,
 ) -> ReportReminder | None:
-    by_hand = by.actor.kind is not Kind.SYSTEM
+    by_hand = by.actor.kind is not ActorKind.SYSTEM
     notification = reminder_notification(
         site.key,
         quarter,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.core.rules.access import Actor, Kind, Role
+from app.core.rules.access import Actor, ActorKind, Role
 from app.core.rules.documents.slides import Column, Row, Slide, Table, Tone
 from app.reports.rules.reports import ReportStatus, ShownState
 from app.reports.services.grid import ReportGrid
 
-READER: Final = Actor(Kind.PERSON, "", role=Role.READER)
+READER: Final = Actor(ActorKind.PERSON, "", role=Role.READER)
 """The reader of the grid for files: they leave the portal, so no draft is in them."""
 QUARTERS_AT_ONCE: Final = 8
 """Columns of the grid on one slide."""

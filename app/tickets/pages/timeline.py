@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app.core.rules.access import DOOR_WORDS, Door, Kind
+from app.core.rules.access import DOOR_WORDS, ActorKind, Door
 from app.core.rules.language import _, said_word
 from app.core.rules.texts import read_time
 from app.core.services.changes import FieldChange
@@ -110,7 +110,7 @@ def _undoes(before: Step | None, step: Step) -> bool:
     """Whether a step took back the move of the step before it."""
     if (
         before is None
-        or step.actor_kind != Kind.PERSON
+        or step.actor_kind != ActorKind.PERSON
         or (step.public_comment or step.internal_comment)
     ):
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from app.core.rules.access import Actor, Kind, Role
+from app.core.rules.access import Actor, ActorKind, Role
 from app.core.rules.errors import Invalid
 from app.core.rules.language import _
 from app.core.rules.texts import LONG_TEXT_LIMIT, checked_choice, checked_text
@@ -37,9 +37,9 @@ def checked_answer(answer: str, reason: str) -> Answer:
 
 def refusal_to_answer(actor: Actor, site_id: int) -> str | None:
     """Why this account may not answer in the name of this site, or None."""
-    if actor.kind is Kind.SYSTEM or actor.is_operator:
+    if actor.kind is ActorKind.SYSTEM or actor.is_operator:
         return None
-    if actor.kind is Kind.PARTNER:
+    if actor.kind is ActorKind.PARTNER:
         if actor.read_only:
             return _("This account is read-only; answering for a site needs the right to write")
         if site_id in actor.site_ids:

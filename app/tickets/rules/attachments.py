@@ -11,7 +11,7 @@ import binascii
 import re
 from typing import Final
 
-from app.core.rules.access import Actor, Kind, TicketFacts, refusal_to_write
+from app.core.rules.access import Actor, ActorKind, TicketFacts, refusal_to_write
 from app.core.rules.errors import NotFound
 from app.core.rules.language import _
 
@@ -69,7 +69,7 @@ def refusal_to_remove(actor: Actor, ticket: TicketFacts, *, added: bool, final: 
 
     Operators may, and who added it (``added``) while the ticket is not ``final``.
     """
-    if actor.is_operator or actor.kind is Kind.SYSTEM:
+    if actor.is_operator or actor.kind is ActorKind.SYSTEM:
         return None
     if not added:
         return _("Only operators and who added it may remove an attachment")

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app.core.rules import access
-from app.core.rules.access import Actor, Kind, Writer
+from app.core.rules.access import Actor, ActorKind, Writer
 from app.core.rules.attached_files import check_content, cleaned_name, media_type
 from app.core.rules.clock import strictly_after
 from app.core.rules.errors import Forbidden, NotFound
@@ -61,7 +61,7 @@ def add_attachment(
         digest=digest,
         created_at=at,
         author=by.shown_author,
-        created_by_user_id=by.actor.account_id if by.actor.kind is Kind.PERSON else None,
+        created_by_user_id=by.actor.account_id if by.actor.kind is ActorKind.PERSON else None,
         partner_id=by.actor.partner_id,
     )
     session.add(attachment)
@@ -154,7 +154,7 @@ def remove_attachment(session: Session, by: Writer, attachment_id: int) -> Attac
 
 
 def _refusal_to_remove(actor: Actor, ticket: Ticket, attachment: Attachment) -> str | None:
-    if actor.kind is Kind.PERSON:
+    if actor.kind is ActorKind.PERSON:
         added = attachment.created_by_user_id == actor.account_id
     else:
         added = attachment.partner_id is not None and attachment.partner_id == actor.partner_id

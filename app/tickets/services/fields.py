@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.core.rules.access import Kind, TicketFacts, Writer
+from app.core.rules.access import ActorKind, TicketFacts, Writer
 from app.registry.models.registry import Site
 from app.registry.services.registry import (
     require_links,
@@ -208,7 +208,7 @@ def _resolved(
 
 def remember_spelling(session: Session, by: Writer, ticket: Ticket, name: str) -> None:
     """Keep how a partner spells an affected site: it gets it back as it sent it last."""
-    if by.actor.kind is not Kind.PARTNER:
+    if by.actor.kind is not ActorKind.PARTNER:
         return
     site = site_meant(session, name, day_of(ticket))
     for row in ticket.affected_sites:
@@ -220,7 +220,7 @@ def remember_spelling(session: Session, by: Writer, ticket: Ticket, name: str) -
 def spell(by: Writer, row: TicketSite, name: str) -> None:
     """Store how a partner spells the site of this row; of others nothing is stored."""
     partner_id = by.actor.partner_id
-    if by.actor.kind is not Kind.PARTNER or partner_id is None:
+    if by.actor.kind is not ActorKind.PARTNER or partner_id is None:
         return
     for spelling in row.spellings:
         if spelling.partner_id == partner_id:

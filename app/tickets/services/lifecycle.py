@@ -18,7 +18,7 @@ from app.accounts.models.partners import Partner
 from app.accounts.services.copies import count_copies
 from app.core.models.changes import Change, ChangedField
 from app.core.rules import access
-from app.core.rules.access import Kind, Writer
+from app.core.rules.access import ActorKind, Writer
 from app.core.rules.clock import strictly_after, to_milliseconds
 from app.core.rules.errors import (
     Difference,
@@ -174,11 +174,11 @@ def create_ticket(
         created_at=at,
         changed_at=at,
         last_author=by.shown_author,
-        created_by_user_id=by.actor.account_id if by.actor.kind is Kind.PERSON else None,
+        created_by_user_id=by.actor.account_id if by.actor.kind is ActorKind.PERSON else None,
         created_by_partner_id=by.actor.partner_id,
         **{name: stated[name] for name in _ROW_FIELDS},
     )
-    if by.actor.kind is Kind.PERSON and not ticket.submitter_name:
+    if by.actor.kind is ActorKind.PERSON and not ticket.submitter_name:
         ticket.submitter_name = by.actor.account
     with session.no_autoflush:
         _affect(session, by, ticket, new)
@@ -334,7 +334,7 @@ def _outcome(
         and ticket.state == State.WAITING
         and "state" not in differing
         # a person who names the state has chosen it; partners may send it with each change
-        and not ("state" in wanted and by.actor.kind is Kind.PERSON)
+        and not ("state" in wanted and by.actor.kind is ActorKind.PERSON)
     ):
         differing["state"] = State.IN_PROGRESS
     if differing:
@@ -373,7 +373,7 @@ def _check_outcome(
             differing["state"],
             has_solution=has_solution,
             is_submitter=is_submitter,
-            may_close=by.actor.is_operator or by.actor.kind is Kind.SYSTEM,
+            may_close=by.actor.is_operator or by.actor.kind is ActorKind.SYSTEM,
         )
     elif ticket.state == State.SOLVED and not has_solution:
         raise Invalid("solution", _("A solved ticket keeps its solution; reopen it first"))
@@ -581,7 +581,7 @@ def moves_from(actor: access.Actor, state: str, facts: access.TicketFacts) -> tu
     return allowed_moves(
         state,
         is_submitter=access.is_submitter(actor, facts),
-        may_close=actor.is_operator or actor.kind is Kind.SYSTEM,
+        may_close=actor.is_operator or actor.kind is ActorKind.SYSTEM,
     )
 
 

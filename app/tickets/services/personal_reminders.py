@@ -14,7 +14,7 @@ from sqlalchemy import Row, Select, delete, select
 from sqlalchemy.orm import Session
 
 from app.core.database.upsert import upsert
-from app.core.rules.access import Actor, Kind, Writer
+from app.core.rules.access import Actor, ActorKind, Writer
 from app.core.rules.errors import Forbidden, Invalid
 from app.core.rules.language import _
 from app.core.rules.texts import SHORT_TEXT_LIMIT, checked_text
@@ -86,6 +86,6 @@ def due_reminders(session: Session, actor: Actor, now: datetime, limit: int) -> 
 
 
 def _person(actor: Actor) -> int:
-    if actor.kind is not Kind.PERSON or actor.account_id is None:
+    if actor.kind is not ActorKind.PERSON or actor.account_id is None:
         raise Forbidden(_("Only people are reminded of tickets"))
     return actor.account_id

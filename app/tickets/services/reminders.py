@@ -16,7 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, ChangedField
-from app.core.rules.access import Kind, Writer
+from app.core.rules.access import ActorKind, Writer
 from app.core.services.changes import TICKET, FieldChange
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.reminders import (
@@ -111,6 +111,6 @@ def waits_of(session: Session, numbers: Iterable[int]) -> dict[int, Wait]:
         elif number in waits:
             if name == REMINDER:
                 waits[number].reminded.append(at)
-            elif actor != Kind.SYSTEM:
+            elif actor != ActorKind.SYSTEM:
                 waits[number] = Wait(at)
     return waits

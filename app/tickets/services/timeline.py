@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change
-from app.core.rules.access import Actor, Kind, Role, may_read_internal
+from app.core.rules.access import Actor, ActorKind, Role, may_read_internal
 from app.core.services.changes import TICKET, FieldChange, changes_of
 from app.tickets.rules.fields import FIELDS
 from app.tickets.rules.relations import RELATION_FIELDS
@@ -21,7 +21,7 @@ _CONTACTS = frozenset(
     {*(field.name for field in FIELDS if field.is_contact), *origins.CONTACTS.values()}
 )
 """Shown to operators and to the partner that sent them only; but see ``_may_see``."""
-_READER = Actor(kind=Kind.PERSON, account="", role=Role.READER)
+_READER = Actor(kind=ActorKind.PERSON, account="", role=Role.READER)
 
 
 @dataclass(frozen=True)
@@ -41,14 +41,14 @@ class Step:
 
 def may_see_contacts(actor: Actor, partner_id: int | None) -> bool:
     """Whether mail and phone that ``partner_id`` (None = a person) sent are shown to the actor."""
-    if actor.kind is Kind.SYSTEM or actor.is_operator:
+    if actor.kind is ActorKind.SYSTEM or actor.is_operator:
         return True
     return actor.partner_id is not None and actor.partner_id == partner_id
 
 
 def _may_see(actor: Actor, field: str, partner_id: int | None) -> bool:
     """Whether the actor may see this field of a change that an account of ``partner_id`` made."""
-    if field == "carbon_copy" and actor.kind is Kind.PERSON:
+    if field == "carbon_copy" and actor.kind is ActorKind.PERSON:
         return True  # a fact on the ticket's page: every person who may write there sets it
     if field == "to_check":
         return may_read_internal(actor)

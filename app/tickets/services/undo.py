@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.core.models.changes import Change, ChangedField
 from app.core.rules import access
-from app.core.rules.access import Kind, Writer
+from app.core.rules.access import ActorKind, Writer
 from app.core.rules.clock import strictly_after
 from app.core.rules.errors import MoveNotAllowed
 from app.core.rules.language import _
@@ -40,7 +40,7 @@ def undo_move(session: Session, by: Writer, number: int, version: int) -> Ticket
         )
     ).one()
     before = {item.field: item.old for item in change.fields}
-    mine = by.actor.kind is Kind.PERSON and (change.actor_kind, change.actor_account) == (
+    mine = by.actor.kind is ActorKind.PERSON and (change.actor_kind, change.actor_account) == (
         by.actor.kind,
         by.actor.account,
     )

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.people import User
 from app.core.database.upsert import upsert
-from app.core.rules.access import Actor, Kind, Writer
+from app.core.rules.access import Actor, ActorKind, Writer
 from app.core.rules.errors import Forbidden
 from app.core.rules.language import _
 from app.tickets.models.tickets import Ticket
@@ -47,6 +47,6 @@ def watched_by(session: Session, user: User, limit: int = 100) -> Sequence[Ticke
 
 
 def _person(actor: Actor) -> int:
-    if actor.kind is not Kind.PERSON or actor.account_id is None:
+    if actor.kind is not ActorKind.PERSON or actor.account_id is None:
         raise Forbidden(_("Only people watch tickets"))
     return actor.account_id

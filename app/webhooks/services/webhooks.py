@@ -21,7 +21,7 @@ from app.accounts.models.people import User
 from app.accounts.services.partners import find_account
 from app.accounts.services.security_notices import notify_person
 from app.core.adapters.outbound import check_url, is_public
-from app.core.rules.access import Actor, Kind, Role, Writer, refusal_by_scope
+from app.core.rules.access import Actor, ActorKind, Role, Writer, refusal_by_scope
 from app.core.rules.errors import Forbidden, Invalid, InvalidMany, NotFound
 from app.core.rules.language import _, counted
 from app.core.rules.scopes import Scope
@@ -73,7 +73,7 @@ def webhooks_of(session: Session, person: int) -> Sequence[Webhook]:
 
 def webhooks_of_actor(session: Session, actor: Actor) -> Sequence[Webhook]:
     """Those that the actor may change: their own, for admins also those of partners."""
-    found = webhooks_of(session, actor.account_id or 0) if actor.kind is Kind.PERSON else ()
+    found = webhooks_of(session, actor.account_id or 0) if actor.kind is ActorKind.PERSON else ()
     if not _administers(actor):
         return found
     return [*found, *(one for one in all_webhooks(session) if one.account_id is not None)]
@@ -122,7 +122,7 @@ def is_own(actor: Actor, webhook: Webhook) -> bool:
     """Whether it is the actor's: their own, or for admins a partner's."""
     if webhook.account_id is not None:
         return _administers(actor)
-    return actor.kind is Kind.PERSON and actor.account_id == webhook.user_id
+    return actor.kind is ActorKind.PERSON and actor.account_id == webhook.user_id
 
 
 def create_webhook(
@@ -134,7 +134,7 @@ def create_webhook(
     ``Invalid`` for values that are not allowed, ``Forbidden`` for an account if the actor is not an
     admin.
     """
-    if by.actor.kind is not Kind.PERSON:
+    if by.actor.kind is not ActorKind.PERSON:
         raise Forbidden(_("Only a person has webhooks"))
     if account and not _administers(by.actor):
         raise Forbidden(_("Only an admin may create webhooks of partners"))

@@ -18,7 +18,7 @@ from app.accounts.services.calls import CallRecord, record_calls
 from app.accounts.services.credentials import attempt
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
-from app.core.rules.access import Kind
+from app.core.rules.access import ActorKind
 from app.core.rules.errors import AuthenticationFailed
 from tests.cast import PASSWORD, Cast
 from tests.harness.visitor import PageReader, Visitor
@@ -43,7 +43,7 @@ def page_of(cast: Cast) -> str:
 
 def verifies(session: Session, login: str, secret: str) -> bool:
     session.rollback()
-    tried = attempt(session, Kind.PARTNER, login, secret, datetime.now(UTC), b"k" * 32)
+    tried = attempt(session, ActorKind.PARTNER, login, secret, datetime.now(UTC), b"k" * 32)
     session.rollback()
     try:
         tried.verified_account()

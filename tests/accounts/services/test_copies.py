@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from app.accounts.services.copies import copies_today
 from app.accounts.services.people import disable_user, find_user
 from app.core.database.transactions import dry_run, transaction
-from app.core.rules.access import Actor, Kind, Writer
+from app.core.rules.access import Actor, ActorKind, Writer
 from app.core.rules.errors import Invalid, TooManyCopies
 from app.core.rules.mails.mail_addresses import mail_address
 from app.tickets.rules.content import NewTicket
@@ -128,4 +128,4 @@ def test_it_holds_when_many_come_at_once(session: Session, cast: Cast, database:
     for thread in threads:
         thread.join()
     assert (results.count(True), results.count(False)) == (10, 8)
-    assert copies_today(session, Kind.PARTNER, actor.account_id or 0, NOON.date()) == 10
+    assert copies_today(session, ActorKind.PARTNER, actor.account_id or 0, NOON.date()) == 10

@@ -27,7 +27,7 @@ from app.accounts.services.people import (
     start_login,
 )
 from app.core.database.transactions import transaction
-from app.core.rules.access import Kind
+from app.core.rules.access import ActorKind
 from app.core.rules.errors import AuthenticationFailed, TooManyAttempts
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
 from tests.harness import hashing
@@ -45,7 +45,7 @@ def tried(
     name: str,
     password: str,
     now: datetime = NOON,
-    kind: Kind = Kind.PARTNER,
+    kind: ActorKind = ActorKind.PARTNER,
     key: bytes = KEY,
 ) -> Attempt:
     made = attempt(session, kind, name, password, now, key)
@@ -56,12 +56,13 @@ def tried(
 
 
 @pytest.mark.parametrize(
-    ("kind", "known", "hashed"), [(Kind.PARTNER, "nren_a", 2), (Kind.PERSON, "operator", 1)]
+    ("kind", "known", "hashed"),
+    [(ActorKind.PARTNER, "nren_a", 2), (ActorKind.PERSON, "operator", 1)],
 )
 def test_an_unknown_name_costs_what_a_wrong_password_costs(
     session: Session,
     cast: Cast,
-    kind: Kind,
+    kind: ActorKind,
     known: str,
     hashed: int,
     monkeypatch: pytest.MonkeyPatch,
@@ -101,7 +102,7 @@ def test_wrong_unknown_and_disabled_are_answered_alike(session: Session, cast: C
     }
     assert errors == {(AuthenticationFailed, "Authentication failed")}
     assert tried(session, "nren_a", PASSWORD).verified_account() == cast.nren_a.account_id
-    person = tried(session, "operator", PASSWORD, kind=Kind.PERSON)
+    person = tried(session, "operator", PASSWORD, kind=ActorKind.PERSON)
     assert person.verified_account() == cast.operator.account_id
 
 

@@ -15,7 +15,7 @@ from app.accounts.models.partners import AccountSecret, PartnerAccount
 from app.accounts.services import partners
 from app.accounts.services.credentials import attempt
 from app.core.database.transactions import transaction
-from app.core.rules.access import Kind, Writer
+from app.core.rules.access import ActorKind, Writer
 from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
 from tests.harness.databases import open_engine
@@ -42,7 +42,7 @@ def do(session: Session, verb: Callable[..., object], *arguments: object, **more
 def verifies(session: Session, password: str, login: str = "ggus") -> bool:
     session.rollback()
     try:
-        attempt(session, Kind.PARTNER, login, password, NOON, KEY).verified_account()
+        attempt(session, ActorKind.PARTNER, login, password, NOON, KEY).verified_account()
     except AuthenticationFailed:
         return False
     finally:

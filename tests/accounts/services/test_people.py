@@ -16,7 +16,7 @@ from app.accounts.services import logins, people
 from app.accounts.services.credentials import Attempt, attempt, record_attempt
 from app.accounts.services.reset_links import find_reset_link, make_reset_link
 from app.core.database.transactions import transaction
-from app.core.rules.access import Actor, Kind
+from app.core.rules.access import Actor, ActorKind
 from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid, NotFound
 from app.core.services.changes import newest_changes_of
 from tests.cast import NOON, PASSWORD, SYSTEM, Cast, enter, writer
@@ -107,7 +107,7 @@ def test_without_a_password_nobody_logs_in(session: Session, cast: Cast) -> None
     with transaction(session):
         people.create_user(session, writer(cast.admin), "noc", "reader")
     for password in ("", "none", PASSWORD):
-        tried = attempt(session, Kind.PERSON, "noc", password, NOON, KEY)
+        tried = attempt(session, ActorKind.PERSON, "noc", password, NOON, KEY)
         assert tried.error is not None
         assert tried.account_id is None
         session.rollback()
@@ -207,7 +207,7 @@ def test_no_login_begins_by_a_password_that_was_replaced_while_it_was_checked(
 ) -> None:
     def tried(password: str) -> Attempt:
         session.rollback()
-        found = attempt(session, Kind.PERSON, "kit", password, NOON, KEY)
+        found = attempt(session, ActorKind.PERSON, "kit", password, NOON, KEY)
         with transaction(session):
             return record_attempt(session, found, NOON)
 

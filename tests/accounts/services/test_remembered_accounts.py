@@ -30,7 +30,7 @@ from app.accounts.services.partners import (
     set_account_password,
 )
 from app.core.database.transactions import read_connection, transaction
-from app.core.rules.access import Actor, Kind
+from app.core.rules.access import Actor, ActorKind
 from tests.cast import NOON, PASSWORD, SYSTEM, enter
 from tests.harness import loaded
 from tests.harness.databases import open_engine
@@ -52,7 +52,7 @@ def ask(url: str, password: str, now: datetime = NOON, login: str = LOGIN) -> Ac
 
 def verify(session: Session, password: str, login: str = LOGIN, now: datetime = NOON) -> int:
     """Log in the long way, which remembers the credentials; the account's key."""
-    tried = attempt(session, Kind.PARTNER, login, password, now, KEY)
+    tried = attempt(session, ActorKind.PARTNER, login, password, now, KEY)
     with transaction(session):
         tried = record_attempt(session, tried, now)
     return tried.verified_account()

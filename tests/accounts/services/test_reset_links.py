@@ -21,7 +21,7 @@ from app.accounts.services.reset_links import (
 )
 from app.core.database.transactions import transaction
 from app.core.models.changes import ChangedField
-from app.core.rules.access import Kind
+from app.core.rules.access import ActorKind
 from app.core.rules.errors import Invalid, NotFound
 from tests.cast import NOON, PASSWORD, Cast, enter, writer
 from tests.harness.databases import open_engine
@@ -43,7 +43,7 @@ def made(session: Session, cast: Cast, name: str = "kit") -> str:
 
 def logs_in(session: Session, password: str) -> bool:
     session.rollback()
-    found = attempt(session, Kind.PERSON, "kit", password, NOON, KEY).error is None
+    found = attempt(session, ActorKind.PERSON, "kit", password, NOON, KEY).error is None
     session.rollback()
     return found
 

@@ -22,7 +22,7 @@ from app.accounts.services import people, second_factor
 from app.accounts.services.credentials import attempt, record_attempt
 from app.core.database.transactions import transaction
 from app.core.models.changes import ChangedField
-from app.core.rules.access import Actor, Kind
+from app.core.rules.access import Actor, ActorKind
 from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid, TooManyAttempts
 from app.core.services.changes import newest_changes_of
 from tests.cast import NOON, Cast, enter, writer
@@ -209,7 +209,7 @@ def test_who_does_not_know_the_password_keeps_nobody_from_giving_the_code(
     begin = NOON + timedelta(minutes=5)
     for n in range(21):
         session.rollback()
-        tried = attempt(session, Kind.PERSON, "kit", f"guess {n}", begin, KEY)
+        tried = attempt(session, ActorKind.PERSON, "kit", f"guess {n}", begin, KEY)
         with transaction(session):
             tried = record_attempt(session, tried, begin)
     assert isinstance(tried.error, TooManyAttempts)

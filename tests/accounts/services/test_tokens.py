@@ -20,7 +20,7 @@ from app.accounts.services.people import disable_user, enable_user, find_user
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
 from app.core.rules import access
-from app.core.rules.access import Actor, Kind, Role
+from app.core.rules.access import Actor, ActorKind, Role
 from app.core.rules.errors import AuthenticationFailed, Forbidden, Invalid
 from app.core.rules.scopes import Scope
 from app.core.services.changes import changes_of
@@ -58,7 +58,7 @@ def test_a_systems_token_acts_by_its_scopes(session: Session, cast: Cast) -> Non
     token, secret = made(session, cast.admin, "registry", "read")
     assert re.fullmatch(r"lhcopn_[A-Za-z0-9_-]{43}", secret)
     assert acts(session, secret) == Actor(
-        kind=Kind.TOKEN,
+        kind=ActorKind.TOKEN,
         account="nms",
         account_id=token.id,
         scopes=frozenset({Scope.READ, Scope.REGISTRY}),
@@ -149,7 +149,7 @@ def test_a_persons_token_dies_with_the_person(session: Session, cast: Cast) -> N
     assert token.name == "kit/nms"
     actor = acts(session, secret)
     assert actor is not None
-    assert (actor.kind, actor.account, actor.role) == (Kind.PERSON, "kit", Role.REPORTER)
+    assert (actor.kind, actor.account, actor.role) == (ActorKind.PERSON, "kit", Role.REPORTER)
     assert actor.site_ids == cast.kit.site_ids
     with transaction(session):
         disable_user(session, SYSTEM, find_user(session, "kit"))
@@ -270,7 +270,11 @@ def test_a_partners_token_acts_as_its_account(session: Session, cast: Cast) -> N
         secret = tokens.create_token(session, by, "q", ["tickets"], 9, "nren-q").secret
     actor = acts(session, secret)
     assert actor is not None
-    assert (actor.kind, actor.partner_code, actor.account) == (Kind.PARTNER, "NREN-Q", "nren-q")
+    assert (actor.kind, actor.partner_code, actor.account) == (
+        ActorKind.PARTNER,
+        "NREN-Q",
+        "nren-q",
+    )
     assert actor.scopes == frozenset({Scope.TICKETS})
     with transaction(session):
         disable_account(session, writer(cast.admin), account)

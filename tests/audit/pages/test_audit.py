@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from app.accounts.services.credentials import count_failed_login
 from app.accounts.services.people import find_user, set_time_zone
 from app.core.database.transactions import transaction
-from app.core.rules.access import Kind
+from app.core.rules.access import ActorKind
 from app.core.web.extensions import db
 from app.registry.services.sites import change_site
 from tests.cast import NOON, Cast, writer
@@ -130,7 +130,7 @@ def test_a_download_gives_its_connection_back(app: Flask, cast: Cast, visit: Ent
 def test_csv_goes_on_behind_its_first_page(cast: Cast, session: Session, visit: Enter) -> None:
     with transaction(session):
         for minute in range(450):
-            count_failed_login(session, Kind.PERSON, "kit", NOON + timedelta(minutes=minute))
+            count_failed_login(session, ActorKind.PERSON, "kit", NOON + timedelta(minutes=minute))
     answer = visit(cast.admin).get("/admin/audit.csv?list=logins")
     rows = list(csv.reader(io.StringIO(answer.text)))
     assert rows[0] == ["minute", "account", "account_kind", "failures", "from"]
@@ -153,7 +153,7 @@ def test_refused_rights_are_listed(cast: Cast, visit: Enter, opened: Open) -> No
 def test_pages_of_the_list(cast: Cast, session: Session, visit: Enter) -> None:
     with transaction(session):
         for minute in range(120):
-            count_failed_login(session, Kind.PERSON, "kit", NOON + timedelta(minutes=minute))
+            count_failed_login(session, ActorKind.PERSON, "kit", NOON + timedelta(minutes=minute))
     admin = visit(cast.admin)
     first = admin.read("/admin/audit?list=logins")
 

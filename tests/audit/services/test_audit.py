@@ -18,7 +18,7 @@ from app.audit.services import audit
 from app.audit.services.audit import AuditFilter, AuditPage, Position
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField, Refusal
-from app.core.rules.access import Door, Kind
+from app.core.rules.access import ActorKind, Door
 from app.core.rules.errors import Forbidden
 from app.core.services.changes import FieldChange, record_change
 from app.core.services.refusals import Refusals
@@ -183,9 +183,9 @@ def test_refusals_and_failed_logins(session: Session, cast: Cast) -> None:
         )
         with transaction(session):
             count_failed_login(
-                session, Kind.PERSON, "pic", NOON + timedelta(minutes=minute), "192.0.2.1"
+                session, ActorKind.PERSON, "pic", NOON + timedelta(minutes=minute), "192.0.2.1"
             )
-            count_failed_login(session, Kind.PERSON, "nobody", NOON, "192.0.2.2")
+            count_failed_login(session, ActorKind.PERSON, "nobody", NOON, "192.0.2.2")
     first = audit.refusals_page(session, cast.admin, AuditFilter(who="kit"), limit=1)
     assert [row.what for row in first.rows] == ["GET /2"]
     second = audit.refusals_page(
@@ -229,7 +229,7 @@ def test_the_database_refuses_to_change_or_delete_what_the_audit_holds(
     now = datetime.now(UTC)  # an old refusal may be deleted
     Refusals().note(session, story.kit, Door.PORTAL, what="GET /x", reason="no", remote="", now=now)
     with transaction(session):
-        count_failed_login(session, Kind.PERSON, "kit", NOON)
+        count_failed_login(session, ActorKind.PERSON, "kit", NOON)
     with pytest.raises(DatabaseError, match="only added"), transaction(session):
         session.execute(statements()[number])  # type: ignore[call-overload]
     for row in (Change, ChangedField, Refusal, FailedLogins):

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.accounts.models.partners import Partner
 from app.accounts.services.partners import partner_named
 from app.core.database.transactions import transaction
-from app.core.rules.access import SYSTEM, Actor, Door, Kind, TicketAccess, Writer
+from app.core.rules.access import SYSTEM, Actor, ActorKind, Door, TicketAccess, Writer
 from app.core.rules.errors import Invalid
 from app.core.rules.ports import MailRefused
 from app.exchange.adapters.incoming_mail import read_reply
@@ -75,7 +75,7 @@ class _World:
     def them(self) -> Writer:
         """The partner at the SOAP door."""
         actor = Actor(
-            Kind.PARTNER,
+            ActorKind.PARTNER,
             "nren",
             partner_id=self.partner,
             partner_code="NREN",

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app.core.rules.access import SYSTEM, Actor, Kind, Role
+from app.core.rules.access import SYSTEM, Actor, ActorKind, Role
 from app.core.rules.quarters import Quarter
 from app.core.rules.scopes import Scope
 from app.reports.rules.reports import (
@@ -36,16 +36,16 @@ DRAFT, SUBMITTED, ACCEPTED, REOPENED = ReportState
 
 
 def person(role: Role, *sites: int) -> Actor:
-    return Actor(Kind.PERSON, role.value, 1, role, frozenset(sites))
+    return Actor(ActorKind.PERSON, role.value, 1, role, frozenset(sites))
 
 
 ADMIN, OPERATOR, READER = (person(role) for role in (Role.ADMIN, Role.OPERATOR, Role.READER))
 OWN, FOREIGN = person(Role.REPORTER, SITE), person(Role.REPORTER, OTHER)
 MOVED = person(Role.READER, SITE)
 """Was a reporter of the site once, and only reads now."""
-PARTNER = Actor(Kind.PARTNER, "ggus", 1, partner_id=1)
-TOKEN = Actor(Kind.TOKEN, "monitoring", 1, scopes=frozenset({Scope.TICKETS}))
-OWN_TOKEN = Actor(Kind.PERSON, "operator", 1, Role.OPERATOR, scopes=frozenset({Scope.TICKETS}))
+PARTNER = Actor(ActorKind.PARTNER, "ggus", 1, partner_id=1)
+TOKEN = Actor(ActorKind.TOKEN, "monitoring", 1, scopes=frozenset({Scope.TICKETS}))
+OWN_TOKEN = Actor(ActorKind.PERSON, "operator", 1, Role.OPERATOR, scopes=frozenset({Scope.TICKETS}))
 """An operator's own token: it acts as that person, and not as the chair."""
 
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change
-from app.core.rules.access import Actor, Kind, Role
+from app.core.rules.access import Actor, ActorKind, Role
 from app.core.rules.errors import EditConflict, FieldConflict, MoveNotAllowed
 from app.core.rules.quarters import Quarter
 from app.core.services.changes import changes_of
@@ -46,7 +46,7 @@ PROCESSES, THREADS, SAVES = 4, 10, 4
 
 
 def reporter(name: str, site_id: int) -> Actor:
-    return Actor(Kind.PERSON, name, role=Role.REPORTER, site_ids=frozenset({site_id}))
+    return Actor(ActorKind.PERSON, name, role=Role.REPORTER, site_ids=frozenset({site_id}))
 
 
 # ---- forty people ----

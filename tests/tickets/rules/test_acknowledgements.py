@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.core.rules.access import SYSTEM, Actor, Kind, Role
+from app.core.rules.access import SYSTEM, Actor, ActorKind, Role
 from app.core.rules.errors import Invalid
 from app.tickets.rules.acknowledgements import checked_answer, logged_answer, refusal_to_answer
 
@@ -12,11 +12,13 @@ SITE, OTHER = 1, 2
 
 
 def person(role: Role, *sites: int) -> Actor:
-    return Actor(kind=Kind.PERSON, account="p", role=role, site_ids=frozenset(sites))
+    return Actor(kind=ActorKind.PERSON, account="p", role=role, site_ids=frozenset(sites))
 
 
 def partner(*sites: int, read_only: bool = False) -> Actor:
-    return Actor(kind=Kind.PARTNER, account="n", site_ids=frozenset(sites), read_only=read_only)
+    return Actor(
+        kind=ActorKind.PARTNER, account="n", site_ids=frozenset(sites), read_only=read_only
+    )
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 from app.accounts.services.credentials import attempt, record_attempt
 from app.core.database.transactions import transaction
 from app.core.models.changes import Change, ChangedField
-from app.core.rules.access import Actor, Kind
+from app.core.rules.access import Actor, ActorKind
 from app.core.services.changes import TICKET, changes_of, read_on
 from app.tickets.models.tickets import Ticket
 from app.tickets.rules.content import NewTicket
@@ -180,10 +180,10 @@ def test_accounts_that_come_back_together_are_all_let_in(database: str, session:
     """Each remembers its own credential and forgets outdated ones, of which the others' are."""
     enter(session)
     engine = open_engine(database)
-    names = [(Kind.PERSON, name) for name in ("admin", "operator", "kit", "pic", "reader")]
-    names += [(Kind.PARTNER, login) for login in ("ggus", "nren_a", "nren_b")]
+    names = [(ActorKind.PERSON, name) for name in ("admin", "operator", "kit", "pic", "reader")]
+    names += [(ActorKind.PARTNER, login) for login in ("ggus", "nren_a", "nren_b")]
 
-    def come(name: tuple[Kind, str], now: datetime) -> int:
+    def come(name: tuple[ActorKind, str], now: datetime) -> int:
         with Session(engine) as own:
             tried = attempt(own, *name, PASSWORD, now, b"key")
             with transaction(own):

@@ -18,7 +18,7 @@ from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import Partner
-from app.core.rules.access import Actor, Kind, Role, TicketAccess
+from app.core.rules.access import Actor, ActorKind, Role, TicketAccess
 from app.core.rules.errors import Invalid, InvalidQuery, TooMuch
 from app.core.rules.texts import cut_with_pointer
 from app.registry.models.registry import Site, SiteName
@@ -54,14 +54,14 @@ POINTER = "\n[cut; the whole text: http://portal.example/tickets/{number}]"
 ALL = Page(0, None)
 
 ALPHA = Actor(
-    kind=Kind.PARTNER, account="alpha-1", partner_id=1, partner_code="ALPHA",
+    kind=ActorKind.PARTNER, account="alpha-1", partner_id=1, partner_code="ALPHA",
     access=TicketAccess.ALL,
 )  # fmt: skip
 BETA = replace(ALPHA, account="beta-1", partner_id=2, partner_code="BETA")
 OLD = replace(ALPHA, account="alpha-2012", contract_year=2012)
 MIDDLE = replace(ALPHA, account="alpha-2013", contract_year=2013)
-OPERATOR = Actor(kind=Kind.PERSON, account="operator", account_id=1, role=Role.OPERATOR)
-READER = Actor(kind=Kind.PERSON, account="reader", account_id=2, role=Role.READER)
+OPERATOR = Actor(kind=ActorKind.PERSON, account="operator", account_id=1, role=Role.OPERATOR)
+READER = Actor(kind=ActorKind.PERSON, account="reader", account_id=2, role=Role.READER)
 ACTORS = {
     "alpha": ALPHA,
     "beta": BETA,
@@ -212,7 +212,7 @@ SITE_NAMES = {
 
 
 def text_answer(ticket: Ticket, field: str, actor: Actor) -> str:
-    partner = actor.kind is Kind.PARTNER
+    partner = actor.kind is ActorKind.PARTNER
     private = actor.is_operator or (partner and ticket.created_by_partner_id == actor.partner_id)
     end = POINTER.format(number=ticket.number)
 

@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select
 
 from app.core.models.changes import Change, ChangedField
-from app.core.rules.access import Actor, Kind
+from app.core.rules.access import Actor, ActorKind
 from app.core.services.changes import TICKET
 from app.tickets.models.relations import Acknowledgement
 from app.tickets.models.tickets import Ticket
@@ -37,7 +37,7 @@ class OnDesk:
 
 def on_desk(desk: Desk, now: datetime, actor: Actor) -> OnDesk:
     """That word as this account means it."""
-    person = actor.account_id if actor.kind is Kind.PERSON else None
+    person = actor.account_id if actor.kind is ActorKind.PERSON else None
     return OnDesk(desk, now, person, actor.site_ids)
 
 
@@ -69,7 +69,7 @@ def _waits_too_long(wanted: OnDesk) -> ColumnElement[bool]:
             Change.at > limit,
             or_(
                 ChangedField.field == "state",
-                and_(ChangedField.field == PUBLIC, Change.actor_kind != Kind.SYSTEM),
+                and_(ChangedField.field == PUBLIC, Change.actor_kind != ActorKind.SYSTEM),
             ),
         )
     )

@@ -35,7 +35,7 @@ from sqlalchemy.orm import Session
 
 from app.accounts.models.partners import Partner
 from app.core.database.expressions import by_code_point
-from app.core.rules.access import Actor, Kind, TicketAccess
+from app.core.rules.access import Actor, ActorKind, TicketAccess
 from app.core.rules.clock import RESOLUTION, to_milliseconds
 from app.core.rules.errors import TooMuch
 from app.core.rules.language import _
@@ -119,7 +119,7 @@ def matching(
 
 def reads_all(actor: Actor) -> bool:
     """Whether the actor may read every ticket."""
-    return actor.kind is not Kind.PARTNER or actor.access is TicketAccess.ALL
+    return actor.kind is not ActorKind.PARTNER or actor.access is TicketAccess.ALL
 
 
 def own_of(partner_id: ColumnElement[int] | int | None) -> ColumnElement[bool]:
@@ -253,9 +253,9 @@ def _column(column: Any) -> ColumnElement[str]:
 
 def _if_shown(actor: Actor, column: Any) -> ColumnElement[str]:
     """Mail and phone of a submitter are shown to operators and to the partner that sent them."""
-    if actor.is_operator or actor.kind is Kind.SYSTEM:
+    if actor.is_operator or actor.kind is ActorKind.SYSTEM:
         return _column(column)
-    if actor.kind is not Kind.PARTNER:
+    if actor.kind is not ActorKind.PARTNER:
         return literal("", Text())
     return case((Ticket.created_by_partner_id == actor.partner_id, column), else_="")
 
@@ -290,7 +290,7 @@ def _reference(actor: Actor, kind: str) -> ColumnElement[str]:
         .limit(1)
         .correlate(Ticket)
     )
-    if actor.kind is Kind.PARTNER:
+    if actor.kind is ActorKind.PARTNER:
         newest = newest.where(ExternalReference.partner_id == actor.partner_id)
     return func.coalesce(newest.scalar_subquery(), literal("", Text()))
 
@@ -380,7 +380,7 @@ def _is_affected(actor: Actor, names: Sequence[str]) -> ColumnElement[bool]:
         TicketSite.name.in_(names),
         TicketSite.site_id.in_(of_names.union(select(Site.id).where(Site.key.in_(names)))),
     ]
-    if actor.kind is Kind.PARTNER:
+    if actor.kind is ActorKind.PARTNER:
         own = select(SiteSpelling.ticket_site_id).where(
             SiteSpelling.partner_id == actor.partner_id, SiteSpelling.name.in_(names)
         )
